@@ -1,0 +1,27 @@
+"""The only home of the clock: everything pure takes time as an argument.
+
+Wall time is UTC and says *when*; monotonic time says *how long* and never steps.
+"""
+
+import time
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """Return the present moment as an aware UTC datetime."""
+    return datetime.now(UTC)
+
+
+def now_ms() -> int:
+    """Return the milliseconds since the Unix epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_s() -> float:
+    """Return seconds on a clock that never steps; only differences mean anything."""
+    return time.monotonic()
+
+
+def sleep(seconds: float) -> None:
+    """Block this thread for that long. Prefer waiting on an event that a shutdown sets."""
+    time.sleep(seconds)

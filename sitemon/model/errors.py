@@ -1,0 +1,70 @@
+"""The errors, as a tree. What a caller does with one follows from its base.
+
+SitemonError
+├── RetryableError        the same call may succeed later
+│   ├── UnreachableError      a server does not answer
+│   └── SpoolFullError        results can be kept neither by Kafka nor by the spool
+├── PoisonError           this one record can never succeed; it goes to the dead letters
+└── FatalError            only a person can mend it: commands end with exit status 2
+    ├── ConfigurationError    wrong configuration, with every mistake found
+    └── RefusedError          a server answered and refuses us (password, TLS, rights)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SitemonError(Exception):
+    """An error of sitemon's own."""
+
+
+class RetryableError(SitemonError):
+    """The same call may succeed later."""
+
+
+class UnreachableError(RetryableError):
+    """A server does not answer."""
+
+
+class SpoolFullError(RetryableError):
+    """Results can be kept neither by Kafka nor by the spool."""
+
+
+class PoisonError(SitemonError):
+    """This one record can never succeed. `reason` is a short word for the dead letter's header."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class FatalError(SitemonError):
+    """Only a person can mend it."""
+
+
+class RefusedError(FatalError):
+    """A server answered and refuses us."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake in the configuration: where it is and what was expected there."""
+
+    file: str
+    line: int | None
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return ": ".join(part for part in (place, self.field, self.problem) if part)
+
+
+class ConfigurationError(FatalError):
+    """Wrong configuration. Its text is the first mistake in one line; `mistakes` holds all of them."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        more = len(self.mistakes) - 1
+        super().__init__(str(self.mistakes[0]) + (f" ({more} more: sitemon lint)" if more else ""))

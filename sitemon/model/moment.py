@@ -1,0 +1,21 @@
+"""Moments: aware UTC datetimes, their text on the wire, and their whole milliseconds."""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def format_utc(moment: datetime) -> str:
+    """Write a moment as on Kafka: RFC 3339 in UTC, always six decimals and ``Z``."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Return the moment that lies this many milliseconds after the Unix epoch."""
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
+def to_ms(moment: datetime) -> int:
+    """Return the whole milliseconds from the Unix epoch to the moment, rounded down."""
+    return (moment - _EPOCH) // _MILLISECOND

@@ -1,0 +1,105 @@
+"""The result: the message on Kafka, version 1, and what the database keeps of it.
+
+`Result` is the only definition of it. Readers ignore fields that they do not know, so a field may be added
+without a new version.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from sitemon.model.errors import PoisonError
+from sitemon.model.moment import format_utc
+from sitemon.model.outcome import Outcome, Reason
+
+VERSION: Final = 1
+
+
+class Kind(StrEnum):
+    """Who asked for the check."""
+
+    SCHEDULED = "scheduled"
+    ADHOC = "adhoc"
+    MONITOR = "monitor"
+    CONFIRM = "confirm"
+
+
+class Phases(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds that each phase of the last hop took; 0 for a phase that did not take place."""
+
+    dns: float = 0.0
+    connect: float = 0.0
+    tls: float = 0.0
+    first_byte: float = 0.0
+    download: float = 0.0
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check found. Its key is (site, region, slot_at, kind).
+
+    `checked_at` is when the check began; of a ``missed`` result, when that was known. `latency_s` is the whole
+    check in seconds, redirects included. A ``missed`` result has no latency, phases or HTTP code.
+    """
+
+    v: int = VERSION
+    site: str
+    url: str
+    region: str
+    kind: Kind
+    slot_at: datetime
+    checked_at: datetime
+    outcome: Outcome
+    reason: Reason | None = None
+    http_code: int | None = None
+    latency_s: float | None = None
+    phases_s: Phases | None = None
+    match: str | None = None
+    is_match_found: bool | None = None
+    ip: str | None = None
+    http_version: str | None = None
+    redirects: int = 0
+    body_bytes: int = 0
+    cert_expires_at: datetime | None = None
+    error: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Result)
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """Return the result as plain JSON types, exactly as it stands on Kafka."""
+    fields = msgspec.structs.asdict(result)
+    for name in ("slot_at", "checked_at", "cert_expires_at"):
+        if fields[name] is not None:
+            fields[name] = format_utc(fields[name])
+    if result.phases_s is not None:
+        fields["phases_s"] = msgspec.structs.asdict(result.phases_s)
+    return fields
+
+
+def encode(result: Result) -> bytes:
+    """Return the Kafka value of a result."""
+    return _encoder.encode(as_dict(result))
+
+
+def decode(value: bytes) -> Result:
+    """Read a Kafka value.
+
+    Raises:
+        PoisonError: it is not JSON, lacks a field, has one of a wrong type, a moment without zone,
+            or is of another version.
+
+    """
+    try:
+        result = _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise PoisonError("not_a_result", str(exc)) from exc
+    if result.v != VERSION:
+        raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
+    for moment in (result.slot_at, result.checked_at, result.cert_expires_at):
+        if moment is not None and moment.tzinfo is None:
+            raise PoisonError("not_a_result", "a moment has no time zone")
+    return result

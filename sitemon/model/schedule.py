@@ -1,0 +1,97 @@
+"""The schedule's own history: the messages of topic ``sitemon.schedule``.
+
+What the ledger expects is computed from these, never from results. The slots of a `Started` stretch are
+``from_slot_ms + k × interval_ms`` until the next `Started` or `Ended` of the same site and region.
+"""
+
+from typing import Final
+
+import msgspec
+
+from sitemon.model.errors import PoisonError
+
+VERSION: Final = 1
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
+    """From the slot `from_slot_ms` on (milliseconds of the epoch, included) the site has this interval."""
+
+    v: int = VERSION
+    site: str
+    region: str
+    interval_ms: int
+    from_slot_ms: int
+
+    @property
+    def key(self) -> str:
+        """The key on the compacted topic: the newest event of a site and region stays."""
+        return f"{self.region}:{self.site}"
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ended"):
+    """From `from_ms` on (included) the site has no slots in this region."""
+
+    v: int = VERSION
+    site: str
+    region: str
+    from_ms: int
+
+    @property
+    def key(self) -> str:
+        """The key on the compacted topic: the newest event of a site and region stays."""
+        return f"{self.region}:{self.site}"
+
+
+class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="away"):
+    """No beat sent the region's slots with ``from_ms < slot ≤ until_ms``: every one of them is missed.
+
+    A slot in that stretch that has a result all the same counts as its result.
+    """
+
+    v: int = VERSION
+    region: str
+    from_ms: int
+    until_ms: int
+
+    @property
+    def key(self) -> str:
+        """The key on the compacted topic: one for each stretch."""
+        return f"away:{self.region}:{self.from_ms}"
+
+
+class SentUpTo(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="sent_up_to"):
+    """All slots up to `at_ms` were sent; what a new beat starts from when Redis has lost its mark."""
+
+    v: int = VERSION
+    at_ms: int
+
+    @property
+    def key(self) -> str:
+        """The key on the compacted topic: only the newest matters."""
+        return "sent_up_to"
+
+
+ScheduleEvent = Started | Ended | Away | SentUpTo
+
+_decoder = msgspec.json.Decoder(ScheduleEvent)
+
+
+def encode_event(event: ScheduleEvent) -> bytes:
+    """Return the Kafka value of a schedule event."""
+    return msgspec.json.encode(event)
+
+
+def decode_event(value: bytes) -> ScheduleEvent:
+    """Read a Kafka value.
+
+    Raises:
+        PoisonError: it is not one of the schedule's events, or is of another version.
+
+    """
+    try:
+        event = _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise PoisonError("not_a_schedule_event", str(exc)) from exc
+    if event.v != VERSION:
+        raise PoisonError("unknown_version", f"version {event.v}, expected {VERSION}")
+    return event
