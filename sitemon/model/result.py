@@ -65,6 +65,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+def missed_result(*, site: str, url: str, region: str, slot_at: datetime, known_at: datetime, reason: Reason) -> Result:
+    """Return the result of a slot at which nobody looked; `known_at` is when that was known."""
+    return Result(
+        site=site,
+        url=url,
+        region=region,
+        kind=Kind.SCHEDULED,
+        slot_at=slot_at,
+        checked_at=known_at,
+        outcome=Outcome.MISSED,
+        reason=reason,
+    )
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Result)
 

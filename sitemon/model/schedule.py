@@ -1,7 +1,8 @@
 """The schedule's own history: the messages of topic ``sitemon.schedule``.
 
 What the ledger expects is computed from these, never from results. The slots of a `Started` stretch are
-``from_slot_ms + k × interval_ms`` until the next `Started` or `Ended` of the same site and region.
+``from_slot_ms + k × interval_ms`` up to the moment `at_ms` of the next `Started` or `Ended` of the same site and
+region: a slot at that very moment still belongs to the earlier stretch.
 """
 
 from typing import Final
@@ -14,11 +15,12 @@ VERSION: Final = 1
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
-    """From the slot `from_slot_ms` on (milliseconds of the epoch, included) the site has this interval."""
+    """At `at_ms` (milliseconds of the epoch) the site took this interval; `from_slot_ms` is its first slot after."""
 
     v: int = VERSION
     site: str
     region: str
+    at_ms: int
     interval_ms: int
     from_slot_ms: int
 
@@ -29,12 +31,12 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ended"):
-    """From `from_ms` on (included) the site has no slots in this region."""
+    """At `at_ms` (milliseconds of the epoch) the site ceased to have slots in this region."""
 
     v: int = VERSION
     site: str
     region: str
-    from_ms: int
+    at_ms: int
 
     @property
     def key(self) -> str:

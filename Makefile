@@ -1,0 +1,85 @@
+# Every target does its own set-up, and does nothing that is done already.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+LOCKED := .venv/.locked
+KAFKA := .cache/kafka/manifest.json
+
+##@ Use
+
+.PHONY: demo
+demo: setup ## Watch the sample sites with everything running; FOR=30 ends after 30 s
+	@exec $(BIN)/sitemon demo $(if $(FOR),--for $(FOR))
+
+.PHONY: setup
+setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apache Kafka
+	@:
+
+##@ Develop
+
+.PHONY: test
+test: setup ## Run all tests, or those of T=path; reports coverage
+	@$(BIN)/pytest $(T) --cov --cov-report=term:skip-covered
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check format, style and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code, and mend what can be mended by itself
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: setup ## Run the benchmarks of docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
+
+.PHONY: lock
+lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes
+	@python3 -m venv .cache/lock-venv
+	@.cache/lock-venv/bin/pip install --quiet uv
+	@$(BUILD_REQUIRES) | .cache/lock-venv/bin/uv pip compile pyproject.toml - --quiet --upgrade \
+		--universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+##@ Help
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The build backend is in the lock too: under hashes, pip cannot fetch it by itself.
+BUILD_REQUIRES = python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+
+.venv/bin/python:
+	@python=$$(for name in python3 python3.11 python3.12 python3.13 python3.14; do \
+		if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; \
+	done); \
+	if [ -z "$$python" ]; then echo "setup: Python 3.11 or newer is missing: apt install python3" >&2; exit 1; fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "setup: $$python has no venv: apt install python3-venv" >&2; exit 1; fi; \
+	echo "setup: making .venv with $$($$python --version)"; \
+	$$python -m venv --clear .venv
+
+$(LOCKED): requirements.lock | .venv/bin/python
+	@echo "setup: installing what requirements.lock pins"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Without Maven and KAFKA_HOME it only says so, and asks again next time.
+$(KAFKA): deploy/kafka/pom.xml | $(INSTALLED)
+	@$(BIN)/python -m sitemon.local.kafka_files

@@ -1,0 +1,70 @@
+"""The Celery application: ``celery -A sitemon …`` finds `app` here."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+
+from sitemon.celery_settings import celery_settings
+from sitemon.config.servers import kafka_server, redis_server
+from sitemon.config.settings import settings
+from sitemon.config.sites import load_sites
+from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
+from sitemon.schedule import redis_client
+from sitemon.stream import probe as kafka
+from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
+from sitemon.worker.process import stopping
+
+
+def create_app() -> Celery:
+    """Make the application from the configuration.
+
+    Raises:
+        ConfigurationError: with every mistake of the first part of the configuration that has one.
+
+    """
+    region = settings(os.environ).region
+    app = Celery("sitemon", include=["sitemon.tasks"])
+    app.config_from_object(celery_settings(redis_server(), region, os.environ))
+    kafka_server()
+    load_sites()
+    app.steps["worker"].add(GuardBeat)
+    app.steps["consumer"].add(RenewUnacked)
+    return app
+
+
+def _is_celery_command() -> bool:
+    command = Path(sys.argv[0])
+    return command.name == "celery" or command.parts[-2:] == ("celery", "__main__.py")
+
+
+def _end(exc: Exception) -> None:
+    """End a ``celery`` command with one line: any other exception here would print a page of traceback."""
+    sys.stderr.write(f"{exc}\n")
+    raise SystemExit(2)
+
+
+def _refuse_early(**_: Any) -> None:
+    """Ask Redis and Kafka once whether they take us. One that does not answer yet is waited for later."""
+    try:
+        redis_client.probe(redis_client.redis_client(app))
+        kafka.probe(kafka_server())
+    except UnreachableError as exc:
+        sys.stderr.write(f"sitemon.waiting: {exc}\n")
+    except RefusedError as exc:
+        _end(exc)
+
+
+try:
+    app = create_app()
+except ConfigurationError as exc:
+    if not _is_celery_command():
+        raise
+    _end(exc)
+
+signals.celeryd_init.connect(_refuse_early, weak=False)
+signals.beat_init.connect(_refuse_early, weak=False)
+signals.beat_embedded_init.connect(die_with_parent, weak=False)
+signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)

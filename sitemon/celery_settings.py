@@ -1,0 +1,103 @@
+"""Celery's settings: sitemon's own defaults, and over them those of the user's module.
+
+Both are merged into one mapping before the application sees them, for a default given in any other way wins over
+the user's module.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any, Final
+
+from celery.schedules import crontab
+
+from sitemon.config.servers import RedisServer
+from sitemon.schedule.lease import queue_of
+from sitemon.schedule.redis_client import SOCKET_TIMEOUT_S
+
+MANAGE_QUEUE: Final = "sitemon.manage"
+MANAGING_REGION: Final = "default"
+USER_MODULE: Final = "celeryconfig"
+VISIBILITY_TIMEOUT_S: Final = 6
+"""How soon a dead worker's messages come back: a site of 10 s must still be checked in time. A living worker renews
+its messages every 1.5 s, so the time that a task takes does not matter."""
+
+
+def celery_settings(server: RedisServer, region: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the application is configured with."""
+    return defaults(server, region) | user_settings(environ)
+
+
+def user_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of `celeryconfig.py` in the working folder, or of the module in CELERY_CONFIG_MODULE."""
+    name = environ.get("CELERY_CONFIG_MODULE")
+    if name is None and importlib.util.find_spec(USER_MODULE) is None:
+        return {}
+    module = importlib.import_module(name or USER_MODULE)
+    return {key: value for key, value in vars(module).items() if key.islower() and not key.startswith("_")}
+
+
+def defaults(server: RedisServer, region: str) -> dict[str, Any]:
+    """Return sitemon's own settings for a worker of this region."""
+    return {
+        **_redis(server),
+        **_queues(region),
+        "worker_pool": "threads",
+        "worker_concurrency": 100,
+        "worker_prefetch_multiplier": 1,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},
+        "result_expires": 3_600,
+        "worker_send_task_events": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "timezone": "UTC",
+        "beat_scheduler": "sitemon.schedule.beat:SiteScheduler",
+        "beat_schedule": {
+            "sitemon.maintain": {
+                "task": "sitemon.maintain",
+                "schedule": crontab(minute="7"),
+                "options": {"queue": MANAGE_QUEUE, "expires": 3_000},
+            }
+        },
+    }
+
+
+def _queues(region: str) -> dict[str, Any]:
+    queue = queue_of(region)
+    consumed = [queue, MANAGE_QUEUE] if region == MANAGING_REGION else [queue]
+    return {
+        "task_default_queue": queue,
+        "task_queues": {name: {} for name in consumed},
+        "task_create_missing_queues": True,
+        "task_routes": {name: {"queue": MANAGE_QUEUE} for name in ("sitemon.provision", "sitemon.maintain")},
+    }
+
+
+def _redis(server: RedisServer) -> dict[str, Any]:
+    sockets = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": SOCKET_TIMEOUT_S, "socket_keepalive": True}
+    settings = {
+        "broker_url": server.url,
+        "result_backend": server.url,
+        "broker_transport_options": {
+            **sockets,
+            "health_check_interval": 5,
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 5,
+        },
+        "redis_socket_timeout": SOCKET_TIMEOUT_S,
+        "redis_socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "redis_socket_keepalive": True,
+        "redis_backend_health_check_interval": 5,
+    }
+    if server.url.startswith("rediss://"):
+        tls = {
+            "ssl_cert_reqs": "required",
+            "ssl_ca_certs": server.ssl_cafile,
+            "ssl_certfile": server.ssl_certfile,
+            "ssl_keyfile": server.ssl_keyfile,
+        }
+        settings |= {"broker_use_ssl": tls, "redis_backend_use_ssl": tls}
+    return settings

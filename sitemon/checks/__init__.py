@@ -1,0 +1,1 @@
+"""The checks room: one visit to a site, judged. The only home of requests and urllib3."""

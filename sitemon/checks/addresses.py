@@ -1,0 +1,133 @@
+"""Which addresses a check may connect to: decided on the address itself, at every connection of every hop.
+
+A host name proves nothing: it may resolve to something else a moment later (DNS rebinding).
+Source: the IANA special-purpose address registries (RFC 6890 and its updates).
+"""
+
+import functools
+import ipaddress
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Reach(Enum):
+    """How far an address leads, from anyone's to nobody's."""
+
+    PUBLIC = 0
+    PRIVATE = 1
+    BLOCKED = 2
+
+
+_BLOCKED: Final = {
+    ipaddress.ip_network(network): words
+    for network, words in {
+        "0.0.0.0/8": "unspecified",
+        "100.100.100.200/32": "a cloud's metadata service",
+        "169.254.0.0/16": "link-local, where clouds keep their metadata service",
+        "192.0.0.192/32": "a cloud's metadata service",
+        "224.0.0.0/4": "multicast",
+        "255.255.255.255/32": "broadcast",
+        "::/128": "unspecified",
+        "fd00:ec2::254/128": "a cloud's metadata service",
+        "fd20:ce::254/128": "a cloud's metadata service",
+        "fe80::/10": "link-local",
+        "ff00::/8": "multicast",
+    }.items()
+}
+_PRIVATE: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "240.0.0.0/4",
+        "::1/128",
+        "100::/64",
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fec0::/10",
+    )
+)
+_ENDS_IN_IPV4: Final = (
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible
+    ipaddress.IPv6Network("::ffff:0:0/96"),  # IPv4-mapped
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 7915
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
+)
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+_SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
+_TEREDO: Final = ipaddress.IPv6Network("2001::/32")
+
+
+@functools.lru_cache(maxsize=8192)
+def reach_of(ip: str) -> Reach:
+    """Return how far the address leads, of an IPv6 address that carries an IPv4 one the worse of the two.
+
+    Raises:
+        ValueError: it is not an address.
+
+    """
+    return max((_own_reach(form) for form in _forms(_parse(ip))), key=lambda reach: reach.value)
+
+
+def refusal(ip: str, *, came_from_public: bool) -> str | None:
+    """Return why the address may not be visited, or None if it may.
+
+    Loopback and private addresses may be watched, and may redirect among themselves; a site on the public
+    Internet may not send us into them (`came_from_public`: an earlier hop was there).
+    """
+    reach = reach_of(ip)
+    if reach is Reach.BLOCKED:
+        return f"{ip} is {_words_for(ip)} and never visited"
+    if reach is Reach.PRIVATE and came_from_public:
+        return f"a public site redirects to the private address {ip}"
+    return None
+
+
+def _parse(ip: str) -> Address:
+    return ipaddress.ip_address(ip.partition("%")[0])
+
+
+def _own_reach(address: Address) -> Reach:
+    if any(address in network for network in _BLOCKED):
+        return Reach.BLOCKED
+    return Reach.PRIVATE if any(address in network for network in _PRIVATE) else Reach.PUBLIC
+
+
+def _words_for(ip: str) -> str:
+    forms = tuple(_forms(_parse(ip)))
+    return next(words for network, words in _BLOCKED.items() if any(form in network for form in forms))
+
+
+def _forms(address: Address) -> Iterator[Address]:
+    """Yield the address and the IPv4 addresses that it stands for."""
+    yield address
+    if isinstance(address, ipaddress.IPv6Address):
+        yield from (ipaddress.IPv4Address(number) for number in _embedded(address))
+
+
+def _embedded(address: ipaddress.IPv6Address) -> Iterator[int]:
+    number = int(address)
+    last_32_bits = number & 0xFFFFFFFF
+    if any(address in network for network in _ENDS_IN_IPV4) and number > 1:  # :: and ::1 are addresses of their own
+        yield last_32_bits
+    elif address in _SIX_TO_FOUR:
+        yield (number >> 80) & 0xFFFFFFFF
+    elif address in _TEREDO:
+        yield last_32_bits ^ 0xFFFFFFFF  # RFC 4380: the client's address, inverted
+    elif address in _LOCAL_NAT64 and last_32_bits:  # a site's own /96 in it
+        yield last_32_bits
+    elif address in _LOCAL_NAT64:
+        yield (number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF  # RFC 6052, 2.2: a /48 splits it around bit 64

@@ -1,0 +1,12 @@
+"""What ends a check early."""
+
+from sitemon.model.outcome import Reason
+
+
+class CheckError(Exception):
+    """Ends a check at the place that knows why. `words` are for the operator and hold no secret."""
+
+    def __init__(self, reason: Reason, words: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+        self.words = words

@@ -1,0 +1,78 @@
+"""The engine: many checks go in, each outcome comes back as soon as it is ready.
+
+`Engine` is the seam between those who want checks (tasks, monitor) and the ways to make them.
+tests/integration/checks is the suite that every engine passes.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Phases
+from sitemon.model.site import Site
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a check and what came of it, for ``--trace``.
+
+    `url` is in its public form. `addresses` are all that the name stands for, `ip` the one that was tried last.
+    `chain` holds the certificates that the server sent, DER-encoded, its own first.
+    """
+
+    url: str
+    addresses: tuple[str, ...]
+    ip: str | None
+    http_code: int | None
+    phases_s: Phases
+    chain: tuple[bytes, ...]
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check found out: everything of a `Result` but who asked for it, when and where.
+
+    `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
+    the engine is in neither. All else is of the last hop. `is_match_found` is None when there was no body to
+    search in, or nothing to search for.
+    """
+
+    checked_at: datetime
+    outcome: Outcome
+    reason: Reason | None
+    http_code: int | None
+    latency_s: float
+    phases_s: Phases
+    is_match_found: bool | None
+    ip: str | None
+    http_version: str | None
+    redirects: int
+    body_bytes: int
+    cert_expires_at: datetime | None
+    error: str | None
+    hops: tuple[Hop, ...]
+
+
+Done = Callable[[Observation], None]
+
+
+class Engine(Protocol):
+    """Visits sites. Every accepted check ends within its site's timeout + 0.2 s, always as an `Observation`."""
+
+    def submit(self, site: Site, done: Done) -> None:
+        """Take a check and call `done` with what it found; never blocks, may be called from any thread.
+
+        `done` is called once, from a thread of the engine, as soon as this check is ready, in whatever order. It
+        should be short: the engine's place is taken until it returns. What it raises is logged and dropped.
+
+        Raises:
+            RuntimeError: the engine was closed.
+
+        """
+
+    def close(self, timeout_s: float) -> None:
+        """Take no more checks and wait up to `timeout_s` for those that were taken.
+
+        Then give up: no check begins any more, and `done` is not called for those that had not ended.
+        """

@@ -1,0 +1,85 @@
+"""One request and its response under way: its bounds, its clock, what is learnt at the socket, and the socket."""
+
+import socket
+from typing import Any, Final
+
+from sitemon.checks.check_error import CheckError
+from sitemon.checks.timing import Stopwatch
+from sitemon.clock import monotonic_s
+from sitemon.model.outcome import Reason
+
+# The smallest chunks have 5 bytes of framing for each of content; whoever sends more than this plays games.
+_WIRE_BYTES_PER_BODY_BYTE: Final = 8
+_WIRE_BYTES_FOR_HEAD: Final = 1 << 20
+
+
+class Exchange:
+    """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
+
+    `addresses` are all that the host name stands for, `ip` the one that was tried last, `chain` the certificates that
+    the server sent (DER, its own first), `http_version` "1.0" or "1.1".
+    """
+
+    __slots__ = ("_bytes_left", "_deadline_s", "addresses", "chain", "http_code", "http_version", "ip", "watch")
+
+    def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int) -> None:
+        self.watch = Stopwatch(started_s)
+        self.addresses: tuple[str, ...] = ()
+        self.ip: str | None = None
+        self.chain: tuple[bytes, ...] = ()
+        self.http_code: int | None = None
+        self.http_version: str | None = None
+        self._deadline_s = deadline_s
+        self._bytes_left = max_body_bytes * _WIRE_BYTES_PER_BODY_BYTE + _WIRE_BYTES_FOR_HEAD
+
+    def remaining_s(self) -> float:
+        """Return the seconds left, more than 0.
+
+        Raises:
+            TimeoutError: none is left.
+
+        """
+        left_s = self._deadline_s - monotonic_s()
+        if left_s <= 0:
+            raise TimeoutError("the deadline of the check has passed")
+        return left_s
+
+    def received(self, count: int) -> None:
+        """Note that this many bytes came from the server, 0 when it closed.
+
+        Raises:
+            CheckError: more came than any honest response within the body's cap needs.
+
+        """
+        if count and self.watch.phase == "first_byte":
+            self.watch.enter("download")
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise CheckError(Reason.PROTOCOL_ERROR, "the server sends more framing than content")
+
+
+class BoundedSocket(socket.socket):
+    """A socket of which no operation outlasts its exchange: the time that is left is set before each.
+
+    A timeout given once would hold for each operation anew, and a server that drips a byte a second would never
+    reach it.
+    """
+
+    exchange: Exchange
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send what the peer takes within the time left."""
+        self.settimeout(self.exchange.remaining_s())
+        return super().send(data, flags)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all within the time left."""
+        self.settimeout(self.exchange.remaining_s())
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive within the time left; the only way in which http.client reads."""
+        self.settimeout(self.exchange.remaining_s())
+        count = super().recv_into(buffer, nbytes, flags)
+        self.exchange.received(count)
+        return count

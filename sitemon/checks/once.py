@@ -1,0 +1,83 @@
+"""One check now, from Python: no broker, no database, no engine."""
+
+import os
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from sitemon.checks.dialer import Dialer
+from sitemon.checks.engine import Observation
+from sitemon.checks.resolver import Resolver
+from sitemon.checks.result_of import result_of
+from sitemon.checks.site_of import is_url, site_of, site_of_url
+from sitemon.checks.visit import visit
+from sitemon.clock import utc_now
+from sitemon.config.settings import settings
+from sitemon.config.sites import load_sites
+from sitemon.model.errors import ConfigurationError, Mistake
+from sitemon.model.result import Kind, Result
+from sitemon.model.site import Site
+
+DEFAULT_TIMEOUT_S: Final = 10.0
+
+_dialer: Final = Dialer(Resolver())
+
+
+def check(
+    url_or_site: str | Site, *, match: str | None = None, timeout: float = DEFAULT_TIMEOUT_S, **site_fields: Any
+) -> Result:
+    """Check a URL or a site now, in this thread, and return what was found; that it is down raises nothing.
+
+    Args:
+        url_or_site: a URL, the name of a configured site (read as the environment says), or a `Site`.
+        match: an RE2 regex that must be found in the page.
+        timeout: seconds for the whole check. A site keeps its own unless this is given.
+        site_fields: with a URL, further fields of a site as in a sites file: ``headers={"X-Team": "web"}``,
+            ``expect={"status": [200, 404]}``, ``tls={"verify": False}``.
+
+    Raises:
+        ConfigurationError: the URL, the name, the regex or a field is not one that can be checked.
+
+    """
+    asked_at = utc_now()
+    site = chosen_site(url_or_site, match=match, timeout=timeout, **site_fields)
+    return adhoc_result(site, observe(site), asked_at)
+
+
+def chosen_site(
+    url_or_site: str | Site, *, match: str | None = None, timeout: float = DEFAULT_TIMEOUT_S, **site_fields: Any
+) -> Site:
+    """Return the site that `check` visits for these arguments; it raises what `check` raises."""
+    given: dict[str, object] = {} if match is None else {"match": match}
+    if timeout != DEFAULT_TIMEOUT_S:
+        given["timeout"] = timeout
+    if isinstance(url_or_site, str) and is_url(url_or_site):
+        return site_of_url(url_or_site, {**site_fields, **given})
+    if site_fields:
+        problem = "only a URL takes further fields: a site has its own"
+        raise ConfigurationError([Mistake("", None, min(site_fields), problem)])
+    site = url_or_site if isinstance(url_or_site, Site) else site_of(url_or_site, load_sites())
+    return _changed(site, given) if given else site
+
+
+def _changed(site: Site, given: dict[str, object]) -> Site:
+    fit = site_of_url(site.url, given)
+    timeout_s = fit.timeout_s if "timeout" in given else site.timeout_s
+    return msgspec.structs.replace(site, match=fit.match if "match" in given else site.match, timeout_s=timeout_s)
+
+
+def observe(site: Site) -> Observation:
+    """Visit the site now, in this thread; raises nothing."""
+    return visit(site, _dialer)
+
+
+def adhoc_result(site: Site, observation: Observation, asked_at: datetime) -> Result:
+    """Return the result of a check that somebody asked for at this moment, in this process' region.
+
+    Raises:
+        ConfigurationError: ``SITEMON_REGION`` is not a region's name.
+
+    """
+    region = settings(os.environ).region
+    return result_of(observation, site, region=region, kind=Kind.ADHOC, slot_at=asked_at)

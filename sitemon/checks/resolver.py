@@ -1,0 +1,169 @@
+"""Host names into addresses, the system's way (/etc/hosts too), but with a deadline and bounded.
+
+`getaddrinfo` has no timeout, and a dead name server holds it for ten seconds or more. So it runs in threads of its
+own: a check waits only as long as it may, and the names of one domain may hold only some of the threads.
+"""
+
+import functools
+import ipaddress
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+_IDLE_S: Final = 5.0
+
+
+class Endpoint(NamedTuple):
+    """Where to connect to, as `socket` takes it: the address family and (ip, port, …)."""
+
+    family: int
+    address: tuple[Any, ...]
+
+    @property
+    def ip(self) -> str:
+        """The IP address as text."""
+        return str(self.address[0])
+
+    def at(self, port: int) -> "Endpoint":
+        """Return the same address with this port."""
+        return Endpoint(self.family, (self.address[0], port, *self.address[2:]))
+
+
+Lookup = Callable[[str], tuple[Endpoint, ...]]
+
+
+def look_up(host: str) -> tuple[Endpoint, ...]:
+    """Ask the system for the addresses of a name, in the order in which to try them (RFC 6724).
+
+    Raises:
+        socket.gaierror: it has none.
+        UnicodeError: it is not a host name.
+
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(Endpoint(family, address) for family, _, _, _, address in found))
+
+
+@functools.lru_cache(maxsize=4096)
+def literal(host: str) -> Endpoint | None:
+    """Return the endpoint of a host that is an IP address already, None for a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return Endpoint(socket.AF_INET, (host, 0))
+    return None if address.scope_id else Endpoint(socket.AF_INET6, (host, 0, 0, 0))
+
+
+class _Question:
+    """A name that is being looked up, for all who wait for it."""
+
+    __slots__ = ("answer", "domain", "done", "error", "host", "waiting")
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.domain = ".".join(host.rstrip(".").rsplit(".", 2)[-2:])
+        self.waiting = 0
+        self.done = threading.Event()
+        self.answer: tuple[Endpoint, ...] = ()
+        self.error: Exception | None = None
+
+
+class Resolver:
+    """Resolves names in at most `threads` threads, of which the names of one domain get at most `per_domain`.
+
+    Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the
+    answer; nothing is remembered longer, so that each check sees the names as they are.
+    """
+
+    def __init__(self, *, threads: int = 96, per_domain: int = 16, lookup: Lookup = look_up) -> None:
+        self._max_threads = threads
+        self._max_per_domain = per_domain
+        self._lookup = lookup
+        self._changed = threading.Condition()
+        self._open: dict[str, _Question] = {}
+        self._queue: list[_Question] = []
+        self._running: Counter[str] = Counter()
+        self._threads = 0
+        self._idle = 0
+
+    def resolve(self, host: str, timeout_s: float) -> tuple[Endpoint, ...]:
+        """Return the endpoints of a host name, in the order in which to try them.
+
+        Raises:
+            TimeoutError: no answer within that time.
+            socket.gaierror: the name has no address.
+            UnicodeError: it is not a host name.
+
+        """
+        question = self._ask(host)
+        try:
+            if not question.done.wait(timeout_s):
+                raise TimeoutError("no answer from the name service in time")
+        finally:
+            self._leave(question)
+        if question.error is not None:
+            raise type(question.error)(*question.error.args)  # a new one: an exception belongs to one thread
+        return question.answer
+
+    def _ask(self, host: str) -> _Question:
+        with self._changed:
+            question = self._open.get(host)
+            if question is None:
+                question = self._open[host] = _Question(host)
+                self._queue.append(question)
+                self._call_a_thread()
+            question.waiting += 1
+            return question
+
+    def _leave(self, question: _Question) -> None:
+        """Take back a question that nobody waits for any more, unless a thread already works on it."""
+        with self._changed:
+            question.waiting -= 1
+            if not question.waiting and question in self._queue:
+                self._queue.remove(question)
+                del self._open[question.host]
+
+    def _call_a_thread(self) -> None:
+        if self._idle:
+            self._changed.notify()
+        elif self._threads < self._max_threads:
+            self._threads += 1
+            threading.Thread(target=self._work, name="sitemon-resolver", daemon=True).start()
+
+    def _work(self) -> None:
+        while (question := self._next_question()) is not None:
+            try:
+                question.answer = self._lookup(question.host)
+            except Exception as exc:  # noqa: BLE001 - raised again in the threads that asked
+                question.error = exc
+            self._finish(question)
+
+    def _next_question(self) -> _Question | None:
+        """Take a question whose domain has a free place; None, and the thread is gone, after a while without one."""
+        with self._changed:
+            while (question := self._free_question()) is None:
+                self._idle += 1
+                was_called = self._changed.wait(_IDLE_S)
+                self._idle -= 1
+                if not was_called and self._free_question() is None:
+                    self._threads -= 1
+                    return None
+            self._queue.remove(question)
+            self._running[question.domain] += 1
+            return question
+
+    def _free_question(self) -> _Question | None:
+        free = (asked for asked in self._queue if self._running[asked.domain] < self._max_per_domain)
+        return next(free, None)
+
+    def _finish(self, question: _Question) -> None:
+        with self._changed:
+            del self._open[question.host]
+            self._running[question.domain] -= 1
+            if not self._running[question.domain]:
+                del self._running[question.domain]
+        question.done.set()

@@ -1,0 +1,39 @@
+"""The time of one hop, split into its phases on the monotonic clock."""
+
+from typing import Final, Literal
+
+from sitemon.clock import monotonic_s
+from sitemon.model.result import Phases
+
+Phase = Literal["dns", "connect", "tls", "first_byte", "download"]
+PHASES: Final[tuple[Phase, ...]] = ("dns", "connect", "tls", "first_byte", "download")
+
+
+class Stopwatch:
+    """Gives every moment of a hop to exactly one phase, so that the phases add up, also when the hop fails.
+
+    `phase` is the one that time is running for; connect, as long as `begin` has not said with which it begins.
+    """
+
+    __slots__ = ("_since_s", "_spent_s", "phase")
+
+    def __init__(self, started_s: float) -> None:
+        self.phase: Phase = "connect"
+        self._since_s = started_s
+        self._spent_s: dict[str, float] = {}
+
+    def begin(self, phase: Phase) -> None:
+        """Say which phase comes first; the time from the start counts for it."""
+        self.phase = phase
+
+    def enter(self, phase: Phase) -> None:
+        """Count the time since the last call for the phase so far, and go on in this one."""
+        now_s = monotonic_s()
+        self._spent_s[self.phase] = self._spent_s.get(self.phase, 0.0) + now_s - self._since_s
+        self.phase = phase
+        self._since_s = now_s
+
+    def stop(self) -> Phases:
+        """Return what each phase took up to now."""
+        self.enter(self.phase)
+        return Phases(**self._spent_s)

@@ -1,0 +1,145 @@
+"""One check by way of requests: from the site to the observation, redirects followed by hand."""
+
+import contextlib
+from typing import Final
+
+import requests
+
+from sitemon.checks.adapter import CheckAdapter, Route
+from sitemon.checks.addresses import Reach, reach_of
+from sitemon.checks.check_error import CheckError
+from sitemon.checks.dialer import Dialer
+from sitemon.checks.engine import Hop, Observation
+from sitemon.checks.exchange import Exchange
+from sitemon.checks.expect import Page, Verdict, judge
+from sitemon.checks.failures import explain, shown
+from sitemon.checks.prepare import first_request, prepare
+from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, redirected
+from sitemon.checks.tls import earliest_expiry
+from sitemon.clock import monotonic_s, utc_now
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Site, public_url
+
+_HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1"}
+
+
+def visit(site: Site, dialer: Dialer) -> Observation:
+    """Check the site in this thread and return what was found, within its timeout; raises nothing."""
+    checked_at = utc_now()
+    trip = _Trip(site, dialer)
+    page: Page | None = None
+    try:
+        page = trip.last_page()
+        verdict = judge(site, page)
+    except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
+        error = explain(exc, trip.exchange.watch.phase, site.timeout_s)
+        verdict = Verdict(error.reason, (error.words,), None)
+    last = trip.hops[-1]
+    return Observation(
+        checked_at=checked_at,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        http_code=last.http_code,
+        latency_s=trip.ended_s - trip.started_s,
+        phases_s=last.phases_s,
+        is_match_found=verdict.is_match_found,
+        ip=last.ip,
+        http_version=trip.exchange.http_version,
+        redirects=len(trip.hops) - 1,
+        body_bytes=len(page.body) if page else 0,
+        cert_expires_at=earliest_expiry(last.chain),
+        error=shown(verdict.failures) if verdict.failures else None,
+        hops=tuple(trip.hops),
+    )
+
+
+class _Trip:
+    """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
+
+    def __init__(self, site: Site, dialer: Dialer) -> None:
+        self.started_s = self.ended_s = monotonic_s()
+        self.hops: list[Hop] = []
+        self._site = site
+        self._dialer = dialer
+        self._was_public = False
+        self._seen: set[tuple[str, str]] = set()
+
+    def last_page(self) -> Page:
+        """Make one request after the other and return the response to judge; at least one hop stands then.
+
+        Raises:
+            Exception: any that the libraries know; `explain` says what it means.
+
+        """
+        request = first_request(self._site)
+        while True:
+            page = self._hop(request)
+            if not (self._site.follow_redirects and is_redirect(page.http_code)):
+                return page
+            request = self._next(request, page)
+
+    def _next(self, request: Request, page: Page) -> Request:
+        self._seen.add((request.method, request.url))
+        following = redirected(request, page.http_code, page.location)
+        if (following.method, following.url) in self._seen:
+            raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {public_url(following.url)}")
+        if len(self.hops) > self._site.max_redirects:
+            raise CheckError(Reason.REDIRECT_ERROR, f"more than {self._site.max_redirects} redirects")
+        try:
+            prepare(following)
+        except CheckError as exc:
+            raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
+        return following
+
+    def _hop(self, request: Request) -> Page:
+        self.exchange = Exchange(
+            started_s=monotonic_s() if self.hops else self.started_s,
+            deadline_s=self.started_s + self._site.timeout_s,
+            max_body_bytes=self._site.max_body_bytes,
+        )
+        try:
+            return self._fetch(request)
+        finally:
+            self._end_hop(request)
+
+    def _fetch(self, request: Request) -> Page:
+        prepared = prepare(request)
+        route = Route(
+            self._dialer,
+            self.exchange,
+            prepared.host,
+            prepared.port,
+            tls=self._site.tls if prepared.is_tls else None,
+            came_from_public=self._was_public,
+        )
+        with contextlib.closing(CheckAdapter(route)) as adapter, adapter.send(prepared.request) as response:
+            self.exchange.http_code = response.status_code
+            self.exchange.http_version = _HTTP_VERSIONS.get(response.raw.version)
+            return Page(
+                http_code=response.status_code,
+                content_type=response.headers.get("content-type", ""),
+                location=response.headers.get("location"),
+                body=self._body(response),
+            )
+
+    def _body(self, response: requests.Response) -> bytes:
+        if self._site.follow_redirects and is_redirect(response.status_code):
+            return b""  # nobody looks at it, and it may be endless
+        body: bytes = response.raw.read(self._site.max_body_bytes, decode_content=True)
+        return body
+
+    def _end_hop(self, request: Request) -> None:
+        exchange = self.exchange
+        phases_s = exchange.watch.stop()
+        self.ended_s = monotonic_s()
+        self.hops.append(
+            Hop(
+                url=public_url(request.url),
+                addresses=exchange.addresses,
+                ip=exchange.ip,
+                http_code=exchange.http_code,
+                phases_s=phases_s,
+                chain=exchange.chain,
+            )
+        )
+        self._was_public |= exchange.ip is not None and reach_of(exchange.ip) is Reach.PUBLIC

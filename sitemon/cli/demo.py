@@ -1,0 +1,113 @@
+"""``sitemon demo``: everything at work over the sample sites, until Ctrl-C or for a while."""
+
+import math
+import shutil
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from sitemon import clock
+from sitemon.local.demo import Demo
+from sitemon.local.sample import SAMPLES
+from sitemon.model.errors import FatalError
+from sitemon.store.read import SiteStatus
+
+_ENDING_S: Final = 3.0
+_LINE_EVERY_S: Final = 5.0
+_LOOK_EVERY_S: Final = 0.5
+_STYLES: Final = {"up": "green", "degraded": "yellow", "down": "red", "missed": "magenta"}
+_SHOWS: Final = {site.name: site.shows for site in SAMPLES}
+
+
+@click.command("demo")
+@click.option("--for", "run_for_s", type=click.FloatRange(min=1), metavar="SECONDS", help="End after so many seconds.")
+def demo(run_for_s: float | None) -> None:
+    """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL.
+
+    It needs nothing but this package, and ends with a table of the sites and with how many results were recorded.
+    """
+    until_s = clock.monotonic_s() + (run_for_s - _ENDING_S if run_for_s else math.inf)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _demo_in_a_folder() as pipeline:
+        recorded = _run(pipeline, until_s)
+    sys.exit(0 if recorded else 1)
+
+
+@contextmanager
+def _demo_in_a_folder() -> Iterator[Demo]:
+    """Make a demo, and leave nothing of it behind but, after an error, its logs."""
+    folder = Path(tempfile.mkdtemp(prefix="sitemon-demo-"))
+    pipeline = Demo(folder)
+    has_failed = False
+    try:
+        yield pipeline
+    except FatalError:
+        has_failed = True
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pipeline.down()
+        if not has_failed:
+            shutil.rmtree(folder)
+
+
+def _run(pipeline: Demo, until_s: float) -> int:
+    console = Console()
+    console.print(f"starting PostgreSQL, Redis, Kafka, worker and recorder; their logs are in {pipeline.folder}")
+    pipeline.up()
+    try:
+        _watch(pipeline, console, until_s)
+    except KeyboardInterrupt:
+        console.print("stopping")
+    recorded = pipeline.finish()
+    console.print(_table(pipeline.statuses()))
+    console.print(f"{recorded} results recorded", highlight=False)
+    return recorded
+
+
+def _watch(pipeline: Demo, console: Console, until_s: float) -> None:
+    if console.is_terminal:
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+            while _is_going_on(pipeline, until_s, _LOOK_EVERY_S):
+                live.update(_view(pipeline), refresh=True)
+    else:
+        while _is_going_on(pipeline, until_s, _LINE_EVERY_S):
+            console.print(_summary(pipeline.statuses(), pipeline.count()), highlight=False)
+
+
+def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
+    """Wait, but not beyond the end; return whether it has not come. Raises FatalError when a process has ended."""
+    clock.sleep(max(0.0, min(wait_s, until_s - clock.monotonic_s())))
+    pipeline.check()
+    return clock.monotonic_s() < until_s
+
+
+def _view(pipeline: Demo) -> RenderableType:
+    statuses = pipeline.statuses()
+    return Group(_table(statuses), _summary(statuses, pipeline.count()) + " (Ctrl-C ends it)")
+
+
+def _summary(statuses: Sequence[SiteStatus], recorded: int) -> str:
+    outcomes = Counter(status.outcome for status in statuses)
+    counted = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in _STYLES if outcomes[outcome])
+    return f"{len(statuses)} sites: {counted or 'nothing yet'}; {recorded} results recorded"
+
+
+def _table(statuses: Sequence[SiteStatus]) -> Table:
+    table = Table("site", "what it shows", "outcome", "reason", "latency", box=None, pad_edge=False)
+    for status in statuses:
+        outcome = f"[{_STYLES[status.outcome]}]{status.outcome}[/]"
+        latency = "" if status.latency_s is None else f"{status.latency_s * 1000:.0f} ms"
+        table.add_row(status.site, _SHOWS.get(status.site, ""), outcome, status.reason, latency)
+    return table

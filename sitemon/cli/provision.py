@@ -1,0 +1,25 @@
+"""``sitemon provision``: everything that sitemon needs on its servers."""
+
+import os
+
+import click
+
+from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
+from sitemon.config.settings import settings
+from sitemon.store.partitions import Retention
+from sitemon.store.provision import provision
+from sitemon.stream.topics import ensure_topics
+
+
+@click.command("provision")
+@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
+@click.option("--admin", metavar="FILE", help="Who may create roles and databases. [default: db-admin.json]")
+@click.option("--kafka", "--kafka-conn", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]")
+@click.argument("database", metavar="[sitemon-db.json]", required=False)
+def command(db_conn: str | None, admin: str | None, kafka: str | None, database: str | None) -> None:
+    """Make role, database, schema, partitions and Kafka topics where they are missing. Again is no error."""
+    server, administrator, owner = postgres_server(db_conn), admin_credentials(admin), database_credentials(database)
+    stream, retention = kafka_server(kafka), Retention.of(settings(os.environ))
+    provision(server, administrator, owner, retention)
+    ensure_topics(stream, retention_days=retention.topic_days)
+    click.echo(f"database {owner.database} and the topics beside {stream.topic} are ready")

@@ -1,0 +1,100 @@
+"""``sitemon-recorder``: what is on Kafka into PostgreSQL, for as long as it is let."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from sitemon import clock
+from sitemon.cli.main import run
+from sitemon.cli.signals import stop_on_signals
+from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
+from sitemon.config.settings import settings
+from sitemon.model.errors import RetryableError
+from sitemon.record.dead_letters import DeadLetters
+from sitemon.record.progress import ProgressLog, summary
+from sitemon.record.recorder import Recorder, Report
+from sitemon.store.connect import connect
+from sitemon.store.database import Database
+from sitemon.store.partitions import Retention
+from sitemon.stream.consumer import KafkaConsumer
+from sitemon.stream.probe import probe
+from sitemon.stream.producer import KafkaProducer
+from sitemon.stream.topics import ensure_topics, topics_of
+
+log = logging.getLogger(__name__)
+
+
+@click.command("recorder")
+@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
+@click.option("--kafka", "--kafka-conn", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]")
+@click.argument("database", metavar="[sitemon-db.json]", required=False)
+def command(db_conn: str | None, kafka: str | None, database: str | None) -> None:
+    """Record results in PostgreSQL. Run as many as you like: they share the work.
+
+    While PostgreSQL or Kafka is away it waits, says so once, and goes on by itself.
+    """
+    server, owner = postgres_server(db_conn), database_credentials(database)
+    stream, retention = kafka_server(kafka), Retention.of(settings(os.environ))
+    store = Database(lambda: connect(server, owner, application_name="sitemon-recorder"), retention)
+    with stop_on_signals() as stop, closing(store):
+        # A refusal has to be heard within seconds, also while the other server is waited for.
+        with suppress(RetryableError):
+            store.open()
+        if probe(stream, stop):
+            _record(stream, store, stop)
+
+
+def _record(stream: KafkaServer, store: Database, stop: threading.Event) -> None:
+    topics = topics_of(stream)
+    ensure_topics(stream, retention_days=store.retention.topic_days)
+    dead_letters = DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)
+    # Installations on one Kafka have topics, and so groups, of their own.
+    group = f"{topics.results.removesuffix('.results')}.recorder"
+    with (
+        closing(dead_letters),
+        closing(KafkaConsumer(stream, [topics.results, topics.schedule], group)) as consumer,
+        _progress() as report,
+    ):
+        log.info("recorder.started: group %s", group)
+        recorder = Recorder(
+            consumer=consumer, store=store, dead_letters=dead_letters, topics=topics, report=report, stop=stop
+        )
+        recorder.run()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Report], None]]:
+    """Give what is told of each batch: a live line on a terminal, else a line of the log now and then."""
+    if not sys.stderr.isatty():
+        yield ProgressLog()
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield _LiveLine(progress)
+
+
+class _LiveLine:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("waiting for results", total=None)
+        self._began_s = clock.monotonic_s()
+        self._recent: list[tuple[float, Report]] = []
+
+    def __call__(self, report: Report) -> None:
+        now_s = clock.monotonic_s()
+        self._recent = [(at_s, one) for at_s, one in self._recent if now_s - at_s < 10.0] + [(now_s, report)]
+        passed_s = max(1.0, min(10.0, now_s - self._began_s))
+        line = summary([one for _, one in self._recent], passed_s, clock.now_ms())
+        self._progress.update(self._task, description=line)
+
+
+def main() -> None:
+    """Run ``sitemon-recorder``."""
+    run(command)

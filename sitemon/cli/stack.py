@@ -1,0 +1,68 @@
+"""``sitemon stack``: the local PostgreSQL, Redis and Kafka, in the background."""
+
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from sitemon.local.keeper import keeper_pid, start_keeper, stop_keeper
+from sitemon.local.stack import Stack
+
+_folder = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".sitemon", "stack"),
+    show_default=True,
+    help="Where its data, logs and passwords are.",
+)
+
+
+@click.group("stack")
+def stack() -> None:
+    """Run PostgreSQL, Redis (Valkey) and Apache Kafka on this machine, from packages alone.
+
+    They listen on free ports of 127.0.0.1 and keep their data in one folder.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+
+
+@stack.command("up")
+@_folder
+def up(folder: Path) -> None:
+    """Start the stack in the background, and print what to export for it. Again is no error."""
+    start_keeper(folder.absolute())
+    _print_exports(folder)
+
+
+@stack.command("env")
+@_folder
+@click.pass_context
+def env(context: click.Context, folder: Path) -> None:
+    """Print what to export: eval "$(sitemon stack env)"."""
+    if keeper_pid(folder) is None:
+        click.echo(f"no stack is up in {folder}: sitemon stack up{_option(folder)}", err=True)
+        context.exit(1)
+    _print_exports(folder)
+
+
+@stack.command("down")
+@_folder
+def down(folder: Path) -> None:
+    """Stop the stack; its data stays in the folder. Again is no error."""
+    if not stop_keeper(folder):
+        click.echo(f"no stack is up in {folder}", err=True)
+
+
+def _print_exports(folder: Path) -> None:
+    for name, value in Stack(folder).environment.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    if sys.stdout.isatty():
+        command = f'eval "$(sitemon stack env{_option(folder)})"'
+        click.echo(f"# in your shell: {command}; at the end: sitemon stack down{_option(folder)}", err=True)
+
+
+def _option(folder: Path) -> str:
+    return "" if folder == Path(".sitemon", "stack") else f" --dir {shlex.quote(str(folder))}"

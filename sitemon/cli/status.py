@@ -1,0 +1,77 @@
+"""``sitemon status``: how the sites are, as the database has it."""
+
+import json
+import threading
+from contextlib import closing
+from datetime import datetime
+from typing import Any, Final
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from sitemon import clock
+from sitemon.cli.signals import stop_on_signals
+from sitemon.cli.status_table import status_table
+from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
+from sitemon.model.errors import RetryableError
+from sitemon.model.moment import format_utc
+from sitemon.store.connect import Connection, connect
+from sitemon.store.read import SiteStatus, read_status
+
+_REFRESH_S: Final = 2.0
+
+
+@click.command("status")
+@click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
+@click.argument("database", metavar="[sitemon-db.json]", required=False)
+def command(watch: bool, as_json: bool, db_conn: str | None, database: str | None) -> None:
+    """Show each site: its outcome and since when, latencies, and the uptime of the last day. Worst first.
+
+    Uptime is a range where slots were missed: its low end counts them as down, its high end as up.
+    """
+    server, credentials = postgres_server(db_conn), database_credentials(database)
+    if watch and as_json:
+        raise click.UsageError("--watch and --json do not go together")
+    if watch:
+        _watch(server, credentials)
+        return
+    with closing(_connect(server, credentials)) as conn:
+        sites = read_status(conn, clock.utc_now())
+    if as_json:
+        click.echo(json.dumps([as_json_types(site) for site in sites], indent=2))
+    else:
+        console = Console()
+        console.print(status_table(sites, clock.utc_now(), console.width))
+
+
+def as_json_types(site: SiteStatus) -> dict[str, Any]:
+    """Return a site as plain JSON types; moments as on Kafka."""
+    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in site._asdict().items()}
+
+
+def _connect(server: PostgresServer, credentials: Credentials) -> Connection:
+    return connect(server, credentials, application_name="sitemon-status")
+
+
+def _watch(server: PostgresServer, credentials: Credentials) -> None:
+    console = Console()
+    with stop_on_signals() as stop, Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+        while not stop.is_set():
+            try:
+                with closing(_connect(server, credentials)) as conn:
+                    _follow(conn, live, console, stop)
+            except RetryableError as exc:
+                live.update(Text(f"waiting for the database: {exc}"), refresh=True)
+                stop.wait(_REFRESH_S)
+
+
+def _follow(conn: Connection, live: Live, console: Console, stop: threading.Event) -> None:
+    while not stop.is_set():
+        now = clock.utc_now()
+        table: RenderableType = status_table(read_status(conn, now), now, console.width)
+        live.update(table, refresh=True)
+        stop.wait(_REFRESH_S)

@@ -1,0 +1,134 @@
+"""The fields of one server file, each from the file or from the environment, which wins."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sitemon.config import locate
+from sitemon.config.documents import Document, read_document
+from sitemon.config.values import Parser, UnfitError, kind_of, suggestion
+from sitemon.model.errors import ConfigurationError, Mistake
+
+
+class FileKind(NamedTuple):
+    """What a server file may hold. `paths` and `secrets` name those fields that are files, or must not be shown."""
+
+    file_name: str
+    prefix: str
+    parsers: Mapping[str, Parser]
+    required: Sequence[str]
+    paths: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+
+    def variable(self, field: str) -> str:
+        """Return the environment variable of a field."""
+        return self.prefix + field.upper()
+
+
+class Fields:
+    """The values of a file kind and the mistakes found in them so far.
+
+    Raises:
+        ConfigurationError: the file that the command line named does not exist, or cannot be read.
+
+    """
+
+    def __init__(self, kind: FileKind, file: str | None, environ: Mapping[str, str]) -> None:
+        self.values: dict[str, Any] = {}
+        self.mistakes: list[Mistake] = []
+        self._kind = kind
+        self._environ = environ
+        self._document = _open(kind, file, environ)
+        self._in_file = self._mapping_of_file()
+        for field, parse in kind.parsers.items():
+            self._read(field, parse)
+        self._require()
+
+    def complain(self, field: str, problem: str) -> None:
+        """Add a mistake at the place that the field's value came from; without a value, at the file."""
+        variable = self._kind.variable(field)
+        if self._environ.get(variable):
+            self.mistakes.append(Mistake(variable, None, "", problem))
+        elif self._document is not None:
+            self.mistakes.append(self._document.mistake((field,), problem))
+        else:
+            self.mistakes.append(Mistake(variable, None, "", problem))
+
+    def finish(self) -> None:
+        """Warn when others can read the secrets.
+
+        Raises:
+            ConfigurationError: there are mistakes.
+
+        """
+        if self.mistakes:
+            raise ConfigurationError(self.mistakes)
+        if self._document is not None and any(self._in_file.get(name) for name in self._kind.secrets):
+            locate.warn_if_exposed(self._document.path)
+
+    def _mapping_of_file(self) -> dict[str, Any]:
+        if self._document is None:
+            return {}
+        if not isinstance(self._document.value, dict):
+            problem = f"expected an object of fields, not {kind_of(self._document.value)}"
+            raise ConfigurationError([self._document.mistake((), problem)])
+        for name in self._document.value:
+            if name not in self._kind.parsers:
+                problem = f"unknown field{suggestion(name, self._kind.parsers)}"
+                self.mistakes.append(self._document.mistake((name,), problem))
+        return self._document.value
+
+    def _read(self, field: str, parse: Parser) -> None:
+        value: object = self._environ.get(self._kind.variable(field)) or None
+        folder = Path()
+        if value is None and self._document is not None:
+            value, folder = self._in_file.get(field), self._document.path.parent
+        if value is None:
+            return
+        try:
+            parsed = parse(value)
+            self.values[field] = readable_file(folder, parsed) if field in self._kind.paths else parsed
+        except UnfitError as exc:
+            self.complain(field, exc.problem)
+
+    def _require(self) -> None:
+        lacking = [
+            field
+            for field in self._kind.required
+            if not self._environ.get(self._kind.variable(field)) and self._in_file.get(field) is None
+        ]
+        if lacking and self._document is None and len(lacking) == len(self._kind.required):
+            variables = " and ".join(self._kind.variable(field) for field in lacking)
+            problem = f"{locate.not_found(self._kind.file_name, self._environ)}; put it there or set {variables}"
+            self.mistakes.append(Mistake(self._kind.file_name, None, "", problem))
+            return
+        for field in lacking:
+            if self._document is None:
+                self.complain(field, f"not set, and there is no {self._kind.file_name}")
+            else:
+                self.complain(field, f"missing; give it here or in {self._kind.variable(field)}")
+
+
+def readable_file(folder: Path, path: str) -> str:
+    """Return the absolute path of a file that exists and that we may read; a relative one starts at `folder`.
+
+    Raises:
+        UnfitError: there is none.
+
+    """
+    file = (folder / Path(path).expanduser()).absolute()
+    if not file.is_file():
+        raise UnfitError(f"expected a file; there is none at {file}")
+    if not os.access(file, os.R_OK):
+        raise UnfitError(f"expected a file that can be read; {file} cannot")
+    return str(file)
+
+
+def _open(kind: FileKind, file: str | None, environ: Mapping[str, str]) -> Document | None:
+    found = locate.find(file or kind.file_name, environ)
+    if found is not None:
+        return read_document(found)
+    if file is not None:
+        raise ConfigurationError([Mistake(file, None, "", locate.not_found(file, environ))])
+    return None

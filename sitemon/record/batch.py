@@ -1,0 +1,150 @@
+"""A batch: what one poll brought, sorted into what is written and what can never be. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from msgspec import structs
+
+from sitemon.model.errors import PoisonError
+from sitemon.model.outcome import Outcome
+from sitemon.model.result import Result, decode
+from sitemon.model.schedule import SentUpTo, decode_event
+from sitemon.store.write import Change
+from sitemon.stream.consumer import Message, Partition
+from sitemon.stream.topics import Topics
+
+MAX_VALUE_BYTES: Final = 65_536
+MAX_NAME_BYTES: Final = 1_000
+_MAX_MS: Final = 253_402_300_799_999
+"""The last millisecond that a moment can hold: the end of year 9999."""
+
+Key = tuple[str, str, datetime, str]
+
+
+class Entry(NamedTuple):
+    """A message and what it says."""
+
+    message: Message
+    said: Result | Change
+
+
+class Rejected(NamedTuple):
+    """A message that can never be recorded. `reason` is a short word, `detail` a sentence without its values."""
+
+    message: Message
+    reason: str
+    detail: str
+
+
+class Batch(NamedTuple):
+    """What one poll brought: one entry a key, and the offsets to commit once all of it is dealt with."""
+
+    entries: tuple[Entry, ...]
+    rejected: tuple[Rejected, ...]
+    offsets: Mapping[Partition, int]
+
+
+def sort_out(messages: Sequence[Message], topics: Topics, is_recordable: Callable[[datetime], bool]) -> Batch:
+    """Read the messages of a poll, in their order.
+
+    Of several results of one key the first real one stays, else the first. `is_recordable` says of a slot whether
+    the database has room for it.
+    """
+    results: dict[Key, Entry] = {}
+    changes: list[Entry] = []
+    rejected: list[Rejected] = []
+    for message in messages:
+        try:
+            said = _read(message, topics, is_recordable)
+        except PoisonError as exc:
+            rejected.append(Rejected(message, exc.reason, exc.detail))
+            continue
+        if isinstance(said, Result):
+            _keep_better(results, Entry(message, said), said)
+        elif said is not None:
+            changes.append(Entry(message, said))
+    return Batch((*changes, *results.values()), tuple(rejected), next_offsets(messages))
+
+
+def next_offsets(messages: Iterable[Message]) -> dict[Partition, int]:
+    """Return for each partition the offset after its last message."""
+    return {(message.topic, message.partition): message.offset + 1 for message in messages}
+
+
+def results_of(entries: Iterable[Entry]) -> list[Result]:
+    """Return the results among the entries."""
+    return [entry.said for entry in entries if isinstance(entry.said, Result)]
+
+
+def changes_of(entries: Iterable[Entry]) -> list[Change]:
+    """Return the schedule's events among the entries."""
+    return [entry.said for entry in entries if not isinstance(entry.said, Result)]
+
+
+def split_by_range(
+    entries: Sequence[Entry], is_recordable: Callable[[datetime], bool]
+) -> tuple[Sequence[Entry], tuple[Rejected, ...]]:
+    """Return the entries that can be recorded, and the others as rejected."""
+    kept: list[Entry] = []
+    letters: list[Rejected] = []
+    for entry in entries:
+        if not isinstance(entry.said, Result) or is_recordable(entry.said.slot_at):
+            kept.append(entry)
+        else:
+            letters.append(Rejected(entry.message, *_OUT_OF_RANGE))
+    return kept, tuple(letters)
+
+
+_OUT_OF_RANGE: Final = ("slot_out_of_range", "the slot is older than what is kept, or more than a day ahead")
+
+
+def _keep_better(results: dict[Key, Entry], entry: Entry, result: Result) -> None:
+    key = (result.site, result.region, result.slot_at, result.kind)
+    kept = results.get(key)
+    if kept is None or (_is_missed(kept.said) and not _is_missed(result)):
+        results[key] = entry
+
+
+def _is_missed(said: Result | Change) -> bool:
+    return isinstance(said, Result) and said.outcome is Outcome.MISSED
+
+
+def _read(message: Message, topics: Topics, is_recordable: Callable[[datetime], bool]) -> Result | Change | None:
+    """Return what a message says; None when it is nothing for the database."""
+    if message.value is None:
+        raise PoisonError("tombstone", "there is no value")
+    if len(message.value) > MAX_VALUE_BYTES:
+        raise PoisonError("too_large", f"the value is longer than {MAX_VALUE_BYTES} bytes")
+    if message.topic == topics.schedule:
+        return _read_event(message.value)
+    result = decode(message.value)
+    _check_name(result.site, "site")
+    _check_name(result.region, "region")
+    if not is_recordable(result.slot_at):
+        raise PoisonError(*_OUT_OF_RANGE)
+    return result
+
+
+def _read_event(value: bytes) -> Change | None:
+    event = decode_event(value)
+    if isinstance(event, SentUpTo):
+        return None
+    fields = structs.asdict(event)
+    for name in ("site", "region"):
+        _check_name(fields.get(name, "-"), name)
+    if not all(0 <= fields[name] <= _MAX_MS for name in _MOMENTS & fields.keys()):
+        raise PoisonError("not_a_schedule_event", "a moment is out of range")
+    if fields.get("interval_ms", 1) <= 0:
+        raise PoisonError("not_a_schedule_event", "the interval is not positive")
+    return event
+
+
+_MOMENTS: Final = {"at_ms", "from_slot_ms", "from_ms", "until_ms", "interval_ms"}
+
+
+def _check_name(name: str, what: str) -> None:
+    if not name:
+        raise PoisonError("not_a_result", f"the {what} has no name")
+    if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
+        raise PoisonError("name_too_long", f"the {what}'s name is longer than {MAX_NAME_BYTES} bytes")

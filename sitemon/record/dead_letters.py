@@ -1,0 +1,71 @@
+"""Messages that can never be recorded, onto their own topic; acknowledged there before their offsets are committed."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sitemon.model.errors import SitemonError
+from sitemon.record.batch import Rejected
+from sitemon.record.patience import Patience
+from sitemon.stream.dead_letters import dead_letter
+from sitemon.stream.producer import Producer
+
+log = logging.getLogger(__name__)
+
+_SEND_S: Final = 10.0
+_CLOSE_S: Final = 2.0
+_PATIENCE: Final = Patience(first_s=0.5, longest_s=10.0)
+
+
+class DeadLetters:
+    """Sends to the topic of dead letters. Its producer is made when the first one comes, which may be never.
+
+    A producer with a failed delivery is done with, so each new try has a new one.
+    """
+
+    def __init__(self, make_producer: Callable[[], Producer], topic: str) -> None:
+        self._make_producer = make_producer
+        self._topic = topic
+        self._producer: Producer | None = None
+        self._chance = random.Random()
+
+    def send(self, rejected: Sequence[Rejected], stop: threading.Event) -> bool:
+        """Return True once Kafka has acknowledged all of them, False when told to stop before.
+
+        What was sent before a failure is sent again: a dead letter may be there twice, never not at all.
+        """
+        first = rejected[0]
+        place = f"{first.message.topic} {first.message.partition}:{first.message.offset}"
+        why = f"{first.reason}: {first.detail}"
+        log.warning(
+            "recorder.dead_letters: %d messages cannot be recorded; the first is %s: %s", len(rejected), place, why
+        )
+        tries = 0
+        while not self._try_to_send(rejected, is_first=tries == 0):
+            tries += 1
+            if stop.wait(_PATIENCE.wait_s(tries, self._chance)):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Close the producer, if there is one."""
+        if self._producer is not None:
+            self._producer.close(_CLOSE_S)
+            self._producer = None
+
+    def _try_to_send(self, rejected: Sequence[Rejected], *, is_first: bool) -> bool:
+        try:
+            self._producer = self._producer or self._make_producer()
+            records = [dead_letter(self._topic, one.message, one.reason) for one in rejected]
+            deliveries = [self._producer.send(record, _SEND_S) for record in records]
+            if all(delivery.wait(_SEND_S) for delivery in deliveries):
+                return True
+            problem = f"no acknowledgement within {_SEND_S:g} s"
+        except SitemonError as exc:
+            problem = str(exc)
+        if is_first:
+            log.warning("recorder.dead_letters_wait: %s is not acknowledged yet: %s", self._topic, problem)
+        self.close()
+        return False

@@ -1,0 +1,72 @@
+"""The recorder's side of Kafka: a consumer whose server may be away for a while."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sitemon import clock
+from sitemon.model.errors import SitemonError
+from sitemon.stream.consumer import Consumer, Message, Partition
+
+log = logging.getLogger(__name__)
+
+_POLL_S: Final = 0.5
+_MAX_RECORDS: Final = 5_000
+
+
+class Intake:
+    """Polls and commits; says once that Kafka is away, and once that it is back."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._uncommitted: dict[Partition, int] = {}
+        self._is_away = False
+
+    @property
+    def lag(self) -> int:
+        """How many messages are known to wait."""
+        return self._consumer.lag
+
+    def poll(self) -> Sequence[Message]:
+        """Return the next messages; none while Kafka is away, or while paused."""
+        try:
+            messages = self._consumer.poll(_POLL_S, _MAX_RECORDS)
+        except SitemonError as exc:
+            self._note_absence(exc)
+            return ()
+        if messages:
+            self._note_presence()
+        return messages
+
+    def pause(self) -> None:
+        """Get nothing from now on; polling keeps the membership in the group."""
+        self._consumer.pause()
+
+    def resume(self) -> None:
+        """Get messages again."""
+        self._consumer.resume()
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commit offsets, and those that could not be committed before.
+
+        What is never committed is read again, and changes nothing then.
+        """
+        self._uncommitted |= offsets
+        try:
+            if self._uncommitted:
+                self._consumer.commit(self._uncommitted)
+                self._uncommitted = {}
+        except SitemonError as exc:
+            self._note_absence(exc)
+
+    def _note_absence(self, exc: SitemonError) -> None:
+        if not self._is_away:
+            self._is_away = True
+            log.warning("recorder.kafka_away: waiting for Kafka: %s", exc)
+        # A poll that fails at once must not become a busy loop.
+        clock.sleep(_POLL_S)
+
+    def _note_presence(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.warning("recorder.kafka_back: recording goes on")

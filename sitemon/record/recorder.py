@@ -1,0 +1,165 @@
+"""The recorder: poll, read, one transaction, dead letters, and only then the offsets."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from sitemon import clock
+from sitemon.model.errors import RetryableError
+from sitemon.record.batch import Rejected, sort_out
+from sitemon.record.intake import Intake
+from sitemon.record.writer import Store, Writer
+from sitemon.store.errors import NotProvisionedError
+from sitemon.stream.consumer import Consumer, Message
+from sitemon.stream.topics import Topics
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_PATIENCE_BEFORE_PAUSE_S: Final = 1.0
+_ATTEMPT_S: Final = 30.0
+"""An attempt that takes longer is given up: the server is frozen."""
+
+_STOP_S: Final = 3.0
+_MAINTAIN_EVERY_S: Final = 60.0
+_START_RETRY_S: Final = 1.0
+
+
+class OpenableStore(Store, Protocol):
+    """What the recorder needs of `sitemon.store.database.Database`."""
+
+    def open(self) -> object:
+        """Connect, or raise why that cannot be."""
+
+    def abort(self) -> None:
+        """End what the writing thread waits for."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class DeadLetterBox(Protocol):
+    """Where messages go that can never be recorded: `sitemon.record.dead_letters.DeadLetters`."""
+
+    def send(self, rejected: Sequence[Rejected], stop: threading.Event) -> bool:
+        """Return True once Kafka has acknowledged all of them, False when told to stop before."""
+
+
+class Report(NamedTuple):
+    """What one batch came to. `newest_ms` is when its newest message was written; `lag` how many are known to wait."""
+
+    messages: int
+    inserted: int
+    replaced: int
+    dead_letters: int
+    newest_ms: int
+    lag: int
+
+
+class Recorder:
+    """One member of the group that records.
+
+    A batch's offsets are committed after its transaction, and after its dead letters are acknowledged; what a crash
+    leaves in between is read again and changes nothing. PostgreSQL is written to in a thread of its own: while that
+    takes long, the partitions are paused and polled on, so that the membership in the group stays.
+    """
+
+    def __init__(
+        self,
+        *,
+        consumer: Consumer,
+        store: OpenableStore,
+        dead_letters: DeadLetterBox,
+        topics: Topics,
+        report: Callable[[Report], None],
+        stop: threading.Event,
+    ) -> None:
+        self._intake = Intake(consumer)
+        self._store = store
+        self._writer = Writer(store, stop)
+        self._dead_letters = dead_letters
+        self._topics = topics
+        self._report = report
+        self._stop = stop
+        self._maintain_at_s = 0.0
+        self._given_up_s: float | None = None
+
+    def run(self) -> None:
+        """Record until told to stop; the batch in hand is finished, if PostgreSQL takes it within seconds.
+
+        Raises:
+            RefusedError: PostgreSQL refuses us at the start.
+
+        """
+        if not wait_until_open(self._store, self._stop):
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+            while not self._stop.is_set():
+                self._maintain_when_due(thread)
+                messages = self._intake.poll()
+                if messages:
+                    self._record(messages, thread)
+        self._intake.commit({})
+        self._store.close()
+
+    def _record(self, messages: Sequence[Message], thread: ThreadPoolExecutor) -> None:
+        now = clock.utc_now()
+        batch = sort_out(messages, self._topics, lambda slot_at: self._store.retention.holds(slot_at, now))
+        recorded = self._wait_for(thread.submit(self._writer.record, batch.entries))
+        if recorded is None:
+            return
+        rejected = batch.rejected + recorded.rejected
+        if rejected and not self._dead_letters.send(rejected, self._stop):
+            return
+        self._intake.commit(batch.offsets)
+        newest_ms = max(message.timestamp_ms for message in messages)
+        self._report(Report(len(messages), *recorded.written, len(rejected), newest_ms, self._intake.lag))
+
+    def _maintain_when_due(self, thread: ThreadPoolExecutor) -> None:
+        if clock.monotonic_s() >= self._maintain_at_s:
+            self._wait_for(thread.submit(self._writer.maintain))
+            self._maintain_at_s = clock.monotonic_s() + _MAINTAIN_EVERY_S
+
+    def _wait_for(self, future: "Future[T]") -> T:
+        """Wait for the writing thread. If it takes long, stay in the group; if the server is frozen, let go of it."""
+        wait([future], timeout=_PATIENCE_BEFORE_PAUSE_S)
+        if not future.done():
+            self._intake.pause()
+            while not future.done():
+                self._intake.poll()
+                self._give_up_when_frozen()
+            self._intake.resume()
+        return future.result()
+
+    def _give_up_when_frozen(self) -> None:
+        began_s = self._writer.attempt_began_s
+        allowed_s = _STOP_S if self._stop.is_set() else _ATTEMPT_S
+        if began_s is not None and began_s != self._given_up_s and clock.monotonic_s() - began_s > allowed_s:
+            self._given_up_s = began_s
+            log.warning("recorder.postgres_frozen: no answer for %g s; the connection is given up", allowed_s)
+            self._store.abort()
+
+
+def wait_until_open(store: OpenableStore, stop: threading.Event) -> bool:
+    """Wait until the database is there and has our schema, said once; return False when told to stop before.
+
+    Raises:
+        RefusedError: it refuses us.
+
+    """
+    said: type[RetryableError] | None = None
+    while not stop.is_set():
+        try:
+            store.open()
+        except RetryableError as exc:
+            if type(exc) is not said:
+                said = type(exc)
+                event = "not_provisioned" if isinstance(exc, NotProvisionedError) else "postgres_away"
+                log.warning("recorder.%s: waiting for the database: %s", event, exc)
+            stop.wait(_START_RETRY_S)
+        else:
+            return True
+    return False

@@ -1,0 +1,133 @@
+"""A batch into the database, whatever happens: tried again while the server is away, halved around a bad record."""
+
+import logging
+import random
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+
+from sitemon import clock
+from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
+from sitemon.model.result import Result
+from sitemon.record.batch import Entry, Rejected, changes_of, results_of, split_by_range
+from sitemon.record.patience import Patience
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.partitions import Retention
+from sitemon.store.write import Change, Written
+
+log = logging.getLogger(__name__)
+
+AWAY: Final = Patience(first_s=0.2, longest_s=5.0)
+"""A server that is away is back within seconds of its return."""
+
+REFUSED: Final = Patience(first_s=5.0, longest_s=60.0)
+"""A person has to mend something; the server's log should not fill up meanwhile."""
+
+
+class Store(Protocol):
+    """What the writer needs of `sitemon.store.database.Database`."""
+
+    retention: Retention
+
+    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+        """Write all of it in one transaction, or raise."""
+
+    def maintain(self, now: datetime) -> None:
+        """Make partitions, roll up and drop."""
+
+
+class Recorded(NamedTuple):
+    """What became of a batch."""
+
+    written: Written
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Writer:
+    """Writes one batch after the other, in a thread of its own choosing.
+
+    `attempt_began_s` is the monotonic time at which the present attempt began, None between attempts: who waits for
+    the writer sees from it that the server is frozen.
+    """
+
+    def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:
+        self.attempt_began_s: float | None = None
+        self._store = store
+        self._stop = stop
+        self._chance = chance or random.Random()
+        self._trouble: type[SitemonError] | None = None
+        self._tries = 0
+
+    def record(self, entries: Sequence[Entry]) -> Recorded | None:
+        """Write the entries and return what became of them; None when told to stop before the server was back."""
+        too_old: tuple[Rejected, ...] = ()
+        while True:
+            try:
+                written, rejected = self._attempt(entries)
+            except (RetryableError, RefusedError) as exc:
+                if not self._wait_after(exc):
+                    return None
+                if isinstance(exc, MissingPartitionError):
+                    self.maintain()
+                    # Waiting may have taken longer than the oldest slots had left.
+                    entries, more = split_by_range(entries, self._is_recordable)
+                    too_old += more
+            else:
+                self._say_all_is_well()
+                return Recorded(written, too_old + rejected)
+
+    def maintain(self) -> None:
+        """Make partitions and roll up; what cannot be done now is left for the next time."""
+        self.attempt_began_s = clock.monotonic_s()
+        try:
+            self._store.maintain(clock.utc_now())
+        except SitemonError as exc:
+            log.info("recorder.maintenance_put_off: %s", exc)
+        finally:
+            self.attempt_began_s = None
+
+    def _attempt(self, entries: Sequence[Entry]) -> Recorded:
+        """Write the entries in one transaction; around what can never be written, in halves."""
+        if not entries:
+            return Recorded(Written())
+        try:
+            return Recorded(self._timed_write(entries))
+        except PoisonError as exc:
+            if len(entries) == 1:
+                return Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
+        middle = len(entries) // 2
+        first, second = self._attempt(entries[:middle]), self._attempt(entries[middle:])
+        written = Written(*(sum(pair) for pair in zip(first.written, second.written, strict=True)))
+        return Recorded(written, first.rejected + second.rejected)
+
+    def _timed_write(self, entries: Sequence[Entry]) -> Written:
+        self.attempt_began_s = clock.monotonic_s()
+        try:
+            return self._store.write(results_of(entries), changes_of(entries))
+        finally:
+            self.attempt_began_s = None
+
+    def _is_recordable(self, slot_at: datetime) -> bool:
+        return self._store.retention.holds(slot_at, clock.utc_now())
+
+    def _wait_after(self, exc: SitemonError) -> bool:
+        """Wait for the next try; return False when told to stop."""
+        if type(exc) is not self._trouble:
+            self._trouble, self._tries = type(exc), 0
+            log.warning("%s: %s", _EVENTS.get(type(exc), "recorder.postgres_away: waiting for PostgreSQL"), exc)
+        self._tries += 1
+        patience = REFUSED if isinstance(exc, RefusedError) else AWAY
+        return not self._stop.wait(patience.wait_s(self._tries, self._chance))
+
+    def _say_all_is_well(self) -> None:
+        if self._trouble is not None:
+            log.warning("recorder.postgres_back: recording goes on")
+            self._trouble = None
+
+
+_EVENTS: Final[dict[type[SitemonError], str]] = {
+    MissingPartitionError: "recorder.partition_missing: making it",
+    NotProvisionedError: "recorder.not_provisioned: waiting for the database",
+    RefusedError: "recorder.postgres_refuses: PostgreSQL refuses to record, and is asked again now and then",
+}

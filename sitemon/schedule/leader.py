@@ -1,0 +1,268 @@
+"""What a beat does: hold the lease, send what is due, follow edits of the sites, find stray batches again."""
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from typing import Final, NamedTuple, Protocol
+
+from sitemon.config.sites import SiteSet
+from sitemon.model.errors import UnreachableError
+from sitemon.model.moment import from_ms
+from sitemon.model.outcome import Reason
+from sitemon.model.result import Result, missed_result
+from sitemon.model.schedule import Away, ScheduleEvent, SentUpTo, Started
+from sitemon.schedule.lease import Batch, Hold, Lease
+from sitemon.schedule.plan import DueSlot, Plan, Watch
+
+log = logging.getLogger(__name__)
+
+AWAY_AFTER_MS: Final = 600_000
+"""A longer stop is told as one `Away` a region instead of a ``missed`` result for every slot in it."""
+BATCH_SLOTS: Final = 50
+"""Slots in one message: a message costs Celery about 1.2 ms, so 24 us a check."""
+SPACING_S: Final = 0.05
+"""The least time between two ticks: what becomes due meanwhile travels together."""
+IDLE_S: Final = 1.0
+RENEW_EVERY_S: Final = 1.5
+SWEEP_EVERY_S: Final = 2.0
+STRAY_AFTER_MS: Final = 6_000
+"""Far longer than a message takes from its queue into a worker's hands, and shorter than a 10 s slot's patience."""
+MARK_EVERY_S: Final = 5.0
+TELL_MARK_EVERY_S: Final = 30.0
+
+
+class Past(NamedTuple):
+    """The schedule's own history as Kafka has it, for the day when Redis has lost its data."""
+
+    stretches: list[Started]
+    sent_up_to_ms: int | None
+
+
+class Surroundings(Protocol):
+    """The leader's effects but for the lease. Each may raise UnreachableError."""
+
+    def sites(self) -> SiteSet:
+        """Return the sites as they are configured now; the same object while nothing changed."""
+
+    def send(self, batch: Batch) -> None:
+        """Hand a batch to the workers of its region."""
+
+    def publish_missed(self, results: Sequence[Result]) -> None:
+        """Return once the results are safe."""
+
+    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+        """Return once the schedule's events are safe."""
+
+    def read_past(self) -> Past:
+        """Read the schedule's history from Kafka."""
+
+
+class _State(Enum):
+    STANDBY = "another beat leads, or none yet"
+    UNSURE = "we led, and do not know whether we still do or what Redis remembers"
+    LEADING = "we lead"
+
+
+class _Timers:
+    """When each repeated duty was done last, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._last_s: dict[str, float] = {}
+
+    def is_due(self, duty: str, every_s: float, monotonic_s: float) -> bool:
+        """Tell whether the duty is due, and if so count it as done now."""
+        if monotonic_s - self._last_s.get(duty, float("-inf")) < every_s:
+            return False
+        self._last_s[duty] = monotonic_s
+        return True
+
+
+class Leader:
+    """One beat: stands by until it gets the lease, then leads until it loses it. `tick` is all it takes.
+
+    A crash at any point loses nothing, because of the order: missed results are safe first; then, in one step,
+    batches are recorded as outstanding and the mark moves; then they are sent. What was recorded and is nowhere
+    to be found is sent again, by this leader or the next.
+    """
+
+    def __init__(self, lease: Lease, around: Surroundings) -> None:
+        self._lease = lease
+        self._around = around
+        self._state = _State.STANDBY
+        self._timers = _Timers()
+        self._plan = Plan()
+        self._sites: SiteSet | None = None
+        self._mark_ms: int | None = None
+        self._unsent: list[Batch] = []
+        self._oldest_outstanding_ms: int | None = None
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether this beat is the one that sends."""
+        return self._state is _State.LEADING
+
+    def tick(self, now_ms: int, monotonic_s: float) -> float:
+        """Do everything that is due now; return in how many seconds to come again.
+
+        Raises:
+            UnreachableError: Redis or Kafka does not answer. The next tick takes up where this one stopped.
+
+        """
+        try:
+            if not self._hold(now_ms, monotonic_s):
+                return IDLE_S
+            self._send_due(now_ms)
+            self._follow_edits(now_ms)
+            self._do_rounds(now_ms, monotonic_s)
+        except UnreachableError:
+            if self.is_leading:
+                self._state = _State.UNSURE
+            raise
+        return self._wait_s(now_ms)
+
+    def resign(self) -> None:
+        """Give the lease back, so that a standby takes over at once."""
+        if self._state is not _State.STANDBY:
+            self._lease.release()
+            self._step_down("beat.resigned: this beat leads no longer")
+
+    def _hold(self, now_ms: int, monotonic_s: float) -> bool:
+        is_renewal_due = self._timers.is_due("renew", RENEW_EVERY_S, monotonic_s)
+        if self.is_leading and not is_renewal_due:
+            return True
+        if self._state is not _State.STANDBY:
+            hold, mark_ms = self._lease.renew()
+            if hold is Hold.HELD and self.is_leading and mark_ms == self._mark_ms:
+                return True
+            if hold is Hold.TAKEN:
+                self._step_down("beat.deposed: another beat has taken the lease")
+                return False
+            if hold is Hold.HELD:
+                return self._restore(now_ms)
+        return self._lease.acquire() and self._restore(now_ms)
+
+    def _step_down(self, why: str) -> None:
+        log.warning(why)
+        self._state = _State.STANDBY
+        self._plan, self._sites, self._mark_ms = Plan(), None, None
+        self._unsent, self._oldest_outstanding_ms = [], None
+
+    def _restore(self, now_ms: int) -> bool:
+        """Take up the schedule where it was left: what Redis remembers; else what we know; else what Kafka has."""
+        self._state = _State.UNSURE
+        mark_ms, stretches = self._lease.recall()
+        if self._mark_ms is not None and (mark_ms is None or mark_ms < self._mark_ms):
+            self._recover_from_loss(now_ms)
+        else:
+            self._take_up(Past(stretches, mark_ms) if mark_ms is not None else self._around.read_past(), now_ms)
+        self._state = _State.LEADING
+        self._sites = None
+        self._timers = _Timers()
+        return True
+
+    def _take_up(self, past: Past, now_ms: int) -> None:
+        mark_ms = now_ms if past.sent_up_to_ms is None else past.sent_up_to_ms
+        log.info("beat.leading: this beat leads, from %s", from_ms(mark_ms))
+        self._plan = Plan()
+        self._plan.restore(past.stretches, mark_ms)
+        self._lease.remember(past.stretches)
+        self._mark_ms = mark_ms
+        if now_ms - mark_ms > AWAY_AFTER_MS:
+            self._tell_away(mark_ms, now_ms)
+
+    def _recover_from_loss(self, now_ms: int) -> None:
+        """Redis forgot what it was told: send again all that may have waited there and is not too late."""
+        known_ms = [ms for ms in (self._mark_ms, self._oldest_outstanding_ms) if ms is not None]
+        log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(min(known_ms)))
+        self._plan.rewind_to_fresh(now_ms, min(known_ms) - 1)
+        self._lease.remember(self._plan.history())
+
+    def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
+        regions = sorted(self._plan.regions)
+        self._around.publish_events(
+            [Away(region=region, from_ms=from_moment_ms, until_ms=now_ms) for region in regions]
+        )
+        self._plan.skip_to_fresh(now_ms, from_moment_ms)
+
+    def _send_due(self, now_ms: int) -> None:
+        if self._mark_ms is not None and now_ms - self._mark_ms > AWAY_AFTER_MS and self._sites is not None:
+            self._tell_away(self._mark_ms, now_ms)
+        due = self._plan.due(now_ms)
+        if due.missed:
+            self._around.publish_missed(list(self._missed(due.missed, now_ms)))
+        if due.run:
+            self._record_and_send(list(_batches(due.run)), now_ms, now_ms)
+
+    def _record_and_send(self, batches: list[Batch], mark_ms: int | None, now_ms: int) -> None:
+        if not self._lease.record(batches, mark_ms=mark_ms, at_ms=now_ms):
+            raise UnreachableError("the lease is not ours any more")
+        if mark_ms is not None:
+            self._mark_ms = mark_ms
+        self._unsent += batches
+        while self._unsent:
+            self._around.send(self._unsent[0])
+            self._unsent.pop(0)
+
+    def _missed(self, slots: Iterable[DueSlot], now_ms: int) -> Iterator[Result]:
+        by_name = self._around.sites().by_name
+        for slot in slots:
+            site = by_name.get(slot.site)
+            yield missed_result(
+                site=slot.site,
+                url=site.display_url if site else "",
+                region=slot.region,
+                slot_at=from_ms(slot.slot_ms),
+                known_at=from_ms(now_ms),
+                reason=Reason.BEAT_DOWN,
+            )
+
+    def _follow_edits(self, now_ms: int) -> None:
+        sites = self._around.sites()
+        if sites is self._sites:
+            return
+        wanted = {
+            Watch(site.name, region): site.interval_ms
+            for site in sites.sites
+            if site.enabled
+            for region in site.regions
+        }
+        events = self._plan.edit(wanted, now_ms)
+        if events:
+            self._around.publish_events(events)
+            self._lease.remember(events)
+            log.info("beat.schedule_changed: %s changes, %s watched", len(events), len(self._plan))
+        self._sites = sites
+
+    def _do_rounds(self, now_ms: int, monotonic_s: float) -> None:
+        """Do what is to be done now and then: keep the mark young, sweep, tell Kafka how far we are."""
+        if self._timers.is_due("mark", MARK_EVERY_S, monotonic_s):
+            self._record_and_send([], now_ms, now_ms)
+        is_first_sweep = self._oldest_outstanding_ms is None
+        if self._timers.is_due("sweep", SWEEP_EVERY_S, monotonic_s):
+            self._sweep(now_ms, now_ms if is_first_sweep else now_ms - STRAY_AFTER_MS)
+        if self._timers.is_due("tell", TELL_MARK_EVERY_S, monotonic_s):
+            self._around.publish_events([SentUpTo(at_ms=now_ms)])
+
+    def _sweep(self, now_ms: int, sent_before_ms: int) -> None:
+        strays = self._lease.stray_batches(sent_before_ms)
+        if strays:
+            log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
+            self._record_and_send(strays, None, now_ms)
+        oldest_ms = self._lease.oldest_outstanding_ms()
+        self._oldest_outstanding_ms = now_ms if oldest_ms is None else oldest_ms
+
+    def _wait_s(self, now_ms: int) -> float:
+        next_ms = self._plan.next_due_ms
+        until_due_s = IDLE_S if next_ms is None else (next_ms - now_ms) / 1_000
+        return min(max(until_due_s, SPACING_S), IDLE_S)
+
+
+def _batches(slots: Iterable[DueSlot]) -> Iterator[Batch]:
+    by_region: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for slot in slots:
+        by_region[slot.region].append((slot.site, slot.slot_ms))
+    for region, pairs in by_region.items():
+        for start in range(0, len(pairs), BATCH_SLOTS):
+            yield Batch(uuid.uuid4().hex, region, pairs[start : start + BATCH_SLOTS])

@@ -1,0 +1,38 @@
+"""The client for what sitemon itself keeps in Redis: the same server as Celery's broker."""
+
+from typing import Any, Final
+
+import redis
+
+from sitemon.model.errors import RefusedError, UnreachableError
+
+SOCKET_TIMEOUT_S: Final = 5.0
+"""For every connection to Redis: without it one that is half open blocks for ever."""
+
+
+def redis_client(app: Any) -> "redis.Redis[bytes]":
+    """Return a client for the broker of this Celery application. It connects on first use."""
+    tls = app.conf.broker_use_ssl or {}
+    return redis.Redis.from_url(
+        app.conf.broker_url,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        health_check_interval=10,
+        **tls,
+    )
+
+
+def probe(client: "redis.Redis[bytes]") -> None:
+    """Ask Redis once whether it takes us.
+
+    Raises:
+        RefusedError: it does not.
+        UnreachableError: it does not answer.
+
+    """
+    try:
+        client.ping()
+    except redis.AuthenticationError as exc:
+        raise RefusedError(f"Redis refuses us: {exc}") from exc
+    except redis.RedisError as exc:
+        raise UnreachableError(f"Redis does not answer: {exc}") from exc

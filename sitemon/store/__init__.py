@@ -1,0 +1,1 @@
+"""The only home of PostgreSQL: connecting, the schema, writing what came from Kafka, and reading for people."""

@@ -1,0 +1,87 @@
+"""Connecting to PostgreSQL.
+
+Errors while connecting have no SQLSTATE: libpq gives only words, in the server's language. The English ones are
+known here; other words count as "not now", are shown as they came, and the connection is tried again.
+"""
+
+import logging
+import re
+from typing import Final
+
+import psycopg2
+import psycopg2.extensions
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
+from sitemon.store.errors import NotProvisionedError
+
+Connection = psycopg2.extensions.connection
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S: Final = 5
+
+_NOT_PROVISIONED: Final = re.compile(r'(database|role) ".*" does not exist', re.DOTALL)
+_REFUSED: Final = re.compile(
+    r"password authentication failed|authentication failed|no password supplied|no pg_hba\.conf entry"
+    r"|is not permitted to log in|permission denied for database|certificate verify failed"
+    r"|server certificate for|root certificate file|could not load|private key|SSL error|sslv3 alert|tlsv1 alert"
+    r"|does not support SSL|certificate .* does not exist|requires a valid client certificate",
+    re.IGNORECASE,
+)
+
+
+def connect(server: PostgresServer, credentials: Credentials, *, application_name: str) -> Connection:
+    """Open a connection whose session counts in UTC.
+
+    A connection that is dead without saying so is noticed within a minute, by the kernel.
+
+    Raises:
+        UnreachableError: nobody answers, or the server cannot take us now.
+        NotProvisionedError: it has no such database or role.
+        RefusedError: it refuses our password, certificate or rights.
+
+    """
+    try:
+        return psycopg2.connect(
+            host=server.host,
+            port=server.port,
+            user=credentials.user,
+            password=credentials.password,
+            dbname=credentials.database,
+            sslmode=server.sslmode,
+            sslrootcert=server.ssl_root_cert,
+            sslcert=server.ssl_cert,
+            sslkey=server.ssl_key,
+            gssencmode="disable",
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=application_name,
+            client_encoding="UTF8",
+            options="-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s",
+            keepalives_idle=20,
+            keepalives_interval=5,
+            keepalives_count=4,
+            tcp_user_timeout=40_000,
+        )
+    except psycopg2.OperationalError as exc:
+        raise _connect_error(str(exc)) from exc
+    except UnicodeDecodeError as exc:
+        # psycopg2 cannot show what a server says in another encoding than ours.
+        raise UnreachableError("the server refused the connection in words that are not UTF-8") from exc
+
+
+def _connect_error(text: str) -> SitemonError:
+    words = _last_words(text)
+    if _NOT_PROVISIONED.search(text):
+        return NotProvisionedError(words)
+    if _REFUSED.search(text):
+        return RefusedError(words)
+    return UnreachableError(words)
+
+
+def _last_words(text: str) -> str:
+    """Return the last line, for libpq puts one for each address that it tried, without the part that repeats it."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    if not lines:
+        return "no connection"
+    return re.sub(r"^connection to server .*? failed: (?:FATAL:\s*)?", "", lines[-1])

@@ -1,0 +1,100 @@
+"""The recorder's side of the database: one connection, opened when it is needed and again after it broke."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TypeVar
+
+import psycopg2
+
+from sitemon.model.errors import PoisonError, SitemonError
+from sitemon.model.result import Result
+from sitemon.store.connect import Connection
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.maintain import maintain
+from sitemon.store.migrate import pending
+from sitemon.store.names import Names
+from sitemon.store.partitions import Retention
+from sitemon.store.write import Change, Written, prepare_session, write_batch
+
+T = TypeVar("T")
+
+
+class Database:
+    """Writes batches. Belongs to one thread, but for `abort`.
+
+    After an error that may have to do with the connection, the next call opens another one: a failover may have
+    moved the database, and a database made anew has other numbers for the same names.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], retention: Retention) -> None:
+        self.retention = retention
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._conn: Connection | None = None
+        self._names = Names()
+
+    def open(self) -> Connection:
+        """Open the connection, if there is none, and look whether the schema is there.
+
+        Raises:
+            NotProvisionedError: the database or its schema is not there, or lacks a migration.
+            UnreachableError, RefusedError: as `sitemon.store.connect.connect` says.
+
+        """
+        if self._conn is not None:
+            return self._conn
+        conn = self._connect()
+        try:
+            _require_schema(conn)
+            prepare_session(conn)
+        except SitemonError:
+            conn.close()
+            raise
+        with self._lock:
+            self._conn, self._names = conn, Names()
+        return conn
+
+    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+        """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
+        return self._with_connection(lambda conn: write_batch(conn, self._names, results, changes))
+
+    def maintain(self, now: datetime) -> None:
+        """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does."""
+        self._with_connection(lambda conn: maintain(conn, self.retention, now))
+
+    def abort(self) -> None:
+        """End what another thread is waiting for: it raises UnreachableError there.
+
+        A server that is frozen keeps its connections alive; only this ends the wait for it.
+        """
+        with self._lock, suppress(OSError, psycopg2.Error):
+            if self._conn is not None:
+                with socket.socket(fileno=os.dup(self._conn.fileno())) as sock:
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        with self._lock, suppress(psycopg2.Error):
+            if self._conn is not None:
+                self._conn.close()
+            self._conn = None
+
+    def _with_connection(self, action: Callable[[Connection], T]) -> T:
+        conn = self.open()
+        try:
+            return action(conn)
+        except (PoisonError, MissingPartitionError):
+            raise
+        except SitemonError:
+            self.close()
+            raise
+
+
+def _require_schema(conn: Connection) -> None:
+    missing = pending(conn)
+    if missing:
+        raise NotProvisionedError(f"its schema lacks {missing[0].name}: run `sitemon provision` or `sitemon migrate`")

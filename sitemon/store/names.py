@@ -1,0 +1,114 @@
+"""The numbers that rows hold instead of names: of sites, regions, targets and reasons."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.model.outcome import REASONS, Reason
+from sitemon.model.result import Result
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("names.sql")
+
+_CACHE_LIMIT: Final = 500_000
+
+Target = tuple[int, str, str | None]
+"""Site number, URL and regex."""
+
+Key = TypeVar("Key")
+
+
+class Numbers(NamedTuple):
+    """What a name is in the database."""
+
+    sites: dict[str, int]
+    regions: dict[str, int]
+    targets: dict[Target, int]
+    reasons: dict[str, int]
+
+
+class Names:
+    """The numbers of one connection's database, looked up or made, and kept.
+
+    What a transaction made may be rolled back, so it is kept only once `keep` says that it was committed; `begin`
+    forgets what was not. One object belongs to one connection: the next may lead to a database made anew.
+    """
+
+    def __init__(self) -> None:
+        self._kept = Numbers({}, {}, {}, {})
+        self._new = Numbers({}, {}, {}, {})
+
+    def begin(self) -> None:
+        """Forget what an unfinished transaction made."""
+        self._new = Numbers({}, {}, {}, {})
+
+    def resolve(self, cursor: Cursor, results: Sequence[Result]) -> Numbers:
+        """Return all numbers that the results need, after making those that are missing."""
+        sites = self.sites(cursor, {result.site for result in results})
+        targets = {(sites[result.site], result.url, result.match) for result in results}
+        return Numbers(
+            sites,
+            self.regions(cursor, {result.region for result in results}),
+            self._targets(cursor, targets),
+            self._reasons(cursor),
+        )
+
+    def sites(self, cursor: Cursor, names: Iterable[str]) -> dict[str, int]:
+        """Return the sites' numbers."""
+        return self._named(cursor, "sites", names, self._kept.sites, self._new.sites)
+
+    def regions(self, cursor: Cursor, names: Iterable[str]) -> dict[str, int]:
+        """Return the regions' numbers."""
+        return self._named(cursor, "regions", names, self._kept.regions, self._new.regions)
+
+    def keep(self) -> None:
+        """Keep what was resolved: its transaction is committed."""
+        _add(self._kept.sites, self._new.sites)
+        _add(self._kept.regions, self._new.regions)
+        _add(self._kept.targets, self._new.targets)
+        _add(self._kept.reasons, self._new.reasons)
+
+    @staticmethod
+    def _named(
+        cursor: Cursor, table: str, names: Iterable[str], kept: dict[str, int], new: dict[str, int]
+    ) -> dict[str, int]:
+        missing = [name for name in names if name not in kept]
+        if not missing:
+            return kept
+        cursor.execute(_sql[f"add_{table}"], {"names": missing})
+        cursor.execute(_sql[f"find_{table}"], {"names": missing})
+        new.update(cursor.fetchall())
+        return kept | new
+
+    def _targets(self, cursor: Cursor, targets: set[Target]) -> dict[Target, int]:
+        missing = [target for target in targets if target not in self._kept.targets]
+        if not missing:
+            return self._kept.targets
+        site_ids, urls, matches = zip(*missing, strict=True)
+        values = {"site_ids": list(site_ids), "urls": list(urls), "matches": list(matches)}
+        cursor.execute(_sql["add_targets"], values)
+        cursor.execute(_sql["find_targets"], values)
+        self._new.targets.update({(site, url, match): number for site, url, match, number in cursor.fetchall()})
+        return self._kept.targets | self._new.targets
+
+    def _reasons(self, cursor: Cursor) -> dict[str, int]:
+        if self._kept.reasons:
+            return self._kept.reasons
+        cursor.execute(_sql["find_reasons"])
+        self._new.reasons.update(cursor.fetchall())
+        unknown = [reason for reason in Reason if reason not in self._new.reasons]
+        if unknown:
+            outcomes, meanings = zip(*(REASONS[reason] for reason in unknown), strict=True)
+            values = {"names": unknown, "outcomes": list(outcomes), "meanings": list(meanings)}
+            cursor.execute(_sql["add_reasons"], values)
+            cursor.execute(_sql["find_reasons"])
+            self._new.reasons.update(cursor.fetchall())
+        return self._new.reasons
+
+
+def _add(kept: dict[Key, int], new: dict[Key, int]) -> None:
+    # Names of bare URLs have no end; starting over now and then is cheaper than counting uses.
+    if len(kept) + len(new) > _CACHE_LIMIT:
+        kept.clear()
+    kept.update(new)

@@ -1,0 +1,142 @@
+"""Partitions: one a day of results, one a month of hourly rollups. Old ones are dropped, not deleted from."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.config.settings import Settings
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("partitions.sql")
+
+RESULTS: Final = "result"
+HOURS: Final = ("count_hour", "latency_hour")
+_DAY: Final = timedelta(days=1)
+
+
+class Retention(NamedTuple):
+    """For how long rows are kept, in days; None is for ever."""
+
+    raw_days: int = 30
+    hourly_days: int = 365
+    daily_days: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Retention":
+        """Return what the settings say."""
+        return cls(settings.raw_retention_days, settings.hourly_retention_days, settings.daily_retention_days)
+
+    @property
+    def topic_days(self) -> int:
+        """How long Kafka should keep results: a day less than the database, so that a replay changes nothing."""
+        return max(1, self.raw_days - 1)
+
+    def first_raw_day(self, now: datetime) -> date:
+        """Return the oldest day whose results can be recorded."""
+        return _utc_day(now) - self.raw_days * _DAY
+
+    def holds(self, slot_at: datetime, now: datetime) -> bool:
+        """Tell whether a slot can be recorded: not before the first raw day, and at most a day ahead."""
+        return self.first_raw_day(now) <= _utc_day(slot_at) and slot_at <= now + _DAY
+
+    def first_month(self, now: datetime) -> date:
+        """Return the oldest month whose hourly rollups are kept: a late result moves the hour that it belongs to."""
+        return _month(min(self.first_raw_day(now), _utc_day(now) - self.hourly_days * _DAY))
+
+
+DEFAULT_RETENTION: Final = Retention()
+
+
+class Partition(NamedTuple):
+    """A partition of one of our tables: ``first`` is in it, ``end`` is the first day after it."""
+
+    table: str
+    first: date
+    end: date
+
+    @property
+    def name(self) -> str:
+        """The partition's own name."""
+        return f"{self.table}_{self.first:%Y%m%d}" if self.table == RESULTS else f"{self.table}_{self.first:%Y%m}"
+
+
+def wanted(now: datetime, retention: Retention) -> Iterable[Partition]:
+    """Return the partitions that must be there."""
+    today = _utc_day(now)
+    for days in range(-retention.raw_days, 2):
+        day = today + days * _DAY
+        yield Partition(RESULTS, day, day + _DAY)
+    month = _month(retention.first_raw_day(now))
+    while month <= today + _DAY:
+        following = _month(month + 31 * _DAY)
+        yield from (Partition(table, month, following) for table in HOURS)
+        month = following
+
+
+def make_partitions(conn: Connection, now: datetime, retention: Retention) -> int:
+    """Make the partitions that are missing and return how many; safe to run at once in several processes."""
+    made = 0
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["change_partitions_alone"])
+        there = set(_existing(cursor))
+        for partition in wanted(now, retention):
+            if partition.name not in there:
+                _make(cursor, partition)
+                made += 1
+        cursor.execute(_sql["raw_from"], {"first_day": retention.first_raw_day(now)})
+    return made
+
+
+def drop_partitions(conn: Connection, now: datetime, retention: Retention) -> int:
+    """Drop partitions past their retention whose rows are rolled up, and return how many.
+
+    Each is dropped in its own transaction, since that needs the whole table for a moment. Daily rollups are few, and
+    are deleted.
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["old_partitions"], _horizons(now, retention))
+        names = [name for (name,) in cursor.fetchall()]
+    for name in names:
+        with translated(), conn, conn.cursor() as cursor:
+            cursor.execute(_sql["change_partitions_alone"])
+            cursor.execute(sql.SQL("DROP TABLE IF EXISTS sitemon.{}").format(sql.Identifier(name)))
+    if retention.daily_days is not None:
+        with translated(), conn, conn.cursor() as cursor:
+            first_day = min(retention.first_month(now), _utc_day(now) - retention.daily_days * _DAY)
+            cursor.execute(_sql["delete_days"], {"first_day": first_day})
+            cursor.execute(_sql["delete_latency_days"], {"first_day": first_day})
+    return len(names)
+
+
+def _horizons(now: datetime, retention: Retention) -> dict[str, str]:
+    return {
+        "first_raw": f"{RESULTS}_{retention.first_raw_day(now):%Y%m%d}",
+        "first_month": f"{retention.first_month(now):%Y%m}",
+    }
+
+
+def _existing(cursor: Cursor) -> Iterable[str]:
+    cursor.execute(_sql["existing_partitions"])
+    return (name for (name,) in cursor.fetchall())
+
+
+def _make(cursor: Cursor, partition: Partition) -> None:
+    """Make a table and attach it: unlike PARTITION OF, that does not lock out those who write."""
+    names = {"partition": sql.Identifier(partition.name), "table": sql.Identifier(partition.table)}
+    bounds = {"first": f"{partition.first}Z", "end": f"{partition.end}Z"}
+    cursor.execute(sql.SQL("CREATE TABLE sitemon.{partition} (LIKE sitemon.{table} INCLUDING ALL)").format(**names))
+    attach = "ALTER TABLE sitemon.{table} ATTACH PARTITION sitemon.{partition} FOR VALUES FROM (%(first)s) TO (%(end)s)"
+    cursor.execute(sql.SQL(attach).format(**names), bounds)
+
+
+def _utc_day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)

@@ -1,0 +1,168 @@
+"""Making the database: role, database, schema, partitions. Idempotent.
+
+The administrator needs no superuser's rights, only CREATEROLE and CREATEDB. The database stays the administrator's;
+the recorder's role owns the schema in it and nothing else, so neither has to become a member of the other.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Final
+
+import psycopg2.errors
+from psycopg2 import sql
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, encrypt_password
+
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.errors import RefusedError
+from sitemon.store.connect import Connection, connect
+from sitemon.store.errors import translated
+from sitemon.store.maintain import maintain
+from sitemon.store.migrate import migrate
+from sitemon.store.partitions import DEFAULT_RETENTION, Retention
+from sitemon.store.queries import load_queries
+
+log = logging.getLogger(__name__)
+
+_sql: Final = load_queries("provision.sql")
+
+READER: Final = "sitemon_reader"
+MARK: Final = "sitemon: made by `sitemon provision`"
+"""The comment on a database that says that it is ours to drop."""
+
+_NAME_LIMIT_BYTES: Final = 63
+_UNFINISHED: Final = ":unfinished"
+_APPLICATION: Final = "sitemon provision"
+
+
+class Administrator:
+    """A session of the administrator, in which each statement is its own transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        conn.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        self.conn = conn
+
+    def ask(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a named query."""
+        with translated(), self.conn.cursor() as cursor:
+            cursor.execute(_sql[query], values)
+            return cursor.fetchall()
+
+    def do(self, statement: str, **parts: str | sql.Composable) -> None:
+        """Run a statement; a part that is text is a name, whatever is in it."""
+        with translated(), self.conn.cursor() as cursor:
+            names = {key: sql.Identifier(part) if isinstance(part, str) else part for key, part in parts.items()}
+            cursor.execute(sql.SQL(statement).format(**names))
+
+    def password_verifier(self, of: Credentials) -> sql.Composable:
+        """Return what the server keeps of a password, so that the password itself is in nobody's log."""
+        with translated():
+            return sql.Literal(encrypt_password(of.password, of.user, self.conn, "scram-sha-256"))
+
+
+@contextmanager
+def administration(server: PostgresServer, admin: Credentials) -> Iterator[Administrator]:
+    """Open the administrator's session; one at a time on a server makes or drops databases of ours.
+
+    Raises:
+        RefusedError: the administrator's database does not exist, or as `sitemon.store.connect.connect` says.
+
+    """
+    with closing(connect(server, admin, application_name=_APPLICATION)) as conn:
+        session = Administrator(conn)
+        session.ask("wait_for_other_provisioning")
+        yield session
+
+
+def provision(
+    server: PostgresServer,
+    admin: Credentials,
+    owner: Credentials,
+    retention: Retention = DEFAULT_RETENTION,
+) -> None:
+    """Bring role, database, schema and partitions to what they should be.
+
+    A new database gets its name only when all is in it: an interrupted run leaves none.
+
+    Raises:
+        RefusedError: the administrator may not, or a name is in somebody's way.
+        UnreachableError: the server does not answer.
+
+    """
+
+    def fill(database: str) -> None:
+        place = Credentials(user=owner.user, password=owner.password, database=database)
+        with closing(connect(server, place, application_name=_APPLICATION)) as conn:
+            migrate(conn)
+            maintain(conn, retention, clock.utc_now())
+
+    with administration(server, admin) as session:
+        ensure_reader(session)
+        ensure_owner(session, owner)
+        ensure_database(session, owner, fill)
+
+
+def ensure_reader(session: Administrator) -> None:
+    """Make the role that reads the views. It belongs to the cluster: databases of ours share it."""
+    if not session.ask("find_role", name=READER):
+        try:
+            session.do("CREATE ROLE {role} NOLOGIN", role=READER)
+        except RefusedError as exc:
+            # Somebody without our lock, in another database, may have been faster.
+            if not isinstance(exc.__cause__, psycopg2.errors.DuplicateObject):
+                raise
+
+
+def ensure_owner(session: Administrator, owner: Credentials) -> None:
+    """Make the recorder's role, or give it the configured password where we may."""
+    password = session.password_verifier(owner)
+    if not session.ask("find_role", name=owner.user):
+        session.do("CREATE ROLE {role} LOGIN PASSWORD {password}", role=owner.user, password=password)
+    elif not session.ask("is_current_role", name=owner.user):
+        try:
+            session.do("ALTER ROLE {role} LOGIN PASSWORD {password}", role=owner.user, password=password)
+        except RefusedError as exc:
+            # A role that somebody else made; connecting as it shows whether its password is right.
+            log.info("provision.password_kept: role %s is not ours to change: %s", owner.user, exc)
+
+
+def ensure_database(session: Administrator, owner: Credentials, fill: Callable[[str], None]) -> None:
+    """Make the database, or bring its schema up to date."""
+    if session.ask("find_database", name=owner.database):
+        _let_in(session, owner, owner.database)
+        fill(owner.database)
+        return
+    unfinished = unfinished_name(owner.database)
+    session.do("DROP DATABASE IF EXISTS {database} WITH (FORCE)", database=unfinished)
+    try:
+        _create(session, owner, unfinished)
+        fill(unfinished)
+        session.do("ALTER DATABASE {old} RENAME TO {new}", old=unfinished, new=owner.database)
+    except BaseException:
+        session.do("DROP DATABASE IF EXISTS {database} WITH (FORCE)", database=unfinished)
+        raise
+
+
+def _create(session: Administrator, owner: Credentials, database: str) -> None:
+    # The C locale sorts names by bytes, the same on every machine and after every upgrade of its libraries.
+    session.do(
+        "CREATE DATABASE {database} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", database=database
+    )
+    session.do("COMMENT ON DATABASE {database} IS {mark}", database=database, mark=sql.Literal(MARK))
+    session.do("REVOKE ALL ON DATABASE {database} FROM PUBLIC", database=database)
+    _let_in(session, owner, database)
+
+
+def _let_in(session: Administrator, owner: Credentials, database: str) -> None:
+    """Let the recorder's role make its schema and temporary tables, and readers connect, where that is ours to give."""
+    if not session.ask("may_grant_on_database", name=database):
+        return
+    session.do("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {database} TO {role}", database=database, role=owner.user)
+    session.do("GRANT CONNECT ON DATABASE {database} TO {role}", database=database, role=READER)
+
+
+def unfinished_name(database: str) -> str:
+    """Return the name that a database has until it is finished. PostgreSQL cuts names to 63 bytes."""
+    kept = database.encode()[: _NAME_LIMIT_BYTES - len(_UNFINISHED)].decode(errors="ignore")
+    return kept + _UNFINISHED

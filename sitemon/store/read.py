@@ -1,0 +1,48 @@
+"""What people and commands read from the database."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("read.sql")
+
+
+class SiteStatus(NamedTuple):
+    """A site in a region: how it is, since when, and how much of the last day it was up.
+
+    `latencies_s` are those of the newest results, oldest first, None where there was none. `uptime_low` counts what
+    was missed as down, `uptime_high` as up; both and `coverage` are fractions, None without a result.
+    """
+
+    site: str
+    region: str
+    url: str
+    outcome: str
+    since_at: datetime
+    slot_at: datetime
+    checked_at: datetime
+    reason: str | None
+    http_code: int | None
+    latency_s: float | None
+    latencies_s: tuple[float | None, ...]
+    uptime_low: float | None
+    uptime_high: float | None
+    coverage: float | None
+
+
+def read_status(conn: Connection, now: datetime, *, newest_results: int = 20) -> list[SiteStatus]:
+    """Return all sites that are still watched, worst first.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["status"], {"now": now, "newest_results": newest_results})
+        return [
+            SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage))
+            for *known, latencies_s, low, high, coverage in cursor.fetchall()
+        ]

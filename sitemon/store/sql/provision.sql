@@ -1,0 +1,64 @@
+-- name: wait_for_other_provisioning
+-- Locks belong to a database: this holds for administrators that use the same one, as they usually do.
+SELECT pg_advisory_lock(hashtextextended('sitemon.provision', 0));
+
+-- name: find_role
+SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolname = %(name)s;
+
+-- name: is_current_role
+SELECT 1 WHERE current_user = %(name)s;
+
+-- name: find_database
+-- With its comment, which holds our mark.
+SELECT datname, shobj_description(oid, 'pg_database')
+FROM pg_catalog.pg_database
+WHERE datname = %(name)s;
+
+-- name: may_grant_on_database
+SELECT 1
+FROM pg_catalog.pg_database
+WHERE datname = %(name)s AND pg_has_role(datdba, 'USAGE');
+
+-- name: databases_needing_role
+-- Other databases that a role owns, owns something in, or has rights in.
+SELECT DISTINCT datname
+FROM pg_catalog.pg_shdepend AS dependency
+JOIN pg_catalog.pg_database AS database
+    ON database.oid = CASE
+        WHEN dependency.classid = 'pg_database'::regclass THEN dependency.objid
+        ELSE dependency.dbid
+    END
+WHERE dependency.refclassid = 'pg_authid'::regclass
+    AND dependency.refobjid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s)
+    AND datname <> %(database)s
+ORDER BY datname;
+
+-- name: is_superuser
+SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper;
+
+-- name: may_drop
+-- A role may be dropped with CREATEROLE, from PostgreSQL 16 on also with ADMIN OPTION on it; a database by who owns
+-- it or may make itself a member of its owner.
+WITH me AS (
+    SELECT rolsuper, rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user
+), role AS (
+    SELECT
+        oid,
+        me.rolsuper
+        OR me.rolcreaterole AND (
+            current_setting('server_version_num')::integer < 160000
+            OR pg_has_role(pg_roles.oid, 'MEMBER WITH ADMIN OPTION')
+        ) AS is_mine
+    FROM pg_catalog.pg_roles
+    CROSS JOIN me
+    WHERE rolname = %(role)s
+)
+SELECT 1
+WHERE NOT EXISTS (SELECT FROM role WHERE NOT is_mine)
+    AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_database
+        WHERE datname = %(database)s
+            AND NOT pg_has_role(datdba, 'USAGE')
+            AND NOT EXISTS (SELECT FROM role WHERE is_mine AND role.oid = datdba)
+    );

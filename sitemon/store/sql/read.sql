@@ -1,0 +1,57 @@
+-- name: status
+-- The sparkline reads the end of each site's primary key; a site without results in the last day has none.
+SELECT
+    status.site,
+    status.region,
+    status.url,
+    status.outcome,
+    status.since_at,
+    status.slot_at,
+    status.checked_at,
+    status.reason,
+    status.http_code,
+    status.latency_s,
+    (
+        SELECT array_agg(latency_s ORDER BY slot_at)
+        FROM (
+            SELECT latency_s, slot_at
+            FROM sitemon.result
+            WHERE result.site_id = site.site_id
+                AND result.region_id = region.region_id
+                AND result.kind <> 'adhoc'
+                AND result.slot_at > %(now)s::timestamptz - '1 day'::interval
+            ORDER BY slot_at DESC
+            LIMIT %(newest_results)s
+        ) AS newest
+    ),
+    (uptime.up + uptime.degraded)::double precision / uptime.total,
+    (uptime.up + uptime.degraded + uptime.missed)::double precision / uptime.total,
+    (uptime.total - uptime.missed)::double precision / uptime.total
+FROM sitemon.site_status AS status
+JOIN sitemon.site ON site.name = status.site
+JOIN sitemon.region ON region.name = status.region
+LEFT JOIN (
+    SELECT
+        site_id,
+        region_id,
+        sum(up) AS up,
+        sum(degraded) AS degraded,
+        sum(missed) AS missed,
+        sum(up + degraded + down + missed) AS total
+    FROM (
+        SELECT site_id, region_id, hour_at, up, degraded, down, missed FROM sitemon.counted_hour
+        UNION ALL
+        SELECT site_id, region_id, hour_at, 0, 0, 0, missed FROM sitemon.away_hour
+    ) AS part
+    WHERE hour_at > %(now)s::timestamptz - '1 day'::interval
+    GROUP BY site_id, region_id
+    HAVING sum(up + degraded + down + missed) > 0
+) AS uptime ON uptime.site_id = site.site_id AND uptime.region_id = region.region_id
+WHERE NOT status.is_ended
+ORDER BY
+    array_position(ARRAY['down', 'missed', 'degraded', 'up'], status.outcome),
+    status.site,
+    status.region;
+
+-- name: count_results
+SELECT count(*) FROM sitemon.result;

@@ -1,0 +1,317 @@
+-- name: make_incoming
+-- The rows of one batch, without those columns that have a default. One such table for each connection.
+CREATE TEMPORARY TABLE incoming (
+    slot_at timestamptz,
+    checked_at timestamptz,
+    site_id integer,
+    region_id integer,
+    target_id integer,
+    redirects smallint,
+    body_bytes integer,
+    kind sitemon.kind,
+    outcome sitemon.outcome,
+    latency_s real,
+    dns_s real,
+    connect_s real,
+    tls_s real,
+    first_byte_s real,
+    download_s real,
+    reason_id smallint,
+    http_code smallint,
+    is_match_found boolean,
+    cert_expires_at timestamptz,
+    ip inet,
+    http_version text,
+    error text
+) ON COMMIT DELETE ROWS;
+
+-- name: copy_incoming
+COPY pg_temp.incoming FROM STDIN (FORMAT binary);
+
+-- name: lock_shared
+-- Taken by each batch of results: until it commits, nobody moves the watermarks or the schedule.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
+
+-- name: lock_alone
+-- Taken by what moves the watermarks or the schedule: no batch is in flight then.
+SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
+
+-- name: merge_results
+-- Insert what is new, let a real result replace a missed one, move the states of sites whose result is simply the
+-- next one, and move hours and days that were rolled up already. Returns one row: how many results were inserted
+-- and replaced, the sites whose state has to be settled with the first slot that changed, and the sites that
+-- have a changed result in an away stretch.
+WITH changed AS (
+    INSERT INTO sitemon.result (
+        slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
+        latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s, reason_id, http_code, redirects,
+        is_match_found, ip, http_version, error
+    )
+    SELECT
+        slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
+        latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s, reason_id, http_code, redirects,
+        is_match_found, ip, http_version, error
+    FROM pg_temp.incoming
+    -- In one order everywhere, so that two recorders cannot wait for each other.
+    ORDER BY site_id, region_id, slot_at, kind
+    ON CONFLICT (site_id, region_id, slot_at, kind) DO UPDATE SET
+        checked_at = excluded.checked_at,
+        cert_expires_at = excluded.cert_expires_at,
+        target_id = excluded.target_id,
+        outcome = excluded.outcome,
+        body_bytes = excluded.body_bytes,
+        latency_s = excluded.latency_s,
+        dns_s = excluded.dns_s,
+        connect_s = excluded.connect_s,
+        tls_s = excluded.tls_s,
+        first_byte_s = excluded.first_byte_s,
+        download_s = excluded.download_s,
+        reason_id = excluded.reason_id,
+        http_code = excluded.http_code,
+        redirects = excluded.redirects,
+        is_match_found = excluded.is_match_found,
+        ip = excluded.ip,
+        http_version = excluded.http_version,
+        error = excluded.error,
+        revision = 1
+    WHERE result.outcome = 'missed' AND excluded.outcome <> 'missed'
+    RETURNING
+        slot_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code, revision
+), counting AS (
+    SELECT
+        *,
+        count(*) OVER site AS changes,
+        first_value(slot_at) OVER site AS first_slot_at,
+        row_number() OVER site AS place
+    FROM changed
+    WHERE kind <> 'adhoc'
+    WINDOW site AS (
+        PARTITION BY site_id, region_id
+        ORDER BY slot_at, kind
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )
+), newest AS (
+    SELECT *, changes = 1 AND revision = 0 AS is_simple FROM counting WHERE place = changes
+), moved AS (
+    -- A site that has to be settled is put forward with a slot before all others: that makes its row or locks
+    -- it, and moves nothing.
+    INSERT INTO sitemon.current_state AS state (
+        slot_at, since_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
+    )
+    SELECT
+        CASE WHEN is_simple THEN slot_at ELSE '-infinity' END,
+        CASE WHEN is_simple THEN slot_at ELSE 'infinity' END,
+        checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
+    FROM newest
+    ORDER BY site_id, region_id
+    ON CONFLICT (site_id, region_id) DO UPDATE SET
+        slot_at = excluded.slot_at,
+        since_at = CASE WHEN state.outcome = excluded.outcome THEN state.since_at ELSE excluded.slot_at END,
+        checked_at = excluded.checked_at,
+        target_id = excluded.target_id,
+        kind = excluded.kind,
+        outcome = excluded.outcome,
+        latency_s = excluded.latency_s,
+        reason_id = excluded.reason_id,
+        http_code = excluded.http_code
+    WHERE (excluded.slot_at, excluded.kind) > (state.slot_at, state.kind)
+    RETURNING site_id, region_id
+), unsettled AS (
+    SELECT newest.site_id, newest.region_id, newest.first_slot_at
+    FROM newest
+    LEFT JOIN moved USING (site_id, region_id)
+    WHERE NOT newest.is_simple OR moved.site_id IS NULL
+), late AS (
+    SELECT site_id, region_id, slot_at, outcome, latency_s, revision
+    FROM changed
+    WHERE kind <> 'adhoc' AND slot_at < (SELECT hours_until_at FROM sitemon.watermark)
+), move_hours AS (
+    INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)
+    SELECT
+        site_id,
+        region_id,
+        sitemon.hour_of(slot_at),
+        count(*) FILTER (WHERE outcome = 'up'),
+        count(*) FILTER (WHERE outcome = 'degraded'),
+        count(*) FILTER (WHERE outcome = 'down'),
+        count(*) FILTER (WHERE outcome = 'missed') - sum(revision)
+    FROM late
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
+    ON CONFLICT (site_id, region_id, hour_at) DO UPDATE SET
+        up = hour.up + excluded.up,
+        degraded = hour.degraded + excluded.degraded,
+        down = hour.down + excluded.down,
+        missed = hour.missed + excluded.missed
+), move_latencies AS (
+    INSERT INTO sitemon.latency_hour AS hour (site_id, region_id, hour_at, bucket, checks)
+    SELECT site_id, region_id, sitemon.hour_of(slot_at), sitemon.latency_bucket(latency_s), count(*)
+    FROM late
+    WHERE outcome <> 'missed' AND latency_s IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (site_id, region_id, hour_at, bucket) DO UPDATE SET checks = hour.checks + excluded.checks
+), later AS (
+    SELECT * FROM late WHERE sitemon.day_of(slot_at) < (SELECT days_until FROM sitemon.watermark)
+), move_days AS (
+    INSERT INTO sitemon.count_day AS daily (site_id, region_id, day, up, degraded, down, missed)
+    SELECT
+        site_id,
+        region_id,
+        sitemon.day_of(slot_at),
+        count(*) FILTER (WHERE outcome = 'up'),
+        count(*) FILTER (WHERE outcome = 'degraded'),
+        count(*) FILTER (WHERE outcome = 'down'),
+        count(*) FILTER (WHERE outcome = 'missed') - sum(revision)
+    FROM later
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
+    ON CONFLICT (site_id, region_id, day) DO UPDATE SET
+        up = daily.up + excluded.up,
+        degraded = daily.degraded + excluded.degraded,
+        down = daily.down + excluded.down,
+        missed = daily.missed + excluded.missed
+), move_latency_days AS (
+    INSERT INTO sitemon.latency_day AS daily (site_id, region_id, day, bucket, checks)
+    SELECT site_id, region_id, sitemon.day_of(slot_at), sitemon.latency_bucket(latency_s), count(*)
+    FROM later
+    WHERE outcome <> 'missed' AND latency_s IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (site_id, region_id, day, bucket) DO UPDATE SET checks = daily.checks + excluded.checks
+)
+SELECT
+    (SELECT count(*) FROM changed WHERE revision = 0) AS inserted,
+    (SELECT count(*) FROM changed WHERE revision = 1) AS replaced,
+    (SELECT array_agg(site_id) FROM (SELECT site_id FROM unsettled ORDER BY site_id, region_id) AS u) AS site_ids,
+    (SELECT array_agg(region_id) FROM (SELECT region_id FROM unsettled ORDER BY site_id, region_id) AS u) AS region_ids,
+    (
+        SELECT array_agg(first_slot_at) FROM (SELECT first_slot_at FROM unsettled ORDER BY site_id, region_id) AS u
+    ) AS first_slots_at,
+    (
+        SELECT array_agg(DISTINCT changed.site_id)
+        FROM changed
+        JOIN sitemon.away
+            ON away.region_id = changed.region_id
+            AND sitemon.to_ms(changed.slot_at) > away.from_ms
+            AND sitemon.to_ms(changed.slot_at) <= away.until_ms
+        WHERE changed.kind = 'scheduled'
+            AND changed.slot_at <= (SELECT sitemon.from_ms(max(until_ms)) FROM sitemon.away)
+    ) AS away_site_ids;
+
+-- name: settle_states
+-- Find newest result and beginning of its outcome in the rows, for sites where more than the next result changed.
+-- Rows before the first change are as they were: where the state began before it, only later rows are looked at.
+WITH settled AS (
+    SELECT
+        newest.*,
+        CASE
+            WHEN other.slot_at IS NULL AND change.floor_at > '-infinity' AND newest.outcome = state.outcome
+                THEN state.since_at
+            ELSE first.slot_at
+        END AS since_at
+    FROM (
+        SELECT
+            site_id,
+            region_id,
+            CASE WHEN first_slot_at > since_at THEN first_slot_at ELSE '-infinity' END AS floor_at
+        FROM unnest(
+            %(site_ids)s::integer[], %(region_ids)s::integer[], %(first_slots_at)s::timestamptz[]
+        ) AS given (site_id, region_id, first_slot_at)
+        JOIN sitemon.current_state USING (site_id, region_id)
+    ) AS change
+    JOIN sitemon.current_state AS state USING (site_id, region_id)
+    CROSS JOIN LATERAL (
+        SELECT slot_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
+        FROM sitemon.result
+        WHERE result.site_id = change.site_id AND result.region_id = change.region_id AND result.kind <> 'adhoc'
+        ORDER BY result.slot_at DESC, result.kind DESC
+        LIMIT 1
+    ) AS newest
+    LEFT JOIN LATERAL (
+        SELECT slot_at, kind
+        FROM sitemon.result
+        WHERE result.site_id = change.site_id
+            AND result.region_id = change.region_id
+            AND result.kind <> 'adhoc'
+            AND result.outcome <> newest.outcome
+            AND result.slot_at >= change.floor_at
+        ORDER BY result.slot_at DESC, result.kind DESC
+        LIMIT 1
+    ) AS other ON true
+    CROSS JOIN LATERAL (
+        SELECT slot_at
+        FROM sitemon.result
+        WHERE result.site_id = change.site_id
+            AND result.region_id = change.region_id
+            AND result.kind <> 'adhoc'
+            AND result.slot_at >= coalesce(other.slot_at, change.floor_at)
+            AND (other.slot_at IS NULL OR (result.slot_at, result.kind) > (other.slot_at, other.kind))
+        ORDER BY result.slot_at, result.kind
+        LIMIT 1
+    ) AS first
+)
+UPDATE sitemon.current_state AS state SET
+    slot_at = settled.slot_at,
+    since_at = settled.since_at,
+    checked_at = settled.checked_at,
+    target_id = settled.target_id,
+    kind = settled.kind,
+    outcome = settled.outcome,
+    latency_s = settled.latency_s,
+    reason_id = settled.reason_id,
+    http_code = settled.http_code
+FROM settled
+WHERE (state.site_id, state.region_id) = (settled.site_id, settled.region_id);
+
+-- name: add_schedule_events
+-- Returns the sites whose schedule this changed; an event that is there already changes nothing.
+INSERT INTO sitemon.schedule_event AS event (site_id, region_id, at_ms, from_ms, interval_ms)
+SELECT *
+FROM unnest(
+    %(site_ids)s::integer[],
+    %(region_ids)s::integer[],
+    %(at_ms)s::bigint[],
+    %(from_ms)s::bigint[],
+    %(interval_ms)s::bigint[]
+)
+ORDER BY 1, 2, 3
+ON CONFLICT (site_id, region_id, at_ms) DO UPDATE SET
+    from_ms = excluded.from_ms,
+    interval_ms = excluded.interval_ms
+WHERE (event.from_ms, event.interval_ms) IS DISTINCT FROM (excluded.from_ms, excluded.interval_ms)
+RETURNING site_id;
+
+-- name: add_aways
+-- Returns the sites of regions whose away stretches this changed.
+WITH changed AS (
+    INSERT INTO sitemon.away (region_id, from_ms, until_ms)
+    SELECT * FROM unnest(%(region_ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[])
+    ORDER BY 1, 2
+    ON CONFLICT (region_id, from_ms) DO UPDATE SET until_ms = excluded.until_ms
+    WHERE excluded.until_ms > away.until_ms
+    RETURNING region_id
+)
+SELECT DISTINCT site_id FROM sitemon.schedule_event JOIN changed USING (region_id);
+
+-- name: forget_away_hours
+-- Hours before the rows that they were counted from stay as they are.
+DELETE FROM sitemon.away_hour
+WHERE site_id = ANY (%(site_ids)s) AND hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
+
+-- name: count_away_hours
+INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
+SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), missed
+FROM (
+    SELECT
+        site_id,
+        region_id,
+        hour,
+        sum(
+            sitemon.slots_without_row(site_id, region_id, first_ms, interval_ms, from_ms, until_ms)
+        ) AS missed
+    FROM sitemon.away_piece
+    WHERE site_id = ANY (%(site_ids)s)
+    GROUP BY site_id, region_id, hour
+) AS piece
+WHERE missed > 0;

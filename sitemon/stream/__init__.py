@@ -1,0 +1,5 @@
+"""The only home of Kafka: topics, producing with a spool behind it, consuming, dead letters.
+
+kafka-python is imported nowhere else, and none of its exceptions leaves this package: `sitemon.stream.errors`
+turns each into one of `sitemon.model.errors`.
+"""

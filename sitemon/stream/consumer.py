@@ -1,0 +1,204 @@
+"""Reading from Kafka: the protocol of a group's member, its version on kafka-python, and reading a compacted topic."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import kafka
+from kafka import TopicPartition, errors
+from kafka.structs import OffsetAndMetadata
+
+from sitemon import clock
+from sitemon.config.servers import KafkaServer
+from sitemon.model.errors import UnreachableError
+from sitemon.stream.client import arguments, client_of, quiet_kafka_loggers
+from sitemon.stream.errors import kafka_errors, words
+
+log = logging.getLogger(__name__)
+
+Partition = tuple[str, int]
+"""A topic and the number of one of its partitions."""
+
+_READ_BATCH: Final = 5_000
+_SESSION_S: Final = 15.0
+_COMMIT_S: Final = 10.0
+_CLOSE_S: Final = 3.0
+_LOST_PARTITION: Final = (
+    errors.CommitFailedError,
+    errors.RebalanceInProgressError,
+    errors.IllegalGenerationError,
+    errors.UnknownMemberIdError,
+)
+
+
+_WITHOUT_GROUP: Final[dict[str, Any]] = {
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
+_IN_GROUP: Final[dict[str, Any]] = {
+    **_WITHOUT_GROUP,
+    # A killed member's partitions lie idle for so long; the library's 45 s is long for somebody who watches a table.
+    "session_timeout_ms": int(_SESSION_S * 1000),
+}
+
+
+class Message(NamedTuple):
+    """What is read: bytes as they are in the log. `timestamp_ms` is the producer's, in milliseconds of the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Consumer(Protocol):
+    """One member of a consumer group. All of it is called from one thread.
+
+    Delivery is at least once: what is not committed is read again, by this member or by another one.
+    """
+
+    @property
+    def lag(self) -> int:
+        """How many messages are known to wait in the assigned partitions. Asks no server."""
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
+        """Return the next messages, none when there are none within the timeout; each partition's in order.
+
+        Must be called every few seconds, also while paused: it keeps the membership in the group.
+        Raises UnreachableError or RefusedError.
+        """
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Store of each partition the next offset to read, where the partition is still assigned to this member.
+
+        A partition lost to another member meanwhile is no error: that member reads the messages again.
+        Raises UnreachableError when no server answers; committing the same later is right.
+        """
+
+    def pause(self) -> None:
+        """From now on `poll` returns nothing, but stays in the group; partitions assigned later are paused too."""
+
+    def resume(self) -> None:
+        """End the pause: `poll` goes on where it stopped."""
+
+    def close(self) -> None:
+        """Leave the group, so that others take over at once. Commits nothing."""
+
+
+class KafkaConsumer:
+    """The consumer on kafka-python. Raises UnreachableError or RefusedError when it cannot begin.
+
+    It never commits by itself, decodes nothing, and begins at the oldest message when its group has no offset.
+    """
+
+    def __init__(self, server: KafkaServer, topics: Sequence[str], group: str) -> None:
+        quiet_kafka_loggers()
+        self._next: dict[TopicPartition, int] = {}
+        self._is_paused = False
+        self._held: list[Message] = []
+        with kafka_errors():
+            self._kafka = kafka.KafkaConsumer(*topics, **arguments(server, group_id=group, **_IN_GROUP))
+
+    @property
+    def lag(self) -> int:
+        """How many messages are known to wait. See `Consumer.lag`."""
+        with kafka_errors():
+            ahead = {partition: self._kafka.highwater(partition) for partition in self._assigned(self._next)}
+        return sum(max(0, highwater - self._next[partition]) for partition, highwater in ahead.items() if highwater)
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
+        """Return the next messages. See `Consumer.poll`."""
+        if self._held and not self._is_paused:
+            messages, self._held = self._held, []
+            return messages
+        with kafka_errors():
+            if self._is_paused:
+                self._kafka.pause(*self._kafka.assignment())
+            found = self._kafka.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        messages = [_message(record) for records in found.values() for record in records]
+        self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
+        if self._is_paused:
+            # A partition that was assigned in the middle of this poll was not paused yet.
+            self._held += messages
+            return ()
+        return messages
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Store the next offsets to read. See `Consumer.commit`."""
+        wanted = {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+        with kafka_errors():
+            mine = {partition: OffsetAndMetadata(wanted[partition], "", -1) for partition in self._assigned(wanted)}
+            try:
+                if mine:
+                    self._kafka.commit(mine, timeout_ms=int(_COMMIT_S * 1000))
+            except _LOST_PARTITION as exc:
+                log.info("consumer.partition_lost: its messages will be read again: %s", words(exc))
+
+    def pause(self) -> None:
+        """Return nothing from now on. See `Consumer.pause`."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """End the pause. See `Consumer.resume`."""
+        self._is_paused = False
+        with kafka_errors():
+            self._kafka.resume(*self._assigned(self._kafka.paused()))
+
+    def close(self) -> None:
+        """Leave the group. See `Consumer.close`."""
+        with kafka_errors():
+            self._kafka.close(autocommit=False, timeout_ms=int(_CLOSE_S * 1000))
+
+    def _assigned(self, partitions: Iterable[TopicPartition]) -> set[TopicPartition]:
+        return set(self._kafka.assignment() or ()).intersection(partitions)
+
+
+def _message(record: Any) -> Message:
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        record.timestamp,
+        tuple(record.headers),
+    )
+
+
+def read_to_end(server: KafkaServer, topic: str, deadline_s: float) -> dict[bytes, bytes]:
+    """Return the newest value of every key of a compacted topic, as it is when the call begins.
+
+    Deleted keys (tombstones) are absent. Joins no group. 100,000 records take about a second.
+
+    Raises:
+        UnreachableError: it could not be read to its end within `deadline_s` seconds, or there is no such topic.
+        RefusedError: a server refuses us.
+
+    """
+    until_s = clock.monotonic_s() + deadline_s
+    newest: dict[bytes, bytes | None] = {}
+    with client_of(kafka.KafkaConsumer, server, **_WITHOUT_GROUP) as consumer:
+        ends = _assign_all(consumer, topic, deadline_s)
+        while any(consumer.position(partition) < end for partition, end in ends.items()):
+            if clock.monotonic_s() > until_s:
+                raise UnreachableError(f"topic {topic} could not be read to its end within {deadline_s:g} s")
+            for records in consumer.poll(timeout_ms=200, max_records=_READ_BATCH).values():
+                newest.update((record.key, record.value) for record in records)
+    return {key: value for key, value in newest.items() if value is not None}
+
+
+def _assign_all(consumer: Any, topic: str, timeout_s: float) -> dict[TopicPartition, int]:
+    """Read from the start of each partition; return where each ends."""
+    numbers: Sequence[int] = sorted(consumer.partitions_for_topic(topic) or ())
+    if not numbers:
+        raise UnreachableError(f"topic {topic} does not exist")
+    partitions = [TopicPartition(topic, number) for number in numbers]
+    consumer.assign(partitions)
+    consumer.seek_to_beginning()
+    ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=int(timeout_s * 1000))
+    return ends

@@ -1,0 +1,65 @@
+"""Dead letters: what could not be recorded, kept on a topic of its own with the reason and where it came from."""
+
+import hashlib
+from typing import Final, NamedTuple
+
+from sitemon.stream.consumer import Message
+from sitemon.stream.producer import Record
+from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
+
+_ROOM_BYTES: Final = 64 << 10
+_KEY_MAX_BYTES: Final = 1 << 20
+
+
+class DeadLetter(NamedTuple):
+    """A message that could not be recorded.
+
+    `partition` and `offset` are -1 for a record that Kafka never took. `truncated` is empty, or the length and the
+    SHA-256 of a value that was too long even for the dead letters: ``<bytes> <hex>``; `value` is then its beginning.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    truncated: str = ""
+
+
+def dead_letter(topic: str, message: Message, reason: str) -> Record:
+    """Return the record for topic `topic` that keeps a message, with a reason of one short word."""
+    return _record(topic, message.key, message.value, reason, (message.topic, message.partition, message.offset))
+
+
+def dead_letter_of_record(topic: str, record: Record, reason: str) -> Record:
+    """Return the record for topic `topic` that keeps a record which Kafka never took."""
+    return _record(topic, record.key, record.value, reason, (record.topic, -1, -1))
+
+
+def parse_dead_letter(message: Message) -> DeadLetter:
+    """Read a message of the dead letters. One that somebody else put there has an empty reason and topic."""
+    headers = {name: value.decode(errors="replace") for name, value in message.headers}
+    return DeadLetter(
+        key=message.key,
+        value=message.value,
+        reason=headers.get("reason", ""),
+        topic=headers.get("topic", ""),
+        partition=_number(headers.get("partition", "")),
+        offset=_number(headers.get("offset", "")),
+        truncated=headers.get("truncated", ""),
+    )
+
+
+def _record(topic: str, key: bytes | None, value: bytes | None, reason: str, place: tuple[str, int, int]) -> Record:
+    # A value can be larger than any single record that Kafka takes: batches are measured when compressed.
+    kept_key = (key or b"")[:_KEY_MAX_BYTES]
+    kept_value = value if value is None else value[: DEAD_LETTER_MAX_BYTES - _ROOM_BYTES - len(kept_key)]
+    headers = [("reason", reason), *zip(("topic", "partition", "offset"), map(str, place), strict=True)]
+    if value is not None and kept_value != value:
+        headers.append(("truncated", f"{len(value)} {hashlib.sha256(value).hexdigest()}"))
+    return Record(topic, kept_key, kept_value, tuple((name, text.encode()) for name, text in headers))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else -1

@@ -1,0 +1,64 @@
+"""The door at which kafka-python's exceptions end: each becomes one of `sitemon.model.errors`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from kafka import errors
+
+from sitemon.model.errors import PoisonError, RefusedError, SitemonError, UnreachableError
+
+_POISON: Final[dict[type[Exception], str]] = {
+    errors.MessageSizeTooLargeError: "too_large",
+    errors.RecordListTooLargeError: "too_large",
+    errors.InvalidRecordError: "invalid_record",
+    errors.InvalidTimestampError: "invalid_record",
+}
+
+_REFUSED: Final = (
+    errors.AuthorizationError,
+    errors.SaslAuthenticationFailedError,
+    errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
+    errors.SecurityDisabledError,
+    errors.UnsupportedVersionError,
+    errors.KafkaConfigurationError,
+    errors.PolicyViolationError,
+    errors.InvalidTopicError,
+    errors.InvalidPartitionsError,
+    errors.InvalidReplicationFactorError,
+    errors.InvalidConfigurationError,
+    errors.InvalidGroupIdError,
+)
+
+
+def model_error(exc: Exception, topic: str = "") -> SitemonError:
+    """Return the error of the model that says what to do about one of kafka-python's; its text names the topic.
+
+    What is neither poison nor a refusal is taken to pass: a retry that never succeeds is seen in the log, a record
+    given up by mistake is gone.
+    """
+    for kind, reason in _POISON.items():
+        if isinstance(exc, kind):
+            return PoisonError(reason, words(exc))
+    text = f"topic {topic}: {words(exc)}" if topic else words(exc)
+    return RefusedError(text) if isinstance(exc, _REFUSED) else UnreachableError(text)
+
+
+@contextmanager
+def kafka_errors(topic: str = "") -> Iterator[None]:
+    """Turn what kafka-python raises inside the block into an error of the model. See `model_error`."""
+    try:
+        yield
+    except errors.KafkaError as exc:
+        raise model_error(exc, topic) from exc
+
+
+def words(exc: BaseException) -> str:
+    """Return the server's or the library's own words, in one line, without kafka-python's prefixes."""
+    said = exc.args[0] if exc.args else None
+    if isinstance(said, BaseException):
+        return words(said)
+    said_by_class = getattr(exc, "description", None) or type(exc).__name__
+    text = said if isinstance(said, str) and said else str(exc) if said else said_by_class
+    return " ".join(text.split())

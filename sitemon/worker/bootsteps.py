@@ -1,0 +1,95 @@
+"""What sitemon adds to a Celery worker: messages in hand stay ours while we live, and an embedded beat stays alive."""
+
+import logging
+import os
+import threading
+from typing import Any, ClassVar, Final
+
+import redis
+from billiard.process import current_process
+from celery import bootsteps
+from celery.beat import EmbeddedService
+
+from sitemon import clock
+
+log = logging.getLogger(__name__)
+
+RENEW_EVERY_S: Final = 1.5
+GUARD_EVERY_S: Final = 1.0
+ORPHAN_LOOK_S: Final = 0.5
+
+
+class RenewUnacked(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
+    """Keep young in Redis what this worker holds, so that only a dead worker's messages come back.
+
+    kombu hands a message out again when it has been unacknowledged for the visibility timeout, whether or not its
+    worker lives. Renewing the time of every message in hand lets that timeout be a few seconds: a dead worker's
+    messages come back that soon, and a living one's never.
+    """
+
+    requires: ClassVar = {"celery.worker.consumer.tasks:Tasks"}
+
+    def start(self, consumer: Any) -> None:
+        """Begin to renew on the worker's own timer."""
+        self._timer = consumer.timer.call_repeatedly(RENEW_EVERY_S, self._renew, (consumer,))
+
+    def stop(self, _consumer: Any) -> None:
+        """Cease to renew; what is still in hand is given back by kombu."""
+        self._timer.cancel()
+
+    def _renew(self, consumer: Any) -> None:
+        qos = consumer.task_consumer.channel.qos
+        tags = list(qos._delivered)  # noqa: SLF001  # kombu has no public list of what is in hand
+        if not tags:
+            return
+        now_s = clock.now_ms() / 1_000
+        try:
+            with qos.channel.conn_or_acquire() as client:
+                client.zadd(qos.unacked_index_key, dict.fromkeys(tags, now_s), xx=True)
+        except redis.RedisError as exc:
+            log.warning("worker.renewal_failed: Redis does not answer: %s", exc)
+
+
+class GuardBeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
+    """Start the embedded beat again when its process died: celery leaves it dead."""
+
+    requires: ClassVar = {"celery.worker.components:Beat", "celery.worker.components:Timer"}
+
+    def start(self, worker: Any) -> None:
+        """Begin to look after the beat, when there is one."""
+        self._is_stopping = threading.Event()
+        if worker.beat is not None:
+            threading.Thread(target=self._guard, args=(worker,), name="guard-beat", daemon=True).start()
+
+    def stop(self, _worker: Any) -> None:
+        """Cease to look after it, before celery ends it."""
+        self._is_stopping.set()
+
+    terminate = stop
+
+    def _guard(self, worker: Any) -> None:
+        while not self._is_stopping.wait(GUARD_EVERY_S):
+            if worker.beat.is_alive():
+                continue
+            log.error("worker.beat_died: the embedded beat ended (exit %s): starting it again", worker.beat.exitcode)
+            worker.beat = EmbeddedService(
+                worker.app, schedule_filename=worker.schedule_filename, scheduler_cls=worker.scheduler
+            )
+            worker.beat.start()
+
+
+def die_with_parent(**_: Any) -> None:
+    """End this embedded beat soon after its worker is gone, however it went.
+
+    A SIGKILLed worker cannot end its children, and the orphan's new parent need not be process 1 (subreapers), so
+    the parent's process id is compared with what it was when the worker forked.
+    """
+    parent = current_process()._parent_pid  # noqa: SLF001  # asking the kernel now could be too late already
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            clock.sleep(ORPHAN_LOOK_S)
+        log.critical("beat.orphaned: the worker is gone, so this embedded beat ends")
+        os._exit(1)
+
+    threading.Thread(target=watch, name="die-with-parent", daemon=True).start()

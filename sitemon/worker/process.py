@@ -1,0 +1,64 @@
+"""What a worker process has once: its engine, its publisher, its sites. Made on first use, anew after a fork."""
+
+import os
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+
+from sitemon import clock
+from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.config.servers import KafkaServer, kafka_server
+from sitemon.config.settings import Settings, settings
+from sitemon.config.sites import SitesWatcher
+from sitemon.model.result import Result
+from sitemon.stream.messages import result_record
+from sitemon.stream.publisher import Publisher, publisher_of_this_process
+from sitemon.stream.topics import topics_of
+from sitemon.worker.batch import Work
+
+_lock = threading.Lock()
+_process: "Process | None" = None
+stopping = threading.Event()
+"""Set when the worker was asked to end: batches give back what they have not finished."""
+
+
+class Process:
+    """The checks, results and sites of one worker process."""
+
+    def __init__(self, kafka: KafkaServer, choices: Settings) -> None:
+        self.pid = os.getpid()
+        self.ready_at_ms = clock.now_ms()
+        self.settings = choices
+        self.engine = RequestsEngine(threads=choices.check_threads)
+        self.publisher: Publisher = publisher_of_this_process(kafka, choices)
+        self.watcher = SitesWatcher()
+        self._topics = topics_of(kafka)
+
+    @cached_property
+    def work(self) -> Work:
+        """What a batch of slots needs."""
+        return Work(
+            sites=self.watcher.current,
+            refreshed_sites=self.watcher.refresh,
+            engine=self.engine,
+            publish=self.publish,
+            region=self.settings.region,
+            ready_at_ms=self.ready_at_ms,
+            is_stopping=stopping.is_set,
+        )
+
+    def publish(self, results: Sequence[Result]) -> None:
+        """Return once the results are acknowledged by Kafka or safe in the spool."""
+        self.publisher.publish([result_record(self._topics, result) for result in results])
+
+
+def this_process() -> Process:
+    """Return this process' own; threads and connections do not live on in a forked child."""
+    global _process  # noqa: PLW0603  # one a process is what this module is for
+    with _lock:
+        if _process is None or _process.pid != os.getpid():
+            _process = Process(kafka_server(), settings(os.environ))
+        return _process
+
+
+os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))

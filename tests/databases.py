@@ -1,0 +1,87 @@
+"""Databases for tests: one template a session, a fresh copy of it for each test."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from psycopg2 import sql
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.store.connect import Connection, connect
+from sitemon.store.names import Names
+from sitemon.store.provision import provision
+from sitemon.store.write import prepare_session
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: PostgresServer, admin: Credentials) -> Credentials:
+    """A provisioned database with nothing in it, and its owner."""
+    name = f"template-{uuid.uuid4().hex[:8]}"
+    owner = Credentials(user=name, password="o'w\"ner", database=name)
+    provision(postgres_server, admin, owner)
+    return owner
+
+
+@pytest.fixture
+def owner(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Credentials]:
+    """The credentials of a fresh database of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {new} TEMPLATE {old}", new=name, old=template.database)
+        yield Credentials(user=template.user, password=template.password, database=name)
+        run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+
+
+@pytest.fixture
+def conn(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Connection]:
+    """A connection of the recorder's role, ready to write batches."""
+    with closing(connect(postgres_server, owner, application_name="test")) as conn:
+        prepare_session(conn)
+        yield conn
+
+
+@pytest.fixture
+def names() -> Names:
+    """The names of that connection."""
+    return Names()
+
+
+def as_admin(server: PostgresServer, admin: Credentials, database: str | None = None) -> Connection:
+    """Connect as the administrator; each statement is its own transaction."""
+    place = Credentials(user=admin.user, password=admin.password, database=database or admin.database)
+    conn = connect(server, place, application_name="test")
+    conn.autocommit = True
+    return conn
+
+
+def run(conn: Connection, statement: str, **names: str) -> None:
+    """Run a statement with names in it."""
+    with conn.cursor() as cursor:
+        cursor.execute(sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()}))
+
+
+def rows(conn: Connection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """Return the rows of a query, and end its transaction."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+def dicts(conn: Connection, query: str, values: Any = None) -> list[dict[str, Any]]:
+    """Return the rows of a query as dicts, and end its transaction."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(query, values)
+        assert cursor.description is not None
+        return [dict(zip((column.name for column in cursor.description), row, strict=True)) for row in cursor]
+
+
+def execute(conn: Connection, statement: str, values: Any = None) -> int:
+    """Run a statement in its own transaction and return how many rows it concerned."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.rowcount
+
+
+__all__ = ["conn", "names", "owner", "template"]

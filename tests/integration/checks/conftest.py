@@ -1,0 +1,141 @@
+"""What the behaviour suite is run with: every engine there is, and servers that end with their test."""
+
+import contextlib
+import queue
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pytest
+
+from sitemon.checks.dialer import Connect, Dialer, connect_tcp
+from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.checks.resolver import Lookup, Resolver, look_up
+from sitemon.model.site import Site, Tls
+from tests.integration.checks import certificates, servers
+
+CLOSE_S = 5.0
+
+
+class EngineFactory(Protocol):
+    """Makes an engine that is closed with the test."""
+
+    def __call__(self, *, threads: int = 8, lookup: Lookup = look_up, connect: Connect = connect_tcp) -> Engine: ...
+
+
+class ServerFactory(Protocol):
+    """Starts a server that ends with the test."""
+
+    def __call__(self, behave: servers.Behaviour, **options: Any) -> servers.Server: ...
+
+
+class Observer(Protocol):
+    """Checks a URL and returns what was found. Keyword arguments are fields of the site."""
+
+    def __call__(self, url: str, **fields: Any) -> Observation: ...
+
+
+class TlsServerFactory(Protocol):
+    """Starts a TLS server that sends these certificates and ends with the test; `adjust` changes its context."""
+
+    def __call__(
+        self,
+        behave: servers.Behaviour,
+        leaf: certificates.Signer,
+        *chain: certificates.Signer,
+        adjust: Callable[[ssl.SSLContext], None] = ...,
+    ) -> servers.Server: ...
+
+
+class Authority(NamedTuple):
+    """A certificate authority of the tests, its file, and the setting of a site that trusts it."""
+
+    signer: certificates.Signer
+    file: Path
+
+    @property
+    def tls(self) -> Tls:
+        return Tls(ca_file=str(self.file))
+
+
+def _requests_engine(threads: int, dialer: Dialer) -> Engine:
+    return RequestsEngine(threads, dialer=dialer)
+
+
+ENGINES = {"requests": _requests_engine}
+
+
+@pytest.fixture(params=ENGINES)
+def make_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
+    """Every behaviour is shown with every engine."""
+    with contextlib.ExitStack() as engines:
+
+        def make(*, threads: int = 8, lookup: Lookup = look_up, connect: Connect = connect_tcp) -> Engine:
+            engine: Engine = ENGINES[request.param](threads, Dialer(Resolver(lookup=lookup), connect))
+            engines.callback(engine.close, CLOSE_S)
+            return engine
+
+        yield make
+
+
+@pytest.fixture
+def observe(make_engine: EngineFactory) -> Observer:
+    """Check one URL with an engine of the default make."""
+    engine = make_engine()
+    return lambda url, **fields: observed(engine, site(url, **fields))
+
+
+@pytest.fixture
+def serve() -> Iterator[ServerFactory]:
+    with contextlib.ExitStack() as running:
+        yield lambda behave, **options: running.enter_context(servers.Server(behave, **options))
+
+
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    holder, port = servers.closed_port()
+    with holder:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    signer = certificates.new_authority("a CA of the tests")
+    file = tmp_path_factory.mktemp("ca") / "ca.pem"
+    file.write_bytes(signer.pem)
+    return Authority(signer, file)
+
+
+@pytest.fixture
+def serve_tls(serve: ServerFactory, tmp_path: Path) -> TlsServerFactory:
+    def start(
+        behave: servers.Behaviour,
+        leaf: certificates.Signer,
+        *chain: certificates.Signer,
+        adjust: Callable[[ssl.SSLContext], None] = lambda _: None,
+    ) -> servers.Server:
+        context = certificates.server_context(tmp_path, leaf, *chain)
+        adjust(context)
+        return serve(behave, tls=context)
+
+    return start
+
+
+def site(url: str, **fields: Any) -> Site:
+    """Return a site for a URL, with a timeout that no test waits for."""
+    return Site(**{"name": "shop", "url": url, "timeout_s": 10.0, **fields})
+
+
+def observed(engine: Engine, watched: Site) -> Observation:
+    """Return what the engine finds out, which must come in time."""
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine.submit(watched, found.put)
+    return found.get(timeout=watched.timeout_s + 5)
+
+
+def thread_count() -> int:
+    """Return how many threads of the checks room there are."""
+    return sum(thread.name.startswith("sitemon-") for thread in threading.enumerate())

@@ -1,0 +1,104 @@
+"""Each way in which a server fails has its reason, and words for an operator."""
+
+import pytest
+
+from sitemon.checks.engine import Observation
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Expect, StatusRange
+from tests.integration.checks import servers
+from tests.integration.checks.conftest import Observer, ServerFactory
+from tests.integration.checks.servers import answering, chunked, response
+
+BROKEN_RESPONSES = {
+    "closes unanswered": b"",
+    "closes in the status line": b"HTTP/1.1 20",
+    "closes in the headers": b"HTTP/1.1 200 OK\r\nX: y\r\n",
+    "speaks something else": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "has no status code": b"HTTP/1.1 fine\r\n\r\n",
+    "has a status code of two digits": b"HTTP/1.1 20 OK\r\n\r\n",
+    "speaks HTTP/2": b"HTTP/2.0 200 OK\r\n\r\n",
+    "switches protocols": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+    "has a header without colon": b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+    "has 64 KiB of headers": b"HTTP/1.1 200 OK\r\n" + b"X-Long: %b\r\n" % (b"a" * 30_000) * 3 + b"\r\n",
+    "has 201 headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 201 + b"\r\n",
+    "contradicts itself on the length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "has a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+    "has an unknown transfer coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
+    "closes early": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello",
+    "closes before the body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+    "closes in a chunk": chunked(end=b"64\r\nhello"),
+    "closes before the last chunk": chunked(b"hello", end=b""),
+    "has a chunk size that is no number": chunked(b"hello", end=b"five\r\nhello\r\n0\r\n\r\n"),
+    "has a negative chunk size": chunked(b"hello", end=b"-1\r\nhello\r\n0\r\n\r\n"),
+    "has broken compression": response(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
+}
+
+
+def assert_down(seen: Observation, reason: Reason) -> None:
+    """The check is down for this reason, in words that fit a table and hold no URL."""
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, reason), seen.error
+    assert seen.error is not None
+    assert 10 < len(seen.error) <= 200
+    assert seen.error.isprintable()
+    assert "://" not in seen.error
+
+
+@pytest.mark.parametrize("data", BROKEN_RESPONSES.values(), ids=list(BROKEN_RESPONSES))
+def test_a_response_that_is_not_valid_http_is_a_protocol_error(
+    data: bytes, observe: Observer, serve: ServerFactory
+) -> None:
+    assert_down(observe(serve(answering(data)).url()), Reason.PROTOCOL_ERROR)
+
+
+def test_a_refused_connection_is_a_connect_error(observe: Observer, refusing_port: int) -> None:
+    seen = observe(f"http://127.0.0.1:{refusing_port}/")
+    assert_down(seen, Reason.CONNECT_ERROR)
+    assert (seen.ip, seen.http_code, seen.http_version) == ("127.0.0.1", None, None)
+
+
+def test_a_reset_before_the_headers_is_a_protocol_error(observe: Observer, serve: ServerFactory) -> None:
+    seen = observe(serve(servers.resets_before_headers).url())
+    assert_down(seen, Reason.PROTOCOL_ERROR)
+
+
+def test_a_reset_after_the_headers_is_a_protocol_error_that_keeps_the_status(
+    observe: Observer, serve: ServerFactory
+) -> None:
+    seen = observe(serve(servers.resets_after_headers).url())
+    assert_down(seen, Reason.PROTOCOL_ERROR)
+    assert seen.http_code == 200
+
+
+def test_a_host_name_that_does_not_exist_is_a_dns_error(observe: Observer) -> None:
+    seen = observe("http://no-such-host.invalid/")
+    assert_down(seen, Reason.DNS_ERROR)
+    assert seen.ip is None
+
+
+def test_a_status_that_is_not_expected_is_http_status(observe: Observer, serve: ServerFactory) -> None:
+    seen = observe(serve(answering(response(status="503 Service Unavailable"))).url())
+    assert (seen.outcome, seen.reason, seen.http_code) == (Outcome.DOWN, Reason.HTTP_STATUS, 503)
+    assert seen.error == "HTTP status 503, expected 200-299"
+
+
+def test_a_status_that_is_expected_is_up(observe: Observer, serve: ServerFactory) -> None:
+    expect = Expect(status=(StatusRange(200, 299), StatusRange(404, 404)))
+    seen = observe(serve(answering(response(status="404 Not Found"))).url(), expect=expect)
+    assert (seen.outcome, seen.reason, seen.http_code, seen.error) == (Outcome.UP, None, 404, None)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [servers.sends_endless_trailers, servers.sends_endless_interim_responses],
+)
+def test_a_server_that_sends_only_framing_is_stopped_long_before_the_deadline(
+    behave: servers.Behaviour, observe: Observer, serve: ServerFactory
+) -> None:
+    seen = observe(serve(behave).url(), timeout_s=30.0)
+    assert_down(seen, Reason.PROTOCOL_ERROR)
+    assert seen.latency_s < 10
+
+
+def test_an_observation_of_a_url_with_secrets_holds_none_of_them(observe: Observer, refusing_port: int) -> None:
+    seen = observe(f"http://me:hunter2@127.0.0.1:{refusing_port}/path?token=hunter2#hunter2")
+    assert "hunter2" not in repr(seen)

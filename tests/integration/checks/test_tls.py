@@ -1,0 +1,178 @@
+"""TLS: what is trusted and what is not, and what is known of the certificates in either case."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from sitemon.checks.engine import Observation
+from sitemon.checks.resolver import Endpoint
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Tls
+from tests.integration.checks import servers
+from tests.integration.checks.certificates import (
+    IN_A_MONTH,
+    IN_A_YEAR,
+    YESTERDAY,
+    Signer,
+    new_authority,
+    new_leaf,
+)
+from tests.integration.checks.conftest import (
+    Authority,
+    EngineFactory,
+    Observer,
+    ServerFactory,
+    TlsServerFactory,
+    observed,
+    site,
+)
+from tests.integration.checks.servers import answering, response
+
+BAD_LEAVES: dict[str, tuple[Callable[[Signer], Signer], datetime]] = {
+    "expired": (lambda ca: new_leaf(ca, ends_at=YESTERDAY), YESTERDAY),
+    "not valid yet": (lambda ca: new_leaf(ca, begins_at=IN_A_MONTH), IN_A_YEAR),
+    "self-signed": (lambda _: new_leaf(None, ends_at=IN_A_MONTH), IN_A_MONTH),
+    "another host": (lambda ca: new_leaf(ca, hosts=("other.test",), ends_at=IN_A_MONTH), IN_A_MONTH),
+    "not known": (lambda _: new_leaf(new_authority("another CA"), ends_at=IN_A_MONTH), IN_A_MONTH),
+}
+
+
+def assert_tls_error(seen: Observation, words: str) -> None:
+    assert (seen.outcome, seen.reason, seen.http_code) == (Outcome.DOWN, Reason.TLS_ERROR, None), seen.error
+    assert seen.error is not None
+    assert words in seen.error
+
+
+def test_a_certificate_of_a_trusted_authority_is_up(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    server = serve_tls(answering(response()), new_leaf(ca.signer, ends_at=IN_A_MONTH))
+    seen = observe(server.url(), tls=ca.tls)
+    assert (seen.outcome, seen.http_code, seen.cert_expires_at) == (Outcome.UP, 200, IN_A_MONTH), seen.error
+    assert server.asked[0].headers["host"] == f"127.0.0.1:{server.port}"
+
+
+@pytest.mark.parametrize("flaw", BAD_LEAVES)
+def test_a_bad_certificate_is_a_tls_error_and_its_expiry_is_known_all_the_same(
+    flaw: str, observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    make_leaf, ends_at = BAD_LEAVES[flaw]
+    server = serve_tls(answering(response()), make_leaf(ca.signer))
+    seen = observe(server.url(), tls=ca.tls)
+    assert_tls_error(seen, flaw if flaw != "another host" else "not for this IP address")
+    assert seen.cert_expires_at == ends_at
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("flaw", BAD_LEAVES)
+def test_a_bad_certificate_is_up_when_it_is_not_to_be_verified(
+    flaw: str, observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    make_leaf, ends_at = BAD_LEAVES[flaw]
+    server = serve_tls(answering(response()), make_leaf(ca.signer))
+    seen = observe(server.url(), tls=Tls(verify=False))
+    assert (seen.outcome, seen.cert_expires_at) == (Outcome.UP, ends_at), seen.error
+
+
+def test_a_private_authority_is_not_trusted_by_default(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    server = serve_tls(answering(response()), new_leaf(ca.signer))
+    assert_tls_error(observe(server.url()), "issuer is not known")
+
+
+def test_an_incomplete_chain_is_a_tls_error(observe: Observer, serve_tls: TlsServerFactory, ca: Authority) -> None:
+    intermediate = new_authority("an intermediate", issuer=ca.signer)
+    server = serve_tls(answering(response()), new_leaf(intermediate))
+    assert_tls_error(observe(server.url(), tls=ca.tls), "does not send an intermediate")
+
+
+def test_the_expiry_is_the_earliest_of_the_whole_chain(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    intermediate = new_authority("an intermediate", issuer=ca.signer, ends_at=IN_A_MONTH)
+    server = serve_tls(answering(response()), new_leaf(intermediate), intermediate)
+    seen = observe(server.url(), tls=ca.tls)
+    assert (seen.outcome, seen.cert_expires_at) == (Outcome.UP, IN_A_MONTH), seen.error
+    assert len(seen.hops[0].chain) == 2
+
+
+def test_the_host_name_is_sent_and_compared(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    names: list[str | None] = []
+
+    def note_names(context: ssl.SSLContext) -> None:
+        context.sni_callback = lambda _socket, name, _context: names.append(name)
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer, hosts=("shop.test",)), adjust=note_names)
+    engine = make_engine(lookup=lambda _: (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),))
+    assert observed(engine, site(server.url(host="shop.test"), tls=ca.tls)).outcome is Outcome.UP
+    assert_tls_error(observed(engine, site(server.url(host="blog.test"), tls=ca.tls)), "for another host name")
+    assert names == ["shop.test", "blog.test"]
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_a_server_that_offers_only_an_old_version_is_a_tls_error(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    def make_old(context: ssl.SSLContext) -> None:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=make_old)
+    assert_tls_error(observe(server.url(), tls=Tls(verify=False)), "no TLS version from 1.2 on")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
+    version: ssl.TLSVersion, observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    def demand_certificate(context: ssl.SSLContext) -> None:
+        context.load_verify_locations(ca.file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = version
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demand_certificate)
+    seen = observe(server.url(), tls=ca.tls)
+    assert_tls_error(seen, "client certificate")
+    assert seen.cert_expires_at == IN_A_YEAR
+
+
+def test_a_server_without_tls_is_a_tls_error(observe: Observer, serve: ServerFactory) -> None:
+    def behave(client: servers.Conversation) -> None:
+        client.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        client.hold()
+
+    port = serve(behave).port
+    assert_tls_error(observe(f"https://127.0.0.1:{port}/"), "does not speak TLS")
+
+
+def test_a_connection_closed_in_the_handshake_is_a_tls_error(observe: Observer, serve: ServerFactory) -> None:
+    def behave(client: servers.Conversation) -> None:
+        client.read()
+
+    port = serve(behave).port
+    assert_tls_error(observe(f"https://127.0.0.1:{port}/"), "closed the TLS connection")
+
+
+def test_a_ca_file_that_cannot_be_read_is_a_tls_error(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    server = serve_tls(answering(response()), new_leaf(ca.signer))
+    assert_tls_error(observe(server.url(), tls=Tls(ca_file="/nonexistent/ca.pem")), "no such file")
+
+
+def test_the_expiry_is_of_the_last_hop(
+    observe: Observer, serve: ServerFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    plain = serve(answering(response()))
+    moved = response(b"", status="302 Found", headers={"Location": plain.url()})
+    secure = serve_tls(answering(moved), new_leaf(ca.signer, ends_at=IN_A_MONTH))
+    seen = observe(secure.url(), tls=ca.tls)
+    assert (seen.outcome, seen.cert_expires_at) == (Outcome.UP, None)
+    assert len(seen.hops[0].chain) == 1

@@ -1,0 +1,288 @@
+"""Beats on a real Redis: who leads, and that no slot is lost between one leader and the next."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import redis
+
+from sitemon.config.sites import SiteSet
+from sitemon.model.errors import UnreachableError
+from sitemon.model.moment import to_ms
+from sitemon.model.result import Result
+from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started
+from sitemon.model.site import Site
+from sitemon.schedule.leader import Leader, Past
+from sitemon.schedule.lease import Batch, Lease, settle
+from sitemon.schedule.slots import next_slot_ms
+
+START_MS = 1_790_000_000_000
+SHOP = Site(name="shop", url="http://shop.example/", interval_ms=10_000)
+BLOG = Site(name="blog", url="http://blog.example/", interval_ms=25_000)
+
+
+def site_set(*sites: Site) -> SiteSet:
+    return SiteSet(sites=sites, by_name={site.name: site for site in sites}, source="a test")
+
+
+class World:
+    """What a leader did to the world. A worker settles each batch at once, unless it is `asleep` or `dying`."""
+
+    def __init__(self, client: "redis.Redis[bytes]", *sites: Site, worker: str = "swift") -> None:
+        self.client = client
+        self.worker = worker
+        self.configured = site_set(*sites)
+        self.sent: list[Batch] = []
+        self.missed: list[Result] = []
+        self.events: list[ScheduleEvent] = []
+        self.past = Past([], None)
+        self.is_broker_down = False
+
+    def sites(self) -> SiteSet:
+        return self.configured
+
+    def send(self, batch: Batch) -> None:
+        if self.is_broker_down:
+            raise UnreachableError("no broker")
+        self.sent.append(batch)
+        if self.worker == "swift":
+            settle(self.client, batch.id)
+        elif self.worker == "asleep":
+            self.client.lpush(f"checks.{batch.region}", batch.id)
+
+    def publish_missed(self, results: Sequence[Result]) -> None:
+        self.missed += results
+
+    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+        self.events += events
+
+    def read_past(self) -> Past:
+        return self.past
+
+    def slots_of(self, site: Site) -> list[int]:
+        return [ms for batch in self.sent for name, ms in batch.slots if name == site.name]
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator["redis.Redis[bytes]"]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def run(leader: Leader, from_ms: int, until_ms: int, step_ms: int = 500) -> None:
+    for now_ms in range(from_ms, until_ms + 1, step_ms):
+        leader.tick(now_ms, now_ms / 1_000)
+
+
+def slots(site: Site, after_ms: int, until_ms: int) -> list[int]:
+    first_ms = next_slot_ms(site.name, site.interval_ms, after_ms)
+    return list(range(first_ms, until_ms + 1, site.interval_ms))
+
+
+def lapse(client: "redis.Redis[bytes]") -> None:
+    client.delete("{sitemon}:lease")
+
+
+def test_the_leader_sends_every_slot_once_in_batches_of_a_region(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP, BLOG)
+    run(Leader(Lease(client), around), START_MS, START_MS + 60_000)
+    assert around.slots_of(SHOP) == slots(SHOP, START_MS, START_MS + 60_000)
+    assert around.slots_of(BLOG) == slots(BLOG, START_MS, START_MS + 60_000)
+    assert {batch.region for batch in around.sent} == {"default"}
+    assert around.missed == []
+
+
+def test_a_site_is_sent_to_each_of_its_regions_and_a_disabled_one_to_none(client: "redis.Redis[bytes]") -> None:
+    far = Site(name="far", url="http://far.example/", interval_ms=1_000, regions=("eu", "us"))
+    off = Site(name="off", url="http://off.example/", interval_ms=1_000, enabled=False)
+    around = World(client, far, off)
+    run(Leader(Lease(client), around), START_MS, START_MS + 3_000)
+    assert {batch.region for batch in around.sent} == {"eu", "us"}
+    assert {name for batch in around.sent for name, _ in batch.slots} == {"far"}
+
+
+def test_what_is_due_together_travels_together_fifty_at_most(client: "redis.Redis[bytes]") -> None:
+    around = World(client, *(Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(120)))
+    leader = Leader(Lease(client), around)
+    leader.tick(START_MS, 0)
+    leader.tick(START_MS + 1_000, 1)
+    assert sorted(len(batch.slots) for batch in around.sent) == [20, 50, 50]
+
+
+def test_a_standby_sends_nothing_and_takes_over_when_the_leader_resigns(client: "redis.Redis[bytes]") -> None:
+    first, second = World(client, SHOP), World(client, SHOP)
+    leader, standby = Leader(Lease(client), first), Leader(Lease(client), second)
+    for now_ms in range(START_MS, START_MS + 30_001, 500):
+        leader.tick(now_ms, now_ms / 1_000)
+        standby.tick(now_ms, now_ms / 1_000)
+    assert second.sent == []
+    leader.resign()
+    run(standby, START_MS + 31_000, START_MS + 60_000)
+    assert first.slots_of(SHOP) + second.slots_of(SHOP) == slots(SHOP, START_MS, START_MS + 60_000)
+    assert second.events[0] == SentUpTo(at_ms=START_MS + 31_000)
+
+
+def test_after_a_short_stop_the_newest_slot_runs_late_and_older_ones_are_missed(client: "redis.Redis[bytes]") -> None:
+    run(Leader(Lease(client), World(client, SHOP)), START_MS, START_MS + 20_000)
+    lapse(client)
+    around = World(client, SHOP)
+    back_ms = START_MS + 80_000
+    Leader(Lease(client), around).tick(back_ms, 0)
+    expected = slots(SHOP, START_MS + 20_000, back_ms)
+    late = [ms for ms in expected if back_ms - ms <= 12_000]
+    assert around.slots_of(SHOP) == late
+    assert expected[-1] in late
+    assert [to_ms(result.slot_at) for result in around.missed] == [ms for ms in expected if ms not in late]
+    assert {(result.reason, result.url) for result in around.missed} == {("beat_down", "http://shop.example/")}
+
+
+def test_a_stop_of_over_ten_minutes_is_told_as_one_away_a_region(client: "redis.Redis[bytes]") -> None:
+    run(Leader(Lease(client), World(client, SHOP, BLOG)), START_MS, START_MS + 20_000)
+    lapse(client)
+    around = World(client, SHOP, BLOG)
+    back_ms = START_MS + 800_000
+    Leader(Lease(client), around).tick(back_ms, 0)
+    away = [event for event in around.events if isinstance(event, Away)]
+    assert away == [Away(region="default", from_ms=START_MS + 20_000, until_ms=back_ms)]
+    assert around.missed == []
+    assert around.slots_of(BLOG) == [ms for ms in slots(BLOG, START_MS, back_ms) if back_ms - ms <= 27_000]
+
+
+def test_a_beat_that_slept_over_ten_minutes_under_its_own_lease_says_away_too(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client, ttl_ms=60_000), around)
+    run(leader, START_MS, START_MS + 20_000)
+    around.events.clear()
+    leader.tick(START_MS + 900_000, 1)
+    assert around.events[0] == Away(region="default", from_ms=START_MS + 20_000, until_ms=START_MS + 900_000)
+    assert around.missed == []
+
+
+def test_it_writes_each_change_of_the_schedule_once(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP, BLOG)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 2_000)
+    assert {event.site for event in around.events if isinstance(event, Started)} == {"shop", "blog"}
+    around.events.clear()
+    faster = Site(name="shop", url=SHOP.url, interval_ms=3_000)
+    around.configured = site_set(faster)
+    edited_ms = START_MS + 2_500
+    leader.tick(edited_ms, edited_ms / 1_000)
+    first_ms = next_slot_ms("shop", 3_000, edited_ms)
+    assert around.events == [
+        Ended(site="blog", region="default", at_ms=edited_ms),
+        Started(site="shop", region="default", at_ms=edited_ms, interval_ms=3_000, from_slot_ms=first_ms),
+    ]
+    lapse(client)
+    after = World(client, faster)
+    Leader(Lease(client), after).tick(edited_ms + 500, 0)
+    assert after.events == [SentUpTo(at_ms=edited_ms + 500)]
+
+
+def test_a_site_removed_while_no_beat_ran_has_its_slots_of_that_time_accounted_for(
+    client: "redis.Redis[bytes]",
+) -> None:
+    run(Leader(Lease(client), World(client, SHOP)), START_MS, START_MS + 20_000)
+    lapse(client)
+    around = World(client)
+    back_ms = START_MS + 60_000
+    Leader(Lease(client), around).tick(back_ms, 0)
+    told = around.slots_of(SHOP) + [to_ms(result.slot_at) for result in around.missed]
+    assert sorted(told) == slots(SHOP, START_MS + 20_000, back_ms)
+    assert Ended(site="shop", region="default", at_ms=back_ms) in around.events
+
+
+def test_a_batch_that_could_not_be_sent_is_sent_when_the_broker_is_back(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    leader.tick(START_MS, 0)
+    around.is_broker_down = True
+    slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    with pytest.raises(UnreachableError):
+        leader.tick(slot_ms, 1)
+    around.is_broker_down = False
+    leader.tick(slot_ms + 600, 1.6)
+    assert around.slots_of(SHOP) == [slot_ms]
+
+
+def test_the_next_leader_sends_what_was_recorded_but_never_sent(client: "redis.Redis[bytes]") -> None:
+    dying = World(client, SHOP)
+    leader = Leader(Lease(client), dying)
+    leader.tick(START_MS, 0)
+    dying.is_broker_down = True
+    slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    with pytest.raises(UnreachableError):
+        leader.tick(slot_ms, 1)
+    lapse(client)
+    around = World(client, SHOP)
+    Leader(Lease(client), around).tick(slot_ms + 100, 0)
+    assert around.slots_of(SHOP) == [slot_ms]
+
+
+def test_a_message_that_vanished_with_its_worker_is_sent_again_after_six_seconds(
+    client: "redis.Redis[bytes]",
+) -> None:
+    around = World(client, SHOP, worker="dying")
+    leader = Leader(Lease(client), around)
+    slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    run(leader, START_MS, slot_ms + 1_000)
+    assert around.slots_of(SHOP) == [slot_ms]
+    run(leader, slot_ms + 1_500, slot_ms + 9_000)
+    assert around.slots_of(SHOP) == [slot_ms, slot_ms]
+    assert around.sent[0].id == around.sent[1].id
+
+
+def test_a_settled_batch_is_not_sent_again(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    run(leader, START_MS, slot_ms + 1_000)
+    run(leader, slot_ms + 1_500, slot_ms + 9_000)
+    assert len(around.sent) == 1
+
+
+def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP, BLOG)
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 60_000
+    run(leader, START_MS, lost_ms)
+    around.sent.clear()
+    client.flushdb()
+    leader.tick(lost_ms + 2_000, lost_ms / 1_000 + 2)
+    now_ms = lost_ms + 2_000
+    assert around.slots_of(SHOP) == [ms for ms in slots(SHOP, START_MS, now_ms) if now_ms - ms <= 12_000]
+    assert around.slots_of(BLOG) == [ms for ms in slots(BLOG, START_MS, now_ms) if now_ms - ms <= 27_000]
+
+
+def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP, worker="asleep")
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 60_000
+    run(leader, START_MS, lost_ms)
+    client.flushdb()
+    run(leader, lost_ms + 2_000, lost_ms + 3_000)
+    told = set(around.slots_of(SHOP)) | {to_ms(result.slot_at) for result in around.missed}
+    assert [to_ms(result.slot_at) for result in around.missed] != []
+    assert told == set(slots(SHOP, START_MS, lost_ms + 3_000))
+
+
+def test_without_redis_data_a_new_beat_takes_up_what_kafka_remembers(client: "redis.Redis[bytes]") -> None:
+    around = World(client, SHOP)
+    stretch = Started(site="shop", region="default", at_ms=START_MS, interval_ms=10_000, from_slot_ms=START_MS + 1)
+    around.past = Past([stretch], START_MS + 30_000)
+    back_ms = START_MS + 60_000
+    Leader(Lease(client), around).tick(back_ms, 0)
+    told = around.slots_of(SHOP) + [to_ms(result.slot_at) for result in around.missed]
+    assert sorted(told) == slots(SHOP, START_MS + 30_000, back_ms)
+    assert not any(isinstance(event, Started) for event in around.events)
+
+
+def test_a_frozen_leader_that_thaws_sends_nothing_more(client: "redis.Redis[bytes]") -> None:
+    frozen, fresh = World(client, SHOP), World(client, SHOP)
+    thawing, taker = Leader(Lease(client), frozen), Leader(Lease(client), fresh)
+    run(thawing, START_MS, START_MS + 20_000)
+    lapse(client)
+    run(taker, START_MS + 27_000, START_MS + 40_000)
+    before = len(frozen.sent)
+    assert thawing.tick(START_MS + 41_000, START_MS / 1_000 + 41) == 1.0
+    assert len(frozen.sent) == before
+    assert not thawing.is_leading

@@ -1,0 +1,89 @@
+"""Partitions: made ahead, dropped when their time is over and not before."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.store.connect import Connection
+from sitemon.store.errors import MissingPartitionError
+from sitemon.store.maintain import Maintained, maintain, roll_up
+from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION, Retention, make_partitions
+from sitemon.store.write import Written, write_batch
+from tests.databases import rows
+from tests.results import a_result
+
+DAY = timedelta(days=1)
+
+
+def partitions(conn: Connection, table: str) -> list[str]:
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
+    return [name for (name,) in rows(conn, query, (f"sitemon.{table}",))]
+
+
+def test_there_is_a_day_for_every_slot_that_can_be_recorded(conn: Connection, names: Names) -> None:
+    now = clock.utc_now()
+    oldest = datetime.combine(DEFAULT_RETENTION.first_raw_day(now), datetime.min.time(), now.tzinfo)
+    assert len(partitions(conn, "result")) == 32
+    batch = [a_result(slot_at=slot_at) for slot_at in (oldest, now, now + DAY)]
+    assert write_batch(conn, names, batch) == Written(inserted=3)
+
+
+def test_maintenance_again_finds_nothing_to_do(conn: Connection) -> None:
+    assert maintain(conn, DEFAULT_RETENTION, clock.utc_now()) == Maintained(0, 0)
+
+
+def test_the_next_day_is_made_and_the_oldest_dropped(conn: Connection) -> None:
+    tomorrow = clock.utc_now() + DAY
+    before = partitions(conn, "result")
+    maintained = maintain(conn, DEFAULT_RETENTION, tomorrow)
+    after = partitions(conn, "result")
+    assert maintained.partitions_dropped == 1
+    assert after[:-1] == before[1:]
+    assert len(after) == 32
+
+
+def test_results_that_are_not_rolled_up_are_not_dropped(conn: Connection) -> None:
+    far = clock.utc_now() + 50 * DAY
+    make_partitions(conn, far, DEFAULT_RETENTION)
+    with conn, conn.cursor() as cursor:
+        cursor.execute("UPDATE sitemon.watermark SET hours_until_at = %s", (clock.utc_now() - 5 * DAY,))
+    from sitemon.store.partitions import drop_partitions  # noqa: PLC0415 - the only test of it alone
+
+    dropped = drop_partitions(conn, far, DEFAULT_RETENTION)
+    assert dropped == 25
+    assert f"sitemon.result_{clock.utc_now() - 5 * DAY:%Y%m%d}" in partitions(conn, "result")
+
+
+def test_daily_rollups_outlive_rows_and_hours(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result(), a_result(minute=1)])
+    later = clock.utc_now() + 500 * DAY
+    daily = "SELECT up, p50_s FROM sitemon.uptime_daily"
+    before = rows(conn, daily)
+    roll_up(conn, later)
+    assert rows(conn, daily) == before
+    maintain(conn, DEFAULT_RETENTION, later)
+    assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(0,)]
+    assert rows(conn, "SELECT count(*) FROM sitemon.uptime_hourly") == [(0,)]
+    assert rows(conn, daily) == before
+
+
+def test_a_slot_without_a_partition_says_so(conn: Connection, names: Names) -> None:
+    with pytest.raises(MissingPartitionError):
+        write_batch(conn, names, [a_result(slot_at=clock.utc_now() + 3 * DAY)])
+
+
+@pytest.mark.parametrize(
+    ("slot_at", "is_held"),
+    [
+        (datetime.fromisoformat("2026-11-24T12:00:00Z"), True),
+        (datetime.fromisoformat("2026-10-25T00:00:00Z"), True),
+        (datetime.fromisoformat("2026-10-24T23:59:59Z"), False),
+        (datetime.fromisoformat("2026-11-25T12:00:00Z"), True),
+        (datetime.fromisoformat("2026-11-25T12:00:01Z"), False),
+    ],
+)
+def test_retention_says_which_slots_can_be_recorded(slot_at: datetime, is_held: bool) -> None:
+    now = datetime.fromisoformat("2026-11-24T12:00:00Z")
+    assert Retention(raw_days=30).holds(slot_at, now) is is_held

@@ -1,0 +1,113 @@
+"""Which addresses may be visited."""
+
+import ipaddress
+from collections.abc import Callable
+
+import pytest
+
+from sitemon.checks.addresses import Reach, reach_of, refusal
+
+
+def six_to_four(ip: str) -> str:
+    return str(ipaddress.IPv6Address((0x2002 << 112) | int(ipaddress.IPv4Address(ip)) << 80))
+
+
+def teredo(ip: str) -> str:
+    return str(ipaddress.IPv6Address((0x20010000 << 96) | (int(ipaddress.IPv4Address(ip)) ^ 0xFFFFFFFF)))
+
+
+def local_nat64(ip: str) -> str:
+    number = int(ipaddress.IPv4Address(ip))
+    return str(ipaddress.IPv6Address(0x64FF9B0001 << 80 | (number >> 16) << 64 | (number & 0xFFFF) << 40))
+
+
+BLOCKED = [
+    "0.0.0.1",
+    "0.255.255.255",
+    "169.254.0.1",
+    "169.254.169.254",
+    "100.100.100.200",
+    "224.0.0.1",
+    "239.255.255.255",
+    "255.255.255.255",
+    "::",
+    "fe80::1",
+    "fe80::1%eth0",
+    "febf::1",
+    "ff02::1",
+    "fd00:ec2::254",
+]
+PRIVATE = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "10.0.0.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.255.255",
+    "100.64.0.1",
+    "100.127.255.255",
+    "::1",
+    "fc00::1",
+    "fd12:3456::1",
+]
+PUBLIC = [
+    "8.8.8.8",
+    "172.15.255.255",
+    "172.32.0.0",
+    "192.167.255.255",
+    "192.169.0.0",
+    "100.63.255.255",
+    "100.128.0.0",
+    "169.253.255.255",
+    "169.255.0.0",
+    "223.255.255.255",
+    "2600::1",
+    "2a00:1450::1",
+    "64:ff9b:1:808:8:800::",
+]
+
+
+@pytest.mark.parametrize(("ips", "reach"), [(BLOCKED, Reach.BLOCKED), (PRIVATE, Reach.PRIVATE), (PUBLIC, Reach.PUBLIC)])
+def test_an_address_reaches_as_far_as_the_registries_say(ips: list[str], reach: Reach) -> None:
+    assert {ip: reach_of(ip) for ip in ips} == dict.fromkeys(ips, reach)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "::ffff:{}".format,
+        "::ffff:0:{}".format,
+        "64:ff9b::{}".format,
+        "64:ff9b:1::{}".format,
+        local_nat64,
+        six_to_four,
+        teredo,
+    ],
+)
+def test_an_ipv4_address_inside_an_ipv6_one_counts(form: Callable[[str], str]) -> None:
+    assert reach_of(form("169.254.169.254")) is Reach.BLOCKED
+    assert reach_of(form("10.1.2.3")) is Reach.PRIVATE
+    assert reach_of(form("8.8.8.8")) is Reach.PUBLIC
+
+
+def test_the_deprecated_compatible_form_counts_too() -> None:
+    assert reach_of("::169.254.169.254") is Reach.BLOCKED
+    assert reach_of("::10.1.2.3") is Reach.PRIVATE
+
+
+def test_what_is_no_address_is_not_judged() -> None:
+    with pytest.raises(ValueError, match="shop"):
+        reach_of("shop.example")
+
+
+def test_a_blocked_address_is_refused_however_it_was_come_by() -> None:
+    for came_from_public in (False, True):
+        words = refusal("::ffff:169.254.169.254", came_from_public=came_from_public)
+        assert words is not None
+        assert "metadata" in words
+
+
+def test_a_private_address_is_refused_only_to_a_public_site() -> None:
+    assert refusal("10.0.0.1", came_from_public=False) is None
+    assert refusal("10.0.0.1", came_from_public=True) == "a public site redirects to the private address 10.0.0.1"
+    assert refusal("8.8.8.8", came_from_public=True) is None

@@ -1,0 +1,73 @@
+"""The pure rules of redirects; what they do on the wire is in tests/integration/checks."""
+
+import pytest
+
+from sitemon.checks.check_error import CheckError
+from sitemon.checks.redirects import Request, origin, redirected, without_userinfo
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Header
+
+HERE = Request("GET", "https://shop.test/a/b?q=1", ())
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("https://shop.test/end", "https://shop.test/end"),
+        ("http://shop.test/end", "http://shop.test/end"),
+        ("//blog.test/end", "https://blog.test/end"),
+        ("/end", "https://shop.test/end"),
+        ("end", "https://shop.test/a/end"),
+        ("../end", "https://shop.test/end"),
+        ("?q=2", "https://shop.test/a/b?q=2"),
+        ("/k\u00c3\u00a4se", "https://shop.test/käse"),
+        ("/k\u00e4se", "https://shop.test/käse"),
+        ("https://me:s3cret@blog.test/end", "https://blog.test/end"),
+    ],
+)
+def test_a_location_is_resolved_against_the_request(location: str, url: str) -> None:
+    assert redirected(HERE, 302, location).url == url
+
+
+@pytest.mark.parametrize(
+    "location", [None, "", "https://", "https:///end", "https:end", "data:,x", "http://[::1", "http://a:x/"]
+)
+def test_a_location_that_leads_nowhere_ends_the_check(location: str | None) -> None:
+    with pytest.raises(CheckError) as raised:
+        redirected(HERE, 302, location)
+    assert raised.value.reason is Reason.REDIRECT_ERROR
+
+
+@pytest.mark.parametrize(
+    ("url", "is_same"),
+    [
+        ("https://shop.test/end", True),
+        ("https://shop.test:443/end", True),
+        ("https://SHOP.test/end", True),
+        ("https://shop.test:8443/end", False),
+        ("http://shop.test/end", False),
+        ("https://www.shop.test/end", False),
+    ],
+)
+def test_secrets_go_along_within_scheme_host_and_port(url: str, is_same: bool) -> None:
+    secret = Header("X-Key", "s3cret", is_secret=True)
+    cookie = Header("Cookie", "a=b")
+    plain = Header("X-Team", "web")
+    following = redirected(HERE._replace(headers=(secret, cookie, plain)), 302, url)
+    assert following.headers == ((secret, cookie, plain) if is_same else (plain,))
+
+
+def test_headers_of_the_body_end_with_the_method_that_had_one() -> None:
+    posted = Request("POST", HERE.url, (Header("Content-Type", "text/plain"), Header("Accept", "a/b")))
+    assert redirected(posted, 303, "/end") == Request("GET", "https://shop.test/end", (Header("Accept", "a/b"),))
+    assert redirected(posted, 307, "/end").headers == posted.headers
+
+
+def test_an_origin_is_scheme_host_and_port() -> None:
+    assert origin("https://SHOP.test/") == ("https", "shop.test", 443)
+    assert origin("http://[::1]:0/") == ("http", "::1", 0)
+
+
+def test_only_userinfo_is_taken_from_a_url() -> None:
+    assert without_userinfo("http://a:b@c@shop.test:80/x@y?z@") == "http://shop.test:80/x@y?z@"
+    assert without_userinfo("http://shop.test/x@y") == "http://shop.test/x@y"

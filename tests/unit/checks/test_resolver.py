@@ -1,0 +1,103 @@
+"""The resolver: bounded, shared, with a deadline."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from sitemon.checks.resolver import Endpoint, Resolver, literal
+
+HOME = (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
+
+
+class NameServer:
+    """Answers only names in ``living.test`` until it is released."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.released = threading.Event()
+
+    def __call__(self, host: str) -> tuple[Endpoint, ...]:
+        self.asked.append(host)
+        if not host.endswith("living.test"):
+            self.released.wait()
+        if host.startswith("no-such."):
+            raise socket.gaierror(socket.EAI_NONAME, "no such host")
+        return HOME
+
+
+@pytest.fixture
+def name_server() -> Iterator[NameServer]:
+    server = NameServer()
+    yield server
+    server.released.set()
+
+
+def test_a_name_is_resolved(name_server: NameServer) -> None:
+    assert Resolver(lookup=name_server).resolve("www.living.test", 5) == HOME
+
+
+def test_a_name_without_address_is_told_to_each_who_asked(name_server: NameServer) -> None:
+    resolver = Resolver(lookup=name_server)
+    for _ in range(2):
+        with pytest.raises(socket.gaierror) as raised:
+            resolver.resolve("no-such.living.test", 5)
+        assert raised.value.errno == socket.EAI_NONAME
+
+
+def test_nobody_waits_longer_than_he_may(name_server: NameServer) -> None:
+    with pytest.raises(TimeoutError):
+        Resolver(lookup=name_server).resolve("www.dead.test", 0.01)
+
+
+def test_those_who_ask_for_a_name_meanwhile_share_one_lookup(name_server: NameServer) -> None:
+    resolver = Resolver(lookup=name_server)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            resolver.resolve("www.dead.test", 0.01)
+    assert name_server.asked == ["www.dead.test"]
+
+
+def test_a_lookup_is_not_remembered(name_server: NameServer) -> None:
+    resolver = Resolver(lookup=name_server)
+    for _ in range(2):
+        resolver.resolve("www.living.test", 5)
+    assert name_server.asked == ["www.living.test"] * 2
+
+
+def test_one_domain_takes_only_its_share_of_the_threads(name_server: NameServer) -> None:
+    resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
+    for number in range(10):
+        with pytest.raises(TimeoutError):
+            resolver.resolve(f"host{number}.dead.test", 0.01)
+    assert resolver.resolve("www.living.test", 5) == HOME
+    assert name_server.asked == ["host0.dead.test", "host1.dead.test", "www.living.test"]
+
+
+def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: NameServer) -> None:
+    resolver = Resolver(threads=1, lookup=name_server)
+    for host in ("first.dead.test", "second.dead.test"):
+        with pytest.raises(TimeoutError):
+            resolver.resolve(host, 0.01)
+    name_server.released.set()
+    assert resolver.resolve("www.living.test", 5) == HOME
+    assert "second.dead.test" not in name_server.asked
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        ("127.0.0.1", Endpoint(socket.AF_INET, ("127.0.0.1", 0))),
+        ("::1", Endpoint(socket.AF_INET6, ("::1", 0, 0, 0))),
+        ("shop.test", None),
+        ("127.1", None),
+        ("fe80::1%1", None),
+    ],
+)
+def test_only_an_address_needs_no_lookup(host: str, endpoint: Endpoint | None) -> None:
+    assert literal(host) == endpoint
+
+
+def test_an_endpoint_takes_its_port() -> None:
+    assert Endpoint(socket.AF_INET6, ("::1", 0, 1, 2)).at(443) == (socket.AF_INET6, ("::1", 443, 1, 2))

@@ -1,0 +1,84 @@
+"""The result on the wire: what is written is what is read, times always have six decimals, bad values are poison."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+import pytest
+
+from sitemon.model.errors import PoisonError
+from sitemon.model.outcome import REASONS, Outcome, Reason
+from sitemon.model.result import Kind, Phases, Result, as_dict, decode, encode, missed_result
+
+SEVEN = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+RESULT = Result(
+    site="example",
+    url="https://example.org/",
+    region="default",
+    kind=Kind.SCHEDULED,
+    slot_at=SEVEN,
+    checked_at=SEVEN + timedelta(milliseconds=12),
+    outcome=Outcome.UP,
+    http_code=200,
+    latency_s=0.1234,
+    phases_s=Phases(dns=0.001, connect=0.02, tls=0.05, first_byte=0.05, download=0.0024),
+    match="Example",
+    is_match_found=True,
+    ip="192.0.2.10",
+    http_version="1.1",
+    body_bytes=1256,
+    cert_expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+)
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    assert decode(encode(RESULT)) == RESULT
+
+
+def test_times_always_have_six_decimals_and_z() -> None:
+    fields = json.loads(encode(RESULT))
+    assert fields["slot_at"] == "2026-11-24T07:00:00.000000Z"
+    assert fields["checked_at"] == "2026-11-24T07:00:00.012000Z"
+    assert fields["cert_expires_at"] == "2027-01-01T00:00:00.000000Z"
+
+
+def test_a_time_of_another_zone_is_written_in_utc() -> None:
+    there = SEVEN.astimezone(timezone(timedelta(hours=3)))
+    assert json.loads(encode(msgspec.structs.replace(RESULT, slot_at=there)))["slot_at"].startswith("2026-11-24T07:")
+
+
+def test_the_dict_is_what_stands_on_kafka() -> None:
+    assert as_dict(RESULT) == json.loads(encode(RESULT))
+
+
+def test_readers_ignore_fields_that_they_do_not_know() -> None:
+    assert decode(json.dumps(as_dict(RESULT) | {"later": [1]}).encode()) == RESULT
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"\xff\xfe", "not_a_result"),
+        (b"[]", "not_a_result"),
+        (b"{}", "not_a_result"),
+        (encode(RESULT).replace(b'"v":1', b'"v":2'), "unknown_version"),
+        (encode(RESULT).replace(b'"up"', b'"fine"'), "not_a_result"),
+        (encode(RESULT).replace(b"07:00:00.000000Z", b"07:00:00.000000"), "not_a_result"),
+        (encode(RESULT).replace(b'"example"', b'"ex\xffmple"'), "not_a_result"),
+    ],
+)
+def test_what_is_not_a_result_is_poison(value: bytes, reason: str) -> None:
+    with pytest.raises(PoisonError) as caught:
+        decode(value)
+    assert caught.value.reason == reason
+
+
+def test_a_missed_result_has_no_measurements() -> None:
+    missed = missed_result(site="a", url="", region="default", slot_at=SEVEN, known_at=SEVEN, reason=Reason.LATE)
+    assert (missed.outcome, missed.latency_s, missed.phases_s, missed.http_code) == (Outcome.MISSED, None, None, None)
+    assert decode(encode(missed)) == missed
+
+
+def test_every_reason_has_its_outcome_and_meaning() -> None:
+    assert set(REASONS) == set(Reason)
+    assert Outcome.UP not in {outcome for outcome, _ in REASONS.values()}

