@@ -13,7 +13,7 @@ from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.schedule import redis_client
-from sitemon.stream import probe as kafka
+from sitemon.stream.probe import visit
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
 from sitemon.worker.process import stopping
 
@@ -50,7 +50,7 @@ def _refuse_early(**_: Any) -> None:
     """Ask Redis and Kafka once whether they take us. One that does not answer yet is waited for later."""
     try:
         redis_client.probe(redis_client.redis_client(app))
-        kafka.probe(kafka_server())
+        visit(kafka_server())
     except UnreachableError as exc:
         sys.stderr.write(f"sitemon.waiting: {exc}\n")
     except RefusedError as exc:

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from celery import Task
@@ -10,13 +11,18 @@ from celery.exceptions import Reject
 
 from sitemon import clock
 from sitemon.celery import app
-from sitemon.config.servers import admin_credentials, database_credentials, postgres_server
+from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
 from sitemon.schedule.lease import is_outstanding, settle
 from sitemon.schedule.redis_client import redis_client
+from sitemon.store.connect import connect
+from sitemon.store.maintain import maintain as maintain_database
+from sitemon.store.partitions import Retention
+from sitemon.store.provision import provision as provision_database
+from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import check_and_publish
 from sitemon.worker.batch import Slot
 from sitemon.worker.process import this_process
@@ -27,20 +33,21 @@ ASKED_AT: Final = "asked_at_ms"
 _redis = redis_client(app)
 
 
-@app.task(name="sitemon.check_slots", bind=True, ignore_result=True)  # type: ignore[untyped-decorator]
-def check_slots(task: Task, slots: Sequence[Slot]) -> None:
+@app.task(name="sitemon.check_slots", bind=True, ignore_result=True)
+def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
     """Check the slots that beat sent, and make their results safe before the message is acknowledged.
 
     A copy of a batch whose results are all safe is dropped. Slots that a stop left unfinished go back to the queue.
     """
-    if not _is_wanted(task.request.id):
+    batch_id = str(task.request.id)
+    if not _is_wanted(batch_id):
         return
-    is_redelivered = bool(task.request.delivery_info.get("redelivered"))
+    is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
     unfinished = this_process().work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
     if unfinished:
         raise Reject("the worker stops", requeue=True)
     try:
-        settle(_redis, task.request.id)
+        settle(_redis, batch_id)
     except UnreachableError as exc:
         log.warning("worker.batch_not_settled: beat will send it again: %s", exc)
 
@@ -53,17 +60,17 @@ def _is_wanted(batch_id: str) -> bool:
         return True
 
 
-class AskedTask(Task):  # type: ignore[misc]  # celery ships no types
+class AskedTask(Task[Any, Any]):
     """A task that remembers when it was asked for, so that a redelivery is the same result."""
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def apply_async(self, args: Any = None, kwargs: Any = None, *positional: Any, **options: Any) -> Any:
         """Note the moment in the message's headers."""
         headers = {ASKED_AT: clock.now_ms()} | (options.pop("headers", None) or {})
-        return super().apply_async(args, kwargs, headers=headers, **options)
+        return super().apply_async(args, kwargs, *positional, headers=headers, **options)
 
 
-@app.task(name="sitemon.check_site", bind=True, base=AskedTask, ignore_result=False)  # type: ignore[untyped-decorator]
-def check_site(task: Task, name_or_url: str) -> dict[str, Any]:
+@app.task(name="sitemon.check_site", bind=True, base=AskedTask)
+def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
     """Check a configured site, or a URL, now; publish the result and return it as a dict, as on Kafka.
 
     Raises:
@@ -71,23 +78,28 @@ def check_site(task: Task, name_or_url: str) -> dict[str, Any]:
         UnreachableError: Kafka did not take the result within 20 s.
 
     """
-    asked_at_ms = (task.request.headers or {}).get(ASKED_AT) or clock.now_ms()
+    asked_at_ms = int((task.request.headers or {}).get(ASKED_AT) or clock.now_ms())
     return as_dict(check_and_publish(this_process(), name_or_url, from_ms(asked_at_ms)))
 
 
-@app.task(name="sitemon.provision", ignore_result=False)  # type: ignore[untyped-decorator]
+@app.task(name="sitemon.provision")
 def provision() -> None:
-    """Make what is missing: the database, its roles and schema, the Kafka topics."""
-    from sitemon.store.provision import provision as provision_database
+    """Make what is missing: the database, its roles and schema, the Kafka topics. Again is no error."""
+    retention = Retention.of(settings(os.environ))
+    provision_database(postgres_server(), admin_credentials(), database_credentials(), retention)
+    ensure_topics(kafka_server(), retention_days=retention.topic_days)
 
-    provision_database(postgres_server(), admin_credentials(), database_credentials())
 
-
-@app.task(name="sitemon.maintain", ignore_result=True)  # type: ignore[untyped-decorator]
+@app.task(
+    name="sitemon.maintain",
+    ignore_result=True,
+    autoretry_for=(UnreachableError,),
+    retry_backoff=10,
+    retry_backoff_max=300,
+    max_retries=10,
+)
 def maintain() -> None:
     """Make the partitions of the coming day and drop what is past its retention."""
-    from sitemon.store.connect import connect
-    from sitemon.store.maintain import maintain as maintain_database
-
-    with connect(postgres_server(), database_credentials(), application_name="sitemon-maintain") as connection:
-        maintain_database(connection, settings(os.environ), clock.utc_now())
+    retention = Retention.of(settings(os.environ))
+    with closing(connect(postgres_server(), database_credentials(), application_name="sitemon-maintain")) as conn:
+        maintain_database(conn, retention, clock.utc_now())

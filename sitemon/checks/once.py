@@ -1,6 +1,7 @@
 """One check now, from Python: no broker, no database, no engine."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,30 +42,37 @@ def check(
 
     """
     asked_at = utc_now()
-    site = chosen_site(url_or_site, match=match, timeout=timeout, **site_fields)
+    timeout_s = None if timeout == DEFAULT_TIMEOUT_S else timeout
+    site = chosen_site(url_or_site, match=match, timeout_s=timeout_s, fields=site_fields)
     return adhoc_result(site, observe(site), asked_at)
 
 
 def chosen_site(
-    url_or_site: str | Site, *, match: str | None = None, timeout: float = DEFAULT_TIMEOUT_S, **site_fields: Any
+    url_or_site: str | Site, *, match: str | None, timeout_s: float | None, fields: Mapping[str, object]
 ) -> Site:
-    """Return the site that `check` visits for these arguments; it raises what `check` raises."""
-    given: dict[str, object] = {} if match is None else {"match": match}
-    if timeout != DEFAULT_TIMEOUT_S:
-        given["timeout"] = timeout
+    """Return the site that somebody wants checked; None leaves what a site has, or the default.
+
+    Raises:
+        ConfigurationError: the URL, the name, the regex or a field is not one that can be checked.
+
+    """
+    given = {name: value for name, value in (("match", match), ("timeout", timeout_s)) if value is not None}
     if isinstance(url_or_site, str) and is_url(url_or_site):
-        return site_of_url(url_or_site, {**site_fields, **given})
-    if site_fields:
+        return site_of_url(url_or_site, {**fields, **given})
+    if fields:
         problem = "only a URL takes further fields: a site has its own"
-        raise ConfigurationError([Mistake("", None, min(site_fields), problem)])
+        raise ConfigurationError([Mistake("", None, min(fields), problem)])
     site = url_or_site if isinstance(url_or_site, Site) else site_of(url_or_site, load_sites())
     return _changed(site, given) if given else site
 
 
-def _changed(site: Site, given: dict[str, object]) -> Site:
+def _changed(site: Site, given: Mapping[str, object]) -> Site:
     fit = site_of_url(site.url, given)
-    timeout_s = fit.timeout_s if "timeout" in given else site.timeout_s
-    return msgspec.structs.replace(site, match=fit.match if "match" in given else site.match, timeout_s=timeout_s)
+    return msgspec.structs.replace(
+        site,
+        match=fit.match if "match" in given else site.match,
+        timeout_s=fit.timeout_s if "timeout" in given else site.timeout_s,
+    )
 
 
 def observe(site: Site) -> Observation:

@@ -1,33 +1,20 @@
 """``sitemon check``: one check now, without any server."""
 
 import json
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import click
-import msgspec
-from rich.console import Console, Group
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
-from sitemon.checks.engine import Hop, Observation
-from sitemon.checks.failures import printable
 from sitemon.checks.once import adhoc_result, chosen_site, observe
-from sitemon.checks.timing import PHASES
-from sitemon.checks.tls import Certificate, certificate_of
+from sitemon.cli.check_report import report, traced
 from sitemon.clock import utc_now
 from sitemon.config.values import UnfitError, duration_s
-from sitemon.model.moment import format_utc
 from sitemon.model.outcome import Outcome
-from sitemon.model.result import Phases, Result, as_dict
-
-_STYLES: Final = {Outcome.UP: "bold green", Outcome.DEGRADED: "bold yellow", Outcome.DOWN: "bold red"}
-_CERTIFICATE_SOON_DAYS: Final = 14
-_BAR_WIDTH: Final = 30
+from sitemon.model.result import as_dict
 
 
-class _Duration(click.ParamType):
+class _Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -38,25 +25,34 @@ class _Duration(click.ParamType):
 
 
 @click.command("check")
-@click.argument("url_or_site")
+@click.argument("url_or_site", metavar="URL-or-site")
 @click.option("--match", metavar="REGEX", help="An RE2 regex that must be found in the page.")
-@click.option("--timeout", type=_Duration(), help="For the whole check: 500ms, 10s. A site has its own; else 10s.")
+@click.option(
+    "--timeout", type=_Duration(), help="For the whole check, such as 500ms or 10s.  [default: the site's, else 10s]"
+)
 @click.option("--json", "is_json", is_flag=True, help="Print the result as it would go to Kafka.")
-@click.option("--trace", is_flag=True, help="Show every hop: addresses, status, phases, certificates.")
+@click.option("--trace", "is_traced", is_flag=True, help="Show each hop: addresses, status, phases, certificates.")
 @click.pass_context
 def command(
-    context: click.Context, *, url_or_site: str, match: str | None, timeout: float | None, is_json: bool, trace: bool
+    context: click.Context,
+    *,
+    url_or_site: str,
+    match: str | None,
+    timeout: float | None,
+    is_json: bool,
+    is_traced: bool,
 ) -> None:
     """Check a URL or a configured site now, and show what was found.
 
     Exit status 0 when it is up or degraded, 1 when it is down.
     """
     asked_at = utc_now()
-    site = chosen_site(url_or_site, match=match, **({} if timeout is None else {"timeout": timeout}))
+    site = chosen_site(url_or_site, match=match, timeout_s=timeout, fields={})
     observation = observe(site)
     result = adhoc_result(site, observation, asked_at)
+    hops = observation.hops if is_traced else ()
     if is_json:
-        click.echo(json.dumps(_as_json(result, observation, is_traced=trace), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(as_dict(result) | ({"trace": traced(hops)} if is_traced else {}), indent=2))
     else:
-        Console(highlight=False).print(_report(result, observation, is_traced=trace))
+        Console(highlight=False).print(report(result, hops, utc_now()))
     context.exit(1 if result.outcome is Outcome.DOWN else 0)

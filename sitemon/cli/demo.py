@@ -1,5 +1,6 @@
 """``sitemon demo``: everything at work over the sample sites, until Ctrl-C or for a while."""
 
+import logging
 import math
 import shutil
 import signal
@@ -17,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 
 from sitemon import clock
+from sitemon.cli.status_table import status_table
 from sitemon.local.demo import Demo
 from sitemon.local.sample import SAMPLES
 from sitemon.model.errors import FatalError
@@ -31,12 +33,13 @@ _SHOWS: Final = {site.name: site.shows for site in SAMPLES}
 
 @click.command("demo")
 @click.option("--for", "run_for_s", type=click.FloatRange(min=1), metavar="SECONDS", help="End after so many seconds.")
-def demo(run_for_s: float | None) -> None:
+def command(run_for_s: float | None) -> None:
     """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL.
 
     It needs nothing but this package, and ends with a table of the sites and with how many results were recorded.
     """
     until_s = clock.monotonic_s() + (run_for_s - _ENDING_S if run_for_s else math.inf)
+    logging.getLogger("sitemon.local").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _demo_in_a_folder() as pipeline:
         recorded = _run(pipeline, until_s)
@@ -80,7 +83,7 @@ def _watch(pipeline: Demo, console: Console, until_s: float) -> None:
     if console.is_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
             while _is_going_on(pipeline, until_s, _LOOK_EVERY_S):
-                live.update(_view(pipeline), refresh=True)
+                live.update(_view(pipeline, console.width), refresh=True)
     else:
         while _is_going_on(pipeline, until_s, _LINE_EVERY_S):
             console.print(_summary(pipeline.statuses(), pipeline.count()), highlight=False)
@@ -93,9 +96,9 @@ def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
     return clock.monotonic_s() < until_s
 
 
-def _view(pipeline: Demo) -> RenderableType:
-    statuses = pipeline.statuses()
-    return Group(_table(statuses), _summary(statuses, pipeline.count()) + " (Ctrl-C ends it)")
+def _view(pipeline: Demo, width: int) -> RenderableType:
+    table = status_table(pipeline.statuses(), clock.utc_now(), width)
+    return Group(table, f"{pipeline.count()} results recorded; Ctrl-C ends it")
 
 
 def _summary(statuses: Sequence[SiteStatus], recorded: int) -> str:

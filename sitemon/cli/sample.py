@@ -1,23 +1,19 @@
 """``sitemon sample``: the sample sites, by hand."""
 
-import signal
 import tempfile
-import threading
 from pathlib import Path
 
 import click
 import yaml
 
+from sitemon.cli.signals import stop_on_signals
 from sitemon.local.sample import SampleServer
 
 
 @click.command("sample")
-def sample() -> None:
+def command() -> None:
     """Serve sample sites, good and broken ones, on loopback until Ctrl-C, and print their URLs."""
-    stopped = threading.Event()
-    for signal_ in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_, lambda *_: stopped.set())
-    with tempfile.TemporaryDirectory(prefix="sitemon-sample-") as folder:
+    with stop_on_signals() as stopped, tempfile.TemporaryDirectory(prefix="sitemon-sample-") as folder:
         server = SampleServer(Path(folder))
         server.start(stopped)
         try:

@@ -1,6 +1,5 @@
 """``sitemon stack``: the local PostgreSQL, Redis and Kafka, in the background."""
 
-import logging
 import shlex
 import sys
 from pathlib import Path
@@ -21,15 +20,14 @@ _folder = click.option(
 
 
 @click.group("stack")
-def stack() -> None:
+def command() -> None:
     """Run PostgreSQL, Redis (Valkey) and Apache Kafka on this machine, from packages alone.
 
     They listen on free ports of 127.0.0.1 and keep their data in one folder.
     """
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
 
 
-@stack.command("up")
+@command.command("up")
 @_folder
 def up(folder: Path) -> None:
     """Start the stack in the background, and print what to export for it. Again is no error."""
@@ -37,7 +35,7 @@ def up(folder: Path) -> None:
     _print_exports(folder)
 
 
-@stack.command("env")
+@command.command("env")
 @_folder
 @click.pass_context
 def env(context: click.Context, folder: Path) -> None:
@@ -48,7 +46,7 @@ def env(context: click.Context, folder: Path) -> None:
     _print_exports(folder)
 
 
-@stack.command("down")
+@command.command("down")
 @_folder
 def down(folder: Path) -> None:
     """Stop the stack; its data stays in the folder. Again is no error."""
@@ -60,8 +58,10 @@ def _print_exports(folder: Path) -> None:
     for name, value in Stack(folder).environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     if sys.stdout.isatty():
-        command = f'eval "$(sitemon stack env{_option(folder)})"'
-        click.echo(f"# in your shell: {command}; at the end: sitemon stack down{_option(folder)}", err=True)
+        option = _option(folder)
+        click.echo(
+            f'# in your shell: eval "$(sitemon stack env{option})"; at the end: sitemon stack down{option}', err=True
+        )
 
 
 def _option(folder: Path) -> str:

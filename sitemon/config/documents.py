@@ -8,13 +8,13 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import yaml
 
-from sitemon.config.values import Path
+from sitemon.config.values import ValuePath
 from sitemon.model.errors import ConfigurationError, Mistake
 
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -26,18 +26,18 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 class Document:
     """One configuration file that has been read. `name` is how messages call it."""
 
-    def __init__(self, path: FilePath, value: Any, text: str, node: yaml.Node | None = None) -> None:
+    def __init__(self, path: Path, value: Any, text: str, node: yaml.Node | None = None) -> None:
         self.path = path
         self.name = str(path)
         self.value = value
         self._text = text
         self._given_node = node
 
-    def mistake(self, path: Path, problem: str, field: str | None = None) -> Mistake:
+    def mistake(self, path: ValuePath, problem: str, field: str | None = None) -> Mistake:
         """Return a mistake at the place of a value; `field` replaces the path as its name."""
         return Mistake(self.name, self.line_of(path), field if field is not None else show_path(path), problem)
 
-    def line_of(self, path: Path) -> int | None:
+    def line_of(self, path: ValuePath) -> int | None:
         """Return the line of a value, or of the nearest thing around it that exists; None if that is unknown."""
         node, line = self._node, None
         for step in path:
@@ -51,12 +51,12 @@ class Document:
         return self._given_node if self._given_node is not None else _json_node(self._text)
 
 
-def show_path(path: Path) -> str:
+def show_path(path: ValuePath) -> str:
     """Return a path as people write it: ``expect.status[0]``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def read_document(file: FilePath) -> Document:
+def read_document(file: Path) -> Document:
     """Read a JSON file (by its suffix), or a YAML one.
 
     Raises:
@@ -78,7 +78,7 @@ def read_document(file: FilePath) -> Document:
         raise ConfigurationError([Mistake(name, None, "", "nested too deeply")]) from exc
 
 
-def _read_json(content: str, file: FilePath) -> Document:
+def _read_json(content: str, file: Path) -> Document:
     name = str(file)
     try:
         value = msgspec.json.decode(content)
@@ -120,7 +120,7 @@ def _json_node(content: str) -> yaml.Node | None:
         return None
 
 
-def _read_yaml(content: str, file: FilePath) -> Document:
+def _read_yaml(content: str, file: Path) -> Document:
     name = str(file)
     try:
         loader = _Loader(content)

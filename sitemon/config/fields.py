@@ -1,13 +1,13 @@
 """The fields of one server file, each from the file or from the environment, which wins."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sitemon.config import locate
 from sitemon.config.documents import Document, read_document
-from sitemon.config.values import Parser, UnfitError, kind_of, suggestion
+from sitemon.config.values import Parser, UnfitError, ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
 
 
@@ -45,15 +45,32 @@ class Fields:
             self._read(field, parse)
         self._require()
 
-    def complain(self, field: str, problem: str) -> None:
-        """Add a mistake at the place that the field's value came from; without a value, at the file."""
+    def complain(self, field: str, problem: str, path: ValuePath = ()) -> None:
+        """Add a mistake at the place that the field's value came from; `path` leads into the value."""
         variable = self._kind.variable(field)
         if self._environ.get(variable):
             self.mistakes.append(Mistake(variable, None, "", problem))
         elif self._document is not None:
-            self.mistakes.append(self._document.mistake((field,), problem))
+            self.mistakes.append(self._document.mistake((field, *path), problem))
         else:
             self.mistakes.append(Mistake(variable, None, "", problem))
+
+    def require(self, field: str, problem: str) -> None:
+        """Complain unless the field is given, well or badly."""
+        if not self._is_given(field):
+            self.complain(field, problem)
+
+    def require_together(self, first: str, second: str) -> None:
+        """Complain when only one of two fields is given."""
+        for given, other in ((first, second), (second, first)):
+            if self._is_given(given):
+                self.require(other, f"missing; {given} needs it")
+
+    def refuse(self, fields: Iterable[str], problem: str) -> None:
+        """Complain about each of these fields that is given and is fit in itself."""
+        for field in fields:
+            if field in self.values:
+                self.complain(field, problem)
 
     def finish(self) -> None:
         """Warn when others can read the secrets.
@@ -90,14 +107,13 @@ class Fields:
             parsed = parse(value)
             self.values[field] = readable_file(folder, parsed) if field in self._kind.paths else parsed
         except UnfitError as exc:
-            self.complain(field, exc.problem)
+            self.complain(field, exc.problem, exc.path)
+
+    def _is_given(self, field: str) -> bool:
+        return bool(self._environ.get(self._kind.variable(field))) or self._in_file.get(field) is not None
 
     def _require(self) -> None:
-        lacking = [
-            field
-            for field in self._kind.required
-            if not self._environ.get(self._kind.variable(field)) and self._in_file.get(field) is None
-        ]
+        lacking = [field for field in self._kind.required if not self._is_given(field)]
         if lacking and self._document is None and len(lacking) == len(self._kind.required):
             variables = " and ".join(self._kind.variable(field) for field in lacking)
             problem = f"{locate.not_found(self._kind.file_name, self._environ)}; put it there or set {variables}"

@@ -1,27 +1,30 @@
-"""The servers, and who we are to them: the JSON files of ``conf_templates/``, or the environment.
+"""The servers: PostgreSQL, Kafka, Redis, and the credentials for PostgreSQL.
 
-Every reader raises ConfigurationError with all mistakes that it found. A field's variable is the prefix of its file
-and its name in capitals (``SITEMON_PG_HOST``); a variable that is set wins over the file.
+Each comes from its file, from the environment (which wins, field by field), or from both. Every function here
+raises `ConfigurationError` with all mistakes that it found.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from sitemon.config import kafka_names
 from sitemon.config.fields import Fields, FileKind
-from sitemon.config.kafka_names import MECHANISMS, NAMES, PATHS, SECRETS, WITH_PASSWORD
 from sitemon.config.values import UnfitError, boolean, integer, one_of, secret, text
 
 DEFAULT_TOPIC: Final = "sitemon.results"
+DEFAULT_PARTITIONS: Final = 12
+BROKERS_REPLICATION_FACTOR: Final = -1
+
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_TOPIC_SUFFIX: Final = ".results"
+_MASK: Final = "***"
 
 
 class PostgresServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where PostgreSQL is. `sslmode` is libpq's; the files' paths are absolute."""
+    """Where PostgreSQL is. `sslmode` is libpq's; the files are absolute paths."""
 
     host: str
     port: int = 5432
@@ -32,77 +35,101 @@ class PostgresServer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """Who we are to PostgreSQL, and in which database. The password is masked in every repr."""
+    """A user of PostgreSQL and the database that it connects to."""
 
     user: str
     password: str
     database: str
 
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        yield from (("user", self.user), ("password", _MASK), ("database", self.database))
+
     def __repr__(self) -> str:
-        return f"Credentials(user={self.user!r}, password=***, database={self.database!r})"
+        return f"Credentials(user={self.user!r}, password={_MASK!r}, database={self.database!r})"
 
 
 class KafkaServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Kafka is. `client` holds kafka-python's own keyword arguments, and is masked in every repr.
+    """Where Kafka is. `client` holds keyword arguments for any client of kafka-python, file paths absolute.
 
-    `replication_factor` -1 is the broker's own default.
+    A `replication_factor` of -1 is the broker's default.
     """
 
     client: dict[str, Any]
     topic: str = DEFAULT_TOPIC
-    partitions: int = 12
-    replication_factor: int = -1
+    partitions: int = DEFAULT_PARTITIONS
+    replication_factor: int = BROKERS_REPLICATION_FACTOR
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        yield "client", {k: _MASK if k in kafka_names.SECRETS else v for k, v in self.client.items()}
+        yield "topic", self.topic
+        yield "partitions", self.partitions
+        yield "replication_factor", self.replication_factor
 
     def __repr__(self) -> str:
-        return f"KafkaServer(client={self.client.get('bootstrap_servers')!r}, topic={self.topic!r})"
+        return f"KafkaServer({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class RedisServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Redis is. The URL may hold a password, and is masked in every repr; the files' paths are absolute."""
+    """Where Redis is. `url` may hold a password; `public_url` is for messages. The files are absolute paths."""
 
     url: str
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
 
+    @property
+    def public_url(self) -> str:
+        """The URL without user, password and query."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        yield "url", self.public_url
+        yield from ((name, getattr(self, name)) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"))
+
     def __repr__(self) -> str:
-        return f"RedisServer({urlsplit(self.url).hostname!r})"
+        return f"RedisServer({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 def _topic(value: object) -> str:
-    """Read the topic of results; the other topics take its first part."""
+    """Read a topic of Kafka's grammar, short enough for the names that are made from it."""
     name = text(value)
-    if not name.endswith(_TOPIC_SUFFIX) or name == _TOPIC_SUFFIX:
-        raise UnfitError(f"expected a topic that ends in {_TOPIC_SUFFIX}, such as {DEFAULT_TOPIC}")
-    if len(name) > 200 or not set(name) <= _TOPIC_CHARACTERS:
-        raise UnfitError("expected at most 200 letters, digits, dots, dashes and underscores")
+    legal = name.isascii() and all(char.isalnum() or char in "._-" for char in name)
+    if not legal or len(name) > 200 or name in {".", ".."}:
+        raise UnfitError("expected at most 200 letters, digits, dots, dashes, underscores")
     return name
 
 
-_TOPIC_CHARACTERS: Final = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-
-
 def _redis_url(value: object) -> str:
-    """Read ``redis://[[user]:password@]host[:port][/database]``, or the same with ``rediss``."""
-    expected = UnfitError("expected redis://host:port/database, or rediss:// for TLS")
+    url = text(value)
     try:
-        parts = urlsplit(text(value))
-        is_url = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
-    except ValueError as exc:
-        raise expected from exc
-    if not is_url or not (parts.path.strip("/") or "0").isdigit():
-        raise expected
-    return text(value)
+        parts = urlsplit(url)
+        is_fit = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    if not is_fit or parts.scheme not in {"redis", "rediss"} or not _is_database(parts.path):
+        raise UnfitError("expected redis://host:port/number, or rediss:// for TLS")
+    return url
 
 
-_port: Final = integer(1, 65535)
-_CREDENTIALS: Final = {"user": text, "password": secret, "database": text}
-_POSTGRES: Final = FileKind(
+def _is_database(path: str) -> bool:
+    return path in {"", "/"} or (path[1:].isascii() and path[1:].isdigit())
+
+
+_replication_factor = integer(1, 32767)
+
+
+def _replication(value: object) -> int:
+    """Read -1, the broker's default, or a number of copies."""
+    return BROKERS_REPLICATION_FACTOR if value in (-1, "-1") else _replication_factor(value)
+
+
+PG_SERVER: Final = FileKind(
     "pg-server.json",
     "SITEMON_PG_",
     {
         "host": text,
-        "port": _port,
+        "port": integer(1, 65535),
         "is_ssl": boolean,
         "sslmode": one_of(*_SSL_MODES),
         "ssl_root_cert": text,
@@ -112,21 +139,27 @@ _POSTGRES: Final = FileKind(
     required=("host",),
     paths=("ssl_root_cert", "ssl_cert", "ssl_key"),
 )
-_ADMIN: Final = FileKind(
-    "db-admin.json", "SITEMON_DB_ADMIN_", _CREDENTIALS, required=("user", "password"), secrets=("password",)
+_CREDENTIALS: Final = {"user": text, "password": secret, "database": text}
+DB_ADMIN: Final = FileKind(
+    "db-admin.json", "SITEMON_DB_ADMIN_", _CREDENTIALS, required=tuple(_CREDENTIALS), secrets=("password",)
 )
-_DATABASE: Final = FileKind(
-    "sitemon-db.json", "SITEMON_DB_", _CREDENTIALS, required=("user", "password", "database"), secrets=("password",)
+SITEMON_DB: Final = FileKind(
+    "sitemon-db.json", "SITEMON_DB_", _CREDENTIALS, required=tuple(_CREDENTIALS), secrets=("password",)
 )
-_KAFKA: Final = FileKind(
+KAFKA_SERVER: Final = FileKind(
     "kafka-server.json",
     "SITEMON_KAFKA_",
-    {**NAMES, "topic": _topic, "partitions": integer(1, 10_000), "replication_factor": integer(-1, 1_000)},
+    {
+        **kafka_names.NAMES,
+        "topic": _topic,
+        "partitions": integer(1, 100_000),
+        "replication_factor": _replication,
+    },
     required=("bootstrap_servers",),
-    paths=PATHS,
-    secrets=SECRETS,
+    paths=kafka_names.PATHS,
+    secrets=kafka_names.SECRETS,
 )
-_REDIS: Final = FileKind(
+REDIS: Final = FileKind(
     "redis.json",
     "SITEMON_REDIS_",
     {"url": _redis_url, "ssl_cafile": text, "ssl_certfile": text, "ssl_keyfile": text},
@@ -134,75 +167,82 @@ _REDIS: Final = FileKind(
     paths=("ssl_cafile", "ssl_certfile", "ssl_keyfile"),
     secrets=("url",),
 )
+KINDS: Final = (PG_SERVER, DB_ADMIN, SITEMON_DB, KAFKA_SERVER, REDIS)
 
 
 def postgres_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> PostgresServer:
-    """Read ``pg-server.json`` and ``SITEMON_PG_…``.
+    """Read pg-server.json.
 
-    ``is_ssl: true`` alone means verify-full when a CA is given, require otherwise; ``false`` means disable.
+    Without `sslmode`: a CA means verify-full; `is_ssl: true` means require and `is_ssl: false` disable; and when
+    nothing is said, libpq's own default, prefer.
     """
-    fields = Fields(_POSTGRES, file, environ)
-    is_ssl = fields.values.pop("is_ssl", None)
-    sslmode = fields.values.get("sslmode")
-    if is_ssl is False and sslmode in ("require", "verify-ca", "verify-full"):
-        fields.complain("sslmode", f"{sslmode} contradicts is_ssl: false")
-    if ("ssl_cert" in fields.values) != ("ssl_key" in fields.values):
-        fields.complain("ssl_cert", "a client certificate needs both ssl_cert and ssl_key")
-    if sslmode in ("verify-ca", "verify-full") and "ssl_root_cert" not in fields.values:
-        fields.complain("sslmode", f"{sslmode} needs ssl_root_cert")
+    fields = Fields(PG_SERVER, file, environ)
+    is_ssl, mode = fields.values.pop("is_ssl", None), fields.values.get("sslmode")
+    if is_ssl is False and mode not in (None, "disable"):
+        fields.complain("sslmode", "contradicts is_ssl: false")
+    if is_ssl is True and mode == "disable":
+        fields.complain("sslmode", "contradicts is_ssl: true")
+    if is_ssl is False or mode == "disable":
+        fields.refuse(PG_SERVER.paths, "has no effect without TLS")
+    fields.require_together("ssl_cert", "ssl_key")
     fields.finish()
-    if is_ssl is not None:
-        secure = "verify-full" if "ssl_root_cert" in fields.values else "require"
-        fields.values.setdefault("sslmode", secure if is_ssl else "disable")
-    return PostgresServer(**fields.values)
+    usual = (
+        "verify-full"
+        if "ssl_root_cert" in fields.values
+        else {True: "require", False: "disable", None: "prefer"}[is_ssl]
+    )
+    return PostgresServer(**{"sslmode": usual, **fields.values})
 
 
 def admin_credentials(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Credentials:
-    """Read ``db-admin.json`` and ``SITEMON_DB_ADMIN_…``: a role that may create roles and databases."""
-    fields = Fields(_ADMIN, file, environ)
-    fields.finish()
-    return Credentials(**{"database": "postgres", **fields.values})
+    """Read db-admin.json: a user who may create roles and databases."""
+    return _credentials(DB_ADMIN, file, environ)
 
 
 def database_credentials(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Credentials:
-    """Read ``sitemon-db.json`` and ``SITEMON_DB_…``: sitemon's own role and database."""
-    fields = Fields(_DATABASE, file, environ)
+    """Read sitemon-db.json: our own user and database."""
+    return _credentials(SITEMON_DB, file, environ)
+
+
+def _credentials(kind: FileKind, file: str | None, environ: Mapping[str, str]) -> Credentials:
+    fields = Fields(kind, file, environ)
     fields.finish()
     return Credentials(**fields.values)
 
 
 def kafka_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> KafkaServer:
-    """Read ``kafka-server.json`` and ``SITEMON_KAFKA_…``."""
-    fields = Fields(_KAFKA, file, environ)
-    _check_sasl(fields)
+    """Read kafka-server.json."""
+    fields = Fields(KAFKA_SERVER, file, environ)
+    protocol = fields.values.get("security_protocol", "PLAINTEXT")
+    if "SSL" not in protocol.split("_"):
+        names = [name for name in fields.values if name.startswith("ssl_")]
+        fields.refuse(names, "has no effect unless security_protocol is SSL or SASL_SSL")
+    if not protocol.startswith("SASL_"):
+        names = [name for name in fields.values if name.startswith("sasl_")]
+        fields.refuse(names, "has no effect unless security_protocol is SASL_SSL or SASL_PLAINTEXT")
+    else:
+        _require_sasl(fields)
+    if "ssl_keyfile" in fields.values:
+        fields.require("ssl_certfile", "missing; ssl_keyfile needs it")
     fields.finish()
     ours = {
-        name: fields.values.pop(name) for name in ("topic", "partitions", "replication_factor") & fields.values.keys()
+        name: fields.values.pop(name) for name in ("topic", "partitions", "replication_factor") if name in fields.values
     }
     return KafkaServer(client=fields.values, **ours)
 
 
+def _require_sasl(fields: Fields) -> None:
+    fields.require("sasl_mechanism", "missing; this security_protocol needs it")
+    if fields.values.get("sasl_mechanism") in kafka_names.WITH_PASSWORD:
+        for name in ("sasl_plain_username", "sasl_plain_password"):
+            fields.require(name, "missing; this sasl_mechanism needs it")
+
+
 def redis_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> RedisServer:
-    """Read ``redis.json`` and ``SITEMON_REDIS_…``."""
-    fields = Fields(_REDIS, file, environ)
-    if not fields.values.get("url", "rediss:").startswith("rediss:") and len(fields.values) > 1:
-        fields.complain("url", "certificates are given, so expected rediss://")
+    """Read redis.json."""
+    fields = Fields(REDIS, file, environ)
+    if fields.values.get("url", "").startswith("redis://"):
+        fields.refuse(REDIS.paths, "has no effect unless the url starts with rediss://")
+    fields.require_together("ssl_certfile", "ssl_keyfile")
     fields.finish()
     return RedisServer(**fields.values)
-
-
-def _check_sasl(fields: Fields) -> None:
-    protocol = fields.values.get("security_protocol", "PLAINTEXT")
-    mechanism = fields.values.get("sasl_mechanism")
-    if protocol.startswith("SASL") and mechanism is None:
-        fields.complain("sasl_mechanism", f"{protocol} needs one of {', '.join(MECHANISMS)}")
-    if mechanism is not None and not protocol.startswith("SASL"):
-        fields.complain("security_protocol", "sasl_mechanism is given, so expected SASL_PLAINTEXT or SASL_SSL")
-    if mechanism in WITH_PASSWORD:
-        for name in ("sasl_plain_username", "sasl_plain_password"):
-            if name not in fields.values:
-                fields.complain(name, f"{mechanism} needs it")
-    if ("ssl_certfile" in fields.values) != ("ssl_keyfile" in fields.values):
-        fields.complain("ssl_certfile", "a client certificate needs both ssl_certfile and ssl_keyfile")
-    if protocol in ("PLAINTEXT", "SASL_PLAINTEXT") and {"ssl_cafile", "ssl_certfile"} & fields.values.keys():
-        fields.complain("security_protocol", "certificates are given, so expected SSL or SASL_SSL")

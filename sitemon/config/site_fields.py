@@ -7,15 +7,24 @@ site merge field by field. Headers and labels merge by their names.
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import re2
 
 from sitemon.config.fields import readable_file
-from sitemon.config.settings import region_name
-from sitemon.config.values import Path, UnfitError, boolean, duration_s, kind_of, one_of, suggestion, text
+from sitemon.config.values import (
+    UnfitError,
+    ValuePath,
+    boolean,
+    duration_s,
+    identifier,
+    kind_of,
+    one_of,
+    suggestion,
+    text,
+)
 from sitemon.model.site import Expect, Header, Site, StatusRange, Tls
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -31,13 +40,13 @@ _PLAIN_URL: Final = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9]\d{0
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
 
-Problem = tuple[Path, str]
+Problem = tuple[ValuePath, str]
 
 
 class Around(NamedTuple):
     """Where a site's values come from: the folder of its file, and the environment."""
 
-    folder: FilePath
+    folder: Path
     environ: Mapping[str, str]
 
 
@@ -93,8 +102,8 @@ def site_of(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Site:
 
 
 def _leaves(
-    mapping: Mapping[str, object], fields: Mapping[str, Any], path: Path, problems: list[Problem]
-) -> Iterator[tuple[Path, _Field, object]]:
+    mapping: Mapping[str, object], fields: Mapping[str, Any], path: ValuePath, problems: list[Problem]
+) -> Iterator[tuple[ValuePath, _Field, object]]:
     for name, value in mapping.items():
         field = fields.get(name)
         if field is None:
@@ -187,7 +196,7 @@ def _status(value: object, _: Around) -> tuple[StatusRange, ...]:
     return tuple(_status_range(one, (place,) if listed is value else ()) for place, one in enumerate(listed))
 
 
-def _status_range(value: object, path: Path) -> StatusRange:
+def _status_range(value: object, path: ValuePath) -> StatusRange:
     found = None if isinstance(value, bool) else _STATUS.fullmatch(str(value))
     first, last = found.groups() if found else ("0", None)
     if not found or int(first) > int(last or first):
@@ -238,7 +247,7 @@ def _regions(value: object, _: Around) -> tuple[str, ...]:
     regions: dict[str, None] = {}
     for place, one in enumerate(value):
         try:
-            regions[region_name(one)] = None
+            regions[identifier(one)] = None
         except UnfitError as exc:
             raise UnfitError(exc.problem, (place,)) from exc
     return tuple(regions)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 Parser = Callable[[object], Any]
-Path = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
 
 _TRUTH: Final = {
     "true": True,
@@ -33,6 +33,7 @@ _KINDS: Final[dict[type, str]] = {
     type(None): "nothing",
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?(ms|s|m|h|d)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE: Final = re.compile(r"(\d{1,15})\s?(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?")
@@ -52,7 +53,7 @@ _BYTES: Final = {
 class UnfitError(Exception):
     """A value is not what was expected; `path` leads to the unfit part inside it."""
 
-    def __init__(self, problem: str, path: Path = ()) -> None:
+    def __init__(self, problem: str, path: ValuePath = ()) -> None:
         super().__init__(problem)
         self.problem = problem
         self.path = path
@@ -79,6 +80,14 @@ def text(value: object) -> str:
     if _CONTROL.search(value):
         raise UnfitError("expected text without line breaks and control characters")
     return value
+
+
+def identifier(value: object) -> str:
+    """Read a name of letters, digits, dashes, underscores and dots."""
+    name = text(value)
+    if not _IDENTIFIER.fullmatch(name):
+        raise UnfitError("expected at most 255 letters, digits, dashes, underscores, dots")
+    return name
 
 
 def secret(value: object) -> str:

@@ -91,7 +91,7 @@ def decode_event(value: bytes) -> ScheduleEvent:
 
     """
     try:
-        event = _decoder.decode(value)
+        event: ScheduleEvent = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise PoisonError("not_a_schedule_event", str(exc)) from exc
     if event.v != VERSION:

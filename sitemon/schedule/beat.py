@@ -73,7 +73,7 @@ class CelerySurroundings:
         return Past(stretches_of(values.values()), sent_up_to.at_ms if isinstance(sent_up_to, SentUpTo) else None)
 
 
-class SiteScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
+class SiteScheduler(Scheduler):
     """Sends the slots of the configured sites, and the other entries of ``beat_schedule`` too.
 
     Any number of beats may run: one leads, the others stand by. An entry's last run is kept in Redis, so that a
@@ -105,10 +105,10 @@ class SiteScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
             self._trouble = None
         return wait_s
 
-    def reserve(self, entry: ScheduleEntry) -> ScheduleEntry:
+    def reserve(self, entry: ScheduleEntry) -> Any:
         """Note in Redis that the entry runs now."""
-        following = super().reserve(entry)
-        self._lease.remember_run(entry.name, to_ms(following.last_run_at))
+        following: Any = super().reserve(entry)
+        self._lease.remember_run(str(entry.name), to_ms(following.last_run_at))
         return following
 
     def close(self) -> None:

@@ -120,8 +120,8 @@ class Lease:
     Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us).
     """
 
-    def __init__(self, client: "redis.Redis[bytes]", ttl_ms: int = LEASE_TTL_MS) -> None:
-        self._client = client
+    def __init__(self, client: redis.Redis, ttl_ms: int = LEASE_TTL_MS) -> None:
+        self._client: Any = client  # its types do not tell that answers are bytes
         self._ttl_ms = ttl_ms
         self._token: int = 0
 
@@ -216,13 +216,16 @@ def queue_of(region: str) -> str:
     return f"checks.{region}"
 
 
-def settle(client: "redis.Redis[bytes]", batch_id: str) -> None:
+def settle(client: redis.Redis, batch_id: str) -> None:
     """Strike a batch off the outstanding ones: all of its results are safe."""
     with _mapped():
-        client.pipeline(transaction=False).hdel(_OUTSTANDING, batch_id).zrem(_OUTSTANDING_AT, batch_id).execute()
+        pipe = client.pipeline(transaction=False)
+        pipe.hdel(_OUTSTANDING, batch_id)
+        pipe.zrem(_OUTSTANDING_AT, batch_id)
+        pipe.execute()
 
 
-def is_outstanding(client: "redis.Redis[bytes]", batch_id: str) -> bool:
+def is_outstanding(client: redis.Redis, batch_id: str) -> bool:
     """Tell whether a batch still waits for its results."""
     with _mapped():
         return bool(client.hexists(_OUTSTANDING, batch_id))

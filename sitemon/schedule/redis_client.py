@@ -10,7 +10,7 @@ SOCKET_TIMEOUT_S: Final = 5.0
 """For every connection to Redis: without it one that is half open blocks for ever."""
 
 
-def redis_client(app: Any) -> "redis.Redis[bytes]":
+def redis_client(app: Any) -> redis.Redis:
     """Return a client for the broker of this Celery application. It connects on first use."""
     tls = app.conf.broker_use_ssl or {}
     return redis.Redis.from_url(
@@ -22,7 +22,7 @@ def redis_client(app: Any) -> "redis.Redis[bytes]":
     )
 
 
-def probe(client: "redis.Redis[bytes]") -> None:
+def probe(client: redis.Redis) -> None:
     """Ask Redis once whether it takes us.
 
     Raises:

@@ -65,6 +65,10 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
+    except psycopg2.InterfaceError as exc:
+        # Undoing on a lost connection fails in its turn, and would hide the server's last words.
+        lost = exc.__context__
+        raise error_of(lost if isinstance(lost, psycopg2.Error) else exc) from exc
     except psycopg2.Error as exc:
         raise error_of(exc) from exc
     except UnicodeEncodeError as exc:

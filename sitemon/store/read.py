@@ -46,3 +46,15 @@ def read_status(conn: Connection, now: datetime, *, newest_results: int = 20) ->
             SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage))
             for *known, latencies_s, low, high, coverage in cursor.fetchall()
         ]
+
+
+def count_results(conn: Connection) -> int:
+    """Return how many results are recorded, of every kind.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["count_results"])
+        return int(cursor.fetchall()[0][0])

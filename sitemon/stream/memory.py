@@ -96,6 +96,7 @@ class MemoryProducer:
                 delivery.error = UnreachableError("the producer was closed before Kafka acknowledged the record")
             undelivered = [delivery.record for delivery in self._pending]
             self._pending = []
+            self._broker.changed.notify_all()
             return undelivered
 
     def settle(self) -> bool:

@@ -140,14 +140,13 @@ class _KafkaDelivery:
         self._topic = topic
 
     def wait(self, timeout_s: float) -> bool:
-        if not self._future.is_done:
-            with contextlib.suppress(errors.KafkaTimeoutError):  # of this wait; one of the delivery is raised below
-                self._future.get(max(0.0, timeout_s))
-        if not self._future.is_done:
-            return False
         with kafka_errors(self._topic):
-            self._future.get(0)
-        return True
+            if not self._future.is_done:
+                with contextlib.suppress(errors.KafkaTimeoutError):  # this wait's; the delivery's is raised below
+                    self._future.get(max(0.0, timeout_s))
+            if self._future.is_done:
+                self._future.get(0)
+        return bool(self._future.is_done)
 
 
 class _Client(kafka.KafkaProducer):  # type: ignore[misc] # kafka has no types

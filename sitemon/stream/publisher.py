@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
-from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError
+from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError, UnreachableError
 from sitemon.stream.drain import Drain
 from sitemon.stream.link import Link
 from sitemon.stream.probe import visit
@@ -76,7 +76,29 @@ class Publisher:
                 pending = self._send(pending, poison)
             while pending and not self._is_kept(pending):
                 self._wait_for_room()
-                pending = self._look_again(pending, poison)
+                pending = self._look_again(pending, poison, is_straight=self._is_straight())
+        if poison:
+            raise poison[0]
+
+    def deliver(self, record: Record, timeout_s: float) -> None:
+        """Return once Kafka itself has acknowledged the record; the spool does not count.
+
+        Raises:
+            PoisonError: Kafka will never take it.
+            UnreachableError: Kafka did not acknowledge it in time. It may have been written all the same.
+            SpoolFullError: `close` was called before.
+
+        """
+        until_s = clock.monotonic_s() + timeout_s
+        poison: list[PoisonError] = []
+        with self._as_caller():
+            pending = [_Pending(record)]
+            while pending and not poison:
+                if clock.monotonic_s() >= until_s:
+                    raise UnreachableError(f"Kafka did not acknowledge the result within {timeout_s:g} s")
+                if self._link.is_away:
+                    self._wait_for_room()
+                pending = self._look_again(pending, poison, is_straight=not self._link.is_away)
         if poison:
             raise poison[0]
 
@@ -163,10 +185,12 @@ class Publisher:
         with self._changed:
             self._changed.wait(_FULL_RETRY_S)
 
-    def _look_again(self, pending: Sequence["_Pending"], poison: list[PoisonError]) -> list["_Pending"]:
+    def _look_again(
+        self, pending: Sequence["_Pending"], poison: list[PoisonError], *, is_straight: bool
+    ) -> list["_Pending"]:
         """Return what still has to be kept: deliveries may have come true, and Kafka may be back."""
         left = [rest for item in pending if (rest := self._left_of(item, 0.0, poison))]
-        if not self._is_straight():
+        if not is_straight:
             return left
         return [item for item in left if item.delivery] + self._send([i for i in left if not i.delivery], poison)
 

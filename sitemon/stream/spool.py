@@ -188,8 +188,11 @@ class Spool:
 
     def _set_aside(self, exc: sqlite3.DatabaseError) -> None:
         aside = self._file.with_name(f"{self._file.name}.damaged-{clock.now_ms()}")
-        self._file.rename(aside)
-        _journal(self._file).unlink(missing_ok=True)
+        try:
+            self._file.rename(aside)
+            _journal(self._file).unlink(missing_ok=True)
+        except OSError as failure:
+            raise SpoolFullError(f"the spool {self._file} is damaged and cannot be moved away: {failure}") from exc
         lost, self._on_file = self._on_file, 0
         log.error("spool.damaged: %s: moved to %s, with up to %s unsent records: %s", self._file, aside, lost, exc)
 

@@ -4,7 +4,8 @@ import queue
 from datetime import datetime
 from typing import Final
 
-from sitemon.checks.engine import Observation, result_of
+from sitemon.checks.engine import Observation
+from sitemon.checks.result_of import result_of
 from sitemon.checks.site_of import site_of
 from sitemon.model.result import Kind, Result
 from sitemon.worker.process import Process

@@ -7,9 +7,11 @@ those to give back. Nothing here knows of Celery.
 import queue
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from sitemon.checks.engine import Engine, Observation, result_of
+from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.result_of import result_of
 from sitemon.clock import monotonic_s, now_ms
 from sitemon.config.sites import SiteSet
 from sitemon.model.moment import from_ms
@@ -83,7 +85,7 @@ class Work:
     def _check(self, due: Sequence[tuple[Site, Slot]]) -> list[Slot]:
         found: queue.SimpleQueue[tuple[Site, Slot, Observation]] = queue.SimpleQueue()
         for site, slot in due:
-            self.engine.submit(site, lambda seen, site=site, slot=slot: found.put((site, slot, seen)))
+            self.engine.submit(site, partial(_note, found, site, slot))
         unfinished = {slot for _, slot in due}
         give_up_s: float | None = None
         while unfinished:
@@ -101,6 +103,12 @@ class Work:
                 )
                 unfinished -= {slot for _, slot, _ in ready}
         return [slot for _, slot in due if slot in unfinished]
+
+
+def _note(
+    found: "queue.SimpleQueue[tuple[Site, Slot, Observation]]", site: Site, slot: Slot, seen: Observation
+) -> None:
+    found.put((site, slot, seen))
 
 
 def _ready(

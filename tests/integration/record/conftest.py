@@ -1,5 +1,114 @@
-"""Fixtures: databases for these tests."""
+"""Fixtures: a database, a broker in memory, and recorders that run in a thread."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.record.dead_letters import DeadLetters
+from sitemon.record.recorder import Recorder, Report
+from sitemon.store.connect import connect
+from sitemon.store.database import Database
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.stream.consumer import Consumer
+from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from sitemon.stream.producer import Producer
+from sitemon.stream.topics import Topics
 from tests.databases import conn, names, owner, template
 
 __all__ = ["conn", "names", "owner", "template"]
+
+TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
+GROUP = "recorder"
+
+
+class Running:
+    """A recorder at work in a thread, and what it reported."""
+
+    def __init__(self, consumer: Consumer, make_producer: Callable[[], Producer], topics: Topics, store: Database) -> None:
+        self.reports: list[Report] = []
+        self.stop = threading.Event()
+        self.error: Exception | None = None
+        self.consumer = consumer
+        self.store = store
+        self._dead_letters = DeadLetters(make_producer, topics.dead_letters)
+        self._recorder = Recorder(
+            consumer=consumer,
+            store=store,
+            dead_letters=self._dead_letters,
+            topics=topics,
+            report=self.reports.append,
+            stop=self.stop,
+        )
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> "Running":
+        self._thread.start()
+        return self
+
+    def end(self, within_s: float = 10.0) -> None:
+        """Stop it, and see that it ends in time."""
+        self.stop.set()
+        self._thread.join(within_s)
+        assert not self._thread.is_alive()
+        self._dead_letters.close()
+        self.store.close()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._recorder.run()
+        except Exception as exc:  # noqa: BLE001 - handed to the test
+            self.error = exc
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    return MemoryBroker(TOPICS)
+
+
+@pytest.fixture
+def store(postgres_server: PostgresServer, owner: Credentials) -> Database:
+    return Database(lambda: connect(postgres_server, owner, application_name="recorder"), DEFAULT_RETENTION)
+
+
+StartRecorder = Callable[..., Running]
+
+
+@pytest.fixture
+def start_recorder(broker: MemoryBroker, store: Database) -> Iterator[StartRecorder]:
+    """Start a recorder on the broker in memory; all end with the test."""
+    with recorders() as started:
+
+        def start(own_store: Database | None = None) -> Running:
+            consumer = MemoryConsumer(broker, [TOPICS.results, TOPICS.schedule], GROUP)
+            running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store)
+            started.append(running)
+            return running.start()
+
+        yield start
+
+
+@contextmanager
+def recorders() -> Iterator[list[Running]]:
+    started: list[Running] = []
+    try:
+        yield started
+    finally:
+        for running in started:
+            running.end()
+            running.consumer.close()
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float = 15.0) -> None:
+    """Wait for a condition."""
+    deadline_s = clock.monotonic_s() + within_s
+    while not is_so():
+        assert clock.monotonic_s() < deadline_s, "it did not come about"
+        clock.sleep(0.02)

@@ -27,7 +27,7 @@ def site_set(*sites: Site) -> SiteSet:
 class World:
     """What a leader did to the world. A worker settles each batch at once, unless it is `asleep` or `dying`."""
 
-    def __init__(self, client: "redis.Redis[bytes]", *sites: Site, worker: str = "swift") -> None:
+    def __init__(self, client: redis.Redis, *sites: Site, worker: str = "swift") -> None:
         self.client = client
         self.worker = worker
         self.configured = site_set(*sites)
@@ -63,7 +63,7 @@ class World:
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis[bytes]"]:
+def client(redis_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_url) as client:
         yield client
 
@@ -78,11 +78,11 @@ def slots(site: Site, after_ms: int, until_ms: int) -> list[int]:
     return list(range(first_ms, until_ms + 1, site.interval_ms))
 
 
-def lapse(client: "redis.Redis[bytes]") -> None:
+def lapse(client: redis.Redis) -> None:
     client.delete("{sitemon}:lease")
 
 
-def test_the_leader_sends_every_slot_once_in_batches_of_a_region(client: "redis.Redis[bytes]") -> None:
+def test_the_leader_sends_every_slot_once_in_batches_of_a_region(client: redis.Redis) -> None:
     around = World(client, SHOP, BLOG)
     run(Leader(Lease(client), around), START_MS, START_MS + 60_000)
     assert around.slots_of(SHOP) == slots(SHOP, START_MS, START_MS + 60_000)
@@ -91,7 +91,7 @@ def test_the_leader_sends_every_slot_once_in_batches_of_a_region(client: "redis.
     assert around.missed == []
 
 
-def test_a_site_is_sent_to_each_of_its_regions_and_a_disabled_one_to_none(client: "redis.Redis[bytes]") -> None:
+def test_a_site_is_sent_to_each_of_its_regions_and_a_disabled_one_to_none(client: redis.Redis) -> None:
     far = Site(name="far", url="http://far.example/", interval_ms=1_000, regions=("eu", "us"))
     off = Site(name="off", url="http://off.example/", interval_ms=1_000, enabled=False)
     around = World(client, far, off)
@@ -100,7 +100,7 @@ def test_a_site_is_sent_to_each_of_its_regions_and_a_disabled_one_to_none(client
     assert {name for batch in around.sent for name, _ in batch.slots} == {"far"}
 
 
-def test_what_is_due_together_travels_together_fifty_at_most(client: "redis.Redis[bytes]") -> None:
+def test_what_is_due_together_travels_together_fifty_at_most(client: redis.Redis) -> None:
     around = World(client, *(Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(120)))
     leader = Leader(Lease(client), around)
     leader.tick(START_MS, 0)
@@ -108,7 +108,7 @@ def test_what_is_due_together_travels_together_fifty_at_most(client: "redis.Redi
     assert sorted(len(batch.slots) for batch in around.sent) == [20, 50, 50]
 
 
-def test_a_standby_sends_nothing_and_takes_over_when_the_leader_resigns(client: "redis.Redis[bytes]") -> None:
+def test_a_standby_sends_nothing_and_takes_over_when_the_leader_resigns(client: redis.Redis) -> None:
     first, second = World(client, SHOP), World(client, SHOP)
     leader, standby = Leader(Lease(client), first), Leader(Lease(client), second)
     for now_ms in range(START_MS, START_MS + 30_001, 500):
@@ -121,7 +121,7 @@ def test_a_standby_sends_nothing_and_takes_over_when_the_leader_resigns(client: 
     assert second.events[0] == SentUpTo(at_ms=START_MS + 31_000)
 
 
-def test_after_a_short_stop_the_newest_slot_runs_late_and_older_ones_are_missed(client: "redis.Redis[bytes]") -> None:
+def test_after_a_short_stop_the_newest_slot_runs_late_and_older_ones_are_missed(client: redis.Redis) -> None:
     run(Leader(Lease(client), World(client, SHOP)), START_MS, START_MS + 20_000)
     lapse(client)
     around = World(client, SHOP)
@@ -135,7 +135,7 @@ def test_after_a_short_stop_the_newest_slot_runs_late_and_older_ones_are_missed(
     assert {(result.reason, result.url) for result in around.missed} == {("beat_down", "http://shop.example/")}
 
 
-def test_a_stop_of_over_ten_minutes_is_told_as_one_away_a_region(client: "redis.Redis[bytes]") -> None:
+def test_a_stop_of_over_ten_minutes_is_told_as_one_away_a_region(client: redis.Redis) -> None:
     run(Leader(Lease(client), World(client, SHOP, BLOG)), START_MS, START_MS + 20_000)
     lapse(client)
     around = World(client, SHOP, BLOG)
@@ -147,7 +147,7 @@ def test_a_stop_of_over_ten_minutes_is_told_as_one_away_a_region(client: "redis.
     assert around.slots_of(BLOG) == [ms for ms in slots(BLOG, START_MS, back_ms) if back_ms - ms <= 27_000]
 
 
-def test_a_beat_that_slept_over_ten_minutes_under_its_own_lease_says_away_too(client: "redis.Redis[bytes]") -> None:
+def test_a_beat_that_slept_over_ten_minutes_under_its_own_lease_says_away_too(client: redis.Redis) -> None:
     around = World(client, SHOP)
     leader = Leader(Lease(client, ttl_ms=60_000), around)
     run(leader, START_MS, START_MS + 20_000)
@@ -157,7 +157,7 @@ def test_a_beat_that_slept_over_ten_minutes_under_its_own_lease_says_away_too(cl
     assert around.missed == []
 
 
-def test_it_writes_each_change_of_the_schedule_once(client: "redis.Redis[bytes]") -> None:
+def test_it_writes_each_change_of_the_schedule_once(client: redis.Redis) -> None:
     around = World(client, SHOP, BLOG)
     leader = Leader(Lease(client), around)
     run(leader, START_MS, START_MS + 2_000)
@@ -179,7 +179,7 @@ def test_it_writes_each_change_of_the_schedule_once(client: "redis.Redis[bytes]"
 
 
 def test_a_site_removed_while_no_beat_ran_has_its_slots_of_that_time_accounted_for(
-    client: "redis.Redis[bytes]",
+    client: redis.Redis,
 ) -> None:
     run(Leader(Lease(client), World(client, SHOP)), START_MS, START_MS + 20_000)
     lapse(client)
@@ -191,7 +191,7 @@ def test_a_site_removed_while_no_beat_ran_has_its_slots_of_that_time_accounted_f
     assert Ended(site="shop", region="default", at_ms=back_ms) in around.events
 
 
-def test_a_batch_that_could_not_be_sent_is_sent_when_the_broker_is_back(client: "redis.Redis[bytes]") -> None:
+def test_a_batch_that_could_not_be_sent_is_sent_when_the_broker_is_back(client: redis.Redis) -> None:
     around = World(client, SHOP)
     leader = Leader(Lease(client), around)
     leader.tick(START_MS, 0)
@@ -204,7 +204,7 @@ def test_a_batch_that_could_not_be_sent_is_sent_when_the_broker_is_back(client: 
     assert around.slots_of(SHOP) == [slot_ms]
 
 
-def test_the_next_leader_sends_what_was_recorded_but_never_sent(client: "redis.Redis[bytes]") -> None:
+def test_the_next_leader_sends_what_was_recorded_but_never_sent(client: redis.Redis) -> None:
     dying = World(client, SHOP)
     leader = Leader(Lease(client), dying)
     leader.tick(START_MS, 0)
@@ -219,7 +219,7 @@ def test_the_next_leader_sends_what_was_recorded_but_never_sent(client: "redis.R
 
 
 def test_a_message_that_vanished_with_its_worker_is_sent_again_after_six_seconds(
-    client: "redis.Redis[bytes]",
+    client: redis.Redis,
 ) -> None:
     around = World(client, SHOP, worker="dying")
     leader = Leader(Lease(client), around)
@@ -231,7 +231,7 @@ def test_a_message_that_vanished_with_its_worker_is_sent_again_after_six_seconds
     assert around.sent[0].id == around.sent[1].id
 
 
-def test_a_settled_batch_is_not_sent_again(client: "redis.Redis[bytes]") -> None:
+def test_a_settled_batch_is_not_sent_again(client: redis.Redis) -> None:
     around = World(client, SHOP)
     leader = Leader(Lease(client), around)
     slot_ms = next_slot_ms("shop", 10_000, START_MS)
@@ -240,7 +240,7 @@ def test_a_settled_batch_is_not_sent_again(client: "redis.Redis[bytes]") -> None
     assert len(around.sent) == 1
 
 
-def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(client: "redis.Redis[bytes]") -> None:
+def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(client: redis.Redis) -> None:
     around = World(client, SHOP, BLOG)
     leader = Leader(Lease(client), around)
     lost_ms = START_MS + 60_000
@@ -253,7 +253,7 @@ def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(
     assert around.slots_of(BLOG) == [ms for ms in slots(BLOG, START_MS, now_ms) if now_ms - ms <= 27_000]
 
 
-def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: "redis.Redis[bytes]") -> None:
+def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: redis.Redis) -> None:
     around = World(client, SHOP, worker="asleep")
     leader = Leader(Lease(client), around)
     lost_ms = START_MS + 60_000
@@ -265,7 +265,7 @@ def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: "r
     assert told == set(slots(SHOP, START_MS, lost_ms + 3_000))
 
 
-def test_without_redis_data_a_new_beat_takes_up_what_kafka_remembers(client: "redis.Redis[bytes]") -> None:
+def test_without_redis_data_a_new_beat_takes_up_what_kafka_remembers(client: redis.Redis) -> None:
     around = World(client, SHOP)
     stretch = Started(site="shop", region="default", at_ms=START_MS, interval_ms=10_000, from_slot_ms=START_MS + 1)
     around.past = Past([stretch], START_MS + 30_000)
@@ -276,7 +276,7 @@ def test_without_redis_data_a_new_beat_takes_up_what_kafka_remembers(client: "re
     assert not any(isinstance(event, Started) for event in around.events)
 
 
-def test_a_frozen_leader_that_thaws_sends_nothing_more(client: "redis.Redis[bytes]") -> None:
+def test_a_frozen_leader_that_thaws_sends_nothing_more(client: redis.Redis) -> None:
     frozen, fresh = World(client, SHOP), World(client, SHOP)
     thawing, taker = Leader(Lease(client), frozen), Leader(Lease(client), fresh)
     run(thawing, START_MS, START_MS + 20_000)

@@ -14,36 +14,36 @@ SECOND = Batch("b" * 32, "default", [("shop", 11_000)])
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis[bytes]"]:
+def client(redis_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_url) as client:
         yield client
 
 
-def lapse(client: "redis.Redis[bytes]") -> None:
+def lapse(client: redis.Redis) -> None:
     client.delete("{sitemon}:lease")
 
 
-def test_one_beat_holds_the_lease_and_others_stand_by(client: "redis.Redis[bytes]") -> None:
+def test_one_beat_holds_the_lease_and_others_stand_by(client: redis.Redis) -> None:
     holder, other = Lease(client), Lease(client)
     assert holder.acquire()
     assert not other.acquire()
     assert holder.renew() == (Hold.HELD, None)
 
 
-def test_a_released_lease_is_free_at_once(client: "redis.Redis[bytes]") -> None:
+def test_a_released_lease_is_free_at_once(client: redis.Redis) -> None:
     holder, other = Lease(client), Lease(client)
     holder.acquire()
     holder.release()
     assert other.acquire()
 
 
-def test_it_lapses_by_itself(client: "redis.Redis[bytes]") -> None:
+def test_it_lapses_by_itself(client: redis.Redis) -> None:
     holder = Lease(client)
     holder.acquire()
     assert 0 < client.pttl("{sitemon}:lease") <= 6_000
 
 
-def test_a_deposed_beat_sees_it_and_releases_nothing(client: "redis.Redis[bytes]") -> None:
+def test_a_deposed_beat_sees_it_and_releases_nothing(client: redis.Redis) -> None:
     deposed, leader = Lease(client), Lease(client)
     deposed.acquire()
     lapse(client)
@@ -54,7 +54,7 @@ def test_a_deposed_beat_sees_it_and_releases_nothing(client: "redis.Redis[bytes]
     assert leader.renew()[0] is Hold.HELD
 
 
-def test_tokens_grow_even_when_redis_lost_its_data(client: "redis.Redis[bytes]") -> None:
+def test_tokens_grow_even_when_redis_lost_its_data(client: redis.Redis) -> None:
     tokens = []
     for _ in range(3):
         Lease(client).acquire()
@@ -68,7 +68,7 @@ def test_tokens_grow_even_when_redis_lost_its_data(client: "redis.Redis[bytes]")
     assert len(set(tokens[3:])) == 3
 
 
-def test_recording_moves_the_mark_and_notes_the_batches_in_one_step(client: "redis.Redis[bytes]") -> None:
+def test_recording_moves_the_mark_and_notes_the_batches_in_one_step(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
     assert lease.record([FIRST, SECOND], mark_ms=12_345, at_ms=12_345)
@@ -77,7 +77,7 @@ def test_recording_moves_the_mark_and_notes_the_batches_in_one_step(client: "red
     assert lease.oldest_outstanding_ms() == 1_000
 
 
-def test_a_deposed_beat_records_and_remembers_nothing(client: "redis.Redis[bytes]") -> None:
+def test_a_deposed_beat_records_and_remembers_nothing(client: redis.Redis) -> None:
     deposed, leader = Lease(client), Lease(client)
     deposed.acquire()
     lapse(client)
@@ -89,7 +89,7 @@ def test_a_deposed_beat_records_and_remembers_nothing(client: "redis.Redis[bytes
     assert not is_outstanding(client, FIRST.id)
 
 
-def test_the_next_leader_recalls_the_stretches_that_hold(client: "redis.Redis[bytes]") -> None:
+def test_the_next_leader_recalls_the_stretches_that_hold(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
     shop = Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2)
@@ -99,7 +99,7 @@ def test_the_next_leader_recalls_the_stretches_that_hold(client: "redis.Redis[by
     assert lease.recall() == (None, [shop])
 
 
-def test_a_hundred_thousand_stretches_are_remembered(client: "redis.Redis[bytes]") -> None:
+def test_a_hundred_thousand_stretches_are_remembered(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
     events = [
@@ -109,7 +109,7 @@ def test_a_hundred_thousand_stretches_are_remembered(client: "redis.Redis[bytes]
     assert len(lease.recall().stretches) == 100_000
 
 
-def test_a_settled_batch_is_outstanding_no_more(client: "redis.Redis[bytes]") -> None:
+def test_a_settled_batch_is_outstanding_no_more(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
     lease.record([FIRST, SECOND], mark_ms=1, at_ms=1)
@@ -118,7 +118,7 @@ def test_a_settled_batch_is_outstanding_no_more(client: "redis.Redis[bytes]") ->
     assert lease.oldest_outstanding_ms() == 11_000
 
 
-def test_a_batch_is_astray_when_it_is_in_no_queue_and_no_workers_hands(client: "redis.Redis[bytes]") -> None:
+def test_a_batch_is_astray_when_it_is_in_no_queue_and_no_workers_hands(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
     lease.record([FIRST, SECOND], mark_ms=1, at_ms=1)
@@ -131,7 +131,7 @@ def test_a_batch_is_astray_when_it_is_in_no_queue_and_no_workers_hands(client: "
     assert lease.stray_batches(sent_before_ms=0) == []
 
 
-def test_in_a_queue_too_long_to_look_through_nothing_is_astray(client: "redis.Redis[bytes]") -> None:
+def test_in_a_queue_too_long_to_look_through_nothing_is_astray(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
     lease.record([FIRST], mark_ms=1, at_ms=1)

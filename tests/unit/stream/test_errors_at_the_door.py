@@ -51,7 +51,10 @@ def test_the_innermost_words_are_those_of_the_system() -> None:
 
 
 def test_an_error_names_its_topic_and_its_cause() -> None:
-    with pytest.raises(UnreachableError, match=r"^topic sitemon.results: gone$") as caught, kafka_errors("sitemon.results"):
+    with (
+        pytest.raises(UnreachableError, match=r"^topic sitemon.results: gone$") as caught,
+        kafka_errors("sitemon.results"),
+    ):
         raise errors.KafkaTimeoutError("gone")
     assert isinstance(caught.value.__cause__, errors.KafkaTimeoutError)
 

@@ -1,6 +1,8 @@
 """What is appended to the spool is there, in order, for whoever opens it next."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,9 +184,6 @@ def test_a_crash_in_the_middle_of_an_append_leaves_what_was_there_before(folder:
         "[(n, 't', b'', b'x' * 9000, b'') for n in range(3, 99)])\n"
         "os._exit(9)\n"
     )
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
     assert (folder / "spool-0.db-journal").stat().st_size > 0
     successor = open_spool(folder, MAX)

@@ -1,0 +1,149 @@
+"""What ``sitemon check`` shows of a result: for people with rich, of the trace also as JSON.
+
+Names in certificates and URLs of redirects are a server's own words: they are shown as plain text without control
+characters, never as markup.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sitemon.checks.engine import Hop
+from sitemon.checks.failures import printable
+from sitemon.checks.timing import PHASES
+from sitemon.checks.tls import certificate_of
+from sitemon.model.moment import format_utc
+from sitemon.model.outcome import Outcome
+from sitemon.model.result import Phases, Result
+
+_STYLES: Final = {Outcome.UP: "bold green", Outcome.DEGRADED: "bold yellow", Outcome.DOWN: "bold red"}
+_SOON: Final = timedelta(days=14)
+_BAR_WIDTH: Final = 32
+
+
+def report(result: Result, hops: Sequence[Hop], now: datetime) -> RenderableType:
+    """Return what a person sees: the outcome and why, the facts, the phases; and each hop, if there are any."""
+    facts = _grid(*_facts(result, now))
+    parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2))]
+    if hops:
+        parts += [_hop(number, hop, now) for number, hop in enumerate(hops, start=1)]
+    elif result.phases_s is not None:
+        parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def traced(hops: Sequence[Hop]) -> list[dict[str, Any]]:
+    """Return the hops as plain JSON types."""
+    return [
+        {
+            "url": hop.url,
+            "addresses": hop.addresses,
+            "ip": hop.ip,
+            "http_code": hop.http_code,
+            "phases_s": msgspec.structs.asdict(hop.phases_s),
+            "certificates": [
+                {
+                    "subject": certificate.subject,
+                    "issuer": certificate.issuer,
+                    "begins_at": format_utc(certificate.begins_at),
+                    "expires_at": format_utc(certificate.expires_at),
+                }
+                for certificate in map(certificate_of, hop.chain)
+                if certificate is not None
+            ],
+        }
+        for hop in hops
+    ]
+
+
+def _headline(result: Result) -> Text:
+    style = _STYLES[result.outcome]
+    words = f"{result.outcome} {result.reason}" if result.reason else str(result.outcome)
+    line = Text.assemble(("● ", style), (words, style), "  ", (result.url, "bold"))
+    if result.latency_s is not None:
+        line.append(f"  {_duration(result.latency_s)}", "dim")
+    return line
+
+
+def _facts(result: Result, now: datetime) -> Iterator[tuple[str, Text]]:
+    if result.error:
+        yield "why", Text(result.error, _STYLES[result.outcome])
+    if result.http_code is not None:
+        yield "answer", Text(_answer(result))
+    if result.ip:
+        yield "address", Text(result.ip)
+    if result.match is not None and result.is_match_found is not None:
+        found, style = ("found", "green") if result.is_match_found else ("not found", "red")
+        yield "match", Text.assemble(printable(result.match), " ", (found, style))
+    if result.cert_expires_at is not None:
+        yield "certificate", _expiry(result.cert_expires_at, now)
+
+
+def _answer(result: Result) -> str:
+    parts = [f"{result.http_code}", f"HTTP/{result.http_version}", f"{result.body_bytes:,} bytes"]
+    if result.redirects:
+        parts.append(f"after {result.redirects} redirect{'s' if result.redirects > 1 else ''}")
+    return ", ".join(parts)
+
+
+def _expiry(expires_at: datetime, now: datetime) -> Text:
+    left = expires_at - now
+    style = "red" if left <= timedelta() else "yellow" if left < _SOON else "green"
+    days = abs(left).days
+    words = f"expired {days} days ago" if left <= timedelta() else f"expires in {days} days"
+    return Text.assemble((words, style), f", on {expires_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _hop(number: int, hop: Hop, now: datetime) -> RenderableType:
+    code = "no answer" if hop.http_code is None else str(hop.http_code)
+    title = Text.assemble((f"hop {number}", "bold"), f"  {printable(hop.url)}  ", (f"→ {code}", "bold"))
+    facts = [("resolved", Text(", ".join(hop.addresses))), ("address", Text(hop.ip))] if hop.ip else []
+    facts += [("certificate", text) for text in _certificates(hop, now)]
+    return Group(title, Padding(Group(_grid(*facts), _bars(hop.phases_s)), (0, 0, 1, 2)))
+
+
+def _certificates(hop: Hop, now: datetime) -> Iterator[Text]:
+    for certificate in map(certificate_of, hop.chain):
+        if certificate is None:
+            yield Text("one that cannot be read", "red")
+            continue
+        yield Text.assemble(
+            printable(certificate.subject),
+            (f" by {printable(certificate.issuer)}, from {certificate.begins_at:%Y-%m-%d}, ", "dim"),
+            _expiry(certificate.expires_at, now),
+        )
+
+
+def _bars(phases_s: Phases) -> Table:
+    """Return the phases one below the other, each where it lay in the whole."""
+    spent_s = [(phase, getattr(phases_s, phase)) for phase in PHASES]
+    total_s = sum(seconds for _, seconds in spent_s) or 1.0
+    rows, before_s = [], 0.0
+    for phase, seconds in spent_s:
+        start = round(before_s / total_s * _BAR_WIDTH)
+        before_s += seconds
+        length = max(round(before_s / total_s * _BAR_WIDTH) - start, 1 if seconds else 0)
+        bar = " " * min(start, _BAR_WIDTH - length) + "━" * length
+        rows.append(
+            (phase.replace("_", " "), Text.assemble((f"{bar:{_BAR_WIDTH}}", "cyan"), f" {_duration(seconds):>8}"))
+        )
+    return _grid(*rows)
+
+
+def _grid(*rows: tuple[str, Text]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True, min_width=11)
+    grid.add_column(overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    return grid
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms" if seconds else "-"

@@ -1,0 +1,147 @@
+"""From the stream into the database: each message once, in whatever way things end and begin again."""
+
+from collections.abc import Iterable
+
+from sitemon.model.moment import to_ms
+from sitemon.model.result import Result
+from sitemon.model.schedule import SentUpTo, Started
+from sitemon.store.connect import Connection, connect
+from sitemon.store.database import Database
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.stream.consumer import Message
+from sitemon.stream.dead_letters import parse_dead_letter
+from sitemon.stream.memory import MemoryBroker, MemoryProducer
+from sitemon.stream.messages import event_record, result_record
+from tests.databases import rows
+from tests.integration.record.conftest import GROUP, TOPICS, StartRecorder, wait_until
+from tests.results import a_missed, a_result, this_hour
+
+COUNT = "SELECT count(*) FROM sitemon.results"
+
+
+def send(broker: MemoryBroker, results: Iterable[Result]) -> None:
+    producer = MemoryProducer(broker)
+    for result in results:
+        assert producer.send(result_record(TOPICS, result), 1.0).wait(1.0)
+
+
+def put(broker: MemoryBroker, value: bytes | None) -> Message:
+    """Put a value on the results' topic that no producer of ours would send."""
+    with broker.changed:
+        log = broker.logs[TOPICS.results, 0]
+        message = Message(TOPICS.results, 0, len(log), b"key", value, 1_000)
+        log.append(message)
+        broker.changed.notify_all()
+        return message
+
+
+def is_all_committed(broker: MemoryBroker) -> bool:
+    return all(
+        broker.committed.get((GROUP, place), 0) == len(log)
+        for place, log in broker.logs.items()
+        if place[0] in (TOPICS.results, TOPICS.schedule)
+    )
+
+
+def test_it_records_results_and_the_schedule_and_commits_exactly_what_it_read(
+    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
+) -> None:
+    send(broker, [a_result(f"site-{site}", minute=minute) for site in range(20) for minute in range(5)])
+    from_ms = to_ms(this_hour())
+    started = Started(site="site-1", region="default", at_ms=from_ms - 1, interval_ms=60_000, from_slot_ms=from_ms)
+    for event in (started, SentUpTo(at_ms=5)):
+        assert MemoryProducer(broker).send(event_record(TOPICS, event), 1.0).wait(1.0)
+    running = start_recorder()
+    wait_until(lambda: is_all_committed(broker))
+    assert rows(conn, COUNT) == [(100,)]
+    assert rows(conn, "SELECT interval_ms FROM sitemon.schedule_stretch") == [(60_000,)]
+    assert sum(report.inserted for report in running.reports) == 100
+    assert sum(report.messages for report in running.reports) == 102
+
+
+def test_read_again_from_the_beginning_it_changes_nothing(
+    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
+) -> None:
+    send(broker, [a_missed(minute=1), a_result(minute=1), a_result(minute=2)])
+    first = start_recorder()
+    wait_until(lambda: is_all_committed(broker))
+    first.end()
+    before = rows(conn, "SELECT * FROM sitemon.result"), rows(conn, "SELECT * FROM sitemon.uptime_hourly")
+    # As after a crash between PostgreSQL's commit and Kafka's.
+    broker.committed.clear()
+    broker.members.clear()
+    broker.members[GROUP] = [first.consumer]  # type: ignore[list-item] # closed at the end of the test
+    second = start_recorder()
+    first.consumer.close()
+    broker.members[GROUP].append(first.consumer)  # type: ignore[arg-type]
+    wait_until(lambda: sum(report.messages for report in second.reports) > 0)
+    assert sum(report.inserted for report in second.reports) == 0
+    after = rows(conn, "SELECT * FROM sitemon.result"), rows(conn, "SELECT * FROM sitemon.uptime_hourly")
+    assert after == before
+
+
+def test_what_can_never_be_recorded_is_on_the_dead_letters_before_its_offset_is_committed(
+    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
+) -> None:
+    send(broker, [a_result(minute=1)])
+    junk, tombstone = put(broker, b"\x00\xff junk"), put(broker, None)
+    nul = put(broker, result_record(TOPICS, a_result(minute=2, error="a\x00b")).value)
+    send(broker, [a_result(minute=3)])
+    start_recorder()
+    wait_until(lambda: is_all_committed(broker))
+    letters = [parse_dead_letter(message) for message in broker.messages(TOPICS.dead_letters)]
+    assert [(letter.reason, letter.offset, letter.value) for letter in letters] == [
+        ("not_a_result", junk.offset, junk.value),
+        ("tombstone", tombstone.offset, None),
+        ("refused_by_database", nul.offset, nul.value),
+    ]
+    assert rows(conn, COUNT) == [(2,)]
+
+
+def test_a_dead_letter_that_kafka_does_not_take_holds_its_offset_back(
+    broker: MemoryBroker, start_recorder: StartRecorder
+) -> None:
+    class Away(MemoryBroker):
+        pass
+
+    dead_place = (TOPICS.dead_letters, 0)
+    log = broker.logs.pop(dead_place)
+    put(broker, b"junk")
+    running = start_recorder()
+    wait_until(lambda: running.store.open() is not None)
+    assert broker.committed == {}
+    broker.logs[dead_place] = log
+    wait_until(lambda: is_all_committed(broker))
+    assert len(broker.messages(TOPICS.dead_letters)) == 1
+
+
+def test_offsets_that_kafka_does_not_take_are_committed_later(
+    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
+) -> None:
+    send(broker, [a_result(minute=1)])
+    running = start_recorder()
+    wait_until(lambda: is_all_committed(broker))
+    broker.stop()
+    assert running.is_running
+    broker.start()
+    send(broker, [a_result(minute=2)])
+    wait_until(lambda: is_all_committed(broker))
+    assert rows(conn, COUNT) == [(2,)]
+
+
+def test_two_recorders_share_the_work(
+    broker: MemoryBroker,
+    start_recorder: StartRecorder,
+    conn: Connection,
+    postgres_server: PostgresServer,
+    owner: Credentials,
+) -> None:
+    second = Database(lambda: connect(postgres_server, owner, application_name="recorder"), DEFAULT_RETENTION)
+    running = [start_recorder(), start_recorder(second)]
+    for minute in range(20):
+        send(broker, [a_result(f"site-{site}", minute=minute) for site in range(30)])
+    wait_until(lambda: is_all_committed(broker))
+    assert rows(conn, COUNT) == [(600,)]
+    assert rows(conn, "SELECT sum(up) FROM sitemon.uptime_hourly") == [(600,)]
+    assert all(one.reports for one in running)

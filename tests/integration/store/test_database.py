@@ -1,0 +1,155 @@
+"""The recorder's connection: opened when needed, again after it broke, ended when the server is frozen."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.errors import PoisonError, RefusedError, UnreachableError
+from sitemon.store.connect import Connection, connect
+from sitemon.store.database import Database
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.migrate import migrations
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.write import Written
+from tests.databases import as_admin, execute, rows
+from tests.results import a_result
+
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Database]:
+    with closing(
+        Database(lambda: connect(postgres_server, owner, application_name="test"), DEFAULT_RETENTION)
+    ) as database:
+        yield database
+
+
+@pytest.fixture
+def end_sessions(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> Callable[[], None]:
+    def end() -> None:
+        with closing(as_admin(postgres_server, admin)) as conn:
+            rows(conn, END_SESSIONS, (owner.database,))
+
+    return end
+
+
+def test_it_goes_on_after_its_session_was_ended(database: Database, end_sessions: Callable[[], None]) -> None:
+    assert database.write([a_result()], []) == Written(inserted=1)
+    end_sessions()
+    with pytest.raises(UnreachableError, match="administrator command"):
+        database.write([a_result(minute=1)], [])
+    assert database.write([a_result(minute=1)], []) == Written(inserted=1)
+
+
+def test_numbers_of_names_are_not_taken_to_another_database(
+    database: Database, conn: Connection, end_sessions: Callable[[], None]
+) -> None:
+    database.write([a_result("one"), a_result("two")], [])
+    execute(conn, "TRUNCATE sitemon.site RESTART IDENTITY CASCADE")
+    execute(conn, "TRUNCATE sitemon.result")
+    end_sessions()
+    with pytest.raises(UnreachableError):
+        database.write([a_result("two")], [])
+    database.write([a_result("two")], [])
+    with closing(database.open()) as own:
+        assert rows(own, "SELECT site FROM sitemon.results") == [("two",)]
+
+
+def test_an_old_schema_is_waited_for(database: Database, conn: Connection) -> None:
+    last = migrations()[-1]
+    execute(conn, "DELETE FROM sitemon.migration WHERE number = %s", (last.number,))
+    with pytest.raises(NotProvisionedError, match=last.name):
+        database.open()
+    execute(conn, "INSERT INTO sitemon.migration (number, name) VALUES (%s, %s)", (last.number, last.name))
+    database.open()
+
+
+def test_a_schema_that_is_not_there_is_waited_for(database: Database, conn: Connection) -> None:
+    execute(conn, "DROP SCHEMA sitemon CASCADE")
+    with pytest.raises(NotProvisionedError, match="sitemon provision"):
+        database.open()
+
+
+def test_a_schema_dropped_in_the_middle_is_waited_for(database: Database, conn: Connection) -> None:
+    database.open()
+    execute(conn, "DROP SCHEMA sitemon CASCADE")
+    with pytest.raises(NotProvisionedError):
+        database.write([a_result()], [])
+
+
+def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Connection) -> None:
+    database.write([a_result()], [])
+    raised: list[Exception] = []
+
+    def write() -> None:
+        try:
+            database.write([a_result(minute=1)], [])
+        except UnreachableError as exc:
+            raised.append(exc)
+
+    with conn, conn.cursor() as cursor:
+        # Holds it up as a frozen server would.
+        cursor.execute("LOCK TABLE sitemon.result")
+        thread = threading.Thread(target=write)
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        deadline_s = clock.monotonic_s() + 10
+        while True:
+            cursor.execute(waiting)
+            if cursor.fetchall() == [(1,)]:
+                break
+            assert clock.monotonic_s() < deadline_s
+        database.abort()
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+    assert len(raised) == 1
+    assert database.write([a_result(minute=1)], []) == Written(inserted=1)
+
+
+def test_ending_nothing_is_no_error(database: Database) -> None:
+    database.abort()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"error": "a\x00b"}, "refused_by_database"),
+        ({"site": "a\x00b"}, "not_text"),
+        ({"error": "\ud800"}, "not_text"),
+        ({"site": "\ud800"}, "not_text"),
+        ({"url": "x" * 10 + "\x00"}, "not_text"),
+        ({"http_code": 70_000}, "out_of_range"),
+        ({"body_bytes": 2**31}, "out_of_range"),
+        ({"latency_s": 1e300}, "out_of_range"),
+        ({"ip": "300.1.2.3"}, "not_a_result"),
+    ],
+)
+def test_a_value_that_can_never_be_written_is_poison(
+    database: Database, fields: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(PoisonError) as caught:
+        database.write([a_result("good"), a_result(**fields)], [])  # type: ignore[arg-type]
+    assert caught.value.reason == reason
+    assert database.write([a_result("good")], []) == Written(inserted=1)
+
+
+def test_poison_and_missing_partitions_keep_the_connection(database: Database) -> None:
+    before = database.open()
+    with pytest.raises(PoisonError):
+        database.write([a_result(http_code=70_000)], [])
+    with pytest.raises(MissingPartitionError):
+        database.write([a_result(minute=60 * 24 * 5)], [])
+    assert database.open() is before
+
+
+def test_missing_rights_are_a_refusal(database: Database, conn: Connection) -> None:
+    database.open()
+    execute(conn, "REVOKE INSERT ON sitemon.result FROM CURRENT_USER")
+    with pytest.raises(RefusedError, match="permission denied"):
+        database.write([a_result()], [])

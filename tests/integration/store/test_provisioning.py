@@ -1,0 +1,268 @@
+"""Role, database and schema are made, made again, made anew, and never left half made."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+import pytest
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.errors import RefusedError
+from sitemon.store import provision as module
+from sitemon.store.connect import Connection, connect
+from sitemon.store.errors import NotProvisionedError
+from sitemon.store.names import Names
+from sitemon.store.provision import READER, provision, unfinished_name
+from sitemon.store.recreate import recreate
+from sitemon.store.write import Written, prepare_session, write_batch
+from tests.databases import as_admin, rows, run
+from tests.results import a_result
+
+VIEWS = {"results", "site_status", "uptime_hourly", "uptime_daily", "ledger", "site_info", "site_state"}
+
+
+@pytest.fixture
+def new(postgres_server: PostgresServer, admin: Credentials) -> Iterator[Credentials]:
+    """Credentials of a user and a database that do not exist yet, with names that are only names."""
+    tag = uuid.uuid4().hex[:6]
+    credentials = Credentials(
+        user=f'u"{tag}; DROP ROLE postgres', password="it's %s {secret}", database=f"d'{tag}\"; drop database postgres"
+    )
+    yield credentials
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=credentials.database)
+        run(conn, "DROP ROLE IF EXISTS {name}", name=credentials.user)
+
+
+@pytest.fixture
+def modest_admin(postgres_server: PostgresServer, admin: Credentials) -> Iterator[Credentials]:
+    """An administrator who is no superuser, but may create roles and databases."""
+    name = f"admin-{uuid.uuid4().hex[:6]}"
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE ROLE {name} LOGIN CREATEDB CREATEROLE PASSWORD 'modest'", name=name)
+        yield Credentials(user=name, password="modest", database="postgres")
+        run(conn, "DROP OWNED BY {name}", name=name)
+        run(conn, "DROP ROLE {name}", name=name)
+
+
+def databases(server: PostgresServer, admin: Credentials) -> set[str]:
+    with closing(as_admin(server, admin)) as conn:
+        return {name for (name,) in rows(conn, "SELECT datname FROM pg_database")}
+
+
+def can_record(server: PostgresServer, owner: Credentials) -> bool:
+    with closing(connect(server, owner, application_name="test")) as conn:
+        prepare_session(conn)
+        return write_batch(conn, Names(), [a_result()]) == Written(inserted=1)
+
+
+def test_it_makes_all_that_the_recorder_needs(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    assert can_record(postgres_server, new)
+
+
+def test_again_it_changes_nothing_but_the_password(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    assert can_record(postgres_server, new)
+    changed = Credentials(user=new.user, password="another", database=new.database)
+    provision(postgres_server, admin, changed)
+    with closing(connect(postgres_server, changed, application_name="test")) as conn:
+        assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(1,)]
+    with pytest.raises(RefusedError, match="password"):
+        connect(postgres_server, new, application_name="test")
+
+
+def test_no_password_reaches_the_server_in_clear(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    real = module.Administrator.do
+
+    def listen(self: module.Administrator, statement: str, **parts: str) -> None:
+        statements.append(repr((statement, parts)))
+        real(self, statement, **parts)
+
+    monkeypatch.setattr(module.Administrator, "do", listen)
+    provision(postgres_server, admin, new)
+    assert any("SCRAM-SHA-256$" in statement for statement in statements)
+    assert not any("secret" in statement for statement in statements)
+
+
+def test_an_administrator_without_superuser_rights_is_enough(
+    postgres_server: PostgresServer, modest_admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, modest_admin, new)
+    provision(postgres_server, modest_admin, new)
+    assert can_record(postgres_server, new)
+    recreate(postgres_server, modest_admin, new, adopt=False)
+    assert can_record(postgres_server, new)
+
+
+def test_the_recorder_owns_nothing_but_its_schema(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    with closing(as_admin(postgres_server, admin, new.database)) as conn:
+        owned = rows(conn, "SELECT nspname FROM pg_namespace WHERE nspowner = %s::regrole", (quoted(new.user),))
+        assert owned == [("sitemon",)]
+        outside = """
+        SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+        WHERE relowner = %s::regrole AND nspname NOT IN ('sitemon', 'pg_toast')
+        """
+        assert rows(conn, outside, (quoted(new.user),)) == []
+        own_databases = rows(conn, "SELECT datname FROM pg_database WHERE datdba = %s::regrole", (quoted(new.user),))
+        assert own_databases == []
+        rights = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = %s"
+        assert rows(conn, rights, (new.user,)) == [(False, False, False, False)]
+
+
+def test_the_reader_reads_the_views_and_nothing_else(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    can_record(postgres_server, new)
+    with closing(as_admin(postgres_server, admin, new.database)) as conn:
+        relations = [
+            name
+            for (name,) in rows(
+                conn,
+                "SELECT relname FROM pg_class WHERE relnamespace = 'sitemon'::regnamespace AND relkind IN ('r','p','v')",
+            )
+        ]
+        run(conn, "SET ROLE {role}", role=READER)
+        assert {name for name in relations if may_read(conn, name)} == VIEWS
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            rows(conn, "CREATE TABLE sitemon.mine ()")
+
+
+def may_read(conn: Connection, relation: str) -> bool:
+    try:
+        run(conn, "SELECT * FROM sitemon.{relation}", relation=relation)
+    except psycopg2.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+def test_two_databases_of_one_server_share_the_reader(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials, owner: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    for name in (new.database, owner.database):
+        with closing(as_admin(postgres_server, admin, name)) as conn:
+            run(conn, "SET ROLE {role}", role=READER)
+            assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(0,)]
+
+
+def test_an_interrupted_run_leaves_no_database(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = databases(postgres_server, admin)
+    monkeypatch.setattr(module, "migrate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        provision(postgres_server, admin, new)
+    assert databases(postgres_server, admin) == before
+
+
+def test_what_a_killed_run_left_is_cleared_away(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {name}", name=unfinished_name(new.database))
+    provision(postgres_server, admin, new)
+    assert can_record(postgres_server, new)
+    assert unfinished_name(new.database) not in databases(postgres_server, admin)
+
+
+def test_an_unfinished_name_fits_into_postgresql() -> None:
+    assert len(unfinished_name("ä" * 40).encode()) <= 63
+
+
+def test_recreating_ends_other_sessions_and_starts_empty(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    can_record(postgres_server, new)
+    with closing(connect(postgres_server, new, application_name="test")) as other:
+        rows(other, "SELECT 1")
+        recreate(postgres_server, admin, new, adopt=False)
+        with pytest.raises(psycopg2.Error):
+            rows(other, "SELECT 1")
+    assert can_record(postgres_server, new)
+
+
+def test_recreating_makes_what_was_not_there(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    recreate(postgres_server, admin, new, adopt=False)
+    assert can_record(postgres_server, new)
+
+
+def test_a_foreign_database_is_dropped_only_when_adopted(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {name}", name=new.database)
+        oid = "SELECT oid FROM pg_database WHERE datname = %s"
+        before = rows(conn, oid, (new.database,))
+        with pytest.raises(RefusedError, match="--adopt"):
+            recreate(postgres_server, admin, new, adopt=False)
+        assert rows(conn, oid, (new.database,)) == before
+    recreate(postgres_server, admin, new, adopt=True)
+    assert can_record(postgres_server, new)
+
+
+def test_a_user_who_owns_another_database_is_not_dropped(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    can_record(postgres_server, new)
+    other = f"other-{uuid.uuid4().hex[:6]}"
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {name} OWNER {role}", name=other, role=new.user)
+        with pytest.raises(RefusedError, match=other):
+            recreate(postgres_server, admin, new, adopt=False)
+        run(conn, "DROP DATABASE {name}", name=other)
+    with closing(connect(postgres_server, new, application_name="test")) as own:
+        assert rows(own, "SELECT count(*) FROM sitemon.results") == [(1,)]
+
+
+def test_an_administrator_is_not_dropped(postgres_server: PostgresServer, admin: Credentials, new: Credentials) -> None:
+    for owner in (
+        Credentials(user=admin.user, password="x", database=new.database),
+        Credentials(user=new.user, password="x", database=admin.database),
+    ):
+        with pytest.raises(RefusedError, match="not dropped"):
+            recreate(postgres_server, admin, owner, adopt=True)
+
+
+def test_one_who_may_not_create_roles_is_refused_in_one_line(
+    postgres_server: PostgresServer, admin: Credentials, owner: Credentials, new: Credentials
+) -> None:
+    nobody = Credentials(user=owner.user, password=owner.password, database=owner.database)
+    with pytest.raises(RefusedError, match="permission denied") as caught:
+        provision(postgres_server, nobody, new)
+    assert "\n" not in str(caught.value)
+    assert new.database not in databases(postgres_server, admin)
+
+
+def test_a_database_that_is_not_there_is_told_from_a_wrong_password(
+    postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    absent = Credentials(user=owner.user, password=owner.password, database="absent")
+    with pytest.raises(NotProvisionedError, match="absent"):
+        connect(postgres_server, absent, application_name="test")
+    wrong = Credentials(user=owner.user, password="wrong", database=owner.database)
+    with pytest.raises(RefusedError, match="password authentication failed"):
+        connect(postgres_server, wrong, application_name="test")
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

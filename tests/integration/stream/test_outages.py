@@ -1,0 +1,121 @@
+"""Kafka killed, frozen, away: nothing that was published is missing, and the spool is empty in the end."""
+
+import functools
+
+import pytest
+
+from sitemon.config.servers import KafkaServer
+from sitemon.config.settings import Settings
+from sitemon.local.kafka import Kafka
+from sitemon.stream.consumer import KafkaConsumer
+from sitemon.stream.producer import KafkaProducer
+from sitemon.stream.publisher import Publisher, publisher
+from sitemon.stream.spool_folder import open_spool
+from sitemon.stream.topics import topics_of
+from tests.integration.stream.conftest import Load, event, eventually, everything_in, frozen, is_spool_empty
+
+
+def test_a_broker_killed_under_load_and_restarted(
+    own_kafka: Kafka, server: KafkaServer, choices: Settings, a_publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Load(a_publisher, server) as load:
+        load.goes_on()
+        own_kafka.kill()
+        eventually(lambda: not is_spool_empty(choices))
+        load.goes_on()
+        own_kafka.start()
+        load.goes_on()
+        eventually(lambda: "kafka.connected" in caplog.text)
+        load.goes_on()
+    eventually(lambda: is_spool_empty(choices))
+    load.assert_all_arrived_in_order()
+    said = [entry.message.split(":")[0] for entry in caplog.records if entry.name.startswith("sitemon.stream")]
+    assert said == ["kafka.away", "kafka.connected"]
+
+
+def test_a_broker_frozen_for_longer_than_a_request_may_take(
+    own_kafka: Kafka, server: KafkaServer, choices: Settings, a_publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Load(a_publisher, server) as load:
+        load.goes_on()
+        with frozen(own_kafka):
+            eventually(lambda: not is_spool_empty(choices))
+            load.goes_on()
+        load.goes_on()
+        eventually(lambda: "kafka.connected" in caplog.text)
+    eventually(lambda: is_spool_empty(choices))
+    load.assert_all_arrived_in_order()
+
+
+def test_a_producer_whose_delivery_expired_is_replaced(own_kafka: Kafka, server: KafkaServer, choices: Settings) -> None:
+    made: list[KafkaProducer] = []
+
+    def connect() -> KafkaProducer:
+        made.append(KafkaProducer(server, delivery_timeout_ms=4_000))
+        return made[-1]
+
+    spool = open_spool(choices.spool_dir / "own", choices.spool_max_bytes)
+    expiring = Publisher(connect, spool, dead_letters=topics_of(server).dead_letters, patience_s=1.0)
+    with Load(expiring, server) as load:
+        load.goes_on()
+        with frozen(own_kafka):
+            eventually(lambda: not is_spool_empty(choices))
+            load.goes_on()
+            eventually(lambda: len(made) == 1 and expiring._link._producer is None)
+        eventually(lambda: len(made) > 1 and not expiring._link.is_away)
+        load.goes_on()
+    eventually(lambda: is_spool_empty(choices))
+    expiring.publish([event(server, "last", 0)])
+    expiring.close(5.0)
+    load.assert_all_arrived_in_order()
+
+
+def test_a_broker_that_is_away_at_the_start(own_kafka: Kafka, server: KafkaServer, choices: Settings) -> None:
+    own_kafka.kill()
+    early = publisher(server, choices)
+    try:
+        with Load(early, server) as load:
+            load.goes_on()
+            own_kafka.start()
+            eventually(lambda: not early._link.is_away)
+            load.goes_on()
+        eventually(lambda: is_spool_empty(choices))
+        load.assert_all_arrived_in_order()
+    finally:
+        early.close(5.0)
+
+
+def test_closing_in_the_middle_of_an_outage_keeps_everything_for_the_next_process(
+    own_kafka: Kafka, server: KafkaServer, choices: Settings
+) -> None:
+    first = publisher(server, choices)
+    first.publish([event(server, "site0", 0)])
+    own_kafka.kill()
+    first.publish([event(server, "site0", 1), event(server, "site0", 2)])
+    first.close(5.0)
+    own_kafka.start()
+    second = publisher(server, choices)
+    second.publish([event(server, "site0", 3)])
+    eventually(lambda: is_spool_empty(choices))
+    second.close(5.0)
+    found = everything_in(server, topics_of(server).schedule, 4)
+    assert [message.value for message in found] == [b"0", b"1", b"2", b"3"]
+
+
+def test_a_consumer_goes_on_by_itself_after_the_broker_was_killed(
+    own_kafka: Kafka, server: KafkaServer, a_publisher: Publisher
+) -> None:
+    topic = topics_of(server).schedule
+    consumer = KafkaConsumer(server, [topic], topic)
+    try:
+        poll = functools.partial(consumer.poll, 0.2, 100)
+        a_publisher.publish([event(server, "k", 1)])
+        eventually(lambda: [message.value for message in poll()] == [b"1"])
+        own_kafka.kill()
+        assert [list(poll()) for _ in range(10)] == [[]] * 10
+        own_kafka.start()
+        a_publisher.publish([event(server, "k", 2)])
+        eventually(lambda: [message.value for message in poll()] == [b"2"])
+        consumer.commit({(topic, 0): 2})
+    finally:
+        consumer.close()

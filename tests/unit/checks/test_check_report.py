@@ -1,0 +1,108 @@
+"""What a person is shown of a check."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sitemon.checks.engine import Hop
+from sitemon.cli.check_report import report, traced
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Kind, Phases, Result
+
+NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
+PHASES = Phases(dns=0.1, connect=0.1, tls=0.2, first_byte=0.4, download=0.2)
+
+
+def result(**fields: Any) -> Result:
+    known = {
+        "site": "shop",
+        "url": "https://shop.test/",
+        "region": "default",
+        "kind": Kind.ADHOC,
+        "slot_at": NOW,
+        "checked_at": NOW,
+        "outcome": Outcome.UP,
+        "http_code": 200,
+        "http_version": "1.1",
+        "latency_s": 1.0,
+        "phases_s": PHASES,
+        "ip": "192.0.2.1",
+        "body_bytes": 1256,
+    }
+    return Result(**(known | fields))
+
+
+def lines_of(found: Result, *hops: Hop) -> list[str]:
+    page = io.StringIO()
+    Console(file=page, width=120, highlight=False).print(report(found, hops, NOW))
+    return [line.rstrip() for line in page.getvalue().splitlines()]
+
+
+def test_what_is_up_is_told_in_a_few_lines() -> None:
+    assert lines_of(result(match="st.ck", is_match_found=True, cert_expires_at=NOW + timedelta(days=38, hours=1))) == [
+        "● up  https://shop.test/  1.00 s",
+        "  answer       200, HTTP/1.1, 1,256 bytes",
+        "  address      192.0.2.1",
+        "  match        st.ck found",
+        "  certificate  expires in 38 days, on 2027-01-01 08:00 UTC",
+        "",
+        "  dns          ━━━                              100.0 ms",
+        "  connect         ━━━                           100.0 ms",
+        "  tls                ━━━━━━━                    200.0 ms",
+        "  first byte                ━━━━━━━━━━━━━       400.0 ms",
+        "  download                               ━━━━━━ 200.0 ms",
+    ]
+
+
+def test_what_is_down_says_why_and_only_what_is_known() -> None:
+    down = result(
+        outcome=Outcome.DOWN,
+        reason=Reason.CONNECT_ERROR,
+        error="the connection was refused while connecting",
+        http_code=None,
+        http_version=None,
+        phases_s=Phases(connect=0.002),
+        latency_s=0.002,
+    )
+    assert lines_of(down) == [
+        "● down connect_error  https://shop.test/  2.0 ms",
+        "  why          the connection was refused while connecting",
+        "  address      192.0.2.1",
+        "",
+        "  dns                                                  -",
+        "  connect      ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   2.0 ms",
+        "  tls                                                  -",
+        "  first byte                                           -",
+        "  download                                             -",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(-3, "expired 3 days ago, on 2026-11-21"), (5, "expires in 5 days, on 2026-11-29")]
+)
+def test_an_expiry_is_told_from_now(days: int, words: str) -> None:
+    assert words in "\n".join(lines_of(result(cert_expires_at=NOW + timedelta(days=days))))
+
+
+def test_redirects_are_counted() -> None:
+    assert "  answer       200, HTTP/1.1, 1,256 bytes, after 1 redirect" in lines_of(result(redirects=1))
+    assert "  answer       200, HTTP/1.1, 1,256 bytes, after 2 redirects" in lines_of(result(redirects=2))
+
+
+def test_a_servers_own_words_are_neither_markup_nor_control_characters() -> None:
+    hop = Hop(
+        url="https://shop.test/[red]\x1b[2J",
+        addresses=("192.0.2.1", "2001:db8::1"),
+        ip="192.0.2.1",
+        http_code=None,
+        phases_s=PHASES,
+        chain=(b"no certificate",),
+    )
+    lines = lines_of(result(), hop)
+    assert "hop 1  https://shop.test/[red]?[2J  → no answer" in lines
+    assert "  resolved     192.0.2.1, 2001:db8::1" in lines
+    assert "  certificate  one that cannot be read" in lines
+    assert traced([hop])[0]["certificates"] == []

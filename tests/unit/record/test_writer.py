@@ -1,0 +1,196 @@
+"""A batch is tried until it is written, and halved around what can never be."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.errors import PoisonError, RefusedError, SitemonError, UnreachableError
+from sitemon.model.outcome import Outcome
+from sitemon.model.result import Kind, Result
+from sitemon.record.batch import Entry
+from sitemon.record.writer import Writer
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.partitions import Retention
+from sitemon.store.write import Change, Written
+from sitemon.stream.consumer import Message
+
+
+class Waits(threading.Event):
+    """An event that is never waited for: `wait` notes for how long, and says whether it is set."""
+
+    def __init__(self, stop_after: int = 1_000) -> None:
+        super().__init__()
+        self.waits_s: list[float] = []
+        self._stop_after = stop_after
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits_s.append(timeout or 0.0)
+        if len(self.waits_s) >= self._stop_after:
+            self.set()
+        return self.is_set()
+
+
+class FakeStore:
+    """Fails as told, then writes."""
+
+    retention = Retention()
+
+    def __init__(self, *failures: SitemonError, poison: Callable[[Result], bool] = lambda _: False) -> None:
+        self.failures = list(failures)
+        self.written: list[Result] = []
+        self.attempts = 0
+        self.maintained = 0
+        self._poison = poison
+
+    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+        self.attempts += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        if any(map(self._poison, results)):
+            raise PoisonError("refused_by_database", "a value is wrong")
+        self.written += results
+        return Written(len(results))
+
+    def maintain(self, now: datetime) -> None:
+        self.maintained += 1
+
+
+def entries(count: int, slot_at: datetime | None = None) -> list[Entry]:
+    at = slot_at or clock.utc_now()
+    return [
+        Entry(
+            Message("t", 0, number, None, b"", 0),
+            Result(
+                site=f"site-{number}",
+                url="u",
+                region="default",
+                kind=Kind.SCHEDULED,
+                slot_at=at,
+                checked_at=at,
+                outcome=Outcome.UP,
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+def writer(store: FakeStore, stop: Waits | None = None) -> Writer:
+    return Writer(store, stop or Waits(), random.Random(1))
+
+
+def test_a_good_batch_is_one_attempt() -> None:
+    store = FakeStore()
+    recorded = writer(store).record(entries(5))
+    assert recorded is not None
+    assert (recorded.written, recorded.rejected, store.attempts) == (Written(5), (), 1)
+
+
+def test_it_tries_again_until_the_server_is_back() -> None:
+    store, stop = FakeStore(*[UnreachableError("away")] * 8), Waits()
+    assert writer(store, stop).record(entries(2)) is not None
+    assert len(store.written) == 2
+    assert len(stop.waits_s) == 8
+    assert stop.waits_s[0] < 0.5 < 1.0 < stop.waits_s[-1] <= 5.0
+
+
+def test_it_says_once_that_the_server_is_away_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    errors = [UnreachableError("away"), UnreachableError("still away"), UnreachableError("and away")]
+    writer(FakeStore(*errors)).record(entries(1))
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "recorder.postgres_away",
+        "recorder.postgres_back",
+    ]
+
+
+def test_it_says_each_kind_of_trouble(caplog: pytest.LogCaptureFixture) -> None:
+    errors = [UnreachableError("a"), NotProvisionedError("b"), NotProvisionedError("c"), RefusedError("d")]
+    writer(FakeStore(*errors)).record(entries(1))
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "recorder.postgres_away",
+        "recorder.not_provisioned",
+        "recorder.postgres_refuses",
+        "recorder.postgres_back",
+    ]
+
+
+def test_a_refusal_is_asked_about_less_often() -> None:
+    stop = Waits()
+    writer(FakeStore(RefusedError("no")), stop).record(entries(1))
+    assert stop.waits_s[0] >= 2.5
+
+
+def test_told_to_stop_while_the_server_is_away_it_gives_the_batch_up() -> None:
+    store = FakeStore(*[UnreachableError("away")] * 100)
+    assert writer(store, Waits(stop_after=3)).record(entries(1)) is None
+    assert store.attempts == 3
+
+
+def test_told_to_stop_it_finishes_the_batch_in_hand() -> None:
+    store, stop = FakeStore(), Waits()
+    stop.set()
+    assert writer(store, stop).record(entries(3)) is not None
+    assert len(store.written) == 3
+
+
+def test_around_a_bad_record_all_others_are_written() -> None:
+    store = FakeStore(poison=lambda result: result.site == "site-613")
+    recorded = writer(store).record(entries(1000))
+    assert recorded is not None
+    assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "refused_by_database")]
+    assert recorded.written == Written(999)
+    assert len(store.written) == 999
+    assert store.attempts <= 2 * 10 + 1
+
+
+def test_several_bad_records_are_each_found() -> None:
+    bad = {"site-0", "site-1", "site-9"}
+    store = FakeStore(poison=lambda result: result.site in bad)
+    recorded = writer(store).record(entries(10))
+    assert recorded is not None
+    assert [one.message.offset for one in recorded.rejected] == [0, 1, 9]
+    assert len(store.written) == 7
+
+
+def test_a_missing_partition_is_made() -> None:
+    store = FakeStore(MissingPartitionError("none"))
+    assert writer(store).record(entries(1)) is not None
+    assert store.maintained == 1
+
+
+def test_a_slot_that_grew_too_old_while_waiting_is_rejected() -> None:
+    store = FakeStore(MissingPartitionError("none"))
+    old = entries(1, clock.utc_now() - timedelta(days=40))
+    recorded = writer(store).record([*entries(2), *old])
+    assert recorded is not None
+    assert [one.reason for one in recorded.rejected] == ["slot_out_of_range"]
+    assert len(store.written) == 2
+
+
+def test_maintenance_that_fails_is_put_off() -> None:
+    class Failing(FakeStore):
+        def maintain(self, now: datetime) -> None:
+            raise UnreachableError("away")
+
+    writer(Failing()).maintain()
+
+
+def test_who_waits_can_see_when_an_attempt_began() -> None:
+    seen: list[float | None] = []
+
+    class Watching(FakeStore):
+        def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+            seen.append(one.attempt_began_s)
+            return super().write(results, changes)
+
+    before_s = clock.monotonic_s()
+    one = writer(Watching())
+    one.record(entries(1))
+    assert seen[0] is not None
+    assert before_s <= seen[0] <= clock.monotonic_s()
+    assert one.attempt_began_s is None
