@@ -85,6 +85,7 @@ class _PoolOfOne:
     def urlopen(
         self, *, method: str, url: str, body: Any, headers: Mapping[str, str], chunked: bool, **_: Any
     ) -> HTTPResponse:
+        self._connection.connect()
         # The server may have answered, or said why not in a TLS alert, and closed before it read all of this.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             self._connection.request(method, url, body=body, headers=headers, chunked=chunked, preload_content=False)

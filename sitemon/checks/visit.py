@@ -142,4 +142,4 @@ class _Trip:
                 chain=exchange.chain,
             )
         )
-        _ = exchange.ip is not None and reach_of(exchange.ip) is Reach.PUBLIC
+        self._was_public |= exchange.ip is not None and reach_of(exchange.ip) is Reach.PUBLIC

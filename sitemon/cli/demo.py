@@ -67,7 +67,7 @@ def _demo_in_a_folder() -> Iterator[Demo]:
 
 def _run(pipeline: Demo, until_s: float) -> int:
     console = Console()
-    console.print(f"starting PostgreSQL, Redis, Kafka, worker and recorder; their logs are in {pipeline.folder}")
+    click.echo(f"starting PostgreSQL, Redis, Kafka, worker and recorder; their logs are in {pipeline.folder}")
     pipeline.up()
     try:
         _watch(pipeline, console, until_s)

@@ -5,7 +5,8 @@ raises `ConfigurationError` with all mistakes that it found.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +21,8 @@ DEFAULT_PARTITIONS: Final = 12
 BROKERS_REPLICATION_FACTOR: Final = -1
 
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_TOPIC_SUFFIX: Final = ".results"
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _MASK: Final = "***"
 
 
@@ -41,11 +44,11 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     password: str
     database: str
 
-    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
-        yield from (("user", self.user), ("password", _MASK), ("database", self.database))
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("user", self.user), ("password", _MASK), ("database", self.database)]
 
     def __repr__(self) -> str:
-        return f"Credentials(user={self.user!r}, password={_MASK!r}, database={self.database!r})"
+        return _repr_of(self)
 
 
 class KafkaServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +62,13 @@ class KafkaServer(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = DEFAULT_PARTITIONS
     replication_factor: int = BROKERS_REPLICATION_FACTOR
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
-        yield "client", {k: _MASK if k in kafka_names.SECRETS else v for k, v in self.client.items()}
-        yield "topic", self.topic
-        yield "partitions", self.partitions
-        yield "replication_factor", self.replication_factor
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        client = {name: _MASK if name in kafka_names.SECRETS else value for name, value in self.client.items()}
+        ours = ("topic", "partitions", "replication_factor")
+        return [("client", client), *((name, getattr(self, name)) for name in ours)]
 
     def __repr__(self) -> str:
-        return f"KafkaServer({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+        return _repr_of(self)
 
 
 class RedisServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,20 +85,26 @@ class RedisServer(msgspec.Struct, frozen=True, kw_only=True):
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
-        yield "url", self.public_url
-        yield from ((name, getattr(self, name)) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"))
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("url", self.public_url), *((name, getattr(self, name)) for name in REDIS.paths)]
 
     def __repr__(self) -> str:
-        return f"RedisServer({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+        return _repr_of(self)
+
+
+def _repr_of(server: msgspec.Struct) -> str:
+    """Return the repr of what may be shown. `rich` would show a Struct's secrets, hence both kinds of repr."""
+    shown = ", ".join(f"{name}={value!r}" for name, value in server.__rich_repr__())
+    return f"{type(server).__name__}({shown})"
 
 
 def _topic(value: object) -> str:
-    """Read a topic of Kafka's grammar, short enough for the names that are made from it."""
+    """Read the topic of results; the other topics take its first part, so none of them can be the same."""
     name = text(value)
-    legal = name.isascii() and all(char.isalnum() or char in "._-" for char in name)
-    if not legal or len(name) > 200 or name in {".", ".."}:
-        raise UnfitError("expected at most 200 letters, digits, dots, dashes, underscores")
+    if not name.endswith(_TOPIC_SUFFIX) or name == _TOPIC_SUFFIX:
+        raise UnfitError(f"expected a topic that ends in {_TOPIC_SUFFIX}, such as {DEFAULT_TOPIC}")
+    if not _TOPIC.fullmatch(name):
+        raise UnfitError("expected at most 200 letters, digits, dots, dashes and underscores")
     return name
 
 
@@ -116,7 +124,7 @@ def _is_database(path: str) -> bool:
     return path in {"", "/"} or (path[1:].isascii() and path[1:].isdigit())
 
 
-_replication_factor = integer(1, 32767)
+_replication_factor: Final = integer(1, 1_000)
 
 
 def _replication(value: object) -> int:
@@ -141,7 +149,7 @@ PG_SERVER: Final = FileKind(
 )
 _CREDENTIALS: Final = {"user": text, "password": secret, "database": text}
 DB_ADMIN: Final = FileKind(
-    "db-admin.json", "SITEMON_DB_ADMIN_", _CREDENTIALS, required=tuple(_CREDENTIALS), secrets=("password",)
+    "db-admin.json", "SITEMON_DB_ADMIN_", _CREDENTIALS, required=("user", "password"), secrets=("password",)
 )
 SITEMON_DB: Final = FileKind(
     "sitemon-db.json", "SITEMON_DB_", _CREDENTIALS, required=tuple(_CREDENTIALS), secrets=("password",)
@@ -152,7 +160,7 @@ KAFKA_SERVER: Final = FileKind(
     {
         **kafka_names.NAMES,
         "topic": _topic,
-        "partitions": integer(1, 100_000),
+        "partitions": integer(1, 10_000),
         "replication_factor": _replication,
     },
     required=("bootstrap_servers",),
@@ -195,17 +203,15 @@ def postgres_server(file: str | None = None, environ: Mapping[str, str] = os.env
 
 
 def admin_credentials(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Credentials:
-    """Read db-admin.json: a user who may create roles and databases."""
-    return _credentials(DB_ADMIN, file, environ)
+    """Read db-admin.json: a user who may create roles and databases. Without a database, it connects to postgres."""
+    fields = Fields(DB_ADMIN, file, environ)
+    fields.finish()
+    return Credentials(**{"database": "postgres", **fields.values})
 
 
 def database_credentials(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Credentials:
     """Read sitemon-db.json: our own user and database."""
-    return _credentials(SITEMON_DB, file, environ)
-
-
-def _credentials(kind: FileKind, file: str | None, environ: Mapping[str, str]) -> Credentials:
-    fields = Fields(kind, file, environ)
+    fields = Fields(SITEMON_DB, file, environ)
     fields.finish()
     return Credentials(**fields.values)
 

@@ -19,7 +19,7 @@ from sitemon.config.values import (
     ValuePath,
     boolean,
     duration_s,
-    identifier,
+    region_name,
     kind_of,
     one_of,
     suggestion,
@@ -247,7 +247,7 @@ def _regions(value: object, _: Around) -> tuple[str, ...]:
     regions: dict[str, None] = {}
     for place, one in enumerate(value):
         try:
-            regions[identifier(one)] = None
+            regions[region_name(one)] = None
         except UnfitError as exc:
             raise UnfitError(exc.problem, (place,)) from exc
     return tuple(regions)

@@ -33,7 +33,7 @@ _KINDS: Final[dict[type, str]] = {
     type(None): "nothing",
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_REGION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?(ms|s|m|h|d)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE: Final = re.compile(r"(\d{1,15})\s?(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?")
@@ -82,11 +82,11 @@ def text(value: object) -> str:
     return value
 
 
-def identifier(value: object) -> str:
-    """Read a name of letters, digits, dashes, underscores and dots."""
+def region_name(value: object) -> str:
+    """Read the name of a region: a part of a queue's name and of Kafka's keys."""
     name = text(value)
-    if not _IDENTIFIER.fullmatch(name):
-        raise UnfitError("expected at most 255 letters, digits, dashes, underscores, dots")
+    if not _REGION.fullmatch(name):
+        raise UnfitError("expected 1 to 64 letters, digits, dashes and underscores")
     return name
 
 

@@ -34,6 +34,7 @@ class Running:
         self.error: Exception | None = None
         self.consumer = consumer
         self.store = store
+        self._has_left = False
         self._dead_letters = DeadLetters(make_producer, topics.dead_letters)
         self._recorder = Recorder(
             consumer=consumer,
@@ -50,12 +51,15 @@ class Running:
         return self
 
     def end(self, within_s: float = 10.0) -> None:
-        """Stop it, and see that it ends in time."""
+        """Stop it, see that it ends in time, and leave the group. Again is no error."""
         self.stop.set()
         self._thread.join(within_s)
         assert not self._thread.is_alive()
-        self._dead_letters.close()
-        self.store.close()
+        if not self._has_left:
+            self._has_left = True
+            self._dead_letters.close()
+            self.store.close()
+            self.consumer.close()
 
     @property
     def is_running(self) -> bool:
@@ -103,7 +107,6 @@ def recorders() -> Iterator[list[Running]]:
     finally:
         for running in started:
             running.end()
-            running.consumer.close()
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float = 15.0) -> None:

@@ -70,11 +70,7 @@ def test_read_again_from_the_beginning_it_changes_nothing(
     before = rows(conn, "SELECT * FROM sitemon.result"), rows(conn, "SELECT * FROM sitemon.uptime_hourly")
     # As after a crash between PostgreSQL's commit and Kafka's.
     broker.committed.clear()
-    broker.members.clear()
-    broker.members[GROUP] = [first.consumer]  # type: ignore[list-item] # closed at the end of the test
     second = start_recorder()
-    first.consumer.close()
-    broker.members[GROUP].append(first.consumer)  # type: ignore[arg-type]
     wait_until(lambda: sum(report.messages for report in second.reports) > 0)
     assert sum(report.inserted for report in second.reports) == 0
     after = rows(conn, "SELECT * FROM sitemon.result"), rows(conn, "SELECT * FROM sitemon.uptime_hourly")
@@ -102,9 +98,6 @@ def test_what_can_never_be_recorded_is_on_the_dead_letters_before_its_offset_is_
 def test_a_dead_letter_that_kafka_does_not_take_holds_its_offset_back(
     broker: MemoryBroker, start_recorder: StartRecorder
 ) -> None:
-    class Away(MemoryBroker):
-        pass
-
     dead_place = (TOPICS.dead_letters, 0)
     log = broker.logs.pop(dead_place)
     put(broker, b"junk")

@@ -1,0 +1,45 @@
+"""An nginx on loopback that answers everything with a small page: a target that is not the bottleneck."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sitemon import clock
+from sitemon.local.ports import LOOPBACK, is_free
+from sitemon.local.process import GuardedProcess
+
+START_WITHIN_S = 5.0
+CONFIGURATION = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    server {{
+        listen {address}:{port} backlog=4096 reuseport;
+        location / {{ default_type text/html; return 200 "<html><body>{filling} all is well</body></html>"; }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, port: int) -> Iterator[str]:
+    """Run nginx; give its URL without the last slash."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        raise SystemExit("bench: nginx is missing: apt install nginx-light")
+    configuration = folder / "nginx.conf"
+    configuration.write_text(CONFIGURATION.format(folder=folder, address=LOOPBACK, port=port, filling="x" * 1_000))
+    process = GuardedProcess([program, "-c", str(configuration), "-p", str(folder)], log=folder / "nginx.out")
+    try:
+        deadline_s = clock.monotonic_s() + START_WITHIN_S
+        while is_free(port):
+            if clock.monotonic_s() > deadline_s or not process.is_alive:
+                raise SystemExit(f"bench: nginx did not start: {(folder / 'nginx.log').read_text()}")
+            clock.sleep(0.05)
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        process.stop(timeout_s=5)
