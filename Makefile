@@ -40,7 +40,7 @@ format: $(INSTALLED) ## Format the code, and mend what can be mended by itself
 
 .PHONY: bench
 bench: setup ## Run the benchmarks of docs/benchmarks.md
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.pipeline
 
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes

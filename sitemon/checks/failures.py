@@ -89,7 +89,7 @@ def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
     for cause in reversed(causes):  # the first cause tells most: the others say what was made of it
         reason = _reason_by_class(cause)
         if reason is Reason.TIMEOUT:
-            return CheckError(reason, f"no end within {timeout_s:g} s: {phase}, {_WHILE[phase]}")
+            return CheckError(reason, f"timed out after {timeout_s:g} s {_WHILE[phase]} ({phase})")
         if reason is not None or (isinstance(cause, OSError) and cause.errno is not None):
             return CheckError(reason or _BY_PHASE[phase], _words_of(cause, phase))
     return CheckError(_BY_PHASE[phase], f"the exchange failed {_WHILE[phase]}")

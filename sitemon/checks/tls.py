@@ -1,6 +1,7 @@
 """TLS: one context for each distinct setting, the certificates that a server sent, and the words for a failure."""
 
 import _ssl
+import contextlib
 import functools
 import ssl
 import sys
@@ -93,6 +94,13 @@ def context_for(tls: Tls) -> ssl.SSLContext:
             if context is None:
                 context = _contexts[tls] = _new_context(tls)
     return context
+
+
+def warm_up(tls: Tls) -> None:
+    """Make the context of a setting ahead of a check: to read the roots is our own work, not the site's latency."""
+    if tls not in _contexts:
+        with contextlib.suppress(OSError):  # the handshake will say so
+            context_for(tls)
 
 
 def _new_context(tls: Tls) -> ssl.SSLContext:

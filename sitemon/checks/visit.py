@@ -15,7 +15,7 @@ from sitemon.checks.expect import Page, Verdict, judge
 from sitemon.checks.failures import explain, shown
 from sitemon.checks.prepare import first_request, prepare
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, redirected
-from sitemon.checks.tls import earliest_expiry
+from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, public_url
@@ -25,6 +25,8 @@ _HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1"}
 
 def visit(site: Site, dialer: Dialer) -> Observation:
     """Check the site in this thread and return what was found, within its timeout; raises nothing."""
+    if site.url.startswith("https:"):
+        warm_up(site.tls)
     checked_at = utc_now()
     trip = _Trip(site, dialer)
     page: Page | None = None

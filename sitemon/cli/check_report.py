@@ -30,11 +30,11 @@ _BAR_WIDTH: Final = 32
 def report(result: Result, hops: Sequence[Hop], now: datetime) -> RenderableType:
     """Return what a person sees: the outcome and why, the facts, the phases; and each hop, if there are any."""
     facts = _grid(*_facts(result, now))
-    parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2))]
+    parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2), expand=False)]
     if hops:
         parts += [_hop(number, hop, now) for number, hop in enumerate(hops, start=1)]
     elif result.phases_s is not None:
-        parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2)))
+        parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2), expand=False))
     return Group(*parts)
 
 
@@ -105,7 +105,7 @@ def _hop(number: int, hop: Hop, now: datetime) -> RenderableType:
     title = Text.assemble((f"hop {number}", "bold"), f"  {printable(hop.url)}  ", (f"→ {code}", "bold"))
     facts = [("resolved", Text(", ".join(hop.addresses))), ("address", Text(hop.ip))] if hop.ip else []
     facts += [("certificate", text) for text in _certificates(hop, now)]
-    return Group(title, Padding(Group(_grid(*facts), _bars(hop.phases_s)), (0, 0, 1, 2)))
+    return Group(title, Padding(Group(_grid(*facts), _bars(hop.phases_s)), (0, 0, 1, 2), expand=False))
 
 
 def _certificates(hop: Hop, now: datetime) -> Iterator[Text]:

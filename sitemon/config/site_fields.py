@@ -19,9 +19,9 @@ from sitemon.config.values import (
     ValuePath,
     boolean,
     duration_s,
-    region_name,
     kind_of,
     one_of,
+    region_name,
     suggestion,
     text,
 )

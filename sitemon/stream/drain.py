@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sitemon import clock
-from sitemon.model.errors import PoisonError, SitemonError
+from sitemon.model.errors import PoisonError, SitemonError, UnreachableError
 from sitemon.stream.dead_letters import dead_letter_of_record
 from sitemon.stream.link import Link
-from sitemon.stream.producer import Delivery, Producer, Record
+from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.spool import Spool, Spooled
 from sitemon.stream.spool_folder import abandoned_spools
 
 log = logging.getLogger(__name__)
 
-_BATCH: Final = 2_000
+_BATCH: Final = 2_048
 _PATIENCE_S: Final = 5.0
 _STUCK_S: Final = 30.0
 _RETRY_S: Final = 1.0
@@ -44,6 +44,8 @@ class Drain:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._open: dict[int, Delivery] = {}
+        self._batch = _BATCH
+        self._is_careful = False
         self._looked_at_s = clock.monotonic_s() - _ABANDONED_EVERY_S
         self._thread = threading.Thread(target=self._run, name="sitemon-drain", daemon=True)
         self._thread.start()
@@ -97,46 +99,59 @@ class Drain:
     def _drain(self, spool: Spool, open_deliveries: dict[int, Delivery]) -> None:
         """Send one batch; delete it once all of it is acknowledged, unless it is time to stop."""
         began_s, before = clock.monotonic_s(), spool.waiting
-        batch = spool.read(_BATCH)
+        batch = spool.read(self._batch)
         producer = self._link.ensure()
+        if self._is_careful:
+            open_deliveries.clear()
         for id_, record in batch:
             if id_ not in open_deliveries:
                 open_deliveries[id_] = producer.send(record, _PATIENCE_S)
         try:
-            if not all(self._is_settled(producer, record, open_deliveries[id_]) for id_, record in batch):
-                return
+            is_done = all(self._is_acknowledged(open_deliveries[id_]) for id_, _ in batch)
         except SitemonError as exc:
             open_deliveries.clear()  # they were the failed producer's
             self._link.drop(producer, exc)
-            raise
-        self._delete(spool, batch, open_deliveries)
-        if spool.waiting < before:
-            self._stop.wait(min(_REST_MAX_S, clock.monotonic_s() - began_s))
+            is_done = self._is_buried(batch, exc)
+        if is_done:
+            self._delete(spool, batch, open_deliveries)
+            if spool.waiting < before:
+                self._stop.wait(min(_REST_MAX_S, clock.monotonic_s() - began_s))
 
     def _delete(self, spool: Spool, batch: Sequence[Spooled], open_deliveries: dict[int, Delivery]) -> None:
         if batch:
             spool.remove(batch[-1].id)
         for id_, _ in batch:
             open_deliveries.pop(id_, None)
+        self._batch, self._is_careful = min(_BATCH, self._batch * 2), False
         self._link.back(spool.waiting)
 
-    def _is_settled(self, producer: Producer, record: Record, delivery: Delivery) -> bool:
-        """Wait until a record need not be kept any longer; False when it is time to stop before that."""
-        try:
-            return self._is_acknowledged(delivery)
-        except PoisonError as exc:
-            return self._is_buried(producer, record, exc)
+    def _is_buried(self, batch: Sequence[Spooled], exc: SitemonError) -> bool:
+        """Send a record that Kafka will never take to the dead letters; False when it is not known yet which it is.
 
-    def _is_buried(self, producer: Producer, record: Record, why: PoisonError) -> bool:
-        """Send a record that Kafka will never take to the dead letters."""
-        log.error("drain.refused: Kafka does not take %s of %s: %s", record.key, record.topic, why)
+        What one record does wrong, kafka-python's idempotent producer says of all that are in flight with it, and of
+        all that follow. So a refusal counts only for a record that was alone with a new producer, which is how it
+        goes on after any failure: nobody else has the producer while Kafka counts as away. Raises `exc` when it says
+        nothing about the records.
+        """
+        was_careful, self._is_careful, self._batch = self._is_careful, True, 1
+        if not isinstance(exc, PoisonError):
+            raise exc
+        if was_careful:
+            self._bury(batch[0].record, exc)
+        return was_careful
+
+    def _bury(self, record: Record, why: PoisonError) -> None:
+        log.error("drain.refused: Kafka does not take %s of topic %s: %s", record.key, record.topic, why)
+        producer = self._link.ensure()
         try:
-            return self._is_acknowledged(
-                producer.send(dead_letter_of_record(self._dead_letters, record, why.reason), _PATIENCE_S)
-            )
-        except PoisonError:
-            log.exception("drain.lost: the dead letters do not take %s of %s either", record.key, record.topic)
-            return True
+            delivery = producer.send(dead_letter_of_record(self._dead_letters, record, why.reason), _PATIENCE_S)
+            if not delivery.wait(_STUCK_S):
+                raise UnreachableError(f"topic {self._dead_letters}: no acknowledgement")
+        except SitemonError as exc:
+            self._link.drop(producer, exc)
+            if not isinstance(exc, PoisonError):
+                raise
+            log.exception("drain.lost: nor do the dead letters take %s of topic %s", record.key, record.topic)
 
     def _is_acknowledged(self, delivery: Delivery) -> bool:
         began_s = renewed_s = clock.monotonic_s()

@@ -77,8 +77,8 @@ class KafkaProducer:
 
     Idempotent: a key's records stay in order and are written once, however often the connection breaks. The library
     never recovers once it has given up a batch, hence `delivery_timeout_ms` is as long as it can be; how long
-    anybody waits is decided by the callers of `Delivery.wait`. When a delivery fails all the same, this producer is
-    done with: close it and make another.
+    anybody waits is decided by the callers of `Delivery.wait`. When a delivery fails all the same, for whatever
+    reason, this producer is done with: all others may fail with the same error. Close it and make another.
     """
 
     def __init__(

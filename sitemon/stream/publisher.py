@@ -62,45 +62,40 @@ class Publisher:
         """Return once every record is acknowledged by Kafka or safe in the spool. Any number of threads may call it.
 
         While neither is possible (Kafka is away and the spool is full) it blocks: that is the brake that keeps
-        workers from taking messages.
+        workers from taking messages. A record that Kafka turns out never to take ends in the dead letters.
 
         Raises:
-            PoisonError: Kafka will never take one of the records; all others are published.
             SpoolFullError: `close` was called and neither is possible, or had been called before.
 
         """
-        poison: list[PoisonError] = []
         with self._as_caller():
             pending = [_Pending(record) for record in records]
             if self._is_straight():
-                pending = self._send(pending, poison)
+                pending = self._send(pending)
             while pending and not self._is_kept(pending):
                 self._wait_for_room()
-                pending = self._look_again(pending, poison, is_straight=self._is_straight())
-        if poison:
-            raise poison[0]
+                pending = self._look_again(pending, is_straight=self._is_straight())
 
     def deliver(self, record: Record, timeout_s: float) -> None:
         """Return once Kafka itself has acknowledged the record; the spool does not count.
 
         Raises:
-            PoisonError: Kafka will never take it.
+            PoisonError: Kafka will not take it, or one that was in flight with it.
             UnreachableError: Kafka did not acknowledge it in time. It may have been written all the same.
             SpoolFullError: `close` was called before.
 
         """
         until_s = clock.monotonic_s() + timeout_s
-        poison: list[PoisonError] = []
         with self._as_caller():
             pending = [_Pending(record)]
-            while pending and not poison:
+            while pending:
+                if pending[0].refusal is not None:
+                    raise pending[0].refusal
                 if clock.monotonic_s() >= until_s:
                     raise UnreachableError(f"Kafka did not acknowledge the result within {timeout_s:g} s")
                 if self._link.is_away:
                     self._wait_for_room()
-                pending = self._look_again(pending, poison, is_straight=not self._link.is_away)
-        if poison:
-            raise poison[0]
+                pending = self._look_again(pending, is_straight=not self._link.is_away)
 
     def close(self, timeout_s: float) -> None:
         """End: what is in flight is acknowledged or spooled, by the calls that wait for it. Again is no error."""
@@ -132,7 +127,7 @@ class Publisher:
     def _is_straight(self) -> bool:
         return not self._spool.waiting and not self._link.is_away
 
-    def _send(self, pending: Sequence["_Pending"], poison: list[PoisonError]) -> list["_Pending"]:
+    def _send(self, pending: Sequence["_Pending"]) -> list["_Pending"]:
         """Send records and wait for the acknowledgements; return those without one."""
         until_s = clock.monotonic_s() + self._patience_s
         producer = self._link.producer(self._patience_s)
@@ -148,21 +143,19 @@ class Publisher:
             # The rest is not tried: each try could take as long, and a key's records would change their order.
             self._link.away(exc)
         unsent = pending[len(sent) :]
-        return [*(left for item in sent if (left := self._left_of(item, until_s, poison))), *unsent]
+        return [*(left for item in sent if (left := self._left_of(item, until_s))), *unsent]
 
-    def _left_of(self, item: "_Pending", until_s: float, poison: list[PoisonError]) -> "_Pending | None":
+    def _left_of(self, item: "_Pending", until_s: float) -> "_Pending | None":
         """Wait for a delivery; return what is still to be kept of it: nothing, the record, or both."""
         if item.delivery is None or item.producer is None:
             return item
         try:
             if item.delivery.wait(max(0.0, until_s - clock.monotonic_s())):
                 return None
-        except PoisonError as exc:
-            poison.append(exc)
-            return None
         except SitemonError as exc:
+            # Also of a PoisonError: the library says it of all that are in flight with the one that is meant.
             self._link.drop(item.producer, exc)
-            return _Pending(item.record)
+            return _Pending(item.record, refusal=exc if isinstance(exc, PoisonError) else None)
         self._link.away(f"no acknowledgement within {self._patience_s:g} s")
         return item
 
@@ -185,22 +178,24 @@ class Publisher:
         with self._changed:
             self._changed.wait(_FULL_RETRY_S)
 
-    def _look_again(
-        self, pending: Sequence["_Pending"], poison: list[PoisonError], *, is_straight: bool
-    ) -> list["_Pending"]:
+    def _look_again(self, pending: Sequence["_Pending"], *, is_straight: bool) -> list["_Pending"]:
         """Return what still has to be kept: deliveries may have come true, and Kafka may be back."""
-        left = [rest for item in pending if (rest := self._left_of(item, 0.0, poison))]
+        left = [rest for item in pending if (rest := self._left_of(item, 0.0))]
         if not is_straight:
             return left
-        return [item for item in left if item.delivery] + self._send([i for i in left if not i.delivery], poison)
+        return [item for item in left if item.delivery] + self._send([item for item in left if not item.delivery])
 
 
 class _Pending(NamedTuple):
-    """A record that nobody keeps yet, and its delivery, with the producer that makes it, when one is under way."""
+    """A record that nobody keeps yet: its delivery, with the producer that makes it, when one is under way.
+
+    `refusal` is why the last delivery failed, when that may be the record's own fault.
+    """
 
     record: Record
     delivery: Delivery | None = None
     producer: Producer | None = None
+    refusal: PoisonError | None = None
 
 
 def publisher_of_this_process(server: KafkaServer, settings: Settings) -> Publisher:

@@ -14,37 +14,22 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
-
 from sitemon import clock
 from sitemon.local.ports import free_port
-from sitemon.local.process import GuardedProcess, run_guarded
-from sitemon.local.stack import PARTS, Stack
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
-from sitemon.store.connect import Connection, connect
 from tests.bench.nginx import nginx
+from tests.pipeline import AWAY_S, Away, Pipeline
 
 SETTLE_WITHIN_S = 60.0
-AWAY_S = 3.0
 GRACE_MS = 2_000
-
-
-class Away(NamedTuple):
-    """When something was away, in milliseconds of the epoch."""
-
-    what: str
-    from_ms: int
-    until_ms: int
 
 
 class Row(NamedTuple):
@@ -55,101 +40,6 @@ class Row(NamedTuple):
     outcome: str
     reason: str | None
     lateness_ms: int
-
-
-class Pipeline:
-    """Worker with beat, recorder and their servers in a folder; each can be killed and started again."""
-
-    def __init__(self, folder: Path, sites_file: Path) -> None:
-        self.folder = folder
-        self.stack = Stack(folder, PARTS)
-        self._sites_file = sites_file
-        self._processes: dict[str, GuardedProcess] = {}
-
-    def up(self) -> None:
-        """Start everything, and return when the first slots are sent."""
-        self.stack.up()
-        run_guarded([_script("sitemon"), "provision"], log=self.folder / "provision.log", environment=self._environment())
-        self.start("recorder")
-        self.start("worker")
-
-    def start(self, name: str) -> None:
-        """Start a process of ours."""
-        command = {
-            "worker": [_script("celery"), "-A", "sitemon", "worker", "-B", "--loglevel", "info"],
-            "recorder": [_script("sitemon-recorder")],
-        }[name]
-        self._processes[name] = GuardedProcess(
-            command, log=self.folder / f"{name}.log", environment=self._environment(), folder=self.folder
-        )
-
-    def kill(self, name: str) -> Away:
-        """Kill one with SIGKILL and start it again a little later; return when it was away."""
-        from_moment_ms = clock.now_ms()
-        if name == "beat":
-            self._kill_beat()
-        elif name in self._processes:
-            self._processes[name].kill()
-            clock.sleep(AWAY_S)
-            self.start(name)
-        else:
-            part = {part.name: part for part in self.stack.parts}[name]
-            part.kill()
-            clock.sleep(AWAY_S)
-            part.start()
-        until_ms = clock.now_ms()
-        print(f"  killed {name} at {from_ms(from_moment_ms):%H:%M:%S}, back after {(until_ms - from_moment_ms) / 1_000:.1f} s")
-        return Away(name, from_moment_ms, until_ms)
-
-    def down(self) -> None:
-        """End everything."""
-        for process in self._processes.values():
-            process.stop(timeout_s=10)
-        self.stack.down()
-
-    def connect(self) -> Connection:
-        """Connect to the database as its owner."""
-        postgres = self.stack.postgres
-        return connect(postgres.server, postgres.owner, application_name="sitemon-bench")
-
-    def cpu_s(self) -> dict[str, float]:
-        """Return the CPU seconds that each of our processes has used, its children included."""
-        return {name: sum(_cpu_s(one) for one in _tree(process.pid)) for name, process in self._processes.items()}
-
-    def _kill_beat(self) -> None:
-        before = self._beat()
-        os.kill(before.pid, signal.SIGKILL)
-        while (now := self._beat(or_none=True)) is None or now.pid == before.pid:
-            clock.sleep(0.05)
-
-    def _beat(self, *, or_none: bool = False) -> Any:
-        children = [one for one in _tree(self._processes["worker"].pid)[1:] if one.status() != psutil.STATUS_ZOMBIE]
-        if not children and not or_none:
-            raise RuntimeError("the worker has no beat")
-        return children[0] if children else None
-
-    def _environment(self) -> dict[str, str]:
-        ours = {
-            "SITEMON_SITES": str(self._sites_file),
-            "SITEMON_SPOOL_DIR": str(self.folder / "spool"),
-            "HOME": str(self.folder),
-        }
-        foreign = {name: value for name, value in os.environ.items() if not name.startswith(("SITEMON_", "CELERY_"))}
-        return foreign | self.stack.environment | ours
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    process = psutil.Process(pid)
-    return [process, *process.children(recursive=True)]
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _script(name: str) -> str:
-    return str(Path(sysconfig.get_path("scripts"), name))
 
 
 def expected_slots(sites: list[str], interval_ms: int, after_ms: int, until_ms: int) -> set[tuple[str, int]]:
@@ -210,6 +100,7 @@ def pipeline_over(sites: int, interval_s: int) -> Iterator[tuple[Pipeline, list[
         pipeline = Pipeline(Path(name), sites_file)
         try:
             pipeline.up()
+            pipeline.start("recorder", "worker")
             yield pipeline, names
         finally:
             pipeline.down()

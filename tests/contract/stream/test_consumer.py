@@ -38,7 +38,7 @@ def test_each_partition_is_read_in_order_without_gaps(backend: Backend) -> None:
 def test_a_poll_returns_at_most_what_was_asked_for(backend: Backend) -> None:
     publish(backend.producer(), results(backend, range(60)))
     consumer = backend.consumer()
-    sizes = []
+    sizes: list[int] = []
     while sum(sizes) < 60:
         sizes.append(len(consumer.poll(5.0, 7)))
     assert max(sizes) == 7

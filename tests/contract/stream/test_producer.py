@@ -42,12 +42,12 @@ def test_waiting_again_for_an_acknowledged_record_says_so_again(backend: Backend
     assert delivery.wait(0.0)
 
 
-def test_a_record_larger_than_its_topic_takes_is_poison_and_the_next_one_is_not(backend: Backend) -> None:
+def test_a_record_larger_than_its_topic_takes_is_poison_and_the_next_producer_is_sound(backend: Backend) -> None:
     producer = backend.producer()
     with pytest.raises(PoisonError) as caught:
         producer.send(Record(backend.topics.status, b"k", incompressible(3 << 20)), 5.0).wait(10.0)
     assert caught.value.reason == "too_large"
-    publish(producer, [Record(backend.topics.status, b"k", b"v")])
+    publish(backend.producer(), [Record(backend.topics.status, b"k", b"v")])
     assert [m.value for m in read(backend.consumer(backend.topics.status), 1)] == [b"v"]
 
 

@@ -21,6 +21,8 @@ from tests.integration.checks import servers
 from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site, thread_count
 from tests.integration.checks.servers import answering, redirecting, response
 
+HOME = Endpoint(socket.AF_INET, ("127.0.0.1", 0))
+
 
 def wait_until(is_true: Callable[[], bool], within_s: float) -> None:
     deadline_s = monotonic_s() + within_s
@@ -167,7 +169,7 @@ def test_the_next_address_of_a_name_is_tried_when_one_does_not_answer(
     make_engine: EngineFactory, serve: ServerFactory
 ) -> None:
     server = serve(answering(response()))
-    both = (Endpoint(socket.AF_INET6, ("::1", 0, 0, 0)), Endpoint(socket.AF_INET, ("127.0.0.1", 0)))
+    both = (Endpoint(socket.AF_INET6, ("::1", 0, 0, 0)), HOME)
     seen = observed(make_engine(lookup=lambda _: both), site(server.url(host="shop.test")))
     assert (seen.outcome, seen.ip, seen.hops[0].addresses) == (Outcome.UP, "127.0.0.1", ("::1", "127.0.0.1"))
 
@@ -196,6 +198,21 @@ def test_an_address_that_may_not_be_visited_is_never_connected_to(
         seen = observed(engine, site(url))
         assert (seen.outcome, seen.reason, len(seen.hops)) == (Outcome.DOWN, Reason.BLOCKED_ADDRESS, hops)
     assert recorder.ips == ["127.0.0.1"]
+
+
+def test_a_public_site_may_not_redirect_into_the_local_network(
+    make_engine: EngineFactory, serve: ServerFactory
+) -> None:
+    server = serve(redirecting({"/": "http://127.0.0.1:{port}/end", "/out": "http://public.test:{port}/end"}))
+
+    def connect(endpoint: Endpoint, timeout_s: float) -> BoundedSocket:
+        return connect_tcp(HOME.at(server.port), timeout_s)  # whatever was asked for
+
+    engine = make_engine(connect=connect, lookup=lambda _: (Endpoint(socket.AF_INET, ("93.184.216.34", 0)),))
+    seen = observed(engine, site(server.url(host="public.test")))
+    assert (seen.reason, seen.redirects) == (Reason.BLOCKED_ADDRESS, 1)
+    assert [asked.target for asked in server.asked] == ["/"]
+    assert observed(engine, site(server.url("/out"))).outcome is Outcome.UP
 
 
 def test_a_name_that_stands_for_a_blocked_and_a_good_address_leads_to_the_good_one(

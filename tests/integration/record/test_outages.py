@@ -1,12 +1,11 @@
 """While PostgreSQL is away, refuses, or is frozen: nothing is lost, it is said once, and it goes on by itself."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 
-from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.model.errors import RefusedError
@@ -15,7 +14,7 @@ from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.provision import provision
 from sitemon.stream.memory import MemoryBroker
-from tests.databases import as_admin, execute, rows, run
+from tests.databases import as_admin, rows, run
 from tests.integration.record.conftest import GROUP, StartRecorder, wait_until
 from tests.integration.record.test_recording import COUNT, is_all_committed, send
 from tests.results import a_result
@@ -25,28 +24,68 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message.split(":")[0] for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.fixture
-def end_sessions(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> Callable[[], None]:
-    def end() -> None:
-        with closing(as_admin(postgres_server, admin)) as conn:
-            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'recorder'"
-            rows(conn, query, (owner.database,))
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'recorder'
+"""
 
-    return end
+
+class Administrator:
+    """What an administrator can do to the recorder."""
+
+    def __init__(self, conn: Connection, database: str) -> None:
+        self._conn = conn
+        self._database = database
+
+    def end_sessions(self) -> None:
+        rows(self._conn, END_SESSIONS, (self._database,))
+
+    def close_database(self) -> None:
+        run(self._conn, "ALTER DATABASE {name} ALLOW_CONNECTIONS false", name=self._database)
+        self.end_sessions()
+
+    def open_database(self) -> None:
+        run(self._conn, "ALTER DATABASE {name} ALLOW_CONNECTIONS true", name=self._database)
+
+    def set_read_only(self, role: str) -> None:
+        statement = "ALTER ROLE {role} IN DATABASE {name} SET default_transaction_read_only = on"
+        run(self._conn, statement, role=role, name=self._database)
+
+    def set_writable(self, role: str) -> None:
+        statement = "ALTER ROLE {role} IN DATABASE {name} RESET default_transaction_read_only"
+        run(self._conn, statement, role=role, name=self._database)
+
+
+@pytest.fixture
+def administrator(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> Iterator[Administrator]:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        yield Administrator(conn, owner.database)
+
+
+@pytest.fixture
+def later(owner: Credentials) -> Credentials:
+    """A database that does not exist yet."""
+    return Credentials(user=owner.user, password=owner.password, database=f"{owner.database}-later")
+
+
+@pytest.fixture
+def make_later(postgres_server: PostgresServer, admin: Credentials, later: Credentials) -> Iterator[Callable[[], None]]:
+    yield lambda: provision(postgres_server, admin, later)
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=later.database)
 
 
 def test_it_goes_on_after_its_sessions_were_ended(
     broker: MemoryBroker,
     start_recorder: StartRecorder,
     conn: Connection,
-    end_sessions: Callable[[], None],
+    administrator: Administrator,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     start_recorder()
     for minute in range(3):
         send(broker, [a_result(minute=minute)])
         wait_until(lambda: is_all_committed(broker))
-        end_sessions()
+        administrator.end_sessions()
     send(broker, [a_result(minute=3)])
     wait_until(lambda: is_all_committed(broker))
     assert rows(conn, COUNT) == [(4,)]
@@ -57,66 +96,75 @@ def test_while_the_database_takes_no_connections_it_waits_and_says_so_once(
     broker: MemoryBroker,
     start_recorder: StartRecorder,
     conn: Connection,
-    postgres_server: PostgresServer,
-    admin: Credentials,
-    owner: Credentials,
-    end_sessions: Callable[[], None],
+    administrator: Administrator,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    start_recorder()
+    running = start_recorder()
     send(broker, [a_result(minute=1)])
     wait_until(lambda: is_all_committed(broker))
-    with closing(as_admin(postgres_server, admin)) as administrator:
-        run(administrator, "ALTER DATABASE {name} ALLOW_CONNECTIONS false", name=owner.database)
-        end_sessions()
-        send(broker, [a_result(minute=2)])
-        wait_until(lambda: events(caplog) == ["recorder.postgres_away"])
-        clock.sleep(2.0)  # long enough for several tries, which are to say nothing
-        assert events(caplog) == ["recorder.postgres_away"]
-        run(administrator, "ALTER DATABASE {name} ALLOW_CONNECTIONS true", name=owner.database)
+    tries = count_calls(running.store, "open")
+    administrator.close_database()
+    send(broker, [a_result(minute=2)])
+    wait_until(lambda: len(tries) >= 5)
+    assert events(caplog) == ["recorder.postgres_away"]
+    administrator.open_database()
     wait_until(lambda: is_all_committed(broker))
     assert rows(conn, COUNT) == [(2,)]
     assert events(caplog) == ["recorder.postgres_away", "recorder.postgres_back"]
 
 
+def count_calls(thing: object, method: str) -> list[str]:
+    """Return a list that gets an item with each call of a method."""
+    calls: list[str] = []
+    real = getattr(thing, method)
+
+    def counting(*args: object) -> object:
+        calls.append(method)
+        return real(*args)
+
+    setattr(thing, method, counting)
+    return calls
+
+
 def test_a_read_only_server_is_waited_for(
-    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection, owner: Credentials, end_sessions: Callable[[], None]
+    broker: MemoryBroker,
+    start_recorder: StartRecorder,
+    conn: Connection,
+    owner: Credentials,
+    administrator: Administrator,
 ) -> None:
-    name = owner.database.replace('"', '""')
-    execute(conn, f'ALTER ROLE "{owner.user}" IN DATABASE "{name}" SET default_transaction_read_only = on')
-    with conn, conn.cursor() as cursor:
-        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
+    administrator.set_read_only(owner.user)
     send(broker, [a_result()])
     running = start_recorder()
-    clock.sleep(1.0)
-    assert running.reports == []
-    execute(conn, f'ALTER ROLE "{owner.user}" IN DATABASE "{name}" RESET default_transaction_read_only')
-    end_sessions()
+    tries = count_calls(running.store, "write")
+    wait_until(lambda: len(tries) >= 3)
+    assert rows(conn, COUNT) == [(0,)]
+    administrator.set_writable(owner.user)
+    administrator.end_sessions()
     wait_until(lambda: is_all_committed(broker))
     assert rows(conn, COUNT) == [(1,)]
 
 
 def test_a_database_that_is_not_there_is_waited_for_and_recorded_in_once_it_is(
-    broker: MemoryBroker,
     start_recorder: StartRecorder,
     postgres_server: PostgresServer,
-    admin: Credentials,
-    owner: Credentials,
+    later: Credentials,
+    make_later: Callable[[], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    later = Credentials(user=owner.user, password=owner.password, database=f"{owner.database}-later")
-    send(broker, [a_result()])
-    start_recorder(Database(lambda: connect(postgres_server, later, application_name="recorder"), DEFAULT_RETENTION))
+    store = Database(lambda: connect(postgres_server, later, application_name="recorder"), DEFAULT_RETENTION)
+    running = start_recorder(store)
+    send(running.broker, [a_result()])
     wait_until(lambda: events(caplog) == ["recorder.not_provisioned"])
-    provision(postgres_server, admin, later)
-    wait_until(lambda: is_all_committed(broker))
+    make_later()
+    wait_until(lambda: is_all_committed(running.broker))
     with closing(connect(postgres_server, later, application_name="test")) as own:
         assert rows(own, COUNT) == [(1,)]
     assert events(caplog) == ["recorder.not_provisioned"]
 
 
 def test_a_refused_password_ends_it_at_the_start(
-    broker: MemoryBroker, start_recorder: StartRecorder, postgres_server: PostgresServer, owner: Credentials
+    start_recorder: StartRecorder, postgres_server: PostgresServer, owner: Credentials
 ) -> None:
     wrong = Credentials(user=owner.user, password="wrong", database=owner.database)
     running = start_recorder(Database(lambda: connect(postgres_server, wrong, application_name="r"), DEFAULT_RETENTION))
@@ -125,7 +173,7 @@ def test_a_refused_password_ends_it_at_the_start(
 
 
 def test_an_unreachable_server_is_waited_for_and_a_stop_is_heard(
-    broker: MemoryBroker, start_recorder: StartRecorder, owner: Credentials, caplog: pytest.LogCaptureFixture
+    start_recorder: StartRecorder, owner: Credentials, caplog: pytest.LogCaptureFixture
 ) -> None:
     nowhere = PostgresServer(host="127.0.0.1", port=free_port())
     running = start_recorder(Database(lambda: connect(nowhere, owner, application_name="r"), DEFAULT_RETENTION))
@@ -161,19 +209,11 @@ def test_a_recorder_that_waits_keeps_its_place_in_the_group(
     broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
 ) -> None:
     running = start_recorder()
-    polls = 0
-    real = running.consumer.poll
-
-    def counting(timeout_s: float, max_records: int) -> object:
-        nonlocal polls
-        polls += 1
-        return real(timeout_s, max_records)
-
     with conn, conn.cursor() as cursor:
         cursor.execute("LOCK TABLE sitemon.result")
         send(broker, [a_result(minute=1)])
-        running.consumer.poll = counting  # type: ignore[method-assign, assignment]
-        wait_until(lambda: polls >= 4)
+        polls = count_calls(running.consumer, "poll")
+        wait_until(lambda: len(polls) >= 4)
         assert broker.committed.get((GROUP, ("s.results", 0)), 0) == 0
     wait_until(lambda: is_all_committed(broker))
     assert rows(conn, COUNT) == [(1,)]

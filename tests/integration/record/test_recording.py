@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Result
 from sitemon.model.schedule import SentUpTo, Started
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
-from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryBroker, MemoryProducer

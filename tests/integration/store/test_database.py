@@ -97,7 +97,7 @@ def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Conne
         cursor.execute("LOCK TABLE sitemon.result")
         thread = threading.Thread(target=write)
         thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'sitemon.result'::regclass"
         deadline_s = clock.monotonic_s() + 10
         while True:
             cursor.execute(waiting)

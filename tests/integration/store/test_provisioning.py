@@ -21,6 +21,8 @@ from tests.results import a_result
 
 VIEWS = {"results", "site_status", "uptime_hourly", "uptime_daily", "ledger", "site_info", "site_state"}
 
+RELATIONS = "SELECT relname FROM pg_class WHERE relnamespace = 'sitemon'::regnamespace AND relkind IN ('r', 'p', 'v')"
+
 
 @pytest.fixture
 def new(postgres_server: PostgresServer, admin: Credentials) -> Iterator[Credentials]:
@@ -127,13 +129,7 @@ def test_the_reader_reads_the_views_and_nothing_else(
     provision(postgres_server, admin, new)
     can_record(postgres_server, new)
     with closing(as_admin(postgres_server, admin, new.database)) as conn:
-        relations = [
-            name
-            for (name,) in rows(
-                conn,
-                "SELECT relname FROM pg_class WHERE relnamespace = 'sitemon'::regnamespace AND relkind IN ('r','p','v')",
-            )
-        ]
+        relations = [name for (name,) in rows(conn, RELATIONS)]
         run(conn, "SET ROLE {role}", role=READER)
         assert {name for name in relations if may_read(conn, name)} == VIEWS
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -91,8 +92,13 @@ def everything_in(server: KafkaServer, topic: str, count: int) -> list[Message]:
     """Read a topic until it has given so many different messages, and what follows at once."""
     consumer = KafkaConsumer(server, [topic], uuid.uuid4().hex)
     found: list[Message] = []
+
+    def is_enough() -> bool:
+        found.extend(consumer.poll(0.2, 5_000))
+        return len({(message.key, message.value) for message in found}) >= count
+
     try:
-        eventually(lambda: found.extend(consumer.poll(0.2, 5_000)) or len({m[3:5] for m in found}) >= count, 30.0)
+        eventually(is_enough)
         found += consumer.poll(1.0, 5_000)
     finally:
         consumer.close()
@@ -110,7 +116,7 @@ class Load:
         self.errors: list[BaseException] = []
         self._threads = [threading.Thread(target=self._work, args=(key,)) for key in self.counts]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

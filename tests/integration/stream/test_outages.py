@@ -47,7 +47,9 @@ def test_a_broker_frozen_for_longer_than_a_request_may_take(
     load.assert_all_arrived_in_order()
 
 
-def test_a_producer_whose_delivery_expired_is_replaced(own_kafka: Kafka, server: KafkaServer, choices: Settings) -> None:
+def test_a_producer_whose_delivery_expired_is_replaced(
+    own_kafka: Kafka, server: KafkaServer, choices: Settings
+) -> None:
     made: list[KafkaProducer] = []
 
     def connect() -> KafkaProducer:

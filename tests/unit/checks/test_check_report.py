@@ -17,7 +17,7 @@ PHASES = Phases(dns=0.1, connect=0.1, tls=0.2, first_byte=0.4, download=0.2)
 
 
 def result(**fields: Any) -> Result:
-    known = {
+    known: dict[str, Any] = {
         "site": "shop",
         "url": "https://shop.test/",
         "region": "default",

@@ -123,7 +123,7 @@ def test_every_exception_of_http_client_is_a_protocol_error(phase: Phase) -> Non
 @pytest.mark.parametrize(
     ("error", "phase", "reason", "words"),
     [
-        (TimeoutError("timed out"), "tls", Reason.TIMEOUT, "no end within 2.5 s: tls, in the TLS handshake"),
+        (TimeoutError("timed out"), "tls", Reason.TIMEOUT, "timed out after 2.5 s in the TLS handshake (tls)"),
         (OSError(errno.ETIMEDOUT, ""), "connect", Reason.CONNECT_ERROR, "the host does not answer while connecting"),
         (
             OSError(errno.ECONNREFUSED, ""),

@@ -1,5 +1,6 @@
 """`publish` returns once every record is acknowledged or on disk, and not before."""
 
+import functools
 import threading
 
 import pytest
@@ -61,9 +62,14 @@ def test_only_the_first_caller_waits_for_a_kafka_that_is_away(rig: Rig) -> None:
     publisher.publish([event()])
     rig.broker.stop()
     publisher.publish([event()])
-    done = threading.Event()
-    in_thread(lambda: [*map(publisher.publish, [[event()]] * 5), done.set()])
-    assert done.wait(0.9)
+
+    def publish_five_times() -> None:
+        for _ in range(5):
+            publisher.publish([event()])
+
+    thread = in_thread(publish_five_times)
+    thread.join(0.9)
+    assert not thread.is_alive()
 
 
 def test_a_process_that_starts_without_kafka_publishes_to_the_spool(rig: Rig) -> None:
@@ -187,23 +193,28 @@ def test_nothing_can_be_published_after_closing(rig: Rig) -> None:
         publisher.publish([event()])
 
 
-def test_a_record_that_kafka_never_takes_is_raised_and_the_others_are_published(rig: Rig) -> None:
-    publisher = rig.publisher()
-    with pytest.raises(PoisonError, match="too_large"):
-        publisher.publish([event("k", 1), Record(TOPICS.schedule, b"k", b"x" * (2 << 20)), event("k", 2)])
-    assert rig.values() == [b"1", b"2"]
-    assert not spooled(rig)
+def test_a_record_that_kafka_never_takes_becomes_a_dead_letter_and_the_others_are_published(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison = Record(TOPICS.schedule, b"k", b"x" * (2 << 20))
+    publisher = rig.publisher(max_bytes=8 << 20)
+    publisher.publish([event("k", 1), poison, event("k", 2)])
+    eventually(lambda: not spooled(rig))
+    assert list(dict.fromkeys(rig.values())) == [b"1", b"2"]
+    (letter,) = rig.broker.messages(TOPICS.dead_letters)
+    assert letter.value == poison.value
+    assert dict(letter.headers) == {"reason": b"too_large", "topic": b"t.schedule", "partition": b"-1", "offset": b"-1"}
+    assert "drain.refused" in caplog.text
 
 
-def test_such_a_record_in_the_spool_becomes_a_dead_letter(rig: Rig) -> None:
+def test_so_does_one_that_a_dead_process_left_behind(rig: Rig) -> None:
     left = open_spool(rig.folder, 8 << 20)
-    left.append([event("k", 1), Record(TOPICS.schedule, b"k", b"x" * (2 << 20)), event("k", 2)])
+    left.append([*[event("k", n) for n in range(5)], Record(TOPICS.schedule, b"k", b"x" * (2 << 20)), event("k", 5)])
     left.close()
     rig.publisher(max_bytes=8 << 20)
-    eventually(lambda: rig.values() == [b"1", b"2"])
-    (letter,) = rig.broker.messages(TOPICS.dead_letters)
-    assert letter.value == b"x" * (2 << 20)
-    assert dict(letter.headers) == {"reason": b"too_large", "topic": b"t.schedule", "partition": b"-1", "offset": b"-1"}
+    eventually(lambda: not spooled(rig))
+    assert list(dict.fromkeys(rig.values())) == [b"%d" % n for n in range(6)]
+    assert len(rig.broker.messages(TOPICS.dead_letters)) == 1
 
 
 class ExpiringProducer(MemoryProducer):
@@ -242,7 +253,7 @@ def test_a_hundred_threads_publish_through_an_outage_and_nothing_is_missing(rig:
             number += 1
         counts[key.encode()] = number
 
-    threads = [in_thread(lambda key=f"site{number}": work(key)) for number in range(100)]
+    threads = [in_thread(functools.partial(work, f"site{number}")) for number in range(100)]
     eventually(lambda: len(rig.values()) > 200)
     rig.broker.stop()
     eventually(lambda: spooled(rig))
@@ -255,3 +266,34 @@ def test_a_hundred_threads_publish_through_an_outage_and_nothing_is_missing(rig:
         values = [message.value for message in rig.broker.messages(TOPICS.schedule) if message.key == key]
         assert values == [b"%d" % number for number in range(count)]
     assert len(counts) == 100
+
+
+def test_a_delivery_is_kafkas_own_acknowledgement(rig: Rig) -> None:
+    rig.publisher().deliver(event("k", 1), 5.0)
+    assert rig.values() == [b"1"]
+
+
+def test_a_delivery_does_not_count_the_spool(rig: Rig) -> None:
+    publisher = rig.publisher()
+    publisher.publish([event("k", 0)])
+    rig.broker.stop()
+    with pytest.raises(UnreachableError, match=r"within 0\.6 s"):
+        publisher.deliver(event("k", 1), 0.6)
+    assert not spooled(rig)
+
+
+def test_a_delivery_waits_for_a_kafka_that_comes_back_in_time(rig: Rig) -> None:
+    publisher = rig.publisher()
+    publisher.publish([event("k", 0)])
+    rig.broker.stop()
+    thread = in_thread(lambda: publisher.deliver(event("k", 1), 20.0))
+    eventually(lambda: publisher._link.is_away)
+    rig.broker.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert b"1" in rig.values()
+
+
+def test_a_delivery_that_kafka_refuses_says_so(rig: Rig) -> None:
+    with pytest.raises(PoisonError, match="too_large"):
+        rig.publisher().deliver(Record(TOPICS.schedule, b"k", b"x" * (2 << 20)), 5.0)

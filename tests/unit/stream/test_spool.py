@@ -116,9 +116,13 @@ def test_each_process_has_its_own_file_and_they_share_the_bound(folder: Path, sp
 def test_a_full_spool_takes_records_again_once_some_are_removed(folder: Path) -> None:
     spool = open_spool(folder, 200_000)
     ids: list[int] = []
-    with pytest.raises(SpoolFullError):
+
+    def fill() -> None:
         while True:
-            ids += spool.append([record(1, 10_000)])
+            ids.extend(spool.append([record(1, 10_000)]))
+
+    with pytest.raises(SpoolFullError):
+        fill()
     assert spool.waiting == len(ids) > 10
     spool.remove(ids[len(ids) // 2])
     spool.append([record(2, 10_000)])
@@ -171,20 +175,22 @@ def test_a_file_that_was_damaged_before_the_start_is_set_aside(folder: Path) -> 
     spool.close()
 
 
+DIE_IN_A_TRANSACTION = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN IMMEDIATE")
+rows = [(number, "t", b"", b"x" * 9000, b"") for number in range(3, 99)]
+database.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+os._exit(9)
+"""
+
+
 def test_a_crash_in_the_middle_of_an_append_leaves_what_was_there_before(folder: Path, spool: Spool) -> None:
     spool.append(records(2))
     spool.close()
-    file = next(folder.glob("*.db"))
-    script = (
-        "import os, sqlite3\n"
-        f"c = sqlite3.connect({str(file)!r}, isolation_level=None)\n"
-        "c.execute('PRAGMA cache_size = 1')\n"
-        "c.execute('BEGIN IMMEDIATE')\n"
-        "c.executemany('INSERT INTO record VALUES (?, ?, ?, ?, ?)', "
-        "[(n, 't', b'', b'x' * 9000, b'') for n in range(3, 99)])\n"
-        "os._exit(9)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    died = subprocess.run([sys.executable, "-c", DIE_IN_A_TRANSACTION, folder / "spool-0.db"], check=False)
+    assert died.returncode == 9
     assert (folder / "spool-0.db-journal").stat().st_size > 0
     successor = open_spool(folder, MAX)
     assert contents(successor) == records(2)

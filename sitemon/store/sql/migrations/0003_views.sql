@@ -193,10 +193,10 @@ FROM (
         site_id,
         region_id,
         hour_at,
-        sum(up) AS up,
-        sum(degraded) AS degraded,
-        sum(down) AS down,
-        sum(missed) AS missed,
+        sum(up)::bigint AS up,
+        sum(degraded)::bigint AS degraded,
+        sum(down)::bigint AS down,
+        sum(missed)::bigint AS missed,
         sum(up + degraded + down + missed) AS total
     FROM (
         SELECT site_id, region_id, hour_at, up, degraded, down, missed FROM sitemon.counted_hour
@@ -245,10 +245,10 @@ FROM (
         site_id,
         region_id,
         day,
-        sum(up) AS up,
-        sum(degraded) AS degraded,
-        sum(down) AS down,
-        sum(missed) AS missed,
+        sum(up)::bigint AS up,
+        sum(degraded)::bigint AS degraded,
+        sum(down)::bigint AS down,
+        sum(missed)::bigint AS missed,
         sum(up + degraded + down + missed) AS total
     FROM sitemon.counted_day
     GROUP BY site_id, region_id, day

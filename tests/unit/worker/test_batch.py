@@ -1,0 +1,147 @@
+"""A batch: late slots are missed with the right reason, the others are checked, and a stop gives back the rest."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+
+import pytest
+
+from sitemon import clock
+from sitemon.checks.engine import Done, Observation
+from sitemon.config.sites import SiteSet
+from sitemon.model.moment import to_ms
+from sitemon.model.outcome import Outcome
+from sitemon.model.result import Phases, Result
+from sitemon.model.site import Site
+from sitemon.worker import batch
+from sitemon.worker.batch import Work
+
+SHOP = Site(name="shop", url="http://me:pw@shop.example/?q=1", interval_ms=10_000)
+BLOG = Site(name="blog", url="http://blog.example/", interval_ms=60_000)
+
+
+def site_set(*sites: Site) -> SiteSet:
+    return SiteSet(sites=sites, by_name=MappingProxyType({site.name: site for site in sites}), source="a test")
+
+
+def observation() -> Observation:
+    return Observation(
+        checked_at=clock.utc_now(),
+        outcome=Outcome.UP,
+        reason=None,
+        http_code=200,
+        latency_s=0.01,
+        phases_s=Phases(),
+        is_match_found=None,
+        ip="192.0.2.1",
+        http_version="1.1",
+        redirects=0,
+        body_bytes=3,
+        cert_expires_at=None,
+        error=None,
+        hops=(),
+    )
+
+
+class AnswersAtOnce:
+    def submit(self, site: Site, done: Done) -> None:
+        done(observation())
+
+    def close(self, timeout_s: float) -> None:
+        """Nothing is open."""
+
+
+class AnswersOnly(AnswersAtOnce):
+    """An engine in which every check of other sites hangs."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def submit(self, site: Site, done: Done) -> None:
+        if site.name == self._name:
+            done(observation())
+
+
+class Bench:
+    """A worker's surroundings, and what it published."""
+
+    def __init__(self, *sites: Site) -> None:
+        self.published: list[Sequence[Result]] = []
+        self.configured = site_set(*sites)
+        self.refreshed = self.configured
+
+    def work(
+        self,
+        engine: AnswersAtOnce | None = None,
+        *,
+        ready_at_ms: int = 0,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> Work:
+        return Work(
+            sites=lambda: self.configured,
+            refreshed_sites=lambda: self.refreshed,
+            engine=engine or AnswersAtOnce(),
+            publish=self.published.append,
+            region="eu",
+            ready_at_ms=ready_at_ms,
+            is_stopping=is_stopping,
+        )
+
+    @property
+    def results(self) -> list[Result]:
+        return list(itertools.chain.from_iterable(self.published))
+
+
+def test_a_slot_that_is_due_is_checked_and_keeps_its_key() -> None:
+    bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
+    assert bench.work().run([("shop", now_ms - 100), ("blog", now_ms - 200)], is_redelivered=False) == []
+    assert [(r.site, r.region, r.kind, to_ms(r.slot_at), r.outcome) for r in bench.results] == [
+        ("shop", "eu", "scheduled", now_ms - 100, "up"),
+        ("blog", "eu", "scheduled", now_ms - 200, "up"),
+    ]
+
+
+def test_results_that_are_ready_together_are_published_together() -> None:
+    bench, now_ms = Bench(SHOP), clock.now_ms()
+    bench.work().run([("shop", now_ms - ms) for ms in range(5)], is_redelivered=False)
+    assert [len(results) for results in bench.published] == [5]
+
+
+@pytest.mark.parametrize(
+    ("is_redelivered", "ready_before_slot_ms", "reason"),
+    [(False, 1_000, "shed"), (False, -1_000, "late"), (True, 1_000, "worker_lost")],
+)
+def test_a_slot_that_waited_too_long_is_missed(is_redelivered: bool, ready_before_slot_ms: int, reason: str) -> None:
+    bench, slot_ms = Bench(SHOP), clock.now_ms() - 12_500
+    work = bench.work(ready_at_ms=slot_ms - ready_before_slot_ms)
+    assert work.run([("shop", slot_ms)], is_redelivered=is_redelivered) == []
+    [result] = bench.results
+    assert (result.outcome, result.reason, result.url) == ("missed", reason, "http://shop.example/")
+
+
+def test_how_long_a_slot_may_wait_is_its_own_interval() -> None:
+    bench, slot_ms = Bench(SHOP, BLOG), clock.now_ms() - 30_000
+    bench.work().run([("shop", slot_ms), ("blog", slot_ms)], is_redelivered=False)
+    assert {result.site: result.outcome for result in bench.results} == {"shop": "missed", "blog": "up"}
+
+
+def test_a_site_that_was_just_added_is_found_by_reading_the_files_again() -> None:
+    bench = Bench()
+    bench.refreshed = site_set(SHOP)
+    bench.work().run([("shop", clock.now_ms())], is_redelivered=False)
+    assert [result.outcome for result in bench.results] == ["up"]
+
+
+def test_a_site_that_nobody_knows_is_missed() -> None:
+    bench = Bench()
+    bench.work().run([("ghost", clock.now_ms())], is_redelivered=False)
+    assert [(result.outcome, result.reason, result.url) for result in bench.results] == [("missed", "unknown_site", "")]
+
+
+def test_a_stop_gives_back_what_hangs_and_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "STOP_GRACE_S", 0.0)
+    bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
+    stopping = itertools.chain([False], itertools.repeat(True))
+    work = bench.work(AnswersOnly("shop"), is_stopping=lambda: next(stopping))
+    assert work.run([("shop", now_ms), ("blog", now_ms)], is_redelivered=False) == [("blog", now_ms)]
+    assert [result.site for result in bench.results] == ["shop"]
