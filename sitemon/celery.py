@@ -40,9 +40,14 @@ def _is_celery_command() -> bool:
     return command.name == "celery" or command.parts[-2:] == ("celery", "__main__.py")
 
 
+def _say(line: str) -> None:
+    """Write to the real stderr: by now Celery may have put its log in the place of the other."""
+    print(line, file=sys.__stderr__)
+
+
 def _end(exc: Exception) -> None:
     """End a ``celery`` command with one line: any other exception here would print a page of traceback."""
-    sys.stderr.write(f"{exc}\n")
+    _say(str(exc))
     raise SystemExit(2)
 
 
@@ -52,7 +57,7 @@ def _refuse_early(**_: Any) -> None:
         redis_client.probe(redis_client.redis_client(app))
         visit(kafka_server())
     except UnreachableError as exc:
-        sys.stderr.write(f"sitemon.waiting: {exc}\n")
+        _say(f"sitemon.waiting: {exc}")
     except RefusedError as exc:
         _end(exc)
 

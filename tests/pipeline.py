@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 import psutil
 
 from sitemon import clock
+from sitemon.config.servers import database_credentials
 from sitemon.local.process import GuardedProcess, run_guarded
-from sitemon.local.stack import PARTS, Stack
+from sitemon.local.stack import Stack
 from sitemon.store.connect import Connection, connect
 
 AWAY_S = 3.0
@@ -38,17 +39,12 @@ class Away(NamedTuple):
 class Pipeline:
     """Worker with beat, recorder and their servers in a folder; each can be killed and started again."""
 
-    def __init__(self, folder: Path, sites_file: Path) -> None:
+    def __init__(self, folder: Path, sites_file: Path, stack: Stack) -> None:
         self.folder = folder
         self.extra: dict[str, str] = {}
-        self.stack = Stack(folder, PARTS)
+        self.stack = stack
         self.sites_file = sites_file
         self.processes: dict[str, GuardedProcess] = {}
-
-    def up(self) -> None:
-        """Start the stack and provision it; none of our processes yet."""
-        self.stack.up()
-        self.run("provision", "sitemon", "provision")
 
     def run(self, name: str, program: str, *arguments: str) -> str:
         """Run a command to its end and return what it printed; fail when it fails."""
@@ -94,15 +90,14 @@ class Pipeline:
         return Away(name, from_moment_ms, clock.now_ms())
 
     def down(self) -> None:
-        """End everything."""
+        """End our processes; the stack goes on."""
         for process in self.processes.values():
             process.stop(timeout_s=10)
-        self.stack.down()
 
     def connect(self) -> Connection:
         """Connect to the database as its owner."""
-        postgres = self.stack.postgres
-        return connect(postgres.server, postgres.owner, application_name="sitemon-bench")
+        owner = database_credentials(None, self.environment)
+        return connect(self.stack.postgres.server, owner, application_name="sitemon-tests")
 
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds that each of our processes has used, its children included."""

@@ -28,18 +28,10 @@ def status_table(sites: Sequence[SiteStatus], now: datetime, width: int) -> Tabl
     shown = [name for name, from_width in _COLUMNS.items() if width >= from_width]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False, caption=_caption(sites))
     for name in shown:
-        is_number = name in ("latency", "uptime", "seen")
-        can_shrink = name in ("site", "reason")
-        table.add_column(
-            name,
-            justify="right" if is_number else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if can_shrink else None,
-            min_width=8 if can_shrink else None,
-        )
+        # Only columns that may wrap are made narrower; their cells are cut all the same.
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name not in _CUT)
     for site in sites:
-        cells = _cells(site, now)
+        cells = _cells(site, now, trend=20 if width >= _REASON_FROM_WIDTH else 10)
         table.add_row(*(cells[name] for name in shown))
     return table
 
@@ -56,16 +48,20 @@ _COLUMNS: Final = {
 }
 
 
-def _cells(site: SiteStatus, now: datetime) -> dict[str, Text]:
+_NUMBERS: Final = ("latency", "uptime", "seen")
+_CUT: Final = ("site", "reason")
+
+
+def _cells(site: SiteStatus, now: datetime, trend: int) -> dict[str, Text]:
     style = _STYLES[site.outcome]
     since = duration((now - site.since_at).total_seconds())
     return {
-        "site": Text(site.site),
+        "site": Text(site.site, no_wrap=True, overflow="ellipsis"),
         "region": Text(site.region),
         "outcome": Text(f"{_SIGNS[site.outcome]} {site.outcome} {since}", style=style),
-        "reason": Text(site.reason or ""),
+        "reason": Text(site.reason or "", no_wrap=True, overflow="ellipsis"),
         "latency": Text("" if site.latency_s is None else latency(site.latency_s)),
-        "trend": Text(sparkline(site.latencies_s)),
+        "trend": Text(sparkline(site.latencies_s[-trend:])),
         "uptime": Text(uptime(site.uptime_low, site.uptime_high)),
         "seen": Text(percent(site.coverage)),
     }

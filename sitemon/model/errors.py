@@ -64,7 +64,10 @@ class Mistake:
 class ConfigurationError(FatalError):
     """Wrong configuration. Its text is the first mistake in one line; `mistakes` holds all of them."""
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, mistakes: Sequence[Mistake] | str) -> None:
+        """Take the mistakes, or the text alone, which is what Celery carries from a worker to who asked."""
+        if isinstance(mistakes, str):
+            mistakes = [Mistake("", None, "", mistakes)]
         self.mistakes = tuple(mistakes)
         more = len(self.mistakes) - 1
         super().__init__(str(self.mistakes[0]) + (f" ({more} more: sitemon lint)" if more else ""))

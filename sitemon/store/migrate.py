@@ -64,6 +64,8 @@ def migrate(conn: Connection) -> tuple[Migration, ...]:
             cursor.execute(_sql["make_schema"])
         ran = tuple(migration for migration in migrations() if _run(conn, migration))
         with conn, conn.cursor() as cursor:
+            # Two that grant at once would update the same rows of the catalogue, which PostgreSQL refuses.
+            cursor.execute(_sql["wait_for_other_migrations"])
             cursor.execute(_sql["grant_to_reader"])
     return ran
 

@@ -17,6 +17,9 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "reconnect_backoff_max_ms": 2_000,
 }
 
+_INDISCREET: Final = ("kafka.admin.client", "kafka.net.connection")
+"""Loggers that write passwords at DEBUG: the whole configuration, each SASL request."""
+
 
 def arguments(server: KafkaServer, **ours: object) -> dict[str, Any]:
     """Return kafka-python's arguments: our defaults, then the configuration, then what the caller must have."""
@@ -42,3 +45,5 @@ def quiet_kafka_loggers() -> None:
     """
     is_wanted = os.environ.get("SITEMON_LOG_LEVEL", "").upper() == "DEBUG"
     logging.getLogger("kafka").setLevel(logging.NOTSET if is_wanted else logging.CRITICAL)
+    for name in _INDISCREET if is_wanted else ():
+        logging.getLogger(name).setLevel(logging.INFO)

@@ -6,6 +6,7 @@ the integration tests say when a new version changes them.
 """
 
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any, Final
 from kafka.errors import KafkaError
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaSSLTransport
 
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
@@ -24,8 +26,7 @@ log = logging.getLogger(__name__)
 
 _ANSWER_S: Final = 4.0
 _PAUSE_S: Final = 1.0
-_UNEXPLAINED: Final = ("socket disconnected", "EOF occurred", "Connection reset", "Broken pipe", "Invalid frame length")
-_OTHER_TLS: Final = {"PLAINTEXT": "SSL", "SASL_PLAINTEXT": "SSL", "SSL": "PLAINTEXT", "SASL_SSL": "PLAINTEXT"}
+_HANG_UPS: Final = ("disconnected", "EOF occurred", "reset by peer", "Broken pipe", "Invalid frame length")
 
 
 def probe(server: KafkaServer, stop: threading.Event | None = None) -> bool:
@@ -60,7 +61,7 @@ def visit(server: KafkaServer) -> None:
     failure: SitemonError = UnreachableError("no server is configured")
     for place in servers_of(server):
         settings = arguments(server, bootstrap_servers=place, request_timeout_ms=int(_ANSWER_S * 1000))
-        outcome = _refusal_or_absence(_Visit(settings), settings)
+        outcome = _refusal_or_absence(place, settings)
         if outcome is None:
             return
         failure = outcome
@@ -75,82 +76,87 @@ def servers_of(server: KafkaServer) -> Sequence[str]:
     return servers.split(",") if isinstance(servers, str) else servers
 
 
-def _refusal_or_absence(visit: "_Visit", settings: dict[str, Any]) -> SitemonError | None:
+def _refusal_or_absence(place: str, settings: dict[str, Any]) -> SitemonError | None:
+    """Return why the server does not take us; None when it does."""
+    visit = _Visit(settings)
     exc = visit.error
     if exc is None:
         return None
-    place = settings["bootstrap_servers"]
+    if isinstance(exc, FileNotFoundError | PermissionError):
+        return RefusedError(f"{place}: a TLS file cannot be read: {exc.strerror}")
     if _is_tls_refusal(exc):
         return RefusedError(f"{place}: {words(exc)}")
-    if isinstance(exc, OSError):
-        return RefusedError(f"{place}: the TLS files cannot be read: {exc.strerror}")
     known = model_error(exc) if isinstance(exc, KafkaError) else UnreachableError(words(exc))
     if isinstance(known, RefusedError):
         return RefusedError(f"{place}: {known}")
-    if not visit.is_unexplained:
-        return UnreachableError(f"{place}: {known}")
-    return _explanation(place, visit, settings)
+    return _meaning_of_a_hang_up(place, settings, visit) or UnreachableError(f"{place}: {known}")
 
 
-def _explanation(place: str, visit: "_Visit", settings: dict[str, Any]) -> SitemonError:
-    """Tell what a server means that closes the connection without a word: it wants TLS, or SASL, or is going."""
+def _meaning_of_a_hang_up(place: str, settings: dict[str, Any], visit: "_Visit") -> RefusedError | None:
+    """Tell what a server wants that hung up without a word, or said what is not Kafka; None: it is just not there."""
     protocol = settings.get("security_protocol", "PLAINTEXT")
-    if visit.is_kafka:
-        if not protocol.startswith("SASL"):
-            return RefusedError(f"{place} closes the connection: it may want SASL, security_protocol is {protocol}")
-    elif _Visit({**settings, "security_protocol": _OTHER_TLS[protocol], "ssl_context": _anybody()}).is_understood:
-        wants = "does not speak TLS" if protocol.endswith("SSL") else "speaks TLS"
-        return RefusedError(f"{place} {wants}, security_protocol is {protocol}")
-    return UnreachableError(f"{place} closes the connection")
+    if not any(sign in words(visit.error or OSError()) for sign in _HANG_UPS):
+        return None
+    if visit.is_kafka and not protocol.startswith("SASL"):
+        return RefusedError(f"{place} hangs up: it may want SASL, security_protocol is {protocol}")
+    if protocol.endswith("SSL"):
+        if _Visit({**settings, "security_protocol": "PLAINTEXT"}).is_kafka:
+            return RefusedError(f"{place} does not speak TLS, security_protocol is {protocol}")
+    elif not visit.is_kafka and _speaks_tls(visit.host, visit.port):
+        return RefusedError(f"{place} speaks TLS, security_protocol is {protocol}")
+    return None
 
 
-def _is_tls_refusal(exc: BaseException | None) -> bool:
-    """Tell a failed handshake, of which kafka-python keeps OpenSSL's error inside its own, from a lost connection."""
-    if exc is None:
-        return False
-    if isinstance(exc, ssl.SSLError):
-        return not isinstance(exc, ssl.SSLEOFError)
-    inner = exc.args[0] if exc.args and isinstance(exc.args[0], BaseException) else exc.__context__
-    return _is_tls_refusal(inner)
+def _is_tls_refusal(exc: BaseException) -> bool:
+    """Tell a handshake that failed for a reason from a lost connection; kafka-python hides the one in the other."""
+    inner = exc.args[0] if exc.args and isinstance(exc.args[0], BaseException) else exc
+    return isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError)
 
 
-def _anybody() -> ssl.SSLContext:
-    """Return a TLS context that only finds out whether the other side speaks TLS at all; nothing is sent over it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+def _speaks_tls(host: str, port: int) -> bool:
+    """Tell whether the other side speaks TLS at all, with whatever certificate. Nothing is sent over it."""
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    try:
+        _shake_hands(host, port, anybody)
+    except OSError as exc:
+        return _is_tls_refusal(exc)
+    return True
+
+
+def _shake_hands(host: str, port: int, context: ssl.SSLContext | None) -> None:
+    """Open a connection and close it. Raises OSError, of which ssl.SSLError is one."""
+    with socket.create_connection((host, port), timeout=_ANSWER_S) as connection:
+        if context is not None:
+            with context.wrap_socket(connection, server_hostname=host):
+                pass
 
 
 class _Visit:
-    """One try to be taken by one server: TCP, TLS, the versions, SASL, and a first request."""
+    """One try to be taken by one server: TCP, TLS, the protocol's versions, SASL, and a first request.
+
+    TCP and TLS are tried alone first, since kafka-python leaves a socket open where they fail.
+    """
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.error: Exception | None = None
         self.is_kafka = False
         net = NetworkSelector(**settings)
         manager = _Manager(net, **settings)
+        node = manager.cluster.bootstrap_brokers()[0]
+        self.host, self.port = node.host.strip("[]"), node.port
         try:
-            net.run(self._talk, manager)
+            if not manager.config["proxy_url"]:
+                _shake_hands(self.host, self.port, manager.tls_context())
+            net.run(self._talk, manager, node.node_id)
         except (KafkaError, OSError, ValueError) as exc:
             self.error = exc
         finally:
             manager.close()
             net.close()
 
-    @property
-    def is_understood(self) -> bool:
-        """Whether the server speaks this security protocol, even if it does not take us."""
-        return self.error is None or self.is_kafka or _is_tls_refusal(self.error)
-
-    @property
-    def is_unexplained(self) -> bool:
-        """Whether the connection stood, and the server ended it without saying why, or said what is not Kafka."""
-        text = words(self.error) if self.error else ""
-        return any(sign in text for sign in _UNEXPLAINED)
-
-    async def _talk(self, manager: KafkaConnectionManager) -> None:
-        node = manager.cluster.bootstrap_brokers()[0].node_id
+    async def _talk(self, manager: "_Manager", node: str) -> None:
         connection = manager.get_connection(
             node, timeout_ms=_ANSWER_S * 1000, pop_on_close=False, refresh_metadata_on_err=False
         )
@@ -167,6 +173,11 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc] # kafka has no typ
     A broker sends why it refuses a password and closes at once; both arrive together, and kafka-python drops what
     arrives together with the end.
     """
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return the TLS settings that a connection of this manager has."""
+        context = KafkaSSLTransport._build_ssl_context(self.config) if self.ssl_enabled else None  # noqa: SLF001 - it is static
+        return context if isinstance(context, ssl.SSLContext) else None
 
     async def _build_transport(self, *args: Any, **kwargs: Any) -> Any:
         transport = await super()._build_transport(*args, **kwargs)

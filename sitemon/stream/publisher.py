@@ -105,7 +105,8 @@ class Publisher:
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._callers, timeout_s)
         self._drain.stop(max(0.0, until_s - clock.monotonic_s()))
-        self._link.close(max(0.0, until_s - clock.monotonic_s()))
+        # What is in flight while Kafka is away is in the spool too, or its caller is about to put it there.
+        self._link.close(0.0 if self._link.is_away else max(0.0, until_s - clock.monotonic_s()))
         with self._changed:
             # The deliveries that callers still wait for have failed now, so that they turn to the spool.
             self._changed.wait_for(lambda: not self._callers, _LAST_APPEND_S)

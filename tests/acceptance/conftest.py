@@ -1,16 +1,16 @@
 """One stack of the tier's own, and pipelines over it."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sitemon.local.kafka import Kafka
-from sitemon.local.kafka_files import find_jars
-from sitemon.local.part import MissingToolError
+from sitemon.config.servers import KafkaServer
+from sitemon.local.postgres import Postgres
 from sitemon.local.sample import SampleServer
-from tests.conftest import lack
+from sitemon.local.stack import Stack
 from tests.pipeline import Pipeline
 
 
@@ -21,6 +21,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleServer]:
     server.start()
     yield server
     server.stop()
+
+
+def url(sample: SampleServer, path: str) -> str:
+    """Return the URL of one of the sample server's pages."""
+    return f"http://127.0.0.1:{sample.port}{path}"
 
 
 @pytest.fixture
@@ -37,16 +42,21 @@ def write_sites(file: Path, *sites: dict[str, object]) -> Path:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, sites_file: Path) -> Iterator[Pipeline]:
-    """A stack of the test's own with Apache Kafka, provisioned, and no process of ours yet."""
+def pipeline(
+    tmp_path: Path, sites_file: Path, stack: Stack, postgres: Postgres, kafka_server: KafkaServer, redis_url: str
+) -> Iterator[Pipeline]:
+    """A database, topics and a Redis of the test's own, provisioned, and no process of ours yet."""
+    pipeline = Pipeline(tmp_path, sites_file, stack)
+    name = f"acceptance_{uuid.uuid4().hex}"
+    pipeline.extra = {
+        "SITEMON_DB_USER": name,
+        "SITEMON_DB_DATABASE": name,
+        "SITEMON_KAFKA_TOPIC": kafka_server.topic,
+        "SITEMON_KAFKA_PARTITIONS": "3",
+        "SITEMON_REDIS_URL": redis_url,
+    }
     try:
-        find_jars()
-    except MissingToolError as exc:
-        lack(exc)
-    pipeline = Pipeline(tmp_path, sites_file)
-    assert isinstance(pipeline.stack.kafka, Kafka)
-    try:
-        pipeline.up()
+        pipeline.run("provision", "sitemon", "provision")
         yield pipeline
     finally:
         pipeline.down()

@@ -10,7 +10,7 @@ import pytest
 from sitemon import clock
 from sitemon.local.sample import SampleServer
 from sitemon.schedule.slots import next_slot_ms
-from tests.acceptance.conftest import write_sites
+from tests.acceptance.conftest import url, write_sites
 from tests.pipeline import Pipeline, wait_for
 
 COUNT = "SELECT count(*) FROM sitemon.results WHERE kind = 'scheduled'"
@@ -24,10 +24,6 @@ SLOTS_MS = """
     SELECT (extract(epoch FROM slot_at) * 1000)::bigint FROM sitemon.results
     WHERE site = 'good' AND outcome <> 'missed' ORDER BY 1
 """
-
-
-def url(sample: SampleServer, path: str) -> str:
-    return f"http://127.0.0.1:{sample.port}{path}"
 
 
 def good_site(sample: SampleServer, **fields: object) -> dict[str, object]:

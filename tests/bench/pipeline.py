@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from sitemon import clock
 from sitemon.local.ports import free_port
+from sitemon.local.stack import Stack
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
 from tests.bench.nginx import nginx
@@ -97,13 +98,14 @@ def pipeline_over(sites: int, interval_s: int) -> Iterator[tuple[Pipeline, list[
         sites_file = Path(name) / "sites.json"
         listed = [{"name": one, "url": f"{url}/{one}", "interval": interval_s, "match": "well"} for one in names]
         sites_file.write_text(json.dumps({"sites": listed}))
-        pipeline = Pipeline(Path(name), sites_file)
-        try:
-            pipeline.up()
-            pipeline.start("recorder", "worker")
-            yield pipeline, names
-        finally:
-            pipeline.down()
+        with Stack(Path(name)) as stack:
+            pipeline = Pipeline(Path(name), sites_file, stack)
+            try:
+                pipeline.run("provision", "sitemon", "provision")
+                pipeline.start("recorder", "worker")
+                yield pipeline, names
+            finally:
+                pipeline.down()
 
 
 def measure(sites: int, interval_s: int, minutes: float, *, kill: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a part acknowledged is still there after SIGKILL and a new start."""
+"""A part that is killed starts again on its port, and what it acknowledged is still there."""
 
 import psycopg2
 import redis
@@ -6,12 +6,16 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from sitemon.local.part import Part
+from sitemon.local.ports import is_free
 from sitemon.local.stack import Stack
 
 
 def crash(part: Part) -> None:
+    port, pid = part.port, part.pid
     part.kill()
+    assert (part.is_alive, part.is_listening, is_free(port)) == (False, False, True)
     part.start()
+    assert (part.is_listening, part.port, part.pid != pid) == (True, port, True)
 
 
 def test_postgres_keeps_rows(own_stack: Stack) -> None:

@@ -21,9 +21,6 @@ import sys
 from pathlib import Path
 from sitemon.local.stack import Stack
 with Stack(Path(sys.argv[1])) as stack:
-    for part in stack.parts:
-        part.kill()
-        part.start()
     print(*(part.is_listening for part in stack.parts))
 """
 

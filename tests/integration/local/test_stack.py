@@ -31,15 +31,6 @@ def part(own_stack: Stack, request: pytest.FixtureRequest) -> Part:
     return part
 
 
-def test_a_killed_part_starts_again_on_its_port(part: Part) -> None:
-    port, pid = part.port, part.pid
-    part.kill()
-    assert (part.is_alive, part.is_listening, is_free(port)) == (False, False, True)
-    part.start()
-    assert part.is_listening
-    assert (part.port, part.pid != pid) == (port, True)
-
-
 def test_a_stopped_part_starts_again_on_its_port(part: Part) -> None:
     port = part.port
     part.stop()

@@ -136,7 +136,7 @@ def test_a_read_only_server_is_waited_for(
     administrator.set_read_only(owner.user)
     send(broker, [a_result()])
     running = start_recorder()
-    tries = count_calls(running.store, "write")
+    tries = count_calls(running.store, "open")
     wait_until(lambda: len(tries) >= 3)
     assert rows(conn, COUNT) == [(0,)]
     administrator.set_writable(owner.user)

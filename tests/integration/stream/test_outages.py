@@ -4,6 +4,7 @@ import functools
 
 import pytest
 
+from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
@@ -92,16 +93,17 @@ def test_closing_in_the_middle_of_an_outage_keeps_everything_for_the_next_proces
 ) -> None:
     first = publisher(server, choices)
     first.publish([event(server, "site0", 0)])
-    own_kafka.kill()
-    first.publish([event(server, "site0", 1), event(server, "site0", 2)])
-    first.close(5.0)
-    own_kafka.start()
+    with frozen(own_kafka):
+        first.publish([event(server, "site0", 1), event(server, "site0", 2)])
+        began_s = clock.monotonic_s()
+        first.close(5.0)
+        assert clock.monotonic_s() - began_s < 3
     second = publisher(server, choices)
     second.publish([event(server, "site0", 3)])
     eventually(lambda: is_spool_empty(choices))
     second.close(5.0)
     found = everything_in(server, topics_of(server).schedule, 4)
-    assert [message.value for message in found] == [b"0", b"1", b"2", b"3"]
+    assert list(dict.fromkeys(message.value for message in found)) == [b"0", b"1", b"2", b"3"]
 
 
 def test_a_consumer_goes_on_by_itself_after_the_broker_was_killed(

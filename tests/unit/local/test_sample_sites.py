@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from sitemon import clock
 from sitemon.config.sites import load_sites
+from sitemon.local.certificates import Authority
 from sitemon.local.sample import INTERVAL_S, SAMPLES, sites_yaml
 
 
 def test_every_sample_is_a_site_with_its_own_url(tmp_path: Path) -> None:
     file = tmp_path / "sites.yaml"
-    (tmp_path / "ca.pem").touch()
+    Authority(tmp_path, clock.utc_now())
     file.write_text(sites_yaml({"http": 1001, "expiring": 1002, "expired": 1003, "refused": 1004}))
     sites = load_sites({"SITEMON_SITES": str(file)}).by_name
     assert list(sites) == [sample.name for sample in SAMPLES]

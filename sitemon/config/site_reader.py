@@ -1,0 +1,99 @@
+"""Reads the files of the sites, one after the other: their sites, and their mistakes."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sitemon.config.documents import Document, read_document, show_path
+from sitemon.config.site_fields import FieldReader, site_of
+from sitemon.config.site_values import Around
+from sitemon.config.values import ValuePath, kind_of, suggestion
+from sitemon.model.errors import ConfigurationError, Mistake
+from sitemon.model.site import Site
+
+_TOP: Final = ("defaults", "sites")
+_REQUIRED: Final = ("name", "url")
+
+
+class SiteReader:
+    """The sites and the mistakes of all files read so far; the sites are whole only while there is no mistake.
+
+    `files` are further files that the sites name.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.sites: dict[str, Site] = {}
+        self.mistakes: list[Mistake] = []
+        self.files: set[Path] = set()
+        self._environ = environ
+        # Not the documents: their values are a million objects, and are to go before the next file is read.
+        self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def read(self, file: Path) -> None:
+        """Read one file with its own defaults. An empty file has no sites."""
+        try:
+            document = read_document(file)
+        except ConfigurationError as exc:
+            self.mistakes += exc.mistakes
+            return
+        self._read_files.append((document.name, document.line_of))
+        top = document.value if document.value is not None else {}
+        if not isinstance(top, dict):
+            self._complain(document, (), f"expected defaults: and sites:, not {kind_of(top)}")
+            return
+        for name in [name for name in top if name not in _TOP]:
+            self._complain(document, (name,), f"unknown field{suggestion(str(name), _TOP)}")
+        reader = FieldReader(Around(file.absolute().parent, self._environ, self.files))
+        defaults = self._read_defaults(document, top.get("defaults"), reader)
+        self._read_sites(document, top.get("sites"), defaults, reader)
+
+    def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
+        if mapping is None:
+            return {}
+        if not isinstance(mapping, dict):
+            self._complain(document, ("defaults",), f"expected a mapping, not {kind_of(mapping)}")
+            return {}
+        own = [name for name in _REQUIRED if name in mapping]
+        values, problems = reader.read({name: value for name, value in mapping.items() if name not in own})
+        problems += [((name,), "belongs to a site, not to defaults") for name in own]
+        for path, problem in problems:
+            self._complain(document, ("defaults", *path), problem)
+        return values
+
+    def _read_sites(self, document: Document, listed: object, defaults: dict[str, Any], reader: FieldReader) -> None:
+        if listed is None:
+            return
+        if not isinstance(listed, list):
+            self._complain(document, ("sites",), f"expected a list, not {kind_of(listed)}")
+            return
+        for place, mapping in enumerate(listed):
+            if not isinstance(mapping, dict):
+                self._complain(document, ("sites", place), f"expected a mapping, not {kind_of(mapping)}")
+                continue
+            values, problems = reader.read(mapping)
+            problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
+            name = values.get("name", f"sites[{place}]")
+            if name in self._places:
+                problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
+            elif "name" in values:
+                self._places[name] = (len(self._read_files) - 1, place)
+            if problems:
+                self._complain_about_site(document, place, name, problems)
+            elif not self.mistakes:
+                self.sites[name] = site_of(values, defaults)
+
+    def _first_place(self, name: str) -> str:
+        file, place = self._places[name]
+        file_name, line_of = self._read_files[file]
+        return f"{file_name}:{line_of(('sites', place))}"
+
+    def _complain_about_site(
+        self, document: Document, place: int, name: str, problems: list[tuple[ValuePath, str]]
+    ) -> None:
+        for path, problem in problems:
+            mistake = document.mistake(("sites", place, *path), problem, f"{name}: {show_path(path)}")
+            self.mistakes.append(mistake)
+
+    def _complain(self, document: Document, path: ValuePath, problem: str) -> None:
+        self.mistakes.append(document.mistake(path, problem))

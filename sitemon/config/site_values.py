@@ -1,0 +1,225 @@
+"""The values of a site's fields, one reader each. A reader returns the final value or raises `UnfitError`."""
+
+import functools
+import re
+import ssl
+import warnings
+from collections.abc import Mapping
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+import re2
+
+from sitemon.config.fields import readable_file
+from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, text
+from sitemon.model.site import Header, StatusRange
+
+LONGEST_TIMEOUT_S: Final = 300.0
+LONGEST_INTERVAL_S: Final = 366 * 86_400.0
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name: RFC 9110, 5.6.2."""
+_HEADER_VALUE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+"""RFC 9110, 5.5: no line breaks, no spaces at its ends."""
+_PLAIN_URL: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}\.)*[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?::[1-9]\d{0,3})?(?:/[!-\[\]-~]*)?"
+)
+"""What most URLs look like; `urlsplit`, which is slower, is for the rest."""
+_PLAIN_REGEX: Final = re.compile(r"[A-Za-z0-9 _,;:<>=/!@#%&~'\"-]+")
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
+_LATER_SCHEMES: Final = ("tcp", "tls", "dns")
+
+
+class Around(NamedTuple):
+    """What a site's values refer to: the folder of its file, and the environment.
+
+    `files` collects the files that the values name, there or not: an edit of one is an edit of the sites.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    files: set[Path]
+
+
+def name(value: object, _: Around) -> str:
+    """Read the name of a site."""
+    found = value if isinstance(value, str) else text(value)
+    if not _NAME.fullmatch(found):
+        raise UnfitError("expected 1 to 200 letters, digits, dashes, underscores and dots")
+    return found
+
+
+def url(value: object, _: Around) -> str:
+    """Read an absolute URL of HTTP(S)."""
+    if isinstance(value, str) and _PLAIN_URL.fullmatch(value):
+        return value
+    found = text(value)
+    try:
+        parts = urlsplit(found)
+        is_url = parts.port != 0 and _is_host(parts.hostname or "") and not set(found) & {" ", "\\"}
+    except ValueError:
+        raise UnfitError("expected a URL such as https://example.org/path") from None
+    if parts.scheme in _LATER_SCHEMES:
+        raise UnfitError(f"{parts.scheme}:// is not supported yet; expected http:// or https://")
+    if parts.scheme not in {"http", "https"} or not is_url:
+        raise UnfitError("expected a URL such as https://example.org/path")
+    return found
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a host can be asked for; ValueError when an address or a label of a name is not one."""
+    if ":" in host:
+        return IPv6Address(host) is not None
+    return bool(host.encode("idna"))
+
+
+def interval_ms(value: object, _: Around) -> int:
+    """Read how often a site is checked, in whole milliseconds."""
+    exact_ms = duration_s(value) * 1_000
+    whole_ms = round(exact_ms)
+    if not 1_000 <= whole_ms <= LONGEST_INTERVAL_S * 1_000:
+        raise UnfitError("expected an interval of at least 1s, and at most 366d")
+    if abs(exact_ms - whole_ms) > 1e-4:
+        raise UnfitError("expected an interval of whole milliseconds")
+    return whole_ms
+
+
+def timeout_s(value: object, _: Around) -> float:
+    """Read for how long the whole check may take, in seconds."""
+    found_s = duration_s(value)
+    if not 0.001 <= found_s <= LONGEST_TIMEOUT_S:
+        raise UnfitError(f"expected a timeout of more than 0, and at most {LONGEST_TIMEOUT_S:.0f}s")
+    return found_s
+
+
+def regex(value: object, _: Around) -> str:
+    """Read a regex that RE2 takes; it may have line breaks in it."""
+    if not isinstance(value, str) or not value:
+        return text(value)
+    # Compiling takes 20 us, and most regexes are plain text.
+    problem = None if _PLAIN_REGEX.fullmatch(value) else _regex_problem(value)
+    if problem:
+        raise UnfitError(problem)
+    return value
+
+
+@functools.lru_cache(maxsize=10_000)
+def _regex_problem(pattern: str) -> str | None:
+    options = re2.Options()
+    # RE2 would write to stderr by itself.
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options=options)
+    except re2.error as exc:
+        words = exc.args[0].decode(errors="replace") if isinstance(exc.args[0], bytes) else str(exc.args[0])
+    except UnicodeEncodeError:
+        return "expected a regex of whole characters, not halves of surrogate pairs"
+    else:
+        return None
+    note = "; lookaround and backreferences are not supported" if _is_regex_of_python(pattern) else ""
+    return f"not a valid regex: {words}{note}"
+
+
+def _is_regex_of_python(pattern: str) -> bool:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def status(value: object, _: Around) -> tuple[StatusRange, ...]:
+    """Read a status, a range of them, or a list of both."""
+    if not isinstance(value, list):
+        return (_status_range(value, ()),)
+    if not value:
+        raise UnfitError("expected at least one status such as 200, or a range such as 200-299")
+    return tuple(_status_range(one, (place,)) for place, one in enumerate(value))
+
+
+def _status_range(value: object, path: ValuePath) -> StatusRange:
+    is_fit_type = isinstance(value, int | str) and not isinstance(value, bool)
+    found = _STATUS.fullmatch(str(value)) if is_fit_type else None
+    if not found or (found[2] and found[1] > found[2]):
+        raise UnfitError("expected a status such as 200, or a range such as 200-299", path)
+    return StatusRange(int(found[1]), int(found[2] or found[1]))
+
+
+def headers(value: object, around: Around) -> dict[str, Header]:
+    """Read request headers, by their names in lower case. ``${NAME}`` in a value is a secret of the environment."""
+    if not isinstance(value, dict):
+        raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
+    found: dict[str, Header] = {}
+    for header, content in value.items():
+        if not isinstance(header, str) or not _TOKEN.fullmatch(header):
+            raise UnfitError("expected the name of a header: letters, digits and dashes", (header,))
+        if header.lower() in found:
+            raise UnfitError("stands twice; upper and lower case are the same in a header's name", (header,))
+        try:
+            found[header.lower()] = _header(header, content, around)
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, (header,)) from exc
+    return found
+
+
+def _header(header: str, content: object, around: Around) -> Header:
+    if not isinstance(content, str):
+        text(content)
+    template = str(content)
+    if "${" in _VARIABLE.sub("", template):
+        raise UnfitError("expected ${NAME} with the name of an environment variable")
+    filled = _VARIABLE.sub(lambda found: _from_environment(found[1], around), template)
+    if not _HEADER_VALUE.fullmatch(filled):
+        raise UnfitError("expected one line without spaces at its ends, of characters up to U+00FF")
+    return Header(header, filled, is_secret=filled != template)
+
+
+def _from_environment(variable: str, around: Around) -> str:
+    found = around.environ.get(variable)
+    if not found:
+        raise UnfitError(f"the environment variable {variable} is not set")
+    return found
+
+
+def labels(value: object, _: Around) -> dict[str, str]:
+    """Read labels: names and text, which may be empty."""
+    if not isinstance(value, dict):
+        raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
+    for label, content in value.items():
+        try:
+            text(label)
+            if content != "":
+                text(content)
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, (label,)) from exc
+    return value
+
+
+def regions(value: object, _: Around) -> tuple[str, ...]:
+    """Read the regions that a site is checked from; each counts once."""
+    if not isinstance(value, list) or not value:
+        raise UnfitError("expected a list of at least one region")
+    found: dict[str, None] = {}
+    for place, one in enumerate(value):
+        try:
+            found[region_name(one)] = None
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, (place,)) from exc
+    return tuple(found)
+
+
+def ca_file(value: object, around: Around) -> str:
+    """Read the path of a file of CA certificates in PEM."""
+    path = text(value)
+    around.files.add((around.folder / Path(path).expanduser()).absolute())
+    file = readable_file(around.folder, path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except (ssl.SSLError, OSError) as exc:
+        raise UnfitError(f"expected certificates in PEM; {file} holds none") from exc
+    return file

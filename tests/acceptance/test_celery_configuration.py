@@ -1,0 +1,70 @@
+"""What `celery -A sitemon …` does with configuration: the user's module wins, mistakes are one line."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import Pipeline, script
+
+SHOW = ("-A", "sitemon", "report")
+
+
+def celery(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [script("celery"), *arguments],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder)} | environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def servers() -> dict[str, str]:
+    return {"SITEMON_REDIS_URL": "redis://127.0.0.1:9/0", "SITEMON_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+
+
+def test_celeryconfig_in_the_working_folder_overrides_the_packages_defaults(
+    tmp_path: Path, servers: dict[str, str]
+) -> None:
+    (tmp_path / "celeryconfig.py").write_text('broker_url = "redis://127.0.0.1:10/7"\nworker_concurrency = 3\n')
+    shown = celery(tmp_path, servers, *SHOW).stdout
+    assert "@127.0.0.1:10/7" in shown
+    assert "worker_concurrency: 3" in shown
+    assert "worker_pool: 'threads'" in shown
+
+
+def test_so_does_the_module_that_celery_config_module_names(tmp_path: Path, servers: dict[str, str]) -> None:
+    (tmp_path / "ours.py").write_text("worker_concurrency = 4\n")
+    named = servers | {"CELERY_CONFIG_MODULE": "ours", "PYTHONPATH": str(tmp_path)}
+    assert "worker_concurrency: 4" in celery(tmp_path, named, *SHOW).stdout
+
+
+def test_a_wrong_configuration_is_one_line_before_the_banner(tmp_path: Path, servers: dict[str, str]) -> None:
+    sites = tmp_path / "sites.yaml"
+    sites.write_text("sites:\n  - name: shop\n    url: https://shop.example/\n    intervall: 3\n")
+    ended = celery(tmp_path, servers | {"SITEMON_SITES": str(sites)}, "-A", "sitemon", "worker", "-B")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr == f"{sites}:4: shop: intervall: unknown field; did you mean interval?\n"
+
+
+def test_no_configuration_at_all_is_one_line_too(tmp_path: Path) -> None:
+    ended = celery(tmp_path, {}, "-A", "sitemon", "worker", "-B")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("redis.json: not found in ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["worker", "beat"])
+def test_a_redis_that_refuses_us_ends_it_with_one_line(pipeline: Pipeline, command: str) -> None:
+    wrong = pipeline.environment["SITEMON_REDIS_URL"].replace("redis://:", "redis://:wrong")
+    ended = celery(pipeline.folder, pipeline.environment | {"SITEMON_REDIS_URL": wrong}, "-A", "sitemon", command)
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1].startswith("Redis refuses us: ")
+    assert "wrong" not in ended.stderr.replace("WRONGPASS", "")
+    assert "Traceback" not in ended.stderr

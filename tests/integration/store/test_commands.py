@@ -1,0 +1,217 @@
+"""The commands that make, mend and read the database."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
+from sitemon.store.connect import Connection
+from sitemon.store.names import Names
+from sitemon.store.write import write_batch
+from tests.databases import as_admin, rows, run
+from tests.pipeline import script
+from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environ(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> dict[str, str]:
+    """What the environment says of the servers and of the test's database."""
+    return {
+        "PATH": os.environ["PATH"],
+        "SITEMON_PG_HOST": postgres_server.host,
+        "SITEMON_PG_PORT": str(postgres_server.port),
+        "SITEMON_PG_SSLMODE": "disable",
+        "SITEMON_DB_ADMIN_USER": admin.user,
+        "SITEMON_DB_ADMIN_PASSWORD": admin.password,
+        "SITEMON_DB_USER": owner.user,
+        "SITEMON_DB_PASSWORD": owner.password,
+        "SITEMON_DB_DATABASE": owner.database,
+    }
+
+
+@pytest.fixture
+def command(environ: dict[str, str], tmp_path: Path) -> Command:
+    """Run a command in an empty folder; a variable that is given as empty is not there."""
+
+    def run_command(program: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        present = {name: value for name, value in (environ | variables).items() if value}
+        return subprocess.run(
+            [script(program), *arguments],
+            env=present,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run_command
+
+
+@pytest.fixture
+def own_user(postgres_server: PostgresServer, admin: Credentials, environ: dict[str, str]) -> Iterator[Credentials]:
+    """A user and a database that do not exist yet, in the environment."""
+    name = f"cli-{uuid.uuid4().hex[:6]}"
+    environ |= {"SITEMON_DB_USER": name, "SITEMON_DB_PASSWORD": "secret-word", "SITEMON_DB_DATABASE": name}
+    yield Credentials(user=name, password="secret-word", database=name)
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+        run(conn, "DROP ROLE IF EXISTS {name}", name=name)
+
+
+def count(server: PostgresServer, admin: Credentials, database: str) -> int:
+    with closing(as_admin(server, admin, database)) as conn:
+        return int(rows(conn, "SELECT count(*) FROM sitemon.results")[0][0])
+
+
+def test_recreating_works_with_bare_file_names_in_conf_dir(
+    command: Command, environ: dict[str, str], own_user: Credentials, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    server = {"host": environ["SITEMON_PG_HOST"], "port": int(environ["SITEMON_PG_PORT"]), "is_ssl": False}
+    admin = {"user": environ["SITEMON_DB_ADMIN_USER"], "password": environ["SITEMON_DB_ADMIN_PASSWORD"]}
+    own = {"user": own_user.user, "password": own_user.password, "database": own_user.database}
+    for name, content in (("pg-server", server), ("db-admin", admin), ("sitemon-db", own)):
+        (folder / f"{name}.json").write_text(json.dumps(content))
+        (folder / f"{name}.json").chmod(0o600)
+    from_environment = dict.fromkeys((name for name in environ if name.startswith("SITEMON_")), "")
+    files = ("--db-conn", "pg-server.json", "--admin", "db-admin.json", "sitemon-db.json")
+    done = command("recreate-sitemon-db", *files, CONF_DIR=str(folder), **from_environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"database {own_user.database} and user {own_user.user} are new\n"
+
+
+def test_recreating_a_foreign_database_is_refused_in_one_line(
+    command: Command, own_user: Credentials, admin: Credentials, postgres_server: PostgresServer
+) -> None:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {name}", name=own_user.database)
+    done = command("recreate-sitemon-db")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"database {own_user.database} was not made by sitemon; --adopt drops it all the same\n"
+    assert command("recreate-sitemon-db", "--adopt").returncode == 0
+
+
+@pytest.mark.parametrize(("answer", "status"), [("", 1), ("something else", 1), ("its name", 0)])
+def test_on_a_terminal_it_asks_for_the_name_first(
+    environ: dict[str, str], own_user: Credentials, answer: str, status: int
+) -> None:
+    typed = own_user.database if answer == "its name" else answer
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, typed.encode() + b"\n")
+        done = subprocess.run(
+            [script("recreate-sitemon-db")], env=environ, stdin=theirs, capture_output=True, timeout=60, check=False
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == status
+    assert own_user.database in done.stderr.decode()
+
+
+def test_without_a_terminal_or_with_yes_it_does_not_ask(command: Command, own_user: Credentials) -> None:
+    assert command("recreate-sitemon-db").returncode == 0
+    assert command("recreate-sitemon-db", "--yes").returncode == 0
+
+
+def test_provisioning_is_idempotent_and_makes_database_and_topics(
+    command: Command, own_user: Credentials, kafka_server: KafkaServer
+) -> None:
+    kafka = {
+        "SITEMON_KAFKA_BOOTSTRAP_SERVERS": str(kafka_server.client["bootstrap_servers"]),
+        "SITEMON_KAFKA_TOPIC": kafka_server.topic,
+    }
+    for _ in range(2):
+        done = command("sitemon", "provision", **kafka)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"database {own_user.database} and the topics beside {kafka_server.topic} are ready\n"
+
+
+def test_provisioning_without_an_administrator_fails_in_one_line(command: Command) -> None:
+    done = command("sitemon", "provision", SITEMON_DB_ADMIN_USER="", SITEMON_DB_ADMIN_PASSWORD="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"db-admin\.json: .*\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [("recreate-sitemon-db", ()), ("sitemon", ("migrate",)), ("sitemon", ("status",))],
+)
+def test_a_refused_password_is_one_line_without_it(command: Command, program: str, arguments: tuple[str, ...]) -> None:
+    done = command(program, *arguments, SITEMON_DB_PASSWORD="hush-hush", SITEMON_DB_ADMIN_PASSWORD="hush-hush")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "password authentication failed" in done.stderr
+    assert "hush" not in done.stderr
+
+
+def test_migrating_says_what_it_ran(
+    command: Command, postgres_server: PostgresServer, admin: Credentials, owner: Credentials
+) -> None:
+    with closing(as_admin(postgres_server, admin, owner.database)) as conn:
+        run(conn, "DROP SCHEMA sitemon CASCADE")
+        run(conn, "CREATE SCHEMA sitemon AUTHORIZATION {role}", role=owner.user)
+    first, second = command("sitemon", "migrate"), command("sitemon", "migrate")
+    assert first.stdout.splitlines()[0] == "ran 0001_tables"
+    assert first.returncode == second.returncode == 0
+    assert second.stdout.startswith("the schema of ")
+
+
+def test_status_lists_the_worst_first(command: Command, conn: Connection, names: Names) -> None:
+    results = [a_result("fine", minute=minute) for minute in range(3)]
+    results += [a_down("broken"), a_missed("unseen"), a_down("broken", minute=1)]
+    write_batch(conn, names, results)
+    done = command("sitemon", "status", COLUMNS="60")
+    assert (done.returncode, done.stderr) == (0, "")
+    sites = [line.split()[0] for line in done.stdout.splitlines() if re.search(r"[●▲✖○]", line)]
+    assert sites == ["broken", "unseen", "fine"]
+    assert max(map(len, done.stdout.splitlines())) <= 60
+
+
+def test_status_for_scripts_is_json(command: Command, conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result("fine", minute=0, latency_s=0.5), a_missed("fine", minute=1)])
+    done = command("sitemon", "status", "--json")
+    (site,) = json.loads(done.stdout)
+    hour = f"{this_hour():%Y-%m-%dT%H}"
+    assert site == {
+        "site": "fine",
+        "region": "default",
+        "url": "https://fine.example/",
+        "outcome": "missed",
+        "since_at": f"{hour}:01:00.000000Z",
+        "slot_at": f"{hour}:01:00.000000Z",
+        "checked_at": f"{hour}:01:00.020000Z",
+        "reason": "shed",
+        "http_code": None,
+        "latency_s": None,
+        "latencies_s": [0.5, None],
+        "uptime_low": 0.5,
+        "uptime_high": 1.0,
+        "coverage": 0.5,
+    }
+
+
+def test_status_looks_a_day_back(command: Command, conn: Connection, names: Names) -> None:
+    long_ago = this_hour() - 25 * 60 * MINUTE
+    write_batch(conn, names, [a_down(slot_at=long_ago), a_result(minute=0)])
+    (site,) = json.loads(command("sitemon", "status", "--json").stdout)
+    assert (site["uptime_low"], site["latencies_s"]) == (1.0, [0.25])
+
+
+def test_a_database_that_is_not_there_is_one_line(command: Command) -> None:
+    done = command("sitemon", "status", SITEMON_DB_DATABASE="absent")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == 'database "absent" does not exist\n'
