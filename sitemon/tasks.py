@@ -13,7 +13,7 @@ from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import UnreachableError
+from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
 from sitemon.schedule.lease import is_outstanding, settle
@@ -69,7 +69,7 @@ class AskedTask(Task[Any, Any]):
         return super().apply_async(args, kwargs, *positional, headers=headers, **options)
 
 
-@app.task(name="sitemon.check_site", bind=True, base=AskedTask)
+@app.task(name="sitemon.check_site", bind=True, base=AskedTask, throws=(SitemonError,))
 def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
     """Check a configured site, or a URL, now; publish the result and return it as a dict, as on Kafka.
 
@@ -82,7 +82,7 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
     return as_dict(check_and_publish(this_process(), name_or_url, from_ms(asked_at_ms)))
 
 
-@app.task(name="sitemon.provision")
+@app.task(name="sitemon.provision", throws=(SitemonError,))
 def provision() -> None:
     """Make what is missing: the database, its roles and schema, the Kafka topics. Again is no error."""
     retention = Retention.of(settings(os.environ))
@@ -93,6 +93,7 @@ def provision() -> None:
 @app.task(
     name="sitemon.maintain",
     ignore_result=True,
+    throws=(SitemonError,),
     autoretry_for=(UnreachableError,),
     retry_backoff=10,
     retry_backoff_max=300,

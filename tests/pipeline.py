@@ -22,7 +22,7 @@ COMMANDS = {
     "beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "second-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "beatless": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
-    "prefork": ["celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info"],
+    "prefork": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "recorder": ["sitemon-recorder"],
 }
 T = TypeVar("T")

@@ -1,31 +1,34 @@
 """``sitemon lint``: everything that is wrong with the configuration, at once."""
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
-from sitemon.config import locate
-from sitemon.config.servers import (
-    admin_credentials,
-    database_credentials,
-    kafka_server,
-    postgres_server,
-    redis_server,
-)
+from sitemon.config import locate, servers
+from sitemon.config.fields import FileKind
 from sitemon.config.settings import settings
-from sitemon.config.sites import load_sites
+from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.errors import ConfigurationError, Mistake
 
-_SERVERS: dict[str, tuple[str, Callable[[], Any]]] = {
-    "pg-server.json": ("SITEMON_PG_", postgres_server),
-    "db-admin.json": ("SITEMON_DB_ADMIN_", admin_credentials),
-    "sitemon-db.json": ("SITEMON_DB_", database_credentials),
-    "kafka-server.json": ("SITEMON_KAFKA_", kafka_server),
-    "redis.json": ("SITEMON_REDIS_", redis_server),
-}
+_SERVERS: Final[Sequence[tuple[FileKind, Callable[[], object]]]] = (
+    (servers.PG_SERVER, servers.postgres_server),
+    (servers.DB_ADMIN, servers.admin_credentials),
+    (servers.SITEMON_DB, servers.database_credentials),
+    (servers.KAFKA_SERVER, servers.kafka_server),
+    (servers.REDIS, servers.redis_server),
+)
+
+
+_T = TypeVar("_T")
+
+
+class _Findings(NamedTuple):
+    mistakes: list[Mistake]
+    read: list[str]
+    sites: SiteSet | None
 
 
 @click.command("lint")
@@ -37,37 +40,45 @@ def command() -> int:
     \b
     Example: CONF_DIR=/etc/sitemon sitemon lint
     """  # noqa: D301  # click's mark of a paragraph that is not rewrapped
-    mistakes: list[Mistake] = []
-    read: list[str] = []
-    for file, (prefix, reader) in _SERVERS.items():
-        if _is_given(file, prefix):
-            _try(reader, mistakes)
-            read.append(file)
-    _try(lambda: settings(os.environ), mistakes)
-    sites = _try(lambda: load_sites(os.environ), mistakes)
-    for mistake in mistakes:
+    found = _look()
+    for mistake in found.mistakes:
         click.echo(str(mistake))
-    if mistakes:
-        click.echo(f"{len(mistakes)} mistakes")
+    for advice in _advice(found.sites) if found.sites else ():
+        click.echo(f"advice: {advice}")
+    if found.mistakes or found.sites is None:
+        click.echo(_counted(len(found.mistakes), "mistake"))
         return 1
-    for site in sites.sites:
-        if urlsplit(site.url).username is not None:
-            click.echo(f"advice: {site.name}: a password in a URL is easily shown; send it as a header from ${{NAME}}")
-    click.echo(f"no mistakes: {len(sites.sites)} sites from {sites.source}; {', '.join(read) or 'no server files'}")
+    read = ", ".join(found.read) or "no servers"
+    click.echo(f"no mistakes: {_counted(len(found.sites.sites), 'site')} from {found.sites.source}; {read}")
     return 0
 
 
-def _is_given(file: str, prefix: str) -> bool:
-    is_in_environment = any(
-        name.startswith(prefix) and not (prefix == "SITEMON_DB_" and name.startswith("SITEMON_DB_ADMIN_"))
-        for name in os.environ
-    )
-    return is_in_environment or locate.find(file, os.environ) is not None
+def _look() -> _Findings:
+    mistakes: list[Mistake] = []
+    given = [(kind, reader) for kind, reader in _SERVERS if _is_given(kind)]
+    for read in (*(reader for _, reader in given), settings):
+        _try(read, mistakes)
+    return _Findings(mistakes, [kind.file_name for kind, _ in given], _try(load_sites, mistakes))
 
 
-def _try(reader: Callable[[], Any], mistakes: list[Mistake]) -> Any:
+def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:
     try:
-        return reader()
+        return read()
     except ConfigurationError as exc:
         mistakes += exc.mistakes
         return None
+
+
+def _is_given(kind: FileKind) -> bool:
+    is_in_environment = any(os.environ.get(kind.variable(field)) for field in kind.parsers)
+    return is_in_environment or locate.find(kind.file_name, os.environ) is not None
+
+
+def _advice(sites: SiteSet) -> Iterator[str]:
+    for site in sites.sites:
+        if "@" in urlsplit(site.url).netloc:
+            yield f"{site.name}: url: a password in a URL is easily shown; send it as a header from ${{NAME}}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

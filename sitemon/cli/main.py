@@ -4,19 +4,23 @@ Exit status 0 on success, 1 when what was looked at failed, 2 on wrong use or wr
 stderr says the first mistake, and nothing else is printed. Never a traceback, never a secret.
 """
 
+import copy
 import importlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from types import MappingProxyType
 from typing import Final, NoReturn
 
 import click
 
-from sitemon.model.errors import FatalError, SitemonError
+from sitemon.config.values import suggestion
+from sitemon.model.errors import ConfigurationError, FatalError, Mistake, SitemonError
 
+INTERRUPTED: Final = 130
+"""What a shell says of a command that Ctrl-C ended."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -40,10 +44,10 @@ class _Commands(click.Group):
         """Return the names of all commands."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Import a command; one that does not exist is wrong use."""
         if cmd_name not in COMMANDS:
-            return None
+            ctx.fail(f"no command {cmd_name}{suggestion(cmd_name, COMMANDS)}")
         command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
         return command
@@ -55,7 +59,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, no_args_is_help=False)
-@click.version_option(version("sitemon"), prog_name="sitemon")
+@click.version_option(package_name="sitemon", prog_name="sitemon")
 def cli() -> None:
     """Watch web sites, and lose no result.
 
@@ -70,25 +74,39 @@ def main() -> NoReturn:
 
 
 def run(command: click.Command) -> NoReturn:
-    """Run a command by our contract; every console script ends here."""
-    set_up_logging()
+    """Run a command by our contract; every console script ends here.
+
+    What a command returns is its exit status when it is a number, else that is 0.
+    """
+    ours = copy.copy(command)
+    ours.params = [*command.params, _verbose()]
     try:
-        status = command.main(standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        status = exc.exit_code
-    except click.Abort:
-        status = 130
-    except click.ClickException as exc:
-        status = complain(exc.format_message())
-    except FatalError as exc:
-        status = complain(str(exc))
-    except SitemonError as exc:
-        status = complain(str(exc), status=1)
+        set_up_logging()
+        status = ours.main(standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:
         # Python would complain again when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    except (click.exceptions.Exit, click.Abort, click.ClickException, SitemonError) as exc:
+        status = _status_of(exc)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _status_of(exc: Exception) -> int:
+    """Say what ended a command, if there is something to say, and return its exit status."""
+    match exc:
+        case click.exceptions.Exit():
+            return exc.exit_code
+        case click.Abort():
+            return INTERRUPTED
+        case click.UsageError(ctx=click.Context() as context):
+            return complain(f"{exc.format_message().rstrip('.')}; see {context.command_path} --help")
+        case click.ClickException():
+            return complain(exc.format_message())
+        case FatalError():
+            return complain(str(exc))
+    return complain(str(exc), status=1)
 
 
 def complain(mistake: str, status: int = 2) -> int:
@@ -98,10 +116,35 @@ def complain(mistake: str, status: int = 2) -> int:
 
 
 def set_up_logging() -> None:
-    """Log one line a record to stderr; ``SITEMON_LOG_LEVEL`` sets the level, INFO unless it is given."""
-    level = os.environ.get("SITEMON_LOG_LEVEL", "INFO").upper()
+    """Log one line a record to stderr; ``SITEMON_LOG_LEVEL`` sets the level, INFO unless it is given.
+
+    Raises:
+        ConfigurationError: there is no such level.
+
+    """
+    level = os.environ.get("SITEMON_LOG_LEVEL", "").upper() or "INFO"
     if level not in LEVELS:
-        sys.exit(complain(f"SITEMON_LOG_LEVEL: expected one of {', '.join(LEVELS)}"))
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    if level != "DEBUG":
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        problem = f"expected {', '.join(LEVELS[:-1])} or {LEVELS[-1]}"
+        raise ConfigurationError([Mistake("SITEMON_LOG_LEVEL", None, "", problem)])
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _verbose() -> click.Option:
+    def set_level(_context: click.Context, _option: click.Parameter, is_verbose: bool) -> None:
+        if is_verbose:
+            # Into the environment, because the clients of servers and our child processes look there.
+            os.environ["SITEMON_LOG_LEVEL"] = "DEBUG"
+            logging.getLogger().setLevel(logging.DEBUG)
+
+    return click.Option(
+        ["--verbose"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=set_level,
+        help="Log more, as SITEMON_LOG_LEVEL=DEBUG does.",
+    )

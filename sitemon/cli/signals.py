@@ -16,7 +16,8 @@ def stop_on_signals() -> Iterator[threading.Event]:
     The first signal puts the handlers back that were there before, so that a second one kills.
     """
     stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    # A handler that was not set from Python is not known, and cannot be put back.
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
 
     def put_back() -> None:
         for number, handler in before.items():

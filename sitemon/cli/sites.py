@@ -2,6 +2,9 @@
 
 import json
 import os
+import sys
+from collections.abc import Iterable
+from typing import Final
 
 import click
 from rich.console import Console
@@ -13,11 +16,13 @@ from sitemon.model.moment import format_utc, from_ms
 from sitemon.model.site import Site
 from sitemon.schedule.slots import next_slot_ms
 
+_COLUMNS: Final = ("site", "url", "every", "regions", "next slot (UTC)")
+
 
 @click.command("sites")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one a site.")
 def command(*, as_json: bool) -> None:
-    """List the configured sites and their next slots.
+    """List the configured sites and their next slots: a table, or columns between tabs when it goes to a pipe.
 
     \b
     Example: sitemon sites --json | jq '.[].name'
@@ -27,20 +32,28 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_dict(site, now_ms) for site in sites.sites], indent=2))
         return
+    rows = (_row(site, now_ms) for site in sites.sites)
+    if sys.stdout.isatty():
+        Console(markup=False, highlight=False).print(_table(rows))
+        click.echo(f"{len(sites.sites)} sites from {sites.source}")
+    else:
+        # A table of 100,000 rows takes rich a minute; and columns cut to a width are of no use to a script.
+        click.echo("\n".join("\t".join(row) for row in (_COLUMNS, *rows)))
+
+
+def _row(site: Site, now_ms: int) -> tuple[str, ...]:
+    next_at = from_ms(next_slot_ms(site.name, site.interval_ms, now_ms)).strftime("%H:%M:%S.%f")[:-3]
+    every = f"{site.interval_ms / 1_000:g}s"
+    return site.name, site.display_url, every, ",".join(site.regions), next_at if site.enabled else "disabled"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("site", "url", "every", "regions", "next slot (UTC)"):
+    for name in _COLUMNS:
         table.add_column(name, overflow="fold" if name == "url" else "ellipsis")
-    for site in sites.sites:
-        next_at = from_ms(next_slot_ms(site.name, site.interval_ms, now_ms)).strftime("%H:%M:%S.%f")[:-3]
-        table.add_row(
-            site.name,
-            site.display_url,
-            f"{site.interval_ms / 1_000:g}s",
-            ", ".join(site.regions),
-            next_at if site.enabled else "disabled",
-        )
-    Console().print(table)
-    click.echo(f"{len(sites.sites)} sites from {sites.source}")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _as_dict(site: Site, now_ms: int) -> dict[str, object]:

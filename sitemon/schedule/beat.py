@@ -30,6 +30,8 @@ from sitemon.stream.topics import topics_of
 log = logging.getLogger(__name__)
 
 CHECK_SLOTS: Final = "sitemon.check_slots"
+MAINTAIN: Final = "sitemon.maintain"
+"""The entry that is due at every start too: a database that nobody maintained for a day has no partition."""
 READ_PAST_DEADLINE_S: Final = 5.0
 TROUBLE_WAIT_S: Final = 0.5
 
@@ -136,6 +138,8 @@ class SiteScheduler(Scheduler):
         for name, at_ms in self._lease.last_runs().items():
             if name in self.schedule:
                 self.schedule[name].last_run_at = from_ms(at_ms)
+        if MAINTAIN in self.schedule:
+            self.schedule[MAINTAIN].last_run_at = from_ms(0)
         self.populate_heap()
 
     def _say_trouble(self, trouble: str) -> None:

@@ -1,6 +1,8 @@
 """One stack of the tier's own, and pipelines over it."""
 
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,12 @@ from sitemon.local.postgres import Postgres
 from sitemon.local.sample import SampleServer
 from sitemon.local.stack import Stack
 from tests.pipeline import Pipeline
+
+ASK = """
+import json, sys
+from sitemon.tasks import check_site
+print(json.dumps(check_site.delay(sys.argv[1]).get(timeout=30)))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +68,16 @@ def pipeline(
         yield pipeline
     finally:
         pipeline.down()
+
+
+def ask(pipeline: Pipeline, name_or_url: str) -> "subprocess.CompletedProcess[str]":
+    """Ask for an ad-hoc check as a Python program does, and return how that ended."""
+    return subprocess.run(
+        [sys.executable, "-c", ASK, name_or_url],
+        env=pipeline.environment,
+        cwd=pipeline.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )

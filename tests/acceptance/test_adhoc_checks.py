@@ -1,34 +1,15 @@
 """Ad-hoc checks through Celery, from Python: ``check_site.delay("example").get(timeout=30)``."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from sitemon.local.sample import SampleServer
-from tests.acceptance.conftest import url, write_sites
+from tests.acceptance.conftest import ask, url, write_sites
 from tests.pipeline import Pipeline, wait_for
 
-ASK = """
-import json, sys
-from sitemon.tasks import check_site
-print(json.dumps(check_site.delay(sys.argv[1]).get(timeout=30)))
-"""
 ROWS = "SELECT site, kind::text, outcome::text, is_match_found FROM sitemon.results"
-
-
-def ask(pipeline: Pipeline, name_or_url: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", ASK, name_or_url],
-        env=pipeline.environment,
-        cwd=pipeline.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 def answer(pipeline: Pipeline, name_or_url: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Result
@@ -96,13 +98,13 @@ def test_what_can_never_be_recorded_is_on_the_dead_letters_before_its_offset_is_
 
 
 def test_a_dead_letter_that_kafka_does_not_take_holds_its_offset_back(
-    broker: MemoryBroker, start_recorder: StartRecorder
+    broker: MemoryBroker, start_recorder: StartRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     dead_place = (TOPICS.dead_letters, 0)
     log = broker.logs.pop(dead_place)
     put(broker, b"junk")
-    running = start_recorder()
-    wait_until(lambda: running.store.open() is not None)
+    start_recorder()
+    wait_until(lambda: "recorder.dead_letters_wait" in caplog.text)
     assert broker.committed == {}
     broker.logs[dead_place] = log
     wait_until(lambda: is_all_committed(broker))

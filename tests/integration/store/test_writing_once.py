@@ -7,8 +7,8 @@ import pytest
 from psycopg2 import extensions
 
 from sitemon.config.servers import Credentials, PostgresServer
-from sitemon.model.errors import UnreachableError
-from sitemon.model.outcome import Outcome
+from sitemon.model.errors import PoisonError, UnreachableError
+from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind
 from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import roll_up
@@ -64,6 +64,12 @@ def test_of_two_real_results_the_first_stays(conn: Connection, names: Names) -> 
     assert rows(conn, "SELECT outcome FROM sitemon.results") == [("up",)]
 
 
+def test_of_two_missed_results_the_first_stays(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_missed(reason=Reason.LATE)])
+    assert write_batch(conn, names, [a_missed(reason=Reason.SHED)]) == Written()
+    assert rows(conn, "SELECT reason FROM sitemon.results") == [("late",)]
+
+
 def test_the_four_kinds_of_one_slot_are_four_results(conn: Connection, names: Names) -> None:
     assert write_batch(conn, names, [a_result(kind=kind) for kind in Kind]) == Written(inserted=4)
 
@@ -107,6 +113,14 @@ def test_a_batch_that_fails_leaves_nothing(conn: Connection, names: Names) -> No
     conn.set_session(readonly=False)
     assert rows(conn, "SELECT * FROM sitemon.site") == []
     assert write_batch(conn, names, [a_result()]) == Written(inserted=1)
+
+
+def test_names_of_a_batch_that_failed_are_made_again(conn: Connection, names: Names) -> None:
+    with pytest.raises(PoisonError):
+        write_batch(conn, names, [a_result("first", http_code=70_000)])
+    for site in ("second", "first"):
+        assert write_batch(conn, names, [a_result(site)]) == Written(inserted=1)
+    assert rows(conn, "SELECT site FROM sitemon.results ORDER BY site") == [("first",), ("second",)]
 
 
 def test_the_view_of_results_has_what_the_message_had(conn: Connection, names: Names) -> None:
