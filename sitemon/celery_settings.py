@@ -23,8 +23,14 @@ its messages every 1.5 s, so the time that a task takes does not matter."""
 
 
 def celery_settings(server: RedisServer, region: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the application is configured with."""
-    return defaults(server, region) | user_settings(environ)
+    """Return what the application is configured with. Where a setting is a mapping, both sides' entries count."""
+    ours, theirs = defaults(server, region), user_settings(environ)
+    merged = {
+        name: ours[name] | value
+        for name, value in theirs.items()
+        if isinstance(value, dict) and isinstance(ours.get(name), dict)
+    }
+    return ours | theirs | merged
 
 
 def user_settings(environ: Mapping[str, str]) -> dict[str, Any]:

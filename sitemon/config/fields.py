@@ -12,13 +12,18 @@ from sitemon.model.errors import ConfigurationError, Mistake
 
 
 class FileKind(NamedTuple):
-    """What a server file may hold. `paths` and `secrets` name those fields that are files, or must not be shown."""
+    """What a server file may hold.
+
+    `paths` names the fields that are files, `keys` those of them that hold private keys, `secrets` the fields whose
+    value must not be shown.
+    """
 
     file_name: str
     prefix: str
     parsers: Mapping[str, Parser]
     required: Sequence[str]
     paths: Sequence[str] = ()
+    keys: Sequence[str] = ()
     secrets: Sequence[str] = ()
 
     def variable(self, field: str) -> str:
@@ -81,8 +86,11 @@ class Fields:
         """
         if self.mistakes:
             raise ConfigurationError(self.mistakes)
-        if self._document is not None and any(self._in_file.get(name) for name in self._kind.secrets):
+        if self._document is not None and any(_is_secret(self._in_file.get(name)) for name in self._kind.secrets):
             locate.warn_if_exposed(self._document.path)
+        for name in self._kind.keys:
+            if name in self.values:
+                locate.warn_if_exposed(Path(self.values[name]))
 
     def _mapping_of_file(self) -> dict[str, Any]:
         if self._document is None:
@@ -124,6 +132,11 @@ class Fields:
                 self.complain(field, f"not set, and there is no {self._kind.file_name}")
             else:
                 self.complain(field, f"missing; give it here or in {self._kind.variable(field)}")
+
+
+def _is_secret(value: object) -> bool:
+    """Tell whether a value is a secret: any text is, but a URL only when it carries a user or password."""
+    return isinstance(value, str) and bool(value) and ("://" not in value or "@" in value)
 
 
 def readable_file(folder: Path, path: str) -> str:

@@ -45,9 +45,7 @@ def warn_if_exposed(file: Path) -> None:
     if key in _warned or not _is_exposed(file):
         return
     _warned.add(key)
-    log.warning(
-        "config.secrets_exposed: %s holds secrets and others can read it; mend it with: chmod 600 %s", file, file
-    )
+    log.warning("config.secrets_exposed: %s is secret and others can read it; mend it with: chmod 600 %s", file, file)
 
 
 def _is_exposed(file: Path) -> bool:

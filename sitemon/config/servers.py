@@ -146,6 +146,7 @@ PG_SERVER: Final = FileKind(
     },
     required=("host",),
     paths=("ssl_root_cert", "ssl_cert", "ssl_key"),
+    keys=("ssl_key",),
 )
 _CREDENTIALS: Final = {"user": text, "password": secret, "database": text}
 DB_ADMIN: Final = FileKind(
@@ -165,6 +166,7 @@ KAFKA_SERVER: Final = FileKind(
     },
     required=("bootstrap_servers",),
     paths=kafka_names.PATHS,
+    keys=("ssl_keyfile",),
     secrets=kafka_names.SECRETS,
 )
 REDIS: Final = FileKind(
@@ -173,6 +175,7 @@ REDIS: Final = FileKind(
     {"url": _redis_url, "ssl_cafile": text, "ssl_certfile": text, "ssl_keyfile": text},
     required=("url",),
     paths=("ssl_cafile", "ssl_certfile", "ssl_keyfile"),
+    keys=("ssl_keyfile",),
     secrets=("url",),
 )
 KINDS: Final = (PG_SERVER, DB_ADMIN, SITEMON_DB, KAFKA_SERVER, REDIS)

@@ -4,7 +4,7 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -133,11 +133,17 @@ class SitesWatcher:
 
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        path: Path | None = None,
+        monotonic_s: Callable[[], float] = clock.monotonic_s,
+    ) -> None:
+        self._monotonic_s = monotonic_s
         self._environ = environ
         self._path = path
         self._lock = threading.Lock()
-        self._looked_at_s = clock.monotonic_s()
+        self._looked_at_s = monotonic_s()
         self._trouble: str | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
@@ -150,7 +156,7 @@ class SitesWatcher:
 
     def current(self) -> SiteSet:
         """Return the sites; looks at the files at most about once a second. The same object while nothing changed."""
-        is_due = clock.monotonic_s() - self._looked_at_s >= LOOK_EVERY_S
+        is_due = self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S
         if is_due and self._lock.acquire(blocking=False):
             try:
                 self._look()
@@ -165,7 +171,7 @@ class SitesWatcher:
         return self._sites
 
     def _look(self) -> None:
-        self._looked_at_s = clock.monotonic_s()
+        self._looked_at_s = self._monotonic_s()
         state, glimpsed = self._state(), self._glimpsed
         self._glimpsed = state
         if state == self._seen:

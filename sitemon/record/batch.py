@@ -146,5 +146,5 @@ _MOMENTS: Final = {"at_ms", "from_slot_ms", "from_ms", "until_ms", "interval_ms"
 def _check_name(name: str, what: str) -> None:
     if not name:
         raise PoisonError("not_a_result", f"the {what} has no name")
-    if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
+    if len(name) * 4 > MAX_NAME_BYTES and len(name.encode(errors="replace")) > MAX_NAME_BYTES:
         raise PoisonError("name_too_long", f"the {what}'s name is longer than {MAX_NAME_BYTES} bytes")

@@ -106,8 +106,8 @@ class Recorder:
         self._store.close()
 
     def _record(self, messages: Sequence[Message], thread: ThreadPoolExecutor) -> None:
-        now = clock.utc_now()
-        batch = sort_out(messages, self._topics, lambda slot_at: self._store.retention.holds(slot_at, now))
+        span = self._store.retention.span(clock.utc_now())
+        batch = sort_out(messages, self._topics, span.holds)
         recorded = self._wait_for(thread.submit(self._writer.record, batch.entries))
         if recorded is None:
             return

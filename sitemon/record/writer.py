@@ -71,7 +71,7 @@ class Writer:
                 if isinstance(exc, MissingPartitionError):
                     self.maintain()
                     # Waiting may have taken longer than the oldest slots had left.
-                    entries, more = split_by_range(entries, self._is_recordable)
+                    entries, more = split_by_range(entries, self._store.retention.span(clock.utc_now()).holds)
                     too_old += more
             else:
                 self._say_all_is_well()
@@ -107,9 +107,6 @@ class Writer:
             return self._store.write(results_of(entries), changes_of(entries))
         finally:
             self.attempt_began_s = None
-
-    def _is_recordable(self, slot_at: datetime) -> bool:
-        return self._store.retention.holds(slot_at, clock.utc_now())
 
     def _wait_after(self, exc: SitemonError) -> bool:
         """Wait for the next try; return False when told to stop."""

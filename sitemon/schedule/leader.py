@@ -29,6 +29,8 @@ RENEW_EVERY_S: Final = 1.5
 SWEEP_EVERY_S: Final = 2.0
 STRAY_AFTER_MS: Final = 6_000
 """Far longer than a message takes from its queue into a worker's hands, and shorter than a 10 s slot's patience."""
+MOST_WAITING: Final = 5_000
+"""Messages in one region's queue beyond which its slots are shed here: they would only be shed there, and fill Redis."""
 MARK_EVERY_S: Final = 5.0
 TELL_MARK_EVERY_S: Final = 30.0
 
@@ -97,6 +99,7 @@ class Leader:
         self._mark_ms: int | None = None
         self._unsent: list[Batch] = []
         self._oldest_outstanding_ms: int | None = None
+        self._full_regions: set[str] = set()
 
     @property
     def is_leading(self) -> bool:
@@ -190,10 +193,16 @@ class Leader:
         if self._mark_ms is not None and now_ms - self._mark_ms > AWAY_AFTER_MS and self._sites is not None:
             self._tell_away(self._mark_ms, now_ms)
         due = self._plan.due(now_ms)
-        if due.missed:
-            self._around.publish_missed(list(self._missed(due.missed, now_ms)))
-        if due.run:
-            self._record_and_send(list(_batches(due.run)), now_ms, now_ms)
+        shed = [slot for slot in due.run if slot.region in self._full_regions]
+        run = [slot for slot in due.run if slot.region not in self._full_regions]
+        missed = [
+            *self._missed(due.missed, Reason.BEAT_DOWN, now_ms),
+            *self._missed(shed, Reason.SHED, now_ms),
+        ]
+        if missed:
+            self._around.publish_missed(missed)
+        if run:
+            self._record_and_send(list(_batches(run)), now_ms, now_ms)
 
     def _record_and_send(self, batches: list[Batch], mark_ms: int | None, now_ms: int) -> None:
         if not self._lease.record(batches, mark_ms=mark_ms, at_ms=now_ms):
@@ -205,7 +214,7 @@ class Leader:
             self._around.send(self._unsent[0])
             self._unsent.pop(0)
 
-    def _missed(self, slots: Iterable[DueSlot], now_ms: int) -> Iterator[Result]:
+    def _missed(self, slots: Iterable[DueSlot], reason: Reason, now_ms: int) -> Iterator[Result]:
         by_name = self._around.sites().by_name
         for slot in slots:
             site = by_name.get(slot.site)
@@ -215,7 +224,7 @@ class Leader:
                 region=slot.region,
                 slot_at=from_ms(slot.slot_ms),
                 known_at=from_ms(now_ms),
-                reason=Reason.BEAT_DOWN,
+                reason=reason,
             )
 
     def _follow_edits(self, now_ms: int) -> None:
@@ -250,6 +259,10 @@ class Leader:
         if strays:
             log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
             self._record_and_send(strays, None, now_ms)
+        full = self._lease.full_queues(self._plan.regions, MOST_WAITING)
+        if full != self._full_regions:
+            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
+        self._full_regions = full
         oldest_ms = self._lease.oldest_outstanding_ms()
         self._oldest_outstanding_ms = now_ms if oldest_ms is None else oldest_ms
 

@@ -172,6 +172,15 @@ class Lease:
         with _mapped():
             return {name.decode(): int(at) for name, at in self._client.hgetall(_LAST_RUN).items()}
 
+    def full_queues(self, regions: Iterable[str], most_messages: int) -> set[str]:
+        """Return the regions in whose queue more messages wait than that."""
+        ordered = list(regions)
+        with _mapped():
+            pipe = self._client.pipeline(transaction=False)
+            for region in ordered:
+                pipe.llen(queue_of(region))
+            return {region for region, waiting in zip(ordered, pipe.execute(), strict=True) if waiting > most_messages}
+
     def oldest_outstanding_ms(self) -> int | None:
         """Return the earliest slot of the oldest outstanding batch, or None when there is none."""
         oldest = self._outstanding(0, float("inf"), 1)

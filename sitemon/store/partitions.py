@@ -19,6 +19,17 @@ HOURS: Final = ("count_hour", "latency_hour")
 _DAY: Final = timedelta(days=1)
 
 
+class Span(NamedTuple):
+    """A stretch of time; both ends are in it."""
+
+    first_at: datetime
+    last_at: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        """Tell whether a moment lies in it."""
+        return self.first_at <= moment <= self.last_at
+
+
 class Retention(NamedTuple):
     """For how long rows are kept, in days; None is for ever."""
 
@@ -40,9 +51,10 @@ class Retention(NamedTuple):
         """Return the oldest day whose results can be recorded."""
         return _utc_day(now) - self.raw_days * _DAY
 
-    def holds(self, slot_at: datetime, now: datetime) -> bool:
-        """Tell whether a slot can be recorded: not before the first raw day, and at most a day ahead."""
-        return self.first_raw_day(now) <= _utc_day(slot_at) and slot_at <= now + _DAY
+    def span(self, now: datetime) -> "Span":
+        """Return which slots can be recorded: from the first raw day on, and at most a day ahead."""
+        first_day = self.first_raw_day(now)
+        return Span(datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC), now + _DAY)
 
     def first_month(self, now: datetime) -> date:
         """Return the oldest month whose hourly rollups are kept: a late result moves the hour that it belongs to."""

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sitemon import clock
@@ -50,9 +50,9 @@ class Drain:
         self._thread = threading.Thread(target=self._run, name="sitemon-drain", daemon=True)
         self._thread.start()
 
-    def take(self, open_deliveries: Mapping[int, Delivery]) -> None:
-        """Learn that records were spooled, and which of them have a delivery that may still succeed."""
-        self._open.update(open_deliveries)
+    def take(self, deliveries: Sequence[Delivery | None], ids: range) -> None:
+        """Learn that records were spooled, and of each its delivery if that may still succeed."""
+        self._open.update((id_, delivery) for id_, delivery in zip(ids, deliveries, strict=True) if delivery)
         self._wake.set()
 
     def stop(self, timeout_s: float) -> None:

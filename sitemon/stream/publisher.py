@@ -162,8 +162,9 @@ class Publisher:
 
     def _is_kept(self, pending: Sequence["_Pending"]) -> bool:
         """Put records into the spool. False when it takes none, which is said once."""
+        take = functools.partial(self._drain.take, [item.delivery for item in pending])
         try:
-            ids = self._spool.append([item.record for item in pending])
+            self._spool.append([item.record for item in pending], take)
         except SpoolFullError as exc:
             if self._is_closing:
                 raise
@@ -172,7 +173,6 @@ class Publisher:
             self._is_full = True
             return False
         self._is_full = False
-        self._drain.take({id_: item.delivery for id_, item in zip(ids, pending, strict=True) if item.delivery})
         return True
 
     def _wait_for_room(self) -> None:

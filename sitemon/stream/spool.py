@@ -76,13 +76,14 @@ class Spool:
         """The folder that the processes of this host share."""
         return self._file.parent
 
-    def append(self, records: Sequence[Record]) -> range:
+    def append(self, records: Sequence[Record], on_kept: Callable[[range], None] = lambda _: None) -> range:
         """Keep records behind all others; return their ids. They are safe on disk once this returns.
 
-        What several threads append at the same time is written, and synced, in one transaction.
+        What several threads append at the same time is written, and synced, in one transaction. `on_kept` learns the
+        ids before any `read` can return them.
         Raises SpoolFullError when the bound is reached or the disk takes no more; nothing is kept then.
         """
-        mine = _Append(records)
+        mine = _Append(records, on_kept)
         with self._counting:
             self._queue.append(mine)
             self._coming += len(records)
@@ -144,6 +145,7 @@ class Spool:
         for append in waiting:
             append.outcome = range(self._last_id + 1, self._last_id + 1 + len(append.records))
             self._last_id = append.outcome.stop - 1
+            append.on_kept(append.outcome)
 
     def _insert(self, records: Sequence[Record]) -> None:
         if self._is_closed:
@@ -204,8 +206,9 @@ class Spool:
 class _Append:
     """What one thread appends, and what became of it."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record], on_kept: Callable[[range], None]) -> None:
         self.records = records
+        self.on_kept = on_kept
         self.outcome: range | BaseException | None = None
 
 

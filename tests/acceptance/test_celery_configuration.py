@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Pipeline, script
+from sitemon.local.sample import SampleServer
+from tests.acceptance.conftest import url, write_sites
+from tests.pipeline import Pipeline, script, wait_for
 
 SHOW = ("-A", "sitemon", "report")
 
@@ -41,6 +43,16 @@ def test_so_does_the_module_that_celery_config_module_names(tmp_path: Path, serv
     (tmp_path / "ours.py").write_text("worker_concurrency = 4\n")
     named = servers | {"CELERY_CONFIG_MODULE": "ours", "PYTHONPATH": str(tmp_path)}
     assert "worker_concurrency: 4" in celery(tmp_path, named, *SHOW).stdout
+
+
+def test_entries_of_the_users_beat_schedule_run_beside_the_sites(pipeline: Pipeline, sample: SampleServer) -> None:
+    write_sites(pipeline.sites_file, {"name": "good", "url": url(sample, "/good"), "interval": 1})
+    entry = {"task": "sitemon.check_site", "schedule": 1.0, "args": ["good"]}
+    (pipeline.folder / "celeryconfig.py").write_text(f"beat_schedule = {{'ours': {entry}}}\n")
+    pipeline.start("worker", "recorder")
+    kinds = "SELECT kind::text FROM sitemon.results GROUP BY 1 HAVING count(*) >= 3 ORDER BY 1"
+    wait_for(lambda: pipeline.rows(kinds) == [("adhoc",), ("scheduled",)])
+    assert "sitemon.maintain" in pipeline.log_of("worker").partition("ready.")[2]
 
 
 def test_a_wrong_configuration_is_one_line_before_the_banner(tmp_path: Path, servers: dict[str, str]) -> None:

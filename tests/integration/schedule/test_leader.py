@@ -286,3 +286,17 @@ def test_a_frozen_leader_that_thaws_sends_nothing_more(client: redis.Redis) -> N
     assert thawing.tick(START_MS + 41_000, START_MS / 1_000 + 41) == 1.0
     assert len(frozen.sent) == before
     assert not thawing.is_leading
+
+
+def test_where_no_worker_takes_anything_slots_are_shed_until_the_queue_is_short_again(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    client.lpush("checks.default", *(["message"] * 5_001))
+    run(leader, START_MS, START_MS + 30_000)
+    assert around.sent == []
+    assert [to_ms(result.slot_at) for result in around.missed] == slots(SHOP, START_MS, START_MS + 30_000)
+    assert {result.reason for result in around.missed} == {"shed"}
+    client.delete("checks.default")
+    run(leader, START_MS + 30_500, START_MS + 60_000)
+    assert len(around.slots_of(SHOP)) >= 2
+    assert len(around.slots_of(SHOP)) + len(around.missed) == len(slots(SHOP, START_MS, START_MS + 60_000))

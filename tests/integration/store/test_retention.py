@@ -86,4 +86,4 @@ def test_a_slot_without_a_partition_says_so(conn: Connection, names: Names) -> N
 )
 def test_retention_says_which_slots_can_be_recorded(slot_at: datetime, is_held: bool) -> None:
     now = datetime.fromisoformat("2026-11-24T12:00:00Z")
-    assert Retention(raw_days=30).holds(slot_at, now) is is_held
+    assert Retention(raw_days=30).span(now).holds(slot_at) is is_held

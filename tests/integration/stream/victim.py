@@ -5,6 +5,7 @@ Its Kafka is a file to which an acknowledged record is appended. Usage: victim.p
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sitemon.model.errors import UnreachableError
@@ -71,9 +72,9 @@ class DyingSpool(Spool):
 
     place = ""
 
-    def append(self, records: object) -> range:
+    def append(self, records: Sequence[Record], on_kept: Callable[[range], None] = lambda _: None) -> range:
         die_at("before append", self.place)
-        ids = super().append(records)  # type: ignore[arg-type] # handed on as it came
+        ids = super().append(records, on_kept)
         die_at("after append", self.place)
         return ids
 

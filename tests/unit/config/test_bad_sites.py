@@ -1,0 +1,187 @@
+"""Every mistake in a file of sites is said in one line: file, line, site, field, what was expected.
+
+One file of ``testdata`` a mistake, with the exact words that follow the file's name.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from sitemon.config.sites import load_sites
+from sitemon.model.errors import ConfigurationError
+
+TESTDATA: Final = Path(__file__).parent / "testdata"
+
+EXPECTED: Final = {
+    "a_list.yaml": [":1: expected defaults: and sites:, not a list"],
+    "defaults_interval.yaml": [
+        ":2: defaults.interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
+    ],
+    "defaults_not_a_mapping.yaml": [":1: defaults: expected a mapping, not a list"],
+    "defaults_with_name.yaml": [":3: defaults.name: belongs to a site, not to defaults"],
+    "enabled_word.yaml": [":4: a: enabled: expected true or false, not other text"],
+    "expect_not_a_mapping.yaml": [":4: a: expect: expected a mapping, not a number"],
+    "field_in_the_wrong_place.yaml": [":4: a: status: unknown field here; it belongs under expect"],
+    "field_misspelt.yaml": [":4: a: intervall: unknown field; did you mean interval?"],
+    "field_of_a_later_issue.yaml": [":4: a: down_after: not supported yet"],
+    "field_of_a_later_issue_in_expect.yaml": [":4: a: expect.cert_days: not supported yet"],
+    "follow_redirects_number.yaml": [":4: a: follow_redirects: expected true or false, not a number"],
+    "header_line_break.yaml": [
+        ":4: a: headers.X-A: expected one line without spaces at its ends, of characters up to U+00FF"
+    ],
+    "header_name.yaml": [":4: a: headers.X A: expected the name of a header: letters, digits and dashes"],
+    "header_number.yaml": [":4: a: headers.X-A: expected text, not a number (put it in quotes)"],
+    "header_twice.yaml": [":6: a: headers.x-a: stands twice; upper and lower case are the same in a header's name"],
+    "header_variable_malformed.yaml": [
+        ":4: a: headers.X-Key: expected ${NAME} with the name of an environment variable"
+    ],
+    "header_variable_unset.yaml": [":5: a: headers.X-Key: the environment variable NOT_SET is not set"],
+    "headers_not_a_mapping.yaml": [":4: a: headers: expected a mapping of names to text, not text"],
+    "in_json.json": [
+        ":4: sites[0]: name: expected 1 to 200 letters, digits, dashes, underscores and dots",
+        ":8: b: expect.status[1]: expected a status such as 200, or a range such as 200-299",
+    ],
+    "interval_infinite.yaml": [
+        ":4: a: interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
+    ],
+    "interval_not_a_duration.yaml": [
+        ":4: a: interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
+    ],
+    "interval_of_part_of_a_millisecond.yaml": [":4: a: interval: expected an interval of whole milliseconds"],
+    "interval_too_short.yaml": [":4: a: interval: expected an interval of at least 1s, and at most 366d"],
+    "key_twice.json": [":4: url: stands twice; first on line 3"],
+    "key_twice.yaml": [":5: interval: stands twice; first on line 4"],
+    "labels_number.yaml": [":4: a: labels.team: expected text, not a number (put it in quotes)"],
+    "match_not_a_regex.yaml": [":4: a: match: not a valid regex: missing ): ("],
+    "match_not_text.yaml": [":4: a: match: expected text, not a number (put it in quotes)"],
+    "match_twice.yaml": [":5: a: expect.match: stands twice, beside expect and under it"],
+    "match_with_backreference.yaml": [
+        ":4: a: match: not a valid regex: invalid escape sequence: \\1; lookaround and backreferences are not supported"
+    ],
+    "match_with_lookbehind.yaml": [
+        ":4: a: match: not a valid regex: invalid perl operator: (?<=; lookaround and backreferences are not supported"
+    ],
+    "method_misspelt.yaml": [
+        ":4: a: method: expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS; did you mean DELETE?"
+    ],
+    "method_unknown.yaml": [":4: a: method: expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"],
+    "name_is_true.yaml": [":2: sites[0]: name: expected text, not true or false (put it in quotes)"],
+    "name_missing.yaml": [":2: sites[0]: name: missing"],
+    "name_twice.yaml": [":4: a: name: stands twice; first at {folder}/name_twice.yaml:2"],
+    "name_with_space.yaml": [":2: sites[0]: name: expected 1 to 200 letters, digits, dashes, underscores and dots"],
+    "not_json.json": [":3: not valid JSON: expecting property name enclosed in double quotes"],
+    "not_utf8.yaml": [":2: expected text in UTF-8"],
+    "not_yaml.yaml": [":3: not valid YAML: did not find expected '-' indicator"],
+    "regions_name.yaml": [":4: a: regions[1]: expected 1 to 64 letters, digits, dashes and underscores"],
+    "regions_not_a_list.yaml": [":4: a: regions: expected a list of at least one region"],
+    "site_not_a_mapping.yaml": [":2: sites[0]: expected a mapping, not text"],
+    "sites_not_a_list.yaml": [":1: sites: expected a list, not a mapping"],
+    "status_empty.yaml": [":4: a: expect.status: expected at least one status such as 200, or a range such as 200-299"],
+    "status_out_of_range.yaml": [":4: a: expect.status[1]: expected a status such as 200, or a range such as 200-299"],
+    "status_range_backwards.yaml": [
+        ":5: a: expect.status[0]: expected a status such as 200, or a range such as 200-299"
+    ],
+    "status_true.yaml": [":4: a: expect.status: expected a status such as 200, or a range such as 200-299"],
+    "timeout_too_long.yaml": [":4: a: timeout: expected a timeout of more than 0, and at most 300s"],
+    "timeout_zero.yaml": [":4: a: timeout: expected a timeout of more than 0, and at most 300s"],
+    "tls_ca_file_missing.yaml": [":4: a: tls.ca_file: expected a file; there is none at {folder}/nowhere.pem"],
+    "tls_ca_file_without_certificates.yaml": [
+        ":4: a: tls.ca_file: expected certificates in PEM; {folder}/interval_infinite.yaml holds none"
+    ],
+    "top_field_misspelt.yaml": [":1: default: unknown field; did you mean defaults?"],
+    "url_empty_label.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "url_ipv6.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "url_missing.yaml": [":2: a: url: missing"],
+    "url_port.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "url_scheme_ftp.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "url_scheme_of_a_later_issue.yaml": [":3: a: url: tcp:// is not supported yet; expected http:// or https://"],
+    "url_with_space.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "url_without_host.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "url_without_scheme.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
+    "yaml_date_out_of_range.yaml": [": not valid YAML: a date or a number is out of range"],
+    "yaml_of_two_documents.yaml": [":2: not valid YAML: but found another document"],
+    "yaml_with_python_object.yaml": [
+        ":1: not valid YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/object/apply:os.system'"
+    ],
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_it_says_the_mistake_with_its_line(name: str) -> None:
+    file = TESTDATA / name
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"SITEMON_SITES": str(file)})
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        f"{file}{said.replace('{folder}', str(TESTDATA))}" for said in EXPECTED[name]
+    ]
+
+
+def test_every_file_of_testdata_has_its_words() -> None:
+    assert {file.name for file in TESTDATA.iterdir()} == set(EXPECTED)
+
+
+def test_it_collects_the_mistakes_of_all_files(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("sites:\n- {name: a, url: ftp://a/}\n- {name: b, interval: 1}\n")
+    (tmp_path / "two.json").write_text('{"sites": [{"name": "c", "url": "http://c/", "timout": 1}]}')
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"SITEMON_SITES": str(tmp_path)})
+    assert [str(mistake).removeprefix(f"{tmp_path}/") for mistake in caught.value.mistakes] == [
+        "one.yaml:2: a: url: expected a URL such as https://example.org/path",
+        "one.yaml:3: b: url: missing",
+        "two.json:1: c: timout: unknown field; did you mean timeout?",
+    ]
+    assert str(caught.value).endswith("(2 more: sitemon lint)")
+
+
+def test_a_name_must_be_unique_across_files(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("sites:\n- {name: a, url: http://a/}\n- {url: http://x/}\n")
+    (tmp_path / "two.yaml").write_text("sites:\n- {name: a, url: http://a/}\n- {url: http://x/}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"SITEMON_SITES": str(tmp_path)})
+    assert [str(mistake).replace(f"{tmp_path}/", "") for mistake in caught.value.mistakes] == [
+        "one.yaml:3: sites[1]: name: missing",
+        "two.yaml:2: a: name: stands twice; first at one.yaml:2",
+        "two.yaml:3: sites[1]: name: missing",
+    ]
+
+
+def test_a_deeply_nested_file_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "sites.json"
+    file.write_text("[" * 100_000)
+    with pytest.raises(ConfigurationError, match="nested too deeply"):
+        load_sites({"SITEMON_SITES": str(file)})
+
+
+def test_a_number_of_too_many_digits_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "sites.json"
+    file.write_text('{"sites": ' + "1" * 5_000 + "}")
+    with pytest.raises(ConfigurationError, match="not valid JSON: a number has too many digits"):
+        load_sites({"SITEMON_SITES": str(file)})
+
+
+def test_a_value_of_the_environment_is_never_shown() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites(
+            {"SITEMON_SITES": str(TESTDATA / "header_variable_unset.yaml"), "NOT_SET": "line one\nhunter2"},
+        )
+    assert "expected one line" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_sites_that_are_named_but_not_there_say_where_they_were_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"SITEMON_SITES": "mine.yaml", "CONF_DIR": "/etc/sitemon"})
+    assert str(caught.value) == f"SITEMON_SITES: mine.yaml not found in {tmp_path} or /etc/sitemon"
+
+
+def test_two_places_for_the_sites_are_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "sites.yaml").touch()
+    (tmp_path / "sites.d").mkdir()
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"CONF_DIR": str(tmp_path)})
+    expected = "expected one of sites.yaml, sites.json, sites.d; there are sites.yaml and sites.d"
+    assert str(caught.value) == f"{tmp_path}: {expected}"

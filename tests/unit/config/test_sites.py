@@ -1,0 +1,225 @@
+"""What a file of sites comes to."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.sites import SiteSet, load_sites, site_from_fields
+from sitemon.local.certificates import Authority
+from sitemon.model.errors import ConfigurationError
+from sitemon.model.site import Expect, Header, Site, StatusRange, Tls
+
+YAML_OF_ALL_FIELDS = """
+sites:
+  - name: shop.eu-1_a
+    url: https://user:pw@shop.example:8443/health?x=1
+    interval: 1m
+    timeout: 500ms
+    match: in stock
+    method: HEAD
+    headers: {X-Team: web, X-Key: "${SHOP_KEY}"}
+    follow_redirects: false
+    tls: {verify: false, ca_file: ca.pem}
+    expect: {status: [200-299, 404]}
+    regions: [eu, us, eu]
+    labels: {team: web, note: ""}
+    enabled: false
+"""
+
+
+def sites_of(folder: Path, content: str, name: str = "sites.yaml", **environ: str) -> SiteSet:
+    (folder / name).write_text(content)
+    return load_sites({"CONF_DIR": str(folder), **environ})
+
+
+def only(sites: SiteSet) -> Site:
+    (site,) = sites.sites
+    return site
+
+
+def test_every_accepted_field_is_read(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, datetime(2026, 11, 24, tzinfo=UTC))
+    assert only(sites_of(tmp_path, YAML_OF_ALL_FIELDS, SHOP_KEY="k3y")) == Site(
+        name="shop.eu-1_a",
+        url="https://user:pw@shop.example:8443/health?x=1",
+        interval_ms=60_000,
+        timeout_s=0.5,
+        match="in stock",
+        method="HEAD",
+        headers=(Header("X-Team", "web"), Header("X-Key", "k3y", is_secret=True)),
+        follow_redirects=False,
+        tls=Tls(verify=False, ca_file=str(authority.file)),
+        expect=Expect(status=(StatusRange(200, 299), StatusRange(404, 404))),
+        regions=("eu", "us"),
+        labels={"team": "web", "note": ""},
+        enabled=False,
+    )
+
+
+def test_a_name_and_a_url_are_enough(tmp_path: Path) -> None:
+    site = only(sites_of(tmp_path, "sites: [{name: a, url: http://a.example}]"))
+    assert site == Site(name="a", url="http://a.example")
+
+
+def test_json_and_yaml_of_the_same_content_are_the_same_sites(tmp_path: Path) -> None:
+    json = '{"defaults": {"interval": 5}, "sites": [{"name": "a", "url": "http://a/", "expect": {"status": 204}}]}'
+    for folder in ("json", "yaml"):
+        (tmp_path / folder).mkdir()
+    from_json = sites_of(tmp_path / "json", json, "sites.json")
+    from_yaml = sites_of(tmp_path / "yaml", json, "sites.yaml")
+    assert from_json.sites == from_yaml.sites
+    assert only(from_json).interval_ms == 5_000
+
+
+def test_sites_keep_their_order_and_are_found_by_name(tmp_path: Path) -> None:
+    sites = sites_of(tmp_path, "sites: [{name: b, url: http://b}, {name: a, url: http://a}]")
+    assert [site.name for site in sites.sites] == ["b", "a"]
+    assert sites.by_name["a"] is sites.sites[1]
+    assert sites.source == str(tmp_path / "sites.yaml")
+
+
+def test_no_file_is_a_set_of_no_sites_that_says_where_it_looked(tmp_path: Path) -> None:
+    sites = load_sites({"CONF_DIR": str(tmp_path)})
+    assert sites.sites == ()
+    assert sites.source == f"nowhere: there is no {tmp_path}/sites.yaml or {tmp_path}/sites.json or {tmp_path}/sites.d"
+
+
+@pytest.mark.parametrize("content", ["", "# nothing yet\n", "sites:\n", "sites: []\n"])
+def test_an_empty_file_has_no_sites(tmp_path: Path, content: str) -> None:
+    assert sites_of(tmp_path, content).sites == ()
+
+
+def test_a_site_goes_before_the_defaults_field_by_field(tmp_path: Path) -> None:
+    site = only(
+        sites_of(
+            tmp_path,
+            """
+            defaults:
+              interval: 10s
+              timeout: 3
+              headers: {X-A: default, X-B: default}
+              labels: {team: web, tier: one}
+              expect: {status: 204}
+              tls: {verify: false}
+            sites:
+              - name: a
+                url: http://a/
+                timeout: 4
+                headers: {x-b: own, X-C: own}
+                labels: {tier: two}
+                expect: {match: ok}
+            """,
+        )
+    )
+    assert (site.interval_ms, site.timeout_s) == (10_000, 4.0)
+    assert site.headers == (Header("X-A", "default"), Header("x-b", "own"), Header("X-C", "own"))
+    assert site.labels == {"team": "web", "tier": "two"}
+    assert site.expect.status == (StatusRange(204, 204),)
+    assert site.match == "ok"
+    assert not site.tls.verify
+
+
+def test_each_file_of_a_folder_has_its_own_defaults(tmp_path: Path) -> None:
+    folder = tmp_path / "sites.d"
+    folder.mkdir()
+    (folder / "b.yml").write_text("defaults: {interval: 20}\nsites: [{name: b, url: http://b/}]")
+    (folder / "a.json").write_text('{"sites": [{"name": "a", "url": "http://a/"}]}')
+    (folder / ".hidden.yaml").write_text("not: sites")
+    (folder / "a.yaml~").write_text("not: sites")
+    sites = load_sites({"CONF_DIR": str(tmp_path)})
+    assert [(site.name, site.interval_ms) for site in sites.sites] == [("a", 60_000), ("b", 20_000)]
+
+
+def test_anchors_and_merge_keys_of_yaml_work(tmp_path: Path) -> None:
+    sites = sites_of(
+        tmp_path,
+        """
+        sites:
+          - &first {name: a, url: http://a/, interval: 10s, timeout: 1}
+          - <<: *first
+            name: b
+            timeout: 2
+        """,
+    )
+    assert [(site.name, site.interval_ms, site.timeout_s) for site in sites.sites] == [
+        ("a", 10_000, 1.0),
+        ("b", 10_000, 2.0),
+    ]
+
+
+def test_a_mistake_in_what_was_merged_is_shown_where_it_was_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"sites.yaml:2: b: interval: expected a duration"):
+        sites_of(tmp_path, "sites:\n- &a {name: a, url: http://a/, interval: x}\n- <<: *a\n  name: b\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "interval_ms"),
+    [("1", 1_000), ("1.5", 1_500), ("1000ms", 1_000), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000)]
+    + [("1.5h", 5_400_000), ("1d", 86_400_000), ('"30"', 30_000), ("1.001s", 1_001)],
+)
+def test_a_duration_is_a_number_of_seconds_or_has_a_unit(tmp_path: Path, written: str, interval_ms: int) -> None:
+    site = only(sites_of(tmp_path, f"sites: [{{name: a, url: http://a/, interval: {written}}}]"))
+    assert site.interval_ms == interval_ms
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://a", "http://a:1/", "https://a.example:65535/p?q=1#f", "http://[::1]:80/", "http://127.0.0.1/"]
+    + [
+        "https://müller.example/",
+        "http://user:pw@a/",
+        "http://a_b.example/",
+        "HTTP://A.EXAMPLE/",
+        "http://a.example./",
+    ],
+)
+def test_such_urls_are_accepted(tmp_path: Path, url: str) -> None:
+    assert only(sites_of(tmp_path, f"sites: [{{name: a, url: '{url}'}}]")).url == url
+
+
+def test_a_value_from_the_environment_is_masked(tmp_path: Path) -> None:
+    content = 'sites: [{name: a, url: http://a/, headers: {X-Key: "Bearer ${TOKEN}", X-Open: "$5 {a}"}}]'
+    site = only(sites_of(tmp_path, content, TOKEN="hunter2"))
+    assert site.headers[0].value == "Bearer hunter2"
+    assert "hunter2" not in repr(site)
+    assert site.headers[1] == Header("X-Open", "$5 {a}")
+
+
+def test_an_empty_variable_of_the_environment_counts_as_not_set(tmp_path: Path) -> None:
+    content = 'sites: [{name: a, url: http://a/, headers: {X-Key: "${TOKEN}"}}]'
+    with pytest.raises(ConfigurationError, match="the environment variable TOKEN is not set"):
+        sites_of(tmp_path, content, TOKEN="")
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sites.json").write_bytes(b'\xef\xbb\xbf{"sites": []}')
+    assert load_sites({"CONF_DIR": str(tmp_path)}).sites == ()
+
+
+def test_a_bare_name_is_looked_for_in_the_working_folder_then_in_the_folder_of_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    monkeypatch.chdir(tmp_path)
+    (conf / "mine.yaml").write_text("sites: [{name: conf, url: http://a/}]")
+    assert only(load_sites({"SITEMON_SITES": "mine.yaml"})).name == "conf"
+    (tmp_path / "mine.yaml").write_text("sites: [{name: here, url: http://a/}]")
+    assert only(load_sites({"SITEMON_SITES": "mine.yaml"})).name == "here"
+
+
+def test_fields_alone_make_a_site_that_its_url_names() -> None:
+    site = site_from_fields({"url": "http://u:p@a.example/x?y=1", "timeout": "2s"})
+    assert site.name.startswith("http://a.example/x#")
+    assert site.timeout_s == 2.0
+
+
+def test_fields_alone_are_refused_with_every_mistake() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        site_from_fields({"match": "(", "expect": {"status": 99}})
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "match: not a valid regex: missing ): (",
+        "expect.status: expected a status such as 200, or a range such as 200-299",
+        "url: missing",
+    ]

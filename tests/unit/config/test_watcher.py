@@ -1,0 +1,156 @@
+"""Edits of the sites while a process runs."""
+
+import itertools
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.sites import LOOK_EVERY_S, SitesWatcher
+from sitemon.local.certificates import Authority
+from sitemon.model.errors import ConfigurationError
+
+A = "sites: [{name: a, url: http://a/}]\n"
+B = "sites: [{name: b, url: http://b/}]\n"
+BAD = "sites: [{name: b, url: http://b/, intervall: 1}]\n"
+
+_an_hour_ago = itertools.count(1_700_000_000)
+
+
+def write(file: Path, content: str, *, is_settled: bool = True) -> None:
+    """Replace a file by renaming, as editors do; settled means that it was written a while ago."""
+    new = file.with_suffix(".new")
+    new.write_text(content)
+    if is_settled:
+        moment = next(_an_hour_ago)
+        os.utime(new, (moment, moment))
+    new.replace(file)
+
+
+def names(watcher: SitesWatcher) -> list[str]:
+    return [site.name for site in watcher.refresh().sites]
+
+
+def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith(event)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "sites.yaml"
+    write(file, A)
+    return file
+
+
+@pytest.fixture
+def watcher(file: Path) -> SitesWatcher:
+    return SitesWatcher({"CONF_DIR": str(file.parent)})
+
+
+def test_an_edit_is_taken_up_and_logged(file: Path, watcher: SitesWatcher, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert names(watcher) == ["a"]
+    write(file, B)
+    assert names(watcher) == ["b"]
+    assert logged(caplog, "config.") == [f"config.sites_reloaded: 1 sites from {file}"]
+
+
+def test_the_set_is_the_same_object_while_nothing_changes(watcher: SitesWatcher) -> None:
+    assert watcher.refresh() is watcher.refresh()
+
+
+def test_a_bad_edit_keeps_the_old_set_and_is_logged_once(
+    file: Path, watcher: SitesWatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(file, BAD)
+    assert names(watcher) == names(watcher) == ["a"]
+    (said,) = logged(caplog, "config.")
+    assert "sites.yaml:1: b: intervall: unknown field; did you mean interval?" in said
+    write(file, B)
+    assert names(watcher) == ["b"]
+
+
+def test_a_file_that_vanishes_keeps_the_old_set_and_is_logged_once(
+    file: Path, watcher: SitesWatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.unlink()
+    assert names(watcher) == names(watcher) == ["a"]
+    assert len(logged(caplog, "config.sites_kept")) == 1
+    write(file, B)
+    assert names(watcher) == ["b"]
+
+
+def test_a_named_file_that_vanishes_keeps_the_old_set(file: Path) -> None:
+    watcher = SitesWatcher({"SITEMON_SITES": str(file)})
+    file.unlink()
+    assert names(watcher) == ["a"]
+
+
+def test_a_file_being_written_is_not_taken_up_before_it_rests(file: Path, watcher: SitesWatcher) -> None:
+    write(file, "", is_settled=False)
+    assert names(watcher) == ["a"]
+    write(file, B, is_settled=False)
+    assert names(watcher) == ["a"]
+    assert names(watcher) == ["b"]
+
+
+def test_sites_can_be_emptied_on_purpose(file: Path, watcher: SitesWatcher) -> None:
+    write(file, "sites: []")
+    assert names(watcher) == []
+
+
+def test_it_looks_at_most_about_once_a_second(file: Path) -> None:
+    now_s = 100.0
+    watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=lambda: now_s)
+    write(file, B)
+    now_s += LOOK_EVERY_S / 2
+    assert [site.name for site in watcher.current().sites] == ["a"]
+    now_s += LOOK_EVERY_S
+    assert [site.name for site in watcher.current().sites] == ["b"]
+
+
+def test_files_of_a_folder_come_and_go(tmp_path: Path) -> None:
+    folder = tmp_path / "sites.d"
+    folder.mkdir()
+    write(folder / "a.yaml", A)
+    watcher = SitesWatcher({"CONF_DIR": str(tmp_path)})
+    write(folder / "b.yaml", B)
+    os.utime(folder, (1, 1))
+    assert names(watcher) == ["a", "b"]
+    (folder / "a.yaml").unlink()
+    os.utime(folder, (2, 2))
+    assert names(watcher) == ["b"]
+
+
+def test_a_ca_file_that_appears_mends_a_bad_edit(file: Path, watcher: SitesWatcher) -> None:
+    write(file, "sites: [{name: tls, url: https://a/, tls: {ca_file: ca.pem}}]")
+    assert names(watcher) == ["a"]
+    authority = Authority(file.parent, datetime(2026, 11, 24, tzinfo=UTC))
+    os.utime(authority.file, (1, 1))
+    assert names(watcher) == ["tls"]
+
+
+def test_a_new_ca_file_makes_a_new_set(file: Path) -> None:
+    authority = Authority(file.parent, datetime(2026, 11, 24, tzinfo=UTC))
+    os.utime(authority.file, (1, 1))
+    write(file, "sites: [{name: tls, url: https://a/, tls: {ca_file: ca.pem}}]")
+    watcher = SitesWatcher({"CONF_DIR": str(file.parent)})
+    before = watcher.refresh()
+    assert watcher.refresh() is before
+    Authority(file.parent, datetime(2026, 11, 25, tzinfo=UTC))
+    os.utime(authority.file, (2, 2))
+    assert watcher.refresh() is not before
+
+
+def test_no_sites_at_the_start_are_warned_about_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    watcher = SitesWatcher({"CONF_DIR": str(tmp_path)})
+    assert names(watcher) == names(watcher) == []
+    assert len(logged(caplog, "config.no_sites")) == 1
+
+
+def test_mistakes_at_the_start_are_raised(file: Path) -> None:
+    write(file, BAD)
+    with pytest.raises(ConfigurationError):
+        SitesWatcher({"CONF_DIR": str(file.parent)})
