@@ -30,7 +30,7 @@ SWEEP_EVERY_S: Final = 2.0
 STRAY_AFTER_MS: Final = 6_000
 """Far longer than a message takes from its queue into a worker's hands, and shorter than a 10 s slot's patience."""
 MOST_WAITING: Final = 5_000
-"""Messages in one region's queue beyond which its slots are shed here: they would only be shed there, and fill Redis."""
+"""Messages in a region's queue beyond which its slots are shed here: later they would be too, and Redis is bounded."""
 MARK_EVERY_S: Final = 5.0
 TELL_MARK_EVERY_S: Final = 30.0
 

@@ -30,7 +30,6 @@ HOMES = {
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
     "kombu": {"schedule", "worker"},
     "redis": {"schedule", "worker"},
-    "yaml": {"config"},
     "re2": {"config", "checks"},
     "rich": {"cli"},
     "click": {"cli"},
