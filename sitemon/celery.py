@@ -14,6 +14,7 @@ from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.schedule import redis_client
 from sitemon.stream.probe import visit
+from sitemon.stream.topics import ensure_topics
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
 from sitemon.worker.process import stopping
 
@@ -52,10 +53,14 @@ def _end(exc: Exception) -> None:
 
 
 def _refuse_early(**_: Any) -> None:
-    """Ask Redis and Kafka once whether they take us. One that does not answer yet is waited for later."""
+    """Ask Redis and Kafka once whether they take us, and make missing topics where we may.
+
+    One that does not answer yet is waited for later.
+    """
     try:
         redis_client.probe(redis_client.redis_client(app))
         visit(kafka_server())
+        ensure_topics(kafka_server(), retention_days=settings(os.environ).topic_retention_days)
     except UnreachableError as exc:
         _say(f"sitemon.waiting: {exc}")
     except RefusedError as exc:

@@ -85,9 +85,9 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
 @app.task(name="sitemon.provision", throws=(SitemonError,))
 def provision() -> None:
     """Make what is missing: the database, its roles and schema, the Kafka topics. Again is no error."""
-    retention = Retention.of(settings(os.environ))
-    provision_database(postgres_server(), admin_credentials(), database_credentials(), retention)
-    ensure_topics(kafka_server(), retention_days=retention.topic_days)
+    choices = settings(os.environ)
+    provision_database(postgres_server(), admin_credentials(), database_credentials(), Retention.of(choices))
+    ensure_topics(kafka_server(), retention_days=choices.topic_retention_days)
 
 
 @app.task(

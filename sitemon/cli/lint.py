@@ -36,10 +36,7 @@ def command() -> int:
     """Say everything that is wrong with the configuration: exit status 1 when anything is.
 
     Files of servers that are not there are passed over: no process needs all of them.
-
-    \b
-    Example: CONF_DIR=/etc/sitemon sitemon lint
-    """  # noqa: D301  # click's mark of a paragraph that is not rewrapped
+    """
     found = _look()
     for mistake in found.mistakes:
         click.echo(str(mistake))

@@ -11,8 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import click
 
@@ -22,19 +23,29 @@ from sitemon.model.errors import ConfigurationError, FatalError, Mistake, Sitemo
 INTERRUPTED: Final = 130
 """What a shell says of a command that Ctrl-C ended."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+
+
+class _Entry(NamedTuple):
+    summary: str
+    example: str
+
+
+COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
-        "check": "check one site now, without any server",
-        "demo": "start everything locally over sample sites and show live results",
-        "lint": "say everything that is wrong with the configuration",
-        "migrate": "bring the database's schema up to date",
-        "provision": "make what is missing: database, roles, schema, Kafka topics",
-        "sample": "serve the sample sites",
-        "sites": "list the configured sites and their next slots",
-        "stack": "the local stack: PostgreSQL, Redis, Apache Kafka",
-        "status": "show how the sites are, from the database",
+        "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
+        "demo": _Entry("start everything locally over sample sites and show live results", "demo --for 30"),
+        "lint": _Entry("say everything that is wrong with the configuration", "lint"),
+        "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),
+        "provision": _Entry(
+            "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"
+        ),
+        "sample": _Entry("serve the sample sites", "sample"),
+        "sites": _Entry("list the configured sites and their next slots", "sites --json"),
+        "stack": _Entry("the local stack: PostgreSQL, Redis, Apache Kafka", "stack up"),
+        "status": _Entry("show how the sites are, from the database", "status --watch"),
     }
 )
+"""Each is ``command`` in the module of its name."""
 
 
 class _Commands(click.Group):
@@ -50,12 +61,13 @@ class _Commands(click.Group):
             ctx.fail(f"no command {cmd_name}{suggestion(cmd_name, COMMANDS)}")
         command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
+        command.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
 
 @click.group(cls=_Commands, no_args_is_help=False)
@@ -82,7 +94,7 @@ def run(command: click.Command) -> NoReturn:
     ours.params = [*command.params, _verbose()]
     try:
         set_up_logging()
-        status = ours.main(standalone_mode=False)
+        status = ours.main(prog_name=Path(sys.argv[0]).name, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # Python would complain again when it flushes stdout at its end.

@@ -16,7 +16,6 @@ from sitemon.config.sites import load_sites, site_from_fields
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.site import Site
-from sitemon.store.partitions import Retention
 from sitemon.stream.messages import result_record
 from sitemon.stream.probe import visit
 from sitemon.stream.publisher import publisher_of_this_process
@@ -70,7 +69,7 @@ def _greet(server: KafkaServer, choices: Settings) -> None:
     """Make missing topics where we may. A Kafka that does not answer yet is no reason not to watch: the spool waits."""
     try:
         visit(server)
-        ensure_topics(server, retention_days=Retention.of(choices).topic_days)
+        ensure_topics(server, retention_days=choices.topic_retention_days)
     except UnreachableError as exc:
         log.warning("kafka.waiting: results wait on disk until Kafka answers: %s", exc)
 

@@ -19,7 +19,7 @@ from sitemon.stream.topics import ensure_topics
 def command(db_conn: str | None, admin: str | None, kafka: str | None, database: str | None) -> None:
     """Make role, database, schema, partitions and Kafka topics where they are missing. Again is no error."""
     server, administrator, owner = postgres_server(db_conn), admin_credentials(admin), database_credentials(database)
-    stream, retention = kafka_server(kafka), Retention.of(settings(os.environ))
-    provision(server, administrator, owner, retention)
-    ensure_topics(stream, retention_days=retention.topic_days)
+    stream, choices = kafka_server(kafka), settings(os.environ)
+    provision(server, administrator, owner, Retention.of(choices))
+    ensure_topics(stream, retention_days=choices.topic_retention_days)
     click.echo(f"database {owner.database} and the topics beside {stream.topic} are ready")

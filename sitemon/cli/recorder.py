@@ -16,7 +16,7 @@ from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import RetryableError
+from sitemon.model.errors import RetryableError, UnreachableError
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
 from sitemon.record.recorder import Recorder, Report
@@ -41,19 +41,23 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     While PostgreSQL or Kafka is away it waits, says so once, and goes on by itself.
     """
     server, owner = postgres_server(db_conn), database_credentials(database)
-    stream, retention = kafka_server(kafka), Retention.of(settings(os.environ))
-    store = Database(lambda: connect(server, owner, application_name="sitemon-recorder"), retention)
+    stream, choices = kafka_server(kafka), settings(os.environ)
+    store = Database(lambda: connect(server, owner, application_name="sitemon-recorder"), Retention.of(choices))
     with stop_on_signals() as stop, closing(store):
         # A refusal has to be heard within seconds, also while the other server is waited for.
         with suppress(RetryableError):
             store.open()
-        if probe(stream, stop):
-            _record(stream, store, stop)
+        while probe(stream, stop):
+            try:
+                ensure_topics(stream, retention_days=choices.topic_retention_days)
+                _record(stream, store, stop)
+                break
+            except UnreachableError as exc:
+                log.warning("recorder.kafka_away: it answered and is gone again: %s", exc)
 
 
 def _record(stream: KafkaServer, store: Database, stop: threading.Event) -> None:
     topics = topics_of(stream)
-    ensure_topics(stream, retention_days=store.retention.topic_days)
     dead_letters = DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)
     # Installations on one Kafka have topics, and so groups, of their own.
     group = f"{topics.results.removesuffix('.results')}.recorder"

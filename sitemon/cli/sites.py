@@ -22,11 +22,7 @@ _COLUMNS: Final = ("site", "url", "every", "regions", "next slot (UTC)")
 @click.command("sites")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one a site.")
 def command(*, as_json: bool) -> None:
-    """List the configured sites and their next slots: a table, or columns between tabs when it goes to a pipe.
-
-    \b
-    Example: sitemon sites --json | jq '.[].name'
-    """  # noqa: D301  # click's mark of a paragraph that is not rewrapped
+    """List the configured sites and their next slots: a table, or columns between tabs when it goes to a pipe."""
     sites = load_sites(os.environ)
     now_ms = clock.now_ms()
     if as_json:

@@ -33,6 +33,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hourly_retention_days: int = 365
     daily_retention_days: int | None = None
 
+    @property
+    def topic_retention_days(self) -> int:
+        """How long Kafka keeps results: a day less than the database, so that reading it all again changes nothing."""
+        return max(1, self.raw_retention_days - 1)
+
 
 class _Choice(NamedTuple):
     field: str

@@ -35,7 +35,7 @@ def _plain(read: Callable[[object], Any]) -> Callable[[Any, Around], Any]:
 _OWN: Final = {"name": site_values.name, "url": site_values.url}
 """The fields that no two sites share, and that have no default."""
 
-_SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
+SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "interval": _Field("interval_ms", site_values.interval_ms),
     "timeout": _Field("timeout_s", site_values.timeout_s),
     "match": _Field("match", site_values.regex),
@@ -91,7 +91,7 @@ class FieldReader:
             key = (name, repr(value))
             reading = self._known.get(key)
             if reading is None:
-                reading = self._known[key] = _read(name, value, _SHARED, (), self._around)
+                reading = self._known[key] = _read(name, value, SHARED, (), self._around)
             values.update(reading.values)
             if reading.problems:
                 problems += reading.problems
@@ -124,7 +124,7 @@ def _unknown(name: object, fields: Mapping[str, Any], above: str) -> str:
     if name in LATER[above]:
         return "not supported yet"
     for group, later in LATER.items():
-        inside = _SHARED.get(group, {})
+        inside = SHARED.get(group, {})
         if group and (name in later or (isinstance(inside, Mapping) and name in inside)):
             return f"unknown field here; it belongs under {group}"
     own = () if above else _OWN

@@ -42,11 +42,6 @@ class Retention(NamedTuple):
         """Return what the settings say."""
         return cls(settings.raw_retention_days, settings.hourly_retention_days, settings.daily_retention_days)
 
-    @property
-    def topic_days(self) -> int:
-        """How long Kafka should keep results: a day less than the database, so that a replay changes nothing."""
-        return max(1, self.raw_days - 1)
-
     def first_raw_day(self, now: datetime) -> date:
         """Return the oldest day whose results can be recorded."""
         return _utc_day(now) - self.raw_days * _DAY

@@ -167,8 +167,8 @@ class Spool:
     def _used_bytes(self, database: sqlite3.Connection) -> int:
         """Return what the spools of all processes take; pages of ours that are free again do not count."""
         free_pages, page_bytes = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in _FREE)
-        files = [entry.stat().st_size for entry in os.scandir(self.folder)]
-        return sum(files) - int(free_pages) * int(page_bytes)
+        files = sum(_size_bytes(entry) for entry in os.scandir(self.folder))
+        return files - int(free_pages) * int(page_bytes)
 
     def _on_disk(self, work: Callable[[sqlite3.Connection], _T], default: _T) -> _T:
         """Do the work in one synced transaction; `default` when the file was damaged and is now set aside."""
@@ -210,6 +210,14 @@ class _Append:
         self.records = records
         self.on_kept = on_kept
         self.outcome: range | BaseException | None = None
+
+
+def _size_bytes(entry: os.DirEntry[str]) -> int:
+    """Return a file's size; 0 when its process deleted it meanwhile."""
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _journal(file: Path) -> Path:

@@ -102,7 +102,10 @@ EXPECTED: Final = {
     "yaml_date_out_of_range.yaml": [": not valid YAML: a date or a number is out of range"],
     "yaml_of_two_documents.yaml": [":2: not valid YAML: but found another document"],
     "yaml_with_python_object.yaml": [
-        ":1: not valid YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/object/apply:os.system'"
+        (
+            ":1: not valid YAML: could not determine a constructor for the tag "
+            "'tag:yaml.org,2002:python/object/apply:os.system'"
+        )
     ],
 }
 

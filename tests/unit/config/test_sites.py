@@ -149,14 +149,28 @@ def test_anchors_and_merge_keys_of_yaml_work(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_what_was_merged_is_shown_where_it_was_written(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"sites.yaml:2: b: interval: expected a duration"):
+    with pytest.raises(ConfigurationError) as caught:
         sites_of(tmp_path, "sites:\n- &a {name: a, url: http://a/, interval: x}\n- <<: *a\n  name: b\n")
+    assert [(mistake.line, mistake.field) for mistake in caught.value.mistakes] == [
+        (2, "a: interval"),
+        (2, "b: interval"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("written", "interval_ms"),
-    [("1", 1_000), ("1.5", 1_500), ("1000ms", 1_000), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000)]
-    + [("1.5h", 5_400_000), ("1d", 86_400_000), ('"30"', 30_000), ("1.001s", 1_001)],
+    [
+        ("1", 1000),
+        ("1.5", 1500),
+        ("1000ms", 1000),
+        ("30s", 30000),
+        ("5m", 300000),
+        ("1h", 3600000),
+        ("1.5h", 5400000),
+        ("1d", 86400000),
+        ('"30"', 30000),
+        ("1.001s", 1001),
+    ],
 )
 def test_a_duration_is_a_number_of_seconds_or_has_a_unit(tmp_path: Path, written: str, interval_ms: int) -> None:
     site = only(sites_of(tmp_path, f"sites: [{{name: a, url: http://a/, interval: {written}}}]"))
@@ -165,8 +179,12 @@ def test_a_duration_is_a_number_of_seconds_or_has_a_unit(tmp_path: Path, written
 
 @pytest.mark.parametrize(
     "url",
-    ["http://a", "http://a:1/", "https://a.example:65535/p?q=1#f", "http://[::1]:80/", "http://127.0.0.1/"]
-    + [
+    [
+        "http://a",
+        "http://a:1/",
+        "https://a.example:65535/p?q=1#f",
+        "http://[::1]:80/",
+        "http://127.0.0.1/",
         "https://müller.example/",
         "http://user:pw@a/",
         "http://a_b.example/",

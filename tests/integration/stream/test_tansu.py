@@ -1,0 +1,35 @@
+"""Tansu, which stands in for Kafka where that cannot be had, takes the same producer, topics and consumer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.servers import KafkaServer
+from sitemon.config.settings import Settings
+from sitemon.local.tansu import Tansu
+from sitemon.stream.consumer import read_to_end
+from sitemon.stream.probe import probe
+from sitemon.stream.publisher import publisher
+from sitemon.stream.topics import ensure_topics, topics_of
+from tests.conftest import started
+from tests.integration.stream.conftest import event, everything_in
+
+
+@pytest.fixture
+def tansu(tmp_path: Path) -> Iterator[KafkaServer]:
+    broker = started(Tansu(tmp_path))
+    yield KafkaServer(client={"bootstrap_servers": f"127.0.0.1:{broker.port}"}, partitions=2)
+    broker.kill()
+
+
+def test_records_go_through_it_as_through_kafka(tansu: KafkaServer, tmp_path: Path) -> None:
+    assert probe(tansu)
+    ensure_topics(tansu, retention_days=1)
+    ensure_topics(tansu, retention_days=1)
+    sender = publisher(tansu, Settings(spool_dir=tmp_path / "spool"))
+    sender.publish([event(tansu, f"k{number % 3}", number) for number in range(30)])
+    sender.close(5.0)
+    schedule = topics_of(tansu).schedule
+    assert [message.value for message in everything_in(tansu, schedule, 30)] == [b"%d" % n for n in range(30)]
+    assert read_to_end(tansu, schedule, 10.0) == {b"k0": b"27", b"k1": b"28", b"k2": b"29"}

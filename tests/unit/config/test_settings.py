@@ -1,0 +1,79 @@
+"""How our own processes behave."""
+
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.settings import Settings, settings
+from sitemon.model.errors import ConfigurationError
+
+
+def mistakes_of(**environ: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(environ)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    assert settings({"SITEMON_REGION": "", "PATH": "/bin"}) == Settings()
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    environ = {
+        "SITEMON_REGION": "eu-1",
+        "SITEMON_CHECK_THREADS": "8",
+        "SITEMON_SPOOL_DIR": str(tmp_path),
+        "SITEMON_SPOOL_MAX": "2GiB",
+        "SITEMON_RAW_RETENTION_DAYS": "7",
+        "SITEMON_HOURLY_RETENTION_DAYS": "90",
+        "SITEMON_DAILY_RETENTION_DAYS": "1000",
+    }
+    assert settings(environ) == Settings(
+        region="eu-1",
+        check_threads=8,
+        spool_dir=tmp_path,
+        spool_max_bytes=2 << 30,
+        raw_retention_days=7,
+        hourly_retention_days=90,
+        daily_retention_days=1000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "size_bytes"), [("1000", 1_000), ("64KiB", 65_536), ("500 MB", 500_000_000), ("1GiB", 1 << 30)]
+)
+def test_a_size_is_a_number_of_bytes_or_has_a_unit(size: str, size_bytes: int) -> None:
+    assert settings({"SITEMON_SPOOL_MAX": size}).spool_max_bytes == size_bytes
+
+
+def test_every_mistake_is_found() -> None:
+    assert mistakes_of(SITEMON_REGION="north west", SITEMON_CHECK_THREADS="0", SITEMON_SPOOL_MAX="1 gig") == [
+        "SITEMON_REGION: expected 1 to 64 letters, digits, dashes and underscores",
+        "SITEMON_CHECK_THREADS: expected a whole number from 1 to 5000",
+        "SITEMON_SPOOL_MAX: expected a size such as 64KiB, 500MiB, 1GiB, or a number of bytes",
+    ]
+
+
+def test_a_spool_that_is_a_file_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "spool"
+    file.touch()
+    assert mistakes_of(SITEMON_SPOOL_DIR=str(file)) == [f"SITEMON_SPOOL_DIR: expected a folder; {file} is a file"]
+
+
+def test_raw_results_are_kept_longer_than_a_day_so_that_the_topic_can_be_kept_less() -> None:
+    assert mistakes_of(SITEMON_RAW_RETENTION_DAYS="1") == [
+        "SITEMON_RAW_RETENTION_DAYS: expected a whole number from 2 to 36500"
+    ]
+
+
+def test_a_misspelt_variable_is_a_mistake() -> None:
+    assert mistakes_of(SITEMON_REGIN="eu", SITEMON_KAFKA_BOOTSTRAP_SERVER="hunter2") == [
+        "SITEMON_KAFKA_BOOTSTRAP_SERVER: unknown variable; did you mean SITEMON_KAFKA_BOOTSTRAP_SERVERS?",
+        "SITEMON_REGIN: unknown variable; did you mean SITEMON_REGION?",
+    ]
+
+
+@pytest.mark.parametrize("service", ["KAFKA", "PG", "REDIS", "DB"])
+def test_the_variables_that_kubernetes_makes_of_a_service_are_left_alone(service: str) -> None:
+    endings = ("SERVICE_HOST", "SERVICE_PORT", "PORT_9092_TCP", "PORT_9092_TCP_PROTO", "PORT_9092_TCP_ADDR")
+    assert settings({f"SITEMON_{service}_{ending}": "10.0.0.1" for ending in endings}) == Settings()
