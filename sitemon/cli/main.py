@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn
 
 import click
 
+from sitemon.cli.signals import signals_held
 from sitemon.config.values import suggestion
 from sitemon.model.errors import ConfigurationError, FatalError, Mistake, SitemonError
 
@@ -59,7 +60,8 @@ class _Commands(click.Group):
         """Import a command; one that does not exist is wrong use."""
         if cmd_name not in COMMANDS:
             ctx.fail(f"no command {cmd_name}{suggestion(cmd_name, COMMANDS)}")
-        command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
+        with signals_held():
+            command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
         command.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
         return command

@@ -10,6 +10,16 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
+def signals_held() -> Iterator[None]:
+    """Let signals wait until the end. An import swallows a KeyboardInterrupt in some of its own callbacks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
     """Give an event that SIGTERM or Ctrl-C sets.
 

@@ -1,7 +1,7 @@
 """The site: one thing to watch, as the configuration describes it once it is read and checked."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -18,6 +18,10 @@ class Header(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Header({self.name!r}, {'***' if self.is_secret else repr(self.value)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Mask the value for rich too, which does not ask `__repr__`."""
+        return [("name", self.name), ("value", "***" if self.is_secret else self.value)]
 
 
 class StatusRange(msgspec.Struct, frozen=True):

@@ -13,18 +13,18 @@ from sitemon.stream.topics import topics_of
 from tests.integration.stream.conftest import Load, eventually, everything_in, is_spool_empty
 
 
-def test_a_record_that_is_too_large_under_load_becomes_the_only_dead_letter(
+def test_a_record_that_is_too_large_under_load_becomes_a_dead_letter_and_no_other_does(
     server: KafkaServer, choices: Settings, a_publisher: Publisher
 ) -> None:
     topics = topics_of(server)
-    poison = Record(topics.schedule, b"big", random.Random(7).randbytes(3 << 20))
+    poison = [Record(topics.schedule, b"big%d" % seed, random.Random(seed).randbytes(3 << 20)) for seed in range(2)]
     with Load(a_publisher, server) as load:
         load.goes_on()
-        for _ in range(2):
-            a_publisher.publish([poison])
+        for record in poison:
+            a_publisher.publish([record])
             load.goes_on()
     eventually(lambda: is_spool_empty(choices))
     load.assert_all_arrived_in_order()
-    letters = everything_in(server, topics.dead_letters, 1)
-    assert [(letter.key, letter.value) for letter in letters] == [(poison.key, poison.value)] * 2
+    letters = everything_in(server, topics.dead_letters, 2)
+    assert [(letter.key, letter.value) for letter in letters] == [(record.key, record.value) for record in poison]
     assert dict(letters[0].headers)["reason"] == b"too_large"

@@ -165,3 +165,8 @@ def test_a_secret_is_in_no_repr(server: object) -> None:
 
 def test_the_public_url_of_redis_has_no_password() -> None:
     assert RedisServer(url="redis://u:hunter2@r:6380/0?x=hunter2").public_url == "redis://r:6380/0"
+
+
+def test_a_password_may_be_empty_where_the_server_asks_for_none() -> None:
+    write("conf/sitemon-db.json", {"user": "u", "password": "", "database": "d"})
+    assert database_credentials(None, {}).password == ""

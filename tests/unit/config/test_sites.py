@@ -241,3 +241,25 @@ def test_fields_alone_are_refused_with_every_mistake() -> None:
         "expect.status: expected a status such as 200, or a range such as 200-299",
         "url: missing",
     ]
+
+
+def test_a_mistake_in_what_goes_before_a_merged_value_is_shown_where_it_stands(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"sites.yaml:5: b: interval: expected a duration"):
+        sites_of(
+            tmp_path,
+            "sites:\n- &a {name: a, url: http://a/, interval: 1}\n- <<: *a\n  name: b\n  interval: x\n",
+        )
+
+
+def test_values_that_only_look_alike_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"sites.yaml:3: b: match: expected text, not a number"):
+        sites_of(
+            tmp_path,
+            'sites:\n- {name: a, url: http://a/, match: "1"}\n- {name: b, url: http://b/, match: 1}\n',
+        )
+
+
+def test_re2_itself_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigurationError, match="not a valid regex"):
+        sites_of(tmp_path, "sites: [{name: a, url: http://a/, match: '(x[never-seen-before'}]")
+    assert capfd.readouterr() == ("", "")
