@@ -25,7 +25,7 @@ setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apac
 
 .PHONY: test
 test: setup ## Run all tests, or those of T=path; reports coverage
-	@$(BIN)/pytest $(T) --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest $(T) -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, style and types
@@ -40,7 +40,7 @@ format: $(INSTALLED) ## Format the code, and mend what can be mended by itself
 
 .PHONY: bench
 bench: setup ## Run the benchmarks of docs/benchmarks.md
-	@$(BIN)/python -m tests.bench.pipeline
+	@$(BIN)/python -m tests.bench
 
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes

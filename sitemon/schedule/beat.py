@@ -15,7 +15,7 @@ from sitemon import clock
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, SitesWatcher
-from sitemon.model.errors import UnreachableError
+from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent, SentUpTo, decode_event
@@ -99,7 +99,7 @@ class SiteScheduler(Scheduler):
         """Do everything that is due; return in how many seconds to come again."""
         try:
             wait_s = self._leading_tick(*args, **kwargs)
-        except UnreachableError as exc:
+        except (UnreachableError, RefusedError) as exc:
             self._say_trouble(str(exc))
             return TROUBLE_WAIT_S
         if self._trouble is not None:
@@ -118,7 +118,7 @@ class SiteScheduler(Scheduler):
         if self._leader is not None:
             try:
                 self._leader.resign()
-            except UnreachableError as exc:
+            except (UnreachableError, RefusedError) as exc:
                 log.warning("beat.resign_failed: the lease ends by itself: %s", exc)
         super().close()
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from sitemon.config.sites import SiteSet
-from sitemon.model.errors import UnreachableError
+from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Result, missed_result
@@ -110,7 +110,8 @@ class Leader:
         """Do everything that is due now; return in how many seconds to come again.
 
         Raises:
-            UnreachableError: Redis or Kafka does not answer. The next tick takes up where this one stopped.
+            UnreachableError, RefusedError: Redis or Kafka does not answer, or refuses us. The next tick takes up
+                where this one stopped.
 
         """
         try:
@@ -119,7 +120,7 @@ class Leader:
             self._send_due(now_ms)
             self._follow_edits(now_ms)
             self._do_rounds(now_ms, monotonic_s)
-        except UnreachableError:
+        except (UnreachableError, RefusedError):
             if self.is_leading:
                 self._state = _State.UNSURE
             raise

@@ -15,6 +15,7 @@ holds under ``{sitemon}:``:
 ===================  =========================================================================
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -23,9 +24,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import redis
 
-from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.errors import PoisonError, RefusedError, UnreachableError
 from sitemon.model.schedule import ScheduleEvent, Started, decode_event, encode_event
 from sitemon.schedule.plan import DueSlot
+
+log = logging.getLogger(__name__)
 
 LEASE_TTL_MS: Final = 6_000
 _PREFIX: Final = "{sitemon}:"
@@ -241,5 +244,14 @@ def is_outstanding(client: redis.Redis, batch_id: str) -> bool:
 
 
 def stretches_of(values: Iterable[bytes]) -> list[Started]:
-    """Return the stretches that hold, out of the newest events of all watches."""
-    return [event for event in map(decode_event, values) if isinstance(event, Started)]
+    """Return the stretches that hold, out of the newest events of all watches. What is no event is passed over."""
+    stretches = []
+    for value in values:
+        try:
+            event = decode_event(value)
+        except PoisonError as exc:
+            log.error("beat.history_unreadable: passed over: %s", exc)
+            continue
+        if isinstance(event, Started):
+            stretches.append(event)
+    return stretches

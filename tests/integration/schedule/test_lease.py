@@ -99,6 +99,15 @@ def test_the_next_leader_recalls_the_stretches_that_hold(client: redis.Redis) ->
     assert lease.recall() == (None, [shop])
 
 
+def test_a_stretch_that_cannot_be_read_costs_only_itself(client: redis.Redis) -> None:
+    lease = Lease(client)
+    lease.acquire()
+    shop = Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2)
+    lease.remember([shop])
+    client.hset("{sitemon}:schedule", "default:odd", b"\xff not an event")
+    assert lease.recall() == (None, [shop])
+
+
 def test_a_hundred_thousand_stretches_are_remembered(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
