@@ -11,23 +11,34 @@ from typing import Any
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.utils import urldefragauth
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
-from sitemon.checks.dialer import Dialer
+from sitemon.checks.dialer import Dialer, IpVersion
 from sitemon.checks.exchange import BoundedSocket, Exchange
+from sitemon.checks.proxy import open_tunnel
 from sitemon.checks.response import CheckedResponse
 from sitemon.checks.tls import secure
-from sitemon.model.site import Tls
+from sitemon.model.site import Proxy, Tls
 
 
 class Route:
     """How the request reaches its server: whom to dial, within which exchange, with TLS or without (`tls` is None)."""
 
-    __slots__ = ("came_from_public", "dialer", "exchange", "host", "port", "tls")
+    __slots__ = ("came_from_public", "dialer", "exchange", "host", "ip_version", "port", "proxy", "tls")
 
     def __init__(
-        self, dialer: Dialer, exchange: Exchange, host: str, port: int, *, tls: Tls | None, came_from_public: bool
+        self,
+        dialer: Dialer,
+        exchange: Exchange,
+        host: str,
+        port: int,
+        *,
+        tls: Tls | None,
+        came_from_public: bool,
+        ip_version: IpVersion = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.dialer = dialer
         self.exchange = exchange
@@ -35,13 +46,33 @@ class Route:
         self.port = port
         self.tls = tls
         self.came_from_public = came_from_public
+        self.ip_version = ip_version
+        self.proxy = proxy
 
     def open(self) -> BoundedSocket:
         """Return a connection that stands, with its TLS handshake done; from then on we wait for the first byte."""
-        connection = self.dialer.dial(self.exchange, self.host, self.port, came_from_public=self.came_from_public)
+        connection = self._dial() if self.proxy is None else self._dial_through(self.proxy)
         if self.tls is not None:
             connection = secure(connection, self.tls, self.host.rstrip("."))
         self.exchange.watch.enter("first_byte")
+        return connection
+
+    def _dial(self) -> BoundedSocket:
+        return self.dialer.dial(
+            self.exchange,
+            self.host,
+            self.port,
+            came_from_public=self.came_from_public,
+            ip_version=self.ip_version,
+        )
+
+    def _dial_through(self, proxy: Proxy) -> BoundedSocket:
+        self.dialer.refuse_literal(self.host, came_from_public=self.came_from_public)
+        connection = self.dialer.dial(
+            self.exchange, proxy.host, proxy.port, came_from_public=False, ip_version=self.ip_version
+        )
+        if self.tls is not None:
+            open_tunnel(connection, proxy, self.host, self.port)
         return connection
 
 
@@ -50,6 +81,7 @@ class CheckAdapter(HTTPAdapter):
 
     def __init__(self, route: Route) -> None:
         super().__init__()
+        self._is_for_proxy = route.proxy is not None and route.tls is None
         self._connection = _Connection(route) if route.tls is None else _TlsConnection(route)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -58,6 +90,10 @@ class CheckAdapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
         """Return what requests takes for the pool."""
         return _PoolOfOne(self._connection)
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - the environment's
+        """Return the request's target: to a proxy the whole URL (RFC 9112, 3.2.2), else path and query."""
+        return urldefragauth(request.url or "") if self._is_for_proxy else request.path_url
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Leave verification to the context of the TLS setting."""
@@ -104,6 +140,13 @@ class _Connection(HTTPConnection):
     def connect(self) -> None:
         """Open the connection."""
         self.sock = self._route.open()
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        """Begin the request, and authorize us to the proxy that it goes to."""
+        super().putrequest(*args, **kwargs)
+        proxy = self._route.proxy
+        if proxy is not None and proxy.authorization is not None and self._route.tls is None:
+            self.putheader("Proxy-Authorization", proxy.authorization)
 
 
 class _TlsConnection(_Connection):

@@ -8,9 +8,10 @@ import functools
 import ipaddress
 from collections.abc import Iterator
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Reach(Enum):
@@ -19,6 +20,28 @@ class Reach(Enum):
     PUBLIC = 0
     PRIVATE = 1
     BLOCKED = 2
+
+
+class AddressPolicy(NamedTuple):
+    """What the operator allows, beyond what is never visited.
+
+    With `is_public_only`, which is for those who let others add sites, private addresses are visited only in the
+    networks of `allowed`.
+    """
+
+    is_public_only: bool = False
+    allowed: tuple[Network, ...] = ()
+
+    def permits(self, ip: str) -> bool:
+        """Tell whether a private address may be visited when a site's own URL leads there."""
+        return not self.is_public_only or all(self._is_allowed(form) for form in _private_forms(ip))
+
+    def _is_allowed(self, address: Address) -> bool:
+        return any(address in network for network in self.allowed)
+
+
+OWN_NETWORK: Final = AddressPolicy()
+"""The usual one: whoever configures the sites may watch his own network."""
 
 
 _BLOCKED: Final = {
@@ -82,7 +105,7 @@ def reach_of(ip: str) -> Reach:
     return max((_own_reach(form) for form in _forms(_parse(ip))), key=lambda reach: reach.value)
 
 
-def refusal(ip: str, *, came_from_public: bool) -> str | None:
+def refusal(ip: str, *, came_from_public: bool, policy: AddressPolicy = OWN_NETWORK) -> str | None:
     """Return why the address may not be visited, or None if it may.
 
     Loopback and private addresses may be watched, and may redirect among themselves; a site on the public
@@ -93,6 +116,8 @@ def refusal(ip: str, *, came_from_public: bool) -> str | None:
         return f"{ip} is {_words_for(ip)} and never visited"
     if reach is Reach.PRIVATE and came_from_public:
         return f"a public site redirects to the private address {ip}"
+    if reach is Reach.PRIVATE and not policy.permits(ip):
+        return f"{ip} is a private address, and only public ones are visited here (SITEMON_ADDRESS_POLICY)"
     return None
 
 
@@ -104,6 +129,10 @@ def _own_reach(address: Address) -> Reach:
     if any(address in network for network in _BLOCKED):
         return Reach.BLOCKED
     return Reach.PRIVATE if any(address in network for network in _PRIVATE) else Reach.PUBLIC
+
+
+def _private_forms(ip: str) -> Iterator[Address]:
+    return (form for form in _forms(_parse(ip)) if _own_reach(form) is Reach.PRIVATE)
 
 
 def _words_for(ip: str) -> str:

@@ -1,56 +1,101 @@
 """From a host and port to a connection that stands, to an address that may be visited."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Final, Literal
 
-from sitemon.checks.addresses import refusal
+from sitemon.checks.addresses import OWN_NETWORK, AddressPolicy, refusal
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.exchange import BoundedSocket, Exchange
+from sitemon.checks.race import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.resolver import Endpoint, Resolver, literal
+from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
-Connect = Callable[[Endpoint, float], BoundedSocket]
+IpVersion = Literal[4, 6] | None
 
-
-def connect_tcp(endpoint: Endpoint, timeout_s: float) -> BoundedSocket:
-    """Open a TCP connection.
-
-    Raises:
-        OSError: it did not come to stand; TimeoutError, if not in time.
-
-    """
-    connection = BoundedSocket(endpoint.family, socket.SOCK_STREAM)
-    try:
-        connection.settimeout(timeout_s)
-        connection.connect(endpoint.address)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+_FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class Dialer:
-    """Resolves, refuses forbidden addresses, and connects to the first of the others that answers."""
+    """Resolves, refuses forbidden addresses, and connects to the one of the others that answers first.
 
-    def __init__(self, resolver: Resolver, connect: Connect = connect_tcp) -> None:
+    It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
+    a socket that takes datagrams of one address alone.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        connect: Connect = connect_tcp,
+        connect_udp: Connect = connect_udp,
+        policy: AddressPolicy = OWN_NETWORK,
+    ) -> None:
         self._resolver = resolver
         self._connect = connect
+        self._connect_udp = connect_udp
+        self._policy = policy
 
-    def dial(self, exchange: Exchange, host: str, port: int, *, came_from_public: bool) -> BoundedSocket:
+    def dial(
+        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
+    ) -> BoundedSocket:
         """Return a connection to the host for this exchange.
 
         Raises:
-            CheckError: every address of the host is one that may not be visited.
+            CheckError: every address of the host is one that may not be visited, or is of the other IP version.
             OSError: no address answered; socket.gaierror: it has none; TimeoutError: the time is up.
             UnicodeError: it is not a host name.
 
         """
-        endpoints = self._endpoints(exchange, host)
-        exchange.addresses = tuple(endpoint.ip for endpoint in endpoints)
-        connection = self._connect_to_one(exchange, _allowed(endpoints, came_from_public), port)
+        endpoints = self.endpoints(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
+        return self.connect(exchange, interleaved(endpoints))
+
+    def endpoints(
+        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
+    ) -> tuple[Endpoint, ...]:
+        """Return where the host may be visited, at least one place.
+
+        Raises:
+            CheckError: every address of the host is one that may not be visited, or is of the other IP version.
+            OSError: socket.gaierror: it has none; TimeoutError: the time is up.
+            UnicodeError: it is not a host name.
+
+        """
+        found = self._endpoints(exchange, host)
+        exchange.addresses = tuple(endpoint.ip for endpoint in found)
+        allowed = self._allowed(_of_version(found, ip_version), came_from_public)
+        return tuple(endpoint.at(port) for endpoint in allowed)
+
+    def connect(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> BoundedSocket:
+        """Return a connection to the one of these places that answers first.
+
+        Raises:
+            OSError: none did; TimeoutError: the time is up.
+
+        """
+        connection = Race(self._connect, exchange).run(endpoints)
         connection.exchange = exchange
         return connection
+
+    def open_udp(self, endpoint: Endpoint) -> BoundedSocket:
+        """Return a socket for datagrams to and from this place; it does not block.
+
+        Raises:
+            OSError: there is no way to it.
+
+        """
+        return self._connect_udp(endpoint)
+
+    def refuse_literal(self, host: str, *, came_from_public: bool) -> None:
+        """Refuse a host that is itself an address which may not be visited, when somebody else is to dial it.
+
+        Raises:
+            CheckError: it is one.
+
+        """
+        address = literal(host)
+        if address is not None:
+            self._allowed((address,), came_from_public)
 
     def _endpoints(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
         address = literal(host)
@@ -61,21 +106,26 @@ class Dialer:
         exchange.watch.enter("connect")
         return endpoints
 
-    def _connect_to_one(self, exchange: Exchange, endpoints: tuple[Endpoint, ...], port: int) -> BoundedSocket:
-        for endpoint in endpoints[:-1]:
-            exchange.ip = endpoint.ip
-            try:
-                # Half of what is left: a silent address must leave the next one its chance.
-                return self._connect(endpoint.at(port), exchange.remaining_s() / 2)
-            except OSError:
-                continue
-        exchange.ip = endpoints[-1].ip
-        return self._connect(endpoints[-1].at(port), exchange.remaining_s())
+    def _allowed(self, endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
+        refusals = [
+            refusal(endpoint.ip, came_from_public=came_from_public, policy=self._policy) for endpoint in endpoints
+        ]
+        allowed = tuple(endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None)
+        if not allowed:
+            raise CheckError(Reason.BLOCKED_ADDRESS, refusals[0] or "the host name has no address")
+        return allowed
 
 
-def _allowed(endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
-    refusals = [refusal(endpoint.ip, came_from_public=came_from_public) for endpoint in endpoints]
-    allowed = tuple(endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None)
-    if not allowed:
-        raise CheckError(Reason.BLOCKED_ADDRESS, refusals[0] or "the host name has no address")
-    return allowed
+def dialer_for(choices: Settings, resolver: Resolver) -> Dialer:
+    """Return the dialer of a process that was told which addresses may be visited."""
+    policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
+    return Dialer(resolver, policy=policy)
+
+
+def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:
+    if ip_version is None:
+        return endpoints
+    fit = tuple(endpoint for endpoint in endpoints if endpoint.family == _FAMILIES[ip_version])
+    if not fit:
+        raise CheckError(Reason.DNS_ERROR, f"the host has no IPv{ip_version} address")
+    return fit

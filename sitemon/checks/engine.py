@@ -19,7 +19,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a check and what came of it, for ``--trace``.
 
     `url` is in its public form. `addresses` are all that the name stands for, `ip` the one that was tried last.
-    `chain` holds the certificates that the server sent, DER-encoded, its own first.
+    `chain` holds the certificates that the server sent, DER-encoded, its own first, `records` what a name server
+    answered.
     """
 
     url: str
@@ -28,6 +29,18 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     http_code: int | None
     phases_s: Phases
     chain: tuple[bytes, ...]
+    records: tuple[str, ...] = ()
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An expectation that was not met, or what ended the check.
+
+    `excerpt`, for ``--trace``, is the piece of the response that tells, without secrets.
+    """
+
+    reason: Reason
+    words: str
+    excerpt: str | None = None
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +48,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
     the engine is in neither. All else is of the last hop. `is_match_found` is None when there was no body to
-    search in, or nothing to search for.
+    search in, or nothing to search for. `failures` are all that was found wrong, of which `error` is the short form.
     """
 
     checked_at: datetime
@@ -52,6 +65,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     cert_expires_at: datetime | None
     error: str | None
     hops: tuple[Hop, ...]
+    failures: tuple[Failure, ...] = ()
 
 
 Done = Callable[[Observation], None]

@@ -17,10 +17,20 @@ class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
     `addresses` are all that the host name stands for, `ip` the one that was tried last, `chain` the certificates that
-    the server sent (DER, its own first), `http_version` "1.0" or "1.1".
+    the server sent (DER, its own first), `http_version` "1.0" or "1.1", `records` what a name server answered.
     """
 
-    __slots__ = ("_bytes_left", "_deadline_s", "addresses", "chain", "http_code", "http_version", "ip", "watch")
+    __slots__ = (
+        "_bytes_left",
+        "_deadline_s",
+        "addresses",
+        "chain",
+        "http_code",
+        "http_version",
+        "ip",
+        "records",
+        "watch",
+    )
 
     def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int) -> None:
         self.watch = Stopwatch(started_s)
@@ -29,6 +39,7 @@ class Exchange:
         self.chain: tuple[bytes, ...] = ()
         self.http_code: int | None = None
         self.http_version: str | None = None
+        self.records: tuple[str, ...] = ()
         self._deadline_s = deadline_s
         self._bytes_left = max_body_bytes * _WIRE_BYTES_PER_BODY_BYTE + _WIRE_BYTES_FOR_HEAD
 

@@ -3,13 +3,16 @@
 import codecs
 import functools
 import re
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
-import re2
-
+from sitemon.checks.engine import Failure
+from sitemon.checks.excerpt import excerpt
+from sitemon.checks.expect_json import misfits
+from sitemon.checks.regex import compiled, is_found
 from sitemon.model.outcome import REASONS, Outcome, Reason
-from sitemon.model.site import Expect, Site, StatusRange
+from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
 # Python has codecs that are no charset of text; some of them take quadratic time or warn.
@@ -17,20 +20,34 @@ _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unde
 
 
 class Page(NamedTuple):
-    """A response. `body` is what was read of it, decompressed, at most the site's cap."""
+    """A response. `headers` know no case and hold repeated ones joined by commas (RFC 9110, 5.3).
+
+    `body` is what was read of it, decompressed, at most the site's cap.
+    """
 
     http_code: int
-    content_type: str
-    location: str | None
+    headers: Mapping[str, str]
     body: bytes
 
 
-class Verdict(NamedTuple):
-    """What a response means. `failures` are the words for every expectation that was not met."""
+class Visit(NamedTuple):
+    """What is judged beside the page: how long the check took, when, and the first expiry of what was served."""
 
-    reason: Reason | None
-    failures: tuple[str, ...]
+    checked_at: datetime
+    latency_s: float
+    cert_expires_at: datetime | None
+
+
+class Verdict(NamedTuple):
+    """What a response means. `failures` are all expectations that were not met, the one that decides first."""
+
+    failures: tuple[Failure, ...]
     is_match_found: bool | None
+
+    @property
+    def reason(self) -> Reason | None:
+        """The reason that decides, None if all is as expected."""
+        return self.failures[0].reason if self.failures else None
 
     @property
     def outcome(self) -> Outcome:
@@ -38,19 +55,65 @@ class Verdict(NamedTuple):
         return Outcome.UP if self.reason is None else REASONS[self.reason][0]
 
 
-def judge(site: Site, page: Page) -> Verdict:
+def judge(site: Site, page: Page, visit: Visit) -> Verdict:
     """Compare a response with what is expected of the site."""
-    is_match_found = None if site.match is None else is_found(site.match, text_of(page))
-    failures = tuple(_failures(site.expect, page, is_match_found))
-    reason = failures[0][0] if failures else None
-    return Verdict(reason, tuple(words for _, words in failures), is_match_found)
+    expect = site.expect
+    is_text_wanted = site.match is not None or expect.not_match is not None or bool(expect.json)
+    text = text_of(page) if is_text_wanted else ""
+    is_match_found = None if site.match is None else is_found(site.match, text)
+    failures = (
+        *_of_head_and_size(site, page),
+        *_of_text(site, page, text, is_match_found),
+        *degradations(expect, visit),
+    )
+    return Verdict(failures, is_match_found)
 
 
-def _failures(expect: Expect, page: Page, is_match_found: bool | None) -> Iterator[tuple[Reason, str]]:
+def degradations(expect: Expect, visit: Visit) -> Iterator[Failure]:
+    """Yield why a check of any kind is at most degraded."""
+    expires_at = visit.cert_expires_at
+    if expect.cert_days is not None and expires_at is not None:
+        left = expires_at - visit.checked_at
+        if left < timedelta(days=expect.cert_days):
+            yield Failure(Reason.CERT_EXPIRING, f"{_expiry(left)}, expected {_days(expect.cert_days)} or more")
+    if expect.max_latency_s is not None and visit.latency_s > expect.max_latency_s:
+        yield Failure(Reason.TOO_SLOW, f"it took {visit.latency_s:.3f} s, expected at most {expect.max_latency_s:g} s")
+
+
+def _expiry(left: timedelta) -> str:
+    if left <= timedelta():
+        return f"a certificate expired {_days(abs(left).days)} ago"
+    return f"a certificate expires in {_days(left.days)}"
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"
+
+
+def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
+    expect = site.expect
     if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
-        yield Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}"
+        yield Failure(Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}")
+    for expected in expect.headers:
+        value = page.headers.get(expected.name)
+        words = _misfit_of_header(expected, value)
+        if words:
+            yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))
+    if expect.body_size_bytes is not None and len(page.body) > expect.body_size_bytes:
+        yield Failure(Reason.TOO_LARGE, f"the body is longer than {expect.body_size_bytes} bytes")
+
+
+def _of_text(site: Site, page: Page, text: str, is_match_found: bool | None) -> Iterator[Failure]:
+    expect = site.expect
     if is_match_found is False:
-        yield Reason.NO_MATCH, "the response does not match the regex"
+        yield Failure(Reason.NO_MATCH, "the response does not match the regex", excerpt(site, text))
+    if expect.not_match is not None and (found := compiled(expect.not_match).search(text)):
+        words = "the response matches the regex that it must not"
+        yield Failure(Reason.FORBIDDEN_MATCH, words, excerpt(site, text, *found.span()))
+    if expect.json:
+        was_cut = len(page.body) >= site.max_body_bytes
+        for words, value in misfits(expect.json, text, was_cut=was_cut):
+            yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))
 
 
 def _listed(status: tuple[StatusRange, ...]) -> str:
@@ -59,31 +122,16 @@ def _listed(status: tuple[StatusRange, ...]) -> str:
     )
 
 
-def is_found(pattern: str, text: str) -> bool:
-    """Search the text for an RE2 regex.
-
-    Raises:
-        ValueError: it is not one, in RE2's own words.
-
-    """
-    return compiled(pattern).search(text) is not None
-
-
-@functools.lru_cache(maxsize=4096)
-def compiled(pattern: str) -> Any:
-    """Return the compiled RE2 regex.
-
-    Raises:
-        ValueError: it is not one, in RE2's own words.
-
-    """
-    options = re2.Options()
-    options.log_errors = False  # RE2 would write to stderr
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as exc:
-        words = exc.args[0] if exc.args else ""
-        raise ValueError(words.decode() if isinstance(words, bytes) else str(words)) from exc
+def _misfit_of_header(expected: ExpectedHeader, value: str | None) -> str | None:
+    if expected.exists is False:
+        return None if value is None else f"the header {expected.name} is there"
+    if value is None:
+        return f"the header {expected.name} is missing"
+    if expected.equals is not None and value != expected.equals:
+        return f"the header {expected.name} is not what was expected"
+    if expected.matches is not None and not is_found(expected.matches, value):
+        return f"the header {expected.name} does not match the regex"
+    return None
 
 
 def text_of(page: Page) -> str:
@@ -91,7 +139,7 @@ def text_of(page: Page) -> str:
 
     The charset is never guessed from the body: that costs more than the check, and guesses wrong.
     """
-    return page.body.decode(_charset_of(page.content_type), errors="replace")
+    return page.body.decode(_charset_of(page.headers.get("content-type", "")), errors="replace")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from sitemon.checks.dialer import Dialer
+from sitemon.checks.dialer import dialer_for
 from sitemon.checks.engine import Observation
 from sitemon.checks.resolver import Resolver
 from sitemon.checks.result_of import result_of
 from sitemon.checks.site_of import is_url, site_of, site_of_url
-from sitemon.checks.visit import visit
+from sitemon.checks.visits import visit
 from sitemon.clock import utc_now
 from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
@@ -22,7 +22,7 @@ from sitemon.model.site import Site
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 
-_dialer: Final = Dialer(Resolver())
+_resolver: Final = Resolver()
 
 
 def check(
@@ -76,8 +76,13 @@ def _changed(site: Site, given: Mapping[str, object]) -> Site:
 
 
 def observe(site: Site) -> Observation:
-    """Visit the site now, in this thread; raises nothing."""
-    return visit(site, _dialer)
+    """Visit the site now, in this thread, wherever the environment allows it to lead.
+
+    Raises:
+        ConfigurationError: what the environment says of addresses cannot be understood.
+
+    """
+    return visit(site, dialer_for(settings(os.environ), _resolver))
 
 
 def adhoc_result(site: Site, observation: Observation, asked_at: datetime) -> Result:

@@ -34,8 +34,8 @@ class Prepared(NamedTuple):
 def first_request(site: Site) -> Request:
     """Return what a check of the site asks first. Userinfo in its URL becomes Basic authorization."""
     if "@" not in site.url:  # as nearly always: this runs for every check
-        return Request(site.method, site.url, site.headers)
-    return Request(site.method, without_userinfo(site.url), (*_authorization(site), *site.headers))
+        return Request(site.method, site.url, site.headers, site.body)
+    return Request(site.method, without_userinfo(site.url), (*_authorization(site), *site.headers), site.body)
 
 
 def _authorization(site: Site) -> tuple[Header, ...]:
@@ -56,9 +56,13 @@ def prepare(request: Request) -> Prepared:
 
     """
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(_DEFAULT_HEADERS)
+    body = request.body
+    if body is not None and body.content_type is not None:
+        headers["Content-Type"] = body.content_type
     headers.update({header.name: header.value for header in request.headers})
+    content = None if body is None else body.content
     try:
-        prepared = requests.Request(request.method, request.url, headers=headers).prepare()
+        prepared = requests.Request(request.method, request.url, headers=headers, data=content).prepare()
         scheme, host, port = origin(prepared.url or "")
     except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
         raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc

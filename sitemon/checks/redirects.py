@@ -8,13 +8,15 @@ from urllib.parse import urljoin, urlsplit
 
 from sitemon.checks.check_error import CheckError
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Header
+from sitemon.model.site import Body, Header
 
 UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _FOR_THE_ORIGIN: Final = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
-_OF_THE_BODY: Final = frozenset(("content-encoding", "content-language", "content-length", "content-type"))
+_OF_THE_BODY: Final = frozenset(
+    ("content-encoding", "content-language", "content-length", "content-location", "content-type")
+)
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -24,6 +26,7 @@ class Request(NamedTuple):
     method: str
     url: str
     headers: tuple[Header, ...]
+    body: Body | None = None
 
 
 def is_redirect(http_code: int) -> bool:
@@ -35,20 +38,24 @@ def redirected(request: Request, http_code: int, location: str | None) -> Reques
     """Return the request that follows a redirect.
 
     Headers with secrets, and those that only mean something to their origin, stay with the origin and do not come
-    back once it was left. A POST becomes a GET after 301 and 302, everything but HEAD after 303.
+    back once it was left. A POST becomes a GET after 301 and 302, everything but GET and HEAD after 303, and loses
+    its body by that; otherwise the body goes along.
 
     Raises:
-        CheckError: the Location is missing or leads nowhere.
+        CheckError: the Location is missing or leads nowhere, or a body with secrets would have to leave its origin.
 
     """
     url = _target(request.url, location)
-    headers = request.headers
-    if origin(url) != origin(request.url):
+    headers, body = request.headers, request.body
+    is_elsewhere = origin(url) != origin(request.url)
+    if is_elsewhere:
         headers = tuple(h for h in headers if not h.is_secret and h.name.lower() not in _FOR_THE_ORIGIN)
     method = _next_method(request.method, http_code)
-    if method != request.method:
-        headers = tuple(h for h in headers if h.name.lower() not in _OF_THE_BODY)
-    return Request(method, url, headers)
+    if method != request.method or http_code == 303:
+        headers, body = tuple(h for h in headers if h.name.lower() not in _OF_THE_BODY), None
+    if is_elsewhere and body is not None and body.secrets:
+        raise CheckError(Reason.REDIRECT_ERROR, "the redirect would send a body with secrets to another origin")
+    return Request(method, url, headers, body)
 
 
 def origin(url: str) -> tuple[str, str, int]:

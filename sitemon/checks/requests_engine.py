@@ -1,17 +1,23 @@
 """The engine on requests: a bounded pool of threads, one check a thread at a time."""
 
 import logging
-import queue
 import threading
+from collections.abc import Hashable
 from typing import Final
 
-from sitemon.checks.dialer import Dialer
+from sitemon.checks.dialer import Dialer, dialer_for
 from sitemon.checks.engine import Done
 from sitemon.checks.resolver import Resolver
-from sitemon.checks.visit import visit
+from sitemon.checks.turns import Turns
+from sitemon.checks.visits import visit
+from sitemon.config.settings import Settings
 from sitemon.model.site import Site
+from sitemon.model.target import target_of
 
 DEFAULT_THREADS: Final = 64
+DEFAULT_PER_HOST: Final = 20
+IDLE_S: Final = 10.0
+"""How long a thread without a check stays."""
 
 log = logging.getLogger(__name__)
 
@@ -19,15 +25,18 @@ log = logging.getLogger(__name__)
 class RequestsEngine:
     """An `Engine` that makes up to `threads` checks at once; further ones wait, first come, first served.
 
-    A hung check holds one thread until its deadline, and nobody else. Threads start as they are needed. They are
-    daemons: the process may end while checks that `close` gave up on still run.
+    To one host and port there go at most `per_host` at once; those that wait for it hold no thread. A hung check holds
+    one thread until its deadline, and nobody else. Threads start as they are needed and end when they are not. They
+    are daemons: the process may end while checks that `close` gave up on still run.
     """
 
-    def __init__(self, threads: int = DEFAULT_THREADS, *, dialer: Dialer | None = None) -> None:
+    def __init__(
+        self, threads: int = DEFAULT_THREADS, *, per_host: int = DEFAULT_PER_HOST, dialer: Dialer | None = None
+    ) -> None:
         if threads < 1:
             raise ValueError("an engine needs at least one thread")
         self._dialer = dialer or Dialer(Resolver())
-        self._jobs: queue.SimpleQueue[tuple[Site, Done] | None] = queue.SimpleQueue()
+        self._turns: Turns[tuple[Site, Done]] = Turns(per_host)
         self._max_threads = threads
         self._lock = threading.Lock()
         self._threads = 0
@@ -42,8 +51,8 @@ class RequestsEngine:
             if self._is_closed:
                 raise RuntimeError("the engine is closed")
             self._open_jobs += 1
-            self._jobs.put((site, done))
-            if self._threads < min(self._open_jobs, self._max_threads):
+            self._turns.put(target_of(site.url), (site, done))
+            if self._threads < min(self._turns.ready, self._max_threads):
                 self._threads += 1
                 threading.Thread(target=self._work, name="sitemon-check", daemon=True).start()
 
@@ -56,17 +65,30 @@ class RequestsEngine:
         if not self._is_drained.wait(timeout_s):
             log.warning("engine.gave_up: %d checks had not ended after %g s", self._open_jobs, timeout_s)
         self._has_given_up = True
-        for _ in range(self._threads):
-            self._jobs.put(None)
+        self._turns.wake(self._threads)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (turn := self._next_turn()) is not None:
+            place, (site, done) = turn
             if not self._has_given_up:
-                self._run(*job)
+                self._run(site, done)
+            self._turns.end(place)
             with self._lock:
                 self._open_jobs -= 1
                 if self._is_closed and not self._open_jobs:
                     self._is_drained.set()
+
+    def _next_turn(self) -> tuple[Hashable, tuple[Site, Done]] | None:
+        """Return the next check that has its turn; None, and the thread is gone, after a while without one."""
+        turn = self._turns.take(IDLE_S)
+        if turn is not None:
+            return turn
+        with self._lock:
+            if not self._has_given_up:
+                turn = self._turns.take(0)  # it came in this moment, and counts on this thread
+            if turn is None:
+                self._threads -= 1
+            return turn
 
     def _run(self, site: Site, done: Done) -> None:
         observation = visit(site, self._dialer)
@@ -76,3 +98,10 @@ class RequestsEngine:
             done(observation)
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", site.name)
+
+
+def engine_for(choices: Settings) -> RequestsEngine:
+    """Return the engine of a process that was told this."""
+    return RequestsEngine(
+        choices.check_threads, per_host=choices.checks_per_host, dialer=dialer_for(choices, Resolver())
+    )

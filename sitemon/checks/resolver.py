@@ -58,6 +58,16 @@ def literal(host: str) -> Endpoint | None:
     return None if address.scope_id else Endpoint(socket.AF_INET6, (host, 0, 0, 0))
 
 
+def domain_of(host: str) -> str:
+    """Return the part of a host name whose name servers, most likely, are its own: ``shop.test``, ``shop.co.uk``.
+
+    A country's registry that sells names below ``co.``, ``com.`` and the like is told by how short those are.
+    """
+    labels = host.lower().rstrip(".").split(".")
+    is_below_registry = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3
+    return ".".join(labels[-3 if is_below_registry else -2 :])
+
+
 class _Question:
     """A name that is being looked up, for all who wait for it."""
 
@@ -65,7 +75,7 @@ class _Question:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.domain = ".".join(host.rstrip(".").rsplit(".", 2)[-2:])
+        self.domain = domain_of(host)
         self.waiting = 0
         self.done = threading.Event()
         self.answer: tuple[Endpoint, ...] = ()

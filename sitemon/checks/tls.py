@@ -3,6 +3,7 @@
 import _ssl
 import contextlib
 import functools
+import os
 import ssl
 import sys
 import threading
@@ -16,7 +17,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from sitemon.checks.exchange import BoundedSocket
 from sitemon.model.site import Tls
 
-_contexts: Final[dict[Tls, ssl.SSLContext]] = {}
+_contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", ssl.SSLContext]]] = {}
 _contexts_lock: Final = threading.Lock()
 
 # OpenSSL's X509_V_ERR_… numbers, x509_vfy.h.
@@ -50,7 +51,7 @@ class TlsSocket(BoundedSocket, ssl.SSLSocket):  # type: ignore[misc]  # recv_int
     """A TLS connection within the bounds of its exchange."""
 
 
-def secure(plain: BoundedSocket, tls: Tls, host: str) -> TlsSocket:
+def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsSocket:
     """Make the TLS handshake over a connection within the time left, and note the certificates that came.
 
     The connection belongs to the returned socket; on failure it is closed.
@@ -63,7 +64,9 @@ def secure(plain: BoundedSocket, tls: Tls, host: str) -> TlsSocket:
     exchange = plain.exchange
     exchange.watch.enter("tls")
     try:
-        wrapped = context_for(tls).wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        wrapped = context_for(tls, is_web=is_web).wrap_socket(
+            plain, server_hostname=host, do_handshake_on_connect=False
+        )
     except BaseException:
         plain.close()
         raise
@@ -80,35 +83,49 @@ def secure(plain: BoundedSocket, tls: Tls, host: str) -> TlsSocket:
     return wrapped
 
 
-def context_for(tls: Tls) -> ssl.SSLContext:
+def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
     """Return this process's only context for the setting: to read the roots costs as much as twenty checks.
 
+    A file that has changed since is read again: certificates are renewed under a running worker. Who does not speak
+    HTTP (`is_web`) may refuse a client that offers nothing else.
+
     Raises:
-        OSError: the CA file cannot be read; ssl.SSLError, if there is no certificate in it.
+        OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
 
     """
-    context = _contexts.get(tls)
-    if context is None:
+    stamps = _stamps_of(tls)
+    known = _contexts.get((tls, is_web))
+    if known is None or known[0] != stamps:
         with _contexts_lock:  # 64 threads that start together would each read the roots
-            context = _contexts.get(tls)
-            if context is None:
-                context = _contexts[tls] = _new_context(tls)
-    return context
+            known = _contexts.get((tls, is_web))
+            if known is None or known[0] != stamps:
+                known = _contexts[tls, is_web] = stamps, _new_context(tls, is_web=is_web)
+    return known[1]
 
 
-def warm_up(tls: Tls) -> None:
+_Stamps = tuple[tuple[int, int], ...]
+
+
+def _stamps_of(tls: Tls) -> _Stamps:
+    files = [file for file in (tls.ca_file, tls.cert_file, tls.key_file) if file is not None]
+    if not files:  # as nearly always: this runs for every check
+        return ()
+    return tuple((found.st_mtime_ns, found.st_ino) for found in map(os.stat, files))
+
+
+def warm_up(tls: Tls, *, is_web: bool = True) -> None:
     """Make the context of a setting ahead of a check: to read the roots is our own work, not the site's latency."""
-    if tls not in _contexts:
-        with contextlib.suppress(OSError):  # the handshake will say so
-            context_for(tls)
+    with contextlib.suppress(OSError):  # the handshake will say so
+        context_for(tls, is_web=is_web)
 
 
-def _new_context(tls: Tls) -> ssl.SSLContext:
+def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = TlsSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a CA file may hold just an intermediate or the leaf
-    context.set_alpn_protocols(["http/1.1"])
+    if is_web:
+        context.set_alpn_protocols(["http/1.1"])
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -117,7 +134,14 @@ def _new_context(tls: Tls) -> ssl.SSLContext:
     else:
         context.load_default_certs()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
     return context
+
+
+def _no_password() -> str:
+    """Answer OpenSSL, which would ask the terminal for the password of an encrypted key."""
+    return ""
 
 
 def served_chain(tls_socket: ssl.SSLSocket) -> tuple[bytes, ...]:

@@ -9,12 +9,13 @@ from sitemon.checks.adapter import CheckAdapter, Route
 from sitemon.checks.addresses import Reach, reach_of
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Hop, Observation
+from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
-from sitemon.checks.expect import Page, Verdict, judge
+from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
 from sitemon.checks.prepare import first_request, prepare
-from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, redirected
+from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
+from sitemon.checks.resolver import literal
 from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
@@ -32,10 +33,11 @@ def visit(site: Site, dialer: Dialer) -> Observation:
     page: Page | None = None
     try:
         page = trip.last_page()
-        verdict = judge(site, page)
+        expires_at = earliest_expiry(trip.hops[-1].chain)
+        verdict = judge(site, page, Visit(checked_at, trip.ended_s - trip.started_s, expires_at))
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         error = explain(exc, trip.exchange.watch.phase, site.timeout_s)
-        verdict = Verdict(error.reason, (error.words,), None)
+        verdict = Verdict((Failure(error.reason, error.words),), None)
     last = trip.hops[-1]
     return Observation(
         checked_at=checked_at,
@@ -50,8 +52,9 @@ def visit(site: Site, dialer: Dialer) -> Observation:
         redirects=len(trip.hops) - 1,
         body_bytes=len(page.body) if page else 0,
         cert_expires_at=earliest_expiry(last.chain),
-        error=shown(verdict.failures) if verdict.failures else None,
+        error=shown(failure.words for failure in verdict.failures) if verdict.failures else None,
         hops=tuple(trip.hops),
+        failures=verdict.failures,
     )
 
 
@@ -82,7 +85,7 @@ class _Trip:
 
     def _next(self, request: Request, page: Page) -> Request:
         self._seen.add((request.method, request.url))
-        following = redirected(request, page.http_code, page.location)
+        following = redirected(request, page.http_code, page.headers.get("location"))
         if (following.method, following.url) in self._seen:
             raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {public_url(following.url)}")
         if len(self.hops) > self._site.max_redirects:
@@ -113,14 +116,15 @@ class _Trip:
             prepared.port,
             tls=self._site.tls if prepared.is_tls else None,
             came_from_public=self._was_public,
+            ip_version=self._site.ip_version,
+            proxy=self._site.proxy,
         )
         with contextlib.closing(CheckAdapter(route)) as adapter, adapter.send(prepared.request) as response:
             self.exchange.http_code = response.status_code
             self.exchange.http_version = _HTTP_VERSIONS.get(response.raw.version)
             return Page(
                 http_code=response.status_code,
-                content_type=response.headers.get("content-type", ""),
-                location=response.headers.get("location"),
+                headers=response.headers,
                 body=self._body(response),
             )
 
@@ -144,4 +148,12 @@ class _Trip:
                 chain=exchange.chain,
             )
         )
-        self._was_public |= exchange.ip is not None and reach_of(exchange.ip) is Reach.PUBLIC
+        self._was_public |= self._is_public(request)
+
+    def _is_public(self, request: Request) -> bool:
+        """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
+        if self._site.proxy is not None:
+            address = literal(origin(request.url)[1])
+            return address is None or reach_of(address.ip) is Reach.PUBLIC
+        ip = self.exchange.ip
+        return ip is not None and reach_of(ip) is Reach.PUBLIC

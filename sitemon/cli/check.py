@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from sitemon.checks.once import adhoc_result, chosen_site, observe
-from sitemon.cli.check_report import report, traced
+from sitemon.cli.check_report import report, traced, traced_failures
 from sitemon.clock import utc_now
 from sitemon.config.values import UnfitError, duration_s
 from sitemon.model.outcome import Outcome
@@ -31,7 +31,7 @@ class _Duration(click.ParamType[float]):
     "--timeout", type=_Duration(), help="For the whole check, such as 500ms or 10s.  [default: the site's, else 10s]"
 )
 @click.option("--json", "is_json", is_flag=True, help="Print the result as it would go to Kafka.")
-@click.option("--trace", "is_traced", is_flag=True, help="Show each hop: addresses, status, phases, certificates.")
+@click.option("--trace", "is_traced", is_flag=True, help="Show each hop, and what was found wrong.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -50,9 +50,10 @@ def command(
     site = chosen_site(url_or_site, match=match, timeout_s=timeout, fields={})
     observation = observe(site)
     result = adhoc_result(site, observation, asked_at)
-    hops = observation.hops if is_traced else ()
+    hops, failures = (observation.hops, observation.failures) if is_traced else ((), ())
     if is_json:
-        click.echo(json.dumps(as_dict(result) | ({"trace": traced(hops)} if is_traced else {}), indent=2))
+        trace = {"trace": traced(hops), "failures": traced_failures(failures)} if is_traced else {}
+        click.echo(json.dumps(as_dict(result) | trace, indent=2))
     else:
-        Console(highlight=False).print(report(result, hops, utc_now()))
+        Console(highlight=False).print(report(result, hops, utc_now(), failures))
     context.exit(1 if result.outcome is Outcome.DOWN else 0)

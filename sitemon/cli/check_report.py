@@ -14,28 +14,36 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sitemon.checks.engine import Hop
+from sitemon.checks.engine import Failure, Hop
 from sitemon.checks.failures import printable
 from sitemon.checks.timing import PHASES
 from sitemon.checks.tls import certificate_of
 from sitemon.model.moment import format_utc
-from sitemon.model.outcome import Outcome
+from sitemon.model.outcome import REASONS, Outcome
 from sitemon.model.result import Phases, Result
+from sitemon.model.target import scheme_of
 
 _STYLES: Final = {Outcome.UP: "bold green", Outcome.DEGRADED: "bold yellow", Outcome.DOWN: "bold red"}
 _SOON: Final = timedelta(days=14)
 _BAR_WIDTH: Final = 32
 
 
-def report(result: Result, hops: Sequence[Hop], now: datetime) -> RenderableType:
-    """Return what a person sees: the outcome and why, the facts, the phases; and each hop, if there are any."""
+def report(result: Result, hops: Sequence[Hop], now: datetime, failures: Sequence[Failure] = ()) -> RenderableType:
+    """Return what a person sees: the outcome and why, the facts, the phases; and of a trace each hop and failure."""
     facts = _grid(*_facts(result, now))
     parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2), expand=False)]
     if hops:
-        parts += [_hop(number, hop, now) for number, hop in enumerate(hops, start=1)]
+        notes = [_note(before, hop) for before, hop in zip((None, *hops), hops, strict=False)]
+        parts += [_hop(number, hop, note, now) for number, (hop, note) in enumerate(zip(hops, notes, strict=True), 1)]
+        parts += [_failure(failure) for failure in failures]
     elif result.phases_s is not None:
         parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2), expand=False))
     return Group(*parts)
+
+
+def traced_failures(failures: Sequence[Failure]) -> list[dict[str, Any]]:
+    """Return what was found wrong as plain JSON types."""
+    return [msgspec.structs.asdict(failure) for failure in failures]
 
 
 def traced(hops: Sequence[Hop]) -> list[dict[str, Any]]:
@@ -46,6 +54,8 @@ def traced(hops: Sequence[Hop]) -> list[dict[str, Any]]:
             "addresses": hop.addresses,
             "ip": hop.ip,
             "http_code": hop.http_code,
+            "records": hop.records,
+            "note": _note(before, hop),
             "phases_s": msgspec.structs.asdict(hop.phases_s),
             "certificates": [
                 {
@@ -58,8 +68,14 @@ def traced(hops: Sequence[Hop]) -> list[dict[str, Any]]:
                 if certificate is not None
             ],
         }
-        for hop in hops
+        for before, hop in zip((None, *hops), hops, strict=False)
     ]
+
+
+def _note(before: Hop | None, hop: Hop) -> str | None:
+    if before is not None and before.url.startswith("https:") and hop.url.startswith("http:"):
+        return "the redirect leads from https to http: from here on nothing is encrypted"
+    return None
 
 
 def _headline(result: Result) -> Text:
@@ -100,12 +116,27 @@ def _expiry(expires_at: datetime, now: datetime) -> Text:
     return Text.assemble((words, style), f", on {expires_at:%Y-%m-%d %H:%M} UTC")
 
 
-def _hop(number: int, hop: Hop, now: datetime) -> RenderableType:
-    code = "no answer" if hop.http_code is None else str(hop.http_code)
-    title = Text.assemble((f"hop {number}", "bold"), f"  {printable(hop.url)}  ", (f"→ {code}", "bold"))
+def _failure(failure: Failure) -> RenderableType:
+    style = _STYLES[REASONS[failure.reason][0]]
+    title = Text.assemble((str(failure.reason), style), f"  {printable(failure.words)}")
+    if failure.excerpt is None:
+        return title
+    return Group(title, Padding(_grid(("response", Text(failure.excerpt or "(empty)"))), (0, 0, 0, 2), expand=False))
+
+
+def _hop(number: int, hop: Hop, note: str | None, now: datetime) -> RenderableType:
+    title = Text.assemble((f"hop {number}", "bold"), f"  {printable(hop.url)}  ", (_answer_of(hop), "bold"))
     facts = [("resolved", Text(", ".join(hop.addresses))), ("address", Text(hop.ip))] if hop.ip else []
     facts += [("certificate", text) for text in _certificates(hop, now)]
+    facts += [("record", Text(printable(record))) for record in hop.records]
+    facts += [("note", Text(note, "yellow"))] if note else []
     return Group(title, Padding(Group(_grid(*facts), _bars(hop.phases_s)), (0, 0, 1, 2), expand=False))
+
+
+def _answer_of(hop: Hop) -> str:
+    if hop.http_code is not None:
+        return f"→ {hop.http_code}"
+    return "→ no answer" if scheme_of(hop.url) in {"http", "https"} else ""
 
 
 def _certificates(hop: Hop, now: datetime) -> Iterator[Text]:

@@ -74,7 +74,9 @@ def _is_given(kind: FileKind) -> bool:
 def _advice(sites: SiteSet) -> Iterator[str]:
     for site in sites.sites:
         if "@" in urlsplit(site.url).netloc:
-            yield f"{site.name}: url: a password in a URL is easily shown; send it as a header from ${{NAME}}"
+            yield f"{site.name}: url: a password in a URL is easily shown; give it as auth, from ${{NAME}}"
+        if site.expect.max_latency_s is not None and site.expect.max_latency_s >= site.timeout_s:
+            yield f"{site.name}: expect.max_latency: never exceeded: the timeout of {site.timeout_s:g}s ends the check"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.checks.requests_engine import engine_for
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, kafka_server
@@ -52,7 +52,7 @@ def command(kafka: str | None, urls: Sequence[str], sites_file: Path | None, int
 def _monitor(sites: Sequence[Site], server: KafkaServer, choices: Settings) -> None:
     topics = topics_of(server)
     _greet(server, choices)
-    engine = RequestsEngine(threads=choices.check_threads)
+    engine = engine_for(choices)
     publisher = publisher_of_this_process(server, choices)
 
     def publish(results: Sequence[Result]) -> None:

@@ -1,6 +1,7 @@
 """How our own processes behave: a few choices, from the environment only."""
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from sitemon.config.servers import KINDS
-from sitemon.config.values import UnfitError, integer, region_name, size_bytes, text
+from sitemon.config.values import UnfitError, integer, one_of, region_name, size_bytes, text
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import DEFAULT_REGION
 
 PREFIX: Final = "SITEMON_"
+PUBLIC: Final = "public"
+PRIVATE: Final = "private"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NEAR: Final = 0.8
 """How like a known variable a misspelt one is; Kubernetes' own ``SITEMON_KAFKA_PORT`` is less like any."""
 
@@ -23,10 +27,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `spool_dir` is where results wait on disk while Kafka is away, `spool_max_bytes` how much of them. The
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
+    `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
+    networks of `address_allow`. `checks_per_host` is how many checks go to one host and port at once.
     """
 
     region: str = DEFAULT_REGION
     check_threads: int = 64
+    checks_per_host: int = 20
+    address_policy: str = PRIVATE
+    address_allow: tuple[Network, ...] = ()
     spool_dir: Path = Path("~/.local/state/sitemon/spool").expanduser()
     spool_max_bytes: int = 1 << 30
     raw_retention_days: int = 30
@@ -52,10 +61,22 @@ def _folder(value: object) -> Path:
     return folder
 
 
+def _networks(value: object) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(network.strip()) for network in text(value).split(","))
+    except ValueError:
+        raise UnfitError("expected networks such as 10.0.0.0/8,fd00::/8") from None
+
+
 _days: Final = integer(1, 36_500)
 VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_REGION": _Choice("region", region_name, "the region that a worker checks from"),
     "SITEMON_CHECK_THREADS": _Choice("check_threads", integer(1, 5_000), "checks at once in one process"),
+    "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000), "of them to one host and port"),
+    "SITEMON_ADDRESS_POLICY": _Choice(
+        "address_policy", one_of(PRIVATE, PUBLIC), "which addresses are visited: private ones too, or only public"
+    ),
+    "SITEMON_ADDRESS_ALLOW": _Choice("address_allow", _networks, "the private networks that are visited with public"),
     "SITEMON_SPOOL_DIR": _Choice("spool_dir", _folder, "where results wait while Kafka is away"),
     "SITEMON_SPOOL_MAX": _Choice("spool_max_bytes", size_bytes, "how much of them, such as 1GiB"),
     # Kafka keeps results a day less than the database, so that reading the topic again changes nothing.
@@ -81,6 +102,9 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
                 values[choice.field] = choice.read(environ[variable])
         except UnfitError as exc:
             mistakes.append(Mistake(variable, None, "", exc.problem))
+    if "address_allow" in values and values.get("address_policy") != PUBLIC:
+        problem = f"means something only with SITEMON_ADDRESS_POLICY={PUBLIC}: private ones are visited anyway"
+        mistakes.append(Mistake("SITEMON_ADDRESS_ALLOW", None, "", problem))
     if mistakes:
         raise ConfigurationError(mistakes)
     return Settings(**values)

@@ -7,15 +7,15 @@ site merge field by field. Headers and labels merge by their names.
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sitemon.config import site_values
+from sitemon.config import site_expect, site_requests, site_urls, site_values
+from sitemon.config.site_conflicts import Problem
 from sitemon.config.site_values import Around
-from sitemon.config.values import UnfitError, ValuePath, boolean, kind_of, one_of, suggestion
-from sitemon.model.site import Expect, Site, Tls
+from sitemon.config.values import UnfitError, ValuePath, boolean, integer, kind_of, one_of, suggestion
+from sitemon.model.site import Expect, Header, Site, Tls
+from sitemon.model.target import scheme_of
 
+LONGEST_BODY_BYTES: Final = 64 << 20
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-Problem = tuple[ValuePath, str]
-"""What is wrong, and the path to it inside a site's mapping."""
 
 
 class _Field(NamedTuple):
@@ -32,7 +32,7 @@ def _plain(read: Callable[[object], Any]) -> Callable[[Any, Around], Any]:
     return lambda value, _: read(value)
 
 
-_OWN: Final = {"name": site_values.name, "url": site_values.url}
+_OWN: Final = {"name": site_values.name, "url": site_urls.url}
 """The fields that no two sites share, and that have no default."""
 
 SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
@@ -41,14 +41,29 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "match": _Field("match", site_values.regex),
     "method": _Field("method", _plain(one_of(*METHODS))),
     "headers": _Field("headers", site_values.headers),
+    "body": _Field("body", site_requests.body),
+    "auth": _Field("auth", site_requests.auth),
     "follow_redirects": _Field("follow_redirects", _plain(boolean)),
+    "max_redirects": _Field("max_redirects", _plain(integer(0, 50))),
+    "max_body": _Field("max_body_bytes", site_values.size(1, LONGEST_BODY_BYTES)),
+    "ip_version": _Field("ip_version", site_requests.ip_version),
+    "proxy": _Field("proxy", site_requests.proxy),
     "tls": {
         "verify": _Field("verify", _plain(boolean)),
         "ca_file": _Field("ca_file", site_values.ca_file),
+        "cert_file": _Field("cert_file", site_values.file),
+        "key_file": _Field("key_file", site_values.file),
     },
     "expect": {
         "status": _Field("status", site_values.status),
         "match": _Field("match", site_values.regex),
+        "not_match": _Field("not_match", site_values.regex),
+        "headers": _Field("expected_headers", site_expect.headers),
+        "json": _Field("json", site_expect.json),
+        "body_size": _Field("body_size_bytes", site_values.size(0, LONGEST_BODY_BYTES)),
+        "records": _Field("records", site_expect.records),
+        "max_latency": _Field("max_latency_s", site_expect.max_latency_s),
+        "cert_days": _Field("cert_days", _plain(integer(1, 3650))),
     },
     "regions": _Field("regions", site_values.regions),
     "labels": _Field("labels", site_values.labels),
@@ -57,12 +72,9 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
 """Every other accepted field; a mapping stands for the fields inside it."""
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "": (
-        *("body", "auth", "max_redirects", "max_body", "ip_version", "proxy"),
-        *("down_after", "up_after", "remind_every", "maintenance", "depends_on", "alerts"),
-    ),
-    "tls": ("cert_file", "key_file"),
-    "expect": ("not_match", "headers", "json", "records", "body_size", "max_latency", "cert_days"),
+    "": (*("down_after", "up_after", "remind_every", "maintenance", "depends_on", "alerts"),),
+    "tls": (),
+    "expect": (),
 }
 """Fields that are known and not supported yet, by the field that they stand in."""
 
@@ -98,6 +110,11 @@ class FieldReader:
         expect = mapping.get("expect")
         if "match" in mapping and isinstance(expect, dict) and "match" in expect:
             problems.append((("expect", "match"), "stands twice, beside expect and under it"))
+        if "auth" in mapping and "authorization" in values.get("headers", ()):
+            problems.append((("auth",), "stands twice, here and as the header Authorization"))
+        if "url" in values:
+            scheme = scheme_of(values["url"])
+            problems += [(path, f"means nothing to {scheme}://") for _, path in site_urls.unfit(values["url"], values)]
         return values, problems
 
 
@@ -131,16 +148,33 @@ def _unknown(name: object, fields: Mapping[str, Any], above: str) -> str:
     return f"unknown field{suggestion(str(name), [*own, *fields, *LATER[above]])}"
 
 
+_OF_TLS: Final = ("verify", "ca_file", "cert_file", "key_file")
+_OF_EXPECT: Final = ("status", "not_match", "json", "body_size_bytes", "records", "max_latency_s", "cert_days")
+
+
 def site_of(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Site:
     """Return the site of flat values over flat defaults. Both must be without problems."""
     merged = {**defaults, **values}
-    for name in ("headers", "labels"):
+    for name, _ in site_urls.unfit(merged["url"], tuple(merged)):  # only from the defaults, which are for others
+        del merged[name]
+    for name in ("labels", "expected_headers"):
         if name in values and name in defaults:
             merged[name] = {**defaults[name], **values[name]}
-    if "headers" in merged:
-        merged["headers"] = tuple(merged["headers"].values())
-    if "status" in merged:
-        merged["expect"] = Expect(status=merged.pop("status"))
-    if "verify" in merged or "ca_file" in merged:
-        merged["tls"] = Tls(verify=merged.pop("verify", True), ca_file=merged.pop("ca_file", None))
+    if "headers" in merged or "auth" in merged:
+        merged["headers"] = tuple({**_headers(defaults), **_headers(values)}.values())
+        merged.pop("auth", None)
+    expect: dict[str, Any] = {name: merged.pop(name) for name in _OF_EXPECT if name in merged}
+    if "expected_headers" in merged:
+        expect["headers"] = tuple(merged.pop("expected_headers").values())
+    if expect:
+        merged["expect"] = Expect(**expect)
+    tls = {name: merged.pop(name) for name in _OF_TLS if name in merged}
+    if tls:
+        merged["tls"] = Tls(**tls)
     return Site(**merged)
+
+
+def _headers(values: Mapping[str, Any]) -> dict[str, Header]:
+    """Return the headers of flat values by their names in lower case, among them what ``auth`` says."""
+    found: dict[str, Header] = values.get("headers", {})
+    return {**found, "authorization": values["auth"]} if "auth" in values else found

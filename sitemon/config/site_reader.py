@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sitemon.config.documents import Document, read_document, show_path
+from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_values import Around
 from sitemon.config.values import ValuePath, kind_of, suggestion
@@ -73,6 +74,7 @@ class SiteReader:
                 continue
             values, problems = reader.read(mapping)
             problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
+            problems += conflicts(values, defaults)
             name = values.get("name", f"sites[{place}]")
             if name in self._places:
                 problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))

@@ -4,34 +4,27 @@ import functools
 import re
 import ssl
 import warnings
-from collections.abc import Mapping
-from ipaddress import IPv6Address
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import re2
 
 from sitemon.config.fields import readable_file
-from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, text
+from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
 from sitemon.model.site import Header, StatusRange
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A header's name: RFC 9110, 5.6.2."""
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 """RFC 9110, 5.5: no line breaks, no spaces at its ends."""
-_PLAIN_URL: Final = re.compile(
-    r"https?://(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}\.)*[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?::[1-9]\d{0,3})?(?:/[!-\[\]-~]*)?"
-)
-"""What most URLs look like; `urlsplit`, which is slower, is for the rest."""
 _PLAIN_REGEX: Final = re.compile(r"[A-Za-z0-9 _,;:<>=/!@#%&~'\"-]+")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
-_LATER_SCHEMES: Final = ("tcp", "tls", "dns")
 
 
 class Around(NamedTuple):
@@ -51,30 +44,6 @@ def name(value: object, _: Around) -> str:
     if not _NAME.fullmatch(found):
         raise UnfitError("expected 1 to 200 letters, digits, dashes, underscores and dots")
     return found
-
-
-def url(value: object, _: Around) -> str:
-    """Read an absolute URL of HTTP(S)."""
-    if isinstance(value, str) and _PLAIN_URL.fullmatch(value):
-        return value
-    found = text(value)
-    try:
-        parts = urlsplit(found)
-        is_url = parts.port != 0 and _is_host(parts.hostname or "") and not set(found) & {" ", "\\"}
-    except ValueError:
-        raise UnfitError("expected a URL such as https://example.org/path") from None
-    if parts.scheme in _LATER_SCHEMES:
-        raise UnfitError(f"{parts.scheme}:// is not supported yet; expected http:// or https://")
-    if parts.scheme not in {"http", "https"} or not is_url:
-        raise UnfitError("expected a URL such as https://example.org/path")
-    return found
-
-
-def _is_host(host: str) -> bool:
-    """Tell whether a host can be asked for; ValueError when an address or a label of a name is not one."""
-    if ":" in host:
-        return IPv6Address(host) is not None
-    return bool(host.encode("idna"))
 
 
 def interval_ms(value: object, _: Around) -> int:
@@ -156,7 +125,7 @@ def headers(value: object, around: Around) -> dict[str, Header]:
         raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
     found: dict[str, Header] = {}
     for header, content in value.items():
-        if not isinstance(header, str) or not _TOKEN.fullmatch(header):
+        if not isinstance(header, str) or not TOKEN.fullmatch(header):
             raise UnfitError("expected the name of a header: letters, digits and dashes", (header,))
         if header.lower() in found:
             raise UnfitError("stands twice; upper and lower case are the same in a header's name", (header,))
@@ -170,13 +139,25 @@ def headers(value: object, around: Around) -> dict[str, Header]:
 def _header(header: str, content: object, around: Around) -> Header:
     if not isinstance(content, str):
         text(content)
-    template = str(content)
+    value, secrets = filled(str(content), around)
+    if not _HEADER_VALUE.fullmatch(value):
+        raise UnfitError("expected one line without spaces at its ends, of characters up to U+00FF")
+    return Header(header, value, is_secret=bool(secrets))
+
+
+def filled(template: str, around: Around) -> tuple[str, tuple[str, ...]]:
+    """Return the text with the values of the environment for ``${NAME}``, and those values: they are secrets."""
+    if "${" not in template:
+        return template, ()
     if "${" in _VARIABLE.sub("", template):
         raise UnfitError("expected ${NAME} with the name of an environment variable")
-    filled = _VARIABLE.sub(lambda found: _from_environment(found[1], around), template)
-    if not _HEADER_VALUE.fullmatch(filled):
-        raise UnfitError("expected one line without spaces at its ends, of characters up to U+00FF")
-    return Header(header, filled, is_secret=filled != template)
+    secrets: list[str] = []
+
+    def fill(variable: re.Match[str]) -> str:
+        secrets.append(_from_environment(variable[1], around))
+        return secrets[-1]
+
+    return _VARIABLE.sub(fill, template), tuple(secrets)
 
 
 def _from_environment(variable: str, around: Around) -> str:
@@ -200,6 +181,18 @@ def labels(value: object, _: Around) -> dict[str, str]:
     return value
 
 
+def size(low: int, high: int) -> Callable[[object, Around], int]:
+    """Return a reader of a size from `low` to `high` bytes, both included."""
+
+    def read(value: object, _: Around) -> int:
+        found = size_bytes(value)
+        if not low <= found <= high:
+            raise UnfitError(f"expected a size from {low} to {high} bytes")
+        return found
+
+    return read
+
+
 def regions(value: object, _: Around) -> tuple[str, ...]:
     """Read the regions that a site is checked from; each counts once."""
     if not isinstance(value, list) or not value:
@@ -213,13 +206,18 @@ def regions(value: object, _: Around) -> tuple[str, ...]:
     return tuple(found)
 
 
-def ca_file(value: object, around: Around) -> str:
-    """Read the path of a file of CA certificates in PEM."""
+def file(value: object, around: Around) -> str:
+    """Read the path of a file; it is absolute then."""
     path = text(value)
     around.files.add((around.folder / Path(path).expanduser()).absolute())
-    file = readable_file(around.folder, path)
+    return readable_file(around.folder, path)
+
+
+def ca_file(value: object, around: Around) -> str:
+    """Read the path of a file of CA certificates in PEM."""
+    file_ = file(value, around)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file_)
     except (ssl.SSLError, OSError) as exc:
-        raise UnfitError(f"expected certificates in PEM; {file} holds none") from exc
-    return file
+        raise UnfitError(f"expected certificates in PEM; {file_} holds none") from exc
+    return file_

@@ -12,35 +12,42 @@ from sitemon import clock
 from sitemon.local.certificates import Authority
 from sitemon.local.part import Part
 from sitemon.local.ports import LOOPBACK, ask, free_port
+from sitemon.model.outcome import Reason
 
 INTERVAL_S: Final = 2
 _TIMEOUT_S: Final = 1.5
 
 
 class SampleSite(NamedTuple):
-    """One sample: where it is, on which of the server's ports, what it shows, and what is expected of it."""
+    """One sample: where it is, on which of the server's ports, what it shows, and what is expected of it.
+
+    `reason` is what a check should give, None when it is up.
+    """
 
     name: str
     port: str
     path: str
     shows: str
     fields: Mapping[str, Any]
+    reason: Reason | None = None
 
 
 SAMPLES: Final = (
     SampleSite("good", "http", "/good", "a site that is well", {"match": "In stock: [0-9]+"}),
     SampleSite("moved", "http", "/moved", "a redirect to a good page", {"match": "In stock"}),
     SampleSite("slow", "http", "/slow", "takes 0.6 s", {}),
-    SampleSite("flaky", "http", "/flaky", "fails at every fourth visit", {}),
+    SampleSite("flaky", "http", "/flaky", "fails at every fourth visit", {}, Reason.HTTP_STATUS),
     SampleSite("gone", "http", "/nowhere", "404, which is expected here", {"expect": {"status": [404]}}),
-    SampleSite("broken", "http", "/broken", "answers 500", {}),
-    SampleSite("sold-out", "http", "/sold-out", "the wrong text", {"match": "In stock"}),
-    SampleSite("stuck", "http", "/stuck", "does not answer in time", {}),
-    SampleSite("reset", "http", "/reset", "resets the connection", {}),
-    SampleSite("refused", "refused", "/", "nobody listens", {}),
+    SampleSite("broken", "http", "/broken", "answers 500", {}, Reason.HTTP_STATUS),
+    SampleSite("sold-out", "http", "/sold-out", "the wrong text", {"match": "In stock"}, Reason.NO_MATCH),
+    SampleSite("stuck", "http", "/stuck", "does not answer in time", {}, Reason.TIMEOUT),
+    SampleSite("reset", "http", "/reset", "resets the connection", {}, Reason.PROTOCOL_ERROR),
+    SampleSite("refused", "refused", "/", "nobody listens", {}, Reason.CONNECT_ERROR),
     SampleSite("expiring", "expiring", "/good", "its certificate ends in 5 days", {"tls": {"ca_file": "ca.pem"}}),
-    SampleSite("expired", "expired", "/good", "its certificate has ended", {"tls": {"ca_file": "ca.pem"}}),
-    SampleSite("untrusted", "expiring", "/good", "its certificate is of an unknown CA", {}),
+    SampleSite(
+        "expired", "expired", "/good", "its certificate has ended", {"tls": {"ca_file": "ca.pem"}}, Reason.TLS_ERROR
+    ),
+    SampleSite("untrusted", "expiring", "/good", "its certificate is of an unknown CA", {}, Reason.TLS_ERROR),
 )
 
 

@@ -1,7 +1,7 @@
 """The site: one thing to watch, as the configuration describes it once it is read and checked."""
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -24,6 +24,39 @@ class Header(msgspec.Struct, frozen=True):
         return [("name", self.name), ("value", "***" if self.is_secret else self.value)]
 
 
+class Body(msgspec.Struct, frozen=True):
+    """What a request carries, as it is sent, and its media type, if it has one of its own.
+
+    `secrets` are the parts that came from the environment. The content is masked in every repr, with secrets or not.
+    """
+
+    content: bytes
+    content_type: str | None = None
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Body(<{len(self.content)} bytes>, {self.content_type!r})"
+
+    def __rich_repr__(self) -> list[Any]:
+        """Mask the content for rich too, which does not ask `__repr__`."""
+        return [f"<{len(self.content)} bytes>", self.content_type]
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    """An HTTP proxy. `authorization` is the value of Proxy-Authorization, a secret, masked in every repr."""
+
+    host: str
+    port: int
+    authorization: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.host!r}, {self.port}, {self.authorization and '***'})"
+
+    def __rich_repr__(self) -> list[Any]:
+        """Mask the authorization for rich too, which does not ask `__repr__`."""
+        return [self.host, self.port, self.authorization and "***"]
+
+
 class StatusRange(msgspec.Struct, frozen=True):
     """HTTP status codes from `first` to `last`, both included."""
 
@@ -32,22 +65,63 @@ class StatusRange(msgspec.Struct, frozen=True):
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
-    """TLS settings of a site. `ca_file` is an absolute path, or None for the system's roots."""
+    """TLS settings of a site. The files are absolute paths, in PEM.
+
+    `ca_file` is None for the system's roots. `cert_file` is what we show of ourselves; its key is in `key_file`, or in
+    the same file when that is None.
+    """
 
     verify: bool = True
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+class ExpectedHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What a header of the response must be: exactly one of the three is not None."""
+
+    name: str
+    equals: str | None = None
+    matches: str | None = None
+    exists: bool | None = None
+
+
+class ExpectedJson(msgspec.Struct, frozen=True, kw_only=True):
+    """What an RFC 9535 path must find in the body: exactly one of the three is given.
+
+    `equals` is a JSON value (UNSET: not given; None: null), `matches` an RE2 regex. Each value found must fit, and
+    there must be one.
+    """
+
+    path: str
+    equals: Any = msgspec.UNSET
+    matches: str | None = None
+    exists: bool | None = None
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a response must be for the site to be up."""
+    """What a response must be for the site to be up, and how fast and how long valid not to be degraded.
+
+    `not_match` is an RE2 regex that must not be found. A body is too large when longer than `body_size_bytes`.
+    `records` must all be among those that a name server answers with. `cert_days`: no certificate that the server
+    sends expires sooner.
+    """
 
     status: tuple[StatusRange, ...] = (StatusRange(200, 299),)
+    headers: tuple[ExpectedHeader, ...] = ()
+    body_size_bytes: int | None = None
+    not_match: str | None = None
+    json: tuple[ExpectedJson, ...] = ()
+    records: tuple[str, ...] = ()
+    max_latency_s: float | None = None
+    cert_days: int | None = None
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to watch. Every field has been checked: a `Site` that exists can be scheduled and visited.
 
-    `match` is an RE2 regex that must be found in the page. `timeout_s` bounds the whole check.
+    `match` is an RE2 regex that must be found in the page. `timeout_s` bounds the whole check. Of the body at most
+    `max_body_bytes` are read. `ip_version` is None for either. What ``auth`` says stands among the `headers`.
     """
 
     name: str
@@ -57,9 +131,12 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     match: str | None = None
     method: str = "GET"
     headers: tuple[Header, ...] = ()
+    body: Body | None = None
     follow_redirects: bool = True
     max_redirects: int = 5
     max_body_bytes: int = 1 << 20
+    ip_version: Literal[4, 6] | None = None
+    proxy: Proxy | None = None
     tls: Tls = Tls()
     expect: Expect = Expect()
     regions: tuple[str, ...] = (DEFAULT_REGION,)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from sitemon import clock
-from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.checks.requests_engine import engine_for
 from sitemon.config.servers import KafkaServer, kafka_server
 from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import SitesWatcher
@@ -29,7 +29,7 @@ class Process:
         self.pid = os.getpid()
         self.ready_at_ms = clock.now_ms()
         self.settings = choices
-        self.engine = RequestsEngine(threads=choices.check_threads)
+        self.engine = engine_for(choices)
         self.publisher: Publisher = publisher_of_this_process(kafka, choices)
         self.watcher = SitesWatcher()
         self._topics = topics_of(kafka)

@@ -1,17 +1,22 @@
 """Certificates for servers on loopback: a CA, and leaves as good or as bad as a test needs them."""
 
-import ipaddress
-import ssl
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import NamedTuple
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from sitemon.clock import utc_now
+from sitemon.local import chains
+from sitemon.local.chains import Signer, server_context, write_chain
+
+__all__ = [
+    "IN_A_MONTH",
+    "IN_A_YEAR",
+    "NOW",
+    "YESTERDAY",
+    "Signer",
+    "new_authority",
+    "new_leaf",
+    "server_context",
+    "write_chain",
+]
 
 NOW = utc_now().replace(microsecond=0)
 YESTERDAY = NOW - timedelta(days=1)
@@ -19,20 +24,9 @@ IN_A_MONTH = NOW + timedelta(days=30)
 IN_A_YEAR = NOW + timedelta(days=365)
 
 
-class Signer(NamedTuple):
-    """A certificate and the key to sign others with it."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def pem(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
-
-
 def new_authority(name: str, *, issuer: Signer | None = None, ends_at: datetime = IN_A_YEAR) -> Signer:
     """Make a root, or an intermediate if there is an issuer."""
-    return _signed(name, issuer, is_ca=True, hosts=(), begins_at=NOW - timedelta(days=365), ends_at=ends_at)
+    return chains.new_authority(name, issuer=issuer, begins_at=NOW - timedelta(days=365), ends_at=ends_at)
 
 
 def new_leaf(
@@ -43,48 +37,4 @@ def new_leaf(
     ends_at: datetime = IN_A_YEAR,
 ) -> Signer:
     """Make a server's certificate; without issuer it signs itself."""
-    return _signed("leaf", issuer, is_ca=False, hosts=hosts, begins_at=begins_at, ends_at=ends_at)
-
-
-def server_context(folder: Path, leaf: Signer, *chain: Signer) -> ssl.SSLContext:
-    """Return a server's context that sends the leaf and the rest of the chain."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(write_chain(folder, leaf, *chain))
-    return context
-
-
-def write_chain(folder: Path, leaf: Signer, *chain: Signer) -> Path:
-    """Write the leaf's key, the leaf and the rest of the chain into a PEM file."""
-    file = folder / f"{leaf.certificate.serial_number}.pem"
-    key = leaf.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(key + leaf.pem + b"".join(signer.pem for signer in chain))
-    return file
-
-
-def _signed(
-    name: str, issuer: Signer | None, *, is_ca: bool, hosts: tuple[str, ...], begins_at: datetime, ends_at: datetime
-) -> Signer:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begins_at)
-        .not_valid_after(ends_at)
-        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-    )
-    if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
-    return Signer(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
-
-
-def _host(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
+    return chains.new_leaf(issuer, hosts=hosts, begins_at=begins_at, ends_at=ends_at)

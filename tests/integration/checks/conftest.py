@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from sitemon.checks.dialer import Connect, Dialer, connect_tcp
+from sitemon.checks.addresses import OWN_NETWORK, AddressPolicy
+from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.race import Connect, connect_tcp, connect_udp
 from sitemon.checks.requests_engine import RequestsEngine
 from sitemon.checks.resolver import Lookup, Resolver, look_up
 from sitemon.model.site import Site, Tls
@@ -23,7 +25,16 @@ CLOSE_S = 5.0
 class EngineFactory(Protocol):
     """Makes an engine that is closed with the test."""
 
-    def __call__(self, *, threads: int = 8, lookup: Lookup = look_up, connect: Connect = connect_tcp) -> Engine: ...
+    def __call__(
+        self,
+        *,
+        threads: int = 8,
+        per_host: int = 20,
+        lookup: Lookup = look_up,
+        connect: Connect = connect_tcp,
+        connect_udp: Connect = connect_udp,
+        policy: AddressPolicy = OWN_NETWORK,
+    ) -> Engine: ...
 
 
 class ServerFactory(Protocol):
@@ -61,8 +72,8 @@ class Authority(NamedTuple):
         return Tls(ca_file=str(self.file))
 
 
-def _requests_engine(threads: int, dialer: Dialer) -> Engine:
-    return RequestsEngine(threads, dialer=dialer)
+def _requests_engine(threads: int, per_host: int, dialer: Dialer) -> Engine:
+    return RequestsEngine(threads, per_host=per_host, dialer=dialer)
 
 
 ENGINES = {"requests": _requests_engine}
@@ -73,8 +84,17 @@ def make_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
     """Every behaviour is shown with every engine."""
     with contextlib.ExitStack() as engines:
 
-        def make(*, threads: int = 8, lookup: Lookup = look_up, connect: Connect = connect_tcp) -> Engine:
-            engine: Engine = ENGINES[request.param](threads, Dialer(Resolver(lookup=lookup), connect))
+        def make(
+            *,
+            threads: int = 8,
+            per_host: int = 20,
+            lookup: Lookup = look_up,
+            connect: Connect = connect_tcp,
+            connect_udp: Connect = connect_udp,
+            policy: AddressPolicy = OWN_NETWORK,
+        ) -> Engine:
+            dialer = Dialer(Resolver(lookup=lookup), connect, connect_udp, policy)
+            engine: Engine = ENGINES[request.param](threads, per_host, dialer)
             engines.callback(engine.close, CLOSE_S)
             return engine
 

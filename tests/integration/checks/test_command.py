@@ -84,6 +84,38 @@ def test_the_trace_shows_every_hop_and_certificate(
     assert "s3cret" not in shown
 
 
+def test_the_trace_shows_the_assertion_that_failed_and_the_page_around_it(serve: ServerFactory, tmp_path: Path) -> None:
+    server = serve(answering(response(b"<p>Fatal error of s3cret</p>")))
+    (tmp_path / "sites.json").write_text(
+        json.dumps(
+            {
+                "sites": [
+                    {
+                        "name": "shop",
+                        "url": server.url(),
+                        "auth": {"basic": {"username": "me", "password": "s3cret"}},
+                        "expect": {"not_match": "Fatal", "match": "in stock"},
+                    }
+                ]
+            }
+        )
+    )
+    environ = os.environ | {"CONF_DIR": str(tmp_path), "COLUMNS": "200"}
+    for form in ([], ["--json"]):
+        done = subprocess.run(
+            [COMMAND, "check", "shop", "--trace", *form],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env=environ,
+        )
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "<p>Fatal error of ***</p>" in done.stdout
+        assert "forbidden_match" in done.stdout
+        assert "s3cret" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

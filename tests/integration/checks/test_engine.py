@@ -10,16 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from sitemon.checks.dialer import connect_tcp
 from sitemon.checks.engine import Observation
-from sitemon.checks.exchange import BoundedSocket
 from sitemon.checks.resolver import Endpoint
 from sitemon.clock import monotonic_s, sleep
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Header
+from sitemon.model.site import Header, Tls
 from tests.integration.checks import servers
-from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site, thread_count
-from tests.integration.checks.servers import answering, redirecting, response
+from tests.integration.checks.certificates import new_leaf
+from tests.integration.checks.conftest import (
+    Authority,
+    EngineFactory,
+    Observer,
+    ServerFactory,
+    TlsServerFactory,
+    observed,
+    site,
+    thread_count,
+)
+from tests.integration.checks.servers import answering, response
 
 HOME = Endpoint(socket.AF_INET, ("127.0.0.1", 0))
 
@@ -174,53 +182,17 @@ def test_the_next_address_of_a_name_is_tried_when_one_does_not_answer(
     assert (seen.outcome, seen.ip, seen.hops[0].addresses) == (Outcome.UP, "127.0.0.1", ("::1", "127.0.0.1"))
 
 
-class Recorder:
-    """Connects to loopback only, and keeps in mind where it was asked to connect."""
-
-    def __init__(self) -> None:
-        self.ips: list[str] = []
-
-    def __call__(self, endpoint: Endpoint, timeout_s: float) -> BoundedSocket:
-        self.ips.append(endpoint.ip)
-        if endpoint.ip != "127.0.0.1":
-            raise ConnectionRefusedError("not in a test")
-        return connect_tcp(endpoint, timeout_s)
-
-
-@pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "0.1.2.3", "[fd00:ec2::254]"])
-def test_an_address_that_may_not_be_visited_is_never_connected_to(
-    host: str, make_engine: EngineFactory, serve: ServerFactory
-) -> None:
-    recorder = Recorder()
-    engine = make_engine(connect=recorder)
-    redirecting_site = serve(redirecting({"/": f"http://{host}:9/"}))
-    for url, hops in ((f"http://{host}:9/", 1), (redirecting_site.url(), 2)):
-        seen = observed(engine, site(url))
-        assert (seen.outcome, seen.reason, len(seen.hops)) == (Outcome.DOWN, Reason.BLOCKED_ADDRESS, hops)
-    assert recorder.ips == ["127.0.0.1"]
-
-
-def test_a_public_site_may_not_redirect_into_the_local_network(
-    make_engine: EngineFactory, serve: ServerFactory
-) -> None:
-    server = serve(redirecting({"/": "http://127.0.0.1:{port}/end", "/out": "http://public.test:{port}/end"}))
-
-    def connect(endpoint: Endpoint, timeout_s: float) -> BoundedSocket:
-        return connect_tcp(HOME.at(server.port), timeout_s)  # whatever was asked for
-
-    engine = make_engine(connect=connect, lookup=lambda _: (Endpoint(socket.AF_INET, ("93.184.216.34", 0)),))
-    seen = observed(engine, site(server.url(host="public.test")))
-    assert (seen.reason, seen.redirects) == (Reason.BLOCKED_ADDRESS, 1)
-    assert [asked.target for asked in server.asked] == ["/"]
-    assert observed(engine, site(server.url("/out"))).outcome is Outcome.UP
-
-
-def test_a_name_that_stands_for_a_blocked_and_a_good_address_leads_to_the_good_one(
-    make_engine: EngineFactory, serve: ServerFactory
-) -> None:
-    recorder = Recorder()
-    both = tuple(Endpoint(socket.AF_INET, (ip, 0)) for ip in ("169.254.169.254", "127.0.0.1"))
-    engine = make_engine(connect=recorder, lookup=lambda _: both)
+def test_a_name_of_the_hosts_file_is_known(observe: Observer, serve: ServerFactory) -> None:
     server = serve(answering(response()))
-    assert observed(engine, site(server.url(host="rebound.test"))).outcome is Outcome.UP
-    assert recorder.ips == ["127.0.0.1"]
+    seen = observe(server.url(host="localhost"))
+    assert (seen.outcome, seen.ip) == (Outcome.UP, "127.0.0.1"), seen.error
+    assert seen.phases_s.dns > 0
+
+
+def test_a_check_makes_no_second_connection_for_the_certificate(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    server = serve_tls(answering(response()), new_leaf(ca.signer))
+    for tls in (ca.tls, Tls(), Tls(verify=False)):
+        assert observe(server.url(), tls=tls).cert_expires_at is not None
+    assert server.accepted == 3

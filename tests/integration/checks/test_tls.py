@@ -1,15 +1,18 @@
 """TLS: what is trusted and what is not, and what is known of the certificates in either case."""
 
+import os
 import socket
 import ssl
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from sitemon.checks.dialer import connect_tcp
 from sitemon.checks.engine import Observation
+from sitemon.checks.race import connect_tcp
 from sitemon.checks.resolver import Endpoint
+from sitemon.checks.tls import context_for
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Tls
 from tests.integration.checks import servers
@@ -20,6 +23,7 @@ from tests.integration.checks.certificates import (
     Signer,
     new_authority,
     new_leaf,
+    write_chain,
 )
 from tests.integration.checks.conftest import (
     Authority,
@@ -121,7 +125,7 @@ def test_the_usual_port_is_not_named_in_the_host_header(
 ) -> None:
     server = serve_tls(answering(response()), new_leaf(ca.signer, hosts=("shop.test",)))
     home = Endpoint(socket.AF_INET, ("127.0.0.1", server.port))
-    engine = make_engine(lookup=lambda _: (home,), connect=lambda _, timeout_s: connect_tcp(home, timeout_s))
+    engine = make_engine(lookup=lambda _: (home,), connect=lambda _: connect_tcp(home))
     assert observed(engine, site("https://shop.test/", tls=ca.tls)).outcome is Outcome.UP
     assert server.asked[0].headers["host"] == "shop.test"
 
@@ -152,6 +156,40 @@ def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
     seen = observe(server.url(), tls=ca.tls)
     assert_tls_error(seen, "client certificate")
     assert seen.cert_expires_at == IN_A_YEAR
+
+
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_a_client_certificate_is_shown_to_a_server_that_demands_it(
+    is_one_file: bool, observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    def demand_certificate(context: ssl.SSLContext) -> None:
+        context.load_verify_locations(ca.file)
+        context.verify_mode = ssl.CERT_REQUIRED
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demand_certificate)
+    both = str(write_chain(tmp_path, new_leaf(ca.signer)))
+    tls = Tls(ca_file=str(ca.file), cert_file=both, key_file=None if is_one_file else both)
+    assert observe(server.url(), tls=tls).outcome is Outcome.UP
+    of_a_stranger = str(write_chain(tmp_path, new_leaf(new_authority("another CA"))))
+    seen = observe(server.url(), tls=Tls(ca_file=str(ca.file), cert_file=of_a_stranger))
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.TLS_ERROR), seen.error
+
+
+def test_a_file_that_was_renewed_is_read_again(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "trusted.pem"
+    file.write_bytes(new_authority("another CA").pem)
+    server = serve_tls(answering(response()), new_leaf(ca.signer))
+    assert_tls_error(observe(server.url(), tls=Tls(ca_file=str(file))), "issuer is not known")
+    file.write_bytes(ca.signer.pem)
+    os.utime(file, ns=(1, 1))
+    assert observe(server.url(), tls=Tls(ca_file=str(file))).outcome is Outcome.UP
+
+
+def test_there_is_one_context_for_each_setting(tmp_path: Path) -> None:
+    assert context_for(Tls()) is context_for(Tls())
+    assert context_for(Tls()) is not context_for(Tls(verify=False))
 
 
 def test_a_server_without_tls_is_a_tls_error(observe: Observer, serve: ServerFactory) -> None:

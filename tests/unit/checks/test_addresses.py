@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sitemon.checks.addresses import Reach, reach_of, refusal
+from sitemon.checks.addresses import AddressPolicy, Reach, reach_of, refusal
 
 
 def six_to_four(ip: str) -> str:
@@ -111,3 +111,21 @@ def test_a_private_address_is_refused_only_to_a_public_site() -> None:
     assert refusal("10.0.0.1", came_from_public=False) is None
     assert refusal("10.0.0.1", came_from_public=True) == "a public site redirects to the private address 10.0.0.1"
     assert refusal("8.8.8.8", came_from_public=True) is None
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "fd00::1"])
+def test_where_only_public_addresses_are_visited_a_private_one_needs_to_be_on_the_list(ip: str) -> None:
+    public = AddressPolicy(is_public_only=True)
+    networks = ("10.0.0.0/8", "127.0.0.0/8", "::1/128", "fd00::/8")
+    listed = AddressPolicy(is_public_only=True, allowed=tuple(map(ipaddress.ip_network, networks)))
+    words = refusal(ip, came_from_public=False, policy=public)
+    assert words is not None
+    assert "SITEMON_ADDRESS_POLICY" in words
+    assert refusal(ip, came_from_public=False, policy=listed) is None
+    assert refusal(ip, came_from_public=True, policy=listed) is not None
+
+
+def test_where_only_public_addresses_are_visited_the_others_stay_as_they_are() -> None:
+    public = AddressPolicy(is_public_only=True, allowed=(ipaddress.ip_network("0.0.0.0/0"),))
+    assert refusal("8.8.8.8", came_from_public=True, policy=public) is None
+    assert refusal("169.254.169.254", came_from_public=False, policy=public) is not None

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sitemon.checks.engine import Hop
-from sitemon.cli.check_report import report, traced
+from sitemon.checks.engine import Failure, Hop
+from sitemon.cli.check_report import report, traced, traced_failures
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
 
@@ -90,6 +90,38 @@ def test_an_expiry_is_told_from_now(days: int, words: str) -> None:
 def test_redirects_are_counted() -> None:
     assert "  answer       200, HTTP/1.1, 1,256 bytes, after 1 redirect" in lines_of(result(redirects=1))
     assert "  answer       200, HTTP/1.1, 1,256 bytes, after 2 redirects" in lines_of(result(redirects=2))
+
+
+def hop(url: str) -> Hop:
+    return Hop(url=url, addresses=("192.0.2.1",), ip="192.0.2.1", http_code=200, phases_s=PHASES, chain=())
+
+
+def test_a_redirect_from_https_to_http_is_noted() -> None:
+    hops = [hop("http://shop.test/"), hop("https://shop.test/"), hop("http://shop.test/end"), hop("http://shop.test/")]
+    words = "the redirect leads from https to http: from here on nothing is encrypted"
+    lines = lines_of(result(), *hops)
+    assert [line for line in lines if words in line] == [f"  note         {words}"]
+    assert lines.index(f"  note         {words}") > lines.index("hop 3  http://shop.test/end  → 200")
+    assert [one["note"] for one in traced(hops)] == [None, None, words, None]
+
+
+def test_a_trace_ends_with_what_was_found_wrong() -> None:
+    failures = (
+        Failure(Reason.FORBIDDEN_MATCH, "the response matches the regex that it must not", "a [red]Fatal error b"),
+        Failure(Reason.NO_MATCH, "the response is not JSON", ""),
+        Failure(Reason.TOO_SLOW, "it took 0.7 s"),
+    )
+    page = io.StringIO()
+    down = result(outcome=Outcome.DOWN, reason=Reason.FORBIDDEN_MATCH)
+    Console(file=page, width=120, highlight=False).print(report(down, [hop("http://shop.test/")], NOW, failures))
+    assert [line.rstrip() for line in page.getvalue().splitlines()][-5:] == [
+        "forbidden_match  the response matches the regex that it must not",
+        "  response     a [red]Fatal error b",
+        "no_match  the response is not JSON",
+        "  response     (empty)",
+        "too_slow  it took 0.7 s",
+    ]
+    assert traced_failures(failures)[2] == {"reason": "too_slow", "words": "it took 0.7 s", "excerpt": None}
 
 
 def test_a_servers_own_words_are_neither_markup_nor_control_characters() -> None:

@@ -5,7 +5,7 @@ import pytest
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.redirects import Request, origin, redirected, without_userinfo
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Header
+from sitemon.model.site import Body, Header
 
 HERE = Request("GET", "https://shop.test/a/b?q=1", ())
 
@@ -61,6 +61,23 @@ def test_headers_of_the_body_end_with_the_method_that_had_one() -> None:
     posted = Request("POST", HERE.url, (Header("Content-Type", "text/plain"), Header("Accept", "a/b")))
     assert redirected(posted, 303, "/end") == Request("GET", "https://shop.test/end", (Header("Accept", "a/b"),))
     assert redirected(posted, 307, "/end").headers == posted.headers
+
+
+@pytest.mark.parametrize(
+    ("code", "location", "is_kept"), [(303, "/end", False), (307, "/end", True), (302, "/end", True)]
+)
+def test_a_request_that_stays_a_get_keeps_its_body_but_for_303(code: int, location: str, is_kept: bool) -> None:
+    asked = HERE._replace(body=Body(b"x"))
+    assert redirected(asked, code, location).body == (Body(b"x") if is_kept else None)
+
+
+def test_a_body_with_secrets_stays_with_its_origin() -> None:
+    posted = Request("POST", HERE.url, (), Body(b"hunter2", None, ("hunter2",)))
+    assert redirected(posted, 307, "/end").body == posted.body
+    assert redirected(posted, 302, "https://blog.test/").body is None
+    with pytest.raises(CheckError, match="a body with secrets") as raised:
+        redirected(posted, 307, "https://blog.test/")
+    assert raised.value.reason is Reason.REDIRECT_ERROR
 
 
 def test_an_origin_is_scheme_host_and_port() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sitemon.checks.resolver import Endpoint, Resolver, literal
+from sitemon.checks.resolver import Endpoint, Resolver, domain_of, literal
 
 HOME = (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
 
@@ -73,6 +73,24 @@ def test_one_domain_takes_only_its_share_of_the_threads(name_server: NameServer)
             resolver.resolve(f"host{number}.dead.test", 0.01)
     assert resolver.resolve("www.living.test", 5) == HOME
     assert name_server.asked == ["host0.dead.test", "host1.dead.test", "www.living.test"]
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("www.shop.test", "shop.test"),
+        ("a.b.shop.test.", "shop.test"),
+        ("WWW.Shop.TEST", "shop.test"),
+        ("shop.test", "shop.test"),
+        ("www.shop.co.uk", "shop.co.uk"),
+        ("www.bank.co.uk", "bank.co.uk"),
+        ("bbc.uk", "bbc.uk"),
+        ("www.shop.de", "shop.de"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_names_that_are_sold_apart_are_domains_apart(host: str, domain: str) -> None:
+    assert domain_of(host) == domain
 
 
 def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: NameServer) -> None:

@@ -57,9 +57,17 @@ def test_lint_without_mistakes_says_what_it_read_and_advises() -> None:
     assert said_by(lint.command) == (
         0,
         [
-            "advice: shop: url: a password in a URL is easily shown; send it as a header from ${NAME}",
+            "advice: shop: url: a password in a URL is easily shown; give it as auth, from ${NAME}",
             "no mistakes: 2 sites from conf/sites.yaml; pg-server.json",
         ],
+    )
+
+
+def test_lint_advises_on_a_latency_that_the_timeout_hides() -> None:
+    site = '{name: a, url: "http://a/", timeout: 2s, expect: {max_latency: 2s}}'
+    Path("conf/sites.yaml").write_text(f"sites: [{site}]")
+    assert said_by(lint.command)[1][0] == (
+        "advice: a: expect.max_latency: never exceeded: the timeout of 2s ends the check"
     )
 
 

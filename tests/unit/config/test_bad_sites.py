@@ -12,20 +12,74 @@ from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
 
 TESTDATA: Final = Path(__file__).parent / "testdata"
+DNS_URL: Final = (
+    "expected a URL such as dns://192.0.2.53/example.org?type=A (A, AAAA, CAA, CNAME, MX, NS, PTR, SOA, SRV, TXT)"
+)
 
 EXPECTED: Final = {
     "a_list.yaml": [":1: expected defaults: and sites:, not a list"],
+    "auth_basic_and_bearer.yaml": [":4: a: auth: expected {basic: {username: …, password: …}} or {bearer: …}"],
+    "auth_bearer_with_space.yaml": [":4: a: auth.bearer: expected a token without spaces, in ASCII"],
+    "auth_beside_header.yaml": [":4: a: auth: stands twice, here and as the header Authorization"],
+    "auth_password_missing.yaml": [":4: a: auth.basic.password: missing"],
+    "auth_password_number.yaml": [":4: a: auth.basic.password: expected text, not a number (put it in quotes)"],
+    "auth_scheme_misspelt.yaml": [":4: a: auth.baerer: unknown field; did you mean bearer?"],
+    "auth_username_with_colon.yaml": [":4: a: auth.basic.username: expected a name without a colon"],
+    "auth_variable_unset.yaml": [":5: a: auth.bearer: the environment variable NOT_SET is not set"],
+    "body_form_number.yaml": [":4: a: body.form.n: expected text, not a number (put it in quotes)"],
+    "body_json_date.yaml": [
+        ":4: a: body.json.days[0]: expected what JSON has: text, numbers, lists and mappings, not a date"
+    ],
+    "body_kind_unknown.yaml": [":4: a: body.jsn: unknown field; did you mean json?"],
+    "body_number.yaml": [":4: a: body: expected text, {json: …} or {form: …}"],
+    "body_variable_unset.yaml": [":6: a: body.json.key: the environment variable NOT_SET is not set"],
     "defaults_interval.yaml": [
         ":2: defaults.interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
     ],
     "defaults_not_a_mapping.yaml": [":1: defaults: expected a mapping, not a list"],
     "defaults_with_name.yaml": [":3: defaults.name: belongs to a site, not to defaults"],
     "enabled_word.yaml": [":4: a: enabled: expected true or false, not other text"],
+    "expect_body_size_over_max_body.yaml": [
+        ":5: a: expect.body_size: expected less than max_body, 1024 bytes: no more is read"
+    ],
+    "expect_cert_days_fraction.yaml": [":4: a: expect.cert_days: expected a whole number from 1 to 3650"],
+    "expect_header_kind_unknown.yaml": [":4: a: expect.headers.X-App.match: unknown field; did you mean matches?"],
+    "expect_header_number.yaml": [":4: a: expect.headers.X-App: expected text, not a number (put it in quotes)"],
+    "expect_header_of_two_kinds.yaml": [
+        ":4: a: expect.headers.X-App: expected text, {matches: …} or {exists: true or false}"
+    ],
+    "expect_header_regex.yaml": [":6: a: expect.headers.X-App.matches: not a valid regex: missing ): ("],
+    "expect_header_twice.yaml": [
+        ":4: a: expect.headers.x-app: stands twice; upper and lower case are the same in a header's name"
+    ],
+    "expect_json_field_misspelt.yaml": [":4: a: expect.json[0].equal: unknown field; did you mean equals?"],
+    "expect_json_function_unknown.yaml": [
+        ":4: a: expect.json[0].path: not a valid JSON path (RFC 9535): function 'starts' is not defined"
+    ],
+    "expect_json_not_a_list.yaml": [
+        ":4: a: expect.json: expected a list of at least one path such as {path: $.status, equals: ok}"
+    ],
+    "expect_json_of_no_kind.yaml": [":4: a: expect.json[0]: expected path and one of equals, matches and exists"],
+    "expect_json_of_two_kinds.yaml": [":4: a: expect.json[0]: expected path and one of equals, matches and exists"],
+    "expect_json_path.yaml": [":7: a: expect.json[1].path: not a valid JSON path (RFC 9535): unexpected end of query"],
+    "expect_json_path_missing.yaml": [":4: a: expect.json[0].path: missing"],
+    "expect_json_path_without_dollar.yaml": [
+        ":4: a: expect.json[0].path: expected a JSON path that begins with $, such as $.status"
+    ],
+    "expect_json_regex.yaml": [
+        (
+            ":4: a: expect.json[0].matches: not a valid regex: invalid perl operator: (?=; "
+            "lookaround and backreferences are not supported"
+        )
+    ],
+    "expect_max_latency_zero.yaml": [":4: a: expect.max_latency: expected a latency of more than 0, and at most 300s"],
     "expect_not_a_mapping.yaml": [":4: a: expect: expected a mapping, not a number"],
+    "expect_not_match_regex.yaml": [
+        ":4: a: expect.not_match: not a valid regex: no argument for repetition operator: *"
+    ],
     "field_in_the_wrong_place.yaml": [":4: a: status: unknown field here; it belongs under expect"],
     "field_misspelt.yaml": [":4: a: intervall: unknown field; did you mean interval?"],
     "field_of_a_later_issue.yaml": [":4: a: down_after: not supported yet"],
-    "field_of_a_later_issue_in_expect.yaml": [":4: a: expect.cert_days: not supported yet"],
     "follow_redirects_number.yaml": [":4: a: follow_redirects: expected true or false, not a number"],
     "header_line_break.yaml": [
         ":4: a: headers.X-A: expected one line without spaces at its ends, of characters up to U+00FF"
@@ -50,6 +104,7 @@ EXPECTED: Final = {
     ],
     "interval_of_part_of_a_millisecond.yaml": [":4: a: interval: expected an interval of whole milliseconds"],
     "interval_too_short.yaml": [":4: a: interval: expected an interval of at least 1s, and at most 366d"],
+    "ip_version_5.yaml": [":4: a: ip_version: expected any, 4 or 6"],
     "key_twice.json": [":4: url: stands twice; first on line 3"],
     "key_twice.yaml": [":5: interval: stands twice; first on line 4"],
     "labels_number.yaml": [":4: a: labels.team: expected text, not a number (put it in quotes)"],
@@ -62,6 +117,8 @@ EXPECTED: Final = {
     "match_with_lookbehind.yaml": [
         ":4: a: match: not a valid regex: invalid perl operator: (?<=; lookaround and backreferences are not supported"
     ],
+    "max_body_zero.yaml": [":4: a: max_body: expected a size from 1 to 67108864 bytes"],
+    "max_redirects_negative.yaml": [":4: a: max_redirects: expected a whole number from 0 to 50"],
     "method_misspelt.yaml": [
         ":4: a: method: expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS; did you mean DELETE?"
     ],
@@ -73,6 +130,8 @@ EXPECTED: Final = {
     "not_json.json": [":3: not valid JSON: expecting property name enclosed in double quotes"],
     "not_utf8.yaml": [":2: expected text in UTF-8"],
     "not_yaml.yaml": [":3: not valid YAML: did not find expected '-' indicator"],
+    "proxy_of_tls.yaml": [":4: a: proxy: expected a proxy such as http://proxy.example:3128"],
+    "proxy_without_port.yaml": [":4: a: proxy: expected a proxy such as http://proxy.example:3128"],
     "regions_name.yaml": [":4: a: regions[1]: expected 1 to 64 letters, digits, dashes and underscores"],
     "regions_not_a_list.yaml": [":4: a: regions: expected a list of at least one region"],
     "site_not_a_mapping.yaml": [":2: sites[0]: expected a mapping, not text"],
@@ -89,13 +148,31 @@ EXPECTED: Final = {
     "tls_ca_file_without_certificates.yaml": [
         ":4: a: tls.ca_file: expected certificates in PEM; {folder}/interval_infinite.yaml holds none"
     ],
+    "tls_cert_file_without_key.yaml": [
+        (
+            ":4: a: tls.cert_file: expected a certificate and its key, without a password, in PEM; "
+            "not so in {folder}/ip_version_5.yaml"
+        )
+    ],
+    "tls_key_file_alone.yaml": [":4: a: tls.key_file: expected cert_file beside it"],
     "top_field_misspelt.yaml": [":1: default: unknown field; did you mean defaults?"],
     "url_empty_label.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "url_ipv6.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "url_missing.yaml": [":2: a: url: missing"],
+    "url_of_another_ip_version.yaml": [":4: a: ip_version: expected 6, which the address in the URL is, or any"],
     "url_port.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "url_scheme_ftp.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
-    "url_scheme_of_a_later_issue.yaml": [":3: a: url: tcp:// is not supported yet; expected http:// or https://"],
+    "url_tcp_without_port.yaml": [":3: a: url: expected a URL such as tcp://example.org:5432"],
+    "url_tls_with_path.yaml": [":3: a: url: expected a URL such as tls://example.org:993"],
+    "url_dns_without_name.yaml": [f":3: a: url: {DNS_URL}"],
+    "url_dns_record_type.yaml": [f":3: a: url: {DNS_URL}"],
+    "fields_of_the_web_for_tcp.yaml": [
+        ":6: a: method: means nothing to tcp://",
+        ":8: a: expect.status: means nothing to tcp://",
+    ],
+    "expect_records_for_the_web.yaml": [":4: a: expect.records: means nothing to https://"],
+    "expect_records_empty.yaml": [":4: a: expect.records: expected a list of at least one record"],
+    "expect_records_number.yaml": [":4: a: expect.records[0]: expected text, not a number (put it in quotes)"],
     "url_with_space.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "url_without_host.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "url_without_scheme.yaml": [":3: a: url: expected a URL such as https://example.org/path"],

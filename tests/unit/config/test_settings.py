@@ -1,5 +1,6 @@
 """How our own processes behave."""
 
+import ipaddress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     environ = {
         "SITEMON_REGION": "eu-1",
         "SITEMON_CHECK_THREADS": "8",
+        "SITEMON_CHECKS_PER_HOST": "4",
+        "SITEMON_ADDRESS_POLICY": "public",
+        "SITEMON_ADDRESS_ALLOW": "10.0.0.0/8, fd00::/8,192.0.2.1",
         "SITEMON_SPOOL_DIR": str(tmp_path),
         "SITEMON_SPOOL_MAX": "2GiB",
         "SITEMON_RAW_RETENTION_DAYS": "7",
@@ -31,6 +35,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings(environ) == Settings(
         region="eu-1",
         check_threads=8,
+        checks_per_host=4,
+        address_policy="public",
+        address_allow=tuple(ipaddress.ip_network(network) for network in ("10.0.0.0/8", "fd00::/8", "192.0.2.1/32")),
         spool_dir=tmp_path,
         spool_max_bytes=2 << 30,
         raw_retention_days=7,
@@ -64,6 +71,24 @@ def test_raw_results_are_kept_longer_than_a_day_so_that_the_topic_can_be_kept_le
     assert mistakes_of(SITEMON_RAW_RETENTION_DAYS="1") == [
         "SITEMON_RAW_RETENTION_DAYS: expected a whole number from 2 to 36500"
     ]
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.0/33", "10.0.0.1/8", "shop.test", "10.0.0.0/8,,"])
+def test_a_list_of_networks_that_holds_something_else_is_a_mistake(networks: str) -> None:
+    assert mistakes_of(SITEMON_ADDRESS_POLICY="public", SITEMON_ADDRESS_ALLOW=networks) == [
+        "SITEMON_ADDRESS_ALLOW: expected networks such as 10.0.0.0/8,fd00::/8"
+    ]
+
+
+def test_a_policy_that_is_none_is_a_mistake() -> None:
+    assert mistakes_of(SITEMON_ADDRESS_POLICY="pubic") == [
+        "SITEMON_ADDRESS_POLICY: expected private or public; did you mean public?"
+    ]
+
+
+def test_a_list_of_networks_that_would_mean_nothing_is_a_mistake() -> None:
+    (mistake,) = mistakes_of(SITEMON_ADDRESS_ALLOW="10.0.0.0/8")
+    assert mistake.startswith("SITEMON_ADDRESS_ALLOW: means something only with SITEMON_ADDRESS_POLICY=public: ")
 
 
 def test_a_misspelt_variable_is_a_mistake() -> None:

@@ -1,14 +1,29 @@
 """What a file of sites comes to."""
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from sitemon.config.sites import SiteSet, load_sites, site_from_fields
 from sitemon.local.certificates import Authority
 from sitemon.model.errors import ConfigurationError
-from sitemon.model.site import Expect, Header, Site, StatusRange, Tls
+from sitemon.model.site import (
+    Body,
+    Expect,
+    ExpectedHeader,
+    ExpectedJson,
+    Header,
+    Proxy,
+    Site,
+    StatusRange,
+    Tls,
+)
 
 YAML_OF_ALL_FIELDS = """
 sites:
@@ -19,9 +34,22 @@ sites:
     match: in stock
     method: HEAD
     headers: {X-Team: web, X-Key: "${SHOP_KEY}"}
+    body: {form: {key: "${SHOP_KEY}"}}
+    auth: {basic: {username: me, password: pw}}
     follow_redirects: false
-    tls: {verify: false, ca_file: ca.pem}
-    expect: {status: [200-299, 404]}
+    max_redirects: 3
+    max_body: 64KiB
+    ip_version: 4
+    proxy: http://me:${SHOP_KEY}@proxy.example:3128/
+    tls: {verify: false, ca_file: ca.pem, cert_file: me.pem, key_file: me.key}
+    expect:
+      status: [200-299, 404]
+      not_match: Fatal
+      headers: {X-App: "1.2", Content-Type: {matches: ^text/}, X-Debug: {exists: false}}
+      json: [{path: $.a, equals: {b: [1, null]}}, {path: $.c, matches: ^2}, {path: $.d, exists: true}]
+      body_size: 1KiB
+      max_latency: 250ms
+      cert_days: 14
     regions: [eu, us, eu]
     labels: {team: web, note: ""}
     enabled: false
@@ -38,8 +66,31 @@ def only(sites: SiteSet) -> Site:
     return site
 
 
+class Own(NamedTuple):
+    """A certificate and its key, in files."""
+
+    cert_file: Path
+    key_file: Path
+
+
+def own_certificate(folder: Path, password: bytes | None = None) -> Own:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "me")])
+    begins_at = datetime(2026, 11, 24, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begins_at, begins_at + timedelta(days=1))
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    own = Own(folder / "me.pem", folder / "me.key")
+    own.cert_file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    own.key_file.touch(mode=0o600)
+    own.key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    )
+    return own
+
+
 def test_every_accepted_field_is_read(tmp_path: Path) -> None:
     authority = Authority(tmp_path, datetime(2026, 11, 24, tzinfo=UTC))
+    own = own_certificate(tmp_path)
     assert only(sites_of(tmp_path, YAML_OF_ALL_FIELDS, SHOP_KEY="k3y")) == Site(
         name="shop.eu-1_a",
         url="https://user:pw@shop.example:8443/health?x=1",
@@ -47,10 +98,35 @@ def test_every_accepted_field_is_read(tmp_path: Path) -> None:
         timeout_s=0.5,
         match="in stock",
         method="HEAD",
-        headers=(Header("X-Team", "web"), Header("X-Key", "k3y", is_secret=True)),
+        headers=(
+            Header("X-Team", "web"),
+            Header("X-Key", "k3y", is_secret=True),
+            Header("Authorization", "Basic bWU6cHc=", is_secret=True),
+        ),
+        body=Body(b"key=k3y", "application/x-www-form-urlencoded", ("k3y",)),
         follow_redirects=False,
-        tls=Tls(verify=False, ca_file=str(authority.file)),
-        expect=Expect(status=(StatusRange(200, 299), StatusRange(404, 404))),
+        max_redirects=3,
+        max_body_bytes=65_536,
+        ip_version=4,
+        proxy=Proxy("proxy.example", 3128, "Basic bWU6azN5"),
+        tls=Tls(verify=False, ca_file=str(authority.file), cert_file=str(own.cert_file), key_file=str(own.key_file)),
+        expect=Expect(
+            status=(StatusRange(200, 299), StatusRange(404, 404)),
+            headers=(
+                ExpectedHeader(name="X-App", equals="1.2"),
+                ExpectedHeader(name="Content-Type", matches="^text/"),
+                ExpectedHeader(name="X-Debug", exists=False),
+            ),
+            body_size_bytes=1024,
+            not_match="Fatal",
+            json=(
+                ExpectedJson(path="$.a", equals={"b": [1, None]}),
+                ExpectedJson(path="$.c", matches="^2"),
+                ExpectedJson(path="$.d", exists=True),
+            ),
+            max_latency_s=0.25,
+            cert_days=14,
+        ),
         regions=("eu", "us"),
         labels={"team": "web", "note": ""},
         enabled=False,
@@ -263,3 +339,72 @@ def test_re2_itself_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[
     with pytest.raises(ConfigurationError, match="not a valid regex"):
         sites_of(tmp_path, "sites: [{name: a, url: http://a/, match: '(x[never-seen-before'}]")
     assert capfd.readouterr() == ("", "")
+
+
+OF_A_CLIENT = "sites: [{name: a, url: https://a/, tls: {cert_file: me.pem, key_file: me.key}}]"
+
+
+def test_a_key_must_belong_to_its_certificate(tmp_path: Path) -> None:
+    own = own_certificate(tmp_path)
+    assert only(sites_of(tmp_path, OF_A_CLIENT)).tls.key_file == str(own.key_file)
+    certificate = own.cert_file.read_bytes()
+    own_certificate(tmp_path)
+    own.cert_file.write_bytes(certificate)
+    os.utime(own.cert_file, ns=(1, 1))
+    with pytest.raises(ConfigurationError, match=r"tls.key_file: expected the key of the certificate in .*/me.pem$"):
+        sites_of(tmp_path, OF_A_CLIENT)
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    own_certificate(tmp_path, b"hunter2")
+    with pytest.raises(
+        ConfigurationError, match=r"tls\.key_file: expected a certificate and its key, without a password"
+    ):
+        sites_of(tmp_path, OF_A_CLIENT)
+
+
+def test_authorization_of_a_site_goes_before_that_of_the_defaults(tmp_path: Path) -> None:
+    content = """
+        defaults: {auth: {bearer: one}}
+        sites:
+        - {name: a, url: http://a/}
+        - {name: b, url: http://b/, auth: {bearer: two}}
+        - {name: c, url: http://c/, headers: {authorization: three}}
+        """
+    sent = [site.headers[0].value for site in sites_of(tmp_path, content).sites]
+    assert sent == ["Bearer one", "Bearer two", "three"]
+
+
+def test_expected_headers_merge_by_their_names(tmp_path: Path) -> None:
+    content = """
+        defaults: {expect: {headers: {X-A: "1", X-B: "1"}, cert_days: 14}}
+        sites: [{name: a, url: http://a/, expect: {headers: {x-b: {exists: false}}}}]
+        """
+    expect = only(sites_of(tmp_path, content)).expect
+    assert expect.headers == (ExpectedHeader(name="X-A", equals="1"), ExpectedHeader(name="x-b", exists=False))
+    assert expect.cert_days == 14
+
+
+def test_what_does_not_fit_the_defaults_is_a_mistake_of_the_site(tmp_path: Path) -> None:
+    content = "defaults: {max_body: 1KiB}\nsites:\n- name: a\n  url: http://a/\n  expect:\n    body_size: 2KiB\n"
+    with pytest.raises(ConfigurationError, match=r"sites.yaml:6: a: expect.body_size: expected less than max_body"):
+        sites_of(tmp_path, content)
+
+
+def test_fields_alone_are_held_to_fit_together() -> None:
+    with pytest.raises(ConfigurationError, match="ip_version: expected 4, which the address in the URL is, or any"):
+        site_from_fields({"url": "http://127.0.0.1/", "ip_version": 6})
+    assert site_from_fields({"url": "http://127.0.0.1/", "ip_version": 6, "proxy": "http://[::1]:1"}).ip_version == 6
+
+
+@pytest.mark.parametrize(("written", "read"), [("any", None), (4, 4), ("6", 6)])
+def test_an_ip_version_is_a_number_or_a_word(written: object, read: int | None) -> None:
+    assert site_from_fields({"url": "http://a/", "ip_version": written}).ip_version == read
+
+
+def test_a_literal_password_is_a_secret_too() -> None:
+    for auth in ({"bearer": "hunter2"}, {"basic": {"username": "me", "password": "hunter2"}}):
+        site = site_from_fields({"url": "http://a/", "auth": auth, "body": "hunter2", "proxy": "http://a:hunter2@p:1"})
+        assert site.headers[0].is_secret
+        assert "hunter2" not in repr(site)
+        assert site.headers[0].value not in repr(site)

@@ -18,6 +18,7 @@ from sitemon.config.servers import (
 from sitemon.config.settings import known_variables
 from sitemon.config.site_fields import SHARED
 from sitemon.config.sites import load_sites
+from sitemon.model.site import Body, Proxy
 
 FOLDER: Final = Path(__file__).parents[3] / "conf_templates"
 IN_FOLDER: Final = {"CONF_DIR": str(FOLDER)}
@@ -38,17 +39,26 @@ def test_the_servers_are_those_of_this_machine(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_sites_show_every_accepted_field() -> None:
-    assert [site.name for site in load_sites(IN_FOLDER).sites] == ["example", "shop"]
+    assert [site.name for site in load_sites(IN_FOLDER).sites] == ["example", "shop", "mail", "name-server"]
     words = (FOLDER / "sites.yaml").read_text()
     inner = {name for field in SHARED.values() if isinstance(field, dict) for name in field}
     assert [name for name in {*SHARED, *inner} if not re.search(rf"[ #{{]{name}:", words)] == []
 
 
 def test_what_is_commented_out_in_the_sites_is_accepted_too(tmp_path: Path) -> None:
-    words = (FOLDER / "sites.yaml").read_text()
-    (tmp_path / "sites.yaml").write_text(words.replace("# Authorization", "Authorization"))
-    shop = load_sites({"CONF_DIR": str(tmp_path), "SHOP_TOKEN": "t"}).by_name["shop"]
-    assert [(header.value, header.is_secret) for header in shop.headers] == [("web", False), ("Bearer t", True)]
+    words = re.sub(
+        r"^( +)# (X-Key|auth|body|proxy|json|  - )", r"\1\2", (FOLDER / "sites.yaml").read_text(), flags=re.MULTILINE
+    )
+    (tmp_path / "sites.yaml").write_text(words)
+    shop = load_sites({"CONF_DIR": str(tmp_path), "SHOP_TOKEN": "t", "SHOP_KEY": "k"}).by_name["shop"]
+    assert [(header.value, header.is_secret) for header in shop.headers] == [
+        ("web", False),
+        ("k", True),
+        ("Bearer t", True),
+    ]
+    assert shop.body == Body(b'{"query":"{ stock }"}', "application/json")
+    assert shop.proxy == Proxy("proxy.example", 3128)
+    assert [one.path for one in shop.expect.json] == ["$.status", "$.version", "$.errors"]
 
 
 def test_the_examples_of_the_readme_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

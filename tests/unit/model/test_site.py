@@ -2,7 +2,7 @@
 
 import pytest
 
-from sitemon.model.site import Header, name_of_url, public_url
+from sitemon.model.site import Body, Header, Proxy, Site, name_of_url, public_url
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,19 @@ def test_urls_that_differ_in_their_query_are_different_sites() -> None:
 
 def test_a_secret_header_is_masked() -> None:
     assert repr(Header("X-Key", "hunter2", is_secret=True)) == "Header('X-Key', ***)"
+
+
+def test_no_secret_of_a_site_is_in_its_repr_or_in_that_of_rich() -> None:
+    site = Site(
+        name="shop",
+        url="http://shop.test/",
+        headers=(Header("Authorization", "hunter2", is_secret=True),),
+        body=Body(b"hunter2", None, ("hunter2",)),
+        proxy=Proxy("proxy.test", 3128, "hunter2"),
+    )
+    assert "hunter2" not in repr(site)
+    parts = (*site.headers, site.body, site.proxy)
+    assert "hunter2" not in repr([part.__rich_repr__() for part in parts if part is not None])
+    assert repr(site.body) == "Body(<7 bytes>, None)"
+    assert repr(site.proxy) == "Proxy('proxy.test', 3128, ***)"
+    assert repr(Proxy("proxy.test", 3128)) == "Proxy('proxy.test', 3128, None)"

@@ -1,0 +1,62 @@
+"""A check that has only one hop: everything but HTTP."""
+
+from collections.abc import Callable, Iterable
+
+from sitemon.checks.dialer import Dialer
+from sitemon.checks.engine import Failure, Hop, Observation
+from sitemon.checks.exchange import Exchange
+from sitemon.checks.expect import Verdict, Visit, degradations
+from sitemon.checks.failures import explain, shown
+from sitemon.checks.tls import earliest_expiry
+from sitemon.clock import monotonic_s, utc_now
+from sitemon.model.site import Site, public_url
+
+Look = Callable[[Site, Dialer, Exchange], Iterable[Failure]]
+"""Makes the exchange and returns what was not as expected. What it raises, `explain` understands."""
+
+
+def visit_once(site: Site, dialer: Dialer, look: Look) -> Observation:
+    """Check the site in this thread and return what was found, within its timeout; raises nothing."""
+    checked_at, started_s = utc_now(), monotonic_s()
+    exchange = Exchange(started_s=started_s, deadline_s=started_s + site.timeout_s, max_body_bytes=site.max_body_bytes)
+    failures, is_seen = _look_at(site, dialer, exchange, look)
+    phases_s, latency_s = exchange.watch.stop(), monotonic_s() - started_s
+    expires_at = earliest_expiry(exchange.chain)
+    if is_seen:
+        failures += tuple(degradations(site.expect, Visit(checked_at, latency_s, expires_at)))
+    verdict = Verdict(failures, is_match_found=None)
+    hop = Hop(
+        url=public_url(site.url),
+        addresses=exchange.addresses,
+        ip=exchange.ip,
+        http_code=None,
+        phases_s=phases_s,
+        chain=exchange.chain,
+        records=exchange.records,
+    )
+    return Observation(
+        checked_at=checked_at,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        http_code=None,
+        latency_s=latency_s,
+        phases_s=phases_s,
+        is_match_found=None,
+        ip=exchange.ip,
+        http_version=None,
+        redirects=0,
+        body_bytes=0,
+        cert_expires_at=expires_at,
+        error=shown(failure.words for failure in failures) if failures else None,
+        hops=(hop,),
+        failures=failures,
+    )
+
+
+def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[tuple[Failure, ...], bool]:
+    """Return what was not as expected, and whether the exchange came to its end."""
+    try:
+        return tuple(look(site, dialer, exchange)), True
+    except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
+        error = explain(exc, exchange.watch.phase, site.timeout_s)
+        return (Failure(error.reason, error.words),), False

@@ -1,0 +1,46 @@
+"""A site behind an HTTP proxy: plain requests go to the proxy whole, TLS goes through a tunnel (RFC 9110, 9.3.6).
+
+The proxy looks the host name up, so that only a literal address can be refused here.
+"""
+
+import sitemon
+from sitemon.checks.check_error import CheckError
+from sitemon.checks.exchange import BoundedSocket
+from sitemon.checks.response import CheckedResponse
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Proxy
+
+
+def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int) -> None:
+    """Ask the proxy at the other end of the connection to connect us on; closes the connection when it does not.
+
+    Raises:
+        CheckError: the proxy refuses, or does not answer in HTTP.
+        OSError: the connection failed; TimeoutError: the time is up.
+
+    """
+    try:
+        connection.sendall(_connect_request(proxy, host, port))
+        _read_consent(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _read_consent(connection: BoundedSocket) -> None:
+    """Read the head of the proxy's answer, which must be a success; what comes after it is the tunnel's."""
+    with CheckedResponse(connection, method="CONNECT") as answer:
+        try:
+            answer.begin()
+        except CheckError as exc:
+            raise CheckError(Reason.CONNECT_ERROR, f"the proxy's answer to CONNECT is unfit: {exc.words}") from exc
+        if not 200 <= answer.status <= 299:
+            raise CheckError(Reason.CONNECT_ERROR, f"the proxy refuses the connection: HTTP status {answer.status}")
+
+
+def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", f"User-Agent: sitemon/{sitemon.__version__}"]
+    if proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,0 +1,33 @@
+"""Searching with RE2: in linear time, whatever the pattern and whatever a stranger's page holds."""
+
+import functools
+from typing import Any
+
+import re2
+
+
+def is_found(pattern: str, text: str) -> bool:
+    """Search the text for an RE2 regex.
+
+    Raises:
+        ValueError: it is not one, in RE2's own words.
+
+    """
+    return compiled(pattern).search(text) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(pattern: str) -> Any:
+    """Return the compiled RE2 regex.
+
+    Raises:
+        ValueError: it is not one, in RE2's own words.
+
+    """
+    options = re2.Options()
+    options.log_errors = False  # RE2 would write to stderr
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as exc:
+        words = exc.args[0] if exc.args else ""
+        raise ValueError(words.decode() if isinstance(words, bytes) else str(words)) from exc

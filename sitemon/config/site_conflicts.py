@@ -1,0 +1,74 @@
+"""Fields of a site that are fit by themselves and do not fit together, once its defaults are under it."""
+
+import functools
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sitemon.config import locate
+from sitemon.config.values import ValuePath
+from sitemon.model.site import Site
+
+Problem = tuple[ValuePath, str]
+"""What is wrong, and the path to it inside a site's mapping."""
+
+_CONFLICTING: Final = frozenset(("body_size_bytes", "cert_file", "key_file", "ip_version"))
+_LOOKS_LITERAL: Final = re.compile(r"://(?:[^/]*@)?[\[\d]")
+"""To take a URL apart is slow, and most name a host."""
+_DEFAULT_MAX_BODY_BYTES: Final = Site(name="", url="").max_body_bytes
+
+
+def conflicts(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Problem]:
+    """Return what does not fit together among flat values over flat defaults."""
+    if _CONFLICTING.isdisjoint(values) and _CONFLICTING.isdisjoint(defaults):  # as nearly always
+        return []
+    merged = {**defaults, **values}
+    return [*_of_sizes(merged), *_of_client_certificate(merged), *_of_ip_version(merged)]
+
+
+def _of_sizes(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    most_bytes = merged.get("max_body_bytes", _DEFAULT_MAX_BODY_BYTES)
+    if merged.get("body_size_bytes", 0) >= most_bytes:
+        yield ("expect", "body_size"), f"expected less than max_body, {most_bytes} bytes: no more is read"
+
+
+def _of_client_certificate(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    cert_file, key_file = merged.get("cert_file"), merged.get("key_file")
+    if cert_file is not None:
+        stamps = tuple(Path(file).stat().st_mtime_ns for file in (cert_file, key_file) if file)
+        problem = _pair_problem(cert_file, key_file, stamps)
+        if problem:
+            yield ("tls", "cert_file" if key_file is None else "key_file"), problem
+    elif key_file is not None:
+        yield ("tls", "key_file"), "expected cert_file beside it"
+
+
+@functools.lru_cache(maxsize=1_000)
+def _pair_problem(cert_file: str, key_file: str | None, _stamps: tuple[int, ...]) -> str | None:
+    """Return what is wrong with a certificate and its key; to read them takes long when 100,000 sites share them."""
+    try:
+        # An empty password, or OpenSSL would ask the terminal for that of an encrypted key.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert_file, key_file, password="")
+    except (ssl.SSLError, OSError) as exc:
+        if getattr(exc, "reason", None) == "KEY_VALUES_MISMATCH":
+            return f"expected the key of the certificate in {cert_file}"
+        files = cert_file if key_file is None else f"{cert_file} and {key_file}"
+        return f"expected a certificate and its key, without a password, in PEM; not so in {files}"
+    locate.warn_if_exposed(Path(key_file or cert_file))
+    return None
+
+
+def _of_ip_version(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    ip_version, url = merged.get("ip_version"), merged.get("url")
+    if ip_version is None or url is None or merged.get("proxy") or not _LOOKS_LITERAL.search(url):
+        return
+    try:
+        address = ip_address(urlsplit(url).hostname or "")
+    except ValueError:
+        return  # a name
+    if address.version != ip_version:
+        yield ("ip_version",), f"expected {address.version}, which the address in the URL is, or any"

@@ -1,0 +1,125 @@
+"""The values of a site's fields under ``expect``."""
+
+import functools
+from typing import Any, Final
+
+from jsonpath import JSONPathEnvironment, JSONPathError
+
+from sitemon.config.site_requests import json_value
+from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Around, regex
+from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, suggestion, text
+from sitemon.model.site import ExpectedHeader, ExpectedJson
+
+_HEADER: Final = "expected text, {matches: …} or {exists: true or false}"
+_KINDS_OF_JSON: Final = ("equals", "matches", "exists")
+_paths: Final = JSONPathEnvironment(strict=True)
+
+
+def headers(value: object, around: Around) -> dict[str, ExpectedHeader]:
+    """Read what headers of the response must be, by their names in lower case."""
+    if not isinstance(value, dict):
+        raise UnfitError(f"expected a mapping of names to what is expected, not {kind_of(value)}")
+    found: dict[str, ExpectedHeader] = {}
+    for name, content in value.items():
+        if not isinstance(name, str) or not TOKEN.fullmatch(name):
+            raise UnfitError("expected the name of a header: letters, digits and dashes", (name,))
+        if name.lower() in found:
+            raise UnfitError("stands twice; upper and lower case are the same in a header's name", (name,))
+        try:
+            found[name.lower()] = _header(name, content, around)
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, (name, *exc.path)) from exc
+    return found
+
+
+def _header(name: str, content: object, around: Around) -> ExpectedHeader:
+    if not isinstance(content, dict):
+        return ExpectedHeader(name=name, equals=text(content))
+    if len(content) != 1:
+        raise UnfitError(_HEADER)
+    (kind, one), *_ = content.items()
+    if kind == "matches":
+        return ExpectedHeader(name=name, matches=_under(kind, lambda: regex(one, around)))
+    if kind == "exists":
+        return ExpectedHeader(name=name, exists=_under(kind, lambda: boolean(one)))
+    raise UnfitError(f"unknown field{suggestion(str(kind), ('matches', 'exists'))}", (kind,))
+
+
+def json(value: object, around: Around) -> tuple[ExpectedJson, ...]:
+    """Read what paths must find in the body."""
+    if not isinstance(value, list) or not value:
+        raise UnfitError("expected a list of at least one path such as {path: $.status, equals: ok}")
+    found = []
+    for place, one in enumerate(value):
+        try:
+            found.append(_json(one, around))
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, (place, *exc.path)) from exc
+    return tuple(found)
+
+
+def _json(value: object, around: Around) -> ExpectedJson:
+    if not isinstance(value, dict):
+        raise UnfitError(f"expected a mapping such as {{path: $.status, equals: ok}}, not {kind_of(value)}")
+    for name in value:
+        if name not in ("path", *_KINDS_OF_JSON):
+            raise UnfitError(f"unknown field{suggestion(str(name), ('path', *_KINDS_OF_JSON))}", (name,))
+    if "path" not in value:
+        raise UnfitError("missing", ("path",))
+    if sum(kind in value for kind in _KINDS_OF_JSON) != 1:
+        raise UnfitError("expected path and one of equals, matches and exists")
+    path = _under("path", lambda: _path(value["path"]))
+    if "equals" in value:
+        return ExpectedJson(path=path, equals=json_value(value["equals"], path=("equals",)))
+    if "matches" in value:
+        return ExpectedJson(path=path, matches=_under("matches", lambda: regex(value["matches"], around)))
+    return ExpectedJson(path=path, exists=_under("exists", lambda: boolean(value["exists"])))
+
+
+def _under(name: str, read: Any) -> Any:
+    try:
+        return read()
+    except UnfitError as exc:
+        raise UnfitError(exc.problem, (name, *exc.path)) from exc
+
+
+def _path(value: object) -> str:
+    path = text(value)
+    if not path.startswith("$"):
+        raise UnfitError("expected a JSON path that begins with $, such as $.status")
+    problem = _path_problem(path)
+    if problem:
+        raise UnfitError(problem)
+    return path
+
+
+@functools.lru_cache(maxsize=10_000)
+def _path_problem(path: str) -> str | None:
+    try:
+        _paths.compile(path)
+    except JSONPathError as exc:
+        return f"not a valid JSON path (RFC 9535): {exc.message}"
+    except RecursionError:
+        return "not a valid JSON path (RFC 9535): nested too deeply"
+    return None
+
+
+def max_latency_s(value: object, _: Around) -> float:
+    """Read how long a check may take before the site counts as slow, in seconds."""
+    found_s = duration_s(value)
+    if not 0.001 <= found_s <= LONGEST_TIMEOUT_S:
+        raise UnfitError(f"expected a latency of more than 0, and at most {LONGEST_TIMEOUT_S:.0f}s")
+    return found_s
+
+
+def records(value: object, _: Around) -> tuple[str, ...]:
+    """Read the records that a name server must answer with, as they are written in a zone file, without quotes."""
+    if not isinstance(value, list) or not value:
+        raise UnfitError("expected a list of at least one record")
+    found = []
+    for place, one in enumerate(value):
+        try:
+            found.append(text(one))
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, (place,)) from exc
+    return tuple(found)

@@ -1,0 +1,168 @@
+"""The values of a site's fields that say what is sent, and by which way: body, auth, proxy, ip_version.
+
+``${NAME}`` in them comes from the environment and is a secret.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlencode, urlsplit
+
+import msgspec
+
+from sitemon.config.site_urls import is_host
+from sitemon.config.site_values import Around, filled
+from sitemon.config.values import UnfitError, ValuePath, kind_of, suggestion, text
+from sitemon.model.site import Body, Header, Proxy
+
+LONGEST_BODY_BYTES: Final = 1 << 20
+
+_TOKEN: Final = re.compile(r"[!-~]+")
+_PROXY: Final = "expected a proxy such as http://proxy.example:3128"
+_BODY: Final = "expected text, {json: …} or {form: …}"
+_AUTH: Final = "expected {basic: {username: …, password: …}} or {bearer: …}"
+
+
+def body(value: object, around: Around) -> Body:
+    """Read what a request carries: text, ``{json: …}`` or ``{form: …}``."""
+    found = _text_body(value, around) if isinstance(value, str) else _body_of_kind(value, around)
+    if len(found.content) > LONGEST_BODY_BYTES:
+        raise UnfitError("expected a body of at most 1MiB")
+    return found
+
+
+def _text_body(value: str, around: Around) -> Body:
+    if not value:
+        raise UnfitError("expected text, not an empty one")
+    content, secrets = filled(value, around)
+    return Body(_encoded(content), "text/plain; charset=utf-8", secrets)
+
+
+def _body_of_kind(value: object, around: Around) -> Body:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise UnfitError(_BODY)
+    (kind, content), *_ = value.items()
+    if kind == "json":
+        secrets: list[str] = []
+        plain = json_value(content, lambda one: _noted(filled(one, around), secrets), ("json",))
+        return Body(msgspec.json.encode(plain), "application/json", tuple(secrets))
+    if kind == "form":
+        return _form(content, around)
+    raise UnfitError(f"unknown field{suggestion(str(kind), ('json', 'form'))}", (kind,))
+
+
+def _form(content: object, around: Around) -> Body:
+    if not isinstance(content, dict):
+        raise UnfitError(f"expected a mapping of names to text, not {kind_of(content)}", ("form",))
+    secrets: list[str] = []
+    pairs = []
+    for name, one in content.items():
+        if not isinstance(name, str) or not isinstance(one, str):
+            raise UnfitError(f"expected text, not {kind_of(one)} (put it in quotes)", ("form", name))
+        try:
+            pairs.append((_encoded(name), _encoded(_noted(filled(one, around), secrets))))
+        except UnfitError as exc:
+            raise UnfitError(exc.problem, ("form", name)) from exc
+    return Body(urlencode(pairs).encode(), "application/x-www-form-urlencoded", tuple(secrets))
+
+
+def _noted(found: tuple[str, tuple[str, ...]], secrets: list[str]) -> str:
+    secrets += found[1]
+    return found[0]
+
+
+def _encoded(content: str) -> bytes:
+    try:
+        return content.encode()
+    except UnicodeEncodeError as exc:
+        raise UnfitError("expected text of whole characters, not halves of surrogate pairs") from exc
+
+
+def json_value(value: object, fill: Callable[[str], str] = str, path: ValuePath = ()) -> Any:
+    """Read a value that JSON has, which YAML's dates are not; `fill` is applied to each text in it."""
+    match value:
+        case str():
+            try:
+                return _encoded(fill(value)).decode()
+            except UnfitError as exc:
+                raise UnfitError(exc.problem, path) from exc
+        case list():
+            return [json_value(one, fill, (*path, place)) for place, one in enumerate(value)]
+        case dict() if all(isinstance(name, str) for name in value):
+            return {name: json_value(one, fill, (*path, name)) for name, one in value.items()}
+        case None | bool() | int():
+            return value
+        case float() if value - value == 0:
+            return value
+    raise UnfitError(f"expected what JSON has: text, numbers, lists and mappings, not {kind_of(value)}", path)
+
+
+def auth(value: object, around: Around) -> Header:
+    """Read how a site wants to be asked: the header Authorization, a secret in any case."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise UnfitError(_AUTH)
+    (scheme, credentials), *_ = value.items()
+    if scheme == "basic":
+        return Header("Authorization", _basic(credentials, around), is_secret=True)
+    if scheme == "bearer":
+        token = _secret_text(credentials, around, ("bearer",))
+        if not _TOKEN.fullmatch(token):
+            raise UnfitError("expected a token without spaces, in ASCII", ("bearer",))
+        return Header("Authorization", f"Bearer {token}", is_secret=True)
+    raise UnfitError(f"unknown field{suggestion(str(scheme), ('basic', 'bearer'))}", (scheme,))
+
+
+def _basic(credentials: object, around: Around) -> str:
+    if not isinstance(credentials, dict):
+        raise UnfitError(_AUTH, ("basic",))
+    fields = ("username", "password")
+    for name in credentials:
+        if name not in fields:
+            raise UnfitError(f"unknown field{suggestion(str(name), fields)}", ("basic", name))
+    for name in fields:
+        if name not in credentials:
+            raise UnfitError("missing", ("basic", name))
+    username, password = (_secret_text(credentials[name], around, ("basic", name)) for name in fields)
+    if ":" in username:  # RFC 7617, 2
+        raise UnfitError("expected a name without a colon", ("basic", "username"))
+    return basic_authorization(username, password)
+
+
+def basic_authorization(username: str, password: str) -> str:
+    """Return the value of a header with Basic credentials."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
+
+
+def _secret_text(value: object, around: Around, path: ValuePath) -> str:
+    try:
+        return text(filled(text(value), around)[0])
+    except UnfitError as exc:
+        raise UnfitError(exc.problem, path) from exc
+
+
+def proxy(value: object, around: Around) -> Proxy:
+    """Read the URL of an HTTP proxy; userinfo in it authorizes us there."""
+    url = text(filled(text(value), around)[0])
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        is_fit = bool(port) and is_host(host) and not set(url) & {" ", "\\"}
+    except ValueError:
+        raise UnfitError(_PROXY) from None
+    if parts.scheme != "http" or not is_fit or port is None or parts.path not in ("", "/") or parts.query:
+        raise UnfitError(_PROXY)
+    if parts.username is None:
+        return Proxy(host, port)
+    return Proxy(host, port, basic_authorization(unquote(parts.username), unquote(parts.password or "")))
+
+
+_IP_VERSIONS: Final[Mapping[object, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}
+
+
+def ip_version(value: object, _: Around) -> Literal[4, 6] | None:
+    """Read which IP version a site is visited by; None is either."""
+    word = str(value) if isinstance(value, int | str) else ""
+    if word not in _IP_VERSIONS:
+        raise UnfitError("expected any, 4 or 6")
+    return _IP_VERSIONS[word]

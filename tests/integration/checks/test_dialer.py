@@ -1,0 +1,196 @@
+"""From a host to a connection: which addresses are tried, in which order and when (RFC 8305)."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from sitemon.checks.check_error import CheckError
+from sitemon.checks.dialer import Dialer, IpVersion
+from sitemon.checks.exchange import BoundedSocket, Exchange
+from sitemon.checks.race import ATTEMPT_DELAY_S, connect_tcp
+from sitemon.checks.resolver import Endpoint, Resolver
+from sitemon.clock import monotonic_s
+from sitemon.model.outcome import Reason
+
+V4 = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
+V6 = ("2001:db8::1", "2001:db8::2")
+
+
+class Network:
+    """A network of its own: an address answers at once, refuses at once, or never says anything.
+
+    A call to a key of `waking` makes the silent address there answer. Notes who was called, when, and which sockets
+    it gave away.
+    """
+
+    def __init__(self) -> None:
+        self.answering: set[str] = set()
+        self.silent: set[str] = set()
+        self.calls: list[tuple[str, int]] = []
+        self.called_s: list[float] = []
+        self.sockets: dict[str, BoundedSocket] = {}
+        self.waking: dict[str, str] = {}
+        self._peers: dict[str, socket.socket] = {}
+
+    def __call__(self, endpoint: Endpoint) -> BoundedSocket:
+        self.calls.append((endpoint.ip, endpoint.address[1]))
+        self.called_s.append(monotonic_s())
+        if endpoint.ip not in self.answering | self.silent:
+            raise ConnectionRefusedError(111, "refused")
+        ours, theirs = socket.socketpair()
+        self._peers[endpoint.ip] = theirs
+        ours.setblocking(False)
+        if endpoint.ip in self.silent:
+            with contextlib.suppress(BlockingIOError):
+                while True:  # a socket that takes no more looks like one that does not stand yet
+                    ours.send(b"a" * 65536)
+        self.sockets[endpoint.ip] = BoundedSocket(ours.family, ours.type, fileno=ours.detach())
+        if endpoint.ip in self.waking:
+            self._wake(self._peers[self.waking[endpoint.ip]])
+        return self.sockets[endpoint.ip]
+
+    def _wake(self, peer: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                peer.recv(1 << 20, socket.MSG_DONTWAIT)
+
+    @property
+    def ips(self) -> list[str]:
+        return [ip for ip, _ in self.calls]
+
+    def close(self) -> None:
+        for one in (*self._peers.values(), *self.sockets.values()):
+            one.close()
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with contextlib.closing(Network()) as made:
+        yield made
+
+
+def names(*ips: str) -> Resolver:
+    """Return a resolver to which every name stands for these addresses."""
+    return Resolver(lookup=lambda _: tuple(map(endpoint_of, ips)))
+
+
+def endpoint_of(ip: str) -> Endpoint:
+    return Endpoint(socket.AF_INET6, (ip, 0, 0, 0)) if ":" in ip else Endpoint(socket.AF_INET, (ip, 0))
+
+
+def exchange(timeout_s: float = 8.0) -> Exchange:
+    now_s = monotonic_s()
+    return Exchange(started_s=now_s, deadline_s=now_s + timeout_s, max_body_bytes=1000)
+
+
+def test_the_connection_belongs_to_its_exchange(network: Network) -> None:
+    network.answering = {V4[0]}
+    under_way = exchange()
+    connection = Dialer(names(V4[0]), network).dial(under_way, "shop.test", 443, came_from_public=False)
+    assert connection.exchange is under_way
+    assert (under_way.ip, under_way.addresses, under_way.watch.phase) == (V4[0], (V4[0],), "connect")
+    assert network.calls == [(V4[0], 443)]
+
+
+def test_the_next_address_is_tried_at_once_when_one_refuses(network: Network) -> None:
+    network.answering = {V4[1], V4[2]}
+    under_way = exchange()
+    Dialer(names(*V4), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    assert network.ips == [V4[0], V4[1]]
+    assert under_way.ip == V4[1]
+    assert network.called_s[1] - network.called_s[0] < ATTEMPT_DELAY_S
+
+
+def test_the_next_address_is_tried_beside_a_silent_one_after_its_delay(network: Network) -> None:
+    network.silent, network.answering = {V6[0]}, {V4[0]}
+    under_way = exchange()
+    connection = Dialer(names(V6[0], V4[0]), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    assert (under_way.ip, connection) == (V4[0], network.sockets[V4[0]])
+    assert network.called_s[1] - network.called_s[0] == pytest.approx(ATTEMPT_DELAY_S, abs=0.1)
+    assert network.sockets[V6[0]].fileno() == -1
+
+
+def test_a_slow_address_is_not_given_up_for_the_next(network: Network) -> None:
+    network.silent, network.waking = {V6[0], V4[0]}, {V4[0]: V6[0]}
+    under_way = exchange()
+    connection = Dialer(names(V6[0], V4[0]), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    assert (network.ips, under_way.ip, connection) == ([V6[0], V4[0]], V6[0], network.sockets[V6[0]])
+
+
+def test_the_families_take_turns(network: Network) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        Dialer(names(*V6, *V4), network).dial(exchange(), "shop.test", 80, came_from_public=False)
+    assert network.ips == [V6[0], V4[0], V6[1], V4[1], V4[2]]
+
+
+@pytest.mark.parametrize(("ip_version", "tried"), [(4, V4), (6, V6)])
+def test_only_addresses_of_the_wanted_version_are_tried(
+    ip_version: IpVersion, tried: tuple[str, ...], network: Network
+) -> None:
+    dialer = Dialer(names(*V6, *V4), network)
+    with pytest.raises(ConnectionRefusedError):
+        dialer.dial(exchange(), "shop.test", 80, came_from_public=False, ip_version=ip_version)
+    assert network.ips == [*tried]
+
+
+def test_a_host_without_an_address_of_the_wanted_version_is_a_dns_error(network: Network) -> None:
+    for host in ("shop.test", V4[0]):
+        with pytest.raises(CheckError, match="the host has no IPv6 address") as raised:
+            Dialer(names(*V4), network).dial(exchange(), host, 80, came_from_public=False, ip_version=6)
+        assert raised.value.reason is Reason.DNS_ERROR
+    assert network.calls == []
+
+
+def test_the_failure_that_came_last_is_told_when_no_address_answers(network: Network) -> None:
+    under_way = exchange()
+    with pytest.raises(ConnectionRefusedError):
+        Dialer(names(*V4), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    assert under_way.ip == V4[2]
+
+
+def test_the_deadline_is_that_of_all_addresses_together(network: Network) -> None:
+    network.silent = {*V4}
+    began_s = monotonic_s()
+    with pytest.raises(TimeoutError):
+        Dialer(names(*V4), network).dial(exchange(0.4), "shop.test", 80, came_from_public=False)
+    assert 0.4 <= monotonic_s() - began_s < 0.6
+    assert network.ips == [V4[0], V4[1]]
+    assert {one.fileno() for one in network.sockets.values()} == {-1}
+
+
+def test_a_public_site_leads_nobody_into_a_private_network(network: Network) -> None:
+    network.answering = {"10.0.0.1"}
+    dialer = Dialer(names("10.0.0.1"), network)
+    for host in ("inside.test", "10.0.0.1"):
+        with pytest.raises(CheckError) as raised:
+            dialer.dial(exchange(), host, 80, came_from_public=True)
+        assert raised.value.reason is Reason.BLOCKED_ADDRESS
+    assert network.calls == []
+    dialer.dial(exchange(), "inside.test", 80, came_from_public=False)
+    assert network.ips == ["10.0.0.1"]
+
+
+def test_each_address_of_a_name_is_guarded(network: Network) -> None:
+    network.answering = {V4[0]}
+    Dialer(names("169.254.169.254", "fd00:ec2::254", V4[0]), network).dial(
+        exchange(), "rebound.test", 80, came_from_public=False
+    )
+    assert network.ips == [V4[0]]
+
+
+def test_no_time_left_is_a_timeout_before_anybody_is_called(network: Network) -> None:
+    with pytest.raises(TimeoutError):
+        Dialer(names(*V4), network).dial(exchange(0), V4[0], 80, came_from_public=False)
+    assert network.calls == []
+
+
+def test_a_real_connection_stands_or_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        dialer = Dialer(Resolver(), connect_tcp)
+        with dialer.dial(exchange(), "127.0.0.1", port, came_from_public=False) as connection:
+            assert connection.getpeername() == ("127.0.0.1", port)
+    with pytest.raises(ConnectionRefusedError):
+        dialer.dial(exchange(), "127.0.0.1", port, came_from_public=False)

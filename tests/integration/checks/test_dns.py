@@ -1,0 +1,216 @@
+"""``dns://``: what a name server answers, over real sockets."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import dns.message
+import dns.rcode
+import pytest
+
+from sitemon.checks.resolver import Endpoint
+from sitemon.local import name_server
+from sitemon.local.name_server import NameServer, Reply, failing, records
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Expect
+from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site
+from tests.integration.checks.servers import Conversation
+from tests.integration.checks.test_timing import phases_sum_s
+
+TIMEOUT_S = 0.4
+
+
+class Answering:
+    """Starts name servers that end with their test."""
+
+    def __init__(self, running: contextlib.ExitStack) -> None:
+        self._running = running
+
+    def __call__(self, reply: Reply, *, has_tcp: bool = True) -> NameServer:
+        return self._running.enter_context(NameServer(reply, has_tcp=has_tcp))
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    with contextlib.ExitStack() as running:
+        yield Answering(running)
+
+
+RECORDS = {
+    "A": (("192.0.2.10", "192.0.2.11"), ("192.0.2.11",)),
+    "AAAA": (("2001:db8::a",), ("2001:0DB8:0:0::000A",)),
+    "CNAME": (("www.Shop.test.",), ("www.shop.test",)),
+    "MX": (("10 mail.shop.test.", "20 mail2.shop.test."), ("20 mail2.shop.test", "10 MAIL.shop.test.")),
+    "TXT": (('"v=spf1 " "-all"', '"other"'), ("v=spf1 -all",)),
+    "NS": (("ns1.shop.test.", "ns2.shop.test."), ("ns2.shop.test", "ns1.shop.test")),
+    "SOA": (
+        ("ns1.shop.test. admin.shop.test. 7 3600 600 86400 60",),
+        ("ns1.shop.test admin.shop.test 7 3600 600 86400 60",),
+    ),
+    "SRV": (("0 5 443 shop.test.",), ("0 5 443 shop.test",)),
+    "CAA": (('0 issue "ca.test"',), ('0 issue "ca.test"',)),
+    "PTR": (("shop.test.",), ("shop.test.",)),
+}
+
+
+@pytest.mark.parametrize("record_type", RECORDS)
+def test_expected_records_are_found_however_they_are_written(
+    record_type: str, observe: Observer, answering: Answering
+) -> None:
+    there, expected = RECORDS[record_type]
+    server = answering(records(record_type, *there))
+    seen = observe(server.url("shop.test", record_type), expect=Expect(records=expected))
+    assert (seen.outcome, seen.error, seen.ip) == (Outcome.UP, None, "127.0.0.1")
+    assert server.asked == [("shop.test.", "udp")]
+
+
+@pytest.mark.parametrize("record_type", RECORDS)
+def test_a_record_that_is_not_there_is_no_match_and_both_are_named(
+    record_type: str, observe: Observer, answering: Answering
+) -> None:
+    there, expected = RECORDS[record_type]
+    server = answering(records(record_type, *there))
+    seen = observe(server.url("shop.test", record_type), expect=Expect(records=(*expected, "another")))
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.NO_MATCH)
+    assert seen.error is not None
+    assert seen.error.startswith(f"{record_type} another is missing; there is ")
+
+
+def test_case_counts_in_text(observe: Observer, answering: Answering) -> None:
+    server = answering(records("TXT", '"Key=abc"'))
+    assert observe(server.url("shop.test", "TXT"), expect=Expect(records=("key=ABC",))).reason is Reason.NO_MATCH
+
+
+def test_any_answer_will_do_when_no_records_are_expected(observe: Observer, answering: Answering) -> None:
+    assert observe(answering(records("A", "192.0.2.1")).url("shop.test")).outcome is Outcome.UP
+
+
+def test_an_alias_is_followed(observe: Observer, answering: Answering) -> None:
+    seen = observe(answering(name_server.alias).url("shop.test"), expect=Expect(records=(name_server.ADDRESS,)))
+    assert seen.outcome is Outcome.UP
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (failing(dns.rcode.NXDOMAIN), "NXDOMAIN"),
+        (failing(dns.rcode.SERVFAIL), "SERVFAIL"),
+        (failing(dns.rcode.REFUSED), "REFUSED"),
+        (failing(dns.rcode.NOTAUTH), "NOTAUTH"),
+        (records("A"), "the name has no A record"),
+    ],
+    ids=["nxdomain", "servfail", "refused", "another error", "no data"],
+)
+def test_a_name_server_without_answer_is_a_dns_error(
+    reply: Reply, words: str, observe: Observer, answering: Answering
+) -> None:
+    seen = observe(answering(reply).url("shop.test"), expect=Expect(records=("192.0.2.1",)))
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.DNS_ERROR)
+    assert seen.error is not None
+    assert words in seen.error
+
+
+def test_a_long_answer_is_asked_for_again_over_tcp(observe: Observer, answering: Answering) -> None:
+    server = answering(name_server.NAMES["long.test"])
+    seen = observe(server.url("long.test", "TXT"), expect=Expect(records=(f"{19:0>250}",)))
+    assert (seen.outcome, seen.error) == (Outcome.UP, None)
+    assert server.asked == [("long.test.", "udp"), ("long.test.", "tcp")]
+    assert phases_sum_s(seen) == pytest.approx(seen.latency_s, abs=0.002)
+
+
+def test_a_name_server_that_closes_tcp_early_is_a_protocol_error(observe: Observer, answering: Answering) -> None:
+    server = answering(name_server.NAMES["long.test"], has_tcp=False)
+    seen = observe(server.url("long.test", "TXT"))
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.PROTOCOL_ERROR), seen.error
+
+
+def test_what_is_no_dns_is_a_protocol_error(observe: Observer, answering: Answering) -> None:
+    seen = observe(answering(name_server.garbage).url("shop.test"))
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.PROTOCOL_ERROR), seen.error
+
+
+@pytest.mark.parametrize("reply", [name_server.silent, name_server.forged])
+def test_a_name_server_that_does_not_answer_runs_into_the_timeout(
+    reply: Reply, observe: Observer, answering: Answering
+) -> None:
+    seen = observe(answering(reply).url("shop.test"), timeout_s=TIMEOUT_S)
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.TIMEOUT), seen.error
+    assert seen.error is not None
+    assert seen.error.endswith("(first_byte)")
+    assert TIMEOUT_S <= seen.latency_s < TIMEOUT_S + 0.2
+    assert phases_sum_s(seen) == pytest.approx(seen.latency_s, abs=0.002)
+
+
+def test_the_deadline_holds_over_tcp_too(observe: Observer, answering: Answering) -> None:
+    def silent_over_tcp(query: dns.message.Message, is_tcp: bool) -> bytes | None:
+        return None if is_tcp else name_server.NAMES["long.test"](query, is_tcp)
+
+    seen = observe(answering(silent_over_tcp).url("long.test", "TXT"), timeout_s=TIMEOUT_S)
+    assert seen.reason is Reason.TIMEOUT
+    assert TIMEOUT_S <= seen.latency_s < TIMEOUT_S + 0.2
+
+
+def test_a_datagram_that_was_lost_is_sent_again(observe: Observer, answering: Answering) -> None:
+    def loses_the_first(query: dns.message.Message, is_tcp: bool) -> bytes | None:
+        return None if len(server.asked) == 1 else records("A", "192.0.2.1")(query, is_tcp)
+
+    server = answering(loses_the_first)
+    seen = observe(server.url("shop.test"), timeout_s=5.0)
+    assert (seen.outcome, len(server.asked)) == (Outcome.UP, 2)
+    assert 0.9 < seen.latency_s < 3
+
+
+def test_a_port_where_nobody_listens_is_a_connect_error(observe: Observer, refusing_port: int) -> None:
+    seen = observe(f"dns://127.0.0.1:{refusing_port}/shop.test")
+    assert (seen.outcome, seen.reason, seen.latency_s < 1) == (Outcome.DOWN, Reason.CONNECT_ERROR, True), seen.error
+
+
+def test_the_next_address_of_the_name_server_is_asked(make_engine: EngineFactory, answering: Answering) -> None:
+    server = answering(records("A", "192.0.2.1"))
+    both = tuple(Endpoint(socket.AF_INET, (ip, 0)) for ip in ("127.0.0.2", "127.0.0.1"))
+    seen = observed(make_engine(lookup=lambda _: both), site(f"dns://ns.test:{server.port}/shop.test", timeout_s=5.0))
+    assert (seen.outcome, seen.ip, seen.hops[0].addresses) == (Outcome.UP, "127.0.0.1", ("127.0.0.2", "127.0.0.1"))
+    assert seen.phases_s.dns > 0
+
+
+def test_the_next_address_is_asked_when_one_is_silent(make_engine: EngineFactory, answering: Answering) -> None:
+    server = answering(records("A", "192.0.2.1"))
+    both = tuple(Endpoint(socket.AF_INET, (ip, 0)) for ip in ("127.0.0.2", "127.0.0.1"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
+        dead.bind(("127.0.0.2", server.port))
+        engine = make_engine(lookup=lambda _: both)
+        seen = observed(engine, site(f"dns://ns.test:{server.port}/shop.test", timeout_s=5.0))
+    assert (seen.outcome, seen.ip, seen.latency_s < 3) == (Outcome.UP, "127.0.0.1", True)
+
+
+def test_an_international_name_is_asked_for_as_it_is_registered(observe: Observer, answering: Answering) -> None:
+    server = answering(records("A", "192.0.2.1"))
+    assert observe(f"dns://127.0.0.1:{server.port}/käse.test").outcome is Outcome.UP
+    assert server.asked == [("xn--kse-qla.test.", "udp")]
+
+
+def test_too_slow_counts_here_too(observe: Observer, answering: Answering) -> None:
+    seen = observe(answering(records("A", "192.0.2.1")).url("shop.test"), expect=Expect(max_latency_s=0.000001))
+    assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.TOO_SLOW)
+
+
+def test_sixty_questions_to_a_dead_name_server_do_not_delay_a_living_one(
+    make_engine: EngineFactory, answering: Answering
+) -> None:
+    """The dead one is a real socket that never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
+        dead.bind(("127.0.0.1", 0))
+        engine = make_engine(threads=32)
+        for number in range(60):
+            url = f"dns://127.0.0.1:{dead.getsockname()[1]}/host{number}.test"
+            engine.submit(site(url, timeout_s=3.0), lambda _: None)
+        seen = observed(engine, site(answering(records("A", "192.0.2.1")).url("shop.test")))
+    assert (seen.outcome, seen.latency_s < 1) == (Outcome.UP, True)
+
+
+def test_a_server_of_another_kind_is_no_name_server(observe: Observer, serve: ServerFactory) -> None:
+    def behave(client: Conversation) -> None:
+        client.hold()
+
+    seen = observe(f"dns://127.0.0.1:{serve(behave).port}/shop.test")
+    assert seen.reason is Reason.CONNECT_ERROR, "it listens on TCP only"
