@@ -16,7 +16,7 @@ from sitemon.schedule import redis_client
 from sitemon.stream.probe import visit
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
-from sitemon.worker.process import stopping
+from sitemon.worker.process import stop
 
 
 def create_app() -> Celery:
@@ -77,4 +77,4 @@ except ConfigurationError as exc:
 signals.celeryd_init.connect(_refuse_early, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
-signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+signals.worker_shutting_down.connect(stop, weak=False)

@@ -48,7 +48,7 @@ def defaults(server: RedisServer, region: str) -> dict[str, Any]:
         **_redis(server),
         **_queues(region),
         "worker_pool": "threads",
-        "worker_concurrency": 100,
+        "worker_concurrency": 500,
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

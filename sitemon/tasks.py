@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import Any, Final
 
 from celery import Task
-from celery.exceptions import Reject
 
 from sitemon import clock
 from sitemon.celery import app
@@ -16,7 +15,7 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
-from sitemon.schedule.lease import is_outstanding, settle
+from sitemon.schedule.lease import is_outstanding, queue_of, settle
 from sitemon.schedule.redis_client import redis_client
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
@@ -43,9 +42,12 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
     if not _is_wanted(batch_id):
         return
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
-    unfinished = this_process().work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
+    process = this_process()
+    unfinished = process.work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
     if unfinished:
-        raise Reject("the worker stops", requeue=True)
+        log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
+        check_slots.apply_async((unfinished,), task_id=batch_id, queue=queue_of(process.settings.region))
+        return
     try:
         settle(_redis, batch_id)
     except UnreachableError as exc:

@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     region: str = DEFAULT_REGION
-    check_threads: int = 64
+    check_threads: int = 200
     spool_dir: Path = Path("~/.local/state/sitemon/spool").expanduser()
     spool_max_bytes: int = 1 << 30
     raw_retention_days: int = 30

@@ -3,7 +3,9 @@
 import os
 import threading
 from collections.abc import Sequence
+from ctypes import c_bool
 from functools import cached_property
+from multiprocessing.sharedctypes import RawValue
 
 from sitemon import clock
 from sitemon.checks.requests_engine import RequestsEngine
@@ -18,8 +20,17 @@ from sitemon.worker.batch import Work
 
 _lock = threading.Lock()
 _process: "Process | None" = None
-stopping = threading.Event()
-"""Set when the worker was asked to end: batches give back what they have not finished."""
+_is_stopping = RawValue(c_bool, False)  # shared with the children of a prefork pool
+
+
+def stop(**_: object) -> None:
+    """Make every batch of this worker give back what it has not finished: the worker was asked to end."""
+    _is_stopping.value = True
+
+
+def is_stopping() -> bool:
+    """Tell whether the worker was asked to end."""
+    return bool(_is_stopping.value)
 
 
 class Process:
@@ -44,7 +55,7 @@ class Process:
             publish=self.publish,
             region=self.settings.region,
             ready_at_ms=self.ready_at_ms,
-            is_stopping=stopping.is_set,
+            is_stopping=is_stopping,
         )
 
     def deliver(self, result: Result, timeout_s: float) -> None:
