@@ -15,7 +15,8 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
-from sitemon.schedule.lease import is_outstanding, queue_of, settle
+from sitemon.schedule.lease import is_outstanding, settle
+from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database

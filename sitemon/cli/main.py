@@ -63,8 +63,10 @@ class _Commands(click.Group):
         with signals_held():
             command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
-        command.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
-        return command
+        ours = copy.copy(command)
+        ours.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
+        ours.params = [*command.params, _verbose()]
+        return ours
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

@@ -18,9 +18,10 @@ from sitemon.config.sites import SiteSet, SitesWatcher
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.model.result import Result
-from sitemon.model.schedule import ScheduleEvent, SentUpTo, decode_event
+from sitemon.model.schedule import ScheduleEvent, SentUpTo, decode_event, stretches_of
 from sitemon.schedule.leader import Leader, Past
-from sitemon.schedule.lease import Batch, Lease, queue_of, stretches_of
+from sitemon.schedule.lease import Batch, Lease
+from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.stream.consumer import read_to_end
 from sitemon.stream.messages import event_record, result_record
@@ -78,8 +79,8 @@ class CelerySurroundings:
 class SiteScheduler(Scheduler):
     """Sends the slots of the configured sites, and the other entries of ``beat_schedule`` too.
 
-    Any number of beats may run: one leads, the others stand by. An entry's last run is kept in Redis, so that a
-    restart or a change of leader neither skips nor repeats it.
+    Any number of beats may run: one leads, the others stand by. An entry's last run is kept in Redis, so that it is
+    neither skipped nor repeated over a restart or a change of leader, unless the beat dies in the very moment of it.
     """
 
     def __init__(self, app: Any, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from sitemon.config.sites import SiteSet
-from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Result, missed_result
@@ -120,6 +120,9 @@ class Leader:
             self._send_due(now_ms)
             self._follow_edits(now_ms)
             self._do_rounds(now_ms, monotonic_s)
+        except LeaseLostError as exc:
+            self._step_down(f"beat.deposed: {exc}")
+            return IDLE_S
         except (UnreachableError, RefusedError):
             if self.is_leading:
                 self._state = _State.UNSURE
@@ -206,8 +209,7 @@ class Leader:
             self._record_and_send(list(_batches(run)), now_ms, now_ms)
 
     def _record_and_send(self, batches: list[Batch], mark_ms: int | None, now_ms: int) -> None:
-        if not self._lease.record(batches, mark_ms=mark_ms, at_ms=now_ms):
-            raise UnreachableError("the lease is not ours any more")
+        self._lease.record(batches, mark_ms=mark_ms, at_ms=now_ms)
         if mark_ms is not None:
             self._mark_ms = mark_ms
         self._unsent += batches

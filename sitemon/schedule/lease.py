@@ -15,20 +15,17 @@ holds under ``{sitemon}:``:
 ===================  =========================================================================
 """
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import redis
 
-from sitemon.model.errors import PoisonError, RefusedError, UnreachableError
-from sitemon.model.schedule import ScheduleEvent, Started, decode_event, encode_event
-from sitemon.schedule.plan import DueSlot
-
-log = logging.getLogger(__name__)
+from sitemon.model.errors import LeaseLostError
+from sitemon.model.schedule import ScheduleEvent, Started, encode_event, stretches_of
+from sitemon.schedule.queues import queue_of
+from sitemon.schedule.redis_client import mapped
 
 LEASE_TTL_MS: Final = 6_000
 _PREFIX: Final = "{sitemon}:"
@@ -90,11 +87,6 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     region: str
     slots: list[tuple[str, int]]
 
-    @property
-    def due_slots(self) -> Iterator[DueSlot]:
-        """The slots, each with its region."""
-        return (DueSlot(site, self.region, slot_ms) for site, slot_ms in self.slots)
-
 
 class Memory(NamedTuple):
     """What the last leader left: its mark (None when Redis holds none) and the stretches that held."""
@@ -106,21 +98,11 @@ class Memory(NamedTuple):
 _batch_decoder = msgspec.json.Decoder(Batch)
 
 
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """Map the client's errors to ours at this door."""
-    try:
-        yield
-    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
-        raise RefusedError(f"Redis refuses us: {exc}") from exc
-    except redis.RedisError as exc:
-        raise UnreachableError(f"Redis does not answer: {exc}") from exc
-
-
 class Lease:
     """One beat's view of the lease. Not thread-safe: a beat has one thread that leads.
 
-    Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us).
+    Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us), and every one
+    that writes LeaseLostError, when we lead no longer: then nothing was written.
     """
 
     def __init__(self, client: redis.Redis, ttl_ms: int = LEASE_TTL_MS) -> None:
@@ -142,43 +124,43 @@ class Lease:
         """Give the lease back at once, so that a standby need not wait for its end."""
         self._run(_RELEASE, [_LEASE], [self._token])
 
-    def record(self, batches: Sequence[Batch], *, mark_ms: int | None, at_ms: int) -> bool:
-        """Note batches as outstanding and move the mark, in one step; False when we lead no longer.
+    def record(self, batches: Sequence[Batch], *, mark_ms: int | None, at_ms: int) -> None:
+        """Note batches as outstanding and move the mark, in one step.
 
         It comes before the sending: a batch that is recorded is sent by this leader or by the next.
         """
         pairs = [part for batch in batches for part in (batch.id, msgspec.json.encode(batch))]
         keys = [_LEASE, _MARK, _OUTSTANDING, _OUTSTANDING_AT]
         mark = "" if mark_ms is None else mark_ms
-        return bool(self._run(_RECORD, keys, [self._token, mark, at_ms, *pairs]))
+        self._write(_RECORD, keys, [self._token, mark, at_ms, *pairs])
 
     def remember(self, events: Sequence[ScheduleEvent]) -> None:
         """Keep the newest event of every watch for the next leader."""
         for start in range(0, len(events), _FIELDS_PER_CALL):
             part = events[start : start + _FIELDS_PER_CALL]
             pairs = [text for event in part for text in (event.key, encode_event(event))]
-            self._run(_REMEMBER, [_LEASE, _SCHEDULE], [self._token, *pairs])
+            self._write(_REMEMBER, [_LEASE, _SCHEDULE], [self._token, *pairs])
 
     def recall(self) -> Memory:
         """Read what the last leader left."""
-        with _mapped():
+        with mapped():
             mark = self._client.get(_MARK)
             values = self._client.hvals(_SCHEDULE)
         return Memory(None if mark is None else int(mark), stretches_of(values))
 
     def remember_run(self, entry: str, at_ms: int) -> None:
         """Note when an entry of ``beat_schedule`` ran."""
-        self._run(_REMEMBER, [_LEASE, _LAST_RUN], [self._token, entry, at_ms])
+        self._write(_REMEMBER, [_LEASE, _LAST_RUN], [self._token, entry, at_ms])
 
     def last_runs(self) -> Mapping[str, int]:
         """Return when each entry of ``beat_schedule`` ran last (ms of the epoch)."""
-        with _mapped():
+        with mapped():
             return {name.decode(): int(at) for name, at in self._client.hgetall(_LAST_RUN).items()}
 
     def full_queues(self, regions: Iterable[str], most_messages: int) -> set[str]:
         """Return the regions in whose queue more messages wait than that."""
         ordered = list(regions)
-        with _mapped():
+        with mapped():
             pipe = self._client.pipeline(transaction=False)
             for region in ordered:
                 pipe.llen(queue_of(region))
@@ -202,7 +184,7 @@ class Lease:
 
     def _messages(self, regions: Iterable[str]) -> bytes | None:
         """Return all messages that the broker holds, or None when a queue is too long to look through."""
-        with _mapped():
+        with mapped():
             pipe = self._client.pipeline(transaction=True)
             for region in regions:
                 pipe.lrange(queue_of(region), 0, _LONGEST_LOOK)
@@ -213,24 +195,23 @@ class Lease:
         return b"\n".join([message for queue in queues for message in queue] + unacked)
 
     def _outstanding(self, from_ms: float, to_ms: float, most: int) -> list[Batch]:
-        with _mapped():
+        with mapped():
             ids = self._client.zrangebyscore(_OUTSTANDING_AT, from_ms, to_ms, start=0, num=most)
             values = self._client.hmget(_OUTSTANDING, ids) if ids else []
         return [_batch_decoder.decode(value) for value in values if value is not None]
 
+    def _write(self, script: str, keys: list[str], args: Sequence[Any]) -> None:
+        if not self._run(script, keys, args):
+            raise LeaseLostError("another beat has taken the lease, or it has lapsed")
+
     def _run(self, script: str, keys: list[str], args: Sequence[Any]) -> Any:
-        with _mapped():
+        with mapped():
             return self._client.eval(script, len(keys), *keys, *args)
-
-
-def queue_of(region: str) -> str:
-    """Return the name of the Celery queue from which the region's workers take their checks."""
-    return f"checks.{region}"
 
 
 def settle(client: redis.Redis, batch_id: str) -> None:
     """Strike a batch off the outstanding ones: all of its results are safe."""
-    with _mapped():
+    with mapped():
         pipe = client.pipeline(transaction=False)
         pipe.hdel(_OUTSTANDING, batch_id)
         pipe.zrem(_OUTSTANDING_AT, batch_id)
@@ -239,19 +220,5 @@ def settle(client: redis.Redis, batch_id: str) -> None:
 
 def is_outstanding(client: redis.Redis, batch_id: str) -> bool:
     """Tell whether a batch still waits for its results."""
-    with _mapped():
+    with mapped():
         return bool(client.hexists(_OUTSTANDING, batch_id))
-
-
-def stretches_of(values: Iterable[bytes]) -> list[Started]:
-    """Return the stretches that hold, out of the newest events of all watches. What is no event is passed over."""
-    stretches = []
-    for value in values:
-        try:
-            event = decode_event(value)
-        except PoisonError as exc:
-            log.error("beat.history_unreadable: passed over: %s", exc)
-            continue
-        if isinstance(event, Started):
-            stretches.append(event)
-    return stretches

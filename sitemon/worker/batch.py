@@ -1,6 +1,6 @@
 """One batch of slots: late ones are missed, the others are checked, and every result is made safe.
 
-When `Batch.run` returns, each slot's result is acknowledged by Kafka or in the spool, or the slot is in the list of
+When `Work.run` returns, each slot's result is acknowledged by Kafka or in the spool, or the slot is in the list of
 those to give back. Nothing here knows of Celery.
 """
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
 from sitemon.model.schedule import Ended, Started
 from sitemon.schedule.lease import Batch, Hold, Lease, is_outstanding, settle
 
@@ -71,7 +71,7 @@ def test_tokens_grow_even_when_redis_lost_its_data(client: redis.Redis) -> None:
 def test_recording_moves_the_mark_and_notes_the_batches_in_one_step(client: redis.Redis) -> None:
     lease = Lease(client)
     lease.acquire()
-    assert lease.record([FIRST, SECOND], mark_ms=12_345, at_ms=12_345)
+    lease.record([FIRST, SECOND], mark_ms=12_345, at_ms=12_345)
     assert lease.renew() == (Hold.HELD, 12_345)
     assert is_outstanding(client, FIRST.id)
     assert lease.oldest_outstanding_ms() == 1_000
@@ -83,8 +83,12 @@ def test_a_deposed_beat_records_and_remembers_nothing(client: redis.Redis) -> No
     lapse(client)
     leader.acquire()
     leader.record([], mark_ms=5, at_ms=5)
-    assert not deposed.record([FIRST], mark_ms=99, at_ms=99)
-    deposed.remember([Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2)])
+    with pytest.raises(LeaseLostError):
+        deposed.record([FIRST], mark_ms=99, at_ms=99)
+    with pytest.raises(LeaseLostError):
+        deposed.remember([Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2)])
+    with pytest.raises(LeaseLostError):
+        deposed.remember_run("entry", 99)
     assert leader.recall() == (5, [])
     assert not is_outstanding(client, FIRST.id)
 
