@@ -214,4 +214,4 @@ def test_status_looks_a_day_back(command: Command, conn: Connection, names: Name
 def test_a_database_that_is_not_there_is_one_line(command: Command) -> None:
     done = command("sitemon", "status", SITEMON_DB_DATABASE="absent")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == 'database "absent" does not exist\n'
+    assert re.fullmatch(r'PostgreSQL at 127\.0\.0\.1:\d+: database "absent" does not exist\n', done.stderr)
