@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
         "demo": _Entry("start everything locally over sample sites and show live results", "demo --for 30"),
+        "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),
         "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),
         "provision": _Entry(

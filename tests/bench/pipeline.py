@@ -30,6 +30,8 @@ from tests.bench.nginx import nginx
 from tests.pipeline import AWAY_S, Away, Pipeline
 
 SETTLE_WITHIN_S = 60.0
+LEDGER_AFTER_S = 65.0
+"""A slot counts in the ledger once its interval and a minute have passed."""
 GRACE_MS = 2_000
 
 
@@ -126,7 +128,9 @@ def measure(sites: int, interval_s: int, minutes: float, *, kill: bool) -> dict[
         cpu_s = {} if kill else {name: spent - began_cpu_s[name] for name, spent in pipeline.cpu_s().items()}
         expected = expected_slots(names, interval_ms, after_ms, until_ms)
         rows = settled_rows(pipeline, len(expected), after_ms, until_ms)
-    return _figures(expected, rows, cpu_s, aways, interval_ms)
+        clock.sleep(max(0.0, LEDGER_AFTER_S + interval_s - (clock.now_ms() - until_ms) / 1_000))
+        ledger = pipeline.run("ledger", "sitemon", "ledger").strip().splitlines()[-1]
+    return {"ledger": ledger} | _figures(expected, rows, cpu_s, aways, interval_ms)
 
 
 def _figures(
