@@ -1,10 +1,11 @@
 """``sitemon ledger``: the schedule's own history against the rows there are."""
 
 import json
+import operator
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -15,6 +16,9 @@ from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.store.connect import connect
 from sitemon.store.read import LedgerHour, read_ledger
+
+COUNTS: Final = ("expected", "real", "missed", "unaccounted", "unexpected")
+_counts: Final = operator.attrgetter(*COUNTS)
 
 
 @click.command("ledger")
@@ -47,14 +51,10 @@ def _as_json_types(hour: LedgerHour) -> dict[str, Any]:
 def _print(ledger: Sequence[LedgerHour], uneven: Sequence[LedgerHour]) -> None:
     if uneven:
         table = Table("hour (UTC)", "site", "region", box=None, pad_edge=False)
-        for name in ("expected", "real", "missed", "unaccounted", "unexpected"):
+        for name in COUNTS:
             table.add_column(name, justify="right")
         for hour in uneven:
-            counts = (hour.expected, hour.real, hour.missed, hour.unaccounted, hour.unexpected)
-            table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, counts))
+            table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
         Console().print(table)
-    columns = zip(
-        *((hour.expected, hour.real, hour.missed, hour.unaccounted, hour.unexpected) for hour in ledger), strict=False
-    )
-    total = [sum(column) for column in columns] or [0] * 5
+    total = [sum(column) for column in zip(*map(_counts, ledger), strict=True)] or [0] * len(COUNTS)
     click.echo("{} expected = {} real + {} missed + {} unaccounted; {} unexpected".format(*total))
