@@ -50,7 +50,7 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
         check_slots.apply_async((unfinished,), task_id=batch_id, queue=queue_of(process.settings.region))
         return
     try:
-        settle(_redis, batch_id)
+        settle(_redis, process.settings.region, batch_id)
     except UnreachableError as exc:
         log.warning("worker.batch_not_settled: beat will send it again: %s", exc)
 

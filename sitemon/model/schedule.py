@@ -66,7 +66,7 @@ class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="aw
 
 
 class SentUpTo(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="sent_up_to"):
-    """All slots up to `at_ms` were sent; what a new beat starts from when Redis has lost its mark."""
+    """All slots up to `at_ms` have safe results; what a new beat starts from when Redis has lost its data."""
 
     v: int = VERSION
     at_ms: int
