@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any, Final
 
 from celery import Task
+from celery.exceptions import Ignore
 
 from sitemon import clock
 from sitemon.celery import app
@@ -79,10 +80,17 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: it is neither a configured site nor a URL that can be checked.
         UnreachableError: Kafka did not take the result within 20 s.
+        PoisonError: Kafka will never take it.
 
     """
     asked_at_ms = int((task.request.headers or {}).get(ASKED_AT) or clock.now_ms())
-    return as_dict(check_and_publish(this_process(), name_or_url, from_ms(asked_at_ms)))
+    process = this_process()
+    result = check_and_publish(process, name_or_url, from_ms(asked_at_ms))
+    if result is None:
+        again: dict[str, Any] = {"task_id": task.request.id, "queue": queue_of(process.settings.region)}
+        check_site.apply_async((name_or_url,), headers={ASKED_AT: asked_at_ms}, **again)
+        raise Ignore
+    return as_dict(result)
 
 
 @app.task(name="sitemon.provision", throws=(SitemonError,))

@@ -4,7 +4,10 @@ When `Work.run` returns, each slot's result is acknowledged by Kafka or in the s
 those to give back. Nothing here knows of Celery.
 """
 
+import logging
 import queue
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +17,7 @@ from sitemon.checks.engine import Engine, Observation
 from sitemon.checks.result_of import result_of
 from sitemon.clock import monotonic_s, now_ms
 from sitemon.config.sites import SiteSet
+from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result, missed_result
@@ -26,11 +30,20 @@ Slot = tuple[str, int]
 STOP_GRACE_S: Final = 3.0
 """How long checks may go on once the worker is asked to stop: most end within it, and 10 s are all there is."""
 _STOP_LOOK_S: Final = 0.5
+_ROOM_LOOK_S: Final = 0.1
+
+Found = tuple[Slot, Result]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What it takes to check slots: the sites, an engine, a way to make results safe, and who we are."""
+    """What it takes to check slots: the sites, an engine, a way to make results safe, and who we are.
+
+    `room` counts the checks that may be under way in this process. A slot waits for it outside the engine, so that
+    whether it is too late is asked when its check can begin.
+    """
 
     sites: Callable[[], SiteSet]
     refreshed_sites: Callable[[], SiteSet]
@@ -39,23 +52,53 @@ class Work:
     region: str
     ready_at_ms: int
     is_stopping: Callable[[], bool]
+    room: threading.Semaphore
 
     def run(self, slots: Sequence[Slot], *, is_redelivered: bool) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished."""
         sites = self._sites_with(slots)
-        at_ms = now_ms()
-        missed: list[Result] = []
-        due: list[tuple[Site, Slot]] = []
-        for slot in slots:
-            site = sites.by_name.get(slot[0])
+        waiting = deque((slot, sites.by_name.get(slot[0])) for slot in slots)
+        unfinished = set(slots)
+        found: queue.SimpleQueue[Found] = queue.SimpleQueue()
+        give_up_s: float | None = None
+        try:
+            while unfinished:
+                if self.is_stopping():
+                    waiting.clear()
+                    give_up_s = give_up_s or monotonic_s() + STOP_GRACE_S
+                    if monotonic_s() > give_up_s:
+                        break
+                results = self._begin(waiting, found, is_redelivered=is_redelivered)
+                results += _ready(found, _ROOM_LOOK_S if waiting else _STOP_LOOK_S, is_hurried=bool(results))
+                if results:
+                    self.publish([result for _, result in results])
+                    unfinished.difference_update(slot for slot, _ in results)
+        except SpoolFullError as exc:
+            log.warning("worker.results_given_up: %s", exc)
+        return [slot for slot in slots if slot in unfinished]
+
+    def _begin(
+        self, waiting: "deque[tuple[Slot, Site | None]]", found: "queue.SimpleQueue[Found]", *, is_redelivered: bool
+    ) -> list[Found]:
+        """Begin as many checks as there is room for; return the results of slots for which it is too late."""
+        missed: list[Found] = []
+        while waiting:
+            slot, site = waiting[0]
+            at_ms = now_ms()
             reason = self._why_missed(site, slot[1], at_ms, is_redelivered=is_redelivered)
-            if reason is not None:
-                missed.append(self._missed(site, slot, at_ms, reason))
-            elif site is not None:
-                due.append((site, slot))
-        if missed:
-            self.publish(missed)
-        return self._check(due)
+            if site is None or reason is not None:
+                missed.append((slot, self._missed(site, slot, at_ms, reason or Reason.UNKNOWN_SITE)))
+            elif self.room.acquire(blocking=False):
+                self.engine.submit(site, partial(self._note, found, site, slot))
+            else:
+                break
+            waiting.popleft()
+        return missed
+
+    def _note(self, found: "queue.SimpleQueue[Found]", site: Site, slot: Slot, seen: Observation) -> None:
+        self.room.release()
+        slot_at = from_ms(slot[1])
+        found.put((slot, result_of(seen, site, region=self.region, kind=Kind.SCHEDULED, slot_at=slot_at)))
 
     def _sites_with(self, slots: Iterable[Slot]) -> SiteSet:
         sites = self.sites()
@@ -82,42 +125,12 @@ class Work:
             reason=reason,
         )
 
-    def _check(self, due: Sequence[tuple[Site, Slot]]) -> list[Slot]:
-        found: queue.SimpleQueue[tuple[Site, Slot, Observation]] = queue.SimpleQueue()
-        for site, slot in due:
-            self.engine.submit(site, partial(_note, found, site, slot))
-        unfinished = {slot for _, slot in due}
-        give_up_s: float | None = None
-        while unfinished:
-            if self.is_stopping():
-                give_up_s = give_up_s or monotonic_s() + STOP_GRACE_S
-                if monotonic_s() > give_up_s:
-                    break
-            ready = _ready(found)
-            if ready:
-                self.publish(
-                    [
-                        result_of(seen, site, region=self.region, kind=Kind.SCHEDULED, slot_at=from_ms(slot[1]))
-                        for site, slot, seen in ready
-                    ]
-                )
-                unfinished -= {slot for _, slot, _ in ready}
-        return [slot for _, slot in due if slot in unfinished]
 
-
-def _note(
-    found: "queue.SimpleQueue[tuple[Site, Slot, Observation]]", site: Site, slot: Slot, seen: Observation
-) -> None:
-    found.put((site, slot, seen))
-
-
-def _ready(
-    found: "queue.SimpleQueue[tuple[Site, Slot, Observation]]",
-) -> list[tuple[Site, Slot, Observation]]:
+def _ready(found: "queue.SimpleQueue[Found]", wait_s: float, *, is_hurried: bool) -> list[Found]:
     """Wait a moment for the next outcome, and take all that are there with it: they are published together."""
     ready = []
     try:
-        ready.append(found.get(timeout=_STOP_LOOK_S))
+        ready.append(found.get_nowait() if is_hurried else found.get(timeout=wait_s))
         while True:
             ready.append(found.get_nowait())
     except queue.Empty:

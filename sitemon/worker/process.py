@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Sequence
 from ctypes import c_bool
-from functools import cached_property
+from functools import cache, cached_property
 from multiprocessing.sharedctypes import RawValue
 
 from sitemon import clock
@@ -42,7 +42,7 @@ class Process:
         self.settings = choices
         self.engine = RequestsEngine(threads=choices.check_threads)
         self.publisher: Publisher = publisher_of_this_process(kafka, choices)
-        self.watcher = SitesWatcher()
+        self.watcher = sites_watcher()
         self._topics = topics_of(kafka)
 
     @cached_property
@@ -56,6 +56,7 @@ class Process:
             region=self.settings.region,
             ready_at_ms=self.ready_at_ms,
             is_stopping=is_stopping,
+            room=threading.Semaphore(self.settings.check_threads),
         )
 
     def deliver(self, result: Result, timeout_s: float) -> None:
@@ -63,8 +64,25 @@ class Process:
         self.publisher.deliver(result_record(self._topics, result), timeout_s)
 
     def publish(self, results: Sequence[Result]) -> None:
-        """Return once the results are acknowledged by Kafka or safe in the spool."""
-        self.publisher.publish([result_record(self._topics, result) for result in results])
+        """Return once the results are acknowledged by Kafka or safe in the spool.
+
+        Raises:
+            SpoolFullError: neither takes them, and the worker was asked to end.
+
+        """
+        records = [result_record(self._topics, result) for result in results]
+        self.publisher.publish(records, give_up=is_stopping)
+
+
+@cache
+def sites_watcher() -> SitesWatcher:
+    """Return the one watcher of the sites. The children of a prefork pool inherit it, with what it last read well.
+
+    Raises:
+        ConfigurationError: the first time, with every mistake in the sites.
+
+    """
+    return SitesWatcher()
 
 
 def this_process() -> Process:

@@ -1,6 +1,8 @@
 """A batch: late slots are missed with the right reason, the others are checked, and a stop gives back the rest."""
 
+import dataclasses
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
@@ -9,6 +11,7 @@ import pytest
 from sitemon import clock
 from sitemon.checks.engine import Done, Observation
 from sitemon.config.sites import SiteSet
+from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Phases, Result
@@ -76,6 +79,7 @@ class Bench:
         *,
         ready_at_ms: int = 0,
         is_stopping: Callable[[], bool] = lambda: False,
+        room: int = 100,
     ) -> Work:
         return Work(
             sites=lambda: self.configured,
@@ -85,6 +89,7 @@ class Bench:
             region="eu",
             ready_at_ms=ready_at_ms,
             is_stopping=is_stopping,
+            room=threading.Semaphore(room),
         )
 
     @property
@@ -145,3 +150,30 @@ def test_a_stop_gives_back_what_hangs_and_keeps_what_is_done(monkeypatch: pytest
     work = bench.work(AnswersOnly("shop"), is_stopping=lambda: next(stopping))
     assert work.run([("shop", now_ms), ("blog", now_ms)], is_redelivered=False) == [("blog", now_ms)]
     assert [result.site for result in bench.results] == ["shop"]
+
+
+def test_whether_a_slot_is_too_late_is_asked_when_its_check_can_begin() -> None:
+    class Slow(AnswersAtOnce):
+        """Takes until the next slot would have been too late."""
+
+        def submit(self, site: Site, done: Done) -> None:
+            threading.Timer(1.0, done, (observation(),)).start()
+
+    quick = Site(name="quick", url="http://quick.example/", interval_ms=1_000)
+    bench, slot_ms = Bench(quick), clock.now_ms() - 2_200
+    work = bench.work(Slow(), room=1)
+    assert work.run([("quick", slot_ms), ("quick", slot_ms + 1)], is_redelivered=False) == []
+    assert sorted((to_ms(r.slot_at) - slot_ms, r.outcome, r.reason) for r in bench.results) == [
+        (0, "up", None),
+        (1, "missed", "shed"),
+    ]
+
+
+def test_when_nothing_takes_results_a_stop_gives_the_slots_back() -> None:
+    bench, now_ms = Bench(SHOP), clock.now_ms()
+
+    def full(_results: Sequence[Result]) -> None:
+        raise SpoolFullError("full")
+
+    work = dataclasses.replace(bench.work(), publish=full)
+    assert work.run([("shop", now_ms)], is_redelivered=False) == [("shop", now_ms)]
