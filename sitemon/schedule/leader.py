@@ -168,8 +168,13 @@ class Leader:
         mark_ms, stretches = self._lease.recall()
         if self._mark_ms is not None and (mark_ms is None or mark_ms < self._mark_ms):
             self._recover_from_loss(now_ms)
+        elif mark_ms is not None:
+            self._take_up(Past(stretches, mark_ms), now_ms)
         else:
-            self._take_up(Past(stretches, mark_ms) if mark_ms is not None else self._around.read_past(), now_ms)
+            past = self._around.read_past()
+            # Before the mark: a mark without stretches would say that there never were any.
+            self._remember(past.stretches, is_told=True)
+            self._take_up(past, now_ms)
         self._state = _State.LEADING
         self._sites = None
         self._timers = _Timers()
@@ -180,7 +185,6 @@ class Leader:
         log.info("beat.leading: this beat leads, from %s", from_ms(mark_ms))
         self._plan = Plan()
         self._plan.restore(past.stretches, mark_ms)
-        self._remember(past.stretches, is_told=True)
         self._tell_untold()
         self._record_and_send([], mark_ms, now_ms)
         if now_ms - mark_ms > AWAY_AFTER_MS:
