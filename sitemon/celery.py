@@ -10,13 +10,12 @@ from celery import Celery, signals
 from sitemon.celery_settings import celery_settings
 from sitemon.config.servers import kafka_server, redis_server
 from sitemon.config.settings import settings
-from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.schedule import redis_client
 from sitemon.stream.probe import visit
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
-from sitemon.worker.process import stopping
+from sitemon.worker.process import sites_watcher, stop
 
 
 def create_app() -> Celery:
@@ -30,7 +29,7 @@ def create_app() -> Celery:
     app = Celery("sitemon", include=["sitemon.tasks"])
     app.config_from_object(celery_settings(redis_server(), region, os.environ))
     kafka_server()
-    load_sites()
+    sites_watcher()
     app.steps["worker"].add(GuardBeat)
     app.steps["consumer"].add(RenewUnacked)
     return app
@@ -77,4 +76,4 @@ except ConfigurationError as exc:
 signals.celeryd_init.connect(_refuse_early, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
-signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+signals.worker_shutting_down.connect(stop, weak=False)

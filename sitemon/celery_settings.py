@@ -6,12 +6,14 @@ the user's module.
 
 import importlib.util
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from celery.schedules import crontab
 
 from sitemon.config.servers import RedisServer
-from sitemon.schedule.lease import queue_of
+from sitemon.model.errors import ConfigurationError, Mistake
+from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import SOCKET_TIMEOUT_S
 
 MANAGE_QUEUE: Final = "sitemon.manage"
@@ -34,12 +36,33 @@ def celery_settings(server: RedisServer, region: str, environ: Mapping[str, str]
 
 
 def user_settings(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings of `celeryconfig.py` in the working folder, or of the module in CELERY_CONFIG_MODULE."""
+    """Return the settings of `celeryconfig.py` in the working folder, or of the module in CELERY_CONFIG_MODULE.
+
+    Raises:
+        ConfigurationError: it cannot be imported, or its broker is not Redis.
+
+    """
     name = environ.get("CELERY_CONFIG_MODULE")
     if name is None and importlib.util.find_spec(USER_MODULE) is None:
         return {}
-    module = importlib.import_module(name or USER_MODULE)
-    return {key: value for key, value in vars(module).items() if key.islower() and not key.startswith("_")}
+    module = _imported(name or USER_MODULE)
+    settings = {key: value for key, value in vars(module).items() if key.islower() and not key.startswith("_")}
+    if not str(settings.get("broker_url", "redis://")).startswith(("redis://", "rediss://")):
+        problem = "expected redis://host:port/number, or rediss:// for TLS: the beats' lease is there too"
+        raise ConfigurationError([Mistake(str(module.__file__ or module.__name__), None, "broker_url", problem)])
+    return settings
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except SyntaxError as exc:
+        raise ConfigurationError(
+            [Mistake(exc.filename or name, exc.lineno, "", f"not valid Python: {exc.msg}")]
+        ) from exc
+    except Exception as exc:  # it is the user's code
+        problem = f"cannot be imported: {type(exc).__name__}: {exc}"
+        raise ConfigurationError([Mistake(name, None, "", problem)]) from exc
 
 
 def defaults(server: RedisServer, region: str) -> dict[str, Any]:
@@ -48,7 +71,7 @@ def defaults(server: RedisServer, region: str) -> dict[str, Any]:
         **_redis(server),
         **_queues(region),
         "worker_pool": "threads",
-        "worker_concurrency": 100,
+        "worker_concurrency": 500,
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, Final
 
 from celery import Task
-from celery.exceptions import Reject
+from celery.exceptions import Ignore
 
 from sitemon import clock
 from sitemon.celery import app
@@ -17,6 +17,7 @@ from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
 from sitemon.schedule.lease import is_outstanding, settle
+from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
@@ -43,11 +44,14 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
     if not _is_wanted(batch_id):
         return
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
-    unfinished = this_process().work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
+    process = this_process()
+    unfinished = process.work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
     if unfinished:
-        raise Reject("the worker stops", requeue=True)
+        log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
+        check_slots.apply_async((unfinished,), task_id=batch_id, queue=queue_of(process.settings.region))
+        return
     try:
-        settle(_redis, batch_id)
+        settle(_redis, process.settings.region, batch_id)
     except UnreachableError as exc:
         log.warning("worker.batch_not_settled: beat will send it again: %s", exc)
 
@@ -76,10 +80,17 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: it is neither a configured site nor a URL that can be checked.
         UnreachableError: Kafka did not take the result within 20 s.
+        PoisonError: Kafka will never take it.
 
     """
     asked_at_ms = int((task.request.headers or {}).get(ASKED_AT) or clock.now_ms())
-    return as_dict(check_and_publish(this_process(), name_or_url, from_ms(asked_at_ms)))
+    process = this_process()
+    result = check_and_publish(process, name_or_url, from_ms(asked_at_ms))
+    if result is None:
+        again: dict[str, Any] = {"task_id": task.request.id, "queue": queue_of(process.settings.region)}
+        check_site.apply_async((name_or_url,), headers={ASKED_AT: asked_at_ms}, **again)
+        raise Ignore
+    return as_dict(result)
 
 
 @app.task(name="sitemon.provision", throws=(SitemonError,))

@@ -69,13 +69,21 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Done = Callable[[Observation], None]
+IsWanted = Callable[[], bool]
+
+
+def always() -> bool:
+    """Want a check however long it has waited."""
+    return True
 
 
 class Engine(Protocol):
     """Visits sites. Every accepted check ends within its site's timeout + 0.2 s, always as an `Observation`."""
 
-    def submit(self, site: Site, done: Done) -> None:
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
         """Take a check and call `done` with what it found; never blocks, may be called from any thread.
+
+        `is_wanted` is asked when the check can begin: when it says no, there is no check, and `done` is not called.
 
         `done` is called once, from a thread of the engine, as soon as this check is ready, in whatever order. It
         should be short: the engine's place is taken until it returns. What it raises is logged and dropped.

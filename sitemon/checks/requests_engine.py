@@ -3,10 +3,10 @@
 import logging
 import threading
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, NamedTuple
 
 from sitemon.checks.dialer import Dialer, dialer_for
-from sitemon.checks.engine import Done
+from sitemon.checks.engine import Done, IsWanted, always
 from sitemon.checks.resolver import Resolver
 from sitemon.checks.turns import Turns
 from sitemon.checks.visits import visit
@@ -14,12 +14,18 @@ from sitemon.config.settings import Settings
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
 
-DEFAULT_THREADS: Final = 64
+DEFAULT_THREADS: Final = 200
 DEFAULT_PER_HOST: Final = 20
 IDLE_S: Final = 10.0
 """How long a thread without a check stays."""
 
 log = logging.getLogger(__name__)
+
+
+class _Job(NamedTuple):
+    site: Site
+    done: Done
+    is_wanted: IsWanted
 
 
 class RequestsEngine:
@@ -36,7 +42,7 @@ class RequestsEngine:
         if threads < 1:
             raise ValueError("an engine needs at least one thread")
         self._dialer = dialer or Dialer(Resolver())
-        self._turns: Turns[tuple[Site, Done]] = Turns(per_host)
+        self._turns: Turns[_Job] = Turns(per_host)
         self._max_threads = threads
         self._lock = threading.Lock()
         self._threads = 0
@@ -45,13 +51,13 @@ class RequestsEngine:
         self._has_given_up = False
         self._is_drained = threading.Event()
 
-    def submit(self, site: Site, done: Done) -> None:
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
         """Take a check; see `Engine.submit`."""
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the engine is closed")
             self._open_jobs += 1
-            self._turns.put(target_of(site.url), (site, done))
+            self._turns.put(target_of(site.url), _Job(site, done, is_wanted))
             if self._threads < min(self._turns.ready, self._max_threads):
                 self._threads += 1
                 threading.Thread(target=self._work, name="sitemon-check", daemon=True).start()
@@ -69,16 +75,16 @@ class RequestsEngine:
 
     def _work(self) -> None:
         while (turn := self._next_turn()) is not None:
-            place, (site, done) = turn
+            place, job = turn
             if not self._has_given_up:
-                self._run(site, done)
+                self._run(job)
             self._turns.end(place)
             with self._lock:
                 self._open_jobs -= 1
                 if self._is_closed and not self._open_jobs:
                     self._is_drained.set()
 
-    def _next_turn(self) -> tuple[Hashable, tuple[Site, Done]] | None:
+    def _next_turn(self) -> tuple[Hashable, _Job] | None:
         """Return the next check that has its turn; None, and the thread is gone, after a while without one."""
         turn = self._turns.take(IDLE_S)
         if turn is not None:
@@ -90,14 +96,15 @@ class RequestsEngine:
                 self._threads -= 1
             return turn
 
-    def _run(self, site: Site, done: Done) -> None:
-        observation = visit(site, self._dialer)
-        if self._has_given_up:
-            return
+    def _run(self, job: _Job) -> None:
         try:
-            done(observation)
+            if not job.is_wanted():
+                return
+            observation = visit(job.site, self._dialer)
+            if not self._has_given_up:
+                job.done(observation)
         except Exception:
-            log.exception("engine.callback_failed: the outcome of a check of %s was not taken", site.name)
+            log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
 
 
 def engine_for(choices: Settings) -> RequestsEngine:

@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
         "demo": _Entry("start everything locally over sample sites and show live results", "demo --for 30"),
+        "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),
         "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),
         "provision": _Entry(
@@ -63,8 +64,10 @@ class _Commands(click.Group):
         with signals_held():
             command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
-        command.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
-        return command
+        ours = copy.copy(command)
+        ours.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
+        ours.params = [*command.params, _verbose()]
+        return ours
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

@@ -55,10 +55,11 @@ def _monitor(sites: Sequence[Site], server: KafkaServer, choices: Settings) -> N
     engine = engine_for(choices)
     publisher = publisher_of_this_process(server, choices)
 
-    def publish(results: Sequence[Result]) -> None:
-        publisher.publish([result_record(topics, result) for result in results])
-
     with stop_on_signals() as stop:
+
+        def publish(results: Sequence[Result]) -> None:
+            publisher.publish([result_record(topics, result) for result in results], give_up=stop.is_set)
+
         log.info("monitor.started: %s sites, results go to %s", len(sites), topics.results)
         Monitor(sites, engine, publish, choices.region).run(stop)
     engine.close(0)

@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     region: str = DEFAULT_REGION
-    check_threads: int = 64
+    check_threads: int = 200
     checks_per_host: int = 20
     address_policy: str = PRIVATE
     address_allow: tuple[Network, ...] = ()

@@ -3,6 +3,7 @@
 SitemonError
 ├── RetryableError        the same call may succeed later
 │   ├── UnreachableError      a server does not answer
+│   ├── LeaseLostError        this beat leads no longer
 │   └── SpoolFullError        results can be kept neither by Kafka nor by the spool
 ├── PoisonError           this one record can never succeed; it goes to the dead letters
 └── FatalError            only a person can mend it: commands end with exit status 2
@@ -26,6 +27,10 @@ class UnreachableError(RetryableError):
     """A server does not answer."""
 
 
+class LeaseLostError(RetryableError):
+    """This beat leads no longer."""
+
+
 class SpoolFullError(RetryableError):
     """Results can be kept neither by Kafka nor by the spool."""
 
@@ -33,10 +38,13 @@ class SpoolFullError(RetryableError):
 class PoisonError(SitemonError):
     """This one record can never succeed. `reason` is a short word for the dead letter's header."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
 class FatalError(SitemonError):

@@ -5,11 +5,15 @@ What the ledger expects is computed from these, never from results. The slots of
 region: a slot at that very moment still belongs to the earlier stretch.
 """
 
+import logging
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from sitemon.model.errors import PoisonError
+
+log = logging.getLogger(__name__)
 
 VERSION: Final = 1
 
@@ -62,7 +66,7 @@ class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="aw
 
 
 class SentUpTo(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="sent_up_to"):
-    """All slots up to `at_ms` were sent; what a new beat starts from when Redis has lost its mark."""
+    """All slots up to `at_ms` have safe results; what a new beat starts from when Redis has lost its data."""
 
     v: int = VERSION
     at_ms: int
@@ -97,3 +101,17 @@ def decode_event(value: bytes) -> ScheduleEvent:
     if event.v != VERSION:
         raise PoisonError("unknown_version", f"version {event.v}, expected {VERSION}")
     return event
+
+
+def stretches_of(values: Iterable[bytes]) -> list[Started]:
+    """Return the stretches that hold, out of the newest events of all watches. What is no event is passed over."""
+    stretches = []
+    for value in values:
+        try:
+            event = decode_event(value)
+        except PoisonError as exc:
+            log.error("schedule.event_unreadable: passed over: %s", exc)
+            continue
+        if isinstance(event, Started):
+            stretches.append(event)
+    return stretches

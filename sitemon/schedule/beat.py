@@ -15,12 +15,13 @@ from sitemon import clock
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, SitesWatcher
-from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.errors import LeaseLostError, RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.model.result import Result
-from sitemon.model.schedule import ScheduleEvent, SentUpTo, decode_event
+from sitemon.model.schedule import ScheduleEvent, SentUpTo, decode_event, stretches_of
 from sitemon.schedule.leader import Leader, Past
-from sitemon.schedule.lease import Batch, Lease, queue_of, stretches_of
+from sitemon.schedule.lease import Batch, Lease
+from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.stream.consumer import read_to_end
 from sitemon.stream.messages import event_record, result_record
@@ -78,8 +79,8 @@ class CelerySurroundings:
 class SiteScheduler(Scheduler):
     """Sends the slots of the configured sites, and the other entries of ``beat_schedule`` too.
 
-    Any number of beats may run: one leads, the others stand by. An entry's last run is kept in Redis, so that a
-    restart or a change of leader neither skips nor repeats it.
+    Any number of beats may run: one leads, the others stand by. An entry's last run is kept in Redis, so that it is
+    neither skipped nor repeated over a restart or a change of leader, unless the beat dies in the very moment of it.
     """
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
@@ -99,7 +100,7 @@ class SiteScheduler(Scheduler):
         """Do everything that is due; return in how many seconds to come again."""
         try:
             wait_s = self._leading_tick(*args, **kwargs)
-        except (UnreachableError, RefusedError) as exc:
+        except (UnreachableError, RefusedError, LeaseLostError) as exc:
             self._say_trouble(str(exc))
             return TROUBLE_WAIT_S
         if self._trouble is not None:
@@ -110,7 +111,11 @@ class SiteScheduler(Scheduler):
     def reserve(self, entry: ScheduleEntry) -> Any:
         """Note in Redis that the entry runs now."""
         following: Any = super().reserve(entry)
-        self._lease.remember_run(str(entry.name), to_ms(following.last_run_at))
+        try:
+            self._lease.remember_run(str(entry.name), to_ms(following.last_run_at))
+        except SitemonError as exc:
+            # Celery has taken the entry off its heap and puts it back only when we return.
+            log.warning("beat.run_not_noted: %s runs, and a new leader may run it again: %s", entry.name, exc)
         return following
 
     def close(self) -> None:

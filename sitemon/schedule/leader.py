@@ -8,13 +8,14 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from sitemon.config.sites import SiteSet
-from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Result, missed_result
 from sitemon.model.schedule import Away, ScheduleEvent, SentUpTo, Started
-from sitemon.schedule.lease import Batch, Hold, Lease
+from sitemon.schedule.lease import EVENTS_PER_CALL, Batch, Hold, Lease
 from sitemon.schedule.plan import DueSlot, Plan, Watch
+from sitemon.schedule.slots import LATE_GRACE_MS
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ BATCH_SLOTS: Final = 50
 SPACING_S: Final = 0.05
 """The least time between two ticks: what becomes due meanwhile travels together."""
 IDLE_S: Final = 1.0
+MOST_AT_ONCE: Final = 5_000
+"""Slots of one tick: publishing so many missed ones takes a fraction of the lease's time to live."""
 RENEW_EVERY_S: Final = 1.5
 SWEEP_EVERY_S: Final = 2.0
 STRAY_AFTER_MS: Final = 6_000
@@ -100,6 +103,7 @@ class Leader:
         self._unsent: list[Batch] = []
         self._oldest_outstanding_ms: int | None = None
         self._full_regions: set[str] = set()
+        self._has_swept = False
 
     @property
     def is_leading(self) -> bool:
@@ -117,9 +121,14 @@ class Leader:
         try:
             if not self._hold(now_ms, monotonic_s):
                 return IDLE_S
-            self._send_due(now_ms)
+            if self._send_due(now_ms) < now_ms:
+                return 0.0
             self._follow_edits(now_ms)
             self._do_rounds(now_ms, monotonic_s)
+        except LeaseLostError:
+            # Taken, or lapsed, or forgotten by Redis: renewing tells which, and what we know is still needed then.
+            self._state = _State.UNSURE
+            return SPACING_S
         except (UnreachableError, RefusedError):
             if self.is_leading:
                 self._state = _State.UNSURE
@@ -129,8 +138,8 @@ class Leader:
     def resign(self) -> None:
         """Give the lease back, so that a standby takes over at once."""
         if self._state is not _State.STANDBY:
-            self._lease.release()
             self._step_down("beat.resigned: this beat leads no longer")
+            self._lease.release()
 
     def _hold(self, now_ms: int, monotonic_s: float) -> bool:
         is_renewal_due = self._timers.is_due("renew", RENEW_EVERY_S, monotonic_s)
@@ -151,7 +160,7 @@ class Leader:
         log.warning(why)
         self._state = _State.STANDBY
         self._plan, self._sites, self._mark_ms = Plan(), None, None
-        self._unsent, self._oldest_outstanding_ms = [], None
+        self._unsent, self._oldest_outstanding_ms, self._has_swept = [], None, False
 
     def _restore(self, now_ms: int) -> bool:
         """Take up the schedule where it was left: what Redis remembers; else what we know; else what Kafka has."""
@@ -159,29 +168,54 @@ class Leader:
         mark_ms, stretches = self._lease.recall()
         if self._mark_ms is not None and (mark_ms is None or mark_ms < self._mark_ms):
             self._recover_from_loss(now_ms)
+        elif mark_ms is not None:
+            self._take_up(Past(stretches, mark_ms), now_ms)
         else:
-            self._take_up(Past(stretches, mark_ms) if mark_ms is not None else self._around.read_past(), now_ms)
+            past = self._around.read_past()
+            # Before the mark: a mark without stretches would say that there never were any.
+            self._remember(past.stretches, is_told=True)
+            self._take_up(past, now_ms)
         self._state = _State.LEADING
         self._sites = None
         self._timers = _Timers()
         return True
 
     def _take_up(self, past: Past, now_ms: int) -> None:
-        mark_ms = now_ms if past.sent_up_to_ms is None else past.sent_up_to_ms
+        mark_ms = now_ms if past.sent_up_to_ms is None else min(past.sent_up_to_ms, now_ms)
         log.info("beat.leading: this beat leads, from %s", from_ms(mark_ms))
         self._plan = Plan()
         self._plan.restore(past.stretches, mark_ms)
-        self._lease.remember(past.stretches)
-        self._mark_ms = mark_ms
+        self._tell_untold()
+        self._record_and_send([], mark_ms, now_ms)
         if now_ms - mark_ms > AWAY_AFTER_MS:
             self._tell_away(mark_ms, now_ms)
 
     def _recover_from_loss(self, now_ms: int) -> None:
         """Redis forgot what it was told: send again all that may have waited there and is not too late."""
         known_ms = [ms for ms in (self._mark_ms, self._oldest_outstanding_ms) if ms is not None]
-        log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(min(known_ms)))
-        self._plan.rewind_to_fresh(now_ms, min(known_ms) - 1)
-        self._lease.remember(self._plan.history())
+        from_moment_ms = min(known_ms) - 1
+        log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(from_moment_ms))
+        self._remember(self._plan.history(), is_told=True)
+        if now_ms - from_moment_ms > AWAY_AFTER_MS:
+            self._tell_away(from_moment_ms, now_ms)
+        else:
+            self._plan.rewind_to_fresh(now_ms, from_moment_ms)
+
+    def _remember(self, events: Sequence[ScheduleEvent], *, is_told: bool) -> None:
+        for start in range(0, len(events), EVENTS_PER_CALL):
+            part = events[start : start + EVENTS_PER_CALL]
+            self._lease.remember(part, is_told=is_told)
+            if not is_told:
+                self._around.publish_events(part)
+                self._lease.note_told(part)
+            self._lease.renew()
+
+    def _tell_untold(self) -> None:
+        """Tell what an earlier leader remembered and may not have come to tell, as it was then."""
+        untold = self._lease.untold()
+        if untold:
+            self._around.publish_events(untold)
+            self._lease.note_told(untold)
 
     def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
         regions = sorted(self._plan.regions)
@@ -190,10 +224,10 @@ class Leader:
         )
         self._plan.skip_to_fresh(now_ms, from_moment_ms)
 
-    def _send_due(self, now_ms: int) -> None:
-        if self._mark_ms is not None and now_ms - self._mark_ms > AWAY_AFTER_MS and self._sites is not None:
-            self._tell_away(self._mark_ms, now_ms)
-        due = self._plan.due(now_ms)
+    def _send_due(self, now_ms: int) -> int:
+        """Send what is due, not more at once than the lease lasts for; return up to when all slots are sent."""
+        self._mind_the_clock(now_ms)
+        due = self._plan.due(now_ms, MOST_AT_ONCE)
         shed = [slot for slot in due.run if slot.region in self._full_regions]
         run = [slot for slot in due.run if slot.region not in self._full_regions]
         missed = [
@@ -202,12 +236,24 @@ class Leader:
         ]
         if missed:
             self._around.publish_missed(missed)
-        if run:
-            self._record_and_send(list(_batches(run)), now_ms, now_ms)
+        if run or missed:
+            self._record_and_send(list(_batches(run)), due.until_ms, now_ms)
+        return due.until_ms
+
+    def _mind_the_clock(self, now_ms: int) -> None:
+        if self._mark_ms is None:
+            return
+        if now_ms - self._mark_ms > AWAY_AFTER_MS and self._sites is not None:
+            self._tell_away(self._mark_ms, now_ms)
+        elif self._mark_ms - now_ms > LATE_GRACE_MS:
+            log.warning(
+                "beat.clock_set_back: from %s; slots of the time between are sent again", from_ms(self._mark_ms)
+            )
+            self._plan.rewind(now_ms)
+            self._record_and_send([], now_ms, now_ms)
 
     def _record_and_send(self, batches: list[Batch], mark_ms: int | None, now_ms: int) -> None:
-        if not self._lease.record(batches, mark_ms=mark_ms, at_ms=now_ms):
-            raise UnreachableError("the lease is not ours any more")
+        self._lease.record(batches, mark_ms=mark_ms, at_ms=now_ms)
         if mark_ms is not None:
             self._mark_ms = mark_ms
         self._unsent += batches
@@ -240,8 +286,7 @@ class Leader:
         }
         events = self._plan.edit(wanted, now_ms)
         if events:
-            self._around.publish_events(events)
-            self._lease.remember(events)
+            self._remember(events, is_told=False)
             log.info("beat.schedule_changed: %s changes, %s watched", len(events), len(self._plan))
         self._sites = sites
 
@@ -249,14 +294,15 @@ class Leader:
         """Do what is to be done now and then: keep the mark young, sweep, tell Kafka how far we are."""
         if self._timers.is_due("mark", MARK_EVERY_S, monotonic_s):
             self._record_and_send([], now_ms, now_ms)
-        is_first_sweep = self._oldest_outstanding_ms is None
         if self._timers.is_due("sweep", SWEEP_EVERY_S, monotonic_s):
-            self._sweep(now_ms, now_ms if is_first_sweep else now_ms - STRAY_AFTER_MS)
+            self._sweep(now_ms, now_ms - STRAY_AFTER_MS if self._has_swept else now_ms)
+            self._has_swept = True
         if self._timers.is_due("tell", TELL_MARK_EVERY_S, monotonic_s):
-            self._around.publish_events([SentUpTo(at_ms=now_ms)])
+            done_ms = now_ms if self._oldest_outstanding_ms is None else self._oldest_outstanding_ms - 1
+            self._around.publish_events([SentUpTo(at_ms=done_ms)])
 
     def _sweep(self, now_ms: int, sent_before_ms: int) -> None:
-        strays = self._lease.stray_batches(sent_before_ms)
+        strays = [batch for region in self._plan.regions for batch in self._lease.stray_batches(region, sent_before_ms)]
         if strays:
             log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
             self._record_and_send(strays, None, now_ms)
@@ -264,8 +310,7 @@ class Leader:
         if full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
         self._full_regions = full
-        oldest_ms = self._lease.oldest_outstanding_ms()
-        self._oldest_outstanding_ms = now_ms if oldest_ms is None else oldest_ms
+        self._oldest_outstanding_ms = self._lease.oldest_outstanding_ms()
 
     def _wait_s(self, now_ms: int) -> float:
         next_ms = self._plan.next_due_ms

@@ -9,31 +9,33 @@ holds under ``{sitemon}:``:
 ``token``            the newest token ever given
 ``mark``             all slots up to this moment (ms of the epoch) were recorded as sent
 ``outstanding``      hash of batches that were sent and whose results are not yet known to be safe
-``outstanding_at``   sorted set of the same batches by when they were sent (ms of the epoch)
+``outstanding_at:R`` sorted set of those of region R by when they were sent (ms of the epoch)
+``outstanding_slot`` sorted set of all of them by their earliest slot
 ``schedule``         hash of the newest schedule event of every watch
+``untold``           hash of those events that Kafka may not have yet
 ``last_run``         hash of when each other entry of ``beat_schedule`` ran last (ms of the epoch)
 ===================  =========================================================================
 """
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import redis
 
-from sitemon.model.errors import PoisonError, RefusedError, UnreachableError
-from sitemon.model.schedule import ScheduleEvent, Started, decode_event, encode_event
-from sitemon.schedule.plan import DueSlot
-
-log = logging.getLogger(__name__)
+from sitemon.model.errors import LeaseLostError
+from sitemon.model.schedule import ScheduleEvent, Started, decode_event, encode_event, stretches_of
+from sitemon.schedule.queues import queue_of
+from sitemon.schedule.redis_client import mapped
 
 LEASE_TTL_MS: Final = 6_000
 _PREFIX: Final = "{sitemon}:"
-_LEASE, _TOKEN, _MARK, _OUTSTANDING, _OUTSTANDING_AT, _SCHEDULE, _LAST_RUN = (
-    _PREFIX + name for name in ("lease", "token", "mark", "outstanding", "outstanding_at", "schedule", "last_run")
+_LEASE, _TOKEN, _MARK, _SCHEDULE, _UNTOLD, _LAST_RUN = (
+    _PREFIX + name for name in ("lease", "token", "mark", "schedule", "untold", "last_run")
+)
+_OUTSTANDING, _OUTSTANDING_AT, _OUTSTANDING_SLOT = (
+    _PREFIX + name for name in ("outstanding", "outstanding_at", "outstanding_slot")
 )
 
 _ACQUIRE = """
@@ -54,25 +56,28 @@ return {'held', redis.call('GET', KEYS[2])}
 """
 _RECORD = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-for i = 4, #ARGV, 2 do
+for i = 4, #ARGV, 4 do
     redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
-    redis.call('ZADD', KEYS[4], ARGV[3], ARGV[i])
+    redis.call('ZADD', KEYS[4] .. ':' .. ARGV[i + 2], ARGV[3], ARGV[i])
+    redis.call('ZADD', KEYS[5], ARGV[i + 3], ARGV[i])
 end
 if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2]) end
 return 1
 """
 _REMEMBER = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+for i = 2, #ARGV, 2 do
+    for k = 2, #KEYS do redis.call('HSET', KEYS[k], ARGV[i], ARGV[i + 1]) end
+end
 return 1
 """
 _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
-_FIELDS_PER_CALL: Final = 2_000
-"""Redis serves nobody else while a script runs."""
+EVENTS_PER_CALL: Final = 2_000
+"""Redis serves nobody else while a script runs, and the lease has to be renewed between two of them."""
 _LONGEST_LOOK: Final = 1_000
-"""Messages of one queue that are looked through; in a longer one a batch is taken to be waiting its turn."""
+"""Messages of a queue, and outstanding batches of a region, that are looked through at once."""
 
 
 class Hold(Enum):
@@ -90,11 +95,6 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     region: str
     slots: list[tuple[str, int]]
 
-    @property
-    def due_slots(self) -> Iterator[DueSlot]:
-        """The slots, each with its region."""
-        return (DueSlot(site, self.region, slot_ms) for site, slot_ms in self.slots)
-
 
 class Memory(NamedTuple):
     """What the last leader left: its mark (None when Redis holds none) and the stretches that held."""
@@ -106,21 +106,11 @@ class Memory(NamedTuple):
 _batch_decoder = msgspec.json.Decoder(Batch)
 
 
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """Map the client's errors to ours at this door."""
-    try:
-        yield
-    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
-        raise RefusedError(f"Redis refuses us: {exc}") from exc
-    except redis.RedisError as exc:
-        raise UnreachableError(f"Redis does not answer: {exc}") from exc
-
-
 class Lease:
     """One beat's view of the lease. Not thread-safe: a beat has one thread that leads.
 
-    Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us).
+    Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us), and every one
+    that writes LeaseLostError, when we lead no longer: then nothing was written.
     """
 
     def __init__(self, client: redis.Redis, ttl_ms: int = LEASE_TTL_MS) -> None:
@@ -142,116 +132,113 @@ class Lease:
         """Give the lease back at once, so that a standby need not wait for its end."""
         self._run(_RELEASE, [_LEASE], [self._token])
 
-    def record(self, batches: Sequence[Batch], *, mark_ms: int | None, at_ms: int) -> bool:
-        """Note batches as outstanding and move the mark, in one step; False when we lead no longer.
+    def record(self, batches: Sequence[Batch], *, mark_ms: int | None, at_ms: int) -> None:
+        """Note batches as outstanding and move the mark, in one step.
 
         It comes before the sending: a batch that is recorded is sent by this leader or by the next.
         """
-        pairs = [part for batch in batches for part in (batch.id, msgspec.json.encode(batch))]
-        keys = [_LEASE, _MARK, _OUTSTANDING, _OUTSTANDING_AT]
+        parts = [
+            part
+            for batch in batches
+            for part in (batch.id, msgspec.json.encode(batch), batch.region, min(slot_ms for _, slot_ms in batch.slots))
+        ]
+        keys = [_LEASE, _MARK, _OUTSTANDING, _OUTSTANDING_AT, _OUTSTANDING_SLOT]
         mark = "" if mark_ms is None else mark_ms
-        return bool(self._run(_RECORD, keys, [self._token, mark, at_ms, *pairs]))
+        self._write(_RECORD, keys, [self._token, mark, at_ms, *parts])
 
-    def remember(self, events: Sequence[ScheduleEvent]) -> None:
-        """Keep the newest event of every watch for the next leader."""
-        for start in range(0, len(events), _FIELDS_PER_CALL):
-            part = events[start : start + _FIELDS_PER_CALL]
-            pairs = [text for event in part for text in (event.key, encode_event(event))]
-            self._run(_REMEMBER, [_LEASE, _SCHEDULE], [self._token, *pairs])
+    def remember(self, events: Sequence[ScheduleEvent], *, is_told: bool) -> None:
+        """Keep at most `EVENTS_PER_CALL` newest events for the next leader.
+
+        Those that are not yet told to Kafka are kept as such too, until `note_told`: whoever leads then tells them.
+        """
+        pairs = [text for event in events for text in (event.key, encode_event(event))]
+        keys = [_LEASE, _SCHEDULE] if is_told else [_LEASE, _SCHEDULE, _UNTOLD]
+        self._write(_REMEMBER, keys, [self._token, *pairs])
+
+    def untold(self) -> list[ScheduleEvent]:
+        """Return the events that Kafka may not have."""
+        with mapped():
+            return [decode_event(value) for value in self._client.hvals(_UNTOLD)]
+
+    def note_told(self, events: Iterable[ScheduleEvent]) -> None:
+        """Note that Kafka has these events."""
+        with mapped():
+            self._client.hdel(_UNTOLD, *(event.key for event in events))
 
     def recall(self) -> Memory:
         """Read what the last leader left."""
-        with _mapped():
+        with mapped():
             mark = self._client.get(_MARK)
             values = self._client.hvals(_SCHEDULE)
         return Memory(None if mark is None else int(mark), stretches_of(values))
 
     def remember_run(self, entry: str, at_ms: int) -> None:
         """Note when an entry of ``beat_schedule`` ran."""
-        self._run(_REMEMBER, [_LEASE, _LAST_RUN], [self._token, entry, at_ms])
+        self._write(_REMEMBER, [_LEASE, _LAST_RUN], [self._token, entry, at_ms])
 
     def last_runs(self) -> Mapping[str, int]:
         """Return when each entry of ``beat_schedule`` ran last (ms of the epoch)."""
-        with _mapped():
+        with mapped():
             return {name.decode(): int(at) for name, at in self._client.hgetall(_LAST_RUN).items()}
 
     def full_queues(self, regions: Iterable[str], most_messages: int) -> set[str]:
         """Return the regions in whose queue more messages wait than that."""
         ordered = list(regions)
-        with _mapped():
+        with mapped():
             pipe = self._client.pipeline(transaction=False)
             for region in ordered:
                 pipe.llen(queue_of(region))
             return {region for region, waiting in zip(ordered, pipe.execute(), strict=True) if waiting > most_messages}
 
     def oldest_outstanding_ms(self) -> int | None:
-        """Return the earliest slot of the oldest outstanding batch, or None when there is none."""
-        oldest = self._outstanding(0, float("inf"), 1)
-        return min((slot_ms for batch in oldest for _, slot_ms in batch.slots), default=None)
+        """Return the earliest slot of all outstanding batches, or None when there is none."""
+        with mapped():
+            earliest = self._client.zrange(_OUTSTANDING_SLOT, 0, 0, withscores=True)
+        return int(earliest[0][1]) if earliest else None
 
-    def stray_batches(self, sent_before_ms: int) -> list[Batch]:
-        """Return batches sent before then that are neither in their queue nor in a worker's hands.
+    def stray_batches(self, region: str, sent_before_ms: int) -> list[Batch]:
+        """Return the region's batches sent before then that are neither in its queue nor in a worker's hands.
 
-        A message that Redis gave to a worker which died before it noted the message as its own is such a one.
+        A message that Redis gave to a worker which died before it noted the message as its own is such a one. Where
+        the queue is too long to look through, a batch is taken to be waiting its turn.
         """
-        suspects = self._outstanding(0, sent_before_ms, 100)
-        if not suspects:
-            return []
-        seen = self._messages({batch.region for batch in suspects})
-        return [batch for batch in suspects if seen is not None and batch.id.encode() not in seen]
-
-    def _messages(self, regions: Iterable[str]) -> bytes | None:
-        """Return all messages that the broker holds, or None when a queue is too long to look through."""
-        with _mapped():
+        with mapped():
+            suspects = self._client.zrangebyscore(
+                f"{_OUTSTANDING_AT}:{region}", 0, sent_before_ms, start=0, num=_LONGEST_LOOK
+            )
+            if not suspects:
+                return []
             pipe = self._client.pipeline(transaction=True)
-            for region in regions:
-                pipe.lrange(queue_of(region), 0, _LONGEST_LOOK)
+            pipe.lrange(queue_of(region), 0, _LONGEST_LOOK)
             pipe.hvals("unacked")
-            *queues, unacked = pipe.execute()
-        if any(len(queue) > _LONGEST_LOOK for queue in queues):
-            return None
-        return b"\n".join([message for queue in queues for message in queue] + unacked)
-
-    def _outstanding(self, from_ms: float, to_ms: float, most: int) -> list[Batch]:
-        with _mapped():
-            ids = self._client.zrangebyscore(_OUTSTANDING_AT, from_ms, to_ms, start=0, num=most)
-            values = self._client.hmget(_OUTSTANDING, ids) if ids else []
+            queue, unacked = pipe.execute()
+            if len(queue) > _LONGEST_LOOK:
+                return []
+            messages = b"\n".join(queue + unacked)
+            strays = [batch_id for batch_id in suspects if batch_id not in messages]
+            values = self._client.hmget(_OUTSTANDING, strays) if strays else []
         return [_batch_decoder.decode(value) for value in values if value is not None]
 
+    def _write(self, script: str, keys: list[str], args: Sequence[Any]) -> None:
+        if not self._run(script, keys, args):
+            raise LeaseLostError("another beat has taken the lease, or it has lapsed")
+
     def _run(self, script: str, keys: list[str], args: Sequence[Any]) -> Any:
-        with _mapped():
+        with mapped():
             return self._client.eval(script, len(keys), *keys, *args)
 
 
-def queue_of(region: str) -> str:
-    """Return the name of the Celery queue from which the region's workers take their checks."""
-    return f"checks.{region}"
-
-
-def settle(client: redis.Redis, batch_id: str) -> None:
+def settle(client: redis.Redis, region: str, batch_id: str) -> None:
     """Strike a batch off the outstanding ones: all of its results are safe."""
-    with _mapped():
+    with mapped():
         pipe = client.pipeline(transaction=False)
         pipe.hdel(_OUTSTANDING, batch_id)
-        pipe.zrem(_OUTSTANDING_AT, batch_id)
+        pipe.zrem(f"{_OUTSTANDING_AT}:{region}", batch_id)
+        pipe.zrem(_OUTSTANDING_SLOT, batch_id)
         pipe.execute()
 
 
 def is_outstanding(client: redis.Redis, batch_id: str) -> bool:
     """Tell whether a batch still waits for its results."""
-    with _mapped():
+    with mapped():
         return bool(client.hexists(_OUTSTANDING, batch_id))
-
-
-def stretches_of(values: Iterable[bytes]) -> list[Started]:
-    """Return the stretches that hold, out of the newest events of all watches. What is no event is passed over."""
-    stretches = []
-    for value in values:
-        try:
-            event = decode_event(value)
-        except PoisonError as exc:
-            log.error("beat.history_unreadable: passed over: %s", exc)
-            continue
-        if isinstance(event, Started):
-            stretches.append(event)
-    return stretches

@@ -4,6 +4,7 @@ A heap of next due slots makes a tick's cost grow with what is due, not with how
 """
 
 import heapq
+import sys
 from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import NamedTuple
@@ -28,10 +29,11 @@ class DueSlot(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What a tick found: slots to send to the workers, and slots for which it is too late."""
+    """Slots to send to the workers, and slots for which it is too late; all slots up to `until_ms` are among them."""
 
     run: list[DueSlot]
     missed: list[DueSlot]
+    until_ms: int
 
 
 class _Stretch:
@@ -133,15 +135,20 @@ class Plan:
                 events.append(self._start(watch, interval_ms, at_ms))
         return events
 
-    def due(self, now_ms: int) -> Due:
-        """Take every slot up to now, the late ones apart, oldest first."""
-        due = Due([], [])
+    def due(self, now_ms: int, most: int = sys.maxsize) -> Due:
+        """Take the slots up to now, oldest first, the late ones apart; once there are `most`, only that moment's."""
+        run: list[DueSlot] = []
+        missed: list[DueSlot] = []
+        taken_ms = now_ms
         while (next_ms := self.next_due_ms) is not None and next_ms <= now_ms:
+            if len(run) + len(missed) >= most and next_ms > taken_ms:
+                return Due(run, missed, taken_ms)
             stretch = self._heap[0][2]
-            slot = DueSlot(*stretch.watch, next_ms)
-            (due.missed if is_too_late(next_ms, stretch.interval_ms, now_ms) else due.run).append(slot)
+            late = is_too_late(next_ms, stretch.interval_ms, now_ms)
+            (missed if late else run).append(DueSlot(*stretch.watch, next_ms))
             heapq.heapreplace(self._heap, (next_ms + stretch.interval_ms, next(self._order), stretch))
-        return due
+            taken_ms = next_ms
+        return Due(run, missed, now_ms)
 
     def _start(self, watch: Watch, interval_ms: int, at_ms: int) -> Started:
         if watch in self._stretches:

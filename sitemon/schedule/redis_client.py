@@ -1,5 +1,7 @@
 """The client for what sitemon itself keeps in Redis: the same server as Celery's broker."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
@@ -30,9 +32,16 @@ def probe(client: redis.Redis) -> None:
         UnreachableError: it does not answer.
 
     """
-    try:
+    with mapped():
         client.ping()
-    except redis.AuthenticationError as exc:
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Map the client's errors to ours at this door."""
+    try:
+        yield
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
         raise RefusedError(f"Redis refuses us: {exc}") from exc
     except redis.RedisError as exc:
         raise UnreachableError(f"Redis does not answer: {exc}") from exc

@@ -64,14 +64,14 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
             tcp_user_timeout=40_000,
         )
     except psycopg2.OperationalError as exc:
-        raise _connect_error(str(exc)) from exc
+        raise _connect_error(f"{server.host}:{server.port}", str(exc)) from exc
     except UnicodeDecodeError as exc:
         # psycopg2 cannot show what a server says in another encoding than ours.
         raise UnreachableError("the server refused the connection in words that are not UTF-8") from exc
 
 
-def _connect_error(text: str) -> SitemonError:
-    words = _last_words(text)
+def _connect_error(place: str, text: str) -> SitemonError:
+    words = f"PostgreSQL at {place}: {_last_words(text)}"
     if _NOT_PROVISIONED.search(text):
         return NotProvisionedError(words)
     if _REFUSED.search(text):
@@ -80,8 +80,7 @@ def _connect_error(text: str) -> SitemonError:
 
 
 def _last_words(text: str) -> str:
-    """Return the last line, for libpq puts one for each address that it tried, without the part that repeats it."""
+    """Return what was said of the last address that libpq tried, without its place and libpq's own hint."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    if not lines:
-        return "no connection"
-    return re.sub(r"^connection to server .*? failed: (?:FATAL:\s*)?", "", lines[-1])
+    said = [line for line in lines if line.startswith("connection to server")] or lines or ["no connection"]
+    return re.sub(r"^connection to server .*? failed: (?:FATAL:\s*)?", "", said[-1])

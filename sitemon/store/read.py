@@ -58,3 +58,36 @@ def count_results(conn: Connection) -> int:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["count_results"])
         return int(cursor.fetchall()[0][0])
+
+
+class LedgerHour(NamedTuple):
+    """What the schedule asked of a site in a region in one hour, and what became of it.
+
+    ``expected = real + missed + unaccounted``; `unexpected` rows belong to no slot of the schedule.
+    """
+
+    site: str
+    region: str
+    hour_at: datetime
+    expected: int
+    real: int
+    missed: int
+    unaccounted: int
+    unexpected: int
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every slot is accounted for, once."""
+        return not self.unaccounted and not self.unexpected
+
+
+def read_ledger(conn: Connection, from_at: datetime, until_at: datetime) -> list[LedgerHour]:
+    """Return the ledger's hours that lie in this stretch, of slots whose interval and a minute have passed.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["ledger"], {"from": from_at, "until": until_at})
+        return [LedgerHour(*row) for row in cursor.fetchall()]

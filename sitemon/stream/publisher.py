@@ -58,14 +58,15 @@ class Publisher:
         self._is_full = False
         self._drain = Drain(self._link, spool, dead_letters)
 
-    def publish(self, records: Sequence[Record]) -> None:
+    def publish(self, records: Sequence[Record], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once every record is acknowledged by Kafka or safe in the spool. Any number of threads may call it.
 
-        While neither is possible (Kafka is away and the spool is full) it blocks: that is the brake that keeps
-        workers from taking messages. A record that Kafka turns out never to take ends in the dead letters.
+        While neither is possible (Kafka is away and the spool is full) it blocks, until `give_up` says so: that is the
+        brake that keeps workers from taking messages. A record that Kafka turns out never to take ends in the dead
+        letters.
 
         Raises:
-            SpoolFullError: `close` was called and neither is possible, or had been called before.
+            SpoolFullError: neither is possible, and `give_up` says so or `close` was called; or it had been before.
 
         """
         with self._as_caller():
@@ -73,6 +74,8 @@ class Publisher:
             if self._is_straight():
                 pending = self._send(pending)
             while pending and not self._is_kept(pending):
+                if give_up():
+                    raise SpoolFullError("neither Kafka nor the spool takes results, and the process ends")
                 self._wait_for_room()
                 pending = self._look_again(pending, is_straight=self._is_straight())
 

@@ -4,26 +4,55 @@ import queue
 from datetime import datetime
 from typing import Final
 
+from sitemon import clock
 from sitemon.checks.engine import Observation
 from sitemon.checks.result_of import result_of
 from sitemon.checks.site_of import site_of
+from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Kind, Result
-from sitemon.worker.process import Process
+from sitemon.worker.process import Process, is_stopping
 
 KAFKA_PATIENCE_S: Final = 20.0
+_PIECE_S: Final = 2.0
+"""A stop is looked for so often: a worker has to end within 10 s."""
 
 
-def check_and_publish(process: Process, name_or_url: str, asked_at: datetime) -> Result:
-    """Check a configured site or a URL, and return the result once Kafka has it.
+def check_and_publish(process: Process, name_or_url: str, asked_at: datetime) -> Result | None:
+    """Check a configured site or a URL, and return the result once Kafka has it; None when the worker ends first.
 
     Raises:
         ConfigurationError: it is neither a configured site nor a URL that can be checked.
         UnreachableError: Kafka did not take the result within 20 s.
+        PoisonError: Kafka will never take it.
 
     """
     site = site_of(name_or_url, process.watcher.current())
     found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
     process.engine.submit(site, found.put)
-    result = result_of(found.get(), site, region=process.settings.region, kind=Kind.ADHOC, slot_at=asked_at)
-    process.deliver(result, KAFKA_PATIENCE_S)
-    return result
+    seen = _seen(found)
+    if seen is None:
+        return None
+    result = result_of(seen, site, region=process.settings.region, kind=Kind.ADHOC, slot_at=asked_at)
+    return result if _is_delivered(process, result) else None
+
+
+def _seen(found: "queue.SimpleQueue[Observation]") -> Observation | None:
+    while not is_stopping():
+        try:
+            return found.get(timeout=_PIECE_S)
+        except queue.Empty:
+            continue
+    return None
+
+
+def _is_delivered(process: Process, result: Result) -> bool:
+    until_s = clock.monotonic_s() + KAFKA_PATIENCE_S
+    while not is_stopping():
+        try:
+            process.deliver(result, _PIECE_S)
+        except UnreachableError as exc:
+            if clock.monotonic_s() >= until_s:
+                raise UnreachableError(f"Kafka did not acknowledge the result within {KAFKA_PATIENCE_S:g} s") from exc
+        else:
+            return True
+    return False

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sitemon import clock
 from sitemon.checks.engine import Engine, Observation
 from sitemon.checks.result_of import result_of
+from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
@@ -30,8 +31,8 @@ class _Found(NamedTuple):
 class Monitor:
     """Checks its sites in their slots until it is stopped, and hands every result to `publish`.
 
-    A slot that comes while the check of an earlier one still runs is checked too; what a monitor does not come to is
-    told on the log, for nobody expects a monitor's slots.
+    A slot that comes while an earlier check of its site still runs, or waits to be published, is passed over; that is
+    told on the log, for nobody expects a monitor's slots. So what waits is bounded by the number of sites.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Monitor:
         self._region = region
         self._found: queue.SimpleQueue[_Found | None] = queue.SimpleQueue()
         self._outcomes: dict[str, Outcome] = {}
+        self._open: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Check until `stop` is set; then publish what was found and return."""
@@ -59,14 +61,17 @@ class Monitor:
         plan.edit({Watch(site.name, self._region): site.interval_ms for site in self._sites.values()}, clock.now_ms())
         while not stop.is_set():
             due = plan.due(clock.now_ms())
-            if due.missed:
-                log.warning("monitor.slots_missed: %s slots passed unchecked", len(due.missed))
+            passed_over = len(due.missed) + sum(slot.site in self._open for slot in due.run)
+            if passed_over:
+                log.warning("monitor.slots_passed_over: %s slots were not checked", passed_over)
             for slot in due.run:
-                self._submit(self._sites[slot.site], slot.slot_ms)
+                if slot.site not in self._open:
+                    self._submit(self._sites[slot.site], slot.slot_ms)
             next_ms = plan.next_due_ms or 0
             stop.wait(min(max((next_ms - clock.now_ms()) / 1_000, 0), _LOOK_S))
 
     def _submit(self, site: Site, slot_ms: int) -> None:
+        self._open.add(site.name)
         self._engine.submit(site, lambda seen: self._found.put(_Found(site, slot_ms, seen)))
 
     def _publish_found(self) -> None:
@@ -74,7 +79,12 @@ class Monitor:
             found = self._take()
             ready = [one for one in found if one is not None]
             if ready:
-                self._publish([self._result(*one) for one in ready])
+                try:
+                    self._publish([self._result(*one) for one in ready])
+                except SpoolFullError as exc:
+                    log.warning("monitor.results_given_up: %s", exc)
+                    return
+                self._open.difference_update(one.site.name for one in ready)
             if None in found:
                 return
 

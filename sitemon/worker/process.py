@@ -3,7 +3,9 @@
 import os
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from ctypes import c_bool
+from functools import cache, cached_property
+from multiprocessing.sharedctypes import RawValue
 
 from sitemon import clock
 from sitemon.checks.requests_engine import engine_for
@@ -18,8 +20,17 @@ from sitemon.worker.batch import Work
 
 _lock = threading.Lock()
 _process: "Process | None" = None
-stopping = threading.Event()
-"""Set when the worker was asked to end: batches give back what they have not finished."""
+_is_stopping = RawValue(c_bool, False)  # shared with the children of a prefork pool
+
+
+def stop(**_: object) -> None:
+    """Make every batch of this worker give back what it has not finished: the worker was asked to end."""
+    _is_stopping.value = True
+
+
+def is_stopping() -> bool:
+    """Tell whether the worker was asked to end."""
+    return bool(_is_stopping.value)
 
 
 class Process:
@@ -31,7 +42,7 @@ class Process:
         self.settings = choices
         self.engine = engine_for(choices)
         self.publisher: Publisher = publisher_of_this_process(kafka, choices)
-        self.watcher = SitesWatcher()
+        self.watcher = sites_watcher()
         self._topics = topics_of(kafka)
 
     @cached_property
@@ -44,7 +55,7 @@ class Process:
             publish=self.publish,
             region=self.settings.region,
             ready_at_ms=self.ready_at_ms,
-            is_stopping=stopping.is_set,
+            is_stopping=is_stopping,
         )
 
     def deliver(self, result: Result, timeout_s: float) -> None:
@@ -52,8 +63,25 @@ class Process:
         self.publisher.deliver(result_record(self._topics, result), timeout_s)
 
     def publish(self, results: Sequence[Result]) -> None:
-        """Return once the results are acknowledged by Kafka or safe in the spool."""
-        self.publisher.publish([result_record(self._topics, result) for result in results])
+        """Return once the results are acknowledged by Kafka or safe in the spool.
+
+        Raises:
+            SpoolFullError: neither takes them, and the worker was asked to end.
+
+        """
+        records = [result_record(self._topics, result) for result in results]
+        self.publisher.publish(records, give_up=is_stopping)
+
+
+@cache
+def sites_watcher() -> SitesWatcher:
+    """Return the one watcher of the sites. The children of a prefork pool inherit it, with what it last read well.
+
+    Raises:
+        ConfigurationError: the first time, with every mistake in the sites.
+
+    """
+    return SitesWatcher()
 
 
 def this_process() -> Process:

@@ -64,6 +64,25 @@ def test_a_wrong_configuration_is_one_line_before_the_banner(tmp_path: Path, ser
     assert ended.stderr == f"{sites}:4: shop: intervall: unknown field; did you mean interval?\n"
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("worker_concurrency = = 3\n", "celeryconfig.py:1: not valid Python: invalid syntax"),
+        ("import nosuch\n", "celeryconfig: cannot be imported: ModuleNotFoundError: No module named 'nosuch'"),
+        ('broker_url = "amqp://guest:secret@h//"\n', "celeryconfig.py: broker_url: expected redis://host:port/number"),
+    ],
+)
+def test_a_mistake_in_celeryconfig_is_one_line(
+    tmp_path: Path, servers: dict[str, str], content: str, expected: str
+) -> None:
+    (tmp_path / "celeryconfig.py").write_text(content)
+    ended = celery(tmp_path, servers, "-A", "sitemon", "worker")
+    assert ended.returncode == 2
+    assert expected in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert "secret" not in ended.stderr
+
+
 def test_no_configuration_at_all_is_one_line_too(tmp_path: Path) -> None:
     ended = celery(tmp_path, {}, "-A", "sitemon", "worker", "-B")
     assert ended.returncode == 2

@@ -95,6 +95,30 @@ def test_a_killed_child_of_a_prefork_pool_loses_no_slot(pipeline: Pipeline, site
     assert pipeline.rows(NOT_TEN_SECONDS_APART) == []
 
 
+@pytest.mark.parametrize(("pool", "concurrency", "hanging"), [("threads", 500, 40), ("prefork", 8, 8)])
+def test_sigterm_ends_a_worker_with_hanging_checks_and_their_slots_are_checked_by_the_next(
+    pipeline: Pipeline, site: CountingSite, pool: str, concurrency: int, hanging: int
+) -> None:
+    settings = f'worker_pool = "{pool}"\nworker_concurrency = {concurrency}\n'
+    (pipeline.folder / "celeryconfig.py").write_text(settings)
+    slow: list[dict[str, object]] = [
+        {"name": f"s{n}", "url": f"{site.url}/slow/{n}", "interval": 20, "timeout": 40} for n in range(60)
+    ]
+    write_sites(pipeline.sites_file, *slow)
+    pipeline.start("beat", "beatless", "recorder")
+    wait_for(lambda: len(site.visits) >= hanging)
+    began_s = time.monotonic()
+    assert pipeline.processes["beatless"].stop(timeout_s=10)
+    assert time.monotonic() - began_s < 10
+    assert pipeline.processes["beatless"].wait() == 0
+    assert "Traceback" not in pipeline.log_of("beatless")
+    site.is_ending.set()
+    pipeline.start("beatless")
+    checked = "SELECT count(DISTINCT site) FROM sitemon.results WHERE outcome = 'up'"
+    wait_for(lambda: pipeline.rows(checked) == [(60,)])
+    assert pipeline.rows("SELECT site FROM sitemon.results WHERE outcome = 'missed'") == []
+
+
 def test_without_kafka_an_adhoc_check_fails_and_says_why(pipeline: Pipeline, site: CountingSite) -> None:
     pipeline.extra["SITEMON_KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:9"
     pipeline.start("beatless")

@@ -106,19 +106,6 @@ def test_a_worker_killed_in_mid_batch_loses_no_slot(pipeline: Pipeline, sample: 
     assert pipeline.rows(NOT_ONCE) == []
 
 
-def test_sigterm_ends_it_within_ten_seconds_though_checks_hang_and_gives_their_slots_back(
-    pipeline: Pipeline, sample: SampleServer
-) -> None:
-    stuck = [{"name": f"stuck-{n}", "url": url(sample, "/stuck"), "interval": 60, "timeout": 30} for n in range(40)]
-    write_sites(pipeline.sites_file, *stuck, good_site(sample))
-    pipeline.start("worker", "recorder")
-    wait_for(lambda: slots_ms(pipeline))
-    began_s = time.monotonic()
-    assert pipeline.processes["worker"].stop(timeout_s=10)
-    assert time.monotonic() - began_s < 10
-    assert pipeline.processes["worker"].wait() == 0
-
-
 def test_an_edit_is_taken_up_within_five_seconds_and_a_bad_one_keeps_the_old_set(
     pipeline: Pipeline, sample: SampleServer
 ) -> None:

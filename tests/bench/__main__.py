@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 COMMANDS = (
+    ("tests.bench.many_sites",),
     ("tests.bench.check_cost",),
     ("tests.bench.pipeline",),
     ("tests.bench.pipeline", "--kill"),

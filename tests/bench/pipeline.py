@@ -24,12 +24,15 @@ from typing import Any, NamedTuple
 from sitemon import clock
 from sitemon.local.ports import free_port
 from sitemon.local.stack import Stack
+from sitemon.model.errors import FatalError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
 from tests.bench.nginx import nginx
 from tests.pipeline import AWAY_S, Away, Pipeline
 
 SETTLE_WITHIN_S = 60.0
+LEDGER_AFTER_S = 65.0
+"""A slot counts in the ledger once its interval and a minute have passed."""
 GRACE_MS = 2_000
 
 
@@ -74,6 +77,15 @@ def settled_rows(pipeline: Pipeline, expected: int, after_ms: int, until_ms: int
         if len(rows) >= expected or clock.monotonic_s() > deadline_s:
             return rows
         clock.sleep(1)
+
+
+def ledger_of(pipeline: Pipeline) -> list[str]:
+    """Return the lines of ``sitemon ledger``: one, while all is even."""
+    try:
+        pipeline.run("ledger", "sitemon", "ledger")
+    except FatalError:
+        print("the ledger is uneven", file=sys.stderr)
+    return pipeline.log_of("ledger").strip().splitlines()
 
 
 def quantile(sorted_values: list[int], share: float) -> int:
@@ -126,7 +138,9 @@ def measure(sites: int, interval_s: int, minutes: float, *, kill: bool) -> dict[
         cpu_s = {} if kill else {name: spent - began_cpu_s[name] for name, spent in pipeline.cpu_s().items()}
         expected = expected_slots(names, interval_ms, after_ms, until_ms)
         rows = settled_rows(pipeline, len(expected), after_ms, until_ms)
-    return _figures(expected, rows, cpu_s, aways, interval_ms)
+        clock.sleep(max(0.0, LEDGER_AFTER_S + interval_s - (clock.now_ms() - until_ms) / 1_000))
+        ledger = ledger_of(pipeline)
+    return {"ledger": ledger} | _figures(expected, rows, cpu_s, aways, interval_ms)
 
 
 def _figures(

@@ -55,3 +55,8 @@ ORDER BY
 
 -- name: count_results
 SELECT count(*) FROM sitemon.result;
+
+-- name: ledger
+SELECT site, region, hour_at, expected, "real", missed, unaccounted, unexpected
+FROM sitemon.ledger_between(%(from)s, %(until)s)
+ORDER BY hour_at, site, region;

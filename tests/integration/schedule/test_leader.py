@@ -45,7 +45,7 @@ class World:
             raise UnreachableError("no broker")
         self.sent.append(batch)
         if self.worker == "swift":
-            settle(self.client, batch.id)
+            settle(self.client, batch.region, batch.id)
         elif self.worker == "asleep":
             self.client.lpush(f"checks.{batch.region}", batch.id)
 
@@ -300,3 +300,71 @@ def test_where_no_worker_takes_anything_slots_are_shed_until_the_queue_is_short_
     run(leader, START_MS + 30_500, START_MS + 60_000)
     assert len(around.slots_of(SHOP)) >= 2
     assert len(around.slots_of(SHOP)) + len(around.missed) == len(slots(SHOP, START_MS, START_MS + 60_000))
+
+
+def test_redis_lost_its_data_and_the_first_to_notice_is_the_sending(client: redis.Redis) -> None:
+    around = World(client, SHOP, BLOG, worker="asleep")
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 60_000
+    run(leader, START_MS, lost_ms)
+    client.flushdb()
+    slot_ms = min(slots(SHOP, lost_ms, lost_ms + 10_000)[0], slots(BLOG, lost_ms, lost_ms + 25_000)[0])
+    leader.tick(slot_ms, lost_ms / 1_000 + 0.1)
+    run(leader, slot_ms + 500, slot_ms + 2_000)
+    for site in (SHOP, BLOG):
+        told = set(around.slots_of(site)) | {to_ms(r.slot_at) for r in around.missed if r.site == site.name}
+        assert told >= set(slots(site, START_MS, slot_ms))
+
+
+def test_a_standby_that_finds_nothing_in_redis_starts_before_what_was_still_waiting_there(client: redis.Redis) -> None:
+    around = World(client, SHOP, worker="asleep")
+    run(Leader(Lease(client), around), START_MS, START_MS + 65_000)
+    told = [event.at_ms for event in around.events if isinstance(event, SentUpTo)]
+    assert told[-1] < slots(SHOP, START_MS, START_MS + 60_000)[0]
+
+
+def test_after_a_stop_with_many_sites_it_sends_in_pieces_within_the_lease(client: redis.Redis) -> None:
+    many = [Site(name=f"s{n}", url="http://x.example/", interval_ms=10_000) for n in range(1_000)]
+    before = World(client, *many)
+    Leader(Lease(client), before).tick(START_MS, 0)
+    assert before.sent == []
+    lapse(client)
+    around = World(client, *many)
+    leader = Leader(Lease(client), around)
+    back_ms, ticks = START_MS + 100_000, 0
+    while leader.tick(back_ms, 100 + ticks / 1_000) == 0.0:
+        ticks += 1
+    assert ticks >= 1
+    told = {(r.site, to_ms(r.slot_at)) for r in around.missed}
+    told |= {pair for batch in around.sent for pair in batch.slots}
+    assert len(told) == sum(len(slots(site, START_MS, back_ms)) for site in many)
+
+
+def test_an_edit_that_was_remembered_and_not_told_is_told_by_the_next_as_it_was(client: redis.Redis) -> None:
+    class Deaf(World):
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            if any(isinstance(event, Started) for event in events):
+                raise UnreachableError("no Kafka")
+
+    edited_ms = START_MS + 1_000
+    with pytest.raises(UnreachableError):
+        Leader(Lease(client), Deaf(client, SHOP)).tick(edited_ms, 0)
+    lapse(client)
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    run(leader, edited_ms + 7_000, edited_ms + 30_000)
+    started = [event for event in around.events if isinstance(event, Started)]
+    assert [(event.site, event.at_ms) for event in started] == [("shop", edited_ms)]
+    assert around.slots_of(SHOP) == slots(SHOP, edited_ms, edited_ms + 30_000)
+
+
+def test_a_clock_that_is_set_right_backwards_blinds_nobody(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    back_ms = START_MS - 3_600_000
+    run(leader, back_ms - 20_000, back_ms - 10_000)
+    run(leader, START_MS, START_MS + 20_000)
+    around.sent.clear()
+    for step in range(60):
+        leader.tick(back_ms + step * 500, START_MS / 1_000 + 21 + step / 2)
+    assert around.slots_of(SHOP) == slots(SHOP, back_ms, back_ms + 29_500)

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
+from sitemon.model.moment import to_ms
+from sitemon.model.schedule import Ended, Started
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.write import write_batch
-from tests.databases import as_admin, rows, run
+from tests.databases import as_admin, execute, rows, run
 from tests.pipeline import script
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
@@ -214,4 +216,27 @@ def test_status_looks_a_day_back(command: Command, conn: Connection, names: Name
 def test_a_database_that_is_not_there_is_one_line(command: Command) -> None:
     done = command("sitemon", "status", SITEMON_DB_DATABASE="absent")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == 'database "absent" does not exist\n'
+    assert re.fullmatch(r'PostgreSQL at 127\.0\.0\.1:\d+: database "absent" does not exist\n', done.stderr)
+
+
+def test_the_ledger_is_even_until_one_row_is_deleted_by_hand(command: Command, conn: Connection, names: Names) -> None:
+    first = this_hour() - 3 * 60 * MINUTE
+    started = Started(
+        site="shop", region="default", at_ms=to_ms(first) - 1, interval_ms=60_000, from_slot_ms=to_ms(first)
+    )
+    ended = Ended(site="shop", region="default", at_ms=to_ms(first + 9 * MINUTE))
+    results = [a_result(slot_at=first + minute * MINUTE) for minute in range(9)]
+    write_batch(conn, names, [*results, a_missed(slot_at=first + 9 * MINUTE)], [started, ended])
+    even = command("sitemon", "ledger")
+    assert (even.returncode, even.stdout) == (0, "10 expected = 9 real + 1 missed + 0 unaccounted; 0 unexpected\n")
+    execute(conn, "DELETE FROM sitemon.result WHERE slot_at = %s", (first,))
+    uneven = command("sitemon", "ledger")
+    assert uneven.returncode == 1
+    assert uneven.stdout.splitlines()[1].split() == [
+        f"{first:%m-%d}",
+        f"{first:%H}",
+        "shop",
+        "default",
+        *["10", "8", "1", "1", "0"],
+    ]
+    assert uneven.stdout.endswith("10 expected = 8 real + 1 missed + 1 unaccounted; 0 unexpected\n")

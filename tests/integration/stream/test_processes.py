@@ -60,6 +60,9 @@ def test_a_process_killed_at_any_moment_has_promised_nothing_that_is_missing(
         said = "".join(worker.stdout.readline() for _ in range(200))
         worker.kill()
         said += worker.communicate()[0]
+    successor = publisher(server, choices)
+    eventually(lambda: is_spool_empty(choices))
+    successor.close(5.0)
     promised = promises(said)
     assert promised <= arrived(server, len(promised))
 

@@ -1,5 +1,6 @@
 """A batch: late slots are missed with the right reason, the others are checked, and a stop gives back the rest."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
@@ -7,8 +8,9 @@ from types import MappingProxyType
 import pytest
 
 from sitemon import clock
-from sitemon.checks.engine import Done, Observation
+from sitemon.checks.engine import Done, IsWanted, Observation, always
 from sitemon.config.sites import SiteSet
+from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Phases, Result
@@ -44,8 +46,9 @@ def observation() -> Observation:
 
 
 class AnswersAtOnce:
-    def submit(self, site: Site, done: Done) -> None:
-        done(observation())
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
+        if is_wanted():
+            done(observation())
 
     def close(self, timeout_s: float) -> None:
         """Nothing is open."""
@@ -57,8 +60,8 @@ class AnswersOnly(AnswersAtOnce):
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def submit(self, site: Site, done: Done) -> None:
-        if site.name == self._name:
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
+        if site.name == self._name and is_wanted():
             done(observation())
 
 
@@ -145,3 +148,27 @@ def test_a_stop_gives_back_what_hangs_and_keeps_what_is_done(monkeypatch: pytest
     work = bench.work(AnswersOnly("shop"), is_stopping=lambda: next(stopping))
     assert work.run([("shop", now_ms), ("blog", now_ms)], is_redelivered=False) == [("blog", now_ms)]
     assert [result.site for result in bench.results] == ["shop"]
+
+
+def test_whether_a_slot_is_too_late_is_asked_when_its_check_can_begin() -> None:
+    class Busy(AnswersAtOnce):
+        """Can begin no check before it is too late for it."""
+
+        def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
+            while is_wanted():
+                """Nothing is free yet."""
+
+    quick = Site(name="quick", url="http://quick.example/", interval_ms=1_000)
+    bench, slot_ms = Bench(quick), clock.now_ms() - 2_950
+    assert bench.work(Busy()).run([("quick", slot_ms)], is_redelivered=False) == []
+    assert [(r.outcome, r.reason) for r in bench.results] == [("missed", "shed")]
+
+
+def test_when_nothing_takes_results_a_stop_gives_the_slots_back() -> None:
+    bench, now_ms = Bench(SHOP), clock.now_ms()
+
+    def full(_results: Sequence[Result]) -> None:
+        raise SpoolFullError("full")
+
+    work = dataclasses.replace(bench.work(), publish=full)
+    assert work.run([("shop", now_ms)], is_redelivered=False) == [("shop", now_ms)]

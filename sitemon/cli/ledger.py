@@ -1,0 +1,60 @@
+"""``sitemon ledger``: the schedule's own history against the rows there are."""
+
+import json
+import operator
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sitemon import clock
+from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.model.moment import format_utc
+from sitemon.store.connect import connect
+from sitemon.store.read import LedgerHour, read_ledger
+
+COUNTS: Final = ("expected", "real", "missed", "unaccounted", "unexpected")
+_counts: Final = operator.attrgetter(*COUNTS)
+
+
+@click.command("ledger")
+@click.option("--hours", type=click.IntRange(min=1), default=24, show_default=True, help="How far to look back.")
+@click.option("--json", "as_json", is_flag=True, help="Print every hour of every site, for scripts.")
+@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
+@click.argument("database", metavar="[sitemon-db.json]", required=False)
+def command(hours: int, as_json: bool, db_conn: str | None, database: str | None) -> int:
+    """Say which slots of the schedule have no row, and which rows no slot. Exit status 1 if there are any.
+
+    What is expected is computed from the schedule's own history, never from the results. A slot counts once its
+    interval and a minute have passed.
+    """
+    server, credentials = postgres_server(db_conn), database_credentials(database)
+    now = clock.utc_now()
+    with closing(connect(server, credentials, application_name="sitemon-ledger")) as conn:
+        ledger = read_ledger(conn, now - timedelta(hours=hours), now)
+    uneven = [hour for hour in ledger if not hour.is_even]
+    if as_json:
+        click.echo(json.dumps([_as_json_types(hour) for hour in ledger], indent=2))
+    else:
+        _print(ledger, uneven)
+    return 1 if uneven else 0
+
+
+def _as_json_types(hour: LedgerHour) -> dict[str, Any]:
+    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in hour._asdict().items()}
+
+
+def _print(ledger: Sequence[LedgerHour], uneven: Sequence[LedgerHour]) -> None:
+    if uneven:
+        table = Table("hour (UTC)", "site", "region", box=None, pad_edge=False)
+        for name in COUNTS:
+            table.add_column(name, justify="right")
+        for hour in uneven:
+            table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
+        Console().print(table)
+    total = [sum(column) for column in zip(*map(_counts, ledger), strict=True)] or [0] * len(COUNTS)
+    click.echo("{} expected = {} real + {} missed + {} unaccounted; {} unexpected".format(*total))
