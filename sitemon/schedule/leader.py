@@ -178,6 +178,7 @@ class Leader:
         self._state = _State.LEADING
         self._sites = None
         self._timers = _Timers()
+        self._has_swept = False
         return True
 
     def _take_up(self, past: Past, now_ms: int) -> None:

@@ -204,6 +204,27 @@ def test_a_batch_that_could_not_be_sent_is_sent_when_the_broker_is_back(client: 
     assert around.slots_of(SHOP) == [slot_ms]
 
 
+def test_what_was_recorded_by_a_call_whose_answer_was_lost_is_sent_at_once(client: redis.Redis) -> None:
+    class Deafened(Lease):
+        is_deaf = False
+
+        def record(self, batches: Sequence[Batch], *, mark_ms: int | None, at_ms: int) -> None:
+            super().record(batches, mark_ms=mark_ms, at_ms=at_ms)
+            if self.is_deaf and batches:
+                self.is_deaf = False
+                raise UnreachableError("the answer was lost")
+
+    around, lease = World(client, SHOP), Deafened(client)
+    leader = Leader(lease, around)
+    leader.tick(START_MS, 0)
+    lease.is_deaf = True
+    slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    with pytest.raises(UnreachableError):
+        leader.tick(slot_ms, 1)
+    leader.tick(slot_ms + 600, 1.6)
+    assert around.slots_of(SHOP) == [slot_ms]
+
+
 def test_the_next_leader_sends_what_was_recorded_but_never_sent(client: redis.Redis) -> None:
     dying = World(client, SHOP)
     leader = Leader(Lease(client), dying)
