@@ -103,6 +103,13 @@ class Pipeline:
         """Return the CPU seconds that each of our processes has used, its children included."""
         return {name: sum(_cpu_s(one) for one in _tree(process.pid)) for name, process in self.processes.items()}
 
+    def memory_mib(self) -> dict[str, int]:
+        """Return the resident memory of each of our processes, its children included."""
+        return {
+            name: sum(one.memory_info().rss for one in _tree(process.pid)) >> 20
+            for name, process in self.processes.items()
+        }
+
     def beat_pid(self) -> int | None:
         """Return the process id of the worker's embedded beat, or None when there is none alive."""
         children = _tree(self.processes["worker"].pid)[1:]
