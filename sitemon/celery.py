@@ -14,6 +14,7 @@ from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableEr
 from sitemon.schedule import redis_client
 from sitemon.stream.probe import visit
 from sitemon.stream.topics import ensure_topics
+from sitemon.worker import channel
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
 from sitemon.worker.process import sites_watcher, stop
 
@@ -26,6 +27,7 @@ def create_app() -> Celery:
 
     """
     region = settings(os.environ).region
+    channel.install()
     app = Celery("sitemon", include=["sitemon.tasks"])
     app.config_from_object(celery_settings(redis_server(), region, os.environ))
     kafka_server()

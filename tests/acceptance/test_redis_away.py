@@ -1,0 +1,46 @@
+"""Redis killed and started again under a working ``celery -A sitemon worker -B``: it goes on, however often."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sitemon import clock
+from sitemon.local.sample import SampleServer
+from sitemon.local.stack import Stack
+from sitemon.local.valkey import Valkey
+from tests.acceptance.conftest import url, write_sites
+from tests.pipeline import Pipeline, wait_for
+
+GAPS = """
+    SELECT site FROM (
+        SELECT site, slot_at - lag(slot_at) OVER (PARTITION BY site ORDER BY slot_at) AS step, outcome
+        FROM sitemon.results
+    ) AS steps WHERE step <> interval '10 s' OR outcome = 'missed'
+"""
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Valkey]:
+    """A Redis that the test may kill."""
+    with Stack(tmp_path / "own", parts=("redis",)) as stack:
+        yield stack.redis
+
+
+def test_it_goes_on_after_each_of_four_kills_and_misses_nothing(
+    pipeline: Pipeline, sample: SampleServer, own_redis: Valkey
+) -> None:
+    pipeline.extra["SITEMON_REDIS_URL"] = own_redis.url(0)
+    slow: list[dict[str, object]] = [
+        {"name": f"slow-{n}", "url": url(sample, "/slow"), "interval": 10} for n in range(60)
+    ]
+    write_sites(pipeline.sites_file, *slow)
+    pipeline.start("worker", "recorder")
+    later = "SELECT count(*) FROM sitemon.results WHERE slot_at > to_timestamp(%s) AND outcome <> 'missed'"
+    wait_for(lambda: pipeline.rows(later, 0)[0][0] > 10)
+    for _ in range(4):
+        own_redis.kill()
+        own_redis.start()
+        back_ms = clock.now_ms()
+        wait_for(lambda back_ms=back_ms: pipeline.rows(later, back_ms / 1_000)[0][0] > 10)
+    assert pipeline.rows(GAPS) == []
