@@ -1,6 +1,7 @@
 """Redis killed and started again under a working ``celery -A sitemon worker -B``: it goes on, however often."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,13 @@ def test_it_goes_on_after_each_of_four_kills_and_misses_nothing(
     write_sites(pipeline.sites_file, *slow)
     pipeline.start("worker", "recorder")
     later = "SELECT count(*) FROM sitemon.results WHERE slot_at > to_timestamp(%s) AND outcome <> 'missed'"
-    wait_for(lambda: pipeline.rows(later, 0)[0][0] > 10)
+
+    def are_checked_after(moment_s: float) -> bool:
+        return bool(pipeline.rows(later, moment_s)[0][0] > 10)
+
+    wait_for(partial(are_checked_after, 0))
     for _ in range(4):
         own_redis.kill()
         own_redis.start()
-        back_ms = clock.now_ms()
-        wait_for(lambda back_ms=back_ms: pipeline.rows(later, back_ms / 1_000)[0][0] > 10)
+        wait_for(partial(are_checked_after, clock.now_ms() / 1_000))
     assert pipeline.rows(GAPS) == []
