@@ -48,7 +48,7 @@ lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes
 	@.cache/lock-venv/bin/pip install --quiet uv
 	@$(BUILD_REQUIRES) | .cache/lock-venv/bin/uv pip compile pyproject.toml - --quiet --upgrade \
 		--universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+		--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 ##@ Help
 
