@@ -10,7 +10,7 @@ from itertools import count
 from typing import NamedTuple
 
 from sitemon.model.schedule import Ended, ScheduleEvent, Started
-from sitemon.schedule.slots import LATE_GRACE_MS, is_too_late, splay_ms
+from sitemon.schedule.slots import LATE_GRACE_MS, is_too_late, slot_after_ms, splay_ms
 
 
 class Watch(NamedTuple):
@@ -50,8 +50,7 @@ class _Stretch:
 
     def first_after(self, moment_ms: int) -> int:
         """Return the first slot that lies after the moment and in this stretch."""
-        passed = max(moment_ms, self.after_ms) - self.splay_ms
-        return (passed // self.interval_ms + 1) * self.interval_ms + self.splay_ms
+        return slot_after_ms(self.splay_ms, self.interval_ms, max(moment_ms, self.after_ms))
 
     def as_event(self) -> Started:
         """Return the stretch as the schedule's own history tells it."""

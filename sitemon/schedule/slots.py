@@ -19,7 +19,11 @@ def splay_ms(name: str, interval_ms: int) -> int:
 
 def next_slot_ms(name: str, interval_ms: int, after_ms: int) -> int:
     """Return the first slot that lies strictly after the given moment."""
-    splay = splay_ms(name, interval_ms)
+    return slot_after_ms(splay_ms(name, interval_ms), interval_ms, after_ms)
+
+
+def slot_after_ms(splay: int, interval_ms: int, after_ms: int) -> int:
+    """Return the same for a site whose splay is known already: hashing its name again would cost more than the rest."""
     return ((after_ms - splay) // interval_ms + 1) * interval_ms + splay
 
 
