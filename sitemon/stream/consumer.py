@@ -120,6 +120,7 @@ class KafkaConsumer:
         with kafka_errors():
             if self._is_paused:
                 self._kafka.pause(*self._kafka.assignment())
+            self._finish_joining()
             found = self._kafka.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
         messages = [_message(record) for records in found.values() for record in records]
         self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
@@ -154,6 +155,17 @@ class KafkaConsumer:
         """Leave the group. See `Consumer.close`."""
         with kafka_errors():
             self._kafka.close(autocommit=False, timeout_ms=int(_CLOSE_S * 1000))
+
+    def _finish_joining(self) -> None:
+        """Let the next poll take up a joining of the group that the timeout of an earlier one interrupted.
+
+        kafka-python (3.0.12) forgets it when the reason to join was a change of the topics' partitions: the broker
+        then counts this member as the reader of partitions that it never reads. At every start that change may be the
+        first news of the partitions.
+        """
+        coordinator = self._kafka._coordinator  # noqa: SLF001 - nothing public tells or asks this
+        if coordinator.rejoining:
+            coordinator.request_rejoin()
 
     def _assigned(self, partitions: Iterable[TopicPartition]) -> set[TopicPartition]:
         return set(self._kafka.assignment() or ()).intersection(partitions)

@@ -42,7 +42,12 @@ def model_error(exc: Exception, topic: str = "") -> SitemonError:
         if isinstance(exc, kind):
             return PoisonError(reason, words(exc))
     text = f"topic {topic}: {words(exc)}" if topic else words(exc)
-    return RefusedError(text) if isinstance(exc, _REFUSED) else UnreachableError(text)
+    return RefusedError(text) if isinstance(exc, _REFUSED) and not _is_starting(exc) else UnreachableError(text)
+
+
+def _is_starting(exc: Exception) -> bool:
+    """Whether there are too few brokers only because they have not reported to their controller yet, or are late."""
+    return isinstance(exc, errors.InvalidReplicationFactorError) and "fenced" in words(exc)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """The topics: their names, and that they exist."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from kafka import errors
 from kafka.admin import KafkaAdminClient
 
 from sitemon.config.servers import KafkaServer
-from sitemon.model.errors import RefusedError
+from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.stream.client import client_of
-from sitemon.stream.errors import kafka_errors
+from sitemon.stream.errors import kafka_errors, model_error
 
 DEAD_LETTER_MAX_BYTES: Final = 16 << 20
 _DAY_MS: Final = 86_400_000
@@ -44,7 +45,9 @@ def ensure_topics(server: KafkaServer, *, retention_days: int) -> None:
         missing = {topic: wanted[topic] for topic in wanted.keys() - set(admin.list_topics())}
         if missing:
             answer = admin.create_topics(missing, raise_errors=False)
-            _refuse(topic for topic in answer["topics"] if topic["error_code"] not in {0, _TOPIC_EXISTS})
+            failed = [topic for topic in answer["topics"] if topic["error_code"] not in {0, _TOPIC_EXISTS}]
+            if (failure := failure_to_create(failed)) is not None:
+                raise failure
             admin.wait_for_topics(list(missing))
 
 
@@ -67,7 +70,16 @@ def _settings(server: KafkaServer, retention_days: int) -> Mapping[str, Mapping[
     }
 
 
-def _refuse(failed: Iterable[Mapping[str, str]]) -> None:
-    reasons = [f"{topic['name']} ({topic.get('error_message') or 'refused'})" for topic in failed]
-    if reasons:
-        raise RefusedError(f"topics are missing and cannot be created: {', '.join(sorted(reasons))}")
+def failure_to_create(failed: Iterable[Mapping[str, Any]]) -> SitemonError | None:
+    """Return what a broker's answer for each topic means: a refusal when trying again does not help, None for none."""
+    failures = [(topic, model_error(_error_of(topic))) for topic in failed]
+    if not failures:
+        return None
+    reasons = ", ".join(sorted(f"{topic['name']} ({error})" for topic, error in failures))
+    kind = RefusedError if any(isinstance(error, RefusedError) for _, error in failures) else UnreachableError
+    return kind(f"topics are missing and cannot be created: {reasons}")
+
+
+def _error_of(topic: Mapping[str, Any]) -> Exception:
+    error: Exception = errors.for_code(topic["error_code"])(topic["error_message"] or "")
+    return error

@@ -27,6 +27,17 @@ def test_a_new_group_begins_at_the_oldest_message(backend: Backend) -> None:
     assert values(found) == sorted((record.value for record in sent), key=str)
 
 
+def test_polls_shorter_than_a_request_join_the_group_all_the_same(backend: Backend) -> None:
+    publish(backend.producer(), results(backend, range(10)))
+    for group in ("one", "two", "three"):
+        consumer = backend.consumer(group=group)
+        found: list[Message] = []
+        until_s = clock.monotonic_s() + 20
+        while len(found) < 10:
+            assert clock.monotonic_s() < until_s, consumer
+            found += consumer.poll(0.001, 100)
+
+
 def test_each_partition_is_read_in_order_without_gaps(backend: Backend) -> None:
     publish(backend.producer(), results(backend, range(60)))
     found = read(backend.consumer(), 60)

@@ -37,6 +37,8 @@ def test_what_kafka_calls_retriable_is_retried(kind: type[Exception]) -> None:
         (errors.MessageSizeTooLargeError("big"), PoisonError, "too_large: big"),
         (errors.InvalidRecordError("bad"), PoisonError, "invalid_record: bad"),
         (errors.KafkaTimeoutError("Unable\nto bootstrap"), UnreachableError, "Unable to bootstrap"),
+        (errors.InvalidReplicationFactorError("only 1 broker"), RefusedError, "only 1 broker"),
+        (errors.InvalidReplicationFactorError("brokers are fenced"), UnreachableError, "brokers are fenced"),
         (errors.UnsupportedSaslMechanismError(), RefusedError, errors.UnsupportedSaslMechanismError.description),
     ],
 )
