@@ -22,6 +22,11 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def thread_cpu_s() -> float:
+    """Return the CPU seconds that the calling thread has used; only differences mean anything."""
+    return time.thread_time()
+
+
 def sleep(seconds: float) -> None:
     """Block this thread for that long. Prefer waiting on an event that a shutdown sets."""
     time.sleep(seconds)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _ANSWER_S: Final = 4.0
 _PAUSE_S: Final = 1.0
-_HANG_UPS: Final = ("disconnected", "EOF occurred", "reset by peer", "Broken pipe", "Invalid frame length")
+_HANG_UPS: Final = ("disconnected", "EOF", "reset by peer", "Broken pipe", "Invalid frame length")
 
 
 def probe(server: KafkaServer, stop: threading.Event | None = None) -> bool:
@@ -108,9 +108,12 @@ def _meaning_of_a_hang_up(place: str, settings: dict[str, Any], visit: "_Visit")
 
 
 def _is_tls_refusal(exc: BaseException) -> bool:
-    """Tell a handshake that failed for a reason from a lost connection; kafka-python hides the one in the other."""
+    """Tell a handshake that failed for a reason from a lost connection; kafka-python hides the one in the other.
+
+    Which error a lost connection is depends on Python's version.
+    """
     inner = exc.args[0] if exc.args and isinstance(exc.args[0], BaseException) else exc
-    return isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError)
+    return isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
 def _speaks_tls(host: str, port: int) -> bool:

@@ -38,8 +38,10 @@ class Record(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """About what it takes in memory, in a batch and on disk."""
-        headers = sum(len(name) + len(value) for name, value in self.headers)
-        return _RECORD_OVERHEAD_BYTES + len(self.key) + len(self.value or b"") + headers
+        size_bytes = _RECORD_OVERHEAD_BYTES + len(self.key) + len(self.value or b"")
+        for name, value in self.headers:
+            size_bytes += len(name) + len(value)
+        return size_bytes
 
 
 class Delivery(Protocol):

@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[Callable[[SecureKafka], KafkaServer], str]] = {
         lambda k: k.server("SASL_PLAINTEXT", **login(mechanism="SCRAM-SHA-512")),
         "does not support the requested SASL mechanism",
     ),
-    "no client certificate": (lambda k: k.server("SSL", ssl_cafile=str(k.authority)), "alert bad certificate"),
+    "no client certificate": (lambda k: k.server("SSL", ssl_cafile=str(k.authority)), "certificate"),
     "another authority's client certificate": (
         lambda k: k.server("SSL", **k.tls | dict.fromkeys(("ssl_certfile", "ssl_keyfile"), str(k.other_client_keys))),
         "alert certificate unknown",
