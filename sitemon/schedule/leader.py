@@ -264,15 +264,9 @@ class Leader:
 
     def _missed(self, slots: Iterable[DueSlot], reason: Reason, now_ms: int) -> Iterator[Result]:
         by_name = self._around.sites().by_name
-        for slot in slots:
-            site = by_name.get(slot.site)
+        for name, region, slot_ms in slots:
             yield missed_result(
-                site=slot.site,
-                url=site.display_url if site else "",
-                region=slot.region,
-                slot_at=from_ms(slot.slot_ms),
-                known_at=from_ms(now_ms),
-                reason=reason,
+                name, by_name.get(name), region=region, slot_ms=slot_ms, known_at_ms=now_ms, reason=reason
             )
 
     def _follow_edits(self, now_ms: int) -> None:

@@ -83,7 +83,9 @@ class Work:
         at_ms = now_ms()
         reason = self._why_missed(site, slot[1], at_ms, is_redelivered=is_redelivered)
         if reason is not None:
-            found.put((slot, self._missed(site, slot, at_ms, reason)))
+            name, slot_ms = slot
+            missed = missed_result(name, site, region=self.region, slot_ms=slot_ms, known_at_ms=at_ms, reason=reason)
+            found.put((slot, missed))
         return reason is None
 
     def _note(self, found: "queue.SimpleQueue[Found]", site: Site, slot: Slot, seen: Observation) -> None:
@@ -104,16 +106,6 @@ class Work:
         if is_redelivered:
             return Reason.WORKER_LOST
         return Reason.LATE if slot_ms < self.ready_at_ms else Reason.SHED
-
-    def _missed(self, site: Site | None, slot: Slot, at_ms: int, reason: Reason) -> Result:
-        return missed_result(
-            site=slot[0],
-            url=site.display_url if site else "",
-            region=self.region,
-            slot_at=from_ms(slot[1]),
-            known_at=from_ms(at_ms),
-            reason=reason,
-        )
 
 
 def _ready(found: "queue.SimpleQueue[Found]") -> list[Found]:
