@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,11 +15,9 @@ from sitemon.config.servers import KafkaServer, kafka_server
 from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import load_sites, site_from_fields
 from sitemon.model.errors import UnreachableError
-from sitemon.model.result import Result
 from sitemon.model.site import Site
-from sitemon.stream.messages import result_record
+from sitemon.stream.messages import messenger_of_this_process
 from sitemon.stream.probe import visit
-from sitemon.stream.publisher import publisher_of_this_process
 from sitemon.stream.topics import ensure_topics, topics_of
 from sitemon.worker.monitor import Monitor
 
@@ -50,20 +49,15 @@ def command(kafka: str | None, urls: Sequence[str], sites_file: Path | None, int
 
 
 def _monitor(sites: Sequence[Site], server: KafkaServer, choices: Settings) -> None:
-    topics = topics_of(server)
     _greet(server, choices)
     engine = engine_for(choices)
-    publisher = publisher_of_this_process(server, choices)
-
+    messenger = messenger_of_this_process(server, choices)
     with stop_on_signals() as stop:
-
-        def publish(results: Sequence[Result]) -> None:
-            publisher.publish([result_record(topics, result) for result in results], give_up=stop.is_set)
-
-        log.info("monitor.started: %s sites, results go to %s", len(sites), topics.results)
+        publish = partial(messenger.publish_results, give_up=stop.is_set)
+        log.info("monitor.started: %s sites, results go to %s", len(sites), topics_of(server).results)
         Monitor(sites, engine, publish, choices.region).run(stop)
     engine.close(0)
-    publisher.close(CLOSE_WITHIN_S)
+    messenger.close(CLOSE_WITHIN_S)
 
 
 def _greet(server: KafkaServer, choices: Settings) -> None:

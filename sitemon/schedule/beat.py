@@ -24,8 +24,7 @@ from sitemon.schedule.lease import Batch, Lease
 from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.stream.consumer import read_to_end
-from sitemon.stream.messages import event_record, result_record
-from sitemon.stream.publisher import publisher_of_this_process
+from sitemon.stream.messages import messenger_of_this_process
 from sitemon.stream.topics import topics_of
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,7 @@ class CelerySurroundings:
     def __init__(self, app: Any) -> None:
         self._app = app
         self._kafka = kafka_server()
-        self._topics = topics_of(self._kafka)
-        self._publisher = publisher_of_this_process(self._kafka, settings(os.environ))
+        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ))
         self._watcher = SitesWatcher()
 
     def sites(self) -> SiteSet:
@@ -62,15 +60,15 @@ class CelerySurroundings:
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         """Return once the results are safe."""
-        self._publisher.publish([result_record(self._topics, result) for result in results])
+        self._messenger.publish_results(results)
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         """Return once the schedule's events are safe."""
-        self._publisher.publish([event_record(self._topics, event) for event in events])
+        self._messenger.publish_events(events)
 
     def read_past(self) -> Past:
         """Read the schedule's history from Kafka."""
-        values = read_to_end(self._kafka, self._topics.schedule, READ_PAST_DEADLINE_S)
+        values = read_to_end(self._kafka, topics_of(self._kafka).schedule, READ_PAST_DEADLINE_S)
         mark = values.pop(b"sent_up_to", None)
         sent_up_to = decode_event(mark) if mark is not None else None
         return Past(stretches_of(values.values()), sent_up_to.at_ms if isinstance(sent_up_to, SentUpTo) else None)

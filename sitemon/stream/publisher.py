@@ -13,6 +13,7 @@ from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError, UnreachableError
+from sitemon.per_process import once_per_process
 from sitemon.stream.drain import Drain
 from sitemon.stream.link import Link
 from sitemon.stream.probe import visit
@@ -202,18 +203,15 @@ class _Pending(NamedTuple):
     refusal: PoisonError | None = None
 
 
+@once_per_process
 def publisher_of_this_process(server: KafkaServer, settings: Settings) -> Publisher:
-    """Return this process's publisher, made on first use; a forked child makes its own.
+    """Return this process's publisher. It is closed when the interpreter exits, after the threads of all pools ended.
 
-    It is closed when the interpreter exits, after the threads of all pools have ended.
     Raises ConfigurationError when the spool's folder cannot be used.
     """
-    pid = os.getpid()
-    with _making:
-        if pid not in _publishers:
-            _publishers[pid] = publisher(server, settings)
-            atexit.register(_close_at_exit, pid)
-        return _publishers[pid]
+    ours = publisher(server, settings)
+    atexit.register(_close_at_exit, os.getpid(), ours)
+    return ours
 
 
 def publisher(server: KafkaServer, settings: Settings) -> Publisher:
@@ -228,17 +226,7 @@ def _connect(server: KafkaServer) -> Producer:
     return KafkaProducer(server)
 
 
-def _close_at_exit(pid: int) -> None:
+def _close_at_exit(pid: int, ours: Publisher) -> None:
+    """Close the publisher, unless a forked child that inherited it is what exits."""
     if pid == os.getpid():
-        _publishers[pid].close(_AT_EXIT_S)
-
-
-def _forget_lock() -> None:
-    """In a forked child: nobody is there to release a lock that another thread held. The parent's entry stays."""
-    global _making  # noqa: PLW0603 - it guards a dictionary of this module
-    _making = threading.Lock()
-
-
-_making = threading.Lock()
-_publishers: dict[int, Publisher] = {}
-os.register_at_fork(after_in_child=_forget_lock)
+        ours.close(_AT_EXIT_S)

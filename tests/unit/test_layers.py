@@ -16,7 +16,7 @@ LAYERS = [
     {"checks", "stream", "store"},
     {"config"},
     {"model"},
-    {"clock"},
+    {"clock", "per_process"},
 ]
 """From the top down: a room imports rooms of lower layers, its own, and none beside it but where `BESIDE` says so."""
 
