@@ -16,7 +16,8 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
-from sitemon.schedule.lease import is_outstanding, settle
+from sitemon.schedule.batch import Slot
+from sitemon.schedule.outstanding import is_outstanding, settle
 from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.store.connect import connect
@@ -25,7 +26,6 @@ from sitemon.store.partitions import Retention
 from sitemon.store.provision import provision as provision_database
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import check_and_publish
-from sitemon.worker.batch import Slot
 from sitemon.worker.process import this_process
 
 log = logging.getLogger(__name__)

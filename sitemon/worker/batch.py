@@ -20,10 +20,8 @@ from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result, missed_result
 from sitemon.model.site import Site
+from sitemon.schedule.batch import Slot
 from sitemon.schedule.slots import is_too_late
-
-Slot = tuple[str, int]
-"""A site's name and a due time in milliseconds of the epoch."""
 
 STOP_GRACE_S: Final = 3.0
 """How long checks may go on once the worker is asked to stop: most end within it, and 10 s are all there is."""

@@ -42,6 +42,7 @@ PURE = [
     "model/*.py",
     "schedule/slots.py",
     "schedule/plan.py",
+    "schedule/batch.py",
     "record/batch.py",
     "checks/addresses.py",
     "report/histogram.py",
