@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sitemon.checks.requests_engine import engine_for
+from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, kafka_server
@@ -27,19 +28,27 @@ CLOSE_WITHIN_S = 3.0
 
 
 @click.command("monitor")
-@click.option("--kafka-conn", "--kafka", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]")
+@options.kafka
 @click.option("--url", "urls", multiple=True, metavar="URL", help="A site to watch; repeat it for more.")
 @click.option("--sites", "sites_file", metavar="FILE", type=click.Path(path_type=Path), help="Sites of a file too.")
-@click.option("--interval", default="60", metavar="DURATION", help="Seconds between checks of a URL, or 30s, 5m.")
-@click.option("--match", metavar="RE", help="A regex that must be found in the page of a URL.")
-def command(kafka: str | None, urls: Sequence[str], sites_file: Path | None, interval: str, match: str | None) -> None:
+@click.option(
+    "--interval",
+    type=options.DURATION,
+    default="60s",
+    show_default=True,
+    help="From one check of a URL to the next, such as 1s, 30s or 5m.",
+)
+@options.match
+def command(
+    *, kafka: str | None, urls: Sequence[str], sites_file: Path | None, interval: float, match: str | None
+) -> None:
     """Check sites again and again and send every result to Kafka.
 
     \b
     Example: sitemon-monitor --kafka-conn kafka-server.json --url http://localhost --interval 1
     """  # noqa: D301  # click's mark of a paragraph that is not rewrapped
     server, choices = kafka_server(kafka), settings(os.environ)
-    fields = {"interval": interval} | ({"match": match} if match else {})
+    fields: dict[str, object] = {"interval": interval} | ({"match": match} if match else {})
     sites = [site_from_fields({"url": url, **fields}) for url in urls]
     if sites_file is not None:
         sites += [site for site in load_sites(os.environ, sites_file).sites if site.enabled]
