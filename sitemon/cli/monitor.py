@@ -18,7 +18,7 @@ from sitemon.config.sites import load_sites, site_from_fields
 from sitemon.model.errors import UnreachableError
 from sitemon.model.site import Site
 from sitemon.stream.messages import messenger_of_this_process
-from sitemon.stream.probe import visit
+from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics, topics_of
 from sitemon.worker.monitor import Monitor
 
@@ -72,7 +72,7 @@ def _monitor(sites: Sequence[Site], server: KafkaServer, choices: Settings) -> N
 def _greet(server: KafkaServer, choices: Settings) -> None:
     """Make missing topics where we may. A Kafka that does not answer yet is no reason not to watch: the spool waits."""
     try:
-        visit(server)
+        ping_kafka(server)
         ensure_topics(server, retention_days=choices.topic_retention_days)
     except UnreachableError as exc:
         log.warning("kafka.waiting: results wait on disk until Kafka answers: %s", exc)

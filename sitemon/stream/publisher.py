@@ -16,7 +16,7 @@ from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError, Unre
 from sitemon.per_process import once_per_process
 from sitemon.stream.drain import Drain
 from sitemon.stream.link import Link
-from sitemon.stream.probe import visit
+from sitemon.stream.ping import ping_kafka
 from sitemon.stream.producer import Delivery, KafkaProducer, Producer, Record
 from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import open_spool
@@ -222,7 +222,7 @@ def publisher(server: KafkaServer, settings: Settings) -> Publisher:
 
 
 def _connect(server: KafkaServer) -> Producer:
-    visit(server)  # it knows why, where the producer only knows that it could not
+    ping_kafka(server)  # it knows why, where the producer only knows that it could not
     return KafkaProducer(server)
 
 
