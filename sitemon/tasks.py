@@ -45,7 +45,7 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
         return
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
     process = this_process()
-    unfinished = process.work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
+    unfinished = process.runner.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
     if unfinished:
         log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
         check_slots.apply_async((unfinished,), task_id=batch_id, queue=queue_of(process.settings.region))

@@ -14,7 +14,7 @@ from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import SitesWatcher
 from sitemon.per_process import once_per_process
 from sitemon.stream.messages import Messenger, messenger_of_this_process
-from sitemon.worker.batch import Work
+from sitemon.worker.batch import BatchRunner
 
 _is_stopping = RawValue(c_bool, False)  # shared with the children of a prefork pool
 
@@ -30,13 +30,13 @@ def is_stopping() -> bool:
 
 
 class Process(NamedTuple):
-    """The settings, checks, results and sites of one worker process; `work` is what a batch of slots needs of them."""
+    """The settings, checks, results and sites of one worker process; `runner` checks batches of slots with them."""
 
     settings: Settings
     engine: Engine
     messenger: Messenger
     watcher: SitesWatcher
-    work: Work
+    runner: BatchRunner
 
 
 @cache
@@ -60,7 +60,7 @@ def this_process() -> Process:
     """
     choices, watcher = settings(os.environ), sites_watcher()
     engine, messenger = engine_for(choices), messenger_of_this_process(kafka_server(), choices)
-    work = Work(
+    runner = BatchRunner(
         sites=watcher.current,
         refreshed_sites=watcher.refresh,
         engine=engine,
@@ -69,4 +69,4 @@ def this_process() -> Process:
         ready_at_ms=clock.now_ms(),
         is_stopping=is_stopping,
     )
-    return Process(choices, engine, messenger, watcher, work)
+    return Process(choices, engine, messenger, watcher, runner)
