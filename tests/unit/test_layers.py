@@ -12,7 +12,7 @@ LAYERS = [
     {"cli", "tasks"},
     {"celery"},
     {"celery_settings", "worker", "local"},
-    {"schedule", "record", "report"},
+    {"schedule", "record"},
     {"checks", "stream", "store"},
     {"config"},
     {"model"},
@@ -45,7 +45,6 @@ PURE = [
     "schedule/batch.py",
     "record/batch.py",
     "checks/addresses.py",
-    "report/histogram.py",
 ]
 IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "socket", "os"}
 
