@@ -11,8 +11,8 @@ from sitemon.celery_settings import celery_settings
 from sitemon.config.servers import kafka_server, redis_server
 from sitemon.config.settings import settings
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
-from sitemon.schedule import redis_client
-from sitemon.stream.probe import visit
+from sitemon.schedule.redis_client import ping_redis, redis_client
+from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
@@ -59,8 +59,8 @@ def _refuse_early(**_: Any) -> None:
     One that does not answer yet is waited for later.
     """
     try:
-        redis_client.probe(redis_client.redis_client(app))
-        visit(kafka_server())
+        ping_redis(redis_client(app))
+        ping_kafka(kafka_server())
         ensure_topics(kafka_server(), retention_days=settings(os.environ).topic_retention_days)
     except UnreachableError as exc:
         _say(f"sitemon.waiting: {exc}")

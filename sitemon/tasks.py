@@ -16,7 +16,8 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
-from sitemon.schedule.lease import is_outstanding, settle
+from sitemon.schedule.batch import Slot
+from sitemon.schedule.outstanding import is_outstanding, settle
 from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.store.connect import connect
@@ -25,7 +26,6 @@ from sitemon.store.partitions import Retention
 from sitemon.store.provision import provision as provision_database
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import check_and_publish
-from sitemon.worker.batch import Slot
 from sitemon.worker.process import this_process
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
         return
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
     process = this_process()
-    unfinished = process.work.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
+    unfinished = process.runner.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
     if unfinished:
         log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
         check_slots.apply_async((unfinished,), task_id=batch_id, queue=queue_of(process.settings.region))

@@ -60,12 +60,17 @@ def admin(postgres: Postgres) -> Credentials:
 
 
 @pytest.fixture(scope="session")
-def kafka(stack: Stack) -> KafkaProtocolPart:
-    """Apache Kafka, started; never Tansu, which keeps nothing."""
+def kafka_jars() -> Path:
+    """The jars of Apache Kafka: what runs with them is never Tansu, which keeps nothing."""
     try:
-        find_jars()
+        return find_jars()
     except MissingToolError as exc:
         lack(exc)
+
+
+@pytest.fixture(scope="session")
+def kafka(stack: Stack, kafka_jars: Path) -> KafkaProtocolPart:
+    """Apache Kafka, started."""
     assert isinstance(stack.kafka, Kafka)
     return started(stack.kafka)
 

@@ -20,7 +20,9 @@ def site_of(name_or_url: str, sites: SiteSet) -> Site:
     known = sites.by_name.get(name_or_url)
     if known is None:
         near = suggestion(name_or_url, sites.by_name)
-        raise ConfigurationError([Mistake(sites.source, None, "", f"no site {_shown(name_or_url)}{near}")])
+        sites_there = f"no site of {sites.source}{near}" if sites.by_name else "no sites are configured"
+        problem = f"not a URL such as https://example.org/, and {sites_there}"
+        raise ConfigurationError([Mistake("", None, _shown(name_or_url), problem)])
     return known
 
 

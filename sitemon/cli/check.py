@@ -1,36 +1,27 @@
 """``sitemon check``: one check now, without any server."""
 
 import json
-from typing import Any
 
 import click
 from rich.console import Console
 
 from sitemon.checks.once import adhoc_result, chosen_site, observe
+from sitemon.cli import options
 from sitemon.cli.check_report import report, traced, traced_failures
 from sitemon.clock import utc_now
-from sitemon.config.values import UnfitError, duration_s
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import as_dict
 
 
-class _Duration(click.ParamType[float]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return duration_s(value)
-        except UnfitError as exc:
-            self.fail(exc.problem, param, ctx)
-
-
 @click.command("check")
 @click.argument("url_or_site", metavar="URL-or-site")
-@click.option("--match", metavar="REGEX", help="An RE2 regex that must be found in the page.")
+@options.match
 @click.option(
-    "--timeout", type=_Duration(), help="For the whole check, such as 500ms or 10s.  [default: the site's, else 10s]"
+    "--timeout",
+    type=options.DURATION,
+    help="For the whole check, such as 500ms or 10s.  [default: the site's, else 10s]",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print the result as it would go to Kafka.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as it would go to Kafka.")
 @click.option("--trace", "is_traced", is_flag=True, help="Show each hop, and what was found wrong.")
 @click.pass_context
 def command(
@@ -39,7 +30,7 @@ def command(
     url_or_site: str,
     match: str | None,
     timeout: float | None,
-    is_json: bool,
+    as_json: bool,
     is_traced: bool,
 ) -> None:
     """Check a URL or a configured site now, and show what was found.
@@ -51,7 +42,7 @@ def command(
     observation = observe(site)
     result = adhoc_result(site, observation, asked_at)
     hops, failures = (observation.hops, observation.failures) if is_traced else ((), ())
-    if is_json:
+    if as_json:
         trace = {"trace": traced(hops), "failures": traced_failures(failures)} if is_traced else {}
         click.echo(json.dumps(as_dict(result) | trace, indent=2))
     else:

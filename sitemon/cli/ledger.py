@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sitemon import clock
+from sitemon.cli import options
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.store.connect import connect
@@ -24,8 +25,8 @@ _counts: Final = operator.attrgetter(*COUNTS)
 @click.command("ledger")
 @click.option("--hours", type=click.IntRange(min=1), default=24, show_default=True, help="How far to look back.")
 @click.option("--json", "as_json", is_flag=True, help="Print every hour of every site, for scripts.")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@options.db_conn
+@options.database
 def command(hours: int, as_json: bool, db_conn: str | None, database: str | None) -> int:
     """Say which slots of the schedule have no row, and which rows no slot. Exit status 1 if there are any.
 

@@ -6,6 +6,7 @@ from contextlib import closing
 import click
 
 from sitemon import clock
+from sitemon.cli import options
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.settings import settings
 from sitemon.store.connect import connect
@@ -15,8 +16,8 @@ from sitemon.store.partitions import Retention
 
 
 @click.command("migrate")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@options.db_conn
+@options.database
 def command(db_conn: str | None, database: str | None) -> None:
     """Bring the schema up to date, as the role that owns it. Again is no error."""
     server, owner = postgres_server(db_conn), database_credentials(database)

@@ -3,22 +3,22 @@
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from sitemon.checks.requests_engine import engine_for
+from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, kafka_server
 from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import load_sites, site_from_fields
 from sitemon.model.errors import UnreachableError
-from sitemon.model.result import Result
 from sitemon.model.site import Site
-from sitemon.stream.messages import result_record
-from sitemon.stream.probe import visit
-from sitemon.stream.publisher import publisher_of_this_process
+from sitemon.stream.messages import messenger_of_this_process
+from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics, topics_of
 from sitemon.worker.monitor import Monitor
 
@@ -28,19 +28,27 @@ CLOSE_WITHIN_S = 3.0
 
 
 @click.command("monitor")
-@click.option("--kafka-conn", "--kafka", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]")
+@options.kafka
 @click.option("--url", "urls", multiple=True, metavar="URL", help="A site to watch; repeat it for more.")
 @click.option("--sites", "sites_file", metavar="FILE", type=click.Path(path_type=Path), help="Sites of a file too.")
-@click.option("--interval", default="60", metavar="DURATION", help="Seconds between checks of a URL, or 30s, 5m.")
-@click.option("--match", metavar="RE", help="A regex that must be found in the page of a URL.")
-def command(kafka: str | None, urls: Sequence[str], sites_file: Path | None, interval: str, match: str | None) -> None:
+@click.option(
+    "--interval",
+    type=options.DURATION,
+    default="60s",
+    show_default=True,
+    help="From one check of a URL to the next, such as 1s, 30s or 5m.",
+)
+@options.match
+def command(
+    *, kafka: str | None, urls: Sequence[str], sites_file: Path | None, interval: float, match: str | None
+) -> None:
     """Check sites again and again and send every result to Kafka.
 
     \b
     Example: sitemon-monitor --kafka-conn kafka-server.json --url http://localhost --interval 1
     """  # noqa: D301  # click's mark of a paragraph that is not rewrapped
     server, choices = kafka_server(kafka), settings(os.environ)
-    fields = {"interval": interval} | ({"match": match} if match else {})
+    fields: dict[str, object] = {"interval": interval} | ({"match": match} if match else {})
     sites = [site_from_fields({"url": url, **fields}) for url in urls]
     if sites_file is not None:
         sites += [site for site in load_sites(os.environ, sites_file).sites if site.enabled]
@@ -50,26 +58,21 @@ def command(kafka: str | None, urls: Sequence[str], sites_file: Path | None, int
 
 
 def _monitor(sites: Sequence[Site], server: KafkaServer, choices: Settings) -> None:
-    topics = topics_of(server)
     _greet(server, choices)
     engine = engine_for(choices)
-    publisher = publisher_of_this_process(server, choices)
-
+    messenger = messenger_of_this_process(server, choices)
     with stop_on_signals() as stop:
-
-        def publish(results: Sequence[Result]) -> None:
-            publisher.publish([result_record(topics, result) for result in results], give_up=stop.is_set)
-
-        log.info("monitor.started: %s sites, results go to %s", len(sites), topics.results)
+        publish = partial(messenger.publish_results, give_up=stop.is_set)
+        log.info("monitor.started: %s sites, results go to %s", len(sites), topics_of(server).results)
         Monitor(sites, engine, publish, choices.region).run(stop)
     engine.close(0)
-    publisher.close(CLOSE_WITHIN_S)
+    messenger.close(CLOSE_WITHIN_S)
 
 
 def _greet(server: KafkaServer, choices: Settings) -> None:
     """Make missing topics where we may. A Kafka that does not answer yet is no reason not to watch: the spool waits."""
     try:
-        visit(server)
+        ping_kafka(server)
         ensure_topics(server, retention_days=choices.topic_retention_days)
     except UnreachableError as exc:
         log.warning("kafka.waiting: results wait on disk until Kafka answers: %s", exc)

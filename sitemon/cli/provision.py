@@ -4,6 +4,7 @@ import os
 
 import click
 
+from sitemon.cli import options
 from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
 from sitemon.store.partitions import Retention
@@ -12,10 +13,10 @@ from sitemon.stream.topics import ensure_topics
 
 
 @click.command("provision")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.option("--admin", metavar="FILE", help="Who may create roles and databases. [default: db-admin.json]")
-@click.option("--kafka", "--kafka-conn", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@options.db_conn
+@options.admin
+@options.kafka
+@options.database
 def command(db_conn: str | None, admin: str | None, kafka: str | None, database: str | None) -> None:
     """Make role, database, schema, partitions and Kafka topics where they are missing. Again is no error."""
     server, administrator, owner = postgres_server(db_conn), admin_credentials(admin), database_credentials(database)

@@ -24,7 +24,7 @@ from sitemon.store.connect import connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import Retention
 from sitemon.stream.consumer import KafkaConsumer
-from sitemon.stream.probe import probe
+from sitemon.stream.ping import wait_for_kafka
 from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.topics import ensure_topics, topics_of
 
@@ -47,7 +47,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
         # A refusal has to be heard within seconds, also while the other server is waited for.
         with suppress(RetryableError):
             store.open()
-        while probe(stream, stop):
+        while wait_for_kafka(stream, stop):
             try:
                 ensure_topics(stream, retention_days=choices.topic_retention_days)
                 _record(stream, store, stop)

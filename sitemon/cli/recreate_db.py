@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.config.servers import admin_credentials, database_credentials, postgres_server
 from sitemon.config.settings import settings
@@ -13,11 +14,11 @@ from sitemon.store.recreate import recreate
 
 
 @click.command("recreate-db")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.option("--admin", metavar="FILE", help="Who may create roles and databases. [default: db-admin.json]")
+@options.db_conn
+@options.admin
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--adopt", is_flag=True, help="Drop the database also if it was not made by sitemon.")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@options.database
 def command(*, db_conn: str | None, admin: str | None, yes: bool, adopt: bool, database: str | None) -> None:
     """Drop sitemon's user and database, with all results, and make them from scratch.
 

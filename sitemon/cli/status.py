@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sitemon import clock
+from sitemon.cli import options
 from sitemon.cli.signals import stop_on_signals
 from sitemon.cli.status_table import status_table
 from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
@@ -26,8 +27,8 @@ _REFRESH_S: Final = 2.0
 @click.command("status")
 @click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@options.db_conn
+@options.database
 def command(watch: bool, as_json: bool, db_conn: str | None, database: str | None) -> None:
     """Show each site: its outcome and since when, latencies, and the uptime of the last day. Worst first.
 

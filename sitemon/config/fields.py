@@ -32,23 +32,32 @@ class FileKind(NamedTuple):
 
 
 class Fields:
-    """The values of a file kind and the mistakes found in them so far.
+    """The values of a file kind and the mistakes found in them so far."""
 
-    Raises:
-        ConfigurationError: the file that the command line named does not exist, or cannot be read.
-
-    """
-
-    def __init__(self, kind: FileKind, file: str | None, environ: Mapping[str, str]) -> None:
+    def __init__(self, kind: FileKind, environ: Mapping[str, str], document: Document | None) -> None:
         self.values: dict[str, Any] = {}
         self.mistakes: list[Mistake] = []
         self._kind = kind
         self._environ = environ
-        self._document = _open(kind, file, environ)
-        self._in_file = self._mapping_of_file()
+        self._document = document
+        self._in_file: dict[str, Any] = {} if document is None else document.value
+
+    @classmethod
+    def read(cls, kind: FileKind, file: str | None, environ: Mapping[str, str]) -> "Fields":
+        """Read all fields of a kind; `file` is the one that the command line named, if it did.
+
+        Raises:
+            ConfigurationError: that file does not exist, or what there is cannot be read or has no fields.
+
+        """
+        document = _open(kind, file, environ)
+        fields = cls(kind, environ, document)
+        if document is not None:
+            fields._refuse_unknown(document)
         for field, parse in kind.parsers.items():
-            self._read(field, parse)
-        self._require()
+            fields._read(field, parse)
+        fields._require()
+        return fields
 
     def complain(self, field: str, problem: str, path: ValuePath = ()) -> None:
         """Add a mistake at the place that the field's value came from; `path` leads into the value."""
@@ -92,17 +101,11 @@ class Fields:
             if name in self.values:
                 locate.warn_if_exposed(Path(self.values[name]))
 
-    def _mapping_of_file(self) -> dict[str, Any]:
-        if self._document is None:
-            return {}
-        if not isinstance(self._document.value, dict):
-            problem = f"expected an object of fields, not {kind_of(self._document.value)}"
-            raise ConfigurationError([self._document.mistake((), problem)])
-        for name in self._document.value:
+    def _refuse_unknown(self, document: Document) -> None:
+        for name in self._in_file:
             if name not in self._kind.parsers:
                 problem = f"unknown field{suggestion(name, self._kind.parsers)}"
-                self.mistakes.append(self._document.mistake((name,), problem))
-        return self._document.value
+                self.mistakes.append(document.mistake((name,), problem))
 
     def _read(self, field: str, parse: Parser) -> None:
         value: object = self._environ.get(self._kind.variable(field)) or None
@@ -156,8 +159,12 @@ def readable_file(folder: Path, path: str) -> str:
 
 def _open(kind: FileKind, file: str | None, environ: Mapping[str, str]) -> Document | None:
     found = locate.find(file or kind.file_name, environ)
-    if found is not None:
-        return read_document(found)
-    if file is not None:
+    if found is None and file is not None:
         raise ConfigurationError([Mistake(file, None, "", locate.not_found(file, environ))])
-    return None
+    if found is None:
+        return None
+    document = read_document(found)
+    if not isinstance(document.value, dict):
+        problem = f"expected an object of fields, not {kind_of(document.value)}"
+        raise ConfigurationError([document.mistake((), problem)])
+    return document

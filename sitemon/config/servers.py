@@ -187,7 +187,7 @@ def postgres_server(file: str | None = None, environ: Mapping[str, str] = os.env
     Without `sslmode`: a CA means verify-full; `is_ssl: true` means require and `is_ssl: false` disable; and when
     nothing is said, libpq's own default, prefer.
     """
-    fields = Fields(PG_SERVER, file, environ)
+    fields = Fields.read(PG_SERVER, file, environ)
     is_ssl, mode = fields.values.pop("is_ssl", None), fields.values.get("sslmode")
     if is_ssl is False and mode not in (None, "disable"):
         fields.complain("sslmode", "contradicts is_ssl: false")
@@ -207,21 +207,21 @@ def postgres_server(file: str | None = None, environ: Mapping[str, str] = os.env
 
 def admin_credentials(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Credentials:
     """Read db-admin.json: a user who may create roles and databases. Without a database, it connects to postgres."""
-    fields = Fields(DB_ADMIN, file, environ)
+    fields = Fields.read(DB_ADMIN, file, environ)
     fields.finish()
     return Credentials(**{"database": "postgres", **fields.values})
 
 
 def database_credentials(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Credentials:
     """Read sitemon-db.json: our own user and database."""
-    fields = Fields(SITEMON_DB, file, environ)
+    fields = Fields.read(SITEMON_DB, file, environ)
     fields.finish()
     return Credentials(**fields.values)
 
 
 def kafka_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> KafkaServer:
     """Read kafka-server.json."""
-    fields = Fields(KAFKA_SERVER, file, environ)
+    fields = Fields.read(KAFKA_SERVER, file, environ)
     protocol = fields.values.get("security_protocol", "PLAINTEXT")
     if "SSL" not in protocol.split("_"):
         names = [name for name in fields.values if name.startswith("ssl_")]
@@ -249,7 +249,7 @@ def _require_sasl(fields: Fields) -> None:
 
 def redis_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> RedisServer:
     """Read redis.json."""
-    fields = Fields(REDIS, file, environ)
+    fields = Fields.read(REDIS, file, environ)
     if fields.values.get("url", "").startswith("redis://"):
         fields.refuse(REDIS.paths, "has no effect unless the url starts with rediss://")
     fields.require_together("ssl_certfile", "ssl_keyfile")

@@ -51,7 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class _Choice(NamedTuple):
     field: str
     read: Callable[[object], Any]
-    meaning: str
 
 
 def _folder(value: object) -> Path:
@@ -70,19 +69,17 @@ def _networks(value: object) -> tuple[Network, ...]:
 
 _days: Final = integer(1, 36_500)
 VARIABLES: Final[Mapping[str, _Choice]] = {
-    "SITEMON_REGION": _Choice("region", region_name, "the region that a worker checks from"),
-    "SITEMON_CHECK_THREADS": _Choice("check_threads", integer(1, 5_000), "checks at once in one process"),
-    "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000), "of them to one host and port"),
-    "SITEMON_ADDRESS_POLICY": _Choice(
-        "address_policy", one_of(PRIVATE, PUBLIC), "which addresses are visited: private ones too, or only public"
-    ),
-    "SITEMON_ADDRESS_ALLOW": _Choice("address_allow", _networks, "the private networks that are visited with public"),
-    "SITEMON_SPOOL_DIR": _Choice("spool_dir", _folder, "where results wait while Kafka is away"),
-    "SITEMON_SPOOL_MAX": _Choice("spool_max_bytes", size_bytes, "how much of them, such as 1GiB"),
+    "SITEMON_REGION": _Choice("region", region_name),
+    "SITEMON_CHECK_THREADS": _Choice("check_threads", integer(1, 5_000)),
+    "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000)),
+    "SITEMON_ADDRESS_POLICY": _Choice("address_policy", one_of(PRIVATE, PUBLIC)),
+    "SITEMON_ADDRESS_ALLOW": _Choice("address_allow", _networks),
+    "SITEMON_SPOOL_DIR": _Choice("spool_dir", _folder),
+    "SITEMON_SPOOL_MAX": _Choice("spool_max_bytes", size_bytes),
     # Kafka keeps results a day less than the database, so that reading the topic again changes nothing.
-    "SITEMON_RAW_RETENTION_DAYS": _Choice("raw_retention_days", integer(2, 36_500), "how long raw results are kept"),
-    "SITEMON_HOURLY_RETENTION_DAYS": _Choice("hourly_retention_days", _days, "how long hourly rollups are kept"),
-    "SITEMON_DAILY_RETENTION_DAYS": _Choice("daily_retention_days", _days, "how long daily rollups are kept"),
+    "SITEMON_RAW_RETENTION_DAYS": _Choice("raw_retention_days", integer(2, 36_500)),
+    "SITEMON_HOURLY_RETENTION_DAYS": _Choice("hourly_retention_days", _days),
+    "SITEMON_DAILY_RETENTION_DAYS": _Choice("daily_retention_days", _days),
 }
 _ELSEWHERE: Final = ("SITEMON_SITES", "SITEMON_LOG_LEVEL")
 

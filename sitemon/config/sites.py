@@ -14,6 +14,7 @@ import msgspec
 
 from sitemon import clock
 from sitemon.config import locate
+from sitemon.config.documents import show_path
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_reader import SiteReader
@@ -59,9 +60,9 @@ def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = 
     """
     values, problems = FieldReader(Around(Path.cwd(), environ, set())).read(fields)
     problems += conflicts(values, {})
-    mistakes = [Mistake(".".join(map(str, path)), None, "", problem) for path, problem in problems]
+    mistakes = [Mistake("", None, show_path(path), problem) for path, problem in problems]
     if "url" not in fields:
-        mistakes.append(Mistake("url", None, "", "missing"))
+        mistakes.append(Mistake("", None, "url", "missing"))
     if mistakes:
         raise ConfigurationError(mistakes)
     return site_of({"name": name_of_url(values["url"]), **values}, {})

@@ -5,7 +5,7 @@ import sysconfig
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
 from sitemon import clock
 from sitemon.local.process import GuardedProcess, run_guarded
@@ -35,7 +35,8 @@ class Demo:
         """Start everything. Raises FatalError, naming the log of what does not start."""
         self.stack.up()
         self._start("worker", "celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info")
-        run_guarded([_script("sitemon"), "provision"], log=self._log("provision"), **self._surroundings())
+        provision, environment = [_script("sitemon"), "provision"], self._environment()
+        run_guarded(provision, log=self._log("provision"), environment=environment, folder=self.folder)
         self._start("recorder", "sitemon-recorder")
 
     def check(self) -> None:
@@ -87,13 +88,13 @@ class Demo:
 
     def _start(self, name: str, program: str, *arguments: str) -> None:
         command = (_script(program), *arguments)
-        self._processes[name] = GuardedProcess(command, log=self._log(name), **self._surroundings())
+        self._processes[name] = GuardedProcess(
+            command, log=self._log(name), environment=self._environment(), folder=self.folder
+        )
 
-    def _surroundings(self) -> "_Surroundings":
-        return {"environment": _foreign(os.environ) | self._environment(), "folder": self.folder}
-
-    def _environment(self) -> dict[str, str]:
-        return self.stack.environment | {"SITEMON_SPOOL_DIR": str(self.folder / "spool")}
+    def _environment(self) -> Mapping[str, str]:
+        spool = {"SITEMON_SPOOL_DIR": str(self.folder / "spool")}
+        return _foreign(os.environ) | self.stack.environment | spool
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -101,11 +102,6 @@ class Demo:
     def _connect(self) -> Connection:
         postgres = self.stack.postgres
         return connect(postgres.server, postgres.owner, application_name="sitemon-demo")
-
-
-class _Surroundings(TypedDict):
-    environment: Mapping[str, str]
-    folder: Path
 
 
 def _foreign(environ: Mapping[str, str]) -> dict[str, str]:

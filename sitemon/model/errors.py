@@ -57,7 +57,10 @@ class RefusedError(FatalError):
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake in the configuration: where it is and what was expected there."""
+    """One mistake in the configuration: where it is and what was expected there.
+
+    `file` is a file or a variable of the environment; empty for what was said on a command line or in a call.
+    """
 
     file: str
     line: int | None
@@ -70,12 +73,24 @@ class Mistake:
 
 
 class ConfigurationError(FatalError):
-    """Wrong configuration. Its text is the first mistake in one line; `mistakes` holds all of them."""
+    """Wrong configuration; `mistakes` holds every mistake.
+
+    Its text is one line: the first mistake and how many more `sitemon lint` tells; all of them where that cannot know
+    of them, because they are in no file.
+    """
 
     def __init__(self, mistakes: Sequence[Mistake] | str) -> None:
         """Take the mistakes, or the text alone, which is what Celery carries from a worker to who asked."""
         if isinstance(mistakes, str):
             mistakes = [Mistake("", None, "", mistakes)]
         self.mistakes = tuple(mistakes)
-        more = len(self.mistakes) - 1
-        super().__init__(str(self.mistakes[0]) + (f" ({more} more: sitemon lint)" if more else ""))
+        super().__init__(_in_one_line(self.mistakes))
+
+
+def _in_one_line(mistakes: Sequence[Mistake]) -> str:
+    first, *others = mistakes
+    if not others:
+        return str(first)
+    if not first.file:
+        return "; ".join(map(str, mistakes))
+    return f"{first} ({len(others)} more: sitemon lint)"

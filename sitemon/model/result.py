@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from sitemon.model.errors import PoisonError
-from sitemon.model.moment import format_utc
+from sitemon.model.moment import format_utc, from_ms
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Site
 
 VERSION: Final = 1
 
@@ -65,15 +66,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-def missed_result(*, site: str, url: str, region: str, slot_at: datetime, known_at: datetime, reason: Reason) -> Result:
-    """Return the result of a slot at which nobody looked; `known_at` is when that was known."""
+def missed_result(
+    name: str, site: Site | None, *, region: str, slot_ms: int, known_at_ms: int, reason: Reason
+) -> Result:
+    """Return the result of a slot at which nobody looked, as known since that moment (both in ms of the epoch).
+
+    `site` is the site of this name; None where nobody knows it any more.
+    """
     return Result(
-        site=site,
-        url=url,
+        site=name,
+        url=site.display_url if site else "",
         region=region,
         kind=Kind.SCHEDULED,
-        slot_at=slot_at,
-        checked_at=known_at,
+        slot_at=from_ms(slot_ms),
+        checked_at=from_ms(known_at_ms),
         outcome=Outcome.MISSED,
         reason=reason,
     )

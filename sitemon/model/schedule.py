@@ -6,8 +6,8 @@ region: a slot at that very moment still belongs to the earlier stretch.
 """
 
 import logging
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -103,15 +103,28 @@ def decode_event(value: bytes) -> ScheduleEvent:
     return event
 
 
+class Past(NamedTuple):
+    """The schedule as it was left: the stretches that hold, and up to when all slots were sent, if that is known."""
+
+    stretches: list[Started]
+    sent_up_to_ms: int | None
+
+
+def past_of(values: Iterable[bytes]) -> Past:
+    """Read the newest values of all keys of the topic. What is no event is passed over."""
+    events = list(_readable(values))
+    marks_ms = [event.at_ms for event in events if isinstance(event, SentUpTo)]
+    return Past([event for event in events if isinstance(event, Started)], max(marks_ms, default=None))
+
+
 def stretches_of(values: Iterable[bytes]) -> list[Started]:
     """Return the stretches that hold, out of the newest events of all watches. What is no event is passed over."""
-    stretches = []
+    return past_of(values).stretches
+
+
+def _readable(values: Iterable[bytes]) -> Iterator[ScheduleEvent]:
     for value in values:
         try:
-            event = decode_event(value)
+            yield decode_event(value)
         except PoisonError as exc:
             log.error("schedule.event_unreadable: passed over: %s", exc)
-            continue
-        if isinstance(event, Started):
-            stretches.append(event)
-    return stretches

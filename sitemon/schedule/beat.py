@@ -18,14 +18,15 @@ from sitemon.config.sites import SiteSet, SitesWatcher
 from sitemon.model.errors import LeaseLostError, RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.model.result import Result
-from sitemon.model.schedule import ScheduleEvent, SentUpTo, decode_event, stretches_of
-from sitemon.schedule.leader import Leader, Past
-from sitemon.schedule.lease import Batch, Lease
+from sitemon.model.schedule import Past, ScheduleEvent, past_of
+from sitemon.schedule.batch import Batch
+from sitemon.schedule.leader import Leader
+from sitemon.schedule.lease import Lease
+from sitemon.schedule.memory import Memory
 from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
 from sitemon.stream.consumer import read_to_end
-from sitemon.stream.messages import event_record, result_record
-from sitemon.stream.publisher import publisher_of_this_process
+from sitemon.stream.messages import messenger_of_this_process
 from sitemon.stream.topics import topics_of
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,7 @@ class CelerySurroundings:
     def __init__(self, app: Any) -> None:
         self._app = app
         self._kafka = kafka_server()
-        self._topics = topics_of(self._kafka)
-        self._publisher = publisher_of_this_process(self._kafka, settings(os.environ))
+        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ))
         self._watcher = SitesWatcher()
 
     def sites(self) -> SiteSet:
@@ -62,18 +62,16 @@ class CelerySurroundings:
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         """Return once the results are safe."""
-        self._publisher.publish([result_record(self._topics, result) for result in results])
+        self._messenger.publish_results(results)
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         """Return once the schedule's events are safe."""
-        self._publisher.publish([event_record(self._topics, event) for event in events])
+        self._messenger.publish_events(events)
 
     def read_past(self) -> Past:
         """Read the schedule's history from Kafka."""
-        values = read_to_end(self._kafka, self._topics.schedule, READ_PAST_DEADLINE_S)
-        mark = values.pop(b"sent_up_to", None)
-        sent_up_to = decode_event(mark) if mark is not None else None
-        return Past(stretches_of(values.values()), sent_up_to.at_ms if isinstance(sent_up_to, SentUpTo) else None)
+        newest = read_to_end(self._kafka, topics_of(self._kafka).schedule, READ_PAST_DEADLINE_S)
+        return past_of(newest.values())
 
 
 class SiteScheduler(Scheduler):
@@ -86,6 +84,7 @@ class SiteScheduler(Scheduler):
     def __init__(self, app: Any, **kwargs: Any) -> None:
         self._leader: Leader | None = None
         self._lease = Lease(redis_client(app))
+        self._memory = Memory(self._lease)
         self._was_leading = False
         self._trouble: str | None = None
         kwargs["max_interval"] = 1
@@ -112,7 +111,7 @@ class SiteScheduler(Scheduler):
         """Note in Redis that the entry runs now."""
         following: Any = super().reserve(entry)
         try:
-            self._lease.remember_run(str(entry.name), to_ms(following.last_run_at))
+            self._memory.remember_run(str(entry.name), to_ms(following.last_run_at))
         except SitemonError as exc:
             # Celery has taken the entry off its heap and puts it back only when we return.
             log.warning("beat.run_not_noted: %s runs, and a new leader may run it again: %s", entry.name, exc)
@@ -140,7 +139,7 @@ class SiteScheduler(Scheduler):
         return min(wait_s, max(super().tick(*args, **kwargs), 0.0))
 
     def _take_up_entries(self) -> None:
-        for name, at_ms in self._lease.last_runs().items():
+        for name, at_ms in self._memory.last_runs().items():
             if name in self.schedule:
                 self.schedule[name].last_run_at = from_ms(at_ms)
         if MAINTAIN in self.schedule:

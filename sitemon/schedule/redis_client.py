@@ -24,7 +24,7 @@ def redis_client(app: Any) -> redis.Redis:
     )
 
 
-def probe(client: redis.Redis) -> None:
+def ping_redis(client: redis.Redis) -> None:
     """Ask Redis once whether it takes us.
 
     Raises:

@@ -13,7 +13,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import UnreachableError
 from sitemon.stream.client import arguments, client_of, quiet_kafka_loggers
 from sitemon.stream.errors import kafka_errors, words
-from sitemon.stream.probe import visit
+from sitemon.stream.ping import ping_kafka
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ def read_to_end(server: KafkaServer, topic: str, deadline_s: float) -> dict[byte
     """
     until_s = clock.monotonic_s() + deadline_s
     newest: dict[bytes, bytes | None] = {}
-    visit(server)  # the library would try longer, and leave a thread behind when it cannot begin
+    ping_kafka(server)  # the library would try longer, and leave a thread behind when it cannot begin
     with client_of(kafka.KafkaConsumer, server, **_WITHOUT_GROUP) as consumer:
         ends = _assign_all(consumer, topic, deadline_s)
         while any(consumer.position(partition) < end for partition, end in ends.items()):

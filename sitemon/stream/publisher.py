@@ -13,9 +13,10 @@ from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError, UnreachableError
+from sitemon.per_process import once_per_process
 from sitemon.stream.drain import Drain
 from sitemon.stream.link import Link
-from sitemon.stream.probe import visit
+from sitemon.stream.ping import ping_kafka
 from sitemon.stream.producer import Delivery, KafkaProducer, Producer, Record
 from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import open_spool
@@ -202,18 +203,15 @@ class _Pending(NamedTuple):
     refusal: PoisonError | None = None
 
 
+@once_per_process
 def publisher_of_this_process(server: KafkaServer, settings: Settings) -> Publisher:
-    """Return this process's publisher, made on first use; a forked child makes its own.
+    """Return this process's publisher. It is closed when the interpreter exits, after the threads of all pools ended.
 
-    It is closed when the interpreter exits, after the threads of all pools have ended.
     Raises ConfigurationError when the spool's folder cannot be used.
     """
-    pid = os.getpid()
-    with _making:
-        if pid not in _publishers:
-            _publishers[pid] = publisher(server, settings)
-            atexit.register(_close_at_exit, pid)
-        return _publishers[pid]
+    ours = publisher(server, settings)
+    atexit.register(_close_at_exit, os.getpid(), ours)
+    return ours
 
 
 def publisher(server: KafkaServer, settings: Settings) -> Publisher:
@@ -224,21 +222,11 @@ def publisher(server: KafkaServer, settings: Settings) -> Publisher:
 
 
 def _connect(server: KafkaServer) -> Producer:
-    visit(server)  # it knows why, where the producer only knows that it could not
+    ping_kafka(server)  # it knows why, where the producer only knows that it could not
     return KafkaProducer(server)
 
 
-def _close_at_exit(pid: int) -> None:
+def _close_at_exit(pid: int, ours: Publisher) -> None:
+    """Close the publisher, unless a forked child that inherited it is what exits."""
     if pid == os.getpid():
-        _publishers[pid].close(_AT_EXIT_S)
-
-
-def _forget_lock() -> None:
-    """In a forked child: nobody is there to release a lock that another thread held. The parent's entry stays."""
-    global _making  # noqa: PLW0603 - it guards a dictionary of this module
-    _making = threading.Lock()
-
-
-_making = threading.Lock()
-_publishers: dict[int, Publisher] = {}
-os.register_at_fork(after_in_child=_forget_lock)
+        ours.close(_AT_EXIT_S)

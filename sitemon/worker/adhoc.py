@@ -49,7 +49,7 @@ def _is_delivered(process: Process, result: Result) -> bool:
     until_s = clock.monotonic_s() + KAFKA_PATIENCE_S
     while not is_stopping():
         try:
-            process.deliver(result, _PIECE_S)
+            process.messenger.deliver(result, _PIECE_S)
         except UnreachableError as exc:
             if clock.monotonic_s() >= until_s:
                 raise UnreachableError(f"Kafka did not acknowledge the result within {KAFKA_PATIENCE_S:g} s") from exc

@@ -1,7 +1,7 @@
 """One batch of slots: late ones are missed, the others are checked, and every result is made safe.
 
-When `Work.run` returns, each slot's result is acknowledged by Kafka or in the spool, or the slot is in the list of
-those to give back. Nothing here knows of Celery.
+When `BatchRunner.run` returns, each slot's result is acknowledged by Kafka or in the spool, or the slot is in the list
+of those to give back. Nothing here knows of Celery.
 """
 
 import logging
@@ -20,22 +20,18 @@ from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result, missed_result
 from sitemon.model.site import Site
+from sitemon.schedule.batch import Slot
 from sitemon.schedule.slots import is_too_late
-
-Slot = tuple[str, int]
-"""A site's name and a due time in milliseconds of the epoch."""
 
 STOP_GRACE_S: Final = 3.0
 """How long checks may go on once the worker is asked to stop: most end within it, and 10 s are all there is."""
 _STOP_LOOK_S: Final = 0.5
 
-Found = tuple[Slot, Result]
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Work:
+class BatchRunner:
     """What it takes to check slots: the sites, an engine, a way to make results safe, and who we are."""
 
     sites: Callable[[], SiteSet]
@@ -49,46 +45,14 @@ class Work:
     def run(self, slots: Sequence[Slot], *, is_redelivered: bool) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished."""
         sites = self._sites_with(slots)
-        found: queue.SimpleQueue[Found] = queue.SimpleQueue()
+        batch = _Batch(self, slots, is_redelivered=is_redelivered)
         for slot in slots:
-            site = sites.by_name.get(slot[0])
-            is_wanted = partial(self._is_wanted, found, site, slot, is_redelivered=is_redelivered)
-            if site is None:
-                is_wanted()
-            else:
-                self.engine.submit(site, partial(self._note, found, site, slot), is_wanted)
-        unfinished = set(slots)
+            batch.submit(slot, sites.by_name.get(slot[0]))
         try:
-            self._publish_until_done(found, unfinished)
+            batch.publish_until_done()
         except SpoolFullError as exc:
             log.warning("worker.results_given_up: %s", exc)
-        return [slot for slot in slots if slot in unfinished]
-
-    def _publish_until_done(self, found: "queue.SimpleQueue[Found]", unfinished: set[Slot]) -> None:
-        give_up_s: float | None = None
-        while unfinished and (give_up_s is None or monotonic_s() < give_up_s):
-            ready = _ready(found)
-            if ready:
-                self.publish([result for _, result in ready])
-                unfinished.difference_update(slot for slot, _ in ready)
-            if give_up_s is None and self.is_stopping():
-                give_up_s = monotonic_s() + STOP_GRACE_S
-
-    def _is_wanted(
-        self, found: "queue.SimpleQueue[Found]", site: Site | None, slot: Slot, *, is_redelivered: bool
-    ) -> bool:
-        """Tell whether a check that can begin now should; one that is too late has its result at once."""
-        if self.is_stopping():
-            return False
-        at_ms = now_ms()
-        reason = self._why_missed(site, slot[1], at_ms, is_redelivered=is_redelivered)
-        if reason is not None:
-            found.put((slot, self._missed(site, slot, at_ms, reason)))
-        return reason is None
-
-    def _note(self, found: "queue.SimpleQueue[Found]", site: Site, slot: Slot, seen: Observation) -> None:
-        slot_at = from_ms(slot[1])
-        found.put((slot, result_of(seen, site, region=self.region, kind=Kind.SCHEDULED, slot_at=slot_at)))
+        return [slot for slot in slots if slot in batch.unfinished]
 
     def _sites_with(self, slots: Iterable[Slot]) -> SiteSet:
         sites = self.sites()
@@ -96,32 +60,70 @@ class Work:
             return sites
         return self.refreshed_sites()
 
-    def _why_missed(self, site: Site | None, slot_ms: int, at_ms: int, *, is_redelivered: bool) -> Reason | None:
+
+class _Batch:
+    """A batch under way. `unfinished` are its slots without a safe result."""
+
+    def __init__(self, runner: BatchRunner, slots: Iterable[Slot], *, is_redelivered: bool) -> None:
+        self.unfinished = set(slots)
+        self._runner = runner
+        self._is_redelivered = is_redelivered
+        self._found: queue.SimpleQueue[tuple[Slot, Result]] = queue.SimpleQueue()
+
+    def submit(self, slot: Slot, site: Site | None) -> None:
+        """Hand the site to the engine. Without a site there is nothing to check."""
+        is_wanted = partial(self._is_wanted, slot, site)
+        if site is None:
+            is_wanted()
+        else:
+            self._runner.engine.submit(site, partial(self._note, slot, site), is_wanted)
+
+    def publish_until_done(self) -> None:
+        """Publish results as they come, until all are safe, or until a stop has lasted for its grace.
+
+        Raises SpoolFullError when nothing takes them and the worker was asked to stop.
+        """
+        give_up_s: float | None = None
+        while self.unfinished and (give_up_s is None or monotonic_s() < give_up_s):
+            ready = self._ready()
+            if ready:
+                self._runner.publish([result for _, result in ready])
+                self.unfinished.difference_update(slot for slot, _ in ready)
+            if give_up_s is None and self._runner.is_stopping():
+                give_up_s = monotonic_s() + STOP_GRACE_S
+
+    def _is_wanted(self, slot: Slot, site: Site | None) -> bool:
+        """Tell whether a check that can begin now should; one that is too late has its result at once."""
+        if self._runner.is_stopping():
+            return False
+        (name, slot_ms), at_ms = slot, now_ms()
+        reason = self._why_missed(slot_ms, site, at_ms)
+        if reason is None:
+            return True
+        region = self._runner.region
+        missed = missed_result(name, site, region=region, slot_ms=slot_ms, known_at_ms=at_ms, reason=reason)
+        self._found.put((slot, missed))
+        return False
+
+    def _why_missed(self, slot_ms: int, site: Site | None, at_ms: int) -> Reason | None:
         if site is None:
             return Reason.UNKNOWN_SITE
         if not is_too_late(slot_ms, site.interval_ms, at_ms):
             return None
-        if is_redelivered:
+        if self._is_redelivered:
             return Reason.WORKER_LOST
-        return Reason.LATE if slot_ms < self.ready_at_ms else Reason.SHED
+        return Reason.LATE if slot_ms < self._runner.ready_at_ms else Reason.SHED
 
-    def _missed(self, site: Site | None, slot: Slot, at_ms: int, reason: Reason) -> Result:
-        return missed_result(
-            site=slot[0],
-            url=site.display_url if site else "",
-            region=self.region,
-            slot_at=from_ms(slot[1]),
-            known_at=from_ms(at_ms),
-            reason=reason,
-        )
+    def _note(self, slot: Slot, site: Site, seen: Observation) -> None:
+        region, slot_at = self._runner.region, from_ms(slot[1])
+        self._found.put((slot, result_of(seen, site, region=region, kind=Kind.SCHEDULED, slot_at=slot_at)))
 
-
-def _ready(found: "queue.SimpleQueue[Found]") -> list[Found]:
-    """Wait a moment for the next outcome, and take all that are there with it: they are published together."""
-    ready = []
-    try:
-        ready.append(found.get(timeout=_STOP_LOOK_S))
-        while True:
-            ready.append(found.get_nowait())
-    except queue.Empty:
-        return ready
+    def _ready(self) -> list[tuple[Slot, Result]]:
+        """Wait a moment for the next result, and take all that are there with it: they are published together."""
+        ready = []
+        try:
+            ready.append(self._found.get(timeout=_STOP_LOOK_S))
+            while True:
+                ready.append(self._found.get_nowait())
+        except queue.Empty:
+            return ready

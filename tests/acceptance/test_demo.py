@@ -1,17 +1,17 @@
 """``sitemon demo``, which is ``make demo``: results, a table, and nothing left behind however it ends."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from sitemon.local.kafka_files import is_obtainable
 from tests.pipeline import script, wait_for
 
 
@@ -22,15 +22,22 @@ def home(tmp_path: Path) -> Iterator[Path]:
     assert processes_of(tmp_path) == []
 
 
-def processes_of(home: Path) -> list[str]:
+def processes_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get("TMPDIR") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
+                found.append(process)
         except psutil.Error:
             continue
     return found
+
+
+def has_loaded(home: Path, library: str) -> bool:
+    """Tell whether a process has come as far in its imports as this library."""
+    with contextlib.suppress(psutil.Error):
+        return any(f"/{library}/" in place.path for one in processes_of(home) for place in one.memory_maps())
+    return False
 
 
 def demo(home: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -45,9 +52,7 @@ def demo(home: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.skipif(
-    not is_obtainable() and os.environ.get("CI") != "true", reason="needs Java and Maven, or KAFKA_HOME"
-)
+@pytest.mark.usefixtures("kafka_jars")
 def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: Path) -> None:
     began_s = time.monotonic()
     process = demo(home, "--for", "30")
@@ -62,12 +67,24 @@ def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: P
     assert list(home.glob("sitemon-demo-*")) == []
 
 
-@pytest.mark.parametrize("after_s", [0.3, 4.0, 12.0])
+STAGES: dict[str, Callable[[Path], bool]] = {
+    "it has just begun": lambda home: processes_of(home) != [],
+    "it imports": lambda home: has_loaded(home, "msgspec"),
+    "the servers start": lambda home: len(processes_of(home)) > 1,
+    "it provisions": lambda home: log_of(home, "provision") is not None,
+    "it records": lambda home: "recorder.started" in (log_of(home, "recorder") or ""),
+}
+
+
+def log_of(home: Path, name: str) -> str | None:
+    return next((log.read_text() for log in home.glob(f"sitemon-demo-*/{name}.log")), None)
+
+
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_when_it_is_ended_at_any_moment(home: Path, after_s: float, number: signal.Signals) -> None:
+def test_nothing_is_left_when_it_is_ended_while(home: Path, stage: str, number: signal.Signals) -> None:
     process = demo(home)
-    began_s = time.monotonic()
-    wait_for(lambda: time.monotonic() - began_s > after_s)
+    wait_for(lambda: STAGES[stage](home), within_s=60)
     process.send_signal(number)
     process.communicate(timeout=20)
     wait_for(lambda: processes_of(home) == [], within_s=10)

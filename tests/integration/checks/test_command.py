@@ -119,11 +119,11 @@ def test_the_trace_shows_the_assertion_that_failed_and_the_page_around_it(serve:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["no-such-site"], "no site no-such-site"),
+        (["no-such-site"], "no-such-site: not a URL such as"),
         (["ftp://127.0.0.1/"], "expected a URL"),
         (["http://127.0.0.1:1/?token=s3cret", "--match", "(?=x)"], "regex"),
         (["http://127.0.0.1:1/", "--timeout", "soon"], "expected a duration"),
-        (["me:s3cret@shop/?token=s3cret"], "no site shop/"),
+        (["me:s3cret@shop/?token=s3cret"], "shop/: not a URL such as"),
         ([], "URL-or-site"),
     ],
 )

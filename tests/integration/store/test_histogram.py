@@ -1,12 +1,12 @@
-"""The histogram of the database and that of sitemon.report are the same."""
+"""The histogram of the database is what `tests.histogram` says it is."""
 
 import random
 
 import pytest
 
-from sitemon.report.histogram import BOUNDS_S, BUCKETS, bucket_of, percentile_s
 from sitemon.store.connect import Connection
 from tests.databases import rows
+from tests.histogram import BOUNDS_S, BUCKETS, bucket_of, percentile_s
 
 
 def test_the_bounds_are_equal(conn: Connection) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
-from sitemon.report.histogram import bucket_of, percentile_s
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
 from sitemon.store.write import write_batch
 from tests.databases import dicts, execute
+from tests.histogram import bucket_of, percentile_s
 from tests.results import MINUTE, a_result, this_hour
 
 Key = tuple[str, str, datetime, str]

@@ -9,7 +9,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.tansu import Tansu
 from sitemon.stream.consumer import read_to_end
-from sitemon.stream.probe import probe
+from sitemon.stream.ping import wait_for_kafka
 from sitemon.stream.publisher import publisher
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.conftest import started
@@ -24,7 +24,7 @@ def tansu(tmp_path: Path) -> Iterator[KafkaServer]:
 
 
 def test_records_go_through_it_as_through_kafka(tansu: KafkaServer, tmp_path: Path) -> None:
-    assert probe(tansu)
+    assert wait_for_kafka(tansu)
     ensure_topics(tansu, retention_days=1)
     ensure_topics(tansu, retention_days=1)
     sender = publisher(tansu, Settings(spool_dir=tmp_path / "spool"))

@@ -16,7 +16,7 @@ from sitemon.stream.publisher import publisher_of_this_process
 from sitemon.stream.topics import topics_of
 
 
-class Work:
+class Publishing:
     """What parent and child do alike."""
 
     def __init__(self, bootstrap: str, topic: str, spool: str) -> None:
@@ -47,5 +47,5 @@ class Work:
 
 
 if __name__ == "__main__":
-    work = Work(*sys.argv[1:4])
-    {"endless": work.endless, "fork": work.fork}[sys.argv[4]]()
+    publishing = Publishing(*sys.argv[1:4])
+    {"endless": publishing.endless, "fork": publishing.fork}[sys.argv[4]]()

@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from sitemon.model.errors import PoisonError
+from sitemon.model.moment import to_ms
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result, as_dict, decode, encode, missed_result
+from sitemon.model.site import Site
 
 SEVEN = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 RESULT = Result(
@@ -74,9 +76,16 @@ def test_what_is_not_a_result_is_poison(value: bytes, reason: str) -> None:
 
 
 def test_a_missed_result_has_no_measurements() -> None:
-    missed = missed_result(site="a", url="", region="default", slot_at=SEVEN, known_at=SEVEN, reason=Reason.LATE)
+    site = Site(name="a", url="http://me:secret@a.example/")
+    missed = missed_result("a", site, region="eu", slot_ms=1_000, known_at_ms=3_500, reason=Reason.LATE)
     assert (missed.outcome, missed.latency_s, missed.phases_s, missed.http_code) == (Outcome.MISSED, None, None, None)
+    assert (missed.url, to_ms(missed.slot_at), to_ms(missed.checked_at)) == ("http://a.example/", 1_000, 3_500)
     assert decode(encode(missed)) == missed
+
+
+def test_a_missed_result_of_a_site_that_nobody_knows_has_no_url() -> None:
+    missed = missed_result("a", None, region="eu", slot_ms=0, known_at_ms=0, reason=Reason.UNKNOWN_SITE)
+    assert (missed.site, missed.url) == ("a", "")
 
 
 def test_every_reason_has_its_outcome_and_meaning() -> None:

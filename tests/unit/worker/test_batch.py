@@ -16,7 +16,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.model.result import Phases, Result
 from sitemon.model.site import Site
 from sitemon.worker import batch
-from sitemon.worker.batch import Work
+from sitemon.worker.batch import BatchRunner
 
 SHOP = Site(name="shop", url="http://me:pw@shop.example/?q=1", interval_ms=10_000)
 BLOG = Site(name="blog", url="http://blog.example/", interval_ms=60_000)
@@ -73,14 +73,14 @@ class Bench:
         self.configured = site_set(*sites)
         self.refreshed = self.configured
 
-    def work(
+    def runner(
         self,
         engine: AnswersAtOnce | None = None,
         *,
         ready_at_ms: int = 0,
         is_stopping: Callable[[], bool] = lambda: False,
-    ) -> Work:
-        return Work(
+    ) -> BatchRunner:
+        return BatchRunner(
             sites=lambda: self.configured,
             refreshed_sites=lambda: self.refreshed,
             engine=engine or AnswersAtOnce(),
@@ -97,7 +97,7 @@ class Bench:
 
 def test_a_slot_that_is_due_is_checked_and_keeps_its_key() -> None:
     bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
-    assert bench.work().run([("shop", now_ms - 100), ("blog", now_ms - 200)], is_redelivered=False) == []
+    assert bench.runner().run([("shop", now_ms - 100), ("blog", now_ms - 200)], is_redelivered=False) == []
     assert [(r.site, r.region, r.kind, to_ms(r.slot_at), r.outcome) for r in bench.results] == [
         ("shop", "eu", "scheduled", now_ms - 100, "up"),
         ("blog", "eu", "scheduled", now_ms - 200, "up"),
@@ -106,7 +106,7 @@ def test_a_slot_that_is_due_is_checked_and_keeps_its_key() -> None:
 
 def test_results_that_are_ready_together_are_published_together() -> None:
     bench, now_ms = Bench(SHOP), clock.now_ms()
-    bench.work().run([("shop", now_ms - ms) for ms in range(5)], is_redelivered=False)
+    bench.runner().run([("shop", now_ms - ms) for ms in range(5)], is_redelivered=False)
     assert [len(results) for results in bench.published] == [5]
 
 
@@ -116,28 +116,28 @@ def test_results_that_are_ready_together_are_published_together() -> None:
 )
 def test_a_slot_that_waited_too_long_is_missed(is_redelivered: bool, ready_before_slot_ms: int, reason: str) -> None:
     bench, slot_ms = Bench(SHOP), clock.now_ms() - 12_500
-    work = bench.work(ready_at_ms=slot_ms - ready_before_slot_ms)
-    assert work.run([("shop", slot_ms)], is_redelivered=is_redelivered) == []
+    runner = bench.runner(ready_at_ms=slot_ms - ready_before_slot_ms)
+    assert runner.run([("shop", slot_ms)], is_redelivered=is_redelivered) == []
     [result] = bench.results
     assert (result.outcome, result.reason, result.url) == ("missed", reason, "http://shop.example/")
 
 
 def test_how_long_a_slot_may_wait_is_its_own_interval() -> None:
     bench, slot_ms = Bench(SHOP, BLOG), clock.now_ms() - 30_000
-    bench.work().run([("shop", slot_ms), ("blog", slot_ms)], is_redelivered=False)
+    bench.runner().run([("shop", slot_ms), ("blog", slot_ms)], is_redelivered=False)
     assert {result.site: result.outcome for result in bench.results} == {"shop": "missed", "blog": "up"}
 
 
 def test_a_site_that_was_just_added_is_found_by_reading_the_files_again() -> None:
     bench = Bench()
     bench.refreshed = site_set(SHOP)
-    bench.work().run([("shop", clock.now_ms())], is_redelivered=False)
+    bench.runner().run([("shop", clock.now_ms())], is_redelivered=False)
     assert [result.outcome for result in bench.results] == ["up"]
 
 
 def test_a_site_that_nobody_knows_is_missed() -> None:
     bench = Bench()
-    bench.work().run([("ghost", clock.now_ms())], is_redelivered=False)
+    bench.runner().run([("ghost", clock.now_ms())], is_redelivered=False)
     assert [(result.outcome, result.reason, result.url) for result in bench.results] == [("missed", "unknown_site", "")]
 
 
@@ -145,8 +145,8 @@ def test_a_stop_gives_back_what_hangs_and_keeps_what_is_done(monkeypatch: pytest
     monkeypatch.setattr(batch, "STOP_GRACE_S", 0.0)
     bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
     stopping = itertools.chain([False], itertools.repeat(True))
-    work = bench.work(AnswersOnly("shop"), is_stopping=lambda: next(stopping))
-    assert work.run([("shop", now_ms), ("blog", now_ms)], is_redelivered=False) == [("blog", now_ms)]
+    runner = bench.runner(AnswersOnly("shop"), is_stopping=lambda: next(stopping))
+    assert runner.run([("shop", now_ms), ("blog", now_ms)], is_redelivered=False) == [("blog", now_ms)]
     assert [result.site for result in bench.results] == ["shop"]
 
 
@@ -160,7 +160,7 @@ def test_whether_a_slot_is_too_late_is_asked_when_its_check_can_begin() -> None:
 
     quick = Site(name="quick", url="http://quick.example/", interval_ms=1_000)
     bench, slot_ms = Bench(quick), clock.now_ms() - 2_950
-    assert bench.work(Busy()).run([("quick", slot_ms)], is_redelivered=False) == []
+    assert bench.runner(Busy()).run([("quick", slot_ms)], is_redelivered=False) == []
     assert [(r.outcome, r.reason) for r in bench.results] == [("missed", "shed")]
 
 
@@ -170,5 +170,5 @@ def test_when_nothing_takes_results_a_stop_gives_the_slots_back() -> None:
     def full(_results: Sequence[Result]) -> None:
         raise SpoolFullError("full")
 
-    work = dataclasses.replace(bench.work(), publish=full)
-    assert work.run([("shop", now_ms)], is_redelivered=False) == [("shop", now_ms)]
+    runner = dataclasses.replace(bench.runner(), publish=full)
+    assert runner.run([("shop", now_ms)], is_redelivered=False) == [("shop", now_ms)]

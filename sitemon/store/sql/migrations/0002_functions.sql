@@ -1,4 +1,4 @@
--- Arithmetic that views and queries share. sitemon.report.histogram is the same in Python.
+-- Arithmetic that views and queries share. A test holds it against the same in Python.
 
 SET LOCAL lock_timeout = '4s';
 SET LOCAL statement_timeout = '30s';

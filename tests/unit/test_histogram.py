@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from sitemon.report.histogram import BOUNDS_S, BUCKETS, bucket_of, percentile_s
+from tests.histogram import BOUNDS_S, BUCKETS, bucket_of, percentile_s
 
 
 def test_buckets_are_four_to_an_octave_from_one_millisecond() -> None:

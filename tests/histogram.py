@@ -1,6 +1,6 @@
-"""Latency histograms in fixed buckets, so that those of any two stretches of time merge exactly. Pure.
+"""What the database's latency histograms must be: fixed buckets, so that those of any two stretches merge exactly.
 
-The same as ``sitemon.latency_bucket`` and ``sitemon.percentile_s`` in the database; a test holds them together.
+``sitemon.latency_bucket`` and ``sitemon.percentile_s`` once more in Python, which is easier to check by itself.
 Bucket 0 lies below 1 ms; then come four to an octave, each 19 % longer than the one before; bucket 63 has no end.
 """
 

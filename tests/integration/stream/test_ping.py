@@ -13,7 +13,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
 from sitemon.model.errors import RefusedError, UnreachableError
-from sitemon.stream.probe import probe, visit
+from sitemon.stream.ping import ping_kafka, wait_for_kafka
 from sitemon.stream.producer import KafkaProducer, Record
 from sitemon.stream.publisher import publisher
 from sitemon.stream.topics import ensure_topics, topics_of
@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[Callable[[SecureKafka], KafkaServer], str]] = {
 
 @pytest.mark.parametrize("case", TAKEN)
 def test_a_server_that_takes_us_is_found(secure: SecureKafka, case: str) -> None:
-    assert probe(TAKEN[case](secure))
+    assert wait_for_kafka(TAKEN[case](secure))
 
 
 @pytest.mark.parametrize("case", TAKEN)
@@ -96,7 +96,7 @@ def test_a_server_that_refuses_us_says_why_in_one_line(secure: SecureKafka, case
     describe, why = REFUSED[case]
     began_s = clock.monotonic_s()
     with pytest.raises(RefusedError) as caught:
-        probe(describe(secure))
+        wait_for_kafka(describe(secure))
     assert clock.monotonic_s() - began_s < 5
     said = str(caught.value)
     assert why in said
@@ -127,7 +127,7 @@ def test_a_publisher_that_is_refused_keeps_records_and_says_the_servers_words(
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
 def test_a_port_where_nobody_listens_is_away(protocol: str) -> None:
     with pytest.raises(UnreachableError, match="Connection refused"):
-        visit(KafkaServer(client={"bootstrap_servers": "127.0.0.1:1", "security_protocol": protocol}))
+        ping_kafka(KafkaServer(client={"bootstrap_servers": "127.0.0.1:1", "security_protocol": protocol}))
 
 
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
@@ -139,21 +139,21 @@ def test_a_proxy_that_closes_every_connection_is_away(protocol: str) -> None:
             client={"bootstrap_servers": f"127.0.0.1:{proxy.getsockname()[1]}", "security_protocol": protocol}
         )
         with pytest.raises(UnreachableError):
-            visit(server)
+            ping_kafka(server)
         proxy.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 
 def test_one_of_several_servers_is_enough(kafka_server: KafkaServer) -> None:
     there = kafka_server.client["bootstrap_servers"]
-    visit(KafkaServer(client={"bootstrap_servers": ["127.0.0.1:1", there]}))
+    ping_kafka(KafkaServer(client={"bootstrap_servers": ["127.0.0.1:1", there]}))
 
 
 def test_a_server_that_is_away_is_waited_for_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     stop = threading.Event()
     timer = threading.Timer(2.5, stop.set)
     timer.start()
-    assert not probe(KafkaServer(client={"bootstrap_servers": "127.0.0.1:1"}), stop)
+    assert not wait_for_kafka(KafkaServer(client={"bootstrap_servers": "127.0.0.1:1"}), stop)
     timer.join()
     said = [entry.message for entry in caplog.records]
     assert said == ["kafka.waiting: no server answers yet: 127.0.0.1:1: [Errno 111] Connection refused"]

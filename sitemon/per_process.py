@@ -1,0 +1,38 @@
+"""What a process has once: made on first use, and anew in a forked child.
+
+Threads and connections do not live on in a child, and a lock that another thread held at the fork is never released.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Generic, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class once_per_process(Generic[_P, _T]):  # noqa: N801  # a decorator, like functools.cache
+    """Call the function once in each process, whatever thread comes first; its arguments count only then.
+
+    What the parent made is neither used nor let go of in a child: to end it there could touch what both share.
+    """
+
+    def __init__(self, make: Callable[_P, _T]) -> None:
+        self._make = make
+        self._made: dict[int, _T] = {}
+        self._lock = threading.Lock()
+        update_wrapper(self, make)
+        os.register_at_fork(after_in_child=self._forget_lock)
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Return what this process has."""
+        pid = os.getpid()
+        with self._lock:
+            if pid not in self._made:
+                self._made[pid] = self._make(*args, **kwargs)
+            return self._made[pid]
+
+    def _forget_lock(self) -> None:
+        self._lock = threading.Lock()

@@ -1,1 +1,0 @@
-"""What the results come to: uptime, latencies."""

@@ -1,0 +1,94 @@
+"""The way of a slot: due by the plan, recorded as outstanding, sent to the workers; or missed.
+
+A crash at any point loses none, because of the order: missed results are safe first; then, in one step, batches are
+recorded as outstanding and the mark moves; then they are sent. What was recorded and is nowhere to be found is sent
+again, by this leader or the next.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from sitemon.model.outcome import Reason
+from sitemon.model.result import Result, missed_result
+from sitemon.schedule.batch import Batch, batches_of
+from sitemon.schedule.lease import Lease
+from sitemon.schedule.outstanding import Outstanding
+from sitemon.schedule.plan import DueSlot, Plan
+from sitemon.schedule.queues import full_queues
+from sitemon.schedule.surroundings import Surroundings
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 5_000
+"""Slots of one tick: publishing so many missed ones takes a fraction of the lease's time to live."""
+MOST_WAITING: Final = 5_000
+"""Messages in a region's queue beyond which its slots are shed here: later they would be too, and Redis is bounded."""
+
+
+class Dispatch:
+    """Sends slots, and sends again what was lost. Raises UnreachableError, RefusedError or LeaseLostError everywhere.
+
+    `mark_ms` is up to when all slots are recorded as sent, `oldest_outstanding_ms` the earliest slot that had no safe
+    result when `sweep` looked last; None: not known, or none.
+    """
+
+    def __init__(self, lease: Lease, around: Surroundings) -> None:
+        self.mark_ms: int | None = None
+        self.oldest_outstanding_ms: int | None = None
+        self._client = lease.client
+        self._outstanding = Outstanding(lease)
+        self._around = around
+        self._unsent: list[Batch] = []
+        self._full_regions: set[str] = set()
+
+    def send_due(self, plan: Plan, now_ms: int) -> int:
+        """Send what is due, not more at once than the lease lasts for; return up to when all slots are sent."""
+        due = plan.due(now_ms, MOST_AT_ONCE)
+        shed = [slot for slot in due.run if slot.region in self._full_regions]
+        run = [slot for slot in due.run if slot.region not in self._full_regions]
+        missed = [
+            *self._missed(due.missed, Reason.BEAT_DOWN, now_ms),
+            *self._missed(shed, Reason.SHED, now_ms),
+        ]
+        if missed:
+            self._around.publish_missed(missed)
+        if run or missed:
+            self._record_and_send(list(batches_of(run)), due.until_ms, now_ms)
+        return due.until_ms
+
+    def move_mark(self, mark_ms: int, now_ms: int) -> None:
+        """Say that all slots up to the moment are sent, and send what is recorded and was not sent yet."""
+        self._record_and_send([], mark_ms, now_ms)
+
+    def sweep(self, regions: Collection[str], now_ms: int, sent_before_ms: int) -> None:
+        """Send again what was sent before then and is astray; look which queues are full, and what is outstanding."""
+        strays = [batch for region in regions for batch in self._outstanding.strays(region, sent_before_ms)]
+        if strays:
+            log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
+            self._record_and_send(strays, None, now_ms)
+        full = full_queues(self._client, regions, MOST_WAITING)
+        if full != self._full_regions:
+            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
+        self._full_regions = full
+        self.oldest_outstanding_ms = self._outstanding.earliest_slot_ms()
+
+    def forget(self) -> None:
+        """Know nothing any more: another beat leads, and finds what is recorded in Redis."""
+        self.mark_ms, self.oldest_outstanding_ms, self._unsent = None, None, []
+
+    def _record_and_send(self, batches: list[Batch], mark_ms: int | None, now_ms: int) -> None:
+        self._outstanding.record(batches, mark_ms=mark_ms, at_ms=now_ms)
+        if mark_ms is not None:
+            self.mark_ms = mark_ms
+        self._unsent += batches
+        while self._unsent:
+            self._around.send(self._unsent[0])
+            self._unsent.pop(0)
+
+    def _missed(self, slots: Iterable[DueSlot], reason: Reason, now_ms: int) -> Iterator[Result]:
+        by_name = self._around.sites().by_name
+        for name, region, slot_ms in slots:
+            yield missed_result(
+                name, by_name.get(name), region=region, slot_ms=slot_ms, known_at_ms=now_ms, reason=reason
+            )

@@ -1,0 +1,57 @@
+"""The schedule's own history: remembered in Redis for the next leader, told on Kafka for good."""
+
+from collections.abc import Iterable, Sequence
+
+from sitemon.model.schedule import Away, ScheduleEvent, SentUpTo, Started
+from sitemon.schedule.lease import Lease
+from sitemon.schedule.memory import EVENTS_PER_CALL, Memory
+from sitemon.schedule.surroundings import Surroundings
+
+
+class History:
+    """Keeps Redis and Kafka in step, in this order: what Redis remembers as untold, whoever leads tells Kafka.
+
+    Every method may raise UnreachableError, RefusedError or LeaseLostError; called again, it repeats no harm.
+    """
+
+    def __init__(self, lease: Lease, around: Surroundings) -> None:
+        self._lease = lease
+        self._memory = Memory(lease)
+        self._around = around
+
+    def write(self, events: Sequence[ScheduleEvent]) -> None:
+        """Remember changes of the schedule, and tell them."""
+        for part in _parts(events):
+            self._memory.remember(part, is_told=False)
+            self._tell(part)
+            self._lease.renew()
+
+    def write_back(self, stretches: Sequence[Started]) -> None:
+        """Remember stretches that Kafka has, after Redis lost them."""
+        for part in _parts(stretches):
+            self._memory.remember(part, is_told=True)
+            self._lease.renew()
+
+    def tell_untold(self) -> None:
+        """Tell what an earlier leader remembered and may not have come to tell, as it was then."""
+        untold = self._memory.untold()
+        if untold:
+            self._tell(untold)
+
+    def tell_away(self, regions: Iterable[str], from_ms: int, until_ms: int) -> None:
+        """Tell that nobody sent these regions' slots with ``from_ms < slot ≤ until_ms``."""
+        self._around.publish_events(
+            [Away(region=region, from_ms=from_ms, until_ms=until_ms) for region in sorted(regions)]
+        )
+
+    def tell_sent_up_to(self, at_ms: int) -> None:
+        """Tell that all slots up to this moment have safe results."""
+        self._around.publish_events([SentUpTo(at_ms=at_ms)])
+
+    def _tell(self, events: Sequence[ScheduleEvent]) -> None:
+        self._around.publish_events(events)
+        self._memory.note_told(events)
+
+
+def _parts(events: Sequence[ScheduleEvent]) -> Iterable[Sequence[ScheduleEvent]]:
+    return (events[start : start + EVENTS_PER_CALL] for start in range(0, len(events), EVENTS_PER_CALL))

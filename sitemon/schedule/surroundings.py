@@ -1,0 +1,28 @@
+"""What a leader does to the world, but for Redis: the seam to Celery, Kafka and the files of the sites."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sitemon.config.sites import SiteSet
+from sitemon.model.result import Result
+from sitemon.model.schedule import Past, ScheduleEvent
+from sitemon.schedule.batch import Batch
+
+
+class Surroundings(Protocol):
+    """The leader's effects. Each may raise UnreachableError."""
+
+    def sites(self) -> SiteSet:
+        """Return the sites as they are configured now; the same object while nothing changed."""
+
+    def send(self, batch: Batch) -> None:
+        """Hand a batch to the workers of its region."""
+
+    def publish_missed(self, results: Sequence[Result]) -> None:
+        """Return once the results are safe."""
+
+    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+        """Return once the schedule's events are safe."""
+
+    def read_past(self) -> Past:
+        """Read the schedule's history from Kafka, for the day when Redis has lost its data."""

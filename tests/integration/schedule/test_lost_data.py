@@ -1,0 +1,59 @@
+"""A Redis that lost its data: what may have waited there is sent again, or missed; the rest comes from Kafka."""
+
+import redis
+
+from sitemon.model.moment import to_ms
+from sitemon.model.schedule import Past, Started
+from sitemon.schedule.leader import Leader
+from sitemon.schedule.lease import Lease
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, run, slots
+
+
+def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(client: redis.Redis) -> None:
+    around = World(client, SHOP, BLOG)
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 60_000
+    run(leader, START_MS, lost_ms)
+    around.sent.clear()
+    client.flushdb()
+    leader.tick(lost_ms + 2_000, lost_ms / 1_000 + 2)
+    now_ms = lost_ms + 2_000
+    assert around.slots_of(SHOP) == [ms for ms in slots(SHOP, START_MS, now_ms) if now_ms - ms <= 12_000]
+    assert around.slots_of(BLOG) == [ms for ms in slots(BLOG, START_MS, now_ms) if now_ms - ms <= 27_000]
+
+
+def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: redis.Redis) -> None:
+    around = World(client, SHOP, worker="asleep")
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 60_000
+    run(leader, START_MS, lost_ms)
+    client.flushdb()
+    run(leader, lost_ms + 2_000, lost_ms + 3_000)
+    told = set(around.slots_of(SHOP)) | {to_ms(result.slot_at) for result in around.missed}
+    assert [to_ms(result.slot_at) for result in around.missed] != []
+    assert told == set(slots(SHOP, START_MS, lost_ms + 3_000))
+
+
+def test_without_redis_data_a_new_beat_takes_up_what_kafka_remembers(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    stretch = Started(site="shop", region="default", at_ms=START_MS, interval_ms=10_000, from_slot_ms=START_MS + 1)
+    around.past = Past([stretch], START_MS + 30_000)
+    back_ms = START_MS + 60_000
+    Leader(Lease(client), around).tick(back_ms, 0)
+    told = around.slots_of(SHOP) + [to_ms(result.slot_at) for result in around.missed]
+    assert sorted(told) == slots(SHOP, START_MS + 30_000, back_ms)
+    assert not any(isinstance(event, Started) for event in around.events)
+
+
+def test_redis_lost_its_data_and_the_first_to_notice_is_the_sending(client: redis.Redis) -> None:
+    around = World(client, SHOP, BLOG, worker="asleep")
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 60_000
+    run(leader, START_MS, lost_ms)
+    client.flushdb()
+    slot_ms = min(slots(SHOP, lost_ms, lost_ms + 10_000)[0], slots(BLOG, lost_ms, lost_ms + 25_000)[0])
+    leader.tick(slot_ms, lost_ms / 1_000 + 0.1)
+    run(leader, slot_ms + 500, slot_ms + 2_000)
+    for site in (SHOP, BLOG):
+        told = set(around.slots_of(site)) | {to_ms(r.slot_at) for r in around.missed if r.site == site.name}
+        assert told >= set(slots(site, START_MS, slot_ms))
