@@ -26,10 +26,11 @@ from requests.adapters import HTTPAdapter
 
 from sitemon.checks.engine import Observation
 from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.local.behaviours import answering, response
+from sitemon.local.conversation import Server
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
 from tests.integration.checks import certificates
-from tests.integration.checks.servers import Server, answering, response
 
 GOAL = 1.15
 HEADERS = {"User-Agent": "bench", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}

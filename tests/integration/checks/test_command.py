@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 import sitemon
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import Site
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import new_leaf
 from tests.integration.checks.conftest import Authority, ServerFactory, TlsServerFactory
-from tests.integration.checks.servers import answering, redirecting, response
 
 COMMAND = Path(sys.executable).with_name("sitemon")
 
@@ -47,7 +47,7 @@ def test_a_site_that_is_down_ends_with_1_and_says_why(serve: ServerFactory) -> N
 
 
 def test_the_timeout_is_that_of_the_command(serve: ServerFactory) -> None:
-    done = run(serve(servers.silent).url(), "--timeout", "200ms")
+    done = run(serve(behaviours.silent).url(), "--timeout", "200ms")
     assert done.returncode == 1
     assert "timed out after 0.2 s while waiting for the first byte" in done.stdout
 
@@ -156,7 +156,7 @@ def test_a_check_from_python_is_one_call(serve: ServerFactory, monkeypatch: pyte
 
 
 def test_a_site_is_checked_with_its_own_fields_and_those_given_instead(serve: ServerFactory) -> None:
-    site = Site(name="shop", url=serve(servers.silent).url(), match="x", timeout_s=0.2)
+    site = Site(name="shop", url=serve(behaviours.silent).url(), match="x", timeout_s=0.2)
     assert sitemon.check(site).match == "x"
     result = sitemon.check(site, match="y", timeout=0.1)
     assert (result.site, result.match, result.reason) == ("shop", "y", Reason.TIMEOUT)

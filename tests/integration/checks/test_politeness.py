@@ -9,9 +9,10 @@ import pytest
 
 from sitemon.checks.engine import Observation
 from sitemon.clock import sleep
+from sitemon.local.behaviours import answering, response, silent
+from sitemon.local.conversation import Conversation, Server
 from sitemon.model.outcome import Outcome
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed, site, thread_count
-from tests.integration.checks.servers import Conversation, Server, answering, response, silent
 
 SLOW_S: Final = 0.15
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from sitemon.local.behaviours import redirecting, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, Header, StatusRange
 from tests.integration.checks.conftest import Observer, ServerFactory
-from tests.integration.checks.servers import Conversation, redirecting, response
 
 
 @pytest.mark.parametrize(
