@@ -1,5 +1,6 @@
 """``sitemon check`` as a person runs it, and `sitemon.check` as a program does: without any server of ours."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -162,6 +163,13 @@ def test_a_site_is_checked_with_its_own_fields_and_those_given_instead(serve: Se
     assert (result.site, result.match, result.reason) == ("shop", "y", Reason.TIMEOUT)
     assert result.latency_s is not None
     assert result.latency_s < 0.2
+
+
+def test_a_timeout_that_is_given_wins_even_when_it_is_the_usual_one(serve: ServerFactory) -> None:
+    assert inspect.signature(sitemon.check).parameters["timeout"].default == 10.0
+    site = Site(name="shop", url=serve(behaviours.tardy).url(), timeout_s=behaviours.TARDY_S / 3)
+    assert sitemon.check(site).reason is Reason.TIMEOUT
+    assert sitemon.check(site, timeout=10.0).outcome is Outcome.UP
 
 
 def test_a_configured_site_is_known_by_its_name(
