@@ -14,8 +14,6 @@ from sitemon.config.settings import Settings
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
 
-DEFAULT_THREADS: Final = 200
-DEFAULT_PER_HOST: Final = 20
 IDLE_S: Final = 10.0
 """How long a thread without a check stays."""
 
@@ -36,12 +34,10 @@ class RequestsEngine:
     are daemons: the process may end while checks that `close` gave up on still run.
     """
 
-    def __init__(
-        self, threads: int = DEFAULT_THREADS, *, per_host: int = DEFAULT_PER_HOST, dialer: Dialer | None = None
-    ) -> None:
+    def __init__(self, threads: int, *, per_host: int, dialer: Dialer) -> None:
         if threads < 1:
             raise ValueError("an engine needs at least one thread")
-        self._dialer = dialer or Dialer(Resolver())
+        self._dialer = dialer
         self._turns: Turns[_Job] = Turns(per_host)
         self._max_threads = threads
         self._lock = threading.Lock()
