@@ -13,10 +13,11 @@ from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
-from sitemon.checks.prepare import first_request, prepare
+from sitemon.checks.prepare import Prepared, first_request, prepare
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
 from sitemon.checks.resolver import literal
 from sitemon.checks.tls import earliest_expiry, warm_up
+from sitemon.checks.turns import Move
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, public_url
@@ -24,12 +25,12 @@ from sitemon.model.site import Site, public_url
 _HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1"}
 
 
-def visit(site: Site, dialer: Dialer) -> Observation:
+def visit(site: Site, dialer: Dialer, move: Move) -> Observation:
     """Check the site in this thread and return what was found, within its timeout; raises nothing."""
     if site.url.startswith("https:"):
         warm_up(site.tls)
     checked_at = utc_now()
-    trip = _Trip(site, dialer)
+    trip = _Trip(site, dialer, move)
     page: Page | None = None
     try:
         page = trip.last_page()
@@ -61,11 +62,12 @@ def visit(site: Site, dialer: Dialer) -> Observation:
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
-    def __init__(self, site: Site, dialer: Dialer) -> None:
+    def __init__(self, site: Site, dialer: Dialer, move: Move) -> None:
         self.started_s = self.ended_s = monotonic_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
+        self._move = move
         self._was_public = False
         self._seen: set[tuple[str, str]] = set()
 
@@ -109,6 +111,7 @@ class _Trip:
 
     def _fetch(self, request: Request) -> Page:
         prepared = prepare(request)
+        self._wait_for_turn(prepared)
         route = Route(
             self._dialer,
             self.exchange,
@@ -127,6 +130,16 @@ class _Trip:
                 headers=response.headers,
                 body=self._body(response),
             )
+
+    def _wait_for_turn(self, prepared: Prepared) -> None:
+        left_s = self.exchange.remaining_s()
+        try:
+            self._move((prepared.host, prepared.port), left_s)
+        except TimeoutError as exc:
+            words = (
+                f"timed out after {self._site.timeout_s:g} s while waiting for a turn at the redirect's host (connect)"
+            )
+            raise CheckError(Reason.TIMEOUT, words) from exc
 
     def _body(self, response: requests.Response) -> bytes:
         if self._site.follow_redirects and is_redirect(response.status_code):
