@@ -13,6 +13,7 @@ from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
+from sitemon.checks.masked import masked
 from sitemon.checks.prepare import Prepared, first_request, prepare
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
 from sitemon.checks.resolver import literal
@@ -89,7 +90,7 @@ class _Trip:
         self._seen.add((request.method, request.url))
         following = redirected(request, page.http_code, page.headers.get("location"))
         if (following.method, following.url) in self._seen:
-            raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {public_url(following.url)}")
+            raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
         if len(self.hops) > self._site.max_redirects:
             raise CheckError(Reason.REDIRECT_ERROR, f"more than {self._site.max_redirects} redirects")
         try:
@@ -153,7 +154,7 @@ class _Trip:
         self.ended_s = monotonic_s()
         self.hops.append(
             Hop(
-                url=public_url(request.url),
+                url=self._shown(request),
                 addresses=exchange.addresses,
                 ip=exchange.ip,
                 http_code=exchange.http_code,
@@ -162,6 +163,11 @@ class _Trip:
             )
         )
         self._was_public |= self._is_public(request)
+
+    def _shown(self, request: Request) -> str:
+        """Return the public form of a URL; a redirect may have secrets of ours in its path, or as its host."""
+        url = public_url(request.url)
+        return masked(self._site, url) if self.hops else url
 
     def _is_public(self, request: Request) -> bool:
         """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
