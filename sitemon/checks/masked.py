@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from sitemon.model.site import Header, Site
+from sitemon.model.site import Header, Site, public_url
 
 _SHORTEST_OF_QUERY: Final = 4
+_MOST_QUOTED: Final = 6
 _STARS: Final = re.compile(r"\*{3,}")
 _CREDENTIALS: Final = ("authorization", "cookie", "proxy-authorization")
 
@@ -29,6 +30,22 @@ def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> st
     any_secret = re.compile("|".join(map(re.escape, secrets)), re.IGNORECASE)
     covered = any_secret.sub(lambda found: "*" * len(found[0]), text[begin:end])
     return _STARS.sub("***", covered[first - begin :][: len(piece)])
+
+
+def masked_url(site: Site, url: str) -> str:
+    """Return the public form of a URL that a server gave us; nothing of its path, if a secret is quoted in it twice."""
+    shown = masked(site, public_url(url))
+    return urlsplit(shown)._replace(path="/***").geturl() if _has_quoted_secret(site, shown) else shown
+
+
+def _has_quoted_secret(site: Site, text: str) -> bool:
+    for _ in range(_MOST_QUOTED):
+        if masked(site, text) != text:
+            return True
+        quoted, text = text, unquote(text)
+        if text == quoted:
+            return False
+    return True  # nobody quotes so often who has nothing to hide
 
 
 def secrets_of(site: Site) -> set[str]:
@@ -70,7 +87,7 @@ def _of_url(url: str) -> Iterator[str]:
 def _forms(secret: str) -> Iterator[str]:
     """Yield the secret itself, and as it stands in JSON or HTML, each also in a URL or a form, or read as latin-1."""
     for text in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)):
-        yield from (text, quote(text, safe=""), quote_plus(text), quote(quote(text, safe="")))
+        yield from (text, quote(text, safe=""), quote_plus(text))
     if not secret.isascii():
         yield secret.encode().decode("latin-1")
         yield secret.encode("latin-1", "replace").decode(errors="replace")

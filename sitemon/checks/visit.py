@@ -13,7 +13,7 @@ from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
-from sitemon.checks.masked import masked
+from sitemon.checks.masked import masked_url
 from sitemon.checks.prepare import Prepared, first_request, prepare
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
 from sitemon.checks.resolver import literal
@@ -165,9 +165,8 @@ class _Trip:
         self._was_public |= self._is_public(request)
 
     def _shown(self, request: Request) -> str:
-        """Return the public form of a URL; a redirect may have secrets of ours in its path, or as its host."""
-        url = public_url(request.url)
-        return masked(self._site, url) if self.hops else url
+        """Return the public form of a URL; that of a redirect may have secrets of ours in its path, or as its host."""
+        return masked_url(self._site, request.url) if self.hops else public_url(request.url)
 
     def _is_public(self, request: Request) -> bool:
         """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
