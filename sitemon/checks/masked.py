@@ -13,6 +13,7 @@ from sitemon.model.site import Header, Site, public_url
 
 _SHORTEST_OF_QUERY: Final = 4
 _MOST_QUOTED: Final = 6
+_LONGEST_URL: Final = 2_000
 _STARS: Final = re.compile(r"\*{3,}")
 _CREDENTIALS: Final = ("authorization", "cookie", "proxy-authorization")
 
@@ -33,9 +34,13 @@ def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> st
 
 
 def masked_url(site: Site, url: str) -> str:
-    """Return the public form of a URL that a server gave us; nothing of its path, if a secret is quoted in it twice."""
-    shown = masked(site, public_url(url))
-    return urlsplit(shown)._replace(path="/***").geturl() if _has_quoted_secret(site, shown) else shown
+    """Return the public form of a URL that a server gave us.
+
+    Nothing of its path is shown when a secret is quoted in it twice, or it is so long that to look takes long.
+    """
+    bare = public_url(url)
+    is_hidden = len(bare) > _LONGEST_URL or _has_quoted_secret(site, masked(site, bare))
+    return masked(site, urlsplit(bare)._replace(path="/***").geturl() if is_hidden else bare)
 
 
 def _has_quoted_secret(site: Site, text: str) -> bool:

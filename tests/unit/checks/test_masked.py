@@ -105,3 +105,8 @@ def test_no_secret_is_in_a_url_however_often_it_is_quoted(secret: str, times: in
 def test_a_url_without_secrets_stays() -> None:
     watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
     assert masked_url(watched, "https://shop.test/a%2520b/") == "https://shop.test/a%2520b/"
+
+
+def test_a_very_long_path_is_not_shown() -> None:
+    watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
+    assert masked_url(watched, "https://hunter2.test/%" + "25" * 32_000) == "https://***.test/***"
