@@ -20,20 +20,24 @@ from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import Site
 
-DEFAULT_TIMEOUT_S: Final = 10.0
 
+class _Usual(float):
+    """A default that is told apart from the same number when somebody gives it."""
+
+
+_USUAL_TIMEOUT: Final = _Usual(10.0)
 _resolver: Final = Resolver()
 
 
 def check(
-    url_or_site: str | Site, *, match: str | None = None, timeout: float = DEFAULT_TIMEOUT_S, **site_fields: Any
+    url_or_site: str | Site, *, match: str | None = None, timeout: float = _USUAL_TIMEOUT, **site_fields: Any
 ) -> Result:
     """Check a URL or a site now, in this thread, and return what was found; that it is down raises nothing.
 
     Args:
         url_or_site: a URL, the name of a configured site (read as the environment says), or a `Site`.
         match: an RE2 regex that must be found in the page.
-        timeout: seconds for the whole check. A site keeps its own unless this is given.
+        timeout: seconds for the whole check; given, it wins over a site's own, else it is for URLs only.
         site_fields: with a URL, further fields of a site as in a sites file: ``headers={"X-Team": "web"}``,
             ``expect={"status": [200, 404]}``, ``tls={"verify": False}``.
 
@@ -42,7 +46,7 @@ def check(
 
     """
     asked_at = utc_now()
-    timeout_s = None if timeout == DEFAULT_TIMEOUT_S else timeout
+    timeout_s = None if isinstance(timeout, _Usual) else timeout
     site = chosen_site(url_or_site, match=match, timeout_s=timeout_s, fields=site_fields)
     return adhoc_result(site, observe(site), asked_at)
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from sitemon.checks.check_error import CheckError
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Body, Header
+from sitemon.model.site import Body, Header, public_url
 
 UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
 
@@ -27,6 +27,9 @@ class Request(NamedTuple):
     url: str
     headers: tuple[Header, ...]
     body: Body | None = None
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, {public_url(self.url)!r}, {self.headers!r}, {self.body!r})"
 
 
 def is_redirect(http_code: int) -> bool:

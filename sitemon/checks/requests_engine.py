@@ -1,21 +1,19 @@
 """The engine on requests: a bounded pool of threads, one check a thread at a time."""
 
+import functools
 import logging
 import threading
-from collections.abc import Hashable
 from typing import Final, NamedTuple
 
 from sitemon.checks.dialer import Dialer, dialer_for
 from sitemon.checks.engine import Done, IsWanted, always
 from sitemon.checks.resolver import Resolver
-from sitemon.checks.turns import Turns
+from sitemon.checks.turns import Turn, Turns
 from sitemon.checks.visits import visit
 from sitemon.config.settings import Settings
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
 
-DEFAULT_THREADS: Final = 200
-DEFAULT_PER_HOST: Final = 20
 IDLE_S: Final = 10.0
 """How long a thread without a check stays."""
 
@@ -31,17 +29,16 @@ class _Job(NamedTuple):
 class RequestsEngine:
     """An `Engine` that makes up to `threads` checks at once; further ones wait, first come, first served.
 
-    To one host and port there go at most `per_host` at once; those that wait for it hold no thread. A hung check holds
-    one thread until its deadline, and nobody else. Threads start as they are needed and end when they are not. They
-    are daemons: the process may end while checks that `close` gave up on still run.
+    To one host and port there go at most `per_host` at once; those that wait to begin hold no thread. A hung check
+    holds one thread until its deadline, and nobody else; so does a redirect that waits for its turn. Threads start as
+    they are needed and end when they are not. They are daemons: the process may end while checks that `close` gave up
+    on still run.
     """
 
-    def __init__(
-        self, threads: int = DEFAULT_THREADS, *, per_host: int = DEFAULT_PER_HOST, dialer: Dialer | None = None
-    ) -> None:
+    def __init__(self, threads: int, *, per_host: int, dialer: Dialer) -> None:
         if threads < 1:
             raise ValueError("an engine needs at least one thread")
-        self._dialer = dialer or Dialer(Resolver())
+        self._dialer = dialer
         self._turns: Turns[_Job] = Turns(per_host)
         self._max_threads = threads
         self._lock = threading.Lock()
@@ -75,32 +72,29 @@ class RequestsEngine:
 
     def _work(self) -> None:
         while (turn := self._next_turn()) is not None:
-            place, job = turn
             if not self._has_given_up:
-                self._run(job)
-            self._turns.end(place)
+                self._run(turn)
+            self._turns.end(turn)
             with self._lock:
                 self._open_jobs -= 1
                 if self._is_closed and not self._open_jobs:
                     self._is_drained.set()
 
-    def _next_turn(self) -> tuple[Hashable, _Job] | None:
+    def _next_turn(self) -> Turn[_Job] | None:
         """Return the next check that has its turn; None, and the thread is gone, after a while without one."""
-        turn = self._turns.take(IDLE_S)
-        if turn is not None:
-            return turn
-        with self._lock:
-            if not self._has_given_up:
-                turn = self._turns.take(0)  # it came in this moment, and counts on this thread
-            if turn is None:
-                self._threads -= 1
-            return turn
+        while (turn := self._turns.take(IDLE_S)) is None:
+            with self._lock:
+                if self._has_given_up or self._threads > self._turns.ready:
+                    self._threads -= 1
+                    return None
+        return turn
 
-    def _run(self, job: _Job) -> None:
+    def _run(self, turn: Turn[_Job]) -> None:
+        job = turn.job
         try:
             if not job.is_wanted():
                 return
-            observation = visit(job.site, self._dialer)
+            observation = visit(job.site, self._dialer, functools.partial(self._turns.move, turn))
             if not self._has_given_up:
                 job.done(observation)
         except Exception:

@@ -13,10 +13,12 @@ from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
-from sitemon.checks.prepare import first_request, prepare
+from sitemon.checks.masked import masked_url
+from sitemon.checks.prepare import Prepared, first_request, prepare
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
 from sitemon.checks.resolver import literal
 from sitemon.checks.tls import earliest_expiry, warm_up
+from sitemon.checks.turns import Move
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, public_url
@@ -24,12 +26,12 @@ from sitemon.model.site import Site, public_url
 _HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1"}
 
 
-def visit(site: Site, dialer: Dialer) -> Observation:
+def visit(site: Site, dialer: Dialer, move: Move) -> Observation:
     """Check the site in this thread and return what was found, within its timeout; raises nothing."""
     if site.url.startswith("https:"):
         warm_up(site.tls)
     checked_at = utc_now()
-    trip = _Trip(site, dialer)
+    trip = _Trip(site, dialer, move)
     page: Page | None = None
     try:
         page = trip.last_page()
@@ -61,11 +63,12 @@ def visit(site: Site, dialer: Dialer) -> Observation:
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
-    def __init__(self, site: Site, dialer: Dialer) -> None:
+    def __init__(self, site: Site, dialer: Dialer, move: Move) -> None:
         self.started_s = self.ended_s = monotonic_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
+        self._move = move
         self._was_public = False
         self._seen: set[tuple[str, str]] = set()
 
@@ -87,7 +90,7 @@ class _Trip:
         self._seen.add((request.method, request.url))
         following = redirected(request, page.http_code, page.headers.get("location"))
         if (following.method, following.url) in self._seen:
-            raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {public_url(following.url)}")
+            raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
         if len(self.hops) > self._site.max_redirects:
             raise CheckError(Reason.REDIRECT_ERROR, f"more than {self._site.max_redirects} redirects")
         try:
@@ -109,6 +112,7 @@ class _Trip:
 
     def _fetch(self, request: Request) -> Page:
         prepared = prepare(request)
+        self._wait_for_turn(prepared)
         route = Route(
             self._dialer,
             self.exchange,
@@ -128,6 +132,16 @@ class _Trip:
                 body=self._body(response),
             )
 
+    def _wait_for_turn(self, prepared: Prepared) -> None:
+        left_s = self.exchange.remaining_s()
+        try:
+            self._move((prepared.host, prepared.port), left_s)
+        except TimeoutError as exc:
+            words = (
+                f"timed out after {self._site.timeout_s:g} s while waiting for a turn at the redirect's host (connect)"
+            )
+            raise CheckError(Reason.TIMEOUT, words) from exc
+
     def _body(self, response: requests.Response) -> bytes:
         if self._site.follow_redirects and is_redirect(response.status_code):
             return b""  # nobody looks at it, and it may be endless
@@ -140,7 +154,7 @@ class _Trip:
         self.ended_s = monotonic_s()
         self.hops.append(
             Hop(
-                url=public_url(request.url),
+                url=self._shown(request),
                 addresses=exchange.addresses,
                 ip=exchange.ip,
                 http_code=exchange.http_code,
@@ -149,6 +163,10 @@ class _Trip:
             )
         )
         self._was_public |= self._is_public(request)
+
+    def _shown(self, request: Request) -> str:
+        """Return the public form of a URL; that of a redirect may have secrets of ours in its path, or as its host."""
+        return masked_url(self._site, request.url) if self.hops else public_url(request.url)
 
     def _is_public(self, request: Request) -> bool:
         """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""

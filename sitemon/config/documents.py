@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,9 @@ from sitemon.model.errors import ConfigurationError, Mistake
 
 # Ten times as fast; there is none where PyYAML was built without libyaml.
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_TAG_OR_ALIAS: Final = re.compile(r"\b(tag|alias)\b.*")
+"""What PyYAML takes a password for that begins with ``!`` or ``*``; then its words hold it."""
 
 
 class Document:
@@ -92,6 +96,8 @@ def _read_yaml(content: str, file: Path) -> Document:
         raise _refused(file, _line_of_error(exc), f"not valid YAML: {_words_of(exc)}") from exc
     except ValueError as exc:
         raise _refused(file, None, "not valid YAML: a date or a number is out of range") from exc
+    except (AttributeError, KeyError) as exc:  # PyYAML, of text after !!timestamp and !!bool
+        raise _refused(file, None, "not valid YAML: a value is not of the type that its tag says") from exc
     if repeated:
         raise _repeated(file, repeated)
     return Document(file, value, functools.partial(_yaml_line, node))
@@ -111,7 +117,7 @@ def _line_of_error(exc: yaml.YAMLError) -> int | None:
 
 def _words_of(exc: yaml.YAMLError) -> str:
     words = getattr(exc, "problem", None) or getattr(exc, "reason", None) or "cannot be read"
-    return " ".join(str(words).split())
+    return _TAG_OR_ALIAS.sub(r"\1 (text that begins with ! or * belongs in quotes)", " ".join(str(words).split()))
 
 
 def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[str, int, int]]:

@@ -142,7 +142,7 @@ def _header(header: str, content: object, around: Around) -> Header:
     value, secrets = filled(str(content), around)
     if not _HEADER_VALUE.fullmatch(value):
         raise UnfitError("expected one line without spaces at its ends, of characters up to U+00FF")
-    return Header(header, value, is_secret=bool(secrets))
+    return Header(header, value, is_secret=bool(secrets), secrets=secrets)
 
 
 def filled(template: str, around: Around) -> tuple[str, tuple[str, ...]]:

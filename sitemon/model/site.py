@@ -10,11 +10,15 @@ DEFAULT_REGION: Final = "default"
 
 
 class Header(msgspec.Struct, frozen=True):
-    """A request header. A value that came from the environment is a secret and is masked in every repr."""
+    """A request header. A value that came from the environment is a secret and is masked in every repr.
+
+    `secrets` are the parts of the value that did, where it has others.
+    """
 
     name: str
     value: str
     is_secret: bool = False
+    secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Header({self.name!r}, {'***' if self.is_secret else repr(self.value)})"
@@ -142,6 +146,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...] = (DEFAULT_REGION,)
     labels: dict[str, str] = {}
     enabled: bool = True
+
+    def __repr__(self) -> str:
+        return f"Site({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the URL in its public form, for rich too, which does not ask `__repr__`."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        return list((shown | {"url": self.display_url}).items())
 
     @property
     def display_url(self) -> str:

@@ -24,12 +24,15 @@ from typing import Any, NamedTuple
 import requests
 from requests.adapters import HTTPAdapter
 
+from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Observation
 from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.checks.resolver import Resolver
+from sitemon.local.behaviours import answering, response
+from sitemon.local.conversation import Server
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
 from tests.integration.checks import certificates
-from tests.integration.checks.servers import Server, answering, response
 
 GOAL = 1.15
 HEADERS = {"User-Agent": "bench", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
@@ -132,7 +135,7 @@ def engine_work(url: str, ca_file: Path, engine: RequestsEngine) -> Callable[[in
 
 def measure(url: str, ca_file: Path, options: argparse.Namespace) -> list[Figure]:
     """Return the figures of the rounds, after a warm-up."""
-    engine = RequestsEngine(options.threads)
+    engine = RequestsEngine(options.threads, per_host=options.threads, dialer=Dialer(Resolver()))
     plain, ours = plain_work(url, ca_file, options.threads), engine_work(url, ca_file, engine)
     plain(options.checks // 10)
     ours(options.checks // 10)

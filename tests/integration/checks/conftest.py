@@ -16,8 +16,10 @@ from sitemon.checks.engine import Engine, Observation
 from sitemon.checks.race import Connect, connect_tcp, connect_udp
 from sitemon.checks.requests_engine import RequestsEngine
 from sitemon.checks.resolver import Lookup, Resolver, look_up
+from sitemon.local import behaviours
+from sitemon.local.conversation import Behaviour, Server
 from sitemon.model.site import Site, Tls
-from tests.integration.checks import certificates, servers
+from tests.integration.checks import certificates
 
 CLOSE_S = 5.0
 
@@ -40,7 +42,7 @@ class EngineFactory(Protocol):
 class ServerFactory(Protocol):
     """Starts a server that ends with the test."""
 
-    def __call__(self, behave: servers.Behaviour, **options: Any) -> servers.Server: ...
+    def __call__(self, behave: Behaviour, **options: Any) -> Server: ...
 
 
 class Observer(Protocol):
@@ -54,11 +56,11 @@ class TlsServerFactory(Protocol):
 
     def __call__(
         self,
-        behave: servers.Behaviour,
+        behave: Behaviour,
         leaf: certificates.Signer,
         *chain: certificates.Signer,
         adjust: Callable[[ssl.SSLContext], None] = ...,
-    ) -> servers.Server: ...
+    ) -> Server: ...
 
 
 class Authority(NamedTuple):
@@ -111,12 +113,12 @@ def observe(make_engine: EngineFactory) -> Observer:
 @pytest.fixture
 def serve() -> Iterator[ServerFactory]:
     with contextlib.ExitStack() as running:
-        yield lambda behave, **options: running.enter_context(servers.Server(behave, **options))
+        yield lambda behave, **options: running.enter_context(Server(behave, **options))
 
 
 @pytest.fixture
 def refusing_port() -> Iterator[int]:
-    holder, port = servers.closed_port()
+    holder, port = behaviours.closed_port()
     with holder:
         yield port
 
@@ -132,11 +134,11 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def serve_tls(serve: ServerFactory, tmp_path: Path) -> TlsServerFactory:
     def start(
-        behave: servers.Behaviour,
+        behave: Behaviour,
         leaf: certificates.Signer,
         *chain: certificates.Signer,
         adjust: Callable[[ssl.SSLContext], None] = lambda _: None,
-    ) -> servers.Server:
+    ) -> Server:
         context = certificates.server_context(tmp_path, leaf, *chain)
         adjust(context)
         return serve(behave, tls=context)

@@ -12,9 +12,9 @@ from sitemon.checks.race import connect_tcp
 from sitemon.checks.requests_engine import engine_for
 from sitemon.checks.resolver import Endpoint
 from sitemon.config.settings import Settings
+from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.model.outcome import Outcome, Reason
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed, site
-from tests.integration.checks.servers import answering, redirecting, response
 
 HOME = Endpoint(socket.AF_INET, ("127.0.0.1", 0))
 PUBLIC_IP = "93.184.216.34"

@@ -1,5 +1,6 @@
 """``sitemon check`` as a person runs it, and `sitemon.check` as a program does: without any server of ours."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -12,14 +13,14 @@ import msgspec
 import pytest
 
 import sitemon
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import Site
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import new_leaf
 from tests.integration.checks.conftest import Authority, ServerFactory, TlsServerFactory
-from tests.integration.checks.servers import answering, redirecting, response
 
 COMMAND = Path(sys.executable).with_name("sitemon")
 
@@ -47,7 +48,7 @@ def test_a_site_that_is_down_ends_with_1_and_says_why(serve: ServerFactory) -> N
 
 
 def test_the_timeout_is_that_of_the_command(serve: ServerFactory) -> None:
-    done = run(serve(servers.silent).url(), "--timeout", "200ms")
+    done = run(serve(behaviours.silent).url(), "--timeout", "200ms")
     assert done.returncode == 1
     assert "timed out after 0.2 s while waiting for the first byte" in done.stdout
 
@@ -156,12 +157,19 @@ def test_a_check_from_python_is_one_call(serve: ServerFactory, monkeypatch: pyte
 
 
 def test_a_site_is_checked_with_its_own_fields_and_those_given_instead(serve: ServerFactory) -> None:
-    site = Site(name="shop", url=serve(servers.silent).url(), match="x", timeout_s=0.2)
+    site = Site(name="shop", url=serve(behaviours.silent).url(), match="x", timeout_s=0.2)
     assert sitemon.check(site).match == "x"
     result = sitemon.check(site, match="y", timeout=0.1)
     assert (result.site, result.match, result.reason) == ("shop", "y", Reason.TIMEOUT)
     assert result.latency_s is not None
     assert result.latency_s < 0.2
+
+
+def test_a_timeout_that_is_given_wins_even_when_it_is_the_usual_one(serve: ServerFactory) -> None:
+    assert inspect.signature(sitemon.check).parameters["timeout"].default == 10.0
+    site = Site(name="shop", url=serve(behaviours.tardy).url(), timeout_s=behaviours.TARDY_S / 3)
+    assert sitemon.check(site).reason is Reason.TIMEOUT
+    assert sitemon.check(site, timeout=10.0).outcome is Outcome.UP
 
 
 def test_a_configured_site_is_known_by_its_name(

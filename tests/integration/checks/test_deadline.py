@@ -10,11 +10,12 @@ import pytest
 from sitemon.checks.engine import Observation
 from sitemon.checks.resolver import Endpoint
 from sitemon.clock import sleep
+from sitemon.local import behaviours
+from sitemon.local.behaviours import response
+from sitemon.local.conversation import Behaviour, Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Tls
-from tests.integration.checks import servers
 from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site
-from tests.integration.checks.servers import response
 
 TIMEOUT_S: Final = 0.4
 LEEWAY_S: Final = 0.2
@@ -33,14 +34,14 @@ def assert_timed_out(seen: Observation, phase: str) -> None:
 @pytest.mark.parametrize(
     ("behave", "phase"),
     [
-        (servers.silent, "first_byte"),
-        (servers.never_reads, "first_byte"),
-        (servers.drips_header, "download"),
-        (servers.drips_body, "download"),
+        (behaviours.silent, "first_byte"),
+        (behaviours.never_reads, "first_byte"),
+        (behaviours.drips_header, "download"),
+        (behaviours.drips_body, "download"),
     ],
 )
 def test_a_server_that_hangs_or_drips_runs_into_the_timeout(
-    behave: servers.Behaviour, phase: str, observe: Observer, serve: ServerFactory
+    behave: Behaviour, phase: str, observe: Observer, serve: ServerFactory
 ) -> None:
     assert_timed_out(observe(serve(behave).url(), timeout_s=TIMEOUT_S), phase)
 
@@ -48,12 +49,12 @@ def test_a_server_that_hangs_or_drips_runs_into_the_timeout(
 def test_a_server_that_stops_in_the_tls_handshake_runs_into_the_timeout(
     observe: Observer, serve: ServerFactory
 ) -> None:
-    port = serve(servers.never_reads).port
+    port = serve(behaviours.never_reads).port
     assert_timed_out(observe(f"https://127.0.0.1:{port}/", timeout_s=TIMEOUT_S, tls=Tls(verify=False)), "tls")
 
 
 def test_redirects_share_one_timeout(observe: Observer, serve: ServerFactory) -> None:
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         location = client.asked().target + "a"
         sleep(TIMEOUT_S / 3)
         client.send(response(b"", status="302 Found", headers={"Location": location}))
@@ -94,7 +95,7 @@ def test_sixty_names_on_a_dead_name_server_do_not_delay_a_living_one(
     ended: list[Observation] = []
     for number in range(60):
         engine.submit(site(f"http://host{number}.dead.test/", timeout_s=3.0), ended.append)
-    server = serve(servers.answering(response()))
+    server = serve(behaviours.answering(response()))
     seen = observed(engine, site(server.url(host="shop.living.test")))
     assert (seen.outcome, seen.latency_s < 1) == (Outcome.UP, True)
     assert not ended

@@ -10,11 +10,11 @@ import pytest
 
 from sitemon.checks.resolver import Endpoint
 from sitemon.local import name_server
+from sitemon.local.conversation import Conversation
 from sitemon.local.name_server import NameServer, Reply, failing, records
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect
 from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site
-from tests.integration.checks.servers import Conversation
 from tests.integration.checks.test_timing import phases_sum_s
 
 TIMEOUT_S = 0.4

@@ -13,9 +13,11 @@ import pytest
 from sitemon.checks.engine import Observation
 from sitemon.checks.resolver import Endpoint
 from sitemon.clock import monotonic_s, sleep
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Header, Tls
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import new_leaf
 from tests.integration.checks.conftest import (
     Authority,
@@ -27,7 +29,6 @@ from tests.integration.checks.conftest import (
     site,
     thread_count,
 )
-from tests.integration.checks.servers import answering, response
 
 HOME = Endpoint(socket.AF_INET, ("127.0.0.1", 0))
 
@@ -58,7 +59,7 @@ def test_each_outcome_comes_back_once(make_engine: EngineFactory, serve: ServerF
 def test_a_hung_check_holds_up_no_other(make_engine: EngineFactory, serve: ServerFactory) -> None:
     engine = make_engine(threads=2)
     hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
-    engine.submit(site(serve(servers.silent).url(), timeout_s=2.0), hung.put)
+    engine.submit(site(serve(behaviours.silent).url(), timeout_s=2.0), hung.put)
     living = serve(answering(response()))
     assert [observed(engine, site(living.url())).outcome for _ in range(20)] == [Outcome.UP] * 20
     assert hung.empty()
@@ -67,7 +68,7 @@ def test_a_hung_check_holds_up_no_other(make_engine: EngineFactory, serve: Serve
 
 def test_waiting_for_a_place_is_no_latency(make_engine: EngineFactory, serve: ServerFactory) -> None:
     engine = make_engine(threads=1)
-    engine.submit(site(serve(servers.silent).url(), timeout_s=0.5), lambda _: None)
+    engine.submit(site(serve(behaviours.silent).url(), timeout_s=0.5), lambda _: None)
     seen = observed(engine, site(serve(answering(response())).url(), timeout_s=0.4))
     assert (seen.outcome, seen.latency_s < 0.4) == (Outcome.UP, True)
 
@@ -101,7 +102,7 @@ def test_close_gives_up_after_its_time(
     make_engine: EngineFactory, serve: ServerFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    server = serve(servers.silent)
+    server = serve(behaviours.silent)
     engine = make_engine(threads=1)
     found: list[Observation] = []
     for _ in range(3):
@@ -115,7 +116,7 @@ def test_close_gives_up_after_its_time(
 
 
 def test_hung_checks_leave_no_thread_behind(make_engine: EngineFactory, serve: ServerFactory) -> None:
-    server = serve(servers.silent)
+    server = serve(behaviours.silent)
     before = thread_count()
     engine = make_engine(threads=32)
     for _ in range(96):
@@ -128,7 +129,7 @@ def test_hung_checks_leave_no_thread_behind(make_engine: EngineFactory, serve: S
 def test_a_check_opens_a_connection_of_its_own_and_closes_it(observe: Observer, serve: ServerFactory) -> None:
     closed = threading.Semaphore(0)
 
-    def keeps_open(client: servers.Conversation) -> None:
+    def keeps_open(client: Conversation) -> None:
         client.asked()
         client.send(response())
         assert client.read() == b""

@@ -8,9 +8,11 @@ import pytest
 from sitemon.checks.engine import Observation
 from sitemon.clock import sleep
 from sitemon.config.sites import site_from_fields
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, compressed, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Header, Tls
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import IN_A_MONTH, YESTERDAY, new_authority, new_leaf
 from tests.integration.checks.conftest import (
     Authority,
@@ -20,7 +22,6 @@ from tests.integration.checks.conftest import (
     TlsServerFactory,
     observed,
 )
-from tests.integration.checks.servers import answering, compressed, response
 
 DOCUMENT = json.dumps({"status": "late", "items": [{"id": 7}], "key": "hunter2"}).encode()
 PAGE = response(DOCUMENT, headers={"X-App": "1.2", "Content-Type": "application/json"})
@@ -63,7 +64,7 @@ def test_the_first_failure_in_order_is_the_reason_and_all_are_told(
     assert [failure.reason for failure in seen.failures] == ["no_match", "forbidden_match", "no_match"]
 
 
-def slowly(client: servers.Conversation) -> None:
+def slowly(client: Conversation) -> None:
     client.asked()
     sleep(0.2)
     client.send(response(b"in stock"))
@@ -108,7 +109,7 @@ def test_the_size_is_that_of_the_decompressed_body(observe: Observer, serve: Ser
 
 
 def test_an_endless_body_is_too_large_when_that_is_asked_for(observe: Observer, serve: ServerFactory) -> None:
-    url = serve(servers.sends_endless_body).url()
+    url = serve(behaviours.sends_endless_body).url()
     assert observe(url, expect=Expect(body_size_bytes=100_000)).reason is Reason.TOO_LARGE
 
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from sitemon.checks.engine import Engine, Observation
+from sitemon.local.conversation import Conversation, Server
 from sitemon.local.name_server import NameServer
 from sitemon.model.outcome import REASONS, Outcome
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, Tls
 from tests.integration.checks import certificates
 from tests.integration.checks.conftest import EngineFactory, observed, site
-from tests.integration.checks.servers import Conversation, Server
 from tests.integration.checks.test_timing import phases_sum_s
 
 TIMEOUT_S: Final = 0.15

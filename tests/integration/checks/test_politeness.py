@@ -9,9 +9,12 @@ import pytest
 
 from sitemon.checks.engine import Observation
 from sitemon.clock import sleep
-from sitemon.model.outcome import Outcome
+from sitemon.local.behaviours import answering, redirecting, response, silent
+from sitemon.local.conversation import Behaviour, Conversation, Server
+from sitemon.model.outcome import Outcome, Reason
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed, site, thread_count
-from tests.integration.checks.servers import Conversation, Server, answering, response, silent
+from tests.integration.checks.test_engine import wait_until
+from tests.integration.checks.test_timing import phases_sum_s
 
 SLOW_S: Final = 0.15
 
@@ -113,3 +116,65 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for(make_engine: Engin
     for _ in range(20):
         found.get(timeout=10)
     assert [asked.target for asked in server.asked] == [f"/{number}" for number in range(20)]
+
+
+def test_redirects_from_several_hosts_take_turns_at_the_one_that_they_lead_to(
+    make_engine: EngineFactory, serve: ServerFactory, counting: tuple[Counting, Server]
+) -> None:
+    behave, server = counting
+    engine = make_engine(threads=32, per_host=4)
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for door in [serve(redirecting({"/": server.url("/shop")})) for _ in range(3)]:
+        for _ in range(6):
+            engine.submit(site(door.url()), found.put)
+    for _ in range(6):
+        engine.submit(site(server.url()), found.put)
+    assert {found.get(timeout=10).outcome for _ in range(24)} == {Outcome.UP}
+    assert behave.most == 4
+
+
+def test_sites_that_redirect_to_each_other_do_not_wait_for_each_other(
+    make_engine: EngineFactory, serve: ServerFactory
+) -> None:
+    ports: dict[str, int] = {}
+
+    def to(other: str) -> Behaviour:
+        def behave(client: Conversation) -> None:
+            redirecting({"/": f"http://127.0.0.1:{ports[other]}/end"})(client)
+
+        return behave
+
+    servers = {"east": serve(to("west")), "west": serve(to("east"))}
+    ports |= {name: server.port for name, server in servers.items()}
+    engine = make_engine(threads=4, per_host=1)
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for _ in range(20):
+        for server in servers.values():
+            engine.submit(site(server.url()), found.put)
+    seen = [found.get(timeout=10) for _ in range(40)]
+    assert {(one.outcome, one.redirects) for one in seen} == {(Outcome.UP, 1)}
+
+
+def test_a_redirect_that_gets_no_turn_in_time_says_so(make_engine: EngineFactory, serve: ServerFactory) -> None:
+    busy = serve(silent)
+    door = serve(redirecting({"/": busy.url()}))
+    engine = make_engine(threads=4, per_host=1)
+    engine.submit(site(busy.url(), timeout_s=5.0), lambda _: None)
+    seen = observed(engine, site(door.url(), timeout_s=0.3))
+    assert (seen.reason, seen.redirects, len(busy.asked)) == (Reason.TIMEOUT, 1, 1)
+    assert seen.error == "timed out after 0.3 s while waiting for a turn at the redirect's host (connect)"
+    assert 0.3 <= seen.latency_s < 0.5
+    assert sum(phases_sum_s(hop) for hop in seen.hops) == pytest.approx(seen.latency_s, abs=0.002)
+
+
+def test_guests_who_have_all_turns_hold_up_no_other_host(make_engine: EngineFactory, serve: ServerFactory) -> None:
+    busy = serve(silent)
+    door = serve(redirecting({"/": busy.url()}))
+    engine = make_engine(threads=4, per_host=2)
+    for _ in range(2):
+        engine.submit(site(door.url(), timeout_s=5.0), lambda _: None)
+    wait_until(lambda: len(busy.asked) == 2, 5)
+    for _ in range(20):
+        engine.submit(site(busy.url(), timeout_s=5.0), lambda _: None)
+    assert observed(engine, site(serve(answering(response())).url())).outcome is Outcome.UP
+    assert len(busy.asked) == 2

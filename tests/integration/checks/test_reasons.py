@@ -3,11 +3,12 @@
 import pytest
 
 from sitemon.checks.engine import Observation
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, chunked, response
+from sitemon.local.conversation import Behaviour
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, StatusRange
-from tests.integration.checks import servers
 from tests.integration.checks.conftest import Observer, ServerFactory
-from tests.integration.checks.servers import answering, chunked, response
 
 BROKEN_RESPONSES = {
     "closes unanswered": b"",
@@ -57,14 +58,14 @@ def test_a_refused_connection_is_a_connect_error(observe: Observer, refusing_por
 
 
 def test_a_reset_before_the_headers_is_a_protocol_error(observe: Observer, serve: ServerFactory) -> None:
-    seen = observe(serve(servers.resets_before_headers).url())
+    seen = observe(serve(behaviours.resets_before_headers).url())
     assert_down(seen, Reason.PROTOCOL_ERROR)
 
 
 def test_a_reset_after_the_headers_is_a_protocol_error_that_keeps_the_status(
     observe: Observer, serve: ServerFactory
 ) -> None:
-    seen = observe(serve(servers.resets_after_headers).url())
+    seen = observe(serve(behaviours.resets_after_headers).url())
     assert_down(seen, Reason.PROTOCOL_ERROR)
     assert seen.http_code == 200
 
@@ -89,10 +90,10 @@ def test_a_status_that_is_expected_is_up(observe: Observer, serve: ServerFactory
 
 @pytest.mark.parametrize(
     "behave",
-    [servers.sends_endless_trailers, servers.sends_endless_interim_responses],
+    [behaviours.sends_endless_trailers, behaviours.sends_endless_interim_responses],
 )
 def test_a_server_that_sends_only_framing_is_stopped_long_before_the_deadline(
-    behave: servers.Behaviour, observe: Observer, serve: ServerFactory
+    behave: Behaviour, observe: Observer, serve: ServerFactory
 ) -> None:
     seen = observe(serve(behave).url(), timeout_s=30.0)
     assert_down(seen, Reason.PROTOCOL_ERROR)

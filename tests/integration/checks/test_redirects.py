@@ -1,13 +1,16 @@
 """Redirects: followed as browsers do, within bounds, and without telling strangers a secret."""
 
+import socket
 from collections.abc import Mapping
 
 import pytest
 
+from sitemon.checks.resolver import Endpoint
+from sitemon.local.behaviours import redirecting, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, Header, StatusRange
-from tests.integration.checks.conftest import Observer, ServerFactory
-from tests.integration.checks.servers import Conversation, redirecting, response
+from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,20 @@ def test_the_body_of_a_redirect_is_not_waited_for(observe: Observer, serve: Serv
 
     seen = observe(serve(behave).url())
     assert (seen.outcome, seen.redirects, seen.body_bytes) == (Outcome.UP, 1, 5)
+
+
+@pytest.mark.parametrize("location", ["/login/s3cret", "/login/s3cret?key=s3cret", "http://s3cret.test:{port}/end"])
+def test_a_secret_that_a_redirect_echoes_is_shown_nowhere(
+    location: str, make_engine: EngineFactory, serve: ServerFactory
+) -> None:
+    """It is visited all the same."""
+    engine = make_engine(lookup=lambda _: (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),))
+    key = (Header("X-Key", "s3cret", is_secret=True),)
+    ends = serve(redirecting({"/": location}))
+    targets = ("/", "/end", "/login/s3cret", "/login/s3cret?key=s3cret")
+    round_and_round = serve(redirecting(dict.fromkeys(targets, location)))
+    for server, reason in ((ends, None), (round_and_round, Reason.REDIRECT_ERROR)):
+        seen = observed(engine, site(server.url(), headers=key))
+        assert seen.reason is reason
+        assert "***" in seen.hops[1].url
+        assert "s3cret" not in repr(seen).lower()

@@ -9,9 +9,11 @@ import pytest
 
 from sitemon.checks.resolver import Endpoint
 from sitemon.config.sites import site_from_fields
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, redirecting, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Body, Proxy
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import new_leaf
 from tests.integration.checks.conftest import (
     Authority,
@@ -22,7 +24,6 @@ from tests.integration.checks.conftest import (
     observed,
     site,
 )
-from tests.integration.checks.servers import answering, redirecting, response
 
 ENVIRON = {"SHOP_KEY": "hunter2", "SHOP_PASSWORD": "pa:ss ö"}
 
@@ -121,7 +122,7 @@ def test_a_body_with_secrets_does_not_go_to_another_origin(observe: Observer, se
     assert len(stranger.asked) == 1
 
 
-def proxying(client: servers.Conversation) -> None:
+def proxying(client: Conversation) -> None:
     """Answer plain requests ourselves, and connect the client on when it wants a tunnel."""
     asked = client.asked()
     if asked.method != "CONNECT":
@@ -138,7 +139,7 @@ def proxying(client: servers.Conversation) -> None:
         back.join()
 
 
-def _pump(upstream: socket.socket, client: servers.Conversation) -> None:
+def _pump(upstream: socket.socket, client: Conversation) -> None:
     with contextlib.suppress(OSError):
         while data := upstream.recv(65536):
             client.send(data)
@@ -179,9 +180,9 @@ REFUSALS = {
     "refuses": (answering(response(status="407 Proxy Authentication Required")), Reason.CONNECT_ERROR, "status 407"),
     "is no proxy": (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Reason.CONNECT_ERROR, "the proxy's answer"),
     "closes": (answering(b""), Reason.CONNECT_ERROR, "the proxy's answer"),
-    "resets": (servers.resets_before_headers, Reason.CONNECT_ERROR, "reset"),
-    "says nothing": (servers.silent, Reason.TIMEOUT, "connect"),
-    "drips": (servers.drips_header, Reason.TIMEOUT, "connect"),
+    "resets": (behaviours.resets_before_headers, Reason.CONNECT_ERROR, "reset"),
+    "says nothing": (behaviours.silent, Reason.TIMEOUT, "connect"),
+    "drips": (behaviours.drips_header, Reason.TIMEOUT, "connect"),
 }
 
 

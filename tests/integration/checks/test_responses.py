@@ -4,10 +4,11 @@ import gzip
 
 import pytest
 
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, chunked, compressed, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
-from tests.integration.checks import servers
 from tests.integration.checks.conftest import Observer, ServerFactory
-from tests.integration.checks.servers import answering, chunked, compressed, response
 
 CAP_BYTES = 64 << 10
 
@@ -46,7 +47,7 @@ def test_a_sound_response_is_up_and_its_body_is_searched(
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_a_status_without_body_ends_with_the_headers(status: str, observe: Observer, serve: ServerFactory) -> None:
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         client.asked()
         client.send(f"HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n".encode())
         client.hold()
@@ -64,7 +65,7 @@ def test_a_response_to_head_has_no_body(observe: Observer, serve: ServerFactory)
 
 
 def test_a_body_is_read_up_to_the_cap_and_what_was_read_is_searched(observe: Observer, serve: ServerFactory) -> None:
-    url = serve(servers.sends_endless_body).url()
+    url = serve(behaviours.sends_endless_body).url()
     seen = observe(url, max_body_bytes=CAP_BYTES, match="aaa")
     assert (seen.outcome, seen.body_bytes, seen.is_match_found) == (Outcome.UP, CAP_BYTES, True)
 

@@ -5,9 +5,10 @@ import ssl
 
 import pytest
 
+from sitemon.local import behaviours
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, Tls
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import IN_A_MONTH, YESTERDAY, new_leaf
 from tests.integration.checks.conftest import Authority, Observer, ServerFactory, TlsServerFactory
 from tests.integration.checks.test_engine import wait_until
@@ -17,7 +18,7 @@ TIMEOUT_S = 0.4
 
 
 def test_a_connection_that_stands_is_up(observe: Observer, serve: ServerFactory) -> None:
-    port = serve(servers.never_reads).port
+    port = serve(behaviours.never_reads).port
     seen = observe(f"tcp://127.0.0.1:{port}")
     assert (seen.outcome, seen.ip, seen.http_code, seen.cert_expires_at) == (Outcome.UP, "127.0.0.1", None, None)
     assert seen.phases_s.connect > 0
@@ -60,7 +61,7 @@ def test_a_full_backlog_runs_into_the_timeout(observe: Observer) -> None:
 def test_a_handshake_that_is_done_is_up_and_the_expiry_is_known(
     observe: Observer, serve_tls: TlsServerFactory, ca: Authority
 ) -> None:
-    server = serve_tls(servers.never_reads, new_leaf(ca.signer, ends_at=IN_A_MONTH))
+    server = serve_tls(behaviours.never_reads, new_leaf(ca.signer, ends_at=IN_A_MONTH))
     seen = observe(f"tls://127.0.0.1:{server.port}", tls=ca.tls)
     assert (seen.outcome, seen.error, seen.cert_expires_at) == (Outcome.UP, None, IN_A_MONTH)
     assert seen.phases_s.tls > 0
@@ -68,7 +69,7 @@ def test_a_handshake_that_is_done_is_up_and_the_expiry_is_known(
 
 
 def test_a_certificate_near_its_end_degrades(observe: Observer, serve_tls: TlsServerFactory, ca: Authority) -> None:
-    server = serve_tls(servers.never_reads, new_leaf(ca.signer, ends_at=IN_A_MONTH))
+    server = serve_tls(behaviours.never_reads, new_leaf(ca.signer, ends_at=IN_A_MONTH))
     seen = observe(f"tls://127.0.0.1:{server.port}", tls=ca.tls, expect=Expect(cert_days=60))
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.CERT_EXPIRING)
 
@@ -76,14 +77,14 @@ def test_a_certificate_near_its_end_degrades(observe: Observer, serve_tls: TlsSe
 def test_a_bad_certificate_is_a_tls_error_and_its_expiry_is_known_all_the_same(
     observe: Observer, serve_tls: TlsServerFactory, ca: Authority
 ) -> None:
-    server = serve_tls(servers.never_reads, new_leaf(ca.signer, ends_at=YESTERDAY))
+    server = serve_tls(behaviours.never_reads, new_leaf(ca.signer, ends_at=YESTERDAY))
     seen = observe(f"tls://127.0.0.1:{server.port}", tls=ca.tls)
     assert (seen.outcome, seen.reason, seen.cert_expires_at) == (Outcome.DOWN, Reason.TLS_ERROR, YESTERDAY)
     assert observe(f"tls://127.0.0.1:{server.port}", tls=Tls(verify=False)).outcome is Outcome.UP
 
 
 def test_a_handshake_that_stops_runs_into_the_timeout(observe: Observer, serve: ServerFactory) -> None:
-    seen = observe(f"tls://127.0.0.1:{serve(servers.never_reads).port}", timeout_s=TIMEOUT_S)
+    seen = observe(f"tls://127.0.0.1:{serve(behaviours.never_reads).port}", timeout_s=TIMEOUT_S)
     assert (seen.reason, TIMEOUT_S <= seen.latency_s < TIMEOUT_S + 0.2) == (Reason.TIMEOUT, True)
     assert seen.error is not None
     assert seen.error.endswith("(tls)")
@@ -98,7 +99,7 @@ def test_http_is_not_offered_to_who_may_not_speak_it(
     def only_imap(context: ssl.SSLContext) -> None:
         context.set_alpn_protocols(["http/1.1", "imap"])
 
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         agreed.append(client.protocol)
         client.hold()
 
@@ -118,7 +119,7 @@ def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
         context.verify_mode = ssl.CERT_REQUIRED
         context.maximum_version = version
 
-    server = serve_tls(servers.never_reads, new_leaf(ca.signer), adjust=demand_certificate)
+    server = serve_tls(behaviours.never_reads, new_leaf(ca.signer), adjust=demand_certificate)
     seen = observe(f"tls://127.0.0.1:{server.port}", tls=ca.tls)
     assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.TLS_ERROR), seen.error
     assert seen.error is not None
@@ -126,7 +127,7 @@ def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
 
 
 def test_a_server_that_speaks_first_is_up(observe: Observer, serve_tls: TlsServerFactory, ca: Authority) -> None:
-    def greets(client: servers.Conversation) -> None:
+    def greets(client: Conversation) -> None:
         client.send(b"* OK IMAP4rev1 ready\r\n")
         client.hold()
 
@@ -135,5 +136,5 @@ def test_a_server_that_speaks_first_is_up(observe: Observer, serve_tls: TlsServe
 
 
 def test_too_slow_counts_here_too(observe: Observer, serve: ServerFactory) -> None:
-    seen = observe(f"tcp://127.0.0.1:{serve(servers.never_reads).port}", expect=Expect(max_latency_s=0.000001))
+    seen = observe(f"tcp://127.0.0.1:{serve(behaviours.never_reads).port}", expect=Expect(max_latency_s=0.000001))
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.TOO_SLOW)

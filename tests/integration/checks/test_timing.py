@@ -8,8 +8,11 @@ import pytest
 from sitemon.checks.engine import Hop, Observation
 from sitemon.checks.resolver import Endpoint
 from sitemon.clock import sleep
+from sitemon.local import behaviours
+from sitemon.local.behaviours import answering, response
+from sitemon.local.conversation import Behaviour, Conversation
 from sitemon.model.outcome import Reason
-from tests.integration.checks import certificates, servers
+from tests.integration.checks import certificates
 from tests.integration.checks.conftest import (
     Authority,
     EngineFactory,
@@ -19,7 +22,6 @@ from tests.integration.checks.conftest import (
     observed,
     site,
 )
-from tests.integration.checks.servers import answering, response
 
 SLOW_S: Final = 0.2
 
@@ -29,10 +31,10 @@ def phases_sum_s(seen: Observation | Hop) -> float:
     return phases.dns + phases.connect + phases.tls + phases.first_byte + phases.download
 
 
-def slow_before(step: str) -> servers.Behaviour:
+def slow_before(step: str) -> Behaviour:
     """Answer soundly, but be slow before the first byte or in the body."""
 
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         client.asked()
         if step == "first_byte":
             sleep(SLOW_S)
@@ -61,14 +63,14 @@ def test_the_phases_of_a_check_of_one_hop_add_up(observe: Observer, serve: Serve
 @pytest.mark.parametrize(
     ("behave", "reason"),
     [
-        (servers.resets_before_headers, Reason.PROTOCOL_ERROR),
-        (servers.resets_after_headers, Reason.PROTOCOL_ERROR),
-        (servers.silent, Reason.TIMEOUT),
-        (servers.drips_body, Reason.TIMEOUT),
+        (behaviours.resets_before_headers, Reason.PROTOCOL_ERROR),
+        (behaviours.resets_after_headers, Reason.PROTOCOL_ERROR),
+        (behaviours.silent, Reason.TIMEOUT),
+        (behaviours.drips_body, Reason.TIMEOUT),
     ],
 )
 def test_the_phases_add_up_also_when_the_check_failed(
-    behave: servers.Behaviour, reason: Reason, observe: Observer, serve: ServerFactory
+    behave: Behaviour, reason: Reason, observe: Observer, serve: ServerFactory
 ) -> None:
     seen = observe(serve(behave).url(), timeout_s=0.3)
     assert seen.reason is reason
@@ -102,7 +104,7 @@ def test_a_handshake_takes_time_in_tls(observe: Observer, serve_tls: TlsServerFa
 
 
 def test_the_phases_are_of_the_last_hop_and_the_latency_of_all(observe: Observer, serve: ServerFactory) -> None:
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         if client.asked().target == "/end":
             client.send(response())
         else:

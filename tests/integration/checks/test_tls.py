@@ -13,9 +13,10 @@ from sitemon.checks.engine import Observation
 from sitemon.checks.race import connect_tcp
 from sitemon.checks.resolver import Endpoint
 from sitemon.checks.tls import context_for
+from sitemon.local.behaviours import answering, response
+from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Tls
-from tests.integration.checks import servers
 from tests.integration.checks.certificates import (
     IN_A_MONTH,
     IN_A_YEAR,
@@ -34,7 +35,6 @@ from tests.integration.checks.conftest import (
     observed,
     site,
 )
-from tests.integration.checks.servers import answering, response
 
 BAD_LEAVES: dict[str, tuple[Callable[[Signer], Signer], datetime]] = {
     "expired": (lambda ca: new_leaf(ca, ends_at=YESTERDAY), YESTERDAY),
@@ -193,7 +193,7 @@ def test_there_is_one_context_for_each_setting(tmp_path: Path) -> None:
 
 
 def test_a_server_without_tls_is_a_tls_error(observe: Observer, serve: ServerFactory) -> None:
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         client.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         client.hold()
 
@@ -202,7 +202,7 @@ def test_a_server_without_tls_is_a_tls_error(observe: Observer, serve: ServerFac
 
 
 def test_a_connection_closed_in_the_handshake_is_a_tls_error(observe: Observer, serve: ServerFactory) -> None:
-    def behave(client: servers.Conversation) -> None:
+    def behave(client: Conversation) -> None:
         client.read()
 
     port = serve(behave).port

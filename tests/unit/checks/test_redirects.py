@@ -88,3 +88,8 @@ def test_an_origin_is_scheme_host_and_port() -> None:
 def test_only_userinfo_is_taken_from_a_url() -> None:
     assert without_userinfo("http://a:b@c@shop.test:80/x@y?z@") == "http://shop.test:80/x@y?z@"
     assert without_userinfo("http://shop.test/x@y") == "http://shop.test/x@y"
+
+
+def test_the_repr_of_a_request_holds_no_secret() -> None:
+    request = Request("GET", "http://shop.test/a?token=s3cret", (Header("X-Key", "s3cret", is_secret=True),))
+    assert repr(request) == "Request('GET', 'http://shop.test/a', (Header('X-Key', ***),), None)"

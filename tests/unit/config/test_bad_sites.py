@@ -21,9 +21,18 @@ EXPECTED: Final = {
     "auth_basic_and_bearer.yaml": [":4: a: auth: expected {basic: {username: …, password: …}} or {bearer: …}"],
     "auth_bearer_with_space.yaml": [":4: a: auth.bearer: expected a token without spaces, in ASCII"],
     "auth_beside_header.yaml": [":4: a: auth: stands twice, here and as the header Authorization"],
+    "auth_password_like_a_tag.yaml": [
+        (
+            ":5: not valid YAML: could not determine a constructor for the tag "
+            "(text that begins with ! or * belongs in quotes)"
+        )
+    ],
     "auth_password_missing.yaml": [":4: a: auth.basic.password: missing"],
     "auth_password_number.yaml": [":4: a: auth.basic.password: expected text, not a number (put it in quotes)"],
     "auth_scheme_misspelt.yaml": [":4: a: auth.baerer: unknown field; did you mean bearer?"],
+    "auth_token_like_an_alias.yaml": [
+        ":5: not valid YAML: found undefined alias (text that begins with ! or * belongs in quotes)"
+    ],
     "auth_username_with_colon.yaml": [":4: a: auth.basic.username: expected a name without a colon"],
     "auth_variable_unset.yaml": [":5: a: auth.bearer: the environment variable NOT_SET is not set"],
     "body_form_number.yaml": [":4: a: body.form.n: expected text, not a number (put it in quotes)"],
@@ -33,6 +42,7 @@ EXPECTED: Final = {
     "body_kind_unknown.yaml": [":4: a: body.jsn: unknown field; did you mean json?"],
     "body_number.yaml": [":4: a: body: expected text, {json: …} or {form: …}"],
     "body_variable_unset.yaml": [":6: a: body.json.key: the environment variable NOT_SET is not set"],
+    "body_with_a_wrong_tag.yaml": [": not valid YAML: a value is not of the type that its tag says"],
     "defaults_interval.yaml": [
         ":2: defaults.interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
     ],
@@ -181,7 +191,7 @@ EXPECTED: Final = {
     "yaml_with_python_object.yaml": [
         (
             ":1: not valid YAML: could not determine a constructor for the tag "
-            "'tag:yaml.org,2002:python/object/apply:os.system'"
+            "(text that begins with ! or * belongs in quotes)"
         )
     ],
 }

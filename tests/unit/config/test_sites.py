@@ -100,7 +100,7 @@ def test_every_accepted_field_is_read(tmp_path: Path) -> None:
         method="HEAD",
         headers=(
             Header("X-Team", "web"),
-            Header("X-Key", "k3y", is_secret=True),
+            Header("X-Key", "k3y", is_secret=True, secrets=("k3y",)),
             Header("Authorization", "Basic bWU6cHc=", is_secret=True),
         ),
         body=Body(b"key=k3y", "application/x-www-form-urlencoded", ("k3y",)),

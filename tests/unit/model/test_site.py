@@ -30,13 +30,15 @@ def test_a_secret_header_is_masked() -> None:
 def test_no_secret_of_a_site_is_in_its_repr_or_in_that_of_rich() -> None:
     site = Site(
         name="shop",
-        url="http://shop.test/",
+        url="http://me:hunter2@shop.test/health?token=hunter2#hunter2",
         headers=(Header("Authorization", "hunter2", is_secret=True),),
         body=Body(b"hunter2", None, ("hunter2",)),
         proxy=Proxy("proxy.test", 3128, "hunter2"),
     )
     assert "hunter2" not in repr(site)
-    parts = (*site.headers, site.body, site.proxy)
+    assert "url='http://shop.test/health'" in repr(site)
+    assert "max_body_bytes=1048576" in repr(site)
+    parts = (site, *site.headers, site.body, site.proxy)
     assert "hunter2" not in repr([part.__rich_repr__() for part in parts if part is not None])
     assert repr(site.body) == "Body(<7 bytes>, None)"
     assert repr(site.proxy) == "Proxy('proxy.test', 3128, ***)"

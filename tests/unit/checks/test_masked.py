@@ -1,0 +1,112 @@
+"""What a server sent, without our secrets, in whatever form it sends them back."""
+
+import html
+import json
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from sitemon.checks.masked import masked, masked_url
+from sitemon.model.site import Body, Header, Proxy, Site
+
+
+def site(url: str = "http://shop.test/", **fields: Any) -> Site:
+    return Site(name="shop", url=url, **fields)
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [
+        site(headers=(Header("X-Key", "hunter2", is_secret=True),)),
+        site(headers=(Header("X-Key", "Token hunter2", is_secret=True),)),
+        site(headers=(Header("X-Key", "v=1;key=hunter2;", is_secret=True, secrets=("hunter2",)),)),
+        site(headers=(Header("Authorization", "Bearer hunter2"),)),
+        site(headers=(Header("Authorization", "Basic bWU6aHVudGVyMg==", is_secret=True),)),
+        site(headers=(Header("Cookie", "hunter2"),)),
+        site("http://me:hunter2@shop.test/"),
+        site("http://me:h%75nter2@shop.test/"),
+        site("http://shop.test/?a=b&token=hunter2"),
+        site("http://shop.test/?a=b&token=h%75nter2"),
+        site("http://shop.test/?hunter2"),
+        site(body=Body(b"", None, ("hunter2",))),
+        site(proxy=Proxy("proxy.test", 3128, "Basic bWU6aHVudGVyMg==")),
+    ],
+)
+def test_a_secret_that_is_echoed_is_masked(watched: Site) -> None:
+    assert masked(watched, "the key hunter2 is wrong") == "the key *** is wrong"
+    assert masked(watched, "http://HUNTER2.shop.test/") == "http://***.shop.test/"
+
+
+def test_credentials_of_the_url_are_masked_also_as_they_are_sent() -> None:
+    assert masked(site("http://me:hunter2@shop.test/"), "Authorization: Basic bWU6aHVudGVyMg==") == (
+        "Authorization: Basic ***"
+    )
+
+
+SECRETS = ["hunt/er&2", "a b+c%d", 'say "no" \\ <b>', "pässwörd", "ключ and key"]
+FORMS = {
+    "as it is": str,
+    "in a path": lambda secret: quote(secret, safe=""),
+    "in a query": quote_plus,
+    "with small hex digits": lambda secret: quote(secret, safe="").lower(),
+    "in JSON": lambda secret: json.dumps(secret)[1:-1],
+    "in JSON beyond ASCII": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
+    "in HTML": html.escape,
+    "in JSON in a path": lambda secret: quote(json.dumps(secret)[1:-1], safe=""),
+    "read as latin-1": lambda secret: secret.encode().decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_secret_is_masked_in_whatever_form_it_is_echoed(secret: str, form: Any) -> None:
+    watched = site(headers=(Header("X-Key", f"v1;{secret}", is_secret=True, secrets=(secret,)),))
+    assert masked(watched, f"[{form(secret)}]") == "[***]"
+
+
+def test_a_header_of_latin_1_that_is_read_as_utf_8_is_masked() -> None:
+    watched = site(headers=(Header("X-Key", "pässwörd", is_secret=True),))
+    assert masked(watched, "pässwörd".encode("latin-1").decode(errors="replace")) == "***"
+
+
+def test_no_half_of_a_secret_is_left_at_an_end() -> None:
+    secret = "0123456789" * 30
+    watched = site(headers=(Header("X-Key", secret, is_secret=True),))
+    for text in ("a" * 55 + secret, "a" * 40 + secret + "b" * 40):
+        for start in range(0, len(text), 7):
+            for end in (start + 3, start + 100, None):
+                assert not set(masked(watched, text, start, end)) & set("0123456789")
+
+
+def test_only_the_piece_that_was_asked_for_comes_back() -> None:
+    assert masked(site(), "0123456789", 3, 6) == "345"
+    watched = site(headers=(Header("X-Key", "45", is_secret=True),))
+    assert masked(watched, "0123456789", 3, 6) == "3**"
+    assert masked(watched, "", 0, 60) == ""
+
+
+def test_what_is_no_secret_stays() -> None:
+    watched = site("http://shop.test/?v=12&q=", headers=(Header("X-Team", "web"),))
+    assert masked(watched, "web 12 q") == "web 12 q"
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("times", [0, 1, 2, 5, 20])
+def test_no_secret_is_in_a_url_however_often_it_is_quoted(secret: str, times: int) -> None:
+    echo = secret if times else secret.replace("/", "-").replace("?", "")
+    watched = site(headers=(Header("X-Key", echo, is_secret=True),))
+    for _ in range(times):
+        echo = quote(echo, safe="")
+    shown = masked_url(watched, f"https://me:pw@shop.test:8443/login/{echo}?next={echo}")
+    assert shown in ("https://shop.test:8443/login/***", "https://shop.test:8443/***")
+
+
+def test_a_url_without_secrets_stays() -> None:
+    watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
+    assert masked_url(watched, "https://shop.test/a%2520b/") == "https://shop.test/a%2520b/"
+
+
+def test_a_very_long_path_is_not_shown() -> None:
+    watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
+    assert masked_url(watched, "https://hunter2.test/%" + "25" * 32_000) == "https://***.test/***"
