@@ -67,9 +67,12 @@ def reach(host: str, port: int, context: ssl.SSLContext | None) -> None:
 
 
 def is_tls_refusal(exc: BaseException) -> bool:
-    """Tell a handshake that failed for a reason from a lost connection; kafka-python hides the one in the other."""
+    """Tell a handshake that failed for a reason from a lost connection; kafka-python hides the one in the other.
+
+    Which error a lost connection is depends on Python's version.
+    """
     inner = exc.args[0] if exc.args and isinstance(exc.args[0], BaseException) else exc
-    return isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError)
+    return isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
 def speaks_tls(host: str, port: int) -> bool:

@@ -20,7 +20,7 @@ from sitemon.stream.handshake import ANSWER_S, Handshake, is_tls_refusal, shake_
 log = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 1.0
-_HANG_UPS: Final = ("disconnected", "EOF occurred", "reset by peer", "Broken pipe", "Invalid frame length")
+_HANG_UPS: Final = ("disconnected", "EOF", "reset by peer", "Broken pipe", "Invalid frame length")
 
 
 def wait_for_kafka(server: KafkaServer, stop: threading.Event | None = None) -> bool:
