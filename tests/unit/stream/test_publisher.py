@@ -237,8 +237,8 @@ def test_a_producer_that_gave_up_a_delivery_is_replaced(rig: Rig) -> None:
     publisher.publish([event("k", 5)])
     eventually(lambda: not spooled(rig))
     assert rig.values() == [b"5", b"5", b"5"]
-    publisher.publish([event("k", 6)])
-    assert rig.values()[-1] == b"6"
+    publisher.publish([event("k", 6)])  # to the spool once more, if the drain has not said yet that Kafka is back
+    eventually(lambda: rig.values()[-1] == b"6")
 
 
 def test_a_hundred_threads_publish_through_an_outage_and_nothing_is_missing(rig: Rig) -> None:
