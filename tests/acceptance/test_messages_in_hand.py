@@ -122,6 +122,7 @@ def test_sigterm_ends_a_worker_with_hanging_checks_and_their_slots_are_checked_b
 def test_without_kafka_an_adhoc_check_fails_and_says_why(pipeline: Pipeline, site: CountingSite) -> None:
     pipeline.extra["SITEMON_KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:9"
     pipeline.start("beatless")
+    wait_for(lambda: " ready." in pipeline.log_of("beatless"))
     began_s = time.monotonic()
     asked = ask(pipeline, f"{site.url}/quick")
     assert asked.returncode == 1

@@ -1,6 +1,7 @@
 """The rooms: imports point down only, and each external system has one home."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,8 +55,13 @@ def modules() -> Iterator[tuple[Path, str]]:
         yield path, path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+@functools.cache
+def imported(path: Path) -> tuple[str, ...]:
+    return tuple(_imported(ast.parse(path.read_text())))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -28,11 +28,12 @@ def test_a_stretch_that_cannot_be_read_costs_only_itself(memory: Memory, client:
     assert memory.recall() == Past([SHOP], None)
 
 
-def test_a_hundred_thousand_stretches_are_remembered(memory: Memory) -> None:
+def test_a_hundred_thousand_stretches_are_remembered(leader: Lease, memory: Memory) -> None:
     events = [
         Started(site=f"s{n}", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2) for n in range(100_000)
     ]
     for start in range(0, len(events), EVENTS_PER_CALL):
+        leader.renew()
         memory.remember(events[start : start + EVENTS_PER_CALL], is_told=True)
     assert len(memory.recall().stretches) == 100_000
 
