@@ -18,7 +18,10 @@ _TOPIC_EXISTS: Final = 36
 
 
 class Topics(NamedTuple):
-    """The names of the topics of one installation."""
+    """The names of the topics of one installation.
+
+    `status` is reserved for the state of each site, for other programs to read; nothing writes it yet.
+    """
 
     results: str
     schedule: str
