@@ -1,12 +1,12 @@
 """What the children of a prefork pool have of their parent."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sitemon.worker.process import sites_watcher
+from tests.children import holds_in_a_child
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,4 @@ def test_a_child_made_after_the_sites_went_bad_has_those_that_its_parent_last_re
     file.write_text("sites: [{name: shop, url: http://shop.example/}]\n")
     assert sites_watcher().current().by_name.keys() == {"shop"}
     file.write_text("sites: [{name: shop, url: none}]\n")
-    if (child := os.fork()) == 0:
-        os._exit(0 if sites_watcher().refresh().by_name.keys() == {"shop"} else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert holds_in_a_child(lambda: sites_watcher().refresh().by_name.keys() == {"shop"})
