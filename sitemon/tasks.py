@@ -41,7 +41,7 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
     A copy of a batch whose results are all safe is dropped. Slots that a stop left unfinished go back to the queue.
     """
     batch_id = str(task.request.id)
-    if not _is_wanted(batch_id):
+    if not _may_lack_results(batch_id):
         return
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
     process = this_process()
@@ -56,7 +56,7 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
         log.warning("worker.batch_not_settled: beat will send it again: %s", exc)
 
 
-def _is_wanted(batch_id: str) -> bool:
+def _may_lack_results(batch_id: str) -> bool:
     """Tell whether a batch may still lack results; while Redis cannot say, it may."""
     try:
         return is_outstanding(_redis, batch_id)

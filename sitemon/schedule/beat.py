@@ -1,77 +1,27 @@
 """The Celery scheduler: ``beat_scheduler = "sitemon.schedule.beat:SiteScheduler"``.
 
-It is thin: what to do is `Leader`'s; here is how it reaches Celery, Kafka and the sites.
+It is thin: what becomes of the sites' slots is `Leader`'s; Celery's own entries are run by Celery where we lead.
 """
 
 import logging
-import os
-from collections.abc import Sequence
 from typing import Any, Final
 
-import kombu.exceptions
 from celery.beat import ScheduleEntry, Scheduler
 
 from sitemon import clock
-from sitemon.config.servers import kafka_server
-from sitemon.config.settings import settings
-from sitemon.config.sites import SiteSet, SitesWatcher
 from sitemon.model.errors import LeaseLostError, RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
-from sitemon.model.result import Result
-from sitemon.model.schedule import Past, ScheduleEvent, past_of
-from sitemon.schedule.batch import Batch
+from sitemon.schedule.celery_surroundings import CelerySurroundings
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.memory import Memory
-from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
-from sitemon.stream.consumer import read_to_end
-from sitemon.stream.messages import messenger_of_this_process
-from sitemon.stream.topics import topics_of
 
 log = logging.getLogger(__name__)
 
-CHECK_SLOTS: Final = "sitemon.check_slots"
 MAINTAIN: Final = "sitemon.maintain"
 """The entry that is due at every start too: a database that nobody maintained for a day has no partition."""
-READ_PAST_DEADLINE_S: Final = 5.0
 TROUBLE_WAIT_S: Final = 0.5
-
-
-class CelerySurroundings:
-    """The leader's effects: batches go to Celery, results and events to Kafka, sites come from their files."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self._kafka = kafka_server()
-        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ))
-        self._watcher = SitesWatcher()
-
-    def sites(self) -> SiteSet:
-        """Return the sites as they are configured now."""
-        return self._watcher.current()
-
-    def send(self, batch: Batch) -> None:
-        """Hand a batch to the workers of its region. Its id is the task's, so that it can be found again."""
-        try:
-            self._app.send_task(
-                CHECK_SLOTS, args=(batch.slots,), task_id=batch.id, queue=queue_of(batch.region), retry=False
-            )
-        except kombu.exceptions.OperationalError as exc:
-            raise UnreachableError(f"Redis does not take a batch: {exc}") from exc
-
-    def publish_missed(self, results: Sequence[Result]) -> None:
-        """Return once the results are safe."""
-        self._messenger.publish_results(results)
-
-    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-        """Return once the schedule's events are safe."""
-        self._messenger.publish_events(events)
-
-    def read_past(self) -> Past:
-        """Read the schedule's history from Kafka."""
-        newest = read_to_end(self._kafka, topics_of(self._kafka).schedule, READ_PAST_DEADLINE_S)
-        return past_of(newest.values())
 
 
 class SiteScheduler(Scheduler):

@@ -1,0 +1,58 @@
+"""The surroundings of a leader in a Celery beat: batches go to Celery, results and events to Kafka."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Final
+
+import kombu.exceptions
+
+from sitemon.config.servers import kafka_server
+from sitemon.config.settings import settings
+from sitemon.config.sites import SiteSet, SitesWatcher
+from sitemon.model.errors import UnreachableError
+from sitemon.model.result import Result
+from sitemon.model.schedule import Past, ScheduleEvent, past_of
+from sitemon.schedule.batch import Batch
+from sitemon.schedule.queues import queue_of
+from sitemon.stream.consumer import read_to_end
+from sitemon.stream.messages import messenger_of_this_process
+from sitemon.stream.topics import topics_of
+
+CHECK_SLOTS: Final = "sitemon.check_slots"
+READ_PAST_DEADLINE_S: Final = 5.0
+
+
+class CelerySurroundings:
+    """The real `Surroundings`. Raises ConfigurationError when Kafka, the spool or the sites are not configured well."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._kafka = kafka_server()
+        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ))
+        self._watcher = SitesWatcher()
+
+    def sites(self) -> SiteSet:
+        """Return the sites as they are configured now."""
+        return self._watcher.current()
+
+    def send(self, batch: Batch) -> None:
+        """Hand a batch to the workers of its region. Its id is the task's, so that it can be found again."""
+        try:
+            self._app.send_task(
+                CHECK_SLOTS, args=(batch.slots,), task_id=batch.id, queue=queue_of(batch.region), retry=False
+            )
+        except kombu.exceptions.OperationalError as exc:
+            raise UnreachableError(f"Redis does not take a batch: {exc}") from exc
+
+    def publish_missed(self, results: Sequence[Result]) -> None:
+        """Return once the results are safe."""
+        self._messenger.publish_results(results)
+
+    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+        """Return once the schedule's events are safe."""
+        self._messenger.publish_events(events)
+
+    def read_past(self) -> Past:
+        """Read the schedule's history from Kafka."""
+        newest = read_to_end(self._kafka, topics_of(self._kafka).schedule, READ_PAST_DEADLINE_S)
+        return past_of(newest.values())
