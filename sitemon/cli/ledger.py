@@ -23,7 +23,9 @@ _counts: Final = operator.attrgetter(*COUNTS)
 
 
 @click.command("ledger")
-@click.option("--hours", type=click.IntRange(min=1), default=24, show_default=True, help="How far to look back.")
+@click.option(
+    "--hours", type=click.IntRange(min=1), metavar="N", default=24, show_default=True, help="How far to look back."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print every hour of every site, for scripts.")
 @options.db_conn
 @options.database

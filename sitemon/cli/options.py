@@ -26,7 +26,7 @@ DURATION = _Duration()
 
 db_conn = click.option("--db-conn", metavar="FILE", help=f"Where PostgreSQL is.  [default: {PG_SERVER.file_name}]")
 admin = click.option(
-    "--admin", metavar="FILE", help=f"Who may create roles and databases.  [default: {DB_ADMIN.file_name}]"
+    "--admin", metavar="FILE", help=f"Who may make roles and databases.  [default: {DB_ADMIN.file_name}]"
 )
 kafka = click.option(
     "--kafka", "--kafka-conn", "kafka", metavar="FILE", help=f"Where Kafka is.  [default: {KAFKA_SERVER.file_name}]"

@@ -9,6 +9,7 @@ from typing import Final
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sitemon import clock
 from sitemon.config.sites import load_sites
@@ -17,6 +18,8 @@ from sitemon.model.site import Site
 from sitemon.schedule.slots import next_slot_ms
 
 _COLUMNS: Final = ("site", "url", "every", "regions", "next slot (UTC)")
+_CUT: Final = ("site", "url", "regions")
+"""Only columns that may wrap are made narrower; their cells are cut all the same."""
 
 
 @click.command("sites")
@@ -30,7 +33,8 @@ def command(*, as_json: bool) -> None:
         return
     rows = (_row(site, now_ms) for site in sites.sites)
     if sys.stdout.isatty():
-        Console(markup=False, highlight=False).print(_table(rows))
+        if sites.sites:
+            Console(highlight=False).print(_table(rows))
         click.echo(f"{len(sites.sites)} sites from {sites.source}")
     else:
         # A table of 100,000 rows takes rich a minute; and columns cut to a width are of no use to a script.
@@ -44,11 +48,12 @@ def _row(site: Site, now_ms: int) -> tuple[str, ...]:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> Table:
+    """Return a table of one line a site; where the terminal is narrow, what may be long is cut."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in _COLUMNS:
-        table.add_column(name, overflow="fold" if name == "url" else "ellipsis")
+        table.add_column(name, no_wrap=name not in _CUT)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
     return table
 
 

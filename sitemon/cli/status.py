@@ -26,7 +26,7 @@ _REFRESH_S: Final = 2.0
 
 @click.command("status")
 @click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one a site.")
 @options.db_conn
 @options.database
 def command(watch: bool, as_json: bool, db_conn: str | None, database: str | None) -> None:

@@ -1,11 +1,13 @@
 """``sitemon lint`` and ``sitemon sites``."""
 
+import io
 import json
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from sitemon import clock
 from sitemon.cli import lint, sites
@@ -87,6 +89,16 @@ def test_sites_prints_columns_for_scripts_without_secrets() -> None:
     assert rows[1][:4] == ["shop", "https://shop.example/x", "3600s", "eu,us"]
     assert rows[1][4] == f"{from_ms(next_slot_ms('shop', 3_600_000, now_ms)):%H:%M:%S.%f}"[:-3]
     assert rows[2] == ["six", "http://[fe80::1]/", "60s", "default", "disabled"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_sites_has_one_line_a_site_on_a_terminal_of_any_width(width: int) -> None:
+    long = ("a-site-with-a-long-name", f"https://shop.example/{'path/' * 30}", "30s", "eu,us", "12:30:00.000")
+    printed = io.StringIO()
+    Console(file=printed, width=width).print(sites._table([long, long]))
+    lines = printed.getvalue().splitlines()
+    assert len(lines) == 3
+    assert all("http" in line and "…" in line and line.rstrip().endswith("12:30:00.000") for line in lines[1:])
 
 
 def test_sites_prints_json_without_secrets() -> None:
