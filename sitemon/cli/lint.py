@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 
 import click
 
-from sitemon.config import locate, servers
+from sitemon.config import locate, server_files, servers
 from sitemon.config.fields import FileKind
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.errors import ConfigurationError, Mistake
 
 _SERVERS: Final[Sequence[tuple[FileKind, Callable[[], object]]]] = (
-    (servers.PG_SERVER, servers.postgres_server),
-    (servers.DB_ADMIN, servers.admin_credentials),
-    (servers.SITEMON_DB, servers.database_credentials),
-    (servers.KAFKA_SERVER, servers.kafka_server),
-    (servers.REDIS, servers.redis_server),
+    (server_files.PG_SERVER, servers.postgres_server),
+    (server_files.DB_ADMIN, servers.admin_credentials),
+    (server_files.SITEMON_DB, servers.database_credentials),
+    (server_files.KAFKA_SERVER, servers.kafka_server),
+    (server_files.REDIS, servers.redis_server),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sitemon.config.servers import DB_ADMIN, KAFKA_SERVER, PG_SERVER, SITEMON_DB
+from sitemon.config.server_files import DB_ADMIN, KAFKA_SERVER, PG_SERVER, SITEMON_DB
 from sitemon.config.values import UnfitError, duration_s
 
 

@@ -5,7 +5,6 @@ raises `ConfigurationError` with all mistakes that it found.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -13,16 +12,19 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from sitemon.config import kafka_names
-from sitemon.config.fields import Fields, FileKind
-from sitemon.config.values import UnfitError, boolean, integer, one_of, secret, text
+from sitemon.config.fields import Fields
+from sitemon.config.server_files import (
+    BROKERS_REPLICATION_FACTOR,
+    DB_ADMIN,
+    DEFAULT_TOPIC,
+    KAFKA_SERVER,
+    PG_SERVER,
+    REDIS,
+    SITEMON_DB,
+)
 
-DEFAULT_TOPIC: Final = "sitemon.results"
 DEFAULT_PARTITIONS: Final = 12
-BROKERS_REPLICATION_FACTOR: Final = -1
 
-_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_TOPIC_SUFFIX: Final = ".results"
-_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _MASK: Final = "***"
 
 
@@ -96,89 +98,6 @@ def _repr_of(server: msgspec.Struct) -> str:
     """Return the repr of what may be shown. `rich` would show a Struct's secrets, hence both kinds of repr."""
     shown = ", ".join(f"{name}={value!r}" for name, value in server.__rich_repr__())
     return f"{type(server).__name__}({shown})"
-
-
-def _topic(value: object) -> str:
-    """Read the topic of results; the other topics take its first part, so none of them can be the same."""
-    name = text(value)
-    if not name.endswith(_TOPIC_SUFFIX) or name == _TOPIC_SUFFIX:
-        raise UnfitError(f"expected a topic that ends in {_TOPIC_SUFFIX}, such as {DEFAULT_TOPIC}")
-    if not _TOPIC.fullmatch(name):
-        raise UnfitError("expected at most 200 letters, digits, dots, dashes and underscores")
-    return name
-
-
-def _redis_url(value: object) -> str:
-    url = text(value)
-    try:
-        parts = urlsplit(url)
-        is_fit = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_fit = False
-    if not is_fit or parts.scheme not in {"redis", "rediss"} or not _is_database(parts.path):
-        raise UnfitError("expected redis://host:port/number, or rediss:// for TLS")
-    return url
-
-
-def _is_database(path: str) -> bool:
-    return path in {"", "/"} or (path[1:].isascii() and path[1:].isdigit())
-
-
-_replication_factor: Final = integer(1, 1_000)
-
-
-def _replication(value: object) -> int:
-    """Read -1, the broker's default, or a number of copies."""
-    return BROKERS_REPLICATION_FACTOR if value in (-1, "-1") else _replication_factor(value)
-
-
-PG_SERVER: Final = FileKind(
-    "pg-server.json",
-    "SITEMON_PG_",
-    {
-        "host": text,
-        "port": integer(1, 65535),
-        "is_ssl": boolean,
-        "sslmode": one_of(*_SSL_MODES),
-        "ssl_root_cert": text,
-        "ssl_cert": text,
-        "ssl_key": text,
-    },
-    required=("host",),
-    paths=("ssl_root_cert", "ssl_cert", "ssl_key"),
-    keys=("ssl_key",),
-)
-_CREDENTIALS: Final = {"user": text, "password": secret, "database": text}
-DB_ADMIN: Final = FileKind(
-    "db-admin.json", "SITEMON_DB_ADMIN_", _CREDENTIALS, required=("user", "password"), secrets=("password",)
-)
-SITEMON_DB: Final = FileKind(
-    "sitemon-db.json", "SITEMON_DB_", _CREDENTIALS, required=tuple(_CREDENTIALS), secrets=("password",)
-)
-KAFKA_SERVER: Final = FileKind(
-    "kafka-server.json",
-    "SITEMON_KAFKA_",
-    {
-        **kafka_names.NAMES,
-        "topic": _topic,
-        "partitions": integer(1, 10_000),
-        "replication_factor": _replication,
-    },
-    required=("bootstrap_servers",),
-    paths=kafka_names.PATHS,
-    keys=("ssl_keyfile",),
-    secrets=kafka_names.SECRETS,
-)
-REDIS: Final = FileKind(
-    "redis.json",
-    "SITEMON_REDIS_",
-    {"url": _redis_url, "ssl_cafile": text, "ssl_certfile": text, "ssl_keyfile": text},
-    required=("url",),
-    paths=("ssl_cafile", "ssl_certfile", "ssl_keyfile"),
-    keys=("ssl_keyfile",),
-    secrets=("url",),
-)
-KINDS: Final = (PG_SERVER, DB_ADMIN, SITEMON_DB, KAFKA_SERVER, REDIS)
 
 
 def postgres_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> PostgresServer:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from sitemon.config.servers import KINDS
+from sitemon.config.server_files import KINDS
 from sitemon.config.values import UnfitError, integer, one_of, region_name, size_bytes, text
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import DEFAULT_REGION

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from sitemon.cli.main import COMMANDS, cli
-from sitemon.config.servers import KINDS
+from sitemon.config.server_files import KINDS
 from sitemon.config.settings import known_variables
 from sitemon.config.sites import load_sites
 

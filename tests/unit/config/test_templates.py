@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
+from sitemon.config.server_files import KINDS
 from sitemon.config.servers import (
-    KINDS,
     admin_credentials,
     database_credentials,
     kafka_server,
