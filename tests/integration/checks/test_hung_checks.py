@@ -1,7 +1,6 @@
 """A thousand checks that hang, each in its own way, end in time and leave nothing behind."""
 
 import contextlib
-import gc
 import queue
 import socket
 import threading
@@ -40,15 +39,7 @@ def mute() -> Iterator[dict[str, int]]:
         }
 
 
-@pytest.fixture
-def frozen() -> Iterator[None]:
-    """Spare us a full garbage collection of all that pytest holds, which stops every thread for 100 ms."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("frozen")
+@pytest.mark.usefixtures("frozen_heap")
 @pytest.mark.parametrize(("at_once", "per_host", "timeout_s"), [(64, 20, 0.25), (CHECKS, CHECKS, 1.0)])
 def test_a_thousand_hung_checks_end_in_time_and_leave_no_thread_behind(
     at_once: int, per_host: int, timeout_s: float, make_engine: EngineFactory, mute: dict[str, int]
