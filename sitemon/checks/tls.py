@@ -4,6 +4,7 @@ import _ssl
 import contextlib
 import functools
 import os
+import re
 import ssl
 import sys
 import threading
@@ -40,11 +41,14 @@ _BY_OPENSSL_REASON: Final = {
     "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server refuses: no cipher in common, or it demands a client certificate",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server demands a client certificate",
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "the server does not speak HTTP/1.1 on this port",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the server offers no TLS version from 1.2 on",
     "TLSV1_UNRECOGNIZED_NAME": "the server does not know this host name",
     "UNSUPPORTED_PROTOCOL": "the server offers no TLS version from 1.2 on",
     "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port",
 }
+
+_NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 
 
 class TlsSocket(BoundedSocket, ssl.SSLSocket):  # type: ignore[misc]  # recv_into has other defaults in typeshed
@@ -189,6 +193,12 @@ def earliest_expiry(chain: Iterable[bytes]) -> datetime | None:
     return min((expiry for certificate in chain if (expiry := expiry_of(certificate))), default=None)
 
 
+def _reason_in(message: str) -> str | None:
+    """Return OpenSSL's reason where Python has no name for it: it is younger than Python's list of them."""
+    found = _NAMELESS.fullmatch(message)
+    return found[1].upper().replace(" ", "_") if found else None
+
+
 def words_of_tls_error(error: ssl.SSLError) -> str:
     """Say in an operator's words why TLS failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -196,7 +206,7 @@ def words_of_tls_error(error: ssl.SSLError) -> str:
         return _BY_VERIFY_CODE.get(getattr(error, "verify_code", 0), f"the certificate is not valid: {message}")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "the server closed the TLS connection"
-    reason: str | None = getattr(error, "reason", None)  # those that Python's own code raises lack it
+    reason = getattr(error, "reason", None) or _reason_in(str(error))
     if not reason:
         return "TLS failed"
     return _BY_OPENSSL_REASON.get(reason, f"TLS failed: {reason.replace('_', ' ').lower()}")

@@ -1,6 +1,7 @@
 """One check by way of requests: from the site to the observation, redirects followed by hand."""
 
 import contextlib
+import functools
 from typing import Final
 
 import requests
@@ -8,6 +9,7 @@ import requests
 from sitemon.checks.adapter import CheckAdapter, Route
 from sitemon.checks.addresses import Reach, reach_of
 from sitemon.checks.check_error import CheckError
+from sitemon.checks.coding import read_decoded
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
@@ -70,6 +72,7 @@ class _Trip:
         self._dialer = dialer
         self._move = move
         self._was_public = False
+        self._locations: frozenset[str] = frozenset()
         self._seen: set[tuple[str, str]] = set()
 
     def last_page(self) -> Page:
@@ -88,7 +91,9 @@ class _Trip:
 
     def _next(self, request: Request, page: Page) -> Request:
         self._seen.add((request.method, request.url))
-        following = redirected(request, page.http_code, page.headers.get("location"))
+        if len(self._locations) > 1:
+            raise CheckError(Reason.REDIRECT_ERROR, "the redirect has several Locations")
+        following = redirected(request, page.http_code, next(iter(self._locations), None))
         if (following.method, following.url) in self._seen:
             raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
         if len(self.hops) > self._site.max_redirects:
@@ -125,6 +130,7 @@ class _Trip:
         )
         with contextlib.closing(CheckAdapter(route)) as adapter, adapter.send(prepared.request) as response:
             self.exchange.http_code = response.status_code
+            self._locations = frozenset(response.raw.headers.getlist("location"))
             self.exchange.http_version = _HTTP_VERSIONS.get(response.raw.version)
             return Page(
                 http_code=response.status_code,
@@ -145,8 +151,8 @@ class _Trip:
     def _body(self, response: requests.Response) -> bytes:
         if self._site.follow_redirects and is_redirect(response.status_code):
             return b""  # nobody looks at it, and it may be endless
-        body: bytes = response.raw.read(self._site.max_body_bytes, decode_content=True)
-        return body
+        read = functools.partial(response.raw.read, decode_content=False)
+        return read_decoded(read, response.headers.get("content-encoding", ""), self._site.max_body_bytes)
 
     def _end_hop(self, request: Request) -> None:
         exchange = self.exchange
