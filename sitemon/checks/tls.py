@@ -173,19 +173,27 @@ def certificate_of(certificate: bytes) -> Certificate | None:
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         subject, issuer = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
-    except ValueError:
+        return Certificate(subject, issuer, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
         return None
-    return Certificate(subject, issuer, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+
+
+def expiry_of(certificate: bytes) -> datetime | None:
+    """Return when a DER-encoded certificate expires; None if it cannot be read."""
+    return _kept_expiry_of(certificate) if len(certificate) <= _MOST_KEPT_BYTES else _expiry_of(certificate)
+
+
+def _expiry_of(certificate: bytes) -> datetime | None:
+    try:
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc
+    except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
+        return None
 
 
 # The same few certificates come back with every check, and to parse one costs more than to compare its bytes.
-@functools.lru_cache(maxsize=4096)
-def expiry_of(certificate: bytes) -> datetime | None:
-    """Return when a DER-encoded certificate expires; None if it cannot be read."""
-    try:
-        return x509.load_der_x509_certificate(certificate).not_valid_after_utc
-    except ValueError:
-        return None
+_kept_expiry_of: Final = functools.lru_cache(maxsize=4096)(_expiry_of)
+_MOST_KEPT_BYTES: Final = 8 << 10
+"""Of most certificates; OpenSSL takes 100 KiB of them, and a server may send others each time."""
 
 
 def earliest_expiry(chain: Iterable[bytes]) -> datetime | None:
