@@ -16,9 +16,9 @@ from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
 from sitemon.checks.masked import masked_url
-from sitemon.checks.prepare import Prepared, first_request, prepare
+from sitemon.checks.prepare import Prepared, first_request, prepare, prepare_first
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
-from sitemon.checks.resolver import literal
+from sitemon.checks.resolver import numeric
 from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.checks.turns import Move
 from sitemon.clock import monotonic_s, utc_now
@@ -116,7 +116,7 @@ class _Trip:
             self._end_hop(request)
 
     def _fetch(self, request: Request) -> Page:
-        prepared = prepare(request)
+        prepared = prepare(request) if self.hops else prepare_first(request)
         self._wait_for_turn(prepared)
         route = Route(
             self._dialer,
@@ -177,7 +177,7 @@ class _Trip:
     def _is_public(self, request: Request) -> bool:
         """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
         if self._site.proxy is not None:
-            address = literal(origin(request.url)[1])
+            address = numeric(origin(request.url)[1])
             return address is None or reach_of(address.ip) is Reach.PUBLIC
         ip = self.exchange.ip
         return ip is not None and reach_of(ip) is Reach.PUBLIC
