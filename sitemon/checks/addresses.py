@@ -156,7 +156,15 @@ def _embedded(address: ipaddress.IPv6Address) -> Iterator[int]:
         yield (number >> 80) & 0xFFFFFFFF
     elif address in _TEREDO:
         yield last_32_bits ^ 0xFFFFFFFF  # RFC 4380: the client's address, inverted
-    elif address in _LOCAL_NAT64 and last_32_bits:  # a site's own /96 in it
-        yield last_32_bits
     elif address in _LOCAL_NAT64:
-        yield (number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF  # RFC 6052, 2.2: a /48 splits it around bit 64
+        yield from _in_local_nat64(number)
+
+
+def _in_local_nat64(number: int) -> Iterator[int]:
+    """Yield what the address may stand for: nobody but its network knows how long the prefix is (RFC 6052, 2.2)."""
+    of_48 = (number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF
+    of_56 = (number >> 64 & 0xFF) << 24 | number >> 32 & 0xFFFFFF
+    of_64 = number >> 24 & 0xFFFFFFFF
+    of_96 = number & 0xFFFFFFFF
+    found = [one for one in (of_48, of_56, of_64, of_96) if one >= 1 << 24]  # 0.0.0.0/8 is what the others leave
+    yield from found or (of_96,)

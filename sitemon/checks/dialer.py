@@ -8,7 +8,7 @@ from sitemon.checks.addresses import OWN_NETWORK, AddressPolicy, refusal
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.exchange import BoundedSocket, Exchange
 from sitemon.checks.race import Connect, Race, connect_tcp, connect_udp, interleaved
-from sitemon.checks.resolver import Endpoint, Resolver, literal
+from sitemon.checks.resolver import Endpoint, Resolver, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
@@ -93,7 +93,7 @@ class Dialer:
             CheckError: it is one.
 
         """
-        address = literal(host)
+        address = numeric(host)
         if address is not None:
             self._allowed((address,), came_from_public)
 

@@ -80,11 +80,13 @@ def _failures(expected: tuple[str, ...], found: tuple[str, ...], question: Quest
         yield Failure(Reason.NO_MATCH, words)
 
 
-@functools.lru_cache(maxsize=16_384)
 def normal(record: str, record_type: str) -> str:
     """Return the one form of a record that can be written in several: of an address, of a name in it."""
-    if record_type in _CASE_COUNTS:
-        return record
+    return record if record_type in _CASE_COUNTS else _normal(record, record_type)
+
+
+@functools.lru_cache(maxsize=4096)
+def _normal(record: str, record_type: str) -> str:
     if record_type in {"A", "AAAA"}:
         try:
             return str(ipaddress.ip_address(record.strip()))

@@ -15,6 +15,8 @@ from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
+_LONGEST_TYPE: Final = 200
+"""Those that were seen are kept."""
 # Python has codecs that are no charset of text; some of them take quadratic time or warn.
 _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"))
 
@@ -139,7 +141,7 @@ def text_of(page: Page) -> str:
 
     The charset is never guessed from the body: that costs more than the check, and guesses wrong.
     """
-    return page.body.decode(_charset_of(page.headers.get("content-type", "")), errors="replace")
+    return page.body.decode(_charset_of(page.headers.get("content-type", "")[:_LONGEST_TYPE]), errors="replace")
 
 
 @functools.lru_cache(maxsize=1024)

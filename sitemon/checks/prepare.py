@@ -46,8 +46,6 @@ def _authorization(site: Site) -> tuple[Header, ...]:
     return (Header("Authorization", f"Basic {base64.b64encode(credentials).decode()}", is_secret=True),)
 
 
-# To prepare a request (host name to IDNA, quoting, header checks) costs a quarter of a whole check.
-@functools.lru_cache(maxsize=16_384)
 def prepare(request: Request) -> Prepared:
     """Return the request in the form in which requests sends it.
 
@@ -67,3 +65,8 @@ def prepare(request: Request) -> Prepared:
     except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
         raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc
     return Prepared(prepared, host, port, scheme == "https")
+
+
+# To prepare a request (host name to IDNA, quoting, header checks) costs a quarter of a whole check. What redirects lead
+# to is not kept: it may be another each time, and as long as a server likes.
+prepare_first: Final = functools.lru_cache(maxsize=16_384)(prepare)

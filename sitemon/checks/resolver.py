@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 _IDLE_S: Final = 5.0
+_LONGEST_ADDRESS: Final = 45
+"""An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
 
 class Endpoint(NamedTuple):
@@ -46,9 +48,25 @@ def look_up(host: str) -> tuple[Endpoint, ...]:
     return tuple(dict.fromkeys(Endpoint(family, address) for family, _, _, _, address in found))
 
 
-@functools.lru_cache(maxsize=4096)
 def literal(host: str) -> Endpoint | None:
     """Return the endpoint of a host that is an IP address already, None for a name."""
+    return _literal(host) if len(host) <= _LONGEST_ADDRESS else None
+
+
+def numeric(host: str) -> Endpoint | None:
+    """Return the endpoint of a host that is an IP address in any notation that systems read, such as ``0x7f.1``."""
+    bare = host.partition("%")[0].rstrip(".")
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(
+            bare, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except (OSError, UnicodeError):
+        return None
+    return Endpoint(family, address)
+
+
+@functools.lru_cache(maxsize=4096)
+def _literal(host: str) -> Endpoint | None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

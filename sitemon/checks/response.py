@@ -7,16 +7,24 @@ that it cannot read and all that follow, and reads without bound after a chunk s
 import http.client
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from sitemon.checks.check_error import CheckError
 from sitemon.model.outcome import Reason
 
+_NO_STATUS_LINE: Final = "the response does not begin with a status line"
 CLOSED_EARLY: Final = "the connection closed before the end of the response's body"
 
 _MOST_HEAD_BYTES: Final = 64 << 10
 _MOST_HEAD_LINES: Final = 200
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d)\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?")
+_OTHER_PROTOCOLS: Final = (
+    (
+        re.compile(rb"\x00..\x04[\x00\x01]\x00{4}", re.DOTALL),
+        "the server speaks HTTP/2 here, and nothing else",
+    ),  # SETTINGS
+    (re.compile(rb"\x15\x03[\x00-\x04]"), "the server speaks TLS on this port"),  # an alert
+)
 _CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
@@ -43,12 +51,21 @@ class CheckedResponse(http.client.HTTPResponse):
             self.length = 0
         self.will_close = True  # we asked for it, and nothing is sent after this response
 
+    def _get_chunk_left(self) -> Any:
+        if self.chunk_left == 0:
+            if self.fp.read(2) != b"\r\n":
+                raise _malformed("a chunk of the body is longer than its size")
+            self.chunk_left = None
+        return super()._get_chunk_left()  # type: ignore[misc]  # typeshed does not have what is private
+
     def _read_next_chunk_size(self) -> int:
         line = self.fp.readline(_MOST_HEAD_BYTES)
+        if not line.endswith(b"\n"):
+            raise _malformed(CLOSED_EARLY if len(line) < _MOST_HEAD_BYTES else "a chunk of the body has no valid size")
         size = line.partition(b";")[0].strip()
         if _CHUNK_SIZE.fullmatch(size):
             return int(size, 16)
-        raise _malformed("a chunk of the body has no valid size" if line else CLOSED_EARLY)
+        raise _malformed("a chunk of the body has no valid size")
 
 
 def _malformed(words: str) -> CheckError:
@@ -63,11 +80,22 @@ def _head_lines(stream: BinaryIO) -> Iterator[bytes]:
         bytes_left -= len(line)
         if bytes_left < 0:
             raise _malformed("the response's headers are longer than 64 KiB")
+        if number == 0:
+            _require_http(line)
         if not line.endswith(b"\n"):
-            is_empty = number == 0 and not line
-            raise _malformed("the server closed the connection " + ("unanswered" if is_empty else "in the headers"))
+            raise _malformed("the server closed the connection in the headers")
         yield line.rstrip(b"\r\n")
     raise _malformed("the response has more than 200 header lines")
+
+
+def _require_http(line: bytes) -> None:
+    if not line:
+        raise _malformed("the server closed the connection unanswered")
+    for start, words in _OTHER_PROTOCOLS:
+        if start.match(line):
+            raise _malformed(words)
+    if not line.startswith(b"HTTP/"[: len(line)]):
+        raise _malformed(_NO_STATUS_LINE)
 
 
 def _final_status(lines: Iterator[bytes]) -> tuple[int, int, str]:
@@ -75,7 +103,7 @@ def _final_status(lines: Iterator[bytes]) -> tuple[int, int, str]:
     while True:
         found = _STATUS_LINE.fullmatch(next(lines))
         if found is None:
-            raise _malformed("the response does not begin with a status line")
+            raise _malformed(_NO_STATUS_LINE)
         major, minor, code, phrase = found.groups()
         if major != b"1":
             raise _malformed(f"the server speaks HTTP/{major.decode()}.{minor.decode()}, though asked in HTTP/1.1")
@@ -99,6 +127,8 @@ def _fields(lines: Iterator[bytes]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for raw in iter(lambda: next(lines), b""):
         line = raw.decode("latin-1")
+        if "\0" in line or "\r" in line:
+            raise _malformed("a header line of the response has a control character in it")  # RFC 9110, 5.5
         name, colon, value = line.partition(":")
         if line[0] in " \t" and fields:
             fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}")

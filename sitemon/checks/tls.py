@@ -4,6 +4,7 @@ import _ssl
 import contextlib
 import functools
 import os
+import re
 import ssl
 import sys
 import threading
@@ -40,11 +41,14 @@ _BY_OPENSSL_REASON: Final = {
     "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server refuses: no cipher in common, or it demands a client certificate",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server demands a client certificate",
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "the server does not speak HTTP/1.1 on this port",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the server offers no TLS version from 1.2 on",
     "TLSV1_UNRECOGNIZED_NAME": "the server does not know this host name",
     "UNSUPPORTED_PROTOCOL": "the server offers no TLS version from 1.2 on",
     "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port",
 }
+
+_NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 
 
 class TlsSocket(BoundedSocket, ssl.SSLSocket):  # type: ignore[misc]  # recv_into has other defaults in typeshed
@@ -169,24 +173,38 @@ def certificate_of(certificate: bytes) -> Certificate | None:
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         subject, issuer = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
-    except ValueError:
+        return Certificate(subject, issuer, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
         return None
-    return Certificate(subject, issuer, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+
+
+def expiry_of(certificate: bytes) -> datetime | None:
+    """Return when a DER-encoded certificate expires; None if it cannot be read."""
+    return _kept_expiry_of(certificate) if len(certificate) <= _MOST_KEPT_BYTES else _expiry_of(certificate)
+
+
+def _expiry_of(certificate: bytes) -> datetime | None:
+    try:
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc
+    except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
+        return None
 
 
 # The same few certificates come back with every check, and to parse one costs more than to compare its bytes.
-@functools.lru_cache(maxsize=4096)
-def expiry_of(certificate: bytes) -> datetime | None:
-    """Return when a DER-encoded certificate expires; None if it cannot be read."""
-    try:
-        return x509.load_der_x509_certificate(certificate).not_valid_after_utc
-    except ValueError:
-        return None
+_kept_expiry_of: Final = functools.lru_cache(maxsize=4096)(_expiry_of)
+_MOST_KEPT_BYTES: Final = 8 << 10
+"""Of most certificates; OpenSSL takes 100 KiB of them, and a server may send others each time."""
 
 
 def earliest_expiry(chain: Iterable[bytes]) -> datetime | None:
     """Return when the first of these certificates expires, or None if there is none."""
     return min((expiry for certificate in chain if (expiry := expiry_of(certificate))), default=None)
+
+
+def _reason_in(message: str) -> str | None:
+    """Return OpenSSL's reason where Python has no name for it: it is younger than Python's list of them."""
+    found = _NAMELESS.fullmatch(message)
+    return found[1].upper().replace(" ", "_") if found else None
 
 
 def words_of_tls_error(error: ssl.SSLError) -> str:
@@ -196,7 +214,7 @@ def words_of_tls_error(error: ssl.SSLError) -> str:
         return _BY_VERIFY_CODE.get(getattr(error, "verify_code", 0), f"the certificate is not valid: {message}")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "the server closed the TLS connection"
-    reason: str | None = getattr(error, "reason", None)  # those that Python's own code raises lack it
+    reason = getattr(error, "reason", None) or _reason_in(str(error))
     if not reason:
         return "TLS failed"
     return _BY_OPENSSL_REASON.get(reason, f"TLS failed: {reason.replace('_', ' ').lower()}")

@@ -1,6 +1,7 @@
 """One check by way of requests: from the site to the observation, redirects followed by hand."""
 
 import contextlib
+import functools
 from typing import Final
 
 import requests
@@ -8,15 +9,16 @@ import requests
 from sitemon.checks.adapter import CheckAdapter, Route
 from sitemon.checks.addresses import Reach, reach_of
 from sitemon.checks.check_error import CheckError
+from sitemon.checks.coding import read_decoded
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
 from sitemon.checks.masked import masked_url
-from sitemon.checks.prepare import Prepared, first_request, prepare
+from sitemon.checks.prepare import Prepared, first_request, prepare, prepare_first
 from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
-from sitemon.checks.resolver import literal
+from sitemon.checks.resolver import numeric
 from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.checks.turns import Move
 from sitemon.clock import monotonic_s, utc_now
@@ -70,6 +72,7 @@ class _Trip:
         self._dialer = dialer
         self._move = move
         self._was_public = False
+        self._locations: frozenset[str] = frozenset()
         self._seen: set[tuple[str, str]] = set()
 
     def last_page(self) -> Page:
@@ -88,7 +91,9 @@ class _Trip:
 
     def _next(self, request: Request, page: Page) -> Request:
         self._seen.add((request.method, request.url))
-        following = redirected(request, page.http_code, page.headers.get("location"))
+        if len(self._locations) > 1:
+            raise CheckError(Reason.REDIRECT_ERROR, "the redirect has several Locations")
+        following = redirected(request, page.http_code, next(iter(self._locations), None))
         if (following.method, following.url) in self._seen:
             raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
         if len(self.hops) > self._site.max_redirects:
@@ -111,7 +116,7 @@ class _Trip:
             self._end_hop(request)
 
     def _fetch(self, request: Request) -> Page:
-        prepared = prepare(request)
+        prepared = prepare(request) if self.hops else prepare_first(request)
         self._wait_for_turn(prepared)
         route = Route(
             self._dialer,
@@ -125,6 +130,7 @@ class _Trip:
         )
         with contextlib.closing(CheckAdapter(route)) as adapter, adapter.send(prepared.request) as response:
             self.exchange.http_code = response.status_code
+            self._locations = frozenset(response.raw.headers.getlist("location"))
             self.exchange.http_version = _HTTP_VERSIONS.get(response.raw.version)
             return Page(
                 http_code=response.status_code,
@@ -145,8 +151,8 @@ class _Trip:
     def _body(self, response: requests.Response) -> bytes:
         if self._site.follow_redirects and is_redirect(response.status_code):
             return b""  # nobody looks at it, and it may be endless
-        body: bytes = response.raw.read(self._site.max_body_bytes, decode_content=True)
-        return body
+        read = functools.partial(response.raw.read, decode_content=False)
+        return read_decoded(read, response.headers.get("content-encoding", ""), self._site.max_body_bytes)
 
     def _end_hop(self, request: Request) -> None:
         exchange = self.exchange
@@ -171,7 +177,7 @@ class _Trip:
     def _is_public(self, request: Request) -> bool:
         """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
         if self._site.proxy is not None:
-            address = literal(origin(request.url)[1])
+            address = numeric(origin(request.url)[1])
             return address is None or reach_of(address.ip) is Reach.PUBLIC
         ip = self.exchange.ip
         return ip is not None and reach_of(ip) is Reach.PUBLIC

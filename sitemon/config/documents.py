@@ -68,7 +68,8 @@ def _read_json(content: str, file: Path) -> Document:
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal is_repeated
         built = dict(pairs)
-        is_repeated = is_repeated or len(built) != len(pairs)
+        if len(built) != len(pairs):
+            is_repeated = True
         return built
 
     try:

@@ -26,7 +26,7 @@ def conflicts(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Pr
     """Return what does not fit together among flat values over flat defaults."""
     if _CONFLICTING.isdisjoint(values) and _CONFLICTING.isdisjoint(defaults):  # as nearly always
         return []
-    merged = {**defaults, **values}
+    merged = {**defaults, **values} if defaults else values
     return [*_of_sizes(merged), *_of_client_certificate(merged), *_of_ip_version(merged)]
 
 

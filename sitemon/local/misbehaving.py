@@ -1,6 +1,7 @@
 """Servers that misbehave, each in its own way, and what a check should make of it: to try a monitor on, by hand too."""
 
 import contextlib
+import gzip
 import ssl
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,8 @@ def _make_old(context: ssl.SSLContext) -> None:
 
 
 _OK: Final = b"HTTP/1.1 200 OK\r\n"
+_GZIP: Final = gzip.compress(b"hello")
+_IS_GZIP: Final = {"Content-Encoding": "gzip"}
 _P: Final = Reason.PROTOCOL_ERROR
 
 HANGING: Final = (
@@ -108,6 +111,13 @@ BROKEN: Final = (
         "unknown-coding", "has an unknown transfer coding", _P, _data(_OK + b"Transfer-Encoding: gzip\r\n\r\nhello")
     ),
     Misbehaviour("broken-gzip", "compresses wrongly", _P, _data(response(headers={"Content-Encoding": "gzip"}))),
+    Misbehaviour("cut-gzip", "ends within its compression", _P, _data(response(_GZIP[:-4], headers=_IS_GZIP))),
+    Misbehaviour("brotli", "compresses as nobody asked", _P, _data(response(headers={"Content-Encoding": "br"}))),
+    Misbehaviour("long-chunk", "has a longer chunk than it says", _P, _data(chunked(end=b"5\r\nhello you\r\n"))),
+    Misbehaviour("nul-header", "has a NUL in a header", _P, _data(_OK + b"X: a\0b\r\n\r\n")),
+    Misbehaviour("http-0.9", "answers without any header", _P, _data(b"<html>hello</html>")),
+    Misbehaviour("only-http-2", "speaks only HTTP/2, as gRPC does", _P, _data(b"\0\0\0\4\0\0\0\0\0")),
+    Misbehaviour("tls-here", "speaks TLS, though asked without", _P, _data(b"\x15\3\3\0\2\2\x46")),
     Misbehaviour("endless-trailers", "sends trailers without end", _P, _web(does.sends_endless_trailers)),
     Misbehaviour("endless-promises", "sends 100 Continue without end", _P, _web(does.sends_endless_interim_responses)),
 )
@@ -170,6 +180,12 @@ REDIRECTING: Final = (
     ),
     Misbehaviour(
         "no-location", "redirects without a Location", Reason.REDIRECT_ERROR, _data(response(status="302 Found"))
+    ),
+    Misbehaviour(
+        "two-locations",
+        "redirects to two places",
+        Reason.REDIRECT_ERROR,
+        _data(b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\n\r\n"),
     ),
     Misbehaviour(
         "far-away",

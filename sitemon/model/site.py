@@ -1,4 +1,8 @@
-"""The site: one thing to watch, as the configuration describes it once it is read and checked."""
+"""The site: one thing to watch, as the configuration describes it once it is read and checked.
+
+The garbage collector does not look at these structs (``gc=False``), which are in no cycle: to look at those of 100,000
+sites stopped every check of a worker for two seconds.
+"""
 
 import hashlib
 from typing import Any, Final, Literal
@@ -9,7 +13,7 @@ import msgspec
 DEFAULT_REGION: Final = "default"
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, gc=False):
     """A request header. A value that came from the environment is a secret and is masked in every repr.
 
     `secrets` are the parts of the value that did, where it has others.
@@ -28,7 +32,7 @@ class Header(msgspec.Struct, frozen=True):
         return [("name", self.name), ("value", "***" if self.is_secret else self.value)]
 
 
-class Body(msgspec.Struct, frozen=True):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """What a request carries, as it is sent, and its media type, if it has one of its own.
 
     `secrets` are the parts that came from the environment. The content is masked in every repr, with secrets or not.
@@ -46,7 +50,7 @@ class Body(msgspec.Struct, frozen=True):
         return [f"<{len(self.content)} bytes>", self.content_type]
 
 
-class Proxy(msgspec.Struct, frozen=True):
+class Proxy(msgspec.Struct, frozen=True, gc=False):
     """An HTTP proxy. `authorization` is the value of Proxy-Authorization, a secret, masked in every repr."""
 
     host: str
@@ -61,14 +65,14 @@ class Proxy(msgspec.Struct, frozen=True):
         return [self.host, self.port, self.authorization and "***"]
 
 
-class StatusRange(msgspec.Struct, frozen=True):
+class StatusRange(msgspec.Struct, frozen=True, gc=False):
     """HTTP status codes from `first` to `last`, both included."""
 
     first: int
     last: int
 
 
-class Tls(msgspec.Struct, frozen=True, kw_only=True):
+class Tls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """TLS settings of a site. The files are absolute paths, in PEM.
 
     `ca_file` is None for the system's roots. `cert_file` is what we show of ourselves; its key is in `key_file`, or in
@@ -81,7 +85,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str | None = None
 
 
-class ExpectedHeader(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a header of the response must be: exactly one of the three is not None."""
 
     name: str
@@ -90,7 +94,7 @@ class ExpectedHeader(msgspec.Struct, frozen=True, kw_only=True):
     exists: bool | None = None
 
 
-class ExpectedJson(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedJson(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an RFC 9535 path must find in the body: exactly one of the three is given.
 
     `equals` is a JSON value (UNSET: not given; None: null), `matches` an RE2 regex. Each value found must fit, and
@@ -103,7 +107,7 @@ class ExpectedJson(msgspec.Struct, frozen=True, kw_only=True):
     exists: bool | None = None
 
 
-class Expect(msgspec.Struct, frozen=True, kw_only=True):
+class Expect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a response must be for the site to be up, and how fast and how long valid not to be degraded.
 
     `not_match` is an RE2 regex that must not be found. A body is too large when longer than `body_size_bytes`.
@@ -121,7 +125,7 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True):
     cert_days: int | None = None
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
+class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing to watch. Every field has been checked: a `Site` that exists can be scheduled and visited.
 
     `match` is an RE2 regex that must be found in the page. `timeout_s` bounds the whole check. Of the body at most

@@ -1,6 +1,7 @@
 """What the behaviour suite is run with: every engine there is, and servers that end with their test."""
 
 import contextlib
+import gc
 import queue
 import ssl
 import threading
@@ -114,6 +115,14 @@ def observe(make_engine: EngineFactory) -> Observer:
 def serve() -> Iterator[ServerFactory]:
     with contextlib.ExitStack() as running:
         yield lambda behave, **options: running.enter_context(Server(behave, **options))
+
+
+@pytest.fixture
+def frozen_heap() -> Iterator[None]:
+    """Spare a test of deadlines the garbage collection of all that pytest holds: it stops every thread for 100 ms."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

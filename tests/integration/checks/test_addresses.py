@@ -53,6 +53,8 @@ BLOCKED = [
     "fd00:ec2::254",
     "::ffff:169.254.169.254",
     "64:ff9b::169.254.169.254",
+    "64:ff9b:1::169.254.169.254",
+    "64:ff9b:1:a9fe:a9:fe00::",
     "2002:a9fe:a9fe::1",
 ]
 """By themselves, IPv4-mapped, behind NAT64, by 6to4."""
@@ -81,10 +83,32 @@ def test_an_address_that_is_never_visited_is_never_connected_to(
     assert recorder.ips == ["127.0.0.1"]
 
 
-@pytest.mark.parametrize("url", ["http://2852039166:9/", "http://0xa9fea9fe:9/", "http://169.16689662:9/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://2852039166:9/",
+        "http://0xa9fea9fe:9/",
+        "http://169.16689662:9/",
+        "http://0251.0376.0251.0376:9/",
+        "http://169.254.169.254.:9/",
+        "http://①⑥⑨.②⑤④.①⑥⑨.②⑤④:9/",
+        "http://169。254。169。254:9/",
+        "http://[fe80::1%25lo]:9/",
+        "tcp://0xa9.0xfe.43518:9",
+        "dns://2852039166:9/shop.test",
+    ],
+)
 def test_an_address_in_disguise_is_no_way_around(url: str, make_engine: EngineFactory) -> None:
     recorder = Recorder()
-    seen = observed(make_engine(connect=recorder), site(url))
+    seen = observed(make_engine(connect=recorder, connect_udp=recorder), site(url))
+    assert recorder.ips == []
+    assert seen.reason in (Reason.BLOCKED_ADDRESS, Reason.DNS_ERROR, Reason.CONNECT_ERROR)
+
+
+@pytest.mark.parametrize("host", ["0x7f.1", "2130706433", "127.1", "017700000001", "localhost", "[::ffff:7f00:1]"])
+def test_a_private_address_in_disguise_is_no_way_around_either(host: str, make_engine: EngineFactory) -> None:
+    recorder = Recorder()
+    seen = observed(make_engine(connect=recorder, policy=PUBLIC_ONLY), site(f"http://{host}:9/"))
     assert (seen.reason, recorder.ips) == (Reason.BLOCKED_ADDRESS, [])
 
 

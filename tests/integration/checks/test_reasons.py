@@ -1,5 +1,7 @@
 """Each way in which a server fails has its reason, and words for an operator."""
 
+import gzip
+
 import pytest
 
 from sitemon.checks.engine import Observation
@@ -31,7 +33,20 @@ BROKEN_RESPONSES = {
     "closes before the last chunk": chunked(b"hello", end=b""),
     "has a chunk size that is no number": chunked(b"hello", end=b"five\r\nhello\r\n0\r\n\r\n"),
     "has a negative chunk size": chunked(b"hello", end=b"-1\r\nhello\r\n0\r\n\r\n"),
+    "has a chunk that is longer than its size": chunked(end=b"5\r\nhello you\r\n0\r\n\r\n"),
+    "has a chunk extension without end": chunked(end=b"5;" + b"a" * 100_000 + b"\r\nhello\r\n0\r\n\r\n"),
+    "has more chunk extensions than chunks": chunked(end=(b"1;" + b"a" * 5_000 + b"\r\nx\r\n") * 3_000),
+    "has a NUL in a header": b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
+    "has a bare carriage return in a header": b"HTTP/1.1 200 OK\r\nX: a\rY: b\r\n\r\n",
+    "speaks HTTP/0.9": b"<html>hello</html>",
+    "speaks no HTTP that we know": b"ICY 200 OK\r\n\r\n",
     "has broken compression": response(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
+    "has compression that is cut off": response(gzip.compress(b"hello")[:-4], headers={"Content-Encoding": "gzip"}),
+    "has compression with a wrong checksum": response(
+        gzip.compress(b"hello")[:-8] + b"\0" * 8, headers={"Content-Encoding": "gzip"}
+    ),
+    "has compression that nobody asked for": response(headers={"Content-Encoding": "br"}),
+    "is compressed again and again": response(headers={"Content-Encoding": "gzip, " * 5 + "gzip"}),
 }
 
 
@@ -49,6 +64,26 @@ def test_a_response_that_is_not_valid_http_is_a_protocol_error(
     data: bytes, observe: Observer, serve: ServerFactory
 ) -> None:
     assert_down(observe(serve(answering(data)).url()), Reason.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<html>hello</html>", "the response does not begin with a status line"),
+        (bytes.fromhex("00000604000000000000040010000000000807"), "the server speaks HTTP/2 here, and nothing else"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", "the server speaks TLS on this port"),
+        (
+            response(headers={"Content-Encoding": "br"}),
+            "the response's body is compressed by br, which was not asked for",
+        ),
+        (
+            response(gzip.compress(b"hello")[:-4], headers={"Content-Encoding": "gzip"}),
+            "the compressed body of the response is cut off",
+        ),
+    ],
+)
+def test_it_says_what_a_server_speaks_instead(data: bytes, words: str, observe: Observer, serve: ServerFactory) -> None:
+    assert observe(serve(answering(data)).url()).error == words
 
 
 def test_a_refused_connection_is_a_connect_error(observe: Observer, refusing_port: int) -> None:

@@ -162,6 +162,18 @@ def test_the_body_of_a_redirect_is_not_waited_for(observe: Observer, serve: Serv
     assert (seen.outcome, seen.redirects, seen.body_bytes) == (Outcome.UP, 1, 5)
 
 
+@pytest.mark.parametrize(("second", "reason"), [("/end", None), ("/other", Reason.REDIRECT_ERROR)])
+def test_of_two_locations_only_the_same_one_is_followed(
+    second: str, reason: Reason | None, observe: Observer, serve: ServerFactory
+) -> None:
+    moved = f"HTTP/1.1 302 Found\r\nLocation: /end\r\nLocation: {second}\r\n\r\n".encode()
+
+    def behave(client: Conversation) -> None:
+        client.send(moved if client.asked().target == "/" else response())
+
+    assert observe(serve(behave).url()).reason is reason
+
+
 @pytest.mark.parametrize("location", ["/login/s3cret", "/login/s3cret?key=s3cret", "http://s3cret.test:{port}/end"])
 def test_a_secret_that_a_redirect_echoes_is_shown_nowhere(
     location: str, make_engine: EngineFactory, serve: ServerFactory

@@ -202,7 +202,15 @@ def test_a_proxy_is_not_asked_for_an_address_that_may_not_be_visited(
     engine = make_engine()
     proxy = serve(redirecting({"http://shop.test/": "http://127.0.0.1:9/", "http://127.0.0.1:9/": "http://[::1]:9/"}))
     through = Proxy("127.0.0.1", proxy.port)
-    for url, hops in (("http://169.254.169.254/", 1), ("http://shop.test/", 2)):
+    for url, hops in (
+        ("http://169.254.169.254/", 1),
+        ("http://169.254.169.254./", 1),
+        ("http://2852039166/", 1),
+        ("http://0xa9.0xfe.43518/", 1),
+        ("http://[fe80::1%25eth9]/", 1),
+        ("http://[::ffff:a9fe:a9fe]/", 1),
+        ("http://shop.test/", 2),
+    ):
         seen = observed(engine, site(url, proxy=through))
         assert (seen.reason, len(seen.hops)) == (Reason.BLOCKED_ADDRESS, hops)
     assert [asked.target for asked in proxy.asked] == ["http://shop.test/"]

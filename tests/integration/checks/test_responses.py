@@ -1,6 +1,7 @@
 """What a sound response, however unusual, is understood as."""
 
 import gzip
+import zlib
 
 import pytest
 
@@ -8,7 +9,8 @@ from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, chunked, compressed, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
-from tests.integration.checks.conftest import Observer, ServerFactory
+from tests.integration.checks.certificates import new_leaf
+from tests.integration.checks.conftest import Authority, Observer, ServerFactory, TlsServerFactory
 
 CAP_BYTES = 64 << 10
 
@@ -33,6 +35,23 @@ SOUND_RESPONSES = {
     ),
     "gzip, though not asked for": (compressed(b"hello"), "1.1"),
     "deflate, though not asked for": (compressed(b"hello", "deflate"), "1.1"),
+    "deflate without its header": (
+        response(zlib.compress(b"hello")[2:-4], headers={"Content-Encoding": "deflate"}),
+        "1.1",
+    ),
+    "two codings": (
+        response(gzip.compress(zlib.compress(b"hello")), headers={"Content-Encoding": "deflate, gzip"}),
+        "1.1",
+    ),
+    "gzip in pieces": (
+        response(
+            gzip.compress(b"he") + gzip.compress(b"") + gzip.compress(b"llo"), headers={"Content-Encoding": "gzip"}
+        ),
+        "1.1",
+    ),
+    "gzip and padding": (response(gzip.compress(b"hello") + b"\0" * 9, headers={"Content-Encoding": "gzip"}), "1.1"),
+    "a word that is no coding": (response(b"hello", headers={"Content-Encoding": "utf-8"}), "1.1"),
+    "more than its length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello, and more", "1.1"),
 }
 
 
@@ -62,6 +81,30 @@ def test_a_response_to_head_has_no_body(observe: Observer, serve: ServerFactory)
     server = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
     seen = observe(server.url(), method="HEAD")
     assert (server.asked[0].method, seen.outcome, seen.body_bytes) == ("HEAD", Outcome.UP, 0)
+
+
+def test_what_is_compressed_may_be_nothing(observe: Observer, serve: ServerFactory) -> None:
+    for body in (b"", gzip.compress(b"")):
+        seen = observe(serve(answering(response(body, headers={"Content-Encoding": "gzip"}))).url())
+        assert (seen.outcome, seen.body_bytes) == (Outcome.UP, 0)
+
+
+def test_a_response_that_comes_before_the_request_was_read_is_the_response(
+    observe: Observer, serve: ServerFactory
+) -> None:
+    def behave(client: Conversation) -> None:
+        client.send(response())
+        client.asked()
+
+    assert observe(serve(behave).url(), match="hello").outcome is Outcome.UP
+
+
+def test_a_tls_connection_that_ends_without_a_word_ends_the_body(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    """Many servers close without close_notify; whether a body without length is whole, nobody can tell then."""
+    server = serve_tls(answering(response(length=False)), new_leaf(ca.signer))
+    assert observe(server.url(), match="hello", tls=ca.tls).outcome is Outcome.UP
 
 
 def test_a_body_is_read_up_to_the_cap_and_what_was_read_is_searched(observe: Observer, serve: ServerFactory) -> None:

@@ -60,6 +60,22 @@ def test_a_certificate_of_a_trusted_authority_is_up(
     assert server.asked[0].headers["host"] == f"127.0.0.1:{server.port}"
 
 
+@pytest.mark.parametrize("tls", [Tls(), Tls(verify=False)])
+def test_a_certificate_that_only_openssl_can_read_is_no_hindrance(
+    tls: Tls, observe: Observer, serve: ServerFactory, tmp_path: Path
+) -> None:
+    leaf = new_leaf(None)
+    version_3, version_9 = bytes.fromhex("a003020102"), bytes.fromhex("a003020108")
+    der = ssl.PEM_cert_to_DER_cert(leaf.pem.decode()).replace(version_3, version_9, 1)
+    file = write_chain(tmp_path, leaf)
+    file.write_text(file.read_text().replace(leaf.pem.decode(), ssl.DER_cert_to_PEM_cert(der)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    seen = observe(serve(answering(response()), tls=context).url(), tls=tls)
+    assert seen.outcome is (Outcome.DOWN if tls.verify else Outcome.UP)
+    assert (seen.cert_expires_at, len(seen.hops[0].chain)) == (None, 1)
+
+
 @pytest.mark.parametrize("flaw", BAD_LEAVES)
 def test_a_bad_certificate_is_a_tls_error_and_its_expiry_is_known_all_the_same(
     flaw: str, observe: Observer, serve_tls: TlsServerFactory, ca: Authority

@@ -21,6 +21,15 @@ def local_nat64(ip: str) -> str:
     return str(ipaddress.IPv6Address(0x64FF9B0001 << 80 | (number >> 16) << 64 | (number & 0xFFFF) << 40))
 
 
+def local_nat64_of_56(ip: str) -> str:
+    number = int(ipaddress.IPv4Address(ip))
+    return str(ipaddress.IPv6Address(0x64FF9B0001AB << 72 | (number >> 24) << 64 | (number & 0xFFFFFF) << 32))
+
+
+def local_nat64_of_64(ip: str) -> str:
+    return str(ipaddress.IPv6Address(0x64FF9B0001 << 80 | int(ipaddress.IPv4Address(ip)) << 24))
+
+
 BLOCKED = [
     "0.0.0.1",
     "0.255.255.255",
@@ -35,6 +44,7 @@ BLOCKED = [
     "fe80::1%eth0",
     "febf::1",
     "ff02::1",
+    "64:ff9b:1::",
     "fd00:ec2::254",
 ]
 PRIVATE = [
@@ -80,6 +90,8 @@ def test_an_address_reaches_as_far_as_the_registries_say(ips: list[str], reach: 
         "64:ff9b::{}".format,
         "64:ff9b:1::{}".format,
         local_nat64,
+        local_nat64_of_56,
+        local_nat64_of_64,
         six_to_four,
         teredo,
     ],

@@ -180,6 +180,7 @@ def test_a_header_equals_matches_or_exists(expected: ExpectedHeader, words: str 
 
 
 HUGE = b"[0" + b",0" * 60_000 + b"]"
+MANY = b"[" + b",".join([b'{"a": 1}'] * 5_000) + b"]"
 DOCUMENT = b"""{"status": "ok", "n": 1, "half": 0.5, "yes": true, "nothing": null, "list": [1, {"a": [true]}],
     "items": [{"state": "ok", "id": 7}, {"state": "late", "id": 8}]}"""
 
@@ -246,6 +247,9 @@ def test_a_path_that_finds_something_else_is_no_match(expected: ExpectedJson, wo
         ),
         (HUGE, ExpectedJson(path="$[60000]", equals=0), None),
         (HUGE, ExpectedJson(path="$..a", exists=False), "$..a cannot be looked for among so many values"),
+        (MANY, ExpectedJson(path="$[*][*].b", exists=False), None),
+        (MANY, ExpectedJson(path="$..b", exists=False), None),
+        (MANY, ExpectedJson(path="$..*..b", exists=False), "$..*..b cannot be looked for among so many values"),
         (b'"ok"', ExpectedJson(path="$", equals="ok"), None),
         (rb'"{\"a\": 1}"', ExpectedJson(path="$.a", exists=False), None),
         (b'\xef\xbb\xbf{"a": 1}', ExpectedJson(path="$.a", equals=1), None),

@@ -149,6 +149,13 @@ def test_every_exception_of_http_client_is_a_protocol_error(phase: Phase) -> Non
         (ssl.SSLEOFError(8, ""), "tls", Reason.TLS_ERROR, "the server closed the TLS connection"),
         (ssl.SSLEOFError(8, ""), "download", Reason.PROTOCOL_ERROR, "the server closed the TLS connection"),
         (ssl.SSLError(1, ""), "first_byte", Reason.TLS_ERROR, "TLS failed"),
+        (
+            ssl.SSLError(1, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)"),
+            "tls",
+            Reason.TLS_ERROR,
+            "the server does not speak HTTP/1.1 on this port",
+        ),
+        (ssl.SSLError(1, "[SSL] tlsv1 alert new (_ssl.c:9)"), "tls", Reason.TLS_ERROR, "TLS failed: tlsv1 alert new"),
         (zlib.error(), "download", Reason.PROTOCOL_ERROR, "the compression of the response's body is broken"),
         (http.client.IncompleteRead(b""), "download", Reason.PROTOCOL_ERROR, CLOSED_EARLY),
         (MemoryError(), "download", Reason.PROTOCOL_ERROR, "the exchange failed while reading the response"),

@@ -3,7 +3,7 @@
 import pytest
 
 from sitemon.checks.check_error import CheckError
-from sitemon.checks.prepare import first_request, prepare
+from sitemon.checks.prepare import first_request, prepare, prepare_first
 from sitemon.checks.redirects import Request
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Header, Site
@@ -53,9 +53,8 @@ def test_an_at_sign_elsewhere_is_no_userinfo() -> None:
 
 
 def test_the_same_request_is_prepared_once() -> None:
-    assert prepare(first_request(site("http://shop.test/once"))) is prepare(
-        first_request(site("http://shop.test/once"))
-    )
+    once, again = (prepare_first(first_request(site("http://shop.test/once"))) for _ in range(2))
+    assert once is again
 
 
 @pytest.mark.parametrize(

@@ -408,3 +408,17 @@ def test_a_literal_password_is_a_secret_too() -> None:
         assert site.headers[0].is_secret
         assert "hunter2" not in repr(site)
         assert site.headers[0].value not in repr(site)
+
+
+def test_values_that_look_alike_are_read_apart(tmp_path: Path) -> None:
+    """What sites share is read once: a date is not its text, and yes is not 1."""
+    content = """
+        sites:
+        - {name: a, url: "http://a/", body: "2026-11-24", labels: {n: "1"}}
+        - {name: b, url: "http://a/", body: 2026-11-24, labels: {n: "1"}}
+        - {name: c, url: "http://a/", max_redirects: 1}
+        - {name: d, url: "http://a/", max_redirects: yes}
+    """
+    with pytest.raises(ConfigurationError) as raised:
+        sites_of(tmp_path, content)
+    assert [mistake.field for mistake in raised.value.mistakes] == ["b: body", "d: max_redirects"]

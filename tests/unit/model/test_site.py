@@ -1,8 +1,10 @@
 """A bare URL's name and public form: nothing that may be a secret stands in either."""
 
+import gc
+
 import pytest
 
-from sitemon.model.site import Body, Header, Proxy, Site, name_of_url, public_url
+from sitemon.model.site import Body, Expect, ExpectedHeader, Header, Proxy, Site, name_of_url, public_url
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,14 @@ def test_no_secret_of_a_site_is_in_its_repr_or_in_that_of_rich() -> None:
     assert repr(site.body) == "Body(<7 bytes>, None)"
     assert repr(site.proxy) == "Proxy('proxy.test', 3128, ***)"
     assert repr(Proxy("proxy.test", 3128)) == "Proxy('proxy.test', 3128, None)"
+
+
+def test_a_site_is_nothing_to_the_garbage_collector() -> None:
+    site = Site(
+        name="shop",
+        url="http://shop.test/",
+        headers=(Header("X-Team", "web"),),
+        expect=Expect(headers=(ExpectedHeader(name="X-App", equals="1"),)),
+        labels={"team": "web"},
+    )
+    assert not any(map(gc.is_tracked, (site, site.headers[0], site.expect, site.expect.headers[0], site.tls)))
