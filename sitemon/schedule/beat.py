@@ -25,8 +25,8 @@ from sitemon.schedule.lease import Lease
 from sitemon.schedule.memory import Memory
 from sitemon.schedule.queues import queue_of
 from sitemon.schedule.redis_client import redis_client
-from sitemon.stream.consumer import read_to_end
 from sitemon.stream.messages import messenger_of_this_process
+from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import topics_of
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,121 @@
+"""Reading a topic up to its present end, in no group: the schedule's past, and the dead letters."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import kafka
+from kafka import TopicPartition
+
+from sitemon import clock
+from sitemon.config.servers import KafkaServer
+from sitemon.model.errors import UnreachableError
+from sitemon.stream.client import client_of
+from sitemon.stream.consumer import WITHOUT_GROUP, Message, message_of
+from sitemon.stream.ping import ping_kafka
+
+SILENCE_S: Final = 8.0
+"""How long a person waits for the first message, and for each next one, until Kafka counts as away."""
+
+_READ_BATCH: Final = 5_000
+_POLL_S: Final = 0.2
+
+Offsets = Mapping[int, int]
+"""An offset for each number of a partition."""
+
+
+def read_to_end(server: KafkaServer, topic: str, deadline_s: float) -> dict[bytes, bytes]:
+    """Return the newest value of every key of a compacted topic, as it is when the call begins.
+
+    Deleted keys (tombstones) are absent. 100,000 records take about a second.
+
+    Raises:
+        UnreachableError: it could not be read to its end within `deadline_s` seconds, or there is no such topic.
+        RefusedError: a server refuses us.
+
+    """
+    newest: dict[bytes | None, bytes | None] = {}
+    budget = _Budget(deadline_s, f"topic {topic} could not be read to its end")
+    with _opened(server, topic, budget) as reader:
+        for message in reader.messages():
+            newest[message.key] = message.value
+    return {key: value for key, value in newest.items() if key is not None and value is not None}
+
+
+def read_all(server: KafkaServer, topic: str, newest: int | None = None) -> Iterator[Message]:
+    """Give what the topic holds when the call begins; of each partition only the `newest` messages, where given.
+
+    Raises:
+        UnreachableError: nothing came for `SILENCE_S` seconds, or there is no such topic.
+        RefusedError: a server refuses us.
+
+    """
+    budget = _Budget(SILENCE_S, f"topic {topic}: nothing came")
+    with _opened(server, topic, budget) as reader:
+        for message in reader.messages(lambda end: 0 if newest is None else max(0, end - newest)):
+            budget.renew()
+            yield message
+
+
+class _Budget:
+    """A stretch of time that several waits share."""
+
+    def __init__(self, within_s: float, problem: str) -> None:
+        self._within_s = within_s
+        self._problem = problem
+        self.renew()
+
+    def renew(self) -> None:
+        self._until_s = clock.monotonic_s() + self._within_s
+
+    def left_s(self) -> float:
+        """Return what is left, more than nothing. Raises UnreachableError when nothing is."""
+        left_s = self._until_s - clock.monotonic_s()
+        if left_s <= 0:
+            raise UnreachableError(f"{self._problem} within {self._within_s:g} s")
+        return left_s
+
+    def left_ms(self) -> int:
+        return max(1, int(self.left_s() * 1000))
+
+
+@contextmanager
+def _opened(server: KafkaServer, topic: str, budget: _Budget) -> "Iterator[_Reader]":
+    # The library would try longer than we want, and leave a thread behind when it cannot begin.
+    ping_kafka(server, budget.left_s())
+    bounds = {"bootstrap_timeout_ms": budget.left_ms()}
+    with client_of(kafka.KafkaConsumer, server, topic, **WITHOUT_GROUP, **bounds) as consumer:
+        yield _Reader(consumer, topic, budget)
+
+
+class _Reader:
+    """Every wait is bounded: the library's own would go on for ever when Kafka goes away in the middle of one."""
+
+    def __init__(self, consumer: Any, topic: str, budget: _Budget) -> None:
+        self._kafka = consumer
+        self._budget = budget
+        self._partitions = self._assigned(topic)
+
+    def messages(self, first_of: Callable[[int], int] = lambda _: 0) -> Iterator[Message]:
+        """Give every message before the present ends, from `first_of(end)` on in each partition."""
+        ends: dict[TopicPartition, int] = self._kafka.end_offsets(self._partitions, self._budget.left_ms())
+        begins: dict[TopicPartition, int] = self._kafka.beginning_offsets(self._partitions, self._budget.left_ms())
+        for partition, end in ends.items():
+            self._kafka.seek(partition, max(begins[partition], first_of(end)))
+        while any(self._position(partition) < end for partition, end in ends.items()):
+            wait_s = min(_POLL_S, self._budget.left_s())
+            for partition, records in self._kafka.poll(int(wait_s * 1000), _READ_BATCH).items():
+                yield from (message_of(record) for record in records if record.offset < ends[partition])
+
+    def _assigned(self, topic: str) -> list[TopicPartition]:
+        """Wait for the topic's partitions. Asking for them outright is a wait without bound."""
+        while not (partitions := self._kafka.assignment()):
+            try:
+                wait_s = min(_POLL_S, self._budget.left_s())
+            except UnreachableError as exc:
+                raise UnreachableError(f"topic {topic} does not exist, or no server leads it: {exc}") from exc
+            self._kafka.poll(int(wait_s * 1000))
+        return sorted(partitions)
+
+    def _position(self, partition: TopicPartition) -> int:
+        return self._kafka.position(partition, self._budget.left_ms()) or 0
