@@ -8,6 +8,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.record.brake import Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import Recorder, Report
 from sitemon.store.connect import connect
@@ -23,6 +24,7 @@ __all__ = ["conn", "names", "owner", "template"]
 
 TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 GROUP = "recorder"
+DEAD_LETTER_RATIO = 0.5
 
 
 class Running:
@@ -43,6 +45,7 @@ class Running:
             consumer=consumer,
             store=store,
             dead_letters=self._dead_letters,
+            brake=Brake(DEAD_LETTER_RATIO),
             topics=topics,
             report=self.reports.append,
             stop=self.stop,
