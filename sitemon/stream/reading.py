@@ -1,6 +1,6 @@
 """Reading a topic up to its present end, in no group: the schedule's past, and the dead letters."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,9 +19,6 @@ SILENCE_S: Final = 8.0
 
 _READ_BATCH: Final = 5_000
 _POLL_S: Final = 0.2
-
-Offsets = Mapping[int, int]
-"""An offset for each number of a partition."""
 
 
 def read_to_end(server: KafkaServer, topic: str, deadline_s: float) -> dict[bytes, bytes]:
@@ -55,6 +52,22 @@ def read_all(server: KafkaServer, topic: str, newest: int | None = None) -> Iter
         for message in reader.messages(lambda end: 0 if newest is None else max(0, end - newest)):
             budget.renew()
             yield message
+
+
+def read_places(server: KafkaServer, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Message]:
+    """Give the messages at these places, each a partition and an offset; of those where there is none, nothing.
+
+    Raises:
+        UnreachableError, RefusedError: as `read_all` does.
+
+    """
+    budget = _Budget(SILENCE_S, f"topic {topic}: nothing came")
+    with _opened(server, topic, budget) as reader:
+        for number, offset in places:
+            message = reader.message_at(TopicPartition(topic, number), offset)
+            budget.renew()
+            if message is not None:
+                yield message
 
 
 class _Budget:
@@ -98,23 +111,40 @@ class _Reader:
 
     def messages(self, first_of: Callable[[int], int] = lambda _: 0) -> Iterator[Message]:
         """Give every message before the present ends, from `first_of(end)` on in each partition."""
-        ends: dict[TopicPartition, int] = self._kafka.end_offsets(self._partitions, self._budget.left_ms())
-        begins: dict[TopicPartition, int] = self._kafka.beginning_offsets(self._partitions, self._budget.left_ms())
+        begins, ends = self._bounds()
         for partition, end in ends.items():
             self._kafka.seek(partition, max(begins[partition], first_of(end)))
         while any(self._position(partition) < end for partition, end in ends.items()):
-            wait_s = min(_POLL_S, self._budget.left_s())
-            for partition, records in self._kafka.poll(int(wait_s * 1000), _READ_BATCH).items():
+            for partition, records in self._poll(_READ_BATCH).items():
                 yield from (message_of(record) for record in records if record.offset < ends[partition])
+
+    def message_at(self, partition: TopicPartition, offset: int) -> Message | None:
+        """Return the message at an offset, None when there is none."""
+        begins, ends = self._bounds()
+        if not begins.get(partition, 0) <= offset < ends.get(partition, 0):
+            return None
+        self._kafka.seek(partition, offset)
+        while not (records := self._poll(1).get(partition)):
+            pass
+        return message_of(records[0]) if records[0].offset == offset else None
+
+    def _bounds(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Return the offsets at which each partition begins and ends."""
+        begins = self._kafka.beginning_offsets(self._partitions, self._budget.left_ms())
+        return begins, self._kafka.end_offsets(self._partitions, self._budget.left_ms())
+
+    def _poll(self, max_records: int) -> dict[TopicPartition, list[Any]]:
+        wait_s = min(_POLL_S, self._budget.left_s())
+        found: dict[TopicPartition, list[Any]] = self._kafka.poll(int(wait_s * 1000), max_records)
+        return found
 
     def _assigned(self, topic: str) -> list[TopicPartition]:
         """Wait for the topic's partitions. Asking for them outright is a wait without bound."""
         while not (partitions := self._kafka.assignment()):
             try:
-                wait_s = min(_POLL_S, self._budget.left_s())
+                self._poll(_READ_BATCH)
             except UnreachableError as exc:
                 raise UnreachableError(f"topic {topic} does not exist, or no server leads it: {exc}") from exc
-            self._kafka.poll(int(wait_s * 1000))
         return sorted(partitions)
 
     def _position(self, partition: TopicPartition) -> int:
