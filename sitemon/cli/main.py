@@ -42,6 +42,9 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
         "provision": _Entry(
             "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"
         ),
+        "rebuild": _Entry(
+            "count the results into hours and days again, and find every state", "rebuild --from 2026-11-24"
+        ),
         "sample": _Entry("serve the sample sites", "sample"),
         "sites": _Entry("list the configured sites and their next slots", "sites --json"),
         "stack": _Entry("the local stack: PostgreSQL, Redis, Apache Kafka", "stack up"),
