@@ -152,15 +152,15 @@ BEGIN ATOMIC
     GROUP BY 1, 2, 3, 4;
 END;
 
--- Hours, and the hours of days, as parts to be summed: a site's hour may be in several of them.
+-- Hours, and the hours of days, as parts to be summed: a site's hour may be in several of them. LIMIT, because the
+-- planner takes a table that was never analysed for one of many rows.
 CREATE VIEW sitemon.counted_hour AS
 SELECT site_id, region_id, hour_at, up, degraded, down, missed
 FROM sitemon.count_hour
 UNION ALL
 SELECT open.site_id, open.region_id, open.hour_at, open.up, open.degraded, open.down, open.missed
-FROM sitemon.watermark
-CROSS JOIN LATERAL sitemon.counts_between(hours_until_at, 'infinity') AS open
-WHERE is_only_row
+FROM (SELECT hours_until_at FROM sitemon.watermark LIMIT 1) AS mark
+CROSS JOIN LATERAL sitemon.counts_between(mark.hours_until_at, 'infinity') AS open
 UNION ALL
 SELECT site_id, region_id, hour_at, 0, 0, 0, missed
 FROM sitemon.away_hour;
@@ -170,9 +170,8 @@ SELECT site_id, region_id, hour_at, bucket, checks
 FROM sitemon.latency_hour
 UNION ALL
 SELECT open.site_id, open.region_id, open.hour_at, open.bucket, open.checks
-FROM sitemon.watermark
-CROSS JOIN LATERAL sitemon.latencies_between(hours_until_at, 'infinity') AS open
-WHERE is_only_row;
+FROM (SELECT hours_until_at FROM sitemon.watermark LIMIT 1) AS mark
+CROSS JOIN LATERAL sitemon.latencies_between(mark.hours_until_at, 'infinity') AS open;
 
 CREATE VIEW sitemon.counted_day AS
 SELECT site_id, region_id, day, up, degraded, down, missed
