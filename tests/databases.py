@@ -77,6 +77,33 @@ def dicts(conn: Connection, query: str, values: Any = None) -> list[dict[str, An
         return [dict(zip((column.name for column in cursor.description), row, strict=True)) for row in cursor]
 
 
+DERIVED = ("current_state", "count_hour", "latency_hour", "count_day", "latency_day", "away_hour")
+"""The tables that follow from results and schedule."""
+
+CHECKED = (
+    "result",
+    "schedule_event",
+    "away",
+    *DERIVED,
+    "site",
+    "target",
+    "uptime_hourly",
+    "uptime_daily",
+    "site_status",
+)
+
+
+def checksums(conn: Connection) -> dict[str, str]:
+    """Return of each table and view whose content must not change by itself a checksum of all its rows."""
+    one = "SELECT md5(coalesce(string_agg(row::text, '|' ORDER BY row::text), '')) FROM sitemon.{} AS row"
+    with conn, conn.cursor() as cursor:
+        found = {}
+        for table in CHECKED:
+            cursor.execute(sql.SQL(one).format(sql.Identifier(table)))
+            ((found[table],),) = cursor.fetchall()
+        return found
+
+
 def execute(conn: Connection, statement: str, values: Any = None) -> int:
     """Run a statement in its own transaction and return how many rows it concerned."""
     with conn, conn.cursor() as cursor:

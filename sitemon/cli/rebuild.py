@@ -34,7 +34,8 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter("expected a day or a moment such as 2026-11-24 or 2026-11-24T10:30Z") from None
+        problem = "expected a day or a moment such as 2026-11-24 or 2026-11-24T10:30Z"
+        raise click.BadParameter(problem, param_hint="--from") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
