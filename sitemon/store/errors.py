@@ -4,6 +4,7 @@ SQLSTATE classes are those of the PostgreSQL manual, appendix A. Errors while co
 sitemon.store.connect reads their words.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -28,6 +29,7 @@ _DECISIONS: Final[Mapping[str, type[SitemonError]]] = {
 
 _MISSING_RELATIONS: Final = frozenset({"3D000", "3F000", "42P01", "42704", "42883"})
 _CHECK_VIOLATION: Final = "23514"
+_COPIED_LINE: Final = re.compile(r"COPY incoming, line (\d+)")
 
 
 class NotProvisionedError(RetryableError):
@@ -36,6 +38,14 @@ class NotProvisionedError(RetryableError):
 
 class MissingPartitionError(RetryableError):
     """There is no partition for a slot; `sitemon.store.maintain` makes it."""
+
+
+class BadRowError(PoisonError):
+    """A result of the batch can never be written; `row` is its place among the batch's results, from 0 on."""
+
+    def __init__(self, reason: str, detail: str, row: int) -> None:
+        super().__init__(reason, detail)
+        self.row = row
 
 
 def error_of(exc: psycopg2.Error) -> SitemonError:
@@ -48,7 +58,13 @@ def error_of(exc: psycopg2.Error) -> SitemonError:
     if code in _MISSING_RELATIONS:
         return NotProvisionedError(words)
     decision = _DECISIONS.get(code[:2], UnreachableError)
-    return PoisonError("refused_by_database", words) if decision is PoisonError else decision(words)
+    return _poison(exc, words) if decision is PoisonError else decision(words)
+
+
+def _poison(exc: psycopg2.Error, words: str) -> PoisonError:
+    line = _COPIED_LINE.match(exc.diag.context or "")
+    reason = "refused_by_database"
+    return BadRowError(reason, words, int(line[1]) - 1) if line else PoisonError(reason, words)
 
 
 def words_of(exc: psycopg2.Error) -> str:

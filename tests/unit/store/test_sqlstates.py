@@ -7,7 +7,7 @@ import pytest
 from psycopg2 import errorcodes, errors
 
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError, error_of, translated
+from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError, error_of, translated
 
 STATES: dict[str, str] = {
     name: state for name, state in vars(errorcodes).items() if name.isupper() and not name.startswith("CLASS_")
@@ -47,10 +47,11 @@ MISSING_PARTITION = "23514"
 class FromServer(psycopg2.Error):
     """An error as the server sends it; psycopg2's own cannot be given a state."""
 
-    def __init__(self, state: str | None, constraint: str | None = None) -> None:
+    def __init__(self, state: str | None, constraint: str | None = None, context: str | None = None) -> None:
         super().__init__("the server's words")
         self.state = state
         self.constraint = constraint
+        self.context = context
 
     @property
     def pgcode(self) -> str | None:  # type: ignore[override] # read-only in psycopg2 too
@@ -118,6 +119,12 @@ def test_what_passes_is_retried(name: str) -> None:
 
 def test_a_failed_check_of_a_column_is_a_bad_record_and_no_missing_partition() -> None:
     assert isinstance(error_of(FromServer(MISSING_PARTITION, "schedule_event_interval_ms_check")), PoisonError)
+
+
+def test_a_bad_record_says_in_which_row_it_is_where_postgresql_does() -> None:
+    error = error_of(FromServer("22021", context="COPY incoming, line 4000, column error"))
+    assert isinstance(error, BadRowError)
+    assert error.row == 3_999
 
 
 def test_a_class_that_nobody_knows_yet_is_tried_again() -> None:
