@@ -19,6 +19,7 @@ from sitemon.stream.topics import topics_of
 
 _NUMBER: Final = re.compile(r"(\d{1,9}):(\d{1,18})")
 _PROBLEMS_SHOWN: Final = 20
+_WIDTH: Final = 1_000
 
 _kafka = click.option(
     "--kafka", "--kafka-conn", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]"
@@ -47,8 +48,8 @@ def list_(reasons: Sequence[str], limit: int, as_json: bool, kafka: str | None) 
         topics = topics_of(server)
         click.echo(json.dumps([as_json_types(one, topics, with_value=False) for one in found], indent=2))
     elif found:
-        console = Console(soft_wrap=True)
-        console.print(letters_table(found))
+        # One line each, however wide: for grep as for the eye.
+        Console(width=_WIDTH).print(letters_table(found))
     else:
         click.echo("no dead letters" + (f" of reason {' or '.join(reasons)}" if reasons else ""))
 

@@ -30,7 +30,7 @@ def shown(value: bytes | None, **fields: str) -> str:
 
 def table(*letters: Kept) -> str:
     out = io.StringIO()
-    Console(file=out, width=200, soft_wrap=True).print(letters_table(letters))
+    Console(file=out, width=200).print(letters_table(letters))
     return out.getvalue()
 
 
