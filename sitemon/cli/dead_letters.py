@@ -9,6 +9,7 @@ from typing import Final
 import click
 from rich.console import Console
 
+from sitemon.cli import options
 from sitemon.cli.letter_report import as_json_types, letter_lines, letters_table
 from sitemon.config.servers import KafkaServer, kafka_server
 from sitemon.record.retry import Fate, Retry
@@ -21,9 +22,6 @@ _NUMBER: Final = re.compile(r"(\d{1,9}):(\d{1,18})")
 _PROBLEMS_SHOWN: Final = 20
 _WIDTH: Final = 1_000
 
-_kafka = click.option(
-    "--kafka", "--kafka-conn", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]"
-)
 _reason = click.option("--reason", "reasons", multiple=True, metavar="WORD", help="Only those; repeat for several.")
 
 
@@ -39,7 +37,7 @@ def command() -> None:
 @_reason
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@_kafka
+@options.kafka
 def list_(reasons: Sequence[str], limit: int, as_json: bool, kafka: str | None) -> None:
     """List the dead letters, newest last."""
     server = kafka_server(kafka)
@@ -57,7 +55,7 @@ def list_(reasons: Sequence[str], limit: int, as_json: bool, kafka: str | None) 
 @command.command("show")
 @click.argument("number")
 @click.option("--json", "as_json", is_flag=True, help="All of it, bytes as base64.")
-@_kafka
+@options.kafka
 def show(number: str, as_json: bool, kafka: str | None) -> int:
     """Show one dead letter with its value: as JSON or text if it is that, else its bytes. Exit status 1: not there."""
     places, server = _places((number,)), kafka_server(kafka)
@@ -75,7 +73,7 @@ def show(number: str, as_json: bool, kafka: str | None) -> int:
 @click.argument("numbers", nargs=-1)
 @_reason
 @click.option("--all", "is_all", is_flag=True, help="All that there are.")
-@_kafka
+@options.kafka
 def retry(numbers: Sequence[str], reasons: Sequence[str], is_all: bool, kafka: str | None) -> int:
     """Send dead letters to their topics again, where the recorder reads them. Exit status 1: some could not be.
 

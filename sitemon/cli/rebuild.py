@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import click
 
+from sitemon.cli import options
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.store.connect import connect
 from sitemon.store.rebuild import rebuild
@@ -14,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 @click.command("rebuild")
-@click.option("--from", "when", metavar="WHEN", help="A day or moment, in UTC. [default: all results that are kept]")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@click.option("--from", "when", metavar="WHEN", help="A day or moment, in UTC.  [default: all results that are kept]")
+@options.db_conn
+@options.database
 def command(when: str | None, db_conn: str | None, database: str | None) -> None:
     """Count the results again into hours and days, from the day of WHEN on, and find the state of every site anew.
 

@@ -17,7 +17,7 @@ from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import RetryableError, UnreachableError
+from sitemon.model.errors import RefusedError, RetryableError, UnreachableError
 from sitemon.record.brake import AT_LEAST, Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
@@ -26,7 +26,7 @@ from sitemon.store.connect import connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import Retention
 from sitemon.stream.consumer import KafkaConsumer
-from sitemon.stream.dead_letters import parse_dead_letter
+from sitemon.stream.dead_letters import DeadLetter, parse_dead_letter
 from sitemon.stream.ping import wait_for_kafka
 from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.reading import read_all
@@ -69,7 +69,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
 
 def _record(stream: KafkaServer, store: Database, stop: threading.Event, ratio: float) -> None:
     topics = topics_of(stream)
-    brake = Brake(ratio, map(parse_dead_letter, read_all(stream, topics.dead_letters, newest=AT_LEAST)))
+    brake = Brake(ratio, _newest_letters(stream, topics.dead_letters))
     dead_letters = DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)
     # Installations on one Kafka have topics, and so groups, of their own.
     group = f"{topics.results.removesuffix('.results')}.recorder"
@@ -89,6 +89,15 @@ def _record(stream: KafkaServer, store: Database, stop: threading.Event, ratio: 
             stop=stop,
         )
         recorder.run()
+
+
+def _newest_letters(stream: KafkaServer, topic: str) -> list[DeadLetter]:
+    """Return what was put aside last; nothing where we may write, but not read."""
+    try:
+        return [parse_dead_letter(message)._replace(value=None) for message in read_all(stream, topic, newest=AT_LEAST)]
+    except RefusedError as exc:
+        log.warning("recorder.dead_letters_unread: those of before this start do not count: %s", exc)
+        return []
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def is_tls_refusal(exc: BaseException) -> bool:
 
 
 def speaks_tls(server: Handshake) -> bool:
-    """Tell whether the other side of a handshake speaks TLS at all, with whatever certificate. Nothing is sent over it."""
+    """Tell whether the other side speaks TLS at all, with whatever certificate. Nothing is sent over it."""
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
