@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -27,8 +27,15 @@ def template(postgres_server: PostgresServer, admin: Credentials) -> Credentials
 @pytest.fixture
 def owner(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Credentials]:
     """The credentials of a fresh database of the test's own."""
+    with fresh_database(postgres_server, admin, template) as owner:
+        yield owner
+
+
+@contextmanager
+def fresh_database(server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Credentials]:
+    """Make a copy of the template for the length of the block."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    with closing(as_admin(postgres_server, admin)) as conn:
+    with closing(as_admin(server, admin)) as conn:
         run(conn, "CREATE DATABASE {new} TEMPLATE {old}", new=name, old=template.database)
         yield Credentials(user=template.user, password=template.password, database=name)
         run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)

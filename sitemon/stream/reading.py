@@ -110,13 +110,16 @@ class _Reader:
         self._partitions = self._assigned(topic)
 
     def messages(self, first_of: Callable[[int], int] = lambda _: 0) -> Iterator[Message]:
-        """Give every message before the present ends, from `first_of(end)` on in each partition."""
+        """Give every message up to the present ends, from `first_of(end)` on in each partition.
+
+        What was read together with the last of them comes too: Tansu counts a batch of messages as one.
+        """
         begins, ends = self._bounds()
         for partition, end in ends.items():
             self._kafka.seek(partition, max(begins[partition], first_of(end)))
         while any(self._position(partition) < end for partition, end in ends.items()):
-            for partition, records in self._poll(_READ_BATCH).items():
-                yield from (message_of(record) for record in records if record.offset < ends[partition])
+            for records in self._poll(_READ_BATCH).values():
+                yield from map(message_of, records)
 
     def message_at(self, partition: TopicPartition, offset: int) -> Message | None:
         """Return the message at an offset, None when there is none."""

@@ -1,5 +1,6 @@
 """A group that is reset to the beginning reads everything again, and leaves every table as it was."""
 
+import functools
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,19 +12,20 @@ from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from sitemon import clock
-from sitemon.config.servers import KafkaServer
+from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
 from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Away, Started
-from sitemon.store.connect import Connection
+from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.maintain import roll_up
+from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import rebuild
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.messages import event_record, result_record
 from sitemon.stream.producer import KafkaProducer, Record
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
-from tests.databases import DERIVED, checksums, execute, rows
+from tests.databases import DERIVED, checksums, execute, fresh_database, rows
 from tests.integration.record.conftest import Running, recorders, wait_until
 from tests.integration.store.test_random_histories import random_result
 from tests.results import MINUTE, this_hour
@@ -89,6 +91,40 @@ def reset_group(server: KafkaServer, topics: Topics) -> None:
         places.append(TopicPartition(topics.schedule, 0))
         consumer.assign(places)
         consumer.commit({place: OffsetAndMetadata(0, "", -1) for place in places})
+
+
+VIEWS = ("results", "uptime_hourly", "uptime_daily", "site_status", "ledger")
+
+
+def content(conn: Connection) -> list[list[tuple[object, ...]]]:
+    """Return all that there is to be seen, in an order of its own."""
+    return [rows(conn, f"SELECT * FROM sitemon.{view} AS row ORDER BY row::text") for view in VIEWS]  # noqa: S608 - our own
+
+
+def test_a_database_that_is_made_anew_gets_all_of_it_from_kafka(
+    kafka_server: KafkaServer,
+    topics: Topics,
+    producer: KafkaProducer,
+    store: Database,
+    conn: Connection,
+    postgres_server: PostgresServer,
+    admin: Credentials,
+    template: Credentials,
+) -> None:
+    history = a_history(topics)
+    send(producer, history)
+    record_all(kafka_server, store, topics, len(history))
+    roll_up(conn, clock.utc_now())
+    before = content(conn)
+    assert all(before)
+    reset_group(kafka_server, topics)
+    with (
+        fresh_database(postgres_server, admin, template) as other,
+        closing(connect(postgres_server, other, application_name="test")) as other_conn,
+    ):
+        connect_to_other = functools.partial(connect, postgres_server, other, application_name="recorder")
+        record_all(kafka_server, Database(connect_to_other, DEFAULT_RETENTION), topics, len(history))
+        assert content(other_conn) == before
 
 
 def test_a_replay_leaves_every_table_as_it_was(
