@@ -29,6 +29,7 @@ _DECISIONS: Final[Mapping[str, type[SitemonError]]] = {
 
 _MISSING_RELATIONS: Final = frozenset({"3D000", "3F000", "42P01", "42704", "42883"})
 _CHECK_VIOLATION: Final = "23514"
+_UNIQUE_VIOLATION: Final = "23505"
 _COPIED_LINE: Final = re.compile(r"COPY incoming, line (\d+)")
 
 
@@ -55,6 +56,9 @@ def error_of(exc: psycopg2.Error) -> SitemonError:
         return UnreachableError(words)
     if code == _CHECK_VIOLATION and exc.diag.constraint_name is None:
         return MissingPartitionError(words)
+    if code == _UNIQUE_VIOLATION:
+        # Every insert of ours minds the keys that it sees: this one was made by another recorder at the same moment.
+        return UnreachableError(words)
     if code in _MISSING_RELATIONS:
         return NotProvisionedError(words)
     decision = _DECISIONS.get(code[:2], UnreachableError)

@@ -42,6 +42,7 @@ BAD_RECORD = {"21", "22", "23", "44", "54"}
 
 NOT_PROVISIONED = {"3D000", "3F000", "42P01", "42704", "42883"}
 MISSING_PARTITION = "23514"
+ANOTHER_RECORDER_S = "23505"
 
 
 class FromServer(psycopg2.Error):
@@ -85,7 +86,7 @@ def expected(state: str) -> type[SitemonError]:
         return NotProvisionedError
     if state == MISSING_PARTITION:
         return MissingPartitionError
-    if state[:2] in BAD_RECORD:
+    if state[:2] in BAD_RECORD and state != ANOTHER_RECORDER_S:
         return PoisonError
     return RefusedError if state[:2] in WRONG_SETUP else UnreachableError
 
