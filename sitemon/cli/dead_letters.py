@@ -18,7 +18,7 @@ from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.reading import read_all, read_places
 from sitemon.stream.topics import topics_of
 
-_NUMBER: Final = re.compile(r"(\d{1,9}):(\d{1,18})")
+_NUMBER: Final = re.compile(r"(0|[1-9]\d{0,8}):(0|[1-9]\d{0,17})")
 _PROBLEMS_SHOWN: Final = 20
 _WIDTH: Final = 1_000
 
@@ -127,7 +127,7 @@ def _newest_events(server: KafkaServer) -> dict[bytes, int]:
 
 
 def _places(numbers: Sequence[str]) -> list[tuple[int, int]]:
-    matches = [(number, _NUMBER.fullmatch(number)) for number in numbers]
+    matches = [(number, _NUMBER.fullmatch(number)) for number in dict.fromkeys(numbers)]
     for number, match in matches:
         if match is None:
             raise click.UsageError(f"{number!r} is no number of a dead letter, such as 0:41")

@@ -60,12 +60,11 @@ class Retry:
 
         """
         for chunk in _chunks(letters):
-            fates = {kept.number: self._fate_of(kept) for kept in chunk}
-            sendable = [kept for kept in chunk if fates[kept.number][0] is Fate.SENT]
-            problems = dict(zip((kept.number for kept in sendable), self._send(sendable), strict=True))
-            for kept in chunk:
-                problem = problems.get(kept.number, "")
-                yield Retried(kept, *((Fate.STAYS, problem) if problem else fates[kept.number]))
+            fates = [Retried(kept, *self._fate_of(kept)) for kept in chunk]
+            problems = iter(self._send([kept for kept, fate, _ in fates if fate is Fate.SENT]))
+            for retried in fates:
+                problem = next(problems) if retried.fate is Fate.SENT else ""
+                yield retried._replace(fate=Fate.STAYS, problem=problem) if problem else retried
 
     def _fate_of(self, kept: Kept) -> tuple[Fate, str]:
         letter = kept.letter

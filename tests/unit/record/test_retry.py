@@ -57,6 +57,11 @@ def test_copies_are_sent_once(broker: MemoryBroker) -> None:
     assert len(broker.messages(TOPICS.results)) == 2
 
 
+def test_the_same_letter_twice_is_sent_once(broker: MemoryBroker) -> None:
+    assert [one.fate for one in retried(broker, letter(), letter())] == [Fate.SENT, Fate.COPY]
+    assert len(broker.messages(TOPICS.results)) == 1
+
+
 @pytest.mark.parametrize(
     ("one", "problem"),
     [
