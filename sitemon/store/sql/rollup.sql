@@ -9,9 +9,11 @@ SELECT
 
 -- name: roll_up_counts
 INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)
-SELECT site_id, region_id, hour_at, up, degraded, down, missed
-FROM sitemon.counts_between(%(from_at)s, %(until_at)s)
-ORDER BY hour_at, site_id, region_id
+SELECT site_id, region_id, hour_at, sum(up), sum(degraded), sum(down), sum(missed)
+FROM sitemon.counted_result
+WHERE slot_at >= %(from_at)s AND slot_at < %(until_at)s
+GROUP BY 1, 2, 3
+ORDER BY 3, 1, 2
 ON CONFLICT (site_id, region_id, hour_at) DO UPDATE SET
     up = hour.up + excluded.up,
     degraded = hour.degraded + excluded.degraded,
@@ -20,9 +22,11 @@ ON CONFLICT (site_id, region_id, hour_at) DO UPDATE SET
 
 -- name: roll_up_latencies
 INSERT INTO sitemon.latency_hour AS hour (site_id, region_id, hour_at, bucket, checks)
-SELECT site_id, region_id, hour_at, bucket, checks
-FROM sitemon.latencies_between(%(from_at)s, %(until_at)s)
-ORDER BY hour_at, site_id, region_id, bucket
+SELECT site_id, region_id, hour_at, bucket, count(*)
+FROM sitemon.counted_result
+WHERE slot_at >= %(from_at)s AND slot_at < %(until_at)s AND bucket IS NOT NULL
+GROUP BY 1, 2, 3, 4
+ORDER BY 3, 1, 2, 4
 ON CONFLICT (site_id, region_id, hour_at, bucket) DO UPDATE SET checks = hour.checks + excluded.checks;
 
 -- name: sum_days
