@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -27,8 +27,15 @@ def template(postgres_server: PostgresServer, admin: Credentials) -> Credentials
 @pytest.fixture
 def owner(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Credentials]:
     """The credentials of a fresh database of the test's own."""
+    with fresh_database(postgres_server, admin, template) as owner:
+        yield owner
+
+
+@contextmanager
+def fresh_database(server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Credentials]:
+    """Make a copy of the template for the length of the block."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    with closing(as_admin(postgres_server, admin)) as conn:
+    with closing(as_admin(server, admin)) as conn:
         run(conn, "CREATE DATABASE {new} TEMPLATE {old}", new=name, old=template.database)
         yield Credentials(user=template.user, password=template.password, database=name)
         run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
@@ -75,6 +82,33 @@ def dicts(conn: Connection, query: str, values: Any = None) -> list[dict[str, An
         cursor.execute(query, values)
         assert cursor.description is not None
         return [dict(zip((column.name for column in cursor.description), row, strict=True)) for row in cursor]
+
+
+DERIVED = ("current_state", "count_hour", "latency_hour", "count_day", "latency_day", "away_hour")
+"""The tables that follow from results and schedule."""
+
+CHECKED = (
+    "result",
+    "schedule_event",
+    "away",
+    *DERIVED,
+    "site",
+    "target",
+    "uptime_hourly",
+    "uptime_daily",
+    "site_status",
+)
+
+
+def checksums(conn: Connection) -> dict[str, str]:
+    """Return of each table and view whose content must not change by itself a checksum of all its rows."""
+    one = "SELECT md5(coalesce(string_agg(row::text, '|' ORDER BY row::text), '')) FROM sitemon.{} AS row"
+    with conn, conn.cursor() as cursor:
+        found = {}
+        for table in CHECKED:
+            cursor.execute(sql.SQL(one).format(sql.Identifier(table)))
+            ((found[table],),) = cursor.fetchall()
+        return found
 
 
 def execute(conn: Connection, statement: str, values: Any = None) -> int:

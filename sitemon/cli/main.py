@@ -34,6 +34,7 @@ class _Entry(NamedTuple):
 COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
+        "dead-letters": _Entry("list, show and send again what could not be recorded", "dead-letters list"),
         "demo": _Entry("start everything locally over sample sites and show live results", "demo --for 30"),
         "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),
@@ -41,13 +42,16 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
         "provision": _Entry(
             "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"
         ),
+        "rebuild": _Entry(
+            "count the results into hours and days again, and find every state", "rebuild --from 2026-11-24"
+        ),
         "sample": _Entry("serve the sample sites", "sample"),
         "sites": _Entry("list the configured sites and their next slots", "sites --json"),
         "stack": _Entry("the local stack: PostgreSQL, Redis, Apache Kafka", "stack up"),
         "status": _Entry("show how the sites are, from the database", "status --watch"),
     }
 )
-"""Each is ``command`` in the module of its name."""
+"""Each is ``command`` in the module of its name, with an underscore for a dash."""
 
 
 class _Commands(click.Group):
@@ -62,7 +66,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             ctx.fail(f"no command {cmd_name}{suggestion(cmd_name, COMMANDS)}")
         with signals_held():
-            command = importlib.import_module(f"sitemon.cli.{cmd_name}").command
+            command = importlib.import_module(f"sitemon.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
         ours = copy.copy(command)
         ours.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from typing import Final
 
 import click
 from rich.console import Console
@@ -16,7 +17,8 @@ from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import RetryableError, UnreachableError
+from sitemon.model.errors import RefusedError, RetryableError, UnreachableError
+from sitemon.record.brake import AT_LEAST, Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
 from sitemon.record.recorder import Recorder, Report
@@ -24,11 +26,15 @@ from sitemon.store.connect import connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import Retention
 from sitemon.stream.consumer import KafkaConsumer
+from sitemon.stream.dead_letters import DeadLetter, parse_dead_letter
 from sitemon.stream.ping import wait_for_kafka
 from sitemon.stream.producer import KafkaProducer
+from sitemon.stream.reading import read_all
 from sitemon.stream.topics import ensure_topics, topics_of
 
 log = logging.getLogger(__name__)
+
+_RETRY_S: Final = 1.0
 
 
 @click.command("recorder")
@@ -38,7 +44,8 @@ log = logging.getLogger(__name__)
 def command(db_conn: str | None, kafka: str | None, database: str | None) -> None:
     """Record results in PostgreSQL. Run as many as you like: they share the work.
 
-    While PostgreSQL or Kafka is away it waits, says so once, and goes on by itself.
+    While PostgreSQL or Kafka is away it waits, says so once, and goes on by itself. When most of what comes cannot be
+    recorded, it stops with exit status 2 and leaves the rest on its topic: SITEMON_DEAD_LETTER_RATIO.
     """
     server, owner = postgres_server(db_conn), database_credentials(database)
     stream, choices = kafka_server(kafka), settings(os.environ)
@@ -47,17 +54,22 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
         # A refusal has to be heard within seconds, also while the other server is waited for.
         with suppress(RetryableError):
             store.open()
+        said = ""
         while wait_for_kafka(stream, stop):
             try:
                 ensure_topics(stream, retention_days=choices.topic_retention_days)
-                _record(stream, store, stop)
+                _record(stream, store, stop, choices.dead_letter_ratio)
                 break
             except UnreachableError as exc:
-                log.warning("recorder.kafka_away: it answered and is gone again: %s", exc)
+                if str(exc) != said:
+                    said = str(exc)
+                    log.warning("recorder.kafka_away: it answers, but not what is asked of it: %s", said)
+                stop.wait(_RETRY_S)
 
 
-def _record(stream: KafkaServer, store: Database, stop: threading.Event) -> None:
+def _record(stream: KafkaServer, store: Database, stop: threading.Event, ratio: float) -> None:
     topics = topics_of(stream)
+    brake = Brake(ratio, _newest_letters(stream, topics.dead_letters))
     dead_letters = DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)
     # Installations on one Kafka have topics, and so groups, of their own.
     group = f"{topics.results.removesuffix('.results')}.recorder"
@@ -68,9 +80,24 @@ def _record(stream: KafkaServer, store: Database, stop: threading.Event) -> None
     ):
         log.info("recorder.started: group %s", group)
         recorder = Recorder(
-            consumer=consumer, store=store, dead_letters=dead_letters, topics=topics, report=report, stop=stop
+            consumer=consumer,
+            store=store,
+            dead_letters=dead_letters,
+            brake=brake,
+            topics=topics,
+            report=report,
+            stop=stop,
         )
         recorder.run()
+
+
+def _newest_letters(stream: KafkaServer, topic: str) -> list[DeadLetter]:
+    """Return what was put aside last; nothing where we may write, but not read."""
+    try:
+        return [parse_dead_letter(message)._replace(value=None) for message in read_all(stream, topic, newest=AT_LEAST)]
+    except RefusedError as exc:
+        log.warning("recorder.dead_letters_unread: those of before this start do not count: %s", exc)
+        return []
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from sitemon.config.server_files import KINDS
-from sitemon.config.values import UnfitError, integer, one_of, region_name, size_bytes, text
+from sitemon.config.values import UnfitError, fraction, integer, one_of, region_name, size_bytes, text
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import DEFAULT_REGION
 
@@ -28,7 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `spool_dir` is where results wait on disk while Kafka is away, `spool_max_bytes` how much of them. The
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
-    networks of `address_allow`. `checks_per_host` is how many checks go to one host and port at once.
+    networks of `address_allow`. `checks_per_host` is how many checks go to one host and port at once. A recorder
+    stops when more than `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
     """
 
     region: str = DEFAULT_REGION
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     raw_retention_days: int = 30
     hourly_retention_days: int = 365
     daily_retention_days: int | None = None
+    dead_letter_ratio: float = 0.5
 
     @property
     def topic_retention_days(self) -> int:
@@ -80,6 +82,7 @@ VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_RAW_RETENTION_DAYS": _Choice("raw_retention_days", integer(2, 36_500)),
     "SITEMON_HOURLY_RETENTION_DAYS": _Choice("hourly_retention_days", _days),
     "SITEMON_DAILY_RETENTION_DAYS": _Choice("daily_retention_days", _days),
+    "SITEMON_DEAD_LETTER_RATIO": _Choice("dead_letter_ratio", fraction),
 }
 _ELSEWHERE: Final = ("SITEMON_SITES", "SITEMON_LOG_LEVEL")
 

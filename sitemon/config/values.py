@@ -115,6 +115,14 @@ def integer(low: int, high: int) -> Callable[[object], int]:
     return read
 
 
+def fraction(value: object) -> float:
+    """Read a part of a whole: a number from 0 to 1."""
+    number = float(value) if isinstance(value, str) and re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value) else value
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number <= 1:
+        raise UnfitError("expected a number from 0 to 1, such as 0.5")
+    return float(number)
+
+
 def one_of(*words: str) -> Callable[[object], str]:
     """Return a reader of exactly one of these words."""
 

@@ -13,6 +13,9 @@ SitemonError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_DETAIL_MAX: Final = 200
 
 
 class SitemonError(Exception):
@@ -36,12 +39,15 @@ class SpoolFullError(RetryableError):
 
 
 class PoisonError(SitemonError):
-    """This one record can never succeed. `reason` is a short word for the dead letter's header."""
+    """This one record can never succeed. `reason` is a short word for the dead letter's header.
+
+    `detail` may quote the record, whoever wrote that: it is made one short line that does nothing to a terminal.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
-        self.detail = detail
+        self.detail = "".join(char if char.isprintable() else "\ufffd" for char in detail[:_DETAIL_MAX])
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else self.reason

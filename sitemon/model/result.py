@@ -117,6 +117,9 @@ def decode(value: bytes) -> Result:
         result = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise PoisonError("not_a_result", str(exc)) from exc
+    except RecursionError as exc:
+        # msgspec also walks through fields that nobody knows.
+        raise PoisonError("not_a_result", "it is nested too deeply") from exc
     if result.v != VERSION:
         raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
     for moment in (result.slot_at, result.checked_at, result.cert_expires_at):

@@ -98,6 +98,9 @@ def decode_event(value: bytes) -> ScheduleEvent:
         event: ScheduleEvent = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise PoisonError("not_a_schedule_event", str(exc)) from exc
+    except RecursionError as exc:
+        # msgspec also walks through fields that nobody knows.
+        raise PoisonError("not_a_schedule_event", "it is nested too deeply") from exc
     if event.v != VERSION:
         raise PoisonError("unknown_version", f"version {event.v}, expected {VERSION}")
     return event

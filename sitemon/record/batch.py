@@ -23,10 +23,14 @@ Key = tuple[str, str, datetime, str]
 
 
 class Entry(NamedTuple):
-    """A message and what it says."""
+    """A message and what it says.
+
+    `shadowed` are other results of its key, which need not be written unless this one turns out not to be writable.
+    """
 
     message: Message
     said: Result | Change
+    shadowed: "tuple[Entry, ...]" = ()
 
 
 class Rejected(NamedTuple):
@@ -102,8 +106,12 @@ _OUT_OF_RANGE: Final = ("slot_out_of_range", "the slot is older than what is kep
 def _keep_better(results: dict[Key, Entry], entry: Entry, result: Result) -> None:
     key = (result.site, result.region, result.slot_at, result.kind)
     kept = results.get(key)
-    if kept is None or (_is_missed(kept.said) and not _is_missed(result)):
+    if kept is None:
         results[key] = entry
+    elif _is_missed(kept.said) and not _is_missed(result):
+        results[key] = entry._replace(shadowed=(kept._replace(shadowed=()), *kept.shadowed))
+    else:
+        results[key] = kept._replace(shadowed=(*kept.shadowed, entry))
 
 
 def _is_missed(said: Result | Change) -> bool:

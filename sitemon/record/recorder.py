@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from sitemon import clock
 from sitemon.model.errors import RetryableError
 from sitemon.record.batch import Rejected, sort_out
+from sitemon.record.brake import Brake
 from sitemon.record.intake import Intake
 from sitemon.record.writer import Store, Writer
 from sitemon.store.errors import NotProvisionedError
@@ -73,6 +74,7 @@ class Recorder:
         consumer: Consumer,
         store: OpenableStore,
         dead_letters: DeadLetterBox,
+        brake: Brake,
         topics: Topics,
         report: Callable[[Report], None],
         stop: threading.Event,
@@ -81,6 +83,7 @@ class Recorder:
         self._store = store
         self._writer = Writer(store, stop)
         self._dead_letters = dead_letters
+        self._brake = brake
         self._topics = topics
         self._report = report
         self._stop = stop
@@ -92,6 +95,8 @@ class Recorder:
 
         Raises:
             RefusedError: PostgreSQL refuses us at the start.
+            TooManyDeadLettersError: most of what comes cannot be recorded. The last batch is not committed, and
+                nothing of it is among the dead letters.
 
         """
         if not wait_until_open(self._store, self._stop):
@@ -112,6 +117,7 @@ class Recorder:
         if recorded is None:
             return
         rejected = batch.rejected + recorded.rejected
+        self._brake.check(messages, rejected)
         if rejected and not self._dead_letters.send(rejected, self._stop):
             return
         self._intake.commit(batch.offsets)

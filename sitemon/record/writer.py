@@ -1,4 +1,4 @@
-"""A batch into the database, whatever happens: tried again while the server is away, halved around a bad record."""
+"""A batch into the database, whatever happens: tried again while the server is away, split around a bad record."""
 
 import logging
 import random
@@ -12,7 +12,7 @@ from sitemon.model.errors import PoisonError, RefusedError, RetryableError, Site
 from sitemon.model.result import Result
 from sitemon.record.batch import Entry, Rejected, changes_of, results_of, split_by_range
 from sitemon.record.patience import Patience
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
 from sitemon.store.write import Change, Written
 
@@ -88,18 +88,17 @@ class Writer:
             self.attempt_began_s = None
 
     def _attempt(self, entries: Sequence[Entry]) -> Recorded:
-        """Write the entries in one transaction; around what can never be written, in halves."""
+        """Write the entries in one transaction; around what can never be written, in parts."""
         if not entries:
             return Recorded(Written())
         try:
             return Recorded(self._timed_write(entries))
         except PoisonError as exc:
             if len(entries) == 1:
-                return Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
-        middle = len(entries) // 2
-        first, second = self._attempt(entries[:middle]), self._attempt(entries[middle:])
-        written = Written(*(sum(pair) for pair in zip(first.written, second.written, strict=True)))
-        return Recorded(written, first.rejected + second.rejected)
+                rejected = Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
+                return _sum(rejected, *(self._attempt([other]) for other in entries[0].shadowed))
+            parts = _around(exc, entries)
+        return _sum(*map(self._attempt, parts))
 
     def _timed_write(self, entries: Sequence[Entry]) -> Written:
         self.attempt_began_s = clock.monotonic_s()
@@ -121,6 +120,20 @@ class Writer:
         if self._trouble is not None:
             log.warning("recorder.postgres_back: recording goes on")
             self._trouble = None
+
+
+def _around(exc: PoisonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:
+    """Return the bad record alone and those before and after it, where that is known; else two halves."""
+    if isinstance(exc, BadRowError):
+        bad = [number for number, entry in enumerate(entries) if isinstance(entry.said, Result)][exc.row]
+        return entries[:bad], entries[bad : bad + 1], entries[bad + 1 :]
+    middle = len(entries) // 2
+    return entries[:middle], entries[middle:]
+
+
+def _sum(*parts: Recorded) -> Recorded:
+    written = Written(*map(sum, zip(*(part.written for part in parts), strict=True)))
+    return Recorded(written, tuple(one for part in parts for one in part.rejected))
 
 
 _EVENTS: Final[dict[type[SitemonError], str]] = {

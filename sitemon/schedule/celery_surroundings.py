@@ -14,8 +14,8 @@ from sitemon.model.result import Result
 from sitemon.model.schedule import Past, ScheduleEvent, past_of
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.queues import queue_of
-from sitemon.stream.consumer import read_to_end
 from sitemon.stream.messages import messenger_of_this_process
+from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import topics_of
 
 CHECK_SLOTS: Final = "sitemon.check_slots"

@@ -4,7 +4,8 @@ SQLSTATE classes are those of the PostgreSQL manual, appendix A. Errors while co
 sitemon.store.connect reads their words.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -12,14 +13,24 @@ import psycopg2
 
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
 
-_DATA_CLASSES: Final = frozenset({"21", "22", "23", "54"})
-"""Cardinality, data, constraint, a limit of PostgreSQL: some value in the batch can never be written."""
-
-_SETUP_CLASSES: Final = frozenset({"0A", "28", "3D", "3F", "42"})
-"""Feature, authorization, no such database or schema, rights and syntax: a person has to look."""
+_DECISIONS: Final[Mapping[str, type[SitemonError]]] = {
+    # Some value in the batch can never be written: cardinality, data, constraint, check option, a limit of PostgreSQL.
+    **dict.fromkeys(("21", "22", "23", "44", "54"), PoisonError),
+    # A person has to look: rights, roles and syntax; a database or schema that is not there; somebody's own trigger,
+    # function, foreign table or configuration file.
+    **dict.fromkeys(("28", "42", "3D", "3F", "0A", "0L", "0P", "2B", "F0"), RefusedError),
+    **dict.fromkeys(("09", "0F", "0Z", "10", "20", "27", "2F", "38", "39", "HV", "P0"), RefusedError),
+    # It passes, at the latest with another connection: connection, resources, operator, system, rolled back, a lock
+    # that was not to be had, read-only mode (25), an internal error, and what is no error at all.
+    **dict.fromkeys(("08", "53", "57", "58", "40", "55", "25", "XX"), UnreachableError),
+    **dict.fromkeys(("0B", "24", "26", "2D", "34", "3B", "72", "00", "01", "02", "03"), UnreachableError),
+}
+"""What follows from the first two characters of an SQLSTATE. A class that is not here is tried again too."""
 
 _MISSING_RELATIONS: Final = frozenset({"3D000", "3F000", "42P01", "42704", "42883"})
 _CHECK_VIOLATION: Final = "23514"
+_UNIQUE_VIOLATION: Final = "23505"
+_COPIED_LINE: Final = re.compile(r"COPY incoming, line (\d+)")
 
 
 class NotProvisionedError(RetryableError):
@@ -30,6 +41,14 @@ class MissingPartitionError(RetryableError):
     """There is no partition for a slot; `sitemon.store.maintain` makes it."""
 
 
+class BadRowError(PoisonError):
+    """A result of the batch can never be written; `row` is its place among the batch's results, from 0 on."""
+
+    def __init__(self, reason: str, detail: str, row: int) -> None:
+        super().__init__(reason, detail)
+        self.row = row
+
+
 def error_of(exc: psycopg2.Error) -> SitemonError:
     """Return our error for one of psycopg2's."""
     code, words = exc.pgcode, words_of(exc)
@@ -37,13 +56,19 @@ def error_of(exc: psycopg2.Error) -> SitemonError:
         return UnreachableError(words)
     if code == _CHECK_VIOLATION and exc.diag.constraint_name is None:
         return MissingPartitionError(words)
+    if code == _UNIQUE_VIOLATION:
+        # Every insert of ours minds the keys that it sees: this one was made by another recorder at the same moment.
+        return UnreachableError(words)
     if code in _MISSING_RELATIONS:
         return NotProvisionedError(words)
-    if code[:2] in _DATA_CLASSES:
-        return PoisonError("refused_by_database", words)
-    if code[:2] in _SETUP_CLASSES:
-        return RefusedError(words)
-    return UnreachableError(words)
+    decision = _DECISIONS.get(code[:2], UnreachableError)
+    return _poison(exc, words) if decision is PoisonError else decision(words)
+
+
+def _poison(exc: psycopg2.Error, words: str) -> PoisonError:
+    line = _COPIED_LINE.match(exc.diag.context or "")
+    reason = "refused_by_database"
+    return BadRowError(reason, words, int(line[1]) - 1) if line else PoisonError(reason, words)
 
 
 def words_of(exc: psycopg2.Error) -> str:

@@ -1,6 +1,6 @@
 """What has to be done now and then: partitions made and dropped, passed hours and days rolled up."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -43,12 +43,37 @@ def roll_up(conn: Connection, now: datetime) -> None:
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_write_sql["lock_alone"])
+        old = watermarks(cursor)
         cursor.execute(_sql["next_watermarks"], {"settled_at": now - SETTLE})
-        row = cursor.fetchone()
-        if row is not None:
-            _move_watermarks(cursor, dict(zip(("hours_until_at", "days_until"), row, strict=True)))
+        ((hours_until_at, days_until),) = cursor.fetchall()
+        if hours_until_at > old.hours_until_at:
+            count_hours(cursor, old.hours_until_at, hours_until_at)
+            sum_days(cursor, old.days_until, days_until)
+            cursor.execute(_sql["move_watermarks"], {"hours_until_at": hours_until_at, "days_until": days_until})
 
 
-def _move_watermarks(cursor: Cursor, watermarks: dict[str, object]) -> None:
-    for name in ("roll_up_counts", "roll_up_latencies", "sum_days", "sum_latency_days", "move_watermarks"):
-        cursor.execute(_sql[name], watermarks)
+class Watermarks(NamedTuple):
+    """Up to where hours and days are rolled up, and since when there are rows."""
+
+    hours_until_at: datetime
+    days_until: date
+    raw_from_at: datetime
+
+
+def watermarks(cursor: Cursor) -> Watermarks:
+    """Return the watermarks. They move only under the lock ``lock_alone``, `raw_from_at` under that of partitions."""
+    cursor.execute(_sql["watermarks"])
+    ((hours_until_at, days_until, raw_from_at),) = cursor.fetchall()
+    return Watermarks(hours_until_at, days_until, raw_from_at)
+
+
+def count_hours(cursor: Cursor, from_at: datetime, until_at: datetime) -> None:
+    """Add the results of a stretch of time to the hours that they belong to."""
+    for name in ("roll_up_counts", "roll_up_latencies"):
+        cursor.execute(_sql[name], {"from_at": from_at, "until_at": until_at})
+
+
+def sum_days(cursor: Cursor, from_day: date, until_day: date) -> None:
+    """Make the days of their hours; there must be nothing of them yet."""
+    for name in ("sum_days", "sum_latency_days"):
+        cursor.execute(_sql[name], {"from_day": from_day, "until_day": until_day})

@@ -14,6 +14,7 @@ from typing import Final
 from sitemon.model.errors import PoisonError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Phases, Result
+from sitemon.store.errors import BadRowError
 from sitemon.store.names import Numbers
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
@@ -47,15 +48,24 @@ def rows_of(results: Iterable[Result], numbers: Numbers) -> bytes:
     """Return the results as the rows of table ``incoming``.
 
     Raises:
-        PoisonError: one of them holds a number, a text or an address that its column cannot hold.
+        BadRowError: one of them holds a number, a text or an address that its column cannot hold.
 
     """
+    rows = [_HEADER]
     try:
-        return b"".join((_HEADER, *[_row(result, numbers) for result in results], _TRAILER))
-    except UnicodeEncodeError as exc:
-        raise PoisonError("not_text", "a text holds half of a surrogate pair") from exc
-    except (struct.error, OverflowError) as exc:
-        raise PoisonError("out_of_range", f"a number does not fit its column: {exc}") from exc
+        rows += (_row(result, numbers) for result in results)
+    except (PoisonError, UnicodeEncodeError, struct.error, OverflowError) as exc:
+        # A list that is extended by a generator keeps what came before the error.
+        raise _bad_row(exc, len(rows) - 1) from exc
+    return b"".join((*rows, _TRAILER))
+
+
+def _bad_row(exc: Exception, row: int) -> BadRowError:
+    if isinstance(exc, PoisonError):
+        return BadRowError(exc.reason, exc.detail, row)
+    if isinstance(exc, UnicodeEncodeError):
+        return BadRowError("not_text", "a text holds half of a surrogate pair", row)
+    return BadRowError("out_of_range", f"a number does not fit its column: {exc}", row)
 
 
 def _row(result: Result, numbers: Numbers) -> bytes:

@@ -46,7 +46,8 @@ def write_batch(conn: Connection, names: Names, results: Sequence[Result], chang
     the first stays. Each key may stand once in `results`. Any number of writers may be at it.
 
     Raises:
-        PoisonError: the batch holds a value that can never be written; without it, the rest can.
+        PoisonError: the batch holds a value that can never be written; without it, the rest can. BadRowError, which
+            is one, says in which of the results.
         MissingPartitionError: a slot has no partition.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 

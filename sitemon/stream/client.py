@@ -27,13 +27,13 @@ def arguments(server: KafkaServer, **ours: object) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def client_of(kind: Any, server: KafkaServer, **ours: object) -> Iterator[Any]:
-    """Make a client for the length of the block.
+def client_of(kind: Any, server: KafkaServer, *topics: str, **ours: object) -> Iterator[Any]:
+    """Make a client for the length of the block; a consumer is made of its topics.
 
     Raises UnreachableError when no server answers, and whatever else `kafka_errors` makes of the block's errors.
     """
     quiet_kafka_loggers()
-    with kafka_errors(), closing(kind(**arguments(server, **ours))) as client:
+    with kafka_errors(), closing(kind(*topics, **arguments(server, **ours))) as client:
         yield client
 
 

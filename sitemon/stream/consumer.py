@@ -1,4 +1,4 @@
-"""Reading from Kafka: the protocol of a group's member, its version on kafka-python, and reading a compacted topic."""
+"""Reading from Kafka as a member of a group: the protocol, and its version on kafka-python."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,19 +8,15 @@ import kafka
 from kafka import TopicPartition, errors
 from kafka.structs import OffsetAndMetadata
 
-from sitemon import clock
 from sitemon.config.servers import KafkaServer
-from sitemon.model.errors import UnreachableError
-from sitemon.stream.client import arguments, client_of, quiet_kafka_loggers
+from sitemon.stream.client import arguments, quiet_kafka_loggers
 from sitemon.stream.errors import kafka_errors, words
-from sitemon.stream.ping import ping_kafka
 
 log = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
 
-_READ_BATCH: Final = 5_000
 _SESSION_S: Final = 15.0
 _COMMIT_S: Final = 10.0
 _CLOSE_S: Final = 3.0
@@ -32,14 +28,14 @@ _LOST_PARTITION: Final = (
 )
 
 
-_WITHOUT_GROUP: Final[dict[str, Any]] = {
+WITHOUT_GROUP: Final[dict[str, Any]] = {
     "enable_auto_commit": False,
     "auto_offset_reset": "earliest",
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
 _IN_GROUP: Final[dict[str, Any]] = {
-    **_WITHOUT_GROUP,
+    **WITHOUT_GROUP,
     # A killed member's partitions lie idle for so long; the library's 45 s is long for somebody who watches a table.
     "session_timeout_ms": int(_SESSION_S * 1000),
 }
@@ -122,7 +118,7 @@ class KafkaConsumer:
                 self._kafka.pause(*self._kafka.assignment())
             self._finish_joining()
             found = self._kafka.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
-        messages = [_message(record) for records in found.values() for record in records]
+        messages = [message_of(record) for records in found.values() for record in records]
         self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
         if self._is_paused:
             # A partition that was assigned in the middle of this poll was not paused yet.
@@ -171,7 +167,8 @@ class KafkaConsumer:
         return set(self._kafka.assignment() or ()).intersection(partitions)
 
 
-def _message(record: Any) -> Message:
+def message_of(record: Any) -> Message:
+    """Return what kafka-python read as a message."""
     return Message(
         record.topic,
         record.partition,
@@ -181,38 +178,3 @@ def _message(record: Any) -> Message:
         record.timestamp,
         tuple(record.headers),
     )
-
-
-def read_to_end(server: KafkaServer, topic: str, deadline_s: float) -> dict[bytes, bytes]:
-    """Return the newest value of every key of a compacted topic, as it is when the call begins.
-
-    Deleted keys (tombstones) are absent. Joins no group. 100,000 records take about a second.
-
-    Raises:
-        UnreachableError: it could not be read to its end within `deadline_s` seconds, or there is no such topic.
-        RefusedError: a server refuses us.
-
-    """
-    until_s = clock.monotonic_s() + deadline_s
-    newest: dict[bytes, bytes | None] = {}
-    ping_kafka(server)  # the library would try longer, and leave a thread behind when it cannot begin
-    with client_of(kafka.KafkaConsumer, server, **_WITHOUT_GROUP) as consumer:
-        ends = _assign_all(consumer, topic, deadline_s)
-        while any(consumer.position(partition) < end for partition, end in ends.items()):
-            if clock.monotonic_s() > until_s:
-                raise UnreachableError(f"topic {topic} could not be read to its end within {deadline_s:g} s")
-            for records in consumer.poll(timeout_ms=200, max_records=_READ_BATCH).values():
-                newest.update((record.key, record.value) for record in records)
-    return {key: value for key, value in newest.items() if value is not None}
-
-
-def _assign_all(consumer: Any, topic: str, timeout_s: float) -> dict[TopicPartition, int]:
-    """Read from the start of each partition; return where each ends."""
-    numbers: Sequence[int] = sorted(consumer.partitions_for_topic(topic) or ())
-    if not numbers:
-        raise UnreachableError(f"topic {topic} does not exist")
-    partitions = [TopicPartition(topic, number) for number in numbers]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning()
-    ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=int(timeout_s * 1000))
-    return ends

@@ -27,6 +27,28 @@ class DeadLetter(NamedTuple):
     truncated: str = ""
 
 
+class Kept(NamedTuple):
+    """A dead letter where it is kept: its own partition and offset, and when it was put there.
+
+    `value_bytes` is how long its value was when it came, also where it is cut or left out; None for a tombstone.
+    """
+
+    partition: int
+    offset: int
+    kept_at_ms: int
+    value_bytes: int | None
+    letter: DeadLetter
+
+    @property
+    def number(self) -> str:
+        """What people call it: ``<partition>:<offset>`` on the topic of dead letters."""
+        return f"{self.partition}:{self.offset}"
+
+    def without_value(self) -> "Kept":
+        """Return it as a list needs it: its value may be of 16 MiB."""
+        return self._replace(letter=self.letter._replace(value=None))
+
+
 def dead_letter(topic: str, message: Message, reason: str) -> Record:
     """Return the record for topic `topic` that keeps a message, with a reason of one short word."""
     return _record(topic, message.key, message.value, reason, (message.topic, message.partition, message.offset))
@@ -35,6 +57,14 @@ def dead_letter(topic: str, message: Message, reason: str) -> Record:
 def dead_letter_of_record(topic: str, record: Record, reason: str) -> Record:
     """Return the record for topic `topic` that keeps a record which Kafka never took."""
     return _record(topic, record.key, record.value, reason, (record.topic, -1, -1))
+
+
+def kept(message: Message) -> Kept:
+    """Read a message of the dead letters, with its place there."""
+    letter = parse_dead_letter(message)
+    whole_bytes = _number(letter.truncated.partition(" ")[0])
+    value_bytes = None if letter.value is None else max(whole_bytes, len(letter.value))
+    return Kept(message.partition, message.offset, message.timestamp_ms, value_bytes, letter)
 
 
 def parse_dead_letter(message: Message) -> DeadLetter:

@@ -5,14 +5,12 @@ It stands on inner parts of kafka-python; the integration tests say when a new v
 
 import socket
 import ssl
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from kafka.errors import KafkaError
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaSSLTransport
-
-ANSWER_S: Final = 4.0
 
 
 class Handshake(NamedTuple):
@@ -20,6 +18,7 @@ class Handshake(NamedTuple):
 
     host: str
     port: int
+    answer_s: float
     is_kafka: bool
     error: Exception | None
 
@@ -27,18 +26,21 @@ class Handshake(NamedTuple):
 def shake_hands(settings: dict[str, Any]) -> Handshake:
     """Try TCP, TLS, the protocol's versions, SASL, and a first request, with kafka-python's own settings.
 
+    Each of them may take as long as a request may, ``request_timeout_ms``.
+
     TCP and TLS are tried alone first, since kafka-python leaves a socket open where they fail.
     """
     net = NetworkSelector(**settings)
     manager = _Manager(net, **settings)
     node = manager.cluster.bootstrap_brokers()[0]
     host, port = node.host.strip("[]"), node.port
+    answer_s = settings["request_timeout_ms"] / 1000
     is_kafka, error = False, None
 
     async def talk() -> None:
         nonlocal is_kafka
         connection = manager.get_connection(
-            node.node_id, timeout_ms=ANSWER_S * 1000, pop_on_close=False, refresh_metadata_on_err=False
+            node.node_id, timeout_ms=answer_s * 1000, pop_on_close=False, refresh_metadata_on_err=False
         )
         try:
             await connection
@@ -48,19 +50,19 @@ def shake_hands(settings: dict[str, Any]) -> Handshake:
 
     try:
         if not manager.config["proxy_url"]:
-            reach(host, port, manager.tls_context())
+            reach(host, port, manager.tls_context(), answer_s)
         net.run(talk)
     except (KafkaError, OSError, ValueError) as exc:
         error = exc
     finally:
         manager.close()
         net.close()
-    return Handshake(host, port, is_kafka, error)
+    return Handshake(host, port, answer_s, is_kafka, error)
 
 
-def reach(host: str, port: int, context: ssl.SSLContext | None) -> None:
+def reach(host: str, port: int, context: ssl.SSLContext | None, within_s: float) -> None:
     """Open a connection, with TLS if there are settings for it, and close it. Raises OSError, as ssl.SSLError is."""
-    with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
+    with socket.create_connection((host, port), timeout=within_s) as connection:
         if context is not None:
             with context.wrap_socket(connection, server_hostname=host):
                 pass
@@ -75,13 +77,13 @@ def is_tls_refusal(exc: BaseException) -> bool:
     return isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
-def speaks_tls(host: str, port: int) -> bool:
+def speaks_tls(server: Handshake) -> bool:
     """Tell whether the other side speaks TLS at all, with whatever certificate. Nothing is sent over it."""
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
     try:
-        reach(host, port, anybody)
+        reach(server.host, server.port, anybody, server.answer_s)
     except OSError as exc:
         return is_tls_refusal(exc)
     return True

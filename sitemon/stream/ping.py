@@ -5,20 +5,23 @@ this asks each server over one connection, whose end carries the reason.
 """
 
 import logging
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
 from kafka.errors import KafkaError
 
+from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.stream.client import arguments, quiet_kafka_loggers
 from sitemon.stream.errors import model_error, words
-from sitemon.stream.handshake import ANSWER_S, Handshake, is_tls_refusal, shake_hands, speaks_tls
+from sitemon.stream.handshake import Handshake, is_tls_refusal, shake_hands, speaks_tls
 
 log = logging.getLogger(__name__)
 
+_ANSWER_S: Final = 4.0
 _PAUSE_S: Final = 1.0
 _HANG_UPS: Final = ("disconnected", "EOF", "reset by peer", "Broken pipe", "Invalid frame length")
 
@@ -43,8 +46,8 @@ def wait_for_kafka(server: KafkaServer, stop: threading.Event | None = None) -> 
     return False
 
 
-def ping_kafka(server: KafkaServer) -> None:
-    """Connect to one configured server after the other, until one takes us.
+def ping_kafka(server: KafkaServer, within_s: float = math.inf) -> None:
+    """Connect to one configured server after the other, until one takes us or the time is over.
 
     Raises:
         UnreachableError: none answers; with the reason of the last.
@@ -52,9 +55,13 @@ def ping_kafka(server: KafkaServer) -> None:
 
     """
     quiet_kafka_loggers()
+    until_s = clock.monotonic_s() + within_s
     failure: SitemonError = UnreachableError("no server is configured")
     for place in servers_of(server):
-        settings = arguments(server, bootstrap_servers=place, request_timeout_ms=int(ANSWER_S * 1000))
+        answer_s = min(_ANSWER_S, until_s - clock.monotonic_s())
+        if answer_s <= 0:
+            break
+        settings = arguments(server, bootstrap_servers=place, request_timeout_ms=max(1, int(answer_s * 1000)))
         outcome = _refusal_or_absence(place, settings)
         if outcome is None:
             return
@@ -96,6 +103,6 @@ def _meaning_of_a_hang_up(place: str, settings: dict[str, Any], handshake: Hands
     if protocol.endswith("SSL"):
         if shake_hands({**settings, "security_protocol": "PLAINTEXT"}).is_kafka:
             return RefusedError(f"{place} does not speak TLS, security_protocol is {protocol}")
-    elif not handshake.is_kafka and speaks_tls(handshake.host, handshake.port):
+    elif not handshake.is_kafka and speaks_tls(handshake):
         return RefusedError(f"{place} speaks TLS, security_protocol is {protocol}")
     return None

@@ -45,6 +45,7 @@ PURE = [
     "schedule/plan.py",
     "schedule/batch.py",
     "record/batch.py",
+    "record/brake.py",
     "checks/addresses.py",
 ]
 IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "socket", "os"}

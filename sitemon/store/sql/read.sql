@@ -38,11 +38,7 @@ LEFT JOIN (
         sum(degraded) AS degraded,
         sum(missed) AS missed,
         sum(up + degraded + down + missed) AS total
-    FROM (
-        SELECT site_id, region_id, hour_at, up, degraded, down, missed FROM sitemon.counted_hour
-        UNION ALL
-        SELECT site_id, region_id, hour_at, 0, 0, 0, missed FROM sitemon.away_hour
-    ) AS part
+    FROM sitemon.counted_hour
     WHERE hour_at > %(now)s::timestamptz - '1 day'::interval
     GROUP BY site_id, region_id
     HAVING sum(up + degraded + down + missed) > 0

@@ -125,19 +125,32 @@ WITH changed AS (
     SELECT site_id, region_id, slot_at, outcome, latency_s, revision
     FROM changed
     WHERE kind <> 'adhoc' AND slot_at < (SELECT hours_until_at FROM sitemon.watermark)
-), move_hours AS (
-    INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)
+), late_counts AS (
     SELECT
         site_id,
         region_id,
-        sitemon.hour_of(slot_at),
-        count(*) FILTER (WHERE outcome = 'up'),
-        count(*) FILTER (WHERE outcome = 'degraded'),
-        count(*) FILTER (WHERE outcome = 'down'),
-        count(*) FILTER (WHERE outcome = 'missed') - sum(revision)
+        sitemon.hour_of(slot_at) AS hour_at,
+        count(*) FILTER (WHERE outcome = 'up') AS up,
+        count(*) FILTER (WHERE outcome = 'degraded') AS degraded,
+        count(*) FILTER (WHERE outcome = 'down') AS down,
+        count(*) FILTER (WHERE outcome = 'missed') - sum(revision) AS missed
     FROM late
     GROUP BY 1, 2, 3
-    ORDER BY 1, 2, 3
+), late_latencies AS (
+    SELECT
+        site_id,
+        region_id,
+        sitemon.hour_of(slot_at) AS hour_at,
+        sitemon.latency_bucket(latency_s) AS bucket,
+        count(*) AS checks
+    FROM late
+    WHERE outcome <> 'missed' AND latency_s IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+), move_hours AS (
+    INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)
+    SELECT site_id, region_id, hour_at, up, degraded, down, missed
+    FROM late_counts
+    ORDER BY site_id, region_id, hour_at
     ON CONFLICT (site_id, region_id, hour_at) DO UPDATE SET
         up = hour.up + excluded.up,
         degraded = hour.degraded + excluded.degraded,
@@ -145,25 +158,15 @@ WITH changed AS (
         missed = hour.missed + excluded.missed
 ), move_latencies AS (
     INSERT INTO sitemon.latency_hour AS hour (site_id, region_id, hour_at, bucket, checks)
-    SELECT site_id, region_id, sitemon.hour_of(slot_at), sitemon.latency_bucket(latency_s), count(*)
-    FROM late
-    WHERE outcome <> 'missed' AND latency_s IS NOT NULL
-    GROUP BY 1, 2, 3, 4
-    ORDER BY 1, 2, 3, 4
+    SELECT site_id, region_id, hour_at, bucket, checks
+    FROM late_latencies
+    ORDER BY site_id, region_id, hour_at, bucket
     ON CONFLICT (site_id, region_id, hour_at, bucket) DO UPDATE SET checks = hour.checks + excluded.checks
-), later AS (
-    SELECT * FROM late WHERE sitemon.day_of(slot_at) < (SELECT days_until FROM sitemon.watermark)
 ), move_days AS (
     INSERT INTO sitemon.count_day AS daily (site_id, region_id, day, up, degraded, down, missed)
-    SELECT
-        site_id,
-        region_id,
-        sitemon.day_of(slot_at),
-        count(*) FILTER (WHERE outcome = 'up'),
-        count(*) FILTER (WHERE outcome = 'degraded'),
-        count(*) FILTER (WHERE outcome = 'down'),
-        count(*) FILTER (WHERE outcome = 'missed') - sum(revision)
-    FROM later
+    SELECT site_id, region_id, sitemon.day_of(hour_at), sum(up), sum(degraded), sum(down), sum(missed)
+    FROM late_counts
+    WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
     GROUP BY 1, 2, 3
     ORDER BY 1, 2, 3
     ON CONFLICT (site_id, region_id, day) DO UPDATE SET
@@ -173,9 +176,9 @@ WITH changed AS (
         missed = daily.missed + excluded.missed
 ), move_latency_days AS (
     INSERT INTO sitemon.latency_day AS daily (site_id, region_id, day, bucket, checks)
-    SELECT site_id, region_id, sitemon.day_of(slot_at), sitemon.latency_bucket(latency_s), count(*)
-    FROM later
-    WHERE outcome <> 'missed' AND latency_s IS NOT NULL
+    SELECT site_id, region_id, sitemon.day_of(hour_at), bucket, sum(checks)
+    FROM late_latencies
+    WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
     GROUP BY 1, 2, 3, 4
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (site_id, region_id, day, bucket) DO UPDATE SET checks = daily.checks + excluded.checks
@@ -206,7 +209,13 @@ WITH settled AS (
     SELECT
         newest.*,
         CASE
-            WHEN other.slot_at IS NULL AND change.floor_at > '-infinity' AND newest.outcome = state.outcome
+            WHEN other.slot_at IS NULL
+                AND newest.outcome = state.outcome
+                -- Rows of before are as they were, or no longer kept.
+                AND (
+                    change.floor_at > '-infinity'
+                    OR state.since_at < (SELECT raw_from_at FROM sitemon.watermark)
+                )
                 THEN state.since_at
             ELSE first.slot_at
         END AS since_at

@@ -8,6 +8,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.record.brake import Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import Recorder, Report
 from sitemon.store.connect import connect
@@ -23,13 +24,19 @@ __all__ = ["conn", "names", "owner", "template"]
 
 TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 GROUP = "recorder"
+DEAD_LETTER_RATIO = 0.5
 
 
 class Running:
     """A recorder at work in a thread, and what it reported."""
 
     def __init__(
-        self, consumer: Consumer, make_producer: Callable[[], Producer], topics: Topics, store: Database
+        self,
+        consumer: Consumer,
+        make_producer: Callable[[], Producer],
+        topics: Topics,
+        store: Database,
+        brake: Brake | None = None,
     ) -> None:
         self.reports: list[Report] = []
         self.broker = MemoryBroker(topics)
@@ -43,6 +50,7 @@ class Running:
             consumer=consumer,
             store=store,
             dead_letters=self._dead_letters,
+            brake=brake or Brake(DEAD_LETTER_RATIO),
             topics=topics,
             report=self.reports.append,
             stop=self.stop,
@@ -93,9 +101,9 @@ def start_recorder(broker: MemoryBroker, store: Database) -> Iterator[StartRecor
     """Start a recorder on the broker in memory; all end with the test."""
     with recorders() as started:
 
-        def start(own_store: Database | None = None) -> Running:
+        def start(own_store: Database | None = None, brake: Brake | None = None) -> Running:
             consumer = MemoryConsumer(broker, [TOPICS.results, TOPICS.schedule], GROUP)
-            running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store)
+            running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store, brake)
             running.broker = broker
             started.append(running)
             return running.start()

@@ -11,9 +11,11 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
 from sitemon.local.ports import free_port
+from sitemon.record.brake import AT_LEAST
 from sitemon.store.connect import Connection
 from sitemon.stream.messages import result_record
-from sitemon.stream.producer import KafkaProducer
+from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.reading import read_all
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import rows
 from tests.integration.record.conftest import wait_until
@@ -114,3 +116,43 @@ def test_a_database_that_is_away_is_said_once(start: Start, kafka_server: KafkaS
     wait_until(lambda: "recorder.postgres_away" in process.stderr, 20)
     assert process.end() == 0
     assert process.stderr.count("recorder.postgres_away") == 1
+
+
+def send(server: KafkaServer, *values: bytes) -> None:
+    producer = KafkaProducer(server)
+    deliveries = [producer.send(Record(server.topic, b"k", value), 10) for value in values]
+    assert all(delivery.wait(10) for delivery in deliveries)
+    producer.close(5)
+
+
+def dead_letters(server: KafkaServer) -> int:
+    return len(list(read_all(server, topics_of(server).dead_letters)))
+
+
+def test_a_topic_of_junk_ends_it_with_one_line_as_often_as_it_is_started(
+    start: Start, kafka_server: KafkaServer
+) -> None:
+    ensure_topics(kafka_server, retention_days=1)
+    send(kafka_server, *[b"junk"] * 500)
+    for _ in range(2):
+        process = start(address(kafka_server), kafka_server.topic)
+        assert process.wait(30) == 2
+        last = process.stderr.splitlines()[-1]
+        assert last.startswith("recorder.too_many_dead_letters: 500 of the newest 500 messages cannot be recorded")
+        assert "Traceback" not in process.stderr
+    assert dead_letters(kafka_server) == 0
+    told = start(address(kafka_server), kafka_server.topic, SITEMON_DEAD_LETTER_RATIO="1")
+    wait_until(lambda: dead_letters(kafka_server) == 500, 30)
+    assert told.end() == 0
+
+
+def test_a_trickle_of_junk_is_not_diverted_in_slices_by_restarting_it(start: Start, kafka_server: KafkaServer) -> None:
+    ensure_topics(kafka_server, retention_days=1)
+    send(kafka_server, *[b"junk"] * (AT_LEAST - 1))
+    first = start(address(kafka_server), kafka_server.topic)
+    wait_until(lambda: dead_letters(kafka_server) == AT_LEAST - 1, 30)
+    send(kafka_server, b"one more")
+    assert first.wait(30) == 2
+    for _ in range(2):
+        assert start(address(kafka_server), kafka_server.topic).wait(30) == 2
+    assert dead_letters(kafka_server) == AT_LEAST - 1

@@ -15,7 +15,7 @@ from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
 from sitemon.stream.messages import event_record, result_record
-from tests.databases import rows
+from tests.databases import execute, rows
 from tests.integration.record.conftest import GROUP, TOPICS, StartRecorder, wait_until
 from tests.results import a_missed, a_result, this_hour
 
@@ -140,3 +140,17 @@ def test_two_recorders_share_the_work(
     assert rows(conn, COUNT) == [(600,)]
     assert rows(conn, "SELECT sum(up) FROM sitemon.uptime_hourly") == [(600,)]
     assert all(one.reports for one in running)
+
+
+def test_a_day_whose_partition_somebody_dropped_is_made_again(
+    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = start_recorder()
+    send(broker, [a_result("blog")])
+    wait_until(lambda: is_all_committed(broker))
+    execute(conn, f"DROP TABLE sitemon.result_{this_hour():%Y%m%d}")
+    send(broker, [a_result(f"site-{site}") for site in range(100)])
+    wait_until(lambda: is_all_committed(broker))
+    assert rows(conn, COUNT) == [(100,)]
+    assert sum(report.dead_letters for report in running.reports) == 0
+    assert "recorder.partition_missing" in caplog.text

@@ -240,3 +240,27 @@ def test_the_ledger_is_even_until_one_row_is_deleted_by_hand(command: Command, c
         *["10", "8", "1", "1", "0"],
     ]
     assert uneven.stdout.endswith("10 expected = 8 real + 1 missed + 1 unaccounted; 0 unexpected\n")
+
+
+def test_a_rebuild_counts_again_what_somebody_changed(command: Command, conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result(slot_at=this_hour() - 120 * MINUTE)])
+    execute(conn, "UPDATE sitemon.count_hour SET up = 9")
+    today = f"{this_hour() - 120 * MINUTE:%Y-%m-%d}"
+    done = command("sitemon", "rebuild", "--from", today)
+    assert done.returncode == 0
+    assert re.fullmatch(r"[12] days and the states of 1 sites are made anew\n", done.stdout)
+    assert f"rebuild.day: {today} is done" in done.stderr
+    assert rows(conn, "SELECT sum(up) FROM sitemon.uptime_hourly") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("2001-01-01", r"results are kept from \d{4}-\d\d-\d\d on: a rebuild cannot begin on 2001-01-01\n"),
+        ("yesterday", r"Invalid value for --from: expected a day or a moment such as 2026-11-24 .*\n"),
+    ],
+)
+def test_a_rebuild_from_a_day_that_cannot_be_is_refused_in_one_line(command: Command, when: str, said: str) -> None:
+    done = command("sitemon", "rebuild", "--from", when)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(said, done.stderr)

@@ -14,18 +14,8 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
 from sitemon.store.write import Written, prepare_session, write_batch
-from tests.databases import dicts, rows
+from tests.databases import checksums, dicts, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
-
-CHECKSUM = """
-SELECT
-    (SELECT array_agg(r::text ORDER BY r::text) FROM sitemon.result r),
-    (SELECT array_agg(s::text ORDER BY s::text) FROM sitemon.current_state s),
-    (SELECT array_agg(c::text ORDER BY c::text) FROM sitemon.count_hour c),
-    (SELECT array_agg(c::text ORDER BY c::text) FROM sitemon.latency_hour c),
-    (SELECT array_agg(c::text ORDER BY c::text) FROM sitemon.count_day c),
-    (SELECT array_agg(u::text ORDER BY u::text) FROM sitemon.uptime_daily u)
-"""
 
 
 def test_it_tells_how_many_rows_are_new(conn: Connection, names: Names) -> None:
@@ -40,10 +30,10 @@ def test_a_replay_changes_nothing_in_any_table(conn: Connection, names: Names) -
     for batch in batches:
         write_batch(conn, names, batch)
     roll_up(conn, this_hour() + 120 * MINUTE)
-    before = rows(conn, CHECKSUM)
+    before = checksums(conn)
     for batch in batches:
         assert write_batch(conn, names, batch) == Written()
-    assert rows(conn, CHECKSUM) == before
+    assert checksums(conn) == before
 
 
 def test_a_real_result_replaces_a_missed_one(conn: Connection, names: Names) -> None:

@@ -5,8 +5,8 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import UnreachableError
-from sitemon.stream.consumer import read_to_end
 from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import ensure_topics, topics_of
 
 

@@ -8,9 +8,9 @@ import pytest
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.tansu import Tansu
-from sitemon.stream.consumer import read_to_end
 from sitemon.stream.ping import wait_for_kafka
 from sitemon.stream.publisher import publisher
+from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.conftest import started
 from tests.integration.stream.conftest import event, everything_in

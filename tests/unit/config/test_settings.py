@@ -31,6 +31,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "SITEMON_RAW_RETENTION_DAYS": "7",
         "SITEMON_HOURLY_RETENTION_DAYS": "90",
         "SITEMON_DAILY_RETENTION_DAYS": "1000",
+        "SITEMON_DEAD_LETTER_RATIO": "0.25",
     }
     assert settings(environ) == Settings(
         region="eu-1",
@@ -43,6 +44,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         raw_retention_days=7,
         hourly_retention_days=90,
         daily_retention_days=1000,
+        dead_letter_ratio=0.25,
     )
 
 
@@ -51,6 +53,17 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
 )
 def test_a_size_is_a_number_of_bytes_or_has_a_unit(size: str, size_bytes: int) -> None:
     assert settings({"SITEMON_SPOOL_MAX": size}).spool_max_bytes == size_bytes
+
+
+@pytest.mark.parametrize(("text", "ratio"), [("0", 0.0), ("1", 1.0), ("1.0", 1.0), ("0.05", 0.05)])
+def test_a_ratio_is_a_number_from_0_to_1(text: str, ratio: float) -> None:
+    assert settings({"SITEMON_DEAD_LETTER_RATIO": text}).dead_letter_ratio == ratio
+
+
+@pytest.mark.parametrize("text", ["50%", "1.5", "-0.1", "nan", "half", "inf", "1e-1"])
+def test_what_is_no_ratio_is_a_mistake(text: str) -> None:
+    problem = "SITEMON_DEAD_LETTER_RATIO: expected a number from 0 to 1, such as 0.5"
+    assert mistakes_of(SITEMON_DEAD_LETTER_RATIO=text) == [problem]
 
 
 def test_every_mistake_is_found() -> None:

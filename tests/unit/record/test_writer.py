@@ -12,9 +12,10 @@ from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError, UnreachableError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
+from sitemon.model.schedule import Ended
 from sitemon.record.batch import Entry
 from sitemon.record.writer import Writer
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
 from sitemon.store.write import Change, Written
 from sitemon.stream.consumer import Message
@@ -156,6 +157,35 @@ def test_several_bad_records_are_each_found() -> None:
     assert recorded is not None
     assert [one.message.offset for one in recorded.rejected] == [0, 1, 9]
     assert len(store.written) == 7
+
+
+def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
+    class Pointing(FakeStore):
+        def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+            for row, result in enumerate(results):
+                if result.site == "site-613":
+                    self.attempts += 1
+                    raise BadRowError("out_of_range", "a number does not fit", row)
+            return super().write(results, changes)
+
+    store = Pointing()
+    event = Entry(Message("t", 0, 9_999, None, b"", 0), Ended(site="site-0", region="default", at_ms=1))
+    recorded = writer(store).record([event, *entries(1000)])
+    assert recorded is not None
+    assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "out_of_range")]
+    assert recorded.written == Written(999)
+    assert store.attempts == 4
+
+
+def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
+    store = FakeStore(poison=lambda result: result.site in {"site-3", "site-8"})
+    good = entries(10)
+    shadowing = good[3]._replace(shadowed=(good[8], good[9]))
+    recorded = writer(store).record([*good[:3], shadowing, *good[4:7]])
+    assert recorded is not None
+    assert [one.message.offset for one in recorded.rejected] == [3, 8]
+    assert {result.site for result in store.written} == {f"site-{number}" for number in (0, 1, 2, 4, 5, 6, 9)}
+    assert recorded.written == Written(7)
 
 
 def test_a_missing_partition_is_made() -> None:

@@ -1,4 +1,4 @@
--- The tables. Results are kept row by row for a month, counts by the hour for a year, by the day for ever.
+-- The tables. Results are kept row by row, counts by the hour and by the day, each for as long as is configured.
 
 SET LOCAL lock_timeout = '4s';
 SET LOCAL statement_timeout = '30s';
@@ -156,6 +156,10 @@ CREATE TABLE sitemon.latency_hour (
     PRIMARY KEY (site_id, region_id, hour_at, bucket)
 ) PARTITION BY RANGE (hour_at);
 
+-- Queries sum_latency_days, forget_hours: one hour or day of all sites.
+CREATE INDEX latency_hour_by_time ON sitemon.latency_hour USING brin (hour_at)
+WITH (pages_per_range = 32, autosummarize = on);
+
 CREATE TABLE sitemon.count_day (
     day date NOT NULL,
     site_id integer NOT NULL,
@@ -168,6 +172,9 @@ CREATE TABLE sitemon.count_day (
     PRIMARY KEY (site_id, region_id, day)
 );
 
+-- Queries delete_days, forget_days: some days of all sites.
+CREATE INDEX count_day_by_time ON sitemon.count_day USING brin (day) WITH (pages_per_range = 32, autosummarize = on);
+
 CREATE TABLE sitemon.latency_day (
     day date NOT NULL,
     site_id integer NOT NULL,
@@ -177,6 +184,9 @@ CREATE TABLE sitemon.latency_day (
     -- Queries sum_latency_days, move_latency_days, and the percentiles of one site.
     PRIMARY KEY (site_id, region_id, day, bucket)
 );
+
+-- Queries delete_latency_days, forget_days: some days of all sites.
+CREATE INDEX latency_day_by_time ON sitemon.latency_day USING brin (day) WITH (pages_per_range = 32, autosummarize = on);
 
 -- The schedule's history ---------------------------------------------------------------------------------------
 
@@ -201,8 +211,8 @@ CREATE TABLE sitemon.away (
     PRIMARY KEY (region_id, from_ms)
 );
 
--- The slots of a site's hour that were missed without a row, for they lay in an away stretch. Kept,
--- because the rows that it is counted from are dropped after a month.
+-- The slots of a site's hour that were missed without a row, for they lay in an away stretch. Kept, because the rows
+-- that it is counted from are dropped.
 CREATE TABLE sitemon.away_hour (
     hour_at timestamptz NOT NULL,
     site_id integer NOT NULL,

@@ -55,6 +55,27 @@ BEGIN ATOMIC
     SELECT lower_s + coalesce(upper_s - lower_s, 0) * share FROM found;
 END;
 
+CREATE FUNCTION sitemon.percentiles_s(buckets smallint[], checks bigint[])
+RETURNS TABLE (p50_s double precision, p95_s double precision, p99_s double precision)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        sitemon.percentile_s(buckets, checks, 0.5),
+        sitemon.percentile_s(buckets, checks, 0.95),
+        sitemon.percentile_s(buckets, checks, 0.99);
+END;
+
+-- What counts of outcomes mean. What was missed counts as down in uptime_low and as up in uptime_high.
+CREATE FUNCTION sitemon.uptime_of(up bigint, degraded bigint, down bigint, missed bigint)
+RETURNS TABLE (uptime_low numeric, uptime_high numeric, coverage numeric)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        round((up + degraded)::numeric / (up + degraded + down + missed), 6),
+        round((up + degraded + missed)::numeric / (up + degraded + down + missed), 6),
+        round((up + degraded + down)::numeric / (up + degraded + down + missed), 6);
+END;
+
 -- Whole milliseconds from the Unix epoch, as the schedule counts.
 CREATE FUNCTION sitemon.to_ms(moment timestamptz) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

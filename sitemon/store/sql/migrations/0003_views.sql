@@ -37,7 +37,7 @@ JOIN sitemon.target ON target.target_id = result.target_id
 LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id;
 
 COMMENT ON VIEW sitemon.results IS
-    'Every result of the last month, with the names of the message; phases in seconds.';
+    'Every result that is still kept, with the names of the message; phases in seconds.';
 
 -- The schedule ---------------------------------------------------------------------------------------------------
 
@@ -112,35 +112,41 @@ END;
 
 -- Uptime ---------------------------------------------------------------------------------------------------------
 
--- What the rollups do not hold yet, counted from the rows.
-CREATE VIEW sitemon.open_result AS
-SELECT site_id, region_id, slot_at, outcome, latency_s
+-- What each result counts for: 1 in the column of its outcome, and the bucket of its latency, if it has one. Rollups
+-- are sums of these. A view and no function: who reads it through a view needs no right on the table.
+CREATE VIEW sitemon.counted_result AS
+SELECT
+    site_id,
+    region_id,
+    slot_at,
+    sitemon.hour_of(slot_at) AS hour_at,
+    (outcome = 'up')::integer AS up,
+    (outcome = 'degraded')::integer AS degraded,
+    (outcome = 'down')::integer AS down,
+    (outcome = 'missed')::integer AS missed,
+    CASE WHEN outcome <> 'missed' THEN sitemon.latency_bucket(latency_s) END AS bucket
 FROM sitemon.result
-WHERE kind <> 'adhoc' AND slot_at >= (SELECT hours_until_at FROM sitemon.watermark);
+WHERE kind <> 'adhoc';
 
+-- Hours and days as parts to be summed: what is rolled up, the results that are not yet, what was missed without a row.
 CREATE VIEW sitemon.counted_hour AS
 SELECT site_id, region_id, hour_at, up, degraded, down, missed
 FROM sitemon.count_hour
 UNION ALL
-SELECT
-    site_id,
-    region_id,
-    sitemon.hour_of(slot_at),
-    count(*) FILTER (WHERE outcome = 'up'),
-    count(*) FILTER (WHERE outcome = 'degraded'),
-    count(*) FILTER (WHERE outcome = 'down'),
-    count(*) FILTER (WHERE outcome = 'missed')
-FROM sitemon.open_result
-GROUP BY 1, 2, 3;
+SELECT site_id, region_id, hour_at, up, degraded, down, missed
+FROM sitemon.counted_result
+WHERE slot_at >= (SELECT hours_until_at FROM sitemon.watermark)
+UNION ALL
+SELECT site_id, region_id, hour_at, 0, 0, 0, missed
+FROM sitemon.away_hour;
 
 CREATE VIEW sitemon.counted_latency_hour AS
 SELECT site_id, region_id, hour_at, bucket, checks
 FROM sitemon.latency_hour
 UNION ALL
-SELECT site_id, region_id, sitemon.hour_of(slot_at), sitemon.latency_bucket(latency_s), count(*)
-FROM sitemon.open_result
-WHERE outcome <> 'missed' AND latency_s IS NOT NULL
-GROUP BY 1, 2, 3, 4;
+SELECT site_id, region_id, hour_at, bucket, 1
+FROM sitemon.counted_result
+WHERE slot_at >= (SELECT hours_until_at FROM sitemon.watermark) AND bucket IS NOT NULL;
 
 CREATE VIEW sitemon.counted_day AS
 SELECT site_id, region_id, day, up, degraded, down, missed
@@ -151,7 +157,8 @@ FROM sitemon.counted_hour
 WHERE hour_at >= (SELECT days_until::timestamp AT TIME ZONE 'UTC' FROM sitemon.watermark)
 UNION ALL
 SELECT site_id, region_id, sitemon.day_of(hour_at), 0, 0, 0, missed
-FROM sitemon.away_hour;
+FROM sitemon.away_hour
+WHERE hour_at < (SELECT days_until::timestamp AT TIME ZONE 'UTC' FROM sitemon.watermark);
 
 CREATE VIEW sitemon.counted_latency_day AS
 SELECT site_id, region_id, day, bucket, checks
@@ -170,24 +177,12 @@ SELECT
     degraded,
     down,
     missed,
-    round((up + degraded)::numeric / total, 6) AS uptime_low,
-    round((up + degraded + missed)::numeric / total, 6) AS uptime_high,
-    round((total - missed)::numeric / total, 6) AS coverage,
-    (
-        SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.5)
-        FROM sitemon.counted_latency_hour AS latency
-        WHERE (latency.site_id, latency.region_id, latency.hour_at) = (hour.site_id, hour.region_id, hour.hour_at)
-    ) AS p50_s,
-    (
-        SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.95)
-        FROM sitemon.counted_latency_hour AS latency
-        WHERE (latency.site_id, latency.region_id, latency.hour_at) = (hour.site_id, hour.region_id, hour.hour_at)
-    ) AS p95_s,
-    (
-        SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.99)
-        FROM sitemon.counted_latency_hour AS latency
-        WHERE (latency.site_id, latency.region_id, latency.hour_at) = (hour.site_id, hour.region_id, hour.hour_at)
-    ) AS p99_s
+    uptime_low,
+    uptime_high,
+    coverage,
+    p50_s,
+    p95_s,
+    p99_s
 FROM (
     SELECT
         site_id,
@@ -196,21 +191,24 @@ FROM (
         sum(up)::bigint AS up,
         sum(degraded)::bigint AS degraded,
         sum(down)::bigint AS down,
-        sum(missed)::bigint AS missed,
-        sum(up + degraded + down + missed) AS total
-    FROM (
-        SELECT site_id, region_id, hour_at, up, degraded, down, missed FROM sitemon.counted_hour
-        UNION ALL
-        SELECT site_id, region_id, hour_at, 0, 0, 0, missed FROM sitemon.away_hour
-    ) AS part
+        sum(missed)::bigint AS missed
+    FROM sitemon.counted_hour
     GROUP BY site_id, region_id, hour_at
     HAVING sum(up + degraded + down + missed) > 0
 ) AS hour
 JOIN sitemon.site USING (site_id)
-JOIN sitemon.region USING (region_id);
+JOIN sitemon.region USING (region_id)
+CROSS JOIN LATERAL sitemon.uptime_of(up, degraded, down, missed)
+-- An outer join, so that who does not ask for percentiles does not pay for them.
+LEFT JOIN LATERAL (
+    SELECT array_agg(bucket) AS buckets, array_agg(checks) AS checks
+    FROM sitemon.counted_latency_hour AS latency
+    WHERE (latency.site_id, latency.region_id, latency.hour_at) = (hour.site_id, hour.region_id, hour.hour_at)
+) AS latency ON true
+CROSS JOIN LATERAL sitemon.percentiles_s(latency.buckets, latency.checks);
 
 COMMENT ON VIEW sitemon.uptime_hourly IS
-    'Counts of outcomes by the hour (UTC) for a year. uptime_low takes what was missed as down, uptime_high as up; '
+    'Counts of outcomes by the hour (UTC). uptime_low takes what was missed as down, uptime_high as up; '
     'coverage is how much was looked at; p50_s, p95_s, p99_s are latencies within one bucket of 19 %.';
 
 CREATE VIEW sitemon.uptime_daily AS
@@ -222,24 +220,12 @@ SELECT
     degraded,
     down,
     missed,
-    round((up + degraded)::numeric / total, 6) AS uptime_low,
-    round((up + degraded + missed)::numeric / total, 6) AS uptime_high,
-    round((total - missed)::numeric / total, 6) AS coverage,
-    (
-        SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.5)
-        FROM sitemon.counted_latency_day AS latency
-        WHERE (latency.site_id, latency.region_id, latency.day) = (daily.site_id, daily.region_id, daily.day)
-    ) AS p50_s,
-    (
-        SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.95)
-        FROM sitemon.counted_latency_day AS latency
-        WHERE (latency.site_id, latency.region_id, latency.day) = (daily.site_id, daily.region_id, daily.day)
-    ) AS p95_s,
-    (
-        SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.99)
-        FROM sitemon.counted_latency_day AS latency
-        WHERE (latency.site_id, latency.region_id, latency.day) = (daily.site_id, daily.region_id, daily.day)
-    ) AS p99_s
+    uptime_low,
+    uptime_high,
+    coverage,
+    p50_s,
+    p95_s,
+    p99_s
 FROM (
     SELECT
         site_id,
@@ -248,16 +234,22 @@ FROM (
         sum(up)::bigint AS up,
         sum(degraded)::bigint AS degraded,
         sum(down)::bigint AS down,
-        sum(missed)::bigint AS missed,
-        sum(up + degraded + down + missed) AS total
+        sum(missed)::bigint AS missed
     FROM sitemon.counted_day
     GROUP BY site_id, region_id, day
     HAVING sum(up + degraded + down + missed) > 0
 ) AS daily
 JOIN sitemon.site USING (site_id)
-JOIN sitemon.region USING (region_id);
+JOIN sitemon.region USING (region_id)
+CROSS JOIN LATERAL sitemon.uptime_of(up, degraded, down, missed)
+LEFT JOIN LATERAL (
+    SELECT array_agg(bucket) AS buckets, array_agg(checks) AS checks
+    FROM sitemon.counted_latency_day AS latency
+    WHERE (latency.site_id, latency.region_id, latency.day) = (daily.site_id, daily.region_id, daily.day)
+) AS latency ON true
+CROSS JOIN LATERAL sitemon.percentiles_s(latency.buckets, latency.checks);
 
-COMMENT ON VIEW sitemon.uptime_daily IS 'The same as uptime_hourly by the day (UTC), for ever.';
+COMMENT ON VIEW sitemon.uptime_daily IS 'The same as uptime_hourly by the day (UTC).';
 
 -- State ------------------------------------------------------------------------------------------------------------
 
@@ -430,4 +422,4 @@ SELECT checked_at AS check_time, http_code, latency_s AS latency, is_match_found
 FROM sitemon.result
 WHERE outcome <> 'missed';
 
-COMMENT ON VIEW sitemon.site_state IS 'For scripts of the first version: every check of the last month.';
+COMMENT ON VIEW sitemon.site_state IS 'For scripts of the first version: every check that is still kept.';

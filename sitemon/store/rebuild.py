@@ -1,0 +1,141 @@
+"""Making rollups and states anew from the results: after somebody changed them, or after a bug of ours.
+
+Recorders may go on meanwhile. An hour is forgotten and counted in one transaction in which no batch is written, as a
+roll-up is; before it and after it, results that come late move the hour by their difference. States are settled under
+the same row locks that recorders take. So it can be broken off at any time, done again, and done twice at once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, NamedTuple
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.model.errors import FatalError
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.maintain import Watermarks, count_hours, sum_days, watermarks
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("rebuild.sql")
+_write_sql: Final = load_queries("write.sql")
+_partitions_sql: Final = load_queries("partitions.sql")
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_SITES_AT_ONCE: Final = 200
+"""With a check a minute and nothing amiss, each site has 43,200 rows to look at."""
+
+
+class Rebuilt(NamedTuple):
+    """What was made anew."""
+
+    days: int
+    states: int
+
+
+def rebuild(conn: Connection, from_at: datetime | None, told: Callable[[date], None]) -> Rebuilt:
+    """Make hours and days anew from the day on that holds `from_at`, or all that there are results of; and all states.
+
+    `told` is called with each day that is done. Memory does not grow with the number of results.
+
+    Raises:
+        FatalError: results of that day are no longer kept; nothing is changed.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; what is done stays done.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["take_time"])
+        marks = watermarks(cursor)
+    first_at = marks.raw_from_at if from_at is None else _start_of(from_at.astimezone(UTC).date())
+    if first_at < marks.raw_from_at:
+        kept_from = f"{marks.raw_from_at.astimezone(UTC):%Y-%m-%d}"
+        raise FatalError(f"results are kept from {kept_from} on: a rebuild cannot begin on {first_at:%Y-%m-%d}")
+    return Rebuilt(_rebuild_days(conn, first_at, told), _rebuild_sites(conn))
+
+
+def _rebuild_days(conn: Connection, first_at: datetime, told: Callable[[date], None]) -> int:
+    days = 0
+    while _rebuild_day(conn, first_at + days * _DAY):
+        told((first_at + days * _DAY).date())
+        days += 1
+    with _alone(conn) as (cursor, marks):
+        # There is nothing yet after the watermarks.
+        _forget_hours(cursor, marks.hours_until_at, "infinity")
+        _forget_days(cursor, marks.days_until, "infinity")
+    return days
+
+
+def _rebuild_day(conn: Connection, day_at: datetime) -> bool:
+    """Make the day and its hours anew; return False when nothing of it is rolled up yet."""
+    for hour in range(24):
+        if not _rebuild_hour(conn, day_at + hour * _HOUR):
+            return hour > 0
+    with _alone(conn) as (cursor, marks):
+        if marks.raw_from_at <= day_at:
+            _forget_days(cursor, day_at.date(), day_at.date() + _DAY)
+            if day_at.date() < marks.days_until:
+                sum_days(cursor, day_at.date(), day_at.date() + _DAY)
+    return True
+
+
+def _rebuild_hour(conn: Connection, hour_at: datetime) -> bool:
+    with _alone(conn) as (cursor, marks):
+        # Its results may have been dropped since we began.
+        if marks.raw_from_at <= hour_at < marks.hours_until_at:
+            _forget_hours(cursor, hour_at, hour_at + _HOUR)
+            count_hours(cursor, hour_at, min(hour_at + _HOUR, marks.hours_until_at))
+        return hour_at < marks.hours_until_at
+
+
+@contextmanager
+def _alone(conn: Connection) -> Iterator[tuple[Cursor, Watermarks]]:
+    """Give a transaction in which no batch is written, no partition dropped, and no watermark moved."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_partitions_sql["change_partitions_alone"])
+        cursor.execute(_write_sql["lock_alone"])
+        yield cursor, watermarks(cursor)
+
+
+def _forget_hours(cursor: Cursor, from_at: datetime, until_at: datetime | str) -> None:
+    cursor.execute(_sql["forget_hours"], {"from_at": from_at, "until_at": until_at})
+
+
+def _forget_days(cursor: Cursor, from_day: date, until_day: date | str) -> None:
+    cursor.execute(_sql["forget_days"], {"from_day": from_day, "until_day": until_day})
+
+
+def _rebuild_sites(conn: Connection) -> int:
+    """Make the states of all sites anew, and what they missed without a row; return how many states there are."""
+    states, after = 0, 0
+    while site_ids := _next_sites(conn, after):
+        with _alone(conn) as (cursor, _):
+            cursor.execute(_write_sql["forget_away_hours"], {"site_ids": site_ids})
+            cursor.execute(_write_sql["count_away_hours"], {"site_ids": site_ids})
+        states += _settle(conn, site_ids)
+        after = site_ids[-1]
+    return states
+
+
+def _next_sites(conn: Connection, after: int) -> list[int]:
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["next_sites"], {"after": after, "sites": _SITES_AT_ONCE})
+        return [site_id for (site_id,) in cursor.fetchall()]
+
+
+def _settle(conn: Connection, site_ids: Sequence[int]) -> int:
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_write_sql["lock_shared"])
+        for name in ("forget_states", "make_states", "lock_states"):
+            cursor.execute(_sql[name], {"site_ids": site_ids})
+        places = cursor.fetchall()
+        if places:
+            sites, regions = map(list, zip(*places, strict=True))
+            unsettled = {"site_ids": sites, "region_ids": regions, "first_slots_at": ["-infinity"] * len(places)}
+            cursor.execute(_write_sql["settle_states"], unsettled)
+        return len(places)
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

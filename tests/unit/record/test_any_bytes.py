@@ -1,0 +1,101 @@
+"""Whatever bytes lie on a topic, reading them ends in a result, an event, or a reason why not; nothing else."""
+
+import json
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sitemon.model.errors import PoisonError
+from sitemon.model.result import Kind, encode
+from sitemon.model.schedule import Away, Ended, SentUpTo, Started, encode_event
+from sitemon.record.batch import Batch, results_of, sort_out
+from sitemon.store.names import Numbers
+from sitemon.store.rows import rows_of
+from sitemon.stream.consumer import Message
+from sitemon.stream.topics import Topics
+from tests.results import a_result
+
+TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
+RESULT: Final[dict[str, Any]] = json.loads(encode(a_result(match="a", error="b")))
+EVENTS: Final[list[dict[str, Any]]] = [
+    json.loads(encode_event(event))
+    for event in (
+        Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2),
+        Ended(site="shop", region="default", at_ms=3),
+        Away(region="default", from_ms=4, until_ms=5),
+        SentUpTo(at_ms=6),
+    )
+]
+
+moments = st.one_of(
+    st.datetimes().map(datetime.isoformat),
+    st.datetimes().flatmap(lambda moment: st.sampled_from(["Z", "+23:59", "-23:59"]).map(moment.isoformat().__add__)),
+    st.sampled_from(["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59", "1970-01-01T00:00:00Z"]),
+)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(),
+    moments,
+    st.sampled_from(["scheduled", "adhoc", "up", "missed", "shed", "127.0.0.1", "::1%eth0", "1.1", "\x00", "\ud800"]),
+)
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+
+
+def changed(fields: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    """The bytes of an object with some of its fields replaced, and perhaps cut short."""
+    names = st.sampled_from(sorted(fields))
+    documents = st.dictionaries(names, values, max_size=4).map(lambda other: json.dumps(fields | other).encode())
+    return st.tuples(documents, st.sampled_from([None, None, None, -1, 7])).map(lambda pair: pair[0][: pair[1]])
+
+
+anything = st.one_of(
+    st.none(), st.binary(), values.map(lambda value: json.dumps(value).encode()), changed(RESULT), *map(changed, EVENTS)
+)
+
+
+def sorted_out(topic: str, value: bytes | None) -> Batch:
+    noon = a_result().slot_at
+    return sort_out(
+        [Message(topic, 3, 41, b"k", value, 0)], TOPICS, lambda slot_at: abs(slot_at - noon) < timedelta(days=1)
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(topic=st.sampled_from([TOPICS.results, TOPICS.schedule]), value=anything)
+@example(TOPICS.results, b'{"x":' + b"[" * 60_000)
+@example(TOPICS.schedule, b'{"v":1,"event":' + b"[" * 60_000)
+@example(TOPICS.results, json.dumps(RESULT)[:-1].encode() + b',"http_code":' + b"9" * 5_000 + b"}")
+@example(TOPICS.results, json.dumps(RESULT)[:-1].encode() + b',"latency_s":1e999}')
+@example(TOPICS.results, json.dumps(RESULT)[:-1].encode() + b',"url":"\xff"}')
+def test_a_message_is_read_or_rejected_with_its_place(topic: str, value: bytes | None) -> None:
+    batch = sorted_out(topic, value)
+    assert len(batch.entries) + len(batch.rejected) <= 1
+    assert batch.offsets == {(topic, 3): 42}
+    for one in batch.rejected:
+        assert one.reason.isidentifier()
+        assert one.detail.isprintable()
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=changed(RESULT))
+def test_what_can_be_read_becomes_a_row_or_is_poison(value: bytes) -> None:
+    results = results_of(sorted_out(TOPICS.results, value).entries)
+    any_number: Any = defaultdict(lambda: 1)
+    try:
+        rows = rows_of(results, Numbers(any_number, any_number, any_number, any_number))
+    except PoisonError:
+        return
+    assert rows.startswith(b"PGCOPY")
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_good_one_of_every_kind_is_read(kind: Kind) -> None:
+    assert len(sorted_out(TOPICS.results, encode(a_result(kind=kind))).entries) == 1
