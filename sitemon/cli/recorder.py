@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sitemon import clock
+from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
@@ -38,9 +39,9 @@ _RETRY_S: Final = 1.0
 
 
 @click.command("recorder")
-@click.option("--db-conn", metavar="FILE", help="Where PostgreSQL is. [default: pg-server.json]")
-@click.option("--kafka", "--kafka-conn", "kafka", metavar="FILE", help="Where Kafka is. [default: kafka-server.json]")
-@click.argument("database", metavar="[sitemon-db.json]", required=False)
+@options.db_conn
+@options.kafka
+@options.database
 def command(db_conn: str | None, kafka: str | None, database: str | None) -> None:
     """Record results in PostgreSQL. Run as many as you like: they share the work.
 
