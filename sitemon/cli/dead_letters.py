@@ -52,7 +52,7 @@ def list_(reasons: Sequence[str], limit: int, as_json: bool, kafka: str | None) 
         click.echo("no dead letters" + (f" of reason {' or '.join(reasons)}" if reasons else ""))
 
 
-@command.command("show")
+@command.command("show", short_help="Show one dead letter with its value.")
 @click.argument("number")
 @click.option("--json", "as_json", is_flag=True, help="All of it, bytes as base64.")
 @options.kafka
@@ -69,7 +69,7 @@ def show(number: str, as_json: bool, kafka: str | None) -> int:
     return _complain_of_missing((number,))
 
 
-@command.command("retry")
+@command.command("retry", short_help="Send dead letters to their topics again.")
 @click.argument("numbers", nargs=-1)
 @_reason
 @click.option("--all", "is_all", is_flag=True, help="All that there are.")

@@ -35,16 +35,14 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
         "dead-letters": _Entry("list, show and send again what could not be recorded", "dead-letters list"),
-        "demo": _Entry("start everything locally over sample sites and show live results", "demo --for 30"),
+        "demo": _Entry("watch sample sites with everything running on this machine", "demo --for 30"),
         "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),
         "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),
         "provision": _Entry(
             "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"
         ),
-        "rebuild": _Entry(
-            "count the results into hours and days again, and find every state", "rebuild --from 2026-11-24"
-        ),
+        "rebuild": _Entry("count the results again into hours, days and states", "rebuild --from 2026-11-24"),
         "sample": _Entry("serve the sample sites", "sample"),
         "sites": _Entry("list the configured sites and their next slots", "sites --json"),
         "stack": _Entry("the local stack: PostgreSQL, Redis, Apache Kafka", "stack up"),

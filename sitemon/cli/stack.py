@@ -27,7 +27,7 @@ def command() -> None:
     """
 
 
-@command.command("up")
+@command.command("up", short_help="Start it, and print what to export for it.")
 @_folder
 def up(folder: Path) -> None:
     """Start the stack in the background, and print what to export for it. Again is no error."""
@@ -35,7 +35,7 @@ def up(folder: Path) -> None:
     _print_exports(folder)
 
 
-@command.command("env")
+@command.command("env", short_help="Print what to export for it.")
 @_folder
 @click.pass_context
 def env(context: click.Context, folder: Path) -> None:
@@ -46,7 +46,7 @@ def env(context: click.Context, folder: Path) -> None:
     _print_exports(folder)
 
 
-@command.command("down")
+@command.command("down", short_help="Stop it; its data stays.")
 @_folder
 def down(folder: Path) -> None:
     """Stop the stack; its data stays in the folder. Again is no error."""
