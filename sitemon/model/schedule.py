@@ -18,34 +18,29 @@ log = logging.getLogger(__name__)
 VERSION: Final = 1
 
 
-class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
-    """At `at_ms` (milliseconds of the epoch) the site took this interval; `from_slot_ms` is its first slot after."""
+class _OfWatch(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to one site in one region at `at_ms` (milliseconds of the epoch)."""
 
     v: int = VERSION
     site: str
     region: str
     at_ms: int
+
+    @property
+    def key(self) -> str:
+        """The key on the compacted topic: the newest event of a site and region stays."""
+        return f"{self.region}:{self.site}"
+
+
+class Started(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="started"):
+    """At `at_ms` (milliseconds of the epoch) the site took this interval; `from_slot_ms` is its first slot after."""
+
     interval_ms: int
     from_slot_ms: int
 
-    @property
-    def key(self) -> str:
-        """The key on the compacted topic: the newest event of a site and region stays."""
-        return f"{self.region}:{self.site}"
 
-
-class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ended"):
+class Ended(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="ended"):
     """At `at_ms` (milliseconds of the epoch) the site ceased to have slots in this region."""
-
-    v: int = VERSION
-    site: str
-    region: str
-    at_ms: int
-
-    @property
-    def key(self) -> str:
-        """The key on the compacted topic: the newest event of a site and region stays."""
-        return f"{self.region}:{self.site}"
 
 
 class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="away"):
