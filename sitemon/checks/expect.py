@@ -17,8 +17,13 @@ from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
 _LONGEST_TYPE: Final = 200
 """Those that were seen are kept."""
-# Python has codecs that are no charset of text; some of them take quadratic time or warn.
-_NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"))
+# Python has codecs that are no charset of the web; some of them take quadratic time, or a second for 1 MiB, or warn.
+_NO_CHARSETS: Final = frozenset(
+    (
+        *("charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"),
+        *("utf-7", "utf-32", "utf-32-be", "utf-32-le"),
+    )
+)
 
 
 class Page(NamedTuple):

@@ -135,7 +135,10 @@ def test_text_is_decoded_by_the_charset_of_its_header(observe: Observer, serve: 
     assert observe(serve(answering(data)).url(), match="^Käse$").outcome is Outcome.UP
 
 
-@pytest.mark.parametrize("content_type", ["text/html", "text/html; charset=punycode", "text/html; charset=no-such"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/html", *(f"text/html; charset={name}" for name in ("punycode", "utf-32", "UTF-32LE", "no-such"))],
+)
 def test_text_without_a_usable_charset_is_utf_8(content_type: str, observe: Observer, serve: ServerFactory) -> None:
     data = response("Käse \udcff".encode(errors="surrogateescape"), headers={"Content-Type": content_type})
     assert observe(serve(answering(data)).url(), match="^Käse \ufffd$").outcome is Outcome.UP
