@@ -1,15 +1,17 @@
 """A batch: what one poll brought, sorted into what is written and what can never be. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from msgspec import structs
 
 from sitemon.model.errors import PoisonError
+from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result, decode
 from sitemon.model.schedule import SentUpTo, decode_event
+from sitemon.store.partitions import Span
 from sitemon.store.write import Change
 from sitemon.stream.consumer import Message, Partition
 from sitemon.stream.topics import Topics
@@ -49,18 +51,17 @@ class Batch(NamedTuple):
     offsets: Mapping[Partition, int]
 
 
-def sort_out(messages: Sequence[Message], topics: Topics, is_recordable: Callable[[datetime], bool]) -> Batch:
+def sort_out(messages: Sequence[Message], topics: Topics, span: Span) -> Batch:
     """Read the messages of a poll, in their order.
 
-    Of several results of one key the first real one stays, else the first. `is_recordable` says of a slot whether
-    the database has room for it.
+    Of several results of one key the first real one stays, else the first. `span` is what the database has room for.
     """
     results: dict[Key, Entry] = {}
     changes: list[Entry] = []
     rejected: list[Rejected] = []
     for message in messages:
         try:
-            said = _read(message, topics, is_recordable)
+            said = _read(message, topics, span)
         except PoisonError as exc:
             rejected.append(Rejected(message, exc.reason, exc.detail))
             continue
@@ -86,14 +87,12 @@ def changes_of(entries: Iterable[Entry]) -> list[Change]:
     return [entry.said for entry in entries if not isinstance(entry.said, Result)]
 
 
-def split_by_range(
-    entries: Sequence[Entry], is_recordable: Callable[[datetime], bool]
-) -> tuple[Sequence[Entry], tuple[Rejected, ...]]:
+def split_by_range(entries: Sequence[Entry], span: Span) -> tuple[Sequence[Entry], tuple[Rejected, ...]]:
     """Return the entries that can be recorded, and the others as rejected."""
     kept: list[Entry] = []
     letters: list[Rejected] = []
     for entry in entries:
-        if not isinstance(entry.said, Result) or is_recordable(entry.said.slot_at):
+        if not isinstance(entry.said, Result) or span.holds(entry.said.slot_at):
             kept.append(entry)
         else:
             letters.append(Rejected(entry.message, *_OUT_OF_RANGE))
@@ -118,37 +117,37 @@ def _is_missed(said: Result | Change) -> bool:
     return isinstance(said, Result) and said.outcome is Outcome.MISSED
 
 
-def _read(message: Message, topics: Topics, is_recordable: Callable[[datetime], bool]) -> Result | Change | None:
+def _read(message: Message, topics: Topics, span: Span) -> Result | Change | None:
     """Return what a message says; None when it is nothing for the database."""
     if message.value is None:
         raise PoisonError("tombstone", "there is no value")
     if len(message.value) > MAX_VALUE_BYTES:
         raise PoisonError("too_large", f"the value is longer than {MAX_VALUE_BYTES} bytes")
     if message.topic == topics.schedule:
-        return _read_event(message.value)
+        return _read_event(message.value, to_ms(span.last_at))
     result = decode(message.value)
     _check_name(result.site, "site")
     _check_name(result.region, "region")
-    if not is_recordable(result.slot_at):
+    if not span.holds(result.slot_at):
         raise PoisonError(*_OUT_OF_RANGE)
     return result
 
 
-def _read_event(value: bytes) -> Change | None:
+def _read_event(value: bytes, latest_ms: int) -> Change | None:
     event = decode_event(value)
     if isinstance(event, SentUpTo):
         return None
     fields = structs.asdict(event)
     for name in ("site", "region"):
         _check_name(fields.get(name, "-"), name)
-    if not all(0 <= fields[name] <= _MAX_MS for name in _MOMENTS & fields.keys()):
+    if not 0 < fields.get("interval_ms", 1) <= _MAX_MS:
+        raise PoisonError("not_a_schedule_event", "the interval is out of range")
+    # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
+    limits_ms = {"at_ms": latest_ms, "from_ms": latest_ms, "until_ms": latest_ms}
+    limits_ms["from_slot_ms"] = latest_ms + fields.get("interval_ms", 0)
+    if not all(0 <= fields[name] <= limits_ms[name] for name in limits_ms.keys() & fields.keys()):
         raise PoisonError("not_a_schedule_event", "a moment is out of range")
-    if fields.get("interval_ms", 1) <= 0:
-        raise PoisonError("not_a_schedule_event", "the interval is not positive")
     return event
-
-
-_MOMENTS: Final = {"at_ms", "from_slot_ms", "from_ms", "until_ms", "interval_ms"}
 
 
 def _check_name(name: str, what: str) -> None:

@@ -111,8 +111,7 @@ class Recorder:
         self._store.close()
 
     def _record(self, messages: Sequence[Message], thread: ThreadPoolExecutor) -> None:
-        span = self._store.retention.span(clock.utc_now())
-        batch = sort_out(messages, self._topics, span.holds)
+        batch = sort_out(messages, self._topics, self._store.retention.span(clock.utc_now()))
         recorded = self._wait_for(thread.submit(self._writer.record, batch.entries))
         if recorded is None:
             return

@@ -71,7 +71,7 @@ class Writer:
                 if isinstance(exc, MissingPartitionError):
                     self.maintain()
                     # Waiting may have taken longer than the oldest slots had left.
-                    entries, more = split_by_range(entries, self._store.retention.span(clock.utc_now()).holds)
+                    entries, more = split_by_range(entries, self._store.retention.span(clock.utc_now()))
                     too_old += more
             else:
                 self._say_all_is_well()

@@ -95,7 +95,10 @@ class _Budget:
 @contextmanager
 def _opened(server: KafkaServer, topic: str, budget: _Budget) -> "Iterator[_Reader]":
     # The library would try longer than we want, and leave a thread behind when it cannot begin.
-    ping_kafka(server, budget.left_s())
+    try:
+        ping_kafka(server, budget.left_s())
+    except UnreachableError as exc:
+        raise UnreachableError(f"Kafka does not answer: {exc}") from exc
     bounds = {"bootstrap_timeout_ms": budget.left_ms()}
     with client_of(kafka.KafkaConsumer, server, topic, **WITHOUT_GROUP, **bounds) as consumer:
         yield _Reader(consumer, topic, budget)

@@ -28,11 +28,11 @@ def send(broker: MemoryBroker, results: Iterable[Result]) -> None:
         assert producer.send(result_record(TOPICS, result), 1.0).wait(1.0)
 
 
-def put(broker: MemoryBroker, value: bytes | None) -> Message:
-    """Put a value on the results' topic that no producer of ours would send."""
+def put(broker: MemoryBroker, value: bytes | None, topic: str = TOPICS.results) -> Message:
+    """Put a value on a topic that no producer of ours would send."""
     with broker.changed:
-        log = broker.logs[TOPICS.results, 0]
-        message = Message(TOPICS.results, 0, len(log), b"key", value, 1_000)
+        log = broker.logs[topic, 0]
+        message = Message(topic, 0, len(log), b"key", value, 1_000)
         log.append(message)
         broker.changed.notify_all()
         return message

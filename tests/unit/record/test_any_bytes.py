@@ -14,6 +14,7 @@ from sitemon.model.result import Kind, encode
 from sitemon.model.schedule import Away, Ended, SentUpTo, Started, encode_event
 from sitemon.record.batch import Batch, results_of, sort_out
 from sitemon.store.names import Numbers
+from sitemon.store.partitions import Span
 from sitemon.store.rows import rows_of
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
@@ -62,10 +63,8 @@ anything = st.one_of(
 
 
 def sorted_out(topic: str, value: bytes | None) -> Batch:
-    noon = a_result().slot_at
-    return sort_out(
-        [Message(topic, 3, 41, b"k", value, 0)], TOPICS, lambda slot_at: abs(slot_at - noon) < timedelta(days=1)
-    )
+    noon, day = a_result().slot_at, timedelta(days=1)
+    return sort_out([Message(topic, 3, 41, b"k", value, 0)], TOPICS, Span(noon - day, noon + day))
 
 
 @settings(max_examples=300, deadline=None)

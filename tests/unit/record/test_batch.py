@@ -5,15 +5,19 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result, encode
 from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, encode_event
 from sitemon.record.batch import MAX_VALUE_BYTES, Batch, changes_of, results_of, sort_out, split_by_range
+from sitemon.store.partitions import Span
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
 TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SPAN = Span(NOON - timedelta(days=1), NOON + timedelta(days=1))
+LATEST_MS = to_ms(SPAN.last_at)
 
 
 def a_result(
@@ -29,7 +33,7 @@ def message(value: bytes | None, *, topic: str = TOPICS.results, partition: int 
 
 def sorted_out(*values: bytes | None, topic: str = TOPICS.results) -> Batch:
     messages = [message(value, topic=topic, offset=offset) for offset, value in enumerate(values)]
-    return sort_out(messages, TOPICS, lambda slot_at: abs(slot_at - NOON) <= timedelta(days=1))
+    return sort_out(messages, TOPICS, SPAN)
 
 
 def reasons(batch: Batch) -> list[str]:
@@ -69,7 +73,7 @@ def test_offsets_are_those_after_the_last_message_of_each_partition_also_of_reje
         message(b"junk", partition=0, offset=8),
         message(encode_event(SentUpTo(at_ms=1)), topic=TOPICS.schedule, offset=1),
     ]
-    batch = sort_out(messages, TOPICS, lambda _: True)
+    batch = sort_out(messages, TOPICS, SPAN)
     assert batch.offsets == {("s.results", 0): 9, ("s.results", 1): 4, ("s.schedule", 0): 2}
 
 
@@ -128,11 +132,22 @@ def test_the_schedule_s_events_are_changes_and_marks_are_not() -> None:
         Started(site="shop", region="default", at_ms=1, interval_ms=0, from_slot_ms=1),
         Started(site="shop", region="default", at_ms=-1, interval_ms=1000, from_slot_ms=1),
         Started(site="shop", region="default", at_ms=1, interval_ms=1000, from_slot_ms=2**62),
+        Started(site="shop", region="default", at_ms=LATEST_MS + 1, interval_ms=1000, from_slot_ms=LATEST_MS),
+        Started(site="shop", region="default", at_ms=1, interval_ms=1000, from_slot_ms=LATEST_MS + 1001),
+        Ended(site="shop", region="default", at_ms=LATEST_MS + 1),
         Away(region="default", from_ms=1, until_ms=2**62),
+        Away(region="default", from_ms=1, until_ms=LATEST_MS + 1),
     ],
 )
 def test_an_event_out_of_range_is_rejected(event: ScheduleEvent) -> None:
     assert reasons(sorted_out(encode_event(event), topic=TOPICS.schedule)) == ["not_a_schedule_event"]
+
+
+def test_the_first_slot_may_lie_an_interval_ahead() -> None:
+    event = Started(
+        site="shop", region="default", at_ms=LATEST_MS, interval_ms=86_400_000, from_slot_ms=LATEST_MS + 86_400_000
+    )
+    assert changes_of(sorted_out(encode_event(event), topic=TOPICS.schedule).entries) == [event]
 
 
 def test_a_tombstone_of_the_schedule_is_rejected_too() -> None:
@@ -141,6 +156,6 @@ def test_a_tombstone_of_the_schedule_is_rejected_too() -> None:
 
 def test_entries_that_grew_too_old_are_split_off() -> None:
     batch = sorted_out(*(encode(a_result(minute=minute)) for minute in range(3)))
-    kept, rejected = split_by_range(batch.entries, lambda slot_at: slot_at > NOON)
+    kept, rejected = split_by_range(batch.entries, Span(NOON + timedelta(minutes=1), NOON + timedelta(days=1)))
     assert [entry.message.offset for entry in kept] == [1, 2]
     assert [(one.message.offset, one.reason) for one in rejected] == [(0, "slot_out_of_range")]
