@@ -19,6 +19,9 @@ from sitemon.store.connect import connect
 from sitemon.store.read import LedgerHour, read_ledger
 
 COUNTS: Final = ("expected", "real", "missed", "unaccounted", "unexpected")
+SHOWN: Final = 20
+"""So many uneven hours of sites are printed, the worst first: after an outage it can be every site's."""
+
 _counts: Final = operator.attrgetter(*COUNTS)
 
 
@@ -43,7 +46,7 @@ def command(hours: int, as_json: bool, db_conn: str | None, database: str | None
     if as_json:
         click.echo(json.dumps([_as_json_types(hour) for hour in ledger], indent=2))
     else:
-        _print(ledger, uneven)
+        show(ledger, uneven)
     return 1 if uneven else 0
 
 
@@ -51,13 +54,16 @@ def _as_json_types(hour: LedgerHour) -> dict[str, Any]:
     return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in hour._asdict().items()}
 
 
-def _print(ledger: Sequence[LedgerHour], uneven: Sequence[LedgerHour]) -> None:
+def show(ledger: Sequence[LedgerHour], uneven: Sequence[LedgerHour]) -> None:
+    """Print the uneven hours, and the sum of all."""
     if uneven:
         table = Table("hour (UTC)", "site", "region", box=None, pad_edge=False)
         for name in COUNTS:
             table.add_column(name, justify="right")
-        for hour in uneven:
+        for hour in sorted(uneven, key=lambda hour: -hour.unaccounted - hour.unexpected)[:SHOWN]:
             table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
         Console().print(table)
+        if len(uneven) > SHOWN:
+            click.echo(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
     total = [sum(column) for column in zip(*map(_counts, ledger), strict=True)] or [0] * len(COUNTS)
     click.echo("{} expected = {} real + {} missed + {} unaccounted; {} unexpected".format(*total))
