@@ -10,10 +10,11 @@ from sitemon.checks.addresses import AddressPolicy
 from sitemon.checks.exchange import BoundedSocket
 from sitemon.checks.race import connect_tcp
 from sitemon.checks.requests_engine import engine_for
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.resolver import Endpoint, look_up
 from sitemon.config.settings import Settings
 from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Proxy
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed, site
 
 HOME = Endpoint(socket.AF_INET, ("127.0.0.1", 0))
@@ -226,3 +227,22 @@ def test_the_settings_say_it_for_the_engine_of_a_process(serve: ServerFactory) -
         engine = engine_for(choices)
         assert observed(engine, site(url)).outcome is outcome
         engine.close(5)
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "64:ff9b::a9fe:a9fe", "proxy.test"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_at_an_address_that_is_never_visited_is_not_asked(
+    scheme: str, host: str, make_engine: EngineFactory
+) -> None:
+    recorder = Recorder()
+    lookup = (lambda _: (endpoint_of("169.254.169.254"),)) if host == "proxy.test" else look_up
+    engine = make_engine(connect=recorder, lookup=lookup)
+    seen = observed(engine, site(f"{scheme}://93.184.216.34:9/", proxy=Proxy(host, 9)))
+    assert (seen.reason, recorder.ips) == (Reason.BLOCKED_ADDRESS, [])
+
+
+def test_a_private_proxy_is_asked_only_where_private_addresses_are_visited(make_engine: EngineFactory) -> None:
+    recorder = Recorder()
+    engine = make_engine(connect=recorder, policy=PUBLIC_ONLY)
+    seen = observed(engine, site("http://93.184.216.34:9/", proxy=Proxy("127.0.0.1", 9)))
+    assert (seen.reason, recorder.ips) == (Reason.BLOCKED_ADDRESS, [])
