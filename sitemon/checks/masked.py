@@ -91,8 +91,14 @@ def _of_url(url: str) -> Iterator[str]:
 
 def _forms(secret: str) -> Iterator[str]:
     """Yield the secret itself, and as it stands in JSON or HTML, each also in a URL or a form, or read as latin-1."""
-    for text in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)):
+    for text in (secret, html.escape(secret), *_in_json(secret, is_ascii=True), *_in_json(secret, is_ascii=False)):
         yield from (text, quote(text, safe=""), quote_plus(text))
     if not secret.isascii():
         yield secret.encode().decode("latin-1")
         yield secret.encode("latin-1", "replace").decode(errors="replace")
+
+
+def _in_json(secret: str, *, is_ascii: bool) -> tuple[str, str]:
+    """Return the secret as it stands in JSON, and in JSON that is text in JSON, as echoes of a JSON body are."""
+    once = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+    return once, json.dumps(once, ensure_ascii=is_ascii)[1:-1]

@@ -52,6 +52,7 @@ FORMS = {
     "with small hex digits": lambda secret: quote(secret, safe="").lower(),
     "in JSON": lambda secret: json.dumps(secret)[1:-1],
     "in JSON beyond ASCII": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
+    "in JSON in JSON": lambda secret: json.dumps(json.dumps(secret)[1:-1])[1:-1],
     "in HTML": html.escape,
     "in JSON in a path": lambda secret: quote(json.dumps(secret)[1:-1], safe=""),
     "read as latin-1": lambda secret: secret.encode().decode("latin-1"),
