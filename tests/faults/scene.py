@@ -145,19 +145,22 @@ class Scene:
         """Wait until each slot between `begin` and now has its row; fail when that takes longer."""
         until_ms = clock.now_ms()
         expected = expected_slots(self._sites, self._interval_s * 1_000, self._after_ms, until_ms)
-        rows: list[Row] = []
-
-        def is_settled() -> bool:
-            rows[:] = read_rows(self.pipeline, self._after_ms, until_ms)
-            return len(rows) >= len(expected)
-
         deadline_s = clock.monotonic_s() + within_s
-        while not is_settled() and clock.monotonic_s() < deadline_s:
+        while self._rows_between(until_ms) < len(expected) and clock.monotonic_s() < deadline_s:
             clock.sleep(0.5)
+        rows = read_rows(self.pipeline, self._after_ms, until_ms)
         found = {(row.site, row.slot_ms) for row in rows}
         assert expected - found == set(), f"{len(expected - found)} of {len(expected)} slots have no row"
         assert len(rows) == len(expected), f"{len(rows)} rows for {len(expected)} slots"
         return Account(len(expected), [row for row in rows if row.outcome == "missed"])
+
+    def _rows_between(self, until_ms: int) -> int:
+        count = """
+            SELECT count(*) FROM sitemon.results
+            WHERE kind = 'scheduled' AND slot_at > to_timestamp(%s / 1000.0) AND slot_at <= to_timestamp(%s / 1000.0)
+        """
+        ((rows,),) = self.pipeline.rows(count, self._after_ms, until_ms)
+        return int(rows)
 
     def finish(self) -> None:
         """Take all sites off, so that no more slots are expected; wait until all is recorded; stop everything."""

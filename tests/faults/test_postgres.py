@@ -1,21 +1,27 @@
 """PostgreSQL away, frozen, full, crowded, read-only, moved: the recorder waits in its group and goes on by itself."""
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 import pytest
 
-from sitemon.local.part import Part
 from sitemon.local.postgres import Postgres
 from sitemon.local.postgres_files import NOBODY
 from sitemon.local.process import run_guarded
-from sitemon.model.errors import FatalError, SitemonError
-from sitemon.store.connect import connect
+from sitemon.model.errors import FatalError
 from tests.databases import as_admin, rows, run
-from tests.faults.outages import frozen, killed, stopped
+from tests.faults.outages import (
+    crowded,
+    frozen,
+    killed,
+    killed_for_good,
+    password_changed,
+    read_only,
+    sessions_ended,
+    stopped,
+)
 from tests.faults.relay import Relay
 from tests.faults.scene import Scene
 from tests.pipeline import wait_for
@@ -24,78 +30,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 LONGER_THAN_ITS_PATIENCE_S = 40.0
 SMALL_DISK_BYTES = 64 << 20
-END_SESSIONS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'sitemon-recorder'
-"""
-
-
-@contextmanager
-def sessions_ended(scene: Scene) -> Iterator[None]:
-    """End the recorder's sessions again and again."""
-    with scene.as_administrator() as conn, again_and_again(lambda: rows(conn, END_SESSIONS, (scene.owner.database,))):
-        yield
-
-
-@contextmanager
-def again_and_again(action: Callable[[], object]) -> Iterator[None]:
-    """Do something twice a second."""
-    is_over = threading.Event()
-
-    def work() -> None:
-        while not is_over.wait(0.5):
-            action()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-
-
-@contextmanager
-def read_only(scene: Scene) -> Iterator[None]:
-    """Refuse every write, as a hot standby does."""
-    with scene.as_administrator() as conn:
-        run(conn, "ALTER SYSTEM SET default_transaction_read_only = on")
-        rows(conn, "SELECT pg_reload_conf()")
-        try:
-            yield
-        finally:
-            run(conn, "ALTER SYSTEM RESET default_transaction_read_only")
-            rows(conn, "SELECT pg_reload_conf()")
-
-
-@contextmanager
-def crowded(scene: Scene) -> Iterator[None]:
-    """Take all connections that there are."""
-    taken = []
-    with scene.as_administrator() as conn:
-        try:
-            with suppress(SitemonError):
-                while True:
-                    taken.append(connect(scene.postgres.server, scene.owner, application_name="crowd"))
-            rows(conn, END_SESSIONS, (scene.owner.database,))
-            with suppress(SitemonError):
-                taken.append(connect(scene.postgres.server, scene.owner, application_name="crowd"))
-            yield
-        finally:
-            for one in taken:
-                one.close()
-
-
-@contextmanager
-def password_changed(scene: Scene) -> Iterator[None]:
-    """Change the role's password and end its sessions; then give it back the old one."""
-    owner = scene.owner
-    with scene.as_administrator() as conn:
-        run(conn, "ALTER ROLE {role} PASSWORD 'another one'", role=owner.user)
-        rows(conn, END_SESSIONS, (owner.database,))
-        try:
-            yield
-        finally:
-            run(conn, f"ALTER ROLE {{role}} PASSWORD '{owner.password}'", role=owner.user)
 
 
 AWAY = ["recorder.postgres_away", "recorder.postgres_back"]
@@ -239,13 +173,6 @@ class Standby(Postgres):
         """Copy the primary."""
         place = f"host=127.0.0.1 port={self._primary.port} user={self.admin.user} password={self.admin.password}"
         self.run_program("pg_basebackup", "-d", place, "-D", folder, "-R", "-c", "fast")
-
-
-@contextmanager
-def killed_for_good(part: Part) -> Iterator[None]:
-    """End a server with SIGKILL, and leave it so."""
-    part.kill()
-    yield
 
 
 def without_repeats(events: list[str]) -> list[str]:

@@ -1,13 +1,11 @@
 """Redis away, empty, frozen, half-open; beats that come and go: what was due meanwhile runs late or is missed."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 import pytest
 
-from sitemon.local.valkey import Valkey
-from tests.faults.outages import frozen, killed, stopped
+from tests.faults.outages import emptied, frozen, killed, redis_password_changed, stopped
 from tests.faults.relay import Relay
 from tests.faults.scene import Scene
 
@@ -17,23 +15,12 @@ PATIENCE_MS = 10_000
 """How long before and after an outage slots may be missed: a lease's time to live, and a slot's own patience."""
 
 
-@contextmanager
-def emptied(redis: Valkey) -> Iterator[None]:
-    """Kill Redis and start it again without its data."""
-    redis.kill()
-    for file in redis.folder.glob("appendonlydir*"):
-        shutil.rmtree(file)
-    try:
-        yield
-    finally:
-        redis.start()
-
-
 FAULTS: Mapping[str, Callable[[Scene], AbstractContextManager[None]]] = {
     "stopped": lambda scene: stopped(scene.redis),
     "killed": lambda scene: killed(scene.redis),
     "emptied": lambda scene: emptied(scene.redis),
     "frozen": lambda scene: frozen(scene.redis.pid),
+    "password changed": lambda scene: redis_password_changed(scene.redis),
 }
 
 
