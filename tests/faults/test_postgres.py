@@ -1,6 +1,7 @@
 """PostgreSQL away, frozen, full, crowded, read-only, moved: the recorder waits in its group and goes on by itself."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
@@ -105,8 +106,7 @@ def test_a_full_disk_is_waited_for(scene: Scene, small_disk: Path) -> None:
 @pytest.fixture
 def small_disk(scene: Scene, tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 MiB on which the scene's database lives; the write-ahead log stays on the large one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="sitemon-faults-"))  # pytest's own folders are closed to PostgreSQL's user
     try:
         mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES},uid={NOBODY},mode=0700"]
         run_guarded([*mount, "sitemon-faults", folder], log=tmp_path / "mount.log")
@@ -124,6 +124,7 @@ def small_disk(scene: Scene, tmp_path: Path) -> Iterator[Path]:
             run(conn, "DROP TABLESPACE {disk}", disk=tablespace)
     finally:
         run_guarded(["/bin/umount", "--lazy", folder], log=tmp_path / "mount.log")
+        folder.rmdir()
 
 
 def test_after_a_failover_to_a_standby_it_goes_on_there(scene: Scene, tmp_path: Path) -> None:
