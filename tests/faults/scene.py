@@ -102,15 +102,23 @@ class Scene:
 
     def begin(self, *processes: str, sites: int = _SITES, interval_s: int = _INTERVAL_S, path: str = "/good") -> None:
         """Provision, start the processes (worker with beat, and a recorder), and wait until every site is recorded."""
-        self._sites = [f"site-{number}" for number in range(sites)]
         self._interval_s = interval_s
-        self._write_sites(
-            [{"name": name, "url": f"{self._page_url}{path}", "interval": interval_s} for name in self._sites]
-        )
-        self.pipeline.run("provision", "sitemon", "provision")
+        self.watch(sites, path)
+        self.provision()
         self.pipeline.start(*(processes or ("worker", "recorder")))
         self.wait_until_recorded_after(0)
         self._after_ms = clock.now_ms()
+
+    def watch(self, sites: int, path: str = "/good") -> None:
+        """Write the file of sites."""
+        self._sites = [f"site-{number}" for number in range(sites)]
+        self._write_sites(
+            [{"name": name, "url": f"{self._page_url}{path}", "interval": self._interval_s} for name in self._sites]
+        )
+
+    def provision(self) -> None:
+        """Make what the pipeline needs in PostgreSQL and Kafka. Again is no error."""
+        self.pipeline.run("provision", "sitemon", "provision")
 
     def goes_on_for(self, seconds: float) -> None:
         """Let the load go on."""

@@ -49,7 +49,7 @@ def test_a_topic_that_is_deleted_and_made_again_loses_only_what_was_in_it(scene:
         with client_of(KafkaAdminClient, scene.kafka_server) as admin:
             admin.delete_topics([scene.kafka_server.topic])
     scene.goes_on_for(10)
-    scene.pipeline.run("provision", "sitemon", "provision")
+    scene.provision()
     account = scene.end()
     # While it was frozen, the worker's messages may have gone to nobody else: there is no other one.
     assert {row.reason for row in account.missed} <= {"shed", "worker_lost"}

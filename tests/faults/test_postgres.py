@@ -113,7 +113,7 @@ def small_disk(scene: Scene, tmp_path: Path) -> Iterator[Path]:
     except FatalError:
         pytest.skip("mounting a small disk needs root")
     try:
-        scene.pipeline.run("provision", "sitemon", "provision")
+        scene.provision()
         tablespace = f"disk_{scene.owner.database}"
         with scene.as_administrator() as conn:
             run(conn, f"CREATE TABLESPACE {{disk}} LOCATION '{folder}'", disk=tablespace)

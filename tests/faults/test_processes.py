@@ -2,13 +2,13 @@
 
 import os
 import random
-import signal
 
 import pytest
 
 from sitemon import clock
+from tests.faults.outages import without
 from tests.faults.scene import Scene
-from tests.pipeline import AWAY_S, Away
+from tests.pipeline import Away
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -21,13 +21,13 @@ def test_ten_kills_at_random_times(scene: Scene) -> None:
     print(f"SITEMON_FAULTS_SEED={seed}")
     chance = random.Random(seed)
     scene.begin("beat", "beatless", "recorder")
+    victims = chance.choices(("beat", "beatless", "recorder"), k=10)
     aways = []
-    for victim in chance.choices(("beat", "beatless", "recorder"), k=10):
-        scene.goes_on_for(chance.uniform(0.0, 2 * AWAY_S))
-        aways.append(scene.pipeline.kill(victim))
+    for victim in victims:
+        scene.goes_on_for(chance.uniform(0, 5))
+        aways.append(scene.suffers(without(scene, victim), chance.uniform(0, 3)))
     account = scene.end()
-    whole = Away("any", aways[0].from_ms, aways[-1].until_ms)
-    assert account.unexcused(whole, PATIENCE_MS) == []
+    assert account.unexcused(Away("any", aways[0].from_ms, aways[-1].until_ms), PATIENCE_MS) == []
 
 
 def test_recorders_that_come_and_go_every_two_seconds(scene: Scene) -> None:
@@ -45,8 +45,6 @@ def test_recorders_killed_in_the_middle_of_batches(scene: Scene) -> None:
     scene.begin("worker", "recorder", "second-recorder")
     for _ in range(3):
         for recorder in ("recorder", "second-recorder"):
-            scene.pipeline.processes[recorder].send(signal.SIGKILL)
-            scene.goes_on_for(2)
-            scene.pipeline.start(recorder)
+            scene.suffers(without(scene, recorder), 2)
     account = scene.end()
     assert account.missed == []

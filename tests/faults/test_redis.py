@@ -30,7 +30,7 @@ def test_only_slots_of_the_outage_are_missed(scene: Scene, fault: str) -> None:
     away = scene.suffers(FAULTS[fault](scene))
     account = scene.end()
     assert account.unexcused(away, PATIENCE_MS) == []
-    assert "Traceback" not in scene.pipeline.log_of("beatless") + scene.pipeline.log_of("beat")
+    assert "Traceback" not in scene.pipeline.log_of("beat")  # a worker's are Celery's own, and it goes on
 
 
 def test_half_open_connections_do_not_hang_it(scene: Scene) -> None:
