@@ -35,9 +35,7 @@ class Messenger:
         self._publisher.close(timeout_s)
 
 
-def messenger_of_this_process(
-    server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S
-) -> Messenger:
+def messenger_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Messenger:
     """Return a messenger on this process's publisher, which gives Kafka that long before it turns to the spool.
 
     Raises ConfigurationError when the spool cannot be used.
