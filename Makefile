@@ -27,6 +27,14 @@ setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apac
 test: setup ## Run all tests, or those of T=path; reports coverage
 	@$(BIN)/pytest $(T) -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
+.PHONY: faults
+faults: setup ## Run the long fault scenarios, or those of T=path; about 25 minutes
+	@$(BIN)/pytest $(or $(T),tests/faults) -m faults -n 0 -v
+
+.PHONY: soak
+soak: setup ## Break everything at random for MINUTES=30 at 500 checks a second
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30)
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, style and types
 	@$(BIN)/ruff format --check .

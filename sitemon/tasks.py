@@ -13,7 +13,7 @@ from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import SitemonError, UnreachableError
+from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
 from sitemon.schedule.batch import Slot
@@ -52,7 +52,7 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
         return
     try:
         settle(_redis, process.settings.region, batch_id)
-    except UnreachableError as exc:
+    except (UnreachableError, RefusedError) as exc:
         log.warning("worker.batch_not_settled: beat will send it again: %s", exc)
 
 
@@ -60,7 +60,7 @@ def _may_lack_results(batch_id: str) -> bool:
     """Tell whether a batch may still lack results; while Redis cannot say, it may."""
     try:
         return is_outstanding(_redis, batch_id)
-    except UnreachableError:
+    except (UnreachableError, RefusedError):
         return True
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import psutil
 
 from sitemon import clock
-from sitemon.config.servers import database_credentials
+from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.local.process import GuardedProcess, run_guarded
 from sitemon.local.stack import Stack
 from sitemon.store.connect import Connection, connect
@@ -21,9 +21,11 @@ COMMANDS = {
     "worker": ["celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info"],
     "beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "second-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
+    "third-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "beatless": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "prefork": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "recorder": ["sitemon-recorder"],
+    "second-recorder": ["sitemon-recorder"],
 }
 T = TypeVar("T")
 
@@ -96,8 +98,8 @@ class Pipeline:
 
     def connect(self) -> Connection:
         """Connect to the database as its owner."""
-        owner = database_credentials(None, self.environment)
-        return connect(self.stack.postgres.server, owner, application_name="sitemon-tests")
+        server, owner = postgres_server(None, self.environment), database_credentials(None, self.environment)
+        return connect(server, owner, application_name="sitemon-tests")
 
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds that each of our processes has used, its children included."""

@@ -79,12 +79,14 @@ class Kafka(KafkaProtocolPart):
     def prepare(self) -> None:
         """Write the configuration and format the data folder once."""
         (self.folder / "log4j2.properties").write_text(_LOGGING)
-        self._properties.write_text(
-            _PROPERTIES.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=self._data)
-        )
+        self._properties.write_text(self.configuration())
         if not (self._data / "meta.properties").exists():  # which formatting writes last
             shutil.rmtree(self._data, ignore_errors=True)
             run_guarded(self._format(), log=self.log)
+
+    def configuration(self) -> str:
+        """Return this start's server.properties. A later line of the same name wins, so more may be added behind."""
+        return _PROPERTIES.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=self._data)
 
     def command(self) -> Sequence[str | Path]:
         """Return the broker's command line."""

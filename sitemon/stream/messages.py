@@ -7,7 +7,7 @@ from sitemon.config.settings import Settings
 from sitemon.model.result import Result, encode
 from sitemon.model.schedule import ScheduleEvent, encode_event
 from sitemon.stream.producer import Record
-from sitemon.stream.publisher import Publisher, publisher_of_this_process
+from sitemon.stream.publisher import PATIENCE_S, Publisher, publisher_of_this_process
 from sitemon.stream.topics import Topics, topics_of
 
 
@@ -35,9 +35,12 @@ class Messenger:
         self._publisher.close(timeout_s)
 
 
-def messenger_of_this_process(server: KafkaServer, settings: Settings) -> Messenger:
-    """Return a messenger on this process's publisher. Raises ConfigurationError when the spool cannot be used."""
-    return Messenger(publisher_of_this_process(server, settings), topics_of(server))
+def messenger_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Messenger:
+    """Return a messenger on this process's publisher, which gives Kafka that long before it turns to the spool.
+
+    Raises ConfigurationError when the spool cannot be used.
+    """
+    return Messenger(publisher_of_this_process(server, settings, patience_s=patience_s), topics_of(server))
 
 
 def result_record(topics: Topics, result: Result) -> Record:

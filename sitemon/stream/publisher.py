@@ -204,21 +204,22 @@ class _Pending(NamedTuple):
 
 
 @once_per_process
-def publisher_of_this_process(server: KafkaServer, settings: Settings) -> Publisher:
+def publisher_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
     """Return this process's publisher. It is closed when the interpreter exits, after the threads of all pools ended.
 
     Raises ConfigurationError when the spool's folder cannot be used.
     """
-    ours = publisher(server, settings)
+    ours = publisher(server, settings, patience_s=patience_s)
     atexit.register(_close_at_exit, os.getpid(), ours)
     return ours
 
 
-def publisher(server: KafkaServer, settings: Settings) -> Publisher:
+def publisher(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
     """Make a publisher for Kafka. Raises ConfigurationError when the spool's folder cannot be used."""
     # A folder for each topic: another installation's records must not wait here for a topic that is not there.
     spool = open_spool(settings.spool_dir / server.topic, settings.spool_max_bytes)
-    return Publisher(functools.partial(_connect, server), spool, dead_letters=topics_of(server).dead_letters)
+    dead_letters = topics_of(server).dead_letters
+    return Publisher(functools.partial(_connect, server), spool, dead_letters=dead_letters, patience_s=patience_s)
 
 
 def _connect(server: KafkaServer) -> Producer:

@@ -52,14 +52,12 @@ class SecureKafka(Kafka):
         self.other_client_keys = other.issue("client", expires_at=now + timedelta(days=9))
         self.ports = {protocol: free_port() for protocol in PROTOCOLS}
 
-    def prepare(self) -> None:
-        super().prepare()
+    def configuration(self) -> str:
         self.ports["PLAINTEXT"] = self.port
         listeners = ",".join(f"{protocol}://127.0.0.1:{port}" for protocol, port in self.ports.items())
         more = _PROPERTIES.format(listeners=listeners, controller=free_port(), keys=self.keys, authority=self.authority)
         logins = "".join(_LOGIN.format(name=name) for name in ("sasl_plaintext", "sasl_ssl"))
-        with self._properties.open("a") as properties:
-            properties.write(more + logins)
+        return super().configuration() + more + logins
 
     def _format(self) -> Sequence[str | Path]:
         return [*super()._format(), "--add-scram", "SCRAM-SHA-256=[name=admin,password=right]"]

@@ -1,0 +1,178 @@
+"""Ways for a server or a process to be away for a while: each is a context manager that heals on leaving."""
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+import redis
+
+from sitemon.local.part import Part
+from sitemon.local.valkey import Valkey
+from sitemon.model.errors import SitemonError
+from sitemon.store.connect import connect
+from tests.databases import rows, run
+from tests.faults.scene import Scene
+
+END_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'sitemon-recorder'
+"""
+
+
+@contextmanager
+def killed(part: Part) -> Iterator[None]:
+    """End the server with SIGKILL, and start it again with its data."""
+    part.kill()
+    try:
+        yield
+    finally:
+        part.start()
+
+
+@contextmanager
+def stopped(part: Part) -> Iterator[None]:
+    """Stop the server as its administrator does, and start it again."""
+    part.stop()
+    try:
+        yield
+    finally:
+        part.start()
+
+
+@contextmanager
+def killed_for_good(part: Part) -> Iterator[None]:
+    """End a server with SIGKILL, and leave it so."""
+    part.kill()
+    yield
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Freeze a process and all its descendants with SIGSTOP: connections stay open, nobody answers.
+
+    As a long pause of its virtual machine does it.
+    """
+    tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    _send(tree, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _send(tree, signal.SIGCONT)
+
+
+@contextmanager
+def without(scene: Scene, process: str) -> Iterator[None]:
+    """End one of our processes with SIGKILL, and start it again."""
+    scene.pipeline.processes[process].kill()
+    try:
+        yield
+    finally:
+        scene.pipeline.start(process)
+
+
+def _send(processes: list[psutil.Process], signal_: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal_)
+
+
+# PostgreSQL --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sessions_ended(scene: Scene) -> Iterator[None]:
+    """End the recorder's sessions again and again."""
+    with scene.as_administrator() as conn, again_and_again(lambda: rows(conn, END_SESSIONS, (scene.owner.database,))):
+        yield
+
+
+@contextmanager
+def again_and_again(action: Callable[[], object]) -> Iterator[None]:
+    """Do something twice a second."""
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.wait(0.5):
+            action()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+@contextmanager
+def read_only(scene: Scene) -> Iterator[None]:
+    """Refuse every write, as a hot standby does."""
+    with scene.as_administrator() as conn:
+        run(conn, "ALTER SYSTEM SET default_transaction_read_only = on")
+        rows(conn, "SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            run(conn, "ALTER SYSTEM RESET default_transaction_read_only")
+            rows(conn, "SELECT pg_reload_conf()")
+
+
+@contextmanager
+def crowded(scene: Scene) -> Iterator[None]:
+    """Take all connections that there are."""
+    taken = []
+    with scene.as_administrator() as conn:
+        try:
+            with suppress(SitemonError):
+                while True:
+                    taken.append(connect(scene.postgres.server, scene.owner, application_name="crowd"))
+            rows(conn, END_SESSIONS, (scene.owner.database,))
+            with suppress(SitemonError):
+                taken.append(connect(scene.postgres.server, scene.owner, application_name="crowd"))
+            yield
+        finally:
+            for one in taken:
+                one.close()
+
+
+@contextmanager
+def password_changed(scene: Scene) -> Iterator[None]:
+    """Change the role's password and end its sessions; then give it back the old one."""
+    owner = scene.owner
+    with scene.as_administrator() as conn:
+        run(conn, "ALTER ROLE {role} PASSWORD 'another one'", role=owner.user)
+        rows(conn, END_SESSIONS, (owner.database,))
+        try:
+            yield
+        finally:
+            run(conn, f"ALTER ROLE {{role}} PASSWORD '{owner.password}'", role=owner.user)
+
+
+# Redis -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def emptied(server: Valkey) -> Iterator[None]:
+    """Kill Redis and start it again without its data."""
+    server.kill()
+    for file in server.folder.glob("appendonlydir*"):
+        shutil.rmtree(file)
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def redis_password_changed(server: Valkey) -> Iterator[None]:
+    """Change the server's password and end its connections; then give it back the old one."""
+    with redis.Redis.from_url(server.url(0)) as client:
+        client.config_set("requirepass", "another one")
+        client.client_kill_filter(_type="normal", skipme=True)
+        try:
+            yield
+        finally:
+            client.config_set("requirepass", server.secret("password"))

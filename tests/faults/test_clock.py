@@ -1,0 +1,45 @@
+"""The wall clock of all our processes steps by an hour and is set right again, as a broken time server does it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sitemon import clock
+from tests.faults.scene import OUTAGE_S, Scene
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+HOOK = Path(__file__).parent / "clock_hook"
+HOUR_S = 3_600
+
+
+class StepClock:
+    """Sets the clock of all processes that were started with it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self(0)
+
+    def __call__(self, offset_s: int) -> None:
+        new = self.file.with_suffix(".new")
+        new.write_text(str(offset_s))
+        new.rename(self.file)
+
+
+@pytest.fixture
+def set_clock(scene: Scene, tmp_path: Path) -> StepClock:
+    set_clock = StepClock(tmp_path / "clock")
+    paths = [str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])]
+    scene.extra |= {"FAULTS_CLOCK_FILE": str(set_clock.file), "PYTHONPATH": os.pathsep.join(paths)}
+    return set_clock
+
+
+@pytest.mark.parametrize("step_s", [HOUR_S, -HOUR_S])
+def test_every_slot_is_accounted_for(scene: Scene, set_clock: StepClock, step_s: int) -> None:
+    scene.begin("beat", "beatless", "recorder")
+    set_clock(step_s)
+    scene.goes_on_for(OUTAGE_S)
+    set_clock(0)
+    scene.wait_until_recorded_after(clock.now_ms())
+    scene.finish()  # the ledger says the rest: the slots of the time between may be real, missed or away

@@ -1,0 +1,50 @@
+"""Our own processes killed, doubled, coming and going."""
+
+import os
+import random
+
+import pytest
+
+from sitemon import clock
+from tests.faults.outages import without
+from tests.faults.scene import Scene
+from tests.pipeline import Away
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+PATIENCE_MS = 12_000
+"""A killed worker's messages come back after 6 s, a killed beat's lease lapses after 6 s; then slots have 4 s."""
+
+
+def test_ten_kills_at_random_times(scene: Scene) -> None:
+    seed = int(os.environ.get("SITEMON_FAULTS_SEED", clock.now_ms()))
+    print(f"SITEMON_FAULTS_SEED={seed}")
+    chance = random.Random(seed)
+    scene.begin("beat", "beatless", "recorder")
+    victims = chance.choices(("beat", "beatless", "recorder"), k=10)
+    aways = []
+    for victim in victims:
+        scene.goes_on_for(chance.uniform(0, 5))
+        aways.append(scene.suffers(without(scene, victim), chance.uniform(0, 3)))
+    account = scene.end()
+    assert account.unexcused(Away("any", aways[0].from_ms, aways[-1].until_ms), PATIENCE_MS) == []
+
+
+def test_recorders_that_come_and_go_every_two_seconds(scene: Scene) -> None:
+    scene.begin()
+    for _ in range(6):
+        scene.pipeline.start("second-recorder")
+        scene.goes_on_for(2)
+        scene.stop("second-recorder")
+        scene.goes_on_for(2)
+    account = scene.end()
+    assert account.missed == []
+
+
+def test_recorders_killed_in_the_middle_of_batches(scene: Scene) -> None:
+    scene.begin("worker", "recorder", "second-recorder")
+    for _ in range(3):
+        for recorder in ("recorder", "second-recorder"):
+            scene.suffers(without(scene, recorder), 2)
+    account = scene.end()
+    assert account.missed == []

@@ -1,0 +1,54 @@
+"""Redis away, empty, frozen, half-open; beats that come and go: what was due meanwhile runs late or is missed."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.faults.outages import emptied, frozen, killed, redis_password_changed, stopped
+from tests.faults.relay import Relay
+from tests.faults.scene import Scene
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+PATIENCE_MS = 10_000
+"""How long before and after an outage slots may be missed: a lease's time to live, and a slot's own patience."""
+
+
+FAULTS: Mapping[str, Callable[[Scene], AbstractContextManager[None]]] = {
+    "stopped": lambda scene: stopped(scene.redis),
+    "killed": lambda scene: killed(scene.redis),
+    "emptied": lambda scene: emptied(scene.redis),
+    "frozen": lambda scene: frozen(scene.redis.pid),
+    "password changed": lambda scene: redis_password_changed(scene.redis),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_only_slots_of_the_outage_are_missed(scene: Scene, fault: str) -> None:
+    scene.begin("beat", "beatless", "recorder")
+    away = scene.suffers(FAULTS[fault](scene))
+    account = scene.end()
+    assert account.unexcused(away, PATIENCE_MS) == []
+    assert "Traceback" not in scene.pipeline.log_of("beat")  # a worker's are Celery's own, and it goes on
+
+
+def test_half_open_connections_do_not_hang_it(scene: Scene) -> None:
+    with Relay(scene.redis.port) as relay:
+        scene.extra["SITEMON_REDIS_URL"] = scene.extra["SITEMON_REDIS_URL"].replace(
+            f":{scene.redis.port}/", f":{relay.port}/"
+        )
+        scene.begin("beat", "beatless", "recorder")
+        away = scene.suffers(relay.silent())
+        account = scene.end()
+    assert account.unexcused(away, PATIENCE_MS) == []
+
+
+def test_of_three_beats_one_may_freeze_and_come_back(scene: Scene) -> None:
+    scene.begin("beat", "beatless", "recorder")
+    scene.pipeline.start("second-beat", "third-beat")
+    scene.goes_on_for(3)
+    away = scene.suffers(frozen(scene.pipeline.processes["beat"].pid))
+    account = scene.end()
+    assert account.unexcused(away, PATIENCE_MS) == []
+    assert "beat.deposed" in scene.said("beat")
