@@ -20,7 +20,8 @@ def visit_once(site: Site, dialer: Dialer, look: Look) -> Observation:
     checked_at, started_s = utc_now(), monotonic_s()
     exchange = Exchange(started_s=started_s, deadline_s=started_s + site.timeout_s, max_body_bytes=site.max_body_bytes)
     failures, is_seen = _look_at(site, dialer, exchange, look)
-    phases_s, latency_s = exchange.watch.stop(), monotonic_s() - started_s
+    phases_s = exchange.watch.stop()
+    latency_s = exchange.watch.counted_up_to_s - started_s
     expires_at = earliest_expiry(exchange.chain)
     if is_seen:
         failures += tuple(degradations(site.expect, Visit(checked_at, latency_s, expires_at)))

@@ -13,13 +13,14 @@ class Stopwatch:
     """Gives every moment of a hop to exactly one phase, so that the phases add up, also when the hop fails.
 
     `phase` is the one that time is running for; connect, as long as `begin` has not said with which it begins.
+    `counted_up_to_s` is when that began, so after `stop` it is the end.
     """
 
-    __slots__ = ("_since_s", "_spent_s", "phase")
+    __slots__ = ("_spent_s", "counted_up_to_s", "phase")
 
     def __init__(self, started_s: float) -> None:
         self.phase: Phase = "connect"
-        self._since_s = started_s
+        self.counted_up_to_s = started_s
         self._spent_s: dict[str, float] = {}
 
     def begin(self, phase: Phase) -> None:
@@ -29,9 +30,9 @@ class Stopwatch:
     def enter(self, phase: Phase) -> None:
         """Count the time since the last call for the phase so far, and go on in this one."""
         now_s = monotonic_s()
-        self._spent_s[self.phase] = self._spent_s.get(self.phase, 0.0) + now_s - self._since_s
+        self._spent_s[self.phase] = self._spent_s.get(self.phase, 0.0) + now_s - self.counted_up_to_s
         self.phase = phase
-        self._since_s = now_s
+        self.counted_up_to_s = now_s
 
     def stop(self) -> Phases:
         """Return what each phase took up to now."""

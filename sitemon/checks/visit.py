@@ -106,7 +106,7 @@ class _Trip:
 
     def _hop(self, request: Request) -> Page:
         self.exchange = Exchange(
-            started_s=monotonic_s() if self.hops else self.started_s,
+            started_s=self.ended_s,
             deadline_s=self.started_s + self._site.timeout_s,
             max_body_bytes=self._site.max_body_bytes,
         )
@@ -157,7 +157,7 @@ class _Trip:
     def _end_hop(self, request: Request) -> None:
         exchange = self.exchange
         phases_s = exchange.watch.stop()
-        self.ended_s = monotonic_s()
+        self.ended_s = exchange.watch.counted_up_to_s
         self.hops.append(
             Hop(
                 url=self._shown(request),

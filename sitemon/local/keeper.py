@@ -54,7 +54,7 @@ def start_keeper(folder: Path) -> None:
 
 
 def stop_keeper(folder: Path) -> bool:
-    """End the keeper and its stack; return when nothing of them is left. False: there was none."""
+    """End the keeper and its stack; return when it has ended. False: there was none."""
     pid = keeper_pid(folder)
     if pid is None:
         return False

@@ -36,7 +36,7 @@ def test_up_env_and_down_may_each_be_given_twice(folder: Path) -> None:
     assert sitemon("stack", "up", folder=folder).stdout == up.stdout
     assert sitemon("stack", "env", folder=folder).stdout == up.stdout
     assert sitemon("stack", "down", folder=folder).returncode == 0
-    assert processes_of(folder) == []
+    wait_until(lambda: not processes_of(folder), "the guards have seen that their servers ended")
     down_again = sitemon("stack", "down", folder=folder)
     assert (down_again.returncode, down_again.stderr) == (0, "no stack is up in .sitemon/stack\n")
 

