@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any, Final
+from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore
@@ -25,12 +25,11 @@ from sitemon.store.maintain import maintain as maintain_database
 from sitemon.store.partitions import Retention
 from sitemon.store.provision import provision as provision_database
 from sitemon.stream.topics import ensure_topics
-from sitemon.worker.adhoc import check_and_publish
+from sitemon.worker.adhoc import ASKED_AT, AskedTask, check_and_publish
 from sitemon.worker.process import this_process
 
 log = logging.getLogger(__name__)
 
-ASKED_AT: Final = "asked_at_ms"
 _redis = redis_client(app)
 
 
@@ -62,15 +61,6 @@ def _may_lack_results(batch_id: str) -> bool:
         return is_outstanding(_redis, batch_id)
     except (UnreachableError, RefusedError):
         return True
-
-
-class AskedTask(Task[Any, Any]):
-    """A task that remembers when it was asked for, so that a redelivery is the same result."""
-
-    def apply_async(self, args: Any = None, kwargs: Any = None, *positional: Any, **options: Any) -> Any:
-        """Note the moment in the message's headers."""
-        headers = {ASKED_AT: clock.now_ms()} | (options.pop("headers", None) or {})
-        return super().apply_async(args, kwargs, *positional, headers=headers, **options)
 
 
 @app.task(name="sitemon.check_site", bind=True, base=AskedTask, throws=(SitemonError,))

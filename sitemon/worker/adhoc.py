@@ -2,7 +2,9 @@
 
 import queue
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+
+from celery import Task
 
 from sitemon import clock
 from sitemon.checks.engine import Observation
@@ -12,9 +14,23 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Kind, Result
 from sitemon.worker.process import Process, is_stopping
 
+ASKED_AT: Final = "asked_at_ms"
 KAFKA_PATIENCE_S: Final = 20.0
 _PIECE_S: Final = 2.0
 """A stop is looked for so often: a worker has to end within 10 s."""
+
+
+class AskedTask(Task[Any, Any]):
+    """A task that remembers when it was asked for, so that a redelivery is the same result.
+
+    Celery's events, logs and ``celery inspect`` do not show its arguments: a URL may hold credentials.
+    """
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, *positional: Any, **options: Any) -> Any:
+        """Note the moment in the message's headers."""
+        headers = {ASKED_AT: clock.now_ms()} | (options.pop("headers", None) or {})
+        hidden = {"argsrepr": "(hidden)", "kwargsrepr": "(hidden)"}
+        return super().apply_async(args, kwargs, *positional, headers=headers, **hidden | options)
 
 
 def check_and_publish(process: Process, name_or_url: str, asked_at: datetime) -> Result | None:
