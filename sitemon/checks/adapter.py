@@ -1,87 +1,58 @@
-"""The transport adapter for requests: one prepared request over one fresh connection.
+"""HTTP by way of requests: one prepared request over one fresh connection.
 
 Left to themselves requests and urllib3 reuse connections, retry, and read the CA bundle again for each connection. A
 check must do none of it: this adapter hands requests a pool that opens one connection and forgets it.
 """
 
 import contextlib
+import functools
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
-from requests.utils import urldefragauth
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
-from sitemon.checks.dialer import Dialer, IpVersion
-from sitemon.checks.exchange import BoundedSocket, Exchange
-from sitemon.checks.proxy import open_tunnel
+from sitemon.checks.coding import read_decoded
+from sitemon.checks.expect import Page
+from sitemon.checks.prepare import Prepared
+from sitemon.checks.redirects import is_followed
 from sitemon.checks.response import CheckedResponse
-from sitemon.checks.tls import secure
-from sitemon.model.site import Proxy, Tls
+from sitemon.checks.route import Route
+from sitemon.checks.waiting import run_here
+from sitemon.model.site import Site
+
+_HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1"}
 
 
-class Route:
-    """How the request reaches its server: whom to dial, within which exchange, with TLS or without (`tls` is None)."""
-
-    __slots__ = ("came_from_public", "dialer", "exchange", "host", "ip_version", "port", "proxy", "tls")
-
-    def __init__(
-        self,
-        dialer: Dialer,
-        exchange: Exchange,
-        host: str,
-        port: int,
-        *,
-        tls: Tls | None,
-        came_from_public: bool,
-        ip_version: IpVersion = None,
-        proxy: Proxy | None = None,
-    ) -> None:
-        self.dialer = dialer
-        self.exchange = exchange
-        self.host = host
-        self.port = port
-        self.tls = tls
-        self.came_from_public = came_from_public
-        self.ip_version = ip_version
-        self.proxy = proxy
-
-    def open(self) -> BoundedSocket:
-        """Return a connection that stands, with its TLS handshake done; from then on we wait for the first byte."""
-        connection = self._dial() if self.proxy is None else self._dial_through(self.proxy)
-        if self.tls is not None:
-            connection = secure(connection, self.tls, self.host.rstrip("."))
-        self.exchange.watch.enter("first_byte")
-        return connection
-
-    def _dial(self) -> BoundedSocket:
-        return self.dialer.dial(
-            self.exchange,
-            self.host,
-            self.port,
-            came_from_public=self.came_from_public,
-            ip_version=self.ip_version,
+async def fetch_by_requests(route: Route, prepared: Prepared, site: Site) -> Page:
+    """Send the request and return the response, see `visit.Fetch`; blocks its thread."""
+    with contextlib.closing(_CheckAdapter(route, prepared)) as adapter, adapter.send(prepared.request) as response:
+        route.exchange.http_code = response.status_code
+        route.exchange.http_version = _HTTP_VERSIONS.get(response.raw.version)
+        return Page(
+            http_code=response.status_code,
+            headers=response.headers,
+            body=_body(response, site),
+            locations=frozenset(response.raw.headers.getlist("location")),
         )
 
-    def _dial_through(self, proxy: Proxy) -> BoundedSocket:
-        self.dialer.refuse_literal(self.host, came_from_public=self.came_from_public)
-        connection = self.dialer.dial(
-            self.exchange, proxy.host, proxy.port, came_from_public=False, ip_version=self.ip_version
-        )
-        if self.tls is not None:
-            open_tunnel(connection, proxy, self.host, self.port)
-        return connection
+
+def _body(response: Response, site: Site) -> bytes:
+    if is_followed(site, response.status_code):
+        return b""  # nobody looks at it, and it may be endless
+    read = functools.partial(response.raw.read, decode_content=False)
+    return read_decoded(read, response.headers.get("content-encoding", ""), site.max_body_bytes)
 
 
-class CheckAdapter(HTTPAdapter):
+class _CheckAdapter(HTTPAdapter):
     """Sends one request along its route. `close` ends the connection."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, prepared: Prepared) -> None:
         super().__init__()
-        self._is_for_proxy = route.proxy is not None and route.tls is None
+        self._target = prepared.target(is_for_proxy=route.is_for_proxy)
         self._connection = _Connection(route) if route.tls is None else _TlsConnection(route)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -92,8 +63,8 @@ class CheckAdapter(HTTPAdapter):
         return _PoolOfOne(self._connection)
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - the environment's
-        """Return the request's target: to a proxy the whole URL (RFC 9112, 3.2.2), else path and query."""
-        return urldefragauth(request.url or "") if self._is_for_proxy else request.path_url
+        """Return the request's target."""
+        return self._target
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Leave verification to the context of the TLS setting."""
@@ -139,14 +110,14 @@ class _Connection(HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection."""
-        self.sock = self._route.open()
+        self.sock = run_here(self._route.open())
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         """Begin the request, and authorize us to the proxy that it goes to."""
         super().putrequest(*args, **kwargs)
-        proxy = self._route.proxy
-        if proxy is not None and proxy.authorization is not None and self._route.tls is None:
-            self.putheader("Proxy-Authorization", proxy.authorization)
+        authorization = self._route.proxy_authorization
+        if authorization is not None:
+            self.putheader("Proxy-Authorization", authorization)
 
 
 class _TlsConnection(_Connection):

@@ -105,6 +105,7 @@ def reach_of(ip: str) -> Reach:
     return max((_own_reach(form) for form in _forms(_parse(ip))), key=lambda reach: reach.value)
 
 
+@functools.lru_cache(maxsize=8192)
 def refusal(ip: str, *, came_from_public: bool, policy: AddressPolicy = OWN_NETWORK) -> str | None:
     """Return why the address may not be visited, or None if it may.
 

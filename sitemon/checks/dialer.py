@@ -9,6 +9,7 @@ from sitemon.checks.check_error import CheckError
 from sitemon.checks.exchange import BoundedSocket, Exchange
 from sitemon.checks.race import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.resolver import Endpoint, Resolver, literal, numeric
+from sitemon.checks.waiting import run_here
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
@@ -36,10 +37,10 @@ class Dialer:
         self._connect_udp = connect_udp
         self._policy = policy
 
-    def dial(
+    async def reach(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
     ) -> BoundedSocket:
-        """Return a connection to the host for this exchange.
+        """Return a connection to the host for this exchange. It does not block.
 
         Raises:
             CheckError: every address of the host is one that may not be visited, or is of the other IP version.
@@ -47,10 +48,17 @@ class Dialer:
             UnicodeError: it is not a host name.
 
         """
-        endpoints = self.endpoints(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
-        return self.connect(exchange, interleaved(endpoints))
+        endpoints = await self.endpoints(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
+        return await self.connect(exchange, interleaved(endpoints))
 
-    def endpoints(
+    def dial(
+        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
+    ) -> BoundedSocket:
+        """Do the same in this thread; see `reach`."""
+        reached = self.reach(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
+        return run_here(reached)
+
+    async def endpoints(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
     ) -> tuple[Endpoint, ...]:
         """Return where the host may be visited, at least one place.
@@ -61,19 +69,19 @@ class Dialer:
             UnicodeError: it is not a host name.
 
         """
-        found = self._endpoints(exchange, host)
-        exchange.addresses = tuple(endpoint.ip for endpoint in found)
+        found = await self._endpoints(exchange, host)
+        exchange.addresses = tuple([endpoint.ip for endpoint in found])
         allowed = self._allowed(_of_version(found, ip_version), came_from_public)
-        return tuple(endpoint.at(port) for endpoint in allowed)
+        return tuple([endpoint.at(port) for endpoint in allowed])
 
-    def connect(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> BoundedSocket:
-        """Return a connection to the one of these places that answers first.
+    async def connect(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> BoundedSocket:
+        """Return a connection to the one of these places that answers first. It does not block.
 
         Raises:
             OSError: none did; TimeoutError: the time is up.
 
         """
-        connection = Race(self._connect, exchange).run(endpoints)
+        connection = await Race(self._connect, exchange).run(endpoints)
         connection.exchange = exchange
         return connection
 
@@ -97,12 +105,12 @@ class Dialer:
         if address is not None:
             self._allowed((address,), came_from_public)
 
-    def _endpoints(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
+    async def _endpoints(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
         address = literal(host)
         if address is not None:
             return (address,)
         exchange.watch.begin("dns")
-        endpoints = self._resolver.resolve(host, exchange.remaining_s())
+        endpoints = await self._resolver.resolve(host, exchange.waits, exchange.remaining_s())
         exchange.watch.enter("connect")
         return endpoints
 
@@ -110,7 +118,7 @@ class Dialer:
         refusals = [
             refusal(endpoint.ip, came_from_public=came_from_public, policy=self._policy) for endpoint in endpoints
         ]
-        allowed = tuple(endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None)
+        allowed = tuple([endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None])
         if not allowed:
             raise CheckError(Reason.BLOCKED_ADDRESS, refusals[0] or "the host name has no address")
         return allowed

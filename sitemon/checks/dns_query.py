@@ -5,7 +5,6 @@ dnspython writes and reads the messages; the sockets are ours, so that the deadl
 
 import collections
 import contextlib
-import math
 import select
 import struct
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ RESEND_S: Final = 1.0
 _LONGEST_DATAGRAM: Final = 65_535
 
 
-def ask(
+async def ask(
     query: dns.message.Message, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange
 ) -> dns.message.Message:
     """Return the answer of the server, which may have several addresses, to this query.
@@ -40,8 +39,8 @@ def ask(
 
     """
     with contextlib.closing(_Datagrams(query, servers, dialer, exchange)) as datagrams:
-        answer, server = datagrams.answer()
-    return _over_tcp(query, server, dialer, exchange) if answer.flags & dns.flags.TC else answer
+        answer, server = await datagrams.answer()
+    return await _over_tcp(query, server, dialer, exchange) if answer.flags & dns.flags.TC else answer
 
 
 class _Datagrams:
@@ -55,18 +54,17 @@ class _Datagrams:
         self._servers = collections.deque(servers)
         self._dialer = dialer
         self._exchange = exchange
-        self._poll = select.poll()
         self._open: dict[int, tuple[Endpoint, BoundedSocket]] = {}
         self._error: OSError | None = None
 
-    def answer(self) -> tuple[dns.message.Message, Endpoint]:
+    async def answer(self) -> tuple[dns.message.Message, Endpoint]:
         """Return the first answer, and whose it is."""
         patience_s = RESEND_S
         while self._servers:
             server = self._servers[0]
             self._servers.rotate(-1)
             if self._send(server):
-                answer = self._answer_within(patience_s)
+                answer = await self._answer_within(patience_s)
                 if answer is not None:
                     return answer
                 patience_s *= 2
@@ -97,15 +95,14 @@ class _Datagrams:
         connection = self._dialer.open_udp(server)
         connection.exchange = self._exchange
         self._open[connection.fileno()] = (server, connection)
-        self._poll.register(connection, select.POLLIN)
         return connection
 
-    def _answer_within(self, patience_s: float) -> tuple[dns.message.Message, Endpoint] | None:
+    async def _answer_within(self, patience_s: float) -> tuple[dns.message.Message, Endpoint] | None:
         until_s = monotonic_s() + patience_s
         while self._open and (left_s := until_s - monotonic_s()) > 0:
-            wait_s = min(left_s, self._exchange.remaining_s())
-            for number, _ in self._poll.poll(math.ceil(wait_s * 1000)):
-                server, connection = self._open[number]
+            ready = await self._exchange.ready_within(dict.fromkeys(self._open, select.POLLIN), left_s)
+            if ready is not None:
+                server, connection = self._open[ready]
                 answer = self._receive(server, connection)
                 if answer is not None:
                     return answer, server
@@ -130,35 +127,35 @@ class _Datagrams:
         self._servers.remove(server)
         for number, (endpoint, connection) in tuple(self._open.items()):
             if endpoint == server:
-                self._poll.unregister(number)
                 connection.close()
                 del self._open[number]
 
 
-def _over_tcp(query: dns.message.Message, server: Endpoint, dialer: Dialer, exchange: Exchange) -> dns.message.Message:
+async def _over_tcp(
+    query: dns.message.Message, server: Endpoint, dialer: Dialer, exchange: Exchange
+) -> dns.message.Message:
     exchange.watch.enter("connect")
-    with dialer.connect(exchange, [server]) as connection:
+    with await dialer.connect(exchange, [server]) as connection:
         exchange.watch.enter("first_byte")
         wire = query.to_wire()
-        connection.sendall(struct.pack("!H", len(wire)) + wire)
-        (length,) = struct.unpack("!H", _exactly(2, connection))
-        answer = _read(_exactly(length, connection))
+        await connection.send_all(struct.pack("!H", len(wire)) + wire)
+        (length,) = struct.unpack("!H", await _exactly(2, connection))
+        answer = _read(await _exactly(length, connection))
     if not query.is_response(answer):
         raise CheckError(Reason.PROTOCOL_ERROR, "the name server answers something else than what was asked")
     return answer
 
 
-def _exactly(count: int, connection: BoundedSocket) -> bytes:
-    data = bytearray(count)
-    filled = 0
-    while filled < count:
-        received = connection.recv_into(memoryview(data)[filled:])
+async def _exactly(count: int, connection: BoundedSocket) -> bytes:
+    data = b""
+    while len(data) < count:
+        received = await connection.receive(count - len(data))
         if not received:
             raise CheckError(
                 Reason.PROTOCOL_ERROR, "the name server closed the connection before the end of its answer"
             )
-        filled += received
-    return bytes(data)
+        data += received
+    return data
 
 
 def _read(data: bytes) -> dns.message.Message:

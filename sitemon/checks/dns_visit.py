@@ -15,6 +15,7 @@ from sitemon.checks.dns_query import ask
 from sitemon.checks.engine import Failure, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.one_hop import visit_once
+from sitemon.checks.waiting import Waits
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site
 from sitemon.model.target import Question, question_of, target_of
@@ -32,17 +33,17 @@ _BY_RCODE: Final[dict[int, str]] = {
 _CASE_COUNTS: Final = frozenset(("TXT", "CAA"))
 
 
-def visit_dns(site: Site, dialer: Dialer) -> Observation:
+async def visit_dns(site: Site, dialer: Dialer, waits: Waits) -> Observation:
     """Ask the name server, and compare what it answers."""
-    return visit_once(site, dialer, _look)
+    return await visit_once(site, dialer, waits, _look)
 
 
-def _look(site: Site, dialer: Dialer, exchange: Exchange) -> Iterator[Failure]:
+async def _look(site: Site, dialer: Dialer, exchange: Exchange) -> Iterator[Failure]:
     host, port = target_of(site.url)
     question = question_of(site.url)
-    servers = dialer.endpoints(exchange, host, port, came_from_public=False, ip_version=site.ip_version)
+    servers = await dialer.endpoints(exchange, host, port, came_from_public=False, ip_version=site.ip_version)
     query = dns.message.make_query(question.name, question.record_type, use_edns=0, payload=_PAYLOAD_BYTES)
-    exchange.records = _records(ask(query, servers, dialer, exchange), question)
+    exchange.records = _records(await ask(query, servers, dialer, exchange), question)
     return _failures(site.expect.records, exchange.records, question)
 
 

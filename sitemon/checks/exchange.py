@@ -1,10 +1,14 @@
 """One request and its response under way: its bounds, its clock, what is learnt at the socket, and the socket."""
 
+import math
+import select
 import socket
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.timing import Stopwatch
+from sitemon.checks.waiting import IN_THREAD, Waits
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
@@ -16,8 +20,9 @@ _WIRE_BYTES_FOR_HEAD: Final = 1 << 20
 class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
-    `addresses` are all that the host name stands for, `ip` the one that was tried last, `chain` the certificates that
-    the server sent (DER, its own first), `http_version` "1.0" or "1.1", `records` what a name server answered.
+    `waits` is how its check waits. `addresses` are all that the host name stands for, `ip` the one that was tried
+    last, `chain` the certificates that the server sent (DER, its own first), `http_version` "1.0" or "1.1", `records`
+    what a name server answered.
     """
 
     __slots__ = (
@@ -29,10 +34,12 @@ class Exchange:
         "http_version",
         "ip",
         "records",
+        "waits",
         "watch",
     )
 
-    def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int) -> None:
+    def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int, waits: Waits = IN_THREAD) -> None:
+        self.waits = waits
         self.watch = Stopwatch(started_s)
         self.addresses: tuple[str, ...] = ()
         self.ip: str | None = None
@@ -54,6 +61,26 @@ class Exchange:
         if left_s <= 0:
             raise TimeoutError("the deadline of the check has passed")
         return left_s
+
+    async def ready(self, wanted: Mapping[int, int]) -> int:
+        """Return one of these sockets that is ready; see `Waits.ready`.
+
+        Raises:
+            TimeoutError: no time is left.
+
+        """
+        while (found := await self.ready_within(wanted, math.inf)) is None:
+            pass
+        return found
+
+    async def ready_within(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
+        """Return one of these sockets that is ready, or None when none is after that time or all there is.
+
+        Raises:
+            TimeoutError: no time was left.
+
+        """
+        return await self.waits.ready(wanted, min(at_most_s, self.remaining_s()))
 
     def received(self, count: int) -> None:
         """Note that this many bytes came from the server, 0 when it closed.
@@ -77,6 +104,20 @@ class BoundedSocket(socket.socket):
     """
 
     exchange: Exchange
+
+    async def send_all(self, data: bytes) -> None:
+        """Send all within the time left, from a socket that does not block."""
+        unsent = memoryview(data)
+        while unsent:
+            await self.exchange.ready({self.fileno(): select.POLLOUT})
+            unsent = unsent[socket.socket.send(self, unsent) :]
+
+    async def receive(self, most_bytes: int) -> bytes:
+        """Return what comes next within the time left, b"" at the end, from a socket that does not block."""
+        await self.exchange.ready({self.fileno(): select.POLLIN})
+        data = self.recv(most_bytes)
+        self.exchange.received(len(data))
+        return data
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send what the peer takes within the time left."""

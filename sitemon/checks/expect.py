@@ -27,14 +27,16 @@ _NO_CHARSETS: Final = frozenset(
 
 
 class Page(NamedTuple):
-    """A response. `headers` know no case and hold repeated ones joined by commas (RFC 9110, 5.3).
+    """A response. `headers` go by names in lower case and hold repeated ones joined by commas (RFC 9110, 5.3).
 
-    `body` is what was read of it, decompressed, at most the site's cap.
+    `body` is what was read of it, decompressed, at most the site's cap. `locations` are the different places to which
+    it redirects.
     """
 
     http_code: int
     headers: Mapping[str, str]
     body: bytes
+    locations: frozenset[str] = frozenset()
 
 
 class Visit(NamedTuple):
@@ -102,7 +104,7 @@ def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
     if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
         yield Failure(Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}")
     for expected in expect.headers:
-        value = page.headers.get(expected.name)
+        value = page.headers.get(expected.name.lower())
         words = _misfit_of_header(expected, value)
         if words:
             yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))

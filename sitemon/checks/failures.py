@@ -16,7 +16,7 @@ import requests.exceptions as requests_errors
 import urllib3.exceptions as urllib3_errors
 
 from sitemon.checks.check_error import CheckError
-from sitemon.checks.response import CLOSED_EARLY
+from sitemon.checks.head import CLOSED_EARLY
 from sitemon.checks.timing import Phase
 from sitemon.checks.tls import words_of_tls_error
 from sitemon.model.outcome import Reason

@@ -1,6 +1,6 @@
 """A check that has only one hop: everything but HTTP."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Failure, Hop, Observation
@@ -8,18 +8,24 @@ from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Verdict, Visit, degradations
 from sitemon.checks.failures import explain, shown
 from sitemon.checks.tls import earliest_expiry
+from sitemon.checks.waiting import Waits
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.site import Site, public_url
 
-Look = Callable[[Site, Dialer, Exchange], Iterable[Failure]]
+Look = Callable[[Site, Dialer, Exchange], Awaitable[Iterable[Failure]]]
 """Makes the exchange and returns what was not as expected. What it raises, `explain` understands."""
 
 
-def visit_once(site: Site, dialer: Dialer, look: Look) -> Observation:
-    """Check the site in this thread and return what was found, within its timeout; raises nothing."""
+async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Observation:
+    """Check the site and return what was found, within its timeout; raises nothing."""
     checked_at, started_s = utc_now(), monotonic_s()
-    exchange = Exchange(started_s=started_s, deadline_s=started_s + site.timeout_s, max_body_bytes=site.max_body_bytes)
-    failures, is_seen = _look_at(site, dialer, exchange, look)
+    exchange = Exchange(
+        started_s=started_s,
+        deadline_s=started_s + site.timeout_s,
+        max_body_bytes=site.max_body_bytes,
+        waits=waits,
+    )
+    failures, is_seen = await _look_at(site, dialer, exchange, look)
     phases_s = exchange.watch.stop()
     latency_s = exchange.watch.counted_up_to_s - started_s
     expires_at = earliest_expiry(exchange.chain)
@@ -54,10 +60,10 @@ def visit_once(site: Site, dialer: Dialer, look: Look) -> Observation:
     )
 
 
-def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[tuple[Failure, ...], bool]:
+async def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[tuple[Failure, ...], bool]:
     """Return what was not as expected, and whether the exchange came to its end."""
     try:
-        return tuple(look(site, dialer, exchange)), True
+        return tuple(await look(site, dialer, exchange)), True
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         error = explain(exc, exchange.watch.phase, site.timeout_s)
         return (Failure(error.reason, error.words),), False

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from requests.utils import urldefragauth
 
 import sitemon
 from sitemon.checks.check_error import CheckError
@@ -29,6 +30,10 @@ class Prepared(NamedTuple):
     host: str
     port: int
     is_tls: bool
+
+    def target(self, *, is_for_proxy: bool) -> str:
+        """Return what is asked for: of a proxy by the whole URL (RFC 9112, 3.2.2), else by path and query."""
+        return urldefragauth(self.request.url or "") if is_for_proxy else self.request.path_url
 
 
 def first_request(site: Site) -> Request:

@@ -3,15 +3,19 @@
 The proxy looks the host name up, so that only a literal address can be refused here.
 """
 
+from typing import Final
+
 import sitemon
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.exchange import BoundedSocket
-from sitemon.checks.response import CheckedResponse
+from sitemon.checks.head import Head
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Proxy
 
+_PIECE_BYTES: Final = 4096
 
-def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int) -> None:
+
+async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int) -> None:
     """Ask the proxy at the other end of the connection to connect us on; closes the connection when it does not.
 
     Raises:
@@ -20,22 +24,34 @@ def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int) -
 
     """
     try:
-        connection.sendall(_connect_request(proxy, host, port))
-        _read_consent(connection)
+        await connection.send_all(_connect_request(proxy, host, port))
+        _require_consent(await _answer(connection))
     except BaseException:
         connection.close()
         raise
 
 
-def _read_consent(connection: BoundedSocket) -> None:
-    """Read the head of the proxy's answer, which must be a success; what comes after it is the tunnel's."""
-    with CheckedResponse(connection, method="CONNECT") as answer:
-        try:
-            answer.begin()
-        except CheckError as exc:
-            raise CheckError(Reason.CONNECT_ERROR, f"the proxy's answer to CONNECT is unfit: {exc.words}") from exc
-        if not 200 <= answer.status <= 299:
-            raise CheckError(Reason.CONNECT_ERROR, f"the proxy refuses the connection: HTTP status {answer.status}")
+def _require_consent(head: Head) -> None:
+    if not 200 <= head.status <= 299:
+        raise CheckError(Reason.CONNECT_ERROR, f"the proxy refuses the connection: HTTP status {head.status}")
+
+
+async def _answer(connection: BoundedSocket) -> Head:
+    """Read the head of the proxy's answer. Nothing comes behind it: in TLS, we speak first."""
+    head, unread = Head(), b""
+    try:
+        while not head.is_complete:
+            line, newline, rest = unread.partition(b"\n")
+            if newline or len(unread) > head.bytes_left:
+                head.feed(line + newline)
+                unread = rest
+            elif piece := await connection.receive(_PIECE_BYTES):
+                unread += piece
+            else:
+                head.feed(unread)
+    except CheckError as exc:
+        raise CheckError(Reason.CONNECT_ERROR, f"the proxy's answer to CONNECT is unfit: {exc.words}") from exc
+    return head
 
 
 def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:

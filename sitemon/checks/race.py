@@ -57,6 +57,8 @@ def connect_udp(endpoint: Endpoint) -> BoundedSocket:
 
 def interleaved(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     """Return the endpoints with their address families taking turns, each in its order (RFC 8305, 4)."""
+    if len(endpoints) < 2:
+        return tuple(endpoints)
     families: dict[int, list[Endpoint]] = {}
     for endpoint in endpoints:
         families.setdefault(endpoint.family, []).append(endpoint)
@@ -73,12 +75,11 @@ class Race:
     def __init__(self, connect: Connect, exchange: Exchange) -> None:
         self._connect = connect
         self._exchange = exchange
-        self._poll = select.poll()
         self._running: dict[int, tuple[Endpoint, BoundedSocket]] = {}
         self._error: OSError | None = None
 
-    def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
-        """Return the connection that came to stand first; all others are closed.
+    async def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
+        """Return the connection that came to stand first; all others are closed. It does not block.
 
         Raises:
             OSError: of the attempt that failed last, when none stands; TimeoutError: the time is up.
@@ -88,7 +89,7 @@ class Race:
             for number, endpoint in enumerate(endpoints, start=1):
                 self._begin(endpoint)
                 is_last = number == len(endpoints)
-                winner = self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S)
+                winner = await (self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S))
                 if winner is not None:
                     return winner
         finally:
@@ -105,27 +106,24 @@ class Race:
             self._error = exc
             return
         self._running[connection.fileno()] = (endpoint, connection)
-        self._poll.register(connection, select.POLLOUT)
 
-    def _wait_for_all(self) -> BoundedSocket | None:
+    async def _wait_for_all(self) -> BoundedSocket | None:
         while self._running:
-            if (winner := self._wait(math.inf)) is not None:
+            if (winner := await self._wait(math.inf)) is not None:
                 return winner
         return None
 
-    def _wait(self, at_most_s: float) -> BoundedSocket | None:
+    async def _wait(self, at_most_s: float) -> BoundedSocket | None:
         """Wait until an attempt stands or fails or the time is over; only the first returns a connection."""
         until_s = monotonic_s() + at_most_s
         while self._running and (left_s := until_s - monotonic_s()) > 0:
-            wait_s = min(left_s, self._exchange.remaining_s())
-            ready = self._poll.poll(math.ceil(wait_s * 1000))
-            if ready:
-                return self._ended(ready[0][0])
+            ready = await self._exchange.ready_within(dict.fromkeys(self._running, select.POLLOUT), left_s)
+            if ready is not None:
+                return self._ended(ready)
         return None
 
     def _ended(self, number: int) -> BoundedSocket | None:
         endpoint, connection = self._running.pop(number)
-        self._poll.unregister(number)
         try:
             _raise_for(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         except OSError as exc:

@@ -8,8 +8,9 @@ from urllib.parse import urljoin, urlsplit
 
 from sitemon.checks.check_error import CheckError
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Body, Header, public_url
+from sitemon.model.site import Body, Header, Site, public_url
 
+SEVERAL_LOCATIONS: Final = "the redirect has several Locations"
 UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
@@ -35,6 +36,11 @@ class Request(NamedTuple):
 def is_redirect(http_code: int) -> bool:
     """Tell whether the status sends the client elsewhere (300, 304, 305 and 306 do not)."""
     return http_code in _REDIRECTS
+
+
+def is_followed(site: Site, http_code: int) -> bool:
+    """Tell whether a check of the site goes where a response with this status sends it."""
+    return site.follow_redirects and is_redirect(http_code)
 
 
 def redirected(request: Request, http_code: int, location: str | None) -> Request:

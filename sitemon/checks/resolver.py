@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from sitemon.checks.waiting import Event, Waits
+
 _IDLE_S: Final = 5.0
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
@@ -89,13 +91,12 @@ def domain_of(host: str) -> str:
 class _Question:
     """A name that is being looked up, for all who wait for it."""
 
-    __slots__ = ("answer", "domain", "done", "error", "host", "waiting")
+    __slots__ = ("answer", "domain", "error", "host", "waiting")
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.domain = domain_of(host)
-        self.waiting = 0
-        self.done = threading.Event()
+        self.waiting: list[Event] = []
         self.answer: tuple[Endpoint, ...] = ()
         self.error: Exception | None = None
 
@@ -118,7 +119,7 @@ class Resolver:
         self._threads = 0
         self._idle = 0
 
-    def resolve(self, host: str, timeout_s: float) -> tuple[Endpoint, ...]:
+    async def resolve(self, host: str, waits: Waits, timeout_s: float) -> tuple[Endpoint, ...]:
         """Return the endpoints of a host name, in the order in which to try them.
 
         Raises:
@@ -127,30 +128,31 @@ class Resolver:
             UnicodeError: it is not a host name.
 
         """
-        question = self._ask(host)
+        answered = waits.event()
+        question = self._ask(host, answered)
         try:
-            if not question.done.wait(timeout_s):
+            if not await answered.wait(timeout_s):
                 raise TimeoutError("no answer from the name service in time")
         finally:
-            self._leave(question)
+            self._leave(question, answered)
         if question.error is not None:
-            raise type(question.error)(*question.error.args)  # a new one: an exception belongs to one thread
+            raise type(question.error)(*question.error.args)  # a new one: an exception belongs to one check
         return question.answer
 
-    def _ask(self, host: str) -> _Question:
+    def _ask(self, host: str, answered: Event) -> _Question:
         with self._changed:
             question = self._open.get(host)
             if question is None:
                 question = self._open[host] = _Question(host)
                 self._queue.append(question)
                 self._call_a_thread()
-            question.waiting += 1
+            question.waiting.append(answered)
             return question
 
-    def _leave(self, question: _Question) -> None:
+    def _leave(self, question: _Question, answered: Event) -> None:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
-            question.waiting -= 1
+            question.waiting.remove(answered)
             if not question.waiting and question in self._queue:
                 self._queue.remove(question)
                 del self._open[question.host]
@@ -166,7 +168,7 @@ class Resolver:
         while (question := self._next_question()) is not None:
             try:
                 question.answer = self._lookup(question.host)
-            except Exception as exc:  # noqa: BLE001 - raised again in the threads that asked
+            except Exception as exc:  # noqa: BLE001 - raised again in the checks that asked
                 question.error = exc
             self._finish(question)
 
@@ -194,4 +196,5 @@ class Resolver:
             self._running[question.domain] -= 1
             if not self._running[question.domain]:
                 del self._running[question.domain]
-        question.done.set()
+            for answered in question.waiting:
+                answered.set()

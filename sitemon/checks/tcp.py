@@ -9,35 +9,36 @@ from sitemon.checks.engine import Failure, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.one_hop import visit_once
 from sitemon.checks.tls import TlsSocket, secure, warm_up
+from sitemon.checks.waiting import Waits
 from sitemon.clock import monotonic_s
 from sitemon.model.site import Site
 from sitemon.model.target import scheme_of, target_of
 
 
-def visit_tcp(site: Site, dialer: Dialer) -> Observation:
+async def visit_tcp(site: Site, dialer: Dialer, waits: Waits) -> Observation:
     """Connect and hang up."""
-    return visit_once(site, dialer, _connect)
+    return await visit_once(site, dialer, waits, _connect)
 
 
-def visit_tls(site: Site, dialer: Dialer) -> Observation:
+async def visit_tls(site: Site, dialer: Dialer, waits: Waits) -> Observation:
     """Connect, shake hands, look at the certificates, and hang up."""
     warm_up(site.tls, is_web=False)
-    return visit_once(site, dialer, _connect)
+    return await visit_once(site, dialer, waits, _connect)
 
 
-def _connect(site: Site, dialer: Dialer, exchange: Exchange) -> tuple[Failure, ...]:
+async def _connect(site: Site, dialer: Dialer, exchange: Exchange) -> tuple[Failure, ...]:
     host, port = target_of(site.url)
-    connection = dialer.dial(exchange, host, port, came_from_public=False, ip_version=site.ip_version)
+    connection = await dialer.reach(exchange, host, port, came_from_public=False, ip_version=site.ip_version)
     if scheme_of(site.url) == "tls":
         began_s = monotonic_s()
-        secured = secure(connection, site.tls, host.rstrip("."), is_web=False)
+        secured = await secure(connection, site.tls, host.rstrip("."), is_web=False)
         with secured:
-            _see_whether_it_holds(secured, exchange, monotonic_s() - began_s)
+            await _see_whether_it_holds(secured, exchange, monotonic_s() - began_s)
     connection.close()
     return ()
 
 
-def _see_whether_it_holds(connection: TlsSocket, exchange: Exchange, round_trip_s: float) -> None:
+async def _see_whether_it_holds(connection: TlsSocket, exchange: Exchange, round_trip_s: float) -> None:
     """Wait as long as the handshake took for what the server says to it, which it need not do.
 
     In TLS 1.3 our handshake is over before the server has seen our certificate, or that we have none: its refusal
@@ -45,9 +46,8 @@ def _see_whether_it_holds(connection: TlsSocket, exchange: Exchange, round_trip_
     """
     if connection.version() != "TLSv1.3":
         return
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    if poll.poll(max(min(round_trip_s, exchange.remaining_s()), 0.001) * 1000):
+    wanted = {connection.fileno(): select.POLLIN}
+    if await exchange.ready_within(wanted, max(round_trip_s, 0.001)) is not None:
         connection.settimeout(0)
         with contextlib.suppress(ssl.SSLWantReadError):  # it was a ticket
             ssl.SSLSocket.recv(connection, 1)

@@ -5,10 +5,11 @@ import contextlib
 import functools
 import os
 import re
+import select
 import ssl
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -55,10 +56,10 @@ class TlsSocket(BoundedSocket, ssl.SSLSocket):  # type: ignore[misc]  # recv_int
     """A TLS connection within the bounds of its exchange."""
 
 
-def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsSocket:
+async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsSocket:
     """Make the TLS handshake over a connection within the time left, and note the certificates that came.
 
-    The connection belongs to the returned socket; on failure it is closed.
+    It does not block. The connection belongs to the returned socket; on failure it is closed.
 
     Raises:
         ssl.SSLError: the handshake failed or the certificate is not valid.
@@ -77,14 +78,29 @@ def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) ->
     assert isinstance(wrapped, TlsSocket)  # noqa: S101 - it is the context's sslsocket_class
     wrapped.exchange = exchange
     try:
-        wrapped.settimeout(exchange.remaining_s())
-        wrapped.do_handshake()
+        await _shake_hands(wrapped)
     except BaseException:
         exchange.chain = served_chain(wrapped)
         wrapped.close()
         raise
     exchange.chain = served_chain(wrapped)
     return wrapped
+
+
+async def _shake_hands(connection: TlsSocket) -> None:
+    while (wanted := _handshake_wants(connection)) is not None:
+        await connection.exchange.ready({connection.fileno(): wanted})
+
+
+def _handshake_wants(connection: TlsSocket) -> int | None:
+    """Go on with the handshake as far as it goes; return what it then waits for, None when it is over."""
+    try:
+        connection.do_handshake()
+    except ssl.SSLWantReadError:
+        return select.POLLIN
+    except ssl.SSLWantWriteError:
+        return select.POLLOUT
+    return None
 
 
 def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
@@ -196,8 +212,10 @@ _MOST_KEPT_BYTES: Final = 8 << 10
 """Of most certificates; OpenSSL takes 100 KiB of them, and a server may send others each time."""
 
 
-def earliest_expiry(chain: Iterable[bytes]) -> datetime | None:
+def earliest_expiry(chain: Sequence[bytes]) -> datetime | None:
     """Return when the first of these certificates expires, or None if there is none."""
+    if not chain:
+        return None
     return min((expiry for certificate in chain if (expiry := expiry_of(certificate))), default=None)
 
 

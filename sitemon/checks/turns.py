@@ -7,16 +7,18 @@ once, wherever they are; and only so many are at a place at once, its own and gu
 import collections
 import queue
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
+
+from sitemon.checks.waiting import Event, Waits
 
 Job = TypeVar("Job")
 
-Move = Callable[[Hashable, float], None]
+Move = Callable[[Hashable, Waits, float], Awaitable[None]]
 """Goes on to a place, which may take that many seconds of waiting. Raises TimeoutError when there was no room."""
 
 
-def anywhere(place: Hashable, timeout_s: float) -> None:
+async def anywhere(place: Hashable, waits: Waits, timeout_s: float) -> None:
     """Go on without waiting, as a `Move` does for who makes one check at a time."""
 
 
@@ -41,7 +43,7 @@ class _Place(Generic[Job]):
         self.there = 0  # jobs that are here now, whatever their home
         self.waiting: collections.deque[Job] = collections.deque()  # for fewer of its own to be ready
         self.crowded_out: collections.deque[Turn[Job]] = collections.deque()  # ready, but guests have the room
-        self.guests: collections.deque[threading.Event] = collections.deque()  # at no place until they are let in
+        self.guests: collections.deque[Event] = collections.deque()  # at no place until they are let in
 
 
 class Turns(Generic[Job]):
@@ -80,7 +82,7 @@ class Turns(Generic[Job]):
             if turn is None or self._comes_in(turn):
                 return turn
 
-    def move(self, turn: Turn[Job], place: Hashable, timeout_s: float) -> None:
+    async def move(self, turn: Turn[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
         """Leave the place and go to another: guests who wait there come in before those whose home it is.
 
         Raises:
@@ -96,9 +98,9 @@ class Turns(Generic[Job]):
                 there.there += 1
                 turn.place = place
                 return
-            let_in = threading.Event()
+            let_in = waits.event()
             there.guests.append(let_in)
-        let_in.wait(timeout_s)
+        await let_in.wait(timeout_s)
         with self._lock:
             if not let_in.is_set():
                 there.guests.remove(let_in)

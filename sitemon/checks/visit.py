@@ -1,15 +1,9 @@
-"""One check by way of requests: from the site to the observation, redirects followed by hand."""
+"""One check of a web site: from the site to the observation, redirects followed by hand."""
 
-import contextlib
-import functools
-from typing import Final
+from collections.abc import Awaitable, Callable
 
-import requests
-
-from sitemon.checks.adapter import CheckAdapter, Route
 from sitemon.checks.addresses import Reach, reach_of
 from sitemon.checks.check_error import CheckError
-from sitemon.checks.coding import read_decoded
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
@@ -17,26 +11,32 @@ from sitemon.checks.expect import Page, Verdict, Visit, judge
 from sitemon.checks.failures import explain, shown
 from sitemon.checks.masked import masked_url
 from sitemon.checks.prepare import Prepared, first_request, prepare, prepare_first
-from sitemon.checks.redirects import UNUSABLE_LOCATION, Request, is_redirect, origin, redirected
+from sitemon.checks.redirects import SEVERAL_LOCATIONS, UNUSABLE_LOCATION, Request, is_followed, origin, redirected
 from sitemon.checks.resolver import numeric
+from sitemon.checks.route import Route
 from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.checks.turns import Move
+from sitemon.checks.waiting import Waits
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, public_url
 
-_HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1"}
+Fetch = Callable[[Route, Prepared, Site], Awaitable[Page]]
+"""Sends one request of a site along its route and returns the response, of a redirect that is followed the head only.
+
+Notes status and version in the route's exchange as soon as they are known. What it raises, `explain` understands.
+"""
 
 
-def visit(site: Site, dialer: Dialer, move: Move) -> Observation:
-    """Check the site in this thread and return what was found, within its timeout; raises nothing."""
+async def visit_web(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> Observation:
+    """Check the site and return what was found, within its timeout; raises nothing."""
     if site.url.startswith("https:"):
         warm_up(site.tls)
     checked_at = utc_now()
-    trip = _Trip(site, dialer, move)
+    trip = _Trip(site, dialer, fetch, waits, move)
     page: Page | None = None
     try:
-        page = trip.last_page()
+        page = await trip.last_page()
         expires_at = earliest_expiry(trip.hops[-1].chain)
         verdict = judge(site, page, Visit(checked_at, trip.ended_s - trip.started_s, expires_at))
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
@@ -65,17 +65,18 @@ def visit(site: Site, dialer: Dialer, move: Move) -> Observation:
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
-    def __init__(self, site: Site, dialer: Dialer, move: Move) -> None:
+    def __init__(self, site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> None:
         self.started_s = self.ended_s = monotonic_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
+        self._fetch = fetch
+        self._waits = waits
         self._move = move
         self._was_public = False
-        self._locations: frozenset[str] = frozenset()
         self._seen: set[tuple[str, str]] = set()
 
-    def last_page(self) -> Page:
+    async def last_page(self) -> Page:
         """Make one request after the other and return the response to judge; at least one hop stands then.
 
         Raises:
@@ -84,16 +85,16 @@ class _Trip:
         """
         request = first_request(self._site)
         while True:
-            page = self._hop(request)
-            if not (self._site.follow_redirects and is_redirect(page.http_code)):
+            page = await self._hop(request)
+            if not is_followed(self._site, page.http_code):
                 return page
             request = self._next(request, page)
 
     def _next(self, request: Request, page: Page) -> Request:
         self._seen.add((request.method, request.url))
-        if len(self._locations) > 1:
-            raise CheckError(Reason.REDIRECT_ERROR, "the redirect has several Locations")
-        following = redirected(request, page.http_code, next(iter(self._locations), None))
+        if len(page.locations) > 1:
+            raise CheckError(Reason.REDIRECT_ERROR, SEVERAL_LOCATIONS)
+        following = redirected(request, page.http_code, next(iter(page.locations), None))
         if (following.method, following.url) in self._seen:
             raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
         if len(self.hops) > self._site.max_redirects:
@@ -104,20 +105,21 @@ class _Trip:
             raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
         return following
 
-    def _hop(self, request: Request) -> Page:
+    async def _hop(self, request: Request) -> Page:
         self.exchange = Exchange(
             started_s=self.ended_s,
             deadline_s=self.started_s + self._site.timeout_s,
             max_body_bytes=self._site.max_body_bytes,
+            waits=self._waits,
         )
         try:
-            return self._fetch(request)
+            return await self._ask(request)
         finally:
             self._end_hop(request)
 
-    def _fetch(self, request: Request) -> Page:
+    async def _ask(self, request: Request) -> Page:
         prepared = prepare(request) if self.hops else prepare_first(request)
-        self._wait_for_turn(prepared)
+        await self._wait_for_turn(prepared)
         route = Route(
             self._dialer,
             self.exchange,
@@ -128,31 +130,17 @@ class _Trip:
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,
         )
-        with contextlib.closing(CheckAdapter(route)) as adapter, adapter.send(prepared.request) as response:
-            self.exchange.http_code = response.status_code
-            self._locations = frozenset(response.raw.headers.getlist("location"))
-            self.exchange.http_version = _HTTP_VERSIONS.get(response.raw.version)
-            return Page(
-                http_code=response.status_code,
-                headers=response.headers,
-                body=self._body(response),
-            )
+        return await self._fetch(route, prepared, self._site)
 
-    def _wait_for_turn(self, prepared: Prepared) -> None:
+    async def _wait_for_turn(self, prepared: Prepared) -> None:
         left_s = self.exchange.remaining_s()
         try:
-            self._move((prepared.host, prepared.port), left_s)
+            await self._move((prepared.host, prepared.port), self._waits, left_s)
         except TimeoutError as exc:
             words = (
                 f"timed out after {self._site.timeout_s:g} s while waiting for a turn at the redirect's host (connect)"
             )
             raise CheckError(Reason.TIMEOUT, words) from exc
-
-    def _body(self, response: requests.Response) -> bytes:
-        if self._site.follow_redirects and is_redirect(response.status_code):
-            return b""  # nobody looks at it, and it may be endless
-        read = functools.partial(response.raw.read, decode_content=False)
-        return read_decoded(read, response.headers.get("content-encoding", ""), self._site.max_body_bytes)
 
     def _end_hop(self, request: Request) -> None:
         exchange = self.exchange

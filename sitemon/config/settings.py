@@ -17,6 +17,9 @@ from sitemon.model.site import DEFAULT_REGION
 PREFIX: Final = "SITEMON_"
 PUBLIC: Final = "public"
 PRIVATE: Final = "private"
+AUTO: Final = "auto"
+REQUESTS: Final = "requests"
+CURL: Final = "curl"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NEAR: Final = 0.8
 """How like a known variable a misspelt one is; Kubernetes' own ``SITEMON_KAFKA_PORT`` is less like any."""
@@ -28,11 +31,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `spool_dir` is where results wait on disk while Kafka is away, `spool_max_bytes` how much of them. The
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
-    networks of `address_allow`. `checks_per_host` is how many checks go to one host and port at once. A recorder
+    networks of `address_allow`. `engine` is ``auto``, ``requests`` or ``curl``; `check_threads` is how many checks
+    requests makes at once, `checks_per_host` how many of them, by either engine, go to one host and port. A recorder
     stops when more than `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
     """
 
     region: str = DEFAULT_REGION
+    engine: str = AUTO
     check_threads: int = 200
     checks_per_host: int = 20
     address_policy: str = PRIVATE
@@ -72,6 +77,7 @@ def _networks(value: object) -> tuple[Network, ...]:
 _days: Final = integer(1, 36_500)
 VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_REGION": _Choice("region", region_name),
+    "SITEMON_ENGINE": _Choice("engine", one_of(AUTO, REQUESTS, CURL)),
     "SITEMON_CHECK_THREADS": _Choice("check_threads", integer(1, 5_000)),
     "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000)),
     "SITEMON_ADDRESS_POLICY": _Choice("address_policy", one_of(PRIVATE, PUBLIC)),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sitemon import clock
 from sitemon.checks.engine import Engine
-from sitemon.checks.requests_engine import engine_for
+from sitemon.checks.engines import engine_for
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import SitesWatcher

@@ -6,6 +6,7 @@ import sys
 COMMANDS = (
     ("tests.bench.many_sites",),
     ("tests.bench.check_cost",),
+    ("tests.bench.engines",),
     ("tests.bench.pipeline",),
     ("tests.bench.pipeline", "--kill"),
 )

@@ -1,9 +1,10 @@
 """An nginx on loopback that answers everything with a small page: a target that is not the bottleneck."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from sitemon import clock
 from sitemon.local.ports import LOOPBACK, is_free
@@ -18,21 +19,34 @@ http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     server {{
-        listen {address}:{port} backlog=4096 reuseport;
+        {listen}
         location / {{ default_type text/html; return 200 "<html><body>{filling} all is well</body></html>"; }}
     }}
 }}
 """
 
 
+class Secure(NamedTuple):
+    """Where nginx speaks TLS, and the PEM file with its key and certificates."""
+
+    port: int
+    leaf_file: Path
+
+
 @contextmanager
-def nginx(folder: Path, port: int) -> Iterator[str]:
-    """Run nginx; give its URL without the last slash."""
+def nginx(
+    folder: Path, port: int, *, hosts: Sequence[str] = (LOOPBACK,), secure: Secure | None = None
+) -> Iterator[str]:
+    """Run nginx at these addresses; give the URL of the first without the last slash."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise SystemExit("bench: nginx is missing: apt install nginx-light")
     configuration = folder / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(folder=folder, address=LOOPBACK, port=port, filling="x" * 1_000))
+    listen = [f"listen {host}:{port} backlog=4096 reuseport;" for host in hosts]
+    if secure is not None:
+        listen += [f"listen {host}:{secure.port} ssl backlog=4096 reuseport;" for host in hosts]
+        listen.append(f"ssl_certificate {secure.leaf_file}; ssl_certificate_key {secure.leaf_file};")
+    configuration.write_text(CONFIGURATION.format(folder=folder, listen=" ".join(listen), filling="x" * 1_000))
     process = GuardedProcess([program, "-c", str(configuration), "-p", str(folder)], log=folder / "nginx.out")
     try:
         deadline_s = clock.monotonic_s() + START_WITHIN_S
@@ -40,6 +54,6 @@ def nginx(folder: Path, port: int) -> Iterator[str]:
             if clock.monotonic_s() > deadline_s or not process.is_alive:
                 raise SystemExit(f"bench: nginx did not start: {(folder / 'nginx.log').read_text()}")
             clock.sleep(0.05)
-        yield f"http://{LOOPBACK}:{port}"
+        yield f"http://{hosts[0]}:{port}"
     finally:
         process.stop(timeout_s=5)

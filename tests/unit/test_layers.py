@@ -26,6 +26,7 @@ BESIDE = {("celery_settings", "worker")}
 HOMES = {
     "kafka": {"stream"},
     "psycopg2": {"store"},
+    "pycurl": {"checks"},
     "requests": {"checks"},
     "urllib3": {"checks"},
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},

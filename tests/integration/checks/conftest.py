@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from sitemon.checks.addresses import OWN_NETWORK, AddressPolicy
+from sitemon.checks.curl_engine import CurlEngine
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
 from sitemon.checks.race import Connect, connect_tcp, connect_udp
@@ -79,7 +80,11 @@ def _requests_engine(threads: int, per_host: int, dialer: Dialer) -> Engine:
     return RequestsEngine(threads, per_host=per_host, dialer=dialer)
 
 
-ENGINES = {"requests": _requests_engine}
+def _curl_engine(threads: int, per_host: int, dialer: Dialer) -> Engine:
+    return CurlEngine(threads, per_host=per_host, dialer=dialer)
+
+
+ENGINES = {"requests": _requests_engine, "curl": _curl_engine}
 
 
 @pytest.fixture(params=ENGINES)

@@ -7,9 +7,9 @@ import pytest
 
 import sitemon
 from sitemon.checks.addresses import AddressPolicy
+from sitemon.checks.engines import engine_for
 from sitemon.checks.exchange import BoundedSocket
 from sitemon.checks.race import connect_tcp
-from sitemon.checks.requests_engine import engine_for
 from sitemon.checks.resolver import Endpoint, look_up
 from sitemon.config.settings import Settings
 from sitemon.local.behaviours import answering, redirecting, response

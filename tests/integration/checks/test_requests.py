@@ -55,6 +55,21 @@ def test_a_body_is_sent_with_its_type_and_length(
     assert asked.headers["content-length"] == str(len(content.encode()))
 
 
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_a_long_body_is_sent_and_one_is_read(
+    is_secure: bool, observe: Observer, serve: ServerFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    """Both longer than what sockets hold, so that each side waits for the other."""
+    page = response(b"a" * 3_000_000 + b"in stock")
+    server = serve_tls(answering(page), new_leaf(ca.signer)) if is_secure else serve(answering(page))
+    content = b"b" * 5_000_000
+    seen = observe(
+        server.url(), method="POST", body=Body(content), match="in stock$", max_body_bytes=4_000_000, tls=ca.tls
+    )
+    assert (seen.outcome, seen.body_bytes) == (Outcome.UP, 3_000_008), seen.error
+    assert server.asked[0].body == content
+
+
 def test_the_sites_own_content_type_goes_before_that_of_its_body(
     make_engine: EngineFactory, serve: ServerFactory
 ) -> None:

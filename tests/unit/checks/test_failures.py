@@ -14,7 +14,7 @@ import urllib3.exceptions
 
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.failures import explain, shown
-from sitemon.checks.response import CLOSED_EARLY
+from sitemon.checks.head import CLOSED_EARLY
 from sitemon.checks.timing import PHASES, Phase
 from sitemon.model.outcome import Reason
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sitemon.checks.resolver import Endpoint, Resolver, domain_of, literal
+from sitemon.checks.waiting import IN_THREAD, run_here
 
 HOME = (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
 
@@ -27,6 +28,11 @@ class NameServer:
         return HOME
 
 
+def resolve(resolver: Resolver, host: str, timeout_s: float) -> tuple[Endpoint, ...]:
+    """Resolve in this thread."""
+    return run_here(resolver.resolve(host, IN_THREAD, timeout_s))
+
+
 @pytest.fixture
 def name_server() -> Iterator[NameServer]:
     server = NameServer()
@@ -35,34 +41,34 @@ def name_server() -> Iterator[NameServer]:
 
 
 def test_a_name_is_resolved(name_server: NameServer) -> None:
-    assert Resolver(lookup=name_server).resolve("www.living.test", 5) == HOME
+    assert resolve(Resolver(lookup=name_server), "www.living.test", 5) == HOME
 
 
 def test_a_name_without_address_is_told_to_each_who_asked(name_server: NameServer) -> None:
     resolver = Resolver(lookup=name_server)
     for _ in range(2):
         with pytest.raises(socket.gaierror) as raised:
-            resolver.resolve("no-such.living.test", 5)
+            resolve(resolver, "no-such.living.test", 5)
         assert raised.value.errno == socket.EAI_NONAME
 
 
 def test_nobody_waits_longer_than_he_may(name_server: NameServer) -> None:
     with pytest.raises(TimeoutError):
-        Resolver(lookup=name_server).resolve("www.dead.test", 0.01)
+        resolve(Resolver(lookup=name_server), "www.dead.test", 0.01)
 
 
 def test_those_who_ask_for_a_name_meanwhile_share_one_lookup(name_server: NameServer) -> None:
     resolver = Resolver(lookup=name_server)
     for _ in range(5):
         with pytest.raises(TimeoutError):
-            resolver.resolve("www.dead.test", 0.01)
+            resolve(resolver, "www.dead.test", 0.01)
     assert name_server.asked == ["www.dead.test"]
 
 
 def test_a_lookup_is_not_remembered(name_server: NameServer) -> None:
     resolver = Resolver(lookup=name_server)
     for _ in range(2):
-        resolver.resolve("www.living.test", 5)
+        resolve(resolver, "www.living.test", 5)
     assert name_server.asked == ["www.living.test"] * 2
 
 
@@ -70,8 +76,8 @@ def test_one_domain_takes_only_its_share_of_the_threads(name_server: NameServer)
     resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
     for number in range(10):
         with pytest.raises(TimeoutError):
-            resolver.resolve(f"host{number}.dead.test", 0.01)
-    assert resolver.resolve("www.living.test", 5) == HOME
+            resolve(resolver, f"host{number}.dead.test", 0.01)
+    assert resolve(resolver, "www.living.test", 5) == HOME
     assert name_server.asked == ["host0.dead.test", "host1.dead.test", "www.living.test"]
 
 
@@ -97,9 +103,9 @@ def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: Nam
     resolver = Resolver(threads=1, lookup=name_server)
     for host in ("first.dead.test", "second.dead.test"):
         with pytest.raises(TimeoutError):
-            resolver.resolve(host, 0.01)
+            resolve(resolver, host, 0.01)
     name_server.released.set()
-    assert resolver.resolve("www.living.test", 5) == HOME
+    assert resolve(resolver, "www.living.test", 5) == HOME
     assert "second.dead.test" not in name_server.asked
 
 

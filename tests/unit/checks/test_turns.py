@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sitemon.checks.turns import Turn, Turns
+from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s, sleep
 
 
@@ -30,20 +31,25 @@ def turns_of(*names: str, per_place: int = 2) -> Turns[str]:
     return turns
 
 
+def move(turns: Turns[str], turn: Turn[str], place: str, timeout_s: float) -> None:
+    """Move in this thread."""
+    run_here(turns.move(turn, place, IN_THREAD, timeout_s))
+
+
 def moving(turns: Turns[str], turn: Turn[str], place: str, timeout_s: float = 10.0) -> Callable[[], bool]:
     """Move in a thread of its own; what is returned waits for it and says whether it got in."""
     found: list[bool] = []
 
-    def move() -> None:
+    def go() -> None:
         try:
-            turns.move(turn, place, timeout_s)
+            move(turns, turn, place, timeout_s)
         except TimeoutError:
             found.append(False)
         else:
             found.append(True)
 
     before = guests_at(turns, place)
-    thread = threading.Thread(target=move)
+    thread = threading.Thread(target=go)
     thread.start()
     deadline_s = monotonic_s() + 10
     while thread.is_alive() and guests_at(turns, place) == before:
@@ -97,7 +103,7 @@ def test_those_who_wait_are_not_ready() -> None:
 def test_an_empty_place_is_forgotten() -> None:
     turns = turns_of("a1", "a2", "a3", "b1")
     for turn in (*taken(turns), *taken(turns)):
-        turns.move(turn, "c", 0)
+        move(turns, turn, "c", 0)
         turns.end(turn)
     for turn in taken(turns):
         turns.end(turn)
@@ -114,8 +120,8 @@ def test_a_guest_takes_room_at_the_place_that_it_moves_to_and_none_at_home() -> 
     turns = turns_of("a1", "b1", "b2", per_place=2)
     guest, *_ = taken(turns)
     with pytest.raises(TimeoutError):
-        turns.move(guest, "b", 0)
-    turns.move(guest, "a", 0)
+        move(turns, guest, "b", 0)
+    move(turns, guest, "a", 0)
     assert guest.place == "a"
 
 
@@ -125,7 +131,7 @@ def test_a_guest_comes_in_when_one_ends_there_or_moves_on() -> None:
     is_in, is_other_in = moving(turns, one, "b"), moving(turns, other, "b")
     turns.end(first)
     assert is_in()
-    turns.move(second, "c", 0)
+    move(turns, second, "c", 0)
     assert is_other_in()
 
 
@@ -144,7 +150,7 @@ def test_a_guest_comes_in_before_those_whose_home_it_is() -> None:
 def test_a_job_that_guests_crowd_out_holds_nobody_up() -> None:
     turns = turns_of("a1", per_place=1)
     (guest,) = taken(turns)
-    turns.move(guest, "b", 0)
+    move(turns, guest, "b", 0)
     turns.put("b", "b1")
     turns.put("c", "c1")
     assert jobs(turns) == ["c1"]
@@ -156,7 +162,7 @@ def test_no_more_of_a_home_are_ready_while_others_of_it_are_elsewhere() -> None:
     """Or else a fast redirect would pump check after check into the queue at a slow host, their deadlines running."""
     turns = turns_of("a1", "a2", "a3", per_place=2)
     first, _ = taken(turns)
-    turns.move(first, "b", 0)
+    move(turns, first, "b", 0)
     assert taken(turns) == []
     turns.end(first)
     assert jobs(turns) == ["a3"]
@@ -166,7 +172,7 @@ def test_two_that_want_each_others_place_get_it() -> None:
     turns = turns_of("a1", "b1", per_place=1)
     one, other = taken(turns)
     is_in = moving(turns, one, "b")
-    turns.move(other, "a", 0)
+    move(turns, other, "a", 0)
     assert is_in()
     assert (one.place, other.place) == ("b", "a")
 
@@ -175,7 +181,7 @@ def test_who_did_not_get_in_is_nowhere_and_ends_all_the_same() -> None:
     turns = turns_of("a1", "a2", "b1", per_place=1)
     guest, first = taken(turns)
     with pytest.raises(TimeoutError):
-        turns.move(guest, "b", 0)
+        move(turns, guest, "b", 0)
     assert guest.place is None
     turns.end(guest)
     turns.end(first)

@@ -22,6 +22,7 @@ def test_without_any_variable_the_defaults_hold() -> None:
 def test_every_setting_is_read(tmp_path: Path) -> None:
     environ = {
         "SITEMON_REGION": "eu-1",
+        "SITEMON_ENGINE": "curl",
         "SITEMON_CHECK_THREADS": "8",
         "SITEMON_CHECKS_PER_HOST": "4",
         "SITEMON_ADDRESS_POLICY": "public",
@@ -35,6 +36,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     }
     assert settings(environ) == Settings(
         region="eu-1",
+        engine="curl",
         check_threads=8,
         checks_per_host=4,
         address_policy="public",

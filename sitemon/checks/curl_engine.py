@@ -1,0 +1,105 @@
+"""The engine on libcurl: one thread for all checks, each of them a coroutine."""
+
+import functools
+import logging
+import threading
+from typing import Final
+
+from sitemon.checks.curl_transfers import Transfers
+from sitemon.checks.dialer import Dialer
+from sitemon.checks.engine import Done, IsWanted, Observation, always
+from sitemon.checks.intake import Intake, Job
+from sitemon.checks.loop import Loop, Task
+from sitemon.checks.turns import Move, Turn
+from sitemon.checks.visits import visit
+from sitemon.clock import monotonic_s
+from sitemon.model.site import Site
+
+IDLE_S: Final = 10.0
+"""How long the thread stays without a check."""
+
+log = logging.getLogger(__name__)
+
+
+class CurlEngine:
+    """An `Engine` that makes up to `at_once` checks at once; further ones wait, first come, first served.
+
+    To one host and port there go at most `per_host` at once. A check that hangs holds its connection until its
+    deadline, and nobody up. The thread starts as it is needed and ends when it is not. It is a daemon: the process
+    may end while it still runs.
+    """
+
+    def __init__(self, at_once: int, *, per_host: int, dialer: Dialer) -> None:
+        self._at_once = at_once
+        self._dialer = dialer
+        self._intake = Intake(per_host)
+        self._turns = self._intake.turns
+        self._loop = Loop()
+        self._transfers = Transfers(self._loop)
+        self._tasks: set[Task] = set()
+        self._lock = threading.Lock()
+        self._has_thread = self._has_ended = False
+        self._busy_at_s = 0.0
+
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
+        """Take a check; see `Engine.submit`."""
+        self._intake.put(Job(site, done, is_wanted))
+        with self._lock:
+            if not self._has_thread:
+                self._has_thread = True
+                threading.Thread(target=self._work, name="sitemon-checks", daemon=True).start()
+        self._loop.wake()
+
+    def close(self, timeout_s: float) -> None:
+        """Wait for the checks that were taken, then give up; see `Engine.close`."""
+        self._intake.close(timeout_s)
+        with self._lock:
+            if self._has_thread:
+                self._loop.wake()
+            else:
+                self._end()
+
+    def _work(self) -> None:
+        while self._goes_on():
+            try:
+                self._begin_what_may()
+                self._loop.turn(IDLE_S)
+            except Exception:
+                log.exception("engine.turn_failed: a step of some check raised what it must not")
+
+    def _goes_on(self) -> bool:
+        """Tell whether there is a reason to stay; if not, the thread is gone."""
+        now_s = monotonic_s()
+        if self._turns.ready:
+            self._busy_at_s = now_s
+        with self._lock:
+            if self._intake.has_given_up:
+                self._end()
+            elif self._turns.ready or now_s - self._busy_at_s < IDLE_S:
+                return True
+            self._has_thread = False
+            return False
+
+    def _begin_what_may(self) -> None:
+        while len(self._tasks) < self._at_once and (turn := self._turns.take(0)) is not None:
+            task = Task(self._loop)
+            self._tasks.add(task)
+            task.start(self._check(task, turn))
+
+    async def _check(self, task: Task, turn: Turn[Job]) -> None:
+        try:
+            await self._intake.run(turn, functools.partial(self._visit, task))
+        finally:
+            self._tasks.discard(task)
+
+    async def _visit(self, task: Task, site: Site, move: Move) -> Observation:
+        return await visit(site, self._dialer, self._transfers.fetch, task, move)
+
+    def _end(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        for task in tuple(self._tasks):
+            task.abandon()
+        self._transfers.close()
+        self._loop.close()

@@ -1,0 +1,83 @@
+"""How a check waits: in a thread of its own, or on one thread that it shares with thousands of others.
+
+The way to a connection is written once, as coroutines that wait only through a `Waits`. In a thread they block, and
+`run_here` runs them like functions; on a loop (loop.py) they let others go on.
+"""
+
+import math
+import select
+import threading
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Event(Protocol):
+    """A flag that one waits for, and that any thread may set."""
+
+    def set(self) -> None:
+        """Raise the flag for good."""
+
+    def is_set(self) -> bool:
+        """Tell whether it is raised."""
+
+    async def wait(self, at_most_s: float) -> bool:
+        """Return True as soon as it is raised, False if that did not happen within the time."""
+
+
+class Waits(Protocol):
+    """The ways of one check to wait."""
+
+    async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
+        """Return one of the sockets (file numbers) that is ready for what is wanted of it, or failed.
+
+        What is wanted is `select.POLLIN` or `select.POLLOUT` or both. Returns None when the time is over.
+        """
+
+    def event(self) -> Event:
+        """Return a new event for this check to wait for."""
+
+
+class _BlockingEvent:
+    """A `threading.Event` that is waited for as a coroutine."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self, at_most_s: float) -> bool:
+        return self._event.wait(at_most_s)
+
+
+class _InThread:
+    """`Waits` that block their thread."""
+
+    async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
+        poll = select.poll()
+        for number, events in wanted.items():
+            poll.register(number, events)
+        found = poll.poll(None if at_most_s == math.inf else math.ceil(at_most_s * 1000))
+        return found[0][0] if found else None
+
+    def event(self) -> Event:
+        return _BlockingEvent()
+
+
+IN_THREAD: Final[Waits] = _InThread()
+
+
+def run_here(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine all of whose waits block this thread, and return what it returns or raise what it raises."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise RuntimeError("a coroutine that runs in a thread waited on a loop")

@@ -1,0 +1,93 @@
+"""What only the engine on libcurl promises: one thread for all checks."""
+
+import functools
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from sitemon.checks.curl_engine import CurlEngine
+from sitemon.checks.dialer import Dialer
+from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.resolver import Resolver
+from sitemon.local.behaviours import answering, response
+from sitemon.model.outcome import Outcome, Reason
+from tests.integration.checks.conftest import ServerFactory, observed, site, thread_count
+
+CHECKS: Final = 1000
+TIMEOUT_S: Final = 2.0
+LEEWAY_S: Final = 0.2
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    made = CurlEngine(CHECKS + 10, per_host=CHECKS, dialer=Dialer(Resolver()))
+    yield made
+    made.close(5)
+
+
+@pytest.fixture
+def mute_port() -> Iterator[int]:
+    """A port where nobody ever answers: the kernel accepts, and takes what is sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_a_thousand_hung_checks_take_one_thread_end_in_time_and_hold_up_nobody(
+    engine: Engine, mute_port: int, serve: ServerFactory
+) -> None:
+    before = thread_count()
+    hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for _ in range(CHECKS):
+        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=TIMEOUT_S), hung.put)
+    living = serve(answering(response()))
+    for _ in range(5):
+        seen = observed(engine, site(living.url(), timeout_s=5.0))
+        assert seen.outcome is Outcome.UP, seen.error
+        assert hung.empty(), "the machine is too slow for this test to tell anything"
+    assert thread_count() <= before + 1, "threads of other tests may only have ended meanwhile"
+    found = [hung.get(timeout=30) for _ in range(CHECKS)]
+    assert {seen.reason for seen in found} == {Reason.TIMEOUT}
+    assert max(seen.latency_s for seen in found) < TIMEOUT_S + LEEWAY_S
+
+
+def test_checks_that_are_asked_for_from_many_threads_all_come_back(engine: Engine, serve: ServerFactory) -> None:
+    url = serve(answering(response())).url()
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+
+    def ask() -> None:
+        for _ in range(50):
+            engine.submit(site(url), found.put)
+
+    crew = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in crew:
+        thread.start()
+    assert {found.get(timeout=10).outcome for _ in range(400)} == {Outcome.UP}
+    for thread in crew:
+        thread.join()
+
+
+def test_a_check_that_is_asked_for_when_another_ends_is_made(engine: Engine, serve: ServerFactory) -> None:
+    """From the engine's own thread, which must not wait for itself."""
+    url = serve(answering(response())).url()
+    ended = threading.Event()
+
+    def go_on(left: int, _: Observation) -> None:
+        if left:
+            engine.submit(site(url), functools.partial(go_on, left - 1))
+        else:
+            ended.set()
+
+    engine.submit(site(url), functools.partial(go_on, 20))
+    assert ended.wait(10)
+
+
+def test_a_thousand_checks_that_end_at_once_do_not_pile_up(engine: Engine) -> None:
+    """A blocked address needs no waiting at all: each would begin the next, one inside the other."""
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for _ in range(3 * CHECKS):
+        engine.submit(site("http://169.254.169.254:9/"), found.put)
+    assert {found.get(timeout=10).reason for _ in range(3 * CHECKS)} == {Reason.BLOCKED_ADDRESS}

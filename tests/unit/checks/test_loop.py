@@ -1,0 +1,204 @@
+"""The loop: callbacks in time, word from other threads, and coroutines that wait on it."""
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from sitemon.checks.loop import Alarms, Loop, Task
+from sitemon.clock import monotonic_s
+
+Found = list[Any]
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    with contextlib.closing(Loop()) as made:
+        yield made
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def started(loop: Loop, make: Callable[[Task], Coroutine[Any, Any, None]]) -> Task:
+    """Return a task that runs the coroutine."""
+    task = Task(loop)
+    task.start(make(task))
+    return task
+
+
+def turn_until(loop: Loop, is_true: Callable[[], bool]) -> None:
+    deadline_s = monotonic_s() + 5
+    while not is_true():
+        assert monotonic_s() < deadline_s, "it did not come true in time"
+        loop.turn(0.1)
+
+
+def test_an_alarm_rings_once_and_not_before_its_time() -> None:
+    alarms, rung = Alarms(), Found()
+    alarms.set(10.0, lambda: rung.append("ten"))
+    alarms.set(10.5, lambda: rung.append("later"))
+    alarms.ring(9.999)
+    assert rung == []
+    assert alarms.next_s() == pytest.approx(10.0)
+    alarms.ring(10.01)
+    alarms.ring(10.02)
+    assert rung == ["ten"]
+
+
+def test_an_alarm_that_was_called_off_does_not_ring_and_others_of_its_moment_do() -> None:
+    alarms, rung = Alarms(), Found()
+
+    def ring() -> None:
+        rung.append("called off")
+
+    grain = alarms.set(1.0, ring)
+    alarms.set(1.0, lambda: rung.append("other"))
+    alarms.call_off(grain, ring)
+    alarms.ring(2.0)
+    alarms.call_off(grain, ring)
+    assert rung == ["other"]
+
+
+def test_an_alarm_may_set_another() -> None:
+    alarms, rung = Alarms(), Found()
+    alarms.set(1.0, lambda: rung.append(alarms.set(1.0, lambda: rung.append("second"))))
+    alarms.ring(2.0)
+    assert rung[1:] == ["second"]
+
+
+def test_a_call_from_another_thread_ends_the_wait(loop: Loop) -> None:
+    called = threading.Event()
+    caller = threading.Timer(0.05, loop.call, [called.set])
+    caller.start()
+    began_s = monotonic_s()
+    loop.turn(10)
+    caller.join()
+    assert called.is_set()
+    assert monotonic_s() - began_s < 5
+
+
+def test_a_wake_before_the_wait_is_not_lost(loop: Loop) -> None:
+    loop.wake()
+    began_s = monotonic_s()
+    loop.turn(10)
+    assert monotonic_s() - began_s < 5
+
+
+def test_a_turn_waits_no_longer_than_it_may(loop: Loop) -> None:
+    began_s = monotonic_s()
+    loop.turn(0.05)
+    assert 0.04 < monotonic_s() - began_s < 5
+
+
+def test_an_event_is_not_taken_for_one_of_a_socket_that_got_the_same_number(loop: Loop, pipe: tuple[int, int]) -> None:
+    """Both ends are ready; the first closes a third file and watches a new one, which gets its number."""
+    other_reader, other_writer = os.pipe()
+    os.write(other_writer, b"a")
+    os.write(pipe[1], b"a")
+    seen = Found()
+
+    def replace(number: int, other: int) -> Callable[[int, int], None]:
+        def on_ready(_: int, __: int) -> None:
+            for watched in (number, other):
+                loop.unwatch(watched)
+            loop.watch(other, select.EPOLLOUT, lambda *event: seen.append(event))
+
+        return on_ready
+
+    loop.watch(pipe[0], select.EPOLLIN, replace(pipe[0], other_reader))
+    loop.watch(other_reader, select.EPOLLIN, replace(other_reader, pipe[0]))
+    loop.turn(1)
+    assert seen == []
+    for end in (other_reader, other_writer):
+        os.close(end)
+
+
+def test_a_task_waits_for_a_socket_or_for_its_time(loop: Loop, pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    found = Found()
+
+    async def wait(task: Task) -> None:
+        found.append(await task.ready({reader: select.POLLIN}, 0.02))
+        os.write(writer, b"a")
+        found.append(await task.ready({reader: select.POLLIN}, 10))
+
+    started(loop, wait)
+    turn_until(loop, lambda: len(found) == 2)
+    assert found == [None, reader]
+
+
+def test_a_task_waits_for_an_event_of_another_thread(loop: Loop) -> None:
+    found = Found()
+
+    async def wait(task: Task) -> None:
+        event = task.event()
+        found.append(await event.wait(0.02))
+        setter = threading.Timer(0.05, event.set)
+        setter.start()
+        found.extend([await event.wait(10), event.is_set(), await event.wait(10)])
+        setter.join()
+
+    started(loop, wait)
+    turn_until(loop, lambda: len(found) == 4)
+    assert found == [False, True, True, True]
+
+
+def test_an_event_that_is_set_late_wakes_nobody(loop: Loop) -> None:
+    """The task has given up the first event and waits for the second."""
+    found = Found()
+
+    async def wait(task: Task) -> None:
+        late, second = task.event(), task.event()
+        await late.wait(0.01)
+        late.set()
+        found.append(await second.wait(0.1))
+
+    started(loop, wait)
+    began_s = monotonic_s()
+    turn_until(loop, lambda: bool(found))
+    assert (found, monotonic_s() - began_s > 0.1) == ([False], True)
+
+
+def test_an_abandoned_task_gives_back_what_it_holds(loop: Loop, pipe: tuple[int, int]) -> None:
+    found = Found()
+
+    async def wait(task: Task) -> None:
+        try:
+            await task.ready({pipe[0]: select.POLLIN}, 10)
+        finally:
+            found.append("given back")
+
+    task = started(loop, wait)
+    task.abandon()
+    os.write(pipe[1], b"a")
+    loop.turn(0.01)
+    assert found == ["given back"]
+    loop.watch(pipe[0], select.EPOLLIN, lambda *_: None)  # or it would say that it is watched already
+
+
+def test_tasks_wait_beside_each_other(loop: Loop) -> None:
+    found = Found()
+
+    def waiting(seconds: float) -> Callable[[Task], Coroutine[Any, Any, None]]:
+        async def wait(task: Task) -> None:
+            await task.event().wait(seconds)
+            found.append(seconds)
+
+        return wait
+
+    began_s = monotonic_s()
+    for seconds in (0.3, 0.1, 0.2):
+        started(loop, waiting(seconds))
+    turn_until(loop, lambda: len(found) == 3)
+    assert found == [0.1, 0.2, 0.3]
+    assert monotonic_s() - began_s < 0.5
