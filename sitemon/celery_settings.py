@@ -73,6 +73,7 @@ def defaults(server: RedisServer, region: str) -> dict[str, Any]:
         "worker_pool": "threads",
         "worker_concurrency": 500,
         "worker_prefetch_multiplier": 1,
+        "worker_consumer": "sitemon.worker.consumer:Consumer",
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},

@@ -11,6 +11,8 @@ from tests.faults.scene import Scene
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
+LONG_S = 57.5
+"""By itself Celery would look 0.5 s before its end, and then 14.5 s later."""
 PATIENCE_MS = 10_000
 """How long before and after an outage slots may be missed: a lease's time to live, and a slot's own patience."""
 
@@ -31,6 +33,14 @@ def test_only_slots_of_the_outage_are_missed(scene: Scene, fault: str) -> None:
     account = scene.end()
     assert account.unexcused(away, PATIENCE_MS) == []
     assert "Traceback" not in scene.pipeline.log_of("beat")  # a worker's are Celery's own, and it goes on
+
+
+def test_a_worker_is_back_soon_after_a_long_outage(scene: Scene) -> None:
+    scene.begin("beat", "beatless", "recorder", sites=50)
+    away = scene.suffers(stopped(scene.redis), LONG_S)
+    account = scene.end()
+    assert account.unexcused(away, patience_ms=6_000) == []
+    assert scene.pipeline.log_of("beatless").count("Cannot connect to redis") == 1
 
 
 def test_half_open_connections_do_not_hang_it(scene: Scene) -> None:
