@@ -111,8 +111,8 @@ def _answer(result: Result) -> str:
 def _expiry(expires_at: datetime, now: datetime) -> Text:
     left = expires_at - now
     style = "red" if left <= timedelta() else "yellow" if left < _SOON else "green"
-    days = abs(left).days
-    words = f"expired {days} days ago" if left <= timedelta() else f"expires in {days} days"
+    days = f"{abs(left).days} day{'' if abs(left).days == 1 else 's'}"
+    words = f"expired {days} ago" if left <= timedelta() else f"expires in {days}"
     return Text.assemble((words, style), f", on {expires_at:%Y-%m-%d %H:%M} UTC")
 
 

@@ -149,7 +149,7 @@ def measure(sites: int, interval_s: int, minutes: float, *, kill: bool, kafka_aw
         await_rows(pipeline, len(expected), after_ms, until_ms)
         settled_s = (clock.now_ms() - until_ms) / 1_000
         rows = read_rows(pipeline, after_ms, until_ms)
-        clock.sleep(max(0.0, LEDGER_AFTER_S + interval_s - (clock.now_ms() - until_ms) / 1_000))
+        clock.sleep(LEDGER_AFTER_S + interval_s)
         ledger = ledger_of(pipeline)
     seen: dict[str, Any] = {"ledger": ledger, "memory_mib": memory_mib, "settled_s": settled_s}
     figures = seen | _figures(expected, rows, cpu_s, aways, interval_ms)

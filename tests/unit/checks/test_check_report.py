@@ -81,7 +81,12 @@ def test_what_is_down_says_why_and_only_what_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "words"), [(-3, "expired 3 days ago, on 2026-11-21"), (5, "expires in 5 days, on 2026-11-29")]
+    ("days", "words"),
+    [
+        (-3, "expired 3 days ago, on 2026-11-21"),
+        (-1, "expired 1 day ago, on 2026-11-23"),
+        (5, "expires in 5 days, on 2026-11-29"),
+    ],
 )
 def test_an_expiry_is_told_from_now(days: int, words: str) -> None:
     assert words in "\n".join(lines_of(result(cert_expires_at=NOW + timedelta(days=days))))
