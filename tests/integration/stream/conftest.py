@@ -76,7 +76,7 @@ def event(server: KafkaServer, key: str, number: int) -> Record:
     return Record(topics_of(server).schedule, key.encode(), b"%d" % number)
 
 
-def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
+def eventually(condition: Callable[[], object], within_s: float = 100.0) -> None:
     """Wait until the condition holds; fail when it does not in time."""
     until_s = clock.monotonic_s() + within_s
     while not condition():
