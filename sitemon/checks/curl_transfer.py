@@ -14,9 +14,14 @@ from sitemon.checks.coding import read_decoded
 from sitemon.checks.expect import Page
 from sitemon.checks.head import (
     CLOSED_EARLY,
+    CLOSED_IN_HEADERS,
+    CLOSED_UNANSWERED,
+    CONTRADICTING_LENGTH,
     CONTROL_CHARACTER,
     MALFORMED_LINE,
     NO_STATUS_LINE,
+    OTHER_CODING,
+    TOO_LONG,
     Head,
     malformed,
     require_http,
@@ -49,9 +54,9 @@ _BY_MESSAGE: Final = (
     ("nul byte in header", CONTROL_CHARACTER),
     ("carriage return found in header", CONTROL_CHARACTER),
     ("multiple location headers", SEVERAL_LOCATIONS),
-    ("invalid content-length", "the response's Content-Length is malformed or contradicts itself"),
-    ("unsolicited transfer-encoding", "the response has a transfer coding other than chunked"),
-    ("too large response headers", "the response's headers are longer than 64 KiB"),
+    ("invalid content-length", CONTRADICTING_LENGTH),
+    ("unsolicited transfer-encoding", OTHER_CODING),
+    ("too large response headers", TOO_LONG),
 )
 _BY_CODE: Final = {
     pycurl.E_UNSUPPORTED_PROTOCOL: NO_STATUS_LINE,
@@ -186,8 +191,7 @@ class Transfer:
     def _words_for(self, code: int) -> str:
         if code != pycurl.E_GOT_NOTHING:
             return "the response is not valid HTTP"
-        where = "in the headers" if self.exchange.watch.phase == "download" else "unanswered"
-        return f"the server closed the connection {where}"
+        return CLOSED_IN_HEADERS if self.exchange.watch.phase == "download" else CLOSED_UNANSWERED
 
 
 def _host(route: Route) -> str:

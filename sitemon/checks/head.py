@@ -12,6 +12,11 @@ CONTROL_CHARACTER: Final = "a header line of the response has a control characte
 MALFORMED_LINE: Final = "a header line of the response is malformed"
 CLOSED_EARLY: Final = "the connection closed before the end of the response's body"
 NO_STATUS_LINE: Final = "the response does not begin with a status line"
+CONTRADICTING_LENGTH: Final = "the response's Content-Length is malformed or contradicts itself"
+OTHER_CODING: Final = "the response has a transfer coding other than chunked"
+TOO_LONG: Final = "the response's headers are longer than 64 KiB"
+CLOSED_IN_HEADERS: Final = "the server closed the connection in the headers"
+CLOSED_UNANSWERED: Final = "the server closed the connection unanswered"
 
 _OTHER_PROTOCOLS: Final = (
     (
@@ -93,7 +98,7 @@ class Head:
         """
         coding = self.headers.get("transfer-encoding", "identity").lower()
         if coding not in ("chunked", "identity"):
-            raise malformed("the response has a transfer coding other than chunked")
+            raise malformed(OTHER_CODING)
         return coding == "chunked"
 
     def content_length(self) -> int | None:
@@ -109,18 +114,18 @@ class Head:
         values = {value.strip() for value in field.split(",")}
         length = values.pop()
         if values or not (length.isascii() and length.isdigit() and len(length) < 19):
-            raise malformed("the response's Content-Length is malformed or contradicts itself")
+            raise malformed(CONTRADICTING_LENGTH)
         return int(length)
 
     def _count(self, line: bytes) -> None:
         if not self._lines_left:
             raise malformed("the response has more than 200 header lines")
         if len(line) > self.bytes_left:
-            raise malformed("the response's headers are longer than 64 KiB")
+            raise malformed(TOO_LONG)
         if self.bytes_left == _MOST_BYTES:
             require_http(line)
         if not line.endswith(b"\n"):
-            raise malformed("the server closed the connection in the headers")
+            raise malformed(CLOSED_IN_HEADERS)
         self._lines_left -= 1
         self.bytes_left -= len(line)
 
@@ -166,7 +171,7 @@ def require_http(start: bytes) -> None:
 
     """
     if not start:
-        raise malformed("the server closed the connection unanswered")
+        raise malformed(CLOSED_UNANSWERED)
     for pattern, words in _OTHER_PROTOCOLS:
         if pattern.match(start):
             raise malformed(words)
