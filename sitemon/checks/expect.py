@@ -84,15 +84,17 @@ def degradations(expect: Expect, visit: Visit) -> Iterator[Failure]:
     if expect.cert_days is not None and expires_at is not None:
         left = expires_at - visit.checked_at
         if left < timedelta(days=expect.cert_days):
-            yield Failure(Reason.CERT_EXPIRING, f"{_expiry(left)}, expected {_days(expect.cert_days)} or more")
+            yield Failure(
+                Reason.CERT_EXPIRING, f"a certificate {expiry_words(left)}, expected {_days(expect.cert_days)} or more"
+            )
     if expect.max_latency_s is not None and visit.latency_s > expect.max_latency_s:
         yield Failure(Reason.TOO_SLOW, f"it took {visit.latency_s:.3f} s, expected at most {expect.max_latency_s:g} s")
 
 
-def _expiry(left: timedelta) -> str:
-    if left <= timedelta():
-        return f"a certificate expired {_days(abs(left).days)} ago"
-    return f"a certificate expires in {_days(left.days)}"
+def expiry_words(left: timedelta) -> str:
+    """Say when a certificate with so much time left expires, or how long ago it did."""
+    days = _days(abs(left).days)
+    return f"expired {days} ago" if left <= timedelta() else f"expires in {days}"
 
 
 def _days(count: int) -> str:

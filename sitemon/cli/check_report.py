@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sitemon.checks.engine import Failure, Hop
+from sitemon.checks.expect import expiry_words
 from sitemon.checks.failures import printable
 from sitemon.checks.timing import PHASES
 from sitemon.checks.tls import certificate_of
@@ -111,9 +112,7 @@ def _answer(result: Result) -> str:
 def _expiry(expires_at: datetime, now: datetime) -> Text:
     left = expires_at - now
     style = "red" if left <= timedelta() else "yellow" if left < _SOON else "green"
-    days = f"{abs(left).days} day{'' if abs(left).days == 1 else 's'}"
-    words = f"expired {days} ago" if left <= timedelta() else f"expires in {days}"
-    return Text.assemble((words, style), f", on {expires_at:%Y-%m-%d %H:%M} UTC")
+    return Text.assemble((expiry_words(left), style), f", on {expires_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _failure(failure: Failure) -> RenderableType:
