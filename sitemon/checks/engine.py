@@ -19,8 +19,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a check and what came of it, for ``--trace``.
 
     `url` is in its public form. `addresses` are all that the name stands for, `ip` the one that was tried last.
-    `chain` holds the certificates that the server sent, DER-encoded, its own first, `records` what a name server
-    answered.
+    `chain` holds the certificates that the server sent, DER-encoded, its own first, of which the first expires at
+    `cert_expires_at`; `records` what a name server answered.
     """
 
     url: str
@@ -29,6 +29,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     http_code: int | None
     phases_s: Phases
     chain: tuple[bytes, ...]
+    cert_expires_at: datetime | None = None
     records: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Failure, Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Verdict, Visit, degradations
-from sitemon.checks.failures import explain, shown
+from sitemon.checks.observed import broken_off, observed
 from sitemon.checks.tls import earliest_expiry
 from sitemon.checks.waiting import Waits
 from sitemon.clock import monotonic_s, utc_now
@@ -28,10 +28,6 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
     failures, is_seen = await _look_at(site, dialer, exchange, look)
     phases_s = exchange.watch.stop()
     latency_s = exchange.watch.counted_up_to_s - started_s
-    expires_at = earliest_expiry(exchange.chain)
-    if is_seen:
-        failures += tuple(degradations(site.expect, Visit(checked_at, latency_s, expires_at)))
-    verdict = Verdict(failures, is_match_found=None)
     hop = Hop(
         url=public_url(site.url),
         addresses=exchange.addresses,
@@ -39,25 +35,12 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
         http_code=None,
         phases_s=phases_s,
         chain=exchange.chain,
+        cert_expires_at=earliest_expiry(exchange.chain),
         records=exchange.records,
     )
-    return Observation(
-        checked_at=checked_at,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        http_code=None,
-        latency_s=latency_s,
-        phases_s=phases_s,
-        is_match_found=None,
-        ip=exchange.ip,
-        http_version=None,
-        redirects=0,
-        body_bytes=0,
-        cert_expires_at=expires_at,
-        error=shown(failure.words for failure in failures) if failures else None,
-        hops=(hop,),
-        failures=failures,
-    )
+    if is_seen:
+        failures += tuple(degradations(site.expect, Visit(checked_at, latency_s, hop.cert_expires_at)))
+    return observed(checked_at, latency_s, (hop,), Verdict(failures, is_match_found=None))
 
 
 async def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[tuple[Failure, ...], bool]:
@@ -65,5 +48,4 @@ async def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -
     try:
         return tuple(await look(site, dialer, exchange)), True
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
-        error = explain(exc, exchange.watch.phase, site.timeout_s)
-        return (Failure(error.reason, error.words),), False
+        return broken_off(exc, exchange.watch.phase, site).failures, False

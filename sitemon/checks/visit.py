@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from sitemon.checks.addresses import Reach, reach_of
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Failure, Hop, Observation
+from sitemon.checks.engine import Hop, Observation
 from sitemon.checks.exchange import Exchange
-from sitemon.checks.expect import Page, Verdict, Visit, judge
-from sitemon.checks.failures import explain, shown
+from sitemon.checks.expect import Page, Visit, judge
 from sitemon.checks.masked import masked_url
+from sitemon.checks.observed import broken_off, observed
 from sitemon.checks.prepare import Prepared, first_request, prepare, prepare_first
 from sitemon.checks.redirects import SEVERAL_LOCATIONS, UNUSABLE_LOCATION, Request, is_followed, origin, redirected
 from sitemon.checks.resolver import numeric
@@ -37,28 +37,16 @@ async def visit_web(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move
     page: Page | None = None
     try:
         page = await trip.last_page()
-        expires_at = earliest_expiry(trip.hops[-1].chain)
-        verdict = judge(site, page, Visit(checked_at, trip.ended_s - trip.started_s, expires_at))
+        verdict = judge(site, page, Visit(checked_at, trip.latency_s, trip.hops[-1].cert_expires_at))
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
-        error = explain(exc, trip.exchange.watch.phase, site.timeout_s)
-        verdict = Verdict((Failure(error.reason, error.words),), None)
-    last = trip.hops[-1]
-    return Observation(
-        checked_at=checked_at,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        http_code=last.http_code,
-        latency_s=trip.ended_s - trip.started_s,
-        phases_s=last.phases_s,
-        is_match_found=verdict.is_match_found,
-        ip=last.ip,
+        verdict = broken_off(exc, trip.exchange.watch.phase, site)
+    return observed(
+        checked_at,
+        trip.latency_s,
+        trip.hops,
+        verdict,
         http_version=trip.exchange.http_version,
-        redirects=len(trip.hops) - 1,
         body_bytes=len(page.body) if page else 0,
-        cert_expires_at=earliest_expiry(last.chain),
-        error=shown(failure.words for failure in verdict.failures) if verdict.failures else None,
-        hops=tuple(trip.hops),
-        failures=verdict.failures,
     )
 
 
@@ -66,7 +54,7 @@ class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
     def __init__(self, site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> None:
-        self.started_s = self.ended_s = monotonic_s()
+        self._started_s = self._ended_s = monotonic_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
@@ -75,6 +63,11 @@ class _Trip:
         self._move = move
         self._was_public = False
         self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def latency_s(self) -> float:
+        """What the hops that ended took together."""
+        return self._ended_s - self._started_s
 
     async def last_page(self) -> Page:
         """Make one request after the other and return the response to judge; at least one hop stands then.
@@ -107,8 +100,8 @@ class _Trip:
 
     async def _hop(self, request: Request) -> Page:
         self.exchange = Exchange(
-            started_s=self.ended_s,
-            deadline_s=self.started_s + self._site.timeout_s,
+            started_s=self._ended_s,
+            deadline_s=self._started_s + self._site.timeout_s,
             max_body_bytes=self._site.max_body_bytes,
             waits=self._waits,
         )
@@ -145,7 +138,7 @@ class _Trip:
     def _end_hop(self, request: Request) -> None:
         exchange = self.exchange
         phases_s = exchange.watch.stop()
-        self.ended_s = exchange.watch.counted_up_to_s
+        self._ended_s = exchange.watch.counted_up_to_s
         self.hops.append(
             Hop(
                 url=self._shown(request),
@@ -154,6 +147,7 @@ class _Trip:
                 http_code=exchange.http_code,
                 phases_s=phases_s,
                 chain=exchange.chain,
+                cert_expires_at=earliest_expiry(exchange.chain),
             )
         )
         self._was_public |= self._is_public(request)
