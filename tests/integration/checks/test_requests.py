@@ -11,7 +11,7 @@ from sitemon.checks.resolver import Endpoint
 from sitemon.config.sites import site_from_fields
 from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, redirecting, response
-from sitemon.local.conversation import Conversation
+from sitemon.local.conversation import Conversation, Server
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Body, Proxy
 from tests.integration.checks.certificates import new_leaf
@@ -232,14 +232,28 @@ def test_a_proxy_is_not_asked_for_an_address_that_may_not_be_visited(
     assert observed(engine, site("http://127.0.0.1:9/", proxy=through)).redirects == 1
 
 
-@pytest.mark.parametrize(("ip_version", "ip"), [(4, "127.0.0.1"), (6, "::1")])
+@pytest.mark.parametrize(("ip_version", "ip", "elsewhere"), [(4, "127.0.0.1", "::1"), (6, "::1", "127.0.0.1")])
 def test_a_site_is_visited_by_the_ip_version_that_it_wants(
-    ip_version: int, ip: str, make_engine: EngineFactory, serve: ServerFactory
+    ip_version: int, ip: str, elsewhere: str, make_engine: EngineFactory, serve: ServerFactory
 ) -> None:
     both = (Endpoint(socket.AF_INET6, ("::1", 0, 0, 0)), Endpoint(socket.AF_INET, ("127.0.0.1", 0)))
-    server = serve(answering(response()), host=ip)
     engine = make_engine(lookup=lambda _: both)
-    seen = observed(engine, site(server.url(host="shop.test"), ip_version=ip_version))
-    assert (seen.outcome, seen.ip) == (Outcome.UP, ip), seen.error
-    other = observed(engine, site(server.url(host="shop.test"), ip_version=10 - ip_version))
-    assert other.reason is Reason.CONNECT_ERROR
+    server, holder = served_only_there(serve, ip, elsewhere)
+    with holder:
+        seen = observed(engine, site(server.url(host="shop.test"), ip_version=ip_version))
+        assert (seen.outcome, seen.ip) == (Outcome.UP, ip), seen.error
+        other = observed(engine, site(server.url(host="shop.test"), ip_version=10 - ip_version))
+        assert other.reason is Reason.CONNECT_ERROR
+
+
+def served_only_there(serve: ServerFactory, ip: str, elsewhere: str) -> tuple[Server, socket.socket]:
+    """Return a server whose port nobody has at the other address, such as a server of a test that runs beside."""
+    while True:
+        server = serve(answering(response()), host=ip)
+        holder = socket.socket(socket.AF_INET6 if ":" in elsewhere else socket.AF_INET)
+        try:
+            holder.bind((elsewhere, server.port))
+        except OSError:
+            holder.close()
+        else:
+            return server, holder
