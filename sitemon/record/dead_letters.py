@@ -10,7 +10,7 @@ from sitemon.model.errors import SitemonError
 from sitemon.record.batch import Rejected
 from sitemon.record.patience import Patience
 from sitemon.stream.dead_letters import dead_letter
-from sitemon.stream.producer import Producer
+from sitemon.stream.producer import Producer, send_all
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,7 @@ class DeadLetters:
         try:
             self._producer = self._producer or self._make_producer()
             records = [dead_letter(self._topic, one.message, one.reason) for one in rejected]
-            deliveries = [self._producer.send(record, _SEND_S) for record in records]
-            if all(delivery.wait(_SEND_S) for delivery in deliveries):
+            if send_all(self._producer, records, _SEND_S):
                 return True
             problem = f"no acknowledgement within {_SEND_S:g} s"
         except SitemonError as exc:

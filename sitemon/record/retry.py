@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from sitemon.model.errors import PoisonError, UnreachableError
 from sitemon.stream.dead_letters import DeadLetter, Kept
-from sitemon.stream.producer import Producer, Record
+from sitemon.stream.producer import Producer, Record, send_all
 from sitemon.stream.topics import Topics
 
 _AT_ONCE: Final = 500
@@ -106,8 +106,7 @@ class Retry:
             return
         producer = self._make_producer()
         try:
-            deliveries = [producer.send(record, _SEND_S) for record in records]
-            if not all(delivery.wait(_SEND_S) for delivery in deliveries):
+            if not send_all(producer, records, _SEND_S):
                 raise UnreachableError(f"no acknowledgement within {_SEND_S:g} s; run it again, twice does no harm")
         finally:
             producer.close(_CLOSE_S)

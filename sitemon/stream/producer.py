@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import kafka
@@ -70,6 +70,17 @@ class Producer(Protocol):
 
     def close(self, timeout_s: float) -> Sequence[Record]:
         """Wait for what is in flight, give up the rest; return what was not acknowledged, in order of sending."""
+
+
+def send_all(producer: Producer, records: Iterable[Record], timeout_s: float) -> bool:
+    """Send records that are in flight together; return whether Kafka acknowledged each within the time it has.
+
+    Raises:
+        PoisonError, UnreachableError, RefusedError: of the first that fails, see `Producer.send` and `Delivery.wait`.
+
+    """
+    deliveries = [producer.send(record, timeout_s) for record in records]
+    return all(delivery.wait(timeout_s) for delivery in deliveries)
 
 
 class KafkaProducer:

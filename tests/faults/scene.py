@@ -27,16 +27,13 @@ from sitemon.local.valkey import Valkey
 from sitemon.store.connect import Connection
 from sitemon.stream.client import client_of
 from sitemon.stream.topics import topics_of
-from tests.bench.pipeline import Row, expected_slots, read_rows
+from tests.bench.pipeline import LEDGER_AFTER_S, Row, expected_slots, read_rows
 from tests.databases import as_admin
 from tests.pipeline import Away, Pipeline, wait_for
 
 OUTAGE_S: Final = 15.0
 HEALED_WITHIN_S: Final = 60.0
 """How long after a fault every slot has its row at the latest."""
-
-LEDGER_AFTER_S: Final = 65.0
-"""A slot counts in the ledger once its interval and a minute have passed."""
 
 _START_S: Final = 60.0
 _STOP_S: Final = 10.0

@@ -14,7 +14,7 @@ from sitemon.local.ports import free_port
 from sitemon.record.brake import AT_LEAST
 from sitemon.store.connect import Connection
 from sitemon.stream.messages import result_record
-from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import rows
@@ -120,8 +120,7 @@ def test_a_database_that_is_away_is_said_once(start: Start, kafka_server: KafkaS
 
 def send(server: KafkaServer, *values: bytes) -> None:
     producer = KafkaProducer(server)
-    deliveries = [producer.send(Record(server.topic, b"k", value), 10) for value in values]
-    assert all(delivery.wait(10) for delivery in deliveries)
+    assert send_all(producer, [Record(server.topic, b"k", value) for value in values], 10.0)
     producer.close(5)
 
 

@@ -21,7 +21,7 @@ from sitemon.record.dead_letters import DeadLetters
 from sitemon.store.connect import Connection
 from sitemon.store.database import Database
 from sitemon.stream.consumer import KafkaConsumer, Message
-from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
 from tests.databases import rows
@@ -63,8 +63,7 @@ def recorder(kafka_server: KafkaServer, topics: Topics, store: Database) -> Iter
 
 def send(server: KafkaServer, *records: Record) -> None:
     producer = KafkaProducer(server)
-    deliveries = [producer.send(record, 10.0) for record in records]
-    assert all(delivery.wait(10.0) for delivery in deliveries)
+    assert send_all(producer, records, 10.0)
     producer.close(5.0)
 
 

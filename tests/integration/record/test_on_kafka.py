@@ -11,7 +11,7 @@ from sitemon.store.database import Database
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.messages import result_record
-from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import rows
 from tests.integration.record.conftest import Running, recorders, wait_until
@@ -61,8 +61,7 @@ def test_each_result_is_recorded_once_across_a_restart_and_poison_is_put_aside(
         result_record(topics, a_result(f"site-{site}", minute=minute)) for site in range(50) for minute in range(4)
     ]
     records.insert(77, Record(topics.results, b"x", b"junk"))
-    deliveries = [producer.send(record, 10) for record in records]
-    assert all(delivery.wait(10) for delivery in deliveries)
+    assert send_all(producer, records, 10.0)
     with recorders() as started:
         first = start(server, store, started)
         wait_until(lambda: rows(conn, count) == [(200, 200)], 30)

@@ -22,7 +22,7 @@ from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import rebuild
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.messages import event_record, result_record
-from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
 from tests.databases import DERIVED, checksums, execute, fresh_database, rows
@@ -66,11 +66,6 @@ def a_history(topics: Topics) -> list[Record]:
     return [*records, event_record(topics, away)]
 
 
-def send(producer: KafkaProducer, records: list[Record]) -> None:
-    deliveries = [producer.send(record, 10.0) for record in records]
-    assert all(delivery.wait(10.0) for delivery in deliveries)
-
-
 def record_all(server: KafkaServer, store: Database, topics: Topics, count: int) -> int:
     """Run a recorder until it has read so many messages; return how many rows it changed."""
     with recorders() as started:
@@ -112,7 +107,7 @@ def test_a_database_that_is_made_anew_gets_all_of_it_from_kafka(
     template: Credentials,
 ) -> None:
     history = a_history(topics)
-    send(producer, history)
+    assert send_all(producer, history, 10.0)
     record_all(kafka_server, store, topics, len(history))
     roll_up(conn, clock.utc_now())
     before = content(conn)
@@ -133,10 +128,10 @@ def test_a_replay_leaves_every_table_as_it_was(
     start = this_hour() - timedelta(hours=HOURS)
     execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, start.date()))
     first, second = a_history(topics), a_history(topics)[:500]
-    send(producer, first)
+    assert send_all(producer, first, 10.0)
     assert record_all(kafka_server, store, topics, len(first)) > 0
     roll_up(conn, clock.utc_now() - timedelta(hours=2))
-    send(producer, second)
+    assert send_all(producer, second, 10.0)
     record_all(kafka_server, store, topics, len(second))
     before = checksums(conn)
     assert all(rows(conn, f"SELECT count(*) FROM sitemon.{table}") > [(0,)] for table in DERIVED)  # noqa: S608 - our own

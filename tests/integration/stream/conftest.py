@@ -76,7 +76,7 @@ def event(server: KafkaServer, key: str, number: int) -> Record:
     return Record(topics_of(server).schedule, key.encode(), b"%d" % number)
 
 
-def eventually(condition: Callable[[], object], within_s: float = 100.0) -> None:
+def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
     """Wait until the condition holds; fail when it does not in time."""
     until_s = clock.monotonic_s() + within_s
     while not condition():
@@ -89,7 +89,7 @@ def is_spool_empty(choices: Settings) -> bool:
     return not any(choices.spool_dir.glob("*/*.db"))
 
 
-def everything_in(server: KafkaServer, topic: str, count: int) -> list[Message]:
+def everything_in(server: KafkaServer, topic: str, count: int, within_s: float = 60.0) -> list[Message]:
     """Read a topic until it has given so many different messages, and what follows at once."""
     consumer = KafkaConsumer(server, [topic], uuid.uuid4().hex)
     found: list[Message] = []
@@ -99,7 +99,7 @@ def everything_in(server: KafkaServer, topic: str, count: int) -> list[Message]:
         return len({(message.key, message.value) for message in found}) >= count
 
     try:
-        eventually(is_enough)
+        eventually(is_enough, within_s)
         found += consumer.poll(1.0, 5_000)
     finally:
         consumer.close()

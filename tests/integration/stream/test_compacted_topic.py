@@ -5,7 +5,7 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import UnreachableError
-from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import ensure_topics, topics_of
 
@@ -14,8 +14,7 @@ def write(server: KafkaServer, records: list[tuple[bytes, bytes | None]]) -> str
     ensure_topics(server, retention_days=1)
     topic = topics_of(server).schedule
     producer = KafkaProducer(server)
-    deliveries = [producer.send(Record(topic, *record), 10.0) for record in records]
-    assert all(delivery.wait(10.0) for delivery in deliveries)
+    assert send_all(producer, [Record(topic, *record) for record in records], 10.0)
     producer.close(5.0)
     return topic
 

@@ -11,7 +11,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.local.kafka import Kafka
 from sitemon.model.errors import UnreachableError
 from sitemon.stream.consumer import Message
-from sitemon.stream.producer import KafkaProducer, Record
+from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import SILENCE_S, read_all, read_places, read_to_end
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.integration.stream.conftest import frozen
@@ -19,8 +19,7 @@ from tests.integration.stream.conftest import frozen
 
 def write(server: KafkaServer, count: int, topic: str) -> None:
     producer = KafkaProducer(server)
-    deliveries = [producer.send(Record(topic, b"%d" % n, b"value %d" % n), 10.0) for n in range(count)]
-    assert all(delivery.wait(10.0) for delivery in deliveries)
+    assert send_all(producer, [Record(topic, b"%d" % n, b"value %d" % n) for n in range(count)], 10.0)
     producer.close(5.0)
 
 
@@ -112,8 +111,7 @@ def test_a_frozen_kafka_is_said_within_the_deadline(own_kafka: Kafka, server: Ka
 def test_a_kafka_that_freezes_in_mid_reading_is_said_too(own_kafka: Kafka, server: KafkaServer) -> None:
     topic = topics_of(server).schedule
     producer = KafkaProducer(server)
-    deliveries = [producer.send(Record(topic, b"%d" % n, os.urandom(100_000)), 10.0) for n in range(200)]
-    assert all(delivery.wait(10.0) for delivery in deliveries)
+    assert send_all(producer, [Record(topic, b"%d" % n, os.urandom(100_000)) for n in range(200)], 10.0)
     producer.close(5.0)
     reading = read_all(server, topic)
     next(reading)
