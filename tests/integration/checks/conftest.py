@@ -76,6 +76,19 @@ class Authority(NamedTuple):
         return Tls(ca_file=str(self.file))
 
 
+def demanding_certificates(
+    ca: Authority, up_to: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+) -> Callable[[ssl.SSLContext], None]:
+    """Return what makes a server's context demand a certificate of this authority from its clients."""
+
+    def adjust(context: ssl.SSLContext) -> None:
+        context.load_verify_locations(ca.file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = up_to
+
+    return adjust
+
+
 def _requests_engine(threads: int, per_host: int, dialer: Dialer) -> Engine:
     return RequestsEngine(threads, per_host=per_host, dialer=dialer)
 

@@ -10,7 +10,13 @@ from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, Tls
 from tests.integration.checks.certificates import IN_A_MONTH, YESTERDAY, new_leaf
-from tests.integration.checks.conftest import Authority, Observer, ServerFactory, TlsServerFactory
+from tests.integration.checks.conftest import (
+    Authority,
+    Observer,
+    ServerFactory,
+    TlsServerFactory,
+    demanding_certificates,
+)
 from tests.integration.checks.test_engine import wait_until
 from tests.integration.checks.test_timing import phases_sum_s
 
@@ -114,12 +120,7 @@ def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
 ) -> None:
     """Also in TLS 1.3, where the server says so only after our handshake is over."""
 
-    def demand_certificate(context: ssl.SSLContext) -> None:
-        context.load_verify_locations(ca.file)
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.maximum_version = version
-
-    server = serve_tls(behaviours.never_reads, new_leaf(ca.signer), adjust=demand_certificate)
+    server = serve_tls(behaviours.never_reads, new_leaf(ca.signer), adjust=demanding_certificates(ca, version))
     seen = observe(f"tls://127.0.0.1:{server.port}", tls=ca.tls)
     assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.TLS_ERROR), seen.error
     assert seen.error is not None

@@ -32,6 +32,7 @@ from tests.integration.checks.conftest import (
     Observer,
     ServerFactory,
     TlsServerFactory,
+    demanding_certificates,
     observed,
     site,
 )
@@ -163,12 +164,7 @@ def test_a_server_that_offers_only_an_old_version_is_a_tls_error(
 def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
     version: ssl.TLSVersion, observe: Observer, serve_tls: TlsServerFactory, ca: Authority
 ) -> None:
-    def demand_certificate(context: ssl.SSLContext) -> None:
-        context.load_verify_locations(ca.file)
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.maximum_version = version
-
-    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demand_certificate)
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demanding_certificates(ca, version))
     seen = observe(server.url(), tls=ca.tls)
     assert_tls_error(seen, "client certificate")
     assert seen.cert_expires_at == IN_A_YEAR
@@ -178,11 +174,7 @@ def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
 def test_a_client_certificate_is_shown_to_a_server_that_demands_it(
     is_one_file: bool, observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
 ) -> None:
-    def demand_certificate(context: ssl.SSLContext) -> None:
-        context.load_verify_locations(ca.file)
-        context.verify_mode = ssl.CERT_REQUIRED
-
-    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demand_certificate)
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demanding_certificates(ca))
     both = str(write_chain(tmp_path, new_leaf(ca.signer)))
     tls = Tls(ca_file=str(ca.file), cert_file=both, key_file=None if is_one_file else both)
     assert observe(server.url(), tls=tls).outcome is Outcome.UP
