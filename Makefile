@@ -29,7 +29,7 @@ test: setup ## Run all tests, or those of T=path; reports coverage
 
 .PHONY: faults
 faults: setup ## Run the long fault scenarios, or those of T=path; about 25 minutes
-	@$(BIN)/pytest $(or $(T),tests/faults) -m faults -n 0 -v
+	@$(BIN)/pytest $(or $(T),tests/faults) -m faults -n 2 --dist loadfile -v
 
 .PHONY: soak
 soak: setup ## Break everything at random for MINUTES=30 at 500 checks a second

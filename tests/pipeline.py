@@ -1,10 +1,11 @@
 """The whole pipeline as processes over a stack of its own: to run, to kill, to look into."""
 
 import os
+import re
 import signal
 import sysconfig
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -106,11 +107,18 @@ class Pipeline:
         return {name: sum(_cpu_s(one) for one in _tree(process.pid)) for name, process in self.processes.items()}
 
     def memory_mib(self) -> dict[str, int]:
-        """Return the resident memory of each of our processes, its children included."""
-        return {
-            name: sum(one.memory_info().rss for one in _tree(process.pid)) >> 20
-            for name, process in self.processes.items()
-        }
+        """Return the resident memory of each of our processes that lives, its children included."""
+        found = {}
+        for name, process in list(self.processes.items()):
+            with suppress(psutil.Error):
+                found[name] = sum(one.memory_info().rss for one in _tree(process.pid)) >> 20
+        return found
+
+    def catches_sigterm(self, name: str) -> bool:
+        """Tell whether a process has come so far that SIGTERM ends it in good order."""
+        status = Path(f"/proc/{self.processes[name].pid}/status").read_text()
+        (caught,) = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def beat_pid(self) -> int | None:
         """Return the process id of the worker's embedded beat, or None when there is none alive."""

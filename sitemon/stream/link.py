@@ -58,6 +58,7 @@ class Link:
             if self._producer is not failed:
                 return
             self._producer = None
+        log.info("kafka.producer_given_up: a new one sends what it held: %s", why)
         failed.close(0.0)
 
     def away(self, why: SitemonError | str) -> None:

@@ -30,8 +30,10 @@ from sitemon.model.errors import FatalError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
 from tests.bench.nginx import nginx
+from tests.memory import Memory
 from tests.pipeline import AWAY_S, Away, Pipeline
 
+PROCESSES = ("recorder", "worker")
 SETTLE_WITHIN_S = 1_200.0
 LEDGER_LINES = 5
 LEDGER_AFTER_S = 65.0
@@ -118,7 +120,7 @@ def pipeline_over(sites: int, interval_s: int) -> Iterator[tuple[Pipeline, list[
             pipeline = Pipeline(Path(name), sites_file, stack)
             try:
                 pipeline.run("provision", "sitemon", "provision")
-                pipeline.start("recorder", "worker")
+                pipeline.start(*PROCESSES)
                 yield pipeline, names
             finally:
                 pipeline.down()
@@ -139,8 +141,8 @@ def measure(sites: int, interval_s: int, minutes: float, *, kill: bool, kafka_aw
                 aways.append(pipeline.kill(victim))
         if kafka_away:
             pipeline.stack.kafka.kill()
-        clock.sleep(max(0.0, end_s - clock.monotonic_s()))
-        memory_mib = pipeline.memory_mib()
+        with Memory(pipeline.memory_mib) as memory:
+            clock.sleep(max(0.0, end_s - clock.monotonic_s()))
         if kafka_away:
             pipeline.stack.kafka.start()
         until_ms = clock.now_ms()
@@ -151,7 +153,8 @@ def measure(sites: int, interval_s: int, minutes: float, *, kill: bool, kafka_aw
         rows = read_rows(pipeline, after_ms, until_ms)
         clock.sleep(LEDGER_AFTER_S + interval_s)
         ledger = ledger_of(pipeline)
-    seen: dict[str, Any] = {"ledger": ledger, "memory_mib": memory_mib, "settled_s": settled_s}
+    memory_mib = {name: memory.curve_mib(name, every_s=60) for name in PROCESSES}
+    seen: dict[str, Any] = {"ledger": ledger, "memory_mib_per_minute": memory_mib, "settled_s": settled_s}
     figures = seen | _figures(expected, rows, cpu_s, aways, interval_ms)
     if kafka_away:
         figures["real_share"] = 1 - (figures["missed"] + figures["lacking"]) / figures["expected"]

@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -182,6 +183,8 @@ class Scene:
     def stop(self, *names: str) -> None:
         """End processes with SIGTERM; fail unless each ends by itself within 10 s with status 0."""
         for name in names:
+            # One that a fault brought back a moment ago may not have come to its handlers.
+            wait_for(partial(self.pipeline.catches_sigterm, name))
             process = self.pipeline.processes.pop(name)
             assert process.stop(signal.SIGTERM, timeout_s=_STOP_S), f"{name} did not end within {_STOP_S:g} s"
             assert process.wait() == 0, f"{name} ended with status {process.wait()}: see {process.log}"

@@ -10,17 +10,13 @@ import argparse
 import os
 import platform
 import random
-import statistics
 import sys
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, Self
-
-import psutil
+from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.local.ports import free_port
@@ -40,10 +36,10 @@ from tests.faults.outages import (
     without,
 )
 from tests.faults.scene import Account, Scene
+from tests.memory import Memory
 
 INTERVAL_S: Final = 10
 SETTLE_WITHIN_S: Final = 300.0
-LOOK_EVERY_S: Final = 5.0
 GROWTH_ALLOWED: Final = 1.3
 PROCESSES: Final = ("beat", "second-beat", "beatless", "recorder", "second-recorder")
 Fault = Callable[[Scene], AbstractContextManager[None]]
@@ -76,45 +72,6 @@ class Suffered(NamedTuple):
     name: str
     at_s: float
     lasted_s: float
-
-
-class Memory:
-    """The resident memory of each process over time, looked at in a thread."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.began_s = clock.monotonic_s()
-        self.curve: list[tuple[float, dict[str, int]]] = []
-        self._scene = scene
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._is_over.wait(LOOK_EVERY_S):
-            found = {name: self._mib(name) for name in PROCESSES}
-            self.curve.append((clock.monotonic_s() - self.began_s, found))
-
-    def _mib(self, name: str) -> int:
-        """Return a process's memory, 0 while there is none."""
-        try:
-            return int(psutil.Process(self._scene.pipeline.processes[name].pid).memory_info().rss) >> 20
-        except (KeyError, psutil.Error):
-            return 0
-
-    def fifths(self, name: str) -> list[int]:
-        """Return the median of each fifth of the run, in MiB."""
-        seen = [mib[name] for _, mib in self.curve if mib[name] > 0]
-        size = max(1, len(seen) // 5)
-        return [
-            round(statistics.median(seen[start : start + size])) for start in range(0, size * 5, size) if seen[start:]
-        ]
 
 
 def suffer(scene: Scene, minutes: float, chance: random.Random) -> Iterator[Suffered]:
@@ -178,7 +135,7 @@ def report(
         "",
         "| resident memory, median of each fifth of the run, MiB | |",
         "| --- | --- |",
-        *(f"| {name} | {' / '.join(map(str, memory.fifths(name)))} |" for name in PROCESSES),
+        *(f"| {name} | {' / '.join(map(str, memory.fifths_mib(name)))} |" for name in PROCESSES),
     ]
     return "\n".join(lines) + "\n"
 
@@ -198,7 +155,7 @@ def main() -> None:
     choices = parser.parse_args()
     print(f"seed {choices.seed}", flush=True)
     with a_scene(choices.rate) as scene:
-        with Memory(scene) as memory:
+        with Memory(scene.pipeline.memory_mib) as memory:
             suffered = list(suffer(scene, choices.minutes, random.Random(choices.seed)))
             account = scene.close_account(SETTLE_WITHIN_S)
         scene.finish()
@@ -214,7 +171,7 @@ def main() -> None:
     choices.report.parent.mkdir(parents=True, exist_ok=True)
     choices.report.write_text(text)
     print(text)
-    sys.exit(any(has_grown(memory.fifths(name)) for name in PROCESSES))
+    sys.exit(any(has_grown(memory.fifths_mib(name)) for name in PROCESSES))
 
 
 if __name__ == "__main__":

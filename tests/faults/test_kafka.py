@@ -9,6 +9,7 @@ from kafka.admin import KafkaAdminClient
 
 from sitemon.local.ports import LOOPBACK
 from sitemon.stream.client import client_of
+from tests.faults import expiring_deliveries
 from tests.faults.brokers import Cluster, RelayedKafka
 from tests.faults.outages import frozen, killed, stopped
 from tests.faults.relay import Relay
@@ -40,6 +41,17 @@ def test_a_freeze_longer_than_a_request_may_take(scene: Scene) -> None:
     account = scene.end()
     assert account.missed == []
     assert scene.said("beatless") == ["kafka.away", "kafka.connected"]
+
+
+def test_a_freeze_longer_than_the_delivery_timeout(scene: Scene) -> None:
+    scene.extra["CELERY_CONFIG_MODULE"] = expiring_deliveries.__name__
+    scene.extra["PYTHONPATH"] = str(Path(expiring_deliveries.__file__).parents[2])
+    scene.extra["SITEMON_KAFKA_REQUEST_TIMEOUT_MS"] = "5000"
+    scene.begin("beat", "beatless", "recorder")
+    scene.suffers(frozen(scene.kafka.pid), 2.5 * expiring_deliveries.DELIVERY_TIMEOUT_MS / 1_000)
+    account = scene.end()
+    assert account.missed == []
+    assert "kafka.producer_given_up" in scene.pipeline.log_of("beatless")
 
 
 def test_a_topic_that_is_deleted_and_made_again_loses_only_what_was_in_it(scene: Scene) -> None:
