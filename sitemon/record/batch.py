@@ -46,9 +46,13 @@ class Rejected(NamedTuple):
 class Batch(NamedTuple):
     """What one poll brought: one entry a key, and the offsets to commit once all of it is dealt with."""
 
+    messages: Sequence[Message]
     entries: tuple[Entry, ...]
     rejected: tuple[Rejected, ...]
     offsets: Mapping[Partition, int]
+
+
+NOTHING: Final = Batch((), (), (), {})
 
 
 def sort_out(messages: Sequence[Message], topics: Topics, span: Span) -> Batch:
@@ -69,7 +73,7 @@ def sort_out(messages: Sequence[Message], topics: Topics, span: Span) -> Batch:
             _keep_better(results, Entry(message, said), said)
         elif said is not None:
             changes.append(Entry(message, said))
-    return Batch((*changes, *results.values()), tuple(rejected), next_offsets(messages))
+    return Batch(messages, (*changes, *results.values()), tuple(rejected), next_offsets(messages))
 
 
 def next_offsets(messages: Iterable[Message]) -> dict[Partition, int]:

@@ -11,6 +11,9 @@ from sitemon.stream.consumer import Consumer, Message, Partition
 log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.5
+_GLANCE_S: Final = 0.05
+"""Long enough for an answer of Kafka that has messages."""
+
 _MAX_RECORDS: Final = 5_000
 
 
@@ -29,8 +32,15 @@ class Intake:
 
     def poll(self) -> Sequence[Message]:
         """Return the next messages; none while Kafka is away, or while paused."""
+        return self._poll(_POLL_S)
+
+    def poll_after(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Return what comes after these messages, if they were so many that more is sure to wait."""
+        return self._poll(_GLANCE_S) if len(messages) >= _MAX_RECORDS else ()
+
+    def _poll(self, timeout_s: float) -> Sequence[Message]:
         try:
-            messages = self._consumer.poll(_POLL_S, _MAX_RECORDS)
+            messages = self._consumer.poll(timeout_s, _MAX_RECORDS)
         except SitemonError as exc:
             self._note_absence(exc)
             return ()

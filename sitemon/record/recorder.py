@@ -8,10 +8,10 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import RetryableError
-from sitemon.record.batch import Rejected, sort_out
+from sitemon.record.batch import NOTHING, Batch, Rejected, sort_out
 from sitemon.record.brake import Brake
 from sitemon.record.intake import Intake
-from sitemon.record.writer import Store, Writer
+from sitemon.record.writer import Recorded, Store, Writer
 from sitemon.store.errors import NotProvisionedError
 from sitemon.stream.consumer import Consumer, Message
 from sitemon.stream.topics import Topics
@@ -102,26 +102,37 @@ class Recorder:
         if not wait_until_open(self._store, self._stop):
             return
         with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+            batch = NOTHING
             while not self._stop.is_set():
                 self._maintain_when_due(thread)
-                messages = self._intake.poll()
-                if messages:
-                    self._record(messages, thread)
+                batch = self._record(batch if batch.messages else self._sort_out(self._intake.poll()), thread)
         self._intake.commit({})
         self._store.close()
 
-    def _record(self, messages: Sequence[Message], thread: ThreadPoolExecutor) -> None:
-        batch = sort_out(messages, self._topics, self._store.retention.span(clock.utc_now()))
-        recorded = self._wait_for(thread.submit(self._writer.record, batch.entries))
+    def _record(self, batch: Batch, thread: ThreadPoolExecutor) -> Batch:
+        """Record a batch, and return the one behind it if more waits: that is read while this one is written."""
+        if not batch.messages:
+            return NOTHING
+        writing = thread.submit(self._writer.record, batch.entries)
+        following = self._sort_out(self._intake.poll_after(batch.messages))
+        # The offsets of what follows say that all before them is dealt with: it must not overtake.
+        return following if self._finish(batch, self._wait_for(writing)) else NOTHING
+
+    def _sort_out(self, messages: Sequence[Message]) -> Batch:
+        return sort_out(messages, self._topics, self._store.retention.span(clock.utc_now()))
+
+    def _finish(self, batch: Batch, recorded: Recorded | None) -> bool:
+        """Commit what is recorded or put aside; return False when told to stop before it was."""
         if recorded is None:
-            return
+            return False
         rejected = batch.rejected + recorded.rejected
-        self._brake.check(messages, rejected)
+        self._brake.check(batch.messages, rejected)
         if rejected and not self._dead_letters.send(rejected, self._stop):
-            return
+            return False
         self._intake.commit(batch.offsets)
-        newest_ms = max(message.timestamp_ms for message in messages)
-        self._report(Report(len(messages), *recorded.written, len(rejected), newest_ms, self._intake.lag))
+        newest_ms = max(message.timestamp_ms for message in batch.messages)
+        self._report(Report(len(batch.messages), *recorded.written, len(rejected), newest_ms, self._intake.lag))
+        return True
 
     def _maintain_when_due(self, thread: ThreadPoolExecutor) -> None:
         if clock.monotonic_s() >= self._maintain_at_s:
