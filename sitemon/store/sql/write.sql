@@ -37,8 +37,8 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
 SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 
 -- name: merge_results
--- Insert what is new, let a real result replace a missed one, move the states of sites whose result is simply the
--- next one, and move hours and days that were rolled up already. Returns one row: how many results were inserted
+-- Insert what is new, let a real result replace a missed one, move the states of sites whose results are simply the
+-- next ones, all of one outcome, and move hours and days that were rolled up already. Returns one row: how many results were inserted
 -- and replaced, the sites whose state has to be settled with the first slot that changed, and the sites that
 -- have a changed result in an away stretch.
 WITH changed AS (
@@ -81,8 +81,9 @@ WITH changed AS (
     SELECT
         *,
         count(*) OVER site AS changes,
+        row_number() OVER site AS place,
         first_value(slot_at) OVER site AS first_slot_at,
-        row_number() OVER site AS place
+        max(revision) OVER site = 0 AND min(outcome) OVER site = max(outcome) OVER site AS is_simple
     FROM changed
     WHERE kind <> 'adhoc'
     WINDOW site AS (
@@ -91,7 +92,7 @@ WITH changed AS (
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     )
 ), newest AS (
-    SELECT *, changes = 1 AND revision = 0 AS is_simple FROM counting WHERE place = changes
+    SELECT * FROM counting WHERE place = changes
 ), moved AS (
     -- A site that has to be settled is put forward with a slot before all others: that makes its row or locks
     -- it, and moves nothing.
@@ -100,13 +101,13 @@ WITH changed AS (
     )
     SELECT
         CASE WHEN is_simple THEN slot_at ELSE '-infinity' END,
-        CASE WHEN is_simple THEN slot_at ELSE 'infinity' END,
+        CASE WHEN is_simple THEN first_slot_at ELSE 'infinity' END,
         checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
     FROM newest
     ORDER BY site_id, region_id
     ON CONFLICT (site_id, region_id) DO UPDATE SET
         slot_at = excluded.slot_at,
-        since_at = CASE WHEN state.outcome = excluded.outcome THEN state.since_at ELSE excluded.slot_at END,
+        since_at = CASE WHEN state.outcome = excluded.outcome THEN state.since_at ELSE excluded.since_at END,
         checked_at = excluded.checked_at,
         target_id = excluded.target_id,
         kind = excluded.kind,
@@ -114,7 +115,7 @@ WITH changed AS (
         latency_s = excluded.latency_s,
         reason_id = excluded.reason_id,
         http_code = excluded.http_code
-    WHERE (excluded.slot_at, excluded.kind) > (state.slot_at, state.kind)
+    WHERE excluded.since_at > state.slot_at AND excluded.slot_at > '-infinity'
     RETURNING site_id, region_id
 ), unsettled AS (
     SELECT newest.site_id, newest.region_id, newest.first_slot_at
