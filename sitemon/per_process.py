@@ -3,6 +3,7 @@
 Threads and connections do not live on in a child, and a lock that another thread held at the fork is never released.
 """
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -36,3 +37,12 @@ class once_per_process(Generic[_P, _T]):  # noqa: N801  # a decorator, like func
 
     def _forget_lock(self) -> None:
         self._lock = threading.Lock()
+
+
+def spare_collector() -> None:
+    """Let Python look for cyclic garbage less often in this process; there is none to speak of.
+
+    Thousands of checks in flight, or of results in a batch, are hundreds of thousands of objects. To look at them after
+    every 700 new ones took 15 % of a check, and half of what it takes to read a result from Kafka.
+    """
+    gc.set_threshold(20_000, 50, 100)

@@ -1,6 +1,5 @@
 """Which engine a process has, and how much it may do at once."""
 
-import gc
 import resource
 from typing import Final
 
@@ -10,6 +9,7 @@ from sitemon.checks.requests_engine import RequestsEngine
 from sitemon.checks.resolver import Resolver
 from sitemon.config.settings import AUTO, CURL, Settings
 from sitemon.model.errors import ConfigurationError, Mistake
+from sitemon.per_process import spare_collector
 
 try:
     from sitemon.checks.curl_engine import CurlEngine
@@ -40,15 +40,6 @@ def engine_for(choices: Settings) -> Engine:
         spare_collector()
         return CurlEngine(_room(), per_host=choices.checks_per_host, dialer=dialer)
     return RequestsEngine(choices.check_threads, per_host=choices.checks_per_host, dialer=dialer)
-
-
-def spare_collector() -> None:
-    """Let Python look for cyclic garbage less often in this process; there is none to speak of.
-
-    Thousands of checks in flight are hundreds of thousands of objects, and to look at them after every 700 new ones
-    took 15 % of a check.
-    """
-    gc.set_threshold(20_000, 50, 100)
 
 
 def _room() -> int:

@@ -19,6 +19,7 @@ from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
 from sitemon.model.errors import RefusedError, RetryableError, UnreachableError
+from sitemon.per_process import spare_collector
 from sitemon.record.brake import AT_LEAST, Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
@@ -48,6 +49,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     While PostgreSQL or Kafka is away it waits, says so once, and goes on by itself. When most of what comes cannot be
     recorded, it stops with exit status 2 and leaves the rest on its topic: SITEMON_DEAD_LETTER_RATIO.
     """
+    spare_collector()
     server, owner = postgres_server(db_conn), database_credentials(database)
     stream, choices = kafka_server(kafka), settings(os.environ)
     store = Database(lambda: connect(server, owner, application_name="sitemon-recorder"), Retention.of(choices))

@@ -38,6 +38,9 @@ _IN_GROUP: Final[dict[str, Any]] = {
     **WITHOUT_GROUP,
     # A killed member's partitions lie idle for so long; the library's 45 s is long for somebody who watches a table.
     "session_timeout_ms": int(_SESSION_S * 1000),
+    # A broker answers once it has so much, or after so long. To be answered for each message costs ten times as much.
+    "fetch_min_bytes": 512 << 10,
+    "fetch_max_wait_ms": 400,
 }
 
 

@@ -28,13 +28,13 @@ from sitemon import clock
 from sitemon.checks.curl_engine import CurlEngine
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
-from sitemon.checks.engines import spare_collector
 from sitemon.checks.requests_engine import RequestsEngine
 from sitemon.checks.resolver import Resolver
 from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import GuardedProcess
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
+from sitemon.per_process import spare_collector
 from tests.bench.nginx import Secure, nginx
 from tests.integration.checks import certificates
 

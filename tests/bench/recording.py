@@ -174,7 +174,10 @@ class Scene:
 @contextmanager
 def scene() -> Iterator[Scene]:
     """Run Kafka, a PostgreSQL that remembers when each row was committed, and one recorder."""
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, Stack(Path(name), ("postgres", "kafka")) as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name,
+        Stack(Path(name), ("postgres", "kafka")) as stack,
+    ):
         pipeline = Pipeline(Path(name), Path(name) / "sites.yaml", stack)
         try:
             pipeline.run("provision", "sitemon", "provision")
@@ -316,12 +319,26 @@ def measure() -> Measured:
     print(pairs)
     for rate, low in lows.items():
         d = low.delays_s
-        print(rate, low.recorder_us, low.postgres_us, d[len(d)//2], d[int(len(d)*.99)], d[-1])
+        print(rate, low.recorder_us, low.postgres_us, d[len(d) // 2], d[int(len(d) * 0.99)], d[-1])
     print(began_mib, ended_mib)
-    return Measured([
-        Figure("recorder / bare COPY", median_ratio([(one.recorder, one.copy) for one in rounds]), "ratio", "higher", 0.5),
-        Figure("recorder / row by row", median_ratio([(one.recorder, one.one_by_one) for one in rounds]), "ratio", "higher", 20),
-    ])
+    return Measured(
+        [
+            Figure(
+                "recorder / bare COPY",
+                median_ratio([(one.recorder, one.copy) for one in rounds]),
+                "ratio",
+                "higher",
+                0.5,
+            ),
+            Figure(
+                "recorder / row by row",
+                median_ratio([(one.recorder, one.one_by_one) for one in rounds]),
+                "ratio",
+                "higher",
+                20,
+            ),
+        ]
+    )
 
 
 def pair_of_recorders(scene: Scene) -> tuple[float, float]:
