@@ -1,6 +1,5 @@
 """An nginx on loopback that answers everything with a small page: a target that is not the bottleneck."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from sitemon import clock
 from sitemon.local.ports import LOOPBACK, is_free
 from sitemon.local.process import GuardedProcess
+from tests.bench.tools import tool
 
 START_WITHIN_S = 5.0
 CONFIGURATION = """
@@ -37,10 +37,11 @@ class Secure(NamedTuple):
 def nginx(
     folder: Path, port: int, *, hosts: Sequence[str] = (LOOPBACK,), secure: Secure | None = None
 ) -> Iterator[str]:
-    """Run nginx at these addresses; give the URL of the first without the last slash."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise SystemExit("bench: nginx is missing: apt install nginx-light")
+    """Run nginx at these addresses; give the URL of the first without the last slash.
+
+    Raises ToolMissingError when nginx is not installed.
+    """
+    program = tool("nginx", package="apt install nginx-light")
     configuration = folder / "nginx.conf"
     listen = [f"listen {host}:{port} backlog=4096 reuseport;" for host in hosts]
     if secure is not None:

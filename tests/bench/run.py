@@ -1,0 +1,67 @@
+"""One bench after the other, each in a process of its own: none leaves anything to the next, or ends it by failing."""
+
+import multiprocessing
+import traceback
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
+from typing import Literal, NamedTuple
+
+from sitemon import clock
+from tests.bench.figures import Bench, Measured
+from tests.bench.tools import ToolMissingError
+
+State = Literal["measured", "skipped", "failed"]
+
+
+class Ran(NamedTuple):
+    """What became of a bench: what it measured, or in words why it did not."""
+
+    bench: Bench
+    state: State
+    measured: Measured
+    words: str = ""
+    took_s: float = 0.0
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether it did not fail and every goal is met."""
+        return self.state != "failed" and all(figure.is_met for figure in self.measured.figures)
+
+
+def run_all(benches: Sequence[Bench]) -> Iterator[Ran]:
+    """Run benches one by one, and give each as soon as it has ended."""
+    for bench in benches:
+        began_s = clock.monotonic_s()
+        yield in_own_process(bench)._replace(took_s=clock.monotonic_s() - began_s)
+
+
+def in_own_process(bench: Bench) -> Ran:
+    """Run a bench in a new process and wait for it, whatever ends it; the process ends when this is interrupted."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(bench, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return Ran(bench, *ours.recv())
+    except EOFError:
+        process.join()
+        return Ran(bench, "failed", Measured([]), f"its process ended with status {process.exitcode}")
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _tell(bench: Bench, pipe: Connection) -> None:
+    pipe.send(outcome_of(bench))
+
+
+def outcome_of(bench: Bench) -> tuple[State, Measured, str]:
+    """Measure, here and now. What it raises becomes words; a traceback goes to stderr unless a program is missing."""
+    try:
+        return "measured", bench.measure(), ""
+    except ToolMissingError as missing:
+        return "skipped", Measured([]), str(missing)
+    except (Exception, SystemExit) as broken:  # noqa: BLE001 - whatever it was, the others go on
+        traceback.print_exc()
+        return "failed", Measured([]), f"{type(broken).__name__}: {broken}"
