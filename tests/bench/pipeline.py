@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sitemon import clock
 from sitemon.local.ports import free_port
@@ -29,6 +29,7 @@ from sitemon.local.stack import Stack
 from sitemon.model.errors import FatalError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
+from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.nginx import nginx
 from tests.memory import Memory
 from tests.pipeline import AWAY_S, Away, Pipeline
@@ -39,6 +40,7 @@ LEDGER_LINES = 5
 LEDGER_AFTER_S = 65.0
 """A slot counts in the ledger once its interval and a minute have passed."""
 GRACE_MS = 2_000
+KILLED_MINUTES: Final = 3.5
 
 
 class Row(NamedTuple):
@@ -185,6 +187,33 @@ def _figures(
         "killed": [away._asdict() for away in aways],
         "is_good": not lacking and not surplus and not unexcused,
     }
+
+
+def measure_killed() -> Measured:
+    """Kill each once within a few minutes; say what was lost, doubled, missed and late."""
+    found = measure(1_000, 10, KILLED_MINUTES, kill=True, kafka_away=False)
+    return Measured(
+        [
+            Figure("slots expected", found["expected"], "slots", "higher"),
+            Figure("slots without a row", found["lacking"], "slots", goal=0),
+            Figure("rows beside the expected", found["surplus"], "rows", goal=0),
+            Figure("missed without an excuse", found["missed_unexcused"], "slots", goal=0),
+            Figure("lateness, p50", found["lateness_p50_ms"], "ms"),
+            Figure("lateness, p99", found["lateness_p99_ms"], "ms"),
+        ],
+        [f"sitemon ledger: {line}" for line in found["ledger"]],
+    )
+
+
+KILLED: Final = Bench(
+    name="killed",
+    question="What is lost or late when every process and server is killed once?",
+    method=(
+        f"1,000 sites every 10 s for {KILLED_MINUTES:g} minutes; worker, beat, recorder, Kafka, PostgreSQL and Redis "
+        "each get SIGKILL once and start again after 3 s; what is expected is computed from the sites alone"
+    ),
+    measure=measure_killed,
+)
 
 
 def main() -> None:
