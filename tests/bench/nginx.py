@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import requests
+
 from sitemon import clock
 from sitemon.local.ports import LOOPBACK, is_free
 from sitemon.local.process import GuardedProcess
@@ -20,6 +22,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     server {{
         {listen}
+        location = /served {{ stub_status; }}
         location / {{ default_type text/html; return 200 "<html><body>{filling} all is well</body></html>"; }}
     }}
 }}
@@ -58,3 +61,9 @@ def nginx(
         yield f"http://{hosts[0]}:{port}"
     finally:
         process.stop(timeout_s=5)
+
+
+def served(url: str) -> int:
+    """Return how many requests the nginx at this URL has had, by its own count."""
+    words = requests.get(f"{url}/served", timeout=10).text
+    return int(words.splitlines()[2].split()[2])

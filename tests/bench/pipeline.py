@@ -18,7 +18,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -77,9 +77,11 @@ def read_rows(pipeline: Pipeline, after_ms: int, until_ms: int) -> list[Row]:
     ]
 
 
-def await_rows(pipeline: Pipeline, expected: int, after_ms: int, until_ms: int) -> None:
+def await_rows(
+    pipeline: Pipeline, expected: int, after_ms: int, until_ms: int, *, within_s: float = SETTLE_WITHIN_S
+) -> None:
     """Wait until as many rows are there as are expected, or for long in vain."""
-    deadline_s = clock.monotonic_s() + SETTLE_WITHIN_S
+    deadline_s = clock.monotonic_s() + within_s
     while clock.monotonic_s() < deadline_s:
         ((found,),) = pipeline.rows(f"SELECT count(*) {_BETWEEN}", from_ms(after_ms), from_ms(until_ms))
         if found >= expected:
@@ -115,17 +117,24 @@ def pipeline_over(sites: int, interval_s: int) -> Iterator[tuple[Pipeline, list[
     """Run the pipeline over so many sites, all answered by one nginx."""
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, nginx(Path(name), free_port()) as url:
         names = [f"site-{number}" for number in range(sites)]
-        sites_file = Path(name) / "sites.json"
         listed = [{"name": one, "url": f"{url}/{one}", "interval": interval_s, "match": "well"} for one in names]
-        sites_file.write_text(json.dumps({"sites": listed}))
-        with Stack(Path(name)) as stack:
-            pipeline = Pipeline(Path(name), sites_file, stack)
-            try:
-                pipeline.run("provision", "sitemon", "provision")
-                pipeline.start(*PROCESSES)
-                yield pipeline, names
-            finally:
-                pipeline.down()
+        with pipeline_of(Path(name), listed) as pipeline:
+            yield pipeline, names
+
+
+@contextmanager
+def pipeline_of(folder: Path, sites: Sequence[Mapping[str, object]]) -> Iterator[Pipeline]:
+    """Run the pipeline in a folder, over these sites."""
+    sites_file = folder / "sites.json"
+    sites_file.write_text(json.dumps({"sites": sites}))
+    with Stack(folder) as stack:
+        pipeline = Pipeline(folder, sites_file, stack)
+        try:
+            pipeline.run("provision", "sitemon", "provision")
+            pipeline.start(*PROCESSES)
+            yield pipeline
+        finally:
+            pipeline.down()
 
 
 def measure(sites: int, interval_s: int, minutes: float, *, kill: bool, kafka_away: bool) -> dict[str, Any]:
