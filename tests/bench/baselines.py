@@ -1,5 +1,6 @@
 """Our batches beside one site a Celery task, and beside the first version's way. Both sides run at the same time."""
 
+import functools
 import statistics
 import sys
 import tempfile
@@ -95,20 +96,27 @@ def _slow(spent: dict[str, list[Spent]]) -> Iterator[str]:
 def measure_plain_celery() -> Measured:
     """Run a plain Celery application beside ours."""
     with running() as at_work:
-        worker = at_work.start(
-            "plain-celery",
-            *(script("celery"), "-A", "tests.bench.others.plain_celery", "worker", "-B", "--loglevel", "info"),
-            *("--pool", "threads", "--concurrency", "32"),
-            BENCH_BROKER=at_work.pipeline.environment["SITEMON_REDIS_URL"].removesuffix("/0") + "/1",
-            BENCH_KAFKA=at_work.bootstrap,
-            BENCH_URL=at_work.their_url,
-            BENCH_SITES=str(RATE),
-        )
-        theirs = Way("a task a site", lambda: served(at_work.their_url), lambda: tree_cpu_s(worker.pid))
+        environment = {
+            "BENCH_BROKER": at_work.pipeline.environment["SITEMON_REDIS_URL"].removesuffix("/0") + "/1",
+            "BENCH_KAFKA": at_work.bootstrap,
+            "BENCH_URL": at_work.their_url,
+            "BENCH_SITES": str(RATE),
+        }
+        command = (script("celery"), "-A", "tests.bench.others.plain_celery")
+        processes = [
+            at_work.start(name, *command, name, *options, "--loglevel", "info", **environment)
+            for name, options in (("worker", ("--pool", "threads", "--concurrency", "32")), ("beat", ()))
+        ]
+        theirs = [
+            Way(f"a task a site, {name}", lambda: served(at_work.their_url), functools.partial(tree_cpu_s, process.pid))
+            for name, process in zip(("worker", "beat"), processes, strict=True)
+        ]
+        ours = [at_work.our_part("batches, worker and beat", "worker")]
         try:
-            return compared([at_work.our_part("batches", "worker")], [theirs], "batches / a task a site, CPU a check")
+            return compared(ours, theirs, "batches / a task a site, CPU a check")
         finally:
-            worker.stop(timeout_s=10)
+            for process in processes:
+                process.stop(timeout_s=10)
 
 
 def measure_first_version() -> Measured:

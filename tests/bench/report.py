@@ -83,6 +83,7 @@ def show(ran: Sequence[Ran], where: Surroundings, console: Console) -> None:
         for row in _rows(one):
             table.add_row(*row)
         table.add_section()
+    table.caption = f"{sum(one.took_s for one in ran) / 60:.1f} minutes in all"
     console.print(table)
     for one in ran:
         for note in one.measured.notes:

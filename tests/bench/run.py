@@ -1,6 +1,8 @@
 """One bench after the other, each in a process of its own: none leaves anything to the next, or ends it by failing."""
 
 import multiprocessing
+import signal
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
@@ -53,6 +55,7 @@ def in_own_process(bench: Bench) -> Ran:
 
 
 def _tell(bench: Bench, pipe: Connection) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started is ended in good order
     pipe.send(outcome_of(bench))
 
 

@@ -1,6 +1,6 @@
 """One site a Celery task, as one writes it first: beat sends a task a site, a thread makes a request and produces.
 
-    celery -A tests.bench.others.plain_celery worker -B --pool threads
+    celery -A tests.bench.others.plain_celery worker --pool threads, and beat
 
 Its producer lingers as ours does, and no task has a result backend: both make it cheaper than the first try is. The
 environment says where broker and Kafka are, and how many sites at which URL: BENCH_BROKER, BENCH_KAFKA, BENCH_URL,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench.figures import Bench, Measured
-from tests.bench.registry import UnknownBenchError, all_benches, chosen
+from tests.bench.registry import FOLDER, UnknownBenchError, all_benches, chosen
 
 SHORT, LONG = (
     Bench(name, f"{name}?", "so", lambda: Measured([]), is_short=name == "short") for name in ("short", "long")
@@ -30,3 +30,8 @@ def test_every_bench_says_what_it_asks_and_how_it_measures() -> None:
         assert bench.name == bench.name.lower().strip()
         assert bench.question.endswith("?"), bench.name
         assert bench.method, bench.name
+
+
+def test_every_bench_is_in_the_table_of_the_docs_with_its_question() -> None:
+    table = (FOLDER.parents[1] / "docs/benchmarks.md").read_text()
+    assert [bench.name for bench in all_benches() if f"| `{bench.name}` | {bench.question} |" not in table] == []

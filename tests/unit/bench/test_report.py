@@ -49,6 +49,7 @@ def test_the_table_shows_figures_goals_verdicts_notes_and_what_did_not_run(tmp_p
     assert any("gatus is missing" in line and "skipped" in line for line in lines)
     assert "cpu: nginx was at rest" in lines
     assert "2 cores, commit abc1234, 2026-11-24" in printed(by)
+    assert "0.1 minutes in all" in printed(by)
 
 
 def test_the_json_has_machine_commit_moment_and_every_figure(tmp_path: Path) -> None:
