@@ -33,12 +33,11 @@ def main() -> None:
     except UnknownBenchError as wrong:
         print(f"bench: {wrong}", file=sys.stderr)
         sys.exit(2)
-    console = Console()
-    ran = []
+    console, where, ran = Console(), report.surroundings(), list[Ran]()
     for one in run_all(wanted):
         ran.append(one)
         console.print(f"{one.bench.name}: {one.words or one.state}, {one.took_s:.0f} s", markup=False, highlight=False)
-    write(ran, report.surroundings(), console)
+    write(ran, where, console)
     if options.store:
         compare.store(ran)
     sys.exit(not is_good(ran, console, is_compared=options.compare))

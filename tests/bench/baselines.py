@@ -1,7 +1,6 @@
 """Our batches beside one site a Celery task, and beside the first version's way. Both sides run at the same time."""
 
 import functools
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import nginx, served
 from tests.bench.others.places import TABLE, TOPIC
 from tests.bench.pipeline import pipeline_of
-from tests.bench.side_by_side import ROUND_S, Spent, Way, figures_of, side_by_side, totals, tree_cpu_s
+from tests.bench.side_by_side import ROUND_S, Way, figures_of, side_by_side, too_slow, totals, tree_cpu_s
 from tests.pipeline import Pipeline, script, wait_for
 
 ROOT: Final = Path(__file__).parents[2]
@@ -75,22 +74,16 @@ def running() -> Iterator[Running]:
 
 
 def compared(ours: list[Way], theirs: list[Way], ratio: str) -> Measured:
-    """Wait until all are at work, measure, and report the ratio of the sums."""
+    """Wait until all are at work, measure, and report the ratio of the sums, unless one did not keep up."""
     for way in (*ours, *theirs):
         before = way.checks()
         wait_for(lambda way=way, before=before: way.checks() > before + RATE, within_s=120)  # type: ignore[misc]
     clock.sleep(WARM_UP_S)
     spent = side_by_side([*ours, *theirs])
+    if slow := too_slow(spent, RATE):
+        return Measured([], slow)
     sums = [totals(spent, [way.name for way in side]) for side in (ours, theirs)]
-    figures = [Figure(ratio, median_ratio(list(zip(*sums, strict=True))), "ratio"), *figures_of(spent)]
-    return Measured(figures, list(_slow(spent)))
-
-
-def _slow(spent: dict[str, list[Spent]]) -> Iterator[str]:
-    for name, rounds in spent.items():
-        rate = statistics.median(one.checks_per_s for one in rounds)
-        if rate < 0.9 * RATE:
-            yield f"{name} did not keep up: {rate:.0f} of {RATE} checks/s"
+    return Measured([Figure(ratio, median_ratio(list(zip(*sums, strict=True))), "ratio"), *figures_of(spent)])
 
 
 def measure_plain_celery() -> Measured:

@@ -15,7 +15,7 @@ from sitemon.local.process import GuardedProcess
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import nginx, served
 from tests.bench.pipeline import pipeline_of
-from tests.bench.side_by_side import ROUND_S, Way, figures_of, side_by_side, totals, tree_cpu_s
+from tests.bench.side_by_side import ROUND_S, Way, figures_of, side_by_side, too_slow, totals, tree_cpu_s
 from tests.bench.tools import tool
 from tests.pipeline import Pipeline, wait_for
 
@@ -110,6 +110,8 @@ def measure() -> Measured:
         wait_for(lambda: rate_at(their_url) > 0.95 * ENDPOINTS, within_s=ALL_AT_WORK_S)
         clock.sleep(FULL_AFTER_S)
         spent = side_by_side([*our_ways, *their_ways, *beside])
+    if slow := too_slow(spent, ENDPOINTS):
+        return Measured([], slow)
     sums = [totals(spent, [way.name for way in side]) for side in (our_ways, their_ways)]
     ratio = Figure(
         "ours / Gatus, CPU an endpoint, databases included",

@@ -26,16 +26,19 @@ class Surroundings(NamedTuple):
     machine: str
     commit: str
     at: str
+    load: float
+    """How many processes wanted a core in the minute before: a busy machine spoils rates and lateness."""
 
     def __str__(self) -> str:
-        return f"{self.machine}, commit {self.commit}, {self.at[:10]}"
+        return f"{self.machine}, commit {self.commit}, {self.at[:10]}, load {self.load:.1f} before"
 
 
 def surroundings() -> Surroundings:
     """Tell where this runs: absolute figures are worth little without it."""
     memory_gib = round(psutil.virtual_memory().total / 2**30)
     system = f"{platform.machine()}, {memory_gib} GiB, Python {platform.python_version()}"
-    return Surroundings(f"{os.cpu_count()} cores ({_processor()}), {system}", _commit(), format_utc(clock.utc_now()))
+    machine = f"{os.cpu_count()} cores ({_processor()}), {system}"
+    return Surroundings(machine, _commit(), format_utc(clock.utc_now()), round(os.getloadavg()[0], 1))
 
 
 def _processor() -> str:

@@ -13,6 +13,7 @@ from sitemon import clock
 from tests.bench.figures import ROUNDS, Figure
 
 ROUND_S: Final = 12.0
+KEPT_UP_SHARE: Final = 0.9
 
 
 class Way(NamedTuple):
@@ -54,6 +55,16 @@ def figures_of(spent: Mapping[str, Sequence[Spent]]) -> Iterator[Figure]:
     for name, rounds in spent.items():
         yield Figure(f"{name}, CPU a check", statistics.median(one.cpu_us for one in rounds), "us")
         yield Figure(f"{name}, rate", statistics.median(one.checks_per_s for one in rounds), "checks/s", "higher")
+
+
+def too_slow(spent: Mapping[str, Sequence[Spent]], rate: float) -> list[str]:
+    """Return a line for each way that did not keep up with the rate: what it spent then says nothing of a check."""
+    made = {name: statistics.median(one.checks_per_s for one in rounds) for name, rounds in spent.items()}
+    return [
+        f"not measured: {name} made {found:.0f} of {rate:.0f} checks/s"
+        for name, found in made.items()
+        if found < KEPT_UP_SHARE * rate
+    ]
 
 
 def tree_cpu_s(*pids: int) -> float:

@@ -14,7 +14,7 @@ from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.report import Surroundings, amount, goal_of, surroundings
 from tests.bench.run import Ran, State
 
-WHERE = Surroundings("2 cores", "abc1234", "2026-11-24T07:00:00.000000Z")
+WHERE = Surroundings("2 cores", "abc1234", "2026-11-24T07:00:00.000000Z", 0.3)
 HTTP = Figure("http, against <them>", 0.35, "ratio", goal=0.4)
 HTTPS = Figure("https", 0.9, "ratio", goal=0.7)
 ROWS = Figure("rows", 25.0, "ratio", "higher", goal=20.0)
@@ -48,14 +48,14 @@ def test_the_table_shows_figures_goals_verdicts_notes_and_what_did_not_run(tmp_p
     assert "≥ 4,000 checks/s" in rate
     assert any("gatus is missing" in line and "skipped" in line for line in lines)
     assert "cpu: nginx was at rest" in lines
-    assert "2 cores, commit abc1234, 2026-11-24" in printed(by)
+    assert "2 cores, commit abc1234, 2026-11-24, load 0.3 before" in printed(by)
     assert "0.1 minutes in all" in printed(by)
 
 
 def test_the_json_has_machine_commit_moment_and_every_figure(tmp_path: Path) -> None:
     write([ran(HTTP, RATE)], WHERE, console(), tmp_path)
     told = json.loads((tmp_path / "bench.json").read_text())
-    assert (told["machine"], told["commit"], told["at"]) == WHERE
+    assert (told["machine"], told["commit"], told["at"], told["load"]) == WHERE
     (bench,) = told["benches"]
     assert (bench["name"], bench["state"], bench["took_s"]) == ("cpu", "measured", 3.1)
     assert bench["notes"] == ["nginx was at rest"]
