@@ -4,12 +4,13 @@ import multiprocessing
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Literal, NamedTuple
 
 from sitemon import clock
 from tests.bench.figures import Bench, Measured
+from tests.bench.registry import all_benches, chosen
 from tests.bench.tools import ToolMissingError
 
 State = Literal["measured", "skipped", "failed"]
@@ -30,18 +31,22 @@ class Ran(NamedTuple):
         return self.state != "failed" and all(figure.is_met for figure in self.measured.figures)
 
 
-def run_all(benches: Sequence[Bench]) -> Iterator[Ran]:
+Listing = Callable[[], Sequence[Bench]]
+"""Lists all benches. A new process finds its own there by name: what a bench measures by need not be picklable."""
+
+
+def run_all(benches: Sequence[Bench], listing: Listing = all_benches) -> Iterator[Ran]:
     """Run benches one by one, and give each as soon as it has ended."""
     for bench in benches:
         began_s = clock.monotonic_s()
-        yield in_own_process(bench)._replace(took_s=clock.monotonic_s() - began_s)
+        yield in_own_process(bench, listing)._replace(took_s=clock.monotonic_s() - began_s)
 
 
-def in_own_process(bench: Bench) -> Ran:
+def in_own_process(bench: Bench, listing: Listing) -> Ran:
     """Run a bench in a new process and wait for it, whatever ends it; the process ends when this is interrupted."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(bench, theirs))
+    process = context.Process(target=_tell, args=(bench.name, listing, theirs))
     process.start()
     theirs.close()
     try:
@@ -54,8 +59,9 @@ def in_own_process(bench: Bench) -> Ran:
         process.join()
 
 
-def _tell(bench: Bench, pipe: Connection) -> None:
+def _tell(name: str, listing: Listing, pipe: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started is ended in good order
+    (bench,) = chosen(listing(), [name], is_full=True)
     pipe.send(outcome_of(bench))
 
 
