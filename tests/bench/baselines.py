@@ -1,94 +1,42 @@
 """Our batches beside one site a Celery task, and beside the first version's way. Both sides run at the same time."""
 
-import functools
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Final
 
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from sitemon import clock
-from sitemon.local.ports import free_port
-from sitemon.local.process import GuardedProcess
-from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
-from tests.bench.nginx import nginx, served
+from tests.bench.beside import RATE, running
+from tests.bench.figures import ROUNDS, Bench, Measured
 from tests.bench.others.places import TABLE, TOPIC
-from tests.bench.pipeline import pipeline_of
-from tests.bench.side_by_side import ROUND_S, Way, figures_of, side_by_side, too_slow, totals, tree_cpu_s
+from tests.bench.side_by_side import ROUND_S, Way, compared, tree_cpu_s
 from tests.pipeline import Pipeline, script, wait_for
 
-ROOT: Final = Path(__file__).parents[2]
-RATE: Final = 300
-"""Checks a second by each way."""
 MONITORS: Final = 30
 """Processes of the first version, each of which checks its site ten times a second."""
 WARM_UP_S: Final = 20.0
 
 
-class Running(NamedTuple):
-    """Our pipeline at work, and what a baseline needs beside it."""
-
-    folder: Path
-    pipeline: Pipeline
-    our_url: str
-    their_url: str
-
-    @property
-    def bootstrap(self) -> str:
-        """Where Kafka is."""
-        return self.pipeline.environment["SITEMON_KAFKA_BOOTSTRAP_SERVERS"]
-
-    def start(self, name: str, *command: str, **environment: str) -> GuardedProcess:
-        """Start a process of a baseline."""
-        environment = self.pipeline.environment | {"PYTHONPATH": str(ROOT)} | environment
-        log = self.folder / f"{name}.log"
-        return GuardedProcess(command, log=log, environment=environment, folder=self.folder)
-
-    def our_part(self, label: str, process: str) -> Way:
-        """Return one of our processes as a way, checks counted by nginx."""
-        pid = self.pipeline.processes[process].pid
-        return Way(label, lambda: served(self.our_url), lambda: tree_cpu_s(pid))
-
-
-@contextmanager
-def running() -> Iterator[Running]:
-    """Run our pipeline over its own nginx, another nginx, and an empty topic."""
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, ExitStack() as stack:
-        ours, theirs = Path(name, "ours"), Path(name, "theirs")
-        ours.mkdir()
-        theirs.mkdir()
-        our_url, their_url = (stack.enter_context(nginx(folder, free_port())) for folder in (ours, theirs))
-        sites = [
-            {"name": f"site-{number}", "url": f"{our_url}/site-{number}", "interval": 1, "match": "is w.ll"}
-            for number in range(RATE)
-        ]
-        pipeline = stack.enter_context(pipeline_of(ours, sites))
-        found = Running(theirs, pipeline, our_url, their_url)
-        admin = KafkaAdminClient(bootstrap_servers=found.bootstrap)
-        admin.create_topics([NewTopic(TOPIC, num_partitions=12, replication_factor=1)])
-        admin.close()
-        yield found
-
-
-def compared(ours: list[Way], theirs: list[Way], ratio: str) -> Measured:
-    """Wait until all are at work, measure, and report the ratio of the sums, unless one did not keep up."""
-    for way in (*ours, *theirs):
+def at_work_for_a_while(ways: Sequence[Way]) -> None:
+    """Wait until each way makes checks, and a little longer."""
+    for way in ways:
         before = way.checks()
         wait_for(lambda way=way, before=before: way.checks() > before + RATE, within_s=120)  # type: ignore[misc]
     clock.sleep(WARM_UP_S)
-    spent = side_by_side([*ours, *theirs])
-    if slow := too_slow(spent, RATE):
-        return Measured([], slow)
-    sums = [totals(spent, [way.name for way in side]) for side in (ours, theirs)]
-    return Measured([Figure(ratio, median_ratio(list(zip(*sums, strict=True))), "ratio"), *figures_of(spent)])
+
+
+def create_topic(bootstrap: str) -> None:
+    """Make the topic of the baselines."""
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
+        admin.create_topics([NewTopic(TOPIC, num_partitions=12, replication_factor=1)])
 
 
 def measure_plain_celery() -> Measured:
     """Run a plain Celery application beside ours."""
     with running() as at_work:
+        create_topic(at_work.bootstrap)
         environment = {
             "BENCH_BROKER": at_work.pipeline.environment["SITEMON_REDIS_URL"].removesuffix("/0") + "/1",
             "BENCH_KAFKA": at_work.bootstrap,
@@ -101,12 +49,13 @@ def measure_plain_celery() -> Measured:
             for name, options in (("worker", ("--pool", "threads", "--concurrency", "32")), ("beat", ()))
         ]
         theirs = [
-            Way(f"a task a site, {name}", lambda: served(at_work.their_url), functools.partial(tree_cpu_s, process.pid))
+            at_work.their_part(f"a task a site, {name}", process.pid)
             for name, process in zip(("worker", "beat"), processes, strict=True)
         ]
-        ours = [at_work.our_part("batches, worker and beat", "worker")]
+        ours = [at_work.our_part("batches, worker and beat", at_work.pipeline.processes["worker"].pid)]
         try:
-            return compared(ours, theirs, "batches / a task a site, CPU a check")
+            at_work_for_a_while([*ours, *theirs])
+            return compared(ours, theirs, ratio="batches / a task a site, CPU a check", rate=RATE)
         finally:
             for process in processes:
                 process.stop(timeout_s=10)
@@ -115,6 +64,7 @@ def measure_plain_celery() -> Measured:
 def measure_first_version() -> Measured:
     """Run the first version's monitors and recorder beside our pipeline."""
     with running() as at_work:
+        create_topic(at_work.bootstrap)
         create_table(at_work.pipeline)
         program = (sys.executable, "-m", "tests.bench.others.first_version")
         recorder = at_work.start("first-recorder", *program, "recorder", at_work.bootstrap)
@@ -131,16 +81,13 @@ def measure_first_version() -> Measured:
             for number in range(MONITORS)
         ]
         theirs = [
-            Way(
-                "first version, monitors",
-                lambda: served(at_work.their_url),
-                lambda: tree_cpu_s(*(one.pid for one in monitors)),
-            ),
+            at_work.their_part("first version, monitors", *(one.pid for one in monitors)),
             Way("first version, recorder", lambda: rows(at_work.pipeline), lambda: tree_cpu_s(recorder.pid)),
         ]
-        ours = [at_work.our_part("ours, worker and beat", "worker"), at_work.our_part("ours, recorder", "recorder")]
+        ours = [at_work.our_part(f"ours, {name}", one.pid) for name, one in at_work.pipeline.processes.items()]
         try:
-            return compared(ours, theirs, "ours / the first version's way, CPU a check")
+            at_work_for_a_while([*ours, *theirs])
+            return compared(ours, theirs, ratio="ours / the first version's way, CPU a check", rate=RATE)
         finally:
             for process in (recorder, *monitors):
                 process.kill()

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import psutil
 
 from sitemon import clock
-from tests.bench.figures import ROUNDS, Figure
+from tests.bench.figures import ROUNDS, Figure, Measured, median_ratio
 
 ROUND_S: Final = 12.0
 KEPT_UP_SHARE: Final = 0.9
@@ -43,6 +43,27 @@ def side_by_side(ways: Sequence[Way]) -> dict[str, list[Spent]]:
             rounds.append(_spent(before[name], after[name]))
         before = after
     return spent
+
+
+def compared(
+    ours: Sequence[Way],
+    theirs: Sequence[Way],
+    *,
+    ratio: str,
+    rate: float,
+    goal: float | None = None,
+    beside: Sequence[Way] = (),
+) -> Measured:
+    """Measure, and report the ratio of the CPU of both sides, each the sum of its parts, and what each part took.
+
+    `beside` is shown and is not in the ratio. Without a ratio, in words, when one of them did not keep up.
+    """
+    spent = side_by_side([*ours, *theirs, *beside])
+    if slow := too_slow(spent, rate):
+        return Measured([], slow)
+    sums = [totals(spent, [way.name for way in side]) for side in (ours, theirs)]
+    pairs = list(zip(*sums, strict=True))
+    return Measured([Figure(ratio, median_ratio(pairs), "ratio", goal=goal), *figures_of(spent)])
 
 
 def totals(spent: Mapping[str, Sequence[Spent]], names: Sequence[str]) -> list[float]:
