@@ -55,7 +55,8 @@ def is_good(ran: Sequence[Ran], console: Console, *, is_compared: bool) -> bool:
     """Tell whether the run keeps its goals or, if it is compared, what is stored; name each ratio that does not."""
     if not is_compared:
         return all(one.is_good for one in ran)
-    behind = compare.fell_behind(ran, compare.read_stored())
+    stored = compare.read_stored()
+    behind = compare.fell_behind(ran, stored) if stored else ["nothing is stored: --store keeps the ratios of a run"]
     for line in behind:
         console.print(f"behind: {line}", markup=False, highlight=False)
     return not behind and all(one.state != "failed" for one in ran)

@@ -117,6 +117,13 @@ def test_a_compared_run_looks_at_the_stored_ratios_and_not_at_the_goals(monkeypa
     assert printed(by) == "behind: cpu: https: 1.1, 0.9 stored\n"
 
 
+def test_a_comparison_with_nothing_is_not_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.bench.compare.read_stored", dict)
+    by = console()
+    assert not is_good([ran(HTTP)], by, is_compared=True)
+    assert printed(by) == "behind: nothing is stored: --store keeps the ratios of a run\n"
+
+
 def test_the_surroundings_name_the_machine_and_the_commit() -> None:
     assert "cores" in surroundings().machine
     assert surroundings().commit
