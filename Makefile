@@ -47,8 +47,16 @@ format: $(INSTALLED) ## Format the code, and mend what can be mended by itself
 	@$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: setup ## Run the benchmarks of docs/benchmarks.md
-	@$(BIN)/python -m tests.bench
+bench: setup ## Run the short benchmarks, or those of B=name; under 15 minutes
+	@$(BIN)/python -m tests.bench $(B)
+
+.PHONY: bench-full
+bench-full: setup ## Run all benchmarks of docs/benchmarks.md; under 75 minutes
+	@$(BIN)/python -m tests.bench --full
+
+.PHONY: bench-compare
+bench-compare: setup ## Run the short ones, or B=name; fail when a ratio is 15 % behind the stored one
+	@$(BIN)/python -m tests.bench --compare $(B)
 
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes
@@ -64,7 +72,7 @@ lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes
 help: ## Show this
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The build backend is in the lock too: under hashes, pip cannot fetch it by itself.
 BUILD_REQUIRES = python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'

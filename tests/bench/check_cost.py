@@ -1,25 +1,20 @@
 """What a check costs: the CPU of one check by the engine against that of a plain prepared request.
-
-    python -m tests.bench.check_cost [--checks 2000] [--threads 16] [--rounds 5]
-
 The plain request goes through a reused requests adapter, over a fresh connection each time, with one shared SSL
 context (stock requests reads the CA bundle at every connection, which would flatter us), from as many threads. The
 server is a process of its own; only our CPU counts. Rounds are paired, warm-up is apart, ratios are medians.
 """
 
-import argparse
 import multiprocessing
 import multiprocessing.connection
 import queue
 import ssl
 import statistics
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -32,9 +27,12 @@ from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Server
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
+from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.integration.checks import certificates
 
-GOAL = 1.15
+GOAL: Final = 1.15
+CHECKS: Final = 2_000
+THREADS: Final = 16
 HEADERS = {"User-Agent": "bench", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
 PAGE = response(
     b"<!doctype html><title>shop</title>" + b"<p>in stock</p>" * 60,
@@ -42,15 +40,11 @@ PAGE = response(
 )
 
 
-class Figure(NamedTuple):
+class Round(NamedTuple):
     """Microseconds of CPU a check, of both, in one round."""
 
     plain_us: float
     engine_us: float
-
-    @property
-    def ratio(self) -> float:
-        return self.engine_us / self.plain_us
 
 
 class SharedContextAdapter(HTTPAdapter):
@@ -133,25 +127,34 @@ def engine_work(url: str, ca_file: Path, engine: RequestsEngine) -> Callable[[in
     return work
 
 
-def measure(url: str, ca_file: Path, options: argparse.Namespace) -> list[Figure]:
-    """Return the figures of the rounds, after a warm-up."""
-    engine = RequestsEngine(options.threads, per_host=options.threads, dialer=Dialer(Resolver()))
-    plain, ours = plain_work(url, ca_file, options.threads), engine_work(url, ca_file, engine)
-    plain(options.checks // 10)
-    ours(options.checks // 10)
-    figures = [Figure(cpu_us(options.checks, plain), cpu_us(options.checks, ours)) for _ in range(options.rounds)]
+def rounds_of(url: str, ca_file: Path) -> list[Round]:
+    """Return what the rounds took, after a warm-up."""
+    engine = RequestsEngine(THREADS, per_host=THREADS, dialer=Dialer(Resolver()))
+    plain, ours = plain_work(url, ca_file, THREADS), engine_work(url, ca_file, engine)
+    plain(CHECKS // 10)
+    ours(CHECKS // 10)
+    found = [Round(cpu_us(CHECKS, plain), cpu_us(CHECKS, ours)) for _ in range(ROUNDS)]
     engine.close(10)
-    return figures
+    return found
 
 
-def main() -> int:
-    """Print a table; exit 1 when a ratio is above the goal."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checks", type=int, default=2000)
-    parser.add_argument("--threads", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    worst = 0.0
+def figures_of(scheme: str, rounds: list[Round]) -> list[Figure]:
+    """Return the ratio with its goal, and the microseconds of both."""
+    return [
+        Figure(
+            f"{scheme}: engine / plain request",
+            median_ratio([(one.engine_us, one.plain_us) for one in rounds]),
+            "ratio",
+            goal=GOAL,
+        ),
+        Figure(f"{scheme}: engine, CPU a check", statistics.median(one.engine_us for one in rounds), "us"),
+        Figure(f"{scheme}: plain request, CPU", statistics.median(one.plain_us for one in rounds), "us"),
+    ]
+
+
+def measure() -> Measured:
+    """Run the server, and both against it over each scheme."""
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
         ca_file, leaf_file = make_certificates(Path(folder))
         here, there = multiprocessing.Pipe()
@@ -159,18 +162,11 @@ def main() -> int:
         server.start()
         try:
             for scheme, port in zip(("http", "https"), here.recv(), strict=True):
-                figures = measure(f"{scheme}://127.0.0.1:{port}/health?q=1", ca_file, options)
-                ratio = statistics.median(figure.ratio for figure in figures)
-                worst = max(worst, ratio)
-                print(
-                    f"{scheme:5} {options.threads} threads, {options.checks} checks, {options.rounds} rounds:"
-                    f" plain {statistics.median(f.plain_us for f in figures):6.0f} us,"
-                    f" engine {statistics.median(f.engine_us for f in figures):6.0f} us, ratio {ratio:.2f}"
-                )
+                figures += figures_of(scheme, rounds_of(f"{scheme}://127.0.0.1:{port}/health?q=1", ca_file))
         finally:
             here.send(None)
             server.join()
-    return 0 if worst <= GOAL else 1
+    return Measured(figures)
 
 
 def make_certificates(folder: Path) -> tuple[Path, Path]:
@@ -181,5 +177,12 @@ def make_certificates(folder: Path) -> tuple[Path, Path]:
     return ca_file, certificates.write_chain(folder, certificates.new_leaf(authority))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+BENCH: Final = Bench(
+    name="check-cost",
+    question="What does a check by the engine on requests cost, beside a plain prepared request?",
+    method=(
+        f"CPU of this process, the server being another; {CHECKS:,} checks from {THREADS} threads, a fresh connection "
+        f"each; medians of {ROUNDS} paired rounds after a warm-up"
+    ),
+    measure=measure,
+)

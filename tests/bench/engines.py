@@ -1,13 +1,9 @@
 """What a check costs by each engine, and a probe by blackbox_exporter when it is installed.
-
-    python -m tests.bench.engines [--checks 4000] [--in-flight 500] [--rounds 5]
-
 The same page of one nginx, spread over 127.0.0.0/8, plain and over TLS with a certificate of our own CA, searched for
 a regex; a fresh connection each time. CPU of the process that checks or probes only: nginx and who asks
 blackbox_exporter are other processes. Each way is warmed up; rounds are paired, ratios are medians of the rounds.
 """
 
-import argparse
 import contextlib
 import http.client
 import multiprocessing
@@ -35,12 +31,15 @@ from sitemon.local.process import GuardedProcess
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
 from sitemon.per_process import spare_collector
+from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import Secure, nginx
 from tests.integration.checks import certificates
 
 HOSTS: Final = tuple(f"127.0.0.{number}" for number in range(1, 51))
 REGEX: Final = "is w.ll"
 ASKERS: Final = 8
+CHECKS: Final = 3_000
+IN_FLIGHT: Final = 500
 BLACKBOX: Final = "prometheus-blackbox-exporter"
 MODULES: Final = """
 modules:
@@ -125,38 +124,33 @@ def ask(port: int, urls: Sequence[str], probes: int) -> None:
     raise SystemExit(bool(failed))
 
 
-def measure(
-    ways: dict[str, Work], urls: Sequence[str], options: argparse.Namespace
-) -> tuple[dict[str, list[float]], float]:
+def rounds_of(ways: dict[str, Work], urls: Sequence[str]) -> tuple[dict[str, list[float]], float]:
     """Return microseconds of CPU a check of each round by each way, and how many a second curl made."""
-    figures: dict[str, list[float]] = {name: [] for name in ways}
+    spent_us: dict[str, list[float]] = {name: [] for name in ways}
     rates = []
     for work in ways.values():
-        work(urls, options.checks // 4)
-    for _ in range(options.rounds):
+        work(urls, CHECKS // 4)
+    for _ in range(ROUNDS):
         for name, work in ways.items():
             began_s = clock.monotonic_s()
-            figures[name].append(work(urls, options.checks) / options.checks * 1e6)
+            spent_us[name].append(work(urls, CHECKS) / CHECKS * 1e6)
             if name == "curl":
-                rates.append(options.checks / (clock.monotonic_s() - began_s))
-    return figures, statistics.median(rates)
+                rates.append(CHECKS / (clock.monotonic_s() - began_s))
+    return spent_us, statistics.median(rates)
 
 
-def show(scheme: str, figures: dict[str, list[float]], rate: float) -> None:
-    """Print a line for each way: microseconds, and the ratio of curl's to it."""
-    for name, rounds in figures.items():
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(figures["curl"], rounds, strict=True))
-        print(f"{scheme:5} {name:9} {statistics.median(rounds):6.0f} us a check; curl / {name}: {ratio:.2f}")
-    print(f"{scheme:5} curl made {rate:,.0f} checks a second")
+def figures_of(scheme: str, spent_us: dict[str, list[float]], rate: float) -> Iterator[Figure]:
+    """Return the ratio of curl's CPU to that of each other way, and what each took."""
+    for name, rounds in spent_us.items():
+        if name != "curl":
+            pairs = list(zip(spent_us["curl"], rounds, strict=True))
+            yield Figure(f"{scheme}: curl / {name}, CPU a check", median_ratio(pairs), "ratio")
+        yield Figure(f"{scheme}: {name}, CPU a check", statistics.median(rounds), "us")
+    yield Figure(f"{scheme}: checks by curl on one thread", rate, "checks/s", "higher")
 
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checks", type=int, default=4000)
-    parser.add_argument("--in-flight", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+def measure() -> Measured:
+    """Run nginx and what is compared, each over both schemes."""
     spare_collector()
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, contextlib.ExitStack() as running:
         folder = Path(name)
@@ -167,18 +161,28 @@ def main() -> None:
         port, secure = free_port(), Secure(free_port(), leaf)
         running.enter_context(nginx(folder, port, hosts=HOSTS, secure=secure))
         engines: dict[str, Engine] = {
-            "requests": RequestsEngine(options.in_flight, per_host=options.in_flight, dialer=Dialer(Resolver())),
-            "curl": CurlEngine(options.in_flight, per_host=options.in_flight, dialer=Dialer(Resolver())),
+            "requests": RequestsEngine(IN_FLIGHT, per_host=IN_FLIGHT, dialer=Dialer(Resolver())),
+            "curl": CurlEngine(IN_FLIGHT, per_host=IN_FLIGHT, dialer=Dialer(Resolver())),
         }
         ways = {name: engine_work(engine, ca_file) for name, engine in engines.items()}
         blackbox = running.enter_context(blackbox_work(folder, ca_file))
         if blackbox is not None:
             ways["blackbox"] = blackbox
+        figures: list[Figure] = []
         for scheme, where in (("http", port), ("https", secure.port)):
-            show(scheme, *measure(ways, [f"{scheme}://{host}:{where}/" for host in HOSTS], options))
+            urls = [f"{scheme}://{host}:{where}/" for host in HOSTS]
+            figures += figures_of(scheme, *rounds_of(ways, urls))
         for engine in engines.values():
             engine.close(10)
+    return Measured(figures, () if blackbox else (f"not compared: {BLACKBOX} is not installed",))
 
 
-if __name__ == "__main__":
-    main()
+BENCH: Final = Bench(
+    name="engines",
+    question="What does a check cost by each engine alone, and a probe by blackbox_exporter?",
+    method=(
+        f"CPU of the process that checks, nginx and who asks apart; {CHECKS:,} checks, {IN_FLIGHT} in flight, a fresh "
+        f"connection each, a page of 1 KB with a regex; medians of {ROUNDS} paired rounds after a warm-up"
+    ),
+    measure=measure,
+)

@@ -1,14 +1,16 @@
 """An nginx on loopback that answers everything with a small page: a target that is not the bottleneck."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import requests
+
 from sitemon import clock
 from sitemon.local.ports import LOOPBACK, is_free
 from sitemon.local.process import GuardedProcess
+from tests.bench.tools import tool
 
 START_WITHIN_S = 5.0
 CONFIGURATION = """
@@ -20,6 +22,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     server {{
         {listen}
+        location = /served {{ stub_status; }}
         location / {{ default_type text/html; return 200 "<html><body>{filling} all is well</body></html>"; }}
     }}
 }}
@@ -37,10 +40,11 @@ class Secure(NamedTuple):
 def nginx(
     folder: Path, port: int, *, hosts: Sequence[str] = (LOOPBACK,), secure: Secure | None = None
 ) -> Iterator[str]:
-    """Run nginx at these addresses; give the URL of the first without the last slash."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise SystemExit("bench: nginx is missing: apt install nginx-light")
+    """Run nginx at these addresses; give the URL of the first without the last slash.
+
+    Raises ToolMissingError when nginx is not installed.
+    """
+    program = tool("nginx", package="apt install nginx-light")
     configuration = folder / "nginx.conf"
     listen = [f"listen {host}:{port} backlog=4096 reuseport;" for host in hosts]
     if secure is not None:
@@ -57,3 +61,9 @@ def nginx(
         yield f"http://{hosts[0]}:{port}"
     finally:
         process.stop(timeout_s=5)
+
+
+def served(url: str) -> int:
+    """Return how many requests the nginx at this URL has had, by its own count."""
+    words = requests.get(f"{url}/served", timeout=10).text
+    return int(words.splitlines()[2].split()[2])

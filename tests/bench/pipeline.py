@@ -18,10 +18,10 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sitemon import clock
 from sitemon.local.ports import free_port
@@ -29,6 +29,7 @@ from sitemon.local.stack import Stack
 from sitemon.model.errors import FatalError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
+from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.nginx import nginx
 from tests.memory import Memory
 from tests.pipeline import AWAY_S, Away, Pipeline
@@ -39,6 +40,7 @@ LEDGER_LINES = 5
 LEDGER_AFTER_S = 65.0
 """A slot counts in the ledger once its interval and a minute have passed."""
 GRACE_MS = 2_000
+KILLED_MINUTES: Final = 3.5
 
 
 class Row(NamedTuple):
@@ -75,9 +77,11 @@ def read_rows(pipeline: Pipeline, after_ms: int, until_ms: int) -> list[Row]:
     ]
 
 
-def await_rows(pipeline: Pipeline, expected: int, after_ms: int, until_ms: int) -> None:
+def await_rows(
+    pipeline: Pipeline, expected: int, after_ms: int, until_ms: int, *, within_s: float = SETTLE_WITHIN_S
+) -> None:
     """Wait until as many rows are there as are expected, or for long in vain."""
-    deadline_s = clock.monotonic_s() + SETTLE_WITHIN_S
+    deadline_s = clock.monotonic_s() + within_s
     while clock.monotonic_s() < deadline_s:
         ((found,),) = pipeline.rows(f"SELECT count(*) {_BETWEEN}", from_ms(after_ms), from_ms(until_ms))
         if found >= expected:
@@ -113,17 +117,24 @@ def pipeline_over(sites: int, interval_s: int) -> Iterator[tuple[Pipeline, list[
     """Run the pipeline over so many sites, all answered by one nginx."""
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, nginx(Path(name), free_port()) as url:
         names = [f"site-{number}" for number in range(sites)]
-        sites_file = Path(name) / "sites.json"
         listed = [{"name": one, "url": f"{url}/{one}", "interval": interval_s, "match": "well"} for one in names]
-        sites_file.write_text(json.dumps({"sites": listed}))
-        with Stack(Path(name)) as stack:
-            pipeline = Pipeline(Path(name), sites_file, stack)
-            try:
-                pipeline.run("provision", "sitemon", "provision")
-                pipeline.start(*PROCESSES)
-                yield pipeline, names
-            finally:
-                pipeline.down()
+        with pipeline_of(Path(name), listed) as pipeline:
+            yield pipeline, names
+
+
+@contextmanager
+def pipeline_of(folder: Path, sites: Sequence[Mapping[str, object]]) -> Iterator[Pipeline]:
+    """Run the pipeline in a folder, over these sites."""
+    sites_file = folder / "sites.json"
+    sites_file.write_text(json.dumps({"sites": sites}))
+    with Stack(folder) as stack:
+        pipeline = Pipeline(folder, sites_file, stack)
+        try:
+            pipeline.run("provision", "sitemon", "provision")
+            pipeline.start(*PROCESSES)
+            yield pipeline
+        finally:
+            pipeline.down()
 
 
 def measure(sites: int, interval_s: int, minutes: float, *, kill: bool, kafka_away: bool) -> dict[str, Any]:
@@ -185,6 +196,33 @@ def _figures(
         "killed": [away._asdict() for away in aways],
         "is_good": not lacking and not surplus and not unexcused,
     }
+
+
+def measure_killed() -> Measured:
+    """Kill each once within a few minutes; say what was lost, doubled, missed and late."""
+    found = measure(1_000, 10, KILLED_MINUTES, kill=True, kafka_away=False)
+    return Measured(
+        [
+            Figure("slots expected", found["expected"], "slots", "higher"),
+            Figure("slots without a row", found["lacking"], "slots", goal=0),
+            Figure("rows beside the expected", found["surplus"], "rows", goal=0),
+            Figure("missed without an excuse", found["missed_unexcused"], "slots", goal=0),
+            Figure("lateness, p50", found["lateness_p50_ms"], "ms"),
+            Figure("lateness, p99", found["lateness_p99_ms"], "ms"),
+        ],
+        [f"sitemon ledger: {line}" for line in found["ledger"]],
+    )
+
+
+KILLED: Final = Bench(
+    name="killed",
+    question="What is lost or late when every process and server is killed once?",
+    method=(
+        f"1,000 sites every 10 s for {KILLED_MINUTES:g} minutes; worker, beat, recorder, Kafka, PostgreSQL and Redis "
+        "each get SIGKILL once and start again after 3 s; what is expected is computed from the sites alone"
+    ),
+    measure=measure_killed,
+)
 
 
 def main() -> None:
