@@ -71,7 +71,7 @@ def _options(listed: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--full", action="store_true", help="all, not only the short ones")
-    parser.add_argument("--compare", action="store_true", help="fail when a ratio is 15 % behind the stored one")
+    parser.add_argument("--compare", action="store_true", help="fail when a ratio is 15 %% behind the stored one")
     parser.add_argument("--store", action="store_true", help="store this run's ratios for --compare")
     return parser.parse_args()
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.bench.__main__ import is_good, write
+from tests.bench.__main__ import is_good, main, write
 from tests.bench.chart import Row, chart_of, sections_of
 from tests.bench.figures import Bench, Figure, Measured
+from tests.bench.registry import all_benches
 from tests.bench.report import Surroundings, amount, goal_of, surroundings
 from tests.bench.run import Ran, State
 
@@ -115,6 +116,25 @@ def test_a_compared_run_looks_at_the_stored_ratios_and_not_at_the_goals(monkeypa
     by = console()
     assert not is_good([ran(HTTPS._replace(value=1.1))], by, is_compared=True)
     assert printed(by) == "behind: cpu: https: 1.1, 0.9 stored\n"
+
+
+def test_the_help_lists_every_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"  {bench.name} " in said for bench in all_benches())
+
+
+def test_a_name_that_no_bench_has_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "sort"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("bench: no bench sort; there are: ")
 
 
 def test_a_comparison_with_nothing_is_not_good(monkeypatch: pytest.MonkeyPatch) -> None:
