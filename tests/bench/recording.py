@@ -162,7 +162,3 @@ BENCH: Final = Bench(
     measure=measure,
     is_short=True,
 )
-
-if __name__ == "__main__":
-    for seen in measure():
-        print(*seen, sep="\n")
