@@ -153,15 +153,12 @@ BENCH: Final = Bench(
     question="How fast does the recorder write what waits on Kafka, and what does a result cost it?",
     method=(
         f"`sitemon-recorder` on Apache Kafka and PostgreSQL; {SITES * SLOTS:,} results of {SITES:,} sites are put on"
-        " the topic while it is stopped (SIGSTOP); the time runs until the last commit, by PostgreSQL's own clock. In the same round a bare COPY (text, one transaction) writes the same rows into an empty table of the"
-        f" same shape, indexes and partitions, and {ROWS_ONE_BY_ONE:,} of them are inserted with a commit after each."
-        f" {ROUNDS} rounds after one of warm-up; then {ROUNDS} of two recorders beside one; then {LOW_S} s each at low"
-        " rates, in groups every 50 ms."
+        " the topic while it is stopped (SIGSTOP); the time runs until the last commit, by PostgreSQL's own clock. In"
+        " the same round a bare COPY (text, one transaction) writes the same rows into a table of the same shape,"
+        f" indexes and partitions, and {ROWS_ONE_BY_ONE:,} of them are inserted with a commit after each. {ROUNDS}"
+        f" rounds after one of warm-up; then {ROUNDS} of two recorders beside one; then {LOW_S} s each at low rates, in"
+        " groups every 50 ms."
     ),
     measure=measure,
     is_short=True,
 )
-
-if __name__ == "__main__":
-    for seen in measure():
-        print(*seen, sep="\n")

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import psutil
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError
 
@@ -23,6 +22,7 @@ from sitemon.stream.client import client_of
 from sitemon.stream.messages import result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.topics import Topics, topics_of
+from tests.bench.side_by_side import tree_cpu_s
 from tests.pipeline import Pipeline, wait_for
 
 DOWN_EVERY: Final = 20
@@ -153,9 +153,8 @@ class Scene:
 
     def cpu_s(self) -> tuple[float, float]:
         """Return the CPU seconds of all recorders, and of PostgreSQL, so far."""
-        postgres = psutil.Process(self.pipeline.stack.postgres.pid)
-        backends = [postgres, *postgres.children()]
-        return sum(self.pipeline.cpu_s().values()), sum(sum(one.cpu_times()[:4]) for one in backends)
+        recorders = [process.pid for process in self.pipeline.processes.values()]
+        return tree_cpu_s(*recorders), tree_cpu_s(self.pipeline.stack.postgres.pid)
 
     def await_members(self, members: int) -> None:
         """Wait until so many recorders share the partitions."""

@@ -25,9 +25,23 @@ def state(conn: Connection) -> tuple[str, float, float]:
         ([[a_result()], [a_down(minute=1)], [a_down(minute=2)]], ("down", 1, 2)),
         ([[a_result()], [a_result(minute=1), a_result(minute=2)]], ("up", 0, 2)),
         ([[a_result()], [a_down(minute=1), a_result(minute=2), a_result(minute=3)]], ("up", 2, 3)),
+        ([[a_result()], [a_down(minute=1), a_down(minute=2), a_down(minute=3)]], ("down", 1, 3)),
         ([[a_down()], [a_result(minute=2), a_result(minute=1)]], ("up", 1, 2)),
+        ([[a_down()], [a_result(minute=2)], [a_result(minute=1), a_result(minute=3)]], ("up", 1, 3)),
+        ([[a_missed()], [a_result(), a_result(minute=1)]], ("up", 0, 1)),
     ],
-    ids=["first", "same", "other", "twice", "several the same", "several others", "out of order"],
+    ids=[
+        "first",
+        "same",
+        "other",
+        "twice",
+        "several the same",
+        "several others",
+        "several of one other",
+        "out of order",
+        "around the newest",
+        "replacing the newest",
+    ],
 )
 def test_in_order(conn: Connection, names: Names, batches: list[list[Result]], expected: tuple[str, int, int]) -> None:
     for batch in batches:

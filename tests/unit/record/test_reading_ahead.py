@@ -1,0 +1,140 @@
+"""While a full batch is written, the next one is read; it is neither written nor committed before the first."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.errors import UnreachableError
+from sitemon.model.result import Result
+from sitemon.record import intake
+from sitemon.record.brake import Brake
+from sitemon.record.dead_letters import DeadLetters
+from sitemon.record.recorder import Recorder, Report
+from sitemon.store.partitions import Retention
+from sitemon.store.write import Change, Written
+from sitemon.stream.consumer import Message
+from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from sitemon.stream.messages import result_record
+from sitemon.stream.topics import Topics
+from tests.results import a_result
+
+TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
+GROUP = "recorder"
+FULL = 10
+
+
+class Gate:
+    """A store that writes nothing before it is opened."""
+
+    retention = Retention()
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+        self.is_away = False
+        self.written: list[int] = []
+
+    def open(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def maintain(self, now: datetime) -> None: ...
+
+    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+        self.is_open.wait(10)
+        if self.is_away:
+            raise UnreachableError("no server answers")
+        self.written.append(len(results))
+        return Written(len(results))
+
+
+class Reader(MemoryConsumer):
+    """Notes how many messages each poll brought, and how many were committed before it."""
+
+    read: tuple[int, ...] = ()
+    committed: tuple[int, ...] = ()
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
+        self.committed += (sum(self._broker.committed.values()),)
+        messages = super().poll(timeout_s, max_records)
+        self.read += (len(messages),)
+        return messages
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_MAX_RECORDS", FULL)
+
+
+@contextmanager
+def recording(broker: MemoryBroker, reader: Reader, store: Gate, reports: list[Report]) -> Iterator[None]:
+    """Run a recorder for the length of the block; it is told to stop at its end."""
+    stop = threading.Event()
+    recorder = Recorder(
+        consumer=reader,
+        store=store,
+        dead_letters=DeadLetters(lambda: MemoryProducer(broker), TOPICS.dead_letters),
+        brake=Brake(0.5),
+        topics=TOPICS,
+        report=reports.append,
+        stop=stop,
+    )
+    thread = threading.Thread(target=recorder.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        store.is_open.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def broker_with(results: int) -> MemoryBroker:
+    broker = MemoryBroker(TOPICS, partitions=1)
+    producer = MemoryProducer(broker)
+    for minute in range(results):
+        assert producer.send(result_record(TOPICS, a_result(minute=minute / 60)), 1).wait(1)
+    return broker
+
+
+def wait_until_read(reader: Reader, read: tuple[int, ...]) -> None:
+    deadline_s = clock.monotonic_s() + 10
+    while reader.read[: len(read)] != read:
+        assert clock.monotonic_s() < deadline_s, f"it read {reader.read}"
+        clock.sleep(0.01)
+
+
+def test_the_next_batch_is_read_while_a_full_one_is_written() -> None:
+    broker, store, reports = broker_with(2 * FULL + 3), Gate(), list[Report]()
+    reader = Reader(broker, [TOPICS.results], GROUP)
+    with recording(broker, reader, store, reports):
+        wait_until_read(reader, (FULL, FULL))
+        assert (store.written, broker.committed) == ([], {})
+        store.is_open.set()
+        wait_until_read(reader, (FULL, FULL, 3, 0))
+    assert [report.messages for report in reports] == store.written == [FULL, FULL, 3]
+    assert list(broker.committed.values()) == [2 * FULL + 3]
+
+
+def test_a_batch_that_is_not_full_is_committed_without_waiting_for_another() -> None:
+    broker, store, reports = broker_with(FULL - 1), Gate(), list[Report]()
+    reader = Reader(broker, [TOPICS.results], GROUP)
+    store.is_open.set()
+    with recording(broker, reader, store, reports):
+        wait_until_read(reader, (FULL - 1, 0))
+    assert reader.committed[:2] == (0, FULL - 1)
+
+
+def test_what_was_read_behind_a_batch_that_could_not_be_written_is_left_to_the_next_recorder() -> None:
+    broker, store, reports = broker_with(2 * FULL), Gate(), list[Report]()
+    reader = Reader(broker, [TOPICS.results], GROUP)
+    store.is_away = True
+    with recording(broker, reader, store, reports):
+        wait_until_read(reader, (FULL, FULL))
+    assert (store.written, broker.committed, reports) == ([], {}, [])
