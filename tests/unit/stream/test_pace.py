@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from sitemon import clock
-from tests.unit.stream.conftest import Rig, eventually, event
+from tests.unit.stream.conftest import Rig, event, eventually
 
 COMPUTED_S = 0.1
 """What the drain's clock says that each of its stretches of sending computed for."""
