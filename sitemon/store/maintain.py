@@ -25,31 +25,40 @@ class Maintained(NamedTuple):
 
 
 def maintain(conn: Connection, retention: Retention, now: datetime) -> Maintained:
-    """Make partitions, roll up, and drop partitions past their retention. Idempotent; several may run at once.
+    """Make partitions, roll up, drop partitions past their retention, and sum the last days of each site anew.
+
+    Idempotent; several may run at once.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; the next run goes on.
 
     """
     made = make_partitions(conn, now, retention)
-    roll_up(conn, now)
-    return Maintained(made, drop_partitions(conn, now, retention))
+    is_news = roll_up(conn, now)
+    dropped = drop_partitions(conn, now, retention)
+    if is_news:
+        with translated(), conn, conn.cursor() as cursor:
+            cursor.execute(_sql["refresh_recent"])
+    return Maintained(made, dropped)
 
 
-def roll_up(conn: Connection, now: datetime) -> None:
+def roll_up(conn: Connection, now: datetime) -> bool:
     """Count the results of all passed quarters of an hour into their hours, and of all passed days into their days.
 
-    No batch is written meanwhile: with 100,000 sites that is a few seconds in a quarter of an hour.
+    Returns whether any has passed since the last time. No batch is written meanwhile: with 100,000 sites that is a few
+    seconds in a quarter of an hour.
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_write_sql["lock_alone"])
         old = watermarks(cursor)
         cursor.execute(_sql["next_watermarks"], {"settled_at": now - SETTLE})
         ((hours_until_at, days_until),) = cursor.fetchall()
-        if hours_until_at > old.hours_until_at:
+        is_news: bool = hours_until_at > old.hours_until_at
+        if is_news:
             count_hours(cursor, old.hours_until_at, hours_until_at)
             sum_days(cursor, old.days_until, days_until)
             cursor.execute(_sql["move_watermarks"], {"hours_until_at": hours_until_at, "days_until": days_until})
+    return is_news
 
 
 class Watermarks(NamedTuple):

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sitemon import clock
@@ -17,11 +17,13 @@ from sitemon.stream.spool_folder import abandoned_spools
 
 log = logging.getLogger(__name__)
 
-_BATCH: Final = 2_048
+_BATCH: Final = 8_192
+"""Records that are deleted, and synced, together: with 2,048 a third of the time went into that and the last answer."""
+_AT_ONCE: Final = 1_024
+"""Records that are sent without a rest: about 20 ms, after which checks get their turn."""
 _PATIENCE_S: Final = 5.0
 _STUCK_S: Final = 30.0
 _RETRY_S: Final = 1.0
-_REST_MAX_S: Final = 0.5
 _LOOK_S: Final = 0.5
 _ABANDONED_EVERY_S: Final = 10.0
 
@@ -33,9 +35,9 @@ class Drain:
     delivery, so that the idempotent producer keeps the order and writes it once. A crash between acknowledgement and
     deletion sends one batch again; the database refuses the copies.
 
-    It rests after each batch as long as it computed for it, so that it takes at most half of the interpreter from the
-    process's work proper; not while more comes in than goes out. The time in which it only waited, for Kafka or for
-    its turn at the interpreter, does not count: under full load the rest would come on top of that.
+    It takes at most half of the interpreter from the process's work proper, unless more comes in than goes out: what
+    it sends at once takes at least twice as long as it computed for it. Time in which it waited, for Kafka, for the
+    disk or for its turn at the interpreter, is rest already.
     """
 
     def __init__(self, link: Link, spool: Spool, dead_letters: str) -> None:
@@ -47,6 +49,7 @@ class Drain:
         self._open: dict[int, Delivery] = {}
         self._batch = _BATCH
         self._is_careful = False
+        self._is_gaining = True
         self._looked_at_s = clock.monotonic_s() - _ABANDONED_EVERY_S
         self._thread = threading.Thread(target=self._run, name="sitemon-drain", daemon=True)
         self._thread.start()
@@ -99,14 +102,16 @@ class Drain:
 
     def _drain(self, spool: Spool, open_deliveries: dict[int, Delivery]) -> None:
         """Send one batch; delete it once all of it is acknowledged, unless it is time to stop."""
-        began_cpu_s, before = clock.thread_cpu_s(), spool.waiting
+        before = spool.waiting
         batch = spool.read(self._batch)
         producer = self._link.ensure()
         if self._is_careful:
             open_deliveries.clear()
-        for id_, record in batch:
-            if id_ not in open_deliveries:
-                open_deliveries[id_] = producer.send(record, _PATIENCE_S)
+        for start in range(0, len(batch), _AT_ONCE):
+            with self._paced():
+                for id_, record in batch[start : start + _AT_ONCE]:
+                    if id_ not in open_deliveries:
+                        open_deliveries[id_] = producer.send(record, _PATIENCE_S)
         try:
             is_done = all(self._is_acknowledged(open_deliveries[id_]) for id_, _ in batch)
         except SitemonError as exc:
@@ -115,8 +120,15 @@ class Drain:
             is_done = self._is_buried(batch, exc)
         if is_done:
             self._delete(spool, batch, open_deliveries)
-            if spool.waiting < before:
-                self._stop.wait(min(_REST_MAX_S, clock.thread_cpu_s() - began_cpu_s))
+            self._is_gaining = spool.waiting < before
+
+    @contextlib.contextmanager
+    def _paced(self) -> Iterator[None]:
+        began_s, began_cpu_s = clock.monotonic_s(), clock.thread_cpu_s()
+        yield
+        least_s = 2 * (clock.thread_cpu_s() - began_cpu_s)
+        if self._is_gaining:
+            self._stop.wait(max(0.0, began_s + least_s - clock.monotonic_s()))
 
     def _delete(self, spool: Spool, batch: Sequence[Spooled], open_deliveries: dict[int, Delivery]) -> None:
         if batch:

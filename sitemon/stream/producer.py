@@ -1,18 +1,21 @@
 """Sending to Kafka: the protocol, and its version on kafka-python."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import kafka
 from kafka import errors
+from kafka.partitioner import Partitioner
+from kafka.partitioner.default import murmur2
 
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import UnreachableError
 from sitemon.stream.client import arguments, quiet_kafka_loggers
-from sitemon.stream.errors import kafka_errors
+from sitemon.stream.errors import kafka_errors, model_error
 from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
 
 MAX_IN_FLIGHT_BYTES: Final = 16 << 20
@@ -104,20 +107,22 @@ class KafkaProducer:
         self._room = threading.Condition()
         self._max_in_flight_bytes = max_in_flight_bytes
         self._in_flight_bytes = 0
-        self._in_flight: dict[int, Record] = {}
+        self._in_flight: dict[int, tuple[Record, int]] = {}
+        self._waiting = 0
         self._sent = 0
         self._kafka = _make_client(server, delivery_timeout_ms)
 
     def send(self, record: Record, timeout_s: float) -> Delivery:
         """Take a record on. See `Producer.send`."""
-        number = self._reserve(record, clock.monotonic_s() + timeout_s)
+        number = self._reserve(record, timeout_s)
         try:
-            with kafka_errors(record.topic):
-                future = self._kafka.send(record.topic, record.value, record.key, list(record.headers))
-        except BaseException:
+            future = self._kafka.send(record.topic, record.value, record.key, list(record.headers))
+        except BaseException as exc:
             self._release(number)
+            if isinstance(exc, errors.KafkaError):
+                raise model_error(exc, record.topic) from exc
             raise
-        future.add_both(lambda _: self._release(number))
+        future.add_both(functools.partial(self._release, number))
         return _KafkaDelivery(future, record.topic)
 
     def close(self, timeout_s: float) -> Sequence[Record]:
@@ -126,25 +131,35 @@ class KafkaProducer:
             self._kafka.close(timeout_s)
             return ()
         with self._room:
-            undelivered = list(self._in_flight.values())
+            undelivered = [record for record, _ in self._in_flight.values()]
         self._kafka.abort()
         return undelivered
 
-    def _reserve(self, record: Record, deadline_s: float) -> int:
+    def _reserve(self, record: Record, timeout_s: float) -> int:
         """Wait for room in flight. A record larger than all of it goes alone."""
+        size_bytes = record.size_bytes
         with self._room:
-            while self._in_flight and self._in_flight_bytes + record.size_bytes > self._max_in_flight_bytes:
-                if not self._room.wait(deadline_s - clock.monotonic_s()):
-                    raise UnreachableError("too much waits for Kafka's acknowledgement")
+            if self._in_flight and self._in_flight_bytes + size_bytes > self._max_in_flight_bytes:
+                self._wait_for_room(size_bytes, clock.monotonic_s() + timeout_s)
             self._sent += 1
-            self._in_flight[self._sent] = record
-            self._in_flight_bytes += record.size_bytes
+            self._in_flight[self._sent] = record, size_bytes
+            self._in_flight_bytes += size_bytes
             return self._sent
 
-    def _release(self, number: int) -> None:
+    def _wait_for_room(self, size_bytes: int, deadline_s: float) -> None:
+        self._waiting += 1
+        try:
+            while self._in_flight and self._in_flight_bytes + size_bytes > self._max_in_flight_bytes:
+                if not self._room.wait(deadline_s - clock.monotonic_s()):
+                    raise UnreachableError("too much waits for Kafka's acknowledgement")
+        finally:
+            self._waiting -= 1
+
+    def _release(self, number: int, _: object = None) -> None:
         with self._room:
-            self._in_flight_bytes -= self._in_flight.pop(number).size_bytes
-            self._room.notify_all()
+            self._in_flight_bytes -= self._in_flight.pop(number)[1]
+            if self._waiting:
+                self._room.notify_all()
 
 
 class _KafkaDelivery:
@@ -153,13 +168,28 @@ class _KafkaDelivery:
         self._topic = topic
 
     def wait(self, timeout_s: float) -> bool:
-        with kafka_errors(self._topic):
-            if not self._future.is_done:
-                with contextlib.suppress(errors.KafkaTimeoutError):  # this wait's; the delivery's is raised below
-                    self._future.get(max(0.0, timeout_s))
-            if self._future.is_done:
-                self._future.get(0)
+        if not self._future.is_done:
+            with contextlib.suppress(errors.KafkaError):  # this wait's; the delivery's is raised below
+                self._future.get(max(0.0, timeout_s))
+        if self._future.exception is not None:
+            raise model_error(self._future.exception, self._topic) from self._future.exception
         return bool(self._future.is_done)
+
+
+class _ByKey(Partitioner):  # type: ignore[misc] # kafka has no types
+    """The default partitioner's choice for a record with a key, which all of ours have.
+
+    That one copies and sorts what it knows of the topic for each record, and hashes a site's name at each of its
+    checks: 3.7 of the 19 us that the caller's thread spent on a record.
+    """
+
+    def partition(self, topic: str, key: bytes, *rest: Any) -> int:
+        """Return the number of the key's partition."""
+        partitions: int = len(rest[-1].partitions_for_topic(topic))
+        return int(_hash_of(key) & 0x7FFFFFFF) % partitions
+
+
+_hash_of: Final = functools.lru_cache(maxsize=1 << 16)(murmur2)
 
 
 class _Client(kafka.KafkaProducer):  # type: ignore[misc] # kafka has no types
@@ -196,6 +226,7 @@ def _make_client(server: KafkaServer, delivery_timeout_ms: int) -> _Client:
                 max_request_size=_MAX_REQUEST_BYTES,
                 max_block_ms=_METADATA_MS,
                 delivery_timeout_ms=delivery_timeout_ms,
+                partitioner=_ByKey(),
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )

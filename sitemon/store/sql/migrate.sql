@@ -36,6 +36,9 @@ BEGIN
             sitemon.site_status,
             sitemon.uptime_hourly,
             sitemon.uptime_daily,
+            sitemon.uptime_recent,
+            sitemon.latency_hourly,
+            sitemon.latency_daily,
             sitemon.ledger,
             sitemon.site_info,
             sitemon.site_state

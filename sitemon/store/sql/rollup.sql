@@ -48,3 +48,8 @@ ORDER BY 3, 1, 2, 4;
 
 -- name: move_watermarks
 UPDATE sitemon.watermark SET hours_until_at = %(hours_until_at)s, days_until = greatest(days_until, %(days_until)s);
+
+-- name: refresh_recent
+-- Concurrently, so that nobody who reads has to wait. Of very many sites that takes longer than a batch may.
+SET LOCAL statement_timeout = '15min';
+REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.uptime_recent;

@@ -19,9 +19,22 @@ from sitemon.store.write import Written, prepare_session, write_batch
 from tests.databases import as_admin, rows, run
 from tests.results import a_result
 
-VIEWS = {"results", "site_status", "uptime_hourly", "uptime_daily", "ledger", "site_info", "site_state"}
+VIEWS = {
+    "results",
+    "site_status",
+    "uptime_hourly",
+    "uptime_daily",
+    "uptime_recent",
+    "latency_hourly",
+    "latency_daily",
+    "ledger",
+    "site_info",
+    "site_state",
+}
 
-RELATIONS = "SELECT relname FROM pg_class WHERE relnamespace = 'sitemon'::regnamespace AND relkind IN ('r', 'p', 'v')"
+RELATIONS = """
+SELECT relname FROM pg_class WHERE relnamespace = 'sitemon'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+"""
 
 
 @pytest.fixture

@@ -129,49 +129,67 @@ FROM sitemon.result
 WHERE kind <> 'adhoc';
 
 -- Hours and days as parts to be summed: what is rolled up, the results that are not yet, what was missed without a row.
+-- Each part has the names itself, so that a condition on a name reaches its index; by outer joins, so that who asks
+-- for no names does not pay for them.
 CREATE VIEW sitemon.counted_hour AS
-SELECT site_id, region_id, hour_at, up, degraded, down, missed
+SELECT site_id, region_id, site.name AS site, region.name AS region, hour_at, up, degraded, down, missed
 FROM sitemon.count_hour
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 UNION ALL
-SELECT site_id, region_id, hour_at, up, degraded, down, missed
+SELECT site_id, region_id, site.name, region.name, hour_at, up, degraded, down, missed
 FROM sitemon.counted_result
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 WHERE slot_at >= (SELECT hours_until_at FROM sitemon.watermark)
 UNION ALL
-SELECT site_id, region_id, hour_at, 0, 0, 0, missed
-FROM sitemon.away_hour;
+SELECT site_id, region_id, site.name, region.name, hour_at, 0, 0, 0, missed
+FROM sitemon.away_hour
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id);
 
 CREATE VIEW sitemon.counted_latency_hour AS
-SELECT site_id, region_id, hour_at, bucket, checks
+SELECT site_id, region_id, site.name AS site, region.name AS region, hour_at, bucket, checks
 FROM sitemon.latency_hour
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 UNION ALL
-SELECT site_id, region_id, hour_at, bucket, 1
+SELECT site_id, region_id, site.name, region.name, hour_at, bucket, 1
 FROM sitemon.counted_result
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 WHERE slot_at >= (SELECT hours_until_at FROM sitemon.watermark) AND bucket IS NOT NULL;
 
 CREATE VIEW sitemon.counted_day AS
-SELECT site_id, region_id, day, up, degraded, down, missed
+SELECT site_id, region_id, site.name AS site, region.name AS region, day, up, degraded, down, missed
 FROM sitemon.count_day
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 UNION ALL
-SELECT site_id, region_id, sitemon.day_of(hour_at), up, degraded, down, missed
+SELECT site_id, region_id, site, region, sitemon.day_of(hour_at), up, degraded, down, missed
 FROM sitemon.counted_hour
 WHERE hour_at >= (SELECT days_until::timestamp AT TIME ZONE 'UTC' FROM sitemon.watermark)
 UNION ALL
-SELECT site_id, region_id, sitemon.day_of(hour_at), 0, 0, 0, missed
+SELECT site_id, region_id, site.name, region.name, sitemon.day_of(hour_at), 0, 0, 0, missed
 FROM sitemon.away_hour
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 WHERE hour_at < (SELECT days_until::timestamp AT TIME ZONE 'UTC' FROM sitemon.watermark);
 
 CREATE VIEW sitemon.counted_latency_day AS
-SELECT site_id, region_id, day, bucket, checks
+SELECT site_id, region_id, site.name AS site, region.name AS region, day, bucket, checks
 FROM sitemon.latency_day
+LEFT JOIN sitemon.site USING (site_id)
+LEFT JOIN sitemon.region USING (region_id)
 UNION ALL
-SELECT site_id, region_id, sitemon.day_of(hour_at), bucket, checks
+SELECT site_id, region_id, site, region, sitemon.day_of(hour_at), bucket, checks
 FROM sitemon.counted_latency_hour
 WHERE hour_at >= (SELECT days_until::timestamp AT TIME ZONE 'UTC' FROM sitemon.watermark);
 
 CREATE VIEW sitemon.uptime_hourly AS
 SELECT
-    site.name AS site,
-    region.name AS region,
+    site,
+    region,
     hour_at,
     up,
     degraded,
@@ -187,23 +205,23 @@ FROM (
     SELECT
         site_id,
         region_id,
+        site,
+        region,
         hour_at,
         sum(up)::bigint AS up,
         sum(degraded)::bigint AS degraded,
         sum(down)::bigint AS down,
         sum(missed)::bigint AS missed
     FROM sitemon.counted_hour
-    GROUP BY site_id, region_id, hour_at
+    GROUP BY site_id, region_id, site, region, hour_at
     HAVING sum(up + degraded + down + missed) > 0
-) AS hour
-JOIN sitemon.site USING (site_id)
-JOIN sitemon.region USING (region_id)
+) AS counted
 CROSS JOIN LATERAL sitemon.uptime_of(up, degraded, down, missed)
 -- An outer join, so that who does not ask for percentiles does not pay for them.
 LEFT JOIN LATERAL (
     SELECT array_agg(bucket) AS buckets, array_agg(checks) AS checks
     FROM sitemon.counted_latency_hour AS latency
-    WHERE (latency.site_id, latency.region_id, latency.hour_at) = (hour.site_id, hour.region_id, hour.hour_at)
+    WHERE (latency.site_id, latency.region_id, latency.hour_at) = (counted.site_id, counted.region_id, counted.hour_at)
 ) AS latency ON true
 CROSS JOIN LATERAL sitemon.percentiles_s(latency.buckets, latency.checks);
 
@@ -213,8 +231,8 @@ COMMENT ON VIEW sitemon.uptime_hourly IS
 
 CREATE VIEW sitemon.uptime_daily AS
 SELECT
-    site.name AS site,
-    region.name AS region,
+    site,
+    region,
     day,
     up,
     degraded,
@@ -230,26 +248,65 @@ FROM (
     SELECT
         site_id,
         region_id,
+        site,
+        region,
         day,
         sum(up)::bigint AS up,
         sum(degraded)::bigint AS degraded,
         sum(down)::bigint AS down,
         sum(missed)::bigint AS missed
     FROM sitemon.counted_day
-    GROUP BY site_id, region_id, day
+    GROUP BY site_id, region_id, site, region, day
     HAVING sum(up + degraded + down + missed) > 0
-) AS daily
-JOIN sitemon.site USING (site_id)
-JOIN sitemon.region USING (region_id)
+) AS counted
 CROSS JOIN LATERAL sitemon.uptime_of(up, degraded, down, missed)
 LEFT JOIN LATERAL (
     SELECT array_agg(bucket) AS buckets, array_agg(checks) AS checks
     FROM sitemon.counted_latency_day AS latency
-    WHERE (latency.site_id, latency.region_id, latency.day) = (daily.site_id, daily.region_id, daily.day)
+    WHERE (latency.site_id, latency.region_id, latency.day) = (counted.site_id, counted.region_id, counted.day)
 ) AS latency ON true
 CROSS JOIN LATERAL sitemon.percentiles_s(latency.buckets, latency.checks);
 
 COMMENT ON VIEW sitemon.uptime_daily IS 'The same as uptime_hourly by the day (UTC).';
+
+CREATE VIEW sitemon.latency_hourly AS
+SELECT site, region, hour_at, bucket, checks FROM sitemon.counted_latency_hour;
+
+COMMENT ON VIEW sitemon.latency_hourly IS
+    'How many checks of an hour (UTC) took how long; a bucket may have several rows. The percentile of any stretch of '
+    'time: sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.99).';
+
+CREATE VIEW sitemon.latency_daily AS
+SELECT site, region, day, bucket, checks FROM sitemon.counted_latency_day;
+
+COMMENT ON VIEW sitemon.latency_daily IS 'The same as latency_hourly by the day (UTC).';
+
+-- Kept, for a status page asks for it at each visit, and 90 days of 10,000 sites take longer to sum than to show.
+CREATE MATERIALIZED VIEW sitemon.uptime_recent AS
+SELECT site, region, days, up, degraded, down, missed, uptime_low, uptime_high, coverage
+FROM (
+    SELECT
+        site_id,
+        region_id,
+        days,
+        sum(up)::bigint AS up,
+        sum(degraded)::bigint AS degraded,
+        sum(down)::bigint AS down,
+        sum(missed)::bigint AS missed
+    FROM unnest(ARRAY[1, 7, 30, 90]) AS days
+    JOIN sitemon.counted_day ON day > sitemon.day_of(now()) - days
+    GROUP BY site_id, region_id, days
+    HAVING sum(up + degraded + down + missed) > 0
+) AS counted
+JOIN (SELECT site_id, name AS site FROM sitemon.site) AS site USING (site_id)
+JOIN (SELECT region_id, name AS region FROM sitemon.region) AS region USING (region_id)
+CROSS JOIN LATERAL sitemon.uptime_of(up, degraded, down, missed);
+
+-- Query refresh_recent, which needs it, and the uptime of all sites or of one.
+CREATE UNIQUE INDEX uptime_recent_once ON sitemon.uptime_recent (days, site, region);
+
+COMMENT ON MATERIALIZED VIEW sitemon.uptime_recent IS
+    'Uptime of today and of the last 7, 30 and 90 days (UTC), today included, as it was at the last quarter of an hour.';
 
 -- State ------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,70 @@
+"""What a status page and a report ask for: sums of the last days, percentiles of a stretch, one site among many."""
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.store.connect import Connection
+from sitemon.store.maintain import maintain
+from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.write import write_batch
+from tests.databases import execute, rows
+from tests.histogram import bucket_of, percentile_s
+from tests.results import a_result
+
+DAY = timedelta(days=1)
+QUARTER = timedelta(minutes=15)
+EXPLAIN = "EXPLAIN SELECT * FROM sitemon.{view} WHERE site = 'shop'"
+PERCENTILE = "SELECT sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.9) FROM sitemon.{view}"
+RECENT = "SELECT site, days, up, down, uptime_low FROM sitemon.uptime_recent ORDER BY site, days"
+
+
+def test_recent_uptime_sums_the_last_days_once_they_are_rolled_up(conn: Connection, names: Names) -> None:
+    noon = clock.utc_now().replace(hour=12, minute=0, second=0, microsecond=0)
+    slots = [noon - days * DAY for days in (0, 6, 7, 29)]
+    down = a_result(slot_at=noon - 6 * DAY, kind="monitor", outcome=Outcome.DOWN, reason=Reason.TIMEOUT)
+    write_batch(conn, names, [*(a_result(slot_at=slot_at) for slot_at in slots), down])
+    maintain(conn, DEFAULT_RETENTION, clock.utc_now() + QUARTER)
+    assert rows(conn, RECENT) == [
+        ("shop", 1, 1, 0, 1),
+        ("shop", 7, 2, 1, Decimal("0.666667")),
+        ("shop", 30, 4, 1, Decimal("0.8")),
+        ("shop", 90, 4, 1, Decimal("0.8")),
+    ]
+
+
+def test_the_histogram_gives_the_percentile_of_any_stretch(conn: Connection, names: Names) -> None:
+    now = clock.utc_now()
+    latencies_s = [0.001 * 1.3**n for n in range(24)]
+    batch = [
+        a_result(slot_at=now - n % 3 * DAY - n * QUARTER, latency_s=latency_s)
+        for n, latency_s in enumerate(latencies_s)
+    ]
+    write_batch(conn, names, batch)
+    maintain(conn, DEFAULT_RETENTION, now - 5 * QUARTER)
+    expected = percentile_s(Counter(map(bucket_of, latencies_s)), 0.9)
+    for view in ("latency_hourly", "latency_daily"):
+        assert rows(conn, PERCENTILE.format(view=view)) == [(pytest.approx(expected),)]
+
+
+@pytest.mark.parametrize(
+    ("view", "index"),
+    [
+        ("uptime_hourly", "count_hour"),
+        ("uptime_daily", "count_day_pkey"),
+        ("latency_hourly", "latency_hour"),
+        ("latency_daily", "latency_day_pkey"),
+    ],
+)
+def test_asking_for_one_site_reads_that_site_alone(conn: Connection, view: str, index: str) -> None:
+    execute(conn, "SET enable_seqscan = off")
+    plan = [line for (line,) in rows(conn, EXPLAIN.format(view=view))]
+    scans = [number for number, line in enumerate(plan) if " Scan " in line and f" {index}" in line]
+    assert scans
+    for number in scans:
+        assert any("(site_id = site" in line for line in plan[number + 1 : number + 3]), plan[number]
