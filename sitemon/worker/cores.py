@@ -11,7 +11,7 @@ from celery.platforms import create_pidlock
 from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # celery-types does not know it
 
 from sitemon.worker.bootsteps import live_with
-from sitemon.worker.crew import Crew, Member
+from sitemon.worker.crew import IS_POSSIBLE, Crew, Member
 from sitemon.worker.process import sites_watcher, stop_alone
 
 THREADS_POOL = "celery.concurrency.thread"
@@ -22,7 +22,7 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
 
     Nothing happens in a pool other than that of threads: the children of a prefork pool are such processes already.
     """
-    size = processes or cpu_budget().count
+    size = (processes or cpu_budget().count) if IS_POSSIBLE else 1
     if size == 1 or getattr(options.get("pool"), "__module__", None) != THREADS_POOL:
         return
     worker.app.log.setup(options.get("loglevel"), options.get("logfile"), hostname=worker.hostname)

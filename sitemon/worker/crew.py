@@ -10,11 +10,13 @@ from sitemon import clock
 
 log = logging.getLogger(__name__)
 
+IS_POSSIBLE: Final = hasattr(signal, "sigtimedwait")
+"""Not on macOS."""
 PAUSE_S: Final = 1.0
 """How long one that died is left alone: one that dies at once must not keep a core busy with that."""
 _LOOK_S: Final = 1.0
-_PASSED_ON: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
-_AWAITED: Final = _PASSED_ON | {signal.SIGCHLD}
+_STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
+_AWAITED: Final = _STOPS | {signal.SIGCHLD, signal.SIGUSR1}
 
 
 class Member(NamedTuple):
@@ -48,8 +50,8 @@ class Crew:
     def keep(self) -> Member | Ended:
         """Return in each member who it is; in the keeper, once the last member has ended, how.
 
-        SIGTERM and Ctrl-C are passed on as SIGTERM, a second Ctrl-C and SIGQUIT as SIGQUIT. Members are process
-        groups of their own, so that a terminal's Ctrl-C reaches them once.
+        SIGTERM and Ctrl-C are passed on as SIGTERM, a second Ctrl-C and SIGQUIT as SIGQUIT, SIGUSR1 as it is. Members
+        are process groups of their own, so that a terminal's Ctrl-C reaches them once.
         """
         outside = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         while self._to_start or self._numbers:
@@ -75,7 +77,7 @@ class Crew:
     def _wait(self) -> None:
         """Wait a moment for a signal, and do what it asks for."""
         received = signal.sigtimedwait(_AWAITED, _LOOK_S)
-        if received is not None and received.si_signo in _PASSED_ON:
+        if received is not None and received.si_signo != signal.SIGCHLD:
             self._pass_on(signal.Signals(received.si_signo))
         for pid in tuple(self._numbers):
             found, status = os.waitpid(pid, os.WNOHANG)
@@ -92,8 +94,11 @@ class Crew:
             self._to_start.append(number)
 
     def _pass_on(self, asked: signal.Signals) -> None:
-        is_urgent = asked is signal.SIGQUIT or (asked is signal.SIGINT and self._asked is not None)
-        self._asked = self._asked or asked
-        self._to_start.clear()
+        passed_on = asked
+        if asked in _STOPS:
+            is_urgent = asked is signal.SIGQUIT or (asked is signal.SIGINT and self._asked is not None)
+            passed_on = signal.SIGQUIT if is_urgent else signal.SIGTERM
+            self._asked = self._asked or asked
+            self._to_start.clear()
         for pid in self._numbers:
-            os.kill(pid, signal.SIGQUIT if is_urgent else signal.SIGTERM)
+            os.kill(pid, passed_on)

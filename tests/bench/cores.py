@@ -22,7 +22,7 @@ from tests.bench.nginx import nginx
 from tests.pipeline import Pipeline, script, wait_for
 
 CORES: Final = os.cpu_count() or 1
-SLOTS: Final = 10_000
+SLOTS: Final = 6_000
 GOAL: Final = 1.6
 CELERY_GOAL_US: Final = 30.0
 SITES: Final = 2_000

@@ -18,13 +18,15 @@ from sitemon.worker import crew
 def say(*words):
     os.write(1, " ".join(map(str, words)).encode() + b"\\n")
 crew.PAUSE_S = 0.0
-signals = [signal.SIGTERM, signal.SIGQUIT]
+signals = [signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 end = crew.Crew(int(sys.argv[1]), on_look=lambda: None).keep()
 if isinstance(end, crew.Member):
     say(end.number, os.getpid())
     got = signal.sigwait(signals)
     say("got", int(got))
+    if got == signal.SIGUSR1:
+        os.kill(os.getpid(), signal.SIGKILL)
     sys.exit(int(sys.argv[2]) if end.number == 1 else 0)
 say("ended", end.status, end.is_to_restart)
 """
@@ -113,6 +115,14 @@ def has_pending(pid: int, awaited: signal.Signals) -> bool:
 def mask_of(pid: int, name: str) -> int:
     (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name))
     return int(line.split()[1], 16)
+
+
+def test_sigusr1_is_passed_on_and_ends_nothing(crew: Run) -> None:
+    crew.keeper.send_signal(signal.SIGUSR1)
+    for _ in range(2):
+        assert crew.words.readline() == f"got {int(signal.SIGUSR1)}\n"
+    number, _ = crew.begun()
+    assert number in crew.pids
 
 
 def test_sighup_asks_for_a_new_start(crew: Run) -> None:
