@@ -1,4 +1,7 @@
-"""How many checks one worker makes on all cores, by four ways to use them; and what of a check is Celery's."""
+"""How many checks one worker makes on all cores, by four ways to use them; and what of a check is Celery's.
+
+python -m tests.bench cores
+"""
 
 import contextlib
 import json
@@ -19,10 +22,11 @@ from sitemon.local.process import GuardedProcess, run_guarded
 from sitemon.local.stack import Stack
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import nginx
+from tests.bench.side_by_side import tree_cpu_s
 from tests.pipeline import Pipeline, script, wait_for
 
 CORES: Final = os.cpu_count() or 1
-SLOTS: Final = 6_000
+SLOTS: Final = 20_000
 GOAL: Final = 1.6
 CELERY_GOAL_US: Final = 30.0
 SITES: Final = 2_000
@@ -49,7 +53,7 @@ class Way(NamedTuple):
 
 ONE: Final = Way("one process")
 CREW: Final = Way("worker as it is", processes=CORES)
-ENGINES: Final = Way("engine processes", arguments=("--include", "tests.bench.engine_processes"))
+ENGINES: Final = Way("engine processes", arguments=("--include", "tests.bench.others.engine_processes"))
 PREFORK: Final = Way("prefork", settings=f"worker_pool = 'prefork'\nworker_concurrency = {CORES}\n")
 COMMANDS: Final = Way("one command a core", commands=CORES)
 WAYS: Final = (ONE, CREW, ENGINES, PREFORK, COMMANDS)
@@ -103,7 +107,7 @@ class Workers:
     def work_off(self, slots: int) -> Seen:
         """Fill the queue, and return what became of its middle part."""
         run_guarded(
-            [sys.executable, "-m", "tests.bench.backlog", self.region, str(slots)],
+            [sys.executable, "-m", "tests.bench.others.backlog", self.region, str(slots)],
             log=self._folder / "backlog.log",
             environment=self._environment,
             folder=PROJECT,
@@ -124,28 +128,21 @@ class Workers:
 
     def memory_mib(self) -> float:
         """Return the memory of all processes; what they share counts once."""
-        return sum(one.memory_full_info().pss for one in self._tree()) / (1 << 20)
+        commands = [psutil.Process(process.pid) for process in self.processes]
+        tree = [one for command in commands for one in (command, *command.children(recursive=True))]
+        return sum(one.memory_full_info().pss for one in tree) / (1 << 20)
 
     def _when_left(self, batches: float) -> Moment:
         deadline_s = clock.monotonic_s() + 120
         while (left := self._left()) > batches:
             assert clock.monotonic_s() < deadline_s, f"{self.region} leaves {left} batches: see {self._folder}"
             clock.sleep(LOOK_S)
-        first = psutil.Process(self.processes[0].pid)
-        return Moment(clock.monotonic_s(), left, sum(map(_cpu_s, self._tree())), _cpu_s(first), psutil.cpu_times().idle)
+        pids = [process.pid for process in self.processes]
+        first = psutil.Process(pids[0]).cpu_times()
+        return Moment(clock.monotonic_s(), left, tree_cpu_s(*pids), first.user + first.system, psutil.cpu_times().idle)
 
     def _left(self) -> int:
         return int(self._client.zcard(f"{{sitemon}}:outstanding_at:{self.region}"))
-
-    def _tree(self) -> Iterator[psutil.Process]:
-        for process in self.processes:
-            found = psutil.Process(process.pid)
-            yield from (found, *found.children(recursive=True))
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 @contextlib.contextmanager
@@ -195,12 +192,14 @@ def figures(seen: Mapping[Way, Sequence[Seen]], memory_mib: Mapping[Way, float])
         yield Figure(f"CPU a check, {way.name}", statistics.median(one.cpu_us for one in rounds), "us")
         yield Figure(f"memory, {way.name}", memory_mib[way], "MiB")
     for way in WAYS[1:]:
-        pairs = [(by_cpu(one, CORES), by_cpu(alone, 1)) for one, alone in zip(seen[way], seen[ONE], strict=True)]
-        goal = GOAL if way is CREW else None
-        yield Figure(f"checks by CPU, {way.name} / {ONE.name}", median_ratio(pairs), "ratio", "higher", goal)
-        if is_saturated(seen[way], CORES) and is_saturated(seen[ONE], 1):
-            pairs = [(one.rate, alone.rate) for one, alone in zip(seen[way], seen[ONE], strict=True)]
-            yield Figure(f"checks a second, {way.name} / {ONE.name}", median_ratio(pairs), "ratio", "higher")
+        pairs = list(zip(seen[way], seen[ONE], strict=True))
+        if is_saturated(seen[way], CORES):
+            ratio = median_ratio([(by_cpu(all_cores, CORES), by_cpu(one, 1)) for all_cores, one in pairs])
+            goal = GOAL if way is CREW else None
+            yield Figure(f"checks by CPU, {way.name} / {ONE.name}", ratio, "ratio", "higher", goal)
+            if is_saturated(seen[ONE], 1):
+                ratio = median_ratio([(all_cores.rate, one.rate) for all_cores, one in pairs])
+                yield Figure(f"checks a second, {way.name} / {ONE.name}", ratio, "ratio", "higher")
     celery_us = statistics.median(one.first_process_us for one in seen[ENGINES])
     yield Figure("CPU of Celery a check", celery_us, "us", goal=CELERY_GOAL_US)
 
@@ -222,6 +221,8 @@ def notes(seen: Mapping[Way, Sequence[Seen]]) -> Iterator[str]:
             statistics.median(column) for column in zip(*((r.rate, r.cores, r.idle_share) for r in rounds), strict=True)
         )
         yield f"{way.name}: {rate:,.0f} checks a second on {cores:.2f} cores; {idle:.0%} of the machine was idle"
+        if way is not ONE and not is_saturated(rounds, CORES):
+            yield f"{way.name} left cores idle: no ratio of it is given"
     if not is_saturated(seen[ONE], 1):
         yield "one process did not have a core to itself: others were at work, so there is no ratio of checks a second"
 
@@ -240,6 +241,3 @@ BENCH: Final = Bench(
     ),
     measure=measure,
 )
-if __name__ == "__main__":
-    for line in measure():
-        print(*line, sep="\n")

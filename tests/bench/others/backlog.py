@@ -1,4 +1,7 @@
-"""Put a backlog of batches into a region's queue, as beat does: ``python -m tests.bench.backlog REGION SLOTS``."""
+"""Put a backlog of batches into a region's queue, as beat does.
+
+python -m tests.bench.others.backlog REGION SLOTS
+"""
 
 import itertools
 import sys

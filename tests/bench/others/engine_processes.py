@@ -1,7 +1,7 @@
 """The way to all cores that was not kept: one Celery worker whose tasks hand batches to engine processes, one a core.
 
 Only what it takes to be measured beside the others: nothing here outlives the death of a process. A worker takes it up
-with ``--include tests.bench.engine_processes``.
+with ``--include tests.bench.others.engine_processes``.
 """
 
 import itertools
