@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
+from sitemon.worker.cores import work_on_all_cores
 from sitemon.worker.process import sites_watcher, stop
 
 
@@ -68,6 +70,12 @@ def _refuse_early(**_: Any) -> None:
         _end(exc)
 
 
+def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
+    _refuse_early()
+    if _is_celery_command():
+        work_on_all_cores(instance, options, settings(os.environ).worker_processes)
+
+
 try:
     app = create_app()
 except ConfigurationError as exc:
@@ -75,7 +83,7 @@ except ConfigurationError as exc:
         raise
     _end(exc)
 
-signals.celeryd_init.connect(_refuse_early, weak=False)
+signals.celeryd_init.connect(_begin_worker, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
 signals.worker_shutting_down.connect(stop, weak=False)

@@ -116,14 +116,21 @@ class Pipeline:
 
     def catches_sigterm(self, name: str) -> bool:
         """Tell whether a process has come so far that SIGTERM ends it in good order."""
-        status = Path(f"/proc/{self.processes[name].pid}/status").read_text()
-        (caught,) = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
-        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+        return all(_catches(one.pid, signal.SIGTERM) for one in self.worker_processes(name))
 
     def beat_pid(self) -> int | None:
         """Return the process id of the worker's embedded beat, or None when there is none alive."""
-        children = _tree(self.processes["worker"].pid)[1:]
-        return next((one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE), None)
+        for one in self.worker_processes("worker"):
+            for child in one.children():
+                with suppress(psutil.NoSuchProcess):
+                    if child.status() != psutil.STATUS_ZOMBIE:
+                        return child.pid
+        return None
+
+    def worker_processes(self, name: str) -> list[psutil.Process]:
+        """Return those processes of a worker on threads that check: the command's own, or the crew that it keeps."""
+        command = psutil.Process(self.processes[name].pid)
+        return [one for one in command.children() if _leads_a_group(one)] or [command]
 
     def _kill_beat(self) -> None:
         before = wait_for(self.beat_pid) or 0
@@ -140,6 +147,17 @@ class Pipeline:
         }
         foreign = {name: value for name, value in os.environ.items() if not name.startswith(("SITEMON_", "CELERY_"))}
         return foreign | self.stack.environment | ours | self.extra
+
+
+def _catches(pid: int, awaited: signal.Signals) -> bool:
+    (caught,) = re.findall(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(caught, 16) >> (awaited - 1) & 1)
+
+
+def _leads_a_group(process: psutil.Process) -> bool:
+    with suppress(ProcessLookupError):
+        return os.getpgid(process.pid) == process.pid
+    return False
 
 
 def _tree(pid: int) -> list[psutil.Process]:

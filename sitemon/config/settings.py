@@ -31,12 +31,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `spool_dir` is where results wait on disk while Kafka is away, `spool_max_bytes` how much of them. The
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
-    networks of `address_allow`. `engine` is ``auto``, ``requests`` or ``curl``; `check_threads` is how many checks
-    requests makes at once, `checks_per_host` how many of them, by either engine, go to one host and port. A recorder
-    stops when more than `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
+    networks of `address_allow`. A worker on threads has so many `worker_processes`; None is one a core. `engine` is
+    ``auto``, ``requests`` or ``curl``; `check_threads` is how many checks requests makes at once, `checks_per_host` how
+    many of them, by either engine, go to one host and port. A recorder stops when more than `dead_letter_ratio` of what
+    comes cannot be recorded; 1 is never.
     """
 
     region: str = DEFAULT_REGION
+    worker_processes: int | None = None
     engine: str = AUTO
     check_threads: int = 200
     checks_per_host: int = 20
@@ -77,6 +79,7 @@ def _networks(value: object) -> tuple[Network, ...]:
 _days: Final = integer(1, 36_500)
 VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_REGION": _Choice("region", region_name),
+    "SITEMON_WORKER_PROCESSES": _Choice("worker_processes", integer(1, 1_000)),
     "SITEMON_ENGINE": _Choice("engine", one_of(AUTO, REQUESTS, CURL)),
     "SITEMON_CHECK_THREADS": _Choice("check_threads", integer(1, 5_000)),
     "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000)),

@@ -81,17 +81,22 @@ class GuardBeat(bootsteps.StartStopStep):
 
 
 def die_with_parent(**_: Any) -> None:
-    """End this embedded beat soon after its worker is gone, however it went.
+    """End this embedded beat soon after its worker is gone, however it went."""
+    parent_pid = current_process()._parent_pid  # type: ignore[attr-defined]  # noqa: SLF001  # the kernel may know only the new one
+    live_with(parent_pid, "beat.orphaned: the worker is gone, so this embedded beat ends")
 
-    A SIGKILLed worker cannot end its children, and the orphan's new parent need not be process 1 (subreapers), so
-    the parent's process id is compared with what it was when the worker forked.
+
+def live_with(parent_pid: int, last_words: str) -> None:
+    """End this process soon after its parent is gone, however it went.
+
+    A SIGKILLed parent cannot end its children, and the orphan's new parent need not be process 1 (subreapers), so
+    the parent's process id is compared with what it was when it forked.
     """
-    parent = current_process()._parent_pid  # type: ignore[attr-defined]  # noqa: SLF001  # the kernel may know only the new one
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent_pid:
             clock.sleep(ORPHAN_LOOK_S)
-        log.critical("beat.orphaned: the worker is gone, so this embedded beat ends")
+        log.critical(last_words)
         os._exit(1)
 
-    threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
+    threading.Thread(target=watch, name="live-with-parent", daemon=True).start()

@@ -24,6 +24,12 @@ def stop(**_: object) -> None:
     _is_stopping.value = True
 
 
+def stop_alone() -> None:
+    """Let a stop of this worker be no other's, and none of theirs ours: this process was forked beside them."""
+    global _is_stopping  # noqa: PLW0603  # what is shared is the memory, and the children of a pool still need that
+    _is_stopping = RawValue(c_bool, False)
+
+
 def is_stopping() -> bool:
     """Tell whether the worker was asked to end."""
     return bool(_is_stopping.value)

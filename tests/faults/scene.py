@@ -47,6 +47,7 @@ _COUNTS: Final = """
     SELECT count(*), count(DISTINCT (site, region, slot_at, kind)) FROM sitemon.results WHERE kind = 'scheduled'
 """
 _EVENT: Final = re.compile(r"(?:WARNING|ERROR|CRITICAL)\S*\s(?:\S*\]\s)?([a-z]+\.[a-z_]+)")
+_PROCESS: Final = re.compile(r"(?:WARNING|ERROR|CRITICAL)/(\S+)\]\s([a-z]+\.[a-z_]+)")
 
 
 class Account(NamedTuple):
@@ -214,6 +215,11 @@ class Scene:
     def said(self, process: str) -> list[str]:
         """Return the names of the events that a process logged as warnings or worse, in order."""
         return _EVENT.findall(self.pipeline.log_of(process))
+
+    def said_by_each(self, worker: str) -> set[tuple[str, ...]]:
+        """Return what the processes of a worker said so; one element when each of them said the same."""
+        lines = _PROCESS.findall(self.pipeline.log_of(worker))
+        return {tuple(event for name, event in lines if name == one) for one, _ in lines}
 
     def members(self) -> set[str]:
         """Return who is in the recorders' group, as Kafka sees it."""

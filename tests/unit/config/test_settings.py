@@ -23,6 +23,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     environ = {
         "SITEMON_REGION": "eu-1",
         "SITEMON_ENGINE": "curl",
+        "SITEMON_WORKER_PROCESSES": "4",
         "SITEMON_CHECK_THREADS": "8",
         "SITEMON_CHECKS_PER_HOST": "4",
         "SITEMON_ADDRESS_POLICY": "public",
@@ -37,6 +38,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings(environ) == Settings(
         region="eu-1",
         engine="curl",
+        worker_processes=4,
         check_threads=8,
         checks_per_host=4,
         address_policy="public",

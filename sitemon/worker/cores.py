@@ -1,0 +1,55 @@
+"""One ``celery worker`` command works on all cores: it becomes a crew of Celery workers, one process a core."""
+
+import atexit
+import os
+import sys
+from collections.abc import Mapping
+from multiprocessing import current_process
+from typing import Any
+
+from celery.platforms import create_pidlock
+from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # celery-types does not know it
+
+from sitemon.worker.bootsteps import live_with
+from sitemon.worker.crew import IS_POSSIBLE, Crew, Member
+from sitemon.worker.process import sites_watcher, stop_alone
+
+THREADS_POOL = "celery.concurrency.thread"
+
+
+def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | None) -> None:
+    """Fork into so many workers (None: one a core), and return in each of them. The first one has the beat.
+
+    Nothing happens in a pool other than that of threads: the children of a prefork pool are such processes already.
+    """
+    size = (processes or cpu_budget().count) if IS_POSSIBLE else 1
+    if size == 1 or getattr(options.get("pool"), "__module__", None) != THREADS_POOL:
+        return
+    worker.app.log.setup(options.get("loglevel"), options.get("logfile"), hostname=worker.hostname)
+    lock = create_pidlock(options["pidfile"]) if options.get("pidfile") else None
+    end = Crew(size, on_look=sites_watcher().current).keep()
+    if lock is not None:
+        # Celery would remove the file when any of its heirs ends.
+        atexit.unregister(lock.release)
+    if isinstance(end, Member):
+        _become(worker, end)
+        return
+    if lock is not None:
+        lock.release()
+    if end.is_to_restart and not sys.stdout.isatty():
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606  # as Celery does
+    raise SystemExit(end.status)
+
+
+def _become(worker: Any, member: Member) -> None:
+    """Make of the worker that was about to start this member of the crew."""
+    stop_alone()
+    live_with(member.keeper_pid, "worker.orphaned: the command's process is gone, so this worker process ends")
+    changes: dict[str, Any] = {"pidfile": None}
+    if member.number > 1:
+        current_process().name = f"Worker-{member.number}"
+        name, _, host = worker.hostname.partition("@")
+        worker.hostname = f"{name}-{member.number}@{host}"
+        worker.quiet = True
+        changes["beat"] = False
+    worker.prepare_args = lambda **options: options | changes

@@ -1,0 +1,104 @@
+"""A crew: so many processes under one command, each started again when it is killed, and all ended by one signal."""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from sitemon import clock
+
+log = logging.getLogger(__name__)
+
+IS_POSSIBLE: Final = hasattr(signal, "sigtimedwait")
+"""Not on macOS."""
+PAUSE_S: Final = 1.0
+"""How long one that died is left alone: one that dies at once must not keep a core busy with that."""
+_LOOK_S: Final = 1.0
+_STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
+_AWAITED: Final = _STOPS | {signal.SIGCHLD, signal.SIGUSR1}
+
+
+class Member(NamedTuple):
+    """Who a process of the crew is: the first, second, … of them, and the pid of the keeper that it lives with."""
+
+    number: int
+    keeper_pid: int
+
+
+class Ended(NamedTuple):
+    """How the crew came to its end: the worst exit status, and whether SIGHUP asked for a new start."""
+
+    status: int
+    is_to_restart: bool
+
+
+class Crew:
+    """Keeps `size` processes, which are forks of this one. Call it while there is no other thread and no connection.
+
+    The keeper does nothing else, so that it can fork again at any time: one that is killed, or fails, is replaced. One
+    that ends with status 0 was asked to, and is not. `on_look` is called every second.
+    """
+
+    def __init__(self, size: int, on_look: Callable[[], object]) -> None:
+        self._to_start = list(range(1, size + 1))
+        self._on_look = on_look
+        self._numbers: dict[int, int] = {}
+        self._asked: signal.Signals | None = None
+        self._status = 0
+
+    def keep(self) -> Member | Ended:
+        """Return in each member who it is; in the keeper, once the last member has ended, how.
+
+        SIGTERM and Ctrl-C are passed on as SIGTERM, a second Ctrl-C and SIGQUIT as SIGQUIT, SIGUSR1 as it is. Members
+        are process groups of their own, so that a terminal's Ctrl-C reaches them once.
+        """
+        outside = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+        while self._to_start or self._numbers:
+            if (member := self._start()) is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, outside)
+                return member
+            self._wait()
+            self._on_look()
+        signal.pthread_sigmask(signal.SIG_SETMASK, outside)
+        return Ended(self._status, is_to_restart=self._asked is signal.SIGHUP)
+
+    def _start(self) -> Member | None:
+        keeper_pid = os.getpid()
+        while self._to_start:
+            number = self._to_start.pop(0)
+            pid = os.fork()
+            if not pid:
+                os.setpgid(0, 0)
+                return Member(number, keeper_pid)
+            self._numbers[pid] = number
+        return None
+
+    def _wait(self) -> None:
+        """Wait a moment for a signal, and do what it asks for."""
+        received = signal.sigtimedwait(_AWAITED, _LOOK_S)
+        if received is not None and received.si_signo != signal.SIGCHLD:
+            self._pass_on(signal.Signals(received.si_signo))
+        for pid in tuple(self._numbers):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                self._note_end(self._numbers.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def _note_end(self, number: int, status: int) -> None:
+        if self._asked is not None:
+            # One that was killed by our SIGTERM had not come so far that it had work in hand.
+            self._status = max(self._status, 0 if status == -signal.SIGTERM else abs(status))
+        elif status:
+            log.error("worker.process_died: worker process %s ended (exit %s): starting it again", number, status)
+            clock.sleep(PAUSE_S)
+            self._to_start.append(number)
+
+    def _pass_on(self, asked: signal.Signals) -> None:
+        passed_on = asked
+        if asked in _STOPS:
+            is_urgent = asked is signal.SIGQUIT or (asked is signal.SIGINT and self._asked is not None)
+            passed_on = signal.SIGQUIT if is_urgent else signal.SIGTERM
+            self._asked = self._asked or asked
+            self._to_start.clear()
+        for pid in self._numbers:
+            os.kill(pid, passed_on)

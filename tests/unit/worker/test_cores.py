@@ -1,0 +1,30 @@
+"""Where one worker command becomes a crew, and where not."""
+
+import pytest
+from celery import concurrency
+
+from sitemon.worker import cores
+from sitemon.worker.process import is_stopping, stop, stop_alone
+from tests.children import holds_in_a_child
+
+
+class NoWorker:
+    """A worker that nothing may be done to."""
+
+
+@pytest.mark.parametrize(("pool", "processes"), [("threads", 1), ("prefork", 2), ("solo", 2)])
+def test_there_is_no_crew_of_one_and_none_but_of_workers_on_threads(
+    monkeypatch: pytest.MonkeyPatch, pool: str, processes: int
+) -> None:
+    monkeypatch.setattr(cores, "Crew", None)
+    cores.work_on_all_cores(NoWorker(), {"pool": concurrency.get_implementation(pool)}, processes)
+
+
+def test_a_worker_that_stops_alone_stops_nobody_else() -> None:
+    def stops_alone() -> bool:
+        stop_alone()
+        stop()
+        return is_stopping()
+
+    assert holds_in_a_child(stops_alone)
+    assert not is_stopping()

@@ -1,0 +1,148 @@
+"""A crew of processes: who is replaced, how signals reach them, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.pipeline import wait_for
+
+PROGRAM = """
+import os, signal, sys
+from sitemon.worker import crew
+def say(*words):
+    os.write(1, " ".join(map(str, words)).encode() + b"\\n")
+crew.PAUSE_S = 0.0
+signals = [signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1]
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+end = crew.Crew(int(sys.argv[1]), on_look=lambda: None).keep()
+if isinstance(end, crew.Member):
+    say(end.number, os.getpid())
+    got = signal.sigwait(signals)
+    say("got", int(got))
+    if got == signal.SIGUSR1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.exit(int(sys.argv[2]) if end.number == 1 else 0)
+say("ended", end.status, end.is_to_restart)
+"""
+
+
+class Run:
+    """A crew in a process of its own."""
+
+    def __init__(self, size: int = 2, first_status: int = 0) -> None:
+        command = [sys.executable, "-c", PROGRAM, str(size), str(first_status)]
+        self.keeper = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.keeper.stdout is not None
+        self.words: IO[str] = self.keeper.stdout
+        self.pids = dict(self.begun() for _ in range(size))
+
+    def begun(self) -> tuple[int, int]:
+        """Wait for a member that begins, and return its number and its pid."""
+        number, pid = self.words.readline().split()
+        return int(number), int(pid)
+
+    def rest(self) -> list[str]:
+        """Wait for the end, and return what is said until then, in alphabetical order."""
+        lines = sorted(self.words.read().splitlines())
+        assert self.keeper.wait() == 0
+        return lines
+
+
+@pytest.fixture
+def crew() -> Iterator[Run]:
+    run = Run()
+    yield run
+    end(run)
+
+
+def end(run: Run) -> None:
+    run.words.close()
+    run.keeper.kill()
+    run.keeper.wait()
+    for pid in run.pids.values():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def test_one_that_is_killed_is_replaced(crew: Run) -> None:
+    os.kill(crew.pids[2], signal.SIGKILL)
+    number, pid = crew.begun()
+    assert number == 2
+    assert pid != crew.pids[2]
+    crew.keeper.terminate()
+    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+
+
+def test_when_all_were_asked_to_end_one_by_one_it_is_the_end(crew: Run) -> None:
+    for pid in crew.pids.values():
+        os.kill(pid, signal.SIGTERM)
+    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_passed_on_as_sigterm(crew: Run, asked: signal.Signals) -> None:
+    crew.keeper.send_signal(asked)
+    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+
+
+def test_sigquit_is_passed_on_as_it_is(crew: Run) -> None:
+    crew.keeper.send_signal(signal.SIGQUIT)
+    assert crew.rest() == ["ended 0 False", "got 3", "got 3"]
+
+
+def test_a_second_ctrl_c_is_urgent(crew: Run) -> None:
+    os.kill(crew.pids[1], signal.SIGSTOP)
+    crew.keeper.send_signal(signal.SIGINT)
+    assert crew.words.readline() == "got 15\n"
+    crew.keeper.send_signal(signal.SIGINT)
+    wait_for(lambda: has_pending(crew.pids[1], signal.SIGQUIT))
+    os.kill(crew.pids[1], signal.SIGCONT)
+    assert crew.rest()[0] == "ended 0 False"
+
+
+def has_pending(pid: int, awaited: signal.Signals) -> bool:
+    return bool(mask_of(pid, "ShdPnd") >> (awaited - 1) & 1)
+
+
+def mask_of(pid: int, name: str) -> int:
+    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1], 16)
+
+
+def test_sigusr1_is_passed_on_and_ends_nothing(crew: Run) -> None:
+    crew.keeper.send_signal(signal.SIGUSR1)
+    for _ in range(2):
+        assert crew.words.readline() == f"got {int(signal.SIGUSR1)}\n"
+    number, _ = crew.begun()
+    assert number in crew.pids
+
+
+def test_sighup_asks_for_a_new_start(crew: Run) -> None:
+    crew.keeper.send_signal(signal.SIGHUP)
+    assert crew.rest() == ["ended 0 True", "got 15", "got 15"]
+
+
+def test_a_terminals_ctrl_c_reaches_the_keeper_only(crew: Run) -> None:
+    groups = {os.getpgid(pid) for pid in crew.pids.values()}
+    assert len(groups) == 2
+    assert os.getpgid(crew.keeper.pid) not in groups
+
+
+def test_the_worst_status_of_a_stop_is_its_status() -> None:
+    run = Run(first_status=4)
+    run.keeper.terminate()
+    assert run.rest() == ["ended 4 False", "got 15", "got 15"]
+    end(run)
+
+
+def test_a_member_blocks_no_signal_that_its_keeper_waits_for(crew: Run) -> None:
+    # Those for which it waits itself are shown as not blocked.
+    assert mask_of(crew.pids[1], "SigBlk") == 0
