@@ -95,8 +95,9 @@ def show(ran: Sequence[Ran], where: Surroundings, console: Console) -> None:
 
 def _rows(one: Ran) -> Iterator[tuple[str, ...]]:
     name = escape(one.bench.name)
-    if one.state != "measured":
-        yield name, escape(one.words), "", "", "skipped" if one.state == "skipped" else "[red]failed[/red]"
+    if not one.measured.figures:
+        words = one.words or "no figure: its notes say why"
+        yield name, escape(words), "", "", "skipped" if one.state == "skipped" else "[red]failed[/red]"
     for figure in one.measured.figures:
         yield name, escape(figure.name), amount(figure.value, figure.unit), goal_of(figure), _verdict(figure)
         name = ""

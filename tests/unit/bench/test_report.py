@@ -53,6 +53,15 @@ def test_the_table_shows_figures_goals_verdicts_notes_and_what_did_not_run(tmp_p
     assert "0.1 minutes in all" in printed(by)
 
 
+def test_a_bench_that_gives_no_figure_is_in_the_table_and_is_not_good(tmp_path: Path) -> None:
+    by = console()
+    write([ran()], WHERE, by, tmp_path)
+    (row,) = (line for line in printed(by).splitlines() if "no figure" in line)
+    assert "cpu" in row
+    assert "failed" in row
+    assert not is_good([ran()], by, is_compared=False)
+
+
 def test_the_json_has_machine_commit_moment_and_every_figure(tmp_path: Path) -> None:
     write([ran(HTTP, RATE)], WHERE, console(), tmp_path)
     told = json.loads((tmp_path / "bench.json").read_text())
