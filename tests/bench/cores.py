@@ -18,7 +18,7 @@ import redis
 
 from sitemon import clock
 from sitemon.local.ports import free_port
-from sitemon.local.process import GuardedProcess, run_guarded
+from sitemon.local.process import GuardedProcess
 from sitemon.local.stack import Stack
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import nginx
@@ -33,10 +33,6 @@ SITES: Final = 2_000
 HOSTS: Final = tuple(f"127.0.0.{number}" for number in range(1, 51))
 INTERVAL_S: Final = 86_400
 """So long that no slot of the backlog is too late."""
-FROM_SHARE: Final = 0.2
-TO_SHARE: Final = 0.8
-"""Between these shares of the backlog is measured: the queue is never empty then."""
-LOOK_S: Final = 0.02
 SLACK: Final = 0.1
 PROJECT: Final = Path(__file__).parents[2]
 
@@ -60,7 +56,7 @@ WAYS: Final = (ONE, CREW, ENGINES, PREFORK, COMMANDS)
 
 
 class Seen(NamedTuple):
-    """What one way did with the middle of a backlog. `idle_share` is how much of the machine nobody used."""
+    """What one way made of a backlog. `idle_share` is how much of the machine nobody used."""
 
     rate: float
     cpu_us: float
@@ -70,10 +66,9 @@ class Seen(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What had been used, and was left to do, at a time."""
+    """What had been used at a time."""
 
     at_s: float
-    left: int
     worker_s: float
     first_process_s: float
     idle_s: float
@@ -105,23 +100,23 @@ class Workers:
         ]
 
     def work_off(self, slots: int) -> Seen:
-        """Fill the queue, and return what became of its middle part."""
-        run_guarded(
+        """Fill the queue, and return what it took until nothing was left to do."""
+        filler = GuardedProcess(
             [sys.executable, "-m", "tests.bench.others.backlog", self.region, str(slots)],
             log=self._folder / "backlog.log",
             environment=self._environment,
             folder=PROJECT,
         )
-        batches = self._left()
-        began, ended = self._when_left(batches * (1 - FROM_SHARE)), self._when_left(batches * (1 - TO_SHARE))
-        wait_for(lambda: not self._left(), within_s=60)
-        checks = (began.left - ended.left) * slots / batches
-        passed_s = ended.at_s - began.at_s
-        worker_s = ended.worker_s - began.worker_s
+        wait_for(self._left, within_s=60)
+        began = self._moment()
+        assert not filler.wait(timeout_s=60), f"see {filler.log}"
+        wait_for(lambda: not self._left(), within_s=300)
+        ended = self._moment()
+        passed_s, worker_s = ended.at_s - began.at_s, ended.worker_s - began.worker_s
         return Seen(
-            rate=checks / passed_s,
-            cpu_us=worker_s / checks * 1e6,
-            first_process_us=(ended.first_process_s - began.first_process_s) / checks * 1e6,
+            rate=slots / passed_s,
+            cpu_us=worker_s / slots * 1e6,
+            first_process_us=(ended.first_process_s - began.first_process_s) / slots * 1e6,
             cores=worker_s / passed_s,
             idle_share=(ended.idle_s - began.idle_s) / passed_s / CORES,
         )
@@ -132,14 +127,10 @@ class Workers:
         tree = [one for command in commands for one in (command, *command.children(recursive=True))]
         return sum(one.memory_full_info().pss for one in tree) / (1 << 20)
 
-    def _when_left(self, batches: float) -> Moment:
-        deadline_s = clock.monotonic_s() + 120
-        while (left := self._left()) > batches:
-            assert clock.monotonic_s() < deadline_s, f"{self.region} leaves {left} batches: see {self._folder}"
-            clock.sleep(LOOK_S)
+    def _moment(self) -> Moment:
         pids = [process.pid for process in self.processes]
         first = psutil.Process(pids[0]).cpu_times()
-        return Moment(clock.monotonic_s(), left, tree_cpu_s(*pids), first.user + first.system, psutil.cpu_times().idle)
+        return Moment(clock.monotonic_s(), tree_cpu_s(*pids), first.user + first.system, psutil.cpu_times().idle)
 
     def _left(self) -> int:
         return int(self._client.zcard(f"{{sitemon}}:outstanding_at:{self.region}"))
@@ -232,12 +223,11 @@ BENCH: Final = Bench(
     question="How many checks does one worker command make on all cores, and what of a check is Celery's?",
     method=(
         "Each way has its worker commands and a region of its own; all run at once, and are idle when it is not their "
-        f"turn. In a round each in turn gets {SLOTS:,} slots of {SITES:,} sites in Redis, without a beat, and what it "
-        f"does from {FROM_SHARE:.0%} to {TO_SHARE:.0%} of them counts. The target is nginx over 50 addresses; results "
-        "go to Kafka; no recorder. CPU is the worker's processes' only. 'By CPU' is what the cores would make if "
-        "targets and servers had others: cores / CPU a check, against one core, or what it took more, of one process. "
-        "Celery's part is the CPU of the one process that only receives, hands over and acknowledges, in the way with "
-        "engine processes."
+        f"turn. In a round each in turn gets {SLOTS:,} slots of {SITES:,} sites in Redis at once, without a beat, and "
+        "works until none is left. The target is nginx over 50 addresses; results go to Kafka; no recorder. CPU is the "
+        "worker's processes' only. 'By CPU' is what the cores would make if targets and servers had others: cores / "
+        "CPU a check, against one core, or what it took more, of one process. Celery's part is the CPU of the one "
+        "process that only receives, hands over and acknowledges, in the way with engine processes."
     ),
     measure=measure,
 )
