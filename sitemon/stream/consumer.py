@@ -34,6 +34,8 @@ WITHOUT_GROUP: Final[dict[str, Any]] = {
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
+_LOOK_S: Final = 0.1
+
 _IN_GROUP: Final[dict[str, Any]] = {
     **WITHOUT_GROUP,
     # A killed member's partitions lie idle for so long; the library's 45 s is long for somebody who watches a table.
@@ -103,6 +105,7 @@ class KafkaConsumer:
         self._held: list[Message] = []
         with kafka_errors():
             self._kafka = kafka.KafkaConsumer(*topics, **arguments(server, group_id=group, **_IN_GROUP))
+        self._rest_between_looks()
 
     @property
     def lag(self) -> int:
@@ -154,6 +157,16 @@ class KafkaConsumer:
         """Leave the group. See `Consumer.close`."""
         with kafka_errors():
             self._kafka.close(autocommit=False, timeout_ms=int(_CLOSE_S * 1000))
+
+    def _rest_between_looks(self) -> None:
+        """Let a poll look for messages ten times a second at most while the broker answers nothing.
+
+        kafka-python (3.0.12) waits no longer than until the next heartbeat is due. One that a frozen broker does not
+        answer is due all the time: the poll kept a core busy, and each look left 20 kB with the unanswered fetch.
+        """
+        coordinator = self._kafka._coordinator  # noqa: SLF001 - nothing public sets this
+        due_in_s = coordinator.time_to_next_poll
+        coordinator.time_to_next_poll = lambda: max(_LOOK_S, due_in_s())
 
     def _finish_joining(self) -> None:
         """Let the next poll take up a joining of the group that the timeout of an earlier one interrupted.

@@ -1,6 +1,8 @@
 """Kafka killed, frozen, away: nothing that was published is missing, and the spool is empty in the end."""
 
 import functools
+import uuid
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,7 +14,7 @@ from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.publisher import Publisher, publisher
 from sitemon.stream.spool_folder import open_spool
-from sitemon.stream.topics import topics_of
+from sitemon.stream.topics import ensure_topics, topics_of
 from tests.integration.stream.conftest import Load, event, eventually, everything_in, frozen, is_spool_empty
 
 
@@ -121,5 +123,21 @@ def test_a_consumer_goes_on_by_itself_after_the_broker_was_killed(
         a_publisher.publish([event(server, "k", 2)])
         eventually(lambda: [message.value for message in poll()] == [b"2"])
         consumer.commit({(topic, 0): 2})
+    finally:
+        consumer.close()
+
+
+def test_a_consumer_rests_while_the_broker_is_frozen(own_kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = KafkaServer(client={"bootstrap_servers": f"127.0.0.1:{own_kafka.port}"}, topic=f"t{uuid.uuid4().hex}")
+    ensure_topics(patient, retention_days=1)
+    consumer = KafkaConsumer(patient, [patient.topic], patient.topic)
+    look = Mock(wraps=consumer._kafka._poll_once)
+    try:
+        eventually(lambda: not consumer.poll(0.2, 100) and consumer._kafka.assignment())
+        monkeypatch.setattr(consumer._kafka, "_poll_once", look)
+        with frozen(own_kafka):
+            for _ in range(16):
+                assert not consumer.poll(0.5, 100)
+        assert look.call_count < 150
     finally:
         consumer.close()
