@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sitemon import clock
 from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import GuardedProcess
-from tests.bench.engines import BLACKBOX, HOSTS, MODULES, REGEX, ask
+from tests.bench.engines import ASKERS, BLACKBOX, HOSTS, MODULES, REGEX, ask
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import Secure, nginx, served
 from tests.bench.pipeline import pipeline_of
@@ -139,9 +139,9 @@ BENCH: Final = Bench(
     name="cpu",
     question="What does a check cost the whole pipeline, beside a probe by blackbox_exporter alone?",
     method=(
-        f"both at work at the same time, a fresh connection each time, a page of 1 KB with a regex: {RATES['http']:,} checks/s "
-        f"(https: {RATES['https']}) through beat, worker and recorder, and as many probes as 8 callers get; CPU of these "
-        "processes, two nginx, Kafka, Redis and PostgreSQL apart; "
+        "both at work at the same time, a fresh connection each time, a page of 1 KB with a regex: "
+        f"{RATES['http']:,} checks/s (https: {RATES['https']}) by beat, worker and recorder, and as many probes as "
+        f"{ASKERS} callers get; CPU of these processes, two nginx, Kafka, Redis and PostgreSQL apart; "
         f"medians of {ROUNDS} paired rounds of {ROUND_S:g} s, after "
         f"{SETTLE_S:g} s of warm-up for each scheme"
     ),
