@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,10 @@ from sitemon.checks.redirects import Request, origin, without_userinfo
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Header, Site
 
+_AS_SENT: Final = re.compile(
+    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?(?:/|(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?)(?:\?[A-Za-z0-9._~=&-]+)?"
+)
+"""Matches a URL in which surely nothing is to be quoted, lowered or left out."""
 _DEFAULT_HEADERS: Final = {
     "User-Agent": f"sitemon/{sitemon.__version__}",
     "Accept": "*/*",
@@ -65,11 +70,26 @@ def prepare(request: Request) -> Prepared:
     headers.update({header.name: header.value for header in request.headers})
     content = None if body is None else body.content
     try:
-        prepared = requests.Request(request.method, request.url, headers=headers, data=content).prepare()
+        prepared = _prepared(request.method, request.url, headers, content)
         scheme, host, port = origin(prepared.url or "")
     except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
         raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc
     return Prepared(prepared, host, port, scheme == "https")
+
+
+def _prepared(
+    method: str, url: str, headers: CaseInsensitiveDict[str], content: bytes | None
+) -> requests.PreparedRequest:
+    """Do what ``Request.prepare`` does, without cookies, hooks and authorization, and no more of it than is needed."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_method(method)
+    if _AS_SENT.fullmatch(url):
+        prepared.url = url
+    else:
+        prepared.prepare_url(url, None)
+    prepared.prepare_headers(headers)
+    prepared.prepare_body(content, None)
+    return prepared
 
 
 # To prepare a request (host name to IDNA, quoting, header checks) costs a quarter of a whole check. What redirects lead

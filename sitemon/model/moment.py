@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_UTC_OFFSET = "+00:00"
 
 
 def format_utc(moment: datetime) -> str:
     """Write a moment as on Kafka: RFC 3339 in UTC, always six decimals and ``Z``."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[: -len(_UTC_OFFSET)] + "Z"
 
 
 def from_ms(milliseconds: int) -> datetime:

@@ -5,12 +5,16 @@ sites stopped every check of a worker for two seconds.
 """
 
 import hashlib
+import re
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 DEFAULT_REGION: Final = "default"
+
+_IS_PUBLIC: Final = re.compile(r"[a-z]+://[!\"$-.0->A-Z\\^-~][!\"$->A-Z\\^-~]*").fullmatch
+"""Matches what is surely its own public form: printable ASCII without ``?``, ``#``, ``@`` and brackets."""
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):
@@ -167,6 +171,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def public_url(url: str) -> str:
     """Return the URL without userinfo, query and fragment, which may carry secrets (RFC 3986, 3.2.1)."""
+    if _IS_PUBLIC(url):  # as nearly always: this runs for every check
+        return url
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -41,8 +41,14 @@ class CelerySurroundings:
     def send(self, batch: Batch) -> None:
         """Hand a batch to the workers of its region. Its id is the task's, so that it can be found again."""
         try:
+            # Without `argsrepr` Celery spells out every slot, for its logs, which takes as long as to send them.
             self._app.send_task(
-                CHECK_SLOTS, args=(batch.slots,), task_id=batch.id, queue=queue_of(batch.region), retry=False
+                CHECK_SLOTS,
+                args=(batch.slots,),
+                task_id=batch.id,
+                queue=queue_of(batch.region),
+                argsrepr=f"({len(batch.slots)} slots)",
+                retry=False,
             )
         except kombu.exceptions.OperationalError as exc:
             raise UnreachableError(f"Redis does not take a batch: {exc}") from exc

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 5_000
 """Slots of one tick: publishing so many missed ones takes a fraction of the lease's time to live."""
-MOST_WAITING: Final = 5_000
+MOST_WAITING: Final = 1_250
 """Messages in a region's queue beyond which its slots are shed here: later they would be too, and Redis is bounded."""
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 AWAY_AFTER_MS: Final = 600_000
 """A longer stop is told as one `Away` a region instead of a ``missed`` result for every slot in it."""
-SPACING_S: Final = 0.05
+SPACING_S: Final = 0.1
 """The least time between two ticks: what becomes due meanwhile travels together."""
 IDLE_S: Final = 1.0
 RENEW_EVERY_S: Final = 1.5

@@ -4,8 +4,9 @@ When `BatchRunner.run` returns, each slot's result is acknowledged by Kafka or i
 of those to give back. Nothing here knows of Celery.
 """
 
+import collections
 import logging
-import queue
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,8 @@ from sitemon.schedule.slots import is_too_late
 
 STOP_GRACE_S: Final = 3.0
 """How long checks may go on once the worker is asked to stop: most end within it, and 10 s are all there is."""
-_STOP_LOOK_S: Final = 0.5
+GATHER_S: Final = 0.25
+"""How long a result waits for the others of its batch, to be published with them; and how soon a stop is seen."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,8 @@ class _Batch:
         self.unfinished = set(slots)
         self._runner = runner
         self._is_redelivered = is_redelivered
-        self._found: queue.SimpleQueue[tuple[Slot, Result]] = queue.SimpleQueue()
+        self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
+        self._are_all_found = threading.Event()
 
     def submit(self, slot: Slot, site: Site | None) -> None:
         """Hand the site to the engine. Without a site there is nothing to check."""
@@ -79,7 +82,7 @@ class _Batch:
             self._runner.engine.submit(site, partial(self._note, slot, site), is_wanted)
 
     def publish_until_done(self) -> None:
-        """Publish results as they come, until all are safe, or until a stop has lasted for its grace.
+        """Publish results, all at once or what there is every `GATHER_S`, until all are safe or a stop had its grace.
 
         Raises SpoolFullError when nothing takes them and the worker was asked to stop.
         """
@@ -102,7 +105,7 @@ class _Batch:
             return True
         region = self._runner.region
         missed = missed_result(name, site, region=region, slot_ms=slot_ms, known_at_ms=at_ms, reason=reason)
-        self._found.put((slot, missed))
+        self._take(slot, missed)
         return False
 
     def _why_missed(self, slot_ms: int, site: Site | None, at_ms: int) -> Reason | None:
@@ -116,14 +119,16 @@ class _Batch:
 
     def _note(self, slot: Slot, site: Site, seen: Observation) -> None:
         region, slot_at = self._runner.region, from_ms(slot[1])
-        self._found.put((slot, result_of(seen, site, region=region, kind=Kind.SCHEDULED, slot_at=slot_at)))
+        self._take(slot, result_of(seen, site, region=region, kind=Kind.SCHEDULED, slot_at=slot_at))
+
+    def _take(self, slot: Slot, result: Result) -> None:
+        """Keep a result; wake who waits only with the last, for to wake a thread costs as much as to keep a few."""
+        self._found.append((slot, result))
+        if len(self._found) >= len(self.unfinished):
+            self._are_all_found.set()
 
     def _ready(self) -> list[tuple[Slot, Result]]:
-        """Wait a moment for the next result, and take all that are there with it: they are published together."""
-        ready = []
-        try:
-            ready.append(self._found.get(timeout=_STOP_LOOK_S))
-            while True:
-                ready.append(self._found.get_nowait())
-        except queue.Empty:
-            return ready
+        """Wait until all results are there, or for a moment, and return those that are."""
+        if len(self._found) < len(self.unfinished):
+            self._are_all_found.wait(GATHER_S)
+        return [self._found.popleft() for _ in range(len(self._found))]

@@ -1,12 +1,17 @@
 """What is sent for a site."""
 
+from urllib.parse import urlsplit
+
 import pytest
+import requests
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sitemon.checks.check_error import CheckError
-from sitemon.checks.prepare import first_request, prepare, prepare_first
+from sitemon.checks.prepare import _AS_SENT, first_request, prepare, prepare_first
 from sitemon.checks.redirects import Request
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Header, Site
+from sitemon.model.site import Body, Header, Site
 
 
 def site(url: str, *headers: Header) -> Site:
@@ -27,6 +32,22 @@ def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> No
     prepared = prepare(first_request(site(url)))
     assert (prepared.host, prepared.port, prepared.request.path_url) == (host, port, target)
     assert prepared.is_tls == url.startswith("https")
+
+
+@given(st.from_regex(_AS_SENT, fullmatch=True))
+def test_a_url_that_is_taken_as_it_is_would_be_left_so_by_requests(url: str) -> None:
+    port = urlsplit(url).netloc.rpartition(":")[2]
+    assume(not port.isdecimal() or int(port) <= 65_535)
+    assert requests.Request("GET", url).prepare().url == url
+
+
+@pytest.mark.parametrize("body", [None, b"", b"text"])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_a_request_is_what_requests_would_have_made_of_it(method: str, body: bytes | None) -> None:
+    wanted = Request(method, "http://shop.test/%c3?a=b c", (Header("X-A", "b"),), None if body is None else Body(body))
+    ours = prepare(wanted).request
+    theirs = requests.Request(method, wanted.url, headers=ours.headers, data=body).prepare()
+    assert vars(ours) | {"_cookies": None} == vars(theirs) | {"_cookies": None}
 
 
 def test_the_sites_headers_come_before_ours_whatever_their_case() -> None:

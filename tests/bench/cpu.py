@@ -1,0 +1,150 @@
+"""The CPU that a check takes the whole pipeline, beside what a probe takes blackbox_exporter alone."""
+
+import json
+import multiprocessing
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from sitemon import clock
+from sitemon.local.ports import free_port, is_free
+from sitemon.local.process import GuardedProcess
+from tests.bench.engines import ASKERS, BLACKBOX, HOSTS, MODULES, REGEX, ask
+from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
+from tests.bench.nginx import Secure, nginx, served
+from tests.bench.pipeline import pipeline_of
+from tests.bench.side_by_side import ROUND_S, Way, figures_of, side_by_side, too_slow, totals, tree_cpu_s
+from tests.bench.tools import tool
+from tests.integration.checks import certificates
+from tests.pipeline import Pipeline, wait_for
+
+INTERVAL_S: Final = 10
+RATES: Final = {"http": 1_000, "https": 300}
+"""Checks a second; over TLS fewer, for two cores would not do with what the target and blackbox_exporter take."""
+GOALS: Final = {"http": 0.4, "https": 0.7}
+SETTLE_S: Final = 16.0
+"""Other sites are taken up within 5 s, and each has then been visited once, which fills what is kept of it."""
+ENDLESS: Final = 1 << 62
+
+
+class Page(NamedTuple):
+    """Where an nginx serves the page: by scheme, the URLs of all its addresses."""
+
+    urls: dict[str, list[str]]
+
+    def served(self) -> int:
+        """Return how often it has."""
+        return served(self.urls["http"][0])
+
+
+@contextmanager
+def page_of(folder: Path, leaf_file: Path) -> Iterator[Page]:
+    """Run an nginx of its own in a folder, plain and with TLS."""
+    folder.mkdir()
+    ports = {"http": free_port(), "https": free_port()}
+    with nginx(folder, ports["http"], hosts=HOSTS, secure=Secure(ports["https"], leaf_file)):
+        yield Page({scheme: [f"{scheme}://{host}:{port}" for host in HOSTS] for scheme, port in ports.items()})
+
+
+@contextmanager
+def blackbox(folder: Path, ca_file: Path) -> Iterator[tuple[int, int]]:
+    """Run blackbox_exporter; give its process id and its port."""
+    program = tool(BLACKBOX, package=f"apt install {BLACKBOX}")
+    modules, port = folder / "blackbox.yml", free_port()
+    modules.write_text(MODULES.format(regex=REGEX, ca_file=ca_file))
+    command = [program, f"--config.file={modules}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
+    process = GuardedProcess(command, log=folder / "blackbox.log")
+    try:
+        wait_for(lambda: not is_free(port))
+        yield process.pid, port
+    finally:
+        process.kill()
+
+
+@contextmanager
+def probing(port: int, urls: Sequence[str]) -> Iterator[None]:
+    """Have blackbox_exporter probe all the while, as fast as it can, from a process of its own."""
+    asker = multiprocessing.get_context("spawn").Process(target=ask, args=(port, urls, ENDLESS))
+    asker.start()
+    try:
+        yield
+    finally:
+        asker.terminate()
+        asker.join()
+
+
+def sites_of(page: Page, scheme: str, ca_file: Path) -> list[dict[str, Any]]:
+    """Return the sites as the configuration has them, spread over many addresses."""
+    urls = page.urls[scheme]
+    common = {"interval": INTERVAL_S, "match": REGEX, "tls": {"ca_file": str(ca_file)}}
+    return [
+        {"name": f"{scheme}-{number}", "url": f"{urls[number % len(urls)]}/{number}", **common}
+        for number in range(RATES[scheme] * INTERVAL_S)
+    ]
+
+
+def parts_of(pipeline: Pipeline, page: Page) -> list[Way]:
+    """Return the parts of the pipeline; the beat is a child of the worker, and counts apart."""
+    worker, recorder = pipeline.processes["worker"].pid, pipeline.processes["recorder"].pid
+    beat = wait_for(pipeline.beat_pid) or 0
+    return [
+        Way("beat", page.served, lambda: tree_cpu_s(beat)),
+        Way("worker", page.served, lambda: tree_cpu_s(worker) - tree_cpu_s(beat)),
+        Way("recorder", page.served, lambda: tree_cpu_s(recorder)),
+    ]
+
+
+def compared(scheme: str, ours: Sequence[Way], theirs: Way) -> Measured:
+    """Measure both, and report the ratio and what it is made of, unless the pipeline did not keep its pace."""
+    spent = side_by_side([*ours, theirs])
+    our_names = [way.name for way in ours]
+    if slow := too_slow({name: spent[name] for name in our_names}, RATES[scheme]):
+        return Measured([], [f"{scheme}: {line}" for line in slow])
+    pairs = list(zip(totals(spent, our_names), totals(spent, [theirs.name]), strict=True))
+    ratio = Figure(f"{scheme}: pipeline / blackbox_exporter, CPU", median_ratio(pairs), "ratio", goal=GOALS[scheme])
+    parts = [figure._replace(name=f"{scheme}: {figure.name}") for figure in figures_of(spent)]
+    return Measured([ratio, *parts])
+
+
+def measure() -> Measured:
+    """Run both over two nginx of their own, first plain, then with TLS."""
+    figures: list[Figure] = []
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, ExitStack() as running:
+        folder = Path(name)
+        authority = certificates.new_authority("bench")
+        ca_file = folder / "ca.pem"
+        ca_file.write_bytes(authority.pem)
+        leaf_file = certificates.write_chain(folder, certificates.new_leaf(authority, hosts=HOSTS))
+        pid, port = running.enter_context(blackbox(folder, ca_file))
+        ours, theirs = (running.enter_context(page_of(folder / side, leaf_file)) for side in ("ours", "theirs"))
+        pipeline = running.enter_context(pipeline_of(folder / "ours", sites_of(ours, "http", ca_file)))
+        for scheme in GOALS:
+            pipeline.sites_file.write_text(json.dumps({"sites": sites_of(ours, scheme, ca_file)}))
+            with probing(port, theirs.urls[scheme]):
+                clock.sleep(SETTLE_S)
+                found = compared(
+                    scheme,
+                    parts_of(pipeline, ours),
+                    Way("blackbox_exporter", theirs.served, lambda: tree_cpu_s(pid)),
+                )
+            figures += found.figures
+            notes += found.notes
+    return Measured(figures, notes)
+
+
+BENCH: Final = Bench(
+    name="cpu",
+    question="What does a check cost the whole pipeline, beside a probe by blackbox_exporter alone?",
+    method=(
+        "both at work at the same time, a fresh connection each time, a page of 1 KB with a regex: "
+        f"{RATES['http']:,} checks/s (https: {RATES['https']}) by beat, worker and recorder, and as many probes as "
+        f"{ASKERS} callers get; CPU of these processes, two nginx, Kafka, Redis and PostgreSQL apart; "
+        f"medians of {ROUNDS} paired rounds of {ROUND_S:g} s, after "
+        f"{SETTLE_S:g} s of warm-up for each scheme"
+    ),
+    measure=measure,
+    is_short=True,
+)
