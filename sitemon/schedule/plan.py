@@ -5,7 +5,8 @@ A heap of next due slots makes a tick's cost grow with what is due, not with how
 
 import heapq
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -26,6 +27,13 @@ class DueSlot(NamedTuple):
     site: str
     region: str
     slot_ms: int
+
+
+class Change(NamedTuple):
+    """What an edit does to one watch: the interval that it takes, in milliseconds, or None when it ends."""
+
+    watch: Watch
+    interval_ms: int | None
 
 
 class Due(NamedTuple):
@@ -68,6 +76,7 @@ class Plan:
 
     def __init__(self) -> None:
         self._stretches: dict[Watch, _Stretch] = {}
+        self._watched_in: Counter[str] = Counter()
         self._heap: list[tuple[int, int, _Stretch]] = []
         self._order = count()
 
@@ -75,9 +84,9 @@ class Plan:
         return len(self._stretches)
 
     @property
-    def regions(self) -> set[str]:
+    def regions(self) -> Collection[str]:
         """The regions in which anything is watched."""
-        return {watch.region for watch in self._stretches}
+        return self._watched_in.keys()
 
     @property
     def next_due_ms(self) -> int | None:
@@ -91,6 +100,7 @@ class Plan:
         for event in history:
             watch = Watch(event.site, event.region)
             self._stretches[watch] = _Stretch(watch, event.interval_ms, event.at_ms)
+        self._watched_in = Counter(watch.region for watch in self._stretches)
         self.rewind(sent_up_to_ms)
 
     def history(self) -> list[Started]:
@@ -124,15 +134,26 @@ class Plan:
 
         All slots up to `at_ms` must have been taken by `due` before.
         """
-        events: list[ScheduleEvent] = []
+        return self.make(self.changes(wanted), at_ms)
+
+    def changes(self, wanted: Mapping[Watch, int]) -> Iterator[Change]:
+        """Yield what is left to `make` until the plan watches exactly `wanted`, which must not change meanwhile."""
         for watch in [watch for watch in self._stretches if watch not in wanted]:
-            self._stretches.pop(watch).is_live = False
-            events.append(Ended(site=watch.site, region=watch.region, at_ms=at_ms))
+            yield Change(watch, None)
         for watch, interval_ms in wanted.items():
             current = self._stretches.get(watch)
             if current is None or current.interval_ms != interval_ms:
-                events.append(self._start(watch, interval_ms, at_ms))
-        return events
+                yield Change(watch, interval_ms)
+
+    def make(self, changes: Iterable[Change], at_ms: int) -> list[ScheduleEvent]:
+        """Make these changes, a part of an edit or all of it; return them as the schedule's history tells them.
+
+        All slots up to `at_ms` must have been taken by `due` before.
+        """
+        return [
+            self._end(watch, at_ms) if interval_ms is None else self._start(watch, interval_ms, at_ms)
+            for watch, interval_ms in changes
+        ]
 
     def due(self, now_ms: int, most: int = sys.maxsize) -> Due:
         """Take the slots up to now, oldest first, the late ones apart; once there are `most`, only that moment's."""
@@ -152,9 +173,19 @@ class Plan:
     def _start(self, watch: Watch, interval_ms: int, at_ms: int) -> Started:
         if watch in self._stretches:
             self._stretches[watch].is_live = False
+        else:
+            self._watched_in[watch.region] += 1
         stretch = self._stretches[watch] = _Stretch(watch, interval_ms, at_ms)
-        heapq.heappush(self._heap, (stretch.first_after(at_ms), next(self._order), stretch))
-        return stretch.as_event()
+        event = stretch.as_event()
+        heapq.heappush(self._heap, (event.from_slot_ms, next(self._order), stretch))
+        return event
+
+    def _end(self, watch: Watch, at_ms: int) -> Ended:
+        self._stretches.pop(watch).is_live = False
+        self._watched_in[watch.region] -= 1
+        if not self._watched_in[watch.region]:
+            del self._watched_in[watch.region]
+        return Ended(site=watch.site, region=watch.region, at_ms=at_ms)
 
     def _fill(self, after_ms: Mapping[_Stretch, int]) -> None:
         self._heap = [

@@ -1,6 +1,7 @@
 """The plan: every slot comes up once, in order, and an edit neither drops nor doubles one."""
 
 import random
+from itertools import islice
 
 from sitemon.model.schedule import Ended, Started
 from sitemon.schedule.plan import DueSlot, Plan, Watch
@@ -74,6 +75,29 @@ def test_a_removed_site_ends_and_comes_up_no_more() -> None:
     assert plan.edit({BLOG: 1_000}, START_MS) == [Ended(site="shop", region="default", at_ms=START_MS)]
     assert {slot.site for slot in plan.due(START_MS + 11_000).run} == {"blog"}
     assert len(plan) == 1
+
+
+def test_the_parts_of_an_edit_come_to_the_whole() -> None:
+    plan = plan_of({Watch(f"old-{n}", "eu"): 1_000 for n in range(5)} | {SHOP: 9_000, BLOG: 1_000})
+    changes = plan.changes({SHOP: 2_000, BLOG: 1_000} | {Watch(f"new-{n}", "us"): 1_000 for n in range(5)})
+    parts = [plan.make(islice(changes, 2), START_MS + part) for part in range(6)]
+    assert [len(part) for part in parts] == [2, 2, 2, 2, 2, 1]
+    assert len(plan) == 7
+    assert set(plan.regions) == {"default", "us"}
+    assert {slot.site for slot in plan.due(START_MS + 1_100).run} >= {"blog", *(f"new-{n}" for n in range(5))}
+
+
+def test_a_region_is_watched_as_long_as_a_site_is() -> None:
+    far = Watch("shop", "eu")
+    plan = plan_of({SHOP: 1_000, BLOG: 1_000, far: 1_000})
+    assert set(plan.regions) == {"default", "eu"}
+    plan.edit({SHOP: 2_000}, START_MS)
+    assert set(plan.regions) == {"default"}
+    again = Plan()
+    again.restore(plan.history(), START_MS)
+    assert set(again.regions) == {"default"}
+    plan.edit({}, START_MS)
+    assert set(plan.regions) == set()
 
 
 def test_a_site_that_comes_back_is_not_sent_twice() -> None:
