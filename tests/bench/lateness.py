@@ -7,7 +7,7 @@ from sitemon import clock
 from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.pipeline import Row, await_rows, expected_slots, pipeline_over, quantile, read_rows
 from tests.memory import Memory
-from tests.pipeline import wait_for
+from tests.pipeline import Pipeline, wait_for
 
 WATCHED_WITHIN_S: Final = 600.0
 WARM_UP_S: Final = 20.0
@@ -45,10 +45,15 @@ class Seen(NamedTuple):
     memory_mib: Sequence[int]
 
 
+def is_watched(pipeline: Pipeline, sites: int) -> bool:
+    """Tell whether the schedule, as it is recorded, has all sites."""
+    return pipeline.rows(_WATCHED) == [(sites,)]
+
+
 def seen_under(load: Load) -> Seen:
     """Run the pipeline under a load, once all sites are watched and it has run for a while."""
     with pipeline_over(load.sites, load.interval_s, hanging_every=load.hanging_every) as (pipeline, names):
-        wait_for(lambda: pipeline.rows(_WATCHED) == [(load.sites,)], WATCHED_WITHIN_S)
+        wait_for(lambda: is_watched(pipeline, load.sites), WATCHED_WITHIN_S)
         clock.sleep(WARM_UP_S)
         after_ms = clock.now_ms()
         with Memory(pipeline.memory_mib) as memory:
