@@ -217,8 +217,3 @@ BENCH: Final = Bench(
     ),
     measure=measure,
 )
-
-
-if __name__ == "__main__":
-    for figure in measure().figures:
-        print(figure, figure.is_met)
