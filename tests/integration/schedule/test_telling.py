@@ -8,9 +8,8 @@ import redis
 from sitemon.model.errors import UnreachableError
 from sitemon.model.schedule import Ended, ScheduleEvent, SentUpTo, Started
 from sitemon.model.site import Site
-from sitemon.schedule.leader import Leader
+from sitemon.schedule.leader import CHANGES_AT_ONCE, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.memory import EVENTS_PER_CALL
 from sitemon.schedule.slots import next_slot_ms
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
 
@@ -62,7 +61,7 @@ def test_an_edit_that_was_remembered_and_not_told_is_told_by_the_next_as_it_was(
 
 
 def many_sites() -> list[Site]:
-    return [Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(2 * EVENTS_PER_CALL + 10)]
+    return [Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(2 * CHANGES_AT_ONCE + 10)]
 
 
 def stretches_by_site(*worlds: World) -> dict[str, list[Started]]:
@@ -86,10 +85,10 @@ def test_of_many_sites_the_first_are_sent_before_the_last_are_told(client: redis
     around = World(client, *many)
     leader = Leader(Lease(client), around)
     assert leader.tick(START_MS, 0) == 0.0
-    assert len(stretches_by_site(around)) == EVENTS_PER_CALL
+    assert len(stretches_by_site(around)) == CHANGES_AT_ONCE
     assert leader.tick(START_MS + 900, 0.9) == 0.0
     assert around.sent != []
-    assert len(stretches_by_site(around)) == 2 * EVENTS_PER_CALL
+    assert len(stretches_by_site(around)) == 2 * CHANGES_AT_ONCE
     assert leader.tick(START_MS + 1_800, 1.8) > 0
     assert len(stretches_by_site(around)) == len(many)
     run(leader, START_MS + 2_000, START_MS + 3_000)
@@ -115,7 +114,7 @@ def test_an_edit_while_one_is_under_way_takes_its_place(client: redis.Redis) -> 
     around.configured = site_set(*many[-20:])
     run(leader, START_MS + 100, START_MS + 2_100)
     assert {event.site for event in around.events if isinstance(event, Ended)} == {
-        site.name for site in many[:EVENTS_PER_CALL]
+        site.name for site in many[:CHANGES_AT_ONCE]
     }
     assert {pair[0] for batch in around.sent if batch.earliest_slot_ms > START_MS + 1_100 for pair in batch.slots} == {
         site.name for site in many[-20:]
