@@ -11,6 +11,7 @@ from celery import Celery, signals
 from sitemon.celery_settings import celery_settings
 from sitemon.config.servers import kafka_server, redis_server
 from sitemon.config.settings import settings
+from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.schedule.redis_client import ping_redis, redis_client
 from sitemon.stream.ping import ping_kafka
@@ -18,7 +19,7 @@ from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
 from sitemon.worker.cores import work_on_all_cores
-from sitemon.worker.process import sites_watcher, stop
+from sitemon.worker.process import stop
 
 
 def create_app() -> Celery:

@@ -8,7 +8,8 @@ import kombu.exceptions
 
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
-from sitemon.config.sites import SiteSet, SitesWatcher
+from sitemon.config.sites import SiteSet
+from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.schedule import Past, ScheduleEvent, past_of
@@ -32,7 +33,7 @@ class CelerySurroundings:
         self._app = app
         self._kafka = kafka_server()
         self._messenger = messenger_of_this_process(self._kafka, settings(os.environ), patience_s=KAFKA_PATIENCE_S)
-        self._watcher = SitesWatcher()
+        self._watcher = sites_watcher()  # loaded by the application, or by the worker that we were forked from
 
     def sites(self) -> SiteSet:
         """Return the sites as they are configured now."""

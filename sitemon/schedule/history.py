@@ -18,22 +18,32 @@ class History:
         self._lease = lease
         self._memory = Memory(lease)
         self._around = around
+        self._unfinished: Sequence[ScheduleEvent] = ()
 
     def write(self, events: Sequence[ScheduleEvent]) -> None:
-        """Remember changes of the schedule, and tell them."""
-        for part in _parts(events):
-            self._memory.remember(part, is_told=False)
-            self._tell(part)
-            self._lease.renew()
+        """Remember changes of the schedule, at most `EVENTS_PER_CALL`, and tell them."""
+        self._unfinished = events
+        self._memory.remember(events, is_told=False)
+        self._tell(events)
+        self._unfinished = ()
 
     def write_back(self, stretches: Sequence[Started]) -> None:
         """Remember stretches that Kafka has, after Redis lost them."""
-        for part in _parts(stretches):
-            self._memory.remember(part, is_told=True)
+        for start in range(0, len(stretches), EVENTS_PER_CALL):
+            self._memory.remember(stretches[start : start + EVENTS_PER_CALL], is_told=True)
             self._lease.renew()
 
+    def finish_writing(self) -> None:
+        """Tell what `write` was told and could not finish, while Redis was about to lose its data."""
+        self._around.publish_events(self._unfinished)
+        self._unfinished = ()
+
     def tell_untold(self) -> None:
-        """Tell what an earlier leader remembered and may not have come to tell, as it was then."""
+        """Tell what an earlier leader remembered and may not have come to tell, as it was then.
+
+        What could not be remembered did not happen: it is found to be lacking, and happens again.
+        """
+        self._unfinished = ()
         untold = self._memory.untold()
         if untold:
             self._tell(untold)
@@ -51,7 +61,3 @@ class History:
     def _tell(self, events: Sequence[ScheduleEvent]) -> None:
         self._around.publish_events(events)
         self._memory.note_told(events)
-
-
-def _parts(events: Sequence[ScheduleEvent]) -> Iterable[Sequence[ScheduleEvent]]:
-    return (events[start : start + EVENTS_PER_CALL] for start in range(0, len(events), EVENTS_PER_CALL))

@@ -1,7 +1,9 @@
 """What a beat does: hold the lease, send what is due, follow edits of the sites, find stray batches again."""
 
 import logging
+from collections.abc import Iterator
 from enum import Enum
+from itertools import islice
 from typing import Final
 
 from sitemon.config.sites import SiteSet
@@ -12,7 +14,7 @@ from sitemon.schedule.dispatch import Dispatch
 from sitemon.schedule.history import History
 from sitemon.schedule.lease import Hold, Lease
 from sitemon.schedule.memory import Memory
-from sitemon.schedule.plan import Plan, Watch
+from sitemon.schedule.plan import Change, Plan, Watch
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.schedule.surroundings import Surroundings
 
@@ -20,6 +22,9 @@ log = logging.getLogger(__name__)
 
 AWAY_AFTER_MS: Final = 600_000
 """A longer stop is told as one `Away` a region instead of a ``missed`` result for every slot in it."""
+CHANGES_AT_ONCE: Final = 1_000
+"""Of a longer edit of the sites: no slot is sent while Kafka is told of them, which takes it 0.05 s on an idle machine,
+and a beat has only 0.5 s of patience with it."""
 SPACING_S: Final = 0.1
 """The least time between two ticks: what becomes due meanwhile travels together."""
 IDLE_S: Final = 1.0
@@ -64,6 +69,7 @@ class Leader:
         self._timers = _Timers()
         self._plan = Plan()
         self._sites: SiteSet | None = None
+        self._changes: Iterator[Change] = iter(())
         self._has_swept = False
 
     @property
@@ -85,7 +91,7 @@ class Leader:
             self._mind_the_clock(now_ms)
             if self._dispatch.send_due(self._plan, now_ms) < now_ms:
                 return 0.0
-            self._follow_edits(now_ms)
+            is_edit_done = self._follow_edits(now_ms)
             self._do_rounds(now_ms, monotonic_s)
         except LeaseLostError:
             # Taken, or lapsed, or forgotten by Redis: renewing tells which, and what we know is still needed then.
@@ -95,7 +101,7 @@ class Leader:
             if self.is_leading:
                 self._state = _State.UNSURE
             raise
-        return self._wait_s(now_ms)
+        return self._wait_s(now_ms) if is_edit_done else 0.0
 
     def resign(self) -> None:
         """Give the lease back, so that a standby takes over at once."""
@@ -159,6 +165,7 @@ class Leader:
         oldest_ms = self._dispatch.oldest_outstanding_ms
         from_moment_ms = (mark_ms if oldest_ms is None else min(mark_ms, oldest_ms)) - 1
         log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(from_moment_ms))
+        self._history.finish_writing()
         self._history.write_back(self._plan.history())
         if now_ms - from_moment_ms > AWAY_AFTER_MS:
             self._tell_away(from_moment_ms, now_ms)
@@ -181,15 +188,21 @@ class Leader:
             self._plan.rewind(now_ms)
             self._dispatch.move_mark(now_ms, now_ms)
 
-    def _follow_edits(self, now_ms: int) -> None:
+    def _follow_edits(self, now_ms: int) -> bool:
+        """Make a part of what an edit asks for; tell whether that was the rest of it.
+
+        Each part is remembered and told by itself, and slots are sent between two of them: to tell of 100,000 sites
+        takes seconds, in which the first of them would be late.
+        """
         sites = self._around.sites()
-        if sites is self._sites:
-            return
-        events = self._plan.edit(_wanted(sites), now_ms)
+        if sites is not self._sites:
+            self._changes = self._plan.changes(_wanted(sites))
+            self._sites = sites
+        events = self._plan.make(islice(self._changes, CHANGES_AT_ONCE), now_ms)
         if events:
             self._history.write(events)
             log.info("beat.schedule_changed: %s changes, %s watched", len(events), len(self._plan))
-        self._sites = sites
+        return len(events) < CHANGES_AT_ONCE
 
     def _do_rounds(self, now_ms: int, monotonic_s: float) -> None:
         """Do what is to be done now and then: keep the mark young, sweep, tell Kafka how far we are."""

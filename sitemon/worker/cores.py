@@ -10,9 +10,10 @@ from typing import Any
 from celery.platforms import create_pidlock
 from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # celery-types does not know it
 
+from sitemon.config.sites_watcher import sites_watcher
 from sitemon.worker.bootsteps import live_with
 from sitemon.worker.crew import IS_POSSIBLE, Crew, Member
-from sitemon.worker.process import sites_watcher, stop_alone
+from sitemon.worker.process import stop_alone
 
 THREADS_POOL = "celery.concurrency.thread"
 

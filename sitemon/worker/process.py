@@ -2,7 +2,7 @@
 
 import os
 from ctypes import c_bool
-from functools import cache, partial
+from functools import partial
 from multiprocessing.sharedctypes import RawValue
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from sitemon.checks.engine import Engine
 from sitemon.checks.engines import engine_for
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import Settings, settings
-from sitemon.config.sites import SitesWatcher
+from sitemon.config.sites_watcher import SitesWatcher, sites_watcher
 from sitemon.per_process import once_per_process
 from sitemon.stream.messages import Messenger, messenger_of_this_process
 from sitemon.worker.batch import BatchRunner
@@ -43,17 +43,6 @@ class Process(NamedTuple):
     messenger: Messenger
     watcher: SitesWatcher
     runner: BatchRunner
-
-
-@cache
-def sites_watcher() -> SitesWatcher:
-    """Return the one watcher of the sites. The children of a prefork pool inherit it, with what it last read well.
-
-    Raises:
-        ConfigurationError: the first time, with every mistake in the sites.
-
-    """
-    return SitesWatcher()
 
 
 @once_per_process

@@ -13,13 +13,14 @@ The sites are answered by nginx on loopback; everything runs on this machine.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -31,6 +32,7 @@ from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.slots import next_slot_ms
 from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.nginx import nginx
+from tests.bench.silent import HOSTS, silent_server
 from tests.memory import Memory
 from tests.pipeline import AWAY_S, Away, Pipeline
 
@@ -113,13 +115,21 @@ def could_not_be_seen(row: Row, interval_ms: int, aways: list[Away]) -> bool:
 
 
 @contextmanager
-def pipeline_over(sites: int, interval_s: int) -> Iterator[tuple[Pipeline, list[str]]]:
-    """Run the pipeline over so many sites, all answered by one nginx."""
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, nginx(Path(name), free_port()) as url:
+def pipeline_over(
+    sites: int, interval_s: int, *, hanging_every: int | None = None
+) -> Iterator[tuple[Pipeline, list[str]]]:
+    """Run the pipeline over so many sites, all answered by one nginx, but for the first of each `hanging_every`."""
+    with ExitStack() as running:
+        name = running.enter_context(tempfile.TemporaryDirectory(prefix="sitemon-bench-"))
+        url = running.enter_context(nginx(Path(name), free_port()))
         names = [f"site-{number}" for number in range(sites)]
-        listed = [{"name": one, "url": f"{url}/{one}", "interval": interval_s, "match": "well"} for one in names]
-        with pipeline_of(Path(name), listed) as pipeline:
-            yield pipeline, names
+        urls = {one: f"{url}/{one}" for one in names}
+        if hanging_every is not None:
+            port = running.enter_context(silent_server())
+            hosts = itertools.cycle(HOSTS)
+            urls |= {one: f"http://{next(hosts)}:{port}/{one}" for one in names[::hanging_every]}
+        listed = [{"name": one, "url": urls[one], "interval": interval_s, "match": "well"} for one in names]
+        yield running.enter_context(pipeline_of(Path(name), listed)), names
 
 
 @contextmanager

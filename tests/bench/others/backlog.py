@@ -8,7 +8,7 @@ import sys
 
 from sitemon import clock
 from sitemon.celery import app
-from sitemon.config.sites import SitesWatcher
+from sitemon.config.sites_watcher import SitesWatcher
 from sitemon.schedule.batch import batches_of
 from sitemon.schedule.celery_surroundings import CHECK_SLOTS
 from sitemon.schedule.lease import Lease

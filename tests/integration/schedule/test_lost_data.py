@@ -1,12 +1,17 @@
 """A Redis that lost its data: what may have waited there is sent again, or missed; the rest comes from Kafka."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
 import redis
 
+from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
-from sitemon.model.schedule import Past, Started
+from sitemon.model.schedule import Ended, Past, Started
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
-from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, run, slots
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, run, site_set, slots
 
 
 def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(client: redis.Redis) -> None:
@@ -57,3 +62,33 @@ def test_redis_lost_its_data_and_the_first_to_notice_is_the_sending(client: redi
     for site in (SHOP, BLOG):
         told = set(around.slots_of(site)) | {to_ms(r.slot_at) for r in around.missed if r.site == site.name}
         assert told >= set(slots(site, START_MS, slot_ms))
+
+
+def test_an_edit_that_redis_never_came_to_know_is_told_when_it_lost_its_data(client: redis.Redis) -> None:
+    class Failing(Lease):
+        is_redis_down = False
+
+        def write(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> None:
+            if self.is_redis_down:
+                raise UnreachableError("no Redis")
+            super().write(script, keys, args)
+
+    around, lease = World(client, SHOP), Failing(client)
+    leader = Leader(lease, around)
+    edited_ms = START_MS + 500
+    leader.tick(START_MS, 0)
+    around.configured = site_set(BLOG)
+    lease.is_redis_down = True
+    with pytest.raises(UnreachableError):
+        leader.tick(edited_ms, 0.5)
+    lease.is_redis_down = False
+    client.flushdb()
+    run(leader, edited_ms + 2_000, edited_ms + 30_000)
+    assert [event for event in around.events if isinstance(event, Ended)] == [
+        Ended(site="shop", region="default", at_ms=edited_ms)
+    ]
+    assert [event.at_ms for event in around.events if isinstance(event, Started) and event.site == "blog"] == [
+        edited_ms
+    ]
+    assert around.slots_of(SHOP) == []
+    assert around.slots_of(BLOG) == slots(BLOG, edited_ms, edited_ms + 30_000)

@@ -8,7 +8,7 @@ import redis
 from sitemon.model.errors import UnreachableError
 from sitemon.model.schedule import Ended, ScheduleEvent, SentUpTo, Started
 from sitemon.model.site import Site
-from sitemon.schedule.leader import Leader
+from sitemon.schedule.leader import CHANGES_AT_ONCE, Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.slots import next_slot_ms
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
@@ -58,3 +58,64 @@ def test_an_edit_that_was_remembered_and_not_told_is_told_by_the_next_as_it_was(
     started = [event for event in around.events if isinstance(event, Started)]
     assert [(event.site, event.at_ms) for event in started] == [("shop", edited_ms)]
     assert around.slots_of(SHOP) == slots(SHOP, edited_ms, edited_ms + 30_000)
+
+
+def many_sites() -> list[Site]:
+    return [Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(2 * CHANGES_AT_ONCE + 10)]
+
+
+def stretches_by_site(*worlds: World) -> dict[str, list[Started]]:
+    found: dict[str, list[Started]] = {}
+    for event in (event for around in worlds for event in around.events if isinstance(event, Started)):
+        found.setdefault(event.site, []).append(event)
+    return found
+
+
+def assert_sent_as_told(until_ms: int, *worlds: World) -> None:
+    sent = [pair for around in worlds for batch in around.sent for pair in batch.slots]
+    told = stretches_by_site(*worlds)
+    expected = [
+        (name, slot_ms) for name, [event] in told.items() for slot_ms in range(event.from_slot_ms, until_ms + 1, 1_000)
+    ]
+    assert sorted(sent) == sorted(expected)
+
+
+def test_of_many_sites_the_first_are_sent_before_the_last_are_told(client: redis.Redis) -> None:
+    many = many_sites()
+    around = World(client, *many)
+    leader = Leader(Lease(client), around)
+    assert leader.tick(START_MS, 0) == 0.0
+    assert len(stretches_by_site(around)) == CHANGES_AT_ONCE
+    assert leader.tick(START_MS + 900, 0.9) == 0.0
+    assert around.sent != []
+    assert len(stretches_by_site(around)) == 2 * CHANGES_AT_ONCE
+    assert leader.tick(START_MS + 1_800, 1.8) > 0
+    assert len(stretches_by_site(around)) == len(many)
+    run(leader, START_MS + 2_000, START_MS + 3_000)
+    assert_sent_as_told(START_MS + 3_000, around)
+
+
+def test_an_edit_that_its_leader_did_not_live_to_end_is_ended_by_the_next(client: redis.Redis) -> None:
+    many = many_sites()
+    before = World(client, *many)
+    Leader(Lease(client), before).tick(START_MS, 0)
+    lapse(client)
+    after = World(client, *many)
+    run(Leader(Lease(client), after), START_MS + 700, START_MS + 3_200)
+    assert len(stretches_by_site(before, after)) == len(many)
+    assert_sent_as_told(START_MS + 3_200, before, after)
+
+
+def test_an_edit_while_one_is_under_way_takes_its_place(client: redis.Redis) -> None:
+    many = many_sites()
+    around = World(client, *many)
+    leader = Leader(Lease(client), around)
+    leader.tick(START_MS, 0)
+    around.configured = site_set(*many[-20:])
+    run(leader, START_MS + 100, START_MS + 2_100)
+    assert {event.site for event in around.events if isinstance(event, Ended)} == {
+        site.name for site in many[:CHANGES_AT_ONCE]
+    }
+    assert {pair[0] for batch in around.sent if batch.earliest_slot_ms > START_MS + 1_100 for pair in batch.slots} == {
+        site.name for site in many[-20:]
+    }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitemon.config.sites import LOOK_EVERY_S, SitesWatcher
+from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
 from sitemon.model.errors import ConfigurationError
 

@@ -1,0 +1,154 @@
+"""The sites of a running process, which follows their edits."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from sitemon import clock
+from sitemon.config import locate
+from sitemon.config.site_reader import SiteReader
+from sitemon.config.sites import SiteSet, files_in, load_with, usual_places
+from sitemon.model.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 0.9
+"""A little less than the second in which the beat ticks, so that each tick looks."""
+SETTLED_MS: Final = 1_000
+"""A file that was written this long ago is not being written any more."""
+
+
+@cache
+def sites_watcher() -> "SitesWatcher":
+    """Return the one watcher of the sites. A forked child inherits it, with what it last read well.
+
+    Raises:
+        ConfigurationError: the first time, with every mistake in the sites.
+
+    """
+    watcher = SitesWatcher()
+    os.register_at_fork(after_in_child=watcher.unlock)
+    return watcher
+
+
+class SitesWatcher:
+    """The sites for a running process: edits are taken up, a bad edit keeps what there was. Thread-safe.
+
+    An edit is taken up once its files have settled: an editor that empties a file before it writes it must not
+    end every site for a moment.
+
+    Raises:
+        ConfigurationError: the sites have mistakes at the start.
+
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        path: Path | None = None,
+        monotonic_s: Callable[[], float] = clock.monotonic_s,
+    ) -> None:
+        self._monotonic_s = monotonic_s
+        self._environ = environ
+        self._path = path
+        self._lock = threading.Lock()
+        self._looked_at_s = monotonic_s()
+        self._trouble: str | None = None
+        reader = SiteReader(environ)
+        self._named_files: set[Path] = reader.files
+        self._glimpsed = self._state()
+        self._sites = load_with(reader, environ, path)
+        # Only now are the files known that the sites name.
+        self._seen = self._glimpsed | _stats_of(self._named_files)
+        if not self._sites.sites:
+            log.warning("config.no_sites: nothing is watched: no sites from %s", self._sites.source)
+
+    def unlock(self) -> None:
+        """Forget that another thread looks at the files: in a forked child there is none."""
+        self._lock = threading.Lock()
+
+    def current(self) -> SiteSet:
+        """Return the sites; looks at the files at most about once a second. The same object while nothing changed."""
+        is_due = self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S
+        if is_due and self._lock.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
+        return self._sites
+
+    def refresh(self) -> SiteSet:
+        """Look at the files now and return the sites. Sites that were added are taken up at once."""
+        with self._lock:
+            self._look()
+        return self._sites
+
+    def _look(self) -> None:
+        self._looked_at_s = self._monotonic_s()
+        state, glimpsed = self._state(), self._glimpsed
+        self._glimpsed = state
+        if state == self._seen:
+            self._trouble = None
+        elif state == glimpsed or _is_settled(state):
+            self._take_up(state)
+
+    def _take_up(self, state: "_State") -> None:
+        reader = SiteReader(self._environ)
+        try:
+            sites = load_with(reader, self._environ, self._path)
+        except ConfigurationError as exc:
+            self._keep_old(str(exc))
+            sites = self._sites
+        else:
+            if not sites.sites and self._sites.sites and not Path(sites.source).exists():
+                self._keep_old(f"no sites from {sites.source}")
+                return
+            self._trouble = None
+            log.info("config.sites_reloaded: %s sites from %s", len(sites.sites), sites.source)
+        # Only then as seen: a child that is forked in between reads them again.
+        self._sites = sites
+        self._named_files = reader.files
+        self._seen = state | _stats_of(reader.files)
+
+    def _keep_old(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.error("config.sites_kept: the edit was not taken up: %s", trouble)
+        self._trouble = trouble
+
+    def _state(self) -> "_State":
+        """Return what changes when a file is edited, replaced, added or removed."""
+        return _stats_of({*self._own_files(), *self._named_files})
+
+    def _own_files(self) -> Iterator[Path]:
+        named = self._environ.get("SITEMON_SITES")
+        roots = [self._path] if self._path else usual_places(self._environ)
+        if named and not self._path:
+            roots = locate.places_of(named, self._environ)
+        for root in roots:
+            yield root
+            if root.is_dir():
+                yield from files_in(root)
+
+
+_State = dict[Path, tuple[int, int, int] | None]
+
+
+def _stats_of(files: set[Path]) -> _State:
+    return {file: _stat_of(file) for file in files}
+
+
+def _stat_of(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _is_settled(state: _State) -> bool:
+    newest_ms = max((stat[0] // 1_000_000 for stat in state.values() if stat), default=0)
+    return clock.now_ms() - newest_ms >= SETTLED_MS
