@@ -33,12 +33,12 @@ def test_a_site_is_sent_to_each_of_its_regions_and_a_disabled_one_to_none(client
     assert {name for batch in around.sent for name, _ in batch.slots} == {"far"}
 
 
-def test_what_is_due_together_travels_together_fifty_at_most(client: redis.Redis) -> None:
-    around = World(client, *(Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(120)))
+def test_what_is_due_together_travels_together_two_hundred_at_most(client: redis.Redis) -> None:
+    around = World(client, *(Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(450)))
     leader = Leader(Lease(client), around)
     leader.tick(START_MS, 0)
     leader.tick(START_MS + 1_000, 1)
-    assert sorted(len(batch.slots) for batch in around.sent) == [20, 50, 50]
+    assert sorted(len(batch.slots) for batch in around.sent) == [50, 200, 200]
 
 
 def test_a_batch_that_could_not_be_sent_is_sent_when_the_broker_is_back(client: redis.Redis) -> None:
