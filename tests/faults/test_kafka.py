@@ -9,7 +9,6 @@ from kafka.admin import KafkaAdminClient
 
 from sitemon.local.ports import LOOPBACK
 from sitemon.stream.client import client_of
-from tests.faults import expiring_deliveries
 from tests.faults.brokers import Cluster, RelayedKafka
 from tests.faults.outages import frozen, killed, stopped
 from tests.faults.relay import Relay
@@ -19,6 +18,7 @@ from tests.pipeline import wait_for
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 LONGER_THAN_A_REQUEST_S = 40.0
+DELIVERY_TIMEOUT_MS = 10_000
 FAULTS: Mapping[str, Callable[[Scene], AbstractContextManager[None]]] = {
     "stopped": lambda scene: stopped(scene.kafka),
     "killed": lambda scene: killed(scene.kafka),
@@ -44,11 +44,12 @@ def test_a_freeze_longer_than_a_request_may_take(scene: Scene) -> None:
 
 
 def test_a_freeze_longer_than_the_delivery_timeout(scene: Scene) -> None:
-    scene.extra["CELERY_CONFIG_MODULE"] = expiring_deliveries.__name__
-    scene.extra["PYTHONPATH"] = str(Path(expiring_deliveries.__file__).parents[2])
+    scene.extra["PYTHONPATH"] = str(Path(__file__).parent / "delivery_hook")
+    scene.extra["CELERY_CONFIG_MODULE"] = "expiring_deliveries"
+    scene.extra["DELIVERY_TIMEOUT_MS"] = str(DELIVERY_TIMEOUT_MS)
     scene.extra["SITEMON_KAFKA_REQUEST_TIMEOUT_MS"] = "5000"
     scene.begin("beat", "beatless", "recorder")
-    scene.suffers(frozen(scene.kafka.pid), 2.5 * expiring_deliveries.DELIVERY_TIMEOUT_MS / 1_000)
+    scene.suffers(frozen(scene.kafka.pid), 2.5 * DELIVERY_TIMEOUT_MS / 1_000)
     account = scene.end()
     assert account.missed == []
     assert "kafka.producer_given_up" in scene.pipeline.log_of("beatless")
