@@ -28,7 +28,7 @@ test: setup ## Run all tests, or those of T=path; reports coverage
 	@$(BIN)/pytest $(T) -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
 .PHONY: faults
-faults: setup ## Run the long fault scenarios, or those of T=path; about 25 minutes
+faults: setup ## Run the long fault scenarios, or those of T=path; about 20 minutes
 	@$(BIN)/pytest $(or $(T),tests/faults) -m faults -n 2 --dist loadfile -v
 
 .PHONY: soak
