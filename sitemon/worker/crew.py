@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -10,13 +11,14 @@ from sitemon import clock
 
 log = logging.getLogger(__name__)
 
-IS_POSSIBLE: Final = hasattr(signal, "sigtimedwait")
-"""Not on macOS."""
+IS_POSSIBLE: Final = sys.platform != "darwin"
+"""Not on macOS, whose libraries do not bear a fork that goes on in Python."""
 PAUSE_S: Final = 1.0
 """How long one that died is left alone: one that dies at once must not keep a core busy with that."""
 _LOOK_S: Final = 1.0
 _STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
-_AWAITED: Final = _STOPS | {signal.SIGCHLD, signal.SIGUSR1}
+_PASSED_ON: Final = _STOPS | {signal.SIGUSR1}
+_AWAITED: Final = _PASSED_ON | {signal.SIGCHLD, signal.SIGALRM}
 
 
 class Member(NamedTuple):
@@ -54,12 +56,14 @@ class Crew:
         are process groups of their own, so that a terminal's Ctrl-C reaches them once.
         """
         outside = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+        signal.setitimer(signal.ITIMER_REAL, _LOOK_S, _LOOK_S)  # which a fork does not inherit
         while self._to_start or self._numbers:
             if (member := self._start()) is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, outside)
                 return member
             self._wait()
             self._on_look()
+        _forget_timer()
         signal.pthread_sigmask(signal.SIG_SETMASK, outside)
         return Ended(self._status, is_to_restart=self._asked is signal.SIGHUP)
 
@@ -76,9 +80,10 @@ class Crew:
 
     def _wait(self) -> None:
         """Wait a moment for a signal, and do what it asks for."""
-        received = signal.sigtimedwait(_AWAITED, _LOOK_S)
-        if received is not None and received.si_signo != signal.SIGCHLD:
-            self._pass_on(signal.Signals(received.si_signo))
+        # Not sigtimedwait: stopped and continued after its time, it returns signals that nobody sent (CPython 3.11).
+        received = signal.sigwait(_AWAITED)
+        if received in _PASSED_ON:
+            self._pass_on(signal.Signals(received))
         for pid in tuple(self._numbers):
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
@@ -102,3 +107,10 @@ class Crew:
             self._to_start.clear()
         for pid in self._numbers:
             os.kill(pid, passed_on)
+
+
+def _forget_timer() -> None:
+    """End the timer, with its signal if that is on its way: it would end the process."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -10,6 +10,7 @@ from typing import IO
 
 import pytest
 
+from sitemon import clock
 from tests.pipeline import wait_for
 
 PROGRAM = """
@@ -123,6 +124,16 @@ def test_sigusr1_is_passed_on_and_ends_nothing(crew: Run) -> None:
         assert crew.words.readline() == f"got {int(signal.SIGUSR1)}\n"
     number, _ = crew.begun()
     assert number in crew.pids
+
+
+def test_a_keeper_that_was_frozen_goes_on(crew: Run) -> None:
+    crew.keeper.send_signal(signal.SIGSTOP)
+    clock.sleep(1.2)  # longer than the second in which it looks
+    crew.keeper.send_signal(signal.SIGCONT)
+    os.kill(crew.pids[2], signal.SIGKILL)
+    assert crew.begun()[0] == 2
+    crew.keeper.terminate()
+    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
 
 
 def test_sighup_asks_for_a_new_start(crew: Run) -> None:
