@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing import current_process
@@ -54,3 +55,11 @@ def _become(worker: Any, member: Member) -> None:
         worker.quiet = True
         changes["beat"] = False
     worker.prepare_args = lambda **options: options | changes
+    tweak = worker.install_platform_tweaks
+
+    def install_platform_tweaks(worker: Any) -> None:
+        """Do as Celery does, but leave SIGHUP to the keeper: a member would become a whole command of its own."""
+        tweak(worker)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    worker.install_platform_tweaks = install_platform_tweaks
