@@ -39,7 +39,8 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
     if lock is not None:
         lock.release()
     if end.is_to_restart and not sys.stdout.isatty():
-        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606  # as Celery does
+        # As Celery does, but with the ``-m`` of ``python -m celery``, which is what it starts in the background.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     raise SystemExit(end.status)
 
 

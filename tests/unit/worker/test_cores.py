@@ -2,13 +2,14 @@
 
 import os
 import signal
+import sys
 from unittest.mock import Mock
 
 import pytest
 from celery import concurrency
 
 from sitemon.worker import cores
-from sitemon.worker.crew import Member
+from sitemon.worker.crew import Ended, Member
 from sitemon.worker.process import is_stopping, stop, stop_alone
 from tests.children import holds_in_a_child
 
@@ -46,3 +47,13 @@ def test_a_member_leaves_sighup_to_the_keeper(monkeypatch: pytest.MonkeyPatch) -
         return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
     assert holds_in_a_child(ignores_sighup)
+
+
+def test_a_new_start_is_with_the_arguments_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "Crew", lambda *_, **__: Mock(keep=lambda: Ended(0, is_to_restart=True)))
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "celery", "worker"])
+    started = Mock(side_effect=SystemExit)
+    monkeypatch.setattr(os, "execv", started)
+    with pytest.raises(SystemExit):
+        cores.work_on_all_cores(Mock(), {"pool": concurrency.get_implementation("threads")}, 2)
+    assert started.call_args.args[1] == [sys.executable, "-m", "celery", "worker"]
