@@ -111,6 +111,8 @@ class Crew:
         elif status:
             log.error("worker.process_died: worker process %s ended (exit %s): starting it again", number, status)
             self._to_start.append(number)
+        else:
+            log.warning("worker.process_left: worker process %s was asked to end, and the others go on", number)
 
     def _pass_on(self, asked: signal.Signals) -> None:
         passed_on = asked

@@ -203,3 +203,12 @@ def test_those_that_die_together_are_left_alone_together() -> None:
     run.keeper.terminate()
     assert "pause" not in run.rest()
     end(run)
+
+
+def test_one_that_ends_alone_is_missed_aloud() -> None:
+    run = Run(before="crew.log.warning = lambda words, *_: say(words.partition(':')[0])")
+    os.kill(run.pids[1], signal.SIGTERM)
+    assert [run.words.readline() for _ in range(2)] == ["got 15\n", "worker.process_left\n"]
+    run.keeper.terminate()
+    assert run.rest() == ["ended 0 False", "got 15"]
+    end(run)
