@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing import current_process
@@ -38,7 +39,8 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
     if lock is not None:
         lock.release()
     if end.is_to_restart and not sys.stdout.isatty():
-        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606  # as Celery does
+        # As Celery does, but with the ``-m`` of ``python -m celery``, which is what it starts in the background.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     raise SystemExit(end.status)
 
 
@@ -54,3 +56,11 @@ def _become(worker: Any, member: Member) -> None:
         worker.quiet = True
         changes["beat"] = False
     worker.prepare_args = lambda **options: options | changes
+    tweak = worker.install_platform_tweaks
+
+    def install_platform_tweaks(worker: Any) -> None:
+        """Do as Celery does, but leave SIGHUP to the keeper: a member would become a whole command of its own."""
+        tweak(worker)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    worker.install_platform_tweaks = install_platform_tweaks

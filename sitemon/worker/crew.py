@@ -55,6 +55,8 @@ class Crew:
         SIGTERM and Ctrl-C are passed on as SIGTERM, a second Ctrl-C and SIGQUIT as SIGQUIT, SIGUSR1 as it is. Members
         are process groups of their own, so that a terminal's Ctrl-C reaches them once.
         """
+        # Where it is ignored, as some programs leave it to what they start, nobody could be told how a member ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         outside = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         signal.setitimer(signal.ITIMER_REAL, _LOOK_S, _LOOK_S)  # which a fork does not inherit
         while self._to_start or self._numbers:
@@ -62,7 +64,7 @@ class Crew:
                 signal.pthread_sigmask(signal.SIG_SETMASK, outside)
                 return member
             self._wait()
-            self._on_look()
+            self._look()
         _forget_timer()
         signal.pthread_sigmask(signal.SIG_SETMASK, outside)
         return Ended(self._status, is_to_restart=self._asked is signal.SIGHUP)
@@ -70,13 +72,24 @@ class Crew:
     def _start(self) -> Member | None:
         keeper_pid = os.getpid()
         while self._to_start:
+            try:
+                pid = os.fork()
+            except OSError as exc:
+                log.error("worker.process_not_started: the system has no room for another process yet: %s", exc)
+                return None
             number = self._to_start.pop(0)
-            pid = os.fork()
             if not pid:
                 os.setpgid(0, 0)
                 return Member(number, keeper_pid)
             self._numbers[pid] = number
         return None
+
+    def _look(self) -> None:
+        try:
+            self._on_look()
+        except Exception:
+            # Whatever it is, the members need their keeper.
+            log.exception("worker.look_failed: this is a mistake in sitemon")
 
     def _wait(self) -> None:
         """Wait a moment for a signal, and do what it asks for."""
@@ -88,6 +101,8 @@ class Crew:
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
                 self._note_end(self._numbers.pop(pid), os.waitstatus_to_exitcode(status))
+        if self._to_start:
+            clock.sleep(PAUSE_S)
 
     def _note_end(self, number: int, status: int) -> None:
         if self._asked is not None:
@@ -95,15 +110,18 @@ class Crew:
             self._status = max(self._status, 0 if status == -signal.SIGTERM else abs(status))
         elif status:
             log.error("worker.process_died: worker process %s ended (exit %s): starting it again", number, status)
-            clock.sleep(PAUSE_S)
             self._to_start.append(number)
+        else:
+            log.warning("worker.process_left: worker process %s was asked to end, and the others go on", number)
 
     def _pass_on(self, asked: signal.Signals) -> None:
         passed_on = asked
         if asked in _STOPS:
-            is_urgent = asked is signal.SIGQUIT or (asked is signal.SIGINT and self._asked is not None)
+            # Who wants it to end wants it more than who wanted a new start before.
+            is_ending = self._asked not in {None, signal.SIGHUP}
+            is_urgent = asked is signal.SIGQUIT or (asked is signal.SIGINT and is_ending)
             passed_on = signal.SIGQUIT if is_urgent else signal.SIGTERM
-            self._asked = self._asked or asked
+            self._asked = self._asked if is_ending else asked
             self._to_start.clear()
         for pid in self._numbers:
             os.kill(pid, passed_on)

@@ -1,9 +1,15 @@
 """Where one worker command becomes a crew, and where not."""
 
+import os
+import signal
+import sys
+from unittest.mock import Mock
+
 import pytest
 from celery import concurrency
 
 from sitemon.worker import cores
+from sitemon.worker.crew import Ended, Member
 from sitemon.worker.process import is_stopping, stop, stop_alone
 from tests.children import holds_in_a_child
 
@@ -28,3 +34,26 @@ def test_a_worker_that_stops_alone_stops_nobody_else() -> None:
 
     assert holds_in_a_child(stops_alone)
     assert not is_stopping()
+
+
+def test_a_member_leaves_sighup_to_the_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Mock(hostname="celery@host")
+    worker.install_platform_tweaks = lambda _: signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    def ignores_sighup() -> bool:
+        monkeypatch.setattr(cores, "Crew", lambda *_, **__: Mock(keep=lambda: Member(2, os.getppid())))
+        cores.work_on_all_cores(worker, {"pool": concurrency.get_implementation("threads")}, 2)
+        worker.install_platform_tweaks(worker)
+        return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    assert holds_in_a_child(ignores_sighup)
+
+
+def test_a_new_start_is_with_the_arguments_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "Crew", lambda *_, **__: Mock(keep=lambda: Ended(0, is_to_restart=True)))
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "celery", "worker"])
+    started = Mock(side_effect=SystemExit)
+    monkeypatch.setattr(os, "execv", started)
+    with pytest.raises(SystemExit):
+        cores.work_on_all_cores(Mock(), {"pool": concurrency.get_implementation("threads")}, 2)
+    assert started.call_args.args[1] == [sys.executable, "-m", "celery", "worker"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 
 from sitemon import clock
@@ -19,9 +20,11 @@ from sitemon.worker import crew
 def say(*words):
     os.write(1, " ".join(map(str, words)).encode() + b"\\n")
 crew.PAUSE_S = 0.0
+look = lambda: None
+exec(sys.argv[3])
 signals = [signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-end = crew.Crew(int(sys.argv[1]), on_look=lambda: None).keep()
+end = crew.Crew(int(sys.argv[1]), on_look=look).keep()
 if isinstance(end, crew.Member):
     say(end.number, os.getpid())
     got = signal.sigwait(signals)
@@ -36,8 +39,8 @@ say("ended", end.status, end.is_to_restart)
 class Run:
     """A crew in a process of its own."""
 
-    def __init__(self, size: int = 2, first_status: int = 0) -> None:
-        command = [sys.executable, "-c", PROGRAM, str(size), str(first_status)]
+    def __init__(self, size: int = 2, first_status: int = 0, before: str = "") -> None:
+        command = [sys.executable, "-c", PROGRAM, str(size), str(first_status), before]
         self.keeper = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.keeper.stdout is not None
         self.words: IO[str] = self.keeper.stdout
@@ -157,3 +160,55 @@ def test_the_worst_status_of_a_stop_is_its_status() -> None:
 def test_a_member_blocks_no_signal_that_its_keeper_waits_for(crew: Run) -> None:
     # Those that it blocks for itself are shown as not blocked from when it waits for them.
     wait_for(lambda: mask_of(crew.pids[1], "SigBlk") == 0)
+
+
+@pytest.mark.parametrize("later", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_counts_more_than_the_new_start_that_was_asked_for_before(crew: Run, later: signal.Signals) -> None:
+    os.kill(crew.pids[1], signal.SIGSTOP)
+    crew.keeper.send_signal(signal.SIGHUP)
+    assert crew.words.readline() == "got 15\n"
+    crew.keeper.send_signal(later)
+    os.kill(crew.pids[1], signal.SIGCONT)
+    assert crew.rest() == ["ended 0 False", "got 15"]
+
+
+NO_CHILDREN = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+BAD_LOOK = "look = lambda: 1 / 0"
+NO_ROOM = """
+fork, times = os.fork, iter(range(99))
+os.fork = lambda: fork() if next(times) % 2 else os.open("/nowhere", 0)
+"""
+
+
+@pytest.mark.parametrize("before", [NO_CHILDREN, BAD_LOOK, NO_ROOM], ids=["sigchld ignored", "look fails", "no room"])
+def test_the_keeper_goes_on_whatever_happens(before: str) -> None:
+    run = Run(before=before)
+    os.kill(run.pids[1], signal.SIGKILL)
+    assert run.begun()[0] == 1
+    run.keeper.terminate()
+    assert run.rest() == ["ended 0 False", "got 15", "got 15"]
+    end(run)
+
+
+def test_those_that_die_together_are_left_alone_together() -> None:
+    run = Run(size=4, before="crew.clock.sleep = lambda _: say('pause')")
+    run.keeper.send_signal(signal.SIGSTOP)
+    for pid in run.pids.values():
+        os.kill(pid, signal.SIGKILL)
+    members = [psutil.Process(pid) for pid in run.pids.values()]
+    wait_for(lambda: all(one.status() == psutil.STATUS_ZOMBIE for one in members))
+    run.keeper.send_signal(signal.SIGCONT)
+    assert run.words.readline() == "pause\n"
+    assert {run.begun()[0] for _ in run.pids} == set(run.pids)
+    run.keeper.terminate()
+    assert "pause" not in run.rest()
+    end(run)
+
+
+def test_one_that_ends_alone_is_missed_aloud() -> None:
+    run = Run(before="crew.log.warning = lambda words, *_: say(words.partition(':')[0])")
+    os.kill(run.pids[1], signal.SIGTERM)
+    assert [run.words.readline() for _ in range(2)] == ["got 15\n", "worker.process_left\n"]
+    run.keeper.terminate()
+    assert run.rest() == ["ended 0 False", "got 15"]
+    end(run)
