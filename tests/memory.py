@@ -14,7 +14,7 @@ class Memory:
     """Looks every few seconds, in a thread, at what each process holds. `look` gives MiB by name of those that live."""
 
     def __init__(self, look: Callable[[], Mapping[str, int]]) -> None:
-        self.began_s = clock.monotonic_s()
+        self._began_s = clock.monotonic_s()
         self._look = look
         self._curve: list[tuple[float, Mapping[str, int]]] = []
         self._is_over = threading.Event()
@@ -30,7 +30,7 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._is_over.wait(LOOK_EVERY_S):
-            self._curve.append((clock.monotonic_s() - self.began_s, self._look()))
+            self._curve.append((clock.monotonic_s() - self._began_s, self._look()))
 
     def curve_mib(self, name: str, every_s: float) -> list[int]:
         """Return what a process held at the end of each stretch of so many seconds."""

@@ -23,7 +23,7 @@ from sitemon.model.schedule import Past, ScheduleEvent
 from sitemon.model.site import DEFAULT_REGION, Site
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.celery_surroundings import CHECK_SLOTS
-from sitemon.schedule.leader import Leader
+from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.outstanding import settle
 from sitemon.schedule.queues import queue_of
@@ -39,8 +39,8 @@ LOOKED_AT_FOR_S: Final = 10.0
 INTERVALS_S: Final = {1_000: 2, 10_000: 20, 100_000: 200}
 """Seconds between two slots of a site, by how many sites there are: 500 slots a second each time."""
 GROWTH: Final = 1.2
-TICK_MS: Final = 50
-ROUND_TICKS: Final = 400
+TICK_MS: Final = round(SPACING_S * 1_000)
+ROUND_TICKS: Final = 200
 BEGAN_MS: Final = 1_790_000_000_000
 
 

@@ -38,9 +38,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 
 -- name: merge_results
 -- Insert what is new, let a real result replace a missed one, move the states of sites whose results are simply the
--- next ones, all of one outcome, and move hours and days that were rolled up already. Returns one row: how many results were inserted
--- and replaced, the sites whose state has to be settled with the first slot that changed, and the sites that
--- have a changed result in an away stretch.
+-- next ones, all of one outcome, and move hours and days that were rolled up already. Returns one row: how many
+-- results were inserted and replaced, the sites whose state has to be settled with the first slot that changed, and
+-- the sites that have a changed result in an away stretch.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
