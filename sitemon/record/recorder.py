@@ -116,12 +116,13 @@ class Recorder:
         writing = thread.submit(self._writer.record, batch.entries)
         following = self._sort_out(self._intake.poll_after(batch.messages))
         # The offsets of what follows say that all before them is dealt with: it must not overtake.
-        return following if self._finish(batch, self._wait_for(writing)) else NOTHING
+        is_finished = self._finish(batch, self._wait_for(writing), len(following.messages))
+        return following if is_finished else NOTHING
 
     def _sort_out(self, messages: Sequence[Message]) -> Batch:
         return sort_out(messages, self._topics, self._store.retention.span(clock.utc_now()))
 
-    def _finish(self, batch: Batch, recorded: Recorded | None) -> bool:
+    def _finish(self, batch: Batch, recorded: Recorded | None, read_ahead: int) -> bool:
         """Commit what is recorded or put aside; return False when told to stop before it was."""
         if recorded is None:
             return False
@@ -131,7 +132,8 @@ class Recorder:
             return False
         self._intake.commit(batch.offsets)
         newest_ms = max(message.timestamp_ms for message in batch.messages)
-        self._report(Report(len(batch.messages), *recorded.written, len(rejected), newest_ms, self._intake.lag))
+        lag = self._intake.lag + read_ahead
+        self._report(Report(len(batch.messages), *recorded.written, len(rejected), newest_ms, lag))
         return True
 
     def _maintain_when_due(self, thread: ThreadPoolExecutor) -> None:

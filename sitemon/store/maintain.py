@@ -25,7 +25,7 @@ class Maintained(NamedTuple):
 
 
 def maintain(conn: Connection, retention: Retention, now: datetime) -> Maintained:
-    """Make partitions, roll up, drop partitions past their retention, and sum the last days of each site anew.
+    """Make partitions, roll up, sum the last days of each site anew, and drop partitions past their retention.
 
     Idempotent; several may run at once.
 
@@ -34,12 +34,10 @@ def maintain(conn: Connection, retention: Retention, now: datetime) -> Maintaine
 
     """
     made = make_partitions(conn, now, retention)
-    is_news = roll_up(conn, now)
-    dropped = drop_partitions(conn, now, retention)
-    if is_news:
+    if roll_up(conn, now):
         with translated(), conn, conn.cursor() as cursor:
             cursor.execute(_sql["refresh_recent"])
-    return Maintained(made, dropped)
+    return Maintained(made, drop_partitions(conn, now, retention))
 
 
 def roll_up(conn: Connection, now: datetime) -> bool:

@@ -119,6 +119,7 @@ def test_the_next_batch_is_read_while_a_full_one_is_written() -> None:
         store.is_open.set()
         wait_until_read(reader, (FULL, FULL, 3, 0))
     assert [report.messages for report in reports] == store.written == [FULL, FULL, 3]
+    assert [report.lag for report in reports] == [FULL + 3, 3, 0], "what was read ahead waits as well"
     assert list(broker.committed.values()) == [2 * FULL + 3]
 
 
