@@ -12,17 +12,17 @@ from sitemon import clock
 from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import GuardedProcess
 from tests.bench.engines import ASKERS, BLACKBOX, HOSTS, MODULES, REGEX, ask
-from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
+from tests.bench.figures import ROUNDS, Bench, Figure, Measured
 from tests.bench.nginx import Secure, nginx, served
 from tests.bench.pipeline import pipeline_of
-from tests.bench.side_by_side import ROUND_S, Way, figures_of, side_by_side, too_slow, totals, tree_cpu_s
+from tests.bench.side_by_side import ROUND_S, Way, compared, tree_cpu_s
 from tests.bench.tools import tool
 from tests.integration.checks import certificates
 from tests.pipeline import Pipeline, wait_for
 
 INTERVAL_S: Final = 10
 RATES: Final = {"http": 1_000, "https": 300}
-"""Checks a second; over TLS fewer, for two cores would not do with what the target and blackbox_exporter take."""
+"""Checks a second by either; over TLS fewer, for two cores would not do with what the two nginx take."""
 GOALS: Final = {"http": 0.4, "https": 0.7}
 SETTLE_S: Final = 16.0
 """Other sites are taken up within 5 s, and each has then been visited once, which fills what is kept of it."""
@@ -64,9 +64,9 @@ def blackbox(folder: Path, ca_file: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def probing(port: int, urls: Sequence[str]) -> Iterator[None]:
-    """Have blackbox_exporter probe all the while, as fast as it can, from a process of its own."""
-    asker = multiprocessing.get_context("spawn").Process(target=ask, args=(port, urls, ENDLESS))
+def probing(port: int, urls: Sequence[str], rate: int) -> Iterator[None]:
+    """Have blackbox_exporter make so many probes a second all the while, asked from a process of its own."""
+    asker = multiprocessing.get_context("spawn").Process(target=ask, args=(port, urls, ENDLESS, rate))
     asker.start()
     try:
         yield
@@ -85,27 +85,15 @@ def sites_of(page: Page, scheme: str, ca_file: Path) -> list[dict[str, Any]]:
     ]
 
 
-def parts_of(pipeline: Pipeline, page: Page) -> list[Way]:
+def parts_of(pipeline: Pipeline, scheme: str, page: Page) -> list[Way]:
     """Return the parts of the pipeline; the beat is a child of the worker, and counts apart."""
     worker, recorder = pipeline.processes["worker"].pid, pipeline.processes["recorder"].pid
     beat = wait_for(pipeline.beat_pid) or 0
     return [
-        Way("beat", page.served, lambda: tree_cpu_s(beat)),
-        Way("worker", page.served, lambda: tree_cpu_s(worker) - tree_cpu_s(beat)),
-        Way("recorder", page.served, lambda: tree_cpu_s(recorder)),
+        Way(f"{scheme}: beat", page.served, lambda: tree_cpu_s(beat)),
+        Way(f"{scheme}: worker", page.served, lambda: tree_cpu_s(worker) - tree_cpu_s(beat)),
+        Way(f"{scheme}: recorder", page.served, lambda: tree_cpu_s(recorder)),
     ]
-
-
-def compared(scheme: str, ours: Sequence[Way], theirs: Way) -> Measured:
-    """Measure both, and report the ratio and what it is made of, unless the pipeline did not keep its pace."""
-    spent = side_by_side([*ours, theirs])
-    our_names = [way.name for way in ours]
-    if slow := too_slow({name: spent[name] for name in our_names}, RATES[scheme]):
-        return Measured([], [f"{scheme}: {line}" for line in slow])
-    pairs = list(zip(totals(spent, our_names), totals(spent, [theirs.name]), strict=True))
-    ratio = Figure(f"{scheme}: pipeline / blackbox_exporter, CPU", median_ratio(pairs), "ratio", goal=GOALS[scheme])
-    parts = [figure._replace(name=f"{scheme}: {figure.name}") for figure in figures_of(spent)]
-    return Measured([ratio, *parts])
 
 
 def measure() -> Measured:
@@ -123,12 +111,14 @@ def measure() -> Measured:
         pipeline = running.enter_context(pipeline_of(folder / "ours", sites_of(ours, "http", ca_file)))
         for scheme in GOALS:
             pipeline.sites_file.write_text(json.dumps({"sites": sites_of(ours, scheme, ca_file)}))
-            with probing(port, theirs.urls[scheme]):
+            with probing(port, theirs.urls[scheme], RATES[scheme]):
                 clock.sleep(SETTLE_S)
                 found = compared(
-                    scheme,
-                    parts_of(pipeline, ours),
-                    Way("blackbox_exporter", theirs.served, lambda: tree_cpu_s(pid)),
+                    parts_of(pipeline, scheme, ours),
+                    [Way(f"{scheme}: blackbox_exporter", theirs.served, lambda: tree_cpu_s(pid))],
+                    ratio=f"{scheme}: pipeline / blackbox_exporter, CPU",
+                    rate=RATES[scheme],
+                    goal=GOALS[scheme],
                 )
             figures += found.figures
             notes += found.notes
@@ -139,9 +129,9 @@ BENCH: Final = Bench(
     name="cpu",
     question="What does a check cost the whole pipeline, beside a probe by blackbox_exporter alone?",
     method=(
-        "both at work at the same time, a fresh connection each time, a page of 1 KB with a regex: "
-        f"{RATES['http']:,} checks/s (https: {RATES['https']}) by beat, worker and recorder, and as many probes as "
-        f"{ASKERS} callers get; CPU of these processes, two nginx, Kafka, Redis and PostgreSQL apart; "
+        "both at work at the same time and at the same rate, a fresh connection each time, a page of 1 KB with a "
+        f"regex: {RATES['http']:,} checks/s (https: {RATES['https']}) by beat, worker and recorder, and as many probes,"
+        f" asked for evenly by {ASKERS} callers; CPU of these processes, two nginx, Kafka, Redis and PostgreSQL apart; "
         f"medians of {ROUNDS} paired rounds of {ROUND_S:g} s, after "
         f"{SETTLE_S:g} s of warm-up for each scheme"
     ),

@@ -6,6 +6,7 @@ blackbox_exporter are other processes. Each way is warmed up; rounds are paired,
 
 import contextlib
 import http.client
+import math
 import multiprocessing
 import queue
 import shutil
@@ -105,12 +106,14 @@ def _probed_s(pid: int, port: int, urls: Sequence[str], probes: int) -> float:
     return float(ended.user + ended.system - began.user - began.system)
 
 
-def ask(port: int, urls: Sequence[str], probes: int) -> None:
-    """Ask for so many probes over a few connections that are kept."""
+def ask(port: int, urls: Sequence[str], probes: int, rate: float = math.inf) -> None:
+    """Ask for so many probes over a few connections that are kept; at most so many a second."""
+    began_s = clock.monotonic_s()
 
     def some(first: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         for number in range(first, probes, ASKERS):
+            clock.sleep(max(0.0, began_s + number / rate - clock.monotonic_s()))
             connection.request("GET", f"/probe?{urlencode({'module': 'page', 'target': urls[number % len(urls)]})}")
             if b"\nprobe_success 1\n" not in connection.getresponse().read():
                 failed.append(number)
