@@ -10,8 +10,8 @@ from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.recording_scene import COMMITTED, MINUTE, Run, Scene, Stretch, scene
 
 SITES: Final = 10_000
-SLOTS: Final = 4
-"""Results of a site in a round: a recorder that catches up finds several of a site in one batch."""
+SLOTS: Final = 12
+"""Results of a site in a round: of a backlog of a second, the wait for the last ones would be a third."""
 
 ROWS_ONE_BY_ONE: Final = 2_000
 LOW_RATES: Final = (100, 1_000)
