@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
@@ -30,8 +30,8 @@ class Store(Protocol):
 
     retention: Retention
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
-        """Write all of it in one transaction, or raise."""
+    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+        """Write all of it in one transaction, or raise. Call `on_encoded` when the rest of it is the server's work."""
 
     def maintain(self, now: datetime) -> None:
         """Make partitions, roll up and drop."""
@@ -48,10 +48,12 @@ class Writer:
     """Writes one batch after the other, in a thread of its own choosing.
 
     `attempt_began_s` is the monotonic time at which the present attempt began, None between attempts: who waits for
-    the writer sees from it that the server is frozen.
+    the writer sees from it that the server is frozen. `is_encoded` is set when all that is left to do of the present
+    batch is the server's work, and between batches.
     """
 
     def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:
+        self.is_encoded = threading.Event()
         self.attempt_began_s: float | None = None
         self._store = store
         self._stop = stop
@@ -103,7 +105,7 @@ class Writer:
     def _timed_write(self, entries: Sequence[Entry]) -> Written:
         self.attempt_began_s = clock.monotonic_s()
         try:
-            return self._store.write(results_of(entries), changes_of(entries))
+            return self._store.write(results_of(entries), changes_of(entries), self.is_encoded.set)
         finally:
             self.attempt_began_s = None
 

@@ -58,9 +58,11 @@ class Database:
             self._conn, self._names = conn, Names()
         return conn
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+    def write(
+        self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None] = lambda: None
+    ) -> Written:
         """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
-        return self._with_connection(lambda conn: write_batch(conn, self._names, results, changes))
+        return self._with_connection(lambda conn: write_batch(conn, self._names, results, changes, on_encoded))
 
     def maintain(self, now: datetime) -> None:
         """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does."""

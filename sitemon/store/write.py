@@ -1,7 +1,7 @@
 """Writing what came from Kafka: one batch, one transaction, and the effect of each message once."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -39,11 +39,18 @@ def prepare_session(conn: Connection) -> None:
         cursor.execute(_sql["make_incoming"])
 
 
-def write_batch(conn: Connection, names: Names, results: Sequence[Result], changes: Sequence[Change] = ()) -> Written:
+def write_batch(
+    conn: Connection,
+    names: Names,
+    results: Sequence[Result],
+    changes: Sequence[Change] = (),
+    on_encoded: Callable[[], None] = lambda: None,
+) -> Written:
     """Write a batch in one transaction, which is committed on return and undone by any error.
 
     Writing the same again changes nothing; a real result replaces a ``missed`` one of its key; of two real ones
-    the first stays. Each key may stand once in `results`. Any number of writers may be at it.
+    the first stays. Each key may stand once in `results`. Any number of writers may be at it. `on_encoded` is called
+    when the results are rows, and the work that is left is PostgreSQL's.
 
     Raises:
         PoisonError: the batch holds a value that can never be written; without it, the rest can. BadRowError, which
@@ -56,16 +63,19 @@ def write_batch(conn: Connection, names: Names, results: Sequence[Result], chang
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["lock_alone" if changes else "lock_shared"])
         touched = set(_write_changes(cursor, names, changes))
-        written, away_sites = _write_results(cursor, names, results)
+        written, away_sites = _write_results(cursor, names, results, on_encoded)
         _count_away(cursor, touched | set(away_sites))
     names.keep()
     return written
 
 
-def _write_results(cursor: Cursor, names: Names, results: Sequence[Result]) -> tuple[Written, Sequence[int]]:
+def _write_results(
+    cursor: Cursor, names: Names, results: Sequence[Result], on_encoded: Callable[[], None]
+) -> tuple[Written, Sequence[int]]:
     if not results:
         return Written(), ()
     rows = rows_of(results, names.resolve(cursor, results))
+    on_encoded()
     cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows))
     cursor.execute(_sql["merge_results"])
     ((inserted, replaced, site_ids, region_ids, first_slots_at, away_site_ids),) = cursor.fetchall()

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sitemon import clock
 from tests.bench.figures import Bench, Measured
@@ -14,6 +14,8 @@ from tests.bench.registry import all_benches, chosen
 from tests.bench.tools import ToolMissingError
 
 State = Literal["measured", "skipped", "failed"]
+ENDS_WITHIN_S: Final = 5.0
+"""How long the process of a bench has for its end, once it has told what it found."""
 
 
 class Ran(NamedTuple):
@@ -51,7 +53,9 @@ def in_own_process(bench: Bench, listing: Listing) -> Ran:
     process.start()
     theirs.close()
     try:
-        return Ran(bench, *ours.recv())
+        found = ours.recv()
+        process.join(ENDS_WITHIN_S)  # or what it does last would be cut off by the signal below
+        return Ran(bench, *found)
     except EOFError:
         process.join()
         return Ran(bench, "failed", Measured([]), f"its process ended with status {process.exitcode}")

@@ -1,9 +1,10 @@
 """While a full batch is written, the next one is read; it is neither written nor committed before the first."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -28,12 +29,15 @@ FULL = 10
 
 
 class Gate:
-    """A store that writes nothing before it is opened."""
+    """A store that writes nothing before it is opened; `rows_are_made` is how far it comes before."""
 
     retention = Retention()
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
+        self.rows_are_made = threading.Event()
+        self.rows_are_made.set()
+        self.is_writing = threading.Event()
         self.is_away = False
         self.written: list[int] = []
 
@@ -45,7 +49,10 @@ class Gate:
 
     def maintain(self, now: datetime) -> None: ...
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+        self.is_writing.set()
+        self.rows_are_made.wait(10)
+        on_encoded()
         self.is_open.wait(10)
         if self.is_away:
             raise UnreachableError("no server answers")
@@ -59,10 +66,16 @@ class Reader(MemoryConsumer):
     read: tuple[int, ...] = ()
     committed: tuple[int, ...] = ()
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.has_read_on = threading.Event()
+
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
         self.committed += (sum(self._broker.committed.values()),)
         messages = super().poll(timeout_s, max_records)
         self.read += (len(messages),)
+        if len(self.read) > 1:
+            self.has_read_on.set()
         return messages
 
 
@@ -121,6 +134,18 @@ def test_the_next_batch_is_read_while_a_full_one_is_written() -> None:
     assert [report.messages for report in reports] == store.written == [FULL, FULL, 3]
     assert [report.lag for report in reports] == [FULL + 3, 3, 0], "what was read ahead waits as well"
     assert list(broker.committed.values()) == [2 * FULL + 3]
+
+
+def test_the_interpreter_is_left_to_the_writer_while_results_become_rows() -> None:
+    broker, store = broker_with(2 * FULL), Gate()
+    reader = Reader(broker, [TOPICS.results], GROUP)
+    store.rows_are_made.clear()
+    with recording(broker, reader, store, []):
+        assert store.is_writing.wait(10)
+        assert not reader.has_read_on.wait(0.3)
+        store.rows_are_made.set()
+        wait_until_read(reader, (FULL, FULL))
+    assert store.written == [FULL, FULL]
 
 
 def test_a_batch_that_is_not_full_is_committed_without_waiting_for_another() -> None:

@@ -48,7 +48,7 @@ class FakeStore:
         self.maintained = 0
         self._poison = poison
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
         self.attempts += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -161,12 +161,14 @@ def test_several_bad_records_are_each_found() -> None:
 
 def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
     class Pointing(FakeStore):
-        def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+        def write(
+            self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]
+        ) -> Written:
             for row, result in enumerate(results):
                 if result.site == "site-613":
                     self.attempts += 1
                     raise BadRowError("out_of_range", "a number does not fit", row)
-            return super().write(results, changes)
+            return super().write(results, changes, on_encoded)
 
     store = Pointing()
     event = Entry(Message("t", 0, 9_999, None, b"", 0), Ended(site="site-0", region="default", at_ms=1))
@@ -215,9 +217,11 @@ def test_who_waits_can_see_when_an_attempt_began() -> None:
     seen: list[float | None] = []
 
     class Watching(FakeStore):
-        def write(self, results: Sequence[Result], changes: Sequence[Change]) -> Written:
+        def write(
+            self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]
+        ) -> Written:
             seen.append(one.attempt_began_s)
-            return super().write(results, changes)
+            return super().write(results, changes, on_encoded)
 
     before_s = clock.monotonic_s()
     one = writer(Watching())
