@@ -76,7 +76,8 @@ def _write_results(
         return Written(), ()
     rows = rows_of(results, names.resolve(cursor, results))
     on_encoded()
-    cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows))
+    # In one piece: psycopg2 waits for the interpreter before each, and who reads the next batch has it.
+    cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=len(rows))
     cursor.execute(_sql["merge_results"])
     ((inserted, replaced, site_ids, region_ids, first_slots_at, away_site_ids),) = cursor.fetchall()
     if site_ids:

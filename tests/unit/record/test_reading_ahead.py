@@ -143,8 +143,9 @@ def test_the_interpreter_is_left_to_the_writer_while_results_become_rows() -> No
     with recording(broker, reader, store, []):
         assert store.is_writing.wait(10)
         assert not reader.has_read_on.wait(0.3)
+        store.is_open.set()
         store.rows_are_made.set()
-        wait_until_read(reader, (FULL, FULL))
+        wait_until_read(reader, (FULL, FULL, 0))
     assert store.written == [FULL, FULL]
 
 
