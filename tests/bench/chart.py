@@ -1,5 +1,6 @@
 """The ratios of a run as an SVG chart: a bar each, and a line that it must stay before or reach."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final, NamedTuple
@@ -9,6 +10,8 @@ from tests.bench.report import amount, goal_of
 from tests.bench.run import Ran
 
 WIDTH: Final = 960
+LABEL_CHARACTERS: Final = 52
+"""What fits before the bars; the table has the whole name."""
 MARGIN: Final = 24
 BARS_FROM: Final = 390
 BARS_UNTIL: Final = 780
@@ -102,7 +105,7 @@ def _section(section: Section, top: int) -> Iterator[str]:
 
 def _row(row: Row, top: int, unit: float) -> Iterator[str]:
     found, goal = amount(row.figure.value, "ratio"), goal_of(row.figure)
-    yield _text(MARGIN, top + 8, row.figure.name)
+    yield _text(MARGIN, top + 8, textwrap.shorten(row.figure.name, LABEL_CHARACTERS, placeholder=" …"))
     yield _text(MARGIN, top + 24, row.bench, "quiet")
     yield f'<rect x="{BARS_FROM}" y="{top}" width="{row.share * unit:.1f}" height="{BAR}" rx="2" fill="{row.colour}"/>'
     yield _text(BARS_UNTIL + 8, top + 13, found, "found")
