@@ -48,8 +48,8 @@ class Writer:
     """Writes one batch after the other, in a thread of its own choosing.
 
     `attempt_began_s` is the monotonic time at which the present attempt began, None between attempts: who waits for
-    the writer sees from it that the server is frozen. `is_encoded` is set when all that is left to do of the present
-    batch is the server's work, and between batches.
+    the writer sees from it that the server is frozen. `is_encoded`, which who hands over a batch
+    clears, is set when all that is left to do of it is the server's work.
     """
 
     def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:

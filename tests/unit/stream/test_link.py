@@ -14,7 +14,7 @@ class AProducer:
         self.closed_within_s: list[float] = []
 
     def send(self, record: Record, timeout_s: float) -> Delivery:
-        raise NotImplementedError
+        raise NotImplementedError("a link makes and closes producers, and never sends")
 
     def close(self, timeout_s: float) -> Sequence[Record]:
         self.closed_within_s.append(timeout_s)
