@@ -29,13 +29,13 @@ MOST_WAITING: Final = 1_250
 class Dispatch:
     """Sends slots, and sends again what was lost. Raises UnreachableError, RefusedError or LeaseLostError everywhere.
 
-    `mark_ms` is up to when all slots are recorded as sent, `oldest_outstanding_ms` the earliest slot that had no safe
-    result when `sweep` looked last; None: not known, or none.
+    `mark_ms` is up to when all slots are recorded as sent, `safe_up_to_ms` up to when all had safe results when `look`
+    looked last; None: not known.
     """
 
     def __init__(self, lease: Lease, around: Surroundings) -> None:
         self.mark_ms: int | None = None
-        self.oldest_outstanding_ms: int | None = None
+        self.safe_up_to_ms: int | None = None
         self._client = lease.client
         self._outstanding = Outstanding(lease)
         self._around = around
@@ -62,7 +62,7 @@ class Dispatch:
         self._record_and_send([], mark_ms, now_ms)
 
     def sweep(self, regions: Collection[str], now_ms: int, sent_before_ms: int) -> None:
-        """Send again what was sent before then and is astray; look which queues are full, and what is outstanding."""
+        """Send again what was sent before then and is astray; look which queues are full, and what is safe."""
         strays = [batch for region in regions for batch in self._outstanding.strays(region, sent_before_ms)]
         if strays:
             log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
@@ -71,11 +71,17 @@ class Dispatch:
         if full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
         self._full_regions = full
-        self.oldest_outstanding_ms = self._outstanding.earliest_slot_ms()
+        if self.mark_ms is not None:
+            self.look(self.mark_ms)
+
+    def look(self, mark_ms: int) -> None:
+        """Look up to when results are safe, with all slots up to `mark_ms` recorded as sent, and none after it."""
+        earliest_ms = self._outstanding.earliest_slot_ms()
+        self.safe_up_to_ms = mark_ms if earliest_ms is None else min(mark_ms, earliest_ms - 1)
 
     def forget(self) -> None:
         """Know nothing any more: another beat leads, and finds what is recorded in Redis."""
-        self.mark_ms, self.oldest_outstanding_ms, self._unsent = None, None, []
+        self.mark_ms, self.safe_up_to_ms, self._unsent = None, None, []
 
     def _record_and_send(self, batches: list[Batch], mark_ms: int | None, now_ms: int) -> None:
         self._outstanding.record(batches, mark_ms=mark_ms, at_ms=now_ms)

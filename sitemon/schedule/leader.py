@@ -156,14 +156,15 @@ class Leader:
         self._plan = Plan()
         self._plan.restore(past.stretches, mark_ms)
         self._history.tell_untold()
+        self._dispatch.look(mark_ms)
         self._dispatch.move_mark(mark_ms, now_ms)
         if now_ms - mark_ms > AWAY_AFTER_MS:
             self._tell_away(mark_ms, now_ms)
 
     def _recover_from_loss(self, mark_ms: int, now_ms: int) -> None:
         """Redis forgot what it was told: send again all that may have waited there and is not too late."""
-        oldest_ms = self._dispatch.oldest_outstanding_ms
-        from_moment_ms = (mark_ms if oldest_ms is None else min(mark_ms, oldest_ms)) - 1
+        safe_up_to_ms = self._dispatch.safe_up_to_ms
+        from_moment_ms = mark_ms if safe_up_to_ms is None else min(mark_ms, safe_up_to_ms)
         log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(from_moment_ms))
         self._history.finish_writing()
         self._history.write_back(self._plan.history())
@@ -212,9 +213,9 @@ class Leader:
             # What the last leader recorded and did not send is astray already.
             self._dispatch.sweep(self._plan.regions, now_ms, now_ms - STRAY_AFTER_MS if self._has_swept else now_ms)
             self._has_swept = True
-        if self._timers.is_due("tell", TELL_MARK_EVERY_S, monotonic_s):
-            oldest_ms = self._dispatch.oldest_outstanding_ms
-            self._history.tell_sent_up_to(now_ms if oldest_ms is None else oldest_ms - 1)
+        safe_up_to_ms = self._dispatch.safe_up_to_ms
+        if safe_up_to_ms is not None and self._timers.is_due("tell", TELL_MARK_EVERY_S, monotonic_s):
+            self._history.tell_sent_up_to(min(safe_up_to_ms, now_ms))
 
     def _wait_s(self, now_ms: int) -> float:
         next_ms = self._plan.next_due_ms

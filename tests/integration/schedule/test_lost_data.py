@@ -8,7 +8,7 @@ import redis
 
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
-from sitemon.model.schedule import Ended, Past, Started
+from sitemon.model.schedule import Ended, Past, SentUpTo, Started
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, run, site_set, slots
@@ -37,6 +37,37 @@ def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: re
     told = set(around.slots_of(SHOP)) | {to_ms(result.slot_at) for result in around.missed}
     assert [to_ms(result.slot_at) for result in around.missed] != []
     assert told == set(slots(SHOP, START_MS, lost_ms + 3_000))
+
+
+def test_what_was_sent_since_the_last_sweep_was_lost_too(client: redis.Redis) -> None:
+    around = World(client, SHOP, BLOG)
+    leader = Leader(Lease(client), around)
+    swept_ms = START_MS + 60_000
+    run(leader, START_MS, swept_ms)
+    around.worker = "asleep"
+    for slot_ms in sorted(slots(SHOP, swept_ms, swept_ms + 10_000) + slots(BLOG, swept_ms, swept_ms + 25_000)):
+        leader.tick(slot_ms, swept_ms / 1_000 + 0.1)
+    around.sent.clear()
+    client.flushdb()
+    back_ms = swept_ms + 60_000
+    run(leader, back_ms, back_ms + 1_000)
+    for site in (SHOP, BLOG):
+        told = around.slots_of(site) + [to_ms(r.slot_at) for r in around.missed if r.site == site.name]
+        assert sorted(told) == slots(site, swept_ms, back_ms + 1_000)
+
+
+def test_kafka_is_not_told_of_slots_sent_since_the_last_sweep(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    swept_ms = START_MS + 29_400
+    run(leader, START_MS, swept_ms, step_ms=700)
+    around.worker = "asleep"
+    slot_ms = slots(SHOP, swept_ms, swept_ms + 10_000)[0]
+    leader.tick(slot_ms, START_MS / 1_000 + 30.1)
+    assert around.slots_of(SHOP)[-1] == slot_ms
+    first, last = [event.at_ms for event in around.events if isinstance(event, SentUpTo)]
+    assert first == START_MS
+    assert swept_ms - 2_100 <= last <= swept_ms
 
 
 def test_without_redis_data_a_new_beat_takes_up_what_kafka_remembers(client: redis.Redis) -> None:
