@@ -108,7 +108,10 @@ class Spool:
             return found
 
         with self._disk:
-            return self._on_disk(read, []) if self._on_file else []
+            found: list[Spooled] = self._on_disk(read, []) if self._on_file else []
+            if not found:
+                self._on_file = 0  # a file may have been moved away
+            return found
 
     def remove(self, up_to_id: int) -> None:
         """Delete the oldest records, up to this one. An empty file is deleted itself, which frees its disk space."""
@@ -117,7 +120,8 @@ class Spool:
             return database.execute("DELETE FROM record WHERE id <= ?", (up_to_id,)).rowcount
 
         with self._disk:
-            self._on_file -= self._on_disk(remove, 0)
+            removed = self._on_disk(remove, 0)  # which forgets what was on a file that turns out to be damaged
+            self._on_file = max(0, self._on_file - removed)
             if not self._on_file:
                 self._delete_file()
 

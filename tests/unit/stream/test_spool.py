@@ -175,6 +175,25 @@ def test_a_file_that_was_damaged_before_the_start_is_set_aside(folder: Path) -> 
     spool.close()
 
 
+def test_damage_that_shows_when_records_are_removed_leaves_nothing_to_wait_for(folder: Path, spool: Spool) -> None:
+    spool.append(records(3000))
+    last = spool.read(3000)[-1]
+    next(folder.glob("*.db")).write_bytes(b"rubbish" * 1000)
+    spool.remove(last.id)
+    assert spool.waiting == 0
+    spool.append([record(9)])
+    assert contents(spool) == [record(9)]
+
+
+def test_a_file_that_is_moved_away_leaves_nothing_to_wait_for(folder: Path, spool: Spool) -> None:
+    spool.append(records(3))
+    next(folder.glob("*.db")).rename(folder / "moved-away")
+    assert spool.read(10) == []
+    assert spool.waiting == 0
+    spool.append([record(9)])
+    assert contents(spool) == [record(9)]
+
+
 DIE_IN_A_TRANSACTION = """
 import os, sqlite3, sys
 database = sqlite3.connect(sys.argv[1], isolation_level=None)
