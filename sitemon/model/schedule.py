@@ -102,17 +102,32 @@ def decode_event(value: bytes) -> ScheduleEvent:
 
 
 class Past(NamedTuple):
-    """The schedule as it was left: the stretches that hold, and up to when all slots were sent, if that is known."""
+    """The schedule as it was left: the stretches that hold, and up to when all slots were sent, if that is known.
+
+    In `edited_regions` stretches began or ended after that: those that ended are not known any more.
+    """
 
     stretches: list[Started]
     sent_up_to_ms: int | None
+    edited_regions: frozenset[str] = frozenset()
 
 
 def past_of(values: Iterable[bytes]) -> Past:
     """Read the newest values of all keys of the topic. What is no event is passed over."""
     events = list(_readable(values))
+    stretches = [event for event in events if isinstance(event, Started)]
     marks_ms = [event.at_ms for event in events if isinstance(event, SentUpTo)]
-    return Past([event for event in events if isinstance(event, Started)], max(marks_ms, default=None))
+    # Before the first mark is told, nothing is known to have been sent.
+    sent_up_to_ms = max(marks_ms, default=min((stretch.at_ms for stretch in stretches), default=None))
+    return Past(
+        stretches,
+        sent_up_to_ms,
+        frozenset(
+            event.region
+            for event in events
+            if isinstance(event, Started | Ended) and sent_up_to_ms is not None and event.at_ms > sent_up_to_ms
+        ),
+    )
 
 
 def stretches_of(values: Iterable[bytes]) -> list[Started]:

@@ -62,8 +62,12 @@ class Dispatch:
         self._record_and_send([], mark_ms, now_ms)
 
     def sweep(self, regions: Collection[str], now_ms: int, sent_before_ms: int) -> None:
-        """Send again what was sent before then and is astray; look which queues are full, and what is safe."""
-        strays = [batch for region in regions for batch in self._outstanding.strays(region, sent_before_ms)]
+        """Send again what was sent before then and is astray; look which regions' queues are full, and what is safe."""
+        strays = [
+            batch
+            for region in sorted(self._outstanding.regions())
+            for batch in self._outstanding.strays(region, sent_before_ms)
+        ]
         if strays:
             log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
             self._record_and_send(strays, None, now_ms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sitemon.model.schedule import Away, ScheduleEvent, SentUpTo, Started
+from sitemon.model.schedule import Away, ScheduleEvent, SentUpTo
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.memory import EVENTS_PER_CALL, Memory
 from sitemon.schedule.surroundings import Surroundings
@@ -27,15 +27,15 @@ class History:
         self._tell(events)
         self._unfinished = ()
 
-    def write_back(self, stretches: Sequence[Started]) -> None:
-        """Remember stretches that Kafka has, after Redis lost them."""
-        for start in range(0, len(stretches), EVENTS_PER_CALL):
-            self._memory.remember(stretches[start : start + EVENTS_PER_CALL], is_told=True)
+    def write_back(self, events: Sequence[ScheduleEvent]) -> None:
+        """Remember events that Kafka has, after Redis lost them."""
+        for start in range(0, len(events), EVENTS_PER_CALL):
+            self._memory.remember(events[start : start + EVENTS_PER_CALL], is_told=True)
             self._lease.renew()
 
     def finish_writing(self) -> None:
         """Tell what `write` was told and could not finish, while Redis was about to lose its data."""
-        self._around.publish_events(self._unfinished)
+        self._tell(self._unfinished)
         self._unfinished = ()
 
     def tell_untold(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from sitemon.config.sites import SiteSet
 from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
 from sitemon.model.moment import from_ms
-from sitemon.model.schedule import Past
+from sitemon.model.schedule import Ended, Past
 from sitemon.schedule.dispatch import Dispatch
 from sitemon.schedule.history import History
 from sitemon.schedule.lease import Hold, Lease
@@ -123,7 +123,11 @@ class Leader:
                 return False
             if hold is Hold.HELD:
                 return self._restore(now_ms)
-        return self._lease.acquire() and self._restore(now_ms)
+        if not self._lease.acquire():
+            return False
+        if self._lease.has_another_led:
+            self._dispatch.forget()
+        return self._restore(now_ms)
 
     def _step_down(self, why: str) -> None:
         log.warning(why)
@@ -132,17 +136,19 @@ class Leader:
         self._dispatch.forget()
 
     def _restore(self, now_ms: int) -> bool:
-        """Take up the schedule where it was left: what Redis remembers; else what we know; else what Kafka has."""
+        """Take up the schedule where it was left: what we know; else what Redis remembers; else what Kafka has."""
         self._state = _State.UNSURE
         past, mark_ms = self._memory.recall(), self._dispatch.mark_ms
-        if mark_ms is not None and (past.sent_up_to_ms is None or past.sent_up_to_ms < mark_ms):
-            self._recover_from_loss(mark_ms, now_ms)
+        if mark_ms is not None:
+            self._go_on(past, mark_ms, now_ms)
         elif past.sent_up_to_ms is not None:
             self._take_up(past, now_ms)
         else:
             past = self._around.read_past()
             # Before the mark: a mark without stretches would say that there never were any.
             self._history.write_back(past.stretches)
+            if past.sent_up_to_ms is not None:
+                self._history.tell_away(past.edited_regions, past.sent_up_to_ms, now_ms)
             self._take_up(past, now_ms)
         self._state = _State.LEADING
         self._sites = None
@@ -156,25 +162,54 @@ class Leader:
         self._plan = Plan()
         self._plan.restore(past.stretches, mark_ms)
         self._history.tell_untold()
+        self._begin_at(mark_ms, now_ms)
+
+    def _go_on(self, past: Past, mark_ms: int, now_ms: int) -> None:
+        """Nobody else has led since: what we know is the newest, and Redis may have lost the last of it."""
+        self._history.finish_writing()
+        self._remember_again(past)
+        if past.sent_up_to_ms is None or past.sent_up_to_ms < mark_ms:
+            self._recover_from_loss(mark_ms, now_ms)
+        else:
+            # It may be ahead of ours: a call was heard, and its answer was lost.
+            from_moment_ms = min(past.sent_up_to_ms, now_ms)
+            self._plan.rewind(from_moment_ms)
+            self._begin_at(from_moment_ms, now_ms)
+
+    def _begin_at(self, mark_ms: int, now_ms: int) -> None:
         self._dispatch.look(mark_ms)
         self._dispatch.move_mark(mark_ms, now_ms)
         if now_ms - mark_ms > AWAY_AFTER_MS:
             self._tell_away(mark_ms, now_ms)
+
+    def _remember_again(self, past: Past) -> None:
+        """Let Redis remember what it forgot of the schedule: stretches, and that others have ended."""
+        held, remembered = self._plan.history(), set(past.stretches)
+        keys = {event.key for event in held}
+        self._history.write_back(
+            [event for event in held if event not in remembered]
+            + [
+                Ended(site=event.site, region=event.region, at_ms=event.at_ms)
+                for event in past.stretches
+                if event.key not in keys
+            ]
+        )
 
     def _recover_from_loss(self, mark_ms: int, now_ms: int) -> None:
         """Redis forgot what it was told: send again all that may have waited there and is not too late."""
         safe_up_to_ms = self._dispatch.safe_up_to_ms
         from_moment_ms = mark_ms if safe_up_to_ms is None else min(mark_ms, safe_up_to_ms)
         log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(from_moment_ms))
-        self._history.finish_writing()
-        self._history.write_back(self._plan.history())
         if now_ms - from_moment_ms > AWAY_AFTER_MS:
             self._tell_away(from_moment_ms, now_ms)
         else:
+            # Nobody sends again what waited of stretches that have ended since.
+            self._history.tell_away(self._plan.regions_edited_since(from_moment_ms), from_moment_ms, now_ms)
             self._plan.rewind_to_fresh(now_ms, from_moment_ms)
 
     def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
-        self._history.tell_away(self._plan.regions, from_moment_ms, now_ms)
+        regions = self._plan.regions_edited_since(from_moment_ms).union(self._plan.regions)
+        self._history.tell_away(regions, from_moment_ms, now_ms)
         self._plan.skip_to_fresh(now_ms, from_moment_ms)
 
     def _mind_the_clock(self, now_ms: int) -> None:
@@ -187,7 +222,7 @@ class Leader:
         elif mark_ms - now_ms > LATE_GRACE_MS:
             log.warning("beat.clock_set_back: from %s; slots of the time between are sent again", from_ms(mark_ms))
             self._plan.rewind(now_ms)
-            self._dispatch.move_mark(now_ms, now_ms)
+            self._begin_at(now_ms, now_ms)
 
     def _follow_edits(self, now_ms: int) -> bool:
         """Make a part of what an edit asks for; tell whether that was the rest of it.
@@ -199,7 +234,9 @@ class Leader:
         if sites is not self._sites:
             self._changes = self._plan.changes(_wanted(sites))
             self._sites = sites
-        events = self._plan.make(islice(self._changes, CHANGES_AT_ONCE), now_ms)
+        # Slots that were sent belong to the stretches from which they were sent, also when the clock went back since.
+        at_ms = max(now_ms, self._dispatch.mark_ms or 0)
+        events = self._plan.make(islice(self._changes, CHANGES_AT_ONCE), at_ms)
         if events:
             self._history.write(events)
             log.info("beat.schedule_changed: %s changes, %s watched", len(events), len(self._plan))

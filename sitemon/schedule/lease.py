@@ -13,6 +13,7 @@ holds under ``{sitemon}:``, and which module writes it:
 ``outstanding_slot`` `outstanding`       sorted set of all of them by their earliest slot
 ``schedule``         `memory`            hash of the newest schedule event of every watch
 ``untold``           `memory`            hash of those events that Kafka may not have yet
+``regions``          `outstanding`       set of the regions to which batches were ever sent
 ``last_run``         `memory`            hash of when each other entry of ``beat_schedule`` ran last (ms of the epoch)
 ===================  ==================  ===================================================================
 """
@@ -33,14 +34,14 @@ _LEASE: Final = PREFIX + "lease"
 _TOKEN: Final = PREFIX + "token"
 
 _ACQUIRE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then return {0, 0} end
 local clock = redis.call('TIME')
-local token = math.max(clock[1] * 1000 + math.floor(clock[2] / 1000),
-                       tonumber(redis.call('GET', KEYS[2]) or '0') + 1)
+local before = tonumber(redis.call('GET', KEYS[2]) or '0')
+local token = math.max(clock[1] * 1000 + math.floor(clock[2] / 1000), before + 1)
 local text = string.format('%.0f', token)
 redis.call('SET', KEYS[2], text)
 redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
-return token
+return {token, before}
 """
 _RENEW: Final = """
 local holder = redis.call('GET', KEYS[1])
@@ -67,6 +68,8 @@ class Hold(Enum):
 class Lease:
     """One beat's view of the lease. Not thread-safe: a beat has one thread that leads.
 
+    `has_another_led` tells whether Redis knows of another leader between our last lease and this one.
+
     Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us).
     """
 
@@ -74,11 +77,18 @@ class Lease:
         self.client: Any = client  # its types do not tell that answers are bytes
         self._ttl_ms = ttl_ms
         self._token: int = 0
+        self._newest_token: int = 0
+        self.has_another_led = False
 
     def acquire(self) -> bool:
         """Take the lease if nobody holds it."""
-        self._token = int(self._run(_ACQUIRE, [_LEASE, _TOKEN], [self._ttl_ms]))
-        return self._token > 0
+        token, before = self._run(_ACQUIRE, [_LEASE, _TOKEN], [self._ttl_ms])
+        self._token = int(token)
+        if not self._token:
+            return False
+        self.has_another_led = int(before) not in (0, self._newest_token)
+        self._newest_token = self._token
+        return True
 
     def renew(self) -> tuple[Hold, int | None]:
         """Make the lease last for another time to live; return also the mark that Redis holds."""

@@ -19,6 +19,11 @@ for i = 2, #ARGV, 2 do
     for k = 2, #KEYS do redis.call('HSET', KEYS[k], ARGV[i], ARGV[i + 1]) end
 end
 """
+_NOTE_TOLD: Final = """
+for i = 2, #ARGV, 2 do
+    if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[2], ARGV[i]) end
+end
+"""
 
 
 class Memory:
@@ -36,8 +41,7 @@ class Memory:
 
         Those that are not yet told to Kafka are kept as such too, until `note_told`: whoever leads then tells them.
         """
-        pairs = [text for event in events for text in (event.key, encode_event(event))]
-        self._lease.write(_REMEMBER, [_SCHEDULE] if is_told else [_SCHEDULE, _UNTOLD], pairs)
+        self._lease.write(_REMEMBER, [_SCHEDULE] if is_told else [_SCHEDULE, _UNTOLD], _pairs(events))
 
     def untold(self) -> list[ScheduleEvent]:
         """Return the events that Kafka may not have."""
@@ -45,9 +49,8 @@ class Memory:
             return [decode_event(value) for value in self._client.hvals(_UNTOLD)]
 
     def note_told(self, events: Iterable[ScheduleEvent]) -> None:
-        """Note that Kafka has these events."""
-        with mapped():
-            self._client.hdel(_UNTOLD, *(event.key for event in events))
+        """Note that Kafka has these events, at most `EVENTS_PER_CALL`; newer ones of the same keys stay untold."""
+        self._lease.write(_NOTE_TOLD, [_UNTOLD], _pairs(events))
 
     def recall(self) -> Past:
         """Read what the last leader left; without a mark Redis holds nothing, or lost it."""
@@ -64,3 +67,7 @@ class Memory:
         """Return when each entry of ``beat_schedule`` ran last (ms of the epoch)."""
         with mapped():
             return {name.decode(): int(at) for name, at in self._client.hgetall(_LAST_RUN).items()}
+
+
+def _pairs(events: Iterable[ScheduleEvent]) -> list[str | bytes]:
+    return [text for event in events for text in (event.key, encode_event(event))]

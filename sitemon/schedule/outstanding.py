@@ -17,6 +17,7 @@ from sitemon.schedule.redis_client import mapped
 _OUTSTANDING: Final = PREFIX + "outstanding"
 _OUTSTANDING_AT: Final = PREFIX + "outstanding_at"
 _OUTSTANDING_SLOT: Final = PREFIX + "outstanding_slot"
+_REGIONS: Final = PREFIX + "regions"
 _UNACKED: Final = "unacked"
 """Where kombu keeps the messages that are in a worker's hands."""
 
@@ -25,6 +26,7 @@ for i = 4, #ARGV, 4 do
     redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
     redis.call('ZADD', KEYS[4] .. ':' .. ARGV[i + 2], ARGV[3], ARGV[i])
     redis.call('ZADD', KEYS[5], ARGV[i + 3], ARGV[i])
+    redis.call('SADD', KEYS[6], ARGV[i + 2])
 end
 if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2]) end
 """
@@ -48,7 +50,7 @@ class Outstanding:
         parts = [
             part for batch in batches for part in (batch.id, encode_batch(batch), batch.region, batch.earliest_slot_ms)
         ]
-        keys = [MARK, _OUTSTANDING, _OUTSTANDING_AT, _OUTSTANDING_SLOT]
+        keys = [MARK, _OUTSTANDING, _OUTSTANDING_AT, _OUTSTANDING_SLOT, _REGIONS]
         self._lease.write(_RECORD, keys, ["" if mark_ms is None else mark_ms, at_ms, *parts])
 
     def earliest_slot_ms(self) -> int | None:
@@ -56,6 +58,11 @@ class Outstanding:
         with mapped():
             earliest = self._client.zrange(_OUTSTANDING_SLOT, 0, 0, withscores=True)
         return int(earliest[0][1]) if earliest else None
+
+    def regions(self) -> set[str]:
+        """Return the regions to which batches were ever sent, also those in which nothing is watched any more."""
+        with mapped():
+            return {region.decode() for region in self._client.smembers(_REGIONS)}
 
     def strays(self, region: str, sent_before_ms: int) -> list[Batch]:
         """Return the region's batches sent before then that are neither in its queue nor in a worker's hands.
@@ -76,13 +83,16 @@ class Outstanding:
             messages = b"\n".join(queue + unacked)
             strays = [batch_id for batch_id in suspects if batch_id not in messages]
             values = self._client.hmget(_OUTSTANDING, strays) if strays else []
+        for batch_id, value in zip(strays, values, strict=True):
+            if value is None:  # a Redis that was killed kept the first step of settling it, and not the others
+                settle(self._client, region, batch_id.decode())
         return [decode_batch(value) for value in values if value is not None]
 
 
 def settle(client: redis.Redis, region: str, batch_id: str) -> None:
     """Strike a batch off the outstanding ones: all of its results are safe."""
     with mapped():
-        pipe = client.pipeline(transaction=False)
+        pipe = client.pipeline(transaction=True)
         pipe.hdel(_OUTSTANDING, batch_id)
         pipe.zrem(_sent(region), batch_id)
         pipe.zrem(_OUTSTANDING_SLOT, batch_id)

@@ -130,6 +130,7 @@ class Plan:
     def __init__(self) -> None:
         self._stretches: dict[Watch, _Stretch] = {}
         self._watched_in: Counter[str] = Counter()
+        self._ended_in: dict[str, int] = {}
         self._upcoming = _Upcoming()
 
     def __len__(self) -> int:
@@ -139,6 +140,10 @@ class Plan:
     def regions(self) -> Collection[str]:
         """The regions in which anything is watched."""
         return self._watched_in.keys()
+
+    def regions_edited_since(self, moment_ms: int) -> set[str]:
+        """Return the regions in which stretches have ended after the moment, whose slots `due` gives no more."""
+        return {region for region, at_ms in self._ended_in.items() if at_ms > moment_ms}
 
     @property
     def next_due_ms(self) -> int | None:
@@ -199,7 +204,8 @@ class Plan:
     def make(self, changes: Iterable[Change], at_ms: int) -> list[ScheduleEvent]:
         """Make these changes, a part of an edit or all of it; return them as the schedule's history tells them.
 
-        All slots up to `at_ms` must have been taken by `due` before.
+        All slots up to `at_ms` must have been taken by `due` before. What began later, by a clock that was set back
+        since, ends when it began: of a history in the wrong order the later event would hold for ever.
         """
         return [
             self._end(watch, at_ms) if interval_ms is None else self._start(watch, interval_ms, at_ms)
@@ -222,19 +228,25 @@ class Plan:
 
     def _start(self, watch: Watch, interval_ms: int, at_ms: int) -> Started:
         if watch in self._stretches:
-            self._stretches[watch].is_live = False
-        else:
-            self._watched_in[watch.region] += 1
+            at_ms = self._break_off(watch, at_ms)
+        self._watched_in[watch.region] += 1
         stretch = self._stretches[watch] = _Stretch(watch, interval_ms, at_ms)
         self._upcoming.add(stretch)
         return stretch.as_event()
 
     def _end(self, watch: Watch, at_ms: int) -> Ended:
-        self._stretches.pop(watch).is_live = False
+        return Ended(site=watch.site, region=watch.region, at_ms=self._break_off(watch, at_ms))
+
+    def _break_off(self, watch: Watch, at_ms: int) -> int:
+        """Let a stretch end at that moment, or when it began if that was later; return when."""
+        stretch = self._stretches.pop(watch)
+        stretch.is_live = False
         self._watched_in[watch.region] -= 1
         if not self._watched_in[watch.region]:
             del self._watched_in[watch.region]
-        return Ended(site=watch.site, region=watch.region, at_ms=at_ms)
+        ended_at_ms = max(at_ms, stretch.after_ms)
+        self._ended_in[watch.region] = max(ended_at_ms, self._ended_in.get(watch.region, ended_at_ms))
+        return ended_at_ms
 
     def _fill(self, after_ms: Mapping[_Stretch, int]) -> None:
         for stretch, moment_ms in after_ms.items():

@@ -1,0 +1,327 @@
+"""Every slot of the history is sent, or missed, or in an away stretch, whatever befell Redis, clocks and beats."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import redis
+
+from sitemon.model.errors import UnreachableError
+from sitemon.model.moment import to_ms
+from sitemon.model.schedule import Away, Ended, Past, ScheduleEvent, SentUpTo, Started, encode_event, past_of
+from sitemon.model.site import Site
+from sitemon.schedule.leader import Leader
+from sitemon.schedule.lease import LEASE_TTL_MS, Hold, Lease
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
+
+FAST = Site(name="fast", url="http://fast.example/", interval_ms=1_000)
+
+
+def expected(events: Sequence[ScheduleEvent], site: Site, until_ms: int) -> list[int]:
+    """Return the site's slots by the schedule's history, as the view `schedule_stretch` has them."""
+    of_site = {e.at_ms: e for e in events if isinstance(e, Started | Ended) and e.site == site.name}
+    at_ms = sorted(of_site)
+    found: list[int] = []
+    for at, following in zip(at_ms, [*at_ms[1:], until_ms], strict=True):
+        event = of_site[at]
+        if isinstance(event, Started):
+            found += range(event.from_slot_ms, min(following, until_ms) + 1, event.interval_ms)
+    return found
+
+
+def told(site: Site, *worlds: World) -> list[int]:
+    return sorted(
+        {ms for around in worlds for ms in around.slots_of(site)}
+        | {to_ms(r.slot_at) for around in worlds for r in around.missed if r.site == site.name}
+    )
+
+
+def accounted(site: Site, until_ms: int, *worlds: World) -> set[int]:
+    """Return the site's slots that have a result, or lie in an away stretch."""
+    away = [(e.from_ms, e.until_ms) for around in worlds for e in around.events if isinstance(e, Away)]
+    events = [event for around in worlds for event in around.events]
+    return set(told(site, *worlds)) | {
+        ms for ms in expected(events, site, until_ms) if any(from_ms < ms <= to for from_ms, to in away)
+    }
+
+
+def kafka_past(*worlds: World) -> Past:
+    newest = {event.key: encode_event(event) for around in worlds for event in around.events}
+    return past_of(newest.values())
+
+
+def snapshot(client: Any) -> dict[bytes, bytes]:
+    return {key: client.dump(key) for key in client.keys("*")}
+
+
+def restore(client: Any, kept: dict[bytes, bytes]) -> None:
+    client.flushdb()
+    for key, value in kept.items():
+        client.restore(key, LEASE_TTL_MS if key.endswith(b":lease") else 0, value)
+
+
+# 1 ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
+def test_slots_of_before_an_edit_that_waited_in_a_lost_redis(client: redis.Redis, edited: tuple[Site, ...]) -> None:
+    around = World(client, SHOP, BLOG)
+    leader = Leader(Lease(client), around)
+    asleep_ms = START_MS + 60_000
+    run(leader, START_MS, asleep_ms)
+    around.worker = "asleep"
+    run(leader, asleep_ms + 500, asleep_ms + 11_000)
+    around.configured = site_set(*edited)
+    edited_ms = asleep_ms + 11_500
+    leader.tick(edited_ms, edited_ms / 1_000)
+    around.sent = [b for b in around.sent if b.earliest_slot_ms <= asleep_ms]
+    client.flushdb()
+    around.worker = "swift"
+    run(leader, edited_ms + 2_000, edited_ms + 10_000)
+    until_ms = edited_ms + 8_000
+    assert accounted(SHOP, until_ms, around) >= set(expected(around.events, SHOP, until_ms))
+
+
+# 1b -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
+def test_slots_of_before_an_edit_that_only_kafka_remembers(client: redis.Redis, edited: tuple[Site, ...]) -> None:
+    before = World(client, SHOP, BLOG)
+    leader = Leader(Lease(client), before)
+    asleep_ms = START_MS + 60_000
+    run(leader, START_MS, asleep_ms)
+    before.worker = "asleep"
+    run(leader, asleep_ms + 500, asleep_ms + 11_000)
+    before.configured = site_set(*edited)
+    edited_ms = asleep_ms + 11_500
+    leader.tick(edited_ms, edited_ms / 1_000)
+    before.sent = [b for b in before.sent if b.earliest_slot_ms <= asleep_ms]
+    client.flushdb()
+    after = World(client, *edited)
+    after.past = kafka_past(before)
+    run(Leader(Lease(client), after), edited_ms + 2_000, edited_ms + 10_000)
+    events = before.events + after.events
+    until_ms = edited_ms + 8_000
+    assert accounted(SHOP, until_ms, before, after) >= set(expected(events, SHOP, until_ms))
+
+
+# 2 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stray_of_a_region_in_which_nothing_is_watched_any_more(client: redis.Redis) -> None:
+    far = Site(name="far", url="http://far.example/", interval_ms=10_000, regions=("eu",))
+    around = World(client, BLOG, far)
+    leader = Leader(Lease(client), around)
+    slot_ms = slots(far, START_MS, START_MS + 10_000)[0]
+    run(leader, START_MS, slot_ms - 1)
+    around.worker = "dying"
+    leader.tick(slot_ms, slot_ms / 1_000)
+    around.sent.clear()
+    around.worker = "swift"
+    around.configured = site_set(BLOG)
+    run(leader, slot_ms + 500, slot_ms + 60_000)
+    lapse(client)
+    after = World(client, BLOG)
+    run(Leader(Lease(client), after), slot_ms + 61_000, slot_ms + 120_000)
+    assert Ended(site="far", region="eu", at_ms=slot_ms + 500) in around.events
+    assert told(far, around, after) == [slot_ms]
+
+
+# 3 ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="fast", url=FAST.url, interval_ms=3_000))])
+def test_a_site_added_while_the_clock_was_ahead_and_edited_after(client: redis.Redis, edited: tuple[Site, ...]) -> None:
+    around = World(client, BLOG)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 5_000)
+    ahead_ms = START_MS + 65_000
+    around.configured = site_set(BLOG, FAST)
+    for n in range(4):
+        leader.tick(ahead_ms + n * 500, (START_MS + 5_500 + n * 500) / 1_000)
+    around.configured = site_set(*edited)
+    run(leader, START_MS + 7_500, START_MS + 120_000)
+    until_ms = START_MS + 118_000
+    wanted, got = expected(around.events, FAST, until_ms), [ms for ms in told(FAST, around) if ms <= until_ms]
+    assert sorted(set(wanted) - set(got)) == []
+
+
+# 4 ------------------------------------------------------------------------------------------------------------------
+
+
+# 5 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_redis_forgot_only_an_edit_and_not_the_mark(client: redis.Redis) -> None:
+    class Shaky(Lease):
+        is_down = False
+
+        def renew(self) -> tuple[Hold, int | None]:
+            if self.is_down:
+                raise UnreachableError("no Redis")
+            return super().renew()
+
+    around, lease = World(client, BLOG), Shaky(client)
+    leader = Leader(lease, around)
+    edited_ms = START_MS + 6_500
+    run(leader, START_MS, edited_ms - 500)
+    kept = snapshot(client)
+    around.configured = site_set(BLOG, FAST)
+    mark = client.get("{sitemon}:mark")
+    leader.tick(edited_ms, edited_ms / 1_000)
+    assert client.get("{sitemon}:mark") == mark
+    restore(client, kept)
+    lease.is_down = True
+    with pytest.raises(UnreachableError):
+        leader.tick(edited_ms + 1_500, edited_ms / 1_000 + 1.5)
+    lease.is_down = False
+    until_ms = edited_ms + 10_000
+    run(leader, edited_ms + 3_500, until_ms)
+    assert told(FAST, around) == expected(around.events, FAST, until_ms)
+
+
+# 6 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_redis_is_an_older_copy_in_which_a_site_has_not_ended(client: redis.Redis) -> None:
+    around = World(client, BLOG, SHOP)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 10_000)
+    kept = snapshot(client)
+    around.configured = site_set(BLOG)
+    run(leader, START_MS + 10_500, START_MS + 40_000)
+    restore(client, kept)
+    lapse(client)
+    run(leader, START_MS + 42_000, START_MS + 50_000)
+    leader.resign()
+    after = World(client, BLOG)
+    run(Leader(Lease(client), after), START_MS + 80_000, START_MS + 90_000)
+    assert told(SHOP, after) == []
+
+
+# 7 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(client: redis.Redis) -> None:
+    class Dying(World):
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            if any(isinstance(event, Ended) for event in events):
+                raise UnreachableError("the beat is killed here")
+            super().publish_events(events)
+
+    class Frozen(World):
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            super().publish_events(events)
+            if any(isinstance(event, Started) for event in events):
+                lapse(self.client)
+                taker = Leader(Lease(self.client), dying)
+                with pytest.raises(UnreachableError):
+                    run(taker, START_MS + 30_000, START_MS + 31_000)
+
+    dying, frozen, last = Dying(client, BLOG), Frozen(client, SHOP, BLOG), World(client, BLOG)
+    Leader(Lease(client), frozen).tick(START_MS, 0)
+    lapse(client)
+    until_ms = START_MS + 80_000
+    run(Leader(Lease(client), last), START_MS + 40_000, until_ms)
+    events = frozen.events + dying.events + last.events
+    assert told(SHOP, frozen, dying, last) == expected(events, SHOP, until_ms)
+
+
+# 8 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_just_after_the_clock_was_set_back_a_little(client: redis.Redis) -> None:
+    around = World(client, BLOG)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 10_000)
+    mark_ms = int(client.get("{sitemon}:mark") or 0)
+    edited_ms = mark_ms - 1_900
+    around.configured = site_set(BLOG, FAST)
+    leader.tick(edited_ms, (START_MS + 10_100) / 1_000)
+    assert int(client.get("{sitemon}:mark") or 0) == mark_ms
+    lapse(client)
+    after = World(client, BLOG, FAST)
+    until_ms = mark_ms + 5_000
+    run(Leader(Lease(client), after), mark_ms + 100, until_ms, step_ms=100)
+    assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
+
+
+# 9 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_beat_that_led_before_another_whose_clock_is_behind(client: redis.Redis) -> None:
+    first, second = World(client, BLOG), World(client, BLOG, FAST)
+    leader = Leader(Lease(client), first)
+    run(leader, START_MS, START_MS + 20_000)
+    lapse(client)
+    # A clock that is 10 s behind.
+    other = Leader(Lease(client), second)
+    run(other, START_MS + 14_000, START_MS + 16_000)
+    lapse(client)
+    first.configured = site_set(BLOG, FAST)
+    until_ms = START_MS + 40_000
+    run(leader, START_MS + 32_000, until_ms)
+    assert told(FAST, first, second) == expected(first.events + second.events, FAST, until_ms)
+
+
+# 10 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_sent_since_the_clock_was_set_back_was_lost_too(client: redis.Redis) -> None:
+    around = World(client, BLOG)
+    leader = Leader(Lease(client), around)
+    swept_ms = START_MS + 60_000
+    run(leader, START_MS, swept_ms)
+    around.worker = "asleep"
+    around.configured = site_set(BLOG, FAST)
+    back_ms = swept_ms - 30_000
+    for now_ms in range(back_ms, back_ms + 3_001, 500):
+        leader.tick(now_ms, swept_ms / 1_000 + 0.1)
+    around.sent = [b for b in around.sent if not any(name == "fast" for name, _ in b.slots)]
+    client.flushdb()
+    around.worker = "swift"
+    until_ms = back_ms + 20_000
+    run(leader, back_ms + 10_000, until_ms)
+    assert told(FAST, around) == expected(around.events, FAST, until_ms)
+
+
+# 11 -----------------------------------------------------------------------------------------------------------------
+
+
+# 12 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_kafka_has_stretches_and_was_never_told_how_far(client: redis.Redis) -> None:
+    class Dying(World):
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            if any(isinstance(event, SentUpTo) for event in events):
+                raise UnreachableError("the beat is killed here")
+            super().publish_events(events)
+
+    before = Dying(client, SHOP)
+    with pytest.raises(UnreachableError):
+        Leader(Lease(client), before).tick(START_MS, 0)
+    client.flushdb()
+    after = World(client, SHOP)
+    after.past = kafka_past(before)
+    until_ms = START_MS + 60_000
+    run(Leader(Lease(client), after), START_MS + 30_000, until_ms)
+    events = before.events + after.events
+    assert accounted(SHOP, until_ms, before, after) >= set(expected(events, SHOP, until_ms))
+
+
+# 13 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_that_was_settled_by_half_does_not_hold_up_what_kafka_is_told(client: redis.Redis) -> None:
+    around = World(client, SHOP, worker="asleep")
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 12_000)
+    client.delete("checks.default")
+    around.worker = "swift"
+    for batch in around.sent:
+        client.hdel("{sitemon}:outstanding", batch.id)  # Redis was killed before it kept the rest of `settle`
+    run(leader, START_MS + 12_500, START_MS + 120_000)
+    told_ms = [event.at_ms for event in around.events if isinstance(event, SentUpTo)]
+    assert told_ms[-1] > START_MS + 80_000
