@@ -46,6 +46,7 @@ _ALWAYS: Final = (
     (pycurl.FRESH_CONNECT, 1),
     (pycurl.FORBID_REUSE, 1),
     (pycurl.NOSIGNAL, 1),
+    (pycurl.TCP_NODELAY, 0),  # it is set
     (pycurl.SOCKOPTFUNCTION, lambda _socket, _purpose: pycurl.SOCKOPT_ALREADY_CONNECTED),
 )
 # What libcurl refuses before it shows us the line; it has changed its capitals between versions.
