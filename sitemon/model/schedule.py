@@ -6,7 +6,8 @@ region: a slot at that very moment still belongs to the earlier stretch.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -104,12 +105,12 @@ def decode_event(value: bytes) -> ScheduleEvent:
 class Past(NamedTuple):
     """The schedule as it was left: the stretches that hold, and up to when all slots were sent, if that is known.
 
-    In `edited_regions` stretches began or ended after that: those that ended are not known any more.
+    `edited_in` says of each region when a stretch began or ended in it last: those that ended are not known any more.
     """
 
     stretches: list[Started]
     sent_up_to_ms: int | None
-    edited_regions: frozenset[str] = frozenset()
+    edited_in: Mapping[str, int] = MappingProxyType({})
 
 
 def past_of(values: Iterable[bytes]) -> Past:
@@ -119,20 +120,11 @@ def past_of(values: Iterable[bytes]) -> Past:
     marks_ms = [event.at_ms for event in events if isinstance(event, SentUpTo)]
     # Before the first mark is told, nothing is known to have been sent.
     sent_up_to_ms = max(marks_ms, default=min((stretch.at_ms for stretch in stretches), default=None))
-    return Past(
-        stretches,
-        sent_up_to_ms,
-        frozenset(
-            event.region
-            for event in events
-            if isinstance(event, Started | Ended) and sent_up_to_ms is not None and event.at_ms > sent_up_to_ms
-        ),
-    )
-
-
-def stretches_of(values: Iterable[bytes]) -> list[Started]:
-    """Return the stretches that hold, out of the newest events of all watches. What is no event is passed over."""
-    return past_of(values).stretches
+    edited_in: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, Started | Ended):
+            edited_in[event.region] = max(event.at_ms, edited_in.get(event.region, event.at_ms))
+    return Past(stretches, sent_up_to_ms, edited_in)
 
 
 def _readable(values: Iterable[bytes]) -> Iterator[ScheduleEvent]:

@@ -34,9 +34,9 @@ class History:
             self._lease.renew()
 
     def finish_writing(self) -> None:
-        """Tell what `write` was told and could not finish, while Redis was about to lose its data."""
-        self._tell(self._unfinished)
-        self._unfinished = ()
+        """Remember and tell what `write` was told and could not finish, while Redis was about to lose its data."""
+        if self._unfinished:
+            self.write(self._unfinished)
 
     def tell_untold(self) -> None:
         """Tell what an earlier leader remembered and may not have come to tell, as it was then.

@@ -115,13 +115,13 @@ class Leader:
         if self.is_leading and not is_renewal_due:
             return True
         if self._state is not _State.STANDBY:
-            hold, mark_ms = self._lease.renew()
-            if hold is Hold.HELD and self.is_leading and mark_ms == self._dispatch.mark_ms:
+            hold = self._lease.renew()
+            if hold is Hold.HELD and self.is_leading:
                 return True
             if hold is Hold.TAKEN:
                 self._step_down("beat.deposed: another beat has taken the lease")
                 return False
-            if hold is Hold.HELD:
+            if hold is not Hold.LAPSED:
                 return self._restore(now_ms)
         if not self._lease.acquire():
             return False
@@ -148,7 +148,8 @@ class Leader:
             # Before the mark: a mark without stretches would say that there never were any.
             self._history.write_back(past.stretches)
             if past.sent_up_to_ms is not None:
-                self._history.tell_away(past.edited_regions, past.sent_up_to_ms, now_ms)
+                edited = [region for region, at_ms in past.edited_in.items() if at_ms > past.sent_up_to_ms]
+                self._history.tell_away(edited, past.sent_up_to_ms, now_ms)
             self._take_up(past, now_ms)
         self._state = _State.LEADING
         self._sites = None
@@ -160,7 +161,7 @@ class Leader:
         mark_ms = now_ms if past.sent_up_to_ms is None else min(past.sent_up_to_ms, now_ms)
         log.info("beat.leading: this beat leads, from %s", from_ms(mark_ms))
         self._plan = Plan()
-        self._plan.restore(past.stretches, mark_ms)
+        self._plan.restore(past, mark_ms)
         self._history.tell_untold()
         self._begin_at(mark_ms, now_ms)
 

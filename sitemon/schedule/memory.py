@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sitemon.model.schedule import Past, ScheduleEvent, decode_event, encode_event, stretches_of
+from sitemon.model.schedule import Past, ScheduleEvent, decode_event, encode_event, past_of
 from sitemon.schedule.lease import MARK, PREFIX, Lease
 from sitemon.schedule.redis_client import mapped
 
@@ -17,6 +17,12 @@ _LAST_RUN: Final = PREFIX + "last_run"
 _REMEMBER: Final = """
 for i = 2, #ARGV, 2 do
     for k = 2, #KEYS do redis.call('HSET', KEYS[k], ARGV[i], ARGV[i + 1]) end
+end
+"""
+_REMEMBER_TOLD: Final = """
+for i = 2, #ARGV, 2 do
+    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+    redis.call('HDEL', KEYS[3], ARGV[i])
 end
 """
 _NOTE_TOLD: Final = """
@@ -41,7 +47,7 @@ class Memory:
 
         Those that are not yet told to Kafka are kept as such too, until `note_told`: whoever leads then tells them.
         """
-        self._lease.write(_REMEMBER, [_SCHEDULE] if is_told else [_SCHEDULE, _UNTOLD], _pairs(events))
+        self._lease.write(_REMEMBER_TOLD if is_told else _REMEMBER, [_SCHEDULE, _UNTOLD], _pairs(events))
 
     def untold(self) -> list[ScheduleEvent]:
         """Return the events that Kafka may not have."""
@@ -49,7 +55,7 @@ class Memory:
             return [decode_event(value) for value in self._client.hvals(_UNTOLD)]
 
     def note_told(self, events: Iterable[ScheduleEvent]) -> None:
-        """Note that Kafka has these events, at most `EVENTS_PER_CALL`; newer ones of the same keys stay untold."""
+        """Note that Kafka has these events; newer ones of the same keys stay untold."""
         self._lease.write(_NOTE_TOLD, [_UNTOLD], _pairs(events))
 
     def recall(self) -> Past:
@@ -57,7 +63,7 @@ class Memory:
         with mapped():
             mark = self._client.get(MARK)
             values = self._client.hvals(_SCHEDULE)
-        return Past(stretches_of(values), None if mark is None else int(mark))
+        return past_of(values)._replace(sent_up_to_ms=None if mark is None else int(mark))
 
     def remember_run(self, entry: str, at_ms: int) -> None:
         """Note when an entry of ``beat_schedule`` ran."""

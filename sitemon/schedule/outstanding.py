@@ -94,8 +94,8 @@ def settle(client: redis.Redis, region: str, batch_id: str) -> None:
     with mapped():
         pipe = client.pipeline(transaction=True)
         pipe.hdel(_OUTSTANDING, batch_id)
-        pipe.zrem(_sent(region), batch_id)
         pipe.zrem(_OUTSTANDING_SLOT, batch_id)
+        pipe.zrem(_sent(region), batch_id)  # last: by this one, what is left of it is found
         pipe.execute()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from sitemon.model.schedule import Ended, ScheduleEvent, Started
+from sitemon.model.schedule import Ended, Past, ScheduleEvent, Started
 from sitemon.schedule.slots import LATE_GRACE_MS, is_too_late, slot_after_ms, splay_ms
 
 
@@ -130,7 +130,7 @@ class Plan:
     def __init__(self) -> None:
         self._stretches: dict[Watch, _Stretch] = {}
         self._watched_in: Counter[str] = Counter()
-        self._ended_in: dict[str, int] = {}
+        self._edited_in: dict[str, int] = {}
         self._upcoming = _Upcoming()
 
     def __len__(self) -> int:
@@ -143,7 +143,7 @@ class Plan:
 
     def regions_edited_since(self, moment_ms: int) -> set[str]:
         """Return the regions in which stretches have ended after the moment, whose slots `due` gives no more."""
-        return {region for region, at_ms in self._ended_in.items() if at_ms > moment_ms}
+        return {region for region, at_ms in self._edited_in.items() if at_ms > moment_ms}
 
     @property
     def next_due_ms(self) -> int | None:
@@ -151,12 +151,13 @@ class Plan:
         first = self._upcoming.first()
         return None if first is None else first.next_ms
 
-    def restore(self, history: Iterable[Started], sent_up_to_ms: int) -> None:
-        """Take up the schedule's own history: all slots up to that moment were sent."""
-        for event in history:
+    def restore(self, past: Past, sent_up_to_ms: int) -> None:
+        """Take up the schedule as it was left: all slots up to that moment were sent."""
+        for event in past.stretches:
             watch = Watch(event.site, event.region)
             self._stretches[watch] = _Stretch(watch, event.interval_ms, event.at_ms)
         self._watched_in = Counter(watch.region for watch in self._stretches)
+        self._edited_in = dict(past.edited_in)
         self.rewind(sent_up_to_ms)
 
     def history(self) -> list[Started]:
@@ -245,7 +246,7 @@ class Plan:
         if not self._watched_in[watch.region]:
             del self._watched_in[watch.region]
         ended_at_ms = max(at_ms, stretch.after_ms)
-        self._ended_in[watch.region] = max(ended_at_ms, self._ended_in.get(watch.region, ended_at_ms))
+        self._edited_in[watch.region] = max(ended_at_ms, self._edited_in.get(watch.region, ended_at_ms))
         return ended_at_ms
 
     def _fill(self, after_ms: Mapping[_Stretch, int]) -> None:

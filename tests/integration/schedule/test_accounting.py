@@ -11,7 +11,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Away, Ended, Past, ScheduleEvent, SentUpTo, Started, encode_event, past_of
 from sitemon.model.site import Site
 from sitemon.schedule.leader import Leader
-from sitemon.schedule.lease import LEASE_TTL_MS, Hold, Lease
+from sitemon.schedule.lease import LEASE_TTL_MS, Lease
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
 
 FAST = Site(name="fast", url="http://fast.example/", interval_ms=1_000)
@@ -60,9 +60,6 @@ def restore(client: Any, kept: dict[bytes, bytes]) -> None:
         client.restore(key, LEASE_TTL_MS if key.endswith(b":lease") else 0, value)
 
 
-# 1 ------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
 def test_slots_of_before_an_edit_that_waited_in_a_lost_redis(client: redis.Redis, edited: tuple[Site, ...]) -> None:
     around = World(client, SHOP, BLOG)
@@ -80,9 +77,6 @@ def test_slots_of_before_an_edit_that_waited_in_a_lost_redis(client: redis.Redis
     run(leader, edited_ms + 2_000, edited_ms + 10_000)
     until_ms = edited_ms + 8_000
     assert accounted(SHOP, until_ms, around) >= set(expected(around.events, SHOP, until_ms))
-
-
-# 1b -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
@@ -106,9 +100,6 @@ def test_slots_of_before_an_edit_that_only_kafka_remembers(client: redis.Redis, 
     assert accounted(SHOP, until_ms, before, after) >= set(expected(events, SHOP, until_ms))
 
 
-# 2 ------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_stray_of_a_region_in_which_nothing_is_watched_any_more(client: redis.Redis) -> None:
     far = Site(name="far", url="http://far.example/", interval_ms=10_000, regions=("eu",))
     around = World(client, BLOG, far)
@@ -128,9 +119,6 @@ def test_a_stray_of_a_region_in_which_nothing_is_watched_any_more(client: redis.
     assert told(far, around, after) == [slot_ms]
 
 
-# 3 ------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="fast", url=FAST.url, interval_ms=3_000))])
 def test_a_site_added_while_the_clock_was_ahead_and_edited_after(client: redis.Redis, edited: tuple[Site, ...]) -> None:
     around = World(client, BLOG)
@@ -147,41 +135,23 @@ def test_a_site_added_while_the_clock_was_ahead_and_edited_after(client: redis.R
     assert sorted(set(wanted) - set(got)) == []
 
 
-# 4 ------------------------------------------------------------------------------------------------------------------
-
-
-# 5 ------------------------------------------------------------------------------------------------------------------
-
-
-def test_redis_forgot_only_an_edit_and_not_the_mark(client: redis.Redis) -> None:
-    class Shaky(Lease):
-        is_down = False
-
-        def renew(self) -> tuple[Hold, int | None]:
-            if self.is_down:
-                raise UnreachableError("no Redis")
-            return super().renew()
-
-    around, lease = World(client, BLOG), Shaky(client)
-    leader = Leader(lease, around)
+def test_redis_forgot_only_an_edit(client: redis.Redis) -> None:
+    around = World(client, BLOG)
+    leader = Leader(Lease(client), around)
     edited_ms = START_MS + 6_500
     run(leader, START_MS, edited_ms - 500)
     kept = snapshot(client)
     around.configured = site_set(BLOG, FAST)
     mark = client.get("{sitemon}:mark")
     leader.tick(edited_ms, edited_ms / 1_000)
-    assert client.get("{sitemon}:mark") == mark
+    assert mark is not None
     restore(client, kept)
-    lease.is_down = True
-    with pytest.raises(UnreachableError):
-        leader.tick(edited_ms + 1_500, edited_ms / 1_000 + 1.5)
-    lease.is_down = False
-    until_ms = edited_ms + 10_000
-    run(leader, edited_ms + 3_500, until_ms)
-    assert told(FAST, around) == expected(around.events, FAST, until_ms)
-
-
-# 6 ------------------------------------------------------------------------------------------------------------------
+    run(leader, edited_ms + 500, edited_ms + 20_000)
+    leader.resign()
+    after = World(client, BLOG, FAST)
+    until_ms = edited_ms + 40_000
+    run(Leader(Lease(client), after), edited_ms + 25_000, until_ms)
+    assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
 
 
 def test_redis_is_an_older_copy_in_which_a_site_has_not_ended(client: redis.Redis) -> None:
@@ -198,9 +168,6 @@ def test_redis_is_an_older_copy_in_which_a_site_has_not_ended(client: redis.Redi
     after = World(client, BLOG)
     run(Leader(Lease(client), after), START_MS + 80_000, START_MS + 90_000)
     assert told(SHOP, after) == []
-
-
-# 7 ------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(client: redis.Redis) -> None:
@@ -228,9 +195,6 @@ def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(clien
     assert told(SHOP, frozen, dying, last) == expected(events, SHOP, until_ms)
 
 
-# 8 ------------------------------------------------------------------------------------------------------------------
-
-
 def test_an_edit_just_after_the_clock_was_set_back_a_little(client: redis.Redis) -> None:
     around = World(client, BLOG)
     leader = Leader(Lease(client), around)
@@ -247,9 +211,6 @@ def test_an_edit_just_after_the_clock_was_set_back_a_little(client: redis.Redis)
     assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
 
 
-# 9 ------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_beat_that_led_before_another_whose_clock_is_behind(client: redis.Redis) -> None:
     first, second = World(client, BLOG), World(client, BLOG, FAST)
     leader = Leader(Lease(client), first)
@@ -263,9 +224,6 @@ def test_a_beat_that_led_before_another_whose_clock_is_behind(client: redis.Redi
     until_ms = START_MS + 40_000
     run(leader, START_MS + 32_000, until_ms)
     assert told(FAST, first, second) == expected(first.events + second.events, FAST, until_ms)
-
-
-# 10 -----------------------------------------------------------------------------------------------------------------
 
 
 def test_what_was_sent_since_the_clock_was_set_back_was_lost_too(client: redis.Redis) -> None:
@@ -284,12 +242,6 @@ def test_what_was_sent_since_the_clock_was_set_back_was_lost_too(client: redis.R
     until_ms = back_ms + 20_000
     run(leader, back_ms + 10_000, until_ms)
     assert told(FAST, around) == expected(around.events, FAST, until_ms)
-
-
-# 11 -----------------------------------------------------------------------------------------------------------------
-
-
-# 12 -----------------------------------------------------------------------------------------------------------------
 
 
 def test_kafka_has_stretches_and_was_never_told_how_far(client: redis.Redis) -> None:
@@ -311,9 +263,6 @@ def test_kafka_has_stretches_and_was_never_told_how_far(client: redis.Redis) -> 
     assert accounted(SHOP, until_ms, before, after) >= set(expected(events, SHOP, until_ms))
 
 
-# 13 -----------------------------------------------------------------------------------------------------------------
-
-
 def test_a_batch_that_was_settled_by_half_does_not_hold_up_what_kafka_is_told(client: redis.Redis) -> None:
     around = World(client, SHOP, worker="asleep")
     leader = Leader(Lease(client), around)
@@ -321,7 +270,130 @@ def test_a_batch_that_was_settled_by_half_does_not_hold_up_what_kafka_is_told(cl
     client.delete("checks.default")
     around.worker = "swift"
     for batch in around.sent:
-        client.hdel("{sitemon}:outstanding", batch.id)  # Redis was killed before it kept the rest of `settle`
+        client.hdel("{sitemon}:outstanding", batch.id)  # Redis was killed before it kept all of `settle`
+        client.zrem("{sitemon}:outstanding_slot", batch.id)
     run(leader, START_MS + 12_500, START_MS + 120_000)
     told_ms = [event.at_ms for event in around.events if isinstance(event, SentUpTo)]
     assert told_ms[-1] > START_MS + 80_000
+
+
+@pytest.mark.parametrize("how", ["lapsed", "resigned"])
+def test_a_copy_of_redis_from_before_this_beat_took_over(client: redis.Redis, how: str) -> None:
+    first, second = World(client, BLOG), World(client, BLOG, FAST)
+    before = Leader(Lease(client), first)
+    run(before, START_MS, START_MS + 20_000)
+    kept = snapshot(client)
+    if how == "resigned":
+        before.resign()
+    else:
+        lapse(client)
+        del kept[b"{sitemon}:lease"]
+    leader = Leader(Lease(client), second)
+    run(leader, START_MS + 20_500, START_MS + 23_000)
+    restore(client, kept)  # the last seconds are lost
+    until_ms = START_MS + 60_000
+    run(leader, START_MS + 25_000, START_MS + 30_000)
+    lapse(client)  # 6 s have passed
+    run(leader, START_MS + 32_000, until_ms)
+    missing = set(expected(first.events + second.events, FAST, until_ms)) - accounted(FAST, until_ms, first, second)
+    assert sorted(missing) == []
+
+
+def test_an_older_copy_of_redis_is_not_written_on(client: redis.Redis) -> None:
+    around = World(client, FAST)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 9_000)
+    # within 1.5 s of the last renewal on the monotonic clock
+    mono_s = (START_MS + 9_000) / 1_000
+    around.worker = "asleep"
+    kept = snapshot(client)
+    lost_ms = slots(FAST, START_MS + 9_000, START_MS + 10_000)[0]
+    leader.tick(lost_ms, mono_s + 0.1)
+    assert around.slots_of(FAST)[-1] == lost_ms
+    around.sent.pop()  # waited in Redis
+    restore(client, kept)
+    around.worker = "swift"
+    leader.tick(lost_ms + 1_000, mono_s + 0.2)
+    run(leader, lost_ms + 2_000, lost_ms + 30_000)
+    until_ms = lost_ms + 29_000
+    assert sorted(set(expected(around.events, FAST, until_ms)) - accounted(FAST, until_ms, around)) == []
+
+
+@pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
+def test_slots_of_before_an_edit_of_the_leader_before(client: redis.Redis, edited: tuple[Site, ...]) -> None:
+    first, second = World(client, SHOP, BLOG), World(client, *edited)
+    before = Leader(Lease(client), first)
+    asleep_ms = START_MS + 60_000
+    run(before, START_MS, asleep_ms)
+    first.worker = second.worker = "asleep"
+    run(before, asleep_ms + 500, asleep_ms + 11_000)
+    first.configured = site_set(*edited)
+    edited_ms = asleep_ms + 11_500
+    before.tick(edited_ms, edited_ms / 1_000)
+    before.resign()
+    leader = Leader(Lease(client), second)
+    run(leader, edited_ms + 500, edited_ms + 3_000)
+    first.sent = [b for b in first.sent if b.earliest_slot_ms <= asleep_ms]
+    second.sent.clear()
+    client.flushdb()
+    second.worker = "swift"
+    run(leader, edited_ms + 5_000, edited_ms + 15_000)
+    until_ms = edited_ms + 13_000
+    events = first.events + second.events
+    assert sorted(set(expected(events, SHOP, until_ms)) - accounted(SHOP, until_ms, first, second)) == []
+
+
+def test_an_edit_that_redis_missed_is_not_told_before_redis_has_it(client: redis.Redis) -> None:
+    class Failing(Lease):
+        is_redis_down = False
+
+        def write(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> None:
+            if self.is_redis_down:
+                raise UnreachableError("no Redis")
+            super().write(script, keys, args)
+
+    class Dying(World):
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            super().publish_events(events)
+            if any(isinstance(event, Started) and event.site == "fast" for event in events):
+                raise UnreachableError("the beat is killed here")
+
+    around, lease = Dying(client, BLOG), Failing(client)
+    leader = Leader(lease, around)
+    edited_ms = START_MS + 6_500
+    run(leader, START_MS, edited_ms - 500)
+    around.configured = site_set(BLOG, FAST)
+    lease.is_redis_down = True
+    with pytest.raises(UnreachableError):
+        leader.tick(edited_ms, edited_ms / 1_000)
+    lease.is_redis_down = False
+    with pytest.raises(UnreachableError):
+        leader.tick(edited_ms + 500, edited_ms / 1_000 + 0.5)
+    lapse(client)
+    after = World(client, BLOG, FAST)
+    until_ms = edited_ms + 40_000
+    run(Leader(Lease(client), after), edited_ms + 10_000, until_ms)
+    assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
+
+
+def test_what_an_older_copy_of_redis_had_yet_to_tell_is_not_told_again(client: redis.Redis) -> None:
+    class Snapping(World):
+        kept: dict[bytes, bytes] | None = None
+
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            super().publish_events(events)
+            if any(isinstance(event, Started) and event.site == "fast" for event in events) and not self.kept:
+                self.kept = snapshot(client)
+
+    around = Snapping(client, BLOG, FAST)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 500)
+    around.configured = site_set(BLOG)
+    run(leader, START_MS + 1_000, START_MS + 2_000)
+    assert around.kept
+    restore(client, around.kept)
+    run(leader, START_MS + 3_500, START_MS + 6_000)
+    leader.resign()
+    after = World(client, BLOG)
+    run(Leader(Lease(client), after), START_MS + 7_000, START_MS + 60_000)
+    assert [s for s in kafka_past(around, after).stretches if s.site == "fast"] == []

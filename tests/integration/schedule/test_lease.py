@@ -19,7 +19,7 @@ def test_one_beat_holds_the_lease_and_others_stand_by(client: redis.Redis) -> No
     holder, other = Lease(client), Lease(client)
     assert holder.acquire()
     assert not other.acquire()
-    assert holder.renew() == (Hold.HELD, None)
+    assert holder.renew() is Hold.HELD
 
 
 def test_a_released_lease_is_free_at_once(client: redis.Redis) -> None:
@@ -39,22 +39,51 @@ def test_a_deposed_beat_sees_it_and_releases_nothing(client: redis.Redis) -> Non
     deposed, leader = Lease(client), Lease(client)
     deposed.acquire()
     lapse(client)
-    assert deposed.renew() == (Hold.LAPSED, None)
+    assert deposed.renew() is Hold.LAPSED
     leader.acquire()
-    assert deposed.renew() == (Hold.TAKEN, None)
+    assert deposed.renew() is Hold.TAKEN
     deposed.release()
-    assert leader.renew()[0] is Hold.HELD
+    assert leader.renew() is Hold.HELD
+
+
+def test_a_write_that_redis_lost_is_noticed_by_the_next(client: redis.Redis) -> None:
+    holder = Lease(client)
+    holder.acquire()
+    before = client.get("{sitemon}:lease")
+    Memory(holder).remember_run("tidy", 5)
+    assert holder.renew() is Hold.HELD
+    client.set("{sitemon}:lease", before or b"", px=6_000)
+    with pytest.raises(LeaseLostError):
+        Memory(holder).remember_run("tidy", 6)
+    assert Memory(holder).last_runs() == {"tidy": 5}
+    assert holder.renew() is Hold.UNEVEN
+    Memory(holder).remember_run("tidy", 7)
+    assert 0 < client.pttl("{sitemon}:lease") <= 6_000
+    assert holder.renew() is Hold.HELD
+
+
+def test_the_lease_of_an_older_leader_that_redis_remembers_again_deposes_nobody(client: redis.Redis) -> None:
+    older, holder = Lease(client), Lease(client)
+    older.acquire()
+    before = client.get("{sitemon}:lease")
+    lapse(client)
+    holder.acquire()
+    client.set("{sitemon}:lease", before or b"", px=6_000)
+    assert holder.renew() is Hold.LAPSED
+    lapse(client)
+    assert holder.acquire()
+    assert not holder.has_another_led
 
 
 def test_tokens_grow_even_when_redis_lost_its_data(client: redis.Redis) -> None:
     tokens = []
     for _ in range(3):
         Lease(client).acquire()
-        tokens.append(int(client.get("{sitemon}:lease") or 0))
+        tokens.append(int(client.get("{sitemon}:token") or 0))
         client.flushdb()
     for _ in range(3):
         Lease(client).acquire()
-        tokens.append(int(client.get("{sitemon}:lease") or 0))
+        tokens.append(int(client.get("{sitemon}:token") or 0))
         lapse(client)
     assert tokens == sorted(tokens)
     assert len(set(tokens[3:])) == 3

@@ -7,7 +7,7 @@ from itertools import islice
 from types import FrameType
 from typing import Any
 
-from sitemon.model.schedule import Ended, Started
+from sitemon.model.schedule import Ended, Past, Started
 from sitemon.schedule.plan import DueSlot, Plan, Watch
 from sitemon.schedule.slots import next_slot_ms
 
@@ -99,7 +99,7 @@ def test_a_region_is_watched_as_long_as_a_site_is() -> None:
     plan.edit({SHOP: 2_000}, START_MS)
     assert set(plan.regions) == {"default"}
     again = Plan()
-    again.restore(plan.history(), START_MS)
+    again.restore(Past(plan.history(), START_MS), START_MS)
     assert set(again.regions) == {"default"}
     plan.edit({}, START_MS)
     assert set(plan.regions) == set()
@@ -117,7 +117,7 @@ def test_a_restart_neither_repeats_nor_shifts_slots() -> None:
     stopped_ms = START_MS + 50_000
     before.due(stopped_ms)
     after = Plan()
-    after.restore(before.history(), stopped_ms)
+    after.restore(Past(before.history(), stopped_ms), stopped_ms)
     assert after.edit({SHOP: 7_000, BLOG: 9_000}, stopped_ms) == []
     assert after.due(stopped_ms + 9_000).run == before.due(stopped_ms + 9_000).run
 
@@ -125,7 +125,7 @@ def test_a_restart_neither_repeats_nor_shifts_slots() -> None:
 def test_restored_history_makes_nothing_due_from_before_its_own_beginning() -> None:
     event = Started(site="shop", region="default", at_ms=START_MS, interval_ms=1_000, from_slot_ms=START_MS)
     plan = Plan()
-    plan.restore([event], sent_up_to_ms=START_MS - 60_000)
+    plan.restore(Past([event], None), sent_up_to_ms=START_MS - 60_000)
     assert all(slot.slot_ms > START_MS for slot in plan.due(START_MS + 500).run)
 
 
