@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sitemon import clock
@@ -11,6 +11,7 @@ from sitemon.model.errors import RetryableError
 from sitemon.record.batch import NOTHING, Batch, Rejected, sort_out
 from sitemon.record.brake import Brake
 from sitemon.record.intake import Intake
+from sitemon.record.store_thread import StoreThread
 from sitemon.record.writer import Recorded, Store, Writer
 from sitemon.store.errors import NotProvisionedError
 from sitemon.stream.consumer import Consumer, Message
@@ -82,6 +83,7 @@ class Recorder:
         self._intake = Intake(consumer)
         self._store = store
         self._writer = Writer(store, stop)
+        self._thread = StoreThread(store.abort, stop)
         self._dead_letters = dead_letters
         self._brake = brake
         self._topics = topics
@@ -101,20 +103,20 @@ class Recorder:
         """
         if not wait_until_open(self._store, self._stop):
             return
-        with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+        with self._thread:
             batch = NOTHING
             while not self._stop.is_set():
-                self._maintain_when_due(thread)
-                batch = self._record(batch if batch.messages else self._sort_out(self._intake.poll()), thread)
+                self._maintain_when_due()
+                batch = self._record(batch if batch.messages else self._sort_out(self._intake.poll()))
         self._intake.commit({})
         self._store.close()
 
-    def _record(self, batch: Batch, thread: ThreadPoolExecutor) -> Batch:
+    def _record(self, batch: Batch) -> Batch:
         """Record a batch, and return the one behind it if more waits: that is read while this one is written."""
         if not batch.messages:
             return NOTHING
         self._writer.is_encoded.clear()
-        writing = thread.submit(self._writer.record, batch.entries)
+        writing = self._thread.submit(self._writer.record, batch.entries)
         writing.add_done_callback(lambda _: self._writer.is_encoded.set())
         # Reading on would share the interpreter with the making of rows, for which PostgreSQL waits.
         self._writer.is_encoded.wait(_PATIENCE_BEFORE_PAUSE_S)
@@ -140,9 +142,9 @@ class Recorder:
         self._report(Report(len(batch.messages), *recorded.written, len(rejected), newest_ms, lag))
         return True
 
-    def _maintain_when_due(self, thread: ThreadPoolExecutor) -> None:
+    def _maintain_when_due(self) -> None:
         if clock.monotonic_s() >= self._maintain_at_s:
-            self._wait_for(thread.submit(self._writer.maintain))
+            self._wait_for(self._thread.submit(self._writer.maintain))
             self._maintain_at_s = clock.monotonic_s() + _MAINTAIN_EVERY_S
 
     def _wait_for(self, future: "Future[T]") -> T:
