@@ -23,7 +23,7 @@ from sitemon.per_process import spare_collector
 from sitemon.record.brake import AT_LEAST, Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
-from sitemon.record.recorder import Recorder, Report
+from sitemon.record.recorder import Recorder, Report, open_store
 from sitemon.store.connect import connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import Retention
@@ -56,7 +56,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     with stop_on_signals() as stop, closing(store):
         # A refusal has to be heard within seconds, also while the other server is waited for.
         with suppress(RetryableError):
-            store.open()
+            open_store(store, stop)
         said = ""
         while wait_for_kafka(stream, stop):
             try:

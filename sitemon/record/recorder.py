@@ -28,6 +28,8 @@ _ATTEMPT_S: Final = 30.0
 _STOP_S: Final = 3.0
 _MAINTAIN_EVERY_S: Final = 60.0
 _START_RETRY_S: Final = 1.0
+_LISTEN_S: Final = 0.5
+"""How long it may take until a stop is heard at the start."""
 
 
 class OpenableStore(Store, Protocol):
@@ -90,7 +92,7 @@ class Recorder:
         self._report = report
         self._stop = stop
         self._maintain_at_s = 0.0
-        self._given_up_s: float | None = None
+        self._given_up_s = 0.0
 
     def run(self) -> None:
         """Record until told to stop; the batch in hand is finished, if PostgreSQL takes it within seconds.
@@ -159,12 +161,29 @@ class Recorder:
         return future.result()
 
     def _give_up_when_frozen(self) -> None:
-        began_s = self._writer.attempt_began_s
+        began_s, now_s = self._writer.attempt_began_s, clock.monotonic_s()
         allowed_s = _STOP_S if self._stop.is_set() else _ATTEMPT_S
-        if began_s is not None and began_s != self._given_up_s and clock.monotonic_s() - began_s > allowed_s:
-            self._given_up_s = began_s
+        if began_s is None or now_s - max(began_s, self._given_up_s) <= allowed_s:
+            return
+        if self._given_up_s < began_s:
             log.warning("recorder.postgres_frozen: no answer for %g s; the connection is given up", allowed_s)
-            self._store.abort()
+        self._given_up_s = now_s
+        self._store.abort()
+
+
+def open_store(store: OpenableStore, stop: threading.Event) -> None:
+    """Open the store in a thread: once told to stop, what it waits for is ended.
+
+    Raises:
+        RetryableError, RefusedError: as the store says.
+
+    """
+    with StoreThread(store.abort, stop) as thread:
+        opening = thread.submit(store.open)
+        while wait([opening], timeout=_LISTEN_S).not_done:
+            if stop.is_set():
+                store.abort()
+    opening.result()
 
 
 def wait_until_open(store: OpenableStore, stop: threading.Event) -> bool:
@@ -177,9 +196,9 @@ def wait_until_open(store: OpenableStore, stop: threading.Event) -> bool:
     said: type[RetryableError] | None = None
     while not stop.is_set():
         try:
-            store.open()
+            open_store(store, stop)
         except RetryableError as exc:
-            if type(exc) is not said:
+            if type(exc) is not said and not stop.is_set():
                 said = type(exc)
                 event = "not_provisioned" if isinstance(exc, NotProvisionedError) else "postgres_away"
                 log.warning("recorder.%s: waiting for the database: %s", event, exc)

@@ -48,14 +48,14 @@ class Database:
         if self._conn is not None:
             return self._conn
         conn = self._connect()
+        with self._lock:
+            self._conn, self._names = conn, Names()
         try:
             _require_schema(conn)
             prepare_session(conn)
-        except SitemonError:
-            conn.close()
+        except BaseException:
+            self.close()
             raise
-        with self._lock:
-            self._conn, self._names = conn, Names()
         return conn
 
     def write(

@@ -9,9 +9,10 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import PoisonError, RefusedError, UnreachableError
+from sitemon.store import database as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError, translated
 from sitemon.store.migrate import migrations
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.write import Written
@@ -109,6 +110,54 @@ def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Conne
         assert not thread.is_alive()
     assert len(raised) == 1
     assert database.write([a_result(minute=1)], []) == Written(inserted=1)
+
+
+def test_the_preparing_of_a_connection_can_be_ended_from_another_thread(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_preparing = threading.Event()
+
+    def prepare(conn: Connection) -> None:
+        is_preparing.set()
+        # As long as a frozen server would take.
+        with translated(), conn, conn.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+
+    raised: list[Exception] = []
+
+    def open_it() -> None:
+        try:
+            database.open()
+        except UnreachableError as exc:
+            raised.append(exc)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "prepare_session", prepare)
+        thread = threading.Thread(target=open_it)
+        thread.start()
+        assert is_preparing.wait(10)
+        deadline_s = clock.monotonic_s() + 10
+        while thread.is_alive() and clock.monotonic_s() < deadline_s:
+            database.abort()
+            thread.join(timeout=0.1)
+    assert len(raised) == 1
+    assert database.write([a_result()], []) == Written(inserted=1)
+
+
+def test_a_connection_whose_preparing_is_broken_off_is_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[Connection] = []
+
+    def prepare(conn: Connection) -> None:
+        prepared.append(conn)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "prepare_session", prepare)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            database.open()
+    assert [conn.closed for conn in prepared] == [1, 1]
 
 
 def test_ending_nothing_is_no_error(database: Database) -> None:
