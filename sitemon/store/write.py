@@ -16,6 +16,8 @@ from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("write.sql")
 
+_PIECE_BYTES: Final = 1 << 20
+"""The server holds a piece in memory. psycopg2 waits for the interpreter before each, so that small ones take long."""
 
 Change = Started | Ended | Away
 """The schedule's events that the ledger is computed from."""
@@ -76,8 +78,7 @@ def _write_results(
         return Written(), ()
     rows = rows_of(results, names.resolve(cursor, results))
     on_encoded()
-    # In one piece: psycopg2 waits for the interpreter before each, and who reads the next batch has it.
-    cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=len(rows))
+    cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=_PIECE_BYTES)
     cursor.execute(_sql["merge_results"])
     ((inserted, replaced, site_ids, region_ids, first_slots_at, away_site_ids),) = cursor.fetchall()
     if site_ids:

@@ -1,7 +1,9 @@
 """Every message has its effect once, however often and in whatever order it comes."""
 
+import re
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from psycopg2 import extensions
@@ -165,3 +167,17 @@ def test_scripts_of_the_first_version_find_their_columns(conn: Connection, names
 def test_writing_leaves_no_transaction_open(conn: Connection, names: Names) -> None:
     write_batch(conn, names, [a_result()])
     assert conn.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+
+
+def test_the_server_never_holds_a_batch_as_a_whole(conn: Connection, names: Names) -> None:
+    batch = [a_result(f"site-{number}", error="x" * 20_000) for number in range(3_000)]
+    write_batch(conn, names, batch[:1])
+    before_bytes = peak_bytes(conn)
+    write_batch(conn, names, batch)
+    assert peak_bytes(conn) - before_bytes < 3_000 * 20_000
+
+
+def peak_bytes(conn: Connection) -> int:
+    """Return how much memory the server's process has held at the most."""
+    status = Path(f"/proc/{conn.get_backend_pid()}/status").read_text()
+    return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) << 10
