@@ -33,8 +33,8 @@ class Store(Protocol):
     def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
         """Write all of it in one transaction, or raise. Call `on_encoded` when the rest of it is the server's work."""
 
-    def maintain(self, now: datetime) -> None:
-        """Make partitions, roll up and drop."""
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+        """Make partitions, roll up and drop. Call `on_step` before each step."""
 
 
 class Recorded(NamedTuple):
@@ -47,8 +47,8 @@ class Recorded(NamedTuple):
 class Writer:
     """Writes one batch after the other, in a thread of its own choosing.
 
-    `attempt_began_s` is the monotonic time at which the present attempt began, None between attempts: who waits for
-    the writer sees from it that the server is frozen. `is_encoded`, which who hands over a batch
+    `attempt_began_s` is the monotonic time at which the present attempt or step of maintenance began, None between
+    them: who waits for the writer sees from it that the server is frozen. `is_encoded`, which who hands over a batch
     clears, is set when all that is left to do of it is the server's work.
     """
 
@@ -81,9 +81,9 @@ class Writer:
 
     def maintain(self) -> None:
         """Make partitions and roll up; what cannot be done now is left for the next time."""
-        self.attempt_began_s = clock.monotonic_s()
+        self._begin_attempt()
         try:
-            self._store.maintain(clock.utc_now())
+            self._store.maintain(clock.utc_now(), self._begin_attempt)
         except SitemonError as exc:
             log.info("recorder.maintenance_put_off: %s", exc)
         finally:
@@ -103,11 +103,14 @@ class Writer:
         return _sum(*map(self._attempt, parts))
 
     def _timed_write(self, entries: Sequence[Entry]) -> Written:
-        self.attempt_began_s = clock.monotonic_s()
+        self._begin_attempt()
         try:
             return self._store.write(results_of(entries), changes_of(entries), self.is_encoded.set)
         finally:
             self.attempt_began_s = None
+
+    def _begin_attempt(self) -> None:
+        self.attempt_began_s = clock.monotonic_s()
 
     def _wait_after(self, exc: SitemonError) -> bool:
         """Wait for the next try; return False when told to stop."""

@@ -64,9 +64,9 @@ class Database:
         """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
         return self._with_connection(lambda conn: write_batch(conn, self._names, results, changes, on_encoded))
 
-    def maintain(self, now: datetime) -> None:
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does."""
-        self._with_connection(lambda conn: maintain(conn, self.retention, now))
+        self._with_connection(lambda conn: maintain(conn, self.retention, now, on_step))
 
     def abort(self) -> None:
         """End what another thread is waiting for: it raises UnreachableError there.

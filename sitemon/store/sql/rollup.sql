@@ -49,7 +49,17 @@ ORDER BY 3, 1, 2, 4;
 -- name: move_watermarks
 UPDATE sitemon.watermark SET hours_until_at = %(hours_until_at)s, days_until = greatest(days_until, %(days_until)s);
 
+-- name: recent_is_due
+-- Until it ends, this transaction alone makes uptime_recent anew: who finds that somebody is at it does not wait.
+SELECT hours_until_at, pg_try_advisory_xact_lock(hashtextextended('sitemon.uptime_recent', 0))
+FROM sitemon.watermark
+WHERE recent_until_at < hours_until_at;
+
 -- name: refresh_recent
 -- Concurrently, so that nobody who reads has to wait. Of very many sites that takes longer than a batch may.
 SET LOCAL statement_timeout = '15min';
 REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.uptime_recent;
+
+-- name: recent_is_done
+-- After the refresh: the row's lock would hold up, for as long as that takes, who rolls up and lets nobody write.
+UPDATE sitemon.watermark SET recent_until_at = %(hours_until_at)s;

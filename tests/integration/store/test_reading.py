@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sitemon import clock
+from sitemon.model.errors import UnreachableError
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain
@@ -29,13 +30,48 @@ def test_recent_uptime_sums_the_last_days_once_they_are_rolled_up(conn: Connecti
     slots = [noon - days * DAY for days in (0, 6, 7, 29)]
     down = a_result(slot_at=noon - 6 * DAY, kind="monitor", outcome=Outcome.DOWN, reason=Reason.TIMEOUT)
     write_batch(conn, names, [*(a_result(slot_at=slot_at) for slot_at in slots), down])
-    maintain(conn, DEFAULT_RETENTION, clock.utc_now() + QUARTER)
+    maintain(conn, DEFAULT_RETENTION, clock.utc_now() + 2 * QUARTER)
     assert rows(conn, RECENT) == [
         ("shop", 1, 1, 0, 1),
         ("shop", 7, 2, 1, Decimal("0.666667")),
         ("shop", 30, 4, 1, Decimal("0.8")),
         ("shop", 90, 4, 1, Decimal("0.8")),
     ]
+
+
+def test_recent_uptime_that_could_not_be_summed_is_made_good_by_the_next_maintenance_whoever_does_it(
+    conn: Connection, names: Names, another: Connection
+) -> None:
+    later = clock.utc_now() + 2 * QUARTER
+    write_batch(conn, names, [a_result(slot_at=clock.utc_now())])
+    execute(another, "SET lock_timeout = '100ms'")
+    with conn.cursor() as cursor:
+        cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.uptime_recent")
+        with pytest.raises(UnreachableError):
+            maintain(another, DEFAULT_RETENTION, later)
+        conn.rollback()
+    assert rows(conn, RECENT) == []
+    maintain(conn, DEFAULT_RETENTION, later)
+    assert [row[:3] for row in rows(conn, RECENT)] == [("shop", days, 1) for days in (1, 7, 30, 90)]
+
+
+def test_who_finds_recent_uptime_being_summed_does_not_wait(
+    conn: Connection, names: Names, another: Connection
+) -> None:
+    later = clock.utc_now() + 2 * QUARTER
+    write_batch(conn, names, [a_result(slot_at=clock.utc_now())])
+    with conn, conn.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('sitemon.uptime_recent', 0))")
+        maintain(another, DEFAULT_RETENTION, later)
+    assert rows(conn, RECENT) == []
+    maintain(another, DEFAULT_RETENTION, later)
+    assert len(rows(conn, RECENT)) == 4
+
+
+def test_maintenance_tells_of_each_step(conn: Connection) -> None:
+    steps: list[None] = []
+    maintain(conn, DEFAULT_RETENTION, clock.utc_now(), lambda: steps.append(None))
+    assert len(steps) == 4
 
 
 def test_the_histogram_gives_the_percentile_of_any_stretch(conn: Connection, names: Names) -> None:

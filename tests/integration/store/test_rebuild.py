@@ -2,24 +2,22 @@
 
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from sitemon import clock
-from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import FatalError
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Kind, Result
 from sitemon.model.schedule import Away, Started
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import Rebuilt, rebuild
-from sitemon.store.write import prepare_session, write_batch
+from sitemon.store.write import write_batch
 from tests.databases import DERIVED, checksums, execute, rows
 from tests.integration.store.test_random_histories import batch_of, random_result
 from tests.results import MINUTE, a_down, a_result, this_hour
@@ -186,14 +184,6 @@ def test_late_results_revise_the_hours_and_days_they_belong_to_and_a_rebuild_fin
     before = checksums(conn)
     rebuild(conn, None, nothing)
     assert checksums(conn) == before
-
-
-@pytest.fixture
-def another(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Connection]:
-    """A second connection of the recorder's role."""
-    with closing(connect(postgres_server, owner, application_name="test")) as conn:
-        prepare_session(conn)
-        yield conn
 
 
 def results_for(rnd: random.Random) -> list[Result]:

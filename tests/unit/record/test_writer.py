@@ -57,7 +57,7 @@ class FakeStore:
         self.written += results
         return Written(len(results))
 
-    def maintain(self, now: datetime) -> None:
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         self.maintained += 1
 
 
@@ -207,10 +207,29 @@ def test_a_slot_that_grew_too_old_while_waiting_is_rejected() -> None:
 
 def test_maintenance_that_fails_is_put_off() -> None:
     class Failing(FakeStore):
-        def maintain(self, now: datetime) -> None:
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
             raise UnreachableError("away")
 
     writer(Failing()).maintain()
+
+
+def test_each_step_of_maintenance_begins_anew() -> None:
+    began_s: list[float | None] = []
+
+    class Stepping(FakeStore):
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+            began_s.append(one.attempt_began_s)
+            clock.sleep(0.001)
+            on_step()
+            began_s.append(one.attempt_began_s)
+
+    one = writer(Stepping())
+    one.maintain()
+    first_s, second_s = began_s
+    assert first_s is not None
+    assert second_s is not None
+    assert first_s < second_s
+    assert one.attempt_began_s is None
 
 
 def test_who_waits_can_see_when_an_attempt_began() -> None:
