@@ -272,3 +272,13 @@ def test_checks_that_somebody_asked_for_count_for_nothing(conn: Connection, name
     rebuild(conn, None, nothing)
     assert rows(conn, "SELECT * FROM sitemon.current_state") == []
     assert rows(conn, "SELECT * FROM sitemon.count_hour WHERE down > 0") == []
+
+
+def test_the_next_maintenance_sums_the_last_days_anew(conn: Connection, names: Names) -> None:
+    later = clock.utc_now() + timedelta(minutes=30)
+    write_batch(conn, names, [a_result()])
+    maintain(conn, DEFAULT_RETENTION, later)
+    execute(conn, "DELETE FROM sitemon.result")
+    rebuild(conn, None, nothing)
+    maintain(conn, DEFAULT_RETENTION, later)
+    assert rows(conn, "SELECT * FROM sitemon.uptime_recent") == []
