@@ -11,7 +11,7 @@ from sitemon.model.errors import RetryableError
 from sitemon.record.batch import NOTHING, Batch, Rejected, sort_out
 from sitemon.record.brake import Brake
 from sitemon.record.intake import Intake
-from sitemon.record.store_thread import StoreThread
+from sitemon.record.waiting_thread import WaitingThread
 from sitemon.record.writer import Recorded, Store, Writer
 from sitemon.store.errors import NotProvisionedError
 from sitemon.stream.consumer import Consumer, Message
@@ -67,8 +67,8 @@ class Recorder:
     """One member of the group that records.
 
     A batch's offsets are committed after its transaction, and after its dead letters are acknowledged; what a crash
-    leaves in between is read again and changes nothing. PostgreSQL is written to in a thread of its own: while that
-    takes long, the partitions are paused and polled on, so that the membership in the group stays.
+    leaves in between is read again and changes nothing. PostgreSQL and dead letters are written to in a thread of their
+    own: while that takes long, the partitions are paused and polled on, so that the membership in the group stays.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Recorder:
         self._intake = Intake(consumer)
         self._store = store
         self._writer = Writer(store, stop)
-        self._thread = StoreThread(store.abort, stop)
+        self._thread = WaitingThread(store.abort, stop)
         self._dead_letters = dead_letters
         self._brake = brake
         self._topics = topics
@@ -136,7 +136,7 @@ class Recorder:
             return False
         rejected = batch.rejected + recorded.rejected
         self._brake.check(batch.messages, rejected)
-        if rejected and not self._dead_letters.send(rejected, self._stop):
+        if rejected and not self._wait_for(self._thread.submit(self._dead_letters.send, rejected, self._stop)):
             return False
         self._intake.commit(batch.offsets)
         newest_ms = max(message.timestamp_ms for message in batch.messages)
@@ -150,7 +150,7 @@ class Recorder:
             self._maintain_at_s = clock.monotonic_s() + _MAINTAIN_EVERY_S
 
     def _wait_for(self, future: "Future[T]") -> T:
-        """Wait for the writing thread. If it takes long, stay in the group; if the server is frozen, let go of it."""
+        """Wait for the other thread. If it takes long, stay in the group; if the server is frozen, let go of it."""
         wait([future], timeout=_PATIENCE_BEFORE_PAUSE_S)
         if not future.done():
             self._intake.pause()
@@ -178,7 +178,7 @@ def open_store(store: OpenableStore, stop: threading.Event) -> None:
         RetryableError, RefusedError: as the store says.
 
     """
-    with StoreThread(store.abort, stop) as thread:
+    with WaitingThread(store.abort, stop) as thread:
         opening = thread.submit(store.open)
         while wait([opening], timeout=_LISTEN_S).not_done:
             if stop.is_set():

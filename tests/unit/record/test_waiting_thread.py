@@ -11,7 +11,7 @@ from sitemon.model.result import Result
 from sitemon.record.brake import Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import Recorder
-from sitemon.record.store_thread import StoreThread
+from sitemon.record.waiting_thread import WaitingThread
 from sitemon.store.partitions import Retention
 from sitemon.store.write import Change, Written
 from sitemon.stream.consumer import Message
@@ -104,7 +104,7 @@ def test_an_error_while_nothing_is_under_way_stops_and_aborts_nothing() -> None:
     stop, aborts = threading.Event(), list[None]()
 
     def work_and_fail() -> None:
-        with StoreThread(lambda: aborts.append(None), stop) as thread:
+        with WaitingThread(lambda: aborts.append(None), stop) as thread:
             thread.submit(lambda: None).result(10)
             raise RuntimeError
 

@@ -1,4 +1,4 @@
-"""The thread that waits for the database, so that the main thread hears signals and stays in its group."""
+"""The thread that waits for servers, so that the main thread hears signals and stays in its group."""
 
 import threading
 from collections.abc import Callable
@@ -13,17 +13,17 @@ _ABORT_EVERY_S: Final = 0.5
 """What is aborted may have been between two waits, and be in the next one."""
 
 
-class StoreThread:
-    """One thread, and one piece of work in it at a time. `abort` ends what the work waits for.
+class WaitingThread:
+    """One thread, and one piece of work in it at a time. `abort` ends its wait for the database.
 
-    An error that leaves the block sets `stop` and ends the work that is under way: a database that is away or frozen
+    An error that leaves the block sets `stop` and ends the work that is under way: a server that is away or frozen
     would keep the error from being heard. While nothing is under way it does neither.
     """
 
     def __init__(self, abort: Callable[[], None], stop: threading.Event) -> None:
         self._abort = abort
         self._stop = stop
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="waiting")
         self._under_way: Future[Any] | None = None
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
