@@ -11,6 +11,9 @@ from sitemon.stream.consumer import Consumer, Message, Partition
 log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.5
+_STAY_S: Final = 0.1
+"""So late may be seen that what the pause was for has ended."""
+
 _GLANCE_S: Final = 0.05
 """Long enough for an answer of Kafka that has messages."""
 
@@ -31,7 +34,7 @@ class Intake:
         return self._consumer.lag
 
     def poll(self) -> Sequence[Message]:
-        """Return the next messages; none while Kafka is away, or while paused."""
+        """Return the next messages; none while Kafka is away."""
         return self._poll(_POLL_S)
 
     def poll_after(self, messages: Sequence[Message]) -> Sequence[Message]:
@@ -49,8 +52,12 @@ class Intake:
         return messages
 
     def pause(self) -> None:
-        """Get nothing from now on; polling keeps the membership in the group."""
+        """Get nothing from now on; `stay` keeps the membership in the group."""
         self._consumer.pause()
+
+    def stay(self) -> None:
+        """While paused, stay in the group for a moment."""
+        self._poll(_STAY_S)
 
     def resume(self) -> None:
         """Get messages again."""

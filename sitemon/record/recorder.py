@@ -155,7 +155,7 @@ class Recorder:
         if not future.done():
             self._intake.pause()
             while not future.done():
-                self._intake.poll()
+                self._intake.stay()
                 self._give_up_when_frozen()
             self._intake.resume()
         return future.result()

@@ -53,7 +53,7 @@ class Slow:
 
 
 @pytest.mark.parametrize("is_store", [True, False], ids=["store", "dead letters"])
-def test_while_servers_take_long_it_polls_on(monkeypatch: pytest.MonkeyPatch, is_store: bool) -> None:
+def test_while_servers_take_long_it_polls_on_and_briefly(monkeypatch: pytest.MonkeyPatch, is_store: bool) -> None:
     monkeypatch.setattr(module, "_PATIENCE_BEFORE_PAUSE_S", 0.1)
     slow, stop, polls_s = Slow(is_store=is_store), threading.Event(), list[float]()
 
@@ -80,4 +80,5 @@ def test_while_servers_take_long_it_polls_on(monkeypatch: pytest.MonkeyPatch, is
     )
     recorder.run()
     assert slow.did_end
+    assert set(polls_s) == {0.1}
     assert sum(broker.committed.values()) == 2
