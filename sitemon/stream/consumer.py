@@ -112,10 +112,12 @@ class KafkaConsumer:
         """How many messages are known to wait. See `Consumer.lag`."""
         with kafka_errors():
             ahead = {partition: self._kafka.highwater(partition) for partition in self._assigned(self._next)}
-        return sum(max(0, highwater - self._next[partition]) for partition, highwater in ahead.items() if highwater)
+        unread: int = sum(max(0, end - self._next[partition]) for partition, end in ahead.items() if end)
+        return unread + len(self._held)
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
         """Return the next messages. See `Consumer.poll`."""
+        self._forget_lost_partitions()
         if self._held and not self._is_paused:
             messages, self._held = self._held, []
             return messages
@@ -179,8 +181,19 @@ class KafkaConsumer:
         if coordinator.rejoining:
             coordinator.request_rejoin()
 
+    def _forget_lost_partitions(self) -> None:
+        """Forget what was read of partitions that others have now: one that comes back begins where it is committed."""
+        with kafka_errors():
+            mine = set(self._kafka.assignment() or ())
+        self._next = {partition: offset for partition, offset in self._next.items() if partition in mine}
+        self._held = [message for message in self._held if _partition_of(message) in mine]
+
     def _assigned(self, partitions: Iterable[TopicPartition]) -> set[TopicPartition]:
         return set(self._kafka.assignment() or ()).intersection(partitions)
+
+
+def _partition_of(message: Message) -> TopicPartition:
+    return TopicPartition(message.topic, message.partition)
 
 
 def message_of(record: Any) -> Message:
