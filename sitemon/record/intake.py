@@ -37,9 +37,13 @@ class Intake:
         """Return the next messages; none while Kafka is away."""
         return self._poll(_POLL_S)
 
-    def poll_after(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Return what comes after these messages, if they were so many that more is sure to wait."""
-        return self._poll(_GLANCE_S) if len(messages) >= _MAX_RECORDS else ()
+    def is_full(self, messages: Sequence[Message]) -> bool:
+        """Tell whether these messages were so many that more is sure to wait."""
+        return len(messages) >= _MAX_RECORDS
+
+    def poll_on(self) -> Sequence[Message]:
+        """Return the next messages, of which some are sure to wait."""
+        return self._poll(_GLANCE_S)
 
     def _poll(self, timeout_s: float) -> Sequence[Message]:
         try:

@@ -117,12 +117,14 @@ class Recorder:
         """Record a batch, and return the one behind it if more waits: that is read while this one is written."""
         if not batch.messages:
             return NOTHING
-        self._writer.is_encoded.clear()
-        writing = self._thread.submit(self._writer.record, batch.entries)
-        writing.add_done_callback(lambda _: self._writer.is_encoded.set())
-        # Reading on would share the interpreter with the making of rows, for which PostgreSQL waits.
-        self._writer.is_encoded.wait(_PATIENCE_BEFORE_PAUSE_S)
-        following = self._sort_out(self._intake.poll_after(batch.messages))
+        is_encoded = threading.Event()
+        writing = self._thread.submit(self._writer.record, batch.entries, is_encoded.set)
+        writing.add_done_callback(lambda _: is_encoded.set())
+        following = NOTHING
+        if self._intake.is_full(batch.messages):
+            # Reading on would share the interpreter with the making of rows, for which PostgreSQL waits.
+            is_encoded.wait(_PATIENCE_BEFORE_PAUSE_S)
+            following = self._sort_out(self._intake.poll_on())
         # The offsets of what follows say that all before them is dealt with: it must not overtake.
         is_finished = self._finish(batch, self._wait_for(writing), len(following.messages))
         return following if is_finished else NOTHING

@@ -48,12 +48,10 @@ class Writer:
     """Writes one batch after the other, in a thread of its own choosing.
 
     `attempt_began_s` is the monotonic time at which the present attempt or step of maintenance began, None between
-    them: who waits for the writer sees from it that the server is frozen. `is_encoded`, which who hands over a batch
-    clears, is set when all that is left to do of it is the server's work.
+    them: who waits for the writer sees from it that the server is frozen.
     """
 
     def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:
-        self.is_encoded = threading.Event()
         self.attempt_began_s: float | None = None
         self._store = store
         self._stop = stop
@@ -61,12 +59,15 @@ class Writer:
         self._trouble: type[SitemonError] | None = None
         self._tries = 0
 
-    def record(self, entries: Sequence[Entry]) -> Recorded | None:
-        """Write the entries and return what became of them; None when told to stop before the server was back."""
+    def record(self, entries: Sequence[Entry], on_encoded: Callable[[], None]) -> Recorded | None:
+        """Write the entries and return what became of them; None when told to stop before the server was back.
+
+        `on_encoded` is called when all that is left to do is the server's work, and again with each further try.
+        """
         too_old: tuple[Rejected, ...] = ()
         while True:
             try:
-                written, rejected = self._attempt(entries)
+                written, rejected = self._attempt(entries, on_encoded)
             except (RetryableError, RefusedError) as exc:
                 if not self._wait_after(exc):
                     return None
@@ -89,23 +90,23 @@ class Writer:
         finally:
             self.attempt_began_s = None
 
-    def _attempt(self, entries: Sequence[Entry]) -> Recorded:
+    def _attempt(self, entries: Sequence[Entry], on_encoded: Callable[[], None]) -> Recorded:
         """Write the entries in one transaction; around what can never be written, in parts."""
         if not entries:
             return Recorded(Written())
         try:
-            return Recorded(self._timed_write(entries))
+            return Recorded(self._timed_write(entries, on_encoded))
         except PoisonError as exc:
             if len(entries) == 1:
                 rejected = Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
-                return _sum(rejected, *(self._attempt([other]) for other in entries[0].shadowed))
+                return _sum(rejected, *(self._attempt([other], on_encoded) for other in entries[0].shadowed))
             parts = _around(exc, entries)
-        return _sum(*map(self._attempt, parts))
+        return _sum(*(self._attempt(part, on_encoded) for part in parts))
 
-    def _timed_write(self, entries: Sequence[Entry]) -> Written:
+    def _timed_write(self, entries: Sequence[Entry], on_encoded: Callable[[], None]) -> Written:
         self._begin_attempt()
         try:
-            return self._store.write(results_of(entries), changes_of(entries), self.is_encoded.set)
+            return self._store.write(results_of(entries), changes_of(entries), on_encoded)
         finally:
             self.attempt_began_s = None
 

@@ -58,9 +58,7 @@ class Database:
             raise
         return conn
 
-    def write(
-        self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None] = lambda: None
-    ) -> Written:
+    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
         """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
         return self._with_connection(lambda conn: write_batch(conn, self._names, results, changes, on_encoded))
 

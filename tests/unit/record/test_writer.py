@@ -80,20 +80,23 @@ def entries(count: int, slot_at: datetime | None = None) -> list[Entry]:
     ]
 
 
+def nothing() -> None: ...
+
+
 def writer(store: FakeStore, stop: Waits | None = None) -> Writer:
     return Writer(store, stop or Waits(), random.Random(1))
 
 
 def test_a_good_batch_is_one_attempt() -> None:
     store = FakeStore()
-    recorded = writer(store).record(entries(5))
+    recorded = writer(store).record(entries(5), nothing)
     assert recorded is not None
     assert (recorded.written, recorded.rejected, store.attempts) == (Written(5), (), 1)
 
 
 def test_it_tries_again_until_the_server_is_back() -> None:
     store, stop = FakeStore(*[UnreachableError("away")] * 8), Waits()
-    assert writer(store, stop).record(entries(2)) is not None
+    assert writer(store, stop).record(entries(2), nothing) is not None
     assert len(store.written) == 2
     assert len(stop.waits_s) == 8
     assert stop.waits_s[0] < 0.5
@@ -103,7 +106,7 @@ def test_it_tries_again_until_the_server_is_back() -> None:
 def test_it_says_once_that_the_server_is_away_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     errors = [UnreachableError("away"), UnreachableError("still away"), UnreachableError("and away")]
-    writer(FakeStore(*errors)).record(entries(1))
+    writer(FakeStore(*errors)).record(entries(1), nothing)
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "recorder.postgres_away",
         "recorder.postgres_back",
@@ -112,7 +115,7 @@ def test_it_says_once_that_the_server_is_away_and_once_that_it_is_back(caplog: p
 
 def test_it_says_each_kind_of_trouble(caplog: pytest.LogCaptureFixture) -> None:
     errors = [UnreachableError("a"), NotProvisionedError("b"), NotProvisionedError("c"), RefusedError("d")]
-    writer(FakeStore(*errors)).record(entries(1))
+    writer(FakeStore(*errors)).record(entries(1), nothing)
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "recorder.postgres_away",
         "recorder.not_provisioned",
@@ -123,26 +126,26 @@ def test_it_says_each_kind_of_trouble(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_refusal_is_asked_about_less_often() -> None:
     stop = Waits()
-    writer(FakeStore(RefusedError("no")), stop).record(entries(1))
+    writer(FakeStore(RefusedError("no")), stop).record(entries(1), nothing)
     assert stop.waits_s[0] >= 2.5
 
 
 def test_told_to_stop_while_the_server_is_away_it_gives_the_batch_up() -> None:
     store = FakeStore(*[UnreachableError("away")] * 100)
-    assert writer(store, Waits(stop_after=3)).record(entries(1)) is None
+    assert writer(store, Waits(stop_after=3)).record(entries(1), nothing) is None
     assert store.attempts == 3
 
 
 def test_told_to_stop_it_finishes_the_batch_in_hand() -> None:
     store, stop = FakeStore(), Waits()
     stop.set()
-    assert writer(store, stop).record(entries(3)) is not None
+    assert writer(store, stop).record(entries(3), nothing) is not None
     assert len(store.written) == 3
 
 
 def test_around_a_bad_record_all_others_are_written() -> None:
     store = FakeStore(poison=lambda result: result.site == "site-613")
-    recorded = writer(store).record(entries(1000))
+    recorded = writer(store).record(entries(1000), nothing)
     assert recorded is not None
     assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "refused_by_database")]
     assert recorded.written == Written(999)
@@ -153,7 +156,7 @@ def test_around_a_bad_record_all_others_are_written() -> None:
 def test_several_bad_records_are_each_found() -> None:
     bad = {"site-0", "site-1", "site-9"}
     store = FakeStore(poison=lambda result: result.site in bad)
-    recorded = writer(store).record(entries(10))
+    recorded = writer(store).record(entries(10), nothing)
     assert recorded is not None
     assert [one.message.offset for one in recorded.rejected] == [0, 1, 9]
     assert len(store.written) == 7
@@ -172,7 +175,7 @@ def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
 
     store = Pointing()
     event = Entry(Message("t", 0, 9_999, None, b"", 0), Ended(site="site-0", region="default", at_ms=1))
-    recorded = writer(store).record([event, *entries(1000)])
+    recorded = writer(store).record([event, *entries(1000)], nothing)
     assert recorded is not None
     assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "out_of_range")]
     assert recorded.written == Written(999)
@@ -183,7 +186,7 @@ def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
     store = FakeStore(poison=lambda result: result.site in {"site-3", "site-8"})
     good = entries(10)
     shadowing = good[3]._replace(shadowed=(good[8], good[9]))
-    recorded = writer(store).record([*good[:3], shadowing, *good[4:7]])
+    recorded = writer(store).record([*good[:3], shadowing, *good[4:7]], nothing)
     assert recorded is not None
     assert [one.message.offset for one in recorded.rejected] == [3, 8]
     assert {result.site for result in store.written} == {f"site-{number}" for number in (0, 1, 2, 4, 5, 6, 9)}
@@ -192,14 +195,14 @@ def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
 
 def test_a_missing_partition_is_made() -> None:
     store = FakeStore(MissingPartitionError("none"))
-    assert writer(store).record(entries(1)) is not None
+    assert writer(store).record(entries(1), nothing) is not None
     assert store.maintained == 1
 
 
 def test_a_slot_that_grew_too_old_while_waiting_is_rejected() -> None:
     store = FakeStore(MissingPartitionError("none"))
     old = entries(1, clock.utc_now() - timedelta(days=40))
-    recorded = writer(store).record([*entries(2), *old])
+    recorded = writer(store).record([*entries(2), *old], nothing)
     assert recorded is not None
     assert [one.reason for one in recorded.rejected] == ["slot_out_of_range"]
     assert len(store.written) == 2
@@ -244,7 +247,7 @@ def test_who_waits_can_see_when_an_attempt_began() -> None:
 
     before_s = clock.monotonic_s()
     one = writer(Watching())
-    one.record(entries(1))
+    one.record(entries(1), nothing)
     assert seen[0] is not None
     assert before_s <= seen[0] <= clock.monotonic_s()
     assert one.attempt_began_s is None
