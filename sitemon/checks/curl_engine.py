@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+from collections.abc import Awaitable
 from typing import Final
 
 from sitemon.checks.curl_transfers import Transfers
@@ -92,8 +93,8 @@ class CurlEngine:
         finally:
             self._tasks.discard(task)
 
-    async def _visit(self, task: Task, site: Site, move: Move) -> Observation:
-        return await visit(site, self._dialer, self._transfers.fetch, task, move)
+    def _visit(self, task: Task, site: Site, move: Move) -> Awaitable[Observation]:
+        return visit(site, self._dialer, self._transfers.fetch, task, move)
 
     def _end(self) -> None:
         if self._has_ended:

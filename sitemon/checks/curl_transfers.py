@@ -91,7 +91,7 @@ class Transfers:
     def _watch(self, what: int, number: int, _multi: pycurl.CurlMulti, _data: Any) -> None:
         """Do what libcurl asks for: watch a socket, or no more."""
         if what == pycurl.POLL_REMOVE:
-            self._loop.unwatch(number)
+            self._loop.forget(number)
             self._watched.remove(number)
         elif number in self._watched:
             self._loop.watch_for(number, _WATCHED[what])

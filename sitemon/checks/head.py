@@ -87,6 +87,8 @@ class Head:
     @property
     def locations(self) -> frozenset[str]:
         """The different places to which it redirects."""
+        if "location" not in self.headers:
+            return frozenset()
         return frozenset(value for name, value in self.fields if name.lower() == "location")
 
     def is_chunked(self) -> bool:

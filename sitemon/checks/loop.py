@@ -5,6 +5,7 @@ rest of a check.
 """
 
 import collections
+import contextlib
 import heapq
 import math
 import os
@@ -65,12 +66,17 @@ class Alarms:
 
 
 class Loop:
-    """Waits and calls back. All of it belongs to the thread that calls `turn`, but for `call`."""
+    """Waits and calls back. All of it belongs to the thread that calls `turn`, but for `call`.
+
+    A socket stays registered with the kernel when it is not watched any more: mostly it is watched again at once, or
+    closed, which ends that by itself. To end it costs as much as to begin it twice.
+    """
 
     def __init__(self) -> None:
         self.alarms = Alarms()
         self._epoll = select.epoll()
         self._watchers: dict[int, OnReady] = {}
+        self._registered: set[int] = set()
         self._new: set[int] = set()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -79,7 +85,13 @@ class Loop:
 
     def watch(self, number: int, events: int, on_ready: OnReady) -> None:
         """Call back whenever one of the events happens to the socket, until `unwatch`."""
-        self._epoll.register(number, events)
+        register, modify = self._epoll.register, self._epoll.modify
+        likely, other = (modify, register) if number in self._registered else (register, modify)
+        try:
+            likely(number, events)
+        except (FileExistsError, FileNotFoundError):  # it was not closed, or was and this is another
+            other(number, events)
+        self._registered.add(number)
         self._watchers[number] = on_ready
         self._new.add(number)
 
@@ -88,9 +100,13 @@ class Loop:
         self._epoll.modify(number, events)
 
     def unwatch(self, number: int) -> None:
-        """Call back no more; the socket is still open."""
+        """Call back no more."""
         del self._watchers[number]
-        self._epoll.unregister(number)
+
+    def forget(self, number: int) -> None:
+        """Call back no more: the socket is about to be closed."""
+        del self._watchers[number]
+        self._registered.discard(number)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call this soon, in the loop's thread; may be called from any."""
@@ -106,8 +122,10 @@ class Loop:
         """Wait until something happens, at most that long, and call back whoever it concerns."""
         for number, events in self._poll(at_most_s):
             on_ready = self._watchers.get(number)
+            if on_ready is None:
+                self._unregister(number)
             # A number that was given to a new socket in this very turn has nothing to do with the event.
-            if on_ready is not None and number not in self._new:
+            elif number not in self._new:
                 on_ready(number, events)
         self.alarms.ring(monotonic_s())
         for _ in range(len(self._calls)):
@@ -128,6 +146,11 @@ class Loop:
         finally:
             self._is_asleep = self._is_woken = False
 
+    def _unregister(self, number: int) -> None:
+        self._registered.discard(number)
+        with contextlib.suppress(OSError):  # it is closed
+            self._epoll.unregister(number)
+
     def _ring(self) -> None:
         if self._is_asleep:
             self._is_asleep = False  # once is enough
@@ -135,11 +158,6 @@ class Loop:
 
     def _quieten(self, number: int, _: int) -> None:
         os.eventfd_read(number)
-
-
-@types.coroutine
-def _suspended() -> Generator[None, Any, Any]:
-    return (yield)
 
 
 class Task:
@@ -176,11 +194,12 @@ class Task:
         """Return a new event; see `Waits.event`."""
         return _LoopEvent(self)
 
-    async def parked(self, at_most_s: float) -> Any:
+    @types.coroutine
+    def parked(self, at_most_s: float) -> Generator[None, Any, Any]:
         """Wait for `wake` and return what it is given, or None when the time is over."""
         grain = self._loop.alarms.set(monotonic_s() + at_most_s, self._is_late)
         try:
-            return await _suspended()
+            return (yield)
         finally:
             self._loop.alarms.call_off(grain, self._is_late)
 

@@ -29,16 +29,17 @@ _DEFAULT_HEADERS: Final = {
 
 
 class Prepared(NamedTuple):
-    """A request ready to be sent, and where to."""
+    """A request ready to be sent, and where to. `path_url` is the path with the query."""
 
     request: requests.PreparedRequest
+    path_url: str
     host: str
     port: int
     is_tls: bool
 
     def target(self, *, is_for_proxy: bool) -> str:
         """Return what is asked for: of a proxy by the whole URL (RFC 9112, 3.2.2), else by path and query."""
-        return urldefragauth(self.request.url or "") if is_for_proxy else self.request.path_url
+        return urldefragauth(self.request.url or "") if is_for_proxy else self.path_url
 
 
 def first_request(site: Site) -> Request:
@@ -74,7 +75,7 @@ def prepare(request: Request) -> Prepared:
         scheme, host, port = origin(prepared.url or "")
     except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
         raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc
-    return Prepared(prepared, host, port, scheme == "https")
+    return Prepared(prepared, prepared.path_url, host, port, scheme == "https")
 
 
 def _prepared(

@@ -2,7 +2,6 @@
 
 import errno
 import itertools
-import math
 import os
 import select
 import socket
@@ -109,7 +108,8 @@ class Race:
 
     async def _wait_for_all(self) -> BoundedSocket | None:
         while self._running:
-            if (winner := await self._wait(math.inf)) is not None:
+            ready = await self._exchange.ready(dict.fromkeys(self._running, select.POLLOUT))
+            if (winner := self._ended(ready)) is not None:
                 return winner
         return None
 

@@ -1,5 +1,7 @@
 """How a request reaches its server."""
 
+from collections.abc import Awaitable
+
 from sitemon.checks.dialer import Dialer, IpVersion
 from sitemon.checks.exchange import BoundedSocket, Exchange
 from sitemon.checks.proxy import open_tunnel
@@ -54,8 +56,8 @@ class Route:
         self.exchange.watch.enter("first_byte")
         return connection
 
-    async def _dial(self) -> BoundedSocket:
-        return await self.dialer.reach(
+    def _dial(self) -> Awaitable[BoundedSocket]:
+        return self.dialer.reach(
             self.exchange,
             self.host,
             self.port,

@@ -41,7 +41,7 @@ class TlsPump:
     def close(self) -> None:
         """Hang up."""
         for number in self._watched:
-            self._loop.unwatch(number)
+            self._loop.forget(number)
         self._plain.close()
         self._secure.close()
 

@@ -21,15 +21,15 @@ _OF_ONE_HOP: Final[Mapping[str, Callable[[Site, Dialer, Waits], Awaitable[Observ
 }
 
 
-async def visit(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> Observation:
+def visit(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> Awaitable[Observation]:
     """Check the site and return what was found, within its timeout; raises nothing.
 
     Redirects `move` to their host and port, which takes of that time.
     """
     of_one_hop = _OF_ONE_HOP.get(scheme_of(site.url))
     if of_one_hop is None:
-        return await visit_web(site, dialer, fetch, waits, move)
-    return await of_one_hop(site, dialer, waits)
+        return visit_web(site, dialer, fetch, waits, move)
+    return of_one_hop(site, dialer, waits)
 
 
 async def visit_in_thread(site: Site, dialer: Dialer, move: Move = anywhere) -> Observation:

@@ -202,3 +202,33 @@ def test_tasks_wait_beside_each_other(loop: Loop) -> None:
     turn_until(loop, lambda: len(found) == 3)
     assert found == [0.1, 0.2, 0.3]
     assert monotonic_s() - began_s < 0.5
+
+
+def test_a_socket_that_nobody_watches_any_more_wakes_nobody_twice(loop: Loop, pipe: tuple[int, int]) -> None:
+    os.write(pipe[1], b"a")
+    loop.watch(pipe[0], select.EPOLLIN, lambda *_: None)
+    loop.unwatch(pipe[0])
+    loop.turn(10)
+    began_s = monotonic_s()
+    loop.turn(0.05)
+    assert monotonic_s() - began_s > 0.04
+
+
+@pytest.mark.parametrize("leave", [Loop.unwatch, Loop.forget])
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_number_is_watched_anew(leave: Callable[[Loop, int], None], loop: Loop, *, is_closed: bool) -> None:
+    """Whether it is still that of the same file or not, and whatever was said of it."""
+    seen = Found()
+    reader, writer = os.pipe()
+    loop.watch(reader, select.EPOLLIN, lambda *_: seen.append("first"))
+    leave(loop, reader)
+    if is_closed:
+        os.close(reader)
+        os.close(writer)
+        assert os.pipe() == (reader, writer)
+    loop.watch(reader, select.EPOLLIN, lambda *_: seen.append("second"))
+    os.write(writer, b"a")
+    turn_until(loop, lambda: bool(seen))
+    assert seen == ["second"]
+    os.close(reader)
+    os.close(writer)
