@@ -66,10 +66,9 @@ class Alarms:
 
 
 class Loop:
-    """Waits and calls back. All of it belongs to the thread that calls `turn`, but for `call`.
+    """Waits and calls back. All of it belongs to the thread that calls `turn`, but for `call` and `wake`.
 
-    A socket stays registered with the kernel when it is not watched any more: mostly it is watched again at once, or
-    closed, which ends that by itself. To end it costs as much as to begin it twice.
+    A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
     """
 
     def __init__(self) -> None:
@@ -100,13 +99,13 @@ class Loop:
         self._epoll.modify(number, events)
 
     def unwatch(self, number: int) -> None:
-        """Call back no more."""
+        """Call back no more, for now: the kernel forgets the socket when it is closed, or at its next event."""
         del self._watchers[number]
 
     def forget(self, number: int) -> None:
-        """Call back no more: the socket is about to be closed."""
+        """Call back no more, and let the kernel forget the socket, which is still open."""
         del self._watchers[number]
-        self._registered.discard(number)
+        self._unregister(number)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call this soon, in the loop's thread; may be called from any."""
@@ -148,7 +147,7 @@ class Loop:
 
     def _unregister(self, number: int) -> None:
         self._registered.discard(number)
-        with contextlib.suppress(OSError):  # it is closed
+        with contextlib.suppress(OSError):  # it is closed, and a fork may hold it
             self._epoll.unregister(number)
 
     def _ring(self) -> None:

@@ -45,9 +45,9 @@ class Ended(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="ended")
 
 
 class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="away"):
-    """No beat sent the region's slots with ``from_ms < slot ≤ until_ms``: every one of them is missed.
+    """The region's slots with ``from_ms < slot ≤ until_ms`` were not sent, or may be lost.
 
-    A slot in that stretch that has a result all the same counts as its result.
+    Those without a result are missed.
     """
 
     v: int = VERSION
@@ -111,6 +111,10 @@ class Past(NamedTuple):
     stretches: list[Started]
     sent_up_to_ms: int | None
     edited_in: Mapping[str, int] = MappingProxyType({})
+
+    def regions_edited_since(self, moment_ms: int) -> set[str]:
+        """Return the regions in which stretches may have ended after the moment."""
+        return {region for region, at_ms in self.edited_in.items() if at_ms > moment_ms}
 
 
 def past_of(values: Iterable[bytes]) -> Past:

@@ -28,8 +28,6 @@ _ATTEMPT_S: Final = 30.0
 _STOP_S: Final = 3.0
 _MAINTAIN_EVERY_S: Final = 60.0
 _START_RETRY_S: Final = 1.0
-_LISTEN_S: Final = 0.5
-"""How long it may take until a stop is heard at the start."""
 
 
 class OpenableStore(Store, Protocol):
@@ -181,11 +179,7 @@ def open_store(store: OpenableStore, stop: threading.Event) -> None:
 
     """
     with WaitingThread(store.abort, stop) as thread:
-        opening = thread.submit(store.open)
-        while wait([opening], timeout=_LISTEN_S).not_done:
-            if stop.is_set():
-                store.abort()
-    opening.result()
+        thread.result_or_stop(thread.submit(store.open))
 
 
 def wait_until_open(store: OpenableStore, stop: threading.Event) -> bool:

@@ -31,6 +31,13 @@ class WaitingThread:
         self._under_way = future = self._pool.submit(work, *args, **kwargs)
         return future
 
+    def result_or_stop(self, work: "Future[T]") -> T:
+        """Return what the work returns; once told to stop, end what it waits for."""
+        while wait([work], timeout=_ABORT_EVERY_S).not_done:
+            if self._stop.is_set():
+                self._abort()
+        return work.result()
+
     def __enter__(self) -> Self:
         return self
 

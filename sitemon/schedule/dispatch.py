@@ -29,8 +29,8 @@ MOST_WAITING: Final = 1_250
 class Dispatch:
     """Sends slots, and sends again what was lost. Raises UnreachableError, RefusedError or LeaseLostError everywhere.
 
-    `mark_ms` is up to when all slots are recorded as sent, `safe_up_to_ms` up to when all had safe results when `look`
-    looked last; None: not known.
+    `mark_ms` is up to when all slots are recorded as sent, `safe_up_to_ms` up to when all had safe results when
+    `sweep` looked last; None: not known.
     """
 
     def __init__(self, lease: Lease, around: Surroundings) -> None:
@@ -76,10 +76,14 @@ class Dispatch:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
         self._full_regions = full
         if self.mark_ms is not None:
-            self.look(self.mark_ms)
+            self._note_what_is_safe(self.mark_ms)
 
-    def look(self, mark_ms: int) -> None:
-        """Look up to when results are safe, with all slots up to `mark_ms` recorded as sent, and none after it."""
+    def begin_at(self, mark_ms: int, now_ms: int) -> None:
+        """Go on from this moment: all slots up to it are recorded as sent, and none after it."""
+        self._note_what_is_safe(mark_ms)
+        self.move_mark(mark_ms, now_ms)
+
+    def _note_what_is_safe(self, mark_ms: int) -> None:
         earliest_ms = self._outstanding.earliest_slot_ms()
         self.safe_up_to_ms = mark_ms if earliest_ms is None else min(mark_ms, earliest_ms - 1)
 

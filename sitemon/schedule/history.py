@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from sitemon.model.errors import LeaseLostError
 from sitemon.model.schedule import Away, ScheduleEvent, SentUpTo
-from sitemon.schedule.lease import Lease
+from sitemon.schedule.lease import Hold, Lease
 from sitemon.schedule.memory import EVENTS_PER_CALL, Memory
 from sitemon.schedule.surroundings import Surroundings
 
@@ -31,25 +32,26 @@ class History:
         """Remember events that Kafka has, after Redis lost them."""
         for start in range(0, len(events), EVENTS_PER_CALL):
             self._memory.remember(events[start : start + EVENTS_PER_CALL], is_told=True)
-            self._lease.renew()
+            if self._lease.renew() is not Hold.HELD:
+                raise LeaseLostError("the lease was lost, or Redis lost data, while the schedule was written back")
 
     def finish_writing(self) -> None:
-        """Remember and tell what `write` was told and could not finish, while Redis was about to lose its data."""
+        """Remember and tell what `write` began and could not finish."""
         if self._unfinished:
             self.write(self._unfinished)
 
-    def tell_untold(self) -> None:
-        """Tell what an earlier leader remembered and may not have come to tell, as it was then.
-
-        What could not be remembered did not happen: it is found to be lacking, and happens again.
-        """
+    def forget(self) -> None:
+        """Leave unfinished what `write` began: another has led since, finds it to be lacking, and does it again."""
         self._unfinished = ()
+
+    def tell_untold(self) -> None:
+        """Tell what an earlier leader remembered and may not have come to tell, as it was then."""
         untold = self._memory.untold()
         if untold:
             self._tell(untold)
 
     def tell_away(self, regions: Iterable[str], from_ms: int, until_ms: int) -> None:
-        """Tell that nobody sent these regions' slots with ``from_ms < slot ≤ until_ms``."""
+        """Tell that these regions' slots with ``from_ms < slot ≤ until_ms`` were not sent, or may be lost."""
         self._around.publish_events(
             [Away(region=region, from_ms=from_ms, until_ms=until_ms) for region in sorted(regions)]
         )

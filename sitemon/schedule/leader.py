@@ -126,14 +126,18 @@ class Leader:
         if not self._lease.acquire():
             return False
         if self._lease.has_another_led:
-            self._dispatch.forget()
+            self._forget()
         return self._restore(now_ms)
 
     def _step_down(self, why: str) -> None:
         log.warning(why)
         self._state = _State.STANDBY
         self._plan, self._sites, self._has_swept = Plan(), None, False
+        self._forget()
+
+    def _forget(self) -> None:
         self._dispatch.forget()
+        self._history.forget()
 
     def _restore(self, now_ms: int) -> bool:
         """Take up the schedule where it was left: what we know; else what Redis remembers; else what Kafka has."""
@@ -147,9 +151,9 @@ class Leader:
             past = self._around.read_past()
             # Before the mark: a mark without stretches would say that there never were any.
             self._history.write_back(past.stretches)
-            if past.sent_up_to_ms is not None:
-                edited = [region for region, at_ms in past.edited_in.items() if at_ms > past.sent_up_to_ms]
-                self._history.tell_away(edited, past.sent_up_to_ms, now_ms)
+            if past.sent_up_to_ms is not None and past.edited_in:
+                edited = past.regions_edited_since(past.sent_up_to_ms)
+                self._history.tell_away(edited, past.sent_up_to_ms, max(now_ms, *past.edited_in.values()))
             self._take_up(past, now_ms)
         self._state = _State.LEADING
         self._sites = None
@@ -178,8 +182,7 @@ class Leader:
             self._begin_at(from_moment_ms, now_ms)
 
     def _begin_at(self, mark_ms: int, now_ms: int) -> None:
-        self._dispatch.look(mark_ms)
-        self._dispatch.move_mark(mark_ms, now_ms)
+        self._dispatch.begin_at(mark_ms, now_ms)
         if now_ms - mark_ms > AWAY_AFTER_MS:
             self._tell_away(mark_ms, now_ms)
 
@@ -204,8 +207,9 @@ class Leader:
         if now_ms - from_moment_ms > AWAY_AFTER_MS:
             self._tell_away(from_moment_ms, now_ms)
         else:
-            # Nobody sends again what waited of stretches that have ended since.
-            self._history.tell_away(self._plan.regions_edited_since(from_moment_ms), from_moment_ms, now_ms)
+            # Nobody sends again what waited of stretches that have ended since, by a clock that may have been ahead.
+            edited = self._plan.regions_edited_since(from_moment_ms)
+            self._history.tell_away(edited, from_moment_ms, max(now_ms, mark_ms))
             self._plan.rewind_to_fresh(now_ms, from_moment_ms)
 
     def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
@@ -214,7 +218,7 @@ class Leader:
         self._plan.skip_to_fresh(now_ms, from_moment_ms)
 
     def _mind_the_clock(self, now_ms: int) -> None:
-        """See to it that we slept for long, or that the clock was set back, since slots were sent last."""
+        """Act on it when we slept for long, or the clock was set back, since slots were sent last."""
         mark_ms = self._dispatch.mark_ms
         if mark_ms is None:
             return

@@ -142,7 +142,7 @@ class Plan:
         return self._watched_in.keys()
 
     def regions_edited_since(self, moment_ms: int) -> set[str]:
-        """Return the regions in which stretches have ended after the moment, whose slots `due` gives no more."""
+        """Return the regions in which stretches may have ended after the moment; `due` gives no slots of those."""
         return {region for region, at_ms in self._edited_in.items() if at_ms > moment_ms}
 
     @property

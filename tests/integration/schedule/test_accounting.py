@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import redis
 
-from sitemon.model.errors import UnreachableError
+from sitemon.model.errors import LeaseLostError, UnreachableError
 from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Away, Ended, Past, ScheduleEvent, SentUpTo, Started, encode_event, past_of
 from sitemon.model.site import Site
+from sitemon.schedule import history
 from sitemon.schedule.leader import Leader
-from sitemon.schedule.lease import LEASE_TTL_MS, Lease
+from sitemon.schedule.lease import LEASE_TTL_MS, Hold, Lease
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
 
 FAST = Site(name="fast", url="http://fast.example/", interval_ms=1_000)
@@ -29,7 +30,7 @@ def expected(events: Sequence[ScheduleEvent], site: Site, until_ms: int) -> list
     return found
 
 
-def told(site: Site, *worlds: World) -> list[int]:
+def sent_or_missed(site: Site, *worlds: World) -> list[int]:
     return sorted(
         {ms for around in worlds for ms in around.slots_of(site)}
         | {to_ms(r.slot_at) for around in worlds for r in around.missed if r.site == site.name}
@@ -40,7 +41,7 @@ def accounted(site: Site, until_ms: int, *worlds: World) -> set[int]:
     """Return the site's slots that have a result, or lie in an away stretch."""
     away = [(e.from_ms, e.until_ms) for around in worlds for e in around.events if isinstance(e, Away)]
     events = [event for around in worlds for event in around.events]
-    return set(told(site, *worlds)) | {
+    return set(sent_or_missed(site, *worlds)) | {
         ms for ms in expected(events, site, until_ms) if any(from_ms < ms <= to for from_ms, to in away)
     }
 
@@ -116,7 +117,7 @@ def test_a_stray_of_a_region_in_which_nothing_is_watched_any_more(client: redis.
     after = World(client, BLOG)
     run(Leader(Lease(client), after), slot_ms + 61_000, slot_ms + 120_000)
     assert Ended(site="far", region="eu", at_ms=slot_ms + 500) in around.events
-    assert told(far, around, after) == [slot_ms]
+    assert sent_or_missed(far, around, after) == [slot_ms]
 
 
 @pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="fast", url=FAST.url, interval_ms=3_000))])
@@ -131,7 +132,7 @@ def test_a_site_added_while_the_clock_was_ahead_and_edited_after(client: redis.R
     around.configured = site_set(*edited)
     run(leader, START_MS + 7_500, START_MS + 120_000)
     until_ms = START_MS + 118_000
-    wanted, got = expected(around.events, FAST, until_ms), [ms for ms in told(FAST, around) if ms <= until_ms]
+    wanted, got = expected(around.events, FAST, until_ms), [ms for ms in sent_or_missed(FAST, around) if ms <= until_ms]
     assert sorted(set(wanted) - set(got)) == []
 
 
@@ -142,16 +143,14 @@ def test_redis_forgot_only_an_edit(client: redis.Redis) -> None:
     run(leader, START_MS, edited_ms - 500)
     kept = snapshot(client)
     around.configured = site_set(BLOG, FAST)
-    mark = client.get("{sitemon}:mark")
     leader.tick(edited_ms, edited_ms / 1_000)
-    assert mark is not None
     restore(client, kept)
     run(leader, edited_ms + 500, edited_ms + 20_000)
     leader.resign()
     after = World(client, BLOG, FAST)
     until_ms = edited_ms + 40_000
     run(Leader(Lease(client), after), edited_ms + 25_000, until_ms)
-    assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
+    assert sent_or_missed(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
 
 
 def test_redis_is_an_older_copy_in_which_a_site_has_not_ended(client: redis.Redis) -> None:
@@ -167,7 +166,7 @@ def test_redis_is_an_older_copy_in_which_a_site_has_not_ended(client: redis.Redi
     leader.resign()
     after = World(client, BLOG)
     run(Leader(Lease(client), after), START_MS + 80_000, START_MS + 90_000)
-    assert told(SHOP, after) == []
+    assert sent_or_missed(SHOP, after) == []
 
 
 def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(client: redis.Redis) -> None:
@@ -192,7 +191,7 @@ def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(clien
     until_ms = START_MS + 80_000
     run(Leader(Lease(client), last), START_MS + 40_000, until_ms)
     events = frozen.events + dying.events + last.events
-    assert told(SHOP, frozen, dying, last) == expected(events, SHOP, until_ms)
+    assert sent_or_missed(SHOP, frozen, dying, last) == expected(events, SHOP, until_ms)
 
 
 def test_an_edit_just_after_the_clock_was_set_back_a_little(client: redis.Redis) -> None:
@@ -208,7 +207,7 @@ def test_an_edit_just_after_the_clock_was_set_back_a_little(client: redis.Redis)
     after = World(client, BLOG, FAST)
     until_ms = mark_ms + 5_000
     run(Leader(Lease(client), after), mark_ms + 100, until_ms, step_ms=100)
-    assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
+    assert sent_or_missed(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
 
 
 def test_a_beat_that_led_before_another_whose_clock_is_behind(client: redis.Redis) -> None:
@@ -223,7 +222,7 @@ def test_a_beat_that_led_before_another_whose_clock_is_behind(client: redis.Redi
     first.configured = site_set(BLOG, FAST)
     until_ms = START_MS + 40_000
     run(leader, START_MS + 32_000, until_ms)
-    assert told(FAST, first, second) == expected(first.events + second.events, FAST, until_ms)
+    assert sent_or_missed(FAST, first, second) == expected(first.events + second.events, FAST, until_ms)
 
 
 def test_what_was_sent_since_the_clock_was_set_back_was_lost_too(client: redis.Redis) -> None:
@@ -241,7 +240,7 @@ def test_what_was_sent_since_the_clock_was_set_back_was_lost_too(client: redis.R
     around.worker = "swift"
     until_ms = back_ms + 20_000
     run(leader, back_ms + 10_000, until_ms)
-    assert told(FAST, around) == expected(around.events, FAST, until_ms)
+    assert sent_or_missed(FAST, around) == expected(around.events, FAST, until_ms)
 
 
 def test_kafka_has_stretches_and_was_never_told_how_far(client: redis.Redis) -> None:
@@ -263,7 +262,7 @@ def test_kafka_has_stretches_and_was_never_told_how_far(client: redis.Redis) -> 
     assert accounted(SHOP, until_ms, before, after) >= set(expected(events, SHOP, until_ms))
 
 
-def test_a_batch_that_was_settled_by_half_does_not_hold_up_what_kafka_is_told(client: redis.Redis) -> None:
+def test_what_is_left_of_a_batch_that_was_settled_by_half_is_struck_off(client: redis.Redis) -> None:
     around = World(client, SHOP, worker="asleep")
     leader = Leader(Lease(client), around)
     run(leader, START_MS, START_MS + 12_000)
@@ -272,9 +271,8 @@ def test_a_batch_that_was_settled_by_half_does_not_hold_up_what_kafka_is_told(cl
     for batch in around.sent:
         client.hdel("{sitemon}:outstanding", batch.id)  # Redis was killed before it kept all of `settle`
         client.zrem("{sitemon}:outstanding_slot", batch.id)
-    run(leader, START_MS + 12_500, START_MS + 120_000)
-    told_ms = [event.at_ms for event in around.events if isinstance(event, SentUpTo)]
-    assert told_ms[-1] > START_MS + 80_000
+    run(leader, START_MS + 12_500, START_MS + 30_000)
+    assert client.zcard("{sitemon}:outstanding_at:default") == 0
 
 
 @pytest.mark.parametrize("how", ["lapsed", "resigned"])
@@ -373,7 +371,7 @@ def test_an_edit_that_redis_missed_is_not_told_before_redis_has_it(client: redis
     after = World(client, BLOG, FAST)
     until_ms = edited_ms + 40_000
     run(Leader(Lease(client), after), edited_ms + 10_000, until_ms)
-    assert told(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
+    assert sent_or_missed(FAST, around, after) == expected(around.events + after.events, FAST, until_ms)
 
 
 def test_what_an_older_copy_of_redis_had_yet_to_tell_is_not_told_again(client: redis.Redis) -> None:
@@ -397,3 +395,44 @@ def test_what_an_older_copy_of_redis_had_yet_to_tell_is_not_told_again(client: r
     after = World(client, BLOG)
     run(Leader(Lease(client), after), START_MS + 7_000, START_MS + 60_000)
     assert [s for s in kafka_past(around, after).stretches if s.site == "fast"] == []
+
+
+@pytest.mark.parametrize("is_same_beat", [True, False])
+def test_slots_of_before_an_edit_by_a_clock_that_was_ahead(client: redis.Redis, *, is_same_beat: bool) -> None:
+    before = World(client, BLOG, FAST)
+    leader = Leader(Lease(client), before)
+    run(leader, START_MS, START_MS + 60_000)
+    before.worker = "asleep"
+    run(leader, START_MS + 60_500, START_MS + 62_000)
+    before.configured = site_set(BLOG)
+    run(leader, START_MS + 62_500, START_MS + 63_000)
+    before.sent = [batch for batch in before.sent if batch.earliest_slot_ms <= START_MS + 60_000]
+    client.flushdb()
+    before.worker = "swift"
+    after = World(client, BLOG)
+    after.past = kafka_past(before)
+    until_ms = START_MS + 80_000
+    run(leader if is_same_beat else Leader(Lease(client), after), START_MS + 30_000, until_ms)
+    events = before.events + after.events
+    assert set(expected(events, FAST, until_ms)) - accounted(FAST, until_ms, before, after) == set()
+
+
+def test_a_redis_that_loses_data_while_it_is_told_the_schedule_again_is_told_all_of_it(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Losing(Lease):
+        kept: dict[bytes, bytes] | None = None
+
+        def renew(self) -> Hold:
+            if self.kept is not None:
+                restore(client, self.kept)
+                self.kept = None
+            return super().renew()
+
+    monkeypatch.setattr(history, "EVENTS_PER_CALL", 1)
+    lease = Losing(client)
+    lease.acquire()
+    lease.kept = snapshot(client)
+    stretches = [Started(site=name, region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2) for name in "ab"]
+    with pytest.raises(LeaseLostError):
+        history.History(lease, World(client)).write_back(stretches)

@@ -121,9 +121,16 @@ def test_a_stop_is_heard_while_the_store_is_opened(caplog: pytest.LogCaptureFixt
 
 def test_nothing_is_aborted_before_a_stop() -> None:
     store, stop = Frozen(aborts=1), threading.Event()
-    open_store(store, stop)
     store.is_open_frozen = True
-    threading.Timer(1.2, store.abort).start()
+    stopped_at_s: list[float] = []
+
+    def tell_to_stop() -> None:
+        stopped_at_s.append(clock.monotonic_s())
+        stop.set()
+
+    timer = threading.Timer(1.2, tell_to_stop)
+    timer.start()
     with pytest.raises(UnreachableError):
         open_store(store, stop)
-    assert len(store.aborts_s) == 1
+    timer.join()
+    assert store.aborts_s[0] >= stopped_at_s[0]
