@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 import pytest
 
@@ -12,23 +11,16 @@ from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.record import recorder as module
-from sitemon.record.brake import Brake
-from sitemon.record.dead_letters import DeadLetters
-from sitemon.record.recorder import Recorder, open_store, wait_until_open
-from sitemon.store.partitions import Retention
+from sitemon.record.recorder import open_store, wait_until_open
 from sitemon.store.write import Change, Written
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
-from sitemon.stream.topics import Topics
 from tests.results import a_result
+from tests.unit.record.stage import TOPICS, QuietStore, recorder_of, running
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 
-
-class Frozen:
+class Frozen(QuietStore):
     """A store whose `open` or first `write` waits until it has been aborted so many times."""
-
-    retention = Retention()
 
     def __init__(self, aborts: int) -> None:
         self.is_opening = threading.Event()
@@ -42,10 +34,6 @@ class Frozen:
         self.is_opening.set()
         if self.is_open_frozen:
             self._freeze()
-
-    def close(self) -> None: ...
-
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
     def abort(self) -> None:
         self.aborts_s.append(clock.monotonic_s())
@@ -68,23 +56,9 @@ class Frozen:
 def recording(broker: MemoryBroker, store: Frozen) -> Iterator[None]:
     """Run a recorder for the length of the block."""
     stop = threading.Event()
-    recorder = Recorder(
-        consumer=MemoryConsumer(broker, [TOPICS.results], "recorder"),
-        store=store,
-        dead_letters=DeadLetters(lambda: MemoryProducer(broker), TOPICS.dead_letters),
-        brake=Brake(0.5),
-        topics=TOPICS,
-        report=lambda _: None,
-        stop=stop,
-    )
-    thread = threading.Thread(target=recorder.run)
-    thread.start()
-    try:
+    consumer = MemoryConsumer(broker, [TOPICS.results], "recorder")
+    with running(recorder_of(broker, consumer, store, stop), stop):
         yield
-    finally:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def test_an_attempt_that_goes_on_after_it_was_given_up_is_given_up_again_and_said_once(

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,26 +11,20 @@ from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.record import intake
-from sitemon.record.brake import Brake
-from sitemon.record.dead_letters import DeadLetters
-from sitemon.record.recorder import Recorder, Report
-from sitemon.store.partitions import Retention
+from sitemon.record.recorder import Report
 from sitemon.store.write import Change, Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
-from sitemon.stream.topics import Topics
 from tests.results import a_result
+from tests.unit.record.stage import TOPICS, QuietStore, recorder_of, running
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 GROUP = "recorder"
 FULL = 10
 
 
-class Gate:
+class Gate(QuietStore):
     """A store that writes nothing before it is opened; `rows_are_made` is how far it comes before."""
-
-    retention = Retention()
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
@@ -40,14 +33,6 @@ class Gate:
         self.is_writing = threading.Event()
         self.is_away = False
         self.written: list[int] = []
-
-    def open(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
     def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
         self.is_writing.set()
@@ -88,24 +73,12 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def recording(broker: MemoryBroker, reader: Reader, store: Gate, reports: list[Report]) -> Iterator[None]:
     """Run a recorder for the length of the block; it is told to stop at its end."""
     stop = threading.Event()
-    recorder = Recorder(
-        consumer=reader,
-        store=store,
-        dead_letters=DeadLetters(lambda: MemoryProducer(broker), TOPICS.dead_letters),
-        brake=Brake(0.5),
-        topics=TOPICS,
-        report=reports.append,
-        stop=stop,
-    )
-    thread = threading.Thread(target=recorder.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        store.is_open.set()
-        thread.join(10)
-        assert not thread.is_alive()
+    with running(recorder_of(broker, reader, store, stop, report=reports.append), stop):
+        try:
+            yield
+        finally:
+            stop.set()
+            store.is_open.set()
 
 
 def broker_with(results: int) -> MemoryBroker:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import pytest
 
@@ -10,35 +9,21 @@ from sitemon.model.result import Result
 from sitemon.record import recorder as module
 from sitemon.record.batch import Rejected
 from sitemon.record.brake import Brake
-from sitemon.record.recorder import Recorder
-from sitemon.store.partitions import Retention
 from sitemon.store.write import Change, Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
-from sitemon.stream.topics import Topics
 from tests.results import a_result
+from tests.unit.record.stage import TOPICS, QuietStore, recorder_of
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 
-
-class Slow:
+class Slow(QuietStore):
     """A store and a box of dead letters; one of them ends only after three polls."""
-
-    retention = Retention()
 
     def __init__(self, *, is_store: bool) -> None:
         self.is_ended = threading.Event()
         self.did_end = False
         self._is_store = is_store
-
-    def open(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
     def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
         on_encoded()
@@ -69,16 +54,9 @@ def test_while_servers_take_long_it_polls_on_and_briefly(monkeypatch: pytest.Mon
     assert MemoryProducer(broker).send(result_record(TOPICS, a_result()), 1).wait(1)
     with broker.changed:
         broker.logs[TOPICS.results, 0].append(Message(TOPICS.results, 0, 1, b"key", b"junk", 1_000))
-    recorder = Recorder(
-        consumer=Patient(broker, [TOPICS.results], "recorder"),
-        store=slow,
-        dead_letters=slow,
-        brake=Brake(1.0),
-        topics=TOPICS,
-        report=lambda _: stop.set(),
-        stop=stop,
-    )
-    recorder.run()
+    consumer = Patient(broker, [TOPICS.results], "recorder")
+    other = {"dead_letters": slow, "brake": Brake(1.0), "report": lambda _: stop.set()}
+    recorder_of(broker, consumer, slow, stop, **other).run()
     assert slow.did_end
     assert set(polls_s) == {0.1}
     assert sum(broker.committed.values()) == 2

@@ -2,42 +2,27 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import pytest
 
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
-from sitemon.record.brake import Brake
-from sitemon.record.dead_letters import DeadLetters
-from sitemon.record.recorder import Recorder
 from sitemon.record.waiting_thread import WaitingThread
-from sitemon.store.partitions import Retention
 from sitemon.store.write import Change, Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
-from sitemon.stream.topics import Topics
 from tests.results import a_result
+from tests.unit.record.stage import TOPICS, QuietStore, recorder_of
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 
-
-class Frozen:
+class Frozen(QuietStore):
     """A store whose write waits until it is aborted for the second time: at the first it was between two waits."""
-
-    retention = Retention()
 
     def __init__(self) -> None:
         self.is_writing = threading.Event()
         self.aborts = 0
         self._is_ended = threading.Event()
-
-    def open(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
     def abort(self) -> None:
         self.aborts += 1
@@ -75,15 +60,7 @@ def test_an_error_while_the_database_is_waited_for_ends_the_recorder(
 
     broker, stop = MemoryBroker(TOPICS, partitions=1), threading.Event()
     assert MemoryProducer(broker).send(result_record(TOPICS, a_result()), 1).wait(1)
-    recorder = Recorder(
-        consumer=Broken(broker, [TOPICS.results], "recorder"),
-        store=store,
-        dead_letters=DeadLetters(lambda: MemoryProducer(broker), TOPICS.dead_letters),
-        brake=Brake(0.5),
-        topics=TOPICS,
-        report=lambda _: None,
-        stop=stop,
-    )
+    recorder = recorder_of(broker, Broken(broker, [TOPICS.results], "recorder"), store, stop)
     raised: list[BaseException] = []
 
     def run() -> None:

@@ -1,0 +1,62 @@
+"""The stage of the recorders under test: topics, a store that does nothing by itself, and the recorder between them."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from sitemon.model.result import Result
+from sitemon.record.brake import Brake
+from sitemon.record.dead_letters import DeadLetters
+from sitemon.record.recorder import OpenableStore, Recorder
+from sitemon.store.partitions import Retention
+from sitemon.store.write import Change, Written
+from sitemon.stream.consumer import Consumer
+from sitemon.stream.memory import MemoryBroker, MemoryProducer
+from sitemon.stream.topics import Topics
+
+TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
+
+
+class QuietStore:
+    """A store that takes everything at once."""
+
+    retention = Retention()
+
+    def open(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
+
+    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+        on_encoded()
+        return Written(len(results))
+
+
+def recorder_of(
+    broker: MemoryBroker, consumer: Consumer, store: OpenableStore, stop: threading.Event, **other: Any
+) -> Recorder:
+    """Return a recorder between the broker and the store; `other` takes the place of what it has else."""
+    quiet: dict[str, Any] = {
+        "dead_letters": DeadLetters(lambda: MemoryProducer(broker), TOPICS.dead_letters),
+        "brake": Brake(0.5),
+        "report": lambda _: None,
+    }
+    return Recorder(consumer=consumer, store=store, topics=TOPICS, stop=stop, **(quiet | other))
+
+
+@contextmanager
+def running(recorder: Recorder, stop: threading.Event) -> Iterator[None]:
+    """Run a recorder for the length of the block; it is told to stop at its end, and must end."""
+    thread = threading.Thread(target=recorder.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
