@@ -17,9 +17,8 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def monotonic_s() -> float:
-    """Return seconds on a clock that never steps; only differences mean anything."""
-    return time.monotonic()
+monotonic_s = time.monotonic
+"""Returns seconds on a clock that never steps; only differences mean anything."""
 
 
 def thread_cpu_s() -> float:

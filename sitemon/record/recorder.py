@@ -161,13 +161,13 @@ class Recorder:
         return future.result()
 
     def _give_up_when_frozen(self) -> None:
-        began_s, now_s = self._writer.attempt_began_s, clock.monotonic_s()
+        began_s = self._writer.attempt_began_s
         allowed_s = _STOP_S if self._stop.is_set() else _ATTEMPT_S
-        if began_s is None or now_s - max(began_s, self._given_up_s) <= allowed_s:
+        if began_s is None or clock.monotonic_s() - max(began_s, self._given_up_s) <= allowed_s:
             return
         if self._given_up_s < began_s:
             log.warning("recorder.postgres_frozen: no answer for %g s; the connection is given up", allowed_s)
-        self._given_up_s = now_s
+        self._given_up_s = clock.monotonic_s()
         self._store.abort()
 
 

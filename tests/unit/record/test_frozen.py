@@ -75,7 +75,7 @@ def test_an_attempt_that_goes_on_after_it_was_given_up_is_given_up_again_and_sai
             clock.sleep(0.01)
     assert len(store.aborts_s) == 3
     assert all(
-        later_s - earlier_s > 0.3 for earlier_s, later_s in zip(store.aborts_s, store.aborts_s[1:], strict=False)
+        later_s - earlier_s > 0.29 for earlier_s, later_s in zip(store.aborts_s, store.aborts_s[1:], strict=False)
     )
     said = [record.message.split(":")[0] for record in caplog.records if record.levelno >= logging.WARNING]
     assert said == ["recorder.postgres_frozen", "recorder.postgres_away", "recorder.postgres_back"]
