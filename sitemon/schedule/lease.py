@@ -103,10 +103,11 @@ class Lease:
 
         An older token than ours is that of a Redis which has lost its last data: nobody has taken the lease.
         """
-        hold, writes = self._run(_RENEW, [_LEASE], [self._token, self._writes, self._ttl_ms])
-        if hold == b"uneven":
+        answer, writes = self._run(_RENEW, [_LEASE], [self._token, self._writes, self._ttl_ms])
+        hold = Hold(answer.decode())
+        if hold is Hold.UNEVEN:
             self._writes = writes
-        return Hold(hold.decode())
+        return hold
 
     def release(self) -> None:
         """Give the lease back at once, so that a standby need not wait for its end."""

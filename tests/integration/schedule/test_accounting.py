@@ -13,9 +13,11 @@ from sitemon.model.site import Site
 from sitemon.schedule import history
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import LEASE_TTL_MS, Hold, Lease
-from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, FailingLease, World, lapse, run, site_set, slots
 
 FAST = Site(name="fast", url="http://fast.example/", interval_ms=1_000)
+ASLEEP_MS = START_MS + 60_000
+EDITED_MS = ASLEEP_MS + 11_500
 
 
 def expected(events: Sequence[ScheduleEvent], site: Site, until_ms: int) -> list[int]:
@@ -61,43 +63,42 @@ def restore(client: Any, kept: dict[bytes, bytes]) -> None:
         client.restore(key, LEASE_TTL_MS if key.endswith(b":lease") else 0, value)
 
 
+def edit_while_slots_wait(leader: Leader, around: World, edited: tuple[Site, ...]) -> None:
+    """Lead until the worker falls asleep, and on until an edit; what became due in between waits in Redis."""
+    run(leader, START_MS, ASLEEP_MS)
+    around.worker = "asleep"
+    run(leader, ASLEEP_MS + 500, ASLEEP_MS + 11_000)
+    around.configured = site_set(*edited)
+    leader.tick(EDITED_MS, EDITED_MS / 1_000)
+
+
+def lose_what_waited(client: redis.Redis, around: World) -> None:
+    around.sent = [batch for batch in around.sent if batch.earliest_slot_ms <= ASLEEP_MS]
+    client.flushdb()
+
+
 @pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
 def test_slots_of_before_an_edit_that_waited_in_a_lost_redis(client: redis.Redis, edited: tuple[Site, ...]) -> None:
     around = World(client, SHOP, BLOG)
     leader = Leader(Lease(client), around)
-    asleep_ms = START_MS + 60_000
-    run(leader, START_MS, asleep_ms)
-    around.worker = "asleep"
-    run(leader, asleep_ms + 500, asleep_ms + 11_000)
-    around.configured = site_set(*edited)
-    edited_ms = asleep_ms + 11_500
-    leader.tick(edited_ms, edited_ms / 1_000)
-    around.sent = [b for b in around.sent if b.earliest_slot_ms <= asleep_ms]
-    client.flushdb()
+    edit_while_slots_wait(leader, around, edited)
+    lose_what_waited(client, around)
     around.worker = "swift"
-    run(leader, edited_ms + 2_000, edited_ms + 10_000)
-    until_ms = edited_ms + 8_000
+    run(leader, EDITED_MS + 2_000, EDITED_MS + 10_000)
+    until_ms = EDITED_MS + 8_000
     assert accounted(SHOP, until_ms, around) >= set(expected(around.events, SHOP, until_ms))
 
 
 @pytest.mark.parametrize("edited", [(BLOG,), (BLOG, Site(name="shop", url=SHOP.url, interval_ms=25_000))])
 def test_slots_of_before_an_edit_that_only_kafka_remembers(client: redis.Redis, edited: tuple[Site, ...]) -> None:
     before = World(client, SHOP, BLOG)
-    leader = Leader(Lease(client), before)
-    asleep_ms = START_MS + 60_000
-    run(leader, START_MS, asleep_ms)
-    before.worker = "asleep"
-    run(leader, asleep_ms + 500, asleep_ms + 11_000)
-    before.configured = site_set(*edited)
-    edited_ms = asleep_ms + 11_500
-    leader.tick(edited_ms, edited_ms / 1_000)
-    before.sent = [b for b in before.sent if b.earliest_slot_ms <= asleep_ms]
-    client.flushdb()
+    edit_while_slots_wait(Leader(Lease(client), before), before, edited)
+    lose_what_waited(client, before)
     after = World(client, *edited)
     after.past = kafka_past(before)
-    run(Leader(Lease(client), after), edited_ms + 2_000, edited_ms + 10_000)
+    run(Leader(Lease(client), after), EDITED_MS + 2_000, EDITED_MS + 10_000)
     events = before.events + after.events
-    until_ms = edited_ms + 8_000
+    until_ms = EDITED_MS + 8_000
     assert accounted(SHOP, until_ms, before, after) >= set(expected(events, SHOP, until_ms))
 
 
@@ -321,42 +322,28 @@ def test_an_older_copy_of_redis_is_not_written_on(client: redis.Redis) -> None:
 def test_slots_of_before_an_edit_of_the_leader_before(client: redis.Redis, edited: tuple[Site, ...]) -> None:
     first, second = World(client, SHOP, BLOG), World(client, *edited)
     before = Leader(Lease(client), first)
-    asleep_ms = START_MS + 60_000
-    run(before, START_MS, asleep_ms)
-    first.worker = second.worker = "asleep"
-    run(before, asleep_ms + 500, asleep_ms + 11_000)
-    first.configured = site_set(*edited)
-    edited_ms = asleep_ms + 11_500
-    before.tick(edited_ms, edited_ms / 1_000)
+    edit_while_slots_wait(before, first, edited)
     before.resign()
+    second.worker = "asleep"
     leader = Leader(Lease(client), second)
-    run(leader, edited_ms + 500, edited_ms + 3_000)
-    first.sent = [b for b in first.sent if b.earliest_slot_ms <= asleep_ms]
+    run(leader, EDITED_MS + 500, EDITED_MS + 3_000)
     second.sent.clear()
-    client.flushdb()
+    lose_what_waited(client, first)
     second.worker = "swift"
-    run(leader, edited_ms + 5_000, edited_ms + 15_000)
-    until_ms = edited_ms + 13_000
+    run(leader, EDITED_MS + 5_000, EDITED_MS + 15_000)
+    until_ms = EDITED_MS + 13_000
     events = first.events + second.events
     assert sorted(set(expected(events, SHOP, until_ms)) - accounted(SHOP, until_ms, first, second)) == []
 
 
 def test_an_edit_that_redis_missed_is_not_told_before_redis_has_it(client: redis.Redis) -> None:
-    class Failing(Lease):
-        is_redis_down = False
-
-        def write(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> None:
-            if self.is_redis_down:
-                raise UnreachableError("no Redis")
-            super().write(script, keys, args)
-
     class Dying(World):
         def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
             super().publish_events(events)
             if any(isinstance(event, Started) and event.site == "fast" for event in events):
                 raise UnreachableError("the beat is killed here")
 
-    around, lease = Dying(client, BLOG), Failing(client)
+    around, lease = Dying(client, BLOG), FailingLease(client)
     leader = Leader(lease, around)
     edited_ms = START_MS + 6_500
     run(leader, START_MS, edited_ms - 500)

@@ -1,8 +1,5 @@
 """A Redis that lost its data: what may have waited there is sent again, or missed; the rest comes from Kafka."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
 import redis
 
@@ -11,7 +8,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Ended, Past, SentUpTo, Started
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
-from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, run, site_set, slots
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, FailingLease, World, run, site_set, slots
 
 
 def test_when_redis_lost_its_data_everything_that_is_not_too_late_is_sent_again(client: redis.Redis) -> None:
@@ -96,15 +93,7 @@ def test_redis_lost_its_data_and_the_first_to_notice_is_the_sending(client: redi
 
 
 def test_an_edit_that_redis_never_came_to_know_is_told_when_it_lost_its_data(client: redis.Redis) -> None:
-    class Failing(Lease):
-        is_redis_down = False
-
-        def write(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> None:
-            if self.is_redis_down:
-                raise UnreachableError("no Redis")
-            super().write(script, keys, args)
-
-    around, lease = World(client, SHOP), Failing(client)
+    around, lease = World(client, SHOP), FailingLease(client)
     leader = Leader(lease, around)
     edited_ms = START_MS + 500
     leader.tick(START_MS, 0)

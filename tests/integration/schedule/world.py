@@ -1,6 +1,7 @@
 """The surroundings of the leaders under test, and what they are asked to do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import redis
 
@@ -11,6 +12,7 @@ from sitemon.model.schedule import Past, ScheduleEvent
 from sitemon.model.site import Site
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import Leader
+from sitemon.schedule.lease import Lease
 from sitemon.schedule.outstanding import settle
 from sitemon.schedule.slots import next_slot_ms
 
@@ -59,6 +61,17 @@ class World:
 
     def slots_of(self, site: Site) -> list[int]:
         return [ms for batch in self.sent for name, ms in batch.slots if name == site.name]
+
+
+class FailingLease(Lease):
+    """A lease by which nothing can be written while Redis is down."""
+
+    is_redis_down = False
+
+    def write(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> None:
+        if self.is_redis_down:
+            raise UnreachableError("no Redis")
+        super().write(script, keys, args)
 
 
 def run(leader: Leader, from_ms: int, until_ms: int, step_ms: int = 500) -> None:
