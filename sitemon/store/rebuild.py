@@ -64,7 +64,7 @@ def _rebuild_days(conn: Connection, first_at: datetime, told: Callable[[date], N
         # There is nothing yet after the watermarks.
         _forget_hours(cursor, marks.hours_until_at, "infinity")
         _forget_days(cursor, marks.days_until, "infinity")
-        cursor.execute(_sql["recent_is_due"])
+        cursor.execute(_sql["make_recent_due"])
     return days
 
 

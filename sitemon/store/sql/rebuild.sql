@@ -10,7 +10,7 @@ DELETE FROM sitemon.latency_hour WHERE hour_at >= %(from_at)s AND hour_at < %(un
 DELETE FROM sitemon.count_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 DELETE FROM sitemon.latency_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 
--- name: recent_is_due
+-- name: make_recent_due
 -- The next maintenance makes uptime_recent anew.
 UPDATE sitemon.watermark SET recent_until_at = '-infinity';
 
