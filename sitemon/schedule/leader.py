@@ -214,7 +214,7 @@ class Leader:
 
     def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
         regions = self._plan.regions_edited_since(from_moment_ms).union(self._plan.regions)
-        self._history.tell_away(regions, from_moment_ms, now_ms)
+        self._history.tell_away(regions, from_moment_ms, max(now_ms, self._dispatch.mark_ms or 0))
         self._plan.skip_to_fresh(now_ms, from_moment_ms)
 
     def _mind_the_clock(self, now_ms: int) -> None:

@@ -124,6 +124,15 @@ class Lease:
             raise LeaseLostError("another beat has taken the lease, or it has lapsed, or Redis has lost data")
         self._writes += 1
 
+    def confirm(self) -> None:
+        """Make sure of what was read since our last write: a Redis that has lost its data knows of nothing.
+
+        Raises:
+            LeaseLostError: we lead no longer, or Redis is not as our last write left it.
+
+        """
+        self.write("", [], [])
+
     @property
     def _value(self) -> str:
         return f"{self._token}:{self._writes}"

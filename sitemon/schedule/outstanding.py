@@ -54,9 +54,13 @@ class Outstanding:
         self._lease.write(_RECORD, keys, ["" if mark_ms is None else mark_ms, at_ms, *parts])
 
     def earliest_slot_ms(self) -> int | None:
-        """Return the earliest slot of all outstanding batches, or None when there is none."""
+        """Return the earliest slot of all outstanding batches, or None when there is none.
+
+        Raises LeaseLostError when we lead no longer, or Redis has lost data.
+        """
         with mapped():
             earliest = self._client.zrange(_OUTSTANDING_SLOT, 0, 0, withscores=True)
+        self._lease.confirm()
         return int(earliest[0][1]) if earliest else None
 
     def regions(self) -> set[str]:

@@ -75,6 +75,7 @@ def at_low_rate(scene: Scene, rate: int) -> Low:
     """Feed so many results a second, as checks end: in small groups all the time."""
     each = round(rate * FEED_EVERY_S)
     stretch = scene.stretch(slots=round(LOW_S / FEED_EVERY_S), sites=each)
+    scene.vacuum()
     before, began_s = scene.cpu_s(), clock.monotonic_s()
     for slot in range(stretch.slots):
         clock.sleep(max(0.0, began_s + slot * FEED_EVERY_S - clock.monotonic_s()))
@@ -157,7 +158,7 @@ BENCH: Final = Bench(
         " the same round a bare COPY (text, one transaction) writes the same rows into a table of the same shape,"
         f" indexes and partitions, and {ROWS_ONE_BY_ONE:,} of them are inserted with a commit after each. {ROUNDS}"
         f" rounds after one of warm-up; then {ROUNDS} of two recorders beside one; then {LOW_S} s each at low rates, in"
-        " groups every 50 ms."
+        " groups every 50 ms, each after a VACUUM of what was written before."
     ),
     measure=measure,
     is_short=True,

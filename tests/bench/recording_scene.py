@@ -145,6 +145,12 @@ class Scene:
             assert clock.monotonic_s() < deadline_s, "the recorder does not come to an end"
             clock.sleep(LOOK_EVERY_S)
 
+    def vacuum(self) -> None:
+        """Do what PostgreSQL would do for the rows so far at a time of its own choosing (autovacuum)."""
+        with closing(self.pipeline.connect()) as conn, conn.cursor() as cursor:
+            conn.autocommit = True
+            cursor.execute("VACUUM ANALYZE")
+
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what a query gives."""
         with self.conn, self.conn.cursor() as cursor:

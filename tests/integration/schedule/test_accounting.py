@@ -11,7 +11,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Away, Ended, Past, ScheduleEvent, SentUpTo, Started, encode_event, past_of
 from sitemon.model.site import Site
 from sitemon.schedule import history
-from sitemon.schedule.leader import Leader
+from sitemon.schedule.leader import AWAY_AFTER_MS, Leader
 from sitemon.schedule.lease import LEASE_TTL_MS, Hold, Lease
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, FailingLease, World, lapse, run, site_set, slots
 
@@ -402,6 +402,21 @@ def test_slots_of_before_an_edit_by_a_clock_that_was_ahead(client: redis.Redis, 
     run(leader if is_same_beat else Leader(Lease(client), after), START_MS + 30_000, until_ms)
     events = before.events + after.events
     assert set(expected(events, FAST, until_ms)) - accounted(FAST, until_ms, before, after) == set()
+
+
+def test_slots_of_before_an_edit_that_waited_for_long_and_a_clock_that_was_ahead(client: redis.Redis) -> None:
+    around = World(client, BLOG, FAST, worker="asleep")
+    leader = Leader(Lease(client), around)
+    edited_ms = START_MS + AWAY_AFTER_MS + 30_000
+    run(leader, START_MS, edited_ms)
+    around.configured = site_set(BLOG)
+    leader.tick(edited_ms + 500, edited_ms / 1_000 + 0.5)
+    around.sent.clear()
+    client.flushdb()
+    around.worker = "swift"
+    until_ms = edited_ms + 10_000
+    run(leader, edited_ms - 10_000, until_ms)
+    assert sorted(set(expected(around.events, FAST, until_ms)) - accounted(FAST, until_ms, around)) == []
 
 
 def test_a_redis_that_loses_data_while_it_is_told_the_schedule_again_is_told_all_of_it(

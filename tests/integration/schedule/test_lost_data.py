@@ -36,6 +36,18 @@ def test_slots_that_waited_in_a_lost_redis_for_too_long_become_missed(client: re
     assert told == set(slots(SHOP, START_MS, lost_ms + 3_000))
 
 
+def test_the_first_to_look_at_a_redis_that_lost_its_data_is_the_sweep(client: redis.Redis) -> None:
+    around = World(client, SHOP, worker="asleep")
+    leader = Leader(Lease(client), around)
+    lost_ms = START_MS + 65_500
+    run(leader, START_MS, lost_ms)
+    client.flushdb()
+    assert slots(SHOP, lost_ms, lost_ms + 500) == []
+    run(leader, lost_ms + 500, lost_ms + 3_000)
+    told = set(around.slots_of(SHOP)[-2:]) | {to_ms(result.slot_at) for result in around.missed}
+    assert told >= set(slots(SHOP, START_MS, lost_ms))
+
+
 def test_what_was_sent_since_the_last_sweep_was_lost_too(client: redis.Redis) -> None:
     around = World(client, SHOP, BLOG)
     leader = Leader(Lease(client), around)
