@@ -26,7 +26,7 @@ from tests.bench.side_by_side import tree_cpu_s
 from tests.pipeline import Pipeline, script, wait_for
 
 CORES: Final = os.cpu_count() or 1
-SLOTS: Final = 20_000
+SLOTS: Final = 40_000
 GOAL: Final = 1.6
 CELERY_GOAL_US: Final = 30.0
 SITES: Final = 2_000

@@ -70,6 +70,23 @@ def test_checks_that_are_asked_for_from_many_threads_all_come_back(engine: Engin
         thread.join()
 
 
+def test_checks_that_begin_together_do_not_wait_for_each_other(engine: Engine, refusing_port: int) -> None:
+    """What is measured of the first is not the time that it takes us to begin all others."""
+    order: queue.SimpleQueue[str] = queue.SimpleQueue()
+    are_all_there = threading.Event()
+
+    def begins() -> bool:
+        order.put("begun")
+        return True
+
+    engine.submit(site(f"http://127.0.0.1:{refusing_port}/"), lambda _: None, lambda: not are_all_there.wait(10))
+    for _ in range(200):
+        engine.submit(site(f"http://127.0.0.1:{refusing_port}/"), lambda _: order.put("ended"), begins)
+    are_all_there.set()
+    seen = [order.get(timeout=10) for _ in range(400)]
+    assert seen.index("ended") <= 200 // 4
+
+
 def test_a_check_that_is_asked_for_when_another_ends_is_made(engine: Engine, serve: ServerFactory) -> None:
     """From the engine's own thread, which must not wait for itself."""
     url = serve(answering(response())).url()
