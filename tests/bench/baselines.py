@@ -116,8 +116,9 @@ _METHOD: Final = (
 )
 PLAIN_CELERY: Final = Bench(
     name="plain-celery",
-    question="What do batches save beside one site a Celery task, the usual way?",
-    method=f"{_METHOD}; theirs: tests/bench/others/plain_celery.py in a threads pool; ours: worker and beat",
+    question="What does a check cost beside one site a Celery task with requests, the usual way?",
+    method=f"{_METHOD}; theirs: tests/bench/others/plain_celery.py in a threads pool; ours: worker and beat; both with "
+    "--loglevel info",
     measure=measure_plain_celery,
 )
 FIRST_VERSION: Final = Bench(

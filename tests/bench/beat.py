@@ -217,8 +217,8 @@ BENCH: Final = Bench(
         f"`celery -A sitemon beat` over {SITES:,} sites in sites.json, {STARTS} times over an empty Redis and schedule,"
         " and again over what that left: seconds from the command to the first message in the workers' queue, CPU of"
         " the beat, and the most that it held (VmHWM). Then leaders of 1,000, 10,000 and 100,000 sites, each in a"
-        " process of its own with a Redis database of its own, tick every 50 ms of a clock that does not wait, with 500"
-        " slots due a second: CPU of that process for each slot, Celery's sending included; medians of"
+        f" process of its own with a Redis database of its own, tick every {TICK_MS} ms of a clock that does not wait,"
+        " with 500 slots due a second: CPU of that process for each slot, Celery's sending included; medians of"
         f" {ROUNDS} paired rounds after one that does not count."
     ),
     measure=measure,

@@ -107,12 +107,17 @@ def _probed_s(pid: int, port: int, urls: Sequence[str], probes: int) -> float:
 
 
 def ask(port: int, urls: Sequence[str], probes: int, rate: float = math.inf) -> None:
-    """Ask for so many probes over a few connections that are kept; at most so many a second."""
+    """Ask for so many probes over a few connections that are kept, at most so many a second.
+
+    When one fails, it is the last, and the exit status is 1.
+    """
     began_s = clock.monotonic_s()
 
     def some(first: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         for number in range(first, probes, ASKERS):
+            if failed:
+                return
             clock.sleep(max(0.0, began_s + number / rate - clock.monotonic_s()))
             connection.request("GET", f"/probe?{urlencode({'module': 'page', 'target': urls[number % len(urls)]})}")
             if b"\nprobe_success 1\n" not in connection.getresponse().read():

@@ -19,8 +19,8 @@ from tests.bench.tools import tool
 GOAL: Final = 0.4
 START_EVERY_S: Final = 0.222
 """Gatus pauses between the starts of two endpoints."""
-FULL_AFTER_S: Final = 45.0
-"""After the last start; then it deletes as many results as it inserts: it keeps 100 an endpoint, which takes 100 s."""
+FULL_AFTER_S: Final = 125.0
+"""After the last start; then it deletes as many results as it inserts: it keeps 100 to 110 an endpoint."""
 
 
 @contextmanager

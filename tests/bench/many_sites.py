@@ -18,7 +18,7 @@ LIMIT_S: Final = 2.0
 
 
 def sites_of(count: int) -> list[dict[str, Any]]:
-    """Return sites that differ in name and URL, with the fields that many have."""
+    """Return sites that differ in name and URL, with the fields that many have; one more has a default."""
     return [
         {
             "name": f"shop-{number}",
