@@ -172,14 +172,15 @@ class Leader:
     def _go_on(self, past: Past, mark_ms: int, now_ms: int) -> None:
         """Nobody else has led since: what we know is the newest, and Redis may have lost the last of it."""
         self._history.finish_writing()
-        self._remember_again(past)
         if past.sent_up_to_ms is None or past.sent_up_to_ms < mark_ms:
-            self._recover_from_loss(mark_ms, now_ms)
+            from_moment_ms = self._recover_from_loss(mark_ms, now_ms)
         else:
             # It may be ahead of ours: a call was heard, and its answer was lost.
             from_moment_ms = min(past.sent_up_to_ms, now_ms)
             self._plan.rewind(from_moment_ms)
-            self._begin_at(from_moment_ms, now_ms)
+        # After what is told as away: who leads next takes the edits for known. Before the mark: it is nothing without.
+        self._remember_again(past)
+        self._begin_at(from_moment_ms, now_ms)
 
     def _begin_at(self, mark_ms: int, now_ms: int) -> None:
         self._dispatch.begin_at(mark_ms, now_ms)
@@ -199,18 +200,22 @@ class Leader:
             ]
         )
 
-    def _recover_from_loss(self, mark_ms: int, now_ms: int) -> None:
-        """Redis forgot what it was told: send again all that may have waited there and is not too late."""
+    def _recover_from_loss(self, mark_ms: int, now_ms: int) -> int:
+        """Redis forgot what it was told: send again all that may have waited there and is not too late.
+
+        Return up to when all slots are accounted for.
+        """
         safe_up_to_ms = self._dispatch.safe_up_to_ms
         from_moment_ms = mark_ms if safe_up_to_ms is None else min(mark_ms, safe_up_to_ms)
         log.warning("beat.redis_lost_data: sending again what may have been lost, from %s", from_ms(from_moment_ms))
         if now_ms - from_moment_ms > AWAY_AFTER_MS:
             self._tell_away(from_moment_ms, now_ms)
-        else:
-            # Nobody sends again what waited of stretches that have ended since, by a clock that may have been ahead.
-            edited = self._plan.regions_edited_since(from_moment_ms)
-            self._history.tell_away(edited, from_moment_ms, max(now_ms, mark_ms))
-            self._plan.rewind_to_fresh(now_ms, from_moment_ms)
+            return now_ms
+        # Nobody sends again what waited of stretches that have ended since, by a clock that may have been ahead.
+        edited = self._plan.regions_edited_since(from_moment_ms)
+        self._history.tell_away(edited, from_moment_ms, max(now_ms, mark_ms))
+        self._plan.rewind_to_fresh(now_ms, from_moment_ms)
+        return min(from_moment_ms, now_ms)
 
     def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
         regions = self._plan.regions_edited_since(from_moment_ms).union(self._plan.regions)

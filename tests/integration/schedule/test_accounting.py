@@ -419,6 +419,49 @@ def test_slots_of_before_an_edit_that_waited_for_long_and_a_clock_that_was_ahead
     assert sorted(set(expected(around.events, FAST, until_ms)) - accounted(FAST, until_ms, around)) == []
 
 
+def test_redis_lost_its_data_while_the_clock_was_set_back(client: redis.Redis) -> None:
+    around = World(client, FAST)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 20_000)
+    around.worker = "asleep"
+    run(leader, START_MS + 20_500, START_MS + 30_000)
+    around.sent = [batch for batch in around.sent if batch.earliest_slot_ms <= START_MS + 20_000]
+    client.flushdb()
+    around.worker = "swift"
+    for n in range(60):
+        leader.tick(START_MS + 26_000 + n * 500, (START_MS + 32_000 + n * 500) / 1_000)
+    until_ms = START_MS + 50_000
+    assert sorted(set(expected(around.events, FAST, until_ms)) - accounted(FAST, until_ms, around)) == []
+
+
+def test_a_beat_is_killed_before_it_told_what_an_older_copy_of_redis_has_lost(client: redis.Redis) -> None:
+    class Dying(World):
+        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+            if any(isinstance(event, Away) for event in events):
+                raise UnreachableError("the beat is killed here")
+            super().publish_events(events)
+
+    around = Dying(client, BLOG, SHOP)
+    leader = Leader(Lease(client), around)
+    slot_ms = slots(SHOP, START_MS + 10_000, START_MS + 20_000)[0]
+    run(leader, START_MS, slot_ms - 500)
+    around.worker = "asleep"
+    kept = snapshot(client)
+    leader.tick(slot_ms, slot_ms / 1_000)
+    around.configured = site_set(BLOG)
+    leader.tick(slot_ms + 500, slot_ms / 1_000 + 0.5)
+    around.sent = [batch for batch in around.sent if batch.earliest_slot_ms < slot_ms]
+    restore(client, kept)
+    with pytest.raises(UnreachableError):
+        run(leader, slot_ms + 1_500, slot_ms + 4_000)
+    lapse(client)
+    after = World(client, BLOG)
+    until_ms = slot_ms + 30_000
+    run(Leader(Lease(client), after), slot_ms + 10_000, until_ms)
+    events = around.events + after.events
+    assert sorted(set(expected(events, SHOP, until_ms)) - accounted(SHOP, until_ms, around, after)) == []
+
+
 def test_a_redis_that_loses_data_while_it_is_told_the_schedule_again_is_told_all_of_it(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
