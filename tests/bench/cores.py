@@ -239,8 +239,8 @@ BENCH: Final = Bench(
         "Each way has its worker commands and a region of its own; all run at once, and are idle when it is not their "
         f"turn. In a round each in turn gets {SLOTS:,} slots of {SITES:,} sites in Redis while stopped (SIGSTOP), "
         "and works until none is left. The target is nginx over 50 addresses; results go to Kafka; there is neither "
-        "beat nor recorder. CPU is the worker's processes' only. 'By CPU' is what the cores would make if targets and servers had others: cores / "
-        "CPU a check, against one core, or what it took more, of one process. Celery's part is the CPU of the one "
+        "beat nor recorder. CPU is the worker's processes' only. 'By CPU' is what the cores would make if targets and "
+        "servers had others: cores / CPU a check, against one core, or what it took more, of one process. Celery's part is the CPU of the one "
         "process that only receives, hands over and acknowledges, in the way with engine processes."
     ),
     measure=measure,
