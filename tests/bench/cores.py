@@ -240,8 +240,9 @@ BENCH: Final = Bench(
         f"turn. In a round each in turn gets {SLOTS:,} slots of {SITES:,} sites in Redis while stopped (SIGSTOP), "
         "and works until none is left. The target is nginx over 50 addresses; results go to Kafka; there is neither "
         "beat nor recorder. CPU is the worker's processes' only. 'By CPU' is what the cores would make if targets and "
-        "servers had others: cores / CPU a check, against one core, or what it took more, of one process. Celery's part is the CPU of the one "
-        "process that only receives, hands over and acknowledges, in the way with engine processes."
+        "servers had others: cores / CPU a check, against one core, or what it took more, of one process. Celery's "
+        "part is the CPU of the one process that only receives, hands over and acknowledges, in the way with engine "
+        "processes."
     ),
     measure=measure,
 )
