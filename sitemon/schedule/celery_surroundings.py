@@ -14,12 +14,11 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.schedule import Past, ScheduleEvent, past_of
 from sitemon.schedule.batch import Batch
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 from sitemon.stream.messages import messenger_of_this_process
 from sitemon.stream.reading import read_to_end
 from sitemon.stream.topics import topics_of
 
-CHECK_SLOTS: Final = "sitemon.check_slots"
 KAFKA_PATIENCE_S: Final = 0.5
 """No slot is sent meanwhile, and one of a site that is due every second is missed when it is 3 s late. What a beat
 writes is little, so a turn to the spool costs nothing."""

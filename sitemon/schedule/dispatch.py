@@ -16,6 +16,7 @@ from sitemon.schedule.lease import Lease
 from sitemon.schedule.outstanding import Outstanding
 from sitemon.schedule.plan import DueSlot, Plan
 from sitemon.schedule.queues import full_queues
+from sitemon.schedule.slots import is_too_late
 from sitemon.schedule.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ MOST_AT_ONCE: Final = 5_000
 """Slots of one tick: publishing so many missed ones takes a fraction of the lease's time to live."""
 MOST_WAITING: Final = 1_250
 """Messages in a region's queue beyond which its slots are shed here: later they would be too, and Redis is bounded."""
+
+GIVEN_UP_AFTER_MS: Final = 60_000
+"""So long after its slots became too late, what waits in a queue has no worker that will say so."""
 
 
 class Dispatch:
@@ -41,6 +45,7 @@ class Dispatch:
         self._around = around
         self._unsent: list[Batch] = []
         self._full_regions: set[str] = set()
+        self._left_regions: set[str] = set()
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all slots are sent."""
@@ -71,12 +76,40 @@ class Dispatch:
         if strays:
             log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
             self._record_and_send(strays, None, now_ms)
+        self._give_up_what_nobody_takes(now_ms)
         full = full_queues(self._client, regions, MOST_WAITING)
         if full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
         self._full_regions = full
         if self.mark_ms is not None:
             self._note_what_is_safe(self.mark_ms)
+
+    def _give_up_what_nobody_takes(self, now_ms: int) -> None:
+        """Let slots be missed whose region has no workers any more: they would be outstanding for ever."""
+        for region in sorted(self._outstanding.regions()):
+            waiting = self._outstanding.longest_waiting(region)
+            given_up = [one for one in waiting if self._is_over(one.batch, now_ms)]
+            slots = [DueSlot(name, region, ms) for one in given_up if one.batch for name, ms in one.batch.slots]
+            if slots:
+                self._around.publish_missed(list(self._missed(slots, Reason.SHED, now_ms)))
+            for one in given_up:
+                self._outstanding.drop(region, one)
+            if slots and region not in self._left_regions:
+                log.warning("beat.region_left: nobody takes what waits in %s; too late, its slots are missed", region)
+                self._left_regions.add(region)
+            elif not waiting:
+                self._left_regions.discard(region)
+
+    def _is_over(self, batch: Batch | None, now_ms: int) -> bool:
+        """Tell whether nothing is left to do about a batch: it is settled, or has long been too late."""
+        if batch is None:
+            return True
+        sites = self._around.sites().by_name
+        intervals_ms = (site.interval_ms if (site := sites.get(name)) else 0 for name, _ in batch.slots)
+        return all(
+            is_too_late(slot_ms, interval_ms, now_ms - GIVEN_UP_AFTER_MS)
+            for (_, slot_ms), interval_ms in zip(batch.slots, intervals_ms, strict=True)
+        )
 
     def begin_at(self, mark_ms: int, now_ms: int) -> None:
         """Go on from this moment: all slots up to it are recorded as sent, and none after it."""

@@ -5,13 +5,13 @@ were recorded as sent.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import redis
 
 from sitemon.schedule.batch import Batch, decode_batch, encode_batch
 from sitemon.schedule.lease import MARK, PREFIX, Lease
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.queues import longest_waiting, queue_of
 from sitemon.schedule.redis_client import mapped
 
 _OUTSTANDING: Final = PREFIX + "outstanding"
@@ -32,6 +32,17 @@ if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2]) end
 """
 _LONGEST_LOOK: Final = 1_000
 """Messages of a queue, and outstanding batches of a region, that are looked through at once."""
+
+
+_LONGEST_WAITING: Final = 25
+"""Messages of a queue that are looked at for what nobody takes: up to 5,000 slots, each a ``missed`` result."""
+
+
+class Waiting(NamedTuple):
+    """A message that waits in a region's queue, and its batch; None when that is settled."""
+
+    message: bytes
+    batch: Batch | None
 
 
 class Outstanding:
@@ -91,6 +102,25 @@ class Outstanding:
             if value is None:  # a Redis that was killed kept the first step of settling it, and not the others
                 settle(self._client, region, batch_id.decode())
         return [decode_batch(value) for value in values if value is not None]
+
+    def longest_waiting(self, region: str) -> list[Waiting]:
+        """Return some of the messages that have waited longest in the region's queue."""
+        messages = longest_waiting(self._client, region, _LONGEST_WAITING)
+        if not messages:
+            return []
+        with mapped():
+            values = self._client.hmget(_OUTSTANDING, list(messages))
+        return [
+            Waiting(message, None if value is None else decode_batch(value))
+            for message, value in zip(messages.values(), values, strict=True)
+        ]
+
+    def drop(self, region: str, waiting: Waiting) -> None:
+        """Settle what waits in the region's queue, and take it out: nobody is to do anything about it any more."""
+        if waiting.batch is not None:
+            settle(self._client, region, waiting.batch.id)
+        with mapped():
+            self._client.lrem(queue_of(region), 1, waiting.message)
 
 
 def settle(client: redis.Redis, region: str, batch_id: str) -> None:

@@ -22,11 +22,10 @@ from sitemon.model.result import Result
 from sitemon.model.schedule import Past, ScheduleEvent
 from sitemon.model.site import DEFAULT_REGION, Site
 from sitemon.schedule.batch import Batch
-from sitemon.schedule.celery_surroundings import CHECK_SLOTS
 from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.outstanding import settle
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.pipeline import Pipeline, wait_for
 

@@ -10,11 +10,10 @@ from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.sites_watcher import SitesWatcher
 from sitemon.schedule.batch import batches_of
-from sitemon.schedule.celery_surroundings import CHECK_SLOTS
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.outstanding import Outstanding
 from sitemon.schedule.plan import DueSlot
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 from sitemon.schedule.redis_client import redis_client
 
 

@@ -405,7 +405,7 @@ def test_slots_of_before_an_edit_by_a_clock_that_was_ahead(client: redis.Redis, 
 
 
 def test_slots_of_before_an_edit_that_waited_for_long_and_a_clock_that_was_ahead(client: redis.Redis) -> None:
-    around = World(client, BLOG, FAST, worker="asleep")
+    around = World(client, BLOG, FAST, worker="hung")
     leader = Leader(Lease(client), around)
     edited_ms = START_MS + AWAY_AFTER_MS + 30_000
     run(leader, START_MS, edited_ms)

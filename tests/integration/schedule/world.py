@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import redis
 
 from sitemon.config.sites import SiteSet
@@ -25,8 +26,17 @@ def site_set(*sites: Site) -> SiteSet:
     return SiteSet(sites=sites, by_name={site.name: site for site in sites}, source="a test")
 
 
+def message(task_id: str, task: str = "sitemon.check_slots") -> bytes:
+    """Return a message in a queue, as kombu writes it, as far as the leader looks at it."""
+    return msgspec.json.encode({"body": "", "headers": {"id": task_id, "task": task}, "properties": {}})
+
+
 class World:
-    """What a leader did to the world. A worker settles each batch at once, unless it is `asleep` or `dying`."""
+    """What a leader did to the world.
+
+    A worker settles each batch at once, unless it is `asleep`, so that the batch waits, `hung` with the batch in its
+    hands, or `dying`, so that the batch is nowhere.
+    """
 
     def __init__(self, client: redis.Redis, *sites: Site, worker: str = "swift") -> None:
         self.client = client
@@ -48,7 +58,9 @@ class World:
         if self.worker == "swift":
             settle(self.client, batch.region, batch.id)
         elif self.worker == "asleep":
-            self.client.lpush(f"checks.{batch.region}", batch.id)
+            self.client.lpush(f"checks.{batch.region}", message(batch.id))
+        elif self.worker == "hung":
+            self.client.hset("unacked", batch.id, message(batch.id))
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         self.missed += results
