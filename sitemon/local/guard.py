@@ -36,6 +36,9 @@ def main(owner_pid: int, last_signal: int, command: list[str]) -> int:
         return 1  # the owner ended before we could watch it, and its pid may be another's by now
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, _leave)
+    if last_signal != signal.SIGKILL:
+        # A shell that runs us in the background lets SIGQUIT be ignored, and the command could not undo that.
+        signal.signal(last_signal, signal.SIG_DFL)
     try:
         child = subprocess.Popen(  # noqa: S603 - the command is the owner's own
             command,

@@ -76,7 +76,8 @@ FROM sitemon.site
 ORDER BY site_id;
 
 -- name: watermark
--- A quarter of an hour ago, so that maintenance has one to do.
+-- A quarter of an hour ago, so that maintenance has one to do; uptime_recent was made when there was nothing.
 UPDATE sitemon.watermark SET
+    recent_until_at = '-infinity',
     hours_until_at = date_bin('15 minutes', %(now)s - '17 min'::interval, '1970-01-01Z'),
     days_until = sitemon.day_of(%(now)s);

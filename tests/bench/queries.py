@@ -114,7 +114,7 @@ def _cpu_ms(conn: Connection, work: Callable[[], object]) -> float:
 def _ask(conn: Connection, query: str) -> None:
     with conn, conn.cursor() as cursor:
         cursor.execute(query, ASKED)
-        cursor.fetchall()
+        assert cursor.fetchall(), f"nothing is found: {query}"
 
 
 def _answer_times(place: _Place) -> Iterator[Figure]:
