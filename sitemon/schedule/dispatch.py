@@ -68,15 +68,12 @@ class Dispatch:
 
     def sweep(self, regions: Collection[str], now_ms: int, sent_before_ms: int) -> None:
         """Send again what was sent before then and is astray; look which regions' queues are full, and what is safe."""
-        strays = [
-            batch
-            for region in sorted(self._outstanding.regions())
-            for batch in self._outstanding.strays(region, sent_before_ms)
-        ]
+        sent_to = sorted(self._outstanding.regions())
+        strays = [batch for region in sent_to for batch in self._outstanding.strays(region, sent_before_ms)]
         if strays:
             log.warning("beat.strays_found: sending %s batches again that were lost on their way", len(strays))
             self._record_and_send(strays, None, now_ms)
-        self._give_up_what_nobody_takes(now_ms)
+        self._give_up_what_nobody_takes(sent_to, now_ms)
         full = full_queues(self._client, regions, MOST_WAITING)
         if full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
@@ -84,9 +81,9 @@ class Dispatch:
         if self.mark_ms is not None:
             self._note_what_is_safe(self.mark_ms)
 
-    def _give_up_what_nobody_takes(self, now_ms: int) -> None:
+    def _give_up_what_nobody_takes(self, regions: Iterable[str], now_ms: int) -> None:
         """Let slots be missed whose region has no workers any more: they would be outstanding for ever."""
-        for region in sorted(self._outstanding.regions()):
+        for region in regions:
             waiting = self._outstanding.longest_waiting(region)
             given_up = [one for one in waiting if self._is_over(one.batch, now_ms)]
             slots = [DueSlot(name, region, ms) for one in given_up if one.batch for name, ms in one.batch.slots]
@@ -104,11 +101,10 @@ class Dispatch:
         """Tell whether nothing is left to do about a batch: it is settled, or has long been too late."""
         if batch is None:
             return True
-        sites = self._around.sites().by_name
-        intervals_ms = (site.interval_ms if (site := sites.get(name)) else 0 for name, _ in batch.slots)
+        sites, then_ms = self._around.sites().by_name, now_ms - GIVEN_UP_AFTER_MS
         return all(
-            is_too_late(slot_ms, interval_ms, now_ms - GIVEN_UP_AFTER_MS)
-            for (_, slot_ms), interval_ms in zip(batch.slots, intervals_ms, strict=True)
+            is_too_late(slot_ms, site.interval_ms if (site := sites.get(name)) else 0, then_ms)
+            for name, slot_ms in batch.slots
         )
 
     def begin_at(self, mark_ms: int, now_ms: int) -> None:

@@ -213,14 +213,18 @@ class Leader:
             return now_ms
         # Nobody sends again what waited of stretches that have ended since, by a clock that may have been ahead.
         edited = self._plan.regions_edited_since(from_moment_ms)
-        self._history.tell_away(edited, from_moment_ms, max(now_ms, mark_ms))
+        self._history.tell_away(edited, from_moment_ms, self._sent_until_ms(now_ms))
         self._plan.rewind_to_fresh(now_ms, from_moment_ms)
         return min(from_moment_ms, now_ms)
 
     def _tell_away(self, from_moment_ms: int, now_ms: int) -> None:
         regions = self._plan.regions_edited_since(from_moment_ms).union(self._plan.regions)
-        self._history.tell_away(regions, from_moment_ms, max(now_ms, self._dispatch.mark_ms or 0))
+        self._history.tell_away(regions, from_moment_ms, self._sent_until_ms(now_ms))
         self._plan.skip_to_fresh(now_ms, from_moment_ms)
+
+    def _sent_until_ms(self, now_ms: int) -> int:
+        """Return up to when slots were sent: beyond now, where the clock went back since."""
+        return max(now_ms, self._dispatch.mark_ms or 0)
 
     def _mind_the_clock(self, now_ms: int) -> None:
         """Act on it when we slept for long, or the clock was set back, since slots were sent last."""
@@ -245,8 +249,7 @@ class Leader:
             self._changes = self._plan.changes(_wanted(sites))
             self._sites = sites
         # Slots that were sent belong to the stretches from which they were sent, also when the clock went back since.
-        at_ms = max(now_ms, self._dispatch.mark_ms or 0)
-        events = self._plan.make(islice(self._changes, CHANGES_AT_ONCE), at_ms)
+        events = self._plan.make(islice(self._changes, CHANGES_AT_ONCE), self._sent_until_ms(now_ms))
         if events:
             self._history.write(events)
             log.info("beat.schedule_changed: %s changes, %s watched", len(events), len(self._plan))

@@ -20,6 +20,19 @@ ASLEEP_MS = START_MS + 60_000
 EDITED_MS = ASLEEP_MS + 11_500
 
 
+class Dying(World):
+    """A world whose beat is killed before it tells Kafka of such an event."""
+
+    def __init__(self, client: redis.Redis, *sites: Site, before: type[ScheduleEvent]) -> None:
+        super().__init__(client, *sites)
+        self._before = before
+
+    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+        if any(isinstance(event, self._before) for event in events):
+            raise UnreachableError("the beat is killed here")
+        super().publish_events(events)
+
+
 def expected(events: Sequence[ScheduleEvent], site: Site, until_ms: int) -> list[int]:
     """Return the site's slots by the schedule's history, as the view `schedule_stretch` has them."""
     of_site = {e.at_ms: e for e in events if isinstance(e, Started | Ended) and e.site == site.name}
@@ -171,12 +184,6 @@ def test_redis_is_an_older_copy_in_which_a_site_has_not_ended(client: redis.Redi
 
 
 def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(client: redis.Redis) -> None:
-    class Dying(World):
-        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-            if any(isinstance(event, Ended) for event in events):
-                raise UnreachableError("the beat is killed here")
-            super().publish_events(events)
-
     class Frozen(World):
         def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
             super().publish_events(events)
@@ -186,7 +193,7 @@ def test_a_deposed_beat_does_not_note_as_told_what_another_has_yet_to_tell(clien
                 with pytest.raises(UnreachableError):
                     run(taker, START_MS + 30_000, START_MS + 31_000)
 
-    dying, frozen, last = Dying(client, BLOG), Frozen(client, SHOP, BLOG), World(client, BLOG)
+    dying, frozen, last = Dying(client, BLOG, before=Ended), Frozen(client, SHOP, BLOG), World(client, BLOG)
     Leader(Lease(client), frozen).tick(START_MS, 0)
     lapse(client)
     until_ms = START_MS + 80_000
@@ -245,13 +252,7 @@ def test_what_was_sent_since_the_clock_was_set_back_was_lost_too(client: redis.R
 
 
 def test_kafka_has_stretches_and_was_never_told_how_far(client: redis.Redis) -> None:
-    class Dying(World):
-        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-            if any(isinstance(event, SentUpTo) for event in events):
-                raise UnreachableError("the beat is killed here")
-            super().publish_events(events)
-
-    before = Dying(client, SHOP)
+    before = Dying(client, SHOP, before=SentUpTo)
     with pytest.raises(UnreachableError):
         Leader(Lease(client), before).tick(START_MS, 0)
     client.flushdb()
@@ -337,13 +338,13 @@ def test_slots_of_before_an_edit_of_the_leader_before(client: redis.Redis, edite
 
 
 def test_an_edit_that_redis_missed_is_not_told_before_redis_has_it(client: redis.Redis) -> None:
-    class Dying(World):
+    class DyingAfterwards(World):
         def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
             super().publish_events(events)
             if any(isinstance(event, Started) and event.site == "fast" for event in events):
                 raise UnreachableError("the beat is killed here")
 
-    around, lease = Dying(client, BLOG), FailingLease(client)
+    around, lease = DyingAfterwards(client, BLOG), FailingLease(client)
     leader = Leader(lease, around)
     edited_ms = START_MS + 6_500
     run(leader, START_MS, edited_ms - 500)
@@ -435,13 +436,7 @@ def test_redis_lost_its_data_while_the_clock_was_set_back(client: redis.Redis) -
 
 
 def test_a_beat_is_killed_before_it_told_what_an_older_copy_of_redis_has_lost(client: redis.Redis) -> None:
-    class Dying(World):
-        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-            if any(isinstance(event, Away) for event in events):
-                raise UnreachableError("the beat is killed here")
-            super().publish_events(events)
-
-    around = Dying(client, BLOG, SHOP)
+    around = Dying(client, BLOG, SHOP, before=Away)
     leader = Leader(Lease(client), around)
     slot_ms = slots(SHOP, START_MS + 10_000, START_MS + 20_000)[0]
     run(leader, START_MS, slot_ms - 500)
