@@ -1,31 +1,37 @@
 """The schedule's own history: the messages of topic ``sitemon.schedule``.
 
-What the ledger expects is computed from these, never from results. The slots of a `Started` stretch are
-``from_slot_ms + k × interval_ms`` up to the moment `at_ms` of the next `Started` or `Ended` of the same site and
-region: a slot at that very moment still belongs to the earlier stretch.
+What the ledger expects is computed from these, never from results; `sitemon.model.stretches` says how. A site's slots
+are ``from_slot_ms + k × interval_ms`` of its newest `Started`; those up to the moment `at_ms` of a later event still
+belong to the earlier ones.
 """
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from sitemon.model.errors import PoisonError
 
-log = logging.getLogger(__name__)
-
 VERSION: Final = 1
 
 
-class _OfWatch(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one site in one region at `at_ms` (milliseconds of the epoch)."""
+class _Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What a leader said at `at_ms` (milliseconds of the epoch).
+
+    `token` is that of its lease and `sequence` counts what it said under it, from 1 on: by the two, events have one
+    order, in whatever order they arrive. Leaders of earlier versions said neither: 0.
+    """
 
     v: int = VERSION
+    at_ms: int
+    token: int = 0
+    sequence: int = 0
+
+
+class _OfWatch(_Event, frozen=True, kw_only=True):
+    """What happened to one site in one region: earlier events of it hold for slots up to `at_ms` only."""
+
     site: str
     region: str
-    at_ms: int
 
     @property
     def key(self) -> str:
@@ -34,20 +40,38 @@ class _OfWatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Started(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="started"):
-    """At `at_ms` (milliseconds of the epoch) the site took this interval; `from_slot_ms` is its first slot after."""
+    """The site has this interval: `from_slot_ms` is its first slot, which a new leader may still send a little late.
+
+    A slot is missing when it has no result `patience_ms` after it was due; 0: not said.
+    """
 
     interval_ms: int
     from_slot_ms: int
+    patience_ms: int = 0
 
 
 class Ended(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="ended"):
-    """At `at_ms` (milliseconds of the epoch) the site ceased to have slots in this region."""
+    """The site ceased to have slots in this region."""
+
+
+class Told(_Event, frozen=True, kw_only=True, tag_field="event", tag="told"):
+    """The whole schedule was told, by the events of this token from sequence `first` on: what none of them names ended.
+
+    It counts once all of these events are there.
+    """
+
+    first: int
+
+    @property
+    def key(self) -> str:
+        """The key on the compacted topic: the newest of each leader stays."""
+        return f"told:{self.token}"
 
 
 class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="away"):
-    """The region's slots with ``from_ms < slot ≤ until_ms`` were not sent, or may be lost.
+    """The region's slots with ``from_ms < slot ≤ until_ms`` and without a result are missed.
 
-    Those without a result are missed.
+    Leaders of earlier versions said so; now it follows from reigns.
     """
 
     v: int = VERSION
@@ -62,7 +86,7 @@ class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="aw
 
 
 class SentUpTo(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="sent_up_to"):
-    """All slots up to `at_ms` have safe results; what a new beat starts from when Redis has lost its data."""
+    """All slots up to `at_ms` have safe results. Leaders of earlier versions said so, and it is read and left."""
 
     v: int = VERSION
     at_ms: int
@@ -73,7 +97,7 @@ class SentUpTo(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
         return "sent_up_to"
 
 
-ScheduleEvent = Started | Ended | Away | SentUpTo
+ScheduleEvent = Started | Ended | Told | Away | SentUpTo
 
 _decoder = msgspec.json.Decoder(ScheduleEvent)
 
@@ -100,40 +124,3 @@ def decode_event(value: bytes) -> ScheduleEvent:
     if event.v != VERSION:
         raise PoisonError("unknown_version", f"version {event.v}, expected {VERSION}")
     return event
-
-
-class Past(NamedTuple):
-    """The schedule as it was left: the stretches that hold, and up to when all slots were sent, if that is known.
-
-    `edited_in` says of each region when a stretch began or ended in it last: those that ended are not known any more.
-    """
-
-    stretches: list[Started]
-    sent_up_to_ms: int | None
-    edited_in: Mapping[str, int] = MappingProxyType({})
-
-    def regions_edited_since(self, moment_ms: int) -> set[str]:
-        """Return the regions in which stretches may have ended after the moment."""
-        return {region for region, at_ms in self.edited_in.items() if at_ms > moment_ms}
-
-
-def past_of(values: Iterable[bytes]) -> Past:
-    """Read the newest values of all keys of the topic. What is no event is passed over."""
-    events = list(_readable(values))
-    stretches = [event for event in events if isinstance(event, Started)]
-    marks_ms = [event.at_ms for event in events if isinstance(event, SentUpTo)]
-    # Before the first mark is told, nothing is known to have been sent.
-    sent_up_to_ms = max(marks_ms, default=min((stretch.at_ms for stretch in stretches), default=None))
-    edited_in: dict[str, int] = {}
-    for event in events:
-        if isinstance(event, Started | Ended):
-            edited_in[event.region] = max(event.at_ms, edited_in.get(event.region, event.at_ms))
-    return Past(stretches, sent_up_to_ms, edited_in)
-
-
-def _readable(values: Iterable[bytes]) -> Iterator[ScheduleEvent]:
-    for value in values:
-        try:
-            yield decode_event(value)
-        except PoisonError as exc:
-            log.error("schedule.event_unreadable: passed over: %s", exc)

@@ -1,0 +1,108 @@
+"""Which slots the schedule's history asks for. Pure: a function of the set of events, in whatever order they came."""
+
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+
+FOR_EVER_MS: Final = 9_223_372_036_854_775_807
+"""The end of a stretch that has none yet."""
+
+_MOST_POINTS: Final = 10_000
+
+
+class Turn(NamedTuple):
+    """One event of a site in a region; turns sort by the order in which they were said.
+
+    Earlier turns hold for slots up to `at_ms` only. `from_ms` is the first slot of the interval from here on; None when
+    the site ended.
+    """
+
+    token: int
+    sequence: int
+    at_ms: int
+    from_ms: int | None = None
+    interval_ms: int = 0
+    patience_ms: int = 0
+
+
+class Stretch(NamedTuple):
+    """The slots ``from_ms + k × interval_ms`` with ``from_ms ≤ slot < until_ms``, each missing `patience_ms` after it."""
+
+    from_ms: int
+    until_ms: int
+    interval_ms: int
+    patience_ms: int
+
+    def has(self, slot_ms: int) -> bool:
+        """Tell whether the slot is one of these."""
+        return self.from_ms <= slot_ms < self.until_ms and (slot_ms - self.from_ms) % self.interval_ms == 0
+
+    def first_from(self, moment_ms: int) -> int:
+        """Return the first slot at or after the moment, as if the stretch had no end."""
+        return self.from_ms + max(0, -((self.from_ms - moment_ms) // self.interval_ms)) * self.interval_ms
+
+
+def stretches_of(turns: Iterable[Turn]) -> list[Stretch]:
+    """Return the stretches of one site in one region by their beginning; no slot is in two of them.
+
+    A turn whose first slot lies before its moment overlaps what was before, since slots of both were sent: common
+    slots count once, and those that only the later interval has stand alone.
+    """
+    found: list[Stretch] = []
+    for stretch in _cut(turns):
+        first_free_ms = stretch.first_from(max((earlier.until_ms for earlier in found), default=stretch.from_ms))
+        found += _points(stretch, min(first_free_ms, stretch.until_ms), tuple(found))
+        if first_free_ms < stretch.until_ms:
+            found.append(stretch._replace(from_ms=first_free_ms))
+    return _joined(sorted(found))
+
+
+def _cut(turns: Iterable[Turn]) -> list[Stretch]:
+    """Return what each turn asks for up to the earliest moment of a later one, in the order of the turns."""
+    found: list[Stretch] = []
+    until_ms = FOR_EVER_MS
+    for turn in sorted(set(turns), reverse=True):
+        if turn.from_ms is not None and turn.from_ms < until_ms:
+            found.append(Stretch(turn.from_ms, until_ms, turn.interval_ms, turn.patience_ms))
+        until_ms = min(until_ms, turn.at_ms + 1)
+    return found[::-1]
+
+
+def _points(stretch: Stretch, until_ms: int, others: Collection[Stretch]) -> list[Stretch]:
+    """Return the slots before `until_ms` that no other stretch has, each as a stretch of its own."""
+    return [
+        stretch._replace(from_ms=slot_ms, until_ms=slot_ms + 1)
+        for slot_ms in range(stretch.from_ms, until_ms, stretch.interval_ms)[:_MOST_POINTS]
+        if not any(other.has(slot_ms) for other in others)
+    ]
+
+
+def _is_same_grid(one: Stretch, other: Stretch) -> bool:
+    return one.interval_ms == other.interval_ms and (one.from_ms - other.from_ms) % one.interval_ms == 0
+
+
+def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Make one of neighbours that differ in nothing and leave no slot out between them."""
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and last.patience_ms == stretch.patience_ms
+            and _is_same_grid(last, stretch)
+            and stretch.from_ms <= last.first_from(last.until_ms)
+        ):
+            joined[-1] = last._replace(until_ms=stretch.until_ms)
+        else:
+            joined.append(stretch)
+    return joined
+
+
+def first_difference_ms(before: Iterable[Stretch], after: Iterable[Stretch]) -> int | None:
+    """Return a moment before which both ask for the same slots; None when they are equal."""
+    old, new = set(before), set(after)
+    ends = {(one.from_ms, one.interval_ms, one.patience_ms): one.until_ms for one in old - new}
+    firsts = []
+    for one in new - old:
+        until_ms = ends.pop((one.from_ms, one.interval_ms, one.patience_ms), None)
+        firsts.append(one.from_ms if until_ms is None else min(until_ms, one.until_ms))
+    return min([*firsts, *(from_ms for from_ms, _, _ in ends)], default=None)
