@@ -13,13 +13,11 @@ from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
+from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
 from sitemon.schedule.batch import Slot
-from sitemon.schedule.outstanding import is_outstanding, settle
 from sitemon.schedule.queues import queue_of
-from sitemon.schedule.redis_client import redis_client
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
 from sitemon.store.partitions import Retention
@@ -30,37 +28,20 @@ from sitemon.worker.process import this_process
 
 log = logging.getLogger(__name__)
 
-_redis = redis_client(app)
-
 
 @app.task(name="sitemon.check_slots", bind=True, ignore_result=True)
 def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
     """Check the slots that beat sent, and make their results safe before the message is acknowledged.
 
-    A copy of a batch whose results are all safe is dropped. Slots that a stop left unfinished go back to the queue.
+    Slots that a stop left unfinished go back to the queue.
     """
-    batch_id = str(task.request.id)
-    if not _may_lack_results(batch_id):
-        return
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
     process = this_process()
     unfinished = process.runner.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
     if unfinished:
         log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
-        check_slots.apply_async((unfinished,), task_id=batch_id, queue=queue_of(process.settings.region))
-        return
-    try:
-        settle(_redis, process.settings.region, batch_id)
-    except (UnreachableError, RefusedError) as exc:
-        log.warning("worker.batch_not_settled: beat will send it again: %s", exc)
-
-
-def _may_lack_results(batch_id: str) -> bool:
-    """Tell whether a batch may still lack results; while Redis cannot say, it may."""
-    try:
-        return is_outstanding(_redis, batch_id)
-    except (UnreachableError, RefusedError):
-        return True
+        queue = queue_of(process.settings.region)
+        check_slots.apply_async((unfinished,), task_id=task.request.id, queue=queue)
 
 
 @app.task(name="sitemon.check_site", bind=True, base=AskedTask, throws=(SitemonError,))

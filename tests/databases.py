@@ -3,12 +3,15 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
 from psycopg2 import sql
 
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.moment import to_ms
+from sitemon.store.account import close, count_away_hours
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.store.provision import provision
@@ -90,6 +93,10 @@ DERIVED = ("current_state", "count_hour", "latency_hour", "count_day", "latency_
 CHECKED = (
     "result",
     "schedule_event",
+    "telling",
+    "schedule_stretch",
+    "watch",
+    "reign",
     "away",
     *DERIVED,
     "site",
@@ -116,6 +123,28 @@ def execute(conn: Connection, statement: str, values: Any = None) -> int:
     with conn, conn.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.rowcount
+
+
+def open_account(conn: Connection, from_at: datetime) -> None:
+    """Let the account begin at a moment, be closed no further, and hours and days be rolled up to its hour only.
+
+    In a fresh database it begins now, so that slots of before are nobody's.
+    """
+    execute(
+        conn,
+        "UPDATE sitemon.account SET from_ms = %(at)s, closed_ms = %(at)s, away_ms = %(at)s",
+        {"at": to_ms(from_at)},
+    )
+    rolled_up = "UPDATE sitemon.watermark SET hours_until_at = %(hour)s, days_until = %(day)s"
+    hour_at = from_at.replace(minute=0, second=0, microsecond=0)
+    execute(conn, rolled_up, {"hour": hour_at, "day": hour_at.date()})
+
+
+def close_account(conn: Connection, at: datetime) -> None:
+    """Close the account up to a moment, as the reconciler does."""
+    close(conn, to_ms(at))
+    while count_away_hours(conn):
+        pass
 
 
 __all__ = ["conn", "names", "owner", "template"]

@@ -55,6 +55,10 @@ class Pipeline:
         run_guarded([script(program), *arguments], log=log, environment=self.environment, folder=self.folder)
         return log.read_text()
 
+    def await_closed(self, moment_ms: int, within_s: float) -> None:
+        """Wait until the account is closed up to a moment: slots whose patience ended by then count in the ledger."""
+        wait_for(lambda: self.rows("SELECT closed_ms >= %s FROM sitemon.account", moment_ms) == [(True,)], within_s)
+
     def start(self, *names: str) -> None:
         """Start processes of ours: ``worker`` is as people run it, with beat; all others are as they are called."""
         for name in names:

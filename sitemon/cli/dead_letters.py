@@ -91,7 +91,7 @@ def retry(numbers: Sequence[str], reasons: Sequence[str], is_all: bool, kafka: s
 def _send(server: KafkaServer, letters: Iterator[Kept], numbers: Sequence[str]) -> int:
     topics = topics_of(server)
     missing, counts = dict.fromkeys(numbers), Counter[Fate]()
-    for retried in Retry(topics, lambda: KafkaProducer(server), lambda: _newest_events(server)).run(letters):
+    for retried in Retry(topics, lambda: KafkaProducer(server)).run(letters):
         counts[retried.fate] += 1
         missing.pop(retried.kept.number, None)
         if retried.problem and counts[Fate.STAYS] <= _PROBLEMS_SHOWN:
@@ -120,10 +120,6 @@ def _of_reasons(letters: Iterable[Kept], reasons: Sequence[str]) -> Iterator[Kep
 
 def _last(found: list[Kept], limit: int) -> list[Kept]:
     return sorted(found, key=lambda one: (one.kept_at_ms, one.partition, one.offset))[-limit:]
-
-
-def _newest_events(server: KafkaServer) -> dict[bytes, int]:
-    return {message.key or b"": message.offset for message in read_all(server, topics_of(server).schedule)}
 
 
 def _places(numbers: Sequence[str]) -> list[tuple[int, int]]:

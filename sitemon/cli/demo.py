@@ -27,7 +27,7 @@ from sitemon.store.read import SiteStatus
 _ENDING_S: Final = 3.0
 _LINE_EVERY_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.5
-_STYLES: Final = {"up": "green", "degraded": "yellow", "down": "red", "missed": "magenta"}
+_STYLES: Final = {"up": "green", "degraded": "yellow", "down": "red", "unknown": "bright_black"}
 _SHOWS: Final = {site.name: site.shows for site in SAMPLES}
 
 
@@ -97,20 +97,20 @@ def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
 
 
 def _view(pipeline: Demo, width: int) -> RenderableType:
-    table = status_table(pipeline.statuses(), clock.utc_now(), width)
+    table = status_table(pipeline.statuses(), pipeline.closed_at(), clock.utc_now(), width)
     return Group(table, f"{pipeline.count()} results recorded; Ctrl-C ends it")
 
 
 def _summary(statuses: Sequence[SiteStatus], recorded: int) -> str:
-    outcomes = Counter(status.outcome for status in statuses)
-    counted = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in _STYLES if outcomes[outcome])
+    states = Counter(status.state for status in statuses)
+    counted = ", ".join(f"{states[state]} {state}" for state in _STYLES if states[state])
     return f"{len(statuses)} sites: {counted or 'nothing yet'}; {recorded} results recorded"
 
 
 def _table(statuses: Sequence[SiteStatus]) -> Table:
-    table = Table("site", "what it shows", "outcome", "reason", "latency", box=None, pad_edge=False)
+    table = Table("site", "what it shows", "state", "reason", "latency", box=None, pad_edge=False)
     for status in statuses:
-        outcome = f"[{_STYLES[status.outcome]}]{status.outcome}[/]"
+        state = f"[{_STYLES[status.state]}]{status.state}[/]"
         latency = "" if status.latency_s is None else f"{status.latency_s * 1000:.0f} ms"
-        table.add_row(status.site, _SHOWS.get(status.site, ""), outcome, status.reason, latency)
+        table.add_row(status.site, _SHOWS.get(status.site, ""), state, status.reason, latency)
     return table

@@ -16,12 +16,14 @@ from sitemon.cli import options
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.store.connect import connect
-from sitemon.store.read import LedgerHour, read_ledger
+from sitemon.store.read import LedgerHour, read_closed_at, read_ledger
 
-COUNTS: Final = ("expected", "real", "missed", "unaccounted", "unexpected")
+COUNTS: Final = ("expected", "real", "told", "derived", "lost", "unaccounted", "unexpected")
+STALE: Final = timedelta(minutes=5)
 SHOWN: Final = 20
 """So many uneven hours of sites are printed, the worst first: after an outage it can be every site's."""
 
+_TABLE_WIDTH: Final = 100
 _counts: Final = operator.attrgetter(*COUNTS)
 
 
@@ -29,25 +31,33 @@ _counts: Final = operator.attrgetter(*COUNTS)
 @click.option(
     "--hours", type=click.IntRange(min=1), metavar="N", default=24, show_default=True, help="How far to look back."
 )
+@click.option("--strict", is_flag=True, help="Exit with 1 also for slots that were lost though a beat was there.")
 @click.option("--json", "as_json", is_flag=True, help="Print every hour of every site, for scripts.")
 @options.db_conn
 @options.database
-def command(hours: int, as_json: bool, db_conn: str | None, database: str | None) -> int:
+def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, database: str | None) -> int:
     """Say which slots of the schedule have no row, and which rows no slot. Exit status 1 if there are any.
 
-    What is expected is computed from the schedule's own history, never from the results. A slot counts once its
-    interval and a minute have passed.
+    What is expected is computed from the schedule's own history, never from the results. A slot counts once the account
+    is closed beyond it: its interval, its timeout and some seconds have passed, and all that was made is recorded. An
+    account that is not closed for 5 minutes is exit status 1 too: nobody decides what is missing.
     """
     server, credentials = postgres_server(db_conn), database_credentials(database)
     now = clock.utc_now()
     with closing(connect(server, credentials, application_name="sitemon-ledger")) as conn:
         ledger = read_ledger(conn, now - timedelta(hours=hours), now)
-    uneven = [hour for hour in ledger if not hour.is_even]
+        closed_at = read_closed_at(conn)
+    uneven = [hour for hour in ledger if not hour.is_even or (strict and hour.lost)]
     if as_json:
         click.echo(json.dumps([_as_json_types(hour) for hour in ledger], indent=2))
     else:
         show(ledger, uneven)
-    return 1 if uneven else 0
+    is_stale = now - closed_at > STALE
+    if is_stale:
+        click.echo(
+            f"ledger: nobody decides what is missing since {format_utc(closed_at)}: is a recorder running?", err=True
+        )
+    return 1 if uneven or is_stale else 0
 
 
 def _as_json_types(hour: LedgerHour) -> dict[str, Any]:
@@ -59,11 +69,12 @@ def show(ledger: Sequence[LedgerHour], uneven: Sequence[LedgerHour]) -> None:
     if uneven:
         table = Table("hour (UTC)", "site", "region", box=None, pad_edge=False)
         for name in COUNTS:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for hour in sorted(uneven, key=lambda hour: -hour.unaccounted - hour.unexpected)[:SHOWN]:
             table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
-        Console().print(table)
+        # A figure that is cut would say something else: rather let a narrow terminal break the line.
+        Console(width=max(Console().width, _TABLE_WIDTH)).print(table)
         if len(uneven) > SHOWN:
             click.echo(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
     total = [sum(column) for column in zip(*map(_counts, ledger), strict=True)] or [0] * len(COUNTS)
-    click.echo("{} expected = {} real + {} missed + {} unaccounted; {} unexpected".format(*total))
+    click.echo("{} expected = {} real + {} told + {} derived ({} lost) + {} unaccounted; {} unexpected".format(*total))

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sitemon.model.errors import PoisonError
+from sitemon.model.marks import decode_mark
 from sitemon.model.moment import format_utc, from_ms
 from sitemon.model.result import decode
 from sitemon.model.schedule import decode_event
@@ -78,7 +79,7 @@ def verdict(kept: Kept, topics: Topics) -> str:
     letter = kept.letter
     try:
         if letter.value is not None:
-            (decode_event if letter.topic == topics.schedule else decode)(letter.value)
+            {topics.schedule: decode_event, topics.marks: decode_mark}.get(letter.topic, decode)(letter.value)
             return "it can be read"
     except PoisonError as exc:
         return str(exc)

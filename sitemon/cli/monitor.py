@@ -17,7 +17,7 @@ from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import load_sites, site_from_fields
 from sitemon.model.errors import UnreachableError
 from sitemon.model.site import Site
-from sitemon.stream.messages import messenger_of_this_process
+from sitemon.stream.messages import messenger_without_marks
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics, topics_of
 from sitemon.worker.monitor import Monitor
@@ -60,7 +60,7 @@ def command(
 def _monitor(sites: Sequence[Site], server: KafkaServer, choices: Settings) -> None:
     _greet(server, choices)
     engine = engine_for(choices)
-    messenger = messenger_of_this_process(server, choices)
+    messenger = messenger_without_marks(server, choices)
     with stop_on_signals() as stop:
         publish = partial(messenger.publish_results, give_up=stop.is_set)
         log.info("monitor.started: %s sites, results go to %s", len(sites), topics_of(server).results)

@@ -23,12 +23,14 @@ from sitemon.per_process import spare_collector
 from sitemon.record.brake import AT_LEAST, Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
+from sitemon.record.reconciler import Reconciler
 from sitemon.record.recorder import Recorder, Report, open_store
 from sitemon.store.connect import connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import Retention
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.dead_letters import DeadLetter, parse_dead_letter
+from sitemon.stream.follower import Follower
 from sitemon.stream.ping import wait_for_kafka
 from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.reading import read_all
@@ -37,6 +39,8 @@ from sitemon.stream.topics import ensure_topics, topics_of
 log = logging.getLogger(__name__)
 
 _RETRY_S: Final = 1.0
+_END_S: Final = 1.5
+"""How long a query may go on once the recorder ends."""
 
 
 @click.command("recorder")
@@ -52,7 +56,9 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     spare_collector()
     server, owner = postgres_server(db_conn), database_credentials(database)
     stream, choices = kafka_server(kafka), settings(os.environ)
-    store = Database(lambda: connect(server, owner, application_name="sitemon-recorder"), Retention.of(choices))
+    retention = Retention.of(choices)
+    store = Database(lambda: connect(server, owner, application_name="sitemon-recorder"), retention)
+    account = Database(lambda: connect(server, owner, application_name="sitemon-reconciler"), retention)
     with stop_on_signals() as stop, closing(store):
         # A refusal has to be heard within seconds, also while the other server is waited for.
         with suppress(RetryableError):
@@ -61,7 +67,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
         while wait_for_kafka(stream, stop):
             try:
                 ensure_topics(stream, retention_days=choices.topic_retention_days)
-                _record(stream, store, stop, choices.dead_letter_ratio)
+                _record(stream, store, account, stop, choices.dead_letter_ratio)
                 break
             except UnreachableError as exc:
                 if str(exc) != said:
@@ -70,7 +76,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
                 stop.wait(_RETRY_S)
 
 
-def _record(stream: KafkaServer, store: Database, stop: threading.Event, ratio: float) -> None:
+def _record(stream: KafkaServer, store: Database, account: Database, stop: threading.Event, ratio: float) -> None:
     topics = topics_of(stream)
     brake = Brake(ratio, _newest_letters(stream, topics.dead_letters))
     dead_letters = DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)
@@ -78,8 +84,9 @@ def _record(stream: KafkaServer, store: Database, stop: threading.Event, ratio: 
     group = f"{topics.results.removesuffix('.results')}.recorder"
     with (
         closing(dead_letters),
-        closing(KafkaConsumer(stream, [topics.results, topics.schedule], group)) as consumer,
+        closing(KafkaConsumer(stream, [topics.results], group)) as consumer,
         _progress() as report,
+        _reconciling(stream, account),
     ):
         log.info("recorder.started: group %s", group)
         recorder = Recorder(
@@ -87,11 +94,34 @@ def _record(stream: KafkaServer, store: Database, stop: threading.Event, ratio: 
             store=store,
             dead_letters=dead_letters,
             brake=brake,
-            topics=topics,
             report=report,
             stop=stop,
         )
         recorder.run()
+
+
+@contextmanager
+def _reconciling(stream: KafkaServer, database: Database) -> Iterator[None]:
+    """Close the account in a thread beside the block, which ends with it."""
+    topics = topics_of(stream)
+    ours = threading.Event()
+    with closing(DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)) as dead_letters:
+        reconciler = Reconciler(
+            database=database,
+            follow=lambda positions: Follower(stream, [topics.schedule, topics.marks], positions),
+            dead_letters=dead_letters,
+            topics=topics,
+            stop=ours,
+        )
+        thread = threading.Thread(target=reconciler.run, name="reconciler")
+        thread.start()
+        try:
+            yield
+        finally:
+            ours.set()
+            while thread.is_alive():
+                thread.join(_END_S)
+                database.abort()
 
 
 def _newest_letters(stream: KafkaServer, topic: str) -> list[DeadLetter]:

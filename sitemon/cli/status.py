@@ -19,7 +19,7 @@ from sitemon.config.servers import Credentials, PostgresServer, database_credent
 from sitemon.model.errors import RetryableError
 from sitemon.model.moment import format_utc
 from sitemon.store.connect import Connection, connect
-from sitemon.store.read import SiteStatus, read_status
+from sitemon.store.read import SiteStatus, read_closed_at, read_status
 
 _REFRESH_S: Final = 2.0
 
@@ -30,8 +30,9 @@ _REFRESH_S: Final = 2.0
 @options.db_conn
 @options.database
 def command(watch: bool, as_json: bool, db_conn: str | None, database: str | None) -> None:
-    """Show each site: its outcome and since when, latencies, and the uptime of the last day. Worst first.
+    """Show each site: its state and since when, latencies, and the uptime of the last day. Worst first.
 
+    A site whose newest slot nobody looked at is unknown.
     Uptime is a range where slots were missed: its low end counts them as down, its high end as up.
     """
     server, credentials = postgres_server(db_conn), database_credentials(database)
@@ -41,12 +42,12 @@ def command(watch: bool, as_json: bool, db_conn: str | None, database: str | Non
         _watch(server, credentials)
         return
     with closing(_connect(server, credentials)) as conn:
-        sites = read_status(conn, clock.utc_now())
+        sites, closed_at = read_status(conn, clock.utc_now()), read_closed_at(conn)
     if as_json:
         click.echo(json.dumps([as_json_types(site) for site in sites], indent=2))
     else:
         console = Console()
-        console.print(status_table(sites, clock.utc_now(), console.width))
+        console.print(status_table(sites, closed_at, clock.utc_now(), console.width))
 
 
 def as_json_types(site: SiteStatus) -> dict[str, Any]:
@@ -73,6 +74,6 @@ def _watch(server: PostgresServer, credentials: Credentials) -> None:
 def _follow(conn: Connection, live: Live, console: Console, stop: threading.Event) -> None:
     while not stop.is_set():
         now = clock.utc_now()
-        table: RenderableType = status_table(read_status(conn, now), now, console.width)
+        table: RenderableType = status_table(read_status(conn, now), read_closed_at(conn), now, console.width)
         live.update(table, refresh=True)
         stop.wait(_REFRESH_S)

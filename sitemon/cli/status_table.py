@@ -1,7 +1,7 @@
 """The table of sites: which columns fit, and how each value is written. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import floor
 from typing import Final
 
@@ -12,9 +12,12 @@ from rich.text import Text
 from sitemon.store.read import SiteStatus
 
 # Colours of the middle of the palette, which can be read on dark and on light; the signs tell them apart without.
-_STYLES: Final = {"up": "green3", "degraded": "dark_orange3", "down": "bold red3", "missed": "medium_purple3"}
-_SIGNS: Final = {"up": "●", "degraded": "▲", "down": "✖", "missed": "○"}
+_STYLES: Final = {"up": "green3", "degraded": "dark_orange3", "down": "bold red3", "unknown": "grey62"}
+_SIGNS: Final = {"up": "●", "degraded": "▲", "down": "✖", "unknown": "○"}
 _BARS: Final = "▁▂▃▄▅▆▇█"
+
+_STALE: Final = timedelta(minutes=1)
+"""The account's mark is younger than 20 s while all is well."""
 
 _SPARK_FROM_WIDTH: Final = 72
 _UPTIME_FROM_WIDTH: Final = 54
@@ -23,10 +26,19 @@ _REASON_FROM_WIDTH: Final = 100
 _REGION_FROM_WIDTH: Final = 118
 
 
-def status_table(sites: Sequence[SiteStatus], now: datetime, width: int) -> Table:
-    """Return the table for a terminal of that many columns, from 40 on."""
+def status_table(sites: Sequence[SiteStatus], closed_at: datetime, now: datetime, width: int) -> Table:
+    """Return the table for a terminal of that many columns, from 40 on.
+
+    Up to `closed_at` it is decided what was missed; where that is long ago, nothing is recorded, and the head says so.
+    """
     shown = [name for name, from_width in _COLUMNS.items() if width >= from_width]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False, caption=_caption(sites))
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=False,
+        title=_title(closed_at, now),
+        caption=_caption(sites, closed_at, now),
+    )
     for name in shown:
         # Only columns that may wrap are made narrower; their cells are cut all the same.
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name not in _CUT)
@@ -39,7 +51,7 @@ def status_table(sites: Sequence[SiteStatus], now: datetime, width: int) -> Tabl
 _COLUMNS: Final = {
     "site": 0,
     "region": _REGION_FROM_WIDTH,
-    "outcome": 0,
+    "state": 0,
     "reason": _REASON_FROM_WIDTH,
     "latency": 0,
     "trend": _SPARK_FROM_WIDTH,
@@ -53,13 +65,12 @@ _CUT: Final = ("site", "reason")
 
 
 def _cells(site: SiteStatus, now: datetime, trend: int) -> dict[str, Text]:
-    style = _STYLES[site.outcome]
-    since = duration((now - site.since_at).total_seconds())
+    style = _STYLES[site.state]
     return {
         "site": Text(site.site, no_wrap=True, overflow="ellipsis"),
         "region": Text(site.region),
-        "outcome": Text(f"{_SIGNS[site.outcome]} {site.outcome} {since}", style=style),
-        "reason": Text(site.reason or "", no_wrap=True, overflow="ellipsis"),
+        "state": Text(f"{_SIGNS[site.state]} {site.state} {_since(site, now)}", style=style),
+        "reason": Text(_reason(site, now), no_wrap=True, overflow="ellipsis"),
         "latency": Text("" if site.latency_s is None else latency(site.latency_s)),
         "trend": Text(sparkline(site.latencies_s[-trend:])),
         "uptime": Text(uptime(site.uptime_low, site.uptime_high)),
@@ -67,13 +78,35 @@ def _cells(site: SiteStatus, now: datetime, trend: int) -> dict[str, Text]:
     }
 
 
-def _caption(sites: Sequence[SiteStatus]) -> str:
+def _since(site: SiteStatus, now: datetime) -> str:
+    return duration((now - site.state_since).total_seconds())
+
+
+def _reason(site: SiteStatus, now: datetime) -> str:
+    """Return why a site is not up; of an unknown one, since when nobody looked, and why if that is decided."""
+    if site.state != "unknown":
+        return site.reason or ""
+    looked = f"since {duration((now - site.seen_at).total_seconds())}" if site.seen_at else "yet"
+    return f"not looked at {looked}" + (f": {site.reason}" if site.outcome == "missed" and site.reason else "")
+
+
+def _title(closed_at: datetime, now: datetime) -> str | None:
+    if now - closed_at <= _STALE:
+        return None
+    return f"data as of {closed_at:%Y-%m-%d %H:%M:%S} UTC: nothing was recorded since, for {_age(closed_at, now)}"
+
+
+def _caption(sites: Sequence[SiteStatus], closed_at: datetime, now: datetime) -> str:
     if not sites:
-        return "no results yet"
-    counts = {
-        outcome: sum(site.outcome == outcome for site in sites) for outcome in ("down", "missed", "degraded", "up")
-    }
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+        return "no sites yet"
+    counts = {state: sum(site.state == state for site in sites) for state in ("down", "unknown", "degraded", "up")}
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) + (
+        f"; account closed {_age(closed_at, now)} ago"
+    )
+
+
+def _age(closed_at: datetime, now: datetime) -> str:
+    return duration((now - closed_at).total_seconds())
 
 
 def sparkline(latencies_s: Sequence[float | None]) -> str:

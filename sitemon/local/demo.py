@@ -4,6 +4,7 @@ import os
 import sysconfig
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from sitemon.local.process import GuardedProcess, run_guarded
 from sitemon.local.stack import PARTS, Stack
 from sitemon.model.errors import FatalError, RetryableError
 from sitemon.store.connect import Connection, connect
-from sitemon.store.read import SiteStatus, count_results, read_status
+from sitemon.store.read import SiteStatus, count_results, read_closed_at, read_status
 
 _STOP_WITHIN_S: Final = 4.0
 _SETTLE_WITHIN_S: Final = 2.0
@@ -52,6 +53,14 @@ class Demo:
                 return read_status(conn, clock.utc_now())
         except RetryableError:
             return []
+
+    def closed_at(self) -> datetime:
+        """Return up to when it is decided what was missed; now, while the database is not there yet."""
+        try:
+            with closing(self._connect()) as conn:
+                return read_closed_at(conn)
+        except RetryableError:
+            return clock.utc_now()
 
     def count(self) -> int:
         """Return how many results are recorded; 0 while the database is not there yet."""

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     BEAT_DOWN = "beat_down"
     WORKER_LOST = "worker_lost"
     UNKNOWN_SITE = "unknown_site"
+    LOST = "lost"
 
 
 REASONS: dict[Reason, tuple[Outcome, str]] = {
@@ -54,4 +55,5 @@ REASONS: dict[Reason, tuple[Outcome, str]] = {
     Reason.BEAT_DOWN: (Outcome.MISSED, "no beat was there to send the slot"),
     Reason.WORKER_LOST: (Outcome.MISSED, "the worker that had taken the slot died"),
     Reason.UNKNOWN_SITE: (Outcome.MISSED, "the worker's sites do not hold this site"),
+    Reason.LOST: (Outcome.MISSED, "a beat was there, and no result came"),
 }

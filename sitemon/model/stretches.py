@@ -25,7 +25,7 @@ class Turn(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """The slots ``from_ms + k × interval_ms`` with ``from_ms ≤ slot < until_ms``, each missing `patience_ms` after it."""
+    """The slots ``from_ms + k × interval_ms`` with ``from_ms ≤ slot < until_ms``; missing `patience_ms` later."""
 
     from_ms: int
     until_ms: int

@@ -55,6 +55,19 @@ class Intake:
             self._note_presence()
         return messages
 
+    def positions(self) -> Mapping[Partition, int]:
+        """Return of each partition that is ours the next offset to read; nothing while Kafka is away."""
+        try:
+            return self._consumer.positions()
+        except SitemonError as exc:
+            self._note_absence(exc)
+            return {}
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Let the next poll go on from this offset."""
+        self._consumer.seek(partition, offset)
+        self._uncommitted.pop(partition, None)
+
     def pause(self) -> None:
         """Get nothing from now on; `stay` keeps the membership in the group."""
         self._consumer.pause()

@@ -2,20 +2,20 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import RetryableError
-from sitemon.record.batch import NOTHING, Batch, Rejected, sort_out
+from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, sort_out
 from sitemon.record.brake import Brake
 from sitemon.record.intake import Intake
 from sitemon.record.waiting_thread import WaitingThread
 from sitemon.record.writer import Recorded, Store, Writer
 from sitemon.store.errors import NotProvisionedError
+from sitemon.store.positions import GapError, Partition, Read
 from sitemon.stream.consumer import Consumer, Message
-from sitemon.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ _ATTEMPT_S: Final = 30.0
 
 _STOP_S: Final = 3.0
 _MAINTAIN_EVERY_S: Final = 60.0
+_COMPARE_EVERY_S: Final = 5.0
 _START_RETRY_S: Final = 1.0
 
 
@@ -76,7 +77,6 @@ class Recorder:
         store: OpenableStore,
         dead_letters: DeadLetterBox,
         brake: Brake,
-        topics: Topics,
         report: Callable[[Report], None],
         stop: threading.Event,
     ) -> None:
@@ -86,11 +86,12 @@ class Recorder:
         self._thread = WaitingThread(store.abort, stop)
         self._dead_letters = dead_letters
         self._brake = brake
-        self._topics = topics
         self._report = report
         self._stop = stop
         self._maintain_at_s = 0.0
+        self._compare_at_s = 0.0
         self._given_up_s = 0.0
+        self._unbridgeable: dict[Partition, int] = {}
 
     def run(self) -> None:
         """Record until told to stop; the batch in hand is finished, if PostgreSQL takes it within seconds.
@@ -107,7 +108,10 @@ class Recorder:
             batch = NOTHING
             while not self._stop.is_set():
                 self._maintain_when_due()
-                batch = self._record(batch if batch.messages else self._sort_out(self._intake.poll()))
+                if not batch.messages:
+                    self._compare_positions_when_due()
+                    batch = self._sort_out(self._intake.poll())
+                batch = self._record(batch)
         self._intake.commit({})
         self._store.close()
 
@@ -116,7 +120,7 @@ class Recorder:
         if not batch.messages:
             return NOTHING
         is_encoded = threading.Event()
-        writing = self._thread.submit(self._writer.record, batch.entries, is_encoded.set)
+        writing = self._thread.submit(self._writer.record, batch.entries, self._bridged(batch), is_encoded.set)
         writing.add_done_callback(lambda _: is_encoded.set())
         following = NOTHING
         if self._intake.is_full(batch.messages):
@@ -124,11 +128,49 @@ class Recorder:
             is_encoded.wait(_PATIENCE_BEFORE_PAUSE_S)
             following = self._sort_out(self._intake.poll_on())
         # The offsets of what follows say that all before them is dealt with: it must not overtake.
-        is_finished = self._finish(batch, self._wait_for(writing), len(following.messages))
+        try:
+            is_finished = self._finish(batch, self._wait_for(writing), len(following.messages))
+        except GapError as exc:
+            self._go_back(exc.positions, [*batch.messages, *following.messages])
+            return NOTHING
         return following if is_finished else NOTHING
 
+    def _go_back(self, positions: Mapping[Partition, int], in_hand: Sequence[Message]) -> None:
+        """Read again from where the database lacks messages; and of other partitions, what is in hand."""
+        log.warning("recorder.goes_back: the database lacks what was read before, as one that was restored does")
+        first = {partition: read.first for partition, read in read_of(in_hand).items()}
+        for partition, offset in {**first, **positions}.items():
+            self._intake.seek(partition, offset)
+        self._unbridgeable.update(positions)
+
+    def _bridged(self, batch: Batch) -> Mapping[Partition, Read]:
+        """Return what was read; where Kafka has no longer what the database lacks, as if that had been read."""
+        lacking = {partition: at for partition, at in self._unbridgeable.items() if partition in batch.read}
+        for partition in lacking:
+            del self._unbridgeable[partition]
+        return {
+            **batch.read,
+            **{partition: batch.read[partition]._replace(first=at) for partition, at in lacking.items()},
+        }
+
+    def _compare_positions_when_due(self) -> None:
+        """Let the database count as read up to where we read on, and read what it lacks: it may have been restored."""
+        if clock.monotonic_s() < self._compare_at_s:
+            return
+        self._compare_at_s = clock.monotonic_s() + _COMPARE_EVERY_S
+        ours = self._intake.positions()
+        kept = self._wait_for(self._thread.submit(self._writer.compare_positions, ours)) if ours else {}
+        behind = {partition: at for partition, at in kept.items() if at < ours.get(partition, at)}
+        # Where we went back before and no message came, Kafka went on to the oldest that it still has.
+        gone = {partition for partition, at in behind.items() if self._unbridgeable.get(partition) == at}
+        if gone:
+            passed = {partition: Read(self._unbridgeable.pop(partition), ours[partition]) for partition in gone}
+            self._wait_for(self._thread.submit(self._writer.record, (), passed, lambda: None))
+        if behind.keys() - gone:
+            self._go_back({partition: at for partition, at in behind.items() if partition not in gone}, ())
+
     def _sort_out(self, messages: Sequence[Message]) -> Batch:
-        return sort_out(messages, self._topics, self._store.retention.span(clock.utc_now()))
+        return sort_out(messages, self._store.retention.span(clock.utc_now()))
 
     def _finish(self, batch: Batch, recorded: Recorded | None, read_ahead: int) -> bool:
         """Commit what is recorded or put aside; return False when told to stop before it was."""

@@ -4,12 +4,12 @@ A result that is recorded already changes nothing, and what still cannot be reco
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from sitemon.model.errors import PoisonError, UnreachableError
-from sitemon.stream.dead_letters import DeadLetter, Kept
+from sitemon.stream.dead_letters import Kept
 from sitemon.stream.producer import Producer, Record, send_all
 from sitemon.stream.topics import Topics
 
@@ -39,15 +39,11 @@ class Retried(NamedTuple):
 
 
 class Retry:
-    """Sends dead letters again. `newest_events` gives, when asked, the newest offset of each key of the schedule."""
+    """Sends dead letters again."""
 
-    def __init__(
-        self, topics: Topics, make_producer: Callable[[], Producer], newest_events: Callable[[], Mapping[bytes, int]]
-    ) -> None:
+    def __init__(self, topics: Topics, make_producer: Callable[[], Producer]) -> None:
         self._topics = topics
         self._make_producer = make_producer
-        self._read_newest_events = newest_events
-        self._newest_events: Mapping[bytes, int] | None = None
         self._seen: set[bytes] = set()
 
     def run(self, letters: Iterable[Kept]) -> Iterator[Retried]:
@@ -68,7 +64,7 @@ class Retry:
 
     def _fate_of(self, kept: Kept) -> tuple[Fate, str]:
         letter = kept.letter
-        problem = why_it_stays(kept, self._topics) or self._why_it_is_outdated(letter)
+        problem = why_it_stays(kept, self._topics)
         if problem:
             return Fate.STAYS, problem
         parts = (letter.topic.encode(), letter.key or b"", letter.value or b"")
@@ -77,15 +73,6 @@ class Retry:
             return Fate.COPY, ""
         self._seen.add(sameness)
         return Fate.SENT, ""
-
-    def _why_it_is_outdated(self, letter: DeadLetter) -> str:
-        """Say so of an event of the schedule that has a successor: sent again, it would be the newest of its key."""
-        if letter.topic != self._topics.schedule:
-            return ""
-        if self._newest_events is None:
-            self._newest_events = self._read_newest_events()
-        is_outdated = self._newest_events.get(letter.key or b"", letter.offset) > letter.offset
-        return f"topic {letter.topic} has a newer event of its key" if is_outdated else ""
 
     def _send(self, letters: Sequence[Kept]) -> list[str]:
         """Send them; return of each why Kafka does not take it, or nothing.
@@ -115,7 +102,7 @@ class Retry:
 def why_it_stays(kept: Kept, topics: Topics) -> str:
     """Return why a dead letter can never be sent again; nothing when it can."""
     letter = kept.letter
-    if letter.topic not in (topics.results, topics.schedule):
+    if letter.topic not in (topics.results, topics.schedule, topics.marks):
         return f"it came from {letter.topic or 'nowhere'}, which is not recorded"
     if letter.value is None:
         return "there is no value in it"

@@ -3,18 +3,19 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
 from sitemon.model.result import Result
-from sitemon.record.batch import Entry, Rejected, changes_of, results_of, split_by_range
+from sitemon.record.batch import Entry, Rejected, split_by_range
 from sitemon.record.patience import Patience
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.write import Written
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,16 @@ class Store(Protocol):
 
     retention: Retention
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         """Write all of it in one transaction, or raise. Call `on_encoded` when the rest of it is the server's work."""
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         """Make partitions, roll up and drop. Call `on_step` before each step."""
+
+    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
 
 
 class Recorded(NamedTuple):
@@ -59,15 +65,21 @@ class Writer:
         self._trouble: type[SitemonError] | None = None
         self._tries = 0
 
-    def record(self, entries: Sequence[Entry], on_encoded: Callable[[], None]) -> Recorded | None:
+    def record(
+        self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Recorded | None:
         """Write the entries and return what became of them; None when told to stop before the server was back.
 
-        `on_encoded` is called when all that is left to do is the server's work, and again with each further try.
+        `read` says which messages are dealt with by that. `on_encoded` is called when all that is left to do is the
+        server's work, and again with each further try.
+        Raises GapError when the database lacks what lies before.
         """
         too_old: tuple[Rejected, ...] = ()
         while True:
             try:
-                written, rejected = self._attempt(entries, on_encoded)
+                written, rejected = self._attempt(entries, read, on_encoded)
+            except GapError:
+                raise
             except (RetryableError, RefusedError) as exc:
                 if not self._wait_after(exc):
                     return None
@@ -90,23 +102,39 @@ class Writer:
         finally:
             self.attempt_began_s = None
 
-    def _attempt(self, entries: Sequence[Entry], on_encoded: Callable[[], None]) -> Recorded:
-        """Write the entries in one transaction; around what can never be written, in parts."""
-        if not entries:
-            return Recorded(Written())
-        try:
-            return Recorded(self._timed_write(entries, on_encoded))
-        except PoisonError as exc:
-            if len(entries) == 1:
-                rejected = Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
-                return _sum(rejected, *(self._attempt([other], on_encoded) for other in entries[0].shadowed))
-            parts = _around(exc, entries)
-        return _sum(*(self._attempt(part, on_encoded) for part in parts))
-
-    def _timed_write(self, entries: Sequence[Entry], on_encoded: Callable[[], None]) -> Written:
+    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""
         self._begin_attempt()
         try:
-            return self._store.write(results_of(entries), changes_of(entries), on_encoded)
+            return self._store.compare_positions(ours)
+        except SitemonError as exc:
+            log.info("recorder.positions_unknown: %s", exc)
+            return {}
+        finally:
+            self.attempt_began_s = None
+
+    def _attempt(
+        self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Recorded:
+        """Write the entries in one transaction; around what can never be written, in parts, and `read` last."""
+        if not entries and not read:
+            return Recorded(Written())
+        try:
+            return Recorded(self._timed_write(entries, read, on_encoded))
+        except PoisonError as exc:
+            if len(entries) == 1:
+                bad = Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
+                done = [bad, *(self._attempt([other], {}, on_encoded) for other in entries[0].shadowed)]
+            else:
+                done = [self._attempt(part, {}, on_encoded) for part in _around(exc, entries)]
+        return _sum(*done, self._attempt((), read, on_encoded))
+
+    def _timed_write(
+        self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
+        self._begin_attempt()
+        try:
+            return self._store.write([entry.result for entry in entries], read, on_encoded)
         finally:
             self.attempt_began_s = None
 
@@ -131,8 +159,7 @@ class Writer:
 def _around(exc: PoisonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:
     """Return the bad record alone and those before and after it, where that is known; else two halves."""
     if isinstance(exc, BadRowError):
-        bad = [number for number, entry in enumerate(entries) if isinstance(entry.said, Result)][exc.row]
-        return entries[:bad], entries[bad : bad + 1], entries[bad + 1 :]
+        return entries[: exc.row], entries[exc.row : exc.row + 1], entries[exc.row + 1 :]
     middle = len(entries) // 2
     return entries[:middle], entries[middle:]
 

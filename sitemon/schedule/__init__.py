@@ -1,1 +1,1 @@
-"""The schedule: which slots there are, who sends them, and what is done about those nobody sent in time."""
+"""The schedule: which slots there are, which beat sends them, and what it says of them beforehand."""

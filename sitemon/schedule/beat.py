@@ -9,13 +9,12 @@ from typing import Any, Final
 from celery.beat import ScheduleEntry, Scheduler
 
 from sitemon import clock
-from sitemon.model.errors import LeaseLostError, RefusedError, SitemonError, UnreachableError
+from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.schedule.celery_surroundings import CelerySurroundings
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.memory import Memory
-from sitemon.schedule.redis_client import redis_client
+from sitemon.schedule.redis_client import evicting_policy, redis_client
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +33,8 @@ class SiteScheduler(Scheduler):
     def __init__(self, app: Any, **kwargs: Any) -> None:
         self._leader: Leader | None = None
         self._lease = Lease(redis_client(app))
-        self._memory = Memory(self._lease)
         self._was_leading = False
-        self._trouble: str | None = None
+        self._is_waiting = False
         kwargs["max_interval"] = 1
         super().__init__(app=app, **kwargs)
 
@@ -49,19 +47,21 @@ class SiteScheduler(Scheduler):
         """Do everything that is due; return in how many seconds to come again."""
         try:
             wait_s = self._leading_tick(*args, **kwargs)
-        except (UnreachableError, RefusedError, LeaseLostError) as exc:
-            self._say_trouble(str(exc))
+        except (UnreachableError, RefusedError) as exc:
+            if not self._is_waiting:
+                log.warning("beat.waiting: %s", exc)
+            self._is_waiting = True
             return TROUBLE_WAIT_S
-        if self._trouble is not None:
+        if self._is_waiting:
             log.warning("beat.recovered: every server answers again")
-            self._trouble = None
+        self._is_waiting = False
         return wait_s
 
     def reserve(self, entry: ScheduleEntry) -> Any:
         """Note in Redis that the entry runs now."""
         following: Any = super().reserve(entry)
         try:
-            self._memory.remember_run(str(entry.name), to_ms(following.last_run_at))
+            self._lease.note_run(str(entry.name), to_ms(following.last_run_at))
         except SitemonError as exc:
             # Celery has taken the entry off its heap and puts it back only when we return.
             log.warning("beat.run_not_noted: %s runs, and a new leader may run it again: %s", entry.name, exc)
@@ -72,12 +72,14 @@ class SiteScheduler(Scheduler):
         if self._leader is not None:
             try:
                 self._leader.resign()
-            except (UnreachableError, RefusedError) as exc:
+            except SitemonError as exc:
                 log.warning("beat.resign_failed: the lease ends by itself: %s", exc)
         super().close()
 
     def _leading_tick(self, *args: Any, **kwargs: Any) -> float:
         if self._leader is None:
+            if policy := evicting_policy(self._lease.client):
+                log.warning("beat.redis_may_evict: what waits there is lost when Redis is full: %s", policy)
             self._leader = Leader(self._lease, CelerySurroundings(self.app))
         leader = self._leader
         wait_s = leader.tick(clock.now_ms(), clock.monotonic_s())
@@ -89,14 +91,9 @@ class SiteScheduler(Scheduler):
         return min(wait_s, max(super().tick(*args, **kwargs), 0.0))
 
     def _take_up_entries(self) -> None:
-        for name, at_ms in self._memory.last_runs().items():
+        for name, at_ms in self._lease.last_runs().items():
             if name in self.schedule:
                 self.schedule[name].last_run_at = from_ms(at_ms)
         if MAINTAIN in self.schedule:
             self.schedule[MAINTAIN].last_run_at = from_ms(0)
         self.populate_heap()
-
-    def _say_trouble(self, trouble: str) -> None:
-        if self._trouble is None:
-            log.warning("beat.waiting: %s", trouble)
-        self._trouble = trouble

@@ -1,4 +1,4 @@
-"""The surroundings of a leader in a Celery beat: batches go to Celery, results and events to Kafka."""
+"""The surroundings of a leader in a Celery beat: batches go to Celery, all else to Kafka."""
 
 import os
 from collections.abc import Sequence
@@ -11,18 +11,16 @@ from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.errors import UnreachableError
+from sitemon.model.marks import Mark
 from sitemon.model.result import Result
-from sitemon.model.schedule import Past, ScheduleEvent, past_of
+from sitemon.model.schedule import ScheduleEvent
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 from sitemon.stream.messages import messenger_of_this_process
-from sitemon.stream.reading import read_to_end
-from sitemon.stream.topics import topics_of
 
 KAFKA_PATIENCE_S: Final = 0.5
 """No slot is sent meanwhile, and one of a site that is due every second is missed when it is 3 s late. What a beat
 writes is little, so a turn to the spool costs nothing."""
-READ_PAST_DEADLINE_S: Final = 5.0
 
 
 class CelerySurroundings:
@@ -30,8 +28,7 @@ class CelerySurroundings:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._kafka = kafka_server()
-        self._messenger = messenger_of_this_process(self._kafka, settings(os.environ), patience_s=KAFKA_PATIENCE_S)
+        self._messenger = messenger_of_this_process(kafka_server(), settings(os.environ), patience_s=KAFKA_PATIENCE_S)
         self._watcher = sites_watcher()  # loaded by the application, or by the worker that we were forked from
 
     def sites(self) -> SiteSet:
@@ -39,7 +36,7 @@ class CelerySurroundings:
         return self._watcher.current()
 
     def send(self, batch: Batch) -> None:
-        """Hand a batch to the workers of its region. Its id is the task's, so that it can be found again."""
+        """Hand a batch to the workers of its region."""
         try:
             # Without `argsrepr` Celery spells out every slot, for its logs, which takes as long as to send them.
             self._app.send_task(
@@ -61,7 +58,6 @@ class CelerySurroundings:
         """Return once the schedule's events are safe."""
         self._messenger.publish_events(events)
 
-    def read_past(self) -> Past:
-        """Read the schedule's history from Kafka."""
-        newest = read_to_end(self._kafka, topics_of(self._kafka).schedule, READ_PAST_DEADLINE_S)
-        return past_of(newest.values())
+    def publish_mark(self, mark: Mark) -> None:
+        """Return once the mark is safe."""
+        self._messenger.publish_marks([mark])

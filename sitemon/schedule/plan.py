@@ -1,14 +1,14 @@
-"""The plan: which slots are due, of which sites, and what an edit of the sites changes. Pure; time is an argument."""
+"""The plan: which slots are due, and what it lacks to watch the sites that are wanted. Pure; time is an argument."""
 
 import heapq
 import sys
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from sitemon.model.schedule import Ended, Past, ScheduleEvent, Started
-from sitemon.schedule.slots import LATE_GRACE_MS, is_too_late, slot_after_ms, splay_ms
+from sitemon.model.schedule import Ended, Started
+from sitemon.model.site import Site
+from sitemon.schedule.slots import in_time_from_ms, patience_ms
 
 
 class Watch(NamedTuple):
@@ -18,97 +18,58 @@ class Watch(NamedTuple):
     region: str
 
 
-class DueSlot(NamedTuple):
-    """One slot of one site in one region."""
-
-    site: str
-    region: str
-    slot_ms: int
+DueSlot = tuple[Watch, int]
+"""One slot: of what, and when in milliseconds of the epoch."""
 
 
-class Change(NamedTuple):
-    """What an edit does to one watch: the interval that it takes, in milliseconds, or None when it ends."""
+class _Watched:
+    """A watch as its last event has it; `next_ms` is the slot that comes up next."""
 
-    watch: Watch
-    interval_ms: int | None
+    __slots__ = ("interval_ms", "is_live", "next_ms", "patience_ms", "sequence", "watch")
 
-
-class Due(NamedTuple):
-    """Slots to send to the workers, and slots for which it is too late; all slots up to `until_ms` are among them."""
-
-    run: list[DueSlot]
-    missed: list[DueSlot]
-    until_ms: int
-
-
-class _Stretch:
-    """The slots of one watch while its interval holds; those up to `after_ms` belong to an earlier stretch.
-
-    `next_ms` is the slot that comes up next.
-    """
-
-    __slots__ = ("after_ms", "interval_ms", "is_live", "next_ms", "splay_ms", "watch")
-
-    def __init__(self, watch: Watch, interval_ms: int, after_ms: int) -> None:
+    def __init__(self, watch: Watch, event: Started) -> None:
         self.watch = watch
-        self.interval_ms = interval_ms
-        self.splay_ms = splay_ms(watch.site, interval_ms)
-        self.after_ms = after_ms
-        self.next_ms = self.first_after(after_ms)
+        self.interval_ms = event.interval_ms
+        self.patience_ms = event.patience_ms
+        self.sequence = event.sequence
+        self.next_ms = event.from_slot_ms
         self.is_live = True
-
-    def first_after(self, moment_ms: int) -> int:
-        """Return the first slot that lies after the moment and in this stretch."""
-        return slot_after_ms(self.splay_ms, self.interval_ms, max(moment_ms, self.after_ms))
-
-    def as_event(self) -> Started:
-        """Return the stretch as the schedule's own history tells it."""
-        return Started(
-            site=self.watch.site,
-            region=self.watch.region,
-            at_ms=self.after_ms,
-            interval_ms=self.interval_ms,
-            from_slot_ms=self.first_after(self.after_ms),
-        )
 
 
 _TOGETHER_MS: Final = 64
-"""Stretches whose next slots are this close wait together: of 100,000 a minute, a hundred."""
-_next_ms: Final = attrgetter("next_ms")
+"""Watches whose next slots are this close wait together: of 100,000 a minute, a hundred."""
 
 
 class _Upcoming:
-    """The stretches by the slot that comes up next of each.
+    """What is watched, by the slot that comes up next of each.
 
     To take the first one costs the same for a thousand as for 100,000. A heap of all of them does not: on its way down,
     each passes 17 others that are far apart in memory, which took longer than all else that becomes of a slot.
     """
 
-    def __init__(self, stretches: Iterable[_Stretch] = ()) -> None:
-        self._bins: dict[int, list[_Stretch]] = {}
+    def __init__(self) -> None:
+        self._bins: dict[int, list[_Watched]] = {}
         self._order: list[int] = []
         self._sorted_bin: int | None = None
-        for stretch in stretches:
-            self.add(stretch)
 
-    def add(self, stretch: _Stretch) -> None:
-        """Let the stretch come up at its `next_ms`."""
-        number = stretch.next_ms // _TOGETHER_MS
+    def add(self, watched: _Watched) -> None:
+        """Let it come up at its `next_ms`."""
+        number = watched.next_ms // _TOGETHER_MS
         if number in self._bins:
-            self._bins[number].append(stretch)
+            self._bins[number].append(watched)
         else:
-            self._bins[number] = [stretch]
+            self._bins[number] = [watched]
             heapq.heappush(self._order, number)
         if number == self._sorted_bin:
             self._sorted_bin = None
 
-    def first(self) -> _Stretch | None:
-        """Return the live stretch whose slot comes up first, or None when there is none."""
+    def first(self) -> _Watched | None:
+        """Return the live one whose slot comes up first, or None when there is none."""
         while self._order:
             number = self._order[0]
             together = self._bins[number]
             if number != self._sorted_bin:
-                together.sort(key=_next_ms, reverse=True)
+                together.sort(key=attrgetter("next_ms"), reverse=True)
                 self._sorted_bin = number
             while together and not together[-1].is_live:
                 together.pop()
@@ -117,33 +78,26 @@ class _Upcoming:
             del self._bins[heapq.heappop(self._order)]
         return None
 
-    def move_first(self) -> None:
-        """Let the stretch that `first` returned come up at its following slot."""
-        stretch = self._bins[self._order[0]].pop()
-        stretch.next_ms += stretch.interval_ms
-        self.add(stretch)
+    def move_first(self, intervals: int) -> None:
+        """Let the one that `first` returned come up so many of its intervals later."""
+        watched = self._bins[self._order[0]].pop()
+        watched.next_ms += intervals * watched.interval_ms
+        self.add(watched)
 
 
 class Plan:
-    """The stretches that hold now, and the next due slot of each."""
+    """What is watched now, as the schedule's events say, and the next due slot of each watch.
+
+    `is_whole`: it has come to hold all that is wanted, and not only what was told of it yet.
+    """
 
     def __init__(self) -> None:
-        self._stretches: dict[Watch, _Stretch] = {}
-        self._watched_in: Counter[str] = Counter()
-        self._edited_in: dict[str, int] = {}
+        self.is_whole = False
+        self._watched: dict[Watch, _Watched] = {}
         self._upcoming = _Upcoming()
 
     def __len__(self) -> int:
-        return len(self._stretches)
-
-    @property
-    def regions(self) -> Collection[str]:
-        """The regions in which anything is watched."""
-        return self._watched_in.keys()
-
-    def regions_edited_since(self, moment_ms: int) -> set[str]:
-        """Return the regions in which stretches may have ended after the moment; `due` gives no slots of those."""
-        return {region for region, at_ms in self._edited_in.items() if at_ms > moment_ms}
+        return len(self._watched)
 
     @property
     def next_due_ms(self) -> int | None:
@@ -151,105 +105,48 @@ class Plan:
         first = self._upcoming.first()
         return None if first is None else first.next_ms
 
-    def restore(self, past: Past, sent_up_to_ms: int) -> None:
-        """Take up the schedule as it was left: all slots up to that moment were sent."""
-        for event in past.stretches:
-            watch = Watch(event.site, event.region)
-            self._stretches[watch] = _Stretch(watch, event.interval_ms, event.at_ms)
-        self._watched_in = Counter(watch.region for watch in self._stretches)
-        self._edited_in = dict(past.edited_in)
-        self.rewind(sent_up_to_ms)
+    def next_of(self, watch: Watch, interval_ms: int) -> int | None:
+        """Return the slot of the watch that comes up next, or None when it is not watched at this interval."""
+        watched = self._watched.get(watch)
+        return watched.next_ms if watched is not None and watched.interval_ms == interval_ms else None
 
-    def history(self) -> list[Started]:
-        """Return the stretches that hold now, as the schedule's own history tells them."""
-        return [stretch.as_event() for stretch in self._stretches.values()]
+    def lacks(self, wanted: Mapping[Watch, Site], first: int) -> Iterator[tuple[Watch, Site | None]]:
+        """Yield each watch of which an event is due until the plan holds exactly `wanted`; with None, it has to end.
 
-    def rewind(self, sent_up_to_ms: int) -> None:
-        """Make everything after the moment due again."""
-        self._fill(dict.fromkeys(self._stretches.values(), sent_up_to_ms))
-
-    def rewind_to_fresh(self, now_ms: int, sent_up_to_ms: int) -> None:
-        """Make due again what is not too late now; of what is, only what lies after `sent_up_to_ms`."""
-        self._fill(
-            {
-                stretch: min(sent_up_to_ms, now_ms - stretch.interval_ms - LATE_GRACE_MS - 1)
-                for stretch in self._stretches.values()
-            }
-        )
-
-    def skip_to_fresh(self, now_ms: int, sent_up_to_ms: int) -> None:
-        """Drop what is too late now: it is accounted for as one stretch away, not slot by slot."""
-        self._fill(
-            {
-                stretch: max(sent_up_to_ms, now_ms - stretch.interval_ms - LATE_GRACE_MS - 1)
-                for stretch in self._stretches.values()
-            }
-        )
-
-    def edit(self, wanted: Mapping[Watch, int], at_ms: int) -> list[ScheduleEvent]:
-        """Make the plan watch exactly `wanted` (interval in milliseconds by watch); return what changed.
-
-        All slots up to `at_ms` must have been taken by `due` before.
+        What was told before sequence `first` is to be told again. The plan may take events while this goes on;
+        `wanted` must not change.
         """
-        return self.make(self.changes(wanted), at_ms)
+        for watch in [watch for watch in self._watched if watch not in wanted]:
+            yield watch, None
+        for watch, site in wanted.items():
+            watched, pace = self._watched.get(watch), (site.interval_ms, patience_ms(site))
+            if watched is None or watched.sequence < first or (watched.interval_ms, watched.patience_ms) != pace:
+                yield watch, site
 
-    def changes(self, wanted: Mapping[Watch, int]) -> Iterator[Change]:
-        """Yield what is left to `make` until the plan watches exactly `wanted`, which must not change meanwhile."""
-        for watch in [watch for watch in self._stretches if watch not in wanted]:
-            yield Change(watch, None)
-        for watch, interval_ms in wanted.items():
-            current = self._stretches.get(watch)
-            if current is None or current.interval_ms != interval_ms:
-                yield Change(watch, interval_ms)
+    def take(self, event: Started | Ended) -> None:
+        """Watch a site in a region as the event has it from here on, or no longer."""
+        watch = Watch(event.site, event.region)
+        if before := self._watched.pop(watch, None):
+            before.is_live = False
+        if isinstance(event, Started):
+            watched = self._watched[watch] = _Watched(watch, event)
+            self._upcoming.add(watched)
 
-    def make(self, changes: Iterable[Change], at_ms: int) -> list[ScheduleEvent]:
-        """Make these changes, a part of an edit or all of it; return them as the schedule's history tells them.
+    def due(self, now_ms: int, most: int = sys.maxsize) -> tuple[list[DueSlot], int]:
+        """Take the slots up to now, oldest first, at most so many and those of the same moment; return up to when, too.
 
-        All slots up to `at_ms` must have been taken by `due` before. What began later, by a clock that was set back
-        since, ends when it began: of a history in the wrong order the later event would hold for ever.
+        A watch whose slots are too late goes on at its first one that is not, in one step.
         """
-        return [
-            self._end(watch, at_ms) if interval_ms is None else self._start(watch, interval_ms, at_ms)
-            for watch, interval_ms in changes
-        ]
-
-    def due(self, now_ms: int, most: int = sys.maxsize) -> Due:
-        """Take the slots up to now, oldest first, the late ones apart; once there are `most`, only that moment's."""
-        run: list[DueSlot] = []
-        missed: list[DueSlot] = []
+        due: list[DueSlot] = []
         taken_ms = now_ms
-        while (stretch := self._upcoming.first()) is not None and (next_ms := stretch.next_ms) <= now_ms:
-            if len(run) + len(missed) >= most and next_ms > taken_ms:
-                return Due(run, missed, taken_ms)
-            late = is_too_late(next_ms, stretch.interval_ms, now_ms)
-            (missed if late else run).append(DueSlot(*stretch.watch, next_ms))
-            self._upcoming.move_first()
-            taken_ms = next_ms
-        return Due(run, missed, now_ms)
-
-    def _start(self, watch: Watch, interval_ms: int, at_ms: int) -> Started:
-        if watch in self._stretches:
-            at_ms = self._break_off(watch, at_ms)
-        self._watched_in[watch.region] += 1
-        stretch = self._stretches[watch] = _Stretch(watch, interval_ms, at_ms)
-        self._upcoming.add(stretch)
-        return stretch.as_event()
-
-    def _end(self, watch: Watch, at_ms: int) -> Ended:
-        return Ended(site=watch.site, region=watch.region, at_ms=self._break_off(watch, at_ms))
-
-    def _break_off(self, watch: Watch, at_ms: int) -> int:
-        """Let a stretch end at that moment, or when it began if that was later; return when."""
-        stretch = self._stretches.pop(watch)
-        stretch.is_live = False
-        self._watched_in[watch.region] -= 1
-        if not self._watched_in[watch.region]:
-            del self._watched_in[watch.region]
-        ended_at_ms = max(at_ms, stretch.after_ms)
-        self._edited_in[watch.region] = max(ended_at_ms, self._edited_in.get(watch.region, ended_at_ms))
-        return ended_at_ms
-
-    def _fill(self, after_ms: Mapping[_Stretch, int]) -> None:
-        for stretch, moment_ms in after_ms.items():
-            stretch.next_ms = stretch.first_after(moment_ms)
-        self._upcoming = _Upcoming(after_ms)
+        while (watched := self._upcoming.first()) is not None and (next_ms := watched.next_ms) <= now_ms:
+            late_ms = in_time_from_ms(watched.interval_ms, now_ms) - next_ms
+            if late_ms > 0:
+                self._upcoming.move_first(-(-late_ms // watched.interval_ms))
+            elif len(due) >= most and next_ms > taken_ms:
+                return due, taken_ms
+            else:
+                due.append((watched.watch, next_ms))
+                self._upcoming.move_first(1)
+                taken_ms = next_ms
+        return due, now_ms

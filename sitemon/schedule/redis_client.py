@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import redis
@@ -26,15 +26,21 @@ def redis_client(app: Any) -> redis.Redis:
 
 
 def ping_redis(client: redis.Redis) -> None:
-    """Ask Redis once whether it takes us.
-
-    Raises:
-        RefusedError: it does not.
-        UnreachableError: it does not answer.
-
-    """
+    """Ask Redis once whether it takes us. Raises RefusedError or UnreachableError."""
     with mapped():
         client.ping()
+
+
+def evicting_policy(client: Any) -> str | None:
+    """Return by which policy a full Redis throws data away; None when it keeps all, has no limit, or does not say.
+
+    Raises UnreachableError. INFO says it also where a hosted server refuses CONFIG.
+    """
+    with mapped(), suppress(redis.exceptions.NoPermissionError):
+        memory = client.info("memory")
+        if memory["maxmemory"] and memory["maxmemory_policy"] != "noeviction":
+            return str(memory["maxmemory_policy"])
+    return None
 
 
 @contextmanager

@@ -7,8 +7,12 @@ restart neither repeats nor shifts them, and every region has the same ones.
 import hashlib
 from typing import Final
 
+from sitemon.model.site import Site
+
 LATE_GRACE_MS: Final = 2_000
-"""How much longer than its interval a slot may wait before it is missed."""
+"""How much longer than its interval a slot may wait before it is too late to check it."""
+PATIENCE_GRACE_MS: Final = 12_000
+"""How long after interval and timeout a slot's result may come: what a change of worker and Kafka take, and more."""
 
 
 def splay_ms(name: str, interval_ms: int) -> int:
@@ -19,14 +23,20 @@ def splay_ms(name: str, interval_ms: int) -> int:
 
 def next_slot_ms(name: str, interval_ms: int, after_ms: int) -> int:
     """Return the first slot that lies strictly after the given moment."""
-    return slot_after_ms(splay_ms(name, interval_ms), interval_ms, after_ms)
-
-
-def slot_after_ms(splay: int, interval_ms: int, after_ms: int) -> int:
-    """Return the same for a site whose splay is known already: hashing its name again would cost more than the rest."""
+    splay = splay_ms(name, interval_ms)
     return ((after_ms - splay) // interval_ms + 1) * interval_ms + splay
 
 
 def is_too_late(slot_ms: int, interval_ms: int, now_ms: int) -> bool:
     """Tell whether a slot has waited so long that it is missed instead of checked."""
-    return now_ms - slot_ms > interval_ms + LATE_GRACE_MS
+    return slot_ms < in_time_from_ms(interval_ms, now_ms)
+
+
+def in_time_from_ms(interval_ms: int, now_ms: int) -> int:
+    """Return the earliest due time that is not too late yet."""
+    return now_ms - interval_ms - LATE_GRACE_MS
+
+
+def patience_ms(site: Site) -> int:
+    """Return how long after a slot was due its result may come; then the slot is missing."""
+    return site.interval_ms + round(site.timeout_s * 1_000) + PATIENCE_GRACE_MS

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sitemon.config.sites import SiteSet
+from sitemon.model.marks import Mark
 from sitemon.model.result import Result
-from sitemon.model.schedule import Past, ScheduleEvent
+from sitemon.model.schedule import ScheduleEvent
 from sitemon.schedule.batch import Batch
 
 
@@ -22,7 +23,7 @@ class Surroundings(Protocol):
         """Return once the results are safe."""
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-        """Return once the schedule's events are safe."""
+        """Return once the schedule's events are safe. When it raises, some of them may be."""
 
-    def read_past(self) -> Past:
-        """Read the schedule's history from Kafka, for the day when Redis has lost its data."""
+    def publish_mark(self, mark: Mark) -> None:
+        """Return once the mark is safe."""

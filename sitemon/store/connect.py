@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 5
 
+_OPTIONS: Final = "-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s -c jit=off"
+"""Without JIT, which Debian's servers turn on: it compiles the query of the ledger for seconds, to save nothing."""
+
 _NOT_PROVISIONED: Final = re.compile(r'(database|role) ".*" does not exist', re.DOTALL)
 _REFUSED: Final = re.compile(
     r"password authentication failed|authentication failed|no password supplied|no pg_hba\.conf entry"
@@ -57,7 +60,7 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application_name,
             client_encoding="UTF8",
-            options="-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s",
+            options=_OPTIONS,
             keepalives_idle=20,
             keepalives_interval=5,
             keepalives_count=4,

@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -18,13 +18,14 @@ from sitemon.store.maintain import maintain
 from sitemon.store.migrate import pending
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
-from sitemon.store.write import Change, Written, prepare_session, write_batch
+from sitemon.store.positions import GapError, Partition, Read, read_positions, set_positions
+from sitemon.store.write import Written, prepare_session, write_batch
 
 T = TypeVar("T")
 
 
 class Database:
-    """Writes batches. Belongs to one thread, but for `abort`.
+    """Writes batches. Belongs to one thread, but for `abort`. `names` are those of its connection's database.
 
     After an error that may have to do with the connection, the next call opens another one: a failover may have
     moved the database, and a database made anew has other numbers for the same names.
@@ -35,7 +36,7 @@ class Database:
         self._connect = connect
         self._lock = threading.Lock()
         self._conn: Connection | None = None
-        self._names = Names()
+        self.names = Names()
 
     def open(self) -> Connection:
         """Open the connection, if there is none, and look whether the schema is there.
@@ -49,7 +50,7 @@ class Database:
             return self._conn
         conn = self._connect()
         with self._lock:
-            self._conn, self._names = conn, Names()
+            self._conn, self.names = conn, Names()
         try:
             _require_schema(conn)
             prepare_session(conn)
@@ -58,13 +59,34 @@ class Database:
             raise
         return conn
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
-        return self._with_connection(lambda conn: write_batch(conn, self._names, results, changes, on_encoded))
+        return self.do(lambda conn: write_batch(conn, self.names, results, read, on_encoded))
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does."""
-        self._with_connection(lambda conn: maintain(conn, self.retention, now, on_step))
+        self.do(lambda conn: maintain(conn, self.retention, now, on_step))
+
+    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
+        kept = self.do(lambda conn: read_positions(conn, {topic for topic, _ in ours}))
+        new = {partition: at for partition, at in ours.items() if partition not in kept}
+        if new:
+            self.do(lambda conn: set_positions(conn, new))
+        return new | {partition: kept[partition] for partition in ours if partition in kept}
+
+    def do(self, action: Callable[[Connection], T]) -> T:
+        """Do something with the connection, and raise what it raises, or what `open` does."""
+        conn = self.open()
+        try:
+            return action(conn)
+        except (PoisonError, MissingPartitionError, GapError):
+            raise
+        except SitemonError:
+            self.close()
+            raise
 
     def abort(self) -> None:
         """End what another thread is waiting for: it raises UnreachableError there.
@@ -82,16 +104,6 @@ class Database:
             if self._conn is not None:
                 self._conn.close()
             self._conn = None
-
-    def _with_connection(self, action: Callable[[Connection], T]) -> T:
-        conn = self.open()
-        try:
-            return action(conn)
-        except (PoisonError, MissingPartitionError):
-            raise
-        except SitemonError:
-            self.close()
-            raise
 
 
 def _require_schema(conn: Connection) -> None:

@@ -160,6 +160,8 @@ def _let_in(session: Administrator, owner: Credentials, database: str) -> None:
         return
     session.do("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {database} TO {role}", database=database, role=owner.user)
     session.do("GRANT CONNECT ON DATABASE {database} TO {role}", database=database, role=READER)
+    # For readers too; `sitemon.store.connect` says why.
+    session.do("ALTER DATABASE {database} SET jit = off", database=database)
 
 
 def unfinished_name(database: str) -> str:

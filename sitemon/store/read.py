@@ -1,7 +1,7 @@
 """What people and commands read from the database."""
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
@@ -13,20 +13,26 @@ _sql: Final = load_queries("read.sql")
 class SiteStatus(NamedTuple):
     """A site in a region: how it is, since when, and how much of the last day it was up.
 
-    `latencies_s` are those of the newest results, oldest first, None where there was none. `uptime_low` counts what
-    was missed as down, `uptime_high` as up; both and `coverage` are fractions, None without a result.
+    `state` is ``unknown`` when nobody looked at its newest slot; `seen_at` is the newest slot at which somebody did,
+    None when nobody ever did. `outcome` and what follows it are those of the newest result, which may be ``missed``;
+    all of them are None without one. `latencies_s` are those of the newest results, oldest first, None where there was
+    none. `uptime_low` counts what was missed as down, `uptime_high` as up; both and `coverage` are fractions, None
+    without a result.
     """
 
     site: str
     region: str
     url: str
-    outcome: str
-    since_at: datetime
-    slot_at: datetime
-    checked_at: datetime
+    outcome: str | None
+    since_at: datetime | None
+    slot_at: datetime | None
+    checked_at: datetime | None
     reason: str | None
     http_code: int | None
     latency_s: float | None
+    state: str
+    state_since: datetime
+    seen_at: datetime | None
     latencies_s: tuple[float | None, ...]
     uptime_low: float | None
     uptime_high: float | None
@@ -63,7 +69,8 @@ def count_results(conn: Connection) -> int:
 class LedgerHour(NamedTuple):
     """What the schedule asked of a site in a region in one hour, and what became of it.
 
-    ``expected = real + missed + unaccounted``; `unexpected` rows belong to no slot of the schedule.
+    ``expected = real + told + derived + unaccounted``: a worker or beat told of some slots that they were missed, of
+    others nobody did, and of these `lost` had a beat. `unexpected` rows belong to no slot of the schedule.
     """
 
     site: str
@@ -71,7 +78,9 @@ class LedgerHour(NamedTuple):
     hour_at: datetime
     expected: int
     real: int
-    missed: int
+    told: int
+    derived: int
+    lost: int
     unaccounted: int
     unexpected: int
 
@@ -82,7 +91,7 @@ class LedgerHour(NamedTuple):
 
 
 def read_ledger(conn: Connection, from_at: datetime, until_at: datetime) -> list[LedgerHour]:
-    """Return the ledger's hours that lie in this stretch, of slots whose interval and a minute have passed.
+    """Return the ledger's hours that lie in this stretch, as far as the account is closed.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -91,3 +100,16 @@ def read_ledger(conn: Connection, from_at: datetime, until_at: datetime) -> list
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["ledger"], {"from": from_at, "until": until_at})
         return [LedgerHour(*row) for row in cursor.fetchall()]
+
+
+def read_closed_at(conn: Connection) -> datetime:
+    """Return up to when the account is closed: of all slots due before, it is decided whether they were missed.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["closed_at"])
+        ((closed_at,),) = cursor.fetchall()
+        return cast("datetime", closed_at)

@@ -34,15 +34,16 @@ WITHOUT_GROUP: Final[dict[str, Any]] = {
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
+IN_BATCHES: Final[dict[str, Any]] = {"fetch_min_bytes": 512 << 10, "fetch_max_wait_ms": 400}
+"""A broker answers once it has so much, or after so long. To be answered for each message costs ten times as much."""
 _LOOK_S: Final = 0.1
+_POSITION_MS: Final = 500
 
 _IN_GROUP: Final[dict[str, Any]] = {
     **WITHOUT_GROUP,
+    **IN_BATCHES,
     # A killed member's partitions lie idle for so long; the library's 45 s is long for somebody who watches a table.
     "session_timeout_ms": int(_SESSION_S * 1000),
-    # A broker answers once it has so much, or after so long. To be answered for each message costs ten times as much.
-    "fetch_min_bytes": 512 << 10,
-    "fetch_max_wait_ms": 400,
 }
 
 
@@ -81,6 +82,15 @@ class Consumer(Protocol):
         A partition lost to another member meanwhile is no error: that member reads the messages again.
         Raises UnreachableError when no server answers; committing the same later is right.
         """
+
+    def positions(self) -> Mapping[Partition, int]:
+        """Return of each assigned partition the offset from which the next poll goes on, where that is known.
+
+        Raises UnreachableError when no server answers.
+        """
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Let the next poll go on from this offset; nothing happens when the partition is not assigned any more."""
 
     def pause(self) -> None:
         """From now on `poll` returns nothing, but stays in the group; partitions assigned later are paused too."""
@@ -144,6 +154,23 @@ class KafkaConsumer:
                     self._kafka.commit(mine, timeout_ms=int(_COMMIT_S * 1000))
             except _LOST_PARTITION as exc:
                 log.info("consumer.partition_lost: its messages will be read again: %s", words(exc))
+
+    def positions(self) -> Mapping[Partition, int]:
+        """Return from where the next poll goes on. See `Consumer.positions`."""
+        with kafka_errors():
+            found = {place: self._kafka.position(place, _POSITION_MS) for place in self._kafka.assignment() or ()}
+        for message in reversed(self._held):
+            found[_partition_of(message)] = message.offset
+        return {(place.topic, place.partition): offset for place, offset in found.items() if offset is not None}
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Go on from this offset. See `Consumer.seek`."""
+        place = TopicPartition(*partition)
+        self._held = [message for message in self._held if _partition_of(message) != place]
+        with kafka_errors():
+            if self._assigned([place]):
+                self._kafka.seek(place, offset)
+                self._next[place] = offset
 
     def pause(self) -> None:
         """Return nothing from now on. See `Consumer.pause`."""

@@ -1,19 +1,21 @@
 """The drain: the thread that connects to Kafka and sends what is in the spool."""
 
 import contextlib
+import itertools
 import logging
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Final
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, SitemonError, UnreachableError
 from sitemon.stream.dead_letters import dead_letter_of_record
 from sitemon.stream.link import Link
-from sitemon.stream.producer import Delivery, Record
+from sitemon.stream.producer import Delivery, Producer, Record
 from sitemon.stream.spool import Spool, Spooled
 from sitemon.stream.spool_folder import abandoned_spools
+from sitemon.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +40,15 @@ class Drain:
     It takes at most half of the interpreter from the process's work proper, unless more comes in than goes out: what
     it sends at once takes at least twice as long as it computed for it. Time in which it waited, for Kafka, for the
     disk or for its turn at the interpreter, is rest already.
+
+    A mark vouches for what was published before it, so it is sent when Kafka has acknowledged that: another partition's
+    leader may take the mark while theirs is away.
     """
 
-    def __init__(self, link: Link, spool: Spool, dead_letters: str) -> None:
+    def __init__(self, link: Link, spool: Spool, topics: Topics) -> None:
         self._link = link
         self._spool = spool
-        self._dead_letters = dead_letters
+        self._topics = topics
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._open: dict[int, Delivery] = {}
@@ -107,20 +112,34 @@ class Drain:
         producer = self._link.ensure()
         if self._is_careful:
             open_deliveries.clear()
-        for start in range(0, len(batch), _AT_ONCE):
+        for stretch in self._up_to_marks(batch):
+            self._send(stretch, producer, open_deliveries)
+            try:
+                is_done = all(self._is_acknowledged(open_deliveries[id_]) for id_, _ in stretch)
+            except SitemonError as exc:
+                open_deliveries.clear()  # they were the failed producer's
+                self._link.drop(producer, exc)
+                is_done = self._is_buried(batch, exc)
+            if not is_done:
+                return
+        self._delete(spool, batch, open_deliveries)
+        self._is_gaining = spool.waiting < before
+
+    def _up_to_marks(self, batch: Sequence[Spooled]) -> Iterator[Sequence[Spooled]]:
+        """Cut a batch before each mark that something else than a mark precedes."""
+        is_mark = [item.record.topic == self._topics.marks for item in batch]
+        cuts = [n for n in range(1, len(batch)) if is_mark[n] and not is_mark[n - 1]]
+        for start, end in itertools.pairwise([0, *cuts, len(batch)]):
+            yield batch[start:end]
+
+    def _send(
+        self, stretch: Sequence[Spooled], producer: Producer, open_deliveries: MutableMapping[int, Delivery]
+    ) -> None:
+        for start in range(0, len(stretch), _AT_ONCE):
             with self._paced():
-                for id_, record in batch[start : start + _AT_ONCE]:
+                for id_, record in stretch[start : start + _AT_ONCE]:
                     if id_ not in open_deliveries:
                         open_deliveries[id_] = producer.send(record, _PATIENCE_S)
-        try:
-            is_done = all(self._is_acknowledged(open_deliveries[id_]) for id_, _ in batch)
-        except SitemonError as exc:
-            open_deliveries.clear()  # they were the failed producer's
-            self._link.drop(producer, exc)
-            is_done = self._is_buried(batch, exc)
-        if is_done:
-            self._delete(spool, batch, open_deliveries)
-            self._is_gaining = spool.waiting < before
 
     @contextlib.contextmanager
     def _paced(self) -> Iterator[None]:
@@ -157,9 +176,9 @@ class Drain:
         log.error("drain.refused: Kafka does not take %s of topic %s: %s", record.key, record.topic, why)
         producer = self._link.ensure()
         try:
-            delivery = producer.send(dead_letter_of_record(self._dead_letters, record, why.reason), _PATIENCE_S)
+            delivery = producer.send(dead_letter_of_record(self._topics.dead_letters, record, why.reason), _PATIENCE_S)
             if not delivery.wait(_STUCK_S):
-                raise UnreachableError(f"topic {self._dead_letters}: no acknowledgement")
+                raise UnreachableError(f"topic {self._topics.dead_letters}: no acknowledgement")
         except SitemonError as exc:
             self._link.drop(producer, exc)
             if not isinstance(exc, PoisonError):

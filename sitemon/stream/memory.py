@@ -181,6 +181,20 @@ class MemoryConsumer:
             for place in self._assigned() & offsets.keys():
                 self._broker.committed[self._group, place] = offsets[place]
 
+    def positions(self) -> Mapping[Partition, int]:
+        """Return from where the next poll goes on. See `Consumer.positions`."""
+        with self._broker.changed:
+            if self._broker.is_away:
+                raise UnreachableError("no server answers")
+            committed = self._broker.committed
+            return {place: self._next.get(place, committed.get((self._group, place), 0)) for place in self._assigned()}
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Go on from this offset. See `Consumer.seek`."""
+        with self._broker.changed:
+            if partition in self._assigned():
+                self._next[partition] = offset
+
     def pause(self) -> None:
         """Return nothing from now on. See `Consumer.pause`."""
         self._is_paused = True

@@ -1,30 +1,45 @@
-"""What sitemon says on Kafka: a result or a schedule event as the record of its topic."""
+"""What sitemon says on Kafka: a result, a schedule event or a mark as the record of its topic."""
 
 from collections.abc import Callable, Sequence
 
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
+from sitemon.model.marks import Mark, encode_mark
 from sitemon.model.result import Result, encode
 from sitemon.model.schedule import ScheduleEvent, encode_event
+from sitemon.per_process import once_per_process
+from sitemon.stream.marks import Account, tell_regularly
+from sitemon.stream.process_publisher import publisher_of_this_process
 from sitemon.stream.producer import Record
-from sitemon.stream.publisher import PATIENCE_S, Publisher, publisher_of_this_process
+from sitemon.stream.publisher import PATIENCE_S, Publisher
 from sitemon.stream.topics import Topics, topics_of
 
 
 class Messenger:
-    """Publishes results and schedule events. What its methods promise and raise is `Publisher`'s."""
+    """Publishes results, schedule events and marks. What its methods promise and raise is `Publisher`'s."""
 
     def __init__(self, publisher: Publisher, topics: Topics) -> None:
         self._publisher = publisher
         self._topics = topics
+        self._account = Account()
 
     def publish_results(self, results: Sequence[Result], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once the results are safe. See `Publisher.publish`."""
-        self._publisher.publish([result_record(self._topics, result) for result in results], give_up=give_up)
+        with self._account.publishing(results):
+            self._publisher.publish([result_record(self._topics, result) for result in results], give_up=give_up)
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         """Return once the schedule's events are safe. See `Publisher.publish`."""
         self._publisher.publish([event_record(self._topics, event) for event in events])
+
+    def publish_marks(self, marks: Sequence[Mark]) -> None:
+        """Return once the marks are safe. See `Publisher.publish`."""
+        self._publisher.publish([mark_record(self._topics, mark) for mark in marks])
+
+    def tell_marks(self) -> None:
+        """Say from now on, and when it is closed, up to when this process has published its results, and how many."""
+        self._publisher.at_close(lambda: mark_record(self._topics, self._account.mark(is_last=True)))
+        tell_regularly(lambda: self.publish_marks([self._account.mark()]))
 
     def deliver(self, result: Result, timeout_s: float) -> None:
         """Return once Kafka itself has the result. See `Publisher.deliver`."""
@@ -35,12 +50,23 @@ class Messenger:
         self._publisher.close(timeout_s)
 
 
+@once_per_process
 def messenger_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Messenger:
-    """Return a messenger on this process's publisher, which gives Kafka that long before it turns to the spool.
+    """Return this process's messenger, which tells marks; it gives Kafka that long before it turns to the spool.
 
     Raises ConfigurationError when the spool cannot be used.
     """
-    return Messenger(publisher_of_this_process(server, settings, patience_s=patience_s), topics_of(server))
+    ours = Messenger(publisher_of_this_process(server, settings, patience_s=patience_s), topics_of(server))
+    ours.tell_marks()
+    return ours
+
+
+def messenger_without_marks(server: KafkaServer, settings: Settings) -> Messenger:
+    """Return a messenger for results that nobody expects, which needs no marks.
+
+    Raises ConfigurationError when the spool cannot be used.
+    """
+    return Messenger(publisher_of_this_process(server, settings), topics_of(server))
 
 
 def result_record(topics: Topics, result: Result) -> Record:
@@ -51,3 +77,8 @@ def result_record(topics: Topics, result: Result) -> Record:
 def event_record(topics: Topics, event: ScheduleEvent) -> Record:
     """Return the record of a schedule event for the compacted topic."""
     return Record(topics.schedule, event.key.encode(), encode_event(event))
+
+
+def mark_record(topics: Topics, mark: Mark) -> Record:
+    """Return the record of a mark for its compacted topic."""
+    return Record(topics.marks, mark.key.encode(), encode_mark(mark))

@@ -1,26 +1,19 @@
 """Publishing: a record is acknowledged by Kafka or safe on disk before the call returns."""
 
-import atexit
 import functools
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from sitemon import clock
-from sitemon.config.servers import KafkaServer
-from sitemon.config.settings import Settings
 from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError, UnreachableError
-from sitemon.per_process import once_per_process
 from sitemon.stream.drain import Drain
 from sitemon.stream.link import Link
-from sitemon.stream.ping import ping_kafka
-from sitemon.stream.producer import Delivery, KafkaProducer, Producer, Record
+from sitemon.stream.producer import Delivery, Producer, Record
 from sitemon.stream.spool import Spool
-from sitemon.stream.spool_folder import open_spool
-from sitemon.stream.topics import topics_of
+from sitemon.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +25,8 @@ that a worker that is told to stop in the middle of an outage is done within its
 """
 
 _FULL_RETRY_S: Final = 0.5
+_LAST_RECORD_S: Final = 1.0
 _LAST_APPEND_S: Final = 2.0
-_AT_EXIT_S: Final = 8.0
 
 
 class Publisher:
@@ -48,16 +41,19 @@ class Publisher:
     """
 
     def __init__(
-        self, connect: Callable[[], Producer], spool: Spool, *, dead_letters: str, patience_s: float = PATIENCE_S
+        self, connect: Callable[[], Producer], spool: Spool, topics: Topics, *, patience_s: float = PATIENCE_S
     ) -> None:
         self._link = Link(connect)
         self._spool = spool
+        self._topics = topics
         self._patience_s = patience_s
         self._callers = 0
+        self._tellers = 0  # those of the callers who publish only marks
         self._changed = threading.Condition()
         self._is_closing = False
         self._is_full = False
-        self._drain = Drain(self._link, spool, dead_letters)
+        self._make_last: Callable[[], Record] | None = None
+        self._drain = Drain(self._link, spool, topics)
 
     def publish(self, records: Sequence[Record], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once every record is acknowledged by Kafka or safe in the spool. Any number of threads may call it.
@@ -70,10 +66,10 @@ class Publisher:
             SpoolFullError: neither is possible, and `give_up` says so or `close` was called; or it had been before.
 
         """
-        with self._as_caller():
+        with self._as_caller(tellers=int(all(record.topic == self._topics.marks for record in records))):
             pending = [_Pending(record) for record in records]
             if self._is_straight():
-                pending = self._send(pending)
+                pending = self._send(pending, self._patience_s)
             while pending and not self._is_kept(pending):
                 if give_up():
                     raise SpoolFullError("neither Kafka nor the spool takes results, and the process ends")
@@ -101,13 +97,25 @@ class Publisher:
                     self._wait_for_room()
                 pending = self._look_again(pending, is_straight=not self._link.is_away)
 
+    def at_close(self, make_last: Callable[[], Record]) -> None:
+        """Let `close` publish one record more, made after all others, unless nothing takes it within a second."""
+        self._make_last = make_last
+
     def close(self, timeout_s: float) -> None:
-        """End: what is in flight is acknowledged or spooled, by the calls that wait for it. Again is no error."""
+        """End: what is in flight is acknowledged or spooled, by the calls that wait for it. Again is no error.
+
+        A mark is waited for a second at most.
+        """
         until_s = clock.monotonic_s() + timeout_s
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._callers, timeout_s)
+            self._changed.wait_for(lambda: self._callers == self._tellers, timeout_s)
+            is_quiet = self._changed.wait_for(lambda: not self._callers, _LAST_RECORD_S)
+        if not is_quiet:
+            self._link.away("no acknowledgement yet, and the process ends")
+        elif self._make_last is not None:
+            self._publish_last(self._make_last())
         self._drain.stop(max(0.0, until_s - clock.monotonic_s()))
         # What is in flight while Kafka is away is in the spool too, or its caller is about to put it there.
         self._link.close(0.0 if self._link.is_away else max(0.0, until_s - clock.monotonic_s()))
@@ -116,28 +124,39 @@ class Publisher:
             self._changed.wait_for(lambda: not self._callers, _LAST_APPEND_S)
         self._spool.close()
 
+    def _publish_last(self, record: Record) -> None:
+        self._make_last = None
+        pending = [_Pending(record)]
+        if self._is_straight():
+            pending = self._send(pending, _LAST_RECORD_S)
+        with suppress(SpoolFullError):
+            if pending:
+                self._is_kept(pending)
+
     @contextmanager
-    def _as_caller(self) -> Iterator[None]:
+    def _as_caller(self, tellers: int = 0) -> Iterator[None]:
         with self._changed:
             if self._is_closing:
                 raise SpoolFullError("the publisher is closed")
             self._callers += 1
+            self._tellers += tellers
         try:
             yield
         finally:
             with self._changed:
                 self._callers -= 1
+                self._tellers -= tellers
                 self._changed.notify_all()
 
     def _is_straight(self) -> bool:
         return not self._spool.waiting and not self._link.is_away
 
-    def _send(self, pending: Sequence["_Pending"]) -> list["_Pending"]:
+    def _send(self, pending: Sequence["_Pending"], within_s: float) -> list["_Pending"]:
         """Send records and wait for the acknowledgements; return those without one."""
-        until_s = clock.monotonic_s() + self._patience_s
-        producer = self._link.producer(self._patience_s)
+        until_s = clock.monotonic_s() + within_s
+        producer = self._link.producer(within_s)
         if producer is None:
-            self._link.away(f"no connection within {self._patience_s:g} s")
+            self._link.away(f"no connection within {within_s:g} s")
             return list(pending)
         sent: list[_Pending] = []
         try:
@@ -188,7 +207,8 @@ class Publisher:
         left = [rest for item in pending if (rest := self._left_of(item, 0.0))]
         if not is_straight:
             return left
-        return [item for item in left if item.delivery] + self._send([item for item in left if not item.delivery])
+        unsent = [item for item in left if not item.delivery]
+        return [item for item in left if item.delivery] + self._send(unsent, self._patience_s)
 
 
 class _Pending(NamedTuple):
@@ -201,33 +221,3 @@ class _Pending(NamedTuple):
     delivery: Delivery | None = None
     producer: Producer | None = None
     refusal: PoisonError | None = None
-
-
-@once_per_process
-def publisher_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
-    """Return this process's publisher. It is closed when the interpreter exits, after the threads of all pools ended.
-
-    Raises ConfigurationError when the spool's folder cannot be used.
-    """
-    ours = publisher(server, settings, patience_s=patience_s)
-    atexit.register(_close_at_exit, os.getpid(), ours)
-    return ours
-
-
-def publisher(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
-    """Make a publisher for Kafka. Raises ConfigurationError when the spool's folder cannot be used."""
-    # A folder for each topic: another installation's records must not wait here for a topic that is not there.
-    spool = open_spool(settings.spool_dir / server.topic, settings.spool_max_bytes)
-    dead_letters = topics_of(server).dead_letters
-    return Publisher(functools.partial(_connect, server), spool, dead_letters=dead_letters, patience_s=patience_s)
-
-
-def _connect(server: KafkaServer) -> Producer:
-    ping_kafka(server)  # it knows why, where the producer only knows that it could not
-    return KafkaProducer(server)
-
-
-def _close_at_exit(pid: int, ours: Publisher) -> None:
-    """Close the publisher, unless a forked child that inherited it is what exits."""
-    if pid == os.getpid():
-        ours.close(_AT_EXIT_S)

@@ -1,4 +1,4 @@
-"""Reading a topic up to its present end, in no group: the schedule's past, and the dead letters."""
+"""Reading a topic up to its present end, in no group: how ``sitemon dead-letters`` sees what is there."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,24 +19,6 @@ SILENCE_S: Final = 8.0
 
 _READ_BATCH: Final = 5_000
 _POLL_S: Final = 0.2
-
-
-def read_to_end(server: KafkaServer, topic: str, deadline_s: float) -> dict[bytes, bytes]:
-    """Return the newest value of every key of a compacted topic, as it is when the call begins.
-
-    Deleted keys (tombstones) are absent. 100,000 records take about a second.
-
-    Raises:
-        UnreachableError: it could not be read to its end within `deadline_s` seconds, or there is no such topic.
-        RefusedError: a server refuses us.
-
-    """
-    newest: dict[bytes | None, bytes | None] = {}
-    budget = _Budget(deadline_s, f"topic {topic} could not be read to its end")
-    with _opened(server, topic, budget) as reader:
-        for message in reader.messages():
-            newest[message.key] = message.value
-    return {key: value for key, value in newest.items() if key is not None and value is not None}
 
 
 def read_all(server: KafkaServer, topic: str, newest: int | None = None) -> Iterator[Message]:

@@ -1,20 +1,24 @@
 """The topics: their names, and that they exist."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from kafka import errors
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.stream.client import client_of
 from sitemon.stream.errors import kafka_errors, model_error
 
+log = logging.getLogger(__name__)
+
 DEAD_LETTER_MAX_BYTES: Final = 16 << 20
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
 _TOPIC_EXISTS: Final = 36
+_LAG: Final = "min.compaction.lag.ms"
 
 
 class Topics(NamedTuple):
@@ -27,16 +31,20 @@ class Topics(NamedTuple):
     schedule: str
     dead_letters: str
     status: str
+    marks: str
 
 
 def topics_of(server: KafkaServer) -> Topics:
     """Return the topics beside the configured one: ``sitemon.results`` goes with ``sitemon.schedule`` and so on."""
     prefix = server.topic.rpartition(".")[0] or server.topic
-    return Topics(server.topic, f"{prefix}.schedule", f"{prefix}.dead-letters", f"{prefix}.status")
+    names = (f"{prefix}.{name}" for name in ("schedule", "dead-letters", "status", "marks"))
+    return Topics(server.topic, *names)
 
 
 def ensure_topics(server: KafkaServer, *, retention_days: int) -> None:
-    """Create the topics that are missing. One that exists is left as it is.
+    """Create the topics that are missing. One that exists is left as it is, but for the schedule's compaction.
+
+    Of the schedule nothing may be compacted within the retention; where we may not see to that, a warning says so.
 
     Raises:
         RefusedError: some are missing and we may not create them; it names them.
@@ -52,6 +60,22 @@ def ensure_topics(server: KafkaServer, *, retention_days: int) -> None:
             if (failure := failure_to_create(failed)) is not None:
                 raise failure
             admin.wait_for_topics(list(missing))
+        topic = topics_of(server).schedule
+        if topic not in missing:
+            _delay_compaction(admin, topic, retention_days * _DAY_MS)
+
+
+def _delay_compaction(admin: KafkaAdminClient, topic: str, least_ms: int) -> None:
+    """See to it that the topic is compacted no sooner than that; one that is compacted later still is left so."""
+    # All of them: Tansu hangs up when it is asked for one.
+    described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    found = described["topic"][topic].get(_LAG)
+    if found is not None and int(found["value"]) >= least_ms:
+        return
+    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, {_LAG: str(least_ms)})
+    outcome = admin.alter_configs([wanted], raise_on_unknown=False)["topic"][topic]
+    if outcome != "OK":
+        log.warning("topics.not_altered: set %s of topic %s to %s: we may not: %s", _LAG, topic, least_ms, outcome)
 
 
 def _settings(server: KafkaServer, retention_days: int) -> Mapping[str, Mapping[str, object]]:
@@ -59,17 +83,22 @@ def _settings(server: KafkaServer, retention_days: int) -> Mapping[str, Mapping[
 
     All but the results have one partition: so the schedule is read back in the order in which it was written.
     A compacted topic is only compacted up to its newest segment, hence a short one: it keeps reading it back fast.
+    Of the schedule a recorder may need every event for as long as there are results that it explains. Each process has
+    a mark of its own and none deletes it when it dies, so that they would pile up: the old ones are deleted by age.
     """
     topics = topics_of(server)
     kept = {"retention.ms": str(retention_days * _DAY_MS)}
     compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS)}
+    schedule = {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS), _LAG: str(retention_days * _DAY_MS)}
+    marks = compacted | kept | {"cleanup.policy": "compact,delete"}
     dead_letters = kept | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
     replicas = {"replication_factor": server.replication_factor}
     return {
         topics.results: {"num_partitions": server.partitions, "configs": kept} | replicas,
-        topics.schedule: {"num_partitions": 1, "configs": compacted} | replicas,
+        topics.schedule: {"num_partitions": 1, "configs": schedule} | replicas,
         topics.dead_letters: {"num_partitions": 1, "configs": dead_letters} | replicas,
         topics.status: {"num_partitions": 1, "configs": compacted} | replicas,
+        topics.marks: {"num_partitions": 1, "configs": marks} | replicas,
     }
 
 

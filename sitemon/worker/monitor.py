@@ -13,8 +13,10 @@ from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
+from sitemon.model.schedule import Started
 from sitemon.model.site import Site
-from sitemon.schedule.plan import Plan, Watch
+from sitemon.schedule.plan import Plan
+from sitemon.schedule.slots import next_slot_ms
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +59,19 @@ class Monitor:
             publisher.join()
 
     def _schedule(self, stop: threading.Event) -> None:
-        plan = Plan()
-        plan.edit({Watch(site.name, self._region): site.interval_ms for site in self._sites.values()}, clock.now_ms())
+        plan, now_ms = Plan(), clock.now_ms()
+        for name, site in self._sites.items():
+            first_ms = next_slot_ms(name, site.interval_ms, now_ms)
+            pace = {"interval_ms": site.interval_ms, "from_slot_ms": first_ms}
+            plan.take(Started(site=name, region=self._region, at_ms=now_ms, **pace))
         while not stop.is_set():
-            due = plan.due(clock.now_ms())
-            passed_over = len(due.missed) + sum(slot.site in self._open for slot in due.run)
+            due, _ = plan.due(clock.now_ms())
+            passed_over = sum(name in self._open for (name, _), _ in due)
             if passed_over:
                 log.warning("monitor.slots_passed_over: %s slots were not checked", passed_over)
-            for slot in due.run:
-                if slot.site not in self._open:
-                    self._submit(self._sites[slot.site], slot.slot_ms)
+            for (name, _), slot_ms in due:
+                if name not in self._open:
+                    self._submit(self._sites[name], slot_ms)
             next_ms = plan.next_due_ms or 0
             stop.wait(min(max((next_ms - clock.now_ms()) / 1_000, 0), _LOOK_S))
 

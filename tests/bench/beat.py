@@ -18,13 +18,13 @@ from sitemon import clock
 from sitemon.config.sites import SiteSet
 from sitemon.local.process import GuardedProcess
 from sitemon.local.stack import Stack
+from sitemon.model.marks import Mark
 from sitemon.model.result import Result
-from sitemon.model.schedule import Past, ScheduleEvent
+from sitemon.model.schedule import ScheduleEvent
 from sitemon.model.site import DEFAULT_REGION, Site
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.outstanding import settle
 from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.pipeline import Pipeline, wait_for
@@ -62,12 +62,19 @@ def start_of(pipeline: Pipeline, database: int) -> Start:
         beat = pipeline.processes["beat"]
         wait_for(lambda: client.llen(queue_of(DEFAULT_REGION)), within_s=300)
         first_s, first_cpu_s = clock.monotonic_s() - began_s, pipeline.cpu_s()["beat"]
-        wait_for(lambda: client.hlen("{sitemon}:schedule") == SITES and not client.hlen("{sitemon}:untold"), 300)
+        first_sent_ms = clock.now_ms()
+        # Until all sites are told, the mark stays where the beat began.
+        wait_for(lambda: _sent_ms(client) > first_sent_ms, 300)
         all_s = clock.monotonic_s() - began_s
         clock.sleep(LOOKED_AT_FOR_S)
         most_mib = _most_mib(beat)
     beat.stop(timeout_s=10)
     return Start(first_s, first_cpu_s, all_s, most_mib)
+
+
+def _sent_ms(client: redis.Redis) -> int:
+    mark = client.get("{sitemon}:mark")
+    return int(mark.split(b":")[0]) if isinstance(mark, bytes) else 0
 
 
 def _most_mib(process: GuardedProcess) -> float:
@@ -98,8 +105,8 @@ class Idle:
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         pass
 
-    def read_past(self) -> Past:
-        return Past([], None)
+    def publish_mark(self, mark: Mark) -> None:
+        pass
 
 
 class Ticking:
@@ -127,8 +134,6 @@ class Ticking:
             self._leader.tick(self._now_ms, self._now_ms / 1_000)
             spent_s += time.process_time() - began_s
             slots += sum(len(batch.slots) for batch in self._around.sent)
-            for batch in self._around.sent:
-                settle(self._client, batch.region, batch.id)
             self._around.sent.clear()
             self._client.delete(queue_of(DEFAULT_REGION))
         return spent_s / slots * 1e6

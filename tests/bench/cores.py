@@ -21,6 +21,7 @@ from sitemon import clock
 from sitemon.local.ports import free_port
 from sitemon.local.process import GuardedProcess
 from sitemon.local.stack import Stack
+from sitemon.schedule.queues import queue_of
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import nginx
 from tests.bench.side_by_side import tree_cpu_s
@@ -141,7 +142,8 @@ class Workers:
         return Moment(clock.monotonic_s(), tree_cpu_s(*pids), first.user + first.system, psutil.cpu_times().idle)
 
     def _left(self) -> int:
-        return int(self._client.zcard(f"{{sitemon}}:outstanding_at:{self.region}"))
+        """Return how many messages wait or are in a worker's hands; only one way has any at a time."""
+        return int(self._client.llen(queue_of(self.region))) + int(self._client.hlen("unacked"))
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from sitemon.local.ports import free_port
 from sitemon.local.stack import Stack
 from sitemon.model.errors import FatalError
 from sitemon.model.moment import from_ms, to_ms
-from sitemon.schedule.slots import next_slot_ms
+from sitemon.schedule.slots import PATIENCE_GRACE_MS, next_slot_ms
 from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.nginx import nginx
 from tests.bench.silent import HOSTS, silent_server
@@ -39,9 +39,9 @@ from tests.pipeline import AWAY_S, Away, Pipeline
 PROCESSES = ("recorder", "worker")
 SETTLE_WITHIN_S = 1_200.0
 LEDGER_LINES = 5
-LEDGER_AFTER_S = 65.0
-"""A slot counts in the ledger once its interval and a minute have passed."""
+CLOSED_WITHIN_S = 120.0
 GRACE_MS = 2_000
+TIMEOUT_MS = 10_000
 KILLED_MINUTES: Final = 3.5
 
 
@@ -172,7 +172,7 @@ def measure(sites: int, interval_s: int, minutes: float, *, kill: bool, kafka_aw
         await_rows(pipeline, len(expected), after_ms, until_ms)
         settled_s = (clock.now_ms() - until_ms) / 1_000
         rows = read_rows(pipeline, after_ms, until_ms)
-        clock.sleep(LEDGER_AFTER_S + interval_s)
+        pipeline.await_closed(until_ms + interval_ms + PATIENCE_GRACE_MS + TIMEOUT_MS, CLOSED_WITHIN_S)
         ledger = ledger_of(pipeline)
     memory_mib = {name: memory.curve_mib(name, every_s=60) for name in PROCESSES}
     seen: dict[str, Any] = {"ledger": ledger, "memory_mib_per_minute": memory_mib, "settled_s": settled_s}

@@ -8,13 +8,15 @@ No server takes part: the splay of ten million names, and the beat's own `Plan` 
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
 import psutil
 
 from sitemon import clock
-from sitemon.schedule.batch import batches_of, encode_batch
+from sitemon.model.schedule import Started
+from sitemon.schedule.batch import batches_of
 from sitemon.schedule.leader import SPACING_S
-from sitemon.schedule.plan import Plan, Watch
-from sitemon.schedule.slots import splay_ms
+from sitemon.schedule.plan import Plan
+from sitemon.schedule.slots import next_slot_ms, splay_ms
 from tests.bench.figures import Bench, Figure, Measured
 
 SITES: Final = 10_000_000
@@ -39,22 +41,28 @@ def _plan(sites: int) -> Iterator[Figure]:
     process = psutil.Process()
     before_bytes, began_s = process.memory_info().rss, clock.thread_cpu_s()
     plan = Plan()
-    plan.edit({Watch(f"site-{number}", "default"): INTERVAL_MS for number in range(sites)}, START_MS)
+    for number in range(sites):
+        plan.take(_started(f"site-{number}"))
     started_s, held_bytes = clock.thread_cpu_s() - began_s, process.memory_info().rss - before_bytes
     ticks_s, slots = [], 0
     for now_ms in range(START_MS, START_MS + INTERVAL_MS + 1, TICK_MS):
         tick_began_s = clock.thread_cpu_s()
-        due = plan.due(now_ms)
-        for batch in batches_of(due.run):
-            encode_batch(batch)
+        due, _ = plan.due(now_ms)
+        for batch in batches_of(due):
+            msgspec.json.encode(batch)
         ticks_s.append(clock.thread_cpu_s() - tick_began_s)
-        slots += len(due.run)
+        slots += len(due)
     if slots != sites:
         raise AssertionError(f"{slots} slots of {sites} sites in one interval")
     yield Figure(f"{sites:,} sites: plan, a slot", 1e6 * sum(ticks_s) / slots, "us")
     yield Figure(f"{sites:,} sites: start of the plan", started_s, "s")
     yield Figure(f"{sites:,} sites: longest tick", 1e3 * max(ticks_s), "ms")
     yield Figure(f"{sites:,} sites: memory a site", held_bytes / sites, "bytes")
+
+
+def _started(name: str) -> Started:
+    first_ms = next_slot_ms(name, INTERVAL_MS, START_MS)
+    return Started(site=name, region="default", at_ms=START_MS, interval_ms=INTERVAL_MS, from_slot_ms=first_ms)
 
 
 def measure() -> Measured:

@@ -1,4 +1,4 @@
-"""One stack for the run, whose servers the scenarios break and heal, and the ledgers of all scenarios at its end."""
+"""One stack for the run, whose servers the scenarios break and heal."""
 
 import itertools
 import os
@@ -14,7 +14,6 @@ from sitemon.local.part import MissingToolError
 from sitemon.local.sample import SampleServer
 from sitemon.local.stack import Stack
 from sitemon.local.valkey import Valkey
-from sitemon.model.errors import FatalError
 from tests.conftest import lack, started
 from tests.faults.scene import Scene
 
@@ -51,30 +50,12 @@ def servers(_servers: Stack) -> Stack:
     return _servers
 
 
-@pytest.fixture(scope="session")
-def books(_servers: Stack) -> Iterator[list[Scene]]:
-    """The scenarios that have ended on the stack. In the end ``sitemon ledger`` is asked of each."""
-    ended: list[Scene] = []
-    yield ended
-    uneven = [scene.name for scene in reversed(ended) if not _is_even(scene)]
-    assert uneven == []
-
-
-def _is_even(scene: Scene) -> bool:
-    try:
-        print(f"{scene.name}: {scene.audit()}")
-    except FatalError:
-        print(f"{scene.name}: {scene.pipeline.log_of('ledger')}")
-        return False
-    return True
-
-
 @pytest.fixture
-def scene(
-    request: pytest.FixtureRequest, tmp_path: Path, servers: Stack, page_url: str, books: list[Scene]
-) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, tmp_path: Path, servers: Stack, page_url: str) -> Iterator[Scene]:
     """A scenario's stage: a database, topics and a Redis database of its own, and no process of ours yet."""
     scene = Scene(request.node.name, tmp_path, servers, page_url)
+    # The short form does not wait until the account is closed.
+    scene.is_audited = request.node.get_closest_marker("faults") is not None
     name = f"faults_{uuid.uuid4().hex}"
     scene.extra |= {
         "SITEMON_DB_USER": name,
@@ -85,7 +66,3 @@ def scene(
     }
     yield scene
     scene.pipeline.down()
-    # The short form does not wait for the minute after which slots count in the ledger.
-    is_long = request.node.get_closest_marker("faults") is not None
-    if is_long and scene.ended_at_s is not None and not scene.is_audited:
-        books.append(scene)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import psutil
 import redis
@@ -18,7 +18,9 @@ from tests.databases import rows, run
 from tests.faults.scene import Scene
 
 END_SESSIONS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'sitemon-recorder'
+    SELECT pg_terminate_backend(pid)
+    FROM pg_stat_activity
+    WHERE datname = %s AND application_name IN ('sitemon-recorder', 'sitemon-reconciler')
 """
 
 
@@ -84,7 +86,7 @@ def _send(processes: list[psutil.Process], signal_: signal.Signals) -> None:
 
 @contextmanager
 def sessions_ended(scene: Scene) -> Iterator[None]:
-    """End the recorder's sessions again and again."""
+    """End the sessions of recorder and reconciler again and again."""
     with scene.as_administrator() as conn, again_and_again(lambda: rows(conn, END_SESSIONS, (scene.owner.database,))):
         yield
 
@@ -164,6 +166,45 @@ def emptied(server: Valkey) -> Iterator[None]:
         yield
     finally:
         server.start()
+
+
+@contextmanager
+def evicting(server: Valkey) -> Iterator[None]:
+    """Let Redis forget keys at random, as one without the policy `noeviction` does when its memory is used up."""
+    with redis.Redis.from_url(server.url(0)) as client:
+        used_bytes = int(client.info("memory")["used_memory"])
+        client.config_set("maxmemory-policy", "allkeys-random")
+        client.config_set("maxmemory", used_bytes * 9 // 10)
+        try:
+            yield
+        finally:
+            client.config_set("maxmemory", 0)
+            client.config_set("maxmemory-policy", "noeviction")
+
+
+@contextmanager
+def rolled_back(server: Valkey) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Copy what Redis has now; give a fault that kills it and starts it again with that copy."""
+    copies = {file: file.with_name(f"copy-{file.name}") for file in server.folder.glob("appendonlydir*")}
+    for file, copy in copies.items():
+        shutil.copytree(file, copy)
+
+    @contextmanager
+    def back() -> Iterator[None]:
+        server.kill()
+        for file, copy in copies.items():
+            shutil.rmtree(file)
+            shutil.copytree(copy, file)
+        try:
+            yield
+        finally:
+            server.start()
+
+    try:
+        yield back
+    finally:
+        for copy in copies.values():
+            shutil.rmtree(copy)
 
 
 @contextmanager

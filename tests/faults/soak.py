@@ -158,14 +158,14 @@ def main() -> None:
         with Memory(scene.pipeline.memory_mib) as memory:
             suffered = list(suffer(scene, choices.minutes, random.Random(choices.seed)))
             account = scene.close_account(SETTLE_WITHIN_S)
-        scene.finish()
+        ledger = scene.finish()
         text = report(
             seed=choices.seed,
             rate=choices.rate,
             minutes=choices.minutes,
             suffered=suffered,
             account=account,
-            ledger=scene.audit(),
+            ledger=ledger,
             memory=memory,
         )
     choices.report.parent.mkdir(parents=True, exist_ok=True)

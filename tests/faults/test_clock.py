@@ -42,4 +42,14 @@ def test_every_slot_is_accounted_for(scene: Scene, set_clock: StepClock, step_s:
     scene.goes_on_for(OUTAGE_S)
     set_clock(0)
     scene.wait_until_recorded_after(clock.now_ms())
-    scene.finish()  # the ledger says the rest: the slots of the time between may be real, missed or away
+    scene.finish()  # the ledger says the rest: the slots of the time between may be real or missed
+
+
+def test_a_clock_that_is_ahead_at_the_start_and_set_right_with_an_edit(scene: Scene, set_clock: StepClock) -> None:
+    set_clock(HOUR_S)
+    scene.begin("beat", "beatless", "recorder")
+    scene.goes_on_for(OUTAGE_S)
+    set_clock(0)
+    scene.watch(sites=250)  # also sites that were added just now are checked at once
+    scene.wait_until_recorded_after(clock.now_ms())
+    scene.finish()

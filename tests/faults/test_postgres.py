@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
+import psycopg2
 import pytest
 
+from sitemon import clock
 from sitemon.local.postgres import Postgres
 from sitemon.local.postgres_files import NOBODY
 from sitemon.local.process import run_guarded
 from sitemon.model.errors import FatalError
+from sitemon.store.connect import Connection
 from tests.databases import as_admin, rows, run
 from tests.faults.outages import (
     crowded,
@@ -56,7 +59,7 @@ def test_it_waits_in_its_group_says_so_once_and_goes_on(scene: Scene, fault: str
     assert scene.members() == members
     assert account.missed == []
     scene.finish()
-    assert scene.said("recorder") == said
+    assert scene.said("recorder", "recorder.") == said
 
 
 def test_sessions_ended_again_and_again_cost_nothing_but_time(scene: Scene) -> None:
@@ -64,7 +67,7 @@ def test_sessions_ended_again_and_again_cost_nothing_but_time(scene: Scene) -> N
     scene.suffers(sessions_ended(scene))
     account = scene.end()
     assert account.missed == []
-    assert without_repeats(scene.said("recorder")) == scene.said("recorder")
+    assert without_repeats(scene.said("recorder", "recorder.")) == scene.said("recorder", "recorder.")
 
 
 def test_a_freeze_of_seconds_is_waited_out(scene: Scene) -> None:
@@ -75,7 +78,7 @@ def test_a_freeze_of_seconds_is_waited_out(scene: Scene) -> None:
     assert scene.members() == members
     assert account.missed == []
     scene.finish()
-    assert scene.said("recorder") == []
+    assert scene.said("recorder", "recorder.") == []
 
 
 def test_a_freeze_longer_than_its_patience_costs_the_connection_only(scene: Scene) -> None:
@@ -86,7 +89,7 @@ def test_a_freeze_longer_than_its_patience_costs_the_connection_only(scene: Scen
     assert scene.members() == members
     assert account.missed == []
     scene.finish()
-    assert scene.said("recorder") == ["recorder.postgres_frozen", *AWAY]
+    assert scene.said("recorder", "recorder.") == ["recorder.postgres_frozen", *AWAY]
 
 
 def test_a_full_disk_is_waited_for(scene: Scene, small_disk: Path) -> None:
@@ -101,7 +104,7 @@ def test_a_full_disk_is_waited_for(scene: Scene, small_disk: Path) -> None:
     account = scene.end()
     assert account.missed == []
     # A small batch may fit in between, so it may go on for a moment.
-    assert scene.said("recorder") == AWAY * (len(scene.said("recorder")) // 2)
+    assert scene.said("recorder", "recorder.") == AWAY * (len(scene.said("recorder", "recorder.")) // 2)
 
 
 @pytest.fixture
@@ -152,11 +155,43 @@ def test_after_a_failover_to_a_standby_it_goes_on_there(scene: Scene, tmp_path: 
                 rows(conn, "SELECT pg_promote()")
             account = scene.end()
             assert account.missed == []
-            assert scene.said("recorder") == AWAY
-            scene.audit()
+            assert scene.said("recorder", "recorder.") == AWAY
     finally:
         standby.kill()
         primary.kill()
+
+
+def test_a_database_that_is_made_anew_under_load_has_its_schedule_at_once(scene: Scene) -> None:
+    scene.begin()
+    scene.goes_on_for(5)
+    scene.pipeline.run("recreate", "recreate-sitemon-db", "--yes")
+    scene.forget_before_now()
+    scene.wait_until_recorded_after(clock.now_ms())
+    account = scene.end()
+    assert account.missed == []
+
+
+def test_a_database_that_is_restored_from_a_copy_reads_what_it_lacks(scene: Scene) -> None:
+    scene.begin()
+    database, copy = scene.owner.database, f"{scene.owner.database}_copy"
+    with scene.as_administrator() as conn:
+        with sessions_ended(scene):
+            wait_for(lambda: is_copied(conn, database, copy))
+        scene.goes_on_for(15)
+        run(conn, "DROP DATABASE {database} WITH (FORCE)", database=database)
+        run(conn, "ALTER DATABASE {copy} RENAME TO {database}", copy=copy, database=database)
+    account = scene.end()
+    assert account.missed == []
+    assert "recorder.goes_back" in scene.said("recorder")
+
+
+def is_copied(conn: Connection, database: str, copy: str) -> bool:
+    """Copy a database, if nobody is connected to it in this moment."""
+    try:
+        run(conn, "CREATE DATABASE {copy} TEMPLATE {database}", copy=copy, database=database)
+    except psycopg2.errors.ObjectInUse:
+        return False
+    return True
 
 
 class Standby(Postgres):

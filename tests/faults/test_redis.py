@@ -6,12 +6,14 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.faults.outages import emptied, frozen, killed, redis_password_changed, stopped
+from sitemon import clock
+from tests.faults.outages import emptied, evicting, frozen, killed, redis_password_changed, rolled_back, stopped
 from tests.faults.relay import Relay
 from tests.faults.scene import Scene
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
+A_WHILE_S = 30.0
 LONG_S = 57.5
 """By itself Celery would look 0.5 s before its end, and then 14.5 s later."""
 PATIENCE_MS = 10_000
@@ -24,6 +26,7 @@ FAULTS: Mapping[str, Callable[[Scene], AbstractContextManager[None]]] = {
     "emptied": lambda scene: emptied(scene.redis),
     "frozen": lambda scene: frozen(scene.redis.pid),
     "password changed": lambda scene: redis_password_changed(scene.redis),
+    "evicting": lambda scene: evicting(scene.redis),
 }
 
 
@@ -34,6 +37,20 @@ def test_only_slots_of_the_outage_are_missed(scene: Scene, fault: str) -> None:
     account = scene.end()
     assert account.unexcused(away, PATIENCE_MS) == []
     assert "Traceback" not in scene.pipeline.log_of("beat")  # a worker's are Celery's own, and it goes on
+
+
+def test_a_copy_of_a_minute_ago_repeats_checks_and_loses_no_slot(scene: Scene) -> None:
+    scene.begin("beat", "beatless", "recorder")
+    with rolled_back(scene.redis) as back:
+        scene.goes_on_for(A_WHILE_S)
+        scene.watch(sites=199)  # an edit that the copy knows nothing of
+        scene.goes_on_for(A_WHILE_S)
+        away = scene.suffers(back())
+    scene.watch(sites=200)
+    scene.wait_until_recorded_after(clock.now_ms())
+    unexcused = [row for row in scene.close_account_of(199).missed if not row.slot_ms <= away.until_ms + PATIENCE_MS]
+    scene.finish()
+    assert unexcused == []
 
 
 def test_a_worker_is_back_soon_after_a_long_outage(scene: Scene) -> None:

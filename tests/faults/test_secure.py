@@ -55,7 +55,6 @@ def test_the_pipeline_with_client_certificates_and_verify_full_and_rediss(scene:
     scene.goes_on_for(5)
     assert scene.pipeline.rows(OVER_TLS) == [("sitemon-recorder", True)]
     assert scene.end().missed == []
-    scene.audit()
 
 
 def test_the_pipeline_with_scram_over_tls(scene: Scene, secure: SecureServers) -> None:
@@ -65,7 +64,6 @@ def test_the_pipeline_with_scram_over_tls(scene: Scene, secure: SecureServers) -
     scene.begin(sites=50)
     scene.goes_on_for(5)
     assert scene.end().missed == []
-    scene.audit()
 
 
 KAFKA: Mapping[str, tuple[Wrong, str]] = {

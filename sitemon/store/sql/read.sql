@@ -11,6 +11,9 @@ SELECT
     status.reason,
     status.http_code,
     status.latency_s,
+    status.state,
+    status.state_since,
+    status.seen_at,
     (
         SELECT array_agg(latency_s ORDER BY slot_at)
         FROM (
@@ -45,7 +48,7 @@ LEFT JOIN (
 ) AS uptime ON uptime.site_id = site.site_id AND uptime.region_id = region.region_id
 WHERE NOT status.is_ended
 ORDER BY
-    array_position(ARRAY['down', 'missed', 'degraded', 'up'], status.outcome),
+    array_position(ARRAY['down', 'unknown', 'degraded', 'up'], status.state),
     status.site,
     status.region;
 
@@ -53,6 +56,9 @@ ORDER BY
 SELECT count(*) FROM sitemon.result;
 
 -- name: ledger
-SELECT site, region, hour_at, expected, "real", missed, unaccounted, unexpected
+SELECT site, region, hour_at, expected, "real", told, derived, lost, unaccounted, unexpected
 FROM sitemon.ledger_between(%(from)s, %(until)s)
 ORDER BY hour_at, site, region;
+
+-- name: closed_at
+SELECT sitemon.from_ms(closed_ms) FROM sitemon.account;

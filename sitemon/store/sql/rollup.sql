@@ -3,9 +3,24 @@
 SELECT hours_until_at, days_until, raw_from_at FROM sitemon.watermark;
 
 -- name: next_watermarks
-SELECT
-    date_bin('15 minutes', %(settled_at)s::timestamptz, '1970-01-01Z'),
-    sitemon.day_of(%(settled_at)s::timestamptz);
+-- The next quarter of an hour, or the next day when there is nothing in it; as far as it is settled.
+SELECT hours_until_at, sitemon.day_of(hours_until_at)
+FROM (
+    SELECT
+        least(
+            date_bin('15 minutes', %(settled_at)s::timestamptz, '1970-01-01Z'),
+            date_bin('15 minutes', %(hours_until_at)s::timestamptz, '1970-01-01Z')
+            + CASE WHEN is_empty THEN '1 day'::interval ELSE '15 minutes'::interval END
+        ) AS hours_until_at
+    FROM (
+        SELECT
+            NOT EXISTS (
+                SELECT
+                FROM sitemon.result
+                WHERE slot_at >= %(hours_until_at)s AND slot_at < %(hours_until_at)s + '1 day'::interval
+            ) AS is_empty
+    ) AS day
+) AS next;
 
 -- name: roll_up_counts
 INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)

@@ -22,22 +22,26 @@ CREATE TEMPORARY TABLE incoming (
     cert_expires_at timestamptz,
     ip inet,
     http_version text,
-    error text
+    error text,
+    is_derived boolean NOT NULL DEFAULT false
 ) ON COMMIT DELETE ROWS;
 
 -- name: copy_incoming
-COPY pg_temp.incoming FROM STDIN (FORMAT binary);
+COPY pg_temp.incoming (
+    slot_at, checked_at, site_id, region_id, target_id, redirects, body_bytes, kind, outcome, latency_s, dns_s, connect_s,
+    tls_s, first_byte_s, download_s, reason_id, http_code, is_match_found, cert_expires_at, ip, http_version, error
+) FROM STDIN (FORMAT binary);
 
 -- name: lock_shared
--- Taken by each batch of results: until it commits, nobody moves the watermarks or the schedule.
+-- Taken by each batch of results: until it commits, nobody moves the watermarks.
 SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
 
 -- name: lock_alone
--- Taken by what moves the watermarks or the schedule: no batch is in flight then.
+-- Taken by what moves the watermarks: no batch is in flight then.
 SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 
 -- name: merge_results
--- Insert what is new, let a real result replace a missed one, move the states of sites whose results are simply the
+-- Insert what is new, let a real result replace a missed one and any result a derived one, move the states of sites whose results are simply the
 -- next ones, all of one outcome, and move hours and days that were rolled up already. Returns one row: how many
 -- results were inserted and replaced, the sites whose state has to be settled with the first slot that changed, and
 -- the sites that have a changed result in an away stretch.
@@ -45,12 +49,12 @@ WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
         latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s, reason_id, http_code, redirects,
-        is_match_found, ip, http_version, error
+        is_match_found, ip, http_version, error, is_derived
     )
     SELECT
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
         latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s, reason_id, http_code, redirects,
-        is_match_found, ip, http_version, error
+        is_match_found, ip, http_version, error, is_derived
     FROM pg_temp.incoming
     -- In one order everywhere, so that two recorders cannot wait for each other.
     ORDER BY site_id, region_id, slot_at, kind
@@ -73,8 +77,9 @@ WITH changed AS (
         ip = excluded.ip,
         http_version = excluded.http_version,
         error = excluded.error,
+        is_derived = excluded.is_derived,
         revision = 1
-    WHERE result.outcome = 'missed' AND excluded.outcome <> 'missed'
+    WHERE result.outcome = 'missed' AND (excluded.outcome <> 'missed' OR result.is_derived > excluded.is_derived)
     RETURNING
         slot_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code, revision
 ), counting AS (
@@ -97,24 +102,39 @@ WITH changed AS (
     -- A site that has to be settled is put forward with a slot before all others: that makes its row or locks
     -- it, and moves nothing.
     INSERT INTO sitemon.current_state AS state (
-        slot_at, since_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
+        slot_at, since_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code,
+        seen_slot_at, seen_since_at, seen_outcome
     )
     SELECT
         CASE WHEN is_simple THEN slot_at ELSE '-infinity' END,
         CASE WHEN is_simple THEN first_slot_at ELSE 'infinity' END,
-        checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
+        checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code,
+        CASE WHEN is_simple AND outcome <> 'missed' THEN slot_at END,
+        CASE WHEN is_simple AND outcome <> 'missed' THEN first_slot_at END,
+        CASE WHEN is_simple AND outcome <> 'missed' THEN outcome END
     FROM newest
     ORDER BY site_id, region_id
     ON CONFLICT (site_id, region_id) DO UPDATE SET
         slot_at = excluded.slot_at,
-        since_at = CASE WHEN state.outcome = excluded.outcome THEN state.since_at ELSE excluded.since_at END,
+        -- Slots that were missed in between are no interruption.
+        since_at = CASE
+            WHEN excluded.outcome = state.outcome THEN state.since_at
+            WHEN excluded.outcome = state.seen_outcome THEN state.seen_since_at
+            ELSE excluded.since_at
+        END,
         checked_at = excluded.checked_at,
         target_id = excluded.target_id,
         kind = excluded.kind,
         outcome = excluded.outcome,
         latency_s = excluded.latency_s,
         reason_id = excluded.reason_id,
-        http_code = excluded.http_code
+        http_code = excluded.http_code,
+        seen_slot_at = coalesce(excluded.seen_slot_at, state.seen_slot_at),
+        seen_since_at = CASE
+            WHEN excluded.seen_outcome IS NULL OR excluded.seen_outcome = state.seen_outcome THEN state.seen_since_at
+            ELSE excluded.seen_since_at
+        END,
+        seen_outcome = coalesce(excluded.seen_outcome, state.seen_outcome)
     WHERE excluded.since_at > state.slot_at AND excluded.slot_at > '-infinity'
     RETURNING site_id, region_id
 ), unsettled AS (
@@ -204,27 +224,32 @@ SELECT
     ) AS away_site_ids;
 
 -- name: settle_states
--- Find newest result and beginning of its outcome in the rows, for sites where more than the next result changed.
--- Rows before the first change are as they were: where the state began before it, only later rows are looked at.
+-- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
+-- more than the next result changed. Rows before the first change are as they were: where a state began before it, only
+-- later rows are looked at.
 WITH settled AS (
     SELECT
         newest.*,
+        seen.slot_at AS seen_slot_at,
+        seen.outcome AS seen_outcome,
         CASE
+            WHEN seen.outcome IS NULL THEN NULL
             WHEN other.slot_at IS NULL
-                AND newest.outcome = state.outcome
+                AND seen.outcome = state.seen_outcome
                 -- Rows of before are as they were, or no longer kept.
                 AND (
                     change.floor_at > '-infinity'
-                    OR state.since_at < (SELECT raw_from_at FROM sitemon.watermark)
+                    OR state.seen_since_at < (SELECT raw_from_at FROM sitemon.watermark)
                 )
-                THEN state.since_at
+                THEN state.seen_since_at
             ELSE first.slot_at
-        END AS since_at
+        END AS seen_since_at,
+        unseen.slot_at AS unseen_since_at
     FROM (
         SELECT
             site_id,
             region_id,
-            CASE WHEN first_slot_at > since_at THEN first_slot_at ELSE '-infinity' END AS floor_at
+            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE '-infinity' END AS floor_at
         FROM unnest(
             %(site_ids)s::integer[], %(region_ids)s::integer[], %(first_slots_at)s::timestamptz[]
         ) AS given (site_id, region_id, first_slot_at)
@@ -239,70 +264,68 @@ WITH settled AS (
         LIMIT 1
     ) AS newest
     LEFT JOIN LATERAL (
+        SELECT slot_at, kind, outcome
+        FROM sitemon.result
+        WHERE result.site_id = change.site_id
+            AND result.region_id = change.region_id
+            AND result.kind <> 'adhoc'
+            AND result.outcome <> 'missed'
+        ORDER BY result.slot_at DESC, result.kind DESC
+        LIMIT 1
+    ) AS seen ON true
+    LEFT JOIN LATERAL (
         SELECT slot_at, kind
         FROM sitemon.result
         WHERE result.site_id = change.site_id
             AND result.region_id = change.region_id
             AND result.kind <> 'adhoc'
-            AND result.outcome <> newest.outcome
+            AND result.outcome NOT IN ('missed', seen.outcome)
             AND result.slot_at >= change.floor_at
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS other ON true
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT slot_at
         FROM sitemon.result
         WHERE result.site_id = change.site_id
             AND result.region_id = change.region_id
             AND result.kind <> 'adhoc'
+            AND result.outcome <> 'missed'
             AND result.slot_at >= coalesce(other.slot_at, change.floor_at)
             AND (other.slot_at IS NULL OR (result.slot_at, result.kind) > (other.slot_at, other.kind))
         ORDER BY result.slot_at, result.kind
         LIMIT 1
-    ) AS first
+    ) AS first ON true
+    LEFT JOIN LATERAL (
+        SELECT slot_at
+        FROM sitemon.result
+        WHERE newest.outcome = 'missed'
+            AND result.site_id = change.site_id
+            AND result.region_id = change.region_id
+            AND result.kind <> 'adhoc'
+            AND (
+                seen.slot_at IS NULL
+                OR result.slot_at >= seen.slot_at AND (result.slot_at, result.kind) > (seen.slot_at, seen.kind)
+            )
+        ORDER BY result.slot_at, result.kind
+        LIMIT 1
+    ) AS unseen ON true
 )
 UPDATE sitemon.current_state AS state SET
     slot_at = settled.slot_at,
-    since_at = settled.since_at,
+    since_at = CASE WHEN settled.outcome = 'missed' THEN settled.unseen_since_at ELSE settled.seen_since_at END,
     checked_at = settled.checked_at,
     target_id = settled.target_id,
     kind = settled.kind,
     outcome = settled.outcome,
     latency_s = settled.latency_s,
     reason_id = settled.reason_id,
-    http_code = settled.http_code
+    http_code = settled.http_code,
+    seen_slot_at = settled.seen_slot_at,
+    seen_since_at = settled.seen_since_at,
+    seen_outcome = settled.seen_outcome
 FROM settled
 WHERE (state.site_id, state.region_id) = (settled.site_id, settled.region_id);
-
--- name: add_schedule_events
--- Returns the sites whose schedule this changed; an event that is there already changes nothing.
-INSERT INTO sitemon.schedule_event AS event (site_id, region_id, at_ms, from_ms, interval_ms)
-SELECT *
-FROM unnest(
-    %(site_ids)s::integer[],
-    %(region_ids)s::integer[],
-    %(at_ms)s::bigint[],
-    %(from_ms)s::bigint[],
-    %(interval_ms)s::bigint[]
-)
-ORDER BY 1, 2, 3
-ON CONFLICT (site_id, region_id, at_ms) DO UPDATE SET
-    from_ms = excluded.from_ms,
-    interval_ms = excluded.interval_ms
-WHERE (event.from_ms, event.interval_ms) IS DISTINCT FROM (excluded.from_ms, excluded.interval_ms)
-RETURNING site_id;
-
--- name: add_aways
--- Returns the sites of regions whose away stretches this changed.
-WITH changed AS (
-    INSERT INTO sitemon.away (region_id, from_ms, until_ms)
-    SELECT * FROM unnest(%(region_ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[])
-    ORDER BY 1, 2
-    ON CONFLICT (region_id, from_ms) DO UPDATE SET until_ms = excluded.until_ms
-    WHERE excluded.until_ms > away.until_ms
-    RETURNING region_id
-)
-SELECT DISTINCT site_id FROM sitemon.schedule_event JOIN changed USING (region_id);
 
 -- name: forget_away_hours
 -- Hours before the rows that they were counted from stay as they are.

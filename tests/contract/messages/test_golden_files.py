@@ -3,15 +3,17 @@
 ``python -m tests.contract.messages.test_golden_files`` writes them anew after a change that is meant.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from sitemon.model.marks import Mark, Published, Reign, decode_mark, encode_mark
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Phases, Result, decode, encode
-from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, decode_event, encode_event
+from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, Told, decode_event, encode_event
 
 FOLDER = Path(__file__).parents[3] / "docs" / "messages"
 RESULT = Result(
@@ -34,22 +36,46 @@ RESULT = Result(
 )
 EVENTS: list[ScheduleEvent] = [
     Started(
+        site="example",
+        region="default",
+        at_ms=1_795_503_600_000,
+        token=7,
+        sequence=1,
+        interval_ms=60_000,
+        from_slot_ms=1_795_503_552_345,
+        patience_ms=82_000,
+    ),
+    Ended(site="example", region="default", at_ms=1_795_507_200_000, token=7, sequence=2),
+    Told(at_ms=1_795_525_200_000, token=7, sequence=4, first=3),
+]
+EARLIER_EVENTS: list[ScheduleEvent] = [
+    Started(
         site="example", region="default", at_ms=1_795_503_600_000, interval_ms=60_000, from_slot_ms=1_795_503_612_345
     ),
     Ended(site="example", region="default", at_ms=1_795_507_200_000),
     Away(region="default", from_ms=1_795_503_600_000, until_ms=1_795_507_200_000),
     SentUpTo(at_ms=1_795_507_200_000),
 ]
+MARKS: list[Mark] = [
+    Reign(token=7, from_ms=1_795_503_600_000, until_ms=1_795_507_200_000),
+    Published(publisher="0b7f9dc6c23f4a7f8f2f6f6f1a9c3d55", up_to_ms=1_795_507_199_000, made=3_600),
+    Published(publisher="0b7f9dc6c23f4a7f8f2f6f6f1a9c3d55", up_to_ms=1_795_507_204_000, made=3_605, is_last=True),
+]
 
 
 def golden_files() -> dict[str, bytes]:
-    events = b"[\n  " + b",\n  ".join(encode_event(event) for event in EVENTS) + b"\n]"
     return {
+        "marks-v1.json": listed(encode_mark(mark) for mark in MARKS),
+        "marks-v1.schema.json": pretty(msgspec.json.schema(Mark)),
         "result-v1.json": encode(RESULT),
         "result-v1.schema.json": pretty(msgspec.json.schema(Result)),
-        "schedule-v1.json": events,
+        "schedule-v1.json": listed(encode_event(event) for event in EVENTS),
         "schedule-v1.schema.json": pretty(msgspec.json.schema(ScheduleEvent)),
     }
+
+
+def listed(values: Iterable[bytes]) -> bytes:
+    return b"[\n  " + b",\n  ".join(values) + b"\n]"
 
 
 def pretty(value: object) -> bytes:
@@ -66,9 +92,20 @@ def test_the_documented_result_is_read_and_written_to_the_byte() -> None:
     assert encode(decode(value)) == value
 
 
+def values_of(name: str) -> list[bytes]:
+    return [bytes(value) for value in msgspec.json.decode((FOLDER / name).read_bytes(), type=list[msgspec.Raw])]
+
+
 def test_the_documented_events_are_read() -> None:
-    listed = msgspec.json.decode((FOLDER / "schedule-v1.json").read_bytes(), type=list[msgspec.Raw])
-    assert [decode_event(bytes(value)) for value in listed] == EVENTS
+    assert [decode_event(value) for value in values_of("schedule-v1.json")] == EVENTS
+
+
+def test_what_earlier_versions_wrote_is_read() -> None:
+    assert [decode_event(value) for value in values_of("schedule-v1-earlier.json")] == EARLIER_EVENTS
+
+
+def test_the_documented_marks_are_read() -> None:
+    assert [decode_mark(value) for value in values_of("marks-v1.json")] == MARKS
 
 
 if __name__ == "__main__":

@@ -98,6 +98,51 @@ def test_partitions_that_are_not_assigned_are_not_committed(backend: Backend) ->
     assert len(read(backend.consumer(), 10)) == 10
 
 
+def test_a_sought_partition_goes_on_from_there_and_the_others_where_they_are(backend: Backend) -> None:
+    producer, consumer = backend.producer(), backend.consumer()
+    publish(producer, results(backend, range(60)))
+    found = read(consumer, 60)
+    number = found[0].partition
+    offsets = [message.offset for message in found if message.partition == number]
+    assert offsets[-1] > 3
+    consumer.seek((backend.topics.results, number), offsets[-1] - 2)
+    again = read(consumer, 3)
+    assert [(message.partition, message.offset) for message in again] == [(number, n) for n in offsets[-3:]]
+    publish(producer, results(backend, range(60, 70)))
+    assert len(read(consumer, 10)) == 10
+
+
+def test_what_was_not_read_is_skipped_by_seeking_past_it(backend: Backend) -> None:
+    topic = backend.topics.status
+    publish(backend.producer(), [Record(topic, b"k", b"%d" % n) for n in range(50)])
+    consumer = backend.consumer(topic)
+    assert _some(consumer, 20) < 40
+    consumer.seek((topic, 0), 40)
+    assert consumer.lag == 10
+    assert [message.offset for message in read(consumer, 10)] == list(range(40, 50))
+
+
+def test_seeking_during_a_pause_counts_after_it(backend: Backend) -> None:
+    topic = backend.topics.status
+    publish(backend.producer(), [Record(topic, b"k", b"%d" % n) for n in range(50)])
+    consumer = backend.consumer(topic)
+    read(consumer, 50)
+    consumer.pause()
+    consumer.seek((topic, 0), 45)
+    assert list(consumer.poll(0.2, 100)) == []
+    consumer.resume()
+    assert [message.offset for message in read(consumer, 5)] == list(range(45, 50))
+
+
+def test_a_partition_that_is_not_assigned_is_not_sought(backend: Backend) -> None:
+    publish(backend.producer(), results(backend, range(10)))
+    consumer = backend.consumer()
+    read(consumer, 10)
+    consumer.seek((backend.topics.results, 99), 0)
+    consumer.seek(("elsewhere", 0), 0)
+    assert list(consumer.poll(0.3, 100)) == []
+
+
 def test_groups_do_not_share(backend: Backend) -> None:
     publish(backend.producer(), results(backend, range(10)))
     for group in ("one", "two"):

@@ -4,22 +4,16 @@ import pytest
 import redis
 
 from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
-from sitemon.model.schedule import Past, Started
-from sitemon.schedule.batch import Batch
-from sitemon.schedule.lease import Hold, Lease
-from sitemon.schedule.memory import Memory
-from sitemon.schedule.outstanding import Outstanding, is_outstanding
+from sitemon.schedule.lease import Lease, Progress
 from tests.integration.schedule.world import lapse
-
-SHOP = Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2)
-FIRST = Batch("a" * 32, "default", [("shop", 1_000), ("blog", 2_000)])
 
 
 def test_one_beat_holds_the_lease_and_others_stand_by(client: redis.Redis) -> None:
     holder, other = Lease(client), Lease(client)
     assert holder.acquire()
     assert not other.acquire()
-    assert holder.renew() is Hold.HELD
+    assert holder.renew()
+    assert not other.renew()
 
 
 def test_a_released_lease_is_free_at_once(client: redis.Redis) -> None:
@@ -29,81 +23,83 @@ def test_a_released_lease_is_free_at_once(client: redis.Redis) -> None:
     assert other.acquire()
 
 
-def test_it_lapses_by_itself(client: redis.Redis) -> None:
-    holder = Lease(client)
+def test_it_lapses_by_itself_and_a_renewal_makes_it_last(client: redis.Redis) -> None:
+    holder = Lease(client, ttl_ms=60_000)
     holder.acquire()
-    assert 0 < client.pttl("{sitemon}:lease") <= 6_000
+    client.pexpire("{sitemon}:lease", 10_000)
+    assert holder.renew()
+    assert 10_000 < client.pttl("{sitemon}:lease") <= 60_000
 
 
 def test_a_deposed_beat_sees_it_and_releases_nothing(client: redis.Redis) -> None:
     deposed, leader = Lease(client), Lease(client)
     deposed.acquire()
     lapse(client)
-    assert deposed.renew() is Hold.LAPSED
+    assert not deposed.renew()
     leader.acquire()
-    assert deposed.renew() is Hold.TAKEN
     deposed.release()
-    assert leader.renew() is Hold.HELD
-
-
-def test_a_write_that_redis_lost_is_noticed_by_the_next(client: redis.Redis) -> None:
-    holder = Lease(client)
-    holder.acquire()
-    before = client.get("{sitemon}:lease")
-    Memory(holder).remember_run("tidy", 5)
-    assert holder.renew() is Hold.HELD
-    client.set("{sitemon}:lease", before or b"", px=6_000)
-    with pytest.raises(LeaseLostError):
-        Memory(holder).remember_run("tidy", 6)
-    assert Memory(holder).last_runs() == {"tidy": 5}
-    assert holder.renew() is Hold.UNEVEN
-    Memory(holder).remember_run("tidy", 7)
-    assert 0 < client.pttl("{sitemon}:lease") <= 6_000
-    assert holder.renew() is Hold.HELD
-
-
-def test_the_lease_of_an_older_leader_that_redis_remembers_again_deposes_nobody(client: redis.Redis) -> None:
-    older, holder = Lease(client), Lease(client)
-    older.acquire()
-    before = client.get("{sitemon}:lease")
-    lapse(client)
-    holder.acquire()
-    client.set("{sitemon}:lease", before or b"", px=6_000)
-    assert holder.renew() is Hold.LAPSED
-    lapse(client)
-    assert holder.acquire()
-    assert not holder.has_another_led
+    assert leader.renew()
 
 
 def test_tokens_grow_even_when_redis_lost_its_data(client: redis.Redis) -> None:
-    tokens = []
-    for _ in range(3):
-        Lease(client).acquire()
-        tokens.append(int(client.get("{sitemon}:token") or 0))
+    lease, tokens = Lease(client), []
+    for _ in range(5):
+        assert lease.acquire()
+        tokens.append(lease.token)
         client.flushdb()
-    for _ in range(3):
-        Lease(client).acquire()
-        tokens.append(int(client.get("{sitemon}:token") or 0))
+    for _ in range(5):
+        other = Lease(client)
+        assert other.acquire()
+        tokens.append(other.token)
         lapse(client)
-    assert tokens == sorted(tokens)
-    assert len(set(tokens[3:])) == 3
+    client.set("{sitemon}:token", "not a number")
+    assert lease.acquire()
+    tokens.append(lease.token)
+    assert tokens[:5] == sorted(set(tokens[:5]))
+    assert tokens[5:10] == sorted(set(tokens[5:10]))
+    assert tokens[10] > tokens[4]
+    clock_s, clock_us = client.time()
+    assert tokens[10] == pytest.approx(clock_s * 1_000 + clock_us / 1_000, abs=10_000)
 
 
-def test_a_deposed_beat_records_and_remembers_nothing(client: redis.Redis) -> None:
+def test_the_next_leader_finds_how_far_the_last_one_came(client: redis.Redis) -> None:
+    before, after = Lease(client), Lease(client)
+    before.acquire()
+    before.mark(Progress(5, 7))
+    before.release()
+    assert after.acquire()
+    assert after.found == Progress(5, 7)
+
+
+@pytest.mark.parametrize("mark", [None, b"", b"\xff", b"five:7", b"1:2:3"])
+def test_a_mark_that_is_not_there_or_not_ours_says_nothing(client: redis.Redis, mark: bytes | None) -> None:
+    if mark is not None:
+        client.set("{sitemon}:mark", mark)
+    lease = Lease(client)
+    assert lease.acquire()
+    assert lease.found == Progress()
+
+
+def test_a_deposed_beat_writes_nothing(client: redis.Redis) -> None:
     deposed, leader = Lease(client), Lease(client)
     deposed.acquire()
     lapse(client)
     leader.acquire()
-    Outstanding(leader).record([], mark_ms=5, at_ms=5)
+    leader.mark(Progress(5, 5))
     with pytest.raises(LeaseLostError):
-        Outstanding(deposed).record([FIRST], mark_ms=99, at_ms=99)
+        deposed.mark(Progress(99, 99))
     with pytest.raises(LeaseLostError):
-        Memory(deposed).remember([SHOP], is_told=False)
-    with pytest.raises(LeaseLostError):
-        Memory(deposed).remember_run("entry", 99)
-    assert Memory(leader).recall() == Past([], 5)
-    assert Memory(leader).last_runs() == {}
-    assert not is_outstanding(client, FIRST.id)
+        deposed.note_run("entry", 99)
+    assert client.get("{sitemon}:mark") == b"5:5"
+    assert leader.last_runs() == {}
+
+
+def test_when_an_entry_ran_last_is_remembered(leader: Lease, client: redis.Redis) -> None:
+    leader.note_run("tidy", 5)
+    leader.note_run("tidy", 7)
+    leader.note_run("sweep", 6)
+    client.hset("{sitemon}:last_run", "odd", "yesterday")
+    assert leader.last_runs() == {"tidy": 7, "sweep": 6}
 
 
 def test_a_redis_that_does_not_answer_is_unreachable() -> None:

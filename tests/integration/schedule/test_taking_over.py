@@ -1,118 +1,168 @@
-"""Beats on a real Redis: who leads, and that no slot is lost between one leader and the next."""
+"""Beats on a real Redis: who leads, and what becomes of the slots between one leader and the next."""
+
+import logging
 
 import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
-from sitemon.model.moment import to_ms
-from sitemon.model.schedule import Away, Ended, SentUpTo
+from sitemon.model.marks import Reign
+from sitemon.model.schedule import Started
 from sitemon.model.site import Site
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.slots import next_slot_ms
-from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, slots
+from sitemon.schedule.telling import EVENTS_AT_ONCE
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, slots, tick
 
 
 def test_a_standby_sends_nothing_and_takes_over_when_the_leader_resigns(client: redis.Redis) -> None:
-    first, second = World(client, SHOP), World(client, SHOP)
+    first = World(client, SHOP)
+    second = World(client, SHOP, history=first.history)
     leader, standby = Leader(Lease(client), first), Leader(Lease(client), second)
     for now_ms in range(START_MS, START_MS + 30_001, 500):
-        leader.tick(now_ms, now_ms / 1_000)
-        standby.tick(now_ms, now_ms / 1_000)
+        tick(leader, now_ms, now_ms / 1_000)
+        tick(standby, now_ms, now_ms / 1_000)
     assert second.sent == []
+    assert not standby.is_leading
     leader.resign()
+    assert not leader.is_leading
     run(standby, START_MS + 31_000, START_MS + 60_000)
-    assert first.slots_of(SHOP) + second.slots_of(SHOP) == slots(SHOP, START_MS, START_MS + 60_000)
-    assert second.events[0] == SentUpTo(at_ms=START_MS + 31_000)
+    sent = first.slots_of(SHOP) + second.slots_of(SHOP)
+    assert sorted(set(sent)) == slots(SHOP, START_MS, START_MS + 60_000)
 
 
-def test_after_a_short_stop_the_newest_slot_runs_late_and_older_ones_are_missed(client: redis.Redis) -> None:
-    run(Leader(Lease(client), World(client, SHOP)), START_MS, START_MS + 20_000)
+@pytest.mark.parametrize("away_ms", [3_000, 60_000, 86_400_000])
+def test_after_a_stop_the_newest_slot_is_sent_late(client: redis.Redis, away_ms: int) -> None:
+    before = World(client, SHOP, BLOG)
+    run(Leader(Lease(client), before), START_MS, START_MS + 20_000)
     lapse(client)
-    around = World(client, SHOP)
-    back_ms = START_MS + 80_000
-    Leader(Lease(client), around).tick(back_ms, 0)
-    expected = slots(SHOP, START_MS + 20_000, back_ms)
-    late = [ms for ms in expected if back_ms - ms <= 12_000]
-    assert around.slots_of(SHOP) == late
-    assert expected[-1] in late
-    assert [to_ms(result.slot_at) for result in around.missed] == [ms for ms in expected if ms not in late]
-    assert {(result.reason, result.url) for result in around.missed} == {("beat_down", "http://shop.example/")}
-
-
-def test_a_stop_of_over_ten_minutes_is_told_as_one_away_a_region(client: redis.Redis) -> None:
-    run(Leader(Lease(client), World(client, SHOP, BLOG)), START_MS, START_MS + 20_000)
-    lapse(client)
-    around = World(client, SHOP, BLOG)
-    back_ms = START_MS + 800_000
-    Leader(Lease(client), around).tick(back_ms, 0)
-    away = [event for event in around.events if isinstance(event, Away)]
-    assert away == [Away(region="default", from_ms=START_MS + 20_000, until_ms=back_ms)]
-    assert around.missed == []
-    assert around.slots_of(BLOG) == [ms for ms in slots(BLOG, START_MS, back_ms) if back_ms - ms <= 27_000]
-
-
-def test_a_beat_that_slept_over_ten_minutes_under_its_own_lease_says_away_too(client: redis.Redis) -> None:
-    around = World(client, SHOP)
-    leader = Leader(Lease(client, ttl_ms=60_000), around)
-    run(leader, START_MS, START_MS + 20_000)
-    around.events.clear()
-    leader.tick(START_MS + 900_000, 1)
-    assert around.events[0] == Away(region="default", from_ms=START_MS + 20_000, until_ms=START_MS + 900_000)
+    around = World(client, SHOP, BLOG, history=before.history)
+    back_ms = START_MS + 20_000 + away_ms
+    tick(Leader(Lease(client), around), back_ms, 0)
+    for site in (SHOP, BLOG):
+        since_ms = max(START_MS + 19_000, back_ms - site.interval_ms - 2_001)
+        late = [ms for ms in slots(site, since_ms, back_ms) if ms not in before.slots_of(site)]
+        assert around.slots_of(site) == late
+        assert around.history.asks_for(site, START_MS, back_ms) == slots(site, START_MS, back_ms)
     assert around.missed == []
 
 
-def test_a_site_removed_while_no_beat_ran_has_its_slots_of_that_time_accounted_for(
-    client: redis.Redis,
-) -> None:
-    run(Leader(Lease(client), World(client, SHOP)), START_MS, START_MS + 20_000)
-    lapse(client)
-    around = World(client)
+def test_where_nothing_is_known_slots_are_sent_from_now_on(client: redis.Redis) -> None:
+    before = World(client, SHOP)
+    run(Leader(Lease(client), before), START_MS, START_MS + 20_000)
+    client.flushdb()
+    around = World(client, SHOP, history=before.history)
     back_ms = START_MS + 60_000
-    Leader(Lease(client), around).tick(back_ms, 0)
-    told = around.slots_of(SHOP) + [to_ms(result.slot_at) for result in around.missed]
-    assert sorted(told) == slots(SHOP, START_MS + 20_000, back_ms)
-    assert Ended(site="shop", region="default", at_ms=back_ms) in around.events
+    run(Leader(Lease(client), around), back_ms, back_ms + 30_000)
+    assert around.slots_of(SHOP) == slots(SHOP, back_ms, back_ms + 30_000)
+    assert around.history.asks_for(SHOP, START_MS, back_ms) == slots(SHOP, START_MS, back_ms)
 
 
-def test_the_next_leader_sends_what_was_recorded_but_never_sent(client: redis.Redis) -> None:
+def test_a_leader_whose_redis_was_emptied_goes_on_where_it_was(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 20_000)
+    client.flushdb()
+    run(leader, START_MS + 20_500, START_MS + 60_000)
+    assert around.slots_of(SHOP) == slots(SHOP, START_MS, START_MS + 60_000)
+
+
+def test_what_died_between_mark_and_sending_is_sent_by_the_next(client: redis.Redis) -> None:
     dying = World(client, SHOP)
     leader = Leader(Lease(client), dying)
-    leader.tick(START_MS, 0)
-    dying.is_broker_down = True
     slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    run(leader, START_MS, slot_ms - 1)
+    dying.is_broker_down = True
     with pytest.raises(UnreachableError):
-        leader.tick(slot_ms, 1)
+        leader.tick(slot_ms, slot_ms / 1_000)
     lapse(client)
-    around = World(client, SHOP)
-    Leader(Lease(client), around).tick(slot_ms + 100, 0)
+    around = World(client, SHOP, history=dying.history)
+    tick(Leader(Lease(client), around), slot_ms + 100, 0)
     assert around.slots_of(SHOP) == [slot_ms]
 
 
-def test_a_frozen_leader_that_thaws_sends_nothing_more(client: redis.Redis) -> None:
-    frozen, fresh = World(client, SHOP), World(client, SHOP)
+def test_a_leader_that_dies_while_it_tells_the_schedule_loses_no_slot(client: redis.Redis) -> None:
+    many = [Site(name=f"s{n}", url="http://x.example/", interval_ms=30_000) for n in range(2 * EVENTS_AT_ONCE)]
+    first = World(client, *many)
+    leader = Leader(Lease(client), first)
+    run(leader, START_MS, START_MS + 1_000)
+    leader.resign()
+    second, third = World(client, *many, history=first.history), World(client, *many, history=first.history)
+    dying = Leader(Lease(client), second)
+    for now_ms in (START_MS + 20_000, START_MS + 20_100):
+        assert dying.tick(now_ms, now_ms / 1_000) == 0.0
+    lapse(client)
+    back_ms = START_MS + 25_000
+    run(Leader(Lease(client), third), back_ms, back_ms + 500)
+    for site in many[:: EVENTS_AT_ONCE // 10]:
+        sent = {ms for around in (first, second, third) for ms in around.slots_of(site)}
+        assert sent == set(slots(site, START_MS, back_ms + 500))
+
+
+@pytest.mark.parametrize("keeps_going", [True, False])
+def test_a_frozen_leader_that_thaws_sends_nothing_more(client: redis.Redis, *, keeps_going: bool) -> None:
+    frozen = World(client, SHOP)
+    fresh = World(client, SHOP, history=frozen.history)
     thawing, taker = Leader(Lease(client), frozen), Leader(Lease(client), fresh)
     run(thawing, START_MS, START_MS + 20_000)
     lapse(client)
     run(taker, START_MS + 27_000, START_MS + 40_000)
     before = len(frozen.sent)
-    assert thawing.tick(START_MS + 41_000, START_MS / 1_000 + 41) == 1.0
+    # Asleep with the whole machine, it does not even know that its renewal is due.
+    monotonic_s = START_MS / 1_000 + (41 if keeps_going else 20.1)
+    tick(thawing, START_MS + 41_000, monotonic_s)
+    tick(thawing, START_MS + 42_000, monotonic_s + 1)
     assert len(frozen.sent) == before
     assert not thawing.is_leading
+    assert taker.is_leading
 
 
-def test_after_a_stop_with_many_sites_it_sends_in_pieces_within_the_lease(client: redis.Redis) -> None:
-    many = [Site(name=f"s{n}", url="http://x.example/", interval_ms=10_000) for n in range(1_000)]
-    before = World(client, *many)
-    Leader(Lease(client), before).tick(START_MS, 0)
-    assert before.sent == []
+def test_a_token_of_its_own_orders_what_each_leader_says(client: redis.Redis) -> None:
+    first = World(client, SHOP)
+    second = World(client, SHOP, history=first.history)
+    leader, taker = Leader(Lease(client), first), Leader(Lease(client), second)
+    tick(leader, START_MS, 0)
     lapse(client)
-    around = World(client, *many)
+    tick(taker, START_MS + 7_000, 7)
+    tokens = [event.token for event in first.events if isinstance(event, Started)]
+    assert len(set(tokens)) == 2
+    assert tokens == sorted(tokens)
+    first.history.assert_has_no_holes()
+
+
+def test_a_reign_is_said_at_its_beginning_while_it_lasts_and_at_its_end(client: redis.Redis) -> None:
+    around = World(client, SHOP)
     leader = Leader(Lease(client), around)
-    back_ms, ticks = START_MS + 100_000, 0
-    while leader.tick(back_ms, 100 + ticks / 1_000) == 0.0:
-        ticks += 1
-    assert ticks >= 1
-    told = {(r.site, to_ms(r.slot_at)) for r in around.missed}
-    told |= {pair for batch in around.sent for pair in batch.slots}
-    assert len(told) == sum(len(slots(site, START_MS, back_ms)) for site in many)
+    tick(leader, START_MS, START_MS / 1_000)
+    assert around.reigns == [Reign(token=around.reigns[0].token, from_ms=START_MS, until_ms=START_MS)]
+    run(leader, START_MS + 500, START_MS + 10_500)
+    assert around.reigns[-1].until_ms >= START_MS + 5_500
+    leader.resign()
+    assert around.reigns[-1].until_ms == START_MS + 10_500
+    assert {(mark.key, mark.from_ms) for mark in around.reigns} == {(around.reigns[0].key, START_MS)}
+
+
+def test_a_leader_that_was_deposed_in_its_sleep_does_not_say_that_it_led_meanwhile(client: redis.Redis) -> None:
+    around = World(client, Site(name="rare", url="http://x.example/", interval_ms=86_400_000))
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 10_000)
+    lapse(client)
+    Lease(client).acquire()
+    for n in range(20):
+        tick(leader, START_MS + 3_600_000 + n * 500, START_MS / 1_000 + 10.1 + n / 2)
+    assert max(mark.until_ms for mark in around.reigns) <= START_MS + 10_000
+
+
+def test_who_leads_and_no_longer_is_said(client: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = Leader(Lease(client), World(client)), Leader(Lease(client), World(client))
+    with caplog.at_level(logging.INFO):
+        tick(first, START_MS, 0)
+        lapse(client)
+        tick(second, START_MS, 0)
+        tick(first, START_MS, 2)
+        tick(first, START_MS, 4)
+        second.resign()
+        second.resign()
+    said = [record.getMessage().split(":")[0] for record in caplog.records]
+    assert said == ["beat.leading", "beat.leading", "beat.deposed", "beat.resigned"]

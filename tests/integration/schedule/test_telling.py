@@ -1,121 +1,196 @@
-"""What a leader tells of the schedule: each change once, and how far all results are safe."""
+"""What a leader says of the schedule: all of it at first, each change before it counts, under numbers without holes."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
-from sitemon.model.schedule import Ended, ScheduleEvent, SentUpTo, Started
+from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.site import Site
-from sitemon.schedule.leader import CHANGES_AT_ONCE, Leader
+from sitemon.schedule.leader import TELL_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
+from sitemon.schedule.plan import Watch
 from sitemon.schedule.slots import next_slot_ms
-from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots
+from sitemon.schedule.telling import EVENTS_AT_ONCE
+from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots, tick
 
 
-def test_it_writes_each_change_of_the_schedule_once(client: redis.Redis) -> None:
+def told(around: World) -> list[Told]:
+    return [event for event in around.events if isinstance(event, Told)]
+
+
+def started(site: Site, **fields: Any) -> Started:
+    pace = {"interval_ms": site.interval_ms, "patience_ms": site.interval_ms + 22_000}
+    return Started(site=site.name, region="default", **pace | fields)
+
+
+def many_sites(interval_ms: int = 1_000) -> list[Site]:
+    return [
+        Site(name=f"s{n}", url="http://x.example/", interval_ms=interval_ms) for n in range(2 * EVENTS_AT_ONCE + 10)
+    ]
+
+
+def test_a_new_leader_tells_all_the_shortest_interval_first_and_that_this_was_all(client: redis.Redis) -> None:
+    around = World(client, BLOG, SHOP)
+    lease = Lease(client)
+    tick(Leader(lease, around), START_MS, 0)
+    said = [(site, next_slot_ms(site.name, site.interval_ms, START_MS)) for site in (SHOP, BLOG)]
+    assert around.events == [
+        *(
+            started(site, token=lease.token, sequence=number, at_ms=START_MS, from_slot_ms=first_ms)
+            for number, (site, first_ms) in enumerate(said, start=1)
+        ),
+        Told(token=lease.token, sequence=3, at_ms=START_MS, first=1),
+    ]
+
+
+def test_what_is_not_watched_any_more_has_ended_with_the_telling(client: redis.Redis) -> None:
+    before = World(client, SHOP, BLOG)
+    run(Leader(Lease(client), before), START_MS, START_MS + 20_000)
+    lapse(client)
+    around = World(client, BLOG, history=before.history)
+    back_ms = START_MS + 40_000
+    run(Leader(Lease(client), around), back_ms, back_ms + 60_000)
+    assert around.history.asks_for(SHOP, START_MS, back_ms + 60_000) == slots(SHOP, START_MS, back_ms)
+    assert around.history.asks_for(BLOG, START_MS, back_ms + 60_000) == slots(BLOG, START_MS, back_ms + 60_000)
+
+
+def test_a_leader_of_no_sites_says_so(client: redis.Redis) -> None:
+    before = World(client, SHOP)
+    run(Leader(Lease(client), before), START_MS, START_MS + 20_000)
+    lapse(client)
+    around = World(client, history=before.history)
+    tick(Leader(Lease(client), around), START_MS + 30_000, 0)
+    assert around.history.asks_for(SHOP, START_MS + 30_000, START_MS + 90_000) == []
+
+
+def test_each_change_of_an_edit_is_told_once(client: redis.Redis) -> None:
     around = World(client, SHOP, BLOG)
-    leader = Leader(Lease(client), around)
+    leader, edited_ms = Leader(Lease(client), around), START_MS + 2_500
     run(leader, START_MS, START_MS + 2_000)
-    assert {event.site for event in around.events if isinstance(event, Started)} == {"shop", "blog"}
+    token = told(around)[0].token
     around.events.clear()
     faster = Site(name="shop", url=SHOP.url, interval_ms=3_000)
     around.configured = site_set(faster)
-    edited_ms = START_MS + 2_500
-    leader.tick(edited_ms, edited_ms / 1_000)
+    run(leader, edited_ms, edited_ms + 5_000)
     first_ms = next_slot_ms("shop", 3_000, edited_ms)
     assert around.events == [
-        Ended(site="blog", region="default", at_ms=edited_ms),
-        Started(site="shop", region="default", at_ms=edited_ms, interval_ms=3_000, from_slot_ms=first_ms),
+        Ended(token=token, sequence=4, site="blog", region="default", at_ms=edited_ms),
+        started(faster, token=token, sequence=5, at_ms=edited_ms, from_slot_ms=first_ms),
     ]
-    lapse(client)
-    after = World(client, faster)
-    Leader(Lease(client), after).tick(edited_ms + 500, 0)
-    assert after.events == [SentUpTo(at_ms=edited_ms + 500)]
 
 
-def test_a_standby_that_finds_nothing_in_redis_starts_before_what_was_still_waiting_there(client: redis.Redis) -> None:
-    around = World(client, SHOP, worker="asleep")
-    run(Leader(Lease(client), around), START_MS, START_MS + 65_000)
-    told = [event.at_ms for event in around.events if isinstance(event, SentUpTo)]
-    assert told[-1] < slots(SHOP, START_MS, START_MS + 60_000)[0]
+def test_a_changed_timeout_is_a_change_of_patience(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader, edited_ms = Leader(Lease(client), around), START_MS + 12_500
+    run(leader, START_MS, START_MS + 12_000)
+    around.configured = site_set(Site(name="shop", url=SHOP.url, interval_ms=10_000, timeout_s=30.5))
+    run(leader, edited_ms, edited_ms + 30_000)
+    stretches = around.history.stretches(Watch("shop", "default"))
+    assert [one.patience_ms for one in stretches] == [32_000, 52_500]
+    assert around.slots_of(SHOP) == slots(SHOP, START_MS, edited_ms + 30_000)
 
 
-def test_an_edit_that_was_remembered_and_not_told_is_told_by_the_next_as_it_was(client: redis.Redis) -> None:
-    class Deaf(World):
-        def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-            if any(isinstance(event, Started) for event in events):
-                raise UnreachableError("no Kafka")
-
-    edited_ms = START_MS + 1_000
-    with pytest.raises(UnreachableError):
-        Leader(Lease(client), Deaf(client, SHOP)).tick(edited_ms, 0)
-    lapse(client)
+def test_an_edit_of_anything_else_says_nothing(client: redis.Redis) -> None:
     around = World(client, SHOP)
     leader = Leader(Lease(client), around)
-    run(leader, edited_ms + 7_000, edited_ms + 30_000)
-    started = [event for event in around.events if isinstance(event, Started)]
-    assert [(event.site, event.at_ms) for event in started] == [("shop", edited_ms)]
-    assert around.slots_of(SHOP) == slots(SHOP, edited_ms, edited_ms + 30_000)
+    run(leader, START_MS, START_MS + 2_000)
+    before = len(around.events)
+    around.configured = site_set(Site(name="shop", url="http://elsewhere.example/", interval_ms=10_000))
+    run(leader, START_MS + 2_500, START_MS + 5_000)
+    assert len(around.events) == before
 
 
-def many_sites() -> list[Site]:
-    return [Site(name=f"s{n}", url="http://x.example/", interval_ms=1_000) for n in range(2 * CHANGES_AT_ONCE + 10)]
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_what_could_not_be_told_is_told_again_as_it_was_and_counts_only_then(client: redis.Redis, kept: int) -> None:
+    around = World(client)
+    leader = Leader(Lease(client), around)
+    tick(leader, START_MS, 0)
+    around.configured = site_set(SHOP, BLOG)
+    now_ms = START_MS + 500
+    for n in range(60):
+        around.keeps_of_next = kept
+        with pytest.raises(UnreachableError):
+            tick(leader, now_ms + n * 500, 1 + n / 2)
+    assert around.sent == []
+    run(leader, START_MS + 31_000, START_MS + 60_000)
+    assert around.slots_of(SHOP)[-2:] == slots(SHOP, START_MS, START_MS + 60_000)[-2:]
+    around.history.assert_has_no_holes()
 
 
-def stretches_by_site(*worlds: World) -> dict[str, list[Started]]:
-    found: dict[str, list[Started]] = {}
-    for event in (event for around in worlds for event in around.events if isinstance(event, Started)):
-        found.setdefault(event.site, []).append(event)
-    return found
-
-
-def assert_sent_as_told(until_ms: int, *worlds: World) -> None:
-    sent = [pair for around in worlds for batch in around.sent for pair in batch.slots]
-    told = stretches_by_site(*worlds)
-    expected = [
-        (name, slot_ms) for name, [event] in told.items() for slot_ms in range(event.from_slot_ms, until_ms + 1, 1_000)
-    ]
-    assert sorted(sent) == sorted(expected)
+def test_nothing_is_sent_while_an_edit_cannot_be_told(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 30_000)
+    before = len(around.sent)
+    around.configured = site_set(BLOG)
+    for now_ms in range(START_MS + 30_500, START_MS + 60_000, 500):
+        around.keeps_of_next = 1
+        with pytest.raises(UnreachableError):
+            tick(leader, now_ms, now_ms / 1_000)
+    assert len(around.sent) == before + len(slots(SHOP, START_MS + 30_000, START_MS + 30_500))
 
 
 def test_of_many_sites_the_first_are_sent_before_the_last_are_told(client: redis.Redis) -> None:
     many = many_sites()
     around = World(client, *many)
     leader = Leader(Lease(client), around)
-    assert leader.tick(START_MS, 0) == 0.0
-    assert len(stretches_by_site(around)) == CHANGES_AT_ONCE
-    assert leader.tick(START_MS + 900, 0.9) == 0.0
+    assert leader.tick(START_MS, START_MS / 1_000) == 0.0
+    assert len(around.events) == EVENTS_AT_ONCE
+    assert leader.tick(START_MS + 900, START_MS / 1_000 + 0.9) == 0.0
     assert around.sent != []
-    assert len(stretches_by_site(around)) == 2 * CHANGES_AT_ONCE
-    assert leader.tick(START_MS + 1_800, 1.8) > 0
-    assert len(stretches_by_site(around)) == len(many)
-    run(leader, START_MS + 2_000, START_MS + 3_000)
-    assert_sent_as_told(START_MS + 3_000, around)
-
-
-def test_an_edit_that_its_leader_did_not_live_to_end_is_ended_by_the_next(client: redis.Redis) -> None:
-    many = many_sites()
-    before = World(client, *many)
-    Leader(Lease(client), before).tick(START_MS, 0)
-    lapse(client)
-    after = World(client, *many)
-    run(Leader(Lease(client), after), START_MS + 700, START_MS + 3_200)
-    assert len(stretches_by_site(before, after)) == len(many)
-    assert_sent_as_told(START_MS + 3_200, before, after)
+    assert len(around.events) == 2 * EVENTS_AT_ONCE
+    run(leader, START_MS + 1_800, START_MS + 3_000, step_ms=300)
+    [closing] = told(around)
+    assert (closing.first, closing.sequence, closing.at_ms) == (1, len(many) + 1, START_MS)
+    for site in many:
+        # Also of the last ones what was due since the first were told.
+        assert around.slots_of(site) == slots(site, START_MS, START_MS + 3_000)
+    around.history.assert_has_no_holes()
 
 
 def test_an_edit_while_one_is_under_way_takes_its_place(client: redis.Redis) -> None:
     many = many_sites()
     around = World(client, *many)
     leader = Leader(Lease(client), around)
-    leader.tick(START_MS, 0)
+    leader.tick(START_MS, START_MS / 1_000)
     around.configured = site_set(*many[-20:])
-    run(leader, START_MS + 100, START_MS + 2_100)
-    assert {event.site for event in around.events if isinstance(event, Ended)} == {
-        site.name for site in many[:CHANGES_AT_ONCE]
-    }
-    assert {pair[0] for batch in around.sent if batch.earliest_slot_ms > START_MS + 1_100 for pair in batch.slots} == {
-        site.name for site in many[-20:]
-    }
+    run(leader, START_MS + 100, START_MS + 3_100)
+    ended = [event.site for event in around.events if isinstance(event, Ended)]
+    assert sorted(ended) == sorted(site.name for site in many[:EVENTS_AT_ONCE])
+    assert len(told(around)) == 1
+    for site in many[::100] + many[-20:]:
+        is_wanted = site in many[-20:]
+        wanted = slots(site, START_MS + 100, START_MS + 3_100) if is_wanted else []
+        assert around.history.asks_for(site, START_MS + 100, START_MS + 3_100) == wanted
+
+
+def test_what_is_told_again_after_six_hours_changes_nothing_and_ends_what_nobody_told_of(client: redis.Redis) -> None:
+    many = many_sites(interval_ms=60_000)
+    around = World(client, *many)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 1_000)
+    watches = [Watch(site.name, "default") for site in many[::50]]
+    before = [around.history.stretches(watch) for watch in watches]
+    # An event of another watch, whose end was lost.
+    lost = started(
+        SHOP, token=1, sequence=1, at_ms=START_MS - 9, from_slot_ms=slots(SHOP, START_MS, START_MS + 9_999)[0]
+    )
+    around.history.add([lost])
+    around.sent.clear()
+    later_ms, later_s = START_MS + 30_000, START_MS / 1_000 + TELL_EVERY_S
+    for n in range(6):
+        leader.tick(later_ms + n * 1_000, later_s + n)
+        if n == 1:  # in the middle of it
+            around.configured = site_set(*many, BLOG)
+    tick(leader, later_ms + 6_000, later_s + 6)
+    assert len(told(around)) == 2
+    assert [around.history.stretches(watch) for watch in watches] == before
+    assert around.history.asks_for(BLOG, later_ms, later_ms + 90_000) == slots(
+        BLOG, later_ms + 2_000, later_ms + 90_000
+    )
+    assert around.history.asks_for(SHOP, later_ms, later_ms + 90_000) == []
+    around.history.assert_has_no_holes()
+    sent = [pair for batch in around.sent for pair in batch.slots]
+    assert len(sent) == len(set(sent)) > 0

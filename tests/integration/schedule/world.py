@@ -1,20 +1,20 @@
 """The surroundings of the leaders under test, and what they are asked to do."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-import msgspec
 import redis
 
 from sitemon.config.sites import SiteSet
 from sitemon.model.errors import UnreachableError
+from sitemon.model.marks import Mark, Reign
 from sitemon.model.result import Result
-from sitemon.model.schedule import Past, ScheduleEvent
+from sitemon.model.schedule import Ended, ScheduleEvent, Started, Told
 from sitemon.model.site import Site
+from sitemon.model.stretches import Stretch, Turn, stretches_of
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import Leader
-from sitemon.schedule.lease import Lease
-from sitemon.schedule.outstanding import settle
+from sitemon.schedule.plan import Watch
 from sitemon.schedule.slots import next_slot_ms
 
 START_MS = 1_790_000_000_000
@@ -26,27 +26,71 @@ def site_set(*sites: Site) -> SiteSet:
     return SiteSet(sites=sites, by_name={site.name: site for site in sites}, source="a test")
 
 
-def message(task_id: str, task: str = "sitemon.check_slots") -> bytes:
-    """Return a message in a queue, as kombu writes it, as far as the leader looks at it."""
-    return msgspec.json.encode({"body": "", "headers": {"id": task_id, "task": task}, "properties": {}})
+class History:
+    """The events that are on Kafka, and what they ask for."""
+
+    def __init__(self) -> None:
+        self.events: list[ScheduleEvent] = []
+        self._turns: dict[Watch, list[Turn]] = defaultdict(list)
+        self._tellings: list[Told] = []
+
+    def add(self, events: Iterable[ScheduleEvent]) -> None:
+        for event in events:
+            self.events.append(event)
+            if isinstance(event, Told):
+                assert event.first <= event.sequence
+                self._tellings.append(event)
+            elif isinstance(event, Started):
+                turn = (event.at_ms, event.from_slot_ms, event.interval_ms, event.patience_ms)
+                self._turns[Watch(event.site, event.region)].append(Turn(event.token, event.sequence, *turn))
+            elif isinstance(event, Ended):
+                turn_of_end = Turn(event.token, event.sequence, event.at_ms)
+                self._turns[Watch(event.site, event.region)].append(turn_of_end)
+
+    def stretches(self, watch: Watch) -> list[Stretch]:
+        turns = self._turns[watch]
+        unnamed = [
+            Turn(told.token, told.sequence, told.at_ms)
+            for told in self._tellings
+            if not any(turn.token == told.token and told.first <= turn.sequence < told.sequence for turn in turns)
+        ]
+        return stretches_of(turns + unnamed)
+
+    def asks_for(self, site: Site, after_ms: int, until_ms: int, region: str = "default") -> list[int]:
+        """Return the site's slots after the one moment and up to the other."""
+        return [
+            slot_ms
+            for one in self.stretches(Watch(site.name, region))
+            for slot_ms in range(one.first_from(after_ms + 1), min(one.until_ms, until_ms + 1), one.interval_ms)
+        ]
+
+    def assert_asks_for(self, watch: Watch, slot_ms: int) -> None:
+        stretches = self.stretches(watch)
+        assert any(one.has(slot_ms) for one in stretches), f"{watch} {slot_ms} is not in {stretches}"
+
+    def assert_has_no_holes(self) -> None:
+        """Of each token the sequence numbers go from 1 on, and each says one thing only."""
+        said: dict[int, dict[int, ScheduleEvent]] = defaultdict(dict)
+        for event in self.events:
+            assert isinstance(event, Started | Ended | Told)
+            assert said[event.token].setdefault(event.sequence, event) == event
+        for events in said.values():
+            assert sorted(events) == list(range(1, len(events) + 1))
 
 
 class World:
-    """What a leader did to the world.
+    """What a leader did to the world. Every slot that is sent has to be asked for by what is in the history by then."""
 
-    A worker settles each batch at once, unless it is `asleep`, so that the batch waits, `hung` with the batch in its
-    hands, or `dying`, so that the batch is nowhere.
-    """
-
-    def __init__(self, client: redis.Redis, *sites: Site, worker: str = "swift") -> None:
+    def __init__(self, client: redis.Redis, *sites: Site, history: History | None = None) -> None:
         self.client = client
-        self.worker = worker
         self.configured = site_set(*sites)
+        self.history = history or History()
         self.sent: list[Batch] = []
         self.missed: list[Result] = []
-        self.events: list[ScheduleEvent] = []
-        self.past = Past([], None)
+        self.reigns: list[Reign] = []
         self.is_broker_down = False
+        self.keeps_of_next: int | None = None
+        """So many of the next events are kept, and then the call fails."""
 
     def sites(self) -> SiteSet:
         return self.configured
@@ -54,41 +98,42 @@ class World:
     def send(self, batch: Batch) -> None:
         if self.is_broker_down:
             raise UnreachableError("no broker")
+        for name, slot_ms in batch.slots:
+            self.history.assert_asks_for(Watch(name, batch.region), slot_ms)
         self.sent.append(batch)
-        if self.worker == "swift":
-            settle(self.client, batch.region, batch.id)
-        elif self.worker == "asleep":
-            self.client.lpush(f"checks.{batch.region}", message(batch.id))
-        elif self.worker == "hung":
-            self.client.hset("unacked", batch.id, message(batch.id))
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         self.missed += results
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
-        self.events += events
+        assert events
+        if self.keeps_of_next is not None:
+            self.history.add(events[: self.keeps_of_next])
+            self.keeps_of_next = None
+            raise UnreachableError("no Kafka")
+        self.history.add(events)
 
-    def read_past(self) -> Past:
-        return self.past
+    def publish_mark(self, mark: Mark) -> None:
+        assert isinstance(mark, Reign)
+        self.reigns.append(mark)
+
+    @property
+    def events(self) -> list[ScheduleEvent]:
+        return self.history.events
 
     def slots_of(self, site: Site) -> list[int]:
         return [ms for batch in self.sent for name, ms in batch.slots if name == site.name]
 
 
-class FailingLease(Lease):
-    """A lease by which nothing can be written while Redis is down."""
-
-    is_redis_down = False
-
-    def write(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> None:
-        if self.is_redis_down:
-            raise UnreachableError("no Redis")
-        super().write(script, keys, args)
-
-
 def run(leader: Leader, from_ms: int, until_ms: int, step_ms: int = 500) -> None:
     for now_ms in range(from_ms, until_ms + 1, step_ms):
-        leader.tick(now_ms, now_ms / 1_000)
+        tick(leader, now_ms, now_ms / 1_000)
+
+
+def tick(leader: Leader, now_ms: int, monotonic_s: float) -> None:
+    """Let the leader tick until it has nothing to do any more at this moment."""
+    while leader.tick(now_ms, monotonic_s) == 0.0:
+        pass
 
 
 def slots(site: Site, after_ms: int, until_ms: int) -> list[int]:

@@ -1,16 +1,30 @@
 """Fixtures: databases for these tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store.connect import Connection, connect
+from sitemon.store.names import Names
+from sitemon.store.schedule import Said, write_said
 from sitemon.store.write import prepare_session
 from tests.databases import conn, names, owner, template
 
 __all__ = ["conn", "names", "owner", "template"]
+
+WriteSaid = Callable[..., None]
+
+
+@pytest.fixture
+def write(conn: Connection, names: Names) -> WriteSaid:
+    """Write what leaders and publishers said, in one batch."""
+
+    def write_it(*said: Said) -> None:
+        write_said(conn, names, said)
+
+    return write_it
 
 
 @pytest.fixture

@@ -8,17 +8,21 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from sitemon import clock
 from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
+from sitemon.model.marks import Reign
 from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Ended, Started
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
+from sitemon.store.schedule import write_said
 from sitemon.store.write import write_batch
-from tests.databases import as_admin, execute, rows, run
+from tests.databases import as_admin, close_account, execute, open_account, rows, run
 from tests.pipeline import script
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
@@ -199,6 +203,9 @@ def test_status_for_scripts_is_json(command: Command, conn: Connection, names: N
         "reason": "shed",
         "http_code": None,
         "latency_s": None,
+        "state": "unknown",
+        "state_since": f"{hour}:01:00.000000Z",
+        "seen_at": f"{hour}:00:00.000000Z",
         "latencies_s": [0.5, None],
         "uptime_low": 0.5,
         "uptime_high": 1.0,
@@ -219,27 +226,78 @@ def test_a_database_that_is_not_there_is_one_line(command: Command) -> None:
     assert re.fullmatch(r'PostgreSQL at 127\.0\.0\.1:\d+: database "absent" does not exist\n', done.stderr)
 
 
-def test_the_ledger_is_even_until_one_row_is_deleted_by_hand(command: Command, conn: Connection, names: Names) -> None:
+def test_status_says_of_when_its_data_is_once_nothing_is_recorded(
+    command: Command, conn: Connection, names: Names
+) -> None:
+    write_batch(conn, names, [a_result("fine")])
+    close_account(conn, clock.utc_now())
+    assert "data as of" not in command("sitemon", "status").stdout
+    open_account(conn, clock.utc_now() - 90 * MINUTE)
+    said = command("sitemon", "status", COLUMNS="100").stdout
+    assert "data as of" in said
+    assert "nothing was recorded since, for 1h" in " ".join(said.split())
+
+
+@pytest.fixture
+def ten_slots(conn: Connection, names: Names) -> datetime:
+    """Ten slots of a minute, hours ago, closed: nine real results and a told one, while a beat was there."""
     first = this_hour() - 3 * 60 * MINUTE
+    open_account(conn, first - MINUTE)
     started = Started(
         site="shop", region="default", at_ms=to_ms(first) - 1, interval_ms=60_000, from_slot_ms=to_ms(first)
     )
     ended = Ended(site="shop", region="default", at_ms=to_ms(first + 9 * MINUTE))
-    results = [a_result(slot_at=first + minute * MINUTE) for minute in range(9)]
-    write_batch(conn, names, [*results, a_missed(slot_at=first + 9 * MINUTE)], [started, ended])
-    even = command("sitemon", "ledger")
-    assert (even.returncode, even.stdout) == (0, "10 expected = 9 real + 1 missed + 0 unaccounted; 0 unexpected\n")
-    execute(conn, "DELETE FROM sitemon.result WHERE slot_at = %s", (first,))
+    reign = Reign(token=1, from_ms=to_ms(first) - 60_000, until_ms=to_ms(clock.utc_now()))
+    write_batch(conn, names, [a_result(slot_at=first + minute * MINUTE) for minute in range(9)])
+    write_batch(conn, names, [a_missed(slot_at=first + 9 * MINUTE)])
+    write_said(conn, names, [started, ended, reign])
+    close_account(conn, clock.utc_now())
+    return first
+
+
+def test_the_ledger_is_even_until_one_row_is_deleted_by_hand(
+    command: Command, conn: Connection, ten_slots: datetime
+) -> None:
+    even = command("sitemon", "ledger", "--strict")
+    assert (even.returncode, even.stderr) == (0, "")
+    assert even.stdout == "10 expected = 9 real + 1 told + 0 derived (0 lost) + 0 unaccounted; 0 unexpected\n"
+    execute(conn, "DELETE FROM sitemon.result WHERE slot_at = %s", (ten_slots,))
     uneven = command("sitemon", "ledger")
     assert uneven.returncode == 1
     assert uneven.stdout.splitlines()[1].split() == [
-        f"{first:%m-%d}",
-        f"{first:%H}",
+        f"{ten_slots:%m-%d}",
+        f"{ten_slots:%H}",
         "shop",
         "default",
-        *["10", "8", "1", "1", "0"],
+        *["10", "8", "1", "0", "0", "1", "0"],
     ]
-    assert uneven.stdout.endswith("10 expected = 8 real + 1 missed + 1 unaccounted; 0 unexpected\n")
+    total = "10 expected = 8 real + 1 told + 0 derived (0 lost) + 1 unaccounted; 0 unexpected\n"
+    assert uneven.stdout.endswith(total)
+
+
+def test_the_ledger_shows_what_is_lost_and_fails_for_it_only_when_it_is_strict(
+    command: Command, conn: Connection, names: Names, ten_slots: datetime
+) -> None:
+    event = Ended(site="shop", region="default", at_ms=to_ms(ten_slots + 12 * MINUTE), token=1, sequence=1)
+    execute(conn, "DELETE FROM sitemon.schedule_event WHERE interval_ms IS NULL")
+    write_said(conn, names, [event])
+    plain, strict = command("sitemon", "ledger"), command("sitemon", "ledger", "--strict")
+    assert (plain.returncode, strict.returncode) == (0, 1)
+    total = "13 expected = 9 real + 1 told + 3 derived (3 lost) + 0 unaccounted; 0 unexpected\n"
+    assert plain.stdout == total
+    assert strict.stdout.endswith(total)
+    (hour,) = json.loads(command("sitemon", "ledger", "--json").stdout)
+    assert (hour["derived"], hour["lost"], hour["unaccounted"]) == (3, 3, 0)
+
+
+def test_the_ledger_of_an_account_that_nobody_closes_is_a_failure(
+    command: Command, conn: Connection, ten_slots: datetime
+) -> None:
+    execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms - 310000")
+    stale = command("sitemon", "ledger")
+    assert stale.returncode == 1
+    assert re.fullmatch(r"ledger: nobody decides what is missing since \S+Z: is a recorder running\?\n", stale.stderr)
+    assert stale.stdout.startswith("10 expected = 9 real")
 
 
 def test_a_rebuild_counts_again_what_somebody_changed(command: Command, conn: Connection, names: Names) -> None:

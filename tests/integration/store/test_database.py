@@ -43,23 +43,23 @@ def end_sessions(postgres_server: PostgresServer, admin: Credentials, owner: Cre
 
 
 def test_it_goes_on_after_its_session_was_ended(database: Database, end_sessions: Callable[[], None]) -> None:
-    assert database.write([a_result()], [], nothing) == Written(inserted=1)
+    assert database.write([a_result()], {}, nothing) == Written(inserted=1)
     end_sessions()
     with pytest.raises(UnreachableError, match=r"administrator command|closed the connection unexpectedly"):
-        database.write([a_result(minute=1)], [], nothing)
-    assert database.write([a_result(minute=1)], [], nothing) == Written(inserted=1)
+        database.write([a_result(minute=1)], {}, nothing)
+    assert database.write([a_result(minute=1)], {}, nothing) == Written(inserted=1)
 
 
 def test_numbers_of_names_are_not_taken_to_another_database(
     database: Database, conn: Connection, end_sessions: Callable[[], None]
 ) -> None:
-    database.write([a_result("one"), a_result("two")], [], nothing)
+    database.write([a_result("one"), a_result("two")], {}, nothing)
     execute(conn, "TRUNCATE sitemon.site RESTART IDENTITY CASCADE")
     execute(conn, "TRUNCATE sitemon.result")
     end_sessions()
     with pytest.raises(UnreachableError):
-        database.write([a_result("two")], [], nothing)
-    database.write([a_result("two")], [], nothing)
+        database.write([a_result("two")], {}, nothing)
+    database.write([a_result("two")], {}, nothing)
     with closing(database.open()) as own:
         assert rows(own, "SELECT site FROM sitemon.results") == [("two",)]
 
@@ -83,16 +83,16 @@ def test_a_schema_dropped_in_the_middle_is_waited_for(database: Database, conn: 
     database.open()
     execute(conn, "DROP SCHEMA sitemon CASCADE")
     with pytest.raises(NotProvisionedError):
-        database.write([a_result()], [], nothing)
+        database.write([a_result()], {}, nothing)
 
 
 def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Connection) -> None:
-    database.write([a_result()], [], nothing)
+    database.write([a_result()], {}, nothing)
     raised: list[Exception] = []
 
     def write() -> None:
         try:
-            database.write([a_result(minute=1)], [], nothing)
+            database.write([a_result(minute=1)], {}, nothing)
         except UnreachableError as exc:
             raised.append(exc)
 
@@ -112,7 +112,7 @@ def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Conne
         thread.join(timeout=5)
         assert not thread.is_alive()
     assert len(raised) == 1
-    assert database.write([a_result(minute=1)], [], nothing) == Written(inserted=1)
+    assert database.write([a_result(minute=1)], {}, nothing) == Written(inserted=1)
 
 
 def test_the_preparing_of_a_connection_can_be_ended_from_another_thread(
@@ -144,7 +144,7 @@ def test_the_preparing_of_a_connection_can_be_ended_from_another_thread(
             database.abort()
             thread.join(timeout=0.1)
     assert len(raised) == 1
-    assert database.write([a_result()], [], nothing) == Written(inserted=1)
+    assert database.write([a_result()], {}, nothing) == Written(inserted=1)
 
 
 def test_a_connection_whose_preparing_is_broken_off_is_closed(
@@ -186,17 +186,17 @@ def test_a_value_that_can_never_be_written_is_poison(
     database: Database, fields: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(PoisonError) as caught:
-        database.write([a_result("good"), a_result(**fields)], [], nothing)  # type: ignore[arg-type]
+        database.write([a_result("good"), a_result(**fields)], {}, nothing)  # type: ignore[arg-type]
     assert caught.value.reason == reason
-    assert database.write([a_result("good")], [], nothing) == Written(inserted=1)
+    assert database.write([a_result("good")], {}, nothing) == Written(inserted=1)
 
 
 def test_poison_and_missing_partitions_keep_the_connection(database: Database) -> None:
     before = database.open()
     with pytest.raises(PoisonError):
-        database.write([a_result(http_code=70_000)], [], nothing)
+        database.write([a_result(http_code=70_000)], {}, nothing)
     with pytest.raises(MissingPartitionError):
-        database.write([a_result(minute=60 * 24 * 5)], [], nothing)
+        database.write([a_result(minute=60 * 24 * 5)], {}, nothing)
     assert database.open() is before
 
 
@@ -204,4 +204,4 @@ def test_missing_rights_are_a_refusal(database: Database, conn: Connection) -> N
     database.open()
     execute(conn, "REVOKE INSERT ON sitemon.result FROM CURRENT_USER")
     with pytest.raises(RefusedError, match="permission denied"):
-        database.write([a_result()], [], nothing)
+        database.write([a_result()], {}, nothing)

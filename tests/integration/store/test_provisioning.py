@@ -157,6 +157,22 @@ def may_read(conn: Connection, relation: str) -> bool:
     return True
 
 
+def jit(server: PostgresServer, who: Credentials) -> str:
+    """Return what a session has that is none of ours."""
+    place = {"host": server.host, "port": server.port, "dbname": who.database}
+    with closing(psycopg2.connect(user=who.user, password=who.password, **place)) as conn:
+        return str(rows(conn, "SHOW jit")[0][0])
+
+
+def test_jit_is_off_for_everybody_in_the_database_and_for_our_sessions_everywhere(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    assert (jit(postgres_server, new), jit(postgres_server, admin)) == ("off", "on")
+    with closing(connect(postgres_server, admin, application_name="test")) as ours:
+        assert rows(ours, "SHOW jit") == [("off",)]
+
+
 def test_two_databases_of_one_server_share_the_reader(
     postgres_server: PostgresServer, admin: Credentials, new: Credentials, owner: Credentials
 ) -> None:

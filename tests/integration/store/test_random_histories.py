@@ -124,13 +124,22 @@ def check_states(conn: Connection, counted: list[Result]) -> None:
             (result for result in counted if (result.site, result.region) == place),
             key=lambda result: (result.slot_at, KIND_ORDER.index(result.kind)),
         )
-        newest = own[-1]
-        run = 1
-        while run < len(own) and own[-run - 1].outcome is newest.outcome:
-            run += 1
-        expected[place] = (newest.outcome, newest.slot_at, own[-run].slot_at, newest.reason)
+        expected[place] = (own[-1].outcome, own[-1].slot_at, since(own), own[-1].reason, seen(own))
     rows = dicts(conn, "SELECT * FROM sitemon.site_status")
-    found = {
-        (row["site"], row["region"]): (row["outcome"], row["slot_at"], row["since_at"], row["reason"]) for row in rows
-    }
-    assert found == expected
+    names = ("outcome", "slot_at", "since_at", "reason", "seen_at")
+    assert {(row["site"], row["region"]): tuple(row[name] for name in names) for row in rows} == expected
+
+
+def since(own: list[Result]) -> datetime:
+    """Return since when the newest outcome is what it is: what was missed is no interruption of another."""
+    begin = own[-1]
+    for result in reversed(own):
+        if result.outcome is own[-1].outcome:
+            begin = result
+        elif result.outcome is not Outcome.MISSED:
+            break
+    return begin.slot_at
+
+
+def seen(own: list[Result]) -> datetime | None:
+    return next((result.slot_at for result in reversed(own) if result.outcome is not Outcome.MISSED), None)

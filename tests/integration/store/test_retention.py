@@ -11,10 +11,11 @@ from sitemon.store.maintain import Maintained, maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention, make_partitions
 from sitemon.store.write import Written, write_batch
-from tests.databases import rows
-from tests.results import a_result
+from tests.databases import execute, rows
+from tests.results import MINUTE, a_result, this_hour
 
 DAY = timedelta(days=1)
+QUARTER = timedelta(minutes=15)
 
 
 def partitions(conn: Connection, table: str) -> list[str]:
@@ -67,6 +68,42 @@ def test_daily_rollups_outlive_rows_and_hours(conn: Connection, names: Names) ->
     assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(0,)]
     assert rows(conn, "SELECT count(*) FROM sitemon.uptime_hourly") == [(0,)]
     assert rows(conn, daily) == before
+
+
+class BrokenOffError(Exception):
+    """The server went away."""
+
+
+def test_a_backlog_is_rolled_up_quarter_by_quarter_and_what_is_done_stays_done(
+    conn: Connection, names: Names, another: Connection
+) -> None:
+    start = this_hour() - timedelta(hours=3)
+    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, start.date()))
+    write_batch(conn, names, [a_result(slot_at=start + n * 5 * MINUTE) for n in range(24)])
+    reached: list[datetime] = []
+
+    def break_off_at_the_third() -> None:
+        reached.extend(at for (at,) in rows(another, "SELECT hours_until_at FROM sitemon.watermark"))
+        if len(reached) == 3:
+            raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        roll_up(conn, this_hour(), break_off_at_the_third)
+    assert reached == [start + number * QUARTER for number in (1, 2, 3)]
+    assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(9,)]
+    roll_up(conn, this_hour())
+    assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(24,)]
+    assert rows(conn, "SELECT sum(up) FROM sitemon.uptime_hourly") == [(24,)]
+
+
+def test_days_without_results_are_passed_over_at_once(conn: Connection, names: Names) -> None:
+    start = this_hour() - 20 * DAY
+    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, start.date()))
+    write_batch(conn, names, [a_result(slot_at=this_hour() - 10 * DAY)])
+    steps: list[None] = []
+    roll_up(conn, this_hour(), lambda: steps.append(None))
+    assert len(steps) < 20 + 96
+    assert rows(conn, "SELECT sum(up) FROM sitemon.count_day") == [(1,)]
 
 
 def test_a_slot_without_a_partition_says_so(conn: Connection, names: Names) -> None:

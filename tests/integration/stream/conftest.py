@@ -16,10 +16,12 @@ from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
 from sitemon.stream.consumer import KafkaConsumer, Message
+from sitemon.stream.process_publisher import publisher
 from sitemon.stream.producer import Record
-from sitemon.stream.publisher import Publisher, publisher
+from sitemon.stream.publisher import Publisher
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.conftest import started
+from tests.integration.stream.secure_kafka import SecureKafka
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -29,6 +31,14 @@ def _own_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterat
     own = Kafka(tmp_path_factory.mktemp("own"))
     yield own
     own.kill()
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterator[SecureKafka]:  # kafka skips for us
+    """A Kafka with TLS, SASL and access rights."""
+    broker = started(SecureKafka(tmp_path_factory.mktemp("secure")))
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
 from sitemon.stream.consumer import KafkaConsumer
+from sitemon.stream.process_publisher import publisher
 from sitemon.stream.producer import KafkaProducer
-from sitemon.stream.publisher import Publisher, publisher
+from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool_folder import open_spool
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.integration.stream.conftest import Load, event, eventually, everything_in, frozen, is_spool_empty
@@ -60,7 +61,7 @@ def test_a_producer_whose_delivery_expired_is_replaced(
         return made[-1]
 
     spool = open_spool(choices.spool_dir / "own", choices.spool_max_bytes)
-    expiring = Publisher(connect, spool, dead_letters=topics_of(server).dead_letters, patience_s=1.0)
+    expiring = Publisher(connect, spool, topics_of(server), patience_s=1.0)
     with Load(expiring, server) as load:
         load.goes_on()
         with frozen(own_kafka):

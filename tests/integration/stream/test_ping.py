@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,22 +11,12 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
-from sitemon.local.kafka import Kafka
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.stream.ping import ping_kafka, wait_for_kafka
+from sitemon.stream.process_publisher import publisher
 from sitemon.stream.producer import KafkaProducer, Record
-from sitemon.stream.publisher import publisher
 from sitemon.stream.topics import ensure_topics, topics_of
-from tests.conftest import started
 from tests.integration.stream.secure_kafka import SecureKafka, login
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterator[SecureKafka]:  # kafka skips for us
-    broker = started(SecureKafka(tmp_path_factory.mktemp("secure")))
-    yield broker
-    broker.kill()
-
 
 TAKEN: dict[str, Callable[[SecureKafka], KafkaServer]] = {
     "plain": lambda k: k.server("PLAINTEXT"),

@@ -7,7 +7,9 @@ from pathlib import Path
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
-from sitemon.stream.publisher import publisher
+from sitemon.model.marks import Published, decode_mark
+from sitemon.stream.process_publisher import publisher
+from sitemon.stream.reading import read_all
 from sitemon.stream.topics import topics_of
 from tests.integration.stream.conftest import eventually, everything_in, frozen, is_spool_empty
 
@@ -76,3 +78,19 @@ def test_parent_and_forked_child_publish_each_for_itself_and_end_quietly(
     wanted = {("parent", n) for n in range(51)} | {("child", n) for n in range(50)}
     assert promises(said) == wanted
     assert arrived(server, len(wanted)) == wanted
+
+
+def test_parent_and_forked_child_tell_marks_each_for_itself_and_a_last_one(
+    server: KafkaServer, choices: Settings
+) -> None:
+    worker = start(server, choices, "marks")
+    complaints = worker.communicate(timeout=60)[1]
+    assert (worker.returncode, complaints) == (0, "")
+    told: dict[str, list[tuple[int, bool]]] = {}
+    for message in read_all(server, topics_of(server).marks):
+        mark = decode_mark(message.value or b"")
+        assert isinstance(mark, Published)
+        told.setdefault(mark.publisher, []).append((mark.made, mark.is_last))
+    assert sorted(marks[-1] for marks in told.values()) == [(1, True), (3, True)]
+    assert all(not is_last for marks in told.values() for _, is_last in marks[:-1])
+    assert all(len(marks) > 1 for marks in told.values())

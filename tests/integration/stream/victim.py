@@ -13,8 +13,9 @@ from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import open_spool
+from sitemon.stream.topics import Topics
 
-TOPIC = "t.schedule"
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status", "t.marks")
 
 
 class FileKafka:
@@ -95,13 +96,13 @@ def a_publisher(folder: Path, place: str = "") -> Publisher:
             raise UnreachableError("away")
         return FileProducer(kafka, place)
 
-    return Publisher(connect, spool, dead_letters="t.dead-letters", patience_s=0.1)
+    return Publisher(connect, spool, TOPICS, patience_s=0.1)
 
 
 def main(folder: Path, place: str) -> None:
     publisher = a_publisher(folder, place)
     for number in range(int((folder / "from").read_text()), 1_000_000):
-        publisher.publish([Record(TOPIC, b"k", b"%d" % number)])
+        publisher.publish([Record(TOPICS.schedule, b"k", b"%d" % number)])
         with (folder / "promised").open("a") as promised:
             promised.write(f"{number}\n")
         if number % 10 == 9:

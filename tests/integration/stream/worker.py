@@ -1,6 +1,6 @@
 """A worker process of a test: publishes a growing number a key, and says on stdout what it was promised.
 
-Usage: worker.py BOOTSTRAP TOPIC SPOOL_DIR {endless,fork}
+Usage: worker.py BOOTSTRAP TOPIC SPOOL_DIR {endless,fork,marks}
 """
 
 import itertools
@@ -11,9 +11,11 @@ from pathlib import Path
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
+from sitemon.stream.messages import Messenger, messenger_of_this_process
+from sitemon.stream.process_publisher import publisher_of_this_process
 from sitemon.stream.producer import Record
-from sitemon.stream.publisher import publisher_of_this_process
 from sitemon.stream.topics import topics_of
+from tests.results import a_result
 
 
 class Publishing:
@@ -45,7 +47,19 @@ class Publishing:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         self.publish("parent", 50)
 
+    def marks(self) -> None:
+        """Publish results in a parent and in its child, which leaves as a child of multiprocessing does."""
+        self._messenger().publish_results([a_result("parent", minute=minute) for minute in range(3)])
+        if (pid := os.fork()) == 0:
+            self._messenger().publish_results([a_result("child")])
+            self._messenger().close(5.0)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+    def _messenger(self) -> Messenger:
+        return messenger_of_this_process(self._server, self._settings)
+
 
 if __name__ == "__main__":
     publishing = Publishing(*sys.argv[1:4])
-    {"endless": publishing.endless, "fork": publishing.fork}[sys.argv[4]]()
+    {"endless": publishing.endless, "fork": publishing.fork, "marks": publishing.marks}[sys.argv[4]]()

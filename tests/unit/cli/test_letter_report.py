@@ -9,18 +9,25 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sitemon.cli.letter_report import as_json_types, letter_lines, letters_table, text_of
+from sitemon.model.marks import Reign, encode_mark
 from sitemon.model.result import encode
+from sitemon.model.schedule import Told, encode_event
 from sitemon.stream.dead_letters import DeadLetter, Kept
 from sitemon.stream.topics import Topics
 from tests.results import a_result
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status", "t.marks")
 
 
 def kept(
-    value: bytes | None, *, key: bytes | None = b"shop", reason: str = "not_a_result", truncated: str = ""
+    value: bytes | None,
+    *,
+    key: bytes | None = b"shop",
+    reason: str = "not_a_result",
+    truncated: str = "",
+    topic: str = TOPICS.results,
 ) -> Kept:
-    letter = DeadLetter(key, value, reason, TOPICS.results, 3, 41, truncated)
+    letter = DeadLetter(key, value, reason, topic, 3, 41, truncated)
     return Kept(0, 7, 1_700_000_000_000, None if value is None else len(value), letter)
 
 
@@ -48,8 +55,16 @@ def test_the_head_says_where_it_is_where_it_came_from_and_what_reading_it_says_n
     )
 
 
-def test_what_can_be_read_by_now_says_so() -> None:
-    assert "now        it can be read" in shown(encode(a_result()))
+@pytest.mark.parametrize(
+    ("topic", "value"),
+    [
+        (TOPICS.results, encode(a_result())),
+        (TOPICS.schedule, encode_event(Told(token=1, sequence=3, first=1, at_ms=2))),
+        (TOPICS.marks, encode_mark(Reign(token=1, from_ms=2, until_ms=3))),
+    ],
+)
+def test_what_can_be_read_by_now_says_so(topic: str, value: bytes) -> None:
+    assert "now        it can be read" in shown(value, topic=topic)
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,21 @@ from sitemon.store.read import SiteStatus
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def a_status(site: str = "shop", outcome: str = "up", **fields: Any) -> SiteStatus:
+def a_status(site: str = "shop", state: str = "up", **fields: Any) -> SiteStatus:
     plain = SiteStatus(
         site=site,
         region="default",
         url=f"https://{site}.example/",
-        outcome=outcome,
+        outcome="missed" if state == "unknown" else state,
         since_at=NOW - timedelta(hours=3),
         slot_at=NOW,
         checked_at=NOW,
         reason=None,
         http_code=200,
         latency_s=0.25,
+        state=state,
+        state_since=NOW - timedelta(hours=3),
+        seen_at=NOW,
         latencies_s=(0.1, 0.2, None, 0.4) * 5,
         uptime_low=0.99,
         uptime_high=1.0,
@@ -33,9 +36,9 @@ def a_status(site: str = "shop", outcome: str = "up", **fields: Any) -> SiteStat
     return plain._replace(**fields)
 
 
-def rendered(sites: list[SiteStatus], width: int) -> list[str]:
+def rendered(sites: list[SiteStatus], width: int, closed_ago_s: float = 12) -> list[str]:
     console = Console(file=StringIO(), width=width, color_system=None)
-    console.print(status_table(sites, NOW, width))
+    console.print(status_table(sites, NOW - timedelta(seconds=closed_ago_s), NOW, width))
     assert isinstance(console.file, StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
@@ -58,13 +61,54 @@ def test_a_wide_terminal_shows_everything() -> None:
 
 
 def test_the_counts_are_said_below() -> None:
-    assert rendered(SITES, 80)[-1].strip() == "1 down, 1 up"
-    assert rendered([], 80)[-1].strip() == "no results yet"
+    states = [a_status(state=state) for state in ("up", "unknown", "up", "down", "degraded")]
+    below = " ".join(line.strip() for line in rendered(states, 80)[-2:])
+    assert below == "1 down, 1 unknown, 1 degraded, 2 up; account closed 12s ago"
+    assert rendered([], 80)[-1].strip() == "no sites yet"
 
 
-def test_a_site_that_was_missed_has_no_latency() -> None:
-    missed = a_status(outcome="missed", latency_s=None, uptime_low=None, uptime_high=None, coverage=None)
-    assert any("○ missed 3h" in line for line in rendered([missed], 100))
+def unknown(**fields: Any) -> SiteStatus:
+    plain = {"seen_at": NOW - timedelta(minutes=4), "state_since": NOW - timedelta(minutes=3), "latency_s": None}
+    return a_status(state="unknown", **(plain | {"reason": "beat_down"} | fields))
+
+
+def test_a_site_that_nobody_looked_at_is_unknown_and_says_since_when_and_why() -> None:
+    (line,) = [line for line in rendered([unknown()], 140) if "○" in line]
+    assert "○ unknown 3m" in line
+    assert "not looked at since 4m: beat_down" in line
+    assert "up" not in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"outcome": "up", "reason": None}, "not looked at since 4m"),
+        ({"outcome": "down", "reason": "timeout"}, "not looked at since 4m"),
+        ({"outcome": None, "reason": None, "seen_at": None, "slot_at": None}, "not looked at yet"),
+        ({"seen_at": None}, "not looked at yet: beat_down"),
+    ],
+    ids=["its newest result was up", "it was down", "nothing ever", "it was always missed"],
+)
+def test_why_nobody_looked_is_said_only_once_that_is_decided(fields: dict[str, Any], said: str) -> None:
+    (line,) = [line for line in rendered([unknown(**fields)], 140) if "○" in line]
+    assert said in line
+    assert said.endswith("beat_down") or ":" not in line
+
+
+def test_a_site_that_was_seen_again_says_nothing_of_what_was_missed() -> None:
+    (line,) = [line for line in rendered([a_status(seen_at=NOW - timedelta(minutes=4))], 140) if "●" in line]
+    assert "not looked at" not in line
+
+
+@pytest.mark.parametrize("ago_s", [0, 19, 60])
+def test_while_the_account_is_young_there_is_no_head(ago_s: float) -> None:
+    assert not any("data as of" in line for line in rendered(SITES, 100, ago_s))
+
+
+def test_data_that_is_old_says_of_when_it_is() -> None:
+    lines = rendered(SITES, 100, closed_ago_s=3_700)
+    assert "data as of 2026-11-24 10:58:20 UTC: nothing was recorded since, for 1h" in lines[0]
+    assert lines[-1].strip().endswith("account closed 1h ago")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The stage of the recorders under test: topics, a store that does nothing by itself, and the recorder between them."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -11,12 +11,13 @@ from sitemon.record.brake import Brake
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import OpenableStore, Recorder
 from sitemon.store.partitions import Retention
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import Partition, Read
+from sitemon.store.write import Written
 from sitemon.stream.consumer import Consumer
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
 from sitemon.stream.topics import Topics
 
-TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
+TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.status", "s.marks")
 
 
 class QuietStore:
@@ -32,7 +33,12 @@ class QuietStore:
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        return ours
+
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         on_encoded()
         return Written(len(results))
 
@@ -46,7 +52,7 @@ def recorder_of(
         "brake": Brake(0.5),
         "report": lambda _: None,
     }
-    return Recorder(consumer=consumer, store=store, topics=TOPICS, stop=stop, **(quiet | other))
+    return Recorder(consumer=consumer, store=store, stop=stop, **(quiet | other))
 
 
 @contextmanager

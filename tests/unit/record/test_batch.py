@@ -1,23 +1,21 @@
 """What one poll brought is sorted into what is written and what can never be."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result, encode
-from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, encode_event
-from sitemon.record.batch import MAX_VALUE_BYTES, Batch, changes_of, results_of, sort_out, split_by_range
+from sitemon.model.schedule import Ended, encode_event
+from sitemon.record.batch import MAX_VALUE_BYTES, Batch, read_of, sort_out, split_by_range
 from sitemon.store.partitions import Span
+from sitemon.store.positions import Read
 from sitemon.stream.consumer import Message
-from sitemon.stream.topics import Topics
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SPAN = Span(NOON - timedelta(days=1), NOON + timedelta(days=1))
-LATEST_MS = to_ms(SPAN.last_at)
 
 
 def a_result(
@@ -27,13 +25,16 @@ def a_result(
     return Result(site=site, url="u", region="default", kind=kind, slot_at=slot_at, checked_at=slot_at, outcome=outcome)
 
 
-def message(value: bytes | None, *, topic: str = TOPICS.results, partition: int = 0, offset: int = 0) -> Message:
-    return Message(topic, partition, offset, b"shop", value, 1_000)
+def message(value: bytes | None, *, partition: int = 0, offset: int = 0) -> Message:
+    return Message("s.results", partition, offset, b"shop", value, 1_000)
 
 
-def sorted_out(*values: bytes | None, topic: str = TOPICS.results) -> Batch:
-    messages = [message(value, topic=topic, offset=offset) for offset, value in enumerate(values)]
-    return sort_out(messages, TOPICS, SPAN)
+def sorted_out(*values: bytes | None) -> Batch:
+    return sort_out([message(value, offset=offset) for offset, value in enumerate(values)], SPAN)
+
+
+def results(batch: Batch) -> Sequence[Result]:
+    return [entry.result for entry in batch.entries]
 
 
 def reasons(batch: Batch) -> list[str]:
@@ -41,8 +42,8 @@ def reasons(batch: Batch) -> list[str]:
 
 
 def test_results_come_out_in_their_order() -> None:
-    results = [a_result(minute=minute) for minute in (3, 1, 2)]
-    assert results_of(sorted_out(*map(encode, results)).entries) == results
+    given = [a_result(minute=minute) for minute in (3, 1, 2)]
+    assert results(sorted_out(*map(encode, given))) == given
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,13 @@ def test_results_come_out_in_their_order() -> None:
 )
 def test_of_one_key_the_first_real_result_stays(outcomes: tuple[Outcome, ...], kept: Outcome) -> None:
     batch = sorted_out(*(encode(a_result(outcome)) for outcome in outcomes))
-    assert [result.outcome for result in results_of(batch.entries)] == [kept]
+    assert [result.outcome for result in results(batch)] == [kept]
     assert batch.rejected == ()
 
 
 def test_another_kind_or_slot_or_site_is_another_key() -> None:
-    results = [a_result(), a_result(kind=Kind.ADHOC), a_result(minute=1), a_result(site="blog")]
-    assert len(sorted_out(*map(encode, results)).entries) == 4
+    given = [a_result(), a_result(kind=Kind.ADHOC), a_result(minute=1), a_result(site="blog")]
+    assert len(sorted_out(*map(encode, given)).entries) == 4
 
 
 def test_offsets_are_those_after_the_last_message_of_each_partition_also_of_rejected_ones() -> None:
@@ -71,10 +72,14 @@ def test_offsets_are_those_after_the_last_message_of_each_partition_also_of_reje
         message(encode(a_result()), partition=0, offset=7),
         message(b"junk", partition=1, offset=3),
         message(b"junk", partition=0, offset=8),
-        message(encode_event(SentUpTo(at_ms=1)), topic=TOPICS.schedule, offset=1),
     ]
-    batch = sort_out(messages, TOPICS, SPAN)
-    assert batch.offsets == {("s.results", 0): 9, ("s.results", 1): 4, ("s.schedule", 0): 2}
+    batch = sort_out(messages, SPAN)
+    assert batch.offsets == {("s.results", 0): 9, ("s.results", 1): 4}
+    assert batch.read == {("s.results", 0): Read(7, 9), ("s.results", 1): Read(3, 4)}
+
+
+def test_read_is_from_the_first_to_the_last_message_also_where_some_between_are_not_there() -> None:
+    assert read_of([message(b"", offset=offset) for offset in (5, 9, 12)]) == {("s.results", 0): Read(5, 13)}
 
 
 def changed(**fields: object) -> bytes:
@@ -89,6 +94,7 @@ def changed(**fields: object) -> bytes:
         (b"\xff\xfe random \x00", "not_a_result"),
         (b"[]", "not_a_result"),
         (b'{"v":1}', "not_a_result"),
+        (encode_event(Ended(site="shop", region="default", at_ms=2)), "not_a_result"),
         (changed(v=2), "unknown_version"),
         (changed(outcome="fine"), "not_a_result"),
         (changed(slot_at="2026-11-24T12:00:00"), "not_a_result"),
@@ -110,48 +116,6 @@ def test_what_can_never_be_recorded_is_rejected_with_a_reason(value: bytes | Non
 
 def test_an_unknown_field_is_no_reason_to_reject() -> None:
     assert reasons(sorted_out(changed(colour="blue"))) == []
-
-
-EVENTS: list[ScheduleEvent] = [
-    Started(site="shop", region="default", at_ms=1, interval_ms=60_000, from_slot_ms=60_000),
-    Ended(site="shop", region="default", at_ms=2),
-    Away(region="default", from_ms=1, until_ms=2),
-]
-
-
-def test_the_schedule_s_events_are_changes_and_marks_are_not() -> None:
-    batch = sorted_out(*map(encode_event, [*EVENTS, SentUpTo(at_ms=5)]), topic=TOPICS.schedule)
-    assert changes_of(batch.entries) == EVENTS
-    assert batch.rejected == ()
-    assert batch.offsets == {("s.schedule", 0): 4}
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        Started(site="shop", region="default", at_ms=1, interval_ms=0, from_slot_ms=1),
-        Started(site="shop", region="default", at_ms=-1, interval_ms=1000, from_slot_ms=1),
-        Started(site="shop", region="default", at_ms=1, interval_ms=1000, from_slot_ms=2**62),
-        Started(site="shop", region="default", at_ms=LATEST_MS + 1, interval_ms=1000, from_slot_ms=LATEST_MS),
-        Started(site="shop", region="default", at_ms=1, interval_ms=1000, from_slot_ms=LATEST_MS + 1001),
-        Ended(site="shop", region="default", at_ms=LATEST_MS + 1),
-        Away(region="default", from_ms=1, until_ms=2**62),
-        Away(region="default", from_ms=1, until_ms=LATEST_MS + 1),
-    ],
-)
-def test_an_event_out_of_range_is_rejected(event: ScheduleEvent) -> None:
-    assert reasons(sorted_out(encode_event(event), topic=TOPICS.schedule)) == ["not_a_schedule_event"]
-
-
-def test_the_first_slot_may_lie_an_interval_ahead() -> None:
-    event = Started(
-        site="shop", region="default", at_ms=LATEST_MS, interval_ms=86_400_000, from_slot_ms=LATEST_MS + 86_400_000
-    )
-    assert changes_of(sorted_out(encode_event(event), topic=TOPICS.schedule).entries) == [event]
-
-
-def test_a_tombstone_of_the_schedule_is_rejected_too() -> None:
-    assert reasons(sorted_out(None, topic=TOPICS.schedule)) == ["tombstone"]
 
 
 def test_entries_that_grew_too_old_are_split_off() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +12,8 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.record import recorder as module
 from sitemon.record.recorder import open_store, wait_until_open
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import Partition, Read
+from sitemon.store.write import Written
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
 from tests.results import a_result
@@ -40,7 +41,9 @@ class Frozen(QuietStore):
         if len(self.aborts_s) >= self._aborts:
             self._is_ended.set()
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         on_encoded()
         if not self._is_ended.is_set():
             self._freeze()

@@ -1,7 +1,7 @@
 """While a full batch is written, the next one is read; it is neither written nor committed before the first."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,8 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.record import intake
 from sitemon.record.recorder import Report
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import Partition, Read
+from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
@@ -34,7 +35,9 @@ class Gate(QuietStore):
         self.is_away = False
         self.written: list[int] = []
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         self.is_writing.set()
         self.rows_are_made.wait(10)
         on_encoded()

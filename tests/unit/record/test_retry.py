@@ -3,8 +3,9 @@
 import pytest
 
 from sitemon.model.errors import UnreachableError
+from sitemon.model.marks import Published, encode_mark
 from sitemon.model.result import encode
-from sitemon.model.schedule import Ended, Started, encode_event
+from sitemon.model.schedule import Ended, encode_event
 from sitemon.record.retry import Fate, Retried, Retry
 from sitemon.stream.dead_letters import DeadLetter, Kept
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
@@ -12,8 +13,10 @@ from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.topics import Topics
 from tests.results import a_result
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status", "t.marks")
 GOOD = encode(a_result())
+EVENT = Ended(site="blog", region="default", at_ms=3, token=1, sequence=2)
+MARK = Published(publisher="host:1", up_to_ms=5, made=2)
 
 
 @pytest.fixture
@@ -35,8 +38,8 @@ def letter(
     return Kept(0, number, 1_000, value_bytes or (None if value is None else len(value)), inner)
 
 
-def retried(broker: MemoryBroker, *letters: Kept, newest_events: dict[bytes, int] | None = None) -> list[Retried]:
-    return list(Retry(TOPICS, lambda: MemoryProducer(broker), lambda: newest_events or {}).run(letters))
+def retried(broker: MemoryBroker, *letters: Kept) -> list[Retried]:
+    return list(Retry(TOPICS, lambda: MemoryProducer(broker)).run(letters))
 
 
 def test_a_letter_goes_to_its_topic_with_its_key_and_value(broker: MemoryBroker) -> None:
@@ -82,19 +85,19 @@ def test_what_can_never_be_sent_again_says_why(broker: MemoryBroker, one: Kept, 
     assert all(log == [] for log in broker.logs.values())
 
 
-def test_an_event_of_the_schedule_is_sent_only_while_it_is_the_newest_of_its_key(broker: MemoryBroker) -> None:
-    events: list[Started | Ended] = [
-        Started(site="shop", region="default", at_ms=1, interval_ms=1_000, from_slot_ms=2),
-        Ended(site="blog", region="default", at_ms=3),
-    ]
-    letters = [
-        letter(encode_event(event), number=number, key=event.key.encode(), topic=TOPICS.schedule, offset=7)
-        for number, event in enumerate(events)
-    ]
-    fates = retried(broker, *letters, newest_events={b"default:shop": 8, b"default:blog": 7})
-    assert [one.fate for one in fates] == [Fate.STAYS, Fate.SENT]
-    assert fates[0].problem == "topic t.schedule has a newer event of its key"
-    assert [message.key for message in broker.messages(TOPICS.schedule)] == [b"default:blog"]
+@pytest.mark.parametrize(
+    ("topic", "key", "value"),
+    [
+        (TOPICS.schedule, EVENT.key, encode_event(EVENT)),
+        (TOPICS.marks, MARK.key, encode_mark(MARK)),
+    ],
+)
+def test_what_came_from_schedule_or_marks_goes_back_there(
+    broker: MemoryBroker, topic: str, key: str, value: bytes
+) -> None:
+    one = letter(value, key=key.encode(), topic=topic)
+    assert retried(broker, one) == [Retried(one, Fate.SENT)]
+    assert [(message.key, message.value) for message in broker.messages(topic)] == [(key.encode(), value)]
 
 
 def test_one_that_kafka_never_takes_holds_up_no_other(broker: MemoryBroker) -> None:
@@ -115,7 +118,7 @@ def test_without_an_acknowledgement_it_fails(broker: MemoryBroker) -> None:
             return NeverAcknowledged()
 
     with pytest.raises(UnreachableError, match="no acknowledgement within 10 s"):
-        list(Retry(TOPICS, lambda: Deaf(broker), dict).run([letter()]))
+        list(Retry(TOPICS, lambda: Deaf(broker)).run([letter()]))
 
 
 def test_letters_are_taken_a_few_at_a_time_so_that_large_ones_do_not_fill_the_memory(broker: MemoryBroker) -> None:
@@ -129,6 +132,6 @@ def test_letters_are_taken_a_few_at_a_time_so_that_large_ones_do_not_fill_the_me
             taken.append(one)
             yield one
 
-    fates = Retry(TOPICS, lambda: MemoryProducer(broker), dict).run(noted())  # type: ignore[arg-type] # a generator
+    fates = Retry(TOPICS, lambda: MemoryProducer(broker)).run(noted())  # type: ignore[arg-type] # a generator
     next(fates)
     assert len(taken) == 2

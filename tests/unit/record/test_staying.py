@@ -1,7 +1,7 @@
 """While something takes long, the recorder stays in its group, and sees soon that it has ended."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -9,7 +9,8 @@ from sitemon.model.result import Result
 from sitemon.record import recorder as module
 from sitemon.record.batch import Rejected
 from sitemon.record.brake import Brake
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import Partition, Read
+from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
@@ -25,7 +26,9 @@ class Slow(QuietStore):
         self.did_end = False
         self._is_store = is_store
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         on_encoded()
         if self._is_store:
             self.did_end = self.is_ended.wait(10)

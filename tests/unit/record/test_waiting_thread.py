@@ -1,14 +1,15 @@
 """An error in the main thread is heard, whatever the database does meanwhile."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.record.waiting_thread import WaitingThread
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import Partition, Read
+from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
@@ -29,7 +30,9 @@ class Frozen(QuietStore):
         if self.aborts == 2:
             self._is_ended.set()
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         on_encoded()
         self.is_writing.set()
         self._is_ended.wait(20)
@@ -39,7 +42,9 @@ class Frozen(QuietStore):
 class Away(Frozen):
     """A store whose server does not answer."""
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         on_encoded()
         self.is_writing.set()
         raise UnreachableError("no server answers")

@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,12 +12,12 @@ from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError, UnreachableError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
-from sitemon.model.schedule import Ended
 from sitemon.record.batch import Entry
-from sitemon.record.writer import Writer
+from sitemon.record.writer import Recorded, Writer
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
-from sitemon.store.write import Change, Written
+from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 
 
@@ -44,21 +44,30 @@ class FakeStore:
     def __init__(self, *failures: SitemonError, poison: Callable[[Result], bool] = lambda _: False) -> None:
         self.failures = list(failures)
         self.written: list[Result] = []
+        self.read: list[Mapping[Partition, Read]] = []
         self.attempts = 0
         self.maintained = 0
         self._poison = poison
 
-    def write(self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]) -> Written:
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
         self.attempts += 1
         if self.failures:
             raise self.failures.pop(0)
         if any(map(self._poison, results)):
             raise PoisonError("refused_by_database", "a value is wrong")
         self.written += results
+        self.read.append(read)
         return Written(len(results))
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         self.maintained += 1
+
+    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return {partition: at - 1 for partition, at in ours.items()}
 
 
 def entries(count: int, slot_at: datetime | None = None) -> list[Entry]:
@@ -80,6 +89,9 @@ def entries(count: int, slot_at: datetime | None = None) -> list[Entry]:
     ]
 
 
+READ = {("t", 0): Read(0, 1_000)}
+
+
 def nothing() -> None: ...
 
 
@@ -89,14 +101,14 @@ def writer(store: FakeStore, stop: Waits | None = None) -> Writer:
 
 def test_a_good_batch_is_one_attempt() -> None:
     store = FakeStore()
-    recorded = writer(store).record(entries(5), nothing)
+    recorded = writer(store).record(entries(5), READ, nothing)
     assert recorded is not None
     assert (recorded.written, recorded.rejected, store.attempts) == (Written(5), (), 1)
 
 
 def test_it_tries_again_until_the_server_is_back() -> None:
     store, stop = FakeStore(*[UnreachableError("away")] * 8), Waits()
-    assert writer(store, stop).record(entries(2), nothing) is not None
+    assert writer(store, stop).record(entries(2), READ, nothing) is not None
     assert len(store.written) == 2
     assert len(stop.waits_s) == 8
     assert stop.waits_s[0] < 0.5
@@ -106,7 +118,7 @@ def test_it_tries_again_until_the_server_is_back() -> None:
 def test_it_says_once_that_the_server_is_away_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     errors = [UnreachableError("away"), UnreachableError("still away"), UnreachableError("and away")]
-    writer(FakeStore(*errors)).record(entries(1), nothing)
+    writer(FakeStore(*errors)).record(entries(1), READ, nothing)
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "recorder.postgres_away",
         "recorder.postgres_back",
@@ -115,7 +127,7 @@ def test_it_says_once_that_the_server_is_away_and_once_that_it_is_back(caplog: p
 
 def test_it_says_each_kind_of_trouble(caplog: pytest.LogCaptureFixture) -> None:
     errors = [UnreachableError("a"), NotProvisionedError("b"), NotProvisionedError("c"), RefusedError("d")]
-    writer(FakeStore(*errors)).record(entries(1), nothing)
+    writer(FakeStore(*errors)).record(entries(1), READ, nothing)
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "recorder.postgres_away",
         "recorder.not_provisioned",
@@ -126,37 +138,70 @@ def test_it_says_each_kind_of_trouble(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_refusal_is_asked_about_less_often() -> None:
     stop = Waits()
-    writer(FakeStore(RefusedError("no")), stop).record(entries(1), nothing)
+    writer(FakeStore(RefusedError("no")), stop).record(entries(1), READ, nothing)
     assert stop.waits_s[0] >= 2.5
 
 
 def test_told_to_stop_while_the_server_is_away_it_gives_the_batch_up() -> None:
     store = FakeStore(*[UnreachableError("away")] * 100)
-    assert writer(store, Waits(stop_after=3)).record(entries(1), nothing) is None
+    assert writer(store, Waits(stop_after=3)).record(entries(1), READ, nothing) is None
     assert store.attempts == 3
 
 
 def test_told_to_stop_it_finishes_the_batch_in_hand() -> None:
     store, stop = FakeStore(), Waits()
     stop.set()
-    assert writer(store, stop).record(entries(3), nothing) is not None
+    assert writer(store, stop).record(entries(3), READ, nothing) is not None
     assert len(store.written) == 3
 
 
 def test_around_a_bad_record_all_others_are_written() -> None:
     store = FakeStore(poison=lambda result: result.site == "site-613")
-    recorded = writer(store).record(entries(1000), nothing)
+    recorded = writer(store).record(entries(1000), READ, nothing)
     assert recorded is not None
     assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "refused_by_database")]
     assert recorded.written == Written(999)
     assert len(store.written) == 999
-    assert store.attempts <= 2 * 10 + 1
+    assert store.attempts <= 2 * 10 + 2
+
+
+def test_what_was_read_is_noted_only_with_the_last_part() -> None:
+    store = FakeStore(poison=lambda result: result.site == "site-3")
+    writer(store).record(entries(8), READ, nothing)
+    assert store.read[-1] == READ
+    assert set(map(len, store.read[:-1])) == {0}
+
+
+def test_messages_without_a_result_are_noted_as_read() -> None:
+    store = FakeStore()
+    assert writer(store).record((), READ, nothing) is not None
+    assert store.read == [READ]
+
+
+def test_of_no_messages_nothing_is_written() -> None:
+    store = FakeStore()
+    assert writer(store).record((), {}, nothing) == Recorded(Written())
+    assert store.attempts == 0
+
+
+def test_what_the_database_lacks_is_told_and_not_tried_again() -> None:
+    store, stop = FakeStore(GapError({("t", 0): 3})), Waits()
+    with pytest.raises(GapError) as caught:
+        writer(store, stop).record(entries(1), READ, nothing)
+    assert caught.value.positions == {("t", 0): 3}
+    assert (store.attempts, stop.waits_s) == (1, [])
+
+
+def test_positions_that_cannot_be_compared_now_are_none() -> None:
+    one = writer(FakeStore(UnreachableError("away")))
+    assert one.compare_positions({("t", 0): 5}) == {}
+    assert one.compare_positions({("t", 0): 5}) == {("t", 0): 4}
 
 
 def test_several_bad_records_are_each_found() -> None:
     bad = {"site-0", "site-1", "site-9"}
     store = FakeStore(poison=lambda result: result.site in bad)
-    recorded = writer(store).record(entries(10), nothing)
+    recorded = writer(store).record(entries(10), READ, nothing)
     assert recorded is not None
     assert [one.message.offset for one in recorded.rejected] == [0, 1, 9]
     assert len(store.written) == 7
@@ -165,28 +210,27 @@ def test_several_bad_records_are_each_found() -> None:
 def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
     class Pointing(FakeStore):
         def write(
-            self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]
+            self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
         ) -> Written:
             for row, result in enumerate(results):
                 if result.site == "site-613":
                     self.attempts += 1
                     raise BadRowError("out_of_range", "a number does not fit", row)
-            return super().write(results, changes, on_encoded)
+            return super().write(results, read, on_encoded)
 
     store = Pointing()
-    event = Entry(Message("t", 0, 9_999, None, b"", 0), Ended(site="site-0", region="default", at_ms=1))
-    recorded = writer(store).record([event, *entries(1000)], nothing)
+    recorded = writer(store).record(entries(1000), READ, nothing)
     assert recorded is not None
     assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "out_of_range")]
     assert recorded.written == Written(999)
-    assert store.attempts == 4
+    assert store.attempts == 5, "all at once, what lies before, it alone, what lies behind, and what was read"
 
 
 def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
     store = FakeStore(poison=lambda result: result.site in {"site-3", "site-8"})
     good = entries(10)
     shadowing = good[3]._replace(shadowed=(good[8], good[9]))
-    recorded = writer(store).record([*good[:3], shadowing, *good[4:7]], nothing)
+    recorded = writer(store).record([*good[:3], shadowing, *good[4:7]], READ, nothing)
     assert recorded is not None
     assert [one.message.offset for one in recorded.rejected] == [3, 8]
     assert {result.site for result in store.written} == {f"site-{number}" for number in (0, 1, 2, 4, 5, 6, 9)}
@@ -195,14 +239,14 @@ def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
 
 def test_a_missing_partition_is_made() -> None:
     store = FakeStore(MissingPartitionError("none"))
-    assert writer(store).record(entries(1), nothing) is not None
+    assert writer(store).record(entries(1), READ, nothing) is not None
     assert store.maintained == 1
 
 
 def test_a_slot_that_grew_too_old_while_waiting_is_rejected() -> None:
     store = FakeStore(MissingPartitionError("none"))
     old = entries(1, clock.utc_now() - timedelta(days=40))
-    recorded = writer(store).record([*entries(2), *old], nothing)
+    recorded = writer(store).record([*entries(2), *old], READ, nothing)
     assert recorded is not None
     assert [one.reason for one in recorded.rejected] == ["slot_out_of_range"]
     assert len(store.written) == 2
@@ -240,14 +284,14 @@ def test_who_waits_can_see_when_an_attempt_began() -> None:
 
     class Watching(FakeStore):
         def write(
-            self, results: Sequence[Result], changes: Sequence[Change], on_encoded: Callable[[], None]
+            self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
         ) -> Written:
             seen.append(one.attempt_began_s)
-            return super().write(results, changes, on_encoded)
+            return super().write(results, read, on_encoded)
 
     before_s = clock.monotonic_s()
     one = writer(Watching())
-    one.record(entries(1), nothing)
+    one.record(entries(1), READ, nothing)
     assert seen[0] is not None
     assert before_s <= seen[0] <= clock.monotonic_s()
     assert one.attempt_began_s is None

@@ -5,7 +5,8 @@ import tracemalloc
 from pathlib import Path
 
 from sitemon.config.sites import load_sites
-from sitemon.schedule.plan import Plan, Watch
+from sitemon.schedule.plan import Watch
+from tests.unit.schedule.events import plan_of
 
 SITES = 5_000
 MOST_BYTES_A_SITE = 1_000
@@ -17,8 +18,8 @@ def test_a_site_and_its_slots_take_less_than_a_kilobyte(tmp_path: Path) -> None:
     file.write_text(json.dumps({"defaults": {"interval": 60}, "sites": listed}))
     tracemalloc.start()
     try:
-        plan, sites = Plan(), load_sites({}, file)
-        plan.edit({Watch(site.name, "default"): site.interval_ms for site in sites.sites}, at_ms=1_790_000_000_000)
+        sites = load_sites({}, file)
+        plan = plan_of({Watch(site.name, "default"): site.interval_ms for site in sites.sites}, 1_790_000_000_000)
         held_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

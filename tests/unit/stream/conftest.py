@@ -16,7 +16,7 @@ from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool_folder import open_spool
 from sitemon.stream.topics import Topics
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.status", "t.marks")
 _numbers = itertools.count()
 
 
@@ -51,7 +51,7 @@ class Rig:
         publisher = Publisher(
             connect or self.connect,
             open_spool(self.folder, max_bytes),
-            dead_letters=TOPICS.dead_letters,
+            TOPICS,
             patience_s=patience_s,
         )
         self._stack.callback(publisher.close, 0.5)

@@ -39,6 +39,9 @@ class FakeKafka:
     def highwater(self, _: TopicPartition) -> int:
         return self.end
 
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        assert offset < self.end
+
     def pause(self, *_: TopicPartition) -> None: ...
 
     def paused(self) -> set[TopicPartition]:
@@ -93,3 +96,23 @@ def test_what_came_while_paused_is_left_to_who_has_the_partition(
     consumer.resume()
     assert list(consumer.poll(0, 5_000)) == []
     assert consumer.lag == 0
+
+
+def test_what_came_while_paused_is_forgotten_by_seeking(server: FakeKafka, consumer: KafkaConsumer) -> None:
+    consumer.pause()
+    server.will_answer(range(100))
+    consumer.poll(0, 5_000)
+    consumer.seek(PLACE, 70)
+    consumer.resume()
+    assert consumer.lag == 30
+    server.will_answer(range(70, 100))
+    assert [message.offset for message in consumer.poll(0, 5_000)] == list(range(70, 100))
+
+
+def test_seeking_another_partition_leaves_what_came_while_paused(server: FakeKafka, consumer: KafkaConsumer) -> None:
+    consumer.pause()
+    server.will_answer(range(100))
+    consumer.poll(0, 5_000)
+    consumer.seek(("t", 1), 70)
+    consumer.resume()
+    assert len(consumer.poll(0, 5_000)) == 100

@@ -16,6 +16,7 @@ def test_the_other_topics_share_the_first_part_of_the_name() -> None:
         schedule="acme.web.schedule",
         dead_letters="acme.web.dead-letters",
         status="acme.web.status",
+        marks="acme.web.marks",
     )
 
 

@@ -1,0 +1,86 @@
+"""How far the account may be closed: up to when all that was made is recorded. Pure; time is an argument."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from sitemon.model.marks import Published
+from sitemon.store.positions import Partition
+
+SILENT_AFTER_S: Final = 30.0
+"""A publisher marks its time every 5 s: one that was not heard of for so long is dead."""
+LONGEST_HOLD_S: Final = 900.0
+"""Nobody holds up the account for longer. A slot called missed in vain costs some microseconds, and nothing else."""
+_LONGEST_STEP_S: Final = 5.0
+
+
+class _Aim(NamedTuple):
+    """Where the partitions ended at a moment: once they are read so far, all that was there then is recorded."""
+
+    at_ms: int
+    ends: Mapping[Partition, int]
+
+
+class _Heard(NamedTuple):
+    up_to_ms: int
+    at_s: float
+
+
+class Horizon:
+    """The state: what is to be read, who publishes, and who of them holds up the account.
+
+    `live_s` counts the seconds in which the newest of Kafka was read: only then, silence means something.
+    """
+
+    def __init__(self, publishers: Mapping[str, int], now_ms: int) -> None:
+        """Begin with what publishers said before, and up to when; those of long ago are gone."""
+        self.live_s = 0.0
+        self._aim: _Aim | None = None
+        self._read_up_to_ms = 0
+        self._seen_at_s: float | None = None
+        self._stuck_since_s: dict[Partition, tuple[int, float]] = {}
+        recent_ms = now_ms - int(LONGEST_HOLD_S * 1_000)
+        self._heard = {name: _Heard(up_to_ms, 0.0) for name, up_to_ms in publishers.items() if up_to_ms > recent_ms}
+
+    @property
+    def wants_ends(self) -> bool:
+        """Whether the ends of the partitions have to be asked for."""
+        return self._aim is None
+
+    def aim(self, now_ms: int, ends: Mapping[Partition, int]) -> None:
+        """Note where the partitions end, asked for at this moment."""
+        self._aim = _Aim(now_ms, ends)
+
+    def hear(self, marks: Iterable[Published]) -> None:
+        """Note what publishers said."""
+        for mark in marks:
+            if mark.is_last:
+                self._heard.pop(mark.publisher, None)
+            else:
+                self._heard[mark.publisher] = _Heard(mark.up_to_ms, self.live_s)
+
+    def limit_ms(self, positions: Mapping[Partition, int], monotonic_s: float) -> int:
+        """Return up to when all is recorded, given up to where each partition is read."""
+        if self._aim is not None and self._is_read(self._aim, positions, monotonic_s):
+            self._read_up_to_ms = self._aim.at_ms
+            self._aim = None
+            self._pass_time(monotonic_s)
+        self._heard = {name: heard for name, heard in self._heard.items() if self.live_s - heard.at_s < SILENT_AFTER_S}
+        held_ms = min([self._read_up_to_ms, *(heard.up_to_ms for heard in self._heard.values())])
+        return max(held_ms, self._read_up_to_ms - int(LONGEST_HOLD_S * 1_000))
+
+    def _is_read(self, aim: _Aim, positions: Mapping[Partition, int], monotonic_s: float) -> bool:
+        """Tell whether all is read that was there; a partition that nobody reads is waited for only so long."""
+        behind = {partition for partition, end in aim.ends.items() if positions.get(partition, 0) < end}
+        self._stuck_since_s = {
+            partition: since
+            for partition, since in self._stuck_since_s.items()
+            if partition in behind and since[0] == positions.get(partition, 0)
+        }
+        for partition in behind:
+            self._stuck_since_s.setdefault(partition, (positions.get(partition, 0), monotonic_s))
+        return all(monotonic_s - self._stuck_since_s[partition][1] > LONGEST_HOLD_S for partition in behind)
+
+    def _pass_time(self, monotonic_s: float) -> None:
+        if self._seen_at_s is not None:
+            self.live_s += min(monotonic_s - self._seen_at_s, _LONGEST_STEP_S)
+        self._seen_at_s = monotonic_s

@@ -1,0 +1,192 @@
+"""The reconciler: reads what was scheduled and who was at work, and closes the account in the database.
+
+Of all recorders on a database one does it, in a thread of its own beside the recording of results. Who is to do it is
+decided by a lock that lasts as long as its session with the database.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from sitemon import clock
+from sitemon.model.errors import PoisonError, RefusedError, SitemonError
+from sitemon.model.marks import Published
+from sitemon.model.moment import to_ms
+from sitemon.record.batch import Rejected
+from sitemon.record.horizon import Horizon
+from sitemon.record.said import SaidBatch, sort_out_said
+from sitemon.record.writer import AWAY, REFUSED
+from sitemon.store.account import close, count_away_hours, lead_reconciling, read_account, read_publishers
+from sitemon.store.database import Database
+from sitemon.store.positions import Partition, read_positions
+from sitemon.store.schedule import forget_history, write_said
+from sitemon.stream.consumer import Message
+from sitemon.stream.topics import Topics
+
+log = logging.getLogger(__name__)
+
+_POLL_S: Final = 0.5
+_MAX_RECORDS: Final = 5_000
+_LOOK_EVERY_S: Final = 1.0
+_STAND_BY_S: Final = 5.0
+_STEP_MS: Final = 8_000
+"""The account is closed so much at a time: each step looks at every site, and the mark is to be younger than 20 s."""
+_FORGET_EVERY_S: Final = 3_600.0
+_SHORT_S: Final = 0.5
+_LONG_S: Final = 2.0
+"""How long a transaction that closes the account should take: who records the same sites waits for it."""
+_WIDEST_MS: Final = 86_400_000
+
+
+class Followed(Protocol):
+    """What the reconciler needs of `sitemon.stream.follower.Follower`."""
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
+        """Return the next messages of the topics that are followed."""
+
+    def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
+        """Return where the partitions of any topics end now."""
+
+    def close(self) -> None:
+        """End the connections."""
+
+
+class DeadLetterBox(Protocol):
+    """Where messages go that can never be recorded: `sitemon.record.dead_letters.DeadLetters`."""
+
+    def send(self, rejected: Sequence[Rejected], stop: threading.Event) -> bool:
+        """Return True once Kafka has acknowledged all of them, False when told to stop before."""
+
+
+class Reconciler:
+    """Belongs to one thread, which `run`s it."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        follow: Callable[[Mapping[Partition, int]], Followed],
+        dead_letters: DeadLetterBox,
+        topics: Topics,
+        stop: threading.Event,
+    ) -> None:
+        self._database = database
+        self._follow = follow
+        self._dead_letters = dead_letters
+        self._topics = topics
+        self._stop = stop
+        self._chance = random.Random()
+        self._trouble: type[SitemonError] | None = None
+        self._tries = 0
+        self._width_ms = _STEP_MS
+        self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+
+    def run(self) -> None:
+        """Close the account again and again until told to stop; whatever fails is tried again."""
+        while not self._stop.is_set():
+            try:
+                self._lead()
+            except SitemonError as exc:
+                self._wait_after(exc)
+            except Exception:
+                # Without this thread nobody would ever say what is missing.
+                log.exception("reconciler.failed: this is a mistake in sitemon")
+                self._stop.wait(_STAND_BY_S)
+            finally:
+                self._database.close()
+
+    def _lead(self) -> None:
+        while not self._database.do(lead_reconciling):
+            if self._stop.wait(_STAND_BY_S):
+                return
+        topics = (self._topics.schedule, self._topics.marks)
+        follower = self._follow(self._database.do(lambda conn: read_positions(conn, topics)))
+        try:
+            horizon = Horizon(self._database.do(read_publishers), clock.now_ms())
+            self._reconcile(follower, horizon)
+        finally:
+            follower.close()
+
+    def _reconcile(self, follower: Followed, horizon: Horizon) -> None:
+        look_at_s = 0.0
+        while not self._stop.is_set():
+            messages = follower.poll(_POLL_S, _MAX_RECORDS)
+            if messages and not self._take(messages, horizon):
+                return
+            if clock.monotonic_s() >= look_at_s:
+                look_at_s = clock.monotonic_s() + _LOOK_EVERY_S
+                self._look(follower, horizon)
+                self._say_all_is_well()
+
+    def _take(self, messages: Sequence[Message], horizon: Horizon) -> bool:
+        """Write what was said; return False when told to stop before what can never be written was put aside."""
+        latest_ms = to_ms(self._database.retention.span(clock.utc_now()).last_at)
+        batch = sort_out_said(messages, self._topics, latest_ms)
+        if not self._put_aside(batch.rejected):
+            return False
+        horizon.hear(one for one in batch.said if isinstance(one, Published))
+        try:
+            self._write(batch)
+        except PoisonError as exc:
+            if len(messages) > 1:
+                return all(self._take([message], horizon) for message in messages)
+            if not self._put_aside([Rejected(messages[0], exc.reason, exc.detail)]):
+                return False
+            self._write(batch._replace(said=()))
+        return True
+
+    def _write(self, batch: SaidBatch) -> None:
+        self._database.do(lambda conn: write_said(conn, self._database.names, batch.said, batch.read))
+
+    def _put_aside(self, rejected: Sequence[Rejected]) -> bool:
+        return not rejected or self._dead_letters.send(rejected, self._stop)
+
+    def _look(self, follower: Followed, horizon: Horizon) -> None:
+        """Close the account as far as all is recorded."""
+        if horizon.wants_ends:
+            now_ms = clock.now_ms()
+            horizon.aim(now_ms, follower.ends(self._read_topics))
+        positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))
+        limit_ms = horizon.limit_ms(positions, clock.monotonic_s())
+        while not self._stop.is_set() and self._close_a_part(limit_ms):
+            pass
+        while not self._stop.is_set() and self._database.do(count_away_hours):
+            pass
+        if clock.monotonic_s() >= self._forget_at_s:
+            self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+            self._database.do(forget_history)
+
+    def _close_a_part(self, limit_ms: int) -> bool:
+        """Close the next part of the account, as much as takes about a second; return whether more may follow."""
+        closed_ms = self._database.do(read_account).closed_ms
+        if limit_ms - closed_ms < _STEP_MS:
+            return False
+        began_s = clock.monotonic_s()
+        until_ms, width_ms = min(limit_ms, closed_ms + self._width_ms), self._width_ms
+        # What fails may have been too much at once.
+        self._width_ms = max(width_ms // 2, _STEP_MS)
+        self._database.do(lambda conn: close(conn, until_ms))
+        took_s = clock.monotonic_s() - began_s
+        if took_s < _LONG_S:
+            self._width_ms = min(width_ms * 2, _WIDEST_MS) if took_s < _SHORT_S else width_ms
+        return until_ms < limit_ms
+
+    @property
+    def _read_topics(self) -> tuple[str, str, str]:
+        return self._topics.results, self._topics.schedule, self._topics.marks
+
+    def _wait_after(self, exc: SitemonError) -> None:
+        """Say once what is the matter, and wait for the next try."""
+        if type(exc) is not self._trouble and not self._stop.is_set():
+            self._trouble, self._tries = type(exc), 0
+            log.warning("reconciler.waiting: what is missing is not decided now: %s", exc)
+        self._tries += 1
+        patience = REFUSED if isinstance(exc, RefusedError) else AWAY
+        self._stop.wait(patience.wait_s(self._tries, self._chance))
+
+    def _say_all_is_well(self) -> None:
+        if self._trouble is not None:
+            log.warning("reconciler.recovered: what is missing is decided again")
+            self._trouble = None

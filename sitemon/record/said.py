@@ -1,0 +1,75 @@
+"""What leaders and publishers said on the topics of schedule and marks, read and checked. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from msgspec import structs
+
+from sitemon.model.errors import PoisonError
+from sitemon.model.marks import decode_mark
+from sitemon.model.schedule import SentUpTo, decode_event
+from sitemon.record.batch import Rejected, check_name, read_of, value_of
+from sitemon.store.positions import Read
+from sitemon.store.schedule import Said
+from sitemon.stream.consumer import Message, Partition
+from sitemon.stream.topics import Topics
+
+_MAX_MS: Final = 253_402_300_799_999
+"""The last millisecond that a moment can hold: the end of year 9999."""
+_NAMES: Final = {"site", "region", "publisher"}
+_MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
+
+
+class SaidBatch(NamedTuple):
+    """What one poll brought, in order, and which messages were read."""
+
+    said: Sequence[Said]
+    rejected: Sequence[Rejected]
+    read: Mapping[Partition, Read]
+
+
+def sort_out_said(messages: Sequence[Message], topics: Topics, latest_ms: int) -> SaidBatch:
+    """Read the messages of a poll. `latest_ms` is the last moment that anybody can mean, clocks being what they are."""
+    said: list[Said] = []
+    rejected: list[Rejected] = []
+    for message in messages:
+        try:
+            one = _read(message, topics, latest_ms)
+        except PoisonError as exc:
+            rejected.append(Rejected(message, exc.reason, exc.detail))
+        else:
+            if one is not None:
+                said.append(one)
+    return SaidBatch(said, rejected, read_of(messages))
+
+
+def _read(message: Message, topics: Topics, latest_ms: int) -> Said | None:
+    """Return what a message says; None when it is nothing for the database."""
+    value = value_of(message)
+    is_mark = message.topic == topics.marks
+    one = decode_mark(value) if is_mark else decode_event(value)
+    if isinstance(one, SentUpTo):
+        return None
+    fields = structs.asdict(one)
+    problem = _problem_of(fields, latest_ms)
+    if problem:
+        raise PoisonError("not_a_mark" if is_mark else "not_a_schedule_event", problem)
+    for name in _NAMES & fields.keys():
+        check_name(fields[name], name)
+    return one
+
+
+def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
+    """Return what is out of range, or nothing."""
+    numbers = {name: value for name, value in fields.items() if isinstance(value, int)}
+    if not 0 < numbers.get("interval_ms", 1) <= _MAX_MS:
+        return "the interval is out of range"
+    if not 0 <= numbers.get("patience_ms", 0) <= _MAX_MS:
+        return "the patience is out of range"
+    # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
+    limits_ms = dict.fromkeys(_MOMENTS, latest_ms) | {"from_slot_ms": latest_ms + numbers.get("interval_ms", 0)}
+    if not all(0 <= numbers[name] <= limits_ms[name] for name in limits_ms.keys() & numbers.keys()):
+        return "a moment is out of range"
+    if not all(0 <= numbers.get(name, 0) < 2**63 for name in ("token", "sequence", "first", "made")):
+        return "a number is out of range"
+    return "" if all(fields[name] for name in _NAMES & fields.keys()) else "a name is missing"

@@ -1,0 +1,99 @@
+"""What a leader says of the schedule before it acts on it.
+
+Each event goes to Kafka first, and the plan takes it once it is safe there: so no slot is sent for which no event asks.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Final
+
+from sitemon.config.sites import SiteSet
+from sitemon.model.schedule import Ended, Started, Told
+from sitemon.model.site import Site
+from sitemon.schedule.plan import Plan, Watch
+from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
+from sitemon.schedule.surroundings import Surroundings
+
+log = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE: Final = 1_000
+"""Of many: no slot is sent while Kafka is told of them, which takes it 0.05 s on an idle machine, and a beat has only
+0.5 s of patience with it."""
+
+
+class Teller:
+    """Says under one token of the lease what is watched: all of it at first and after `tell_all`, else what is edited.
+
+    `plan` holds what was said, and `regions` are those of the sites. Until all was told for the first time, a site has
+    slots since `since_ms`, which are sent late, if they are not too late. The methods that say something raise
+    UnreachableError; `say` then says it again as it was, with the same sequence numbers, and has to come first.
+    """
+
+    def __init__(self, around: Surroundings, token: int, since_ms: int, at_ms: int) -> None:
+        self.plan = Plan()
+        self.regions: set[str] = set()
+        self._around = around
+        self._token = token
+        self._since_ms = since_ms
+        self._sequence = 0
+        self._lacking: Iterator[tuple[Watch, Site | None]] = iter(())
+        self._unsaid: Sequence[Started | Ended | Told] = ()
+        self.tell_all(at_ms)
+
+    def tell_all(self, at_ms: int) -> None:
+        """Let the whole schedule be told, and in the end, that what was not named has ended at this moment."""
+        self._first = self._sequence + 1
+        self._told_at_ms: int | None = at_ms
+        self._sites: SiteSet | None = None
+
+    def tell_more(self, sites: SiteSet, now_ms: int, at_ms: int) -> bool:
+        """Say a part of what the plan lacks to watch these sites; tell whether nothing was left to say.
+
+        `at_ms` is the moment up to which slots may have been sent: now, or later where the clock went back.
+        """
+        if sites is not self._sites:
+            # The shortest intervals first: their slots would be the first to be too late.
+            enabled = sorted((site for site in sites.sites if site.enabled), key=attrgetter("interval_ms"))
+            wanted = {Watch(site.name, region): site for site in enabled for region in site.regions}
+            self.regions = {watch.region for watch in wanted}
+            self._lacking = self.plan.lacks(wanted, self._first)
+            self._sites = sites
+        changes = [self._event(*lacking, now_ms, at_ms) for lacking in islice(self._lacking, EVENTS_AT_ONCE)]
+        self._unsaid = changes
+        if not changes and self._told_at_ms is not None:
+            # Not together with the last of them: by now their late slots have been sent too.
+            self._sequence += 1
+            told = Told(token=self._token, sequence=self._sequence, at_ms=self._told_at_ms, first=self._first)
+            self._unsaid = [told]
+        self.say()
+        if changes and self._told_at_ms is None:
+            log.info("beat.schedule_changed: %s changes, %s watched", len(changes), len(self.plan))
+        return not changes
+
+    def say(self) -> None:
+        """Say what is to be said, or could not be said before, and let the plan take it."""
+        if self._unsaid:
+            self._around.publish_events(self._unsaid)
+        for event in self._unsaid:
+            if isinstance(event, Told):
+                self.plan.is_whole, self._told_at_ms = True, None
+            else:
+                self.plan.take(event)
+        self._unsaid = ()
+
+    def _event(self, watch: Watch, site: Site | None, now_ms: int, at_ms: int) -> Started | Ended:
+        self._sequence += 1
+        (name, region), token, sequence = watch, self._token, self._sequence
+        if site is None:
+            return Ended(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms)
+        first_ms = self.plan.next_of(watch, site.interval_ms) or self._first_slot_ms(site, now_ms)
+        pace = {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "from_slot_ms": first_ms}
+        return Started(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms, **pace)
+
+    def _first_slot_ms(self, site: Site, now_ms: int) -> int:
+        if self.plan.is_whole:
+            return next_slot_ms(site.name, site.interval_ms, now_ms)
+        in_time_ms = in_time_from_ms(site.interval_ms, now_ms) - 1
+        return next_slot_ms(site.name, site.interval_ms, max(min(self._since_ms, now_ms), in_time_ms))

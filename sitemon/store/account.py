@@ -1,0 +1,204 @@
+"""The account: every expected slot ends as a row. What nobody told of is derived here, where the rows are.
+
+Up to the mark ``closed_ms`` each expected slot whose patience has ended has its row, or is counted in an away stretch.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+from sitemon.store.write import begin_batch, count_away, merge, settle_states
+
+_sql: Final = load_queries("account.sql")
+
+_HOUR_MS: Final = 3_600_000
+_COUNT_EVERY_MS: Final = 600_000
+"""How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
+_HOURS_AT_ONCE: Final = 6
+_FOR_EVER_MS: Final = 9_000_000_000_000_000
+
+Watch = tuple[int, int]
+"""The numbers of a site and of a region."""
+
+
+class Span(NamedTuple):
+    """Moments with ``from_ms ≤ moment < until_ms``, in milliseconds of the epoch."""
+
+    from_ms: int
+    until_ms: int
+
+
+class Account(NamedTuple):
+    """Where the account stands: it begins at `from_ms`, is closed up to `closed_ms`, and counted up to `away_ms`."""
+
+    from_ms: int
+    closed_ms: int
+    away_ms: int
+
+
+def lead_reconciling(conn: Connection) -> bool:
+    """Become the one session that closes the account, for as long as it lasts; return False while another is."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["lead_reconciling"])
+        ((is_ours,),) = cursor.fetchall()
+        return bool(is_ours)
+
+
+def read_account(conn: Connection) -> Account:
+    """Return where the account stands."""
+    with translated(), conn, conn.cursor() as cursor:
+        return _account(cursor)
+
+
+def read_publishers(conn: Connection) -> dict[str, int]:
+    """Return up to when each publisher that did not end in good order said that it has published."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["publishers"])
+        return dict(cursor.fetchall())
+
+
+def close(conn: Connection, closed_ms: int) -> int:
+    """Close the account up to a moment in one transaction; return how many rows were derived.
+
+    Raises:
+        MissingPartitionError: a slot has no partition.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        begin_batch(cursor)
+        account = _account(cursor)
+        if closed_ms <= account.closed_ms:
+            return 0
+        _, dark = _keep_dark_stretches(cursor, closed_ms)
+        cursor.execute(_sql["patiences"], {"closed_ms": account.closed_ms, "until_ms": closed_ms})
+        derived = 0
+        for (patience_ms,) in cursor.fetchall():
+            window = Span(max(account.closed_ms - patience_ms + 1, account.from_ms), closed_ms - patience_ms + 1)
+            for from_ms, until_ms in _without(window, dark):
+                values = {"patience_ms": patience_ms, "from_ms": from_ms - 1, "until_ms": until_ms - 1}
+                derived += _derive(cursor, "missing_in_window", values)
+        if derived:
+            merge(cursor)
+        cursor.execute(_sql["move_account"], {"closed_ms": closed_ms})
+        return derived
+
+
+def count_away_hours(conn: Connection) -> bool:
+    """Count a part of what was missed in away stretches, once enough of it is closed; return whether more is left."""
+    with translated(), conn, conn.cursor() as cursor:
+        account = _account(cursor)
+        if account.closed_ms - account.away_ms < _COUNT_EVERY_MS:
+            return False
+        begin_batch(cursor)
+        from_hour = (account.away_ms - _longest_patience_ms(cursor)) // _HOUR_MS
+        until_hour = min(account.closed_ms // _HOUR_MS + 1, account.away_ms // _HOUR_MS + _HOURS_AT_ONCE)
+        cursor.execute(_sql["is_away_after"], {"from_ms": from_hour * _HOUR_MS, "until_ms": until_hour * _HOUR_MS})
+        if cursor.fetchall() == [(True,)]:
+            _count_hours(cursor, from_hour, until_hour)
+        counted_ms = min(account.closed_ms, until_hour * _HOUR_MS)
+        cursor.execute(_sql["move_away"], {"away_ms": counted_ms})
+        return counted_ms < account.closed_ms
+
+
+def close_again(cursor: Cursor, changed_since: Mapping[Watch, int], covered: Iterable[tuple[int, int]]) -> None:
+    """Mend what is closed already: watches whose stretches changed since a moment, and time that a reign covers now."""
+    account = _account(cursor)
+    before, after = _keep_dark_stretches(cursor, account.closed_ms)
+    reopened = {watch: since_ms for watch, since_ms in changed_since.items() if since_ms <= account.closed_ms}
+    if reopened:
+        _close_watches(cursor, account, reopened)
+    for from_ms, until_ms in covered:
+        if from_ms <= account.closed_ms:
+            cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
+            settle_states(cursor, *cursor.fetchall()[0])
+    for span in before:
+        for lit in _without(Span(span.from_ms, min(span.until_ms, account.closed_ms)), after):
+            _close_lit(cursor, account, lit)
+
+
+def _account(cursor: Cursor) -> Account:
+    cursor.execute(_sql["account"])
+    ((from_ms, closed_ms, away_ms, raw_from_ms),) = cursor.fetchall()
+    return Account(max(from_ms, raw_from_ms), closed_ms, away_ms)
+
+
+def _close_watches(cursor: Cursor, account: Account, since: Mapping[Watch, int]) -> None:
+    """Delete what is derived of these watches and should not be, and derive what should."""
+    ordered = sorted(since)
+    values = {
+        "site_ids": [site_id for site_id, _ in ordered],
+        "region_ids": [region_id for _, region_id in ordered],
+        "since_ms": [max(since[watch], account.from_ms) for watch in ordered],
+        "until_ms": _FOR_EVER_MS,
+        "closed_ms": account.closed_ms,
+    }
+    cursor.execute(_sql["lock_states_of"], values)
+    cursor.execute(_sql["delete_derived"], values)
+    gone = cursor.fetchall()[0]
+    cursor.execute(_sql["forget_empty_states"], values)
+    settle_states(cursor, *gone)
+    if _derive(cursor, "missing_of_watches", values):
+        merge(cursor)
+    count_away(cursor, sorted({site_id for site_id, _ in since}))
+
+
+def _close_lit(cursor: Cursor, account: Account, lit: Span) -> None:
+    """Derive rows of a time that no dark stretch holds any more, and count the hours around it anew."""
+    cursor.execute(_sql["watches_since"], {"since_ms": lit.from_ms})
+    watches = cursor.fetchall()
+    values = {
+        "site_ids": [site_id for site_id, _ in watches],
+        "region_ids": [region_id for _, region_id in watches],
+        "since_ms": [lit.from_ms] * len(watches),
+        "until_ms": lit.until_ms,
+        "closed_ms": account.closed_ms,
+    }
+    if _derive(cursor, "missing_of_watches", values):
+        merge(cursor)
+    _count_hours(cursor, lit.from_ms // _HOUR_MS, lit.until_ms // _HOUR_MS + 1)
+
+
+def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
+    """Put a derived row in ``incoming`` for each slot that the query finds missing; return how many there were."""
+    cursor.execute(f"WITH missing AS MATERIALIZED ({_sql[missing]}) {_sql['derive']}", values)
+    return cursor.rowcount
+
+
+def _count_hours(cursor: Cursor, from_hour: int, until_hour: int) -> None:
+    values = {"from_hour": from_hour, "until_hour": until_hour}
+    cursor.execute(_sql["forget_away_hours_between"], values)
+    cursor.execute(_sql["count_away_hours_between"], values)
+
+
+def _longest_patience_ms(cursor: Cursor) -> int:
+    cursor.execute(_sql["longest_patience"])
+    return int(cursor.fetchall()[0][0])
+
+
+def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[Sequence[Span], Sequence[Span]]:
+    """Keep the dark stretches that the account has come to by this moment; return those of before and of now."""
+    cursor.execute(_sql["dark_stretches"], {"closed_ms": closed_ms})
+    dark = [Span(from_ms, until_ms + 1) for from_ms, until_ms in cursor.fetchall()]
+    cursor.execute(_sql["kept_dark_stretches"])
+    kept = [(Span(from_ms, until_ms + 1), is_everywhere) for from_ms, until_ms, is_everywhere in cursor.fetchall()]
+    if kept != [(span, True) for span in dark]:
+        cursor.execute(_sql["forget_dark_stretches"])
+        columns = {"from_ms": [span.from_ms for span in dark], "until_ms": [span.until_ms for span in dark]}
+        cursor.execute(_sql["keep_dark_stretches"], columns)
+    return [span for span, _ in kept], dark
+
+
+def _without(span: Span, others: Iterable[Span]) -> Iterator[Span]:
+    """Return the parts of a span that none of the others, which are in order, holds."""
+    from_ms = span.from_ms
+    for other in itertools.chain(others, [Span(span.until_ms, span.until_ms)]):
+        part = Span(from_ms, min(other.from_ms, span.until_ms))
+        if part.from_ms < part.until_ms:
+            yield part
+        from_ms = max(from_ms, other.until_ms)

@@ -1,0 +1,73 @@
+"""Up to where the topics were read, kept with what was made of them.
+
+So a database that was restored from a copy knows what it lacks, whatever the recorders' group has committed since.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.model.errors import RetryableError
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("positions.sql")
+
+Partition = tuple[str, int]
+"""A topic and the number of one of its partitions."""
+
+
+class Read(NamedTuple):
+    """What was read of a partition: the offsets from `first` up to, but not including, `following`."""
+
+    first: int
+    following: int
+
+
+class GapError(RetryableError):
+    """The database lacks what lies before a batch: it has to be read first, from `positions` on."""
+
+    def __init__(self, positions: Mapping[Partition, int]) -> None:
+        super().__init__(f"the database lacks messages of {', '.join(f'{t} {p}' for t, p in positions)}")
+        self.positions = positions
+
+
+def move_positions(cursor: Cursor, read: Mapping[Partition, Read]) -> None:
+    """Note in this transaction that a batch was read.
+
+    Raises:
+        GapError: the database has not what lies before it.
+
+    """
+    if not read:
+        return
+    values = {
+        "topics": [topic for topic, _ in read],
+        "partitions": [number for _, number in read],
+        "firsts": [one.first for one in read.values()],
+        "followings": [one.following for one in read.values()],
+    }
+    cursor.execute(_sql["move_positions"], values)
+    gaps = {(topic, number): position for topic, number, position in cursor.fetchall()}
+    if gaps:
+        raise GapError(gaps)
+
+
+def read_positions(conn: Connection, topics: Iterable[str]) -> dict[Partition, int]:
+    """Return the next offset to read of each partition of the topics that was read before."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["positions"], {"topics": list(topics)})
+        return {(topic, number): position for topic, number, position in cursor.fetchall()}
+
+
+def set_positions(conn: Connection, positions: Mapping[Partition, int]) -> None:
+    """Let partitions count as read up to these offsets, whatever was noted before."""
+    values = {
+        "topics": [topic for topic, _ in positions],
+        "partitions": [number for _, number in positions],
+        "followings": list(positions.values()),
+    }
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["set_positions"], values)

@@ -1,0 +1,262 @@
+-- name: lead_reconciling
+-- For as long as this session lasts, no other closes the account.
+SELECT pg_try_advisory_lock(hashtextextended('sitemon.reconciling', 0));
+
+-- name: account
+SELECT account.from_ms, account.closed_ms, account.away_ms, sitemon.to_ms(raw_from_at)
+FROM sitemon.account
+CROSS JOIN sitemon.watermark;
+
+-- name: move_account
+UPDATE sitemon.account SET closed_ms = %(closed_ms)s WHERE closed_ms < %(closed_ms)s;
+
+-- name: patiences
+-- Of the stretches that have slots whose patience ends after `closed_ms` and up to `until_ms`.
+SELECT DISTINCT patience_ms
+FROM sitemon.schedule_stretch
+WHERE until_ms > %(closed_ms)s - patience_ms + 1 AND from_ms <= %(until_ms)s - patience_ms
+ORDER BY 1;
+
+-- name: missing_in_window
+-- The slots of stretches of one patience with from_ms < slot <= until_ms that have no row.
+SELECT due.site_id, due.region_id, due.slot_at, due.slot_at + %(patience_ms)s * '1 millisecond'::interval AS missed_at
+FROM (
+    SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at
+    FROM (
+        SELECT
+            site_id,
+            region_id,
+            interval_ms,
+            CASE
+                WHEN from_ms > %(from_ms)s THEN from_ms
+                ELSE from_ms + ((%(from_ms)s - from_ms) / interval_ms + 1) * interval_ms
+            END AS first_ms,
+            least(until_ms - 1, %(until_ms)s) AS last_ms
+        FROM sitemon.schedule_stretch
+        WHERE patience_ms = %(patience_ms)s AND until_ms > %(from_ms)s + 1 AND from_ms <= %(until_ms)s
+    ) AS stretch
+    CROSS JOIN LATERAL generate_series(first_ms, last_ms, interval_ms) AS slot_ms
+    -- Most have no slot in a short window: to generate none for each would take longer than all else.
+    WHERE first_ms <= last_ms
+) AS due
+LEFT JOIN (
+    SELECT site_id, region_id, slot_at, true AS is_there
+    FROM sitemon.result
+    WHERE kind = 'scheduled'
+        AND slot_at > sitemon.from_ms(%(from_ms)s)
+        AND slot_at <= sitemon.from_ms(%(until_ms)s)
+) AS seen USING (site_id, region_id, slot_at)
+WHERE seen.is_there IS NULL
+
+-- name: missing_of_watches
+-- The same of these sites in their regions: slots with since_ms <= slot < until_ms whose patience has ended.
+SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at, sitemon.from_ms(slot_ms + patience_ms) AS missed_at
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
+    site_id, region_id, since_ms
+)
+JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
+CROSS JOIN LATERAL generate_series(
+    CASE
+        WHEN from_ms >= since_ms THEN from_ms
+        ELSE from_ms + ((since_ms - from_ms - 1) / interval_ms + 1) * interval_ms
+    END,
+    least(stretch.until_ms - 1, %(until_ms)s::bigint - 1, %(closed_ms)s - patience_ms),
+    interval_ms
+) AS slot_ms
+WHERE NOT EXISTS (
+    SELECT
+    FROM sitemon.result
+    WHERE (result.site_id, result.region_id) = (stretch.site_id, stretch.region_id)
+        AND result.slot_at = sitemon.from_ms(slot_ms)
+        AND result.kind = 'scheduled'
+)
+
+-- name: derive
+-- A derived row for each slot that is ``missing``, but for those that are counted in an away stretch. It stands for the
+-- URL that was looked at last.
+INSERT INTO pg_temp.incoming (
+    slot_at, checked_at, site_id, region_id, target_id, redirects, body_bytes, kind, outcome, reason_id, is_derived
+)
+SELECT
+    missing.slot_at,
+    missing.missed_at,
+    missing.site_id,
+    missing.region_id,
+    coalesce(
+        state.target_id, (SELECT max(target_id) FROM sitemon.target WHERE target.site_id = missing.site_id)
+    ),
+    0,
+    0,
+    'scheduled',
+    'missed',
+    CASE WHEN reigns.covered @> sitemon.to_ms(missing.slot_at) THEN lost.reason_id ELSE beat_down.reason_id END,
+    true
+FROM missing
+LEFT JOIN sitemon.current_state AS state
+    ON state.site_id = missing.site_id AND state.region_id = missing.region_id
+CROSS JOIN (
+    SELECT coalesce(range_agg(int8range(from_ms, until_ms, '[]')), '{}'::int8multirange) AS covered
+    FROM sitemon.reign
+    WHERE from_ms <= until_ms
+) AS reigns
+CROSS JOIN (SELECT reason_id FROM sitemon.reason WHERE name = 'lost') AS lost
+CROSS JOIN (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down') AS beat_down
+WHERE NOT EXISTS (
+    SELECT
+    FROM sitemon.away_stretch AS away
+    WHERE away.region_id = missing.region_id
+        AND missing.slot_at >= sitemon.from_ms(away.from_ms)
+        AND missing.slot_at < sitemon.from_ms(away.until_ms)
+);
+
+-- name: delete_derived
+-- Delete derived rows of these sites from a moment on that would not be derived as they are, and take them out of hours
+-- and days that are rolled up. Returns one row: whose states have to be settled, from which slot on.
+WITH gone AS (
+    DELETE FROM sitemon.result
+    USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
+        site_id, region_id, since_ms
+    )
+    WHERE (result.site_id, result.region_id) = (given.site_id, given.region_id)
+        AND result.slot_at >= sitemon.from_ms(given.since_ms)
+        AND result.is_derived
+        AND NOT EXISTS (
+            SELECT
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE (stretch.site_id, stretch.region_id) = (result.site_id, result.region_id)
+                AND sitemon.to_ms(result.slot_at) >= stretch.from_ms
+                AND sitemon.to_ms(result.slot_at) < stretch.until_ms
+                AND (sitemon.to_ms(result.slot_at) - stretch.from_ms) %% stretch.interval_ms = 0
+                AND sitemon.to_ms(result.checked_at) = sitemon.to_ms(result.slot_at) + stretch.patience_ms
+                AND sitemon.to_ms(result.checked_at) <= %(closed_ms)s
+        )
+    RETURNING result.site_id, result.region_id, result.slot_at
+), late AS (
+    SELECT site_id, region_id, sitemon.hour_of(slot_at) AS hour_at, count(*)::integer AS missed
+    FROM gone
+    WHERE slot_at < (SELECT hours_until_at FROM sitemon.watermark)
+    GROUP BY 1, 2, 3
+), move_hours AS (
+    UPDATE sitemon.count_hour AS hour SET missed = hour.missed - late.missed
+    FROM late
+    WHERE (hour.site_id, hour.region_id, hour.hour_at) = (late.site_id, late.region_id, late.hour_at)
+), move_days AS (
+    UPDATE sitemon.count_day AS daily SET missed = daily.missed - late.missed
+    FROM (
+        SELECT site_id, region_id, sitemon.day_of(hour_at) AS day, sum(missed)::integer AS missed
+        FROM late
+        WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
+        GROUP BY 1, 2, 3
+    ) AS late
+    WHERE (daily.site_id, daily.region_id, daily.day) = (late.site_id, late.region_id, late.day)
+), unsettled AS (
+    SELECT site_id, region_id, min(slot_at) AS first_slot_at FROM gone GROUP BY 1, 2 ORDER BY 1, 2
+)
+SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
+
+-- name: lock_states_of
+SELECT site_id, region_id
+FROM sitemon.current_state
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
+ORDER BY site_id, region_id
+FOR UPDATE;
+
+-- name: forget_empty_states
+DELETE FROM sitemon.current_state AS state
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
+    AND slot_at >= (SELECT raw_from_at FROM sitemon.watermark)
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.result
+        WHERE result.site_id = state.site_id AND result.region_id = state.region_id AND result.kind <> 'adhoc'
+    );
+
+-- name: correct_reasons
+-- A beat was there after all, as a reign says that came late. Returns one row: whose states name the reason.
+WITH corrected AS (
+    UPDATE sitemon.result SET reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'lost')
+    WHERE is_derived
+        AND slot_at >= sitemon.from_ms(%(from_ms)s)
+        AND slot_at <= sitemon.from_ms(%(until_ms)s)
+        AND reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down')
+    RETURNING site_id, region_id, slot_at
+), unsettled AS (
+    SELECT site_id, region_id, min(slot_at) AS first_slot_at FROM corrected GROUP BY 1, 2 ORDER BY 1, 2
+)
+SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
+
+-- name: dark_stretches
+-- Those that the account has come to.
+SELECT from_ms, until_ms FROM sitemon.dark_stretch WHERE from_ms <= %(closed_ms)s ORDER BY from_ms;
+
+-- name: kept_dark_stretches
+-- With whether each is kept for every region; one may be new.
+SELECT from_ms + 1, until_ms, count(*) = (SELECT count(*) FROM sitemon.region)
+FROM sitemon.away
+WHERE is_derived
+GROUP BY 1, 2
+ORDER BY 1;
+
+-- name: forget_dark_stretches
+DELETE FROM sitemon.away WHERE is_derived;
+
+-- name: keep_dark_stretches
+INSERT INTO sitemon.away (region_id, from_ms, until_ms, is_derived)
+SELECT region_id, dark.from_ms - 1, dark.until_ms, true
+FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
+CROSS JOIN sitemon.region;
+
+-- name: watches_since
+-- Every site in a region that had slots after the moment.
+SELECT DISTINCT site_id, region_id FROM sitemon.schedule_stretch WHERE until_ms > %(since_ms)s ORDER BY 1, 2;
+
+-- name: forget_away_hours_between
+DELETE FROM sitemon.away_hour
+WHERE hour_at >= greatest(sitemon.from_ms(%(from_hour)s::bigint * 3600000), (SELECT raw_from_at FROM sitemon.watermark))
+    AND hour_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000);
+
+-- name: count_away_hours_between
+INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
+WITH piece AS MATERIALIZED (
+    SELECT * FROM sitemon.away_piece WHERE hour >= %(from_hour)s AND hour < %(until_hour)s
+), seen AS (
+    SELECT piece.site_id, piece.region_id, piece.hour, count(*) AS slots
+    FROM piece
+    JOIN (
+        SELECT site_id, region_id, sitemon.to_ms(slot_at) AS slot_ms
+        FROM sitemon.result
+        WHERE kind = 'scheduled'
+            AND slot_at >= sitemon.from_ms(%(from_hour)s::bigint * 3600000)
+            AND slot_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000)
+    ) AS result
+        ON result.site_id = piece.site_id
+        AND result.region_id = piece.region_id
+        AND result.slot_ms >= piece.from_ms
+        AND result.slot_ms < piece.until_ms
+        AND (result.slot_ms - piece.first_ms) %% piece.interval_ms = 0
+    GROUP BY 1, 2, 3
+), counted AS (
+    SELECT site_id, region_id, hour, sum(sitemon.slots_between(first_ms, interval_ms, from_ms, until_ms)) AS slots
+    FROM piece
+    GROUP BY 1, 2, 3
+)
+SELECT
+    counted.site_id,
+    counted.region_id,
+    sitemon.from_ms(counted.hour * 3600000),
+    (counted.slots - coalesce(seen.slots, 0))::integer
+FROM counted
+LEFT JOIN seen USING (site_id, region_id, hour)
+WHERE counted.slots > coalesce(seen.slots, 0);
+
+-- name: move_away
+UPDATE sitemon.account SET away_ms = %(away_ms)s;
+
+-- name: longest_patience
+SELECT coalesce(max(patience_ms), 0) FROM sitemon.schedule_stretch;
+
+-- name: is_away_after
+SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms <= %(until_ms)s);
+
+-- name: publishers
+SELECT name, up_to_ms FROM sitemon.publisher WHERE NOT is_last;

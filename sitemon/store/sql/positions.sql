@@ -1,0 +1,27 @@
+-- name: positions
+SELECT topic, partition, next_offset FROM sitemon.stream_position WHERE topic = ANY (%(topics)s);
+
+-- name: move_positions
+-- Never back. Returns the partitions of which what lies before this batch was not read.
+WITH given AS (
+    SELECT *
+    FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(firsts)s::bigint[], %(followings)s::bigint[]) AS given (
+        topic, partition, first, following
+    )
+), moved AS (
+    INSERT INTO sitemon.stream_position AS position (topic, partition, next_offset)
+    SELECT topic, partition, following FROM given
+    ORDER BY 1, 2
+    ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+    WHERE position.next_offset < excluded.next_offset
+)
+SELECT topic, partition, position.next_offset
+FROM given
+JOIN sitemon.stream_position AS position USING (topic, partition)
+WHERE position.next_offset < given.first;
+
+-- name: set_positions
+INSERT INTO sitemon.stream_position (topic, partition, next_offset)
+SELECT * FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(followings)s::bigint[])
+ORDER BY 1, 2
+ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset;

@@ -1,0 +1,216 @@
+-- name: add_schedule_events
+-- An event that is there already changes nothing. Returns the sites whose stretches these may change: of all others the
+-- event is the newest, and says what holds already.
+WITH given AS (
+    SELECT *
+    FROM unnest(
+        %(site_ids)s::integer[],
+        %(region_ids)s::integer[],
+        %(tokens)s::bigint[],
+        %(sequences)s::bigint[],
+        %(at_ms)s::bigint[],
+        %(from_ms)s::bigint[],
+        %(interval_ms)s::bigint[],
+        %(patience_ms)s::bigint[]
+    ) AS given (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms)
+), added AS (
+    INSERT INTO sitemon.schedule_event (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms)
+    SELECT * FROM given
+    ORDER BY site_id, region_id, token, sequence, at_ms
+    ON CONFLICT DO NOTHING
+    RETURNING *
+), confirmed AS (
+    SELECT added.site_id, added.region_id, added.token, added.sequence, added.at_ms
+    FROM added
+    JOIN sitemon.watch USING (site_id, region_id)
+    JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
+    WHERE (added.token, added.sequence) > (watch.token, watch.sequence)
+        AND added.at_ms >= watch.at_ms
+        AND stretch.until_ms = 9223372036854775807
+        AND stretch.interval_ms = added.interval_ms
+        AND stretch.patience_ms = added.patience_ms
+        AND stretch.from_ms <= added.from_ms
+        AND added.from_ms <= added.at_ms + added.interval_ms
+        AND (added.from_ms - stretch.from_ms) %% stretch.interval_ms = 0
+), moved AS (
+    UPDATE sitemon.watch SET token = newest.token, sequence = newest.sequence, at_ms = newest.at_ms
+    FROM (
+        SELECT DISTINCT ON (site_id, region_id) *
+        FROM confirmed
+        ORDER BY site_id, region_id, token DESC, sequence DESC
+    ) AS newest
+    WHERE (watch.site_id, watch.region_id) = (newest.site_id, newest.region_id)
+)
+SELECT site_id, region_id FROM added
+EXCEPT ALL
+SELECT site_id, region_id FROM confirmed;
+
+-- name: add_tellings
+INSERT INTO sitemon.telling (token, sequence, first, at_ms)
+SELECT * FROM unnest(%(tokens)s::bigint[], %(sequences)s::bigint[], %(firsts)s::bigint[], %(at_ms)s::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: complete_tellings
+-- Tellings all of whose events have come; each is returned once.
+UPDATE sitemon.telling SET is_complete = true
+WHERE NOT is_complete
+    AND token = ANY (%(tokens)s)
+    AND sequence - first = (
+        SELECT count(*)
+        FROM sitemon.schedule_event AS event
+        WHERE event.token = telling.token AND event.sequence >= telling.first AND event.sequence < telling.sequence
+    )
+RETURNING token, sequence, first, at_ms;
+
+-- name: unnamed_watches
+-- Sites that had slots after the telling's moment, as far as was known, and that no event of it names.
+SELECT DISTINCT stretch.site_id, stretch.region_id
+FROM sitemon.schedule_stretch AS stretch
+WHERE stretch.until_ms > %(at_ms)s + 1
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_event AS event
+        WHERE event.site_id = stretch.site_id
+            AND event.region_id = stretch.region_id
+            AND event.token = %(token)s
+            AND event.sequence >= %(first)s
+            AND event.sequence < %(sequence)s
+    );
+
+-- name: turns
+-- The history of these sites in their regions: their own events, and the complete tellings that do not name them.
+WITH given AS (
+    SELECT site_id, region_id FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+)
+SELECT site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms
+FROM sitemon.schedule_event
+JOIN given USING (site_id, region_id)
+UNION ALL
+SELECT site_id, region_id, token, sequence, at_ms, NULL, 0, 0
+FROM sitemon.telling
+CROSS JOIN given
+WHERE is_complete
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_event AS event
+        WHERE event.site_id = given.site_id
+            AND event.region_id = given.region_id
+            AND event.token = telling.token
+            AND event.sequence >= telling.first
+            AND event.sequence < telling.sequence
+    );
+
+-- name: stretches
+SELECT site_id, region_id, from_ms, until_ms, interval_ms, patience_ms
+FROM sitemon.schedule_stretch
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+
+-- name: forget_stretches
+DELETE FROM sitemon.schedule_stretch
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+
+-- name: add_stretches
+INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)
+SELECT *
+FROM unnest(
+    %(site_ids)s::integer[],
+    %(region_ids)s::integer[],
+    %(from_ms)s::bigint[],
+    %(until_ms)s::bigint[],
+    %(interval_ms)s::bigint[],
+    %(patience_ms)s::bigint[]
+);
+
+-- name: move_watches
+INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms)
+SELECT *
+FROM unnest(
+    %(site_ids)s::integer[], %(region_ids)s::integer[], %(tokens)s::bigint[], %(sequences)s::bigint[], %(at_ms)s::bigint[]
+)
+ON CONFLICT (site_id, region_id) DO UPDATE SET
+    token = excluded.token, sequence = excluded.sequence, at_ms = excluded.at_ms;
+
+-- name: add_empty_targets
+-- What a derived row stands for, where the site was never looked at.
+INSERT INTO sitemon.target (site_id, url)
+SELECT DISTINCT site_id, ''
+FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
+WHERE NOT EXISTS (SELECT FROM sitemon.target WHERE target.site_id = given.site_id)
+ON CONFLICT DO NOTHING;
+
+-- name: add_aways
+-- Told by leaders of earlier versions. Returns the sites of regions whose away stretches this changed.
+WITH changed AS (
+    INSERT INTO sitemon.away (region_id, from_ms, until_ms)
+    SELECT * FROM unnest(%(region_ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[])
+    ORDER BY 1, 2
+    ON CONFLICT (region_id, from_ms, is_derived) DO UPDATE SET until_ms = excluded.until_ms
+    WHERE excluded.until_ms > away.until_ms
+    RETURNING region_id
+)
+SELECT DISTINCT site_id FROM sitemon.schedule_event JOIN changed USING (region_id);
+
+-- name: add_reigns
+-- Returns what these cover that was not covered before.
+WITH given AS (
+    SELECT * FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS g (token, from_ms, until_ms)
+), before AS (
+    SELECT reign.* FROM sitemon.reign JOIN given USING (token)
+), changed AS (
+    INSERT INTO sitemon.reign AS reign (token, from_ms, until_ms)
+    SELECT token, from_ms, until_ms FROM given
+    ON CONFLICT (token) DO UPDATE SET
+        from_ms = least(reign.from_ms, excluded.from_ms),
+        until_ms = greatest(reign.until_ms, excluded.until_ms)
+    RETURNING token, from_ms, until_ms
+)
+SELECT coalesce(before.until_ms + 1, changed.from_ms), changed.until_ms
+FROM changed
+LEFT JOIN before USING (token)
+WHERE changed.until_ms > coalesce(before.until_ms, changed.from_ms - 1);
+
+-- name: add_publishers
+INSERT INTO sitemon.publisher AS publisher (name, up_to_ms, made, is_last)
+SELECT * FROM unnest(%(names)s::text[], %(up_to_ms)s::bigint[], %(made)s::bigint[], %(are_last)s::boolean[])
+ON CONFLICT (name) DO UPDATE SET
+    up_to_ms = greatest(publisher.up_to_ms, excluded.up_to_ms),
+    made = greatest(publisher.made, excluded.made),
+    is_last = publisher.is_last OR excluded.is_last;
+
+-- name: forget_history
+-- What later events ended before anything that is kept, and all of a site that has no slot any more.
+DELETE FROM sitemon.schedule_event AS event
+USING sitemon.watermark
+WHERE event.at_ms < sitemon.to_ms(raw_from_at)
+    AND (
+        EXISTS (
+            SELECT
+            FROM sitemon.schedule_event AS later
+            WHERE (later.site_id, later.region_id) = (event.site_id, event.region_id)
+                AND (later.token, later.sequence, later.at_ms) > (event.token, event.sequence, event.at_ms)
+                AND later.at_ms < sitemon.to_ms(raw_from_at)
+        )
+        OR NOT EXISTS (
+            SELECT
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE (stretch.site_id, stretch.region_id) = (event.site_id, event.region_id)
+                AND stretch.until_ms > sitemon.to_ms(raw_from_at)
+        )
+        -- One that was said while a clock was ahead is kept, and needs what ended it.
+        AND NOT EXISTS (
+            SELECT
+            FROM sitemon.schedule_event AS kept
+            WHERE (kept.site_id, kept.region_id) = (event.site_id, event.region_id)
+                AND kept.at_ms >= sitemon.to_ms(raw_from_at)
+        )
+    );
+DELETE FROM sitemon.schedule_stretch USING sitemon.watermark WHERE until_ms <= sitemon.to_ms(raw_from_at);
+DELETE FROM sitemon.telling USING sitemon.watermark
+WHERE at_ms < sitemon.to_ms(raw_from_at)
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_event AS event
+        WHERE (event.token, event.sequence) < (telling.token, telling.sequence)
+    );
+DELETE FROM sitemon.reign USING sitemon.watermark WHERE until_ms < sitemon.to_ms(raw_from_at);
+DELETE FROM sitemon.publisher USING sitemon.watermark WHERE up_to_ms < sitemon.to_ms(raw_from_at);

@@ -1,0 +1,154 @@
+"""Where no beat was for long, missed slots are counted, and have no rows; what comes late mends that."""
+
+from datetime import timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.moment import to_ms
+from sitemon.store.account import close, count_away_hours
+from sitemon.store.connect import Connection
+from sitemon.store.maintain import roll_up
+from sitemon.store.names import Names
+from sitemon.store.write import write_batch
+from tests.databases import close_account, open_account, rows
+from tests.integration.store.conftest import WriteSaid
+from tests.integration.store.events import PATIENCE_S, at, at_ms, ended, reign, started
+from tests.integration.store.seen import counts, derived, reasons, state
+from tests.results import a_down, a_missed, a_result
+
+PATIENCE = timedelta(seconds=PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
+def _account(conn: Connection) -> None:
+    """The account begins a minute before the hour of the events, and nobody has closed any of it."""
+    open_account(conn, at(-1))
+
+
+def test_where_no_beat_was_for_more_than_ten_minutes_slots_are_counted_and_have_no_rows(
+    conn: Connection, write: WriteSaid
+) -> None:
+    write(reign(-60, 20.5), reign(90.5, 300, token=2), started(0), ended(120))
+    close_account(conn, clock.utc_now())
+    assert derived(conn) == [*range(31), *range(91, 120)]
+    assert counts(conn) == [(0, 120), (0, 120), (120, 120, 0, 0)]
+    query = "SELECT hour_at, missed FROM sitemon.away_hour ORDER BY 1"
+    assert rows(conn, query) == [(at(0), 29), (at(60), 31)]
+    lost = "SELECT sum(lost) FROM sitemon.ledger"
+    assert rows(conn, lost) == [(21 + 29,)]
+
+
+@pytest.mark.parametrize(("gap_minutes", "without_row"), [(10, 0), (10.1, 0), (11, 1), (30, 20)])
+def test_a_gap_of_ten_minutes_has_a_row_for_each_slot(
+    conn: Connection, write: WriteSaid, gap_minutes: float, without_row: int
+) -> None:
+    write(reign(-60, 20.7), reign(20.7 + gap_minutes, 300, token=2), started(0), ended(60))
+    close_account(conn, clock.utc_now())
+    assert len(derived(conn)) == 60 - without_row
+    assert counts(conn) == [(0, 60), (0, 60), (60, 60, 0, 0)]
+
+
+def test_a_stop_that_goes_on_is_counted_as_far_as_the_account_is_closed(conn: Connection, write: WriteSaid) -> None:
+    write(reign(-60, 20.5), started(0))
+    for minute in range(0, 200, 9):
+        close_account(conn, at(minute) + PATIENCE)
+        assert counts(conn)[2] == (minute + 1, minute + 1, 0, 0)
+    close_account(conn, at(220) + PATIENCE)
+    assert counts(conn)[0] == (0, 221)
+    assert derived(conn) == list(range(31))
+
+
+def test_a_result_in_a_dark_stretch_is_taken_out_of_what_was_counted(
+    conn: Connection, names: Names, write: WriteSaid
+) -> None:
+    write(reign(-60, -40), started(0), ended(60))
+    write_batch(conn, names, [a_result(slot_at=at(13))])
+    close_account(conn, clock.utc_now())
+    assert counts(conn) == [(1, 59), (1, 59), (60, 59, 0, 0)]
+    write_batch(conn, names, [a_result(slot_at=at(14)), a_missed(slot_at=at(15))])
+    assert counts(conn) == [(2, 58), (2, 58), (60, 58, 0, 0)]
+    assert rows(conn, "SELECT sum(missed) FROM sitemon.away_hour") == [(48,)]
+
+
+@pytest.mark.parametrize("is_rolled_up", [False, True], ids=["open", "rolled up"])
+def test_a_late_reign_makes_rows_of_what_was_counted_and_gives_the_right_reasons(
+    conn: Connection, names: Names, write: WriteSaid, is_rolled_up: bool
+) -> None:
+    write(started(0), ended(100))
+    write_batch(conn, names, [a_down(slot_at=at(minute)) for minute in (0, 50)])
+    close_account(conn, clock.utc_now())
+    if is_rolled_up:
+        roll_up(conn, clock.utc_now())
+    before = counts(conn)
+    assert derived(conn) == list(range(1, 9))
+    write(reign(-60, 120))
+    assert derived(conn) == [minute for minute in range(100) if minute not in (0, 50)]
+    assert reasons(conn) == ["lost"]
+    assert counts(conn) == before
+    assert state(conn) == [("missed", at(51), at(99), "lost", at(50))]
+
+
+def test_a_late_reign_that_covers_a_part_moves_what_is_dark(conn: Connection, write: WriteSaid) -> None:
+    write(started(0), ended(100))
+    close_account(conn, clock.utc_now())
+    write(reign(20.5, 30.5))
+    assert derived(conn) == [*range(9), *range(21, 41)], "what it covers, and ten minutes after it"
+    assert counts(conn)[2] == (100, 100, 0, 0)
+    by_reason = "SELECT reason, count(*) FROM sitemon.results GROUP BY 1 ORDER BY 1"
+    assert rows(conn, by_reason) == [("beat_down", 19), ("lost", 10)]
+    write(reign(50.5, 52.5, token=2))
+    assert derived(conn) == [*range(9), *range(21, 41), *range(51, 63)]
+    assert counts(conn) == [(0, 100), (0, 100), (100, 100, 0, 0)]
+
+
+def test_reasons_are_corrected_by_a_late_reign_also_in_the_state(conn: Connection, write: WriteSaid) -> None:
+    write(reign(-60, -1), started(0), ended(8))
+    close_account(conn, clock.utc_now())
+    assert (reasons(conn), state(conn)[0][3]) == (["beat_down"], "beat_down")
+    write(reign(-60, 4.5))
+    assert reasons(conn) == ["beat_down", "lost"]
+    assert rows(conn, "SELECT count(*) FROM sitemon.results WHERE reason = 'lost'") == [(5,)]
+    assert state(conn)[0][3] == "beat_down"
+    write(reign(-60, 10))
+    assert (reasons(conn), state(conn)[0][3]) == (["lost"], "lost")
+
+
+def test_a_reign_that_is_told_in_another_order_is_as_long(conn: Connection, write: WriteSaid) -> None:
+    write(reign(-60, 30), reign(-60, 10), started(0), ended(20))
+    write(reign(-60, 5))
+    close_account(conn, clock.utc_now())
+    assert rows(conn, "SELECT from_ms, until_ms FROM sitemon.reign") == [(at_ms(-60), at_ms(30))]
+    assert reasons(conn) == ["lost"]
+
+
+def test_a_region_that_is_new_lies_in_what_is_dark_as_the_others_do(conn: Connection, write: WriteSaid) -> None:
+    write(started(0), ended(60))
+    close_account(conn, clock.utc_now())
+    write(started(0, site="far", region="asia"))
+    assert derived(conn) == sorted([*range(9), *range(9)])
+    asked = (
+        "SELECT sum(expected) > 60, sum(expected - missed), sum(unaccounted) FROM sitemon.ledger WHERE region = 'asia'"
+    )
+    assert rows(conn, asked) == [(True, 0, 0)]
+
+
+def test_a_region_that_is_new_may_come_with_a_late_reign(conn: Connection, write: WriteSaid) -> None:
+    write(started(0), ended(60))
+    close_account(conn, clock.utc_now())
+    write(reign(-60, 90), started(0, site="far", region="asia"))
+    assert rows(conn, "SELECT count(*) FROM sitemon.results WHERE site = 'shop'") == [(60,)]
+    assert rows(conn, "SELECT sum(unaccounted) FROM sitemon.ledger") == [(0,)]
+
+
+def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, write: WriteSaid) -> None:
+    from_at = at(-40 * 60)
+    open_account(conn, from_at)
+    write(started(-40 * 60, 600))
+    close(conn, to_ms(clock.utc_now()))
+    turns = 0
+    while count_away_hours(conn):
+        turns += 1
+    assert 40 / 6 < turns < 12
+    missed = "SELECT sum(missed) FROM sitemon.{}"
+    assert rows(conn, missed.format("uptime_hourly")) == rows(conn, missed.format("ledger"))

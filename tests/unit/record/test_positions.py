@@ -1,0 +1,223 @@
+"""A database that was restored is behind: the recorder reads again from there, and writes nothing twice."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.result import Result
+from sitemon.record import intake
+from sitemon.record import recorder as module
+from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.write import Written
+from sitemon.stream.consumer import Message
+from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from sitemon.stream.messages import result_record
+from tests.results import a_result
+from tests.unit.record.stage import TOPICS, QuietStore, recorder_of, running
+
+PARTITIONS = 3
+SITES = [f"site-{number}" for number in range(12)]
+
+
+class Restorable(QuietStore):
+    """A database that keeps what was written and up to where it was read, and can be put back to a copy."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+        self.positions: dict[Partition, int] = {}
+        self._changing = threading.Lock()
+        self._copy: tuple[list[str], dict[Partition, int]] = ([], {})
+
+    def copy(self) -> None:
+        with self._changing:
+            self._copy = list(self.rows), dict(self.positions)
+
+    def restore(self) -> None:
+        with self._changing:
+            self.rows, self.positions = list(self._copy[0]), dict(self._copy[1])
+
+    def write(
+        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
+        on_encoded()
+        with self._changing:
+            gaps = {place: at for place, at in self.positions.items() if place in read and at < read[place].first}
+            if gaps:
+                raise GapError(gaps)
+            for place, one in read.items():
+                self.positions[place] = max(self.positions.get(place, 0), one.following)
+            new = [result.site for result in results if result.site not in self.rows]
+            self.rows += new
+            return Written(len(new))
+
+    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        with self._changing:
+            self.positions = {**ours, **self.positions}
+            return {place: self.positions[place] for place in ours}
+
+
+class Expiring(MemoryConsumer):
+    """Reads a topic whose oldest messages may be gone: it then goes on from the oldest that is there."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker, [TOPICS.results], "recorder")
+        self.oldest = 0
+        self.polls = 0
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
+        self.polls += 1
+        with self._broker.changed:
+            for place in self._assigned():
+                at = self._next.get(place, self._broker.committed.get((self._group, place), 0))
+                self._next[place] = max(at, min(self.oldest, len(self._broker.logs[place])))
+        return super().poll(timeout_s, max_records)
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    return MemoryBroker(TOPICS, partitions=PARTITIONS)
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_COMPARE_EVERY_S", 0.05)
+
+
+def send(broker: MemoryBroker, *sites: str) -> None:
+    producer = MemoryProducer(broker)
+    for site in sites:
+        assert producer.send(result_record(TOPICS, a_result(site)), 1).wait(1)
+
+
+@contextmanager
+def recording(broker: MemoryBroker, store: Restorable) -> Iterator[Expiring]:
+    """Run a recorder for the length of the block."""
+    consumer, stop = Expiring(broker), threading.Event()
+    with running(recorder_of(broker, consumer, store, stop), stop):
+        yield consumer
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline_s = clock.monotonic_s() + 10
+    while not is_so():
+        assert clock.monotonic_s() < deadline_s, "it did not come about"
+        clock.sleep(0.01)
+
+
+def has(store: Restorable, *sites: str) -> bool:
+    return sorted(store.rows) == sorted(sites)
+
+
+def is_up_to_date(broker: MemoryBroker, store: Restorable) -> bool:
+    return all(
+        store.positions.get(place) == len(log) for place, log in broker.logs.items() if place[0] == TOPICS.results
+    )
+
+
+def went_back(caplog: pytest.LogCaptureFixture) -> int:
+    return sum("recorder.goes_back" in record.message for record in caplog.records)
+
+
+def test_a_new_database_counts_as_read_up_to_where_the_group_reads_on(
+    broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    store = Restorable()
+    send(broker, *SITES)
+    for place, log in broker.logs.items():
+        broker.committed["recorder", place] = len(log)
+    with recording(broker, store):
+        wait_until(lambda: is_up_to_date(broker, store))
+    assert (store.rows, went_back(caplog)) == ([], 0)
+
+
+def test_after_a_restore_what_is_missing_is_read_again_though_nothing_new_comes(
+    broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Restorable()
+    with recording(broker, store):
+        send(broker, *SITES[:4])
+        wait_until(lambda: has(store, *SITES[:4]) and is_up_to_date(broker, store))
+        store.copy()
+        send(broker, *SITES[4:])
+        wait_until(lambda: has(store, *SITES) and is_up_to_date(broker, store))
+        committed = dict(broker.committed)
+        store.restore()
+        wait_until(lambda: has(store, *SITES) and is_up_to_date(broker, store))
+    assert broker.committed == committed
+    assert went_back(caplog) == 1
+
+
+def test_what_comes_after_a_restore_waits_for_what_is_missing(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_COMPARE_EVERY_S", 60.0)
+    store = Restorable()
+    with recording(broker, store):
+        wait_until(lambda: set(store.positions.values()) == {0})
+        store.copy()
+        send(broker, *SITES[:6])
+        wait_until(lambda: has(store, *SITES[:6]))
+        store.restore()
+        send(broker, *SITES[6:])
+        wait_until(lambda: has(store, *SITES))
+    assert is_up_to_date(broker, store)
+    assert went_back(caplog) >= 1
+
+
+def test_what_is_in_hand_of_other_partitions_is_read_again_too(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_COMPARE_EVERY_S", 60.0)
+    monkeypatch.setattr(intake, "_MAX_RECORDS", 4)
+    store = Restorable()
+    with recording(broker, store):
+        wait_until(lambda: set(store.positions.values()) == {0})
+        send(broker, *SITES)
+        wait_until(lambda: has(store, *SITES))
+        # One partition alone is behind; of the others, more comes than is read at once.
+        store.positions[TOPICS.results, 1] = 1
+        send(broker, *(f"{site}-b" for site in SITES))
+        wait_until(lambda: has(store, *SITES, *(f"{site}-b" for site in SITES)))
+    assert is_up_to_date(broker, store)
+
+
+def test_what_kafka_no_longer_has_is_passed_over_once_something_comes(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_COMPARE_EVERY_S", 60.0)
+    store = Restorable()
+    with recording(broker, store) as consumer:
+        wait_until(lambda: set(store.positions.values()) == {0})
+        store.copy()
+        send(broker, *SITES)
+        wait_until(lambda: has(store, *SITES))
+        store.restore()
+        consumer.oldest = 2
+        send(broker, *(f"{site}-b" for site in SITES))
+        wait_until(lambda: is_up_to_date(broker, store))
+    kept = {message.key for log in broker.logs.values() for message in log if message.offset >= 2}
+    assert {site.encode() for site in store.rows} == kept
+    assert went_back(caplog) <= PARTITIONS
+
+
+def test_what_kafka_no_longer_has_is_passed_over_once_though_nothing_comes(
+    broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Restorable()
+    with recording(broker, store) as consumer:
+        wait_until(lambda: set(store.positions.values()) == {0})
+        store.copy()
+        send(broker, *SITES)
+        wait_until(lambda: has(store, *SITES))
+        consumer.oldest = 100
+        store.restore()
+        wait_until(lambda: is_up_to_date(broker, store))
+        polls = consumer.polls
+        send(broker, "another")
+        wait_until(lambda: has(store, "another") and consumer.polls > polls)
+    assert went_back(caplog) == 1

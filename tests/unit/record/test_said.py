@@ -1,0 +1,191 @@
+"""What leaders and publishers said is read and checked, and what can never be written is rejected."""
+
+import pytest
+
+from sitemon.model.marks import Mark, Published, Reign, encode_mark
+from sitemon.model.result import encode
+from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, Told, encode_event
+from sitemon.record.batch import MAX_VALUE_BYTES
+from sitemon.record.said import SaidBatch, sort_out_said
+from sitemon.store.positions import Read
+from sitemon.stream.consumer import Message
+from tests.results import a_result
+from tests.unit.record.stage import TOPICS
+
+LATEST_MS = 1_800_000_000_000
+DAY_MS = 86_400_000
+
+
+def started(**fields: int) -> Started:
+    plain = {
+        "at_ms": 1,
+        "interval_ms": 60_000,
+        "from_slot_ms": 60_000,
+        "token": 3,
+        "sequence": 1,
+        "patience_ms": 90_000,
+    }
+    return Started(site="shop", region="default", **(plain | fields))
+
+
+def ended(**fields: int) -> Ended:
+    return Ended(site="shop", region="default", **({"at_ms": 2, "token": 3, "sequence": 2} | fields))
+
+
+def told(**fields: int) -> Told:
+    return Told(**({"at_ms": 2, "token": 3, "sequence": 3, "first": 1} | fields))
+
+
+def reign(**fields: int) -> Reign:
+    return Reign(**({"token": 3, "from_ms": 5, "until_ms": 6} | fields))
+
+
+def published(publisher: str = "host:1:a", **fields: int) -> Published:
+    return Published(publisher=publisher, **({"up_to_ms": 7, "made": 8} | fields))
+
+
+def of_schedule(*events: ScheduleEvent) -> SaidBatch:
+    return sorted_out(TOPICS.schedule, *map(encode_event, events))
+
+
+def of_marks(*marks: Mark) -> SaidBatch:
+    return sorted_out(TOPICS.marks, *map(encode_mark, marks))
+
+
+def sorted_out(topic: str, *values: bytes | None) -> SaidBatch:
+    messages = [Message(topic, 0, offset, b"k", value, 1_000) for offset, value in enumerate(values, 41)]
+    return sort_out_said(messages, TOPICS, LATEST_MS)
+
+
+def reasons(batch: SaidBatch) -> list[str]:
+    return [one.reason for one in batch.rejected]
+
+
+EVENTS: list[ScheduleEvent] = [started(), ended(), told(), Away(region="default", from_ms=1, until_ms=2)]
+MARKS: list[Mark] = [reign(), published(), published(made=0, is_last=True)]
+
+
+def test_events_come_out_in_their_order() -> None:
+    assert of_schedule(*EVENTS).said == EVENTS
+
+
+def test_marks_come_out_in_their_order() -> None:
+    assert of_marks(*MARKS).said == MARKS
+
+
+def test_both_topics_may_come_in_one_poll() -> None:
+    messages = [
+        Message(TOPICS.marks, 0, 7, b"k", encode_mark(reign()), 1_000),
+        Message(TOPICS.schedule, 0, 3, b"k", encode_event(told()), 1_000),
+        Message(TOPICS.marks, 0, 9, b"k", b"junk", 1_000),
+    ]
+    batch = sort_out_said(messages, TOPICS, LATEST_MS)
+    assert batch.said == [reign(), told()]
+    assert batch.read == {(TOPICS.marks, 0): Read(7, 10), (TOPICS.schedule, 0): Read(3, 4)}
+
+
+def test_up_to_where_an_earlier_version_had_sent_is_read_and_left() -> None:
+    batch = of_schedule(SentUpTo(at_ms=5))
+    assert (batch.said, batch.rejected) == ([], [])
+    assert batch.read == {(TOPICS.schedule, 0): Read(41, 42)}
+
+
+def test_events_of_earlier_versions_have_neither_token_nor_patience() -> None:
+    value = b'{"v":1,"event":"started","at_ms":5,"site":"shop","region":"default","interval_ms":1000,"from_slot_ms":6}'
+    (event,) = sorted_out(TOPICS.schedule, value).said
+    assert event == Started(site="shop", region="default", at_ms=5, interval_ms=1_000, from_slot_ms=6)
+    assert isinstance(event, Started)
+    assert (event.token, event.sequence, event.patience_ms) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        started(interval_ms=0),
+        started(interval_ms=-1_000),
+        started(interval_ms=2**62),
+        started(at_ms=-1),
+        started(at_ms=LATEST_MS + 1),
+        started(from_slot_ms=-1),
+        started(from_slot_ms=2**62),
+        started(interval_ms=1_000, from_slot_ms=LATEST_MS + 1_001),
+        started(patience_ms=-1),
+        started(patience_ms=2**62),
+        started(token=-1),
+        started(token=2**63),
+        started(sequence=2**63),
+        ended(at_ms=LATEST_MS + 1),
+        ended(sequence=-1),
+        told(at_ms=LATEST_MS + 1),
+        told(first=-1),
+        Away(region="default", from_ms=1, until_ms=2**62),
+        Away(region="default", from_ms=1, until_ms=LATEST_MS + 1),
+        Away(region="default", from_ms=-1, until_ms=2),
+    ],
+    ids=str,
+)
+def test_an_event_out_of_range_is_rejected(event: ScheduleEvent) -> None:
+    batch = of_schedule(event, ended())
+    assert reasons(batch) == ["not_a_schedule_event"]
+    assert batch.rejected[0].message.offset == 41
+    assert batch.said == [ended()]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        reign(token=-1),
+        reign(token=2**63),
+        reign(from_ms=-1),
+        reign(until_ms=LATEST_MS + 1),
+        published(up_to_ms=-1),
+        published(up_to_ms=LATEST_MS + 1),
+        published(made=-1),
+        published(made=2**63),
+        published(""),
+    ],
+    ids=str,
+)
+def test_a_mark_out_of_range_is_rejected(mark: Mark) -> None:
+    batch = of_marks(mark, reign())
+    assert reasons(batch) == ["not_a_mark"]
+    assert batch.said == [reign()]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        started(at_ms=LATEST_MS, interval_ms=DAY_MS, from_slot_ms=LATEST_MS + DAY_MS),
+        started(at_ms=LATEST_MS, from_slot_ms=1),
+        ended(at_ms=0, token=2**63 - 1, sequence=2**63 - 1),
+        told(at_ms=LATEST_MS),
+    ],
+    ids=str,
+)
+def test_at_the_ends_of_its_range_an_event_is_taken(event: ScheduleEvent) -> None:
+    assert of_schedule(event).said == [event]
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "reason"),
+    [
+        (TOPICS.schedule, None, "tombstone"),
+        (TOPICS.marks, None, "tombstone"),
+        (TOPICS.schedule, b"junk", "not_a_schedule_event"),
+        (TOPICS.marks, b"junk", "not_a_mark"),
+        (TOPICS.schedule, encode(a_result()), "not_a_schedule_event"),
+        (TOPICS.marks, encode(a_result()), "not_a_mark"),
+        (TOPICS.schedule, encode_mark(reign()), "not_a_schedule_event"),
+        (TOPICS.marks, encode_event(told()), "not_a_mark"),
+        (TOPICS.schedule, encode_event(told()).replace(b'"v":1', b'"v":2'), "unknown_version"),
+        (TOPICS.marks, encode_mark(reign()).replace(b'"v":1', b'"v":2'), "unknown_version"),
+        (TOPICS.schedule, encode_event(ended()).replace(b"shop", b"s" * 10_000), "name_too_long"),
+        (TOPICS.schedule, encode_event(ended()).replace(b"default", b"r" * 10_000), "name_too_long"),
+        (TOPICS.schedule, encode_event(ended()).replace(b"shop", b""), "not_a_schedule_event"),
+        (TOPICS.schedule, encode_event(Away(region="", from_ms=1, until_ms=2)), "not_a_schedule_event"),
+        (TOPICS.marks, encode_mark(published("ä" * 501)), "name_too_long"),
+        (TOPICS.marks, b" " * MAX_VALUE_BYTES + encode_mark(reign()), "too_large"),
+    ],
+)
+def test_what_is_none_of_its_topic_is_rejected_with_a_reason(topic: str, value: bytes | None, reason: str) -> None:
+    assert reasons(sorted_out(topic, value)) == [reason]
