@@ -16,7 +16,7 @@ from sitemon.cli import options
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.store.connect import connect
-from sitemon.store.read import LedgerHour, read_closed_at, read_ledger
+from sitemon.store.read import LedgerHour, read_closed_at, read_count_problems, read_ledger
 
 COUNTS: Final = ("expected", "real", "told", "derived", "lost", "unaccounted", "unexpected")
 STALE: Final = timedelta(minutes=5)
@@ -40,13 +40,14 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
 
     What is expected is computed from the schedule's own history, never from the results. A slot counts once the account
     is closed beyond it: its interval, its timeout and some seconds have passed, and all that was made is recorded. An
-    account that is not closed for 5 minutes is exit status 1 too: nobody decides what is missing.
+    account that is not closed for 5 minutes is exit status 1 too: nobody decides what is missing. So is a count of
+    results by those who made them that the rows do not bear out.
     """
     server, credentials = postgres_server(db_conn), database_credentials(database)
     now = clock.utc_now()
     with closing(connect(server, credentials, application_name="sitemon-ledger")) as conn:
         ledger = read_ledger(conn, now - timedelta(hours=hours), now)
-        closed_at = read_closed_at(conn)
+        closed_at, counts = read_closed_at(conn), read_count_problems(conn)
     uneven = [hour for hour in ledger if not hour.is_even or (strict and hour.lost)]
     if as_json:
         click.echo(json.dumps([_as_json_types(hour) for hour in ledger], indent=2))
@@ -57,7 +58,11 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
         click.echo(
             f"ledger: nobody decides what is missing since {format_utc(closed_at)}: is a recorder running?", err=True
         )
-    return 1 if uneven or is_stale else 0
+    if counts.lacking:
+        click.echo(f"ledger: {counts.lacking:,} results that were made did not arrive", err=True)
+    if counts.surplus:
+        click.echo(f"ledger: {counts.surplus:,} rows are there that no worker or beat made", err=True)
+    return 1 if uneven or is_stale or any(counts) else 0
 
 
 def _as_json_types(hour: LedgerHour) -> dict[str, Any]:

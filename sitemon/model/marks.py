@@ -30,7 +30,7 @@ class Reign(msgspec.Struct, frozen=True, kw_only=True, tag_field="mark", tag="re
 class Published(msgspec.Struct, frozen=True, kw_only=True, tag_field="mark", tag="publisher"):
     """What this process found up to `up_to_ms` (milliseconds of the epoch) went to Kafka before this mark.
 
-    `made` is how many results of scheduled slots it made in all; `is_last`: the process ended in good order.
+    `made` is how many results of scheduled slots it published in all; `is_last`: the process ended in good order.
     """
 
     v: int = VERSION

@@ -1,6 +1,7 @@
 """A batch of results: what one poll brought, sorted into what is written and what can never be. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -64,17 +65,23 @@ def sort_out(messages: Sequence[Message], span: Span) -> Batch:
             _keep_better(results, Entry(message, _read_result(message, span)))
         except PoisonError as exc:
             rejected.append(Rejected(message, exc.reason, exc.detail))
-    return Batch(messages, tuple(results.values()), tuple(rejected), read_of(messages))
+    return Batch(messages, tuple(results.values()), tuple(rejected), read_of(messages, len(messages) - len(results)))
 
 
-def read_of(messages: Iterable[Message]) -> dict[Partition, Read]:
-    """Return for each partition which offsets were read."""
-    read: dict[Partition, Read] = {}
-    for message in messages:
-        partition = message.topic, message.partition
-        first = read[partition].first if partition in read else message.offset
-        read[partition] = Read(first, message.offset + 1)
-    return read
+def read_of(messages: Sequence[Message], beside: int = 0) -> dict[Partition, Read]:
+    """Return for each partition which offsets were read; so many of the messages hold no result that is written."""
+    first = {(message.topic, message.partition): message.offset for message in reversed(messages)}
+    last = {(message.topic, message.partition): message.offset for message in messages}
+    read = {partition: Read(first[partition], offset + 1) for partition, offset in last.items()}
+    return with_beside(read, beside)
+
+
+def with_beside(read: Mapping[Partition, Read], more: int) -> dict[Partition, Read]:
+    """Return what was read, with so many more results that are not written; of which partition is all the same."""
+    changed = dict(read)
+    for partition, one in itertools.islice(read.items(), 1):
+        changed[partition] = one._replace(beside=one.beside + more)
+    return changed
 
 
 def split_by_range(entries: Sequence[Entry], span: Span) -> tuple[Sequence[Entry], tuple[Rejected, ...]]:

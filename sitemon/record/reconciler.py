@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError
@@ -16,12 +16,22 @@ from sitemon.model.marks import Published
 from sitemon.model.moment import to_ms
 from sitemon.record.batch import Rejected
 from sitemon.record.horizon import Horizon
-from sitemon.record.said import SaidBatch, sort_out_said
+from sitemon.record.said import sort_out_said
 from sitemon.record.writer import AWAY, REFUSED
-from sitemon.store.account import close, count_away_hours, lead_reconciling, read_account, read_publishers
+from sitemon.store.account import (
+    Counts,
+    close,
+    count_away_hours,
+    end_tails,
+    keep_counts,
+    lead_reconciling,
+    read_account,
+    read_counts,
+    read_publishers,
+)
 from sitemon.store.database import Database
-from sitemon.store.positions import Partition, read_positions
-from sitemon.store.schedule import forget_history, write_said
+from sitemon.store.positions import Partition, Read, read_positions
+from sitemon.store.schedule import Said, forget_history, write_said
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
@@ -38,6 +48,8 @@ _SHORT_S: Final = 0.5
 _LONG_S: Final = 2.0
 """How long a transaction that closes the account should take: who records the same sites waits for it."""
 _WIDEST_MS: Final = 86_400_000
+_COUNTS_LAST_MS: Final = 60_000
+"""Counts that could not be compared for so long are taken anew."""
 
 
 class Followed(Protocol):
@@ -60,6 +72,13 @@ class DeadLetterBox(Protocol):
         """Return True once Kafka has acknowledged all of them, False when told to stop before."""
 
 
+class _Counted(NamedTuple):
+    """What was counted at a moment, to be compared once all of then is recorded."""
+
+    at_ms: int
+    counts: Counts
+
+
 class Reconciler:
     """Belongs to one thread, which `run`s it."""
 
@@ -77,10 +96,12 @@ class Reconciler:
         self._dead_letters = dead_letters
         self._topics = topics
         self._stop = stop
+        self._read_up_to: dict[Partition, int] = {}
         self._chance = random.Random()
         self._trouble: type[SitemonError] | None = None
         self._tries = 0
         self._width_ms = _STEP_MS
+        self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
 
     def run(self) -> None:
@@ -102,8 +123,10 @@ class Reconciler:
             if self._stop.wait(_STAND_BY_S):
                 return
         topics = (self._topics.schedule, self._topics.marks)
-        follower = self._follow(self._database.do(lambda conn: read_positions(conn, topics)))
+        self._read_up_to = self._database.do(lambda conn: read_positions(conn, topics))
+        follower = self._follow(self._read_up_to)
         try:
+            self._counted = None
             horizon = Horizon(self._database.do(read_publishers), clock.now_ms())
             self._reconcile(follower, horizon)
         finally:
@@ -128,17 +151,25 @@ class Reconciler:
             return False
         horizon.hear(one for one in batch.said if isinstance(one, Published))
         try:
-            self._write(batch)
+            self._write(batch.said, batch.read)
         except PoisonError as exc:
-            if len(messages) > 1:
-                return all(self._take([message], horizon) for message in messages)
-            if not self._put_aside([Rejected(messages[0], exc.reason, exc.detail)]):
+            rejected = {one.message for one in batch.rejected}
+            others = [message for message in messages if message not in rejected]
+            if len(others) > 1 and not all(self._take([message], horizon) for message in others):
                 return False
-            self._write(batch._replace(said=()))
+            if len(others) == 1 and not self._put_aside([Rejected(others[0], exc.reason, exc.detail)]):
+                return False
+            self._write((), batch.read)
         return True
 
-    def _write(self, batch: SaidBatch) -> None:
-        self._database.do(lambda conn: write_said(conn, self._database.names, batch.said, batch.read))
+    def _write(self, said: Sequence[Said], read: Mapping[Partition, Read]) -> None:
+        """Write what was said, after what was read last: what would lie between was compacted away."""
+        joined = {
+            partition: one._replace(first=min(one.first, self._read_up_to.get(partition, one.first)))
+            for partition, one in read.items()
+        }
+        self._database.do(lambda conn: write_said(conn, self._database.names, said, joined))
+        self._read_up_to = {**self._read_up_to, **{partition: one.following for partition, one in read.items()}}
 
     def _put_aside(self, rejected: Sequence[Rejected]) -> bool:
         return not rejected or self._dead_letters.send(rejected, self._stop)
@@ -147,15 +178,22 @@ class Reconciler:
         """Close the account as far as all is recorded."""
         if horizon.wants_ends:
             now_ms = clock.now_ms()
+            if self._counted is None or self._counted.at_ms < now_ms - _COUNTS_LAST_MS:
+                self._counted = _Counted(now_ms, self._database.do(read_counts))
             horizon.aim(now_ms, follower.ends(self._read_topics))
         positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))
         limit_ms = horizon.limit_ms(positions, clock.monotonic_s())
+        counted = self._counted
+        if counted is not None and limit_ms >= counted.at_ms:
+            self._counted = None
+            self._database.do(lambda conn: keep_counts(conn, counted.at_ms, counted.counts))
         while not self._stop.is_set() and self._close_a_part(limit_ms):
             pass
         while not self._stop.is_set() and self._database.do(count_away_hours):
             pass
         if clock.monotonic_s() >= self._forget_at_s:
             self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+            self._database.do(end_tails)
             self._database.do(forget_history)
 
     def _close_a_part(self, limit_ms: int) -> bool:

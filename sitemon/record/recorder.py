@@ -183,7 +183,11 @@ class Recorder:
         self._intake.commit(batch.offsets)
         newest_ms = max(message.timestamp_ms for message in batch.messages)
         lag = self._intake.lag + read_ahead
-        self._report(Report(len(batch.messages), *recorded.written, len(rejected), newest_ms, lag))
+        self._report(
+            Report(
+                len(batch.messages), recorded.written.inserted, recorded.written.replaced, len(rejected), newest_ms, lag
+            )
+        )
         return True
 
     def _maintain_when_due(self) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
 from sitemon.model.result import Result
-from sitemon.record.batch import Entry, Rejected, split_by_range
+from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
 from sitemon.record.patience import Patience
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
@@ -127,7 +127,8 @@ class Writer:
                 done = [bad, *(self._attempt([other], {}, on_encoded) for other in entries[0].shadowed)]
             else:
                 done = [self._attempt(part, {}, on_encoded) for part in _around(exc, entries)]
-        return _sum(*done, self._attempt((), read, on_encoded))
+        rejected = sum(len(part.rejected) for part in done)
+        return _sum(*done, self._attempt((), with_beside(read, rejected), on_encoded))
 
     def _timed_write(
         self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]

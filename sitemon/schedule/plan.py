@@ -105,11 +105,6 @@ class Plan:
         first = self._upcoming.first()
         return None if first is None else first.next_ms
 
-    def next_of(self, watch: Watch, interval_ms: int) -> int | None:
-        """Return the slot of the watch that comes up next, or None when it is not watched at this interval."""
-        watched = self._watched.get(watch)
-        return watched.next_ms if watched is not None and watched.interval_ms == interval_ms else None
-
     def lacks(self, wanted: Mapping[Watch, Site], first: int) -> Iterator[tuple[Watch, Site | None]]:
         """Yield each watch of which an event is due until the plan holds exactly `wanted`; with None, it has to end.
 

@@ -88,12 +88,12 @@ class Teller:
         (name, region), token, sequence = watch, self._token, self._sequence
         if site is None:
             return Ended(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms)
-        first_ms = self.plan.next_of(watch, site.interval_ms) or self._first_slot_ms(site, now_ms)
-        pace = {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "from_slot_ms": first_ms}
+        from_slot_ms = self._first_slot_ms(site, now_ms)
+        pace = {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "from_slot_ms": from_slot_ms}
         return Started(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms, **pace)
 
     def _first_slot_ms(self, site: Site, now_ms: int) -> int:
-        if self.plan.is_whole:
-            return next_slot_ms(site.name, site.interval_ms, now_ms)
-        in_time_ms = in_time_from_ms(site.interval_ms, now_ms) - 1
-        return next_slot_ms(site.name, site.interval_ms, max(min(self._since_ms, now_ms), in_time_ms))
+        after_ms = now_ms
+        if not self.plan.is_whole:
+            after_ms = max(min(self._since_ms, now_ms), in_time_from_ms(site.interval_ms, now_ms) - 1)
+        return next_slot_ms(site.name, site.interval_ms, after_ms)

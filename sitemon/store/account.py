@@ -62,6 +62,41 @@ def read_publishers(conn: Connection) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
+class Counts(NamedTuple):
+    """How many results of scheduled slots there are.
+
+    Publishers said that they `made` so many, and those that were killed may have made the `tails` besides; `recorded`
+    became or changed a row, `arrived` were read.
+    """
+
+    made: int
+    tails: int
+    recorded: int
+    arrived: int
+
+
+def read_counts(conn: Connection) -> Counts:
+    """Return the counts as they are now."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["counts"])
+        return Counts(*cursor.fetchall()[0])
+
+
+def keep_counts(conn: Connection, counted_ms: int, before: Counts) -> None:
+    """Keep the counts for the ledger: `before` are those of a moment up to which all is recorded now, and told of."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["counts"])
+        now = Counts(*cursor.fetchall()[0])
+        values = {"counted_ms": counted_ms, "vouched": before.made, "recorded": before.recorded}
+        cursor.execute(_sql["keep_counts"], values | {"arrived": now.arrived, "made": now.made + now.tails})
+
+
+def end_tails(conn: Connection) -> None:
+    """Let publishers that were killed be done with."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["end_tails"])
+
+
 def close(conn: Connection, closed_ms: int) -> int:
     """Close the account up to a moment in one transaction; return how many rows were derived.
 

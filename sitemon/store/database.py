@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -36,7 +37,8 @@ class Database:
         self._connect = connect
         self._lock = threading.Lock()
         self._conn: Connection | None = None
-        self.names = Names()
+        self._recorder = uuid.uuid4().hex
+        self.names = Names(self._recorder)
 
     def open(self) -> Connection:
         """Open the connection, if there is none, and look whether the schema is there.
@@ -50,7 +52,7 @@ class Database:
             return self._conn
         conn = self._connect()
         with self._lock:
-            self._conn, self.names = conn, Names()
+            self._conn, self.names = conn, Names(self._recorder)
         try:
             _require_schema(conn)
             prepare_session(conn)

@@ -32,10 +32,12 @@ class Names:
     """The numbers of one connection's database, looked up or made, and kept.
 
     What a transaction made may be rolled back, so it is kept only once `keep` says that it was committed; `begin`
-    forgets what was not. One object belongs to one connection: the next may lead to a database made anew.
+    forgets what was not. One object belongs to one connection: the next may lead to a database made anew. `recorder` is
+    what the one who has the connection is called in its tally.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: str = "") -> None:
+        self.recorder = recorder
         self._kept = Numbers({}, {}, {}, {})
         self._new = Numbers({}, {}, {}, {})
 

@@ -20,10 +20,14 @@ Partition = tuple[str, int]
 
 
 class Read(NamedTuple):
-    """What was read of a partition: the offsets from `first` up to, but not including, `following`."""
+    """What was read of a partition: the offsets from `first` up to, but not including, `following`.
+
+    `beside` is how many of these messages hold no result that is written with them: copies, and what never can be.
+    """
 
     first: int
     following: int
+    beside: int = 0
 
 
 class GapError(RetryableError):

@@ -113,3 +113,22 @@ def read_closed_at(conn: Connection) -> datetime:
         cursor.execute(_sql["closed_at"])
         ((closed_at,),) = cursor.fetchall()
         return cast("datetime", closed_at)
+
+
+class CountProblems(NamedTuple):
+    """By the counts of those who made results: how many did not arrive, and how many rows nobody made."""
+
+    lacking: int
+    surplus: int
+
+
+def read_count_problems(conn: Connection) -> CountProblems:
+    """Return where the workers' own counts and the rows disagree.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["count_problems"])
+        return CountProblems(*cursor.fetchall()[0])

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon.model.result import Result
+from sitemon.model.result import Kind, Result
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import Names
@@ -21,10 +21,11 @@ _PIECE_BYTES: Final = 1 << 20
 
 
 class Written(NamedTuple):
-    """What a batch changed: new rows, and ``missed`` ones that another replaced."""
+    """What a batch changed: new rows, and ``missed`` ones that another replaced; how many are of scheduled slots."""
 
     inserted: int = 0
     replaced: int = 0
+    scheduled: int = 0
 
 
 def prepare_session(conn: Connection) -> None:
@@ -70,6 +71,10 @@ def write_batch(
             on_encoded()
             cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=_PIECE_BYTES)
             written = merge(cursor)
+        scheduled = sum(result.kind is Kind.SCHEDULED for result in results)
+        beside = sum(one.beside for one in (read or {}).values())
+        tally = {"recorded": written.scheduled, "repeated": scheduled - written.scheduled + beside}
+        cursor.execute(_sql["tally"], tally | {"recorder": names.recorder})
     names.keep()
     return written
 
@@ -82,10 +87,10 @@ def begin_batch(cursor: Cursor) -> None:
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
     cursor.execute(_sql["merge_results"])
-    ((inserted, replaced, site_ids, region_ids, first_slots_at, away_site_ids),) = cursor.fetchall()
+    ((*counts, site_ids, region_ids, first_slots_at, away_site_ids),) = cursor.fetchall()
     settle_states(cursor, site_ids, region_ids, first_slots_at)
     count_away(cursor, away_site_ids)
-    return Written(inserted, replaced)
+    return Written(*counts)
 
 
 def settle_states(cursor: Cursor, site_ids: Sequence[int] | None, region_ids: object, first_slots_at: object) -> None:

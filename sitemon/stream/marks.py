@@ -35,19 +35,13 @@ class Account:
 
     @contextmanager
     def publishing(self, results: Sequence[Result]) -> Iterator[None]:
-        """Count results that are safe once the block has ended.
-
-        When it ends with a SpoolFullError they do not count: their slots are given back, and who checks those counts.
-        """
-        scheduled = sum(result.kind is Kind.SCHEDULED for result in results)
-        began_ms, given_up = self._begin(scheduled), 0
+        """Count results that are safe once the block has ended; none when it ends with an error."""
+        began_ms, made = self._begin(), 0
         try:
             yield
-        except SpoolFullError:
-            given_up = scheduled
-            raise
+            made = sum(result.kind is Kind.SCHEDULED for result in results)
         finally:
-            self._end(began_ms, given_up)
+            self._end(began_ms, made)
 
     def mark(self, *, is_last: bool = False) -> Published:
         """Return what may be told after all that was published before."""
@@ -57,7 +51,7 @@ class Account:
             up_to_ms = min((clock.now_ms() - _GATHER_MS, *held_ms))
             return Published(publisher=self._publisher, up_to_ms=up_to_ms, made=self._made, is_last=is_last)
 
-    def _begin(self, made: int) -> int:
+    def _begin(self) -> int:
         """Return when it is, in milliseconds of the epoch."""
         with self._lock:
             thread, now_ms = threading.get_ident(), clock.now_ms()
@@ -66,13 +60,12 @@ class Account:
             if last is not None and last.counts_until_s > clock.monotonic_s():
                 since_ms = min(since_ms, last.since_ms)
             self._calls[thread] = _Call(since_ms, math.inf)
-            self._made += made
             return now_ms
 
-    def _end(self, began_ms: int, given_up: int) -> None:
+    def _end(self, began_ms: int, made: int) -> None:
         with self._lock:
             self._calls[threading.get_ident()] = _Call(began_ms, clock.monotonic_s() + GATHER_S)
-            self._made -= given_up
+            self._made += made
 
 
 class _Call(NamedTuple):

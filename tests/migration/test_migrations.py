@@ -2,8 +2,6 @@
 
 import re
 import threading
-import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from sitemon.model.result import Kind
 from sitemon.store import migrate as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.migrate import FILE_NAME, Migration, migrate, migrations, pending
-from tests.databases import as_admin, rows, run
+from tests.databases import rows
 
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
 
@@ -43,22 +41,6 @@ TYPES = """
 SELECT format('enum %s: %s', typname, string_agg(enumlabel, ', ' ORDER BY enumsortorder))
 FROM pg_enum JOIN pg_type t ON t.oid = enumtypid GROUP BY typname ORDER BY 1
 """
-
-
-@pytest.fixture
-def empty(postgres_server: PostgresServer, admin: Credentials) -> Iterator[Credentials]:
-    """The administrator in a database with nothing in it."""
-    name = f"empty-{uuid.uuid4().hex[:8]}"
-    with closing(as_admin(postgres_server, admin)) as conn:
-        run(conn, "CREATE DATABASE {name}", name=name)
-        yield Credentials(user=admin.user, password=admin.password, database=name)
-        run(conn, "DROP DATABASE {name} WITH (FORCE)", name=name)
-
-
-@pytest.fixture
-def bare(postgres_server: PostgresServer, empty: Credentials) -> Iterator[Connection]:
-    with closing(connect(postgres_server, empty, application_name="test")) as conn:
-        yield conn
 
 
 def catalogue(conn: Connection) -> list[str]:

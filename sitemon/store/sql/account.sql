@@ -260,3 +260,37 @@ SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms
 
 -- name: publishers
 SELECT name, up_to_ms FROM sitemon.publisher WHERE NOT is_last;
+
+-- name: counts
+-- What publishers said that they made in all, what they may have made beyond that, what became or changed a row, and what
+-- arrived.
+SELECT
+    (SELECT made_before FROM sitemon.account)
+    + (SELECT coalesce(sum(made - first_made), 0)::bigint FROM sitemon.publisher),
+    (SELECT tails_before FROM sitemon.account) + (SELECT coalesce(sum(tail), 0)::bigint FROM sitemon.publisher),
+    (SELECT coalesce(sum(recorded), 0)::bigint FROM sitemon.tally),
+    (SELECT coalesce(sum(recorded + repeated), 0)::bigint FROM sitemon.tally);
+
+-- name: keep_counts
+UPDATE sitemon.account SET
+    counted_ms = %(counted_ms)s,
+    vouched = %(vouched)s,
+    arrived = %(arrived)s,
+    recorded = %(recorded)s,
+    made = %(made)s;
+
+-- name: end_tails
+-- Of a publisher that said nothing more for a day: the rows that may be of its last results are counted once.
+UPDATE sitemon.publisher AS publisher SET
+    is_last = true,
+    tail = (
+        SELECT count(*)
+        FROM sitemon.result
+        WHERE kind = 'scheduled'
+            AND NOT is_derived
+            AND slot_at > sitemon.from_ms(publisher.up_to_ms) - '2 hours'::interval
+            AND slot_at < sitemon.from_ms(publisher.up_to_ms) + '1 hour'::interval
+            AND checked_at > sitemon.from_ms(publisher.up_to_ms) - '2 minutes'::interval
+            AND checked_at < sitemon.from_ms(publisher.up_to_ms) + '35 seconds'::interval
+    )
+WHERE NOT is_last AND up_to_ms < sitemon.to_ms(now() - '1 day'::interval);

@@ -62,3 +62,36 @@ ORDER BY hour_at, site, region;
 
 -- name: closed_at
 SELECT sitemon.from_ms(closed_ms) FROM sitemon.account;
+
+-- name: count_problems
+-- How many results that were made did not arrive, and how many rows nobody made. Rows of the last moments of publishers
+-- that were killed, and of those that were at work before this database was, may be theirs.
+SELECT
+    greatest(0, vouched - arrived),
+    CASE
+        WHEN recorded <= made THEN 0
+        ELSE greatest(
+            0,
+            recorded - made - (
+                SELECT count(*)
+                FROM sitemon.result
+                WHERE kind = 'scheduled'
+                    AND NOT is_derived
+                    AND EXISTS (
+                        SELECT
+                        FROM sitemon.publisher
+                        WHERE (
+                                NOT is_last
+                                AND up_to_ms < counted_ms
+                                AND checked_at > sitemon.from_ms(up_to_ms) - '2 minutes'::interval
+                                AND checked_at < sitemon.from_ms(up_to_ms) + '35 seconds'::interval
+                            )
+                            OR (
+                                first_made > 0
+                                AND checked_at < sitemon.from_ms(first_up_to_ms) + '35 seconds'::interval
+                            )
+                    )
+            )
+        )
+    END
+FROM sitemon.account;

@@ -43,7 +43,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 -- name: merge_results
 -- Insert what is new, let a real result replace a missed one and any result a derived one, move the states of sites whose results are simply the
 -- next ones, all of one outcome, and move hours and days that were rolled up already. Returns one row: how many
--- results were inserted and replaced, the sites whose state has to be settled with the first slot that changed, and
+-- results were inserted and replaced, how many of them are of scheduled slots, the sites whose state has to be settled with the first slot that changed, and
 -- the sites that have a changed result in an away stretch.
 WITH changed AS (
     INSERT INTO sitemon.result (
@@ -207,6 +207,7 @@ WITH changed AS (
 SELECT
     (SELECT count(*) FROM changed WHERE revision = 0) AS inserted,
     (SELECT count(*) FROM changed WHERE revision = 1) AS replaced,
+    (SELECT count(*) FROM changed WHERE kind = 'scheduled') AS scheduled,
     (SELECT array_agg(site_id) FROM (SELECT site_id FROM unsettled ORDER BY site_id, region_id) AS u) AS site_ids,
     (SELECT array_agg(region_id) FROM (SELECT region_id FROM unsettled ORDER BY site_id, region_id) AS u) AS region_ids,
     (
@@ -348,3 +349,10 @@ FROM (
     GROUP BY site_id, region_id, hour
 ) AS piece
 WHERE missed > 0;
+
+-- name: tally
+INSERT INTO sitemon.tally AS tally (recorder, recorded, repeated)
+VALUES (%(recorder)s, %(recorded)s, %(repeated)s)
+ON CONFLICT (recorder) DO UPDATE SET
+    recorded = tally.recorded + excluded.recorded,
+    repeated = tally.repeated + excluded.repeated;

@@ -1,28 +1,33 @@
 """Fixtures: a database, a broker in memory, and recorders that run in a thread."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 
 import pytest
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.record import reconciler
 from sitemon.record.brake import Brake
 from sitemon.record.dead_letters import DeadLetters
+from sitemon.record.reconciler import Followed
 from sitemon.record.recorder import Recorder, Report
-from sitemon.store.connect import connect
+from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
-from sitemon.stream.consumer import Consumer
+from sitemon.stream.consumer import Consumer, Partition
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.producer import Producer
 from sitemon.stream.topics import Topics
-from tests.databases import conn, names, owner, template
+from tests.databases import conn, names, open_account, owner, template
+from tests.integration.record.reconcilers import MemoryFollower, reconciling
+from tests.results import MINUTE
 
 __all__ = ["conn", "names", "owner", "template"]
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status")
+TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status", "s.marks")
 GROUP = "recorder"
 DEAD_LETTER_RATIO = 0.5
 
@@ -51,7 +56,6 @@ class Running:
             store=store,
             dead_letters=self._dead_letters,
             brake=brake or Brake(DEAD_LETTER_RATIO),
-            topics=topics,
             report=self.reports.append,
             stop=self.stop,
         )
@@ -102,13 +106,43 @@ def start_recorder(broker: MemoryBroker, store: Database) -> Iterator[StartRecor
     with recorders() as started:
 
         def start(own_store: Database | None = None, brake: Brake | None = None) -> Running:
-            consumer = MemoryConsumer(broker, [TOPICS.results, TOPICS.schedule], GROUP)
+            consumer = MemoryConsumer(broker, [TOPICS.results], GROUP)
             running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store, brake)
             running.broker = broker
             started.append(running)
             return running.start()
 
         yield start
+
+
+Reconcile = Callable[..., AbstractContextManager[threading.Event]]
+Follow = Callable[[Mapping[Partition, int]], Followed]
+
+
+@pytest.fixture
+def first(conn: Connection) -> datetime:
+    """The first slot of the sites of these tests, a minute after the account begins."""
+    first = clock.utc_now().replace(second=0, microsecond=0) - 30 * MINUTE
+    open_account(conn, first - MINUTE)
+    return first
+
+
+@pytest.fixture
+def reconcile(
+    broker: MemoryBroker, postgres_server: PostgresServer, owner: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> Reconcile:
+    """Run a reconciler, which looks often, on the broker in memory for the length of a block."""
+    for name, value in {"_POLL_S": 0.05, "_LOOK_EVERY_S": 0.05, "_STAND_BY_S": 0.2}.items():
+        monkeypatch.setattr(reconciler, name, value)
+
+    def follow_memory(positions: Mapping[Partition, int]) -> Followed:
+        return MemoryFollower(broker, positions)
+
+    def start(name: str = "reconciler", follow: Follow = follow_memory) -> AbstractContextManager[threading.Event]:
+        store = Database(lambda: connect(postgres_server, owner, application_name=name), DEFAULT_RETENTION)
+        return reconciling(store, TOPICS, follow, lambda: MemoryProducer(broker))
+
+    return start
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def run(kafka_server: KafkaServer) -> Run:
 def recorder(kafka_server: KafkaServer, topics: Topics, store: Database) -> Iterator[Running]:
     """A recorder at work."""
     with recorders() as started:
-        consumer = KafkaConsumer(kafka_server, [topics.results, topics.schedule], f"{topics.results}.recorder")
+        consumer = KafkaConsumer(kafka_server, [topics.results], f"{topics.results}.recorder")
         running = Running(consumer, lambda: KafkaProducer(kafka_server), topics, store, Brake(1.0))
         started.append(running)
         yield running.start()

@@ -33,7 +33,7 @@ def producer(server: KafkaServer) -> Iterator[KafkaProducer]:
 
 def start(server: KafkaServer, store: Database, started: list[Running]) -> Running:
     topics = topics_of(server)
-    consumer = KafkaConsumer(server, [topics.results, topics.schedule], f"{topics.results}.recorder")
+    consumer = KafkaConsumer(server, [topics.results], f"{topics.results}.recorder")
     running = Running(consumer, lambda: KafkaProducer(server), topics, store)
     started.append(running)
     return running.start()

@@ -5,16 +5,15 @@ from collections.abc import Iterable
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
-from sitemon.model.moment import to_ms
 from sitemon.model.result import Result
-from sitemon.model.schedule import SentUpTo, Started
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.positions import Partition, read_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
-from sitemon.stream.messages import event_record, result_record
+from sitemon.stream.messages import result_record
 from tests.databases import execute, rows
 from tests.integration.record.conftest import GROUP, TOPICS, StartRecorder, wait_until
 from tests.results import a_missed, a_result, this_hour
@@ -42,24 +41,28 @@ def is_all_committed(broker: MemoryBroker) -> bool:
     return all(
         broker.committed.get((GROUP, place), 0) == len(log)
         for place, log in broker.logs.items()
-        if place[0] in (TOPICS.results, TOPICS.schedule)
+        if place[0] == TOPICS.results
     )
 
 
-def test_it_records_results_and_the_schedule_and_commits_exactly_what_it_read(
+def test_it_records_results_and_commits_exactly_what_it_read(
     broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
 ) -> None:
     send(broker, [a_result(f"site-{site}", minute=minute) for site in range(20) for minute in range(5)])
-    from_ms = to_ms(this_hour())
-    started = Started(site="site-1", region="default", at_ms=from_ms - 1, interval_ms=60_000, from_slot_ms=from_ms)
-    for event in (started, SentUpTo(at_ms=5)):
-        assert MemoryProducer(broker).send(event_record(TOPICS, event), 1.0).wait(1.0)
     running = start_recorder()
     wait_until(lambda: is_all_committed(broker))
     assert rows(conn, COUNT) == [(100,)]
-    assert rows(conn, "SELECT interval_ms FROM sitemon.schedule_stretch") == [(60_000,)]
+    assert positions(conn) == broker_ends(broker)
     assert sum(report.inserted for report in running.reports) == 100
-    assert sum(report.messages for report in running.reports) == 102
+    assert sum(report.messages for report in running.reports) == 100
+
+
+def positions(conn: Connection) -> dict[Partition, int]:
+    return read_positions(conn, [TOPICS.results])
+
+
+def broker_ends(broker: MemoryBroker) -> dict[Partition, int]:
+    return {place: len(log) for place, log in broker.logs.items() if place[0] == TOPICS.results}
 
 
 def test_read_again_from_the_beginning_it_changes_nothing(

@@ -62,10 +62,30 @@ def test_where_nothing_is_known_slots_are_sent_from_now_on(client: redis.Redis) 
 def test_a_leader_whose_redis_was_emptied_goes_on_where_it_was(client: redis.Redis) -> None:
     around = World(client, SHOP)
     leader = Leader(Lease(client), around)
-    run(leader, START_MS, START_MS + 20_000)
+    slot_ms = slots(SHOP, START_MS, START_MS + 20_000)[-1]
+    run(leader, START_MS, slot_ms - 1)
     client.flushdb()
-    run(leader, START_MS + 20_500, START_MS + 60_000)
+    run(leader, slot_ms, START_MS + 60_000)
     assert around.slots_of(SHOP) == slots(SHOP, START_MS, START_MS + 60_000)
+
+
+def test_what_a_deposed_beat_could_not_send_it_does_not_send_when_it_leads_again(client: redis.Redis) -> None:
+    first = World(client, SHOP)
+    second = World(client, SHOP, history=first.history)
+    leader, other = Leader(Lease(client), first), Leader(Lease(client), second)
+    slot_ms = next_slot_ms("shop", 10_000, START_MS)
+    run(leader, START_MS, slot_ms - 1)
+    first.is_broker_down = True
+    with pytest.raises(UnreachableError):
+        tick(leader, slot_ms, slot_ms / 1_000)
+    lapse(client)
+    run(other, slot_ms + 500, slot_ms + 30_000)
+    other.resign()
+    first.is_broker_down = False
+    run(leader, slot_ms + 30_500, slot_ms + 40_000)
+    assert second.slots_of(SHOP) == slots(SHOP, START_MS, slot_ms + 30_000)
+    assert slot_ms not in first.slots_of(SHOP)
+    assert first.slots_of(SHOP)[-1] == slot_ms + 40_000
 
 
 def test_what_died_between_mark_and_sending_is_sent_by_the_next(client: redis.Redis) -> None:

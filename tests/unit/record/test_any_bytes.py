@@ -92,7 +92,7 @@ def said(topic: str, value: bytes | None) -> SaidBatch:
 def test_a_result_is_read_or_rejected_with_its_place(value: bytes | None) -> None:
     batch = sorted_out(value)
     assert len(batch.entries) + len(batch.rejected) == 1
-    assert batch.read == {(TOPICS.results, 3): Read(41, 42)}
+    assert batch.read == {(TOPICS.results, 3): Read(41, 42, beside=len(batch.rejected))}
     check_rejected(batch)
 
 

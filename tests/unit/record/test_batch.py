@@ -75,7 +75,7 @@ def test_offsets_are_those_after_the_last_message_of_each_partition_also_of_reje
     ]
     batch = sort_out(messages, SPAN)
     assert batch.offsets == {("s.results", 0): 9, ("s.results", 1): 4}
-    assert batch.read == {("s.results", 0): Read(7, 9), ("s.results", 1): Read(3, 4)}
+    assert batch.read == {("s.results", 0): Read(7, 9, beside=2), ("s.results", 1): Read(3, 4)}
 
 
 def test_read_is_from_the_first_to_the_last_message_also_where_some_between_are_not_there() -> None:

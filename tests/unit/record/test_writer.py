@@ -168,7 +168,7 @@ def test_around_a_bad_record_all_others_are_written() -> None:
 def test_what_was_read_is_noted_only_with_the_last_part() -> None:
     store = FakeStore(poison=lambda result: result.site == "site-3")
     writer(store).record(entries(8), READ, nothing)
-    assert store.read[-1] == READ
+    assert store.read[-1] == {("t", 0): Read(0, 1_000, beside=1)}
     assert set(map(len, store.read[:-1])) == {0}
 
 

@@ -128,14 +128,6 @@ def test_what_it_takes_meanwhile_it_lacks_no_more() -> None:
     assert list(lacking) == [(Watch("new-4", "us"), wanted[Watch("new-4", "us")])]
 
 
-def test_the_next_slot_of_a_watch_is_known_at_its_interval_only() -> None:
-    plan = plan_of({SHOP: 10_000})
-    plan.due(START_MS + 15_000)
-    assert plan.next_of(SHOP, 10_000) == next_slot_ms("shop", 10_000, START_MS + 15_000)
-    assert plan.next_of(SHOP, 20_000) is None
-    assert plan.next_of(BLOG, 10_000) is None
-
-
 def test_slots_come_up_in_order_while_edits_come_between_them() -> None:
     plan, rng, now_ms = Plan(), random.Random(7), START_MS
     wanted: dict[Watch, tuple[int, int]] = {}

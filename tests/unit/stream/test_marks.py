@@ -130,7 +130,7 @@ def test_while_kafka_is_away_marks_go_behind_the_results_in_the_spool(rig: Rig) 
     before = [record.topic for record in records].index(TOPICS.results)
     vouching = [decode_mark(record.value or b"") for record in records[before + 1 :]]
     assert vouching
-    assert all(isinstance(mark, Published) and mark.made == 1 for mark in vouching)
+    assert all(isinstance(mark, Published) and mark.made <= 1 for mark in vouching)
 
 
 def test_a_kafka_that_acknowledges_nothing_delays_the_end_by_a_second_at_most(rig: Rig) -> None:

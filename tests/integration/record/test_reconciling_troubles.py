@@ -1,0 +1,127 @@
+"""Servers go away, sessions end, and there may be two reconcilers: the account is closed by one, sooner or later."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.errors import UnreachableError
+from sitemon.record import reconciler as module
+from sitemon.store.account import read_account
+from sitemon.store.connect import Connection
+from sitemon.store.positions import Partition
+from sitemon.stream.memory import MemoryBroker
+from tests.databases import execute, open_account, rows
+from tests.integration.record.conftest import Reconcile, wait_until
+from tests.integration.record.reconcilers import (
+    MemoryFollower,
+    closed_ago_s,
+    is_all_read,
+    is_closed,
+    say,
+    started,
+)
+
+OUTCOMES = "SELECT site, slot_at, outcome, reason FROM sitemon.results ORDER BY site, slot_at"
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    events = [record.message.split(":")[0] for record in caplog.records if record.levelno >= logging.WARNING]
+    return [event for event in events if event.startswith("reconciler.")]
+
+
+def test_while_kafka_is_away_nothing_is_closed_and_it_is_said_once(
+    broker: MemoryBroker,
+    reconcile: Reconcile,
+    conn: Connection,
+    first: datetime,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker.stop()
+    with reconcile():
+        wait_until(lambda: said(caplog) == ["reconciler.waiting"])
+        assert closed_ago_s(conn) > 20 * 60
+        broker.start()
+        say(broker, started(first))
+        wait_until(lambda: is_closed(conn) and is_all_read(broker, conn))
+        wait_until(lambda: said(caplog) == ["reconciler.waiting", "reconciler.recovered"])
+
+
+LEADERS = """
+SELECT application_name
+FROM pg_locks
+JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND datname = current_database() AND application_name LIKE 'reconciler%' AND granted
+    AND mode = 'ExclusiveLock'
+"""
+END_SESSION = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+
+
+@pytest.mark.usefixtures("first")
+def test_one_of_two_leads_and_the_other_takes_over_when_it_ends(reconcile: Reconcile, conn: Connection) -> None:
+    with reconcile("reconciler-1") as stop_first:
+        wait_until(lambda: rows(conn, LEADERS) == [("reconciler-1",)])
+        with reconcile("reconciler-2"):
+            wait_until(lambda: is_closed(conn))
+            assert rows(conn, LEADERS) == [("reconciler-1",)]
+            stop_first.set()
+            wait_until(lambda: rows(conn, LEADERS) == [("reconciler-2",)])
+            execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms - 60000")
+            wait_until(lambda: is_closed(conn))
+
+
+def test_somebody_leads_again_after_the_leader_s_session_was_ended(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime
+) -> None:
+    with reconcile("reconciler-1"):
+        wait_until(lambda: rows(conn, LEADERS) == [("reconciler-1",)])
+        with reconcile("reconciler-2"):
+            for minute in range(3):
+                (leader,) = rows(conn, LEADERS)[0]
+                execute(conn, END_SESSION, (leader,))
+                say(broker, started(first, f"site-{minute}"))
+                wait_until(lambda: is_all_read(broker, conn) and len(rows(conn, LEADERS)) == 1)
+    assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(3,)]
+
+
+def test_a_mistake_of_ours_is_shown_and_does_not_end_it(
+    broker: MemoryBroker,
+    reconcile: Reconcile,
+    conn: Connection,
+    first: datetime,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failures = iter([ValueError("a mistake")])
+
+    def follow(positions: Mapping[Partition, int]) -> MemoryFollower:
+        for failure in failures:
+            raise failure
+        return MemoryFollower(broker, positions)
+
+    say(broker, started(first))
+    with reconcile(follow=follow):
+        wait_until(lambda: is_closed(conn))
+    (record,) = [record for record in caplog.records if record.message.startswith("reconciler.failed")]
+    assert record.exc_info is not None
+
+
+def test_what_was_too_much_at_once_is_closed_in_smaller_parts(
+    reconcile: Reconcile, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_account(conn, clock.utc_now() - timedelta(hours=5))
+    real, failed_ms = module.close, list[int]()
+
+    def close(own: Connection, closed_ms: int) -> int:
+        width_ms = closed_ms - read_account(own).closed_ms
+        if width_ms > 3_600_000:
+            failed_ms.append(width_ms)
+            raise UnreachableError("canceling statement due to statement timeout")
+        return real(own, closed_ms)
+
+    monkeypatch.setattr(module, "close", close)
+    with reconcile():
+        wait_until(lambda: is_closed(conn), 60)
+    assert failed_ms
+    assert max(failed_ms) < 3 * 3_600_000
