@@ -19,10 +19,10 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 _STALE: Final = timedelta(minutes=1)
 """The account's mark is younger than 20 s while all is well."""
 
-_SPARK_FROM_WIDTH: Final = 72
+_SPARK_FROM_WIDTH: Final = 100
 _UPTIME_FROM_WIDTH: Final = 54
 _COVERAGE_FROM_WIDTH: Final = 84
-_REASON_FROM_WIDTH: Final = 100
+_REASON_FROM_WIDTH: Final = 64
 _REGION_FROM_WIDTH: Final = 118
 
 
@@ -43,7 +43,7 @@ def status_table(sites: Sequence[SiteStatus], closed_at: datetime, now: datetime
         # Only columns that may wrap are made narrower; their cells are cut all the same.
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name not in _CUT)
     for site in sites:
-        cells = _cells(site, now, trend=20 if width >= _REASON_FROM_WIDTH else 10)
+        cells = _cells(site, now, trend=20 if width >= _REGION_FROM_WIDTH else 10)
         table.add_row(*(cells[name] for name in shown))
     return table
 
@@ -83,11 +83,12 @@ def _since(site: SiteStatus, now: datetime) -> str:
 
 
 def _reason(site: SiteStatus, now: datetime) -> str:
-    """Return why a site is not up; of an unknown one, since when nobody looked, and why if that is decided."""
+    """Return why a site is not up; of an unknown one, why if that is decided, and since when nobody looked."""
     if site.state != "unknown":
         return site.reason or ""
     looked = f"since {duration((now - site.seen_at).total_seconds())}" if site.seen_at else "yet"
-    return f"not looked at {looked}" + (f": {site.reason}" if site.outcome == "missed" and site.reason else "")
+    why = f"{site.reason}: " if site.outcome == "missed" and site.reason else ""
+    return f"{why}not looked at {looked}"
 
 
 def _title(closed_at: datetime, now: datetime) -> str | None:

@@ -177,16 +177,10 @@ class Reconciler:
     def _look(self, follower: Followed, horizon: Horizon) -> None:
         """Close the account as far as all is recorded."""
         if horizon.wants_ends:
-            now_ms = clock.now_ms()
-            if self._counted is None or self._counted.at_ms < now_ms - _COUNTS_LAST_MS:
-                self._counted = _Counted(now_ms, self._database.do(read_counts))
-            horizon.aim(now_ms, follower.ends(self._read_topics))
+            self._aim(follower, horizon)
         positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))
         limit_ms = horizon.limit_ms(positions, clock.monotonic_s())
-        counted = self._counted
-        if counted is not None and limit_ms >= counted.at_ms:
-            self._counted = None
-            self._database.do(lambda conn: keep_counts(conn, counted.at_ms, counted.counts))
+        self._compare_counts(limit_ms)
         while not self._stop.is_set() and self._close_a_part(limit_ms):
             pass
         while not self._stop.is_set() and self._database.do(count_away_hours):
@@ -195,6 +189,19 @@ class Reconciler:
             self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
             self._database.do(end_tails)
             self._database.do(forget_history)
+
+    def _aim(self, follower: Followed, horizon: Horizon) -> None:
+        """Ask where the topics end now, and count before that what is there."""
+        now_ms = clock.now_ms()
+        if self._counted is None or self._counted.at_ms < now_ms - _COUNTS_LAST_MS:
+            self._counted = _Counted(now_ms, self._database.do(read_counts))
+        horizon.aim(now_ms, follower.ends(self._read_topics))
+
+    def _compare_counts(self, limit_ms: int) -> None:
+        counted = self._counted
+        if counted is not None and limit_ms >= counted.at_ms:
+            self._counted = None
+            self._database.do(lambda conn: keep_counts(conn, counted.at_ms, counted.counts))
 
     def _close_a_part(self, limit_ms: int) -> bool:
         """Close the next part of the account, as much as takes about a second; return whether more may follow."""

@@ -9,8 +9,10 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon.model.stretches import FOR_EVER_MS
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
+from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
 from sitemon.store.write import begin_batch, count_away, merge, settle_states
 
@@ -20,13 +22,9 @@ _HOUR_MS: Final = 3_600_000
 _COUNT_EVERY_MS: Final = 600_000
 """How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
 _HOURS_AT_ONCE: Final = 6
-_FOR_EVER_MS: Final = 9_000_000_000_000_000
-
-Watch = tuple[int, int]
-"""The numbers of a site and of a region."""
 
 
-class Span(NamedTuple):
+class Window(NamedTuple):
     """Moments with ``from_ms ≤ moment < until_ms``, in milliseconds of the epoch."""
 
     from_ms: int
@@ -114,9 +112,9 @@ def close(conn: Connection, closed_ms: int) -> int:
         cursor.execute(_sql["patiences"], {"closed_ms": account.closed_ms, "until_ms": closed_ms})
         derived = 0
         for (patience_ms,) in cursor.fetchall():
-            window = Span(max(account.closed_ms - patience_ms + 1, account.from_ms), closed_ms - patience_ms + 1)
+            window = Window(max(account.closed_ms - patience_ms + 1, account.from_ms), closed_ms - patience_ms + 1)
             for from_ms, until_ms in _without(window, dark):
-                values = {"patience_ms": patience_ms, "from_ms": from_ms - 1, "until_ms": until_ms - 1}
+                values = {"patience_ms": patience_ms, "from_ms": from_ms, "until_ms": until_ms}
                 derived += _derive(cursor, "missing_in_window", values)
         if derived:
             merge(cursor)
@@ -133,7 +131,7 @@ def count_away_hours(conn: Connection) -> bool:
         begin_batch(cursor)
         from_hour = (account.away_ms - _longest_patience_ms(cursor)) // _HOUR_MS
         until_hour = min(account.closed_ms // _HOUR_MS + 1, account.away_ms // _HOUR_MS + _HOURS_AT_ONCE)
-        cursor.execute(_sql["is_away_after"], {"from_ms": from_hour * _HOUR_MS, "until_ms": until_hour * _HOUR_MS})
+        cursor.execute(_sql["is_away_between"], {"from_ms": from_hour * _HOUR_MS, "until_ms": until_hour * _HOUR_MS})
         if cursor.fetchall() == [(True,)]:
             _count_hours(cursor, from_hour, until_hour)
         counted_ms = min(account.closed_ms, until_hour * _HOUR_MS)
@@ -141,7 +139,7 @@ def count_away_hours(conn: Connection) -> bool:
         return counted_ms < account.closed_ms
 
 
-def close_again(cursor: Cursor, changed_since: Mapping[Watch, int], covered: Iterable[tuple[int, int]]) -> None:
+def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], covered: Iterable[tuple[int, int]]) -> None:
     """Mend what is closed already: watches whose stretches changed since a moment, and time that a reign covers now."""
     account = _account(cursor)
     before, after = _keep_dark_stretches(cursor, account.closed_ms)
@@ -153,7 +151,7 @@ def close_again(cursor: Cursor, changed_since: Mapping[Watch, int], covered: Ite
             cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
             settle_states(cursor, *cursor.fetchall()[0])
     for span in before:
-        for lit in _without(Span(span.from_ms, min(span.until_ms, account.closed_ms)), after):
+        for lit in _without(Window(span.from_ms, min(span.until_ms, account.closed_ms)), after):
             _close_lit(cursor, account, lit)
 
 
@@ -163,19 +161,17 @@ def _account(cursor: Cursor) -> Account:
     return Account(max(from_ms, raw_from_ms), closed_ms, away_ms)
 
 
-def _close_watches(cursor: Cursor, account: Account, since: Mapping[Watch, int]) -> None:
+def _close_watches(cursor: Cursor, account: Account, since: Mapping[WatchId, int]) -> None:
     """Delete what is derived of these watches and should not be, and derive what should."""
-    ordered = sorted(since)
-    values = {
-        "site_ids": [site_id for site_id, _ in ordered],
-        "region_ids": [region_id for _, region_id in ordered],
-        "since_ms": [max(since[watch], account.from_ms) for watch in ordered],
-        "until_ms": _FOR_EVER_MS,
+    values = columns_of(since) | {
+        "since_ms": [max(since[watch], account.from_ms) for watch in sorted(since)],
+        "until_ms": FOR_EVER_MS,
         "closed_ms": account.closed_ms,
     }
-    cursor.execute(_sql["lock_states_of"], values)
+    # Rows first, then states: in the order in which recorders lock them.
     cursor.execute(_sql["delete_derived"], values)
     gone = cursor.fetchall()[0]
+    cursor.execute(_sql["lock_states_of"], values)
     cursor.execute(_sql["forget_empty_states"], values)
     settle_states(cursor, *gone)
     if _derive(cursor, "missing_of_watches", values):
@@ -183,13 +179,11 @@ def _close_watches(cursor: Cursor, account: Account, since: Mapping[Watch, int])
     count_away(cursor, sorted({site_id for site_id, _ in since}))
 
 
-def _close_lit(cursor: Cursor, account: Account, lit: Span) -> None:
+def _close_lit(cursor: Cursor, account: Account, lit: Window) -> None:
     """Derive rows of a time that no dark stretch holds any more, and count the hours around it anew."""
     cursor.execute(_sql["watches_since"], {"since_ms": lit.from_ms})
     watches = cursor.fetchall()
-    values = {
-        "site_ids": [site_id for site_id, _ in watches],
-        "region_ids": [region_id for _, region_id in watches],
+    values = columns_of(watches) | {
         "since_ms": [lit.from_ms] * len(watches),
         "until_ms": lit.until_ms,
         "closed_ms": account.closed_ms,
@@ -216,12 +210,12 @@ def _longest_patience_ms(cursor: Cursor) -> int:
     return int(cursor.fetchall()[0][0])
 
 
-def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[Sequence[Span], Sequence[Span]]:
+def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[Sequence[Window], Sequence[Window]]:
     """Keep the dark stretches that the account has come to by this moment; return those of before and of now."""
     cursor.execute(_sql["dark_stretches"], {"closed_ms": closed_ms})
-    dark = [Span(from_ms, until_ms + 1) for from_ms, until_ms in cursor.fetchall()]
+    dark = [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
     cursor.execute(_sql["kept_dark_stretches"])
-    kept = [(Span(from_ms, until_ms + 1), is_everywhere) for from_ms, until_ms, is_everywhere in cursor.fetchall()]
+    kept = [(Window(from_ms, until_ms), is_everywhere) for from_ms, until_ms, is_everywhere in cursor.fetchall()]
     if kept != [(span, True) for span in dark]:
         cursor.execute(_sql["forget_dark_stretches"])
         columns = {"from_ms": [span.from_ms for span in dark], "until_ms": [span.until_ms for span in dark]}
@@ -229,11 +223,11 @@ def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[Sequence[Span]
     return [span for span, _ in kept], dark
 
 
-def _without(span: Span, others: Iterable[Span]) -> Iterator[Span]:
+def _without(span: Window, others: Iterable[Window]) -> Iterator[Window]:
     """Return the parts of a span that none of the others, which are in order, holds."""
     from_ms = span.from_ms
-    for other in itertools.chain(others, [Span(span.until_ms, span.until_ms)]):
-        part = Span(from_ms, min(other.from_ms, span.until_ms))
+    for other in itertools.chain(others, [Window(span.until_ms, span.until_ms)]):
+        part = Window(from_ms, min(other.from_ms, span.until_ms))
         if part.from_ms < part.until_ms:
             yield part
         from_ms = max(from_ms, other.until_ms)

@@ -16,6 +16,9 @@ _CACHE_LIMIT: Final = 500_000
 Target = tuple[int, str, str | None]
 """Site number, URL and regex."""
 
+WatchId = tuple[int, int]
+"""The numbers of a site and of a region."""
+
 Key = TypeVar("Key")
 
 
@@ -114,3 +117,9 @@ def _add(kept: dict[Key, int], new: dict[Key, int]) -> None:
     if len(kept) + len(new) > _CACHE_LIMIT:
         kept.clear()
     kept.update(new)
+
+
+def columns_of(watches: Iterable[WatchId]) -> dict[str, list[int]]:
+    """Return watches, sorted, as two columns for a query."""
+    ordered = sorted(watches)
+    return {"site_ids": [site_id for site_id, _ in ordered], "region_ids": [region_id for _, region_id in ordered]}

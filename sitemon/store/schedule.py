@@ -1,8 +1,8 @@
 """Writing the schedule's history, and who was at work: what is expected follows, and with it what is missing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
@@ -12,7 +12,7 @@ from sitemon.model.stretches import Stretch, Turn, first_difference_ms, stretche
 from sitemon.store import account
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.names import Names
+from sitemon.store.names import Names, WatchId, columns_of
 from sitemon.store.positions import Partition, Read, move_positions
 from sitemon.store.queries import load_queries
 from sitemon.store.write import begin_batch, count_away
@@ -24,21 +24,6 @@ UNSAID_PATIENCE_MS: Final = 72_000
 
 Said = Started | Ended | Told | Away | Reign | Published
 """What is written of topics ``sitemon.schedule`` and ``sitemon.marks``."""
-
-Watch = tuple[int, int]
-"""The numbers of a site and of a region."""
-
-
-class _Columns(NamedTuple):
-    """Watches as two columns, for a query."""
-
-    site_ids: list[int]
-    region_ids: list[int]
-
-    @classmethod
-    def of(cls, watches: Iterable[Watch]) -> "_Columns":
-        ordered = sorted(watches)
-        return cls([site for site, _ in ordered], [region for _, region in ordered])
 
 
 def write_said(
@@ -81,7 +66,7 @@ def forget_history(conn: Connection) -> None:
         cursor.execute(_sql["forget_history"])
 
 
-def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> set[Watch]:
+def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> set[WatchId]:
     """Add events; return the watches whose stretches they may change."""
     if not events:
         return set()
@@ -108,7 +93,7 @@ def _patience_ms(event: Started) -> int:
     return event.patience_ms or event.interval_ms + UNSAID_PATIENCE_MS
 
 
-def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) -> set[Watch]:
+def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) -> set[WatchId]:
     """Add closing marks; return the watches that a telling does not name, if all of it is there now."""
     if tellings:
         values = {
@@ -118,7 +103,7 @@ def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) ->
             "at_ms": [told.at_ms for told in tellings],
         }
         cursor.execute(_sql["add_tellings"], values)
-    unnamed: set[Watch] = set()
+    unnamed: set[WatchId] = set()
     if not tokens:
         return unnamed
     cursor.execute(_sql["complete_tellings"], {"tokens": sorted(tokens)})
@@ -129,16 +114,16 @@ def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) ->
     return unnamed
 
 
-def _fold(cursor: Cursor, watches: set[Watch]) -> dict[Watch, int]:
+def _fold(cursor: Cursor, watches: set[WatchId]) -> dict[WatchId, int]:
     """Make the stretches of these watches of their histories; return since when each of them differs."""
     if not watches:
         return {}
-    columns = _Columns.of(watches)._asdict()
-    turns: dict[Watch, list[Turn]] = defaultdict(list)
+    columns = columns_of(watches)
+    turns: dict[WatchId, list[Turn]] = defaultdict(list)
     cursor.execute(_sql["turns"], columns)
     for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms in cursor.fetchall():
         turns[site_id, region_id].append(Turn(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
-    before: dict[Watch, list[Stretch]] = defaultdict(list)
+    before: dict[WatchId, list[Stretch]] = defaultdict(list)
     cursor.execute(_sql["stretches"], columns)
     for site_id, region_id, *stretch in cursor.fetchall():
         before[site_id, region_id].append(Stretch(*stretch))
@@ -153,17 +138,17 @@ def _fold(cursor: Cursor, watches: set[Watch]) -> dict[Watch, int]:
     return changed_since
 
 
-def _keep_stretches(cursor: Cursor, stretches: Mapping[Watch, Sequence[Stretch]]) -> None:
+def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch]]) -> None:
     if not stretches:
         return
-    cursor.execute(_sql["forget_stretches"], _Columns.of(stretches)._asdict())
+    cursor.execute(_sql["forget_stretches"], columns_of(stretches))
     rows = [(*watch, *stretch) for watch in sorted(stretches) for stretch in stretches[watch]]
     if rows:
         names = ("site_ids", "region_ids", "from_ms", "until_ms", "interval_ms", "patience_ms")
         cursor.execute(_sql["add_stretches"], dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
-def _move_watches(cursor: Cursor, turns: Mapping[Watch, Sequence[Turn]]) -> None:
+def _move_watches(cursor: Cursor, turns: Mapping[WatchId, Sequence[Turn]]) -> None:
     rows = []
     for watch in sorted(turns):
         newest = max(turns[watch])

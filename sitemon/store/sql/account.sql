@@ -18,7 +18,7 @@ WHERE until_ms > %(closed_ms)s - patience_ms + 1 AND from_ms <= %(until_ms)s - p
 ORDER BY 1;
 
 -- name: missing_in_window
--- The slots of stretches of one patience with from_ms < slot <= until_ms that have no row.
+-- The slots of stretches of one patience with from_ms <= slot < until_ms that have no row.
 SELECT due.site_id, due.region_id, due.slot_at, due.slot_at + %(patience_ms)s * '1 millisecond'::interval AS missed_at
 FROM (
     SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at
@@ -28,12 +28,12 @@ FROM (
             region_id,
             interval_ms,
             CASE
-                WHEN from_ms > %(from_ms)s THEN from_ms
-                ELSE from_ms + ((%(from_ms)s - from_ms) / interval_ms + 1) * interval_ms
+                WHEN from_ms >= %(from_ms)s THEN from_ms
+                ELSE from_ms + ((%(from_ms)s - from_ms - 1) / interval_ms + 1) * interval_ms
             END AS first_ms,
-            least(until_ms - 1, %(until_ms)s) AS last_ms
+            least(until_ms, %(until_ms)s) - 1 AS last_ms
         FROM sitemon.schedule_stretch
-        WHERE patience_ms = %(patience_ms)s AND until_ms > %(from_ms)s + 1 AND from_ms <= %(until_ms)s
+        WHERE patience_ms = %(patience_ms)s AND until_ms > %(from_ms)s AND from_ms < %(until_ms)s
     ) AS stretch
     CROSS JOIN LATERAL generate_series(first_ms, last_ms, interval_ms) AS slot_ms
     -- Most have no slot in a short window: to generate none for each would take longer than all else.
@@ -43,13 +43,14 @@ LEFT JOIN (
     SELECT site_id, region_id, slot_at, true AS is_there
     FROM sitemon.result
     WHERE kind = 'scheduled'
-        AND slot_at > sitemon.from_ms(%(from_ms)s)
-        AND slot_at <= sitemon.from_ms(%(until_ms)s)
+        AND slot_at >= sitemon.from_ms(%(from_ms)s)
+        AND slot_at < sitemon.from_ms(%(until_ms)s)
 ) AS seen USING (site_id, region_id, slot_at)
 WHERE seen.is_there IS NULL
 
 -- name: missing_of_watches
--- The same of these sites in their regions: slots with since_ms <= slot < until_ms whose patience has ended.
+-- The slots of these sites in their regions with since_ms <= slot < until_ms whose patience has ended, and that have no
+-- row.
 SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at, sitemon.from_ms(slot_ms + patience_ms) AS missed_at
 FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
     site_id, region_id, since_ms
@@ -190,8 +191,8 @@ SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM u
 SELECT from_ms, until_ms FROM sitemon.dark_stretch WHERE from_ms <= %(closed_ms)s ORDER BY from_ms;
 
 -- name: kept_dark_stretches
--- With whether each is kept for every region; one may be new.
-SELECT from_ms + 1, until_ms, count(*) = (SELECT count(*) FROM sitemon.region)
+-- With whether each is kept for every region; one may be new. The table has from_ms < slot <= until_ms.
+SELECT from_ms + 1, until_ms + 1, count(*) = (SELECT count(*) FROM sitemon.region)
 FROM sitemon.away
 WHERE is_derived
 GROUP BY 1, 2
@@ -202,7 +203,7 @@ DELETE FROM sitemon.away WHERE is_derived;
 
 -- name: keep_dark_stretches
 INSERT INTO sitemon.away (region_id, from_ms, until_ms, is_derived)
-SELECT region_id, dark.from_ms - 1, dark.until_ms, true
+SELECT region_id, dark.from_ms - 1, dark.until_ms - 1, true
 FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
 CROSS JOIN sitemon.region;
 
@@ -255,7 +256,7 @@ UPDATE sitemon.account SET away_ms = %(away_ms)s;
 -- name: longest_patience
 SELECT coalesce(max(patience_ms), 0) FROM sitemon.schedule_stretch;
 
--- name: is_away_after
+-- name: is_away_between
 SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms <= %(until_ms)s);
 
 -- name: publishers

@@ -41,10 +41,10 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
 SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 
 -- name: merge_results
--- Insert what is new, let a real result replace a missed one and any result a derived one, move the states of sites whose results are simply the
--- next ones, all of one outcome, and move hours and days that were rolled up already. Returns one row: how many
--- results were inserted and replaced, how many of them are of scheduled slots, the sites whose state has to be settled with the first slot that changed, and
--- the sites that have a changed result in an away stretch.
+-- Insert what is new; let a real result replace a missed one, and any result a derived one. Move the states of sites
+-- whose results are simply the next ones, all of one outcome, and the hours and days that were rolled up already.
+-- Returns one row: how many were inserted, replaced, and are of scheduled slots; the sites whose state has to be
+-- settled, from which slot on; the sites with a changed result in an away stretch.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,

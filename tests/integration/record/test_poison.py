@@ -8,7 +8,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.result import encode
-from sitemon.model.schedule import Away, Started, encode_event
+from sitemon.model.schedule import Started, encode_event
 from sitemon.record.brake import Brake, TooManyDeadLettersError
 from sitemon.store.connect import Connection
 from sitemon.stream.consumer import Message
@@ -81,37 +81,6 @@ def test_each_kind_of_poison_ends_in_the_dead_letters_and_all_else_is_recorded(
     assert running.error is None
     assert sorted(letters(broker), key=str) == sorted(expected, key=str)
     assert rows(conn, COUNT) == [(2 * len(POISON),)]
-
-
-EVENT: dict[str, Any] = json.loads(
-    encode_event(Started(site="shop", region="default", at_ms=1, interval_ms=60_000, from_slot_ms=60_000))
-)
-IN_2200_MS = 7_258_118_400_000
-POISONED_SCHEDULE: dict[str, tuple[bytes | None, str]] = {
-    "random bytes": (random.Random(2).randbytes(1_000), "not_a_schedule_event"),
-    "a result": (encode(a_result()), "not_a_schedule_event"),
-    "another version": (json.dumps(EVENT | {"v": 2}).encode(), "unknown_version"),
-    "NUL in the site": (json.dumps(EVENT | {"site": "a\x00b"}).encode(), "not_text"),
-    "in 2200": (json.dumps(EVENT | {"at_ms": IN_2200_MS}).encode(), "not_a_schedule_event"),
-    "away until 2200": (
-        encode_event(Away(region="default", from_ms=1, until_ms=IN_2200_MS)),
-        "not_a_schedule_event",
-    ),
-    "a name of 10,000": (json.dumps(EVENT | {"site": "s" * 10_000}).encode(), "name_too_long"),
-    "a tombstone": (None, "tombstone"),
-}
-
-
-def test_the_schedule_may_be_poisoned_too(
-    broker: MemoryBroker, start_recorder: StartRecorder, conn: Connection
-) -> None:
-    for number in range(10):
-        put(broker, json.dumps(EVENT | {"site": f"site-{number}"}).encode(), TOPICS.schedule)
-    expected = [as_letter(put(broker, value, TOPICS.schedule), reason) for value, reason in POISONED_SCHEDULE.values()]
-    start_recorder()
-    wait_until(lambda: is_all_committed(broker))
-    assert sorted(letters(broker), key=str) == sorted(expected, key=str)
-    assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(10,)]
 
 
 @pytest.mark.parametrize(

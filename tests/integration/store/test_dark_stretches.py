@@ -152,3 +152,13 @@ def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, wri
     assert 40 / 6 < turns < 12
     missed = "SELECT sum(missed) FROM sitemon.{}"
     assert rows(conn, missed.format("uptime_hourly")) == rows(conn, missed.format("ledger"))
+
+
+def test_what_is_kept_of_a_dark_stretch_is_not_written_again(conn: Connection, write: WriteSaid) -> None:
+    write(reign(-60, 20.5), reign(90.5, 300, token=2), started(0), ended(120))
+    close_account(conn, clock.utc_now())
+    kept = "SELECT region_id, from_ms, until_ms, xmin::text FROM sitemon.away"
+    before = rows(conn, kept)
+    assert before[0][2] == at_ms(90.5) - 1
+    write(reign(-60, 20.5))
+    assert rows(conn, kept) == before

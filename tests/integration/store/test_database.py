@@ -43,11 +43,11 @@ def end_sessions(postgres_server: PostgresServer, admin: Credentials, owner: Cre
 
 
 def test_it_goes_on_after_its_session_was_ended(database: Database, end_sessions: Callable[[], None]) -> None:
-    assert database.write([a_result()], {}, nothing) == Written(inserted=1)
+    assert database.write([a_result()], {}, nothing) == Written(inserted=1, scheduled=1)
     end_sessions()
     with pytest.raises(UnreachableError, match=r"administrator command|closed the connection unexpectedly"):
         database.write([a_result(minute=1)], {}, nothing)
-    assert database.write([a_result(minute=1)], {}, nothing) == Written(inserted=1)
+    assert database.write([a_result(minute=1)], {}, nothing) == Written(inserted=1, scheduled=1)
 
 
 def test_numbers_of_names_are_not_taken_to_another_database(
@@ -112,7 +112,7 @@ def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Conne
         thread.join(timeout=5)
         assert not thread.is_alive()
     assert len(raised) == 1
-    assert database.write([a_result(minute=1)], {}, nothing) == Written(inserted=1)
+    assert database.write([a_result(minute=1)], {}, nothing) == Written(inserted=1, scheduled=1)
 
 
 def test_the_preparing_of_a_connection_can_be_ended_from_another_thread(
@@ -144,7 +144,7 @@ def test_the_preparing_of_a_connection_can_be_ended_from_another_thread(
             database.abort()
             thread.join(timeout=0.1)
     assert len(raised) == 1
-    assert database.write([a_result()], {}, nothing) == Written(inserted=1)
+    assert database.write([a_result()], {}, nothing) == Written(inserted=1, scheduled=1)
 
 
 def test_a_connection_whose_preparing_is_broken_off_is_closed(
@@ -188,7 +188,7 @@ def test_a_value_that_can_never_be_written_is_poison(
     with pytest.raises(PoisonError) as caught:
         database.write([a_result("good"), a_result(**fields)], {}, nothing)  # type: ignore[arg-type]
     assert caught.value.reason == reason
-    assert database.write([a_result("good")], {}, nothing) == Written(inserted=1)
+    assert database.write([a_result("good")], {}, nothing) == Written(inserted=1, scheduled=1)
 
 
 def test_poison_and_missing_partitions_keep_the_connection(database: Database) -> None:

@@ -65,9 +65,9 @@ def test_a_real_result_outranks_a_told_one_and_that_one_a_derived_one_in_whateve
 def test_each_replacement_is_told_as_one(conn: Connection, names: Names, write: WriteSaid) -> None:
     write(started(0), ended(1))
     close_account(conn, clock.utc_now())
-    assert write_batch(conn, names, [a_missed(slot_at=at(0))]) == Written(replaced=1)
+    assert write_batch(conn, names, [a_missed(slot_at=at(0))]) == Written(replaced=1, scheduled=1)
     assert write_batch(conn, names, [a_missed(slot_at=at(0), reason=Reason.LATE)]) == Written()
-    assert write_batch(conn, names, [a_result(slot_at=at(0))]) == Written(replaced=1)
+    assert write_batch(conn, names, [a_result(slot_at=at(0))]) == Written(replaced=1, scheduled=1)
 
 
 @pytest.mark.parametrize("is_rolled_up", [False, True], ids=["open", "rolled up"])

@@ -71,7 +71,7 @@ def test_of_what_follows_a_gap_nothing_is_written(conn: Connection, names: Names
         write_batch(conn, names, [a_result()], {P0: Read(4, 6), P1: Read(5, 6)})
     assert caught.value.positions == {P0: 3}
     assert (results(conn), positions(conn)) == (0, {P0: 3, P1: 5})
-    assert write_batch(conn, names, [a_result()], {P0: Read(3, 6)}) == Written(inserted=1)
+    assert write_batch(conn, names, [a_result()], {P0: Read(3, 6)}) == Written(inserted=1, scheduled=1)
 
 
 def test_of_a_batch_that_can_never_be_written_nothing_is_noted(conn: Connection, names: Names) -> None:

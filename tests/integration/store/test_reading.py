@@ -16,7 +16,7 @@ from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.write import write_batch
 from tests.databases import execute, rows
 from tests.histogram import bucket_of, percentile_s
-from tests.results import a_result
+from tests.results import a_result, this_hour
 
 DAY = timedelta(days=1)
 QUARTER = timedelta(minutes=15)
@@ -68,10 +68,13 @@ def test_who_finds_recent_uptime_being_summed_does_not_wait(
     assert len(rows(conn, RECENT)) == 4
 
 
-def test_maintenance_tells_of_each_step(conn: Connection) -> None:
+def test_maintenance_tells_of_each_step_and_of_each_quarter_that_it_rolls_up(conn: Connection, names: Names) -> None:
+    hour_at = this_hour()
+    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s", (hour_at,))
+    write_batch(conn, names, [a_result(slot_at=hour_at + number * QUARTER) for number in range(4)])
     steps: list[None] = []
-    maintain(conn, DEFAULT_RETENTION, clock.utc_now(), lambda: steps.append(None))
-    assert len(steps) == 4
+    maintain(conn, DEFAULT_RETENTION, hour_at + timedelta(minutes=47), lambda: steps.append(None))
+    assert len(steps) == 4 + 3
 
 
 def test_the_histogram_gives_the_percentile_of_any_stretch(conn: Connection, names: Names) -> None:

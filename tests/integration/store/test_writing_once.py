@@ -21,7 +21,7 @@ from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
 
 def test_it_tells_how_many_rows_are_new(conn: Connection, names: Names) -> None:
-    assert write_batch(conn, names, [a_result(minute=1), a_result(minute=2)]) == Written(inserted=2)
+    assert write_batch(conn, names, [a_result(minute=1), a_result(minute=2)]) == Written(inserted=2, scheduled=2)
 
 
 def test_a_replay_changes_nothing_in_any_table(conn: Connection, names: Names) -> None:
@@ -40,7 +40,7 @@ def test_a_replay_changes_nothing_in_any_table(conn: Connection, names: Names) -
 
 def test_a_real_result_replaces_a_missed_one(conn: Connection, names: Names) -> None:
     write_batch(conn, names, [a_missed()])
-    assert write_batch(conn, names, [a_down()]) == Written(replaced=1)
+    assert write_batch(conn, names, [a_down()]) == Written(replaced=1, scheduled=1)
     assert rows(conn, "SELECT outcome, reason FROM sitemon.results") == [("down", "timeout")]
 
 
@@ -63,7 +63,7 @@ def test_of_two_missed_results_the_first_stays(conn: Connection, names: Names) -
 
 
 def test_the_four_kinds_of_one_slot_are_four_results(conn: Connection, names: Names) -> None:
-    assert write_batch(conn, names, [a_result(kind=kind) for kind in Kind]) == Written(inserted=4)
+    assert write_batch(conn, names, [a_result(kind=kind) for kind in Kind]) == Written(inserted=4, scheduled=1)
 
 
 def test_adhoc_results_count_neither_for_status_nor_for_uptime(conn: Connection, names: Names) -> None:
@@ -104,14 +104,14 @@ def test_a_batch_that_fails_leaves_nothing(conn: Connection, names: Names) -> No
         write_batch(conn, names, [a_result()])
     conn.set_session(readonly=False)
     assert rows(conn, "SELECT * FROM sitemon.site") == []
-    assert write_batch(conn, names, [a_result()]) == Written(inserted=1)
+    assert write_batch(conn, names, [a_result()]) == Written(inserted=1, scheduled=1)
 
 
 def test_names_of_a_batch_that_failed_are_made_again(conn: Connection, names: Names) -> None:
     with pytest.raises(PoisonError):
         write_batch(conn, names, [a_result("first", http_code=70_000)])
     for site in ("second", "first"):
-        assert write_batch(conn, names, [a_result(site)]) == Written(inserted=1)
+        assert write_batch(conn, names, [a_result(site)]) == Written(inserted=1, scheduled=1)
     assert rows(conn, "SELECT site FROM sitemon.results ORDER BY site") == [("first",), ("second",)]
 
 

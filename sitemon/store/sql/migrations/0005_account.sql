@@ -88,11 +88,11 @@ CREATE TABLE sitemon.schedule_stretch (
     until_ms bigint NOT NULL,
     interval_ms bigint NOT NULL CHECK (interval_ms > 0),
     patience_ms bigint NOT NULL,
-    -- Queries derive_watches, delete_derived and the ledger: the stretches of a site in a region.
+    -- Queries missing_of_watches, delete_derived and the ledger: the stretches of a site in a region.
     PRIMARY KEY (site_id, region_id, from_ms)
 );
 
--- Query derive_window: the stretches of one patience that lie in a stretch of time.
+-- Queries patiences, missing_in_window: the stretches of one patience that lie in a stretch of time.
 CREATE INDEX schedule_stretch_by_patience ON sitemon.schedule_stretch (patience_ms, until_ms);
 
 INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)
@@ -165,9 +165,10 @@ ALTER TABLE sitemon.away
     DROP CONSTRAINT away_pkey,
     ADD PRIMARY KEY (region_id, from_ms, is_derived);
 
--- What no reign covers for more than 10 minutes, after these. In them each missed slot has a row; later ones are counted.
+-- What no reign covers for more than 10 minutes, after these: from_ms <= slot < until_ms. In the first 10 minutes each
+-- missed slot has a row; later ones are counted. Not the largest bigint stands for no end: ends are added to.
 CREATE VIEW sitemon.dark_stretch AS
-SELECT lower(gap) + 600000 AS from_ms, coalesce(upper(gap) - 1, 9000000000000000) AS until_ms
+SELECT lower(gap) + 600000 AS from_ms, coalesce(upper(gap), 9000000000000000) AS until_ms
 FROM (
     SELECT
         unnest(
@@ -201,7 +202,8 @@ SELECT
 FROM (
     SELECT site_id, region_id, stretch.from_ms, least(until_ms, closed_ms - patience_ms + 1) AS until_ms, interval_ms
     FROM sitemon.schedule_stretch AS stretch
-    CROSS JOIN sitemon.account
+    -- It has one row; a planner without statistics would take it for a thousand.
+    CROSS JOIN (SELECT closed_ms FROM sitemon.account LIMIT 1) AS account
 ) AS schedule
 JOIN sitemon.away_stretch AS away
     ON away.region_id = schedule.region_id
@@ -302,6 +304,8 @@ BEGIN ATOMIC
             closed_ms
         FROM sitemon.watermark
         CROSS JOIN sitemon.account
+        -- Each has one row; a planner without statistics would take it for a million.
+        LIMIT 1
     ), schedule AS MATERIALIZED (
         -- A slot is due for the ledger once the account is closed beyond its patience.
         SELECT
