@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.moment import to_ms
-from sitemon.store.account import close, count_away_hours
+from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.store.provision import provision
@@ -143,6 +143,8 @@ def open_account(conn: Connection, from_at: datetime) -> None:
 def close_account(conn: Connection, at: datetime) -> None:
     """Close the account up to a moment, as the reconciler does."""
     close(conn, to_ms(at))
+    while light(conn, 3_600_000):
+        pass
     while count_away_hours(conn):
         pass
 

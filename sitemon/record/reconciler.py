@@ -25,6 +25,7 @@ from sitemon.store.account import (
     end_tails,
     keep_counts,
     lead_reconciling,
+    light,
     read_account,
     read_counts,
     read_publishers,
@@ -182,6 +183,8 @@ class Reconciler:
         limit_ms = horizon.limit_ms(positions, clock.monotonic_s())
         self._compare_counts(limit_ms)
         while not self._stop.is_set() and self._close_a_part(limit_ms):
+            pass
+        while not self._stop.is_set() and self._database.do(lambda conn: light(conn, self._width_ms)):
             pass
         while not self._stop.is_set() and self._database.do(count_away_hours):
             pass

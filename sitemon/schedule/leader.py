@@ -92,7 +92,11 @@ class Leader:
 
     def _lead(self, teller: Teller, now_ms: int, monotonic_s: float) -> float:
         teller.say()
-        if self._dispatch.send_due(teller.plan, now_ms) < now_ms:
+        is_all_sent = self._dispatch.send_due(teller.plan, now_ms) >= now_ms
+        if self._is_time_to("mark", MARK_EVERY_S, monotonic_s):
+            self._lease.mark(self._dispatch.progress)  # in this order: after a sleep of the machine we lead no longer
+            self._publish_mark()
+        if not is_all_sent:
             return 0.0
         reached_ms = self._dispatch.progress.reached_ms
         if self._is_time_to("tell all", TELL_EVERY_S, monotonic_s):
@@ -100,9 +104,6 @@ class Leader:
         is_told = teller.tell_more(self._around.sites(), now_ms, reached_ms)
         if self._is_time_to("look", LOOK_EVERY_S, monotonic_s):
             self._dispatch.look_at_queues(teller.regions)
-        if self._is_time_to("mark", MARK_EVERY_S, monotonic_s):
-            self._lease.mark(self._dispatch.progress)  # in this order: after a sleep of the machine we lead no longer
-            self._publish_mark()
         next_ms = teller.plan.next_due_ms
         until_due_s = IDLE_S if next_ms is None else (next_ms - now_ms) / 1_000
         return min(max(until_due_s, SPACING_S), IDLE_S) if is_told else 0.0

@@ -14,7 +14,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
-from sitemon.store.write import begin_batch, count_away, merge, settle_states
+from sitemon.store.write import begin_batch, count_away, lock_away, merge, settle_states
 
 _sql: Final = load_queries("account.sql")
 
@@ -108,7 +108,7 @@ def close(conn: Connection, closed_ms: int) -> int:
         account = _account(cursor)
         if closed_ms <= account.closed_ms:
             return 0
-        _, dark = _keep_dark_stretches(cursor, closed_ms)
+        dark = _keep_dark_stretches(cursor, closed_ms)
         cursor.execute(_sql["patiences"], {"closed_ms": account.closed_ms, "until_ms": closed_ms})
         derived = 0
         for (patience_ms,) in cursor.fetchall():
@@ -140,9 +140,9 @@ def count_away_hours(conn: Connection) -> bool:
 
 
 def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], covered: Iterable[tuple[int, int]]) -> None:
-    """Mend what is closed already: watches whose stretches changed since a moment, and time that a reign covers now."""
+    """Mend what is closed: watches whose stretches changed since a moment, and reasons in time that is covered now."""
     account = _account(cursor)
-    before, after = _keep_dark_stretches(cursor, account.closed_ms)
+    _keep_dark_stretches(cursor, account.closed_ms)  # in a region that is new too
     reopened = {watch: since_ms for watch, since_ms in changed_since.items() if since_ms <= account.closed_ms}
     if reopened:
         _close_watches(cursor, account, reopened)
@@ -150,9 +150,26 @@ def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], covered: I
         if from_ms <= account.closed_ms:
             cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
             settle_states(cursor, *cursor.fetchall()[0])
-    for span in before:
-        for lit in _without(Window(span.from_ms, min(span.until_ms, account.closed_ms)), after):
-            _close_lit(cursor, account, lit)
+    count_away(cursor, sorted({site_id for site_id, _ in reopened}))
+
+
+def light(conn: Connection, width_ms: int) -> bool:
+    """Make rows of a part of what was counted as dark, and is covered by a reign now; return whether more is left.
+
+    A reign that comes late may cover hours of all sites: only so much of it is looked at in one transaction. What is
+    left is still counted.
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        begin_batch(cursor)
+        account = _account(cursor)
+        kept, wanted = _dark_stretches(cursor, account.closed_ms)
+        lit = [part for span in kept for part in _without(span, wanted) if part.from_ms < account.closed_ms]
+        if not lit:
+            return False
+        part = Window(lit[0].from_ms, min(lit[0].until_ms, lit[0].from_ms + width_ms))
+        _keep(cursor, [left for span in kept for left in _without(span, [part])])
+        _close_part(cursor, account, part)
+        return part != lit[0] or len(lit) > 1
 
 
 def _account(cursor: Cursor) -> Account:
@@ -168,29 +185,28 @@ def _close_watches(cursor: Cursor, account: Account, since: Mapping[WatchId, int
         "until_ms": FOR_EVER_MS,
         "closed_ms": account.closed_ms,
     }
-    # Rows first, then states: in the order in which recorders lock them.
+    # Rows before states, as recorders lock them: else each would wait for the other.
     cursor.execute(_sql["delete_derived"], values)
     gone = cursor.fetchall()[0]
-    cursor.execute(_sql["lock_states_of"], values)
+    if _derive(cursor, "missing_of_watches", values):
+        merge(cursor)
     cursor.execute(_sql["forget_empty_states"], values)
     settle_states(cursor, *gone)
-    if _derive(cursor, "missing_of_watches", values):
-        merge(cursor)
-    count_away(cursor, sorted({site_id for site_id, _ in since}))
 
 
-def _close_lit(cursor: Cursor, account: Account, lit: Window) -> None:
-    """Derive rows of a time that no dark stretch holds any more, and count the hours around it anew."""
-    cursor.execute(_sql["watches_since"], {"since_ms": lit.from_ms})
-    watches = cursor.fetchall()
-    values = columns_of(watches) | {
-        "since_ms": [lit.from_ms] * len(watches),
-        "until_ms": lit.until_ms,
-        "closed_ms": account.closed_ms,
-    }
-    if _derive(cursor, "missing_of_watches", values):
+def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
+    """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
+    derived = 0
+    cursor.execute(_sql["patiences"], {"closed_ms": 0, "until_ms": account.closed_ms})
+    for (patience_ms,) in cursor.fetchall():
+        from_ms = max(part.from_ms, account.from_ms)
+        until_ms = min(part.until_ms, account.closed_ms - patience_ms + 1)
+        if from_ms < until_ms:
+            values = {"patience_ms": patience_ms, "from_ms": from_ms, "until_ms": until_ms}
+            derived += _derive(cursor, "missing_in_window", values)
+    if derived:
         merge(cursor)
-    _count_hours(cursor, lit.from_ms // _HOUR_MS, lit.until_ms // _HOUR_MS + 1)
+    _count_hours(cursor, part.from_ms // _HOUR_MS, min(part.until_ms, account.closed_ms) // _HOUR_MS + 1)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
@@ -200,6 +216,7 @@ def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
 
 
 def _count_hours(cursor: Cursor, from_hour: int, until_hour: int) -> None:
+    lock_away(cursor)
     values = {"from_hour": from_hour, "until_hour": until_hour}
     cursor.execute(_sql["forget_away_hours_between"], values)
     cursor.execute(_sql["count_away_hours_between"], values)
@@ -210,17 +227,40 @@ def _longest_patience_ms(cursor: Cursor) -> int:
     return int(cursor.fetchall()[0][0])
 
 
-def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[Sequence[Window], Sequence[Window]]:
-    """Keep the dark stretches that the account has come to by this moment; return those of before and of now."""
-    cursor.execute(_sql["dark_stretches"], {"closed_ms": closed_ms})
-    dark = [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> Sequence[Window]:
+    """Keep the dark stretches that the account has come to by this moment, beside those that are not lit yet."""
+    kept, wanted = _dark_stretches(cursor, closed_ms)
+    new = [part for span in wanted for part in _without(span, kept)]
+    cursor.execute(_sql["are_everywhere"])
+    if new or cursor.fetchall() == [(False,)]:
+        kept = _united([*kept, *new])
+        _keep(cursor, kept)
+    return kept
+
+
+def _dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[list[Window], list[Window]]:
+    """Return those that are kept, and those that there are, as far as the account has come."""
     cursor.execute(_sql["kept_dark_stretches"])
-    kept = [(Window(from_ms, until_ms), is_everywhere) for from_ms, until_ms, is_everywhere in cursor.fetchall()]
-    if kept != [(span, True) for span in dark]:
-        cursor.execute(_sql["forget_dark_stretches"])
-        columns = {"from_ms": [span.from_ms for span in dark], "until_ms": [span.until_ms for span in dark]}
-        cursor.execute(_sql["keep_dark_stretches"], columns)
-    return [span for span, _ in kept], dark
+    kept = [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+    cursor.execute(_sql["dark_stretches"], {"closed_ms": closed_ms})
+    return kept, [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+
+
+def _keep(cursor: Cursor, dark: Sequence[Window]) -> None:
+    cursor.execute(_sql["forget_dark_stretches"])
+    columns = {"from_ms": [span.from_ms for span in dark], "until_ms": [span.until_ms for span in dark]}
+    cursor.execute(_sql["keep_dark_stretches"], columns)
+
+
+def _united(spans: Iterable[Window]) -> list[Window]:
+    """Return the same moments as spans in order that do not touch."""
+    united: list[Window] = []
+    for span in sorted(spans):
+        if united and span.from_ms <= united[-1].until_ms:
+            united[-1] = Window(united[-1].from_ms, max(united[-1].until_ms, span.until_ms))
+        else:
+            united.append(span)
+    return united
 
 
 def _without(span: Window, others: Iterable[Window]) -> Iterator[Window]:

@@ -112,8 +112,8 @@ def _rebuild_sites(conn: Connection) -> int:
     states, after = 0, 0
     while site_ids := _next_sites(conn, after):
         with _alone(conn) as (cursor, _):
-            cursor.execute(_write_sql["forget_away_hours"], {"site_ids": site_ids})
-            cursor.execute(_write_sql["count_away_hours"], {"site_ids": site_ids})
+            cursor.execute(_write_sql["forget_away_hours_of_sites"], {"site_ids": site_ids})
+            cursor.execute(_write_sql["count_away_hours_of_sites"], {"site_ids": site_ids})
         states += _settle(conn, site_ids)
         after = site_ids[-1]
     return states

@@ -87,9 +87,14 @@ def begin_batch(cursor: Cursor) -> None:
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
     cursor.execute(_sql["merge_results"])
-    ((*counts, site_ids, region_ids, first_slots_at, away_site_ids),) = cursor.fetchall()
+    ((*counts, site_ids, region_ids, first_slots_at, away_hours),) = cursor.fetchall()
     settle_states(cursor, site_ids, region_ids, first_slots_at)
-    count_away(cursor, away_site_ids)
+    if away_hours:
+        lock_away(cursor)
+        names = ("site_ids", "region_ids", "hours")
+        values = dict(zip(names, map(list, zip(*away_hours, strict=True)), strict=True))
+        cursor.execute(_sql["forget_away_hours"], values)
+        cursor.execute(_sql["count_away_hours"], values)
     return Written(*counts)
 
 
@@ -103,5 +108,11 @@ def settle_states(cursor: Cursor, site_ids: Sequence[int] | None, region_ids: ob
 def count_away(cursor: Cursor, site_ids: Sequence[int] | None) -> None:
     """Count anew what these sites missed without a row."""
     if site_ids:
-        cursor.execute(_sql["forget_away_hours"], {"site_ids": site_ids})
-        cursor.execute(_sql["count_away_hours"], {"site_ids": site_ids})
+        lock_away(cursor)
+        cursor.execute(_sql["forget_away_hours_of_sites"], {"site_ids": site_ids})
+        cursor.execute(_sql["count_away_hours_of_sites"], {"site_ids": site_ids})
+
+
+def lock_away(cursor: Cursor) -> None:
+    """Let nobody else count what was missed without a row. It is the last lock, lest two wait for each other."""
+    cursor.execute(_sql["lock_away"])

@@ -155,13 +155,6 @@ WITH gone AS (
 )
 SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
 
--- name: lock_states_of
-SELECT site_id, region_id
-FROM sitemon.current_state
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
-ORDER BY site_id, region_id
-FOR UPDATE;
-
 -- name: forget_empty_states
 DELETE FROM sitemon.current_state AS state
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
@@ -176,11 +169,21 @@ WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(r
 -- A beat was there after all, as a reign says that came late. Returns one row: whose states name the reason.
 WITH corrected AS (
     UPDATE sitemon.result SET reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'lost')
-    WHERE is_derived
-        AND slot_at >= sitemon.from_ms(%(from_ms)s)
-        AND slot_at <= sitemon.from_ms(%(until_ms)s)
-        AND reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down')
-    RETURNING site_id, region_id, slot_at
+    FROM (
+        -- In the order of all who write, so that none waits for another in a ring.
+        SELECT site_id, region_id, slot_at, kind
+        FROM sitemon.result
+        WHERE is_derived
+            AND slot_at >= sitemon.from_ms(%(from_ms)s)
+            AND slot_at <= sitemon.from_ms(%(until_ms)s)
+            AND reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down')
+        ORDER BY site_id, region_id, slot_at, kind
+        FOR UPDATE
+    ) AS wrong
+    WHERE (result.site_id, result.region_id, result.slot_at, result.kind)
+            = (wrong.site_id, wrong.region_id, wrong.slot_at, wrong.kind)
+        AND result.is_derived
+    RETURNING result.site_id, result.region_id, result.slot_at
 ), unsettled AS (
     SELECT site_id, region_id, min(slot_at) AS first_slot_at FROM corrected GROUP BY 1, 2 ORDER BY 1, 2
 )
@@ -191,12 +194,17 @@ SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM u
 SELECT from_ms, until_ms FROM sitemon.dark_stretch WHERE from_ms <= %(closed_ms)s ORDER BY from_ms;
 
 -- name: kept_dark_stretches
--- With whether each is kept for every region; one may be new. The table has from_ms < slot <= until_ms.
-SELECT from_ms + 1, until_ms + 1, count(*) = (SELECT count(*) FROM sitemon.region)
+-- The same in every region, once `are_everywhere`; a new one may lack them. The table has from_ms < slot <= until_ms.
+SELECT from_ms + 1, until_ms + 1
 FROM sitemon.away
 WHERE is_derived
 GROUP BY 1, 2
 ORDER BY 1;
+
+-- name: are_everywhere
+SELECT count(*) = count(DISTINCT (from_ms, until_ms)) * (SELECT count(*) FROM sitemon.region)
+FROM sitemon.away
+WHERE is_derived;
 
 -- name: forget_dark_stretches
 DELETE FROM sitemon.away WHERE is_derived;
@@ -206,10 +214,6 @@ INSERT INTO sitemon.away (region_id, from_ms, until_ms, is_derived)
 SELECT region_id, dark.from_ms - 1, dark.until_ms - 1, true
 FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
 CROSS JOIN sitemon.region;
-
--- name: watches_since
--- Every site in a region that had slots after the moment.
-SELECT DISTINCT site_id, region_id FROM sitemon.schedule_stretch WHERE until_ms > %(since_ms)s ORDER BY 1, 2;
 
 -- name: forget_away_hours_between
 DELETE FROM sitemon.away_hour

@@ -40,11 +40,15 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
 -- Taken by what moves the watermarks: no batch is in flight then.
 SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 
+-- name: lock_away
+-- Of two that count at once, one would not see the other's result.
+SELECT pg_advisory_xact_lock(hashtextextended('sitemon.away', 0));
+
 -- name: merge_results
 -- Insert what is new; let a real result replace a missed one, and any result a derived one. Move the states of sites
 -- whose results are simply the next ones, all of one outcome, and the hours and days that were rolled up already.
 -- Returns one row: how many were inserted, replaced, and are of scheduled slots; the sites whose state has to be
--- settled, from which slot on; the sites with a changed result in an away stretch.
+-- settled, from which slot on; the hours of sites in regions with a changed result in an away stretch.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
@@ -214,7 +218,8 @@ SELECT
         SELECT array_agg(first_slot_at) FROM (SELECT first_slot_at FROM unsettled ORDER BY site_id, region_id) AS u
     ) AS first_slots_at,
     (
-        SELECT array_agg(DISTINCT changed.site_id)
+        -- Slots that are not closed yet are counted when they are.
+        SELECT array_agg(DISTINCT ARRAY[changed.site_id, changed.region_id, sitemon.to_ms(changed.slot_at) / 3600000])
         FROM changed
         JOIN sitemon.away
             ON away.region_id = changed.region_id
@@ -222,7 +227,8 @@ SELECT
             AND sitemon.to_ms(changed.slot_at) <= away.until_ms
         WHERE changed.kind = 'scheduled'
             AND changed.slot_at <= (SELECT sitemon.from_ms(max(until_ms)) FROM sitemon.away)
-    ) AS away_site_ids;
+            AND changed.slot_at < (SELECT sitemon.from_ms(closed_ms) FROM sitemon.account) - '13 seconds'::interval
+    ) AS away_hours;
 
 -- name: settle_states
 -- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
@@ -330,10 +336,36 @@ WHERE (state.site_id, state.region_id) = (settled.site_id, settled.region_id);
 
 -- name: forget_away_hours
 -- Hours before the rows that they were counted from stay as they are.
+DELETE FROM sitemon.away_hour AS away
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours)s::bigint[]) AS given (site_id, region_id, hour)
+WHERE (away.site_id, away.region_id, away.hour_at)
+        = (given.site_id, given.region_id, sitemon.from_ms(given.hour * 3600000))
+    AND away.hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
+
+-- name: count_away_hours
+INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
+SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), missed
+FROM (
+    SELECT
+        site_id,
+        region_id,
+        hour,
+        sum(
+            sitemon.slots_without_row(site_id, region_id, first_ms, interval_ms, from_ms, until_ms)
+        ) AS missed
+    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours)s::bigint[]) AS given (
+        site_id, region_id, hour
+    )
+    JOIN sitemon.away_piece USING (site_id, region_id, hour)
+    GROUP BY site_id, region_id, hour
+) AS piece
+WHERE missed > 0;
+
+-- name: forget_away_hours_of_sites
 DELETE FROM sitemon.away_hour
 WHERE site_id = ANY (%(site_ids)s) AND hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
 
--- name: count_away_hours
+-- name: count_away_hours_of_sites
 INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
 SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), missed
 FROM (

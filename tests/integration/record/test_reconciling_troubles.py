@@ -9,6 +9,7 @@ import pytest
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.record import reconciler as module
+from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
 from sitemon.store.positions import Partition
@@ -111,7 +112,7 @@ def test_what_was_too_much_at_once_is_closed_in_smaller_parts(
     reconcile: Reconcile, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_account(conn, clock.utc_now() - timedelta(hours=5))
-    real, failed_ms = module.close, list[int]()
+    real, failed_ms = store_account.close, list[int]()
 
     def close(own: Connection, closed_ms: int) -> int:
         width_ms = closed_ms - read_account(own).closed_ms

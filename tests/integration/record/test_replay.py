@@ -79,9 +79,9 @@ def a_schedule(topics: Topics) -> list[Record]:
         Away(region="default", from_ms=start_ms + 5 * hour_ms, until_ms=start_ms + 7 * hour_ms),
     ]
     for site in ("shop", "blog"):
-        watch = {"site": site, "region": "default"}
-        said.append(Started(**watch, at_ms=start_ms - 1, interval_ms=600_000, from_slot_ms=start_ms))
-        said.append(Ended(**watch, at_ms=start_ms + 38 * hour_ms, token=1, sequence=len(said)))
+        before_ms, until_ms = start_ms - 1, start_ms + 38 * hour_ms
+        said.append(Started(site=site, region="default", at_ms=before_ms, interval_ms=600_000, from_slot_ms=start_ms))
+        said.append(Ended(site=site, region="default", at_ms=until_ms, token=1, sequence=len(said)))
     return [
         event_record(topics, one) if isinstance(one, ScheduleEvent) else mark_record(topics, one)
         for one in (*reversed(said), *said)

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.store.account import light
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.store.schedule import Said, write_said
@@ -15,14 +16,17 @@ from tests.databases import conn, names, owner, template
 __all__ = ["conn", "names", "owner", "template"]
 
 WriteSaid = Callable[..., None]
+HOUR_MS = 3_600_000
 
 
 @pytest.fixture
 def write(conn: Connection, names: Names) -> WriteSaid:
-    """Write what leaders and publishers said, in one batch."""
+    """Write what leaders and publishers said, in one batch, and make rows of what is no longer dark."""
 
     def write_it(*said: Said) -> None:
         write_said(conn, names, said)
+        while light(conn, HOUR_MS):
+            pass
 
     return write_it
 

@@ -18,7 +18,7 @@ from sitemon.model.result import Result
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.stretches import Turn, stretches_of
 from sitemon.schedule.slots import next_slot_ms
-from sitemon.store.account import close, count_away_hours
+from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
@@ -214,6 +214,8 @@ def write(conn: Connection, names: Names, messages: Sequence[Message]) -> None:
 
 def close_up_to(conn: Connection, at_ms: int) -> None:
     close(conn, at_ms)
+    while light(conn, 600_000):
+        pass
     while count_away_hours(conn):
         pass
     roll_up(conn, from_ms(at_ms))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sitemon.config.servers import Credentials, PostgresServer
-from sitemon.model.marks import Published
+from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import from_ms
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.stretches import FOR_EVER_MS, Turn, stretches_of
@@ -157,7 +157,7 @@ def test_of_what_holds_for_long_little_is_kept(database: Connection) -> None:
         told.append(started("shop", number, 1, -100 + number, 60_000))
         told.append(Told(token=number, sequence=2, first=1, at_ms=at_ms(-100 + number)))
     gone: list[Event] = [started("blog", 1, 3, -90, 60_000), ended("blog", 1, 4, -80)]
-    marks = [
+    marks: list[Reign | Published] = [
         reign(-90, -60),
         reign(-50, 5, token=2),
         Published(publisher="old", up_to_ms=at_ms(-1), made=1),

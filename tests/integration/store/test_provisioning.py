@@ -159,8 +159,9 @@ def may_read(conn: Connection, relation: str) -> bool:
 
 def jit(server: PostgresServer, who: Credentials) -> str:
     """Return what a session has that is none of ours."""
-    place = {"host": server.host, "port": server.port, "dbname": who.database}
-    with closing(psycopg2.connect(user=who.user, password=who.password, **place)) as conn:
+    with closing(
+        psycopg2.connect(host=server.host, port=server.port, dbname=who.database, user=who.user, password=who.password)
+    ) as conn:
         return str(rows(conn, "SHOW jit")[0][0])
 
 

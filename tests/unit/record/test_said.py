@@ -40,8 +40,8 @@ def reign(**fields: int) -> Reign:
     return Reign(**({"token": 3, "from_ms": 5, "until_ms": 6} | fields))
 
 
-def published(publisher: str = "host:1:a", **fields: int) -> Published:
-    return Published(publisher=publisher, **({"up_to_ms": 7, "made": 8} | fields))
+def published(publisher: str = "host:1:a", *, up_to_ms: int = 7, made: int = 8, is_last: bool = False) -> Published:
+    return Published(publisher=publisher, up_to_ms=up_to_ms, made=made, is_last=is_last)
 
 
 def of_schedule(*events: ScheduleEvent) -> SaidBatch:

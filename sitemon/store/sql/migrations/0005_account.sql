@@ -31,6 +31,7 @@ CROSS JOIN LATERAL (
         AND result.region_id = missed.region_id
         AND result.kind <> 'adhoc'
         AND result.outcome <> 'missed'
+        AND result.slot_at > missed.slot_at - '1 day'::interval
     ORDER BY slot_at DESC
     LIMIT 1
 ) AS seen
@@ -249,6 +250,7 @@ FULL JOIN (
         region_id,
         from_ms,
         interval_ms,
+        now_ms,
         CASE
             WHEN now_ms - patience_ms >= from_ms
                 THEN sitemon.from_ms(from_ms + (now_ms - patience_ms - from_ms) / interval_ms * interval_ms)
@@ -269,7 +271,9 @@ CROSS JOIN LATERAL (
         AND watch.at_ms >= sitemon.to_ms(state.slot_at) AS is_ended,
         state.outcome IS NULL
         OR state.outcome = 'missed'
-        OR coalesce(state.slot_at < stretch.due_at, false) AS is_unseen
+        OR coalesce(state.slot_at < stretch.due_at, false)
+        -- Looked at by a clock that was ahead: it says nothing of now.
+        OR coalesce(sitemon.to_ms(state.slot_at) > stretch.now_ms + stretch.interval_ms, false) AS is_unseen
 ) AS found;
 
 COMMENT ON VIEW sitemon.site_status IS
