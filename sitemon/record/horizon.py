@@ -9,7 +9,7 @@ from sitemon.store.positions import Partition
 SILENT_AFTER_S: Final = 30.0
 """A publisher marks its time every 5 s: one that was not heard of for so long is dead."""
 LONGEST_HOLD_S: Final = 900.0
-"""Nobody holds up the account for longer. A slot called missed in vain costs some microseconds, and nothing else."""
+"""Who does not come on for so long holds up nobody any more. A slot called missed in vain costs some microseconds."""
 _LONGEST_STEP_S: Final = 5.0
 
 
@@ -21,8 +21,11 @@ class _Aim(NamedTuple):
 
 
 class _Heard(NamedTuple):
+    """Up to when a publisher has published; when it said anything last, and when it came on last, by `live_s`."""
+
     up_to_ms: int
-    at_s: float
+    at_live_s: float
+    moved_at_live_s: float
 
 
 class Horizon:
@@ -31,15 +34,14 @@ class Horizon:
     `live_s` counts the seconds in which the newest of Kafka was read: only then, silence means something.
     """
 
-    def __init__(self, publishers: Mapping[str, int], now_ms: int) -> None:
-        """Begin with what publishers said before, and up to when; those of long ago are gone."""
+    def __init__(self, publishers: Mapping[str, int]) -> None:
+        """Begin with up to when publishers have published: one that is dead is known by its silence from now on."""
         self.live_s = 0.0
         self._aim: _Aim | None = None
         self._read_up_to_ms = 0
         self._seen_at_s: float | None = None
         self._stuck_since_s: dict[Partition, tuple[int, float]] = {}
-        recent_ms = now_ms - int(LONGEST_HOLD_S * 1_000)
-        self._heard = {name: _Heard(up_to_ms, 0.0) for name, up_to_ms in publishers.items() if up_to_ms > recent_ms}
+        self._heard = {name: _Heard(up_to_ms, 0.0, 0.0) for name, up_to_ms in publishers.items()}
 
     @property
     def wants_ends(self) -> bool:
@@ -56,7 +58,10 @@ class Horizon:
             if mark.is_last:
                 self._heard.pop(mark.publisher, None)
             else:
-                self._heard[mark.publisher] = _Heard(mark.up_to_ms, self.live_s)
+                before = self._heard.get(mark.publisher)
+                stays = before is not None and before.up_to_ms >= mark.up_to_ms
+                moved_at_live_s = before.moved_at_live_s if before is not None and stays else self.live_s
+                self._heard[mark.publisher] = _Heard(mark.up_to_ms, self.live_s, moved_at_live_s)
 
     def limit_ms(self, positions: Mapping[Partition, int], monotonic_s: float) -> int:
         """Return up to when all is recorded, given up to where each partition is read."""
@@ -64,9 +69,11 @@ class Horizon:
             self._read_up_to_ms = self._aim.at_ms
             self._aim = None
             self._pass_time(monotonic_s)
-        self._heard = {name: heard for name, heard in self._heard.items() if self.live_s - heard.at_s < SILENT_AFTER_S}
-        held_ms = min([self._read_up_to_ms, *(heard.up_to_ms for heard in self._heard.values())])
-        return max(held_ms, self._read_up_to_ms - int(LONGEST_HOLD_S * 1_000))
+        self._heard = {
+            name: heard for name, heard in self._heard.items() if self.live_s - heard.at_live_s < SILENT_AFTER_S
+        }
+        holding = [one for one in self._heard.values() if self.live_s - one.moved_at_live_s < LONGEST_HOLD_S]
+        return min([self._read_up_to_ms, *(heard.up_to_ms for heard in holding)])
 
     def _is_read(self, aim: _Aim, positions: Mapping[Partition, int], monotonic_s: float) -> bool:
         """Tell whether all is read that was there; a partition that nobody reads is waited for only so long."""

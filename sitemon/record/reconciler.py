@@ -22,7 +22,6 @@ from sitemon.store.account import (
     Counts,
     close,
     count_away_hours,
-    end_tails,
     keep_counts,
     lead_reconciling,
     light,
@@ -128,7 +127,7 @@ class Reconciler:
         follower = self._follow(self._read_up_to)
         try:
             self._counted = None
-            horizon = Horizon(self._database.do(read_publishers), clock.now_ms())
+            horizon = Horizon(self._database.do(read_publishers))
             self._reconcile(follower, horizon)
         finally:
             follower.close()
@@ -190,7 +189,6 @@ class Reconciler:
             pass
         if clock.monotonic_s() >= self._forget_at_s:
             self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
-            self._database.do(end_tails)
             self._database.do(forget_history)
 
     def _aim(self, follower: Followed, horizon: Horizon) -> None:

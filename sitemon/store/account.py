@@ -21,7 +21,7 @@ _sql: Final = load_queries("account.sql")
 _HOUR_MS: Final = 3_600_000
 _COUNT_EVERY_MS: Final = 600_000
 """How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
-_HOURS_AT_ONCE: Final = 6
+_COUNTED_AT_ONCE_MS: Final = 6 * _HOUR_MS
 
 
 class Window(NamedTuple):
@@ -61,14 +61,9 @@ def read_publishers(conn: Connection) -> dict[str, int]:
 
 
 class Counts(NamedTuple):
-    """How many results of scheduled slots there are.
-
-    Publishers said that they `made` so many, and those that were killed may have made the `tails` besides; `recorded`
-    became or changed a row, `arrived` were read.
-    """
+    """Results of scheduled slots: how many publishers `made`, how many `recorded` became a row, how many `arrived`."""
 
     made: int
-    tails: int
     recorded: int
     arrived: int
 
@@ -76,23 +71,21 @@ class Counts(NamedTuple):
 def read_counts(conn: Connection) -> Counts:
     """Return the counts as they are now."""
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["counts"])
-        return Counts(*cursor.fetchall()[0])
+        return _counts(cursor)
 
 
 def keep_counts(conn: Connection, counted_ms: int, before: Counts) -> None:
-    """Keep the counts for the ledger: `before` are those of a moment up to which all is recorded now, and told of."""
+    """Keep the counts for the ledger; `before` was read at `counted_ms`, and all that was made by then is read now."""
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["counts"])
-        now = Counts(*cursor.fetchall()[0])
-        values = {"counted_ms": counted_ms, "vouched": before.made, "recorded": before.recorded}
-        cursor.execute(_sql["keep_counts"], values | {"arrived": now.arrived, "made": now.made + now.tails})
+        now = {f"now_{name}": value for name, value in _counts(cursor)._asdict().items()}
+        values = {"counted_ms": counted_ms, **before._asdict(), **now}
+        cursor.execute(_sql["begin_counts"], values)
+        cursor.execute(_sql["keep_counts"], values)
 
 
-def end_tails(conn: Connection) -> None:
-    """Let publishers that were killed be done with."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["end_tails"])
+def _counts(cursor: Cursor) -> Counts:
+    cursor.execute(_sql["counts"])
+    return Counts(*cursor.fetchall()[0])
 
 
 def close(conn: Connection, closed_ms: int) -> int:
@@ -109,9 +102,8 @@ def close(conn: Connection, closed_ms: int) -> int:
         if closed_ms <= account.closed_ms:
             return 0
         dark = _keep_dark_stretches(cursor, closed_ms)
-        cursor.execute(_sql["patiences"], {"closed_ms": account.closed_ms, "until_ms": closed_ms})
         derived = 0
-        for (patience_ms,) in cursor.fetchall():
+        for patience_ms in _patiences(cursor, account.closed_ms, closed_ms):
             window = Window(max(account.closed_ms - patience_ms + 1, account.from_ms), closed_ms - patience_ms + 1)
             for from_ms, until_ms in _without(window, dark):
                 values = {"patience_ms": patience_ms, "from_ms": from_ms, "until_ms": until_ms}
@@ -129,12 +121,12 @@ def count_away_hours(conn: Connection) -> bool:
         if account.closed_ms - account.away_ms < _COUNT_EVERY_MS:
             return False
         begin_batch(cursor)
-        from_hour = (account.away_ms - _longest_patience_ms(cursor)) // _HOUR_MS
-        until_hour = min(account.closed_ms // _HOUR_MS + 1, account.away_ms // _HOUR_MS + _HOURS_AT_ONCE)
-        cursor.execute(_sql["is_away_between"], {"from_ms": from_hour * _HOUR_MS, "until_ms": until_hour * _HOUR_MS})
-        if cursor.fetchall() == [(True,)]:
-            _count_hours(cursor, from_hour, until_hour)
-        counted_ms = min(account.closed_ms, until_hour * _HOUR_MS)
+        counted_ms = min(account.closed_ms, account.away_ms + _COUNTED_AT_ONCE_MS)
+        for patience_ms in _patiences(cursor, account.away_ms, counted_ms):
+            closed = Window(account.away_ms - patience_ms, counted_ms - patience_ms)
+            cursor.execute(_sql["is_away_between"], closed._asdict())
+            if cursor.fetchall() == [(True,)]:
+                _count_hours(cursor, closed, patience_ms)
         cursor.execute(_sql["move_away"], {"away_ms": counted_ms})
         return counted_ms < account.closed_ms
 
@@ -197,16 +189,15 @@ def _close_watches(cursor: Cursor, account: Account, since: Mapping[WatchId, int
 def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
     """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
     derived = 0
-    cursor.execute(_sql["patiences"], {"closed_ms": 0, "until_ms": account.closed_ms})
-    for (patience_ms,) in cursor.fetchall():
-        from_ms = max(part.from_ms, account.from_ms)
-        until_ms = min(part.until_ms, account.closed_ms - patience_ms + 1)
-        if from_ms < until_ms:
-            values = {"patience_ms": patience_ms, "from_ms": from_ms, "until_ms": until_ms}
-            derived += _derive(cursor, "missing_in_window", values)
+    patiences = _patiences(cursor, 0, account.closed_ms)
+    for patience_ms in patiences:
+        closed = Window(max(part.from_ms, account.from_ms), min(part.until_ms, account.closed_ms - patience_ms + 1))
+        if closed.from_ms < closed.until_ms:
+            derived += _derive(cursor, "missing_in_window", {"patience_ms": patience_ms, **closed._asdict()})
     if derived:
         merge(cursor)
-    _count_hours(cursor, part.from_ms // _HOUR_MS, min(part.until_ms, account.closed_ms) // _HOUR_MS + 1)
+    for patience_ms in patiences:
+        _count_hours(cursor, Window(part.from_ms, min(part.until_ms, account.closed_ms)), patience_ms)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
@@ -215,16 +206,18 @@ def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
     return cursor.rowcount
 
 
-def _count_hours(cursor: Cursor, from_hour: int, until_hour: int) -> None:
+def _count_hours(cursor: Cursor, window: Window, patience_ms: int) -> None:
+    """Count anew the hours of a time, of sites that have this patience."""
     lock_away(cursor)
-    values = {"from_hour": from_hour, "until_hour": until_hour}
-    cursor.execute(_sql["forget_away_hours_between"], values)
-    cursor.execute(_sql["count_away_hours_between"], values)
+    hours = {"from_hour": window.from_ms // _HOUR_MS, "until_hour": window.until_ms // _HOUR_MS + 1}
+    cursor.execute(_sql["forget_away_hours_between"], {**hours, "patience_ms": patience_ms})
+    cursor.execute(_sql["count_away_hours_between"], {**hours, "patience_ms": patience_ms})
 
 
-def _longest_patience_ms(cursor: Cursor) -> int:
-    cursor.execute(_sql["longest_patience"])
-    return int(cursor.fetchall()[0][0])
+def _patiences(cursor: Cursor, closed_ms: int, until_ms: int) -> list[int]:
+    """Return the patiences of stretches that have slots whose patience ends between these moments."""
+    cursor.execute(_sql["patiences"], {"closed_ms": closed_ms, "until_ms": until_ms})
+    return [patience_ms for (patience_ms,) in cursor.fetchall()]
 
 
 def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> Sequence[Window]:

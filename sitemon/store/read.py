@@ -131,4 +131,8 @@ def read_count_problems(conn: Connection) -> CountProblems:
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["count_problems"])
-        return CountProblems(*cursor.fetchall()[0])
+        lacking, surplus = cursor.fetchall()[0]
+        if surplus:
+            cursor.execute(_sql["rows_of_the_dead"])
+            surplus = max(0, surplus - cursor.fetchall()[0][0])
+        return CountProblems(lacking, surplus)

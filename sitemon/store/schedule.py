@@ -197,10 +197,8 @@ def _add_publishers(cursor: Cursor, marks: Sequence[Published]) -> None:
     if not marks:
         return
     once: dict[str, Published] = {}
-    first_made: dict[str, int] = {}
     for mark in marks:
         kept = once.get(mark.publisher, mark)
-        first_made.setdefault(mark.publisher, mark.made)
         once[mark.publisher] = Published(
             publisher=mark.publisher,
             up_to_ms=max(kept.up_to_ms, mark.up_to_ms),
@@ -209,7 +207,6 @@ def _add_publishers(cursor: Cursor, marks: Sequence[Published]) -> None:
         )
     values = {
         "names": sorted(once),
-        "first_made": [first_made[name] for name in sorted(once)],
         "up_to_ms": [once[name].up_to_ms for name in sorted(once)],
         "made": [once[name].made for name in sorted(once)],
         "are_last": [once[name].is_last for name in sorted(once)],

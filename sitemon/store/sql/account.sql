@@ -218,12 +218,21 @@ CROSS JOIN sitemon.region;
 -- name: forget_away_hours_between
 DELETE FROM sitemon.away_hour
 WHERE hour_at >= greatest(sitemon.from_ms(%(from_hour)s::bigint * 3600000), (SELECT raw_from_at FROM sitemon.watermark))
-    AND hour_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000);
+    AND hour_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000)
+    AND (site_id, region_id) IN (
+        SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms = %(patience_ms)s
+    );
 
 -- name: count_away_hours_between
 INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
 WITH piece AS MATERIALIZED (
-    SELECT * FROM sitemon.away_piece WHERE hour >= %(from_hour)s AND hour < %(until_hour)s
+    SELECT *
+    FROM sitemon.away_piece
+    WHERE hour >= %(from_hour)s
+        AND hour < %(until_hour)s
+        AND (site_id, region_id) IN (
+            SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms = %(patience_ms)s
+        )
 ), seen AS (
     SELECT piece.site_id, piece.region_id, piece.hour, count(*) AS slots
     FROM piece
@@ -257,9 +266,6 @@ WHERE counted.slots > coalesce(seen.slots, 0);
 -- name: move_away
 UPDATE sitemon.account SET away_ms = %(away_ms)s;
 
--- name: longest_patience
-SELECT coalesce(max(patience_ms), 0) FROM sitemon.schedule_stretch;
-
 -- name: is_away_between
 SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms <= %(until_ms)s);
 
@@ -267,35 +273,26 @@ SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms
 SELECT name, up_to_ms FROM sitemon.publisher WHERE NOT is_last;
 
 -- name: counts
--- What publishers said that they made in all, what they may have made beyond that, what became or changed a row, and what
--- arrived.
+-- What publishers made in all, what became or changed a row, and what arrived.
 SELECT
-    (SELECT made_before FROM sitemon.account)
-    + (SELECT coalesce(sum(made - first_made), 0)::bigint FROM sitemon.publisher),
-    (SELECT tails_before FROM sitemon.account) + (SELECT coalesce(sum(tail), 0)::bigint FROM sitemon.publisher),
+    (SELECT made_before FROM sitemon.account) + (SELECT coalesce(sum(made), 0)::bigint FROM sitemon.publisher),
     (SELECT coalesce(sum(recorded), 0)::bigint FROM sitemon.tally),
     (SELECT coalesce(sum(recorded + repeated), 0)::bigint FROM sitemon.tally);
+
+-- name: begin_counts
+-- What is on its way at this moment counts for neither side.
+UPDATE sitemon.account SET
+    base_ms = %(counted_ms)s,
+    base_vouched = %(now_made)s,
+    base_arrived = %(arrived)s,
+    base_recorded = %(now_recorded)s,
+    base_made = %(made)s
+WHERE base_ms < %(counted_ms)s - 86400000;
 
 -- name: keep_counts
 UPDATE sitemon.account SET
     counted_ms = %(counted_ms)s,
-    vouched = %(vouched)s,
-    arrived = %(arrived)s,
+    vouched = %(made)s,
+    arrived = %(now_arrived)s,
     recorded = %(recorded)s,
-    made = %(made)s;
-
--- name: end_tails
--- Of a publisher that said nothing more for a day: the rows that may be of its last results are counted once.
-UPDATE sitemon.publisher AS publisher SET
-    is_last = true,
-    tail = (
-        SELECT count(*)
-        FROM sitemon.result
-        WHERE kind = 'scheduled'
-            AND NOT is_derived
-            AND slot_at > sitemon.from_ms(publisher.up_to_ms) - '2 hours'::interval
-            AND slot_at < sitemon.from_ms(publisher.up_to_ms) + '1 hour'::interval
-            AND checked_at > sitemon.from_ms(publisher.up_to_ms) - '2 minutes'::interval
-            AND checked_at < sitemon.from_ms(publisher.up_to_ms) + '35 seconds'::interval
-    )
-WHERE NOT is_last AND up_to_ms < sitemon.to_ms(now() - '1 day'::interval);
+    made = %(now_made)s;

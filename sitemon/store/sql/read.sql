@@ -64,34 +64,31 @@ ORDER BY hour_at, site, region;
 SELECT sitemon.from_ms(closed_ms) FROM sitemon.account;
 
 -- name: count_problems
--- How many results that were made did not arrive, and how many rows nobody made. Rows of the last moments of publishers
--- that were killed, and of those that were at work before this database was, may be theirs.
+-- How many results that were made did not arrive, and how many rows nobody made.
 SELECT
-    greatest(0, vouched - arrived),
-    CASE
-        WHEN recorded <= made THEN 0
-        ELSE greatest(
-            0,
-            recorded - made - (
-                SELECT count(*)
-                FROM sitemon.result
-                WHERE kind = 'scheduled'
-                    AND NOT is_derived
-                    AND EXISTS (
-                        SELECT
-                        FROM sitemon.publisher
-                        WHERE (
-                                NOT is_last
-                                AND up_to_ms < counted_ms
-                                AND checked_at > sitemon.from_ms(up_to_ms) - '2 minutes'::interval
-                                AND checked_at < sitemon.from_ms(up_to_ms) + '35 seconds'::interval
-                            )
-                            OR (
-                                first_made > 0
-                                AND checked_at < sitemon.from_ms(first_up_to_ms) + '35 seconds'::interval
-                            )
-                    )
-            )
-        )
-    END
+    greatest(0, (vouched - base_vouched) - (arrived - base_arrived)),
+    greatest(0, (recorded - base_recorded) - (made - base_made))
 FROM sitemon.account;
+
+-- name: rows_of_the_dead
+-- Publishers that were killed since the counts began did not say what they made in their last seconds: the rows of results
+-- whose checks began shortly before that or soon after.
+WITH dead AS (
+    SELECT
+        range_agg(
+            tstzrange(
+                sitemon.from_ms(up_to_ms) - '2 minutes'::interval, sitemon.from_ms(up_to_ms) + '35 seconds'::interval
+            )
+        ) AS last_seconds
+    FROM sitemon.publisher
+    CROSS JOIN sitemon.account
+    WHERE NOT is_last AND up_to_ms > base_ms - 60000 AND up_to_ms < counted_ms
+)
+SELECT count(*)
+FROM sitemon.result
+CROSS JOIN dead
+WHERE kind = 'scheduled'
+    AND NOT is_derived
+    AND slot_at > (SELECT lower(last_seconds) FROM dead) - '1 hour'::interval
+    AND slot_at < (SELECT upper(last_seconds) FROM dead) + '1 minute'::interval
+    AND checked_at <@ last_seconds;

@@ -170,11 +170,8 @@ LEFT JOIN before USING (token)
 WHERE changed.until_ms > coalesce(before.until_ms, changed.from_ms - 1);
 
 -- name: add_publishers
-INSERT INTO sitemon.publisher AS publisher (name, first_up_to_ms, first_made, up_to_ms, made, is_last)
-SELECT name, up_to_ms, first_made, up_to_ms, made, is_last
-FROM unnest(
-    %(names)s::text[], %(first_made)s::bigint[], %(up_to_ms)s::bigint[], %(made)s::bigint[], %(are_last)s::boolean[]
-) AS given (name, first_made, up_to_ms, made, is_last)
+INSERT INTO sitemon.publisher AS publisher (name, up_to_ms, made, is_last)
+SELECT * FROM unnest(%(names)s::text[], %(up_to_ms)s::bigint[], %(made)s::bigint[], %(are_last)s::boolean[])
 ON CONFLICT (name) DO UPDATE SET
     up_to_ms = greatest(publisher.up_to_ms, excluded.up_to_ms),
     made = greatest(publisher.made, excluded.made),
@@ -219,8 +216,6 @@ DELETE FROM sitemon.reign USING sitemon.watermark WHERE until_ms < sitemon.to_ms
 WITH gone AS (
     DELETE FROM sitemon.publisher USING sitemon.watermark
     WHERE up_to_ms < sitemon.to_ms(raw_from_at)
-    RETURNING made - first_made AS made, tail
+    RETURNING made
 )
-UPDATE sitemon.account SET
-    made_before = made_before + (SELECT coalesce(sum(made), 0) FROM gone),
-    tails_before = tails_before + (SELECT coalesce(sum(tail), 0) FROM gone);
+UPDATE sitemon.account SET made_before = made_before + (SELECT coalesce(sum(made), 0) FROM gone);

@@ -2,27 +2,33 @@
 
 from datetime import timedelta
 
+import pytest
+
 from sitemon.model.marks import Published
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Kind
-from sitemon.store.account import end_tails, keep_counts, read_counts
+from sitemon.store.account import keep_counts, read_counts
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.positions import Read
 from sitemon.store.read import read_count_problems
 from sitemon.store.schedule import write_said
 from sitemon.store.write import write_batch
-from tests.databases import execute, rows
+from tests.databases import execute
 from tests.results import MINUTE, a_result, this_hour
 
 AT_MS = to_ms(this_hour())
 
 
+@pytest.fixture(autouse=True)
+def _counting(conn: Connection) -> None:
+    """The counts begin with nothing, a while ago."""
+    keep_counts(conn, AT_MS - 60_000, read_counts(conn))
+
+
 def says(conn: Connection, made: int, up_to_ms: int = AT_MS, publisher: str = "one", *, is_last: bool = False) -> None:
-    """A publisher tells what it made; the database has heard of it from the beginning on."""
-    for so_far in (0, made):
-        mark = Published(publisher=publisher, up_to_ms=up_to_ms, made=so_far, is_last=is_last and so_far == made)
-        write_said(conn, Names(), [mark])
+    """A publisher tells what it made."""
+    write_said(conn, Names(), [Published(publisher=publisher, up_to_ms=up_to_ms, made=made, is_last=is_last)])
 
 
 def counted(conn: Connection, at_ms: int = AT_MS) -> tuple[int, int]:
@@ -74,20 +80,11 @@ def test_a_publisher_that_was_killed_may_have_made_the_rows_of_its_last_moments(
     assert counted(conn, AT_MS + 400_000) == (0, 3)
 
 
-def test_a_publisher_that_was_at_work_before_the_database_was_vouches_for_what_came_since(
-    conn: Connection, names: Names
-) -> None:
-    write_said(conn, names, [Published(publisher="one", up_to_ms=AT_MS, made=1_000)])
-    write_batch(conn, names, [a_result(slot_at=this_hour() - timedelta(seconds=1))])
-    write_batch(conn, names, [a_result(slot_at=this_hour() + 2 * MINUTE)])
-    write_said(conn, names, [Published(publisher="one", up_to_ms=AT_MS + 300_000, made=1_001)])
-    assert counted(conn) == (0, 0)
-
-
-def test_the_last_moments_of_one_that_was_killed_long_ago_are_counted_once(conn: Connection, names: Names) -> None:
-    long_ago = this_hour() - timedelta(hours=30)
-    write_batch(conn, names, [a_result(slot_at=long_ago + timedelta(seconds=second)) for second in (1, 2, 3)])
-    says(conn, 1, to_ms(long_ago))
-    end_tails(conn)
-    assert rows(conn, "SELECT is_last, tail FROM sitemon.publisher") == [(True, 3)]
-    assert counted(conn) == (0, 0)
+def test_what_was_before_the_counts_began_is_nobody_s_lack_or_surplus(conn: Connection, names: Names) -> None:
+    a_day_later_ms = AT_MS + 86_400_000
+    says(conn, 1_000)
+    assert counted(conn) == (1_000, 0)
+    assert counted(conn, a_day_later_ms) == (0, 0), "after a day they begin anew"
+    write_batch(conn, names, [a_result(minute=minute) for minute in range(2)])
+    says(conn, 1_001, a_day_later_ms, is_last=True)
+    assert counted(conn, a_day_later_ms + 60_000) == (0, 1)

@@ -1,8 +1,6 @@
-"""The account is closed as far as all is recorded that was made; nobody holds it up for long."""
+"""The account is closed as far as all is recorded that was made; nobody who stands still holds it up for long."""
 
 from collections.abc import Mapping
-
-import pytest
 
 from sitemon.model.marks import Published
 from sitemon.record.horizon import LONGEST_HOLD_S, SILENT_AFTER_S, Horizon
@@ -21,7 +19,7 @@ class Look:
         self.limit_s = 0.0
         self.is_kafka_there = True
         self.stuck: dict[tuple[str, int], int] = {}
-        self._horizon = Horizon(publishers or {}, START_MS)
+        self._horizon = Horizon(publishers or {})
 
     def pass_s(self, seconds: int, *living: str) -> float:
         """Let so many seconds pass, in which some publishers say every 5 s that all is published; return the limit."""
@@ -56,7 +54,7 @@ def test_without_publishers_the_limit_is_when_all_that_was_there_is_read() -> No
 
 
 def test_before_anything_was_read_the_limit_is_long_ago() -> None:
-    horizon = Horizon({}, START_MS)
+    horizon = Horizon({})
     assert horizon.wants_ends
     assert horizon.limit_ms({}, 0.0) == 0
 
@@ -73,7 +71,7 @@ def test_an_unread_partition_holds_until_it_is_read() -> None:
 
 
 def test_a_partition_of_which_nothing_was_ever_read_holds() -> None:
-    horizon = Horizon({}, START_MS)
+    horizon = Horizon({})
     horizon.aim(START_MS, {RESULTS: 5, SCHEDULE: 0})
     assert horizon.limit_ms({}, 0.0) == 0
     assert horizon.limit_ms({RESULTS: 5}, 1.0) == START_MS
@@ -157,19 +155,32 @@ def test_while_what_kafka_has_is_not_read_nobody_is_silent() -> None:
     assert look.pass_s(SILENT_S - 8) == 10, "its marks of meanwhile may not be read yet"
 
 
-def test_nobody_holds_for_longer_than_a_quarter_of_an_hour() -> None:
+def test_one_that_does_not_come_on_holds_for_a_quarter_of_an_hour_at_most() -> None:
     look = Look()
     look.pass_s(10, "one")
-    for _ in range(2 * HOLD_S // 10):
+    for _ in range(HOLD_S // 10 - 1):
         look.hear("one", up_to_s=7)
-        look.pass_s(10)
-    assert look.limit_s == look.now_s - HOLD_S
+        assert look.pass_s(10) == 7
+    look.hear("one", up_to_s=7)
+    assert look.pass_s(20) == look.now_s
+    look.hear("one", up_to_s=8)
+    assert look.pass_s(1) == 8, "it comes on again"
 
 
-@pytest.mark.parametrize(("ago_s", "limit_s"), [(60, -60), (HOLD_S - 1, -HOLD_S + 1), (HOLD_S, 2), (10 * HOLD_S, 2)])
-def test_at_a_start_those_of_long_ago_are_not_waited_for(ago_s: int, limit_s: int) -> None:
-    look = Look({"one": at_ms(-ago_s)})
-    assert look.pass_s(2) == max(limit_s, 2 - HOLD_S)
+def test_one_that_drains_a_long_spool_is_waited_for() -> None:
+    look = Look()
+    look.pass_s(10, "one")
+    for second in range(10, HOLD_S, 10):
+        look.hear("one", up_to_s=second)
+        assert look.pass_s(20) == second
+
+
+def test_at_a_start_those_of_long_ago_get_half_a_minute_too() -> None:
+    look = Look({"spooling": at_ms(-10 * HOLD_S)})
+    assert look.pass_s(SILENT_S - 2) == -10 * HOLD_S
+    look.hear("spooling", up_to_s=-9 * HOLD_S)
+    assert look.pass_s(SILENT_S - 2) == -9 * HOLD_S
+    assert look.pass_s(5) == look.now_s
 
 
 def test_at_a_start_those_of_before_get_half_a_minute_to_be_heard() -> None:

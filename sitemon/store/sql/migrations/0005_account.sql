@@ -109,16 +109,12 @@ CREATE TABLE sitemon.reign (
 );
 
 -- What each process that publishes results said last: that all up to `up_to_ms` is on Kafka, and how many results of
--- scheduled slots it made in all; and what it said when it was heard here first. One that was killed said nothing of its
--- last ones: `tail` is how many rows may be of these.
+-- scheduled slots it published in all.
 CREATE TABLE sitemon.publisher (
     name text PRIMARY KEY,
-    first_up_to_ms bigint NOT NULL,
-    first_made bigint NOT NULL,
     up_to_ms bigint NOT NULL,
     made bigint NOT NULL,
-    is_last boolean NOT NULL,
-    tail bigint NOT NULL DEFAULT 0
+    is_last boolean NOT NULL
 );
 
 -- What each recorder did with results of scheduled slots: how many became or changed a row, and how many changed nothing.
@@ -140,21 +136,25 @@ CREATE TABLE sitemon.stream_position (
 
 -- Every expected slot from `from_ms` on whose patience ended up to `closed_ms` has its row, or lies in an away stretch;
 -- those are counted up to `away_ms`. Slots before `from_ms` were accounted for by leaders of earlier versions, or before
--- this database was made. The counts are of the moment `counted_ms`: of the results that publishers had made by then,
--- `vouched`, at least as many had `arrived` here when all was read, and of the rows that were `recorded` by then, each was
--- `made` by a publisher. `made_before` and `tails_before` are those of publishers that are forgotten.
+-- this database was made. The counts are for the ledger, as of `counted_ms` and since `base_ms`, a day before at most: what
+-- publishers `vouched` for must have `arrived`, and what is `recorded` must have been `made`. `made_before` is of publishers
+-- that are forgotten.
 CREATE TABLE sitemon.account (
     is_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_only_row),
     from_ms bigint NOT NULL,
     closed_ms bigint NOT NULL,
     away_ms bigint NOT NULL,
+    base_ms bigint NOT NULL DEFAULT 0,
+    base_vouched bigint NOT NULL DEFAULT 0,
+    base_arrived bigint NOT NULL DEFAULT 0,
+    base_recorded bigint NOT NULL DEFAULT 0,
+    base_made bigint NOT NULL DEFAULT 0,
     counted_ms bigint NOT NULL DEFAULT 0,
     vouched bigint NOT NULL DEFAULT 0,
     arrived bigint NOT NULL DEFAULT 0,
     recorded bigint NOT NULL DEFAULT 0,
     made bigint NOT NULL DEFAULT 0,
-    made_before bigint NOT NULL DEFAULT 0,
-    tails_before bigint NOT NULL DEFAULT 0
+    made_before bigint NOT NULL DEFAULT 0
 );
 
 INSERT INTO sitemon.account (from_ms, closed_ms, away_ms)
