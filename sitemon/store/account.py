@@ -158,7 +158,9 @@ def light(conn: Connection, width_ms: int) -> bool:
         lit = [part for span in kept for part in _without(span, wanted) if part.from_ms < account.closed_ms]
         if not lit:
             return False
-        part = Window(lit[0].from_ms, min(lit[0].until_ms, lit[0].from_ms + width_ms))
+        until_ms = lit[0].from_ms + width_ms
+        # Beyond what is closed there is nothing to look at.
+        part = lit[0] if until_ms > account.closed_ms else Window(lit[0].from_ms, min(lit[0].until_ms, until_ms))
         _keep(cursor, [left for span in kept for left in _without(span, [part])])
         _close_part(cursor, account, part)
         return part != lit[0] or len(lit) > 1

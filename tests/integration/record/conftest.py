@@ -155,7 +155,7 @@ def recorders() -> Iterator[list[Running]]:
             running.end()
 
 
-def wait_until(is_so: Callable[[], bool], within_s: float = 15.0) -> None:
+def wait_until(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait for a condition."""
     deadline_s = clock.monotonic_s() + within_s
     while not is_so():

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.record.brake import AT_LEAST
 from sitemon.store.connect import Connection
-from sitemon.stream.messages import result_record
+from sitemon.stream.messages import event_record, mark_record, result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import rows
 from tests.integration.record.conftest import wait_until
+from tests.integration.record.reconcilers import ended, is_closed, reign, started
 from tests.pipeline import script
 from tests.results import a_result
 
@@ -92,6 +94,23 @@ def test_it_records_until_it_is_told_to_end(
     process = start(address(kafka_server), kafka_server.topic)
     wait_until(lambda: rows(conn, "SELECT count(*) FROM sitemon.results") == [(1,)], 30)
     assert process.end(number) == 0
+    assert "Traceback" not in process.stderr
+
+
+def test_beside_recording_it_closes_the_account(
+    start: Start, kafka_server: KafkaServer, conn: Connection, first: datetime
+) -> None:
+    ensure_topics(kafka_server, retention_days=1)
+    topics, producer = topics_of(kafka_server), KafkaProducer(kafka_server)
+    said = [event_record(topics, started(first)), event_record(topics, ended(first, 3))]
+    assert send_all(producer, [*said, mark_record(topics, reign(first))], 10.0)
+    assert producer.send(result_record(topics, a_result(slot_at=first)), 10).wait(10)
+    producer.close(5)
+    process = start(address(kafka_server), kafka_server.topic)
+    wait_until(lambda: is_closed(conn), 60)
+    outcomes = "SELECT outcome, reason FROM sitemon.results ORDER BY slot_at"
+    assert rows(conn, outcomes) == [("up", None), ("missed", "lost"), ("missed", "lost")]
+    assert process.end() == 0
     assert "Traceback" not in process.stderr
 
 

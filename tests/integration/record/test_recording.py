@@ -6,6 +6,7 @@ import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.result import Result
+from sitemon.record import recorder
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
@@ -16,7 +17,7 @@ from sitemon.stream.memory import MemoryBroker, MemoryProducer
 from sitemon.stream.messages import result_record
 from tests.databases import execute, rows
 from tests.integration.record.conftest import GROUP, TOPICS, StartRecorder, wait_until
-from tests.results import a_missed, a_result, this_hour
+from tests.results import MINUTE, a_missed, a_result, this_hour
 
 COUNT = "SELECT count(*) FROM sitemon.results"
 
@@ -80,6 +81,48 @@ def test_read_again_from_the_beginning_it_changes_nothing(
     assert sum(report.inserted for report in second.reports) == 0
     after = rows(conn, "SELECT * FROM sitemon.result"), rows(conn, "SELECT * FROM sitemon.uptime_hourly")
     assert after == before
+
+
+PUT_BACK = """
+DELETE FROM sitemon.result WHERE slot_at > %(copied_at)s;
+DELETE FROM sitemon.current_state;
+UPDATE sitemon.stream_position AS position SET next_offset = copy.next_offset
+FROM unnest(%(partitions)s, %(offsets)s) AS copy (partition, next_offset)
+WHERE position.partition = copy.partition;
+"""
+
+
+@pytest.mark.parametrize("is_something_new", [False, True], ids=["nothing new comes", "something new comes"])
+def test_a_database_that_was_put_back_to_a_copy_gets_again_what_it_lacks_and_nothing_twice(
+    broker: MemoryBroker,
+    start_recorder: StartRecorder,
+    conn: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    is_something_new: bool,
+) -> None:
+    monkeypatch.setattr(recorder, "_COMPARE_EVERY_S", 60.0 if is_something_new else 0.2)
+    # Of hours that are not rolled up yet, so that rows are all there is to be put back.
+    first_at = this_hour() + 120 * MINUTE
+
+    def send_minute(minute: int) -> None:
+        send(broker, [a_result(f"site-{number}", slot_at=first_at + minute * MINUTE) for number in range(20)])
+
+    send_minute(0)
+    running = start_recorder()
+    wait_until(lambda: positions(conn) == broker_ends(broker))
+    copied = positions(conn)
+    send_minute(1)
+    send_minute(2)
+    wait_until(lambda: is_all_committed(broker))
+    numbers, offsets = zip(*((number, at) for (_, number), at in copied.items()), strict=True)
+    execute(conn, PUT_BACK, {"copied_at": first_at, "partitions": list(numbers), "offsets": list(offsets)})
+    if is_something_new:
+        send_minute(3)
+    wait_until(lambda: positions(conn) == broker_ends(broker))
+    minutes = 4 if is_something_new else 3
+    assert rows(conn, COUNT) == [(minutes * 20,)]
+    assert rows(conn, "SELECT DISTINCT up FROM sitemon.uptime_hourly") == [(minutes,)]
+    assert running.error is None
 
 
 def test_what_can_never_be_recorded_is_on_the_dead_letters_before_its_offset_is_committed(

@@ -6,10 +6,11 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.moment import to_ms
-from sitemon.store.account import close, count_away_hours
+from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.schedule import write_said
 from sitemon.store.write import write_batch
 from tests.databases import close_account, open_account, rows
 from tests.integration.store.conftest import WriteSaid
@@ -162,3 +163,14 @@ def test_what_is_kept_of_a_dark_stretch_is_not_written_again(conn: Connection, w
     assert before[0][2] == at_ms(90.5) - 1
     write(reign(-60, 20.5))
     assert rows(conn, kept) == before
+
+
+def test_once_a_beat_is_back_nothing_after_it_is_dark(conn: Connection, names: Names, write: WriteSaid) -> None:
+    write(reign(-60, -5), started(0))
+    close_account(conn, at(60))
+    write_said(conn, names, [reign(30.5, 300, token=2)])
+    while light(conn, 60_000):
+        pass
+    dark = "SELECT from_ms, until_ms FROM sitemon.away WHERE is_derived"
+    assert rows(conn, dark) == [(at_ms(9) - 1, at_ms(30.5) - 1)]
+    assert derived(conn) == [*range(9), *range(31, 60)]
