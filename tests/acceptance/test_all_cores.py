@@ -21,8 +21,8 @@ UNEVEN = """
     ) AS steps WHERE step <> interval '10 s' OR outcome = 'missed'
 """
 SITES_OF_A_MESSAGE = 3
-"""Redis hands a message to a process that waits for one, also when that is frozen, and nobody knows that it has it. Of 60
-sites every 10 s, so many at most are due together."""
+"""Redis hands a message to a process that waits for one, also when that is frozen, and nobody knows that it has it.
+Of 60 sites every 10 s, so many at most are due together."""
 TAKEN = re.compile(r"INFO/(\S+)\] Task sitemon\.check_slots\S+ received")
 
 
