@@ -16,6 +16,7 @@ from sitemon.model.marks import Published
 from sitemon.model.moment import to_ms
 from sitemon.record.batch import Rejected
 from sitemon.record.horizon import Horizon
+from sitemon.record.recorder import DeadLetterBox
 from sitemon.record.said import sort_out_said
 from sitemon.record.writer import AWAY, REFUSED
 from sitemon.store.account import (
@@ -63,13 +64,6 @@ class Followed(Protocol):
 
     def close(self) -> None:
         """End the connections."""
-
-
-class DeadLetterBox(Protocol):
-    """Where messages go that can never be recorded: `sitemon.record.dead_letters.DeadLetters`."""
-
-    def send(self, rejected: Sequence[Rejected], stop: threading.Event) -> bool:
-        """Return True once Kafka has acknowledged all of them, False when told to stop before."""
 
 
 class _Counted(NamedTuple):
