@@ -1,6 +1,7 @@
 """Results for tests: a plain good one, with what a test is about changed."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sitemon import clock
@@ -10,8 +11,9 @@ from sitemon.model.result import Kind, Phases, Result
 MINUTE = timedelta(minutes=1)
 
 
+@cache
 def this_hour() -> datetime:
-    """Return the beginning of the present hour; slots of tests lie around now, since old ones are not kept."""
+    """Return the beginning of the hour in which the tests began; slots lie around it, since old ones are not kept."""
     return clock.utc_now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
