@@ -13,11 +13,11 @@ from sitemon.config.servers import kafka_server, redis_server
 from sitemon.config.settings import settings
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
-from sitemon.schedule.redis_client import ping_redis, redis_client
+from sitemon.redis_client import ping_redis, redis_client
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
-from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent
+from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch
 from sitemon.worker.cores import work_on_all_cores
 from sitemon.worker.process import stop
 
@@ -87,4 +87,5 @@ except ConfigurationError as exc:
 signals.celeryd_init.connect(_begin_worker, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
+signals.task_received.connect(note_batch, weak=False)
 signals.worker_shutting_down.connect(stop, weak=False)

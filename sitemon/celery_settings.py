@@ -13,8 +13,8 @@ from celery.schedules import crontab
 
 from sitemon.config.servers import RedisServer
 from sitemon.model.errors import ConfigurationError, Mistake
+from sitemon.redis_client import SOCKET_TIMEOUT_S
 from sitemon.schedule.queues import queue_of
-from sitemon.schedule.redis_client import SOCKET_TIMEOUT_S
 
 MANAGE_QUEUE: Final = "sitemon.manage"
 MANAGING_REGION: Final = "default"

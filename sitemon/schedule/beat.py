@@ -11,10 +11,10 @@ from celery.beat import ScheduleEntry, Scheduler
 from sitemon import clock
 from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
+from sitemon.redis_client import evicting_policy, redis_client
 from sitemon.schedule.celery_surroundings import CelerySurroundings
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.redis_client import evicting_policy, redis_client
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from sitemon.model.outcome import Reason
 from sitemon.model.result import missed_result
+from sitemon.redis_client import mapped
 from sitemon.schedule.batch import Batch, batches_of
 from sitemon.schedule.lease import Lease, Progress
 from sitemon.schedule.plan import DueSlot, Plan
 from sitemon.schedule.queues import queue_of
-from sitemon.schedule.redis_client import mapped
+from sitemon.schedule.resend import Unreceived
 from sitemon.schedule.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class Dispatch:
         self._lease = lease
         self._around = around
         self._unsent: list[Batch] = []
+        self._lost: list[Batch] = []
+        self._unreceived = Unreceived(lease.client)
         self._full_regions: set[str] = set()
 
     def begin(self, now_ms: int) -> None:
@@ -39,7 +42,7 @@ class Dispatch:
         ours, theirs = self.progress, self._lease.found
         sent_ms = max(ours.sent_ms, theirs.sent_ms) or now_ms
         self.progress = Progress(sent_ms, max(ours.reached_ms, theirs.reached_ms, now_ms))
-        self._unsent = []
+        self._unsent, self._lost, self._unreceived = [], [], Unreceived(self._lease.client)
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all of it is sent."""
@@ -52,18 +55,32 @@ class Dispatch:
             self._shed([slot for slot in due if slot[0].region in self._full_regions], now_ms)
         while self._unsent:
             self._around.send(self._unsent[0])
-            self._unsent.pop(0)
+            self._unreceived.add(self._unsent.pop(0))
         if plan.is_whole:
             self.progress = self.progress._replace(sent_ms=max(until_ms, sent_ms))
         return until_ms
 
     def look_at_queues(self, regions: Iterable[str]) -> None:
-        """See where so much waits that what is due is shed until the next look."""
-        with mapped():
-            full = {region for region in regions if self._lease.client.llen(queue_of(region)) > MOST_WAITING}
+        """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
+        full: set[str] = set()
+        for region in regions:
+            with mapped():
+                waiting = self._lease.client.llen(queue_of(region))
+                self._lost += self._unreceived.with_nobody(region, waiting)
+            if waiting > MOST_WAITING:
+                full.add(region)
+        self._send_again()
         if full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
         self._full_regions = full
+
+    def _send_again(self) -> None:
+        if self._lost:
+            slots = sum(len(batch.slots) for batch in self._lost)
+            log.warning("beat.sent_again: %s slots that were sent and that no worker received", slots)
+        while self._lost:
+            self._around.send(self._lost[0])
+            self._lost.pop(0)
 
     def _shed(self, slots: Iterable[DueSlot], now_ms: int) -> None:
         sites, reason = self._around.sites().by_name, Reason.SHED

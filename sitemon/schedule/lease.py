@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import redis
 
 from sitemon.model.errors import LeaseLostError
-from sitemon.schedule.redis_client import mapped
+from sitemon.redis_client import mapped
 
 LEASE_TTL_MS: Final = 6_000
 _PREFIX: Final = "{sitemon}:"

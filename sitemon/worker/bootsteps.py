@@ -11,6 +11,8 @@ from celery import bootsteps
 from celery.beat import EmbeddedService
 
 from sitemon import clock
+from sitemon.schedule.queues import CHECK_SLOTS
+from sitemon.schedule.resend import note_received
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,17 @@ class RenewUnacked(bootsteps.StartStopStep):
                 client.zadd(qos.unacked_index_key, dict.fromkeys(tags, now_s), xx=True)
         except redis.RedisError as exc:
             log.warning("worker.renewal_failed: Redis does not answer: %s", exc)
+
+
+def note_batch(sender: Any, request: Any, **_: Any) -> None:
+    """Note that this worker has the batch, so that the leading beat does not send it again."""
+    if request.name != CHECK_SLOTS:
+        return
+    try:
+        with sender.task_consumer.channel.conn_or_acquire() as client:
+            note_received(client, request.id)
+    except redis.RedisError as exc:
+        log.warning("worker.note_failed: Redis does not answer: %s", exc)
 
 
 class GuardBeat(bootsteps.StartStopStep):

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
-from sitemon.schedule.redis_client import evicting_policy
+from sitemon.redis_client import evicting_policy
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sitemon.config.servers import RedisServer
 from sitemon.local.certificates import Authority
 from sitemon.local.valkey import Valkey
 from sitemon.model.errors import RefusedError, UnreachableError
-from sitemon.schedule.redis_client import ping_redis, redis_client
+from sitemon.redis_client import ping_redis, redis_client
 from tests.faults.relay import Relay
 
 

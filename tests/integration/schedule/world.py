@@ -15,6 +15,7 @@ from sitemon.model.stretches import Stretch, Turn, stretches_of
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.plan import Watch
+from sitemon.schedule.resend import note_received
 from sitemon.schedule.slots import next_slot_ms
 
 START_MS = 1_790_000_000_000
@@ -89,6 +90,8 @@ class World:
         self.missed: list[Result] = []
         self.reigns: list[Reign] = []
         self.is_broker_down = False
+        self.is_received = True
+        """Whether a worker takes at once what is sent, and notes it."""
         self.keeps_of_next: int | None = None
         """So many of the next events are kept, and then the call fails."""
 
@@ -101,6 +104,8 @@ class World:
         for name, slot_ms in batch.slots:
             self.history.assert_asks_for(Watch(name, batch.region), slot_ms)
         self.sent.append(batch)
+        if self.is_received:
+            note_received(self.client, batch.id)
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         self.missed += results

@@ -1,0 +1,97 @@
+"""A batch that Redis handed to a worker that never received it is sent again, once; no other is."""
+
+import pytest
+import redis
+
+from sitemon.model.errors import UnreachableError
+from sitemon.schedule.leader import LOOK_EVERY_S, Leader
+from sitemon.schedule.lease import Lease
+from sitemon.schedule.queues import queue_of
+from sitemon.schedule.resend import note_received
+from sitemon.schedule.slots import next_slot_ms
+from tests.integration.schedule.world import SHOP, START_MS, World, lapse, run
+
+LOOK_MS = round(LOOK_EVERY_S * 1_000)
+SLOT_MS = next_slot_ms("shop", SHOP.interval_ms, START_MS)
+SENT_MS = START_MS + 4_000
+"""The first tick after the slot: it sends, and looks."""
+ONCE_MORE_MS = SENT_MS + 500
+"""A tick before the second look."""
+BEFORE_THE_NEXT_MS = SENT_MS + SHOP.interval_ms - 500
+QUEUE = queue_of("default")
+
+
+@pytest.fixture
+def around(client: redis.Redis) -> World:
+    """A world in which nobody receives the slot at `SLOT_MS`."""
+    around = World(client, SHOP)
+    around.is_received = False
+    return around
+
+
+@pytest.fixture
+def beat(client: redis.Redis, around: World) -> Leader:
+    """A leader that has just sent that slot."""
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, SENT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS]
+    return leader
+
+
+def test_what_nobody_received_is_sent_again_once_with_the_same_id(beat: Leader, around: World) -> None:
+    run(beat, SENT_MS, SENT_MS + 2 * LOOK_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS] * 2
+    assert len({batch.id for batch in around.sent}) == 1
+    run(beat, SENT_MS + 2 * LOOK_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS] * 2
+
+
+def test_what_was_received_after_the_first_look_is_not(beat: Leader, around: World, client: redis.Redis) -> None:
+    run(beat, SENT_MS, ONCE_MORE_MS)
+    note_received(client, around.sent[0].id)
+    run(beat, ONCE_MORE_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS]
+
+
+def test_what_waits_is_not_until_it_was_handed_out(beat: Leader, around: World, client: redis.Redis) -> None:
+    client.lpush(QUEUE, around.sent[0].id)
+    run(beat, SENT_MS, SENT_MS + 2 * LOOK_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS]
+    client.rpop(QUEUE)
+    run(beat, SENT_MS + 2 * LOOK_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS] * 2
+
+
+def test_of_two_it_is_the_older_one_that_was_handed_out(beat: Leader, around: World, client: redis.Redis) -> None:
+    client.lpush(QUEUE, around.sent[0].id)
+    run(beat, SENT_MS, SENT_MS + SHOP.interval_ms)
+    client.lpush(QUEUE, around.sent[1].id)
+    client.rpop(QUEUE)
+    run(beat, SENT_MS + SHOP.interval_ms, BEFORE_THE_NEXT_MS + SHOP.interval_ms)
+    assert around.slots_of(SHOP) == [SLOT_MS, SLOT_MS + SHOP.interval_ms, SLOT_MS]
+
+
+def test_what_waited_in_a_redis_that_was_emptied_is_sent_again(
+    beat: Leader, around: World, client: redis.Redis
+) -> None:
+    client.lpush(QUEUE, around.sent[0].id)
+    run(beat, SENT_MS, SENT_MS + LOOK_MS)
+    client.delete(QUEUE)
+    run(beat, SENT_MS + LOOK_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS] * 2
+
+
+def test_it_is_sent_when_the_broker_is_back(beat: Leader, around: World) -> None:
+    around.is_broker_down = True
+    with pytest.raises(UnreachableError):
+        run(beat, SENT_MS, SENT_MS + 2 * LOOK_MS)
+    around.is_broker_down = False
+    run(beat, SENT_MS + 2 * LOOK_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS] * 2
+
+
+def test_a_new_reign_knows_nothing_of_what_the_last_one_sent(beat: Leader, around: World, client: redis.Redis) -> None:
+    run(beat, SENT_MS, ONCE_MORE_MS)
+    lapse(client)
+    run(beat, ONCE_MORE_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS]
