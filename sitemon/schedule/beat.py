@@ -31,6 +31,7 @@ class SiteScheduler(Scheduler):
     """
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
+        self._around: CelerySurroundings | None = None
         self._leader: Leader | None = None
         self._lease = Lease(redis_client(app))
         self._was_leading = False
@@ -74,13 +75,16 @@ class SiteScheduler(Scheduler):
                 self._leader.resign()
             except SitemonError as exc:
                 log.warning("beat.resign_failed: the lease ends by itself: %s", exc)
+        if self._around is not None:
+            self._around.close()
         super().close()
 
     def _leading_tick(self, *args: Any, **kwargs: Any) -> float:
         if self._leader is None:
             if policy := evicting_policy(self._lease.client):
                 log.warning("beat.redis_may_evict: what waits there is lost when Redis is full: %s", policy)
-            self._leader = Leader(self._lease, CelerySurroundings(self.app))
+            self._around = CelerySurroundings(self.app)
+            self._leader = Leader(self._lease, self._around)
         leader = self._leader
         wait_s = leader.tick(clock.now_ms(), clock.monotonic_s())
         if leader.is_leading and not self._was_leading:

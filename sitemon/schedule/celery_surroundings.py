@@ -21,6 +21,7 @@ from sitemon.stream.messages import messenger_of_this_process
 KAFKA_PATIENCE_S: Final = 0.5
 """No slot is sent meanwhile, and one of a site that is due every second is missed when it is 3 s late. What a beat
 writes is little, so a turn to the spool costs nothing."""
+_CLOSE_S: Final = 3.0
 
 
 class CelerySurroundings:
@@ -61,3 +62,7 @@ class CelerySurroundings:
     def publish_mark(self, mark: Mark) -> None:
         """Return once the mark is safe."""
         self._messenger.publish_marks([mark])
+
+    def close(self) -> None:
+        """Say that this process publishes no more; an embedded beat ends without the functions of `atexit`."""
+        self._messenger.close(_CLOSE_S)

@@ -20,6 +20,8 @@ UNEVEN = """
         FROM sitemon.results WHERE kind = 'scheduled'
     ) AS steps WHERE step <> interval '10 s' OR outcome = 'missed'
 """
+LAST_MARKS = "SELECT count(*) FROM sitemon.publisher HAVING bool_and(is_last)"
+"""How many processes have published; none while one of them has not said that it ended."""
 TAKEN = re.compile(r"INFO/(\S+)\] Task sitemon\.check_slots\S+ received")
 
 
@@ -59,6 +61,7 @@ def test_sigterm_ends_them_all_in_good_order(pipeline: Pipeline, sample: SampleS
     assert pipeline.processes["worker"].wait() == 0
     assert "Traceback" not in pipeline.log_of("worker")
     assert pipeline.rows(UNEVEN) == []
+    wait_for(lambda: pipeline.rows(LAST_MARKS) == [(PROCESSES + 1,)])
 
 
 def test_a_process_that_is_frozen_gives_up_its_slots(pipeline: Pipeline, sample: SampleServer) -> None:
