@@ -10,6 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOCKED := .venv/.locked
 KAFKA := .cache/kafka/manifest.json
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
 ##@ Use
 
@@ -24,8 +25,12 @@ setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apac
 ##@ Develop
 
 .PHONY: test
-test: setup ## Run all tests, or those of T=path; reports coverage
-	@$(BIN)/pytest $(T) -n 3 --dist loadfile --cov --cov-report=term:skip-covered
+test: setup ## Run all tests, or those of T=path
+	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE)
+
+.PHONY: coverage
+coverage: setup ## Run them and report which lines and branches they reach
+	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 
 .PHONY: faults
 faults: setup ## Run the long fault scenarios, or those of T=path; about 20 minutes

@@ -7,9 +7,9 @@ import itertools
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 import redis
@@ -22,6 +22,7 @@ from sitemon.local.part import MissingToolError, Part
 from sitemon.local.postgres import Postgres
 from sitemon.local.stack import Stack
 from sitemon.local.valkey import Valkey
+from tests.servers import Servers, await_started
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -38,7 +39,34 @@ def _kafka_python_socket(_: KafkaNetSocket, *args: int) -> socket.socket:
 
 
 KafkaNetSocket.socket = _kafka_python_socket
-_redis_databases = itertools.cycle(range(1, Valkey.databases))
+
+SERVERS = pytest.StashKey[Servers]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the servers of the run, in the process that it began with."""
+    if not hasattr(config, "workerinput"):
+        config.stash[SERVERS] = Servers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of xdist where they are."""
+    node.workerinput["servers"] = str(node.config.stash[SERVERS].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End them."""
+    if SERVERS in config.stash:
+        config.stash[SERVERS].close()
+
+
+_TIERS = ("faults", "acceptance", "integration", "migration", "contract", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tiers whose files take longest come first, so that no process ends long after the others."""
+    items.sort(key=lambda item: _TIERS.index(item.path.relative_to(Path(__file__).parent).parts[0]))
 
 
 @pytest.fixture(autouse=True)
@@ -50,17 +78,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The local stack of this run, of which no part is started yet. It ends with pytest, also after SIGKILL."""
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    yield stack
-    stack.down()
+def stack(pytestconfig: pytest.Config) -> Stack:
+    """The local stack of this run, of which a part is started when it is asked for. It ends with pytest."""
+    if hasattr(pytestconfig, "workerinput"):
+        return Stack(Path(pytestconfig.workerinput["servers"]))
+    return Stack(pytestconfig.stash[SERVERS].folder)
 
 
 @pytest.fixture(scope="session")
 def postgres(stack: Stack) -> Postgres:
     """PostgreSQL, started. The tests of the store make their databases in it."""
-    return started(stack.postgres)
+    return of_the_run(stack.postgres)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +116,7 @@ def kafka_jars() -> Path:
 def kafka(stack: Stack, kafka_jars: Path) -> KafkaProtocolPart:
     """Apache Kafka, started."""
     assert isinstance(stack.kafka, Kafka)
-    return started(stack.kafka)
+    return of_the_run(stack.kafka)
 
 
 @pytest.fixture
@@ -101,11 +129,19 @@ def kafka_server(kafka: KafkaProtocolPart) -> KafkaServer:
 @pytest.fixture(scope="session")
 def valkey(stack: Stack) -> Valkey:
     """Redis (Valkey), started."""
-    return started(stack.redis)
+    return of_the_run(stack.redis)
+
+
+@pytest.fixture(scope="session")
+def _redis_databases(pytestconfig: pytest.Config) -> Iterator[int]:
+    """Numbers of Redis databases that no other process of the run uses."""
+    ours: Mapping[str, Any] = getattr(pytestconfig, "workerinput", {"workerid": "gw0", "workercount": 1})
+    first = 1 + int(ours["workerid"].removeprefix("gw"))
+    return itertools.cycle(range(first, Valkey.databases, ours["workercount"]))
 
 
 @pytest.fixture
-def redis_url(valkey: Valkey) -> str:
+def redis_url(valkey: Valkey, _redis_databases: Iterator[int]) -> str:
     """The URL of an empty Redis database that no other test uses at this time."""
     url = valkey.url(next(_redis_databases))
     with redis.Redis.from_url(url) as client:
@@ -123,6 +159,15 @@ def started(part: PartT) -> PartT:
     """Start a part, or skip the test with what to install."""
     try:
         part.start()
+    except MissingToolError as exc:
+        lack(exc)
+    return part
+
+
+def of_the_run(part: PartT) -> PartT:
+    """Return a part of the run's stack once it answers, or skip the test with what to install."""
+    try:
+        await_started(part)
     except MissingToolError as exc:
         lack(exc)
     return part

@@ -1,21 +1,31 @@
 """A Redis that may throw away what waits in it: we learn of it where the server says so."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
+from sitemon.local.valkey import Valkey
 from sitemon.model.errors import UnreachableError
 from sitemon.redis_client import evicting_policy
+from tests.conftest import started
 
 
 @pytest.fixture
-def limited(client: redis.Redis) -> Iterator[redis.Redis]:
-    """A server with a limit of memory."""
-    client.config_set("maxmemory", "1gb")
-    yield client
-    client.config_set("maxmemory", "0")
-    client.config_set("maxmemory-policy", "noeviction")
+def server(tmp_path: Path) -> Iterator[Valkey]:
+    """A server of the test's own: its limits are no database's but all of its."""
+    server = started(Valkey(tmp_path))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def limited(server: Valkey) -> Iterator[redis.Redis]:
+    """A client of that server, which has a limit of memory."""
+    with redis.Redis.from_url(server.url(0)) as client:
+        client.config_set("maxmemory", "1gb")
+        yield client
 
 
 def test_a_server_with_a_limit_says_what_it_does_when_it_is_full(limited: redis.Redis) -> None:
@@ -30,14 +40,11 @@ def test_without_a_limit_nothing_is_thrown_away(limited: redis.Redis) -> None:
     assert evicting_policy(limited) is None
 
 
-def test_a_server_that_does_not_say_is_no_error(limited: redis.Redis, redis_url: str) -> None:
+def test_a_server_that_does_not_say_is_no_error(server: Valkey, limited: redis.Redis) -> None:
     limited.config_set("maxmemory-policy", "allkeys-lru")
     limited.acl_setuser("tight", enabled=True, nopass=True, categories=["+@all"], commands=["-info"], keys=["*"])
-    try:
-        with redis.Redis.from_url(redis_url, username="tight", password="") as tight:
-            assert evicting_policy(tight) is None
-    finally:
-        limited.acl_deluser("tight")
+    with redis.Redis(port=server.port, username="tight", password="") as tight:
+        assert evicting_policy(tight) is None
 
 
 def test_a_server_that_is_away_is_unreachable() -> None:

@@ -1,0 +1,87 @@
+"""The servers of a test run: one stack for all of its processes, each part started when a test first asks for it.
+
+The process that the run began with owns the stack, so that no part outlives the run. Those of xdist ask it for a part
+by making a file, and it answers with another.
+"""
+
+import shutil
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from sitemon import clock
+from sitemon.local.part import MissingToolError, Part
+from sitemon.local.stack import Stack
+from sitemon.model.errors import FatalError
+
+_POLL_S: Final = 0.02
+_WITHIN_S: Final = 60.0
+
+
+class Servers:
+    """The stack of a run, in its owner's process."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="sitemon-tests-"))
+        self._stack = Stack(self.folder)
+        self._is_over = threading.Event()
+        self._pool = ThreadPoolExecutor(len(self._stack.parts) + 1)
+        self._pool.submit(self._serve)
+
+    def close(self) -> None:
+        """End all that was started."""
+        self._is_over.set()
+        self._pool.shutdown()
+        self._stack.down()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _serve(self) -> None:
+        waiting = list(self._stack.parts)
+        while waiting and not self._is_over.wait(_POLL_S):
+            for part in [part for part in waiting if _question(self.folder, part).exists()]:
+                waiting.remove(part)
+                self._pool.submit(self._start, part)
+
+    def _start(self, part: Part) -> None:
+        try:
+            part.start()
+            said = ""
+        except MissingToolError as exc:
+            said = f"lacking: {exc}"
+        except FatalError as exc:
+            said = str(exc)
+        draft = self.folder / f"{part.name}.draft"
+        draft.write_text(said)
+        draft.rename(_answer(self.folder, part))
+
+
+def await_started(part: Part) -> None:
+    """Ask the owner for a part of the run's stack, and return once it answers.
+
+    Raises:
+        MissingToolError: this machine lacks the server.
+        FatalError: it does not come up.
+
+    """
+    folder = part.folder.parent
+    _question(folder, part).touch()
+    until_s = clock.monotonic_s() + _WITHIN_S
+    while not _answer(folder, part).exists():
+        if clock.monotonic_s() > until_s:
+            raise FatalError(f"{part.name} of the test run did not come up within {_WITHIN_S:g} s")
+        clock.sleep(_POLL_S)
+    said = _answer(folder, part).read_text()
+    if said.startswith("lacking: "):
+        raise MissingToolError(said.removeprefix("lacking: "))
+    if said:
+        raise FatalError(said)
+
+
+def _question(folder: Path, part: Part) -> Path:
+    return folder / f"{part.name}.asked"
+
+
+def _answer(folder: Path, part: Part) -> Path:
+    return folder / f"{part.name}.answer"
