@@ -12,17 +12,14 @@ DEFAULT_TOPIC: Final = "sitemon.results"
 BROKERS_REPLICATION_FACTOR: Final = -1
 
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_TOPIC_SUFFIX: Final = ".results"
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 def _topic(value: object) -> str:
-    """Read the topic of results; the other topics take its first part, so none of them can be the same."""
+    """Read the topic of results: a name that Kafka takes, also with what is appended to it for the other topics."""
     name = text(value)
-    if not name.endswith(_TOPIC_SUFFIX) or name == _TOPIC_SUFFIX:
-        raise UnfitError(f"expected a topic that ends in {_TOPIC_SUFFIX}, such as {DEFAULT_TOPIC}")
-    if not _TOPIC.fullmatch(name):
-        raise UnfitError("expected at most 200 letters, digits, dots, dashes and underscores")
+    if not _TOPIC.fullmatch(name) or name in {".", ".."}:
+        raise UnfitError(f"expected at most 200 letters, digits, dots, dashes and underscores, such as {DEFAULT_TOPIC}")
     return name
 
 

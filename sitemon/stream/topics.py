@@ -22,22 +22,21 @@ _LAG: Final = "min.compaction.lag.ms"
 
 
 class Topics(NamedTuple):
-    """The names of the topics of one installation.
-
-    `status` is reserved for the state of each site, for other programs to read; nothing writes it yet.
-    """
+    """The names of the topics of one installation."""
 
     results: str
     schedule: str
     dead_letters: str
-    status: str
     marks: str
 
 
 def topics_of(server: KafkaServer) -> Topics:
-    """Return the topics beside the configured one: ``sitemon.results`` goes with ``sitemon.schedule`` and so on."""
-    prefix = server.topic.rpartition(".")[0] or server.topic
-    names = (f"{prefix}.{name}" for name in ("schedule", "dead-letters", "status", "marks"))
+    """Return the topics beside the configured one.
+
+    ``sitemon.results`` goes with ``sitemon.schedule`` and so on, any other name, ``checks``, with ``checks.schedule``.
+    """
+    prefix = server.topic.removesuffix(".results") or server.topic
+    names = (f"{prefix}.{name}" for name in ("schedule", "dead-letters", "marks"))
     return Topics(server.topic, *names)
 
 
@@ -88,16 +87,14 @@ def _settings(server: KafkaServer, retention_days: int) -> Mapping[str, Mapping[
     """
     topics = topics_of(server)
     kept = {"retention.ms": str(retention_days * _DAY_MS)}
-    compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS)}
     schedule = {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS), _LAG: str(retention_days * _DAY_MS)}
-    marks = compacted | kept | {"cleanup.policy": "compact,delete"}
+    marks = kept | {"cleanup.policy": "compact,delete", "segment.ms": str(_HOUR_MS)}
     dead_letters = kept | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
     replicas = {"replication_factor": server.replication_factor}
     return {
         topics.results: {"num_partitions": server.partitions, "configs": kept} | replicas,
         topics.schedule: {"num_partitions": 1, "configs": schedule} | replicas,
         topics.dead_letters: {"num_partitions": 1, "configs": dead_letters} | replicas,
-        topics.status: {"num_partitions": 1, "configs": compacted} | replicas,
         topics.marks: {"num_partitions": 1, "configs": marks} | replicas,
     }
 

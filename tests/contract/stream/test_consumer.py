@@ -113,7 +113,7 @@ def test_a_sought_partition_goes_on_from_there_and_the_others_where_they_are(bac
 
 
 def test_what_was_not_read_is_skipped_by_seeking_past_it(backend: Backend) -> None:
-    topic = backend.topics.status
+    topic = backend.topics.schedule
     publish(backend.producer(), [Record(topic, b"k", b"%d" % n) for n in range(50)])
     consumer = backend.consumer(topic)
     assert _some(consumer, 20) < 40
@@ -123,7 +123,7 @@ def test_what_was_not_read_is_skipped_by_seeking_past_it(backend: Backend) -> No
 
 
 def test_seeking_during_a_pause_counts_after_it(backend: Backend) -> None:
-    topic = backend.topics.status
+    topic = backend.topics.schedule
     publish(backend.producer(), [Record(topic, b"k", b"%d" % n) for n in range(50)])
     consumer = backend.consumer(topic)
     read(consumer, 50)
@@ -194,8 +194,8 @@ def test_members_share_the_partitions_and_a_leaver_leaves_them_to_the_others(bac
 
 
 def test_lag_is_what_waits(backend: Backend) -> None:
-    producer, consumer = backend.producer(), backend.consumer(backend.topics.status)
-    publish(producer, [Record(backend.topics.status, b"k", b"%d" % n) for n in range(50)])
+    producer, consumer = backend.producer(), backend.consumer(backend.topics.schedule)
+    publish(producer, [Record(backend.topics.schedule, b"k", b"%d" % n) for n in range(50)])
     first = _some(consumer, 20)
     assert consumer.lag == 50 - first
     read(consumer, 50 - first)

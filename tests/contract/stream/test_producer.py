@@ -22,8 +22,8 @@ def test_an_acknowledged_record_can_be_read_with_all_its_parts(backend: Backend)
 
 
 def test_a_tombstone_is_a_message_without_value(backend: Backend) -> None:
-    publish(backend.producer(), [Record(backend.topics.status, b"shop", None)])
-    (message,) = read(backend.consumer(backend.topics.status), 1)
+    publish(backend.producer(), [Record(backend.topics.schedule, b"shop", None)])
+    (message,) = read(backend.consumer(backend.topics.schedule), 1)
     assert (message.key, message.value) == (b"shop", None)
 
 
@@ -37,7 +37,7 @@ def test_the_records_of_a_key_stay_in_order(backend: Backend) -> None:
 
 
 def test_waiting_again_for_an_acknowledged_record_says_so_again(backend: Backend) -> None:
-    delivery = backend.producer().send(Record(backend.topics.status, b"k", b"v"), 5.0)
+    delivery = backend.producer().send(Record(backend.topics.schedule, b"k", b"v"), 5.0)
     assert delivery.wait(10.0)
     assert delivery.wait(0.0)
 
@@ -45,10 +45,10 @@ def test_waiting_again_for_an_acknowledged_record_says_so_again(backend: Backend
 def test_a_record_larger_than_its_topic_takes_is_poison_and_the_next_producer_is_sound(backend: Backend) -> None:
     producer = backend.producer()
     with pytest.raises(PoisonError) as caught:
-        producer.send(Record(backend.topics.status, b"k", incompressible(3 << 20)), 5.0).wait(10.0)
+        producer.send(Record(backend.topics.schedule, b"k", incompressible(3 << 20)), 5.0).wait(10.0)
     assert caught.value.reason == "too_large"
-    publish(backend.producer(), [Record(backend.topics.status, b"k", b"v")])
-    assert [m.value for m in read(backend.consumer(backend.topics.status), 1)] == [b"v"]
+    publish(backend.producer(), [Record(backend.topics.schedule, b"k", b"v")])
+    assert [m.value for m in read(backend.consumer(backend.topics.schedule), 1)] == [b"v"]
 
 
 def test_a_dead_letter_may_be_larger(backend: Backend) -> None:
@@ -66,18 +66,18 @@ def test_a_topic_that_does_not_exist_takes_nothing(backend: Backend) -> None:
 
 def test_closing_delivers_what_is_in_flight(backend: Backend) -> None:
     producer = backend.producer()
-    sent = [Record(backend.topics.status, b"k", b"%d" % n) for n in range(50)]
+    sent = [Record(backend.topics.schedule, b"k", b"%d" % n) for n in range(50)]
     for record in sent:
         producer.send(record, 5.0)
     assert list(producer.close(10.0)) == []
-    assert [m.value for m in read(backend.consumer(backend.topics.status), 50)] == [record.value for record in sent]
+    assert [m.value for m in read(backend.consumer(backend.topics.schedule), 50)] == [record.value for record in sent]
 
 
 def test_a_closed_producer_sends_nothing(backend: Backend) -> None:
     producer = backend.producer()
     producer.close(5.0)
     with pytest.raises(UnreachableError):
-        producer.send(Record(backend.topics.status, b"k", b"v"), 5.0)
+        producer.send(Record(backend.topics.schedule, b"k", b"v"), 5.0)
 
 
 def incompressible(size_bytes: int) -> bytes:

@@ -27,7 +27,7 @@ from tests.results import MINUTE
 
 __all__ = ["conn", "names", "owner", "template"]
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.status", "s.marks")
+TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks")
 GROUP = "recorder"
 DEAD_LETTER_RATIO = 0.5
 

@@ -39,14 +39,15 @@ def described(server: KafkaServer) -> dict[str, tuple[int, dict[str, str]]]:
 def test_missing_topics_are_made_each_for_its_purpose(kafka_server: KafkaServer) -> None:
     ensure_topics(kafka_server, retention_days=20)
     topics = topics_of(kafka_server)
-    compacted = {"cleanup.policy": "compact", "segment.ms": "3600000"}
     days = {"retention.ms": str(20 * DAY_MS)}
     assert described(kafka_server) == {
         topics.results: (3, days),
-        topics.schedule: (1, compacted | {"segment.ms": str(DAY_MS), "min.compaction.lag.ms": str(20 * DAY_MS)}),
+        topics.schedule: (
+            1,
+            {"cleanup.policy": "compact", "segment.ms": str(DAY_MS), "min.compaction.lag.ms": str(20 * DAY_MS)},
+        ),
         topics.dead_letters: (1, days | {"max.message.bytes": str(16 << 20)}),
-        topics.status: (1, compacted),
-        topics.marks: (1, compacted | days | {"cleanup.policy": "compact,delete"}),
+        topics.marks: (1, days | {"cleanup.policy": "compact,delete", "segment.ms": "3600000"}),
     }
 
 

@@ -82,13 +82,13 @@ IN_FILES: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("kafka-server.json", {"bootstrap_servers": "k", "acks": 1}, ["3: acks: unknown field"]),
     (
         "kafka-server.json",
-        {"bootstrap_servers": "k", "topic": "results"},
-        ["3: topic: expected a topic that ends in .results, such as sitemon.results"],
+        {"bootstrap_servers": "k", "topic": ".."},
+        ["3: topic: expected at most 200 letters, digits, dots, dashes and underscores, such as sitemon.results"],
     ),
     (
         "kafka-server.json",
         {"bootstrap_servers": "k", "topic": "a b.results"},
-        ["3: topic: expected at most 200 letters, digits, dots, dashes and underscores"],
+        ["3: topic: expected at most 200 letters, digits, dots, dashes and underscores, such as sitemon.results"],
     ),
     (
         "kafka-server.json",

@@ -10,13 +10,13 @@ NO_CONTROLLER = {"name": "a", "error_code": 41, "error_message": "no controller"
 NOT_ALLOWED = {"name": "b", "error_code": 29, "error_message": None}
 
 
-def test_the_other_topics_share_the_first_part_of_the_name() -> None:
-    assert topics_of(KafkaServer(client={}, topic="acme.web.results")) == Topics(
-        results="acme.web.results",
-        schedule="acme.web.schedule",
-        dead_letters="acme.web.dead-letters",
-        status="acme.web.status",
-        marks="acme.web.marks",
+@pytest.mark.parametrize(("topic", "prefix"), [("acme.web.results", "acme.web"), ("acme.checks", "acme.checks")])
+def test_the_other_topics_begin_like_it(topic: str, prefix: str) -> None:
+    assert topics_of(KafkaServer(client={}, topic=topic)) == Topics(
+        results=topic,
+        schedule=f"{prefix}.schedule",
+        dead_letters=f"{prefix}.dead-letters",
+        marks=f"{prefix}.marks",
     )
 
 
