@@ -7,9 +7,9 @@ WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(r
 
 -- name: turns
 -- The history of these sites in their regions: their own events, and the complete tellings that do not name them, from
--- the base on.
+-- the base on. What comes from before the base, too late or read again, counts for its telling alone.
 WITH given AS (
-    SELECT given.site_id, given.region_id, base.token, base.sequence
+    SELECT given.site_id, given.region_id, base.token, base.sequence, base.at_ms AS base_ms
     FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
     LEFT JOIN sitemon.schedule_event AS base
         ON base.site_id = given.site_id AND base.region_id = given.region_id AND base.is_base
@@ -17,6 +17,7 @@ WITH given AS (
 SELECT site_id, region_id, event.token, event.sequence, at_ms, from_ms, interval_ms, patience_ms, is_base
 FROM sitemon.schedule_event AS event
 JOIN given USING (site_id, region_id)
+WHERE given.token IS NULL OR (event.token, event.sequence, at_ms) >= (given.token, given.sequence, base_ms)
 UNION ALL
 SELECT site_id, region_id, telling.token, telling.sequence, at_ms, NULL, NULL, NULL, false
 FROM sitemon.telling

@@ -1,6 +1,6 @@
 -- name: add_schedule_events
--- An event that is there already changes nothing, and one from before the base comes too late. Returns the sites whose
--- stretches these may change: of all others the event is the newest, and says what holds already.
+-- An event that is there already changes nothing. Returns the sites whose stretches these may change: of all others the
+-- event is the newest, and says what holds already.
 WITH given AS (
     SELECT *
     FROM unnest(
@@ -15,13 +15,8 @@ WITH given AS (
     ) AS given (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms)
 ), added AS (
     INSERT INTO sitemon.schedule_event (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms)
-    SELECT given.*
-    FROM given
-    LEFT JOIN sitemon.schedule_event AS base
-        ON base.site_id = given.site_id AND base.region_id = given.region_id AND base.is_base
-    WHERE base.site_id IS NULL
-        OR (given.token, given.sequence, given.at_ms) > (base.token, base.sequence, base.at_ms)
-    ORDER BY given.site_id, given.region_id, given.token, given.sequence, given.at_ms
+    SELECT * FROM given
+    ORDER BY site_id, region_id, token, sequence, at_ms
     ON CONFLICT DO NOTHING
     RETURNING *
 ), confirmed AS (

@@ -152,8 +152,19 @@ def test_what_is_said_after_a_part_was_forgotten_asks_for_the_same_slots_as_with
         assert slots_in(database, site, at_ms(-200)) == slots([*first, *later], site, at_ms(-200))
 
 
+NAMED_BEFORE_THE_BASE: list[Event] = [
+    started("blog", 2, 1, -1, 60_000),
+    ended("shop", 3, 1, -1),
+    Told(token=3, sequence=2, first=1, at_ms=at_ms(-1)),
+    ended("shop", 3, 3, -1),
+    ended("shop", 3, 4, 0),
+]
+"""Read once more, the telling is complete only if what it names counts, which is of before the base."""
+
+
 @given(steps().map(joined))
 @example(AHEAD)
+@example(NAMED_BEFORE_THE_BASE)
 @example([started("shop", 1, 1, -90, 60_000), Told(token=2, sequence=1, first=1, at_ms=at_ms(-60))])
 @example([started("shop", 1, 1, -90, 60_000), started("shop", 1, 2, 30, 90_000), ended("shop", 2, 1, -60)])
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -178,6 +189,18 @@ def test_what_is_forgotten_asks_for_no_slot_whatever_comes_later(database: Conne
     forget(database, 0)
     for site in SITES:
         assert slots_in(database, site) == slots([*said, *later], site)
+
+
+def test_what_comes_from_before_the_base_is_lost(database: Connection) -> None:
+    execute(database, EMPTY)
+    execute(database, KEPT_FROM, (from_ms(at_ms(-200)),))
+    said: list[Event] = [started("shop", token, 1, minute, 60_000) for token, minute in ((1, -90), (2, -80), (3, -70))]
+    write_said(database, Names(), said)
+    forget(database, -60)
+    write_said(database, Names(), [started("shop", 1, 2, -85, 90_000)])
+    assert slots_in(database, "shop", at_ms(-200)) == slots(said, "shop", at_ms(-200))
+    forget(database, -60)
+    assert rows(database, "SELECT token, is_base FROM sitemon.schedule_event") == [(3, True)]
 
 
 def count(conn: Connection, table: str) -> int:
