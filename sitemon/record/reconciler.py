@@ -20,16 +20,14 @@ from sitemon.record.recorder import DeadLetterBox
 from sitemon.record.said import sort_out_said
 from sitemon.record.writer import AWAY, REFUSED
 from sitemon.store.account import (
-    Counts,
     close,
     count_away_hours,
-    keep_counts,
     lead_reconciling,
     light,
     read_account,
-    read_counts,
     read_publishers,
 )
+from sitemon.store.counts import Counts, keep_counts, read_counts
 from sitemon.store.database import Database
 from sitemon.store.fold import fold
 from sitemon.store.positions import Partition, Read, read_positions, set_positions
@@ -99,6 +97,7 @@ class Reconciler:
         self._may_light = True
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+        self._forgotten_site = 0
 
     def run(self) -> None:
         """Close the account again and again until told to stop; whatever fails is tried again."""
@@ -183,8 +182,9 @@ class Reconciler:
         while not self._stop.is_set() and self._database.do(count_away_hours):
             pass
         if clock.monotonic_s() >= self._forget_at_s:
-            self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
-            self._database.do(forget_history)
+            self._forgotten_site = self._database.do(lambda conn: forget_history(conn, self._forgotten_site))
+            if not self._forgotten_site:
+                self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
 
     def _aim(self, follower: Followed, horizon: Horizon) -> None:
         """Ask where the topics end now, and count before that what is there."""

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon.model.stretches import FOR_EVER_MS
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
@@ -57,34 +58,6 @@ def read_publishers(conn: Connection) -> dict[str, int]:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["publishers"])
         return dict(cursor.fetchall())
-
-
-class Counts(NamedTuple):
-    """Results of scheduled slots: how many publishers `made`, how many `recorded` became a row, how many `arrived`."""
-
-    made: int
-    recorded: int
-    arrived: int
-
-
-def read_counts(conn: Connection) -> Counts:
-    """Return the counts as they are now."""
-    with translated(), conn, conn.cursor() as cursor:
-        return _counts(cursor)
-
-
-def keep_counts(conn: Connection, counted_ms: int, before: Counts) -> None:
-    """Keep the counts for the ledger; `before` was read at `counted_ms`, and all that was made by then is read now."""
-    with translated(), conn, conn.cursor() as cursor:
-        now = {f"now_{name}": value for name, value in _counts(cursor)._asdict().items()}
-        values = {"counted_ms": counted_ms, **before._asdict(), **now}
-        cursor.execute(_sql["begin_counts"], values)
-        cursor.execute(_sql["keep_counts"], values)
-
-
-def _counts(cursor: Cursor) -> Counts:
-    cursor.execute(_sql["counts"])
-    return Counts(*cursor.fetchall()[0])
 
 
 def close(conn: Connection, closed_ms: int) -> int:
@@ -208,10 +181,8 @@ def _derive_in(cursor: Cursor, lit: Iterable[Window], closed: Window) -> int:
 
 def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
     """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
-    closed = Window(0, account.closed_ms)
-    _derive_in(cursor, [Window(max(part.from_ms, account.from_ms), part.until_ms)], closed)
-    for shortest_ms, longest_ms in _patiences(cursor, closed):
-        _count_hours(cursor, Window(part.from_ms, min(part.until_ms, account.closed_ms)), shortest_ms, longest_ms)
+    _derive_in(cursor, [Window(max(part.from_ms, account.from_ms), part.until_ms)], Window(0, account.closed_ms))
+    _count_hours(cursor, Window(part.from_ms, min(part.until_ms, account.closed_ms)), 0, FOR_EVER_MS)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:

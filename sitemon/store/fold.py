@@ -22,8 +22,8 @@ from sitemon.store.write import begin_batch
 _sql: Final = load_queries("fold.sql")
 
 _WATCHES_AT_ONCE: Final = 1_000
-_SLOTS_AT_ONCE: Final = 100_000
-"""A transaction derives so many rows in 2 to 4 s."""
+_SLOTS_AT_ONCE: Final = 50_000
+"""A transaction deletes and derives so many rows in 1 to 3 s."""
 
 
 def fold(conn: Connection) -> None:

@@ -24,6 +24,9 @@ UNSAID_PATIENCE_MS: Final = 72_000
 _LATEST_MS: Final = 86_400_000
 """How late an event may come behind a newer one of its site, out of the spool of a beat that is no more."""
 
+_SITES_AT_ONCE: Final = 10_000
+"""Nothing is closed while the events of so many are forgotten, which takes about a second."""
+
 Said = Started | Ended | Told | Away | Reign | Published
 """What is written of topics ``sitemon.schedule`` and ``sitemon.marks``."""
 
@@ -61,17 +64,25 @@ def write_said(
     fold(conn)
 
 
-def forget_history(conn: Connection) -> None:
-    """Delete events whose stretches nothing can change any more, what asks for no slot that is kept, and old marks.
+def forget_history(conn: Connection, after_site: int = 0) -> int:
+    """Delete events of the next sites whose stretches nothing can change any more; return the number of the last site.
 
-    Whatever else was on Kafka a day before the account's mark is read.
+    After the last of all it also deletes what asks for no slot that is kept and old marks, and returns 0. Whatever else
+    was on Kafka a day before the account's mark is read.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["forget_history"], {"known_ms": closed_up_to_ms(cursor) - _LATEST_MS})
+        cursor.execute(_sql["last_of_next_sites"], {"after": after_site, "sites": _SITES_AT_ONCE})
+        ((last_site,),) = cursor.fetchall()
+        if last_site is None:
+            cursor.execute(_sql["forget_history"])
+            return 0
+        known_ms = closed_up_to_ms(cursor) - _LATEST_MS
+        cursor.execute(_sql["forget_events"], {"after": after_site, "last": last_site, "known_ms": known_ms})
+        return int(last_site)
 
 
 def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> set[WatchId]:

@@ -143,13 +143,16 @@ ON CONFLICT (name) DO UPDATE SET
     made = greatest(publisher.made, excluded.made),
     is_last = publisher.is_last OR excluded.is_last;
 
--- name: forget_history
--- Of each site in a region the newest event of before `known_ms` stays, as the base; and none of one that has no slot any
--- more.
+-- name: last_of_next_sites
+SELECT max(site_id)
+FROM (SELECT site_id FROM sitemon.site WHERE site_id > %(after)s ORDER BY site_id LIMIT %(sites)s) AS next;
+
+-- name: forget_events
+-- Of each of these sites in a region the newest event of before `known_ms` stays, as the base.
 WITH base AS MATERIALIZED (
     SELECT DISTINCT ON (site_id, region_id) site_id, region_id, token, sequence, at_ms
     FROM sitemon.schedule_event
-    WHERE at_ms < %(known_ms)s
+    WHERE site_id > %(after)s AND site_id <= %(last)s AND at_ms < %(known_ms)s
     ORDER BY site_id, region_id, token DESC, sequence DESC, at_ms DESC
 ), gone AS (
     DELETE FROM sitemon.schedule_event AS event
@@ -163,6 +166,9 @@ FROM base
 WHERE (event.site_id, event.region_id, event.token, event.sequence, event.at_ms)
         = (base.site_id, base.region_id, base.token, base.sequence, base.at_ms)
     AND (event.site_id, event.region_id) IN (SELECT site_id, region_id FROM gone);
+
+-- name: forget_history
+-- What asks for no slot that is kept.
 DELETE FROM sitemon.schedule_event AS event
 USING sitemon.watermark
 WHERE event.at_ms < sitemon.to_ms(raw_from_at)

@@ -8,6 +8,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
+from sitemon.model.moment import to_ms
 from sitemon.record import reconciler as module
 from sitemon.record.writer import AWAY
 from sitemon.store import account as store_account
@@ -155,3 +156,16 @@ def test_where_the_account_cannot_be_closed_no_event_is_put_aside_for_it(
         wait_until(lambda: len(rows(conn, OUTCOMES)) > 2)
     assert broker.messages(TOPICS.dead_letters) == []
     assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(2,)]
+
+
+def test_of_what_was_told_again_and_again_only_the_newest_is_kept(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FORGET_EVERY_S", 0.1)
+    for site in ("shop", "blog"):
+        for days in (3, 2):
+            told_ms = to_ms(first - timedelta(days=days))
+            say(broker, started(first, site, token=4 - days, at_ms=told_ms))
+    with reconcile():
+        wait_until(lambda: is_closed(conn))
+        wait_until(lambda: rows(conn, "SELECT token FROM sitemon.schedule_event") == [(2,), (2,)])
