@@ -181,8 +181,9 @@ def _derive_in(cursor: Cursor, lit: Iterable[Window], closed: Window) -> int:
 
 def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
     """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
-    _derive_in(cursor, [Window(max(part.from_ms, account.from_ms), part.until_ms)], Window(0, account.closed_ms))
-    _count_hours(cursor, Window(part.from_ms, min(part.until_ms, account.closed_ms)), 0, FOR_EVER_MS)
+    until_ms = min(part.until_ms, account.closed_ms)
+    _derive_in(cursor, [Window(max(part.from_ms, account.from_ms), until_ms)], Window(0, account.closed_ms))
+    _count_hours(cursor, Window(part.from_ms, until_ms), 0, FOR_EVER_MS)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:

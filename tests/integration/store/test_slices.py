@@ -33,8 +33,9 @@ def _account(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "_WATCHES_AT_ONCE", 3)
 
 
-LATER: list[Said] = [*(started(10, 90, site=site) for site in SITES[:3]), *(ended(20, site) for site in SITES[3:])]
-"""Ten minutes after their start, three sites took another interval; ten minutes later the others ended."""
+def later() -> list[Said]:
+    """Ten minutes after their start, three sites took another interval; ten minutes later the others ended."""
+    return [*(started(10, 90, site=site) for site in SITES[:3]), *(ended(20, site) for site in SITES[3:])]
 
 
 class Slices:
@@ -61,7 +62,7 @@ def test_no_transaction_derives_more_than_is_allowed(
     conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices = Slices(conn, monkeypatch)
-    write_said(conn, names, LATER)
+    write_said(conn, names, later())
     assert len(slices.seen) > 5
     assert max(slices.seen) <= SLOTS_AT_ONCE
     assert counts(conn)[2] == (EXPECTED, EXPECTED, 0, 0)
@@ -71,7 +72,7 @@ def test_no_transaction_derives_more_than_is_allowed(
 def test_what_was_broken_off_is_gone_on_with(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     slices = Slices(conn, monkeypatch, failing=3)
     with pytest.raises(UnreachableError):
-        write_said(conn, names, LATER)
+        write_said(conn, names, later())
     assert rows(conn, UNEVEN) == [(0, 0, 0)]
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(5,)]
     fold(conn)
