@@ -1,6 +1,6 @@
 """Which slots the schedule's history asks for. Pure: a function of the set of events, in whatever order they came."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 FOR_EVER_MS: Final = 9_223_372_036_854_775_807
@@ -41,14 +41,16 @@ class Stretch(NamedTuple):
         return self.from_ms + max(0, -((self.from_ms - moment_ms) // self.interval_ms)) * self.interval_ms
 
 
-def stretches_of(turns: Iterable[Turn]) -> list[Stretch]:
+def stretches_of(turns: Iterable[Turn], before: Iterable[Stretch] = ()) -> list[Stretch]:
     """Return the stretches of one site in one region by their beginning; no slot is in two of them.
 
     A turn whose first slot lies before its moment overlaps what was before, since slots of both were sent: common
-    slots count once, and those that only the later interval has stand alone.
+    slots count once, and those that only the later interval has stand alone. `before` are the stretches of turns that
+    were said earlier and are forgotten.
     """
-    found: list[Stretch] = []
-    for stretch in _cut(turns):
+    ordered = sorted(set(turns))
+    found = _until(before, min((turn.at_ms + 1 for turn in ordered), default=FOR_EVER_MS))
+    for stretch in _cut(ordered):
         first_free_ms = stretch.first_from(max((earlier.until_ms for earlier in found), default=stretch.from_ms))
         found += _points(stretch, min(first_free_ms, stretch.until_ms), tuple(found))
         if first_free_ms < stretch.until_ms:
@@ -56,15 +58,19 @@ def stretches_of(turns: Iterable[Turn]) -> list[Stretch]:
     return _joined(sorted(found))
 
 
-def _cut(turns: Iterable[Turn]) -> list[Stretch]:
+def _cut(turns: Sequence[Turn]) -> list[Stretch]:
     """Return what each turn asks for up to the earliest moment of a later one, in the order of the turns."""
     found: list[Stretch] = []
     until_ms = FOR_EVER_MS
-    for turn in sorted(set(turns), reverse=True):
+    for turn in reversed(turns):
         if turn.from_ms is not None and turn.from_ms < until_ms:
             found.append(Stretch(turn.from_ms, until_ms, turn.interval_ms, turn.patience_ms))
         until_ms = min(until_ms, turn.at_ms + 1)
     return found[::-1]
+
+
+def _until(stretches: Iterable[Stretch], until_ms: int) -> list[Stretch]:
+    return [one._replace(until_ms=min(one.until_ms, until_ms)) for one in stretches if one.from_ms < until_ms]
 
 
 def _points(stretch: Stretch, until_ms: int, others: Collection[Stretch]) -> list[Stretch]:
@@ -106,3 +112,9 @@ def first_difference_ms(before: Iterable[Stretch], after: Iterable[Stretch]) -> 
         until_ms = ends.pop((one.from_ms, one.interval_ms, one.patience_ms), None)
         firsts.append(one.from_ms if until_ms is None else min(until_ms, one.until_ms))
     return min([*firsts, *(from_ms for from_ms, _, _ in ends)], default=None)
+
+
+def changed_from(moment_ms: int, before: Iterable[Stretch], after: Iterable[Stretch]) -> list[Stretch]:
+    """Return what asks for the slots of `before` up to a moment, and for those of `after` from it on."""
+    later = [one._replace(from_ms=one.first_from(moment_ms)) for one in after]
+    return [*_until(before, moment_ms), *(one for one in later if one.from_ms < one.until_ms)]

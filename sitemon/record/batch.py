@@ -76,6 +76,14 @@ def read_of(messages: Sequence[Message], beside: int = 0) -> dict[Partition, Rea
     return with_beside(read, beside)
 
 
+def read_since(read: Mapping[Partition, Read], positions: Mapping[Partition, int]) -> dict[Partition, Read]:
+    """Return what was read as if all from these positions on had been read: what lies between is no longer there."""
+    return {
+        partition: one._replace(first=min(one.first, positions.get(partition, one.first)))
+        for partition, one in read.items()
+    }
+
+
 def with_beside(read: Mapping[Partition, Read], more: int) -> dict[Partition, Read]:
     """Return what was read, with so many more results that are not written; of which partition is all the same."""
     changed = dict(read)

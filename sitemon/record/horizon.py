@@ -11,6 +11,8 @@ SILENT_AFTER_S: Final = 30.0
 LONGEST_HOLD_S: Final = 900.0
 """Who does not come on for so long holds up nobody any more. A slot called missed in vain costs some microseconds."""
 _LONGEST_STEP_S: Final = 5.0
+_SHRUNK_AFTER_S: Final = 10.0
+"""A broker that begins to lead a partition may not know for a moment how far it goes."""
 
 
 class _Aim(NamedTuple):
@@ -41,12 +43,18 @@ class Horizon:
         self._read_up_to_ms = 0
         self._seen_at_s: float | None = None
         self._stuck_since_s: dict[Partition, tuple[int, float]] = {}
+        self._shrunk_since_s: dict[Partition, float] = {}
         self._heard = {name: _Heard(up_to_ms, 0.0, 0.0) for name, up_to_ms in publishers.items()}
 
     @property
     def wants_ends(self) -> bool:
         """Whether the ends of the partitions have to be asked for."""
         return self._aim is None
+
+    def made_anew(self, shrunk: Iterable[Partition], monotonic_s: float) -> set[Partition]:
+        """Return of the partitions that end before where they were read those whose topic was made anew."""
+        self._shrunk_since_s = {partition: self._shrunk_since_s.get(partition, monotonic_s) for partition in shrunk}
+        return {one for one, since_s in self._shrunk_since_s.items() if monotonic_s - since_s >= _SHRUNK_AFTER_S}
 
     def aim(self, now_ms: int, ends: Mapping[Partition, int]) -> None:
         """Note where the partitions end, asked for at this moment."""

@@ -12,26 +12,25 @@ from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError
-from sitemon.model.marks import Published
+from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import to_ms
-from sitemon.record.batch import Rejected
+from sitemon.record.batch import Rejected, read_since
 from sitemon.record.horizon import Horizon
 from sitemon.record.recorder import DeadLetterBox
 from sitemon.record.said import sort_out_said
 from sitemon.record.writer import AWAY, REFUSED
 from sitemon.store.account import (
-    Counts,
     close,
     count_away_hours,
-    keep_counts,
     lead_reconciling,
     light,
     read_account,
-    read_counts,
     read_publishers,
 )
+from sitemon.store.counts import Counts, keep_counts, read_counts
 from sitemon.store.database import Database
-from sitemon.store.positions import Partition, Read, read_positions
+from sitemon.store.fold import fold
+from sitemon.store.positions import Partition, Read, read_positions, set_positions
 from sitemon.store.schedule import Said, forget_history, write_said
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
@@ -95,8 +94,10 @@ class Reconciler:
         self._trouble: type[SitemonError] | None = None
         self._tries = 0
         self._width_ms = _STEP_MS
+        self._may_light = True
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+        self._forgotten_site = 0
 
     def run(self) -> None:
         """Close the account again and again until told to stop; whatever fails is tried again."""
@@ -120,7 +121,8 @@ class Reconciler:
         self._read_up_to = self._database.do(lambda conn: read_positions(conn, topics))
         follower = self._follow(self._read_up_to)
         try:
-            self._counted = None
+            self._counted, self._may_light = None, True
+            self._database.do(fold)
             horizon = Horizon(self._database.do(read_publishers))
             self._reconcile(follower, horizon)
         finally:
@@ -158,11 +160,9 @@ class Reconciler:
 
     def _write(self, said: Sequence[Said], read: Mapping[Partition, Read]) -> None:
         """Write what was said, after what was read last: what would lie between was compacted away."""
-        joined = {
-            partition: one._replace(first=min(one.first, self._read_up_to.get(partition, one.first)))
-            for partition, one in read.items()
-        }
-        self._database.do(lambda conn: write_said(conn, self._database.names, said, joined))
+        since = read_since(read, self._read_up_to)
+        self._database.do(lambda conn: write_said(conn, self._database.names, said, since))
+        self._may_light |= any(isinstance(one, Reign) for one in said)
         self._read_up_to = {**self._read_up_to, **{partition: one.following for partition, one in read.items()}}
 
     def _put_aside(self, rejected: Sequence[Rejected]) -> bool:
@@ -177,20 +177,36 @@ class Reconciler:
         self._compare_counts(limit_ms)
         while not self._stop.is_set() and self._close_a_part(limit_ms):
             pass
-        while not self._stop.is_set() and self._database.do(lambda conn: light(conn, self._width_ms)):
-            pass
+        while self._may_light and not self._stop.is_set():
+            self._may_light = self._database.do(lambda conn: light(conn, self._width_ms))
         while not self._stop.is_set() and self._database.do(count_away_hours):
             pass
         if clock.monotonic_s() >= self._forget_at_s:
-            self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
-            self._database.do(forget_history)
+            self._forgotten_site = self._database.do(lambda conn: forget_history(conn, self._forgotten_site))
+            if not self._forgotten_site:
+                self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
 
     def _aim(self, follower: Followed, horizon: Horizon) -> None:
         """Ask where the topics end now, and count before that what is there."""
         now_ms = clock.now_ms()
         if self._counted is None or self._counted.at_ms < now_ms - _COUNTS_LAST_MS:
             self._counted = _Counted(now_ms, self._database.do(read_counts))
-        horizon.aim(now_ms, follower.ends(self._read_topics))
+        positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))
+        ends = follower.ends(self._read_topics)
+        shrunk = {partition: ends[partition] for partition, at in positions.items() if at > ends.get(partition, at)}
+        if shrunk:
+            self._begin_anew({one: shrunk[one] for one in horizon.made_anew(shrunk, clock.monotonic_s())})
+        else:
+            horizon.aim(now_ms, ends)
+
+    def _begin_anew(self, ends: Mapping[Partition, int]) -> None:
+        """Let partitions of topics that were made anew count as unread, but for what we have read of them ourselves."""
+        read = {partition: self._read_up_to.get(partition, 0) for partition in ends}
+        positions = {partition: at if at <= ends[partition] else 0 for partition, at in read.items()}
+        if positions:
+            log.warning("reconciler.topic_anew: %s", ", ".join(f"{topic} {number}" for topic, number in positions))
+            self._database.do(lambda conn: set_positions(conn, positions))
+            self._read_up_to = {**self._read_up_to, **positions}
 
     def _compare_counts(self, limit_ms: int) -> None:
         counted = self._counted

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import RetryableError
-from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, sort_out
+from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, read_since, sort_out
 from sitemon.record.brake import Brake
 from sitemon.record.intake import Intake
 from sitemon.record.waiting_thread import WaitingThread
@@ -145,13 +145,8 @@ class Recorder:
 
     def _bridged(self, batch: Batch) -> Mapping[Partition, Read]:
         """Return what was read; where Kafka has no longer what the database lacks, as if that had been read."""
-        lacking = {partition: at for partition, at in self._unbridgeable.items() if partition in batch.read}
-        for partition in lacking:
-            del self._unbridgeable[partition]
-        return {
-            **batch.read,
-            **{partition: batch.read[partition]._replace(first=at) for partition, at in lacking.items()},
-        }
+        lacking = self._unbridgeable.keys() & batch.read.keys()
+        return read_since(batch.read, {partition: self._unbridgeable.pop(partition) for partition in lacking})
 
     def _compare_positions_when_due(self) -> None:
         """Let the database count as read up to where we read on, and read what it lacks: it may have been restored."""

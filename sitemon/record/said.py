@@ -16,6 +16,7 @@ from sitemon.stream.topics import Topics
 
 _MAX_MS: Final = 253_402_300_799_999
 """The last millisecond that a moment can hold: the end of year 9999."""
+_MIN_INTERVAL_MS: Final = 1_000
 _NAMES: Final = {"site", "region", "publisher"}
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
 
@@ -62,7 +63,7 @@ def _read(message: Message, topics: Topics, latest_ms: int) -> Said | None:
 def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
     """Return what is out of range, or nothing."""
     numbers = {name: value for name, value in fields.items() if isinstance(value, int)}
-    if not 0 < numbers.get("interval_ms", 1) <= _MAX_MS:
+    if not _MIN_INTERVAL_MS <= numbers.get("interval_ms", _MIN_INTERVAL_MS) <= _MAX_MS:
         return "the interval is out of range"
     if not 0 <= numbers.get("patience_ms", 0) <= _MAX_MS:
         return "the patience is out of range"

@@ -14,7 +14,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
-from sitemon.store.write import begin_batch, count_away, lock_away, merge, settle_states
+from sitemon.store.write import AwayHours, begin_batch, count_away, lock_away, merge, settle_states
 
 _sql: Final = load_queries("account.sql")
 
@@ -60,34 +60,6 @@ def read_publishers(conn: Connection) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-class Counts(NamedTuple):
-    """Results of scheduled slots: how many publishers `made`, how many `recorded` became a row, how many `arrived`."""
-
-    made: int
-    recorded: int
-    arrived: int
-
-
-def read_counts(conn: Connection) -> Counts:
-    """Return the counts as they are now."""
-    with translated(), conn, conn.cursor() as cursor:
-        return _counts(cursor)
-
-
-def keep_counts(conn: Connection, counted_ms: int, before: Counts) -> None:
-    """Keep the counts for the ledger; `before` was read at `counted_ms`, and all that was made by then is read now."""
-    with translated(), conn, conn.cursor() as cursor:
-        now = {f"now_{name}": value for name, value in _counts(cursor)._asdict().items()}
-        values = {"counted_ms": counted_ms, **before._asdict(), **now}
-        cursor.execute(_sql["begin_counts"], values)
-        cursor.execute(_sql["keep_counts"], values)
-
-
-def _counts(cursor: Cursor) -> Counts:
-    cursor.execute(_sql["counts"])
-    return Counts(*cursor.fetchall()[0])
-
-
 def close(conn: Connection, closed_ms: int) -> int:
     """Close the account up to a moment in one transaction; return how many rows were derived.
 
@@ -102,14 +74,10 @@ def close(conn: Connection, closed_ms: int) -> int:
         if closed_ms <= account.closed_ms:
             return 0
         dark = _keep_dark_stretches(cursor, closed_ms)
-        derived = 0
-        for patience_ms in _patiences(cursor, account.closed_ms, closed_ms):
-            window = Window(max(account.closed_ms - patience_ms + 1, account.from_ms), closed_ms - patience_ms + 1)
-            for from_ms, until_ms in _without(window, dark):
-                values = {"patience_ms": patience_ms, "from_ms": from_ms, "until_ms": until_ms}
-                derived += _derive(cursor, "missing_in_window", values)
-        if derived:
-            merge(cursor)
+        cursor.execute(_sql["patience_range"])
+        ((shortest_ms, longest_ms),) = cursor.fetchall()
+        due = Window(max(account.closed_ms - longest_ms + 1, account.from_ms), closed_ms - shortest_ms + 1)
+        derived = _derive_in(cursor, _without(due, dark), Window(account.closed_ms, closed_ms))
         cursor.execute(_sql["move_account"], {"closed_ms": closed_ms})
         return derived
 
@@ -122,27 +90,41 @@ def count_away_hours(conn: Connection) -> bool:
             return False
         begin_batch(cursor)
         counted_ms = min(account.closed_ms, account.away_ms + _COUNTED_AT_ONCE_MS)
-        for patience_ms in _patiences(cursor, account.away_ms, counted_ms):
-            closed = Window(account.away_ms - patience_ms, counted_ms - patience_ms)
+        for shortest_ms, longest_ms in _patiences(cursor, Window(account.away_ms, counted_ms)):
+            closed = Window(account.away_ms - longest_ms, counted_ms - shortest_ms)
             cursor.execute(_sql["is_away_between"], closed._asdict())
             if cursor.fetchall() == [(True,)]:
-                _count_hours(cursor, closed, patience_ms)
+                _count_hours(cursor, closed, shortest_ms, longest_ms)
         cursor.execute(_sql["move_away"], {"away_ms": counted_ms})
         return counted_ms < account.closed_ms
 
 
-def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], covered: Iterable[tuple[int, int]]) -> None:
-    """Mend what is closed: watches whose stretches changed since a moment, and reasons in time that is covered now."""
+def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:
+    """Mend what is closed of sites whose stretches changed since a moment, as far as they changed before `until_ms`."""
     account = _account(cursor)
-    _keep_dark_stretches(cursor, account.closed_ms)  # in a region that is new too
-    reopened = {watch: since_ms for watch, since_ms in changed_since.items() if since_ms <= account.closed_ms}
+    since = {watch: max(since_ms, account.from_ms) for watch, since_ms in changed_since.items()}
+    end_ms = min(until_ms, account.closed_ms + 1)
+    reopened = {watch: since_ms for watch, since_ms in since.items() if since_ms < end_ms}
     if reopened:
-        _close_watches(cursor, account, reopened)
+        _keep_dark_stretches(cursor, account.closed_ms)  # in a region that is new too
+        _close_watches(cursor, account.closed_ms, reopened, end_ms)
+        until_hour = (end_ms - 1) // _HOUR_MS + 1
+        hours = [AwayHours(*watch, since_ms // _HOUR_MS, until_hour) for watch, since_ms in reopened.items()]
+        count_away(cursor, hours)
+
+
+def correct_reasons(cursor: Cursor, covered: Iterable[tuple[int, int]]) -> None:
+    """Mend why slots were missed, in time of which only now is known that a beat was there."""
+    closed_ms = closed_up_to_ms(cursor)
     for from_ms, until_ms in covered:
-        if from_ms <= account.closed_ms:
+        if from_ms <= closed_ms:
             cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
             settle_states(cursor, *cursor.fetchall()[0])
-    count_away(cursor, sorted({site_id for site_id, _ in reopened}))
+
+
+def closed_up_to_ms(cursor: Cursor) -> int:
+    """Return up to when the account is closed."""
+    return _account(cursor).closed_ms
 
 
 def light(conn: Connection, width_ms: int) -> bool:
@@ -172,34 +154,36 @@ def _account(cursor: Cursor) -> Account:
     return Account(max(from_ms, raw_from_ms), closed_ms, away_ms)
 
 
-def _close_watches(cursor: Cursor, account: Account, since: Mapping[WatchId, int]) -> None:
+def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int], until_ms: int) -> None:
     """Delete what is derived of these watches and should not be, and derive what should."""
     values = columns_of(since) | {
-        "since_ms": [max(since[watch], account.from_ms) for watch in sorted(since)],
-        "until_ms": FOR_EVER_MS,
-        "closed_ms": account.closed_ms,
+        "since_ms": [since[watch] for watch in sorted(since)],
+        "until_ms": until_ms,
+        "closed_ms": closed_ms,
     }
     # Rows before states, as recorders lock them: else each would wait for the other.
     cursor.execute(_sql["delete_derived"], values)
     gone = cursor.fetchall()[0]
     if _derive(cursor, "missing_of_watches", values):
         merge(cursor)
-    cursor.execute(_sql["forget_empty_states"], values)
+    cursor.execute(_sql["forget_empty"], values)
     settle_states(cursor, *gone)
+
+
+def _derive_in(cursor: Cursor, lit: Iterable[Window], closed: Window) -> int:
+    """Derive what is missing in parts of time, of slots whose patience ended in another; return how many there were."""
+    closing = {"after_ms": closed.from_ms, "up_to_ms": closed.until_ms}
+    derived = sum(_derive(cursor, "missing_in_window", {**part._asdict(), **closing}) for part in lit)
+    if derived:
+        merge(cursor)
+    return derived
 
 
 def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
     """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
-    derived = 0
-    patiences = _patiences(cursor, 0, account.closed_ms)
-    for patience_ms in patiences:
-        closed = Window(max(part.from_ms, account.from_ms), min(part.until_ms, account.closed_ms - patience_ms + 1))
-        if closed.from_ms < closed.until_ms:
-            derived += _derive(cursor, "missing_in_window", {"patience_ms": patience_ms, **closed._asdict()})
-    if derived:
-        merge(cursor)
-    for patience_ms in patiences:
-        _count_hours(cursor, Window(part.from_ms, min(part.until_ms, account.closed_ms)), patience_ms)
+    until_ms = min(part.until_ms, account.closed_ms)
+    _derive_in(cursor, [Window(max(part.from_ms, account.from_ms), until_ms)], Window(0, account.closed_ms))
+    _count_hours(cursor, Window(part.from_ms, until_ms), 0, FOR_EVER_MS)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
@@ -208,18 +192,29 @@ def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
     return cursor.rowcount
 
 
-def _count_hours(cursor: Cursor, window: Window, patience_ms: int) -> None:
-    """Count anew the hours of a time, of sites that have this patience."""
+def _count_hours(cursor: Cursor, window: Window, shortest_ms: int, longest_ms: int) -> None:
+    """Count anew the hours of a time, of sites whose patience lies between these."""
     lock_away(cursor)
-    hours = {"from_hour": window.from_ms // _HOUR_MS, "until_hour": window.until_ms // _HOUR_MS + 1}
-    cursor.execute(_sql["forget_away_hours_between"], {**hours, "patience_ms": patience_ms})
-    cursor.execute(_sql["count_away_hours_between"], {**hours, "patience_ms": patience_ms})
+    values = {
+        "from_hour": window.from_ms // _HOUR_MS,
+        "until_hour": window.until_ms // _HOUR_MS + 1,
+        "shortest_ms": shortest_ms,
+        "longest_ms": longest_ms,
+    }
+    cursor.execute(_sql["forget_away_hours_between"], values)
+    cursor.execute(_sql["count_away_hours_between"], values)
 
 
-def _patiences(cursor: Cursor, closed_ms: int, until_ms: int) -> list[int]:
-    """Return the patiences of stretches that have slots whose patience ends between these moments."""
-    cursor.execute(_sql["patiences"], {"closed_ms": closed_ms, "until_ms": until_ms})
-    return [patience_ms for (patience_ms,) in cursor.fetchall()]
+def _patiences(cursor: Cursor, closed: Window) -> list[tuple[int, int]]:
+    """Return the patiences that end in a time for any slot, in groups of an hour from shortest to longest."""
+    cursor.execute(_sql["patiences"], {"closed_ms": closed.from_ms, "until_ms": closed.until_ms})
+    groups: list[tuple[int, int]] = []
+    for (patience_ms,) in cursor.fetchall():
+        if groups and patience_ms - groups[-1][0] <= _HOUR_MS:
+            groups[-1] = (groups[-1][0], patience_ms)
+        else:
+            groups.append((patience_ms, patience_ms))
+    return groups
 
 
 def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> Sequence[Window]:

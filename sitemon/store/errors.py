@@ -101,3 +101,19 @@ def translated() -> Iterator[None]:
     except ValueError as exc:
         # psycopg2 refuses NUL in a text by a plain ValueError.
         raise PoisonError("not_text", str(exc)) from exc
+
+
+@contextmanager
+def not_of_values() -> Iterator[None]:
+    """Let no error count as one of the values that are being written: something that is there already caused it.
+
+    Raises:
+        RefusedError: PostgreSQL cannot do it, however often it is asked; a person has to look.
+        SitemonError: as `translated` says.
+
+    """
+    try:
+        with translated():
+            yield
+    except PoisonError as exc:
+        raise RefusedError(exc.detail) from exc

@@ -17,6 +17,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import Watermarks, count_hours, sum_days, watermarks
 from sitemon.store.queries import load_queries
+from sitemon.store.write import AwayHours, count_away
 
 _sql: Final = load_queries("rebuild.sql")
 _write_sql: Final = load_queries("write.sql")
@@ -112,8 +113,8 @@ def _rebuild_sites(conn: Connection) -> int:
     states, after = 0, 0
     while site_ids := _next_sites(conn, after):
         with _alone(conn) as (cursor, _):
-            cursor.execute(_write_sql["forget_away_hours_of_sites"], {"site_ids": site_ids})
-            cursor.execute(_write_sql["count_away_hours_of_sites"], {"site_ids": site_ids})
+            cursor.execute(_sql["away_hours_of_sites"], {"site_ids": site_ids})
+            count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
         states += _settle(conn, site_ids)
         after = site_ids[-1]
     return states

@@ -1,6 +1,5 @@
 """Writing the schedule's history, and who was at work: what is expected follows, and with it what is missing."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -8,19 +7,25 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.marks import Published, Reign
 from sitemon.model.schedule import Away, Ended, Started, Told
-from sitemon.model.stretches import Stretch, Turn, first_difference_ms, stretches_of
-from sitemon.store import account
+from sitemon.store.account import closed_up_to_ms, correct_reasons
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
+from sitemon.store.errors import not_of_values, translated
+from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId, columns_of
 from sitemon.store.positions import Partition, Read, move_positions
 from sitemon.store.queries import load_queries
-from sitemon.store.write import begin_batch, count_away
+from sitemon.store.write import AwayHours, begin_batch, count_away
 
 _sql: Final = load_queries("schedule.sql")
 
 UNSAID_PATIENCE_MS: Final = 72_000
 """Beyond the interval, where a leader of an earlier version said no patience: its timeout may have been a minute."""
+
+_LATEST_MS: Final = 86_400_000
+"""How late an event may come behind a newer one of its site, out of the spool of a beat that is no more."""
+
+_SITES_AT_ONCE: Final = 10_000
+"""Nothing is closed while the events of so many are forgotten, which takes about a second."""
 
 Said = Started | Ended | Told | Away | Reign | Published
 """What is written of topics ``sitemon.schedule`` and ``sitemon.marks``."""
@@ -29,14 +34,15 @@ Said = Started | Ended | Told | Away | Reign | Published
 def write_said(
     conn: Connection, names: Names, said: Sequence[Said], read: Mapping[Partition, Read] | None = None
 ) -> None:
-    """Write a batch in one transaction, and close again what it changes before the account's mark.
+    """Write a batch in one transaction, then close again what it changes before the account's mark.
 
-    Neither the order in which events come nor their repetition matters. One process at a time may be at it.
+    Neither the order in which events come nor their repetition matters, but for an event that comes more than a day
+    later than a newer one of its site: it counts as lost. One process at a time may be at it.
 
     Raises:
         GapError: the database lacks what lies before these messages.
         PoisonError: the batch holds a value that can never be written.
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; `sitemon.store.fold.fold` goes on.
 
     """
     names.begin()
@@ -46,24 +52,37 @@ def write_said(
         tellings = [one for one in said if isinstance(one, Told)]
         tokens = {one.token for one in said if isinstance(one, Started | Ended | Told)}
         changed |= _add_tellings(cursor, tellings, tokens)
-        changed_since = _fold(cursor, changed)
+        if changed:
+            cursor.execute(_sql["note_changed"], columns_of(changed))
         _add_aways(cursor, names, [one for one in said if isinstance(one, Away)])
         covered = _add_reigns(cursor, [one for one in said if isinstance(one, Reign)])
         _add_publishers(cursor, [one for one in said if isinstance(one, Published)])
-        account.close_again(cursor, changed_since, covered)
+        with not_of_values():
+            correct_reasons(cursor, covered)
         move_positions(cursor, read or {})
     names.keep()
+    fold(conn)
 
 
-def forget_history(conn: Connection) -> None:
-    """Delete what no longer asks for a slot that is kept, and marks of before.
+def forget_history(conn: Connection, after_site: int = 0) -> int:
+    """Delete events of the next sites whose stretches nothing can change any more; return the number of the last site.
+
+    After the last of all it also deletes what asks for no slot that is kept and old marks, and returns 0. Whatever else
+    was on Kafka a day before the account's mark is read.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["forget_history"])
+        cursor.execute(_sql["last_of_next_sites"], {"after": after_site, "sites": _SITES_AT_ONCE})
+        ((last_site,),) = cursor.fetchall()
+        if last_site is None:
+            cursor.execute(_sql["forget_history"])
+            return 0
+        known_ms = closed_up_to_ms(cursor) - _LATEST_MS
+        cursor.execute(_sql["forget_events"], {"after": after_site, "last": last_site, "known_ms": known_ms})
+        return int(last_site)
 
 
 def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> set[WatchId]:
@@ -114,49 +133,6 @@ def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) ->
     return unnamed
 
 
-def _fold(cursor: Cursor, watches: set[WatchId]) -> dict[WatchId, int]:
-    """Make the stretches of these watches of their histories; return since when each of them differs."""
-    if not watches:
-        return {}
-    columns = columns_of(watches)
-    turns: dict[WatchId, list[Turn]] = defaultdict(list)
-    cursor.execute(_sql["turns"], columns)
-    for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms in cursor.fetchall():
-        turns[site_id, region_id].append(Turn(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
-    before: dict[WatchId, list[Stretch]] = defaultdict(list)
-    cursor.execute(_sql["stretches"], columns)
-    for site_id, region_id, *stretch in cursor.fetchall():
-        before[site_id, region_id].append(Stretch(*stretch))
-    after = {watch: stretches_of(turns[watch]) for watch in watches}
-    _move_watches(cursor, turns)
-    changed_since = {
-        watch: since_ms
-        for watch, stretches in after.items()
-        if (since_ms := first_difference_ms(before[watch], stretches)) is not None
-    }
-    _keep_stretches(cursor, {watch: after[watch] for watch in changed_since})
-    return changed_since
-
-
-def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch]]) -> None:
-    if not stretches:
-        return
-    cursor.execute(_sql["forget_stretches"], columns_of(stretches))
-    rows = [(*watch, *stretch) for watch in sorted(stretches) for stretch in stretches[watch]]
-    if rows:
-        names = ("site_ids", "region_ids", "from_ms", "until_ms", "interval_ms", "patience_ms")
-        cursor.execute(_sql["add_stretches"], dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-
-
-def _move_watches(cursor: Cursor, turns: Mapping[WatchId, Sequence[Turn]]) -> None:
-    rows = []
-    for watch in sorted(turns):
-        newest = max(turns[watch])
-        rows.append((*watch, newest.token, newest.sequence, max(turn.at_ms for turn in turns[watch])))
-    names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms")
-    cursor.execute(_sql["move_watches"], dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-
-
 def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:
     if not aways:
         return
@@ -169,25 +145,17 @@ def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:
         "until_ms": [away.until_ms for away in once],
     }
     cursor.execute(_sql["add_aways"], values)
-    count_away(cursor, [site_id for (site_id,) in cursor.fetchall()])
+    count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
 
 
 def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> list[tuple[int, int]]:
     """Add reigns; return what they cover that was not covered before: from and until, both included."""
     if not reigns:
         return []
-    once: dict[int, Reign] = {}
-    for reign in reigns:
-        kept = once.get(reign.token, reign)
-        once[reign.token] = Reign(
-            token=reign.token,
-            from_ms=min(kept.from_ms, reign.from_ms),
-            until_ms=max(kept.until_ms, reign.until_ms),
-        )
     values = {
-        "tokens": sorted(once),
-        "from_ms": [once[token].from_ms for token in sorted(once)],
-        "until_ms": [once[token].until_ms for token in sorted(once)],
+        "tokens": [reign.token for reign in reigns],
+        "from_ms": [reign.from_ms for reign in reigns],
+        "until_ms": [reign.until_ms for reign in reigns],
     }
     cursor.execute(_sql["add_reigns"], values)
     return [(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
@@ -196,19 +164,10 @@ def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> list[tuple[int, int]
 def _add_publishers(cursor: Cursor, marks: Sequence[Published]) -> None:
     if not marks:
         return
-    once: dict[str, Published] = {}
-    for mark in marks:
-        kept = once.get(mark.publisher, mark)
-        once[mark.publisher] = Published(
-            publisher=mark.publisher,
-            up_to_ms=max(kept.up_to_ms, mark.up_to_ms),
-            made=max(kept.made, mark.made),
-            is_last=kept.is_last or mark.is_last,
-        )
     values = {
-        "names": sorted(once),
-        "up_to_ms": [once[name].up_to_ms for name in sorted(once)],
-        "made": [once[name].made for name in sorted(once)],
-        "are_last": [once[name].is_last for name in sorted(once)],
+        "names": [mark.publisher for mark in marks],
+        "up_to_ms": [mark.up_to_ms for mark in marks],
+        "made": [mark.made for mark in marks],
+        "are_last": [mark.is_last for mark in marks],
     }
     cursor.execute(_sql["add_publishers"], values)

@@ -28,6 +28,15 @@ class Written(NamedTuple):
     scheduled: int = 0
 
 
+class AwayHours(NamedTuple):
+    """Hours of a site in a region with ``from_hour ≤ hour < until_hour``, counted from the epoch."""
+
+    site_id: int
+    region_id: int
+    from_hour: int
+    until_hour: int
+
+
 def prepare_session(conn: Connection) -> None:
     """Make what `write_batch` needs in a new connection.
 
@@ -89,12 +98,7 @@ def merge(cursor: Cursor) -> Written:
     cursor.execute(_sql["merge_results"])
     ((*counts, site_ids, region_ids, first_slots_at, away_hours),) = cursor.fetchall()
     settle_states(cursor, site_ids, region_ids, first_slots_at)
-    if away_hours:
-        lock_away(cursor)
-        names = ("site_ids", "region_ids", "hours")
-        values = dict(zip(names, map(list, zip(*away_hours, strict=True)), strict=True))
-        cursor.execute(_sql["forget_away_hours"], values)
-        cursor.execute(_sql["count_away_hours"], values)
+    count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
     return Written(*counts)
 
 
@@ -105,12 +109,14 @@ def settle_states(cursor: Cursor, site_ids: Sequence[int] | None, region_ids: ob
         cursor.execute(_sql["settle_states"], unsettled)
 
 
-def count_away(cursor: Cursor, site_ids: Sequence[int] | None) -> None:
-    """Count anew what these sites missed without a row."""
-    if site_ids:
+def count_away(cursor: Cursor, hours: Sequence[AwayHours]) -> None:
+    """Count anew what was missed without a row."""
+    if hours:
         lock_away(cursor)
-        cursor.execute(_sql["forget_away_hours_of_sites"], {"site_ids": site_ids})
-        cursor.execute(_sql["count_away_hours_of_sites"], {"site_ids": site_ids})
+        names = ("site_ids", "region_ids", "from_hours", "until_hours")
+        values = dict(zip(names, map(list, zip(*hours, strict=True)), strict=True))
+        cursor.execute(_sql["forget_away_hours"], values)
+        cursor.execute(_sql["count_away_hours"], values)
 
 
 def lock_away(cursor: Cursor) -> None:

@@ -17,35 +17,50 @@ FROM sitemon.schedule_stretch
 WHERE until_ms > %(closed_ms)s - patience_ms + 1 AND from_ms <= %(until_ms)s - patience_ms
 ORDER BY 1;
 
+-- name: patience_range
+SELECT coalesce(min(patience_ms), 0), coalesce(max(patience_ms), 0) FROM sitemon.schedule_stretch;
+
 -- name: missing_in_window
--- The slots of stretches of one patience with from_ms <= slot < until_ms that have no row.
-SELECT due.site_id, due.region_id, due.slot_at, due.slot_at + %(patience_ms)s * '1 millisecond'::interval AS missed_at
+-- The slots with from_ms <= slot < until_ms whose patience ended after `after_ms` and up to `up_to_ms`, and that have no
+-- row. Each is looked up by itself: of sites with many patiences the rows of hours would have to be read.
+SELECT site_id, region_id, slot_at, slot_at + patience_ms * '1 millisecond'::interval AS missed_at
 FROM (
-    SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at
+    SELECT site_id, region_id, patience_ms, sitemon.from_ms(slot_ms) AS slot_at
     FROM (
         SELECT
             site_id,
             region_id,
             interval_ms,
+            patience_ms,
             CASE
-                WHEN from_ms >= %(from_ms)s THEN from_ms
-                ELSE from_ms + ((%(from_ms)s - from_ms - 1) / interval_ms + 1) * interval_ms
+                WHEN from_ms >= since_ms THEN from_ms
+                ELSE from_ms + ((since_ms - from_ms - 1) / interval_ms + 1) * interval_ms
             END AS first_ms,
-            least(until_ms, %(until_ms)s) - 1 AS last_ms
-        FROM sitemon.schedule_stretch
-        WHERE patience_ms = %(patience_ms)s AND until_ms > %(from_ms)s AND from_ms < %(until_ms)s
+            last_ms
+        FROM (
+            SELECT
+                *,
+                greatest(%(from_ms)s, %(after_ms)s - patience_ms + 1) AS since_ms,
+                least(until_ms - 1, %(until_ms)s - 1, %(up_to_ms)s - patience_ms) AS last_ms
+            FROM sitemon.schedule_stretch
+            WHERE until_ms > %(from_ms)s AND from_ms < %(until_ms)s
+        ) AS stretch
     ) AS stretch
     CROSS JOIN LATERAL generate_series(first_ms, last_ms, interval_ms) AS slot_ms
     -- Most have no slot in a short window: to generate none for each would take longer than all else.
     WHERE first_ms <= last_ms
 ) AS due
-LEFT JOIN (
-    SELECT site_id, region_id, slot_at, true AS is_there
+LEFT JOIN LATERAL (
+    SELECT true AS is_there
     FROM sitemon.result
-    WHERE kind = 'scheduled'
-        AND slot_at >= sitemon.from_ms(%(from_ms)s)
-        AND slot_at < sitemon.from_ms(%(until_ms)s)
-) AS seen USING (site_id, region_id, slot_at)
+    WHERE (result.site_id, result.region_id) = (due.site_id, due.region_id)
+        AND result.slot_at = due.slot_at
+        AND result.kind = 'scheduled'
+        -- So that only the partitions of this time are opened.
+        AND result.slot_at >= sitemon.from_ms(%(from_ms)s)
+        AND result.slot_at < sitemon.from_ms(%(until_ms)s)
+    LIMIT 1
+) AS seen ON true
 WHERE seen.is_there IS NULL
 
 -- name: missing_of_watches
@@ -111,8 +126,8 @@ WHERE NOT EXISTS (
 );
 
 -- name: delete_derived
--- Delete derived rows of these sites from a moment on that would not be derived as they are, and take them out of hours
--- and days that are rolled up. Returns one row: whose states have to be settled, from which slot on.
+-- Delete derived rows of these sites with since_ms <= slot < until_ms that would not be derived as they are, and take them
+-- out of hours and days that are rolled up. Returns one row: whose states have to be settled, from which slot on.
 WITH gone AS (
     DELETE FROM sitemon.result
     USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
@@ -120,6 +135,7 @@ WITH gone AS (
     )
     WHERE (result.site_id, result.region_id) = (given.site_id, given.region_id)
         AND result.slot_at >= sitemon.from_ms(given.since_ms)
+        AND result.slot_at < sitemon.from_ms(%(until_ms)s)
         AND result.is_derived
         AND NOT EXISTS (
             SELECT
@@ -155,7 +171,8 @@ WITH gone AS (
 )
 SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
 
--- name: forget_empty_states
+-- name: forget_empty
+-- States, hours and days of sites that have no row for them any more.
 DELETE FROM sitemon.current_state AS state
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
     AND slot_at >= (SELECT raw_from_at FROM sitemon.watermark)
@@ -164,6 +181,20 @@ WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(r
         FROM sitemon.result
         WHERE result.site_id = state.site_id AND result.region_id = state.region_id AND result.kind <> 'adhoc'
     );
+DELETE FROM sitemon.count_hour AS hour
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
+    site_id, region_id, since_ms
+)
+WHERE (hour.site_id, hour.region_id) = (given.site_id, given.region_id)
+    AND hour_at >= sitemon.hour_of(sitemon.from_ms(since_ms))
+    AND up + degraded + down + missed = 0;
+DELETE FROM sitemon.count_day AS daily
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
+    site_id, region_id, since_ms
+)
+WHERE (daily.site_id, daily.region_id) = (given.site_id, given.region_id)
+    AND day >= sitemon.day_of(sitemon.from_ms(since_ms))
+    AND up + degraded + down + missed = 0;
 
 -- name: correct_reasons
 -- A beat was there after all, as a reign says that came late. Returns one row: whose states name the reason.
@@ -220,7 +251,7 @@ DELETE FROM sitemon.away_hour
 WHERE hour_at >= greatest(sitemon.from_ms(%(from_hour)s::bigint * 3600000), (SELECT raw_from_at FROM sitemon.watermark))
     AND hour_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000)
     AND (site_id, region_id) IN (
-        SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms = %(patience_ms)s
+        SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
     );
 
 -- name: count_away_hours_between
@@ -231,7 +262,7 @@ WITH piece AS MATERIALIZED (
     WHERE hour >= %(from_hour)s
         AND hour < %(until_hour)s
         AND (site_id, region_id) IN (
-            SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms = %(patience_ms)s
+            SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
         )
 ), seen AS (
     SELECT piece.site_id, piece.region_id, piece.hour, count(*) AS slots
@@ -271,28 +302,3 @@ SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms
 
 -- name: publishers
 SELECT name, up_to_ms FROM sitemon.publisher WHERE NOT is_last;
-
--- name: counts
--- What publishers made in all, what became or changed a row, and what arrived.
-SELECT
-    (SELECT made_before FROM sitemon.account) + (SELECT coalesce(sum(made), 0)::bigint FROM sitemon.publisher),
-    (SELECT coalesce(sum(recorded), 0)::bigint FROM sitemon.tally),
-    (SELECT coalesce(sum(recorded + repeated), 0)::bigint FROM sitemon.tally);
-
--- name: begin_counts
--- What is on its way at this moment counts for neither side.
-UPDATE sitemon.account SET
-    base_ms = %(counted_ms)s,
-    base_vouched = %(now_made)s,
-    base_arrived = %(arrived)s,
-    base_recorded = %(now_recorded)s,
-    base_made = %(made)s
-WHERE base_ms < %(counted_ms)s - 86400000;
-
--- name: keep_counts
-UPDATE sitemon.account SET
-    counted_ms = %(counted_ms)s,
-    vouched = %(made)s,
-    arrived = %(now_arrived)s,
-    recorded = %(recorded)s,
-    made = %(now_made)s;

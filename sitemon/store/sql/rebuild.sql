@@ -17,6 +17,12 @@ UPDATE sitemon.watermark SET recent_until_at = '-infinity';
 -- name: next_sites
 SELECT site_id FROM sitemon.site WHERE site_id > %(after)s ORDER BY site_id LIMIT %(sites)s;
 
+-- name: away_hours_of_sites
+SELECT site_id, region_id, 0, closed_ms / 3600000 + 1
+FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
+CROSS JOIN sitemon.region
+CROSS JOIN sitemon.account;
+
 -- name: forget_states
 -- States of slots that have no row. Those whose rows are no longer kept stay as they are.
 DELETE FROM sitemon.current_state AS state

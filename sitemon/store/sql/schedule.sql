@@ -32,6 +32,11 @@ WITH given AS (
         AND stretch.from_ms <= added.from_ms
         AND added.from_ms <= added.at_ms + added.interval_ms
         AND (added.from_ms - stretch.from_ms) %% stretch.interval_ms = 0
+        AND NOT EXISTS (
+            SELECT
+            FROM sitemon.changed_watch AS changed
+            WHERE (changed.site_id, changed.region_id) = (added.site_id, added.region_id)
+        )
 ), moved AS (
     UPDATE sitemon.watch SET token = newest.token, sequence = newest.sequence, at_ms = newest.at_ms
     FROM (
@@ -77,59 +82,6 @@ WHERE stretch.until_ms > %(at_ms)s + 1
             AND event.sequence < %(sequence)s
     );
 
--- name: turns
--- The history of these sites in their regions: their own events, and the complete tellings that do not name them.
-WITH given AS (
-    SELECT site_id, region_id FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
-)
-SELECT site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms
-FROM sitemon.schedule_event
-JOIN given USING (site_id, region_id)
-UNION ALL
-SELECT site_id, region_id, token, sequence, at_ms, NULL, 0, 0
-FROM sitemon.telling
-CROSS JOIN given
-WHERE is_complete
-    AND NOT EXISTS (
-        SELECT
-        FROM sitemon.schedule_event AS event
-        WHERE event.site_id = given.site_id
-            AND event.region_id = given.region_id
-            AND event.token = telling.token
-            AND event.sequence >= telling.first
-            AND event.sequence < telling.sequence
-    );
-
--- name: stretches
-SELECT site_id, region_id, from_ms, until_ms, interval_ms, patience_ms
-FROM sitemon.schedule_stretch
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
-
--- name: forget_stretches
-DELETE FROM sitemon.schedule_stretch
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
-
--- name: add_stretches
-INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)
-SELECT *
-FROM unnest(
-    %(site_ids)s::integer[],
-    %(region_ids)s::integer[],
-    %(from_ms)s::bigint[],
-    %(until_ms)s::bigint[],
-    %(interval_ms)s::bigint[],
-    %(patience_ms)s::bigint[]
-);
-
--- name: move_watches
-INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms)
-SELECT *
-FROM unnest(
-    %(site_ids)s::integer[], %(region_ids)s::integer[], %(tokens)s::bigint[], %(sequences)s::bigint[], %(at_ms)s::bigint[]
-)
-ON CONFLICT (site_id, region_id) DO UPDATE SET
-    token = excluded.token, sequence = excluded.sequence, at_ms = excluded.at_ms;
-
 -- name: add_empty_targets
 -- What a derived row stands for, where the site was never looked at.
 INSERT INTO sitemon.target (site_id, url)
@@ -138,22 +90,32 @@ FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
 WHERE NOT EXISTS (SELECT FROM sitemon.target WHERE target.site_id = given.site_id)
 ON CONFLICT DO NOTHING;
 
+-- name: note_changed
+INSERT INTO sitemon.changed_watch (site_id, region_id)
+SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[])
+ON CONFLICT DO NOTHING;
+
 -- name: add_aways
--- Told by leaders of earlier versions. Returns the sites of regions whose away stretches this changed.
+-- Told by leaders of earlier versions. Returns the hours of sites in which this changed an away stretch.
 WITH changed AS (
     INSERT INTO sitemon.away (region_id, from_ms, until_ms)
     SELECT * FROM unnest(%(region_ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[])
     ORDER BY 1, 2
     ON CONFLICT (region_id, from_ms, is_derived) DO UPDATE SET until_ms = excluded.until_ms
     WHERE excluded.until_ms > away.until_ms
-    RETURNING region_id
+    RETURNING region_id, from_ms / 3600000 AS from_hour, until_ms / 3600000 + 1 AS until_hour
 )
-SELECT DISTINCT site_id FROM sitemon.schedule_event JOIN changed USING (region_id);
+SELECT site_id, region_id, min(from_hour), max(until_hour)
+FROM sitemon.schedule_event
+JOIN changed USING (region_id)
+GROUP BY 1, 2;
 
 -- name: add_reigns
 -- Returns what these cover that was not covered before.
 WITH given AS (
-    SELECT * FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS g (token, from_ms, until_ms)
+    SELECT token, min(from_ms) AS from_ms, max(until_ms) AS until_ms
+    FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS reign (token, from_ms, until_ms)
+    GROUP BY token
 ), before AS (
     SELECT reign.* FROM sitemon.reign JOIN given USING (token)
 ), changed AS (
@@ -171,38 +133,57 @@ WHERE changed.until_ms > coalesce(before.until_ms, changed.from_ms - 1);
 
 -- name: add_publishers
 INSERT INTO sitemon.publisher AS publisher (name, up_to_ms, made, is_last)
-SELECT * FROM unnest(%(names)s::text[], %(up_to_ms)s::bigint[], %(made)s::bigint[], %(are_last)s::boolean[])
+SELECT name, max(up_to_ms), max(made), bool_or(is_last)
+FROM unnest(%(names)s::text[], %(up_to_ms)s::bigint[], %(made)s::bigint[], %(are_last)s::boolean[]) AS given (
+    name, up_to_ms, made, is_last
+)
+GROUP BY name
 ON CONFLICT (name) DO UPDATE SET
     up_to_ms = greatest(publisher.up_to_ms, excluded.up_to_ms),
     made = greatest(publisher.made, excluded.made),
     is_last = publisher.is_last OR excluded.is_last;
 
+-- name: last_of_next_sites
+SELECT max(site_id)
+FROM (SELECT site_id FROM sitemon.site WHERE site_id > %(after)s ORDER BY site_id LIMIT %(sites)s) AS next;
+
+-- name: forget_events
+-- Of each of these sites in a region the newest event of before `known_ms` stays, as the base.
+WITH base AS MATERIALIZED (
+    SELECT DISTINCT ON (site_id, region_id) site_id, region_id, token, sequence, at_ms
+    FROM sitemon.schedule_event
+    WHERE site_id > %(after)s AND site_id <= %(last)s AND at_ms < %(known_ms)s
+    ORDER BY site_id, region_id, token DESC, sequence DESC, at_ms DESC
+), gone AS (
+    DELETE FROM sitemon.schedule_event AS event
+    USING base
+    WHERE (event.site_id, event.region_id) = (base.site_id, base.region_id)
+        AND (event.token, event.sequence, event.at_ms) < (base.token, base.sequence, base.at_ms)
+    RETURNING event.site_id, event.region_id
+)
+UPDATE sitemon.schedule_event AS event SET is_base = true
+FROM base
+WHERE (event.site_id, event.region_id, event.token, event.sequence, event.at_ms)
+        = (base.site_id, base.region_id, base.token, base.sequence, base.at_ms)
+    AND (event.site_id, event.region_id) IN (SELECT site_id, region_id FROM gone);
+
 -- name: forget_history
--- What later events ended before anything that is kept, and all of a site that has no slot any more.
+-- What asks for no slot that is kept.
 DELETE FROM sitemon.schedule_event AS event
 USING sitemon.watermark
 WHERE event.at_ms < sitemon.to_ms(raw_from_at)
-    AND (
-        EXISTS (
-            SELECT
-            FROM sitemon.schedule_event AS later
-            WHERE (later.site_id, later.region_id) = (event.site_id, event.region_id)
-                AND (later.token, later.sequence, later.at_ms) > (event.token, event.sequence, event.at_ms)
-                AND later.at_ms < sitemon.to_ms(raw_from_at)
-        )
-        OR NOT EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE (stretch.site_id, stretch.region_id) = (event.site_id, event.region_id)
-                AND stretch.until_ms > sitemon.to_ms(raw_from_at)
-        )
-        -- One that was said while a clock was ahead is kept, and needs what ended it.
-        AND NOT EXISTS (
-            SELECT
-            FROM sitemon.schedule_event AS kept
-            WHERE (kept.site_id, kept.region_id) = (event.site_id, event.region_id)
-                AND kept.at_ms >= sitemon.to_ms(raw_from_at)
-        )
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_stretch AS stretch
+        WHERE (stretch.site_id, stretch.region_id) = (event.site_id, event.region_id)
+            AND stretch.until_ms > sitemon.to_ms(raw_from_at)
+    )
+    -- One that was said while a clock was ahead is kept, and needs what ended it.
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_event AS kept
+        WHERE (kept.site_id, kept.region_id) = (event.site_id, event.region_id)
+            AND kept.at_ms >= sitemon.to_ms(raw_from_at)
     );
 DELETE FROM sitemon.schedule_stretch USING sitemon.watermark WHERE until_ms <= sitemon.to_ms(raw_from_at);
 DELETE FROM sitemon.telling USING sitemon.watermark

@@ -337,9 +337,11 @@ WHERE (state.site_id, state.region_id) = (settled.site_id, settled.region_id);
 -- name: forget_away_hours
 -- Hours before the rows that they were counted from stay as they are.
 DELETE FROM sitemon.away_hour AS away
-USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours)s::bigint[]) AS given (site_id, region_id, hour)
-WHERE (away.site_id, away.region_id, away.hour_at)
-        = (given.site_id, given.region_id, sitemon.from_ms(given.hour * 3600000))
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(from_hours)s::bigint[], %(until_hours)s::bigint[])
+    AS given (site_id, region_id, from_hour, until_hour)
+WHERE (away.site_id, away.region_id) = (given.site_id, given.region_id)
+    AND away.hour_at >= sitemon.from_ms(given.from_hour * 3600000)
+    AND away.hour_at < sitemon.from_ms(given.until_hour * 3600000)
     AND away.hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
 
 -- name: count_away_hours
@@ -353,31 +355,10 @@ FROM (
         sum(
             sitemon.slots_without_row(site_id, region_id, first_ms, interval_ms, from_ms, until_ms)
         ) AS missed
-    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours)s::bigint[]) AS given (
-        site_id, region_id, hour
-    )
-    JOIN sitemon.away_piece USING (site_id, region_id, hour)
-    GROUP BY site_id, region_id, hour
-) AS piece
-WHERE missed > 0;
-
--- name: forget_away_hours_of_sites
-DELETE FROM sitemon.away_hour
-WHERE site_id = ANY (%(site_ids)s) AND hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
-
--- name: count_away_hours_of_sites
-INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
-SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), missed
-FROM (
-    SELECT
-        site_id,
-        region_id,
-        hour,
-        sum(
-            sitemon.slots_without_row(site_id, region_id, first_ms, interval_ms, from_ms, until_ms)
-        ) AS missed
-    FROM sitemon.away_piece
-    WHERE site_id = ANY (%(site_ids)s)
+    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(from_hours)s::bigint[], %(until_hours)s::bigint[])
+        AS given (site_id, region_id, from_hour, until_hour)
+    JOIN sitemon.away_piece USING (site_id, region_id)
+    WHERE hour >= from_hour AND hour < until_hour
     GROUP BY site_id, region_id, hour
 ) AS piece
 WHERE missed > 0;

@@ -11,9 +11,10 @@ from sitemon.model.marks import Published, Reign, encode_mark
 from sitemon.model.moment import to_ms
 from sitemon.model.result import encode
 from sitemon.model.schedule import Ended, encode_event
+from sitemon.record import horizon
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
-from sitemon.store.positions import Partition
+from sitemon.store.positions import Partition, read_positions, set_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryBroker
@@ -87,6 +88,39 @@ def test_it_passes_no_moment_up_to_which_a_living_publisher_has_not_published(
         assert read_account(conn).closed_ms <= to_ms(first + 25 * MINUTE)
         say(broker, published(first + 26 * MINUTE, is_last=True))
         wait_until(lambda: is_closed(conn))
+
+
+def test_a_reign_that_comes_late_makes_rows_of_what_was_counted(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime
+) -> None:
+    say(broker, started(first), ended(first, 20))
+    with reconcile():
+        wait_until(lambda: is_closed(conn))
+        assert len(rows(conn, OUTCOMES)) < 10
+        say(broker, reign(first))
+        wait_until(lambda: len(rows(conn, OUTCOMES)) == 20)
+    assert {row[3] for row in rows(conn, OUTCOMES)} == {"lost"}
+
+
+def test_of_a_topic_that_was_made_anew_it_is_waited_for_what_is_unread(
+    broker: MemoryBroker,
+    reconcile: Reconcile,
+    conn: Connection,
+    first: datetime,
+    start_recorder: StartRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(horizon, "_SHRUNK_AFTER_S", 0.3)
+    send(broker, [a_result(slot_at=first)])
+    set_positions(conn, {(message.topic, message.partition): 1_000 for message in broker.messages(TOPICS.results)})
+    say(broker, started(first), ended(first, 2), reign(first))
+    with reconcile():
+        wait_until(lambda: is_all_read(broker, conn))
+        wait_until(lambda: set(read_positions(conn, [TOPICS.results]).values()) == {0})
+        assert rows(conn, OUTCOMES) == []
+        start_recorder()
+        wait_until(lambda: is_closed(conn))
+    assert [row[2] for row in rows(conn, OUTCOMES)] == ["up", "missed"]
 
 
 GOOD: dict[str, Any] = json.loads(encode_event(Ended(site="good", region="default", at_ms=5, token=1, sequence=1)))

@@ -8,14 +8,16 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
+from sitemon.model.moment import to_ms
 from sitemon.record import reconciler as module
+from sitemon.record.writer import AWAY
 from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
 from sitemon.store.positions import Partition
 from sitemon.stream.memory import MemoryBroker
 from tests.databases import execute, open_account, rows
-from tests.integration.record.conftest import Reconcile, wait_until
+from tests.integration.record.conftest import TOPICS, Reconcile, wait_until
 from tests.integration.record.reconcilers import (
     MemoryFollower,
     closed_ago_s,
@@ -126,3 +128,44 @@ def test_what_was_too_much_at_once_is_closed_in_smaller_parts(
         wait_until(lambda: is_closed(conn), 60)
     assert failed_ms
     assert max(failed_ms) < 3 * 3_600_000
+
+
+FAIL = """
+CREATE FUNCTION sitemon.fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'value out of range' USING ERRCODE = '22003'; END $$;
+CREATE TRIGGER fail BEFORE INSERT ON sitemon.result FOR EACH ROW WHEN (NEW.is_derived) EXECUTE FUNCTION sitemon.fail();
+"""
+
+
+def test_where_the_account_cannot_be_closed_no_event_is_put_aside_for_it(
+    broker: MemoryBroker,
+    reconcile: Reconcile,
+    conn: Connection,
+    first: datetime,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REFUSED", AWAY)
+    with reconcile():
+        wait_until(lambda: is_closed(conn))
+        execute(conn, FAIL)
+        say(broker, started(first), started(first, "blog"))
+        wait_until(lambda: is_all_read(broker, conn))
+        wait_until(lambda: said(caplog) == ["reconciler.waiting"])
+        execute(conn, "DROP TRIGGER fail ON sitemon.result")
+        wait_until(lambda: len(rows(conn, OUTCOMES)) > 2)
+    assert broker.messages(TOPICS.dead_letters) == []
+    assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(2,)]
+
+
+def test_of_what_was_told_again_and_again_only_the_newest_is_kept(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FORGET_EVERY_S", 0.1)
+    for site in ("shop", "blog"):
+        for days in (3, 2):
+            told_ms = to_ms(first - timedelta(days=days))
+            say(broker, started(first, site, token=4 - days, at_ms=told_ms))
+    with reconcile():
+        wait_until(lambda: is_closed(conn))
+        wait_until(lambda: rows(conn, "SELECT token FROM sitemon.schedule_event") == [(2,), (2,)])

@@ -18,6 +18,7 @@ from sitemon.model.result import Result
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.stretches import Turn, stretches_of
 from sitemon.schedule.slots import next_slot_ms
+from sitemon.store import fold
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import roll_up
@@ -177,7 +178,11 @@ def database(postgres_server: PostgresServer, admin: Credentials, template: Cred
     with (
         fresh_database(postgres_server, admin, template) as owner,
         closing(connect(postgres_server, owner, application_name="test")) as conn,
+        pytest.MonkeyPatch.context() as patch,
     ):
+        # Small slices, so that there are several of them.
+        patch.setattr(fold, "_WATCHES_AT_ONCE", 1)
+        patch.setattr(fold, "_SLOTS_AT_ONCE", 20)
         prepare_session(conn)
         execute(conn, "SET synchronous_commit = off")
         yield conn

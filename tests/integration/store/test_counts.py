@@ -7,8 +7,8 @@ import pytest
 from sitemon.model.marks import Published
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Kind
-from sitemon.store.account import keep_counts, read_counts
 from sitemon.store.connect import Connection
+from sitemon.store.counts import keep_counts, read_counts
 from sitemon.store.names import Names
 from sitemon.store.positions import Read
 from sitemon.store.read import read_count_problems

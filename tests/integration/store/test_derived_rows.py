@@ -84,6 +84,7 @@ def test_derived_rows_go_when_an_event_shows_that_they_were_never_expected(
     write(ended(45))
     assert derived(conn) == list(range(20, 45))
     assert counts(conn) == [(20, 25), (20, 25), (45, 25, 0, 0)]
+    assert rows(conn, "SELECT hour_at FROM sitemon.count_hour") == ([(at(0),)] if is_rolled_up else [])
     assert state(conn) == [("missed", at(20), at(44), "lost", at(19))]
     write(ended(10))
     assert derived(conn) == []
@@ -106,6 +107,15 @@ def test_of_a_site_that_was_never_there_no_state_stays(conn: Connection, write: 
     write(ended(0.2))
     assert rows(conn, "SELECT * FROM sitemon.current_state") == []
     assert state(conn) == []
+
+
+def test_of_a_day_without_rows_no_count_stays(conn: Connection, write: WriteSaid) -> None:
+    write(started(0))
+    close_account(conn, at(30))
+    roll_up(conn, clock.utc_now() + timedelta(days=1))
+    write(ended(0.2))
+    for table in ("count_hour", "count_day"):
+        assert rows(conn, f"SELECT * FROM sitemon.{table}") == []  # noqa: S608 - our own names
 
 
 def test_slots_of_another_interval_take_the_place_of_those_of_before(conn: Connection, write: WriteSaid) -> None:

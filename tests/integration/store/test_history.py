@@ -1,5 +1,6 @@
 """Of the schedule's history so much is kept that later events fold to the same slots as with all of it."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
@@ -13,6 +14,7 @@ from sitemon.model.moment import from_ms
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.stretches import FOR_EVER_MS, Turn, stretches_of
 from sitemon.schedule.slots import next_slot_ms
+from sitemon.store import schedule
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.store.schedule import forget_history, write_said
@@ -34,6 +36,8 @@ JOIN sitemon.site USING (site_id)
 WHERE site.name = %s
 """
 EMPTY = "TRUNCATE sitemon.schedule_event, sitemon.telling, sitemon.watch, sitemon.schedule_stretch, sitemon.reign"
+KEPT_FROM = "UPDATE sitemon.watermark SET raw_from_at = %s"
+DAY_MS = 86_400_000
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +45,11 @@ def database(postgres_server: PostgresServer, admin: Credentials, template: Cred
     with (
         fresh_database(postgres_server, admin, template) as owner,
         closing(connect(postgres_server, owner, application_name="test")) as conn,
+        pytest.MonkeyPatch.context() as patch,
     ):
+        patch.setattr(schedule, "_SITES_AT_ONCE", 1)
         prepare_session(conn)
         execute(conn, "SET synchronous_commit = off")
-        execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (from_ms(RAW_FROM_MS),))
         yield conn
 
 
@@ -66,13 +71,14 @@ def ended(site: str, token: int, sequence: int, minute: int) -> Ended:
 
 
 @st.composite
-def events(draw: st.DrawFn) -> list[Event]:
-    """What up to three leaders said, around the moment from which on slots are kept, with clocks that go back."""
-    said: list[Event] = []
+def steps(draw: st.DrawFn) -> list[list[Event]]:
+    """What up to three leaders said at a time, around the moment from which slots are kept; clocks go back, too."""
+    found: list[list[Event]] = []
     for token in range(1, draw(st.integers(1, 3)) + 1):
         sequence = 1
         for _ in range(draw(st.integers(1, 4))):
             minute, first = draw(st.integers(-90, 60)), sequence
+            said: list[Event] = []
             for site in draw(st.lists(st.sampled_from(SITES), max_size=2, unique=True)):
                 interval_ms = draw(st.sampled_from([0, *INTERVALS_MS]))
                 late = draw(st.sampled_from([0, 0, 1, 2]))
@@ -82,10 +88,15 @@ def events(draw: st.DrawFn) -> list[Event]:
             if draw(st.booleans()):
                 said.append(Told(token=token, sequence=sequence, first=first, at_ms=at_ms(minute)))
                 sequence += 1
-    return said
+            found.append(said)
+    return found
 
 
-def slots(said: Sequence[Event], site: str) -> set[int]:
+def joined(steps: Sequence[Sequence[Event]]) -> list[Event]:
+    return list(itertools.chain.from_iterable(steps))
+
+
+def slots(said: Sequence[Event], site: str, since_ms: int = RAW_FROM_MS) -> set[int]:
     """Return the slots that are kept, as the definition has it."""
     own = [one for one in said if not isinstance(one, Told) and one.site == site]
     turns = [Turn(one.token, one.sequence, one.at_ms, *asked_for(one)) for one in own]
@@ -95,23 +106,23 @@ def slots(said: Sequence[Event], site: str) -> set[int]:
         if isinstance(told, Told)
         and not any(one.token == told.token and told.first <= one.sequence < told.sequence for one in own)
     ]
-    return kept((one.from_ms, one.until_ms, one.interval_ms) for one in stretches_of(turns))
+    return kept(((one.from_ms, one.until_ms, one.interval_ms) for one in stretches_of(turns)), since_ms)
 
 
 def asked_for(event: Started | Ended) -> tuple[int, ...]:
     return (event.from_slot_ms, event.interval_ms) if isinstance(event, Started) else ()
 
 
-def slots_in(conn: Connection, site: str) -> set[int]:
-    return kept(rows(conn, STRETCHES, (site,)))
+def slots_in(conn: Connection, site: str, since_ms: int = RAW_FROM_MS) -> set[int]:
+    return kept(rows(conn, STRETCHES, (site,)), since_ms)
 
 
-def kept(stretches: Iterator[tuple[int, int, int]] | Sequence[tuple[int, ...]]) -> set[int]:
+def kept(stretches: Iterator[tuple[int, int, int]] | Sequence[tuple[int, ...]], since_ms: int) -> set[int]:
     return {
         slot_ms
         for from_ms, until_ms, interval_ms in stretches
         for slot_ms in range(from_ms, min(until_ms, END_MS), interval_ms)
-        if slot_ms >= RAW_FROM_MS
+        if slot_ms >= since_ms
     }
 
 
@@ -119,16 +130,55 @@ AHEAD: list[Event] = [started("shop", 1, 1, 60, 60_000), ended("shop", 1, 2, -60
 """A clock that was ahead by two hours, and put right: the site ended before its first slot."""
 
 
-@given(events())
+def forget(conn: Connection, minute: int) -> None:
+    """Forget what is history for good, when all that was said up to a minute is read."""
+    execute(conn, "UPDATE sitemon.account SET closed_ms = %s, from_ms = %s", (at_ms(minute) + DAY_MS, FOR_EVER_MS))
+    site = forget_history(conn)
+    while site:
+        site = forget_history(conn, site)
+
+
+@given(steps(), st.integers(-100, 100), st.data())
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_is_said_after_a_part_was_forgotten_asks_for_the_same_slots_as_with_all_of_it(
+    database: Connection, said: list[list[Event]], minute: int, data: st.DataObject
+) -> None:
+    execute(database, EMPTY)
+    execute(database, KEPT_FROM, (from_ms(at_ms(-200)),))
+    names = Names()
+    known = data.draw(st.integers(0, len(said)))
+    first, later = joined(said[:known]), joined(said[known:])
+    write_said(database, names, data.draw(st.permutations(first)))
+    forget(database, minute)
+    for half in (later[::2], later[1::2], first):
+        write_said(database, names, data.draw(st.permutations(half)))
+    forget(database, minute)
+    for site in SITES:
+        assert slots_in(database, site, at_ms(-200)) == slots([*first, *later], site, at_ms(-200))
+
+
+NAMED_BEFORE_THE_BASE: list[Event] = [
+    started("blog", 2, 1, -1, 60_000),
+    ended("shop", 3, 1, -1),
+    Told(token=3, sequence=2, first=1, at_ms=at_ms(-1)),
+    ended("shop", 3, 3, -1),
+    ended("shop", 3, 4, 0),
+]
+"""Read once more, the telling is complete only if what it names counts, which is of before the base."""
+
+
+@given(steps().map(joined))
 @example(AHEAD)
+@example(NAMED_BEFORE_THE_BASE)
 @example([started("shop", 1, 1, -90, 60_000), Told(token=2, sequence=1, first=1, at_ms=at_ms(-60))])
 @example([started("shop", 1, 1, -90, 60_000), started("shop", 1, 2, 30, 90_000), ended("shop", 2, 1, -60)])
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_is_forgotten_asks_for_no_slot_whatever_comes_later(database: Connection, said: list[Event]) -> None:
     execute(database, EMPTY)
+    execute(database, KEPT_FROM, (from_ms(RAW_FROM_MS),))
     names = Names()
     write_said(database, names, said)
-    forget_history(database)
+    forget(database, 0)
     for site in SITES:
         assert slots_in(database, site) == slots(said, site)
     later: list[Event] = [
@@ -141,9 +191,21 @@ def test_what_is_forgotten_asks_for_no_slot_whatever_comes_later(database: Conne
         assert slots_in(database, site) == slots([*said, *later], site)
     # As it is read from Kafka once more.
     write_said(database, names, said)
-    forget_history(database)
+    forget(database, 0)
     for site in SITES:
         assert slots_in(database, site) == slots([*said, *later], site)
+
+
+def test_what_comes_from_before_the_base_is_lost(database: Connection) -> None:
+    execute(database, EMPTY)
+    execute(database, KEPT_FROM, (from_ms(at_ms(-200)),))
+    said: list[Event] = [started("shop", token, 1, minute, 60_000) for token, minute in ((1, -90), (2, -80), (3, -70))]
+    write_said(database, Names(), said)
+    forget(database, -60)
+    write_said(database, Names(), [started("shop", 1, 2, -85, 90_000)])
+    assert slots_in(database, "shop", at_ms(-200)) == slots(said, "shop", at_ms(-200))
+    forget(database, -60)
+    assert rows(database, "SELECT token, is_base FROM sitemon.schedule_event") == [(3, True)]
 
 
 def count(conn: Connection, table: str) -> int:
@@ -152,6 +214,7 @@ def count(conn: Connection, table: str) -> int:
 
 def test_of_what_holds_for_long_little_is_kept(database: Connection) -> None:
     execute(database, EMPTY)
+    execute(database, KEPT_FROM, (from_ms(RAW_FROM_MS),))
     told: list[Event] = []
     for number in range(1, 20):
         told.append(started("shop", number, 1, -100 + number, 60_000))
@@ -164,7 +227,7 @@ def test_of_what_holds_for_long_little_is_kept(database: Connection) -> None:
         Published(publisher="new", up_to_ms=at_ms(1), made=1),
     ]
     write_said(database, Names(), [*told, *gone, *marks])
-    forget_history(database)
+    forget(database, 0)
     assert count(database, "schedule_event") == 1
     assert count(database, "telling") <= 1
     assert rows(database, "SELECT until_ms FROM sitemon.schedule_stretch") == [(FOR_EVER_MS,)]

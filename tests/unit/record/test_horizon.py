@@ -94,6 +94,20 @@ def test_a_partition_that_is_read_on_though_slowly_is_waited_for() -> None:
         assert look.pass_s(HOLD_S // 2) == 2 * HOLD_S
 
 
+def test_a_partition_that_ends_early_for_long_is_of_a_topic_that_was_made_anew() -> None:
+    horizon = Horizon({})
+    assert horizon.made_anew([RESULTS], 0.0) == set()
+    assert horizon.made_anew([RESULTS, SCHEDULE], 9.0) == set()
+    assert horizon.made_anew([RESULTS, SCHEDULE], 10.0) == {RESULTS}
+
+
+def test_a_partition_that_ends_early_for_a_moment_has_a_new_leader() -> None:
+    horizon = Horizon({})
+    horizon.made_anew([RESULTS], 0.0)
+    horizon.made_anew([], 5.0)
+    assert horizon.made_anew([RESULTS], 12.0) == set()
+
+
 def test_a_living_publisher_holds_as_far_as_it_has_published() -> None:
     look = Look()
     look.pass_s(10, "one")

@@ -103,6 +103,7 @@ def test_events_of_earlier_versions_have_neither_token_nor_patience() -> None:
     [
         started(interval_ms=0),
         started(interval_ms=-1_000),
+        started(interval_ms=999),
         started(interval_ms=2**62),
         started(at_ms=-1),
         started(at_ms=LATEST_MS + 1),

@@ -39,11 +39,13 @@ WHERE missed.outcome = 'missed' AND (state.site_id, state.region_id) = (missed.s
 
 -- The schedule's history -----------------------------------------------------------------------------------------------
 
--- Events are ordered by (token, sequence); those of earlier versions had neither, and are ordered by their moment.
+-- Events are ordered by (token, sequence); those of earlier versions had neither, and are ordered by their moment. Those
+-- before one that is a base are forgotten: what they asked for is in schedule_stretch.
 ALTER TABLE sitemon.schedule_event
     ADD COLUMN token bigint NOT NULL DEFAULT 0,
     ADD COLUMN sequence bigint NOT NULL DEFAULT 0,
     ADD COLUMN patience_ms bigint,
+    ADD COLUMN is_base boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT schedule_event_pkey,
     -- Queries add_schedule_events, and turns: the history of a site in a region.
     ADD PRIMARY KEY (site_id, region_id, token, sequence, at_ms);
@@ -78,6 +80,13 @@ CREATE TABLE sitemon.watch (
 INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms)
 SELECT site_id, region_id, 0, 0, max(at_ms) FROM sitemon.schedule_event GROUP BY site_id, region_id;
 
+-- Sites in regions whose stretches do not follow from their events yet.
+CREATE TABLE sitemon.changed_watch (
+    site_id integer NOT NULL REFERENCES sitemon.site,
+    region_id integer NOT NULL REFERENCES sitemon.region,
+    PRIMARY KEY (site_id, region_id)
+);
+
 -- What the history comes to, kept: the slots from_ms + k * interval_ms with slot < until_ms, of which none is in two
 -- stretches. A slot is missing when it has no row `patience_ms` after it was due.
 ALTER VIEW sitemon.schedule_stretch RENAME TO old_stretch;
@@ -93,7 +102,7 @@ CREATE TABLE sitemon.schedule_stretch (
     PRIMARY KEY (site_id, region_id, from_ms)
 );
 
--- Queries patiences, missing_in_window: the stretches of one patience that lie in a stretch of time.
+-- Queries patience_range and patiences; count_away_hours_between: the stretches of some patiences.
 CREATE INDEX schedule_stretch_by_patience ON sitemon.schedule_stretch (patience_ms, until_ms);
 
 INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)

@@ -1,0 +1,132 @@
+"""Making stretches of the schedule's history, and with them the rows that are derived: site by site, in slices.
+
+Events wait in ``changed_watch`` until the stretches of their site follow from them. Stretches and rows of a site change
+in one transaction, so that they agree at any time. Of very many sites that change days back, each transaction takes a
+slice of time, the newest first.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.model.stretches import FOR_EVER_MS, Stretch, Turn, changed_from, first_difference_ms, stretches_of
+from sitemon.store.account import close_again, closed_up_to_ms
+from sitemon.store.connect import Connection
+from sitemon.store.errors import not_of_values, translated
+from sitemon.store.names import WatchId, columns_of
+from sitemon.store.queries import load_queries
+from sitemon.store.write import begin_batch
+
+_sql: Final = load_queries("fold.sql")
+
+_WATCHES_AT_ONCE: Final = 1_000
+_SLOTS_AT_ONCE: Final = 50_000
+"""A transaction deletes and derives so many rows in 1 to 3 s."""
+
+
+def fold(conn: Connection) -> None:
+    """Make the stretches of all changed sites, and close these again.
+
+    Raises:
+        MissingPartitionError: a slot has no partition.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; what is done stays done.
+
+    """
+    until_ms: int | None = FOR_EVER_MS
+    while until_ms is not None:
+        with not_of_values(), translated(), conn, conn.cursor() as cursor:
+            until_ms = _fold_part(cursor, until_ms)
+
+
+def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
+    """Mend the next sites before `until_ms`, as much as one transaction should; return before when they are left so.
+
+    None: no site has changed.
+    """
+    cursor.execute(_sql["changed_watches"], {"watches": _WATCHES_AT_ONCE})
+    watches = cursor.fetchall()
+    if not watches:
+        return None
+    begin_batch(cursor)
+    columns = columns_of(watches)
+    turns, with_base = _turns(cursor, columns)
+    changes = _changes(cursor, columns, turns, with_base)
+    from_ms = min(until_ms, closed_up_to_ms(cursor) + 1) - _width_ms(changes.values())
+    is_whole = all(from_ms <= change.since_ms for change in changes.values())
+    _keep_stretches(
+        cursor,
+        {
+            watch: change.after if is_whole else changed_from(from_ms, change.before, change.after)
+            for watch, change in changes.items()
+        },
+    )
+    close_again(cursor, {watch: max(change.since_ms, from_ms) for watch, change in changes.items()}, until_ms)
+    if not is_whole:
+        return from_ms
+    _move_watches(cursor, turns)
+    cursor.execute(_sql["forget_changed"], columns)
+    return FOR_EVER_MS
+
+
+def _turns(cursor: Cursor, columns: Mapping[str, object]) -> tuple[Mapping[WatchId, Sequence[Turn]], set[WatchId]]:
+    """Return what was said of these sites, and those of which that is not all."""
+    turns: dict[WatchId, list[Turn]] = defaultdict(list)
+    with_base: set[WatchId] = set()
+    cursor.execute(_sql["turns"], columns)
+    for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, is_base in cursor.fetchall():
+        turns[site_id, region_id].append(Turn(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
+        if is_base:
+            with_base.add((site_id, region_id))
+    return turns, with_base
+
+
+class _Change(NamedTuple):
+    """The stretches of a site as they are and as they should be, which is the same before `since_ms`."""
+
+    before: Sequence[Stretch]
+    after: Sequence[Stretch]
+    since_ms: int
+
+
+def _changes(
+    cursor: Cursor, columns: Mapping[str, object], turns: Mapping[WatchId, Sequence[Turn]], with_base: set[WatchId]
+) -> dict[WatchId, _Change]:
+    before: dict[WatchId, list[Stretch]] = defaultdict(list)
+    cursor.execute(_sql["stretches"], columns)
+    for site_id, region_id, *stretch in cursor.fetchall():
+        before[site_id, region_id].append(Stretch(*stretch))
+    changes = {}
+    for watch, own in turns.items():
+        after = stretches_of(own, before[watch] if watch in with_base else ())
+        since_ms = first_difference_ms(before[watch], after)
+        if since_ms is not None:
+            changes[watch] = _Change(before[watch], after, since_ms)
+    return changes
+
+
+def _width_ms(changes: Iterable[_Change]) -> int:
+    """Return in how much time sites have as many slots as one transaction should derive."""
+    slots_a_ms = sum(1 / min(one.interval_ms for one in (*change.before, *change.after)) for change in changes)
+    return int(_SLOTS_AT_ONCE / slots_a_ms) if slots_a_ms else FOR_EVER_MS
+
+
+def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch]]) -> None:
+    cursor.execute(_sql["forget_stretches"], columns_of(stretches))
+    rows = [(*watch, *stretch) for watch in sorted(stretches) for stretch in stretches[watch]]
+    names = ("site_ids", "region_ids", "from_ms", "until_ms", "interval_ms", "patience_ms")
+    cursor.execute(_sql["add_stretches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
+
+
+def _move_watches(cursor: Cursor, turns: Mapping[WatchId, Sequence[Turn]]) -> None:
+    rows = []
+    for watch, own in sorted(turns.items()):
+        newest = max(own)
+        rows.append((*watch, newest.token, newest.sequence, max(turn.at_ms for turn in own)))
+    names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms")
+    cursor.execute(_sql["move_watches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
+
+
+def _columns(rows: Sequence[Sequence[int]], width: int) -> list[list[int]]:
+    return [[row[place] for row in rows] for place in range(width)]

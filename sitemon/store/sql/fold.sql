@@ -1,0 +1,65 @@
+-- name: changed_watches
+SELECT site_id, region_id FROM sitemon.changed_watch ORDER BY 1, 2 LIMIT %(watches)s;
+
+-- name: forget_changed
+DELETE FROM sitemon.changed_watch
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+
+-- name: turns
+-- The history of these sites in their regions: their own events, and the complete tellings that do not name them, from
+-- the base on. What comes from before the base, too late or read again, counts for its telling alone.
+WITH given AS (
+    SELECT given.site_id, given.region_id, base.token, base.sequence, base.at_ms AS base_ms
+    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+    LEFT JOIN sitemon.schedule_event AS base
+        ON base.site_id = given.site_id AND base.region_id = given.region_id AND base.is_base
+)
+SELECT site_id, region_id, event.token, event.sequence, at_ms, from_ms, interval_ms, patience_ms, is_base
+FROM sitemon.schedule_event AS event
+JOIN given USING (site_id, region_id)
+WHERE given.token IS NULL OR (event.token, event.sequence, at_ms) >= (given.token, given.sequence, base_ms)
+UNION ALL
+SELECT site_id, region_id, telling.token, telling.sequence, at_ms, NULL, NULL, NULL, false
+FROM sitemon.telling
+CROSS JOIN given
+WHERE is_complete
+    AND (given.token IS NULL OR (telling.token, telling.sequence) > (given.token, given.sequence))
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_event AS event
+        WHERE event.site_id = given.site_id
+            AND event.region_id = given.region_id
+            AND event.token = telling.token
+            AND event.sequence >= telling.first
+            AND event.sequence < telling.sequence
+    );
+
+-- name: stretches
+SELECT site_id, region_id, from_ms, until_ms, interval_ms, patience_ms
+FROM sitemon.schedule_stretch
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+
+-- name: forget_stretches
+DELETE FROM sitemon.schedule_stretch
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+
+-- name: add_stretches
+INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)
+SELECT *
+FROM unnest(
+    %(site_ids)s::integer[],
+    %(region_ids)s::integer[],
+    %(from_ms)s::bigint[],
+    %(until_ms)s::bigint[],
+    %(interval_ms)s::bigint[],
+    %(patience_ms)s::bigint[]
+);
+
+-- name: move_watches
+INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms)
+SELECT *
+FROM unnest(
+    %(site_ids)s::integer[], %(region_ids)s::integer[], %(tokens)s::bigint[], %(sequences)s::bigint[], %(at_ms)s::bigint[]
+)
+ON CONFLICT (site_id, region_id) DO UPDATE SET
+    token = excluded.token, sequence = excluded.sequence, at_ms = excluded.at_ms;

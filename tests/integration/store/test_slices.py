@@ -1,0 +1,98 @@
+"""What changes very many rows at once is done in slices, and the account is even after each of them."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.store import fold as module
+from sitemon.store.account import close_again
+from sitemon.store.connect import Connection
+from sitemon.store.fold import fold
+from sitemon.store.names import Names, WatchId
+from sitemon.store.schedule import Said, write_said
+from tests.databases import close_account, execute, open_account, rows
+from tests.integration.store.events import PATIENCE_S, at, ended, reign, started
+from tests.integration.store.seen import counts, derived
+
+SITES = [f"site-{number}" for number in range(5)]
+SLOTS_AT_ONCE = 50
+EXPECTED = 3 * (10 + 73) + 2 * 20
+UNEVEN = "SELECT sum(unaccounted), sum(unexpected), sum(expected - derived) FROM sitemon.ledger"
+
+
+@pytest.fixture(autouse=True)
+def _account(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five sites have a slot a minute; the account is closed over two hours of them."""
+    open_account(conn, at(-1))
+    write_said(conn, names, [reign(-60, 300), *(started(0, site=site) for site in SITES)])
+    close_account(conn, at(119) + timedelta(seconds=PATIENCE_S))
+    monkeypatch.setattr(module, "_SLOTS_AT_ONCE", SLOTS_AT_ONCE)
+    monkeypatch.setattr(module, "_WATCHES_AT_ONCE", 3)
+
+
+def later() -> list[Said]:
+    """Ten minutes after their start, three sites took another interval; ten minutes later the others ended."""
+    return [*(started(10, 90, site=site) for site in SITES[:3]), *(ended(20, site) for site in SITES[3:])]
+
+
+class Slices:
+    """What is to be seen after each slice; the one of a number fails."""
+
+    def __init__(self, conn: Connection, monkeypatch: pytest.MonkeyPatch, failing: int = -1) -> None:
+        self.seen: list[int] = []
+        self._real = close_again
+        self._conn = conn
+        self._failing = failing
+        monkeypatch.setattr(module, "close_again", self)
+
+    def __call__(self, cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:
+        self._real(cursor, changed_since, until_ms)
+        cursor.execute(UNEVEN)
+        assert cursor.fetchall() == [(0, 0, 0)]
+        cursor.execute("SELECT count(*) FROM sitemon.result WHERE xmin = pg_current_xact_id()::xid")
+        self.seen.append(cursor.fetchall()[0][0])
+        if len(self.seen) == self._failing:
+            raise UnreachableError("canceling statement due to statement timeout")
+
+
+def test_no_transaction_derives_more_than_is_allowed(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices = Slices(conn, monkeypatch)
+    write_said(conn, names, later())
+    assert len(slices.seen) > 5
+    assert max(slices.seen) <= SLOTS_AT_ONCE
+    assert counts(conn)[2] == (EXPECTED, EXPECTED, 0, 0)
+    assert len(derived(conn)) == EXPECTED
+
+
+def test_what_was_broken_off_is_gone_on_with(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    slices = Slices(conn, monkeypatch, failing=3)
+    with pytest.raises(UnreachableError):
+        write_said(conn, names, later())
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]
+    assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(5,)]
+    fold(conn)
+    assert len(slices.seen) > 5
+    assert len(derived(conn)) == EXPECTED
+    assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
+
+
+FAIL = """
+CREATE FUNCTION sitemon.fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'value out of range' USING ERRCODE = '22003'; END $$;
+CREATE TRIGGER fail BEFORE INSERT ON sitemon.result FOR EACH ROW WHEN (NEW.is_derived) EXECUTE FUNCTION sitemon.fail();
+"""
+
+
+def test_an_error_of_closing_is_none_of_the_events(conn: Connection, names: Names) -> None:
+    execute(conn, FAIL)
+    with pytest.raises(RefusedError, match="value out of range"):
+        write_said(conn, names, [started(0, site="wiki")])
+    assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(6,)]
+    execute(conn, "DROP TRIGGER fail ON sitemon.result")
+    fold(conn)
+    assert len(derived(conn)) == 6 * 120
