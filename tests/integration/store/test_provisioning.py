@@ -61,9 +61,11 @@ def modest_admin(postgres_server: PostgresServer, admin: Credentials) -> Iterato
         run(conn, "DROP ROLE {name}", name=name)
 
 
-def databases(server: PostgresServer, admin: Credentials) -> set[str]:
+def databases(server: PostgresServer, admin: Credentials, new: Credentials) -> set[str]:
+    """The databases that somebody might take for the new one, or for what is left of it; others have their own."""
     with closing(as_admin(server, admin)) as conn:
-        return {name for (name,) in rows(conn, "SELECT datname FROM pg_database")}
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        return {name for (name,) in rows(conn, query, (new.database,))}
 
 
 def can_record(server: PostgresServer, owner: Credentials) -> bool:
@@ -190,11 +192,11 @@ def test_an_interrupted_run_leaves_no_database(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = databases(postgres_server, admin)
+    before = databases(postgres_server, admin, new)
     monkeypatch.setattr(module, "migrate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         provision(postgres_server, admin, new)
-    assert databases(postgres_server, admin) == before
+    assert databases(postgres_server, admin, new) == before
 
 
 def test_what_a_killed_run_left_is_cleared_away(
@@ -204,7 +206,7 @@ def test_what_a_killed_run_left_is_cleared_away(
         run(conn, "CREATE DATABASE {name}", name=unfinished_name(new.database))
     provision(postgres_server, admin, new)
     assert can_record(postgres_server, new)
-    assert unfinished_name(new.database) not in databases(postgres_server, admin)
+    assert unfinished_name(new.database) not in databases(postgres_server, admin, new)
 
 
 def test_an_unfinished_name_fits_into_postgresql() -> None:
@@ -276,7 +278,7 @@ def test_one_who_may_not_create_roles_is_refused_in_one_line(
     with pytest.raises(RefusedError, match="permission denied") as caught:
         provision(postgres_server, nobody, new)
     assert "\n" not in str(caught.value)
-    assert new.database not in databases(postgres_server, admin)
+    assert new.database not in databases(postgres_server, admin, new)
 
 
 def test_a_database_that_is_not_there_is_told_from_a_wrong_password(
