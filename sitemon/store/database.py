@@ -7,14 +7,14 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import psycopg2
 
 from sitemon.model.errors import PoisonError, SitemonError
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError, RolledBackError
 from sitemon.store.maintain import maintain
 from sitemon.store.migrate import pending
 from sitemon.store.names import Names
@@ -23,6 +23,9 @@ from sitemon.store.positions import GapError, Partition, Read, read_positions, s
 from sitemon.store.write import Written, prepare_session, write_batch
 
 T = TypeVar("T")
+
+_TRIES: Final = 5
+"""Late results and an edit of the same site may wait for each other; PostgreSQL notices that after a second."""
 
 
 class Database:
@@ -80,9 +83,12 @@ class Database:
         return new | {partition: kept[partition] for partition in ours if partition in kept}
 
     def do(self, action: Callable[[Connection], T]) -> T:
-        """Do something with the connection, and raise what it raises, or what `open` does."""
+        """Do something with the connection, again if it was rolled back; raise what it raises, or what `open` does."""
         conn = self.open()
         try:
+            for _ in range(_TRIES - 1):
+                with suppress(RolledBackError):
+                    return action(conn)
             return action(conn)
         except (PoisonError, MissingPartitionError, GapError):
             raise

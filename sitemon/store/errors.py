@@ -27,6 +27,7 @@ _DECISIONS: Final[Mapping[str, type[SitemonError]]] = {
 }
 """What follows from the first two characters of an SQLSTATE. A class that is not here is tried again too."""
 
+_ROLLED_BACK: Final = frozenset({"40001", "40P01"})
 _MISSING_RELATIONS: Final = frozenset({"3D000", "3F000", "42P01", "42704", "42883"})
 _CHECK_VIOLATION: Final = "23514"
 _UNIQUE_VIOLATION: Final = "23505"
@@ -35,6 +36,10 @@ _COPIED_LINE: Final = re.compile(r"COPY incoming, line (\d+)")
 
 class NotProvisionedError(RetryableError):
     """The database, or our schema in it, does not exist yet."""
+
+
+class RolledBackError(RetryableError):
+    """PostgreSQL undid the transaction: it and another one waited for each other. To do it again at once is right."""
 
 
 class MissingPartitionError(RetryableError):
@@ -59,6 +64,8 @@ def error_of(exc: psycopg2.Error) -> SitemonError:
     if code == _UNIQUE_VIOLATION:
         # Every insert of ours minds the keys that it sees: this one was made by another recorder at the same moment.
         return UnreachableError(words)
+    if code in _ROLLED_BACK:
+        return RolledBackError(words)
     if code in _MISSING_RELATIONS:
         return NotProvisionedError(words)
     decision = _DECISIONS.get(code[:2], UnreachableError)

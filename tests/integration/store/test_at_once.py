@@ -3,7 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from msgspec.structs import replace
@@ -13,11 +13,11 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.result import Result
 from sitemon.model.schedule import Ended, Started
 from sitemon.store.connect import Connection, connect
+from sitemon.store.database import Database
 from sitemon.store.maintain import roll_up
-from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import rebuild
-from sitemon.store.schedule import write_said
-from sitemon.store.write import prepare_session, write_batch
+from sitemon.store.schedule import Said, write_said
 from tests.databases import checksums, close_account, execute, open_account, rows
 from tests.integration.store.events import at, at_ms, reign, started
 from tests.integration.store.test_random_histories import batch_of
@@ -28,13 +28,16 @@ MINUTES = 120
 
 
 @pytest.fixture
-def open_another(postgres_server: PostgresServer, owner: Credentials) -> Callable[[], Connection]:
-    def open_it() -> Connection:
-        conn = connect(postgres_server, owner, application_name="test")
-        prepare_session(conn)
-        return conn
+def opened(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Callable[[], Database]]:
+    """Another session of a recorder, of the reconciler or of who maintains, each time it is called."""
+    with ExitStack() as sessions:
 
-    return open_it
+        def open_it() -> Database:
+            session = Database(lambda: connect(postgres_server, owner, application_name="test"), DEFAULT_RETENTION)
+            sessions.callback(session.close)
+            return session
+
+        yield open_it
 
 
 @contextmanager
@@ -60,6 +63,9 @@ def at_work(*works: Callable[[], object]) -> Iterator[list[Exception]]:
             thread.join()
 
 
+def nothing() -> None: ...
+
+
 def results(sites: list[str]) -> list[Result]:
     return batch_of(
         random.choice([a_result, a_result, a_missed])(random.choice(sites), slot_at=at(random.randrange(MINUTES)))
@@ -80,25 +86,26 @@ def said(rnd: random.Random, sequence: int) -> list[Started | Ended]:
     return events
 
 
-def test_all_that_follows_is_what_a_rebuild_finds(
-    conn: Connection, names: Names, open_another: Callable[[], Connection]
-) -> None:
+def test_all_that_follows_is_what_a_rebuild_finds(conn: Connection, opened: Callable[[], Database]) -> None:
     rnd = random.Random(4)
     open_account(conn, at(-1))
-    write_said(conn, names, [reign(-60, 30), *(started(0, site=site) for site in SITES)])
-    with closing(open_another()) as first, closing(open_another()) as second, closing(open_another()) as keeper:
-        own = [Names(), Names()]
-        with at_work(
-            lambda: write_batch(first, own[0], results(SITES[::2])),
-            lambda: write_batch(second, own[1], results(SITES[1::2])),
-            lambda: roll_up(keeper, at(random.randrange(MINUTES))),
-        ) as raised:
-            for step in range(60):
-                close_account(conn, at(4 * step))
-                execute(conn, "UPDATE sitemon.account SET away_ms = from_ms")
-                write_said(conn, names, said(rnd, step))
-                if step % 10 == 0:
-                    write_said(conn, names, [reign(40, 41 + step, token=3)])
+    first, second, keeper, reconciler = opened(), opened(), opened(), opened()
+
+    def say(*events: Said) -> None:
+        reconciler.do(lambda session: write_said(session, reconciler.names, events))
+
+    say(reign(-60, 30), *(started(0, site=site) for site in SITES))
+    with at_work(
+        lambda: first.write(results(SITES[::2]), {}, nothing),
+        lambda: second.write(results(SITES[1::2]), {}, nothing),
+        lambda: keeper.do(lambda session: roll_up(session, at(random.randrange(MINUTES)))),
+    ) as raised:
+        for step in range(60):
+            reconciler.do(lambda session, step=step: close_account(session, at(4 * step)))  # type: ignore[misc]
+            execute(conn, "UPDATE sitemon.account SET away_ms = from_ms")
+            say(*said(rnd, step))
+            if step % 10 == 0:
+                say(reign(40, 41 + step, token=3))
     assert raised == []
     close_account(conn, clock.utc_now())
     assert rows(conn, "SELECT sum(unaccounted) FROM sitemon.ledger") == [(0,)]

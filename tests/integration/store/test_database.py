@@ -12,11 +12,12 @@ from sitemon.model.errors import PoisonError, RefusedError, UnreachableError
 from sitemon.store import database as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError, translated
+from sitemon.store.errors import MissingPartitionError, NotProvisionedError, RolledBackError, translated
 from sitemon.store.migrate import migrations
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.write import Written
 from tests.databases import as_admin, execute, rows
+from tests.pipeline import wait_for
 from tests.results import a_result
 
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
@@ -205,3 +206,42 @@ def test_missing_rights_are_a_refusal(database: Database, conn: Connection) -> N
     execute(conn, "REVOKE INSERT ON sitemon.result FROM CURRENT_USER")
     with pytest.raises(RefusedError, match="permission denied"):
         database.write([a_result()], {}, nothing)
+
+
+LOCK = "SELECT pg_advisory_xact_lock(%s)"
+ARE_WAITING = """
+SELECT count(*)
+FROM pg_locks
+JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND locktype = 'advisory' AND objid = %s AND NOT granted
+"""
+
+
+def test_of_two_that_wait_for_each_other_the_one_that_is_undone_does_it_again(
+    database: Database, postgres_server: PostgresServer, owner: Credentials, conn: Connection
+) -> None:
+    tries = []
+
+    def take_both(session: Connection) -> None:
+        tries.append(session)
+        with translated(), session, session.cursor() as cursor:
+            cursor.execute(LOCK, (1,))
+            cursor.execute(LOCK, (2,))
+
+    with closing(connect(postgres_server, owner, application_name="test")) as other, other.cursor() as cursor:
+        cursor.execute(LOCK, (2,))
+        ours = threading.Thread(target=database.do, args=(take_both,))
+        ours.start()
+        wait_for(lambda: rows(conn, ARE_WAITING, (2,)) == [(1,)])
+        cursor.execute(LOCK, (1,))
+        other.rollback()
+        ours.join()
+    assert tries == [database.open()] * 2
+
+
+def test_what_is_rolled_back_again_and_again_is_an_error(database: Database) -> None:
+    def fail(_: Connection) -> None:
+        raise RolledBackError("again")
+
+    with pytest.raises(RolledBackError):
+        database.do(fail)
