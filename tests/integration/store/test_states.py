@@ -300,9 +300,18 @@ def test_an_edit_of_the_interval_makes_it_unknown_by_the_new_slots(
     assert (found.state, to_ms(found.state_since)) == ("unknown", edit_ms + 9_000)
 
 
-def test_what_nobody_schedules_is_as_it_was_seen(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result(kind=Kind.MONITOR)])
-    assert (status(conn).state, status(conn).seen_at) == ("up", this_hour())
+@pytest.mark.parametrize(
+    ("seconds_ago", "state"),
+    [([400], "up"), ([70, 60], "up"), ([91, 81], "up"), ([103, 93], "unknown"), ([240, 180, 120], "up")],
+)
+def test_what_a_monitor_looks_at_is_unknown_once_it_should_have_looked_twice(
+    conn: Connection, names: Names, seconds_ago: list[int], state: str
+) -> None:
+    slots = [clock.utc_now() - timedelta(seconds=seconds) for seconds in seconds_ago]
+    write_batch(conn, names, [a_result(kind=Kind.MONITOR, slot_at=slot_at) for slot_at in slots])
+    found = status(conn)
+    assert (found.state, found.seen_at) == (state, slots[-1])
+    assert found.state_since == (slots[0] if state == "up" else slots[-1] + (slots[-1] - slots[-2]))
 
 
 @pytest.mark.parametrize("by", ["its own event", "a telling that does not name it"])

@@ -77,7 +77,7 @@ def test_and_takes_records_the_same_way(secure: SecureKafka, case: str) -> None:
     server = TAKEN[case](secure)
     ensure_topics(server, retention_days=1)
     producer = KafkaProducer(server)
-    assert producer.send(Record(topics_of(server).status, b"k", b"v"), 5.0).wait(10.0)
+    assert producer.send(Record(topics_of(server).marks, b"k", b"v"), 5.0).wait(10.0)
     producer.close(5.0)
 
 
@@ -107,7 +107,7 @@ def test_a_publisher_that_is_refused_keeps_records_and_says_the_servers_words(
     secure: SecureKafka, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = publisher(secure.server("SASL_PLAINTEXT", **login("wrong")), Settings(spool_dir=tmp_path))
-    refused.publish([Record("sitemon.status", b"k", b"v")])
+    refused.publish([Record("sitemon.marks", b"k", b"v")])
     refused.close(2.0)
     (entry,) = (entry for entry in caplog.records if entry.name.startswith("sitemon"))
     assert entry.message.startswith("kafka.away: ")

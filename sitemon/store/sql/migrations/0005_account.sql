@@ -242,6 +242,7 @@ SELECT
     CASE
         WHEN NOT is_unseen THEN state.since_at
         WHEN state.outcome = 'missed' THEN state.since_at
+        WHEN stretch.site_id IS NULL THEN state.slot_at + (state.slot_at - before.slot_at)
         ELSE sitemon.from_ms(
             CASE
                 WHEN sitemon.to_ms(state.slot_at) >= stretch.from_ms
@@ -269,6 +270,16 @@ FULL JOIN (
     WHERE until_ms = 9223372036854775807
 ) AS stretch ON stretch.site_id = state.site_id AND stretch.region_id = state.region_id
 LEFT JOIN sitemon.watch ON watch.site_id = state.site_id AND watch.region_id = state.region_id
+-- What a monitor looks at is in no schedule: its interval is the time between its last two results.
+LEFT JOIN LATERAL (
+    SELECT max(result.slot_at) AS slot_at
+    FROM sitemon.result
+    WHERE result.site_id = state.site_id
+        AND result.region_id = state.region_id
+        AND result.kind = 'monitor'
+        AND result.slot_at < state.slot_at
+        AND result.slot_at >= state.slot_at - '1 day'::interval
+) AS before ON state.kind = 'monitor' AND stretch.site_id IS NULL
 JOIN sitemon.site ON site.site_id = coalesce(state.site_id, stretch.site_id)
 JOIN sitemon.region ON region.region_id = coalesce(state.region_id, stretch.region_id)
 LEFT JOIN sitemon.target ON target.target_id = state.target_id
@@ -282,13 +293,15 @@ CROSS JOIN LATERAL (
         OR state.outcome = 'missed'
         OR coalesce(state.slot_at < stretch.due_at, false)
         -- Looked at by a clock that was ahead: it says nothing of now.
-        OR coalesce(sitemon.to_ms(state.slot_at) > stretch.now_ms + stretch.interval_ms, false) AS is_unseen
+        OR coalesce(sitemon.to_ms(state.slot_at) > stretch.now_ms + stretch.interval_ms, false)
+        OR coalesce(now() > state.slot_at + 2 * (state.slot_at - before.slot_at) + '72 s'::interval, false) AS is_unseen
 ) AS found;
 
 COMMENT ON VIEW sitemon.site_status IS
     'Each site in each region: its newest result, and since when the outcome is what it is, not counting what was '
-    'missed. state is unknown as soon as the newest expected slot was missed or is older than its patience; seen_at '
-    'is the newest slot at which somebody looked. Not of adhoc checks.';
+    'missed. state is unknown as soon as the newest expected slot was missed or is older than its patience, of what a '
+    'monitor looks at, 72 s after it should have looked twice; seen_at is the newest slot at which somebody looked. '
+    'Not of adhoc checks.';
 
 -- A function, so that a range of hours costs what lies in it. It reads tables for those who may read only views.
 CREATE FUNCTION sitemon.ledger_between(from_at timestamptz, until_at timestamptz)
