@@ -4,7 +4,7 @@ import math
 import select
 import socket
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.timing import Stopwatch
@@ -97,41 +97,20 @@ class Exchange:
 
 
 class BoundedSocket(socket.socket):
-    """A socket of which no operation outlasts its exchange: the time that is left is set before each.
-
-    A timeout given once would hold for each operation anew, and a server that drips a byte a second would never
-    reach it.
-    """
+    """A socket that does not block, and on which nobody waits for longer than its exchange lasts."""
 
     exchange: Exchange
 
     async def send_all(self, data: bytes) -> None:
-        """Send all within the time left, from a socket that does not block."""
+        """Send all within the time left."""
         unsent = memoryview(data)
         while unsent:
             await self.exchange.ready({self.fileno(): select.POLLOUT})
-            unsent = unsent[socket.socket.send(self, unsent) :]
+            unsent = unsent[self.send(unsent) :]
 
     async def receive(self, most_bytes: int) -> bytes:
-        """Return what comes next within the time left, b"" at the end, from a socket that does not block."""
+        """Return what comes next within the time left, b"" at the end."""
         await self.exchange.ready({self.fileno(): select.POLLIN})
         data = self.recv(most_bytes)
         self.exchange.received(len(data))
         return data
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send what the peer takes within the time left."""
-        self.settimeout(self.exchange.remaining_s())
-        return super().send(data, flags)
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all within the time left."""
-        self.settimeout(self.exchange.remaining_s())
-        super().sendall(data, flags)
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Receive within the time left; the only way in which http.client reads."""
-        self.settimeout(self.exchange.remaining_s())
-        count = super().recv_into(buffer, nbytes, flags)
-        self.exchange.received(count)
-        return count

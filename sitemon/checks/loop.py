@@ -17,14 +17,32 @@ from typing import Any, Final
 from sitemon.checks.waiting import Event
 from sitemon.clock import monotonic_s
 
-if not hasattr(select, "epoll"):
-    raise ImportError("there is no epoll on this system")
-
 OnReady = Callable[[int, int], None]
 """Takes a socket's file number and the events that happened to it."""
 
 _GRAINS_A_SECOND: Final = 100
 _MOST_EVENTS: Final = 1024
+_MOST_RINGS: Final = 4096
+
+
+class Poll:
+    """What `select.epoll` is on Linux, for systems without it: it takes time for every socket that is watched."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self.register = self._poll.register
+        self.modify = self._poll.modify
+        self.unregister = self._poll.unregister
+
+    def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
+        """Wait up to `timeout` seconds and return file numbers with what happened to them."""
+        return self._poll.poll(math.ceil(timeout * 1000))[:maxevents]
+
+    def close(self) -> None:
+        """Give back what it holds, which is nothing."""
+
+
+new_poller: Final = select.epoll if hasattr(select, "epoll") else Poll
 
 
 class Alarms:
@@ -73,18 +91,18 @@ class Loop:
 
     def __init__(self) -> None:
         self.alarms = Alarms()
-        self._epoll = select.epoll()
+        self._poller = new_poller()
         self._watchers: dict[int, OnReady] = {}
         self._registered: set[int] = set()
         self._new: set[int] = set()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
-        self.watch(self._bell, select.EPOLLIN, self._quieten)
+        self.watch(self._bell, select.POLLIN, self._quieten)
 
     def watch(self, number: int, events: int, on_ready: OnReady) -> None:
         """Call back whenever one of the events happens to the socket, until `unwatch`."""
-        register, modify = self._epoll.register, self._epoll.modify
+        register, modify = self._poller.register, self._poller.modify
         likely, other = (modify, register) if number in self._registered else (register, modify)
         try:
             likely(number, events)
@@ -94,18 +112,9 @@ class Loop:
         self._watchers[number] = on_ready
         self._new.add(number)
 
-    def watch_for(self, number: int, events: int) -> None:
-        """Look out for other events of a watched socket."""
-        self._epoll.modify(number, events)
-
     def unwatch(self, number: int) -> None:
         """Call back no more, for now: the kernel forgets the socket when it is closed, or at its next event."""
         del self._watchers[number]
-
-    def forget(self, number: int) -> None:
-        """Call back no more, and let the kernel forget the socket, which is still open."""
-        del self._watchers[number]
-        self._unregister(number)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call this soon, in the loop's thread; may be called from any."""
@@ -132,8 +141,9 @@ class Loop:
 
     def close(self) -> None:
         """Give back what it holds."""
-        self._epoll.close()
+        self._poller.close()
         os.close(self._bell)
+        os.close(self._bell_rope)
 
     def _poll(self, at_most_s: float) -> list[tuple[int, int]]:
         self._new.clear()
@@ -141,22 +151,22 @@ class Loop:
         has_work = self._is_woken or self._calls
         wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - monotonic_s()))
         try:
-            return self._epoll.poll(wait_s, _MOST_EVENTS)
+            return self._poller.poll(wait_s, _MOST_EVENTS)
         finally:
             self._is_asleep = self._is_woken = False
 
     def _unregister(self, number: int) -> None:
         self._registered.discard(number)
         with contextlib.suppress(OSError):  # it is closed, and a fork may hold it
-            self._epoll.unregister(number)
+            self._poller.unregister(number)
 
     def _ring(self) -> None:
         if self._is_asleep:
             self._is_asleep = False  # once is enough
-            os.eventfd_write(self._bell, 1)
+            os.write(self._bell_rope, b".")
 
     def _quieten(self, number: int, _: int) -> None:
-        os.eventfd_read(number)
+        os.read(number, _MOST_RINGS)
 
 
 class Task:

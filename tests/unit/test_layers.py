@@ -26,9 +26,8 @@ BESIDE = {("celery_settings", "worker")}
 HOMES = {
     "kafka": {"stream"},
     "psycopg2": {"store"},
-    "pycurl": {"checks"},
     "requests": {"checks"},
-    "urllib3": {"checks"},
+    "urllib3": set(),
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
     "kombu": {"schedule", "worker"},
     "redis": {"schedule", "worker"},
@@ -48,8 +47,10 @@ PURE = [
     "record/batch.py",
     "record/brake.py",
     "checks/addresses.py",
+    "checks/http/request.py",
+    "checks/http/response.py",
 ]
-IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "socket", "os"}
+IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "select", "socket", "ssl", "os"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:

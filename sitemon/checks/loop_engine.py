@@ -1,4 +1,4 @@
-"""The engine on libcurl: one thread for all checks, each of them a coroutine."""
+"""The one engine: one thread for all checks, each of them a coroutine."""
 
 import functools
 import logging
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Awaitable
 from typing import Final
 
-from sitemon.checks.curl_transfers import Transfers
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Done, IsWanted, Observation, always
 from sitemon.checks.intake import Intake, Job
@@ -26,7 +25,7 @@ as we take over all of them, which is no delay of the site's."""
 log = logging.getLogger(__name__)
 
 
-class CurlEngine:
+class LoopEngine:
     """An `Engine` that makes up to `at_once` checks at once; further ones wait, first come, first served.
 
     To one host and port there go at most `per_host` at once. A check that hangs holds its connection until its
@@ -40,7 +39,6 @@ class CurlEngine:
         self._intake = Intake(per_host)
         self._turns = self._intake.turns
         self._loop = Loop()
-        self._transfers = Transfers(self._loop)
         self._tasks: set[Task] = set()
         self._lock = threading.Lock()
         self._has_thread = self._has_ended = False
@@ -102,7 +100,7 @@ class CurlEngine:
             self._tasks.discard(task)
 
     def _visit(self, task: Task, site: Site, move: Move) -> Awaitable[Observation]:
-        return visit(site, self._dialer, self._transfers.fetch, task, move)
+        return visit(site, self._dialer, task, move)
 
     def _end(self) -> None:
         if self._has_ended:
@@ -110,5 +108,4 @@ class CurlEngine:
         self._has_ended = True
         for task in tuple(self._tasks):
             task.abandon()
-        self._transfers.close()
         self._loop.close()

@@ -1,4 +1,4 @@
-"""What only the engine on libcurl promises: one thread for all checks."""
+"""What one thread for all checks promises, however many there are."""
 
 import functools
 import queue
@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.curl_engine import CurlEngine
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.loop_engine import LoopEngine
 from sitemon.checks.resolver import Resolver
 from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome, Reason
@@ -24,7 +24,7 @@ LEEWAY_S: Final = 0.2
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    made = CurlEngine(CHECKS + 10, per_host=CHECKS, dialer=Dialer(Resolver()))
+    made = LoopEngine(CHECKS + 10, per_host=CHECKS, dialer=Dialer(Resolver()))
     yield made
     made.close(5)
 
