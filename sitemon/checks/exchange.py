@@ -20,14 +20,15 @@ _WIRE_BYTES_FOR_HEAD: Final = 1 << 20
 class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
-    `waits` is how its check waits. `addresses` are all that the host name stands for, `ip` the one that was tried
-    last, `chain` the certificates that the server sent (DER, its own first), `http_version` "1.0" or "1.1", `records`
-    what a name server answered.
+    `waits` is how its check waits; by its clock the exchange begins and ends. `addresses` are all that the host name
+    stands for, `ip` the one that was tried last, `chain` the certificates that the server sent (DER, its own first),
+    `http_version` "1.0" or "1.1", `records` what a name server answered.
     """
 
     __slots__ = (
         "_bytes_left",
         "_deadline_s",
+        "_end_s",
         "addresses",
         "chain",
         "http_code",
@@ -40,7 +41,7 @@ class Exchange:
 
     def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int, waits: Waits = IN_THREAD) -> None:
         self.waits = waits
-        self.watch = Stopwatch(started_s)
+        self.watch = Stopwatch(started_s, waits.now_s)
         self.addresses: tuple[str, ...] = ()
         self.ip: str | None = None
         self.chain: tuple[bytes, ...] = ()
@@ -48,6 +49,9 @@ class Exchange:
         self.http_version: str | None = None
         self.records: tuple[str, ...] = ()
         self._deadline_s = deadline_s
+        self._end_s = monotonic_s() + 2 * (
+            deadline_s - started_s
+        )  # however late we are: whoever drips must have an end
         self._bytes_left = max_body_bytes * _WIRE_BYTES_PER_BODY_BYTE + _WIRE_BYTES_FOR_HEAD
 
     def remaining_s(self) -> float:
@@ -57,7 +61,7 @@ class Exchange:
             TimeoutError: none is left.
 
         """
-        left_s = self._deadline_s - monotonic_s()
+        left_s = min(self._deadline_s - self.waits.now_s(), self._end_s - monotonic_s())
         if left_s <= 0:
             raise TimeoutError("the deadline of the check has passed")
         return left_s

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from sitemon.checks.engine import Done, IsWanted, Observation
+from sitemon.checks.lag import is_doubtful
 from sitemon.checks.turns import Move, Turn, Turns
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
@@ -47,13 +48,19 @@ class Intake:
             self.turns.put(target_of(job.site.url), job)
 
     async def run(self, turn: Turn[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
-        """Make the check whose turn it is, unless it is wanted no more, and hand over what was found."""
+        """Make the check whose turn it is, unless it is wanted no more, and hand over what was found.
+
+        When that may be our own doing, make it again.
+        """
         job = turn.job
         try:
-            if not self.has_given_up and job.is_wanted():
+            while not self.has_given_up and job.is_wanted():
                 observation = await visit(job.site, functools.partial(self.turns.move, turn))
+                if is_doubtful(observation):
+                    continue
                 if not self.has_given_up:
                     job.done(observation)
+                return
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
         finally:

@@ -18,9 +18,11 @@ from sitemon.model.site import Site
 IDLE_S: Final = 10.0
 """How long the thread stays without a check."""
 
-_BEGUN_A_TURN: Final = 16
-"""Checks that begin before we see what became of the others: of 200 that all begin first, each would last for as long
-as we take over all of them, which is no delay of the site's."""
+_LOOK_S: Final = 0.02
+"""How often the loop looks around while checks are under way, so as to know when it could not."""
+
+_LEAST_PACE_S: Final = 0.05
+"""How long ready events may hold up those who have not begun: some server may always have more to say."""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class LoopEngine:
         self._tasks: set[Task] = set()
         self._lock = threading.Lock()
         self._has_thread = self._has_ended = False
-        self._busy_at_s = 0.0
+        self._busy_at_s = self._begun_at_s = 0.0
 
     def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
         """Take a check; see `Engine.submit`."""
@@ -65,8 +67,7 @@ class LoopEngine:
     def _work(self) -> None:
         while self._goes_on():
             try:
-                is_more = self._begin_some()
-                self._loop.turn(0.0 if is_more else IDLE_S)
+                self._serve_or_begin()
             except Exception:
                 log.exception("engine.turn_failed: a step of some check raised what it must not")
 
@@ -83,15 +84,23 @@ class LoopEngine:
             self._has_thread = False
             return False
 
-    def _begin_some(self) -> bool:
-        """Begin checks that may; return whether more of them might."""
-        for _ in range(_BEGUN_A_TURN):
-            if len(self._tasks) >= self._at_once or (turn := self._turns.take(0)) is None:
-                return False
+    def _serve_or_begin(self) -> None:
+        """Serve the checks under way that can go on; begin another only when there is none.
+
+        If all that are due began first, each would seem to last as long as we take over all of them.
+        """
+        may_begin = len(self._tasks) < self._at_once and self._turns.is_next()
+        is_served = self._loop.turn(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
+        now_s = monotonic_s()
+        if may_begin and (not is_served or now_s - self._begun_at_s > _LEAST_PACE_S):
+            self._begun_at_s = now_s
+            self._begin_one()
+
+    def _begin_one(self) -> None:
+        if (turn := self._turns.take(0)) is not None:
             task = Task(self._loop)
             self._tasks.add(task)
             task.start(self._check(task, turn))
-        return True
 
     async def _check(self, task: Task, turn: Turn[Job]) -> None:
         try:
@@ -100,6 +109,7 @@ class LoopEngine:
             self._tasks.discard(task)
 
     def _visit(self, task: Task, site: Site, move: Move) -> Awaitable[Observation]:
+        task.lag_s = 0.0  # of this visit: an earlier one of the same job had its own
         return visit(site, self._dialer, task, move)
 
     def _end(self) -> None:

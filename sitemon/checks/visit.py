@@ -16,7 +16,7 @@ from sitemon.checks.route import Route
 from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.checks.turns import Move
 from sitemon.checks.waiting import Waits
-from sitemon.clock import monotonic_s, utc_now
+from sitemon.clock import utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, public_url
 
@@ -38,6 +38,7 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
         trip.latency_s,
         trip.hops,
         verdict,
+        lag_s=waits.lag_s,
         http_version=trip.exchange.http_version,
         body_bytes=len(page.body) if page else 0,
     )
@@ -47,7 +48,7 @@ class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
     def __init__(self, site: Site, dialer: Dialer, waits: Waits, move: Move) -> None:
-        self._started_s = self._ended_s = monotonic_s()
+        self._started_s = self._ended_s = waits.now_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer

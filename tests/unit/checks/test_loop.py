@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from sitemon.checks.loop import Alarms, Loop, Poll, Task
+from sitemon.checks.alarms import Alarms
+from sitemon.checks.loop import Loop, Task
+from sitemon.checks.poller import Poll
 from sitemon.clock import monotonic_s
 
 Found = list[Any]
