@@ -6,7 +6,7 @@ import random
 import pytest
 
 from sitemon import clock
-from tests.faults.outages import frozen, without
+from tests.faults.outages import frozen, starved, without
 from tests.faults.scene import Scene
 from tests.pipeline import Away
 
@@ -37,6 +37,13 @@ def test_a_worker_that_is_frozen_with_checks_under_way_finds_no_site_down(scene:
     for _ in range(4):
         scene.suffers(frozen(scene.pipeline.processes["beatless"].pid), LONGER_THAN_A_TIMEOUT_S)
         scene.goes_on_for(LONGER_THAN_A_TIMEOUT_S)
+    account = scene.end()
+    assert account.down == []
+
+
+def test_a_worker_without_cpu_finds_no_site_down(scene: Scene) -> None:
+    scene.begin("beat", "beatless", "recorder", sites=1_000)
+    scene.suffers(starved(scene.pipeline.processes["beatless"].pid))
     account = scene.end()
     assert account.down == []
 
