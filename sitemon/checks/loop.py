@@ -15,15 +15,14 @@ from typing import Any, Final
 from sitemon.checks.alarms import Alarms
 from sitemon.checks.poller import new_poller
 from sitemon.checks.waiting import Event
-from sitemon.clock import monotonic_s
+from sitemon.clock import monotonic_s, thread_cpu_s
 
 OnReady = Callable[[int, int], None]
 """Takes a socket's file number and the events that happened to it."""
 
 _MOST_EVENTS: Final = 8192
 """More than there are sockets: what was ready before a deadline is among them, whatever else is."""
-STALL_S: Final = 0.1
-"""No callbacks of one turn take so long, and no wait is so late, unless this process gets no CPU or was stopped."""
+_LATE_S: Final = 0.002  # epoll counts milliseconds
 _AT_ONCE_S: Final = 0.0005  # a wait for what is there already takes less
 _MOST_RINGS: Final = 4096
 
@@ -34,7 +33,7 @@ class Loop:
     A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
 
     It knows its own lag. What is ready in a turn may have been so since we looked last: on average, since half of the
-    time in which we were busy. `stalled_s` is how long, in all, nothing could be looked at for once.
+    time in which we computed. `starved_s` is how long, in all, we had no CPU, or were stopped.
     """
 
     def __init__(self) -> None:
@@ -46,7 +45,7 @@ class Loop:
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
-        self.stalled_s = 0.0
+        self.starved_s = self._computed_s = 0.0
         self._looked_at_s = self._ready_at_s = monotonic_s()
         self.watch(self._bell, select.POLLIN, self._quieten)
 
@@ -95,11 +94,11 @@ class Loop:
             self._calls.popleft()()
         return bool(found)
 
-    def lag_s(self, since_s: float, stalled_s: float) -> float:
-        """Return how long a callback that is called now was late, of the time since a moment with this `stalled_s`."""
+    def lag_s(self, since_s: float, starved_s: float) -> float:
+        """Return how long a callback that is called now was late, of the time since a moment with this `starved_s`."""
         now_s = monotonic_s()
         late_s = now_s - max(self._ready_at_s, since_s)
-        return min(now_s - since_s, late_s + self.stalled_s - stalled_s)
+        return min(now_s - since_s, late_s + self.starved_s - starved_s)
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -119,12 +118,13 @@ class Loop:
             self._note_lag(began_s, wait_s)
 
     def _note_lag(self, began_s: float, wait_s: float) -> None:
-        now_s, busy_s = monotonic_s(), began_s - self._looked_at_s
-        stalls_s = [span_s for span_s in (busy_s, now_s - began_s - wait_s) if span_s > STALL_S]
-        has_waited = wait_s > 0 and now_s - began_s > _AT_ONCE_S
-        self.stalled_s += sum(stalls_s)
-        self._ready_at_s = now_s if stalls_s or has_waited else began_s - busy_s / 2
-        self._looked_at_s = now_s
+        now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
+        worked_s = min(max(0.0, computed_s - self._computed_s), busy_s)
+        late_s = now_s - began_s - wait_s
+        self.starved_s += busy_s - worked_s + (late_s if wait_s and late_s > _LATE_S else 0.0)
+        has_waited = wait_s and now_s - began_s > _AT_ONCE_S
+        self._ready_at_s = now_s if has_waited else began_s - worked_s / 2
+        self._looked_at_s, self._computed_s = now_s, computed_s
 
     def _unregister(self, number: int) -> None:
         self._registered.discard(number)
@@ -143,10 +143,11 @@ class Loop:
 class Task:
     """One coroutine on a loop, and the `Waits` of what happens in it."""
 
-    __slots__ = ("_coroutine", "_loop", "lag_s")
+    __slots__ = ("_coroutine", "_loop", "_resumed_s", "lag_s")
 
     def __init__(self, loop: Loop) -> None:
         self.lag_s = 0.0
+        self._resumed_s = monotonic_s()
         self._loop = loop
         self._coroutine: Coroutine[Any, Any, None] | None = None
 
@@ -182,13 +183,14 @@ class Task:
     @types.coroutine
     def parked(self, at_most_s: float) -> Generator[None, Any, Any]:
         """Wait for `wake` and return what it is given, or None when the time is over."""
-        loop, since_s = self._loop, monotonic_s()
-        stalled_s, grain = loop.stalled_s, loop.alarms.set(since_s + at_most_s, self._is_late)
+        loop = self._loop
+        starved_s, grain = loop.starved_s, loop.alarms.set(monotonic_s() + at_most_s, self._is_late)
         try:
             return (yield)
         finally:
             loop.alarms.call_off(grain, self._is_late)
-            self.lag_s += loop.lag_s(since_s, stalled_s)
+            self.lag_s += loop.lag_s(self._resumed_s, starved_s)
+            self._resumed_s = monotonic_s()
 
     def wake(self, value: Any) -> None:
         """End the wait of `parked`, in the loop's thread."""

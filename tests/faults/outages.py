@@ -70,9 +70,12 @@ def frozen(pid: int) -> Iterator[None]:
 
 @contextmanager
 def starved(pid: int) -> Iterator[None]:
-    """Let a process and its descendants have only what four others that are always busy leave of each core."""
+    """Let a process and its descendants have only what four others that are always busy leave of each core.
+
+    These leave enough to whoever is not so nice, the servers above all.
+    """
     _be_nice(pid, 19)
-    command = [sys.executable, "-c", "while True: pass"]
+    command = [sys.executable, "-c", "import os; os.nice(10)\nwhile True: pass"]
     with ExitStack() as busy:
         for _ in range(4 * (os.cpu_count() or 1)):
             busy.callback(GuardedProcess(command, log=Path(os.devnull)).kill)

@@ -42,6 +42,7 @@ def test_a_worker_that_is_frozen_with_checks_under_way_finds_no_site_down(scene:
 
 
 def test_a_worker_without_cpu_finds_no_site_down(scene: Scene) -> None:
+    scene.extra["SITEMON_CHECKS_PER_HOST"] = "1000"
     scene.begin("beat", "beatless", "recorder", sites=1_000)
     scene.suffers(starved(scene.pipeline.processes["beatless"].pid))
     account = scene.end()

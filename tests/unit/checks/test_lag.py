@@ -13,7 +13,7 @@ from sitemon.checks import loop as loop_module
 from sitemon.checks.engine import Observation
 from sitemon.checks.intake import Intake, Job
 from sitemon.checks.lag import is_doubtful
-from sitemon.checks.loop import STALL_S, Loop, Task
+from sitemon.checks.loop import Loop, Task
 from sitemon.checks.turns import Move
 from sitemon.checks.waiting import run_here
 from sitemon.model.outcome import Outcome, Reason
@@ -44,19 +44,22 @@ def seen(reason: Reason | None, latency_s: float, lag_s: float) -> Observation:
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock, and the CPU time of this thread; both go on when they are told to."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self.cpu_s = 0.0
 
-    def __call__(self) -> float:
-        return self.now_s
+    def compute(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.cpu_s += seconds
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(loop_module, "monotonic_s", made)
+    monkeypatch.setattr(loop_module, "monotonic_s", lambda: made.now_s)
+    monkeypatch.setattr(loop_module, "thread_cpu_s", lambda: made.cpu_s)
     return made
 
 
@@ -86,7 +89,7 @@ def test_a_ready_socket_that_waits_for_other_callbacks_takes_no_time_of_its_chec
 ) -> None:
     async def wait(task: Task, reader: int) -> None:
         await task.ready({reader: select.POLLIN}, 10)
-        clock.now_s += 0.05  # what this one then does
+        clock.compute(0.05)
 
     tasks = [started(loop, lambda task, reader=reader: wait(task, reader)) for reader, _ in pipes]  # type: ignore[misc]
     for _, writer in pipes:
@@ -94,6 +97,21 @@ def test_a_ready_socket_that_waits_for_other_callbacks_takes_no_time_of_its_chec
     loop.turn(0)
     assert sorted(task.lag_s for task in tasks) == pytest.approx([0, 0.05])
     assert max(task.now_s() for task in tasks) == pytest.approx(1000.1)
+
+
+def test_to_be_without_cpu_in_the_midst_of_a_check_takes_no_time_of_it_either(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
+    async def wait(task: Task) -> None:
+        clock.compute(0.01)
+        clock.now_s += 1
+        await task.ready({pipes[0][0]: select.POLLIN}, 10)
+
+    loop.turn(0)
+    task = started(loop, wait)
+    os.write(pipes[0][1], b"a")
+    loop.turn(0)
+    assert task.lag_s == pytest.approx(1, abs=0.01)
 
 
 def test_what_came_while_we_were_busy_came_on_average_in_the_middle(
@@ -104,7 +122,7 @@ def test_what_came_while_we_were_busy_came_on_average_in_the_middle(
 
     task = started(loop, wait)
     loop.turn(0)
-    clock.now_s += 0.08
+    clock.compute(0.08)
     os.write(pipes[0][1], b"a")
     loop.turn(0)
     assert task.lag_s == pytest.approx(0.04)
@@ -120,7 +138,7 @@ def test_no_time_passes_for_a_check_while_we_are_stopped(
     loop.turn(0)
     clock.now_s += 3
     loop.turn(0)
-    assert loop.stalled_s == pytest.approx(3)
+    assert loop.starved_s == pytest.approx(3)
     os.write(pipes[0][1], b"a")
     loop.turn(0)
     assert task.now_s() == pytest.approx(1000)
@@ -131,14 +149,16 @@ def test_a_check_that_began_after_we_were_stopped_has_no_share_in_that(clock: Cl
         await task.event().wait(0)
 
     loop.turn(0)
-    clock.now_s += 2 * STALL_S
+    clock.now_s += 3
     task = started(loop, wait)
     clock.now_s += 0.01
     loop.turn(0)
     assert task.lag_s == pytest.approx(0.01)
 
 
-def test_a_wait_that_lasted_longer_than_asked_for_is_a_stall(clock: Clock, loop: Loop, monkeypatch: Any) -> None:
+def test_a_wait_that_lasts_longer_than_asked_for_takes_no_time_of_a_check(
+    clock: Clock, loop: Loop, monkeypatch: Any
+) -> None:
     class Oversleeps:
         def poll(self, *_: Any) -> list[tuple[int, int]]:
             clock.now_s += 3
@@ -147,7 +167,7 @@ def test_a_wait_that_lasted_longer_than_asked_for_is_a_stall(clock: Clock, loop:
     monkeypatch.setattr(loop, "_poller", Oversleeps())
     loop.turn(1)
     monkeypatch.undo()
-    assert loop.stalled_s == pytest.approx(2)
+    assert loop.starved_s == pytest.approx(2)
 
 
 def test_bytes_that_were_there_before_the_deadline_are_in_time(
@@ -158,9 +178,9 @@ def test_bytes_that_were_there_before_the_deadline_are_in_time(
 
     async def be_busy(task: Task) -> None:
         await task.ready({first: select.POLLIN}, 10)
-        clock.now_s += 0.5
+        clock.compute(0.5)
         os.write(second_writer, b"a")
-        clock.now_s += 2
+        clock.compute(2)
 
     async def wait(task: Task) -> None:
         found.append(await task.ready({second: select.POLLIN}, 1))
