@@ -44,23 +44,22 @@ class Intake:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the engine is closed")
-            self._open_jobs += 1
-            self.turns.put(target_of(job.site.url), job)
+            self._queue(job)
 
     async def run(self, turn: Turn[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
         """Make the check whose turn it is, unless it is wanted no more, and hand over what was found.
 
-        When that may be our own doing, make it again.
+        When that may be our own doing, it is made again, after all that wait.
         """
         job = turn.job
         try:
-            while not self.has_given_up and job.is_wanted():
+            if not self.has_given_up and job.is_wanted():
                 observation = await visit(job.site, functools.partial(self.turns.move, turn))
                 if is_doubtful(observation):
-                    continue
-                if not self.has_given_up:
+                    with self._lock:
+                        self._queue(job)
+                elif not self.has_given_up:
                     job.done(observation)
-                return
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
         finally:
@@ -75,6 +74,10 @@ class Intake:
         if not self._is_drained.wait(timeout_s):
             log.warning("engine.gave_up: %d checks had not ended after %g s", self._open_jobs, timeout_s)
         self.has_given_up = True
+
+    def _queue(self, job: Job) -> None:
+        self._open_jobs += 1
+        self.turns.put(target_of(job.site.url), job)
 
     def _end(self, turn: Turn[Job]) -> None:
         self.turns.end(turn)

@@ -114,7 +114,6 @@ class LoopEngine:
             self._tasks.discard(task)
 
     def _visit(self, task: Task, site: Site, move: Move) -> Awaitable[Observation]:
-        task.lag_s = 0.0  # of this visit: an earlier one of the same job had its own
         return visit(site, self._dialer, task, move)
 
     def _end(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from sitemon.checks import loop as loop_module
@@ -213,6 +214,12 @@ def test_a_failure_is_doubtful_when_we_were_late_for_a_good_part_of_its_time(
     assert is_doubtful(seen(reason, latency_s, lag_s)) == is_ours
 
 
+def test_a_bad_certificate_is_none_of_our_doing() -> None:
+    unseen = seen(Reason.TLS_ERROR, 0.1, 3.0)
+    assert is_doubtful(unseen)
+    assert not is_doubtful(msgspec.structs.replace(unseen, cert_expires_at=unseen.checked_at))
+
+
 @pytest.mark.parametrize(("wanted", "results"), [([True, True], ["up"]), ([True, False], [])])
 def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool], results: list[str]) -> None:
     visits = [seen(Reason.TIMEOUT, 1.0, 3.0), seen(None, 0.1, 0.0)]
@@ -223,8 +230,7 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
 
     intake = Intake(per_host=1)
     intake.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
-    turn = intake.turns.take(0)
-    assert turn is not None
-    run_here(intake.run(turn, visit))
+    while (turn := intake.turns.take(0)) is not None:
+        run_here(intake.run(turn, visit))
     assert found == results
     assert (intake.turns.ready, wanted) == (0, [])
