@@ -109,7 +109,6 @@ class _Datagrams:
         return None
 
     def _receive(self, server: Endpoint, connection: BoundedSocket) -> dns.message.Message | None:
-        connection.setblocking(False)
         try:
             data = connection.recv(_LONGEST_DATAGRAM)
         except OSError as exc:

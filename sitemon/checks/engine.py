@@ -48,8 +48,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found out: everything of a `Result` but who asked for it, when and where.
 
     `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
-    the engine is in neither. All else is of the last hop. `is_match_found` is None when there was no body to
-    search in, or nothing to search for. `failures` are all that was found wrong, of which `error` is the short form.
+    the engine is in neither, nor is `lag_s`: how long what the check waited for was there, and we were busy with others
+    or had no CPU. All else is of the last hop. `is_match_found` is None when there was no body to search in, or nothing
+    to search for. `failures` are all that was found wrong, of which `error` is the short form.
     """
 
     checked_at: datetime
@@ -57,6 +58,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None
     http_code: int | None
     latency_s: float
+    lag_s: float = 0.0
     phases_s: Phases
     is_match_found: bool | None
     ip: str | None
@@ -79,7 +81,10 @@ def always() -> bool:
 
 
 class Engine(Protocol):
-    """Visits sites. Every accepted check ends within its site's timeout + 0.2 s, always as an `Observation`."""
+    """Visits sites. Every accepted check ends within its site's timeout + 0.2 s, always as an `Observation`.
+
+    Only where our own lag may have failed it (`lag.is_doubtful`) is it made again, if it is still wanted then.
+    """
 
     def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
         """Take a check and call `done` with what it found; never blocks, may be called from any thread.

@@ -4,7 +4,7 @@ import math
 import select
 import socket
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.timing import Stopwatch
@@ -20,14 +20,15 @@ _WIRE_BYTES_FOR_HEAD: Final = 1 << 20
 class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
-    `waits` is how its check waits. `addresses` are all that the host name stands for, `ip` the one that was tried
-    last, `chain` the certificates that the server sent (DER, its own first), `http_version` "1.0" or "1.1", `records`
-    what a name server answered.
+    `waits` is how its check waits; by its clock the exchange begins and ends. `addresses` are all that the host name
+    stands for, `ip` the one that was tried last, `chain` the certificates that the server sent (DER, its own first),
+    `http_version` "1.0" or "1.1", `records` what a name server answered.
     """
 
     __slots__ = (
         "_bytes_left",
         "_deadline_s",
+        "_end_s",
         "addresses",
         "chain",
         "http_code",
@@ -40,7 +41,7 @@ class Exchange:
 
     def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int, waits: Waits = IN_THREAD) -> None:
         self.waits = waits
-        self.watch = Stopwatch(started_s)
+        self.watch = Stopwatch(started_s, waits.now_s)
         self.addresses: tuple[str, ...] = ()
         self.ip: str | None = None
         self.chain: tuple[bytes, ...] = ()
@@ -48,6 +49,9 @@ class Exchange:
         self.http_version: str | None = None
         self.records: tuple[str, ...] = ()
         self._deadline_s = deadline_s
+        self._end_s = monotonic_s() + 2 * (
+            deadline_s - started_s
+        )  # however late we are: whoever drips must have an end
         self._bytes_left = max_body_bytes * _WIRE_BYTES_PER_BODY_BYTE + _WIRE_BYTES_FOR_HEAD
 
     def remaining_s(self) -> float:
@@ -57,7 +61,7 @@ class Exchange:
             TimeoutError: none is left.
 
         """
-        left_s = self._deadline_s - monotonic_s()
+        left_s = min(self._deadline_s - self.waits.now_s(), self._end_s - monotonic_s())
         if left_s <= 0:
             raise TimeoutError("the deadline of the check has passed")
         return left_s
@@ -97,41 +101,20 @@ class Exchange:
 
 
 class BoundedSocket(socket.socket):
-    """A socket of which no operation outlasts its exchange: the time that is left is set before each.
-
-    A timeout given once would hold for each operation anew, and a server that drips a byte a second would never
-    reach it.
-    """
+    """A socket that does not block, and on which nobody waits for longer than its exchange lasts."""
 
     exchange: Exchange
 
     async def send_all(self, data: bytes) -> None:
-        """Send all within the time left, from a socket that does not block."""
+        """Send all within the time left."""
         unsent = memoryview(data)
         while unsent:
             await self.exchange.ready({self.fileno(): select.POLLOUT})
-            unsent = unsent[socket.socket.send(self, unsent) :]
+            unsent = unsent[self.send(unsent) :]
 
     async def receive(self, most_bytes: int) -> bytes:
-        """Return what comes next within the time left, b"" at the end, from a socket that does not block."""
+        """Return what comes next within the time left, b"" at the end."""
         await self.exchange.ready({self.fileno(): select.POLLIN})
         data = self.recv(most_bytes)
         self.exchange.received(len(data))
         return data
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send what the peer takes within the time left."""
-        self.settimeout(self.exchange.remaining_s())
-        return super().send(data, flags)
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all within the time left."""
-        self.settimeout(self.exchange.remaining_s())
-        super().sendall(data, flags)
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Receive within the time left; the only way in which http.client reads."""
-        self.settimeout(self.exchange.remaining_s())
-        count = super().recv_into(buffer, nbytes, flags)
-        self.exchange.received(count)
-        return count

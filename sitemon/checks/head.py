@@ -8,6 +8,8 @@ from sitemon.model.outcome import Reason
 
 _MOST_BYTES: Final = 64 << 10
 _MOST_LINES: Final = 200
+_FRAME_BYTES: Final = 9
+"""The header of a frame of HTTP/2; who sends so much without a line's end may speak that, and wait for us."""
 CONTROL_CHARACTER: Final = "a header line of the response has a control character in it"
 MALFORMED_LINE: Final = "a header line of the response is malformed"
 CLOSED_EARLY: Final = "the connection closed before the end of the response's body"
@@ -33,13 +35,14 @@ class Head:
 
     `version` is 10 or 11 as in http.client, `status` the code and `phrase` what stands behind it, `fields` the
     headers as they came; in `headers` they go by names in lower case, repeated ones joined by commas (RFC 9110, 5.3).
-    All of it is there once `is_complete`. `bytes_left` is how much may still come.
+    All of it is there once `is_complete`.
     """
 
     __slots__ = (
+        "_bytes_left",
         "_is_interim",
         "_lines_left",
-        "bytes_left",
+        "_unread",
         "fields",
         "headers",
         "is_complete",
@@ -54,17 +57,33 @@ class Head:
         self.fields: list[tuple[str, str]] = []
         self.headers: dict[str, str] = {}
         self.is_complete = False
-        self.bytes_left = _MOST_BYTES
+        self._bytes_left = _MOST_BYTES
         self._lines_left = _MOST_LINES + 2  # the status line, and the empty one at the end
         self._is_interim = False
+        self._unread = b""
 
-    def feed(self, line: bytes) -> bool:
-        """Take the next line with its end; without one, the connection closed there. Return `is_complete`.
+    def take(self, data: bytes) -> bytes | None:
+        """Take what came next, b"" when the connection closed; return what stands behind the head, None before that.
 
         Raises:
             CheckError: it is not valid HTTP/1, or the head is too long.
 
         """
+        data, at = self._unread + data, 0
+        while end := data.find(b"\n", at) + 1:
+            if self._feed(data[at:end]):
+                return data[end:]
+            at = end
+        is_closed = len(data) == len(self._unread)
+        self._unread = data[at:]
+        if is_closed or len(self._unread) > self._bytes_left:
+            self._feed(self._unread)
+        elif self._bytes_left == _MOST_BYTES and len(self._unread) >= _FRAME_BYTES:
+            require_http(self._unread)
+        return None
+
+    def _feed(self, line: bytes) -> bool:
+        """Take the next line with its end; without one, the connection closed there. Return `is_complete`."""
         self._count(line)
         text = line.rstrip(b"\r\n")
         if not self.status:
@@ -122,21 +141,21 @@ class Head:
     def _count(self, line: bytes) -> None:
         if not self._lines_left:
             raise malformed("the response has more than 200 header lines")
-        if len(line) > self.bytes_left:
+        if len(line) > self._bytes_left:
             raise malformed(TOO_LONG)
-        if self.bytes_left == _MOST_BYTES:
+        if self._bytes_left == _MOST_BYTES:
             require_http(line)
         if not line.endswith(b"\n"):
             raise malformed(CLOSED_IN_HEADERS)
         self._lines_left -= 1
-        self.bytes_left -= len(line)
+        self._bytes_left -= len(line)
 
     def _read_status(self, line: bytes) -> None:
         found = _STATUS_LINE.fullmatch(line)
         if found is None:
             raise malformed(NO_STATUS_LINE)
         major, minor, code, phrase = found.groups()
-        if major != b"1":
+        if major != b"1" or minor not in b"01":
             raise malformed(f"the server speaks HTTP/{major.decode()}.{minor.decode()}, though asked in HTTP/1.1")
         if code == b"101":
             raise malformed("the server switches protocols, though not asked to")

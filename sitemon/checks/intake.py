@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from sitemon.checks.engine import Done, IsWanted, Observation
+from sitemon.checks.lag import is_doubtful
 from sitemon.checks.turns import Move, Turn, Turns
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
@@ -43,16 +44,21 @@ class Intake:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the engine is closed")
-            self._open_jobs += 1
-            self.turns.put(target_of(job.site.url), job)
+            self._queue(job)
 
     async def run(self, turn: Turn[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
-        """Make the check whose turn it is, unless it is wanted no more, and hand over what was found."""
+        """Make the check whose turn it is, unless it is wanted no more, and hand over what was found.
+
+        When that may be our own doing, it is made again, after all that wait.
+        """
         job = turn.job
         try:
             if not self.has_given_up and job.is_wanted():
                 observation = await visit(job.site, functools.partial(self.turns.move, turn))
-                if not self.has_given_up:
+                if is_doubtful(observation):
+                    with self._lock:
+                        self._queue(job)
+                elif not self.has_given_up:
                     job.done(observation)
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
@@ -68,6 +74,10 @@ class Intake:
         if not self._is_drained.wait(timeout_s):
             log.warning("engine.gave_up: %d checks had not ended after %g s", self._open_jobs, timeout_s)
         self.has_given_up = True
+
+    def _queue(self, job: Job) -> None:
+        self._open_jobs += 1
+        self.turns.put(target_of(job.site.url), job)
 
     def _end(self, turn: Turn[Job]) -> None:
         self.turns.end(turn)

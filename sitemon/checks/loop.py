@@ -6,85 +6,52 @@ rest of a check.
 
 import collections
 import contextlib
-import heapq
-import math
 import os
 import select
 import types
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, Final
 
+from sitemon.checks.alarms import Alarms
+from sitemon.checks.poller import new_poller
 from sitemon.checks.waiting import Event
-from sitemon.clock import monotonic_s
-
-if not hasattr(select, "epoll"):
-    raise ImportError("there is no epoll on this system")
+from sitemon.clock import monotonic_s, thread_cpu_s
 
 OnReady = Callable[[int, int], None]
 """Takes a socket's file number and the events that happened to it."""
 
-_GRAINS_A_SECOND: Final = 100
-_MOST_EVENTS: Final = 1024
-
-
-class Alarms:
-    """Callbacks for later, which mostly are called off: both cost the same however many there are.
-
-    They ring up to a hundredth of a second late and never early.
-    """
-
-    def __init__(self) -> None:
-        self._grains: list[int] = []
-        self._by_grain: dict[int, set[Callable[[], None]]] = {}
-
-    def set(self, at_s: float, ring: Callable[[], None]) -> int:
-        """Let it ring at this moment; what is returned calls it off."""
-        grain = math.ceil(at_s * _GRAINS_A_SECOND)
-        there = self._by_grain.get(grain)
-        if there is None:
-            there = self._by_grain[grain] = set()
-            heapq.heappush(self._grains, grain)
-        there.add(ring)
-        return grain
-
-    def call_off(self, grain: int, ring: Callable[[], None]) -> None:
-        """Do not let it ring, if it has not yet."""
-        there = self._by_grain.get(grain)
-        if there is not None:
-            there.discard(ring)
-
-    def ring(self, now_s: float) -> None:
-        """Ring what is due."""
-        while self._grains and self._grains[0] <= now_s * _GRAINS_A_SECOND:
-            due = self._by_grain.pop(heapq.heappop(self._grains))
-            while due:
-                due.pop()()
-
-    def next_s(self) -> float:
-        """Return when the next may ring."""
-        return self._grains[0] / _GRAINS_A_SECOND if self._grains else math.inf
+_MOST_EVENTS: Final = 8192
+"""More than there are sockets: what was ready before a deadline is among them, whatever else is."""
+_LATE_S: Final = 0.002  # epoll counts milliseconds
+_AT_ONCE_S: Final = 0.0005  # a wait for what is there already takes less
+_MOST_RINGS: Final = 4096
 
 
 class Loop:
     """Waits and calls back. All of it belongs to the thread that calls `turn`, but for `call` and `wake`.
 
     A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
+
+    It knows its own lag. What is ready in a turn may have been so since we looked last: on average, since half of the
+    time in which we computed. `starved_s` is how long, in all, we had no CPU, or were stopped.
     """
 
     def __init__(self) -> None:
         self.alarms = Alarms()
-        self._epoll = select.epoll()
+        self._poller = new_poller()
         self._watchers: dict[int, OnReady] = {}
         self._registered: set[int] = set()
         self._new: set[int] = set()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
-        self.watch(self._bell, select.EPOLLIN, self._quieten)
+        self.starved_s = self._computed_s = 0.0
+        self._looked_at_s = self._ready_at_s = monotonic_s()
+        self.watch(self._bell, select.POLLIN, self._quieten)
 
     def watch(self, number: int, events: int, on_ready: OnReady) -> None:
         """Call back whenever one of the events happens to the socket, until `unwatch`."""
-        register, modify = self._epoll.register, self._epoll.modify
+        register, modify = self._poller.register, self._poller.modify
         likely, other = (modify, register) if number in self._registered else (register, modify)
         try:
             likely(number, events)
@@ -94,18 +61,9 @@ class Loop:
         self._watchers[number] = on_ready
         self._new.add(number)
 
-    def watch_for(self, number: int, events: int) -> None:
-        """Look out for other events of a watched socket."""
-        self._epoll.modify(number, events)
-
     def unwatch(self, number: int) -> None:
         """Call back no more, for now: the kernel forgets the socket when it is closed, or at its next event."""
         del self._watchers[number]
-
-    def forget(self, number: int) -> None:
-        """Call back no more, and let the kernel forget the socket, which is still open."""
-        del self._watchers[number]
-        self._unregister(number)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call this soon, in the loop's thread; may be called from any."""
@@ -117,54 +75,79 @@ class Loop:
         self._is_woken = True
         self._ring()
 
-    def turn(self, at_most_s: float) -> None:
-        """Wait until something happens, at most that long, and call back whoever it concerns."""
-        for number, events in self._poll(at_most_s):
+    def turn(self, at_most_s: float) -> bool:
+        """Wait until something happens, at most that long, and call back whoever it concerns; return whether it did.
+
+        Time is up for nobody to whom something happened before: it is looked at first.
+        """
+        began_s = monotonic_s()
+        found = self._poll(at_most_s, began_s)
+        for number, events in found:
             on_ready = self._watchers.get(number)
             if on_ready is None:
                 self._unregister(number)
             # A number that was given to a new socket in this very turn has nothing to do with the event.
             elif number not in self._new:
                 on_ready(number, events)
-        self.alarms.ring(monotonic_s())
+        self.alarms.ring(began_s if found else self._looked_at_s)
         for _ in range(len(self._calls)):
             self._calls.popleft()()
+        return bool(found)
+
+    def lag_s(self, since_s: float, starved_s: float) -> float:
+        """Return how long a callback that is called now was late, of the time since a moment with this `starved_s`."""
+        now_s = monotonic_s()
+        late_s = now_s - max(self._ready_at_s, since_s)
+        return min(now_s - since_s, late_s + self.starved_s - starved_s)
 
     def close(self) -> None:
         """Give back what it holds."""
-        self._epoll.close()
+        self._poller.close()
         os.close(self._bell)
+        os.close(self._bell_rope)
 
-    def _poll(self, at_most_s: float) -> list[tuple[int, int]]:
+    def _poll(self, at_most_s: float, began_s: float) -> list[tuple[int, int]]:
         self._new.clear()
-        self._is_asleep = True  # first: who wakes us from now on rings, and who did before left a word
+        self._is_asleep = True  # from here on a waker rings; one that came before has set `_is_woken`
         has_work = self._is_woken or self._calls
-        wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - monotonic_s()))
+        wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - began_s))
         try:
-            return self._epoll.poll(wait_s, _MOST_EVENTS)
+            return self._poller.poll(wait_s, _MOST_EVENTS)
         finally:
             self._is_asleep = self._is_woken = False
+            self._note_lag(began_s, wait_s)
+
+    def _note_lag(self, began_s: float, wait_s: float) -> None:
+        now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
+        worked_s = min(max(0.0, computed_s - self._computed_s), busy_s)
+        late_s = now_s - began_s - wait_s
+        self.starved_s += busy_s - worked_s + (late_s if wait_s and late_s > _LATE_S else 0.0)
+        has_waited = wait_s and now_s - began_s > _AT_ONCE_S
+        self._ready_at_s = now_s if has_waited else began_s - worked_s / 2
+        self._looked_at_s, self._computed_s = now_s, computed_s
 
     def _unregister(self, number: int) -> None:
         self._registered.discard(number)
         with contextlib.suppress(OSError):  # it is closed, and a fork may hold it
-            self._epoll.unregister(number)
+            self._poller.unregister(number)
 
     def _ring(self) -> None:
         if self._is_asleep:
             self._is_asleep = False  # once is enough
-            os.eventfd_write(self._bell, 1)
+            os.write(self._bell_rope, b".")
 
     def _quieten(self, number: int, _: int) -> None:
-        os.eventfd_read(number)
+        os.read(number, _MOST_RINGS)
 
 
 class Task:
     """One coroutine on a loop, and the `Waits` of what happens in it."""
 
-    __slots__ = ("_coroutine", "_loop")
+    __slots__ = ("_coroutine", "_loop", "_resumed_s", "lag_s")
 
     def __init__(self, loop: Loop) -> None:
+        self.lag_s = 0.0
+        self._resumed_s = monotonic_s()
         self._loop = loop
         self._coroutine: Coroutine[Any, Any, None] | None = None
 
@@ -193,14 +176,21 @@ class Task:
         """Return a new event; see `Waits.event`."""
         return _LoopEvent(self)
 
+    def now_s(self) -> float:
+        """Return the moment on the check's own clock; see `Waits.now_s`."""
+        return monotonic_s() - self.lag_s
+
     @types.coroutine
     def parked(self, at_most_s: float) -> Generator[None, Any, Any]:
         """Wait for `wake` and return what it is given, or None when the time is over."""
-        grain = self._loop.alarms.set(monotonic_s() + at_most_s, self._is_late)
+        loop = self._loop
+        starved_s, grain = loop.starved_s, loop.alarms.set(monotonic_s() + at_most_s, self._is_late)
         try:
             return (yield)
         finally:
-            self._loop.alarms.call_off(grain, self._is_late)
+            loop.alarms.call_off(grain, self._is_late)
+            self.lag_s += loop.lag_s(self._resumed_s, starved_s)
+            self._resumed_s = monotonic_s()
 
     def wake(self, value: Any) -> None:
         """End the wait of `parked`, in the loop's thread."""

@@ -16,6 +16,7 @@ def observed(
     hops: Sequence[Hop],
     verdict: Verdict,
     *,
+    lag_s: float,
     http_version: str | None = None,
     body_bytes: int = 0,
 ) -> Observation:
@@ -27,6 +28,7 @@ def observed(
         reason=verdict.reason,
         http_code=last.http_code,
         latency_s=latency_s,
+        lag_s=lag_s,
         phases_s=last.phases_s,
         is_match_found=verdict.is_match_found,
         ip=last.ip,

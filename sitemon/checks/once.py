@@ -12,8 +12,8 @@ from sitemon.checks.engine import Observation
 from sitemon.checks.resolver import Resolver
 from sitemon.checks.result_of import result_of
 from sitemon.checks.site_of import is_url, site_of, site_of_url
-from sitemon.checks.visits import visit_in_thread
-from sitemon.checks.waiting import run_here
+from sitemon.checks.visits import visit
+from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import utc_now
 from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
@@ -87,7 +87,7 @@ def observe(site: Site) -> Observation:
         ConfigurationError: what the environment says of addresses cannot be understood.
 
     """
-    return run_here(visit_in_thread(site, dialer_for(settings(os.environ), _resolver)))
+    return run_here(visit(site, dialer_for(settings(os.environ), _resolver), IN_THREAD))
 
 
 def adhoc_result(site: Site, observation: Observation, asked_at: datetime) -> Result:

@@ -9,7 +9,7 @@ from sitemon.checks.expect import Verdict, Visit, degradations
 from sitemon.checks.observed import broken_off, observed
 from sitemon.checks.tls import earliest_expiry
 from sitemon.checks.waiting import Waits
-from sitemon.clock import monotonic_s, utc_now
+from sitemon.clock import utc_now
 from sitemon.model.site import Site, public_url
 
 Look = Callable[[Site, Dialer, Exchange], Awaitable[Iterable[Failure]]]
@@ -18,7 +18,7 @@ Look = Callable[[Site, Dialer, Exchange], Awaitable[Iterable[Failure]]]
 
 async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Observation:
     """Check the site and return what was found, within its timeout; raises nothing."""
-    checked_at, started_s = utc_now(), monotonic_s()
+    checked_at, started_s = utc_now(), waits.now_s()
     exchange = Exchange(
         started_s=started_s,
         deadline_s=started_s + site.timeout_s,
@@ -40,7 +40,7 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
     )
     if is_seen:
         failures += tuple(degradations(site.expect, Visit(checked_at, latency_s, hop.cert_expires_at)))
-    return observed(checked_at, latency_s, (hop,), Verdict(failures, is_match_found=None))
+    return observed(checked_at, latency_s, (hop,), Verdict(failures, is_match_found=None), lag_s=waits.lag_s)
 
 
 async def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[tuple[Failure, ...], bool]:

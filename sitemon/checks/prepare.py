@@ -1,9 +1,9 @@
-"""From a site to its first request, and from a request to the form in which requests sends it."""
+"""From a site to its first request, and from a request to its bytes, with the URL and headers as requests has them."""
 
 import base64
 import functools
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -12,9 +12,10 @@ from requests.utils import urldefragauth
 
 import sitemon
 from sitemon.checks.check_error import CheckError
+from sitemon.checks.http.request import host_header, request_bytes
 from sitemon.checks.redirects import Request, origin, without_userinfo
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Header, Site
+from sitemon.model.site import Header, Proxy, Site
 
 _AS_SENT: Final = re.compile(
     r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?(?:/|(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?)(?:\?[A-Za-z0-9._~=&-]+)?"
@@ -29,17 +30,13 @@ _DEFAULT_HEADERS: Final = {
 
 
 class Prepared(NamedTuple):
-    """A request ready to be sent, and where to. `path_url` is the path with the query."""
+    """A request ready to be sent, its bytes, and where to."""
 
-    request: requests.PreparedRequest
-    path_url: str
+    method: str
+    data: bytes
     host: str
     port: int
     is_tls: bool
-
-    def target(self, *, is_for_proxy: bool) -> str:
-        """Return what is asked for: of a proxy by the whole URL (RFC 9112, 3.2.2), else by path and query."""
-        return urldefragauth(self.request.url or "") if is_for_proxy else self.path_url
 
 
 def first_request(site: Site) -> Request:
@@ -57,8 +54,8 @@ def _authorization(site: Site) -> tuple[Header, ...]:
     return (Header("Authorization", f"Basic {base64.b64encode(credentials).decode()}", is_secret=True),)
 
 
-def prepare(request: Request) -> Prepared:
-    """Return the request in the form in which requests sends it.
+def prepare(request: Request, proxy: Proxy | None = None) -> Prepared:
+    """Return the request as it is sent; a plain one goes to the proxy, if there is one (RFC 9112, 3.2.2).
 
     Raises:
         CheckError: its URL or one of its headers cannot be sent.
@@ -73,9 +70,20 @@ def prepare(request: Request) -> Prepared:
     try:
         prepared = _prepared(request.method, request.url, headers, content)
         scheme, host, port = origin(prepared.url or "")
+        is_tls = scheme == "https"
+        data = _data(prepared, host_header(host, port, is_tls=is_tls), None if is_tls else proxy)
     except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
         raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc
-    return Prepared(prepared, prepared.path_url, host, port, scheme == "https")
+    return Prepared(prepared.method or "", data, host, port, is_tls)
+
+
+def _data(prepared: requests.PreparedRequest, host: str, proxy: Proxy | None) -> bytes:
+    headers = CaseInsensitiveDict({"Host": host})
+    headers.update(prepared.headers)
+    if proxy is not None and proxy.authorization is not None:
+        headers["Proxy-Authorization"] = proxy.authorization
+    target = prepared.path_url if proxy is None else urldefragauth(prepared.url or "")
+    return request_bytes(prepared.method or "", target, headers, cast("bytes | None", prepared.body))
 
 
 def _prepared(

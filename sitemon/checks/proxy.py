@@ -38,17 +38,10 @@ def _require_consent(head: Head) -> None:
 
 async def _answer(connection: BoundedSocket) -> Head:
     """Read the head of the proxy's answer. Nothing comes behind it: in TLS, we speak first."""
-    head, unread = Head(), b""
+    head = Head()
     try:
-        while not head.is_complete:
-            line, newline, rest = unread.partition(b"\n")
-            if newline or len(unread) > head.bytes_left:
-                head.feed(line + newline)
-                unread = rest
-            elif piece := await connection.receive(_PIECE_BYTES):
-                unread += piece
-            else:
-                head.feed(unread)
+        while head.take(await connection.receive(_PIECE_BYTES)) is None:
+            pass
     except CheckError as exc:
         raise CheckError(Reason.CONNECT_ERROR, f"the proxy's answer to CONNECT is unfit: {exc.words}") from exc
     return head

@@ -35,16 +35,6 @@ class Route:
         self.ip_version = ip_version
         self.proxy = proxy
 
-    @property
-    def is_for_proxy(self) -> bool:
-        """Whether the request itself goes to a proxy; through a tunnel it does not."""
-        return self.proxy is not None and self.tls is None
-
-    @property
-    def proxy_authorization(self) -> str | None:
-        """What authorizes the request to the proxy that it goes to."""
-        return self.proxy.authorization if self.proxy is not None and self.tls is None else None
-
     async def open(self) -> BoundedSocket:
         """Return a connection that stands, with its TLS handshake done; from then on we wait for the first byte.
 

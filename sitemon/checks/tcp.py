@@ -48,6 +48,5 @@ async def _see_whether_it_holds(connection: TlsSocket, exchange: Exchange, round
         return
     wanted = {connection.fileno(): select.POLLIN}
     if await exchange.ready_within(wanted, max(round_trip_s, 0.001)) is not None:
-        connection.settimeout(0)
         with contextlib.suppress(ssl.SSLWantReadError):  # it was a ticket
-            ssl.SSLSocket.recv(connection, 1)
+            connection.recv(1)

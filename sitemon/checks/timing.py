@@ -1,5 +1,6 @@
-"""The time of one hop, split into its phases on the monotonic clock."""
+"""The time of one hop, split into its phases on the clock of its check."""
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 from sitemon.clock import monotonic_s
@@ -16,9 +17,10 @@ class Stopwatch:
     `counted_up_to_s` is when that began, so after `stop` it is the end.
     """
 
-    __slots__ = ("_spent_s", "counted_up_to_s", "phase")
+    __slots__ = ("_now_s", "_spent_s", "counted_up_to_s", "phase")
 
-    def __init__(self, started_s: float) -> None:
+    def __init__(self, started_s: float, now_s: Callable[[], float] = monotonic_s) -> None:
+        self._now_s = now_s
         self.phase: Phase = "connect"
         self.counted_up_to_s = started_s
         self._spent_s: dict[str, float] = {}
@@ -29,7 +31,7 @@ class Stopwatch:
 
     def enter(self, phase: Phase) -> None:
         """Count the time since the last call for the phase so far, and go on in this one."""
-        now_s = monotonic_s()
+        now_s = self._now_s()
         self._spent_s[self.phase] = self._spent_s.get(self.phase, 0.0) + now_s - self.counted_up_to_s
         self.phase = phase
         self.counted_up_to_s = now_s

@@ -52,7 +52,7 @@ _BY_OPENSSL_REASON: Final = {
 _NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 
 
-class TlsSocket(BoundedSocket, ssl.SSLSocket):  # type: ignore[misc]  # recv_into has other defaults in typeshed
+class TlsSocket(BoundedSocket, ssl.SSLSocket):
     """A TLS connection within the bounds of its exchange."""
 
 

@@ -72,6 +72,10 @@ class Turns(Generic[Job]):
             else:
                 place.waiting.append(job)
 
+    def is_next(self) -> bool:
+        """Tell whether a job, as far as is known, could be taken."""
+        return not self._next.empty()
+
     def take(self, timeout_s: float) -> Turn[Job] | None:
         """Return the next job whose turn it is; None when there is none within that time."""
         while True:

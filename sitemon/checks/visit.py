@@ -1,13 +1,12 @@
 """One check of a web site: from the site to the observation, redirects followed by hand."""
 
-from collections.abc import Awaitable, Callable
-
 from sitemon.checks.addresses import Reach, reach_of
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Hop, Observation
 from sitemon.checks.exchange import Exchange
 from sitemon.checks.expect import Page, Visit, judge
+from sitemon.checks.http.fetch import fetch
 from sitemon.checks.masked import masked_url
 from sitemon.checks.observed import broken_off, observed
 from sitemon.checks.prepare import Prepared, first_request, prepare, prepare_first
@@ -17,23 +16,17 @@ from sitemon.checks.route import Route
 from sitemon.checks.tls import earliest_expiry, warm_up
 from sitemon.checks.turns import Move
 from sitemon.checks.waiting import Waits
-from sitemon.clock import monotonic_s, utc_now
+from sitemon.clock import utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, public_url
 
-Fetch = Callable[[Route, Prepared, Site], Awaitable[Page]]
-"""Sends one request of a site along its route and returns the response, of a redirect that is followed the head only.
 
-Notes status and version in the route's exchange as soon as they are known. What it raises, `explain` understands.
-"""
-
-
-async def visit_web(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> Observation:
+async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Observation:
     """Check the site and return what was found, within its timeout; raises nothing."""
     if site.url.startswith("https:"):
         warm_up(site.tls)
     checked_at = utc_now()
-    trip = _Trip(site, dialer, fetch, waits, move)
+    trip = _Trip(site, dialer, waits, move)
     page: Page | None = None
     try:
         page = await trip.last_page()
@@ -45,6 +38,7 @@ async def visit_web(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move
         trip.latency_s,
         trip.hops,
         verdict,
+        lag_s=waits.lag_s,
         http_version=trip.exchange.http_version,
         body_bytes=len(page.body) if page else 0,
     )
@@ -53,12 +47,11 @@ async def visit_web(site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
-    def __init__(self, site: Site, dialer: Dialer, fetch: Fetch, waits: Waits, move: Move) -> None:
-        self._started_s = self._ended_s = monotonic_s()
+    def __init__(self, site: Site, dialer: Dialer, waits: Waits, move: Move) -> None:
+        self._started_s = self._ended_s = waits.now_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
-        self._fetch = fetch
         self._waits = waits
         self._move = move
         self._was_public = False
@@ -111,7 +104,7 @@ class _Trip:
             self._end_hop(request)
 
     async def _ask(self, request: Request) -> Page:
-        prepared = prepare(request) if self.hops else prepare_first(request)
+        prepared = (prepare if self.hops else prepare_first)(request, self._site.proxy)
         await self._wait_for_turn(prepared)
         route = Route(
             self._dialer,
@@ -123,7 +116,7 @@ class _Trip:
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,
         )
-        return await self._fetch(route, prepared, self._site)
+        return await fetch(route, prepared, self._site)
 
     async def _wait_for_turn(self, prepared: Prepared) -> None:
         left_s = self.exchange.remaining_s()

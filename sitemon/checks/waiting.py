@@ -10,6 +10,8 @@ import threading
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
+from sitemon.clock import monotonic_s
+
 T = TypeVar("T")
 
 
@@ -27,7 +29,14 @@ class Event(Protocol):
 
 
 class Waits(Protocol):
-    """The ways of one check to wait."""
+    """The ways of one check to wait, and its own clock, on which no time passes while the check waits for us."""
+
+    @property
+    def lag_s(self) -> float:
+        """How long, in all, what the check waited for was there already, or nobody could look."""
+
+    def now_s(self) -> float:
+        """Return the monotonic clock's seconds less `lag_s`."""
 
     async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
         """Return one of the sockets (file numbers) that is ready for what is wanted of it, or failed.
@@ -56,7 +65,12 @@ class _BlockingEvent:
 
 
 class _InThread:
-    """`Waits` that block their thread."""
+    """`Waits` that block their thread, which sees at once what happens."""
+
+    lag_s: Final = 0.0
+
+    def now_s(self) -> float:
+        return monotonic_s()
 
     async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
         poll = select.poll()

@@ -17,9 +17,6 @@ from sitemon.model.site import DEFAULT_REGION
 PREFIX: Final = "SITEMON_"
 PUBLIC: Final = "public"
 PRIVATE: Final = "private"
-AUTO: Final = "auto"
-REQUESTS: Final = "requests"
-CURL: Final = "curl"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NEAR: Final = 0.8
 """How like a known variable a misspelt one is; Kubernetes' own ``SITEMON_KAFKA_PORT`` is less like any."""
@@ -31,16 +28,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `spool_dir` is where results wait on disk while Kafka is away, `spool_max_bytes` how much of them. The
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
-    networks of `address_allow`. A worker on threads has so many `worker_processes`; None is one a core. `engine` is
-    ``auto``, ``requests`` or ``curl``; `check_threads` is how many checks requests makes at once, `checks_per_host` how
-    many of them, by either engine, go to one host and port. A recorder stops when more than `dead_letter_ratio` of what
-    comes cannot be recorded; 1 is never.
+    networks of `address_allow`. A worker on threads has so many `worker_processes`; None is one a core.
+    `checks_per_host` is how many checks at once go to one host and port. A recorder stops when more than
+    `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
     """
 
     region: str = DEFAULT_REGION
     worker_processes: int | None = None
-    engine: str = AUTO
-    check_threads: int = 200
     checks_per_host: int = 20
     address_policy: str = PRIVATE
     address_allow: tuple[Network, ...] = ()
@@ -80,8 +74,6 @@ _days: Final = integer(1, 36_500)
 VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_REGION": _Choice("region", region_name),
     "SITEMON_WORKER_PROCESSES": _Choice("worker_processes", integer(1, 1_000)),
-    "SITEMON_ENGINE": _Choice("engine", one_of(AUTO, REQUESTS, CURL)),
-    "SITEMON_CHECK_THREADS": _Choice("check_threads", integer(1, 5_000)),
     "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000)),
     "SITEMON_ADDRESS_POLICY": _Choice("address_policy", one_of(PRIVATE, PUBLIC)),
     "SITEMON_ADDRESS_ALLOW": _Choice("address_allow", _networks),

@@ -1,4 +1,4 @@
-"""What a check costs by each engine, and a probe by blackbox_exporter when it is installed.
+"""What a check costs by the engine, and a probe by blackbox_exporter when it is installed.
 The same page of one nginx, spread over 127.0.0.0/8, plain and over TLS with a certificate of our own CA, searched for
 a regex; a fresh connection each time. CPU of the process that checks or probes only: nginx and who asks
 blackbox_exporter are other processes. Each way is warmed up; rounds are paired, ratios are medians of the rounds.
@@ -22,10 +22,9 @@ from urllib.parse import urlencode
 import psutil
 
 from sitemon import clock
-from sitemon.checks.curl_engine import CurlEngine
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
-from sitemon.checks.requests_engine import RequestsEngine
+from sitemon.checks.loop_engine import LoopEngine
 from sitemon.checks.resolver import Resolver
 from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import GuardedProcess
@@ -41,6 +40,7 @@ REGEX: Final = "is w.ll"
 ASKERS: Final = 8
 CHECKS: Final = 3_000
 IN_FLIGHT: Final = 500
+ENGINE: Final = "engine"
 BLACKBOX: Final = "prometheus-blackbox-exporter"
 MODULES: Final = """
 modules:
@@ -133,7 +133,7 @@ def ask(port: int, urls: Sequence[str], probes: int, rate: float = math.inf) -> 
 
 
 def rounds_of(ways: dict[str, Work], urls: Sequence[str]) -> tuple[dict[str, list[float]], float]:
-    """Return microseconds of CPU a check of each round by each way, and how many a second curl made."""
+    """Return microseconds of CPU a check of each round by each way, and how many a second the engine made."""
     spent_us: dict[str, list[float]] = {name: [] for name in ways}
     rates = []
     for work in ways.values():
@@ -142,19 +142,19 @@ def rounds_of(ways: dict[str, Work], urls: Sequence[str]) -> tuple[dict[str, lis
         for name, work in ways.items():
             began_s = clock.monotonic_s()
             spent_us[name].append(work(urls, CHECKS) / CHECKS * 1e6)
-            if name == "curl":
+            if name == ENGINE:
                 rates.append(CHECKS / (clock.monotonic_s() - began_s))
     return spent_us, statistics.median(rates)
 
 
 def figures_of(scheme: str, spent_us: dict[str, list[float]], rate: float) -> Iterator[Figure]:
-    """Return the ratio of curl's CPU to that of each other way, and what each took."""
+    """Return the ratio of the engine's CPU to that of each other way, and what each took."""
     for name, rounds in spent_us.items():
-        if name != "curl":
-            pairs = list(zip(spent_us["curl"], rounds, strict=True))
-            yield Figure(f"{scheme}: curl / {name}, CPU a check", median_ratio(pairs), "ratio")
+        if name != ENGINE:
+            pairs = list(zip(spent_us[ENGINE], rounds, strict=True))
+            yield Figure(f"{scheme}: {ENGINE} / {name}, CPU a check", median_ratio(pairs), "ratio")
         yield Figure(f"{scheme}: {name}, CPU a check", statistics.median(rounds), "us")
-    yield Figure(f"{scheme}: checks by curl on one thread", rate, "checks/s", "higher")
+    yield Figure(f"{scheme}: checks on one thread", rate, "checks/s", "higher")
 
 
 def measure() -> Measured:
@@ -168,11 +168,9 @@ def measure() -> Measured:
         leaf = certificates.write_chain(folder, certificates.new_leaf(authority, hosts=HOSTS))
         port, secure = free_port(), Secure(free_port(), leaf)
         running.enter_context(nginx(folder, port, hosts=HOSTS, secure=secure))
-        engines: dict[str, Engine] = {
-            "requests": RequestsEngine(IN_FLIGHT, per_host=IN_FLIGHT, dialer=Dialer(Resolver())),
-            "curl": CurlEngine(IN_FLIGHT, per_host=IN_FLIGHT, dialer=Dialer(Resolver())),
-        }
-        ways = {name: engine_work(engine, ca_file) for name, engine in engines.items()}
+        engine = LoopEngine(IN_FLIGHT, per_host=IN_FLIGHT, dialer=Dialer(Resolver()))
+        running.callback(engine.close, 10)
+        ways = {ENGINE: engine_work(engine, ca_file)}
         blackbox = running.enter_context(blackbox_work(folder, ca_file))
         if blackbox is not None:
             ways["blackbox"] = blackbox
@@ -180,14 +178,12 @@ def measure() -> Measured:
         for scheme, where in (("http", port), ("https", secure.port)):
             urls = [f"{scheme}://{host}:{where}/" for host in HOSTS]
             figures += figures_of(scheme, *rounds_of(ways, urls))
-        for engine in engines.values():
-            engine.close(10)
     return Measured(figures, () if blackbox else (f"not compared: {BLACKBOX} is not installed",))
 
 
 BENCH: Final = Bench(
     name="engines",
-    question="What does a check cost by each engine alone, and a probe by blackbox_exporter?",
+    question="What does a check cost by the engine alone, and a probe by blackbox_exporter?",
     method=(
         f"CPU of the process that checks, nginx and who asks apart; {CHECKS:,} checks, {IN_FLIGHT} in flight, a fresh "
         f"connection each, a page of 1 KB with a regex; medians of {ROUNDS} paired rounds after a warm-up"

@@ -3,14 +3,17 @@
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import psutil
 import redis
 
 from sitemon.local.part import Part
+from sitemon.local.process import GuardedProcess
 from sitemon.local.valkey import Valkey
 from sitemon.model.errors import SitemonError
 from sitemon.store.connect import connect
@@ -66,6 +69,22 @@ def frozen(pid: int) -> Iterator[None]:
 
 
 @contextmanager
+def starved(pid: int) -> Iterator[None]:
+    """Let a process and its descendants have only what four others that are always busy leave of each core.
+
+    These leave enough to whoever is not so nice, the servers above all.
+    """
+    _be_nice(pid, 19)
+    command = [sys.executable, "-c", "import os; os.nice(10)\nwhile True: pass"]
+    with ExitStack() as busy:
+        for _ in range(4 * (os.cpu_count() or 1)):
+            busy.callback(GuardedProcess(command, log=Path(os.devnull)).kill)
+        yield
+    with suppress(PermissionError):  # only root may take it back
+        _be_nice(pid, 0)
+
+
+@contextmanager
 def without(scene: Scene, process: str) -> Iterator[None]:
     """End one of our processes with SIGKILL, and start it again."""
     scene.pipeline.processes[process].kill()
@@ -73,6 +92,12 @@ def without(scene: Scene, process: str) -> Iterator[None]:
         yield
     finally:
         scene.pipeline.start(process)
+
+
+def _be_nice(pid: int, niceness: int) -> None:
+    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        for thread in process.threads():
+            os.setpriority(os.PRIO_PROCESS, thread.id, niceness)
 
 
 def _send(processes: list[psutil.Process], signal_: signal.Signals) -> None:

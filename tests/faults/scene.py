@@ -57,10 +57,12 @@ _PROCESS: Final = re.compile(r"(?:WARNING|ERROR|CRITICAL)/(\S+)\]\s([a-z]+\.[a-z
 
 
 class Account(NamedTuple):
-    """What became of the slots since `begin`: how many there were, and the rows of those that nobody checked."""
+    """What became of the slots since `begin`: how many there were, the rows of those that nobody checked, and of those
+    whose site was found down."""
 
     expected: int
     missed: Sequence[Row]
+    down: Sequence[Row]
 
     def unexcused(self, away: Away, patience_ms: int) -> Sequence[Row]:
         """Return the missed slots that were not due while something was away, with their patience before and after."""
@@ -167,7 +169,8 @@ class Scene:
         found = {(row.site, row.slot_ms) for row in rows}
         assert expected - found == set(), f"{len(expected - found)} of {len(expected)} slots have no row"
         assert len(rows) == len(expected), f"{len(rows)} rows for {len(expected)} slots"
-        return Account(len(expected), [row for row in rows if row.outcome == "missed"])
+        missed, down = ([row for row in rows if row.outcome == outcome] for outcome in ("missed", "down"))
+        return Account(len(expected), missed, down)
 
     def close_account_of(self, sites: int) -> Account:
         """Close the account of the first so many sites only: the others were off for a while."""

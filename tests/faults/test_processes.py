@@ -6,7 +6,7 @@ import random
 import pytest
 
 from sitemon import clock
-from tests.faults.outages import without
+from tests.faults.outages import frozen, starved, without
 from tests.faults.scene import Scene
 from tests.pipeline import Away
 
@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 PATIENCE_MS = 12_000
 """A killed worker's messages come back after 6 s, a killed beat's lease lapses after 6 s; then slots have 4 s."""
+
+LONGER_THAN_A_TIMEOUT_S = 3.0
 
 
 def test_ten_kills_at_random_times(scene: Scene) -> None:
@@ -28,6 +30,23 @@ def test_ten_kills_at_random_times(scene: Scene) -> None:
         aways.append(scene.suffers(without(scene, victim), chance.uniform(0, 3)))
     account = scene.end()
     assert account.unexcused(Away("any", aways[0].from_ms, aways[-1].until_ms), PATIENCE_MS) == []
+
+
+def test_a_worker_that_is_frozen_with_checks_under_way_finds_no_site_down(scene: Scene) -> None:
+    scene.begin("beat", "beatless", "recorder", sites=40, path="/slow")
+    for _ in range(4):
+        scene.suffers(frozen(scene.pipeline.processes["beatless"].pid), LONGER_THAN_A_TIMEOUT_S)
+        scene.goes_on_for(LONGER_THAN_A_TIMEOUT_S)
+    account = scene.end()
+    assert account.down == []
+
+
+def test_a_worker_without_cpu_finds_no_site_down(scene: Scene) -> None:
+    scene.extra["SITEMON_CHECKS_PER_HOST"] = "1000"
+    scene.begin("beat", "beatless", "recorder", sites=1_000)
+    scene.suffers(starved(scene.pipeline.processes["beatless"].pid))
+    account = scene.end()
+    assert account.down == []
 
 
 def test_recorders_that_come_and_go_every_two_seconds(scene: Scene) -> None:

@@ -24,9 +24,8 @@ LAYERS = [
 HOMES = {
     "kafka": {"stream"},
     "psycopg2": {"store"},
-    "pycurl": {"checks"},
     "requests": {"checks"},
-    "urllib3": {"checks"},
+    "urllib3": set(),
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
     "kombu": {"schedule", "worker"},
     "redis": {"redis_client", "schedule", "worker"},
@@ -46,8 +45,10 @@ PURE = [
     "record/batch.py",
     "record/brake.py",
     "checks/addresses.py",
+    "checks/http/request.py",
+    "checks/http/response.py",
 ]
-IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "socket", "os"}
+IMPURE = {"kafka", "psycopg2", "celery", "requests", "redis", "time", "threading", "select", "socket", "ssl", "os"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:

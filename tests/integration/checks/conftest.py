@@ -1,4 +1,4 @@
-"""What the behaviour suite is run with: every engine there is, and servers that end with their test."""
+"""What the behaviour suite is run with: an engine, and servers that end with their test."""
 
 import contextlib
 import gc
@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from sitemon.checks.addresses import OWN_NETWORK, AddressPolicy
-from sitemon.checks.curl_engine import CurlEngine
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.loop_engine import LoopEngine
 from sitemon.checks.race import Connect, connect_tcp, connect_udp
-from sitemon.checks.requests_engine import RequestsEngine
 from sitemon.checks.resolver import Lookup, Resolver, look_up
+from sitemon.checks.visits import visit
+from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.local import behaviours
 from sitemon.local.conversation import Behaviour, Server
 from sitemon.model.site import Site, Tls
@@ -32,7 +33,7 @@ class EngineFactory(Protocol):
     def __call__(
         self,
         *,
-        threads: int = 8,
+        at_once: int = 8,
         per_host: int = 20,
         lookup: Lookup = look_up,
         connect: Connect = connect_tcp,
@@ -89,25 +90,13 @@ def demanding_certificates(
     return adjust
 
 
-def _requests_engine(threads: int, per_host: int, dialer: Dialer) -> Engine:
-    return RequestsEngine(threads, per_host=per_host, dialer=dialer)
-
-
-def _curl_engine(threads: int, per_host: int, dialer: Dialer) -> Engine:
-    return CurlEngine(threads, per_host=per_host, dialer=dialer)
-
-
-ENGINES = {"requests": _requests_engine, "curl": _curl_engine}
-
-
-@pytest.fixture(params=ENGINES)
-def make_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
-    """Every behaviour is shown with every engine."""
+@pytest.fixture
+def make_engine() -> Iterator[EngineFactory]:
     with contextlib.ExitStack() as engines:
 
         def make(
             *,
-            threads: int = 8,
+            at_once: int = 8,
             per_host: int = 20,
             lookup: Lookup = look_up,
             connect: Connect = connect_tcp,
@@ -115,16 +104,19 @@ def make_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
             policy: AddressPolicy = OWN_NETWORK,
         ) -> Engine:
             dialer = Dialer(Resolver(lookup=lookup), connect, connect_udp, policy)
-            engine: Engine = ENGINES[request.param](threads, per_host, dialer)
+            engine = LoopEngine(at_once, per_host=per_host, dialer=dialer)
             engines.callback(engine.close, CLOSE_S)
             return engine
 
         yield make
 
 
-@pytest.fixture
-def observe(make_engine: EngineFactory) -> Observer:
-    """Check one URL with an engine of the default make."""
+@pytest.fixture(params=["on the loop", "in a thread"])
+def observe(request: pytest.FixtureRequest, make_engine: EngineFactory) -> Observer:
+    """Check one URL, with an engine and as `sitemon.check` does."""
+    if request.param == "in a thread":
+        dialer = Dialer(Resolver())
+        return lambda url, **fields: run_here(visit(site(url, **fields), dialer, IN_THREAD))
     engine = make_engine()
     return lambda url, **fields: observed(engine, site(url, **fields))
 

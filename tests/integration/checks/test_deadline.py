@@ -91,7 +91,7 @@ def test_sixty_names_on_a_dead_name_server_do_not_delay_a_living_one(
             raise socket.gaierror(socket.EAI_AGAIN, host)
         return (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
 
-    engine = make_engine(threads=64, lookup=lookup)
+    engine = make_engine(at_once=64, lookup=lookup)
     ended: list[Observation] = []
     for number in range(60):
         engine.submit(site(f"http://host{number}.dead.test/", timeout_s=3.0), ended.append)

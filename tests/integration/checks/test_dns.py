@@ -200,7 +200,7 @@ def test_sixty_questions_to_a_dead_name_server_do_not_delay_a_living_one(
     """The dead one is a real socket that never answers."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
         dead.bind(("127.0.0.1", 0))
-        engine = make_engine(threads=32)
+        engine = make_engine(at_once=32)
         for number in range(60):
             url = f"dns://127.0.0.1:{dead.getsockname()[1]}/host{number}.test"
             engine.submit(site(url, timeout_s=3.0), lambda _: None)

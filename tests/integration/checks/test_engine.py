@@ -42,7 +42,7 @@ def wait_until(is_true: Callable[[], bool], within_s: float) -> None:
 
 def test_each_outcome_comes_back_once(make_engine: EngineFactory, serve: ServerFactory) -> None:
     server = serve(answering(response()))
-    engine = make_engine(threads=8)
+    engine = make_engine(at_once=8)
     found: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
 
     def note(path: str, seen: Observation) -> None:
@@ -57,7 +57,7 @@ def test_each_outcome_comes_back_once(make_engine: EngineFactory, serve: ServerF
 
 
 def test_a_hung_check_holds_up_no_other(make_engine: EngineFactory, serve: ServerFactory) -> None:
-    engine = make_engine(threads=2)
+    engine = make_engine(at_once=2)
     hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
     engine.submit(site(serve(behaviours.silent).url(), timeout_s=2.0), hung.put)
     living = serve(answering(response()))
@@ -67,7 +67,7 @@ def test_a_hung_check_holds_up_no_other(make_engine: EngineFactory, serve: Serve
 
 
 def test_waiting_for_a_place_is_no_latency(make_engine: EngineFactory, serve: ServerFactory) -> None:
-    engine = make_engine(threads=1)
+    engine = make_engine(at_once=1)
     engine.submit(site(serve(behaviours.silent).url(), timeout_s=0.5), lambda _: None)
     seen = observed(engine, site(serve(answering(response())).url(), timeout_s=0.4))
     assert (seen.outcome, seen.latency_s < 0.4) == (Outcome.UP, True)
@@ -79,7 +79,7 @@ def test_an_engine_goes_on_when_its_caller_fails(
     def fail(_: Observation) -> None:
         raise RuntimeError("the caller's own fault")
 
-    engine = make_engine(threads=1)
+    engine = make_engine(at_once=1)
     url = serve(answering(response())).url()
     engine.submit(site(url), fail)
     assert observed(engine, site(url)).outcome is Outcome.UP
@@ -88,7 +88,7 @@ def test_an_engine_goes_on_when_its_caller_fails(
 
 def test_close_waits_for_what_was_taken_and_takes_no_more(make_engine: EngineFactory, serve: ServerFactory) -> None:
     server = serve(answering(response()))
-    engine = make_engine(threads=2)
+    engine = make_engine(at_once=2)
     found: list[Observation] = []
     for _ in range(20):
         engine.submit(site(server.url()), found.append)
@@ -103,7 +103,7 @@ def test_close_gives_up_after_its_time(
 ) -> None:
     caplog.set_level(logging.WARNING)
     server = serve(behaviours.silent)
-    engine = make_engine(threads=1)
+    engine = make_engine(at_once=1)
     found: list[Observation] = []
     for _ in range(3):
         engine.submit(site(server.url(), timeout_s=1.0), found.append)
@@ -118,7 +118,7 @@ def test_close_gives_up_after_its_time(
 def test_hung_checks_leave_no_thread_behind(make_engine: EngineFactory, serve: ServerFactory) -> None:
     server = serve(behaviours.silent)
     before = thread_count()
-    engine = make_engine(threads=32)
+    engine = make_engine(at_once=32)
     for _ in range(96):
         engine.submit(site(server.url(), timeout_s=0.2), lambda _: None)
     assert thread_count() <= before + 32

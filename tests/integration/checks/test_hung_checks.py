@@ -59,7 +59,7 @@ def test_a_thousand_hung_checks_end_in_time_and_leave_no_thread_behind(
         ("http://{}.dead.test/", "dns"),
     ]
     before = threading.active_count()
-    engine = make_engine(threads=at_once, per_host=per_host, lookup=lookup)
+    engine = make_engine(at_once=at_once, per_host=per_host, lookup=lookup)
     found: queue.SimpleQueue[tuple[str, Observation]] = queue.SimpleQueue()
     for number in range(CHECKS):
         url, phase = ways[number % len(ways)]

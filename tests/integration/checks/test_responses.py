@@ -9,10 +9,12 @@ from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, chunked, compressed, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Body
 from tests.integration.checks.certificates import new_leaf
 from tests.integration.checks.conftest import Authority, Observer, ServerFactory, TlsServerFactory
 
 CAP_BYTES = 64 << 10
+MUCH_BYTES = 8 << 20
 
 SOUND_RESPONSES = {
     "a length": (response(b"hello"), "1.1"),
@@ -97,6 +99,39 @@ def test_a_response_that_comes_before_the_request_was_read_is_the_response(
         client.asked()
 
     assert observe(serve(behave).url(), match="hello").outcome is Outcome.UP
+
+
+# Not a server with TLS that closes: its kernel keeps the answer back until its tickets are acknowledged, and drops it.
+@pytest.mark.parametrize(("is_closed", "is_tls"), [(True, False), (False, False), (False, True)])
+def test_an_answer_that_comes_while_the_request_is_still_sent_is_the_response(
+    is_closed: bool, is_tls: bool, observe: Observer, serve: ServerFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    """More is sent than the kernel takes: the server closes in the midst of it, or reads on only when we have read."""
+    answer_bytes = 1000 if is_closed else MUCH_BYTES
+
+    def behave(client: Conversation) -> None:
+        if is_closed:
+            client.read()
+        client.send(response(b"a" * answer_bytes))
+        if not is_closed:
+            client.asked()
+
+    server = serve_tls(behave, new_leaf(ca.signer)) if is_tls else serve(behave)
+    body = Body(b"b" * MUCH_BYTES)
+    seen = observe(server.url(), method="POST", body=body, max_body_bytes=2 * MUCH_BYTES, tls=ca.tls)
+    assert (seen.outcome, seen.body_bytes) == (Outcome.UP, answer_bytes), seen.error
+
+
+def test_a_request_is_sent_to_its_end_though_the_answer_has_begun(observe: Observer, serve: ServerFactory) -> None:
+    def behave(client: Conversation) -> None:
+        answer = response()
+        client.send(answer[:20])
+        client.asked()
+        client.send(answer[20:])
+
+    server = serve(behave)
+    assert observe(server.url(), method="POST", body=Body(b"b" * MUCH_BYTES)).outcome is Outcome.UP
+    assert len(server.asked[0].body) == MUCH_BYTES
 
 
 def test_a_tls_connection_that_ends_without_a_word_ends_the_body(

@@ -6,12 +6,15 @@ import pytest
 import requests
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 
 from sitemon.checks.check_error import CheckError
-from sitemon.checks.prepare import _AS_SENT, first_request, prepare, prepare_first
+from sitemon.checks.prepare import _AS_SENT, _prepared, first_request, prepare, prepare_first
 from sitemon.checks.redirects import Request
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Body, Header, Site
+from sitemon.model.site import Body, Header, Proxy, Site
+
+PROXY = Proxy("p.test", 1, "Basic x")
 
 
 def site(url: str, *headers: Header) -> Site:
@@ -30,7 +33,7 @@ def site(url: str, *headers: Header) -> Site:
 )
 def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> None:
     prepared = prepare(first_request(site(url)))
-    assert (prepared.host, prepared.port, prepared.request.path_url) == (host, port, target)
+    assert (prepared.host, prepared.port, prepared.data.split()[1].decode()) == (host, port, target)
     assert prepared.is_tls == url.startswith("https")
 
 
@@ -45,17 +48,27 @@ def test_a_url_that_is_taken_as_it_is_would_be_left_so_by_requests(url: str) -> 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 def test_a_request_is_what_requests_would_have_made_of_it(method: str, body: bytes | None) -> None:
     wanted = Request(method, "http://shop.test/%c3?a=b c", (Header("X-A", "b"),), None if body is None else Body(body))
-    ours = prepare(wanted).request
+    headers = CaseInsensitiveDict({header.name: header.value for header in wanted.headers})
+    ours = _prepared(method, wanted.url, headers, body)
     theirs = requests.Request(method, wanted.url, headers=ours.headers, data=body).prepare()
     assert vars(ours) | {"_cookies": None} == vars(theirs) | {"_cookies": None}
 
 
 def test_the_sites_headers_come_before_ours_whatever_their_case() -> None:
-    headers = prepare(
-        first_request(site("http://shop.test/", Header("user-agent", "x"), Header("X-A", "b")))
-    ).request.headers
-    assert (headers["User-Agent"], headers["X-A"], headers["Connection"]) == ("x", "b", "close")
-    assert headers["Accept-Encoding"] == "identity"
+    lines = prepare(first_request(site("http://shop.test/", Header("user-agent", "x"), Header("X-A", "b")))).data.split(
+        b"\r\n"
+    )
+    assert lines == [
+        b"GET / HTTP/1.1",
+        b"Host: shop.test",
+        b"user-agent: x",
+        b"Accept: */*",
+        b"Accept-Encoding: identity",
+        b"Connection: close",
+        b"X-A: b",
+        b"",
+        b"",
+    ]
 
 
 def test_userinfo_becomes_basic_authorization_and_leaves_the_url() -> None:
@@ -79,7 +92,49 @@ def test_the_same_request_is_prepared_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [Request("GET", "http://a b/", ()), Request("GET", "http://shop.test/", (Header("X", "a\nb"),))]
+    ("request_", "proxy", "line"),
+    [
+        (Request("GET", "http://shop.test:80/", ()), None, b"Host: shop.test"),
+        (Request("GET", "http://shop.test:81/", ()), None, b"Host: shop.test:81"),
+        (Request("GET", "https://shop.test:443/", ()), None, b"Host: shop.test"),
+        (Request("GET", "https://[::1]/", ()), None, b"Host: [::1]"),
+        (Request("GET", "http://shop.test/", (Header("host", "other.test"),)), None, b"host: other.test"),
+        (Request("GET", "http://shop.test/", (Header("X-Empty", ""),)), None, b"X-Empty: "),
+        (Request("GET", "http://shop.test/", (Header("X-Name", "K\xe4se"),)), None, b"X-Name: K\xe4se"),
+        (Request("POST", "http://shop.test/", ()), None, b"Content-Length: 0"),
+        (Request("POST", "http://shop.test/", (), Body(b"abc")), None, b"Content-Length: 3"),
+        (Request("GET", "http://shop.test/a#b", ()), PROXY, b"GET http://shop.test/a HTTP/1.1"),
+        (Request("GET", "http://shop.test/", ()), PROXY, b"Proxy-Authorization: Basic x"),
+        (Request("GET", "https://shop.test/", ()), PROXY, b"GET / HTTP/1.1"),
+    ],
+)
+def test_a_request_says_what_is_asked_of_whom(request_: Request, proxy: Proxy | None, line: bytes) -> None:
+    head, _, body = prepare(request_, proxy).data.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    names = [each.partition(b":")[0].lower() for each in lines[1:]]
+    assert line in lines
+    assert names[0] == b"host"
+    assert len(set(names)) == len(names)
+    assert body == (request_.body.content if request_.body else b"")
+
+
+def test_a_tunnel_is_not_told_whom_the_proxy_knows() -> None:
+    assert b"Proxy-Authorization" not in prepare(Request("GET", "https://shop.test/", ()), PROXY).data
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("GET", "http://a b/", ()),
+        Request("GET / HTTP/1.1\r\nX:", "http://shop.test/", ()),
+        Request("GET", "http://shop.test/", (Header("X", "a\nb"),)),
+        Request("GET", "http://shop.test/", (Header("X", "a\0b"),)),
+        Request("GET", "http://shop.test/", (Header("X", "a\x7fb"),)),
+        Request("GET", "http://shop.test/", (Header("X", "\u20ac"),)),
+        Request("GET", "http://shop.test/", (Header("X Y", "a"),)),
+        Request("GET", "http://shop.test/", (Header("X\r", "a"),)),
+        Request("GET", "http://shop.test/", (Header("", "a"),)),
+    ],
 )
 def test_what_cannot_be_sent_is_told_without_its_content(request_: Request) -> None:
     with pytest.raises(CheckError) as raised:

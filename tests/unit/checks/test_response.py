@@ -1,51 +1,25 @@
 """The reader of responses, without a socket: its words, and that no bytes whatever bring it down."""
 
-import io
-import socket
-from typing import Any, cast
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sitemon.checks.check_error import CheckError
 from sitemon.checks.failures import explain
-from sitemon.checks.response import CheckedResponse
+from sitemon.checks.http.response import Response
+from sitemon.model.site import Site
+
+MOST_BYTES = 1000
 
 
-class _Replay:
-    """A socket that has received these bytes, in these pieces, and was closed by the peer."""
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = pieces
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Pieces(self._pieces))
-
-
-class _Pieces(io.RawIOBase):
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = [piece for piece in pieces if piece]
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        if not self._pieces:
-            return 0
-        piece = self._pieces[0][: len(buffer)]
-        buffer[: len(piece)] = piece
-        self._pieces[0] = self._pieces[0][len(piece) :]
-        if not self._pieces[0]:
-            del self._pieces[0]
-        return len(piece)
-
-
-def begun(*pieces: bytes) -> CheckedResponse:
-    """Return a response whose head has been read."""
-    received = CheckedResponse(cast("socket.socket", _Replay(list(pieces))), method="GET")
-    received.begin()
-    return received
+def received(*pieces: bytes, method: str = "GET", follow_redirects: bool = True) -> Response:
+    """Return the response of a server that sends these pieces, and closes."""
+    site = Site(name="shop", url="http://shop.test/", max_body_bytes=MOST_BYTES, follow_redirects=follow_redirects)
+    response = Response(method, site)
+    for piece in (*filter(None, pieces), b""):
+        if response.feed(piece):
+            return response
+    raise AssertionError("a closed connection is the end, or a failure")
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -63,6 +37,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         (b"HTTP/1.1 099 x\r\n\r\n", "the response does not begin with a status line"),
         (b"HTTP/1.1 2000 x\r\n\r\n", "the response does not begin with a status line"),
         (b"HTTP/3.0 200 OK\r\n\r\n", "the server speaks HTTP/3.0, though asked in HTTP/1.1"),
+        (b"HTTP/1.2 200 OK\r\n\r\n", "the server speaks HTTP/1.2, though asked in HTTP/1.1"),
         (b"HTTP/1.1 101 x\r\n\r\n", "the server switches protocols, though not asked to"),
         (HEAD + b"nonsense\r\n\r\n", "a header line of the response is malformed"),
         (HEAD + b": y\r\n\r\n", "a header line of the response is malformed"),
@@ -77,22 +52,76 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 )
 def test_a_head_that_is_not_valid_is_refused_in_plain_words(data: bytes, words: str) -> None:
     with pytest.raises(CheckError) as raised:
-        begun(data)
+        received(data)
     assert raised.value.words == words
 
 
 @pytest.mark.parametrize("size", [b"", b"-1", b"+5", b"0x5", b"5 5", b"f" * 17])
 def test_a_chunk_size_that_is_not_valid_is_refused(size: bytes) -> None:
-    received = begun(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\nhello\r\n0\r\n\r\n")
     with pytest.raises(CheckError, match="a chunk of the body has no valid size"):
-        received.read(100)
+        received(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\nhello\r\n0\r\n\r\n")
 
 
-def test_a_head_is_read_field_by_field() -> None:
-    received = begun(HEAD + b"X-A:  one \r\nX-B: two\r\n\tmore\r\nX-A: three\r\nX-C : four\r\n\r\nrest")
-    assert received.headers.items() == [("X-A", "one"), ("X-B", "two more"), ("X-A", "three"), ("X-C", "four")]
-    assert (received.version, received.status, received.reason) == (11, 200, "OK")
-    assert received.read(100) == b"rest"
+@pytest.mark.parametrize("cut", range(1, 50))
+def test_a_head_is_read_field_by_field_wherever_it_is_cut(cut: int) -> None:
+    data = HEAD + b"X-A:  one \r\nX-B: two\r\n\tmore\r\nX-A: three\r\nX-C : four\r\n\r\nrest"
+    response = received(data[:cut], data[cut:])
+    head, page = response.head, response.page()
+    assert head.fields == [("X-A", "one"), ("X-B", "two more"), ("X-A", "three"), ("X-C", "four")]
+    assert (head.http_version, head.status, head.phrase) == ("1.1", 200, "OK")
+    assert (page.headers["x-a"], page.body) == ("one, three", b"rest")
+
+
+@pytest.mark.parametrize(
+    ("head", "method"),
+    [
+        (b"HTTP/1.1 204 No Content\r\n", "GET"),
+        (b"HTTP/1.1 304 Not Modified\r\n", "GET"),
+        (b"HTTP/1.1 302 Found\r\n", "GET"),
+        (HEAD, "HEAD"),
+    ],
+)
+@pytest.mark.parametrize("framing", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_a_response_without_body_ends_with_its_head(head: bytes, method: str, framing: bytes) -> None:
+    assert received(head + framing + b"\r\n", b"5\r\nhello", method=method).page().body == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + b"Content-Length: 2000\r\n\r\n" + b"a" * 1500,
+        HEAD + b"\r\n" + b"a" * 1500,
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5dc\r\n" + b"a" * 1500,
+    ],
+)
+def test_a_body_ends_at_the_cap(data: bytes) -> None:
+    assert received(data).page().body == b"a" * MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + b"Content-Length: 5\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\n\r\nhell",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+    ],
+)
+def test_a_body_that_ends_early_is_told(data: bytes) -> None:
+    with pytest.raises(CheckError, match="the connection closed before the end of the response's body"):
+        received(data)
+
+
+def test_what_speaks_something_else_is_told_before_its_line_ends() -> None:
+    response = Response("GET", Site(name="shop", url="http://shop.test/"))
+    with pytest.raises(CheckError, match="the server speaks HTTP/2 here"):
+        response.feed(bytes.fromhex("00000604000000000000040010000000000807"))
+
+
+def test_locations_that_contradict_each_other_are_told_also_when_nobody_goes_there() -> None:
+    data = b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\n\r\n"
+    assert received(data).page().locations == {"/a", "/b"}
+    with pytest.raises(CheckError, match="the redirect has several Locations"):
+        received(data, follow_redirects=False)
 
 
 pieces = st.lists(
@@ -123,10 +152,10 @@ pieces = st.lists(
 @example([HEAD, b"Transfer-Encoding: chunked\r\n", b"\r\n", b"-1\r\n", b"hello"])
 def test_whatever_arrives_is_a_response_or_an_explained_failure(arriving: list[bytes]) -> None:
     try:
-        body = begun(*arriving).read(1000)
+        body = received(*arriving).page().body
     except Exception as exc:  # noqa: BLE001 - that any exception is explained is what this is about
         found = explain(exc, "download", 10)
         assert found.reason == "protocol_error"
         assert "library" not in found.words
     else:
-        assert len(body) <= 1000
+        assert len(body) <= MOST_BYTES

@@ -22,9 +22,7 @@ def test_without_any_variable_the_defaults_hold() -> None:
 def test_every_setting_is_read(tmp_path: Path) -> None:
     environ = {
         "SITEMON_REGION": "eu-1",
-        "SITEMON_ENGINE": "curl",
         "SITEMON_WORKER_PROCESSES": "4",
-        "SITEMON_CHECK_THREADS": "8",
         "SITEMON_CHECKS_PER_HOST": "4",
         "SITEMON_ADDRESS_POLICY": "public",
         "SITEMON_ADDRESS_ALLOW": "10.0.0.0/8, fd00::/8,192.0.2.1",
@@ -37,9 +35,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     }
     assert settings(environ) == Settings(
         region="eu-1",
-        engine="curl",
         worker_processes=4,
-        check_threads=8,
         checks_per_host=4,
         address_policy="public",
         address_allow=tuple(ipaddress.ip_network(network) for network in ("10.0.0.0/8", "fd00::/8", "192.0.2.1/32")),
@@ -71,9 +67,9 @@ def test_what_is_no_ratio_is_a_mistake(text: str) -> None:
 
 
 def test_every_mistake_is_found() -> None:
-    assert mistakes_of(SITEMON_REGION="north west", SITEMON_CHECK_THREADS="0", SITEMON_SPOOL_MAX="1 gig") == [
+    assert mistakes_of(SITEMON_REGION="north west", SITEMON_CHECKS_PER_HOST="0", SITEMON_SPOOL_MAX="1 gig") == [
         "SITEMON_REGION: expected 1 to 64 letters, digits, dashes and underscores",
-        "SITEMON_CHECK_THREADS: expected a whole number from 1 to 5000",
+        "SITEMON_CHECKS_PER_HOST: expected a whole number from 1 to 5000",
         "SITEMON_SPOOL_MAX: expected a size such as 64KiB, 500MiB, 1GiB, or a number of bytes",
     ]
 

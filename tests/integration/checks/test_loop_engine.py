@@ -1,7 +1,8 @@
-"""What only the engine on libcurl promises: one thread for all checks."""
+"""What one thread for all checks promises, however many there are."""
 
 import functools
 import queue
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,22 +10,26 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.curl_engine import CurlEngine
 from sitemon.checks.dialer import Dialer
 from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.loop_engine import LoopEngine
+from sitemon.checks.poller import Poll
 from sitemon.checks.resolver import Resolver
 from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome, Reason
 from tests.integration.checks.conftest import ServerFactory, observed, site, thread_count
 
+POLLERS: Final = [poller for poller in (getattr(select, "epoll", None), Poll) if poller]
 CHECKS: Final = 1000
 TIMEOUT_S: Final = 2.0
 LEEWAY_S: Final = 0.2
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    made = CurlEngine(CHECKS + 10, per_host=CHECKS, dialer=Dialer(Resolver()))
+@pytest.fixture(params=POLLERS)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Return an engine; what it promises, it does with what each kind of system has."""
+    monkeypatch.setattr("sitemon.checks.loop.new_poller", request.param)
+    made = LoopEngine(CHECKS + 10, per_host=CHECKS, dialer=Dialer(Resolver()))
     yield made
     made.close(5)
 

@@ -1,0 +1,1 @@
+"""HTTP/1.1, written and read by us, on a connection that stands."""

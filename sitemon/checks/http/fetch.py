@@ -1,0 +1,73 @@
+"""One request of a check and its response, over a connection of its own."""
+
+import select
+import ssl
+from typing import Final
+
+from sitemon.checks.exchange import BoundedSocket
+from sitemon.checks.expect import Page
+from sitemon.checks.http.response import Response
+from sitemon.checks.prepare import Prepared
+from sitemon.checks.route import Route
+from sitemon.model.site import Site
+
+_PIECE_BYTES: Final = 64 << 10
+"""More than a TLS record, so that nothing is left inside OpenSSL of which no socket would tell."""
+
+
+async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
+    """Send the request along its route and return the response, of a redirect that is followed the head only.
+
+    Raises:
+        Exception: any that `explain` understands; the exchange then knows what of the response came.
+
+    """
+    exchange, response = route.exchange, Response(prepared.method, site)
+    with await route.open() as connection:
+        talk = _Talk(connection, prepared.data)
+        try:
+            while not response.feed(await talk.receive()):
+                pass
+        finally:
+            exchange.http_code = response.http_code
+            exchange.http_version = response.head.http_version if response.http_code else None
+    return response.page()
+
+
+class _Talk:
+    """A request that goes out, and what comes meanwhile: a server may answer before it has read all, and close."""
+
+    def __init__(self, connection: BoundedSocket, request: bytes) -> None:
+        self._connection = connection
+        self._unsent = memoryview(request)
+        self._wanted = select.POLLIN
+        self._send()
+
+    async def receive(self) -> bytes:
+        """Return what comes next, b"" when the server has closed.
+
+        Each time others may go on first, however much is there already.
+        """
+        connection, exchange = self._connection, self._connection.exchange
+        while True:
+            await exchange.ready({connection.fileno(): self._wanted})
+            if self._unsent:
+                self._send()
+            try:
+                data = connection.recv(_PIECE_BYTES)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                continue
+            exchange.received(len(data))
+            return data
+
+    def _send(self) -> None:
+        self._wanted = select.POLLIN
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._connection.send(self._unsent) :]
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._wanted |= select.POLLOUT
+        except ssl.SSLWantReadError:  # a new handshake goes on first
+            pass
+        except OSError:  # the server has closed; what it said before that, or why, is yet to be read
+            self._unsent = memoryview(b"")

@@ -1,0 +1,100 @@
+"""One response, taken in pieces, wherever they are cut: no socket, no time."""
+
+import io
+from typing import Final
+
+from sitemon.checks.chunks import Chunks
+from sitemon.checks.coding import read_decoded
+from sitemon.checks.expect import Page
+from sitemon.checks.head import CLOSED_EARLY, Head, malformed
+from sitemon.checks.redirects import SEVERAL_LOCATIONS, is_followed
+from sitemon.model.site import Site
+
+_MORE_IF_COMPRESSED: Final = 64 << 10
+_WITHOUT_BODY: Final = frozenset((204, 304))
+
+
+class Response:
+    """The response to one request of a site; of its body no more is taken than the site's cap allows.
+
+    Of a redirect that is followed only the head is taken: nobody looks at its body, and it may be endless.
+    """
+
+    def __init__(self, method: str, site: Site) -> None:
+        self.head = Head()
+        self._method = method
+        self._site = site
+        self._is_begun = False
+        self._has_length = False
+        self._chunks: Chunks | None = None
+        self._pieces: list[bytes] = []
+        self._bytes_left = 0
+
+    @property
+    def http_code(self) -> int | None:
+        """The status, once the head is there and says in which way the body comes."""
+        return self.head.status if self._is_begun else None
+
+    def feed(self, data: bytes) -> bool:
+        """Take what came next, b"" when the connection closed; return whether that is all that is wanted.
+
+        Raises:
+            CheckError: it is not valid HTTP/1 (RFC 9112).
+
+        """
+        if self._is_begun:
+            return self._take(data) if data else self._end()
+        rest = self.head.take(data)
+        if rest is None:
+            return False
+        self._begin_body()
+        return self._take(rest)
+
+    def page(self) -> Page:
+        """Return the response, which is all there.
+
+        Raises:
+            CheckError: it is compressed in a way that cannot be undone, or was cut off.
+            zlib.error: the compression is broken.
+
+        """
+        head, body = self.head, b"".join(self._pieces)
+        coding = head.headers.get("content-encoding")
+        if coding is not None:
+            body = read_decoded(io.BytesIO(body).read, coding, self._site.max_body_bytes)
+        return Page(head.status, head.headers, body, head.locations)
+
+    def _begin_body(self) -> None:
+        """Find out how the body ends (RFC 9112, 6.3)."""
+        head, length = self.head, None
+        if head.is_chunked():
+            self._chunks = Chunks()
+        else:
+            length = head.content_length()
+        self._is_begun = True
+        is_followed_on = is_followed(self._site, head.status)
+        if head.status // 100 == 3 and len(head.locations) > 1 and not is_followed_on:
+            raise malformed(SEVERAL_LOCATIONS)
+        self._has_length = length is not None
+        if not (is_followed_on or self._method == "HEAD" or head.status in _WITHOUT_BODY):
+            self._bytes_left = self._most_bytes() if length is None else min(length, self._most_bytes())
+
+    def _most_bytes(self) -> int:
+        most_bytes = self._site.max_body_bytes
+        if "content-encoding" in self.head.headers:  # even the least compressible body is hardly longer by it
+            return 2 * most_bytes + _MORE_IF_COMPRESSED
+        return most_bytes
+
+    def _take(self, data: bytes) -> bool:
+        if not self._bytes_left:
+            return True
+        content = data if self._chunks is None else self._chunks.feed(data)
+        content = content[: self._bytes_left]
+        self._pieces.append(content)
+        self._bytes_left -= len(content)
+        return not self._bytes_left or (self._chunks is not None and self._chunks.is_over)
+
+    def _end(self) -> bool:
+        if self._has_length or self._chunks is not None:
+            raise malformed(CLOSED_EARLY)
+        return True

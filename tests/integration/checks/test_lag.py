@@ -1,0 +1,110 @@
+"""An engine that is late, or was stopped: what it found is about the sites, not about itself."""
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import queue
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import pytest
+
+from sitemon.checks.dialer import Dialer
+from sitemon.checks.engine import Observation
+from sitemon.checks.loop_engine import LoopEngine
+from sitemon.checks.resolver import Resolver
+from sitemon.clock import sleep
+from sitemon.local.behaviours import answering, response
+from sitemon.local.conversation import Conversation
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Site
+from tests.integration.checks.certificates import new_leaf
+from tests.integration.checks.conftest import (
+    Authority,
+    EngineFactory,
+    ServerFactory,
+    TlsServerFactory,
+    site,
+)
+from tests.integration.checks.test_engine import wait_until
+
+TIMEOUT_S: Final = 0.8
+ANSWER_S: Final = 0.3
+STOPPED_S: Final = 1.5
+CHECKS: Final = 40
+
+
+def check_all(sites: Sequence[Site], pipe: multiprocessing.connection.Connection) -> None:
+    """Check them all at once and send what was found; runs in a process of its own."""
+    engine = LoopEngine(len(sites), per_host=len(sites), dialer=Dialer(Resolver()))
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for one in sites:
+        engine.submit(one, found.put)
+    pipe.send([found.get(timeout=30) for _ in sites])
+
+
+def answers_late(client: Conversation) -> None:
+    client.asked()
+    client.hold_for(ANSWER_S)
+    client.send(response())
+
+
+@contextlib.contextmanager
+def checking(sites: Sequence[Site]) -> Iterator[tuple[int, multiprocessing.connection.Connection]]:
+    """Run the checks in another process; give its id, and where its observations come."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=check_all, args=(sites, there))
+    process.start()
+    try:
+        yield process.pid or 0, here
+    finally:
+        process.kill()
+        process.join()
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_sites_that_answer_while_we_are_stopped_are_up(
+    is_tls: bool, serve: ServerFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    server = serve_tls(answers_late, new_leaf(ca.signer)) if is_tls else serve(answers_late)
+    with checking([site(server.url(), timeout_s=TIMEOUT_S, tls=ca.tls)] * CHECKS) as (pid, pipe):
+        wait_until(lambda: len(server.asked) == CHECKS, 30)
+        os.kill(pid, signal.SIGSTOP)
+        sleep(STOPPED_S)
+        os.kill(pid, signal.SIGCONT)
+        assert pipe.poll(30)
+        found: list[Observation] = pipe.recv()
+    assert {(seen.outcome, seen.error) for seen in found} == {(Outcome.UP, None)}
+    assert max(seen.latency_s for seen in found) < TIMEOUT_S
+
+
+def test_a_busy_engine_is_no_finding_about_its_sites(make_engine: EngineFactory, serve: ServerFactory) -> None:
+    """Each outcome takes it 10 ms to hand over, so that those who begin together wait for longer than their timeout."""
+    url = serve(answering(response())).url()
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+
+    def take_long(seen: Observation) -> None:
+        sleep(0.01)
+        found.put(seen)
+
+    engine = make_engine(at_once=200, per_host=200)
+    for _ in range(200):
+        engine.submit(site(url, timeout_s=0.2), take_long)
+    assert {found.get(timeout=30).outcome for _ in range(200)} == {Outcome.UP}
+
+
+def test_a_site_that_is_silent_is_down_also_when_we_are_busy(make_engine: EngineFactory, serve: ServerFactory) -> None:
+    """What is found while we are may be our own doing, so that it is visited again; in the end it is told."""
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = make_engine()
+    url = serve(answering(response())).url()
+    silent = serve(lambda client: client.hold())
+    engine.submit(site(silent.url(), timeout_s=0.5), found.put)
+    wait_until(lambda: silent.accepted == 1, 5)
+    for _ in range(4):
+        engine.submit(site(url), lambda _: sleep(0.2))
+    seen = found.get(timeout=30)
+    assert (seen.reason, silent.accepted) == (Reason.TIMEOUT, 2)

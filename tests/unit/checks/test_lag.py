@@ -1,0 +1,236 @@
+"""Our own lag: what the loop knows of it, and what becomes of a check that it may have failed."""
+
+import contextlib
+import os
+import select
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from sitemon.checks import loop as loop_module
+from sitemon.checks.engine import Observation
+from sitemon.checks.intake import Intake, Job
+from sitemon.checks.lag import is_doubtful
+from sitemon.checks.loop import Loop, Task
+from sitemon.checks.turns import Move
+from sitemon.checks.waiting import run_here
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Phases
+from sitemon.model.site import Site
+
+SHOP = Site(name="shop", url="http://shop.test/")
+
+
+def seen(reason: Reason | None, latency_s: float, lag_s: float) -> Observation:
+    return Observation(
+        checked_at=datetime(2026, 11, 25, tzinfo=UTC),
+        outcome=Outcome.UP if reason is None else Outcome.DOWN,
+        reason=reason,
+        http_code=None,
+        latency_s=latency_s,
+        lag_s=lag_s,
+        phases_s=Phases(),
+        is_match_found=None,
+        ip=None,
+        http_version=None,
+        redirects=0,
+        body_bytes=0,
+        cert_expires_at=None,
+        error=None,
+        hops=(),
+    )
+
+
+class Clock:
+    """A clock, and the CPU time of this thread; both go on when they are told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.cpu_s = 0.0
+
+    def compute(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.cpu_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(loop_module, "monotonic_s", lambda: made.now_s)
+    monkeypatch.setattr(loop_module, "thread_cpu_s", lambda: made.cpu_s)
+    return made
+
+
+@pytest.fixture
+def loop(clock: Clock) -> Iterator[Loop]:
+    with contextlib.closing(Loop()) as made:
+        yield made
+
+
+@pytest.fixture
+def pipes() -> Iterator[list[tuple[int, int]]]:
+    made = [os.pipe() for _ in range(2)]
+    yield made
+    for ends in made:
+        for end in ends:
+            os.close(end)
+
+
+def started(loop: Loop, make: Callable[[Task], Coroutine[Any, Any, None]]) -> Task:
+    task = Task(loop)
+    task.start(make(task))
+    return task
+
+
+def test_a_ready_socket_that_waits_for_other_callbacks_takes_no_time_of_its_check(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
+    async def wait(task: Task, reader: int) -> None:
+        await task.ready({reader: select.POLLIN}, 10)
+        clock.compute(0.05)
+
+    tasks = [started(loop, lambda task, reader=reader: wait(task, reader)) for reader, _ in pipes]  # type: ignore[misc]
+    for _, writer in pipes:
+        os.write(writer, b"a")
+    loop.turn(0)
+    assert sorted(task.lag_s for task in tasks) == pytest.approx([0, 0.05])
+    assert max(task.now_s() for task in tasks) == pytest.approx(1000.1)
+
+
+def test_to_be_without_cpu_in_the_midst_of_a_check_takes_no_time_of_it_either(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
+    async def wait(task: Task) -> None:
+        clock.compute(0.01)
+        clock.now_s += 1
+        await task.ready({pipes[0][0]: select.POLLIN}, 10)
+
+    loop.turn(0)
+    task = started(loop, wait)
+    os.write(pipes[0][1], b"a")
+    loop.turn(0)
+    assert task.lag_s == pytest.approx(1, abs=0.01)
+
+
+def test_what_came_while_we_were_busy_came_on_average_in_the_middle(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
+    async def wait(task: Task) -> None:
+        await task.ready({pipes[0][0]: select.POLLIN}, 10)
+
+    task = started(loop, wait)
+    loop.turn(0)
+    clock.compute(0.08)
+    os.write(pipes[0][1], b"a")
+    loop.turn(0)
+    assert task.lag_s == pytest.approx(0.04)
+
+
+def test_no_time_passes_for_a_check_while_we_are_stopped(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
+    async def wait(task: Task) -> None:
+        await task.ready({pipes[0][0]: select.POLLIN}, 10)
+
+    task = started(loop, wait)
+    loop.turn(0)
+    clock.now_s += 3
+    loop.turn(0)
+    assert loop.starved_s == pytest.approx(3)
+    os.write(pipes[0][1], b"a")
+    loop.turn(0)
+    assert task.now_s() == pytest.approx(1000)
+
+
+def test_a_check_that_began_after_we_were_stopped_has_no_share_in_that(clock: Clock, loop: Loop) -> None:
+    async def wait(task: Task) -> None:
+        await task.event().wait(0)
+
+    loop.turn(0)
+    clock.now_s += 3
+    task = started(loop, wait)
+    clock.now_s += 0.01
+    loop.turn(0)
+    assert task.lag_s == pytest.approx(0.01)
+
+
+def test_a_wait_that_lasts_longer_than_asked_for_takes_no_time_of_a_check(
+    clock: Clock, loop: Loop, monkeypatch: Any
+) -> None:
+    class Oversleeps:
+        def poll(self, *_: Any) -> list[tuple[int, int]]:
+            clock.now_s += 3
+            return []
+
+    monkeypatch.setattr(loop, "_poller", Oversleeps())
+    loop.turn(1)
+    monkeypatch.undo()
+    assert loop.starved_s == pytest.approx(2)
+
+
+def test_bytes_that_were_there_before_the_deadline_are_in_time(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
+    (first, first_writer), (second, second_writer) = pipes
+    found: list[int | None] = []
+
+    async def be_busy(task: Task) -> None:
+        await task.ready({first: select.POLLIN}, 10)
+        clock.compute(0.5)
+        os.write(second_writer, b"a")
+        clock.compute(2)
+
+    async def wait(task: Task) -> None:
+        found.append(await task.ready({second: select.POLLIN}, 1))
+
+    started(loop, be_busy)
+    started(loop, wait)
+    os.write(first_writer, b"a")
+    loop.turn(0)
+    loop.turn(0)
+    assert found == [second]
+
+
+@pytest.mark.parametrize(
+    ("reason", "latency_s", "lag_s", "is_ours"),
+    [
+        (Reason.TIMEOUT, 1.0, 0.3, True),
+        (Reason.TOO_SLOW, 1.0, 0.3, True),
+        (Reason.PROTOCOL_ERROR, 0.1, 3.0, True),
+        (Reason.TIMEOUT, 1.0, 0.0, False),
+        (Reason.TIMEOUT, 10.0, 1.0, False),
+        (Reason.PROTOCOL_ERROR, 0.001, 0.05, False),
+        (Reason.HTTP_STATUS, 0.1, 3.0, False),
+        (Reason.CONNECT_ERROR, 0.1, 3.0, False),
+        (None, 0.1, 3.0, False),
+    ],
+)
+def test_a_failure_is_doubtful_when_we_were_late_for_a_good_part_of_its_time(
+    reason: Reason | None, latency_s: float, lag_s: float, is_ours: bool
+) -> None:
+    assert is_doubtful(seen(reason, latency_s, lag_s)) == is_ours
+
+
+def test_a_bad_certificate_is_none_of_our_doing() -> None:
+    unseen = seen(Reason.TLS_ERROR, 0.1, 3.0)
+    assert is_doubtful(unseen)
+    assert not is_doubtful(msgspec.structs.replace(unseen, cert_expires_at=unseen.checked_at))
+
+
+@pytest.mark.parametrize(("wanted", "results"), [([True, True], ["up"]), ([True, False], [])])
+def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool], results: list[str]) -> None:
+    visits = [seen(Reason.TIMEOUT, 1.0, 3.0), seen(None, 0.1, 0.0)]
+    found: list[str] = []
+
+    async def visit(_: Site, __: Move) -> Observation:
+        return visits.pop(0)
+
+    intake = Intake(per_host=1)
+    intake.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
+    while (turn := intake.turns.take(0)) is not None:
+        run_here(intake.run(turn, visit))
+    assert found == results
+    assert (intake.turns.ready, wanted) == (0, [])
