@@ -7,15 +7,15 @@ from typing import Any, Final
 
 import msgspec
 
-from sitemon.checks.dialer import dialer_for
-from sitemon.checks.engine import Observation
-from sitemon.checks.resolver import Resolver
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.dialer import dialer_for
+from sitemon.checks.net.resolver import Resolver
+from sitemon.checks.probes.dispatch import visit
 from sitemon.checks.result_of import result_of
-from sitemon.checks.site_of import is_url, site_of, site_of_url
-from sitemon.checks.visits import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import utc_now
 from sitemon.config.settings import settings
+from sitemon.config.site_of import is_url, site_of, site_of_url
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.result import Kind, Result

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sitemon.checks.engine import Observation
+from sitemon.checks.findings import Observation
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import Site
 

@@ -7,7 +7,7 @@ The way to a connection is written once, as coroutines that wait only through a 
 import math
 import select
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from sitemon.clock import monotonic_s
@@ -46,6 +46,14 @@ class Waits(Protocol):
 
     def event(self) -> Event:
         """Return a new event for this check to wait for."""
+
+
+Move = Callable[[Hashable, Waits, float], Awaitable[None]]
+"""Goes on to a place, which may take that many seconds of waiting. Raises TimeoutError when there was no room."""
+
+
+async def anywhere(place: Hashable, waits: Waits, timeout_s: float) -> None:
+    """Go on without waiting, as a `Move` does for who makes one check at a time."""
 
 
 class _BlockingEvent:

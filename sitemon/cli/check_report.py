@@ -14,11 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sitemon.checks.engine import Failure, Hop
-from sitemon.checks.expect import expiry_words
-from sitemon.checks.failures import printable
+from sitemon.checks.findings import Failure, Hop
+from sitemon.checks.judge.expect import expiry_words
+from sitemon.checks.judge.failures import printable
+from sitemon.checks.net.tls import certificate_of
 from sitemon.checks.timing import PHASES
-from sitemon.checks.tls import certificate_of
 from sitemon.model.moment import format_utc
 from sitemon.model.outcome import REASONS, Outcome
 from sitemon.model.result import Phases, Result

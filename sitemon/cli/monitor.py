@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sitemon.checks.engines import engine_for
+from sitemon.checks.engine.of_process import engine_for
 from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals

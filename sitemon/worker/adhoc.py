@@ -7,9 +7,9 @@ from typing import Any, Final
 from celery import Task
 
 from sitemon import clock
-from sitemon.checks.engine import Observation
+from sitemon.checks.findings import Observation
 from sitemon.checks.result_of import result_of
-from sitemon.checks.site_of import site_of
+from sitemon.config.site_of import site_of
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Kind, Result
 from sitemon.worker.process import Process, is_stopping

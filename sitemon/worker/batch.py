@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
 from sitemon.checks.result_of import result_of
 from sitemon.clock import monotonic_s, now_ms
 from sitemon.config.sites import SiteSet

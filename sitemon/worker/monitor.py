@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from sitemon import clock
-from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
 from sitemon.checks.result_of import result_of
 from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import from_ms

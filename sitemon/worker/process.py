@@ -7,8 +7,8 @@ from multiprocessing.sharedctypes import RawValue
 from typing import NamedTuple
 
 from sitemon import clock
-from sitemon.checks.engine import Engine
-from sitemon.checks.engines import engine_for
+from sitemon.checks.engine.of_process import engine_for
+from sitemon.checks.engine.protocol import Engine
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import Settings, settings
 from sitemon.config.sites_watcher import SitesWatcher, sites_watcher

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Engine, Observation
-from sitemon.checks.loop_engine import LoopEngine
-from sitemon.checks.resolver import Resolver
+from sitemon.checks.engine.loop_engine import LoopEngine
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Resolver
 from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls

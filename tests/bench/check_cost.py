@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple
 import requests
 from requests.adapters import HTTPAdapter
 
-from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Observation
-from sitemon.checks.loop_engine import LoopEngine
-from sitemon.checks.resolver import Resolver
+from sitemon.checks.engine.loop_engine import LoopEngine
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Resolver
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Server
 from sitemon.model.outcome import Outcome

@@ -22,10 +22,11 @@ from urllib.parse import urlencode
 import psutil
 
 from sitemon import clock
-from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Engine, Observation
-from sitemon.checks.loop_engine import LoopEngine
-from sitemon.checks.resolver import Resolver
+from sitemon.checks.engine.loop_engine import LoopEngine
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Resolver
 from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import GuardedProcess
 from sitemon.model.outcome import Outcome

@@ -44,7 +44,7 @@ PURE = [
     "schedule/batch.py",
     "record/batch.py",
     "record/brake.py",
-    "checks/addresses.py",
+    "checks/net/addresses.py",
     "checks/http/request.py",
     "checks/http/response.py",
 ]

@@ -4,11 +4,11 @@ import select
 import ssl
 from typing import Final
 
-from sitemon.checks.exchange import BoundedSocket
-from sitemon.checks.expect import Page
+from sitemon.checks.http.page import Page
+from sitemon.checks.http.prepare import Prepared
 from sitemon.checks.http.response import Response
-from sitemon.checks.prepare import Prepared
-from sitemon.checks.route import Route
+from sitemon.checks.http.route import Route
+from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.model.site import Site
 
 _PIECE_BYTES: Final = 64 << 10

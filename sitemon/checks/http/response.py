@@ -3,11 +3,11 @@
 import io
 from typing import Final
 
-from sitemon.checks.chunks import Chunks
-from sitemon.checks.coding import read_decoded
-from sitemon.checks.expect import Page
-from sitemon.checks.head import CLOSED_EARLY, Head, malformed
-from sitemon.checks.redirects import SEVERAL_LOCATIONS, is_followed
+from sitemon.checks.http.chunks import Chunks
+from sitemon.checks.http.coding import read_decoded
+from sitemon.checks.http.head import CLOSED_EARLY, Head, malformed
+from sitemon.checks.http.page import Page
+from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, is_followed
 from sitemon.model.site import Site
 
 _MORE_IF_COMPRESSED: Final = 64 << 10

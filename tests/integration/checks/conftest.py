@@ -11,13 +11,14 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from sitemon.checks.addresses import OWN_NETWORK, AddressPolicy
-from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Engine, Observation
-from sitemon.checks.loop_engine import LoopEngine
-from sitemon.checks.race import Connect, connect_tcp, connect_udp
-from sitemon.checks.resolver import Lookup, Resolver, look_up
-from sitemon.checks.visits import visit
+from sitemon.checks.engine.loop_engine import LoopEngine
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.happy_eyeballs import Connect, connect_tcp, connect_udp
+from sitemon.checks.net.resolver import Lookup, Resolver, look_up
+from sitemon.checks.probes.dispatch import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.local import behaviours
 from sitemon.local.conversation import Behaviour, Server

@@ -6,11 +6,11 @@ import socket
 import pytest
 
 import sitemon
-from sitemon.checks.addresses import AddressPolicy
-from sitemon.checks.engines import engine_for
-from sitemon.checks.exchange import BoundedSocket
-from sitemon.checks.race import connect_tcp
-from sitemon.checks.resolver import Endpoint, look_up
+from sitemon.checks.engine.of_process import engine_for
+from sitemon.checks.net.addresses import AddressPolicy
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.net.happy_eyeballs import connect_tcp
+from sitemon.checks.net.resolver import Endpoint, look_up
 from sitemon.config.settings import Settings
 from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.model.outcome import Outcome, Reason

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.engine import Observation
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import sleep
 from sitemon.local import behaviours
 from sitemon.local.behaviours import response

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from sitemon.checks.check_error import CheckError
-from sitemon.checks.dialer import Dialer, IpVersion
-from sitemon.checks.exchange import BoundedSocket, Exchange
-from sitemon.checks.race import ATTEMPT_DELAY_S, connect_tcp
-from sitemon.checks.resolver import Endpoint, Resolver
+from sitemon.checks.errors import CheckError
+from sitemon.checks.net.dialer import Dialer, IpVersion
+from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.happy_eyeballs import ATTEMPT_DELAY_S, connect_tcp
+from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 

@@ -8,7 +8,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.local import name_server
 from sitemon.local.conversation import Conversation
 from sitemon.local.name_server import NameServer, Reply, failing, records

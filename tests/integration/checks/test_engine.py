@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sitemon.checks.engine import Observation
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s, sleep
 from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, response

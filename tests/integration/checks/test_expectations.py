@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sitemon.checks.engine import Observation
+from sitemon.checks.findings import Observation
 from sitemon.clock import sleep
 from sitemon.config.sites import site_from_fields
 from sitemon.local import behaviours

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from sitemon.checks.engine import Engine, Observation
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
 from sitemon.local.conversation import Conversation, Server
 from sitemon.local.name_server import NameServer
 from sitemon.model.outcome import REASONS, Outcome

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.engine import Observation
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
 from tests.integration.checks.conftest import EngineFactory, site

@@ -11,10 +11,10 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Observation
-from sitemon.checks.loop_engine import LoopEngine
-from sitemon.checks.resolver import Resolver
+from sitemon.checks.engine.loop_engine import LoopEngine
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Resolver
 from sitemon.clock import sleep
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation

@@ -10,11 +10,12 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.dialer import Dialer
-from sitemon.checks.engine import Engine, Observation
-from sitemon.checks.loop_engine import LoopEngine
+from sitemon.checks.engine.loop_engine import LoopEngine
+from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Resolver
 from sitemon.checks.poller import Poll
-from sitemon.checks.resolver import Resolver
 from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome, Reason
 from tests.integration.checks.conftest import ServerFactory, observed, site, thread_count

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import pytest
 
-from sitemon.checks.exchange import BoundedSocket
-from sitemon.checks.race import connect_tcp
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.net.happy_eyeballs import connect_tcp
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import utc_now
 from sitemon.config.sites import load_sites
 from sitemon.local.misbehaving import MISBEHAVIOURS, misbehaving, sites_yaml

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.engine import Observation
+from sitemon.checks.findings import Observation
 from sitemon.clock import sleep
 from sitemon.local.behaviours import answering, redirecting, response, silent
 from sitemon.local.conversation import Behaviour, Conversation, Server

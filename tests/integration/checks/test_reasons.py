@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from sitemon.checks.engine import Observation
+from sitemon.checks.findings import Observation
 from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, chunked, response
 from sitemon.local.conversation import Behaviour

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.local.behaviours import redirecting, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason

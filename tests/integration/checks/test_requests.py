@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.config.sites import site_from_fields
 from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, redirecting, response

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.engine import Hop, Observation
-from sitemon.checks.resolver import Endpoint
+from sitemon.checks.findings import Hop, Observation
+from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import sleep
 from sitemon.local import behaviours
 from sitemon.local.behaviours import answering, response

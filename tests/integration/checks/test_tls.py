@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sitemon.checks.engine import Observation
-from sitemon.checks.race import connect_tcp
-from sitemon.checks.resolver import Endpoint
-from sitemon.checks.tls import context_for
+from sitemon.checks.findings import Observation
+from sitemon.checks.net.happy_eyeballs import connect_tcp
+from sitemon.checks.net.resolver import Endpoint
+from sitemon.checks.net.tls import context_for
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sitemon.checks.addresses import AddressPolicy, Reach, reach_of, refusal
+from sitemon.checks.net.addresses import AddressPolicy, Reach, reach_of, refusal
 
 
 def six_to_four(ip: str) -> str:

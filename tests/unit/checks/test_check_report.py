@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sitemon.checks.engine import Failure, Hop
+from sitemon.checks.findings import Failure, Hop
 from sitemon.cli.check_report import report, traced, traced_failures
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitemon.checks.check_error import CheckError
-from sitemon.checks.chunks import LONGEST_LINE_BYTES, Chunks
+from sitemon.checks.errors import CheckError
+from sitemon.checks.http.chunks import LONGEST_LINE_BYTES, Chunks
 
 WHOLE = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX: y\r\n\r\n"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sitemon.checks.dns_visit import normal
+from sitemon.checks.probes.dns import normal
 
 
 @pytest.mark.parametrize(

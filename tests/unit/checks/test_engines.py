@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sitemon.checks import engines
+from sitemon.checks.engine import of_process as engines
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """A piece of what a server sent, on one printable line."""
 
-from sitemon.checks.excerpt import excerpt
+from sitemon.checks.judge.excerpt import excerpt
 from sitemon.model.site import Header, Site
 
 

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from sitemon.checks.expect import Page, Verdict, Visit, judge, text_of
-from sitemon.checks.regex import compiled, is_found
+from sitemon.checks.http.page import Page
+from sitemon.checks.judge.expect import Verdict, Visit, judge, text_of
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, StatusRange
+from sitemon.patterns.regex import compiled, is_found
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from sitemon.checks.check_error import CheckError
-from sitemon.checks.failures import explain, shown
+from sitemon.checks.errors import CheckError
+from sitemon.checks.judge.failures import explain, shown
 from sitemon.checks.timing import Phase
 from sitemon.model.outcome import Reason
 

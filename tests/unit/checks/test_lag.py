@@ -11,12 +11,11 @@ import msgspec
 import pytest
 
 from sitemon.checks import loop as loop_module
-from sitemon.checks.engine import Observation
-from sitemon.checks.intake import Intake, Job
-from sitemon.checks.lag import is_doubtful
+from sitemon.checks.engine.jobs import Intake, Job
+from sitemon.checks.engine.lag import is_doubtful
+from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop, Task
-from sitemon.checks.turns import Move
-from sitemon.checks.waiting import run_here
+from sitemon.checks.waiting import Move, run_here
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Phases
 from sitemon.model.site import Site

@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from sitemon.checks.masked import masked, masked_url
+from sitemon.checks.judge.masked import masked, masked_url
 from sitemon.model.site import Body, Header, Proxy, Site
 
 

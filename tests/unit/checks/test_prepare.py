@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from sitemon.checks.check_error import CheckError
-from sitemon.checks.prepare import _AS_SENT, _prepared, first_request, prepare, prepare_first
-from sitemon.checks.redirects import Request
+from sitemon.checks.errors import CheckError
+from sitemon.checks.http.prepare import _AS_SENT, _prepared, first_request, prepare, prepare_first
+from sitemon.checks.http.redirects import Request
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header, Proxy, Site
 

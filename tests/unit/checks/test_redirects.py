@@ -2,8 +2,8 @@
 
 import pytest
 
-from sitemon.checks.check_error import CheckError
-from sitemon.checks.redirects import Request, origin, redirected, without_userinfo
+from sitemon.checks.errors import CheckError
+from sitemon.checks.http.redirects import Request, origin, redirected, without_userinfo
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sitemon.checks.resolver import Endpoint, Resolver, domain_of, literal
+from sitemon.checks.net.resolver import Endpoint, Resolver, domain_of, literal
 from sitemon.checks.waiting import IN_THREAD, run_here
 
 HOME = (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)

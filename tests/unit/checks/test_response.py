@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sitemon.checks.check_error import CheckError
-from sitemon.checks.failures import explain
+from sitemon.checks.errors import CheckError
 from sitemon.checks.http.response import Response
+from sitemon.checks.judge.failures import explain
 from sitemon.model.site import Site
 
 MOST_BYTES = 1000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sitemon.checks.site_of import site_of
+from sitemon.config.site_of import site_of
 from sitemon.config.sites import SiteSet
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.site import Site

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sitemon.checks.turns import Turn, Turns
+from sitemon.checks.engine.host_limit import Turn, Turns
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s, sleep
 

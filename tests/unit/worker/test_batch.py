@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from sitemon import clock
-from sitemon.checks.engine import Done, IsWanted, Observation, always
+from sitemon.checks.engine.protocol import Done, IsWanted, always
+from sitemon.checks.findings import Observation
 from sitemon.config.sites import SiteSet
 from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import to_ms

@@ -1,0 +1,1 @@
+"""Many checks at once."""

@@ -1,0 +1,157 @@
+"""Whose turn it is: jobs in the order in which they came, but only so many at once at one place.
+
+A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
+once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together.
+"""
+
+import collections
+import queue
+import threading
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from sitemon.checks.waiting import Event, Waits
+
+Job = TypeVar("Job")
+
+
+class Turn(Generic[Job]):
+    """A job that may begin. `place` is where it is now; None when it has left one and did not get into another."""
+
+    __slots__ = ("home", "job", "place")
+
+    def __init__(self, home: Hashable, job: Job) -> None:
+        self.home = home
+        self.job = job
+        self.place: Hashable | None = home
+
+
+class _Place(Generic[Job]):
+    """Who is at a place, and who waits for it."""
+
+    __slots__ = ("crowded_out", "guests", "own", "there", "waiting")
+
+    def __init__(self) -> None:
+        self.own = 0  # jobs of this home that are ready: not yet taken, here, or elsewhere by now
+        self.there = 0  # jobs that are here now, whatever their home
+        self.waiting: collections.deque[Job] = collections.deque()  # for fewer of its own to be ready
+        self.crowded_out: collections.deque[Turn[Job]] = collections.deque()  # ready, but guests have the room
+        self.guests: collections.deque[Event] = collections.deque()  # at no place until they are let in
+
+
+class Turns(Generic[Job]):
+    """Jobs go in with the place that they are for, and come out when there is room for one more at that place.
+
+    Those that wait for their home hold up nobody: they are neither counted in `ready` nor seen by `take`. A job that
+    moves on leaves its place before it asks for the next, so that no two wait for each other. Thread-safe.
+    """
+
+    def __init__(self, per_place: int) -> None:
+        self._per_place = per_place
+        self._lock = threading.Lock()
+        self._next: queue.SimpleQueue[Turn[Job] | None] = queue.SimpleQueue()
+        self._places: dict[Hashable, _Place[Job]] = {}
+        self.ready = 0
+        """How many jobs are ready for a thread, those included that were taken and have not ended."""
+
+    def put(self, home: Hashable, job: Job) -> None:
+        """Take a job up; it waits if enough of its home are ready."""
+        with self._lock:
+            place = self._place(home)
+            if place.own < self._per_place:
+                place.own += 1
+                self.ready += 1
+                self._next.put(Turn(home, job))
+            else:
+                place.waiting.append(job)
+
+    def is_next(self) -> bool:
+        """Tell whether a job, as far as is known, could be taken."""
+        return not self._next.empty()
+
+    def take(self, timeout_s: float) -> Turn[Job] | None:
+        """Return the next job whose turn it is; None when there is none within that time."""
+        while True:
+            try:
+                turn = self._next.get(timeout=timeout_s) if timeout_s else self._next.get_nowait()
+            except queue.Empty:
+                return None
+            if turn is None or self._comes_in(turn):
+                return turn
+
+    async def move(self, turn: Turn[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
+        """Leave the place and go to another: guests who wait there come in before those whose home it is.
+
+        Raises:
+            TimeoutError: there was no room within that time; the turn is nowhere then.
+
+        """
+        if place == turn.place:
+            return
+        with self._lock:
+            self._leave(turn)
+            there = self._place(place)
+            if there.there < self._per_place:
+                there.there += 1
+                turn.place = place
+                return
+            let_in = waits.event()
+            there.guests.append(let_in)
+        await let_in.wait(timeout_s)
+        with self._lock:
+            if not let_in.is_set():
+                there.guests.remove(let_in)
+                raise TimeoutError("no room at the place in time")
+            turn.place = place
+
+    def end(self, turn: Turn[Job]) -> None:
+        """Note that a job has ended: the next one of its home is ready, after all that were before."""
+        with self._lock:
+            self._leave(turn)
+            home = self._places[turn.home]
+            if home.waiting:
+                self._next.put(Turn(turn.home, home.waiting.popleft()))
+            else:
+                self.ready -= 1
+                home.own -= 1
+                self._forget_if_empty(turn.home)
+
+    def wake(self, takers: int) -> None:
+        """Let so many of those who wait in `take` go with None."""
+        for _ in range(takers):
+            self._next.put(None)
+
+    def _comes_in(self, turn: Turn[Job]) -> bool:
+        """Give the job its room only now that a thread has it: who has room moves on or ends, and guests get in."""
+        with self._lock:
+            home = self._places[turn.home]
+            has_room = home.there < self._per_place
+            if has_room:
+                home.there += 1
+            else:
+                home.crowded_out.append(turn)
+            return has_room
+
+    def _leave(self, turn: Turn[Job]) -> None:
+        if turn.place is None:
+            return
+        place, turn.place = turn.place, None
+        left = self._places[place]
+        if left.guests:
+            left.guests.popleft().set()
+            return
+        left.there -= 1
+        if left.crowded_out:
+            self._next.put(left.crowded_out.popleft())
+        self._forget_if_empty(place)
+
+    def _place(self, name: Hashable) -> _Place[Job]:
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = _Place()
+        return place
+
+    def _forget_if_empty(self, name: Hashable) -> None:
+        place = self._places[name]
+        if not place.own and not place.there:
+            del self._places[name]

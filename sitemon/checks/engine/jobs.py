@@ -1,0 +1,89 @@
+"""What an engine was given to do: taken up, waiting for its turn, under way, until the engine is closed."""
+
+import functools
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from sitemon.checks.engine.host_limit import Turn, Turns
+from sitemon.checks.engine.lag import is_doubtful
+from sitemon.checks.engine.protocol import Done, IsWanted
+from sitemon.checks.findings import Observation
+from sitemon.checks.waiting import Move
+from sitemon.model.site import Site
+from sitemon.model.target import target_of
+
+log = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """A check that was asked for; see `Engine.submit`."""
+
+    site: Site
+    done: Done
+    is_wanted: IsWanted
+
+
+class Intake:
+    """The checks of one engine. To one host and port there go at most `per_host` at once. Thread-safe."""
+
+    def __init__(self, per_host: int) -> None:
+        self.turns: Turns[Job] = Turns(per_host)
+        self.has_given_up = False
+        self._lock = threading.Lock()
+        self._open_jobs = 0
+        self._is_closed = False
+        self._is_drained = threading.Event()
+
+    def put(self, job: Job) -> None:
+        """Take a check up.
+
+        Raises:
+            RuntimeError: the engine was closed.
+
+        """
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the engine is closed")
+            self._queue(job)
+
+    async def run(self, turn: Turn[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
+        """Make the check whose turn it is, unless it is wanted no more, and hand over what was found.
+
+        When that may be our own doing, it is made again, after all that wait.
+        """
+        job = turn.job
+        try:
+            if not self.has_given_up and job.is_wanted():
+                observation = await visit(job.site, functools.partial(self.turns.move, turn))
+                if is_doubtful(observation):
+                    with self._lock:
+                        self._queue(job)
+                elif not self.has_given_up:
+                    job.done(observation)
+        except Exception:
+            log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
+        finally:
+            self._end(turn)
+
+    def close(self, timeout_s: float) -> None:
+        """Take no more, and give up those that have not ended after this time."""
+        with self._lock:
+            self._is_closed = True
+            if not self._open_jobs:
+                self._is_drained.set()
+        if not self._is_drained.wait(timeout_s):
+            log.warning("engine.gave_up: %d checks had not ended after %g s", self._open_jobs, timeout_s)
+        self.has_given_up = True
+
+    def _queue(self, job: Job) -> None:
+        self._open_jobs += 1
+        self.turns.put(target_of(job.site.url), job)
+
+    def _end(self, turn: Turn[Job]) -> None:
+        self.turns.end(turn)
+        with self._lock:
+            self._open_jobs -= 1
+            if self._is_closed and not self._open_jobs:
+                self._is_drained.set()

@@ -1,0 +1,127 @@
+"""The one engine: one thread for all checks, each of them a coroutine."""
+
+import functools
+import logging
+import threading
+from collections.abc import Awaitable
+from typing import Final
+
+from sitemon.checks.engine.host_limit import Turn
+from sitemon.checks.engine.jobs import Intake, Job
+from sitemon.checks.engine.protocol import Done, IsWanted, always
+from sitemon.checks.findings import Observation
+from sitemon.checks.loop import Loop, Task
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.probes.dispatch import visit
+from sitemon.checks.waiting import Move
+from sitemon.clock import monotonic_s
+from sitemon.model.site import Site
+
+IDLE_S: Final = 10.0
+"""How long the thread stays without a check."""
+
+_LOOK_S: Final = 0.02
+"""How often the loop looks around while checks are under way, so as to know when it could not."""
+
+_BEGUN_AT_ONCE: Final = 8
+"""A check costs a fifth less CPU so than if one began at a time: a processor likes to do the same again."""
+
+_LEAST_PACE_S: Final = 0.05
+"""How long ready events may hold up those who have not begun: some server may always have more to say."""
+
+log = logging.getLogger(__name__)
+
+
+class LoopEngine:
+    """An `Engine` that makes up to `at_once` checks at once; further ones wait, first come, first served.
+
+    To one host and port there go at most `per_host` at once. A check that hangs holds its connection until its
+    deadline, and nobody up. The thread starts as it is needed and ends when it is not. It is a daemon: the process
+    may end while it still runs.
+    """
+
+    def __init__(self, at_once: int, *, per_host: int, dialer: Dialer) -> None:
+        self._at_once = at_once
+        self._dialer = dialer
+        self._intake = Intake(per_host)
+        self._turns = self._intake.turns
+        self._loop = Loop()
+        self._tasks: set[Task] = set()
+        self._lock = threading.Lock()
+        self._has_thread = self._has_ended = False
+        self._busy_at_s = self._begun_at_s = 0.0
+
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
+        """Take a check; see `Engine.submit`."""
+        self._intake.put(Job(site, done, is_wanted))
+        with self._lock:
+            if not self._has_thread:
+                self._has_thread = True
+                threading.Thread(target=self._work, name="sitemon-checks", daemon=True).start()
+        self._loop.wake()
+
+    def close(self, timeout_s: float) -> None:
+        """Wait for the checks that were taken, then give up; see `Engine.close`."""
+        self._intake.close(timeout_s)
+        with self._lock:
+            if self._has_thread:
+                self._loop.wake()
+            else:
+                self._end()
+
+    def _work(self) -> None:
+        while self._goes_on():
+            try:
+                self._serve_or_begin()
+            except Exception:
+                log.exception("engine.turn_failed: a step of some check raised what it must not")
+
+    def _goes_on(self) -> bool:
+        """Tell whether there is a reason to stay; if not, the thread is gone."""
+        now_s = monotonic_s()
+        if self._turns.ready:
+            self._busy_at_s = now_s
+        with self._lock:
+            if self._intake.has_given_up:
+                self._end()
+            elif self._turns.ready or now_s - self._busy_at_s < IDLE_S:
+                return True
+            self._has_thread = False
+            return False
+
+    def _serve_or_begin(self) -> None:
+        """Serve the checks under way that can go on; begin others only when there are none.
+
+        If all that are due began first, each would seem to last as long as we take over all of them.
+        """
+        may_begin = len(self._tasks) < self._at_once and self._turns.is_next()
+        is_served = self._loop.turn(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
+        now_s = monotonic_s()
+        if may_begin and (not is_served or now_s - self._begun_at_s > _LEAST_PACE_S):
+            self._begun_at_s = now_s
+            self._begin_some()
+
+    def _begin_some(self) -> None:
+        for _ in range(_BEGUN_AT_ONCE):
+            if len(self._tasks) >= self._at_once or (turn := self._turns.take(0)) is None:
+                return
+            task = Task(self._loop)
+            self._tasks.add(task)
+            task.start(self._check(task, turn))
+
+    async def _check(self, task: Task, turn: Turn[Job]) -> None:
+        try:
+            await self._intake.run(turn, functools.partial(self._visit, task))
+        finally:
+            self._tasks.discard(task)
+
+    def _visit(self, task: Task, site: Site, move: Move) -> Awaitable[Observation]:
+        return visit(site, self._dialer, task, move)
+
+    def _end(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        for task in tuple(self._tasks):
+            task.abandon()
+        self._loop.close()

@@ -1,0 +1,64 @@
+"""What a check finds: each request of it, what was wrong, and both together."""
+
+from datetime import datetime
+
+import msgspec
+
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Phases
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a check and what came of it, for ``--trace``.
+
+    `url` is in its public form. `addresses` are all that the name stands for, `ip` the one that was tried last.
+    `chain` holds the certificates that the server sent, DER-encoded, its own first, of which the first expires at
+    `cert_expires_at`; `records` what a name server answered.
+    """
+
+    url: str
+    addresses: tuple[str, ...]
+    ip: str | None
+    http_code: int | None
+    phases_s: Phases
+    chain: tuple[bytes, ...]
+    cert_expires_at: datetime | None = None
+    records: tuple[str, ...] = ()
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An expectation that was not met, or what ended the check.
+
+    `excerpt`, for ``--trace``, is the piece of the response that tells, without secrets.
+    """
+
+    reason: Reason
+    words: str
+    excerpt: str | None = None
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check found out: everything of a `Result` but who asked for it, when and where.
+
+    `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
+    the engine is in neither, nor is `lag_s`: how long what the check waited for was there, and we were busy with others
+    or had no CPU. All else is of the last hop. `is_match_found` is None when there was no body to search in, or nothing
+    to search for. `failures` are all that was found wrong, of which `error` is the short form.
+    """
+
+    checked_at: datetime
+    outcome: Outcome
+    reason: Reason | None
+    http_code: int | None
+    latency_s: float
+    lag_s: float = 0.0
+    phases_s: Phases
+    is_match_found: bool | None
+    ip: str | None
+    http_version: str | None
+    redirects: int
+    body_bytes: int
+    cert_expires_at: datetime | None
+    error: str | None
+    hops: tuple[Hop, ...]
+    failures: tuple[Failure, ...] = ()

@@ -1,0 +1,55 @@
+"""A site behind an HTTP proxy: plain requests go to the proxy whole, TLS goes through a tunnel (RFC 9110, 9.3.6).
+
+The proxy looks the host name up, so that only a literal address can be refused here.
+"""
+
+from typing import Final
+
+import sitemon
+from sitemon.checks.errors import CheckError
+from sitemon.checks.http.head import Head
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Proxy
+
+_PIECE_BYTES: Final = 4096
+
+
+async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int) -> None:
+    """Ask the proxy at the other end of the connection to connect us on; closes the connection when it does not.
+
+    Raises:
+        CheckError: the proxy refuses, or does not answer in HTTP.
+        OSError: the connection failed; TimeoutError: the time is up.
+
+    """
+    try:
+        await connection.send_all(_connect_request(proxy, host, port))
+        _require_consent(await _answer(connection))
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _require_consent(head: Head) -> None:
+    if not 200 <= head.status <= 299:
+        raise CheckError(Reason.CONNECT_ERROR, f"the proxy refuses the connection: HTTP status {head.status}")
+
+
+async def _answer(connection: BoundedSocket) -> Head:
+    """Read the head of the proxy's answer. Nothing comes behind it: in TLS, we speak first."""
+    head = Head()
+    try:
+        while head.take(await connection.receive(_PIECE_BYTES)) is None:
+            pass
+    except CheckError as exc:
+        raise CheckError(Reason.CONNECT_ERROR, f"the proxy's answer to CONNECT is unfit: {exc.words}") from exc
+    return head
+
+
+def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", f"User-Agent: sitemon/{sitemon.__version__}"]
+    if proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,0 +1,115 @@
+"""Where a redirect leads: what is asked next, and what must not be told there.
+
+Source: RFC 9110, 15.4, and the Fetch standard, "HTTP-redirect fetch", which is what browsers do.
+"""
+
+from typing import Final, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+from sitemon.checks.errors import CheckError
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Body, Header, Site, public_url
+
+SEVERAL_LOCATIONS: Final = "the redirect has several Locations"
+UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
+
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_FOR_THE_ORIGIN: Final = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
+_OF_THE_BODY: Final = frozenset(
+    ("content-encoding", "content-language", "content-length", "content-location", "content-type")
+)
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Request(NamedTuple):
+    """One request of a check. The URL has no userinfo."""
+
+    method: str
+    url: str
+    headers: tuple[Header, ...]
+    body: Body | None = None
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, {public_url(self.url)!r}, {self.headers!r}, {self.body!r})"
+
+
+def is_redirect(http_code: int) -> bool:
+    """Tell whether the status sends the client elsewhere (300, 304, 305 and 306 do not)."""
+    return http_code in _REDIRECTS
+
+
+def is_followed(site: Site, http_code: int) -> bool:
+    """Tell whether a check of the site goes where a response with this status sends it."""
+    return site.follow_redirects and is_redirect(http_code)
+
+
+def redirected(request: Request, http_code: int, location: str | None) -> Request:
+    """Return the request that follows a redirect.
+
+    Headers with secrets, and those that only mean something to their origin, stay with the origin and do not come
+    back once it was left. A POST becomes a GET after 301 and 302, everything but GET and HEAD after 303, and loses
+    its body by that; otherwise the body goes along.
+
+    Raises:
+        CheckError: the Location is missing or leads nowhere, or a body with secrets would have to leave its origin.
+
+    """
+    url = _target(request.url, location)
+    headers, body = request.headers, request.body
+    is_elsewhere = origin(url) != origin(request.url)
+    if is_elsewhere:
+        headers = tuple(h for h in headers if not h.is_secret and h.name.lower() not in _FOR_THE_ORIGIN)
+    method = _next_method(request.method, http_code)
+    if method != request.method or http_code == 303:
+        headers, body = tuple(h for h in headers if h.name.lower() not in _OF_THE_BODY), None
+    if is_elsewhere and body is not None and body.secrets:
+        raise CheckError(Reason.REDIRECT_ERROR, "the redirect would send a body with secrets to another origin")
+    return Request(method, url, headers, body)
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a http or https URL (RFC 6454).
+
+    Raises:
+        ValueError: it is not one.
+
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError("not a http or https URL")
+    port = parts.port
+    return parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port
+
+
+def _next_method(method: str, http_code: int) -> str:
+    if (http_code in (301, 302) and method == "POST") or (http_code == 303 and method != "HEAD"):
+        return "GET"
+    return method
+
+
+def _target(base_url: str, location: str | None) -> str:
+    if not location:
+        raise CheckError(Reason.REDIRECT_ERROR, "the redirect has no Location")
+    try:
+        reference = urlsplit(_as_sent(location))
+        if reference.scheme:
+            origin(reference.geturl())  # or else urljoin takes "http:///a" for "/a"
+        url = without_userinfo(urljoin(base_url, reference.geturl()))
+        origin(url)
+    except ValueError as exc:
+        raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
+    return url
+
+
+def without_userinfo(url: str) -> str:
+    """Return the URL without ``user:password@``; a server does not choose the credentials that we send."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
+
+
+def _as_sent(location: str) -> str:
+    """Undo the reader's latin-1: what is beyond ASCII in a Location is UTF-8 in practice."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeError:
+        return location

@@ -1,0 +1,65 @@
+"""How a request reaches its server."""
+
+from collections.abc import Awaitable
+
+from sitemon.checks.http.proxy import open_tunnel
+from sitemon.checks.net.dialer import Dialer, IpVersion
+from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.tls import secure
+from sitemon.model.site import Proxy, Tls
+
+
+class Route:
+    """The way of one request: whom to dial, within which exchange, with TLS or without (`tls` is None)."""
+
+    __slots__ = ("came_from_public", "dialer", "exchange", "host", "ip_version", "port", "proxy", "tls")
+
+    def __init__(
+        self,
+        dialer: Dialer,
+        exchange: Exchange,
+        host: str,
+        port: int,
+        *,
+        tls: Tls | None,
+        came_from_public: bool,
+        ip_version: IpVersion = None,
+        proxy: Proxy | None = None,
+    ) -> None:
+        self.dialer = dialer
+        self.exchange = exchange
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.came_from_public = came_from_public
+        self.ip_version = ip_version
+        self.proxy = proxy
+
+    async def open(self) -> BoundedSocket:
+        """Return a connection that stands, with its TLS handshake done; from then on we wait for the first byte.
+
+        It does not block.
+        """
+        connection = await (self._dial() if self.proxy is None else self._dial_through(self.proxy))
+        if self.tls is not None:
+            connection = await secure(connection, self.tls, self.host.rstrip("."))
+        self.exchange.watch.enter("first_byte")
+        return connection
+
+    def _dial(self) -> Awaitable[BoundedSocket]:
+        return self.dialer.reach(
+            self.exchange,
+            self.host,
+            self.port,
+            came_from_public=self.came_from_public,
+            ip_version=self.ip_version,
+        )
+
+    async def _dial_through(self, proxy: Proxy) -> BoundedSocket:
+        self.dialer.refuse_literal(self.host, came_from_public=self.came_from_public)
+        connection = await self.dialer.reach(
+            self.exchange, proxy.host, proxy.port, came_from_public=False, ip_version=self.ip_version
+        )
+        if self.tls is not None:
+            await open_tunnel(connection, proxy, self.host, self.port)
+        return connection

@@ -1,0 +1,22 @@
+"""Showing a piece of what a server sent, without the secrets that we sent it."""
+
+import re
+from typing import Final
+
+from sitemon.checks.judge.failures import printable
+from sitemon.checks.judge.masked import masked
+from sitemon.model.site import Site
+
+_AROUND: Final = 60
+_LONGEST: Final = 200
+_BLANKS: Final = re.compile(r"\s+")
+
+
+def excerpt(site: Site, text: str, start: int = 0, end: int = 0) -> str:
+    """Return the text from `start` to `end` and some of what stands around it, on one printable line.
+
+    The secrets of the site are masked.
+    """
+    first, last = max(0, start - _AROUND), min(end, start + _LONGEST) + _AROUND
+    piece = _BLANKS.sub(" ", masked(site, text, first, last)).strip()
+    return printable(f"{'…' if first else ''}{piece}{'…' if last < len(text) else ''}")

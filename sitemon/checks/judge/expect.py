@@ -1,0 +1,152 @@
+"""Judging a response: is it what the site's owner expects? All expectations are looked at, the first decides."""
+
+import codecs
+import functools
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sitemon.checks.findings import Failure
+from sitemon.checks.http.page import Page
+from sitemon.checks.judge.excerpt import excerpt
+from sitemon.checks.judge.expect_json import misfits
+from sitemon.model.outcome import REASONS, Outcome, Reason
+from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
+from sitemon.patterns.regex import compiled, is_found
+
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
+_LONGEST_TYPE: Final = 200
+"""Those that were seen are kept."""
+# Python has codecs that are no charset of the web; some of them take quadratic time, or a second for 1 MiB, or warn.
+_NO_CHARSETS: Final = frozenset(
+    (
+        *("charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"),
+        *("utf-7", "utf-32", "utf-32-be", "utf-32-le"),
+    )
+)
+
+
+class Visit(NamedTuple):
+    """What is judged beside the page: how long the check took, when, and the first expiry of what was served."""
+
+    checked_at: datetime
+    latency_s: float
+    cert_expires_at: datetime | None
+
+
+class Verdict(NamedTuple):
+    """What a response means. `failures` are all expectations that were not met, the one that decides first."""
+
+    failures: tuple[Failure, ...]
+    is_match_found: bool | None
+
+    @property
+    def reason(self) -> Reason | None:
+        """The reason that decides, None if all is as expected."""
+        return self.failures[0].reason if self.failures else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome to which the reason belongs."""
+        return Outcome.UP if self.reason is None else REASONS[self.reason][0]
+
+
+def judge(site: Site, page: Page, visit: Visit) -> Verdict:
+    """Compare a response with what is expected of the site."""
+    expect = site.expect
+    is_text_wanted = site.match is not None or expect.not_match is not None or bool(expect.json)
+    text = text_of(page) if is_text_wanted else ""
+    is_match_found = None if site.match is None else is_found(site.match, text)
+    failures = (
+        *_of_head_and_size(site, page),
+        *_of_text(site, page, text, is_match_found),
+        *degradations(expect, visit),
+    )
+    return Verdict(failures, is_match_found)
+
+
+def degradations(expect: Expect, visit: Visit) -> Iterator[Failure]:
+    """Yield why a check of any kind is at most degraded."""
+    expires_at = visit.cert_expires_at
+    if expect.cert_days is not None and expires_at is not None:
+        left = expires_at - visit.checked_at
+        if left < timedelta(days=expect.cert_days):
+            yield Failure(
+                Reason.CERT_EXPIRING, f"a certificate {expiry_words(left)}, expected {_days(expect.cert_days)} or more"
+            )
+    if expect.max_latency_s is not None and visit.latency_s > expect.max_latency_s:
+        yield Failure(Reason.TOO_SLOW, f"it took {visit.latency_s:.3f} s, expected at most {expect.max_latency_s:g} s")
+
+
+def expiry_words(left: timedelta) -> str:
+    """Say when a certificate with so much time left expires, or how long ago it did."""
+    days = _days(abs(left).days)
+    return f"expired {days} ago" if left <= timedelta() else f"expires in {days}"
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"
+
+
+def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
+    expect = site.expect
+    if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
+        yield Failure(Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}")
+    for expected in expect.headers:
+        value = page.headers.get(expected.name.lower())
+        words = _misfit_of_header(expected, value)
+        if words:
+            yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))
+    if expect.body_size_bytes is not None and len(page.body) > expect.body_size_bytes:
+        yield Failure(Reason.TOO_LARGE, f"the body is longer than {expect.body_size_bytes} bytes")
+
+
+def _of_text(site: Site, page: Page, text: str, is_match_found: bool | None) -> Iterator[Failure]:
+    expect = site.expect
+    if is_match_found is False:
+        yield Failure(Reason.NO_MATCH, "the response does not match the regex", excerpt(site, text))
+    if expect.not_match is not None and (found := compiled(expect.not_match).search(text)):
+        words = "the response matches the regex that it must not"
+        yield Failure(Reason.FORBIDDEN_MATCH, words, excerpt(site, text, *found.span()))
+    if expect.json:
+        was_cut = len(page.body) >= site.max_body_bytes
+        for words, value in misfits(expect.json, text, was_cut=was_cut):
+            yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))
+
+
+def _listed(status: tuple[StatusRange, ...]) -> str:
+    return ", ".join(
+        str(codes.first) if codes.first == codes.last else f"{codes.first}-{codes.last}" for codes in status
+    )
+
+
+def _misfit_of_header(expected: ExpectedHeader, value: str | None) -> str | None:
+    if expected.exists is False:
+        return None if value is None else f"the header {expected.name} is there"
+    if value is None:
+        return f"the header {expected.name} is missing"
+    if expected.equals is not None and value != expected.equals:
+        return f"the header {expected.name} is not what was expected"
+    if expected.matches is not None and not is_found(expected.matches, value):
+        return f"the header {expected.name} does not match the regex"
+    return None
+
+
+def text_of(page: Page) -> str:
+    """Decode a body by the charset of its header, else as UTF-8; what does not decode becomes U+FFFD.
+
+    The charset is never guessed from the body: that costs more than the check, and guesses wrong.
+    """
+    return page.body.decode(_charset_of(page.headers.get("content-type", "")[:_LONGEST_TYPE]), errors="replace")
+
+
+@functools.lru_cache(maxsize=1024)
+def _charset_of(content_type: str) -> str:
+    found = _CHARSET.search(content_type)
+    try:
+        name = codecs.lookup(found[1]).name if found else "utf-8"
+        b"a".decode(name, "replace")  # a LookupError says that it is a codec of something else than text
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if name in _NO_CHARSETS else name

@@ -1,0 +1,76 @@
+"""Comparing a JSON document with what its paths must find."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from jsonpath import JSONPathError
+
+from sitemon.model.site import ExpectedJson
+from sitemon.patterns.json_path import is_single, values_at
+from sitemon.patterns.regex import is_found
+
+_LONGEST_PATH: Final = 60
+_MOST_COMMAS: Final = 50_000
+"""Among how many values is looked; a quarter for each ``..`` and each filter. Such a path takes up to 10 us a value."""
+
+Misfit = tuple[str, str | None]
+"""The words for it, and what was found instead, if anything."""
+
+
+def misfits(expected: tuple[ExpectedJson, ...], text: str, *, was_cut: bool) -> Iterator[Misfit]:
+    """Yield what is not as expected in a body; `was_cut`: it may be longer than what was read of it."""
+    try:
+        document = msgspec.json.decode(text.removeprefix("\ufeff"))
+    except (msgspec.DecodeError, RecursionError):
+        yield "the response is not JSON" + (", as far as it was read (max_body)" if was_cut else ""), text
+        return
+    commas = text.count(",")
+    for one in expected:
+        path = one.path if len(one.path) <= _LONGEST_PATH else f"{one.path[: _LONGEST_PATH - 1]}…"
+        try:
+            is_hopeless = commas > _most_commas(one.path) and not is_single(one.path)
+            misfit = ("cannot be looked for among so many values", None) if is_hopeless else _misfit(one, document)
+        except (JSONPathError, RecursionError):
+            misfit = "cannot be looked up in a document nested so deeply", None
+        if misfit is not None:
+            yield f"{path} {misfit[0]}", misfit[1]
+
+
+def _most_commas(path: str) -> int:
+    return _MOST_COMMAS >> 2 * (path.count("..") + path.count("?"))
+
+
+def _misfit(expected: ExpectedJson, document: Any) -> Misfit | None:
+    values = values_at(expected.path, document)
+    first = next(values, msgspec.UNSET)
+    if expected.exists is False:
+        return None if first is msgspec.UNSET else ("is there", _shown(first))
+    if first is msgspec.UNSET:
+        return "is missing", None
+    if expected.exists:
+        return None
+    return next((misfit for value in (first, *values) if (misfit := _misfit_of_value(expected, value))), None)
+
+
+def _misfit_of_value(expected: ExpectedJson, value: Any) -> Misfit | None:
+    if expected.matches is not None:
+        return None if is_found(expected.matches, _shown(value)) else ("does not match the regex", _shown(value))
+    return None if is_same(value, expected.equals) else ("is not what was expected", _shown(value))
+
+
+def _shown(value: Any) -> str:
+    """Return text as it is, and all else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two JSON values are equal: to Python, true is 1 as well."""
+    match one, other:
+        case (bool(), _) | (_, bool()):
+            return one is other
+        case (dict(), dict()):
+            return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+        case (list(), list()):
+            return len(one) == len(other) and all(map(is_same, one, other))
+    return bool(one == other)

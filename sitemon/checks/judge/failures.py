@@ -1,0 +1,103 @@
+"""What ended a check early: an exception becomes a reason of the table and the words of an operator.
+
+The text of an exception is never shown: it may hold what a server sent.
+"""
+
+import errno
+import os
+import socket
+import ssl
+import zlib
+from collections.abc import Iterable
+from typing import Final
+
+from sitemon.checks.errors import CheckError
+from sitemon.checks.net.tls import words_of_tls_error
+from sitemon.checks.timing import Phase
+from sitemon.model.outcome import Reason
+
+_LONGEST_ERROR: Final = 200
+
+_WHILE: Final[dict[Phase, str]] = {
+    "dns": "while looking up the host name",
+    "connect": "while connecting",
+    "tls": "in the TLS handshake",
+    "first_byte": "while waiting for the first byte of the response",
+    "download": "while reading the response",
+}
+_BY_PHASE: Final[dict[Phase, Reason]] = {
+    "dns": Reason.DNS_ERROR,
+    "connect": Reason.CONNECT_ERROR,
+    "tls": Reason.TLS_ERROR,
+    "first_byte": Reason.PROTOCOL_ERROR,
+    "download": Reason.PROTOCOL_ERROR,
+}
+# From the most telling to the least. What stands in no row has the reason of the phase it happened in: above all
+# an OSError of the socket, which is connect_error before the connection stands and protocol_error after.
+_BY_CLASS: Final[tuple[tuple[type[Exception], Reason], ...]] = (
+    (socket.gaierror, Reason.DNS_ERROR),
+    (ssl.SSLError, Reason.TLS_ERROR),
+    (TimeoutError, Reason.TIMEOUT),
+    (zlib.error, Reason.PROTOCOL_ERROR),
+)
+_BY_ERRNO: Final = {
+    errno.EACCES: "this host's firewall forbids the connection",
+    errno.EADDRNOTAVAIL: "this host has no free port or no such address",
+    errno.ECONNABORTED: "the connection was aborted",
+    errno.ECONNREFUSED: "the connection was refused",
+    errno.ECONNRESET: "the connection was reset",
+    errno.EHOSTUNREACH: "there is no route to the host",
+    errno.EMFILE: "this process has no free file descriptor",
+    errno.ENETUNREACH: "the network is unreachable",
+    errno.EPERM: "this host's firewall forbids the connection",
+    errno.EPIPE: "the server closed the connection",
+    errno.ETIMEDOUT: "the host does not answer",
+}
+_BY_GAI_CODE: Final = {
+    socket.EAI_AGAIN: "the name server does not answer or has a failure",
+    socket.EAI_FAIL: "the name server refused or failed",
+    socket.EAI_NODATA: "the host name has no address",
+    socket.EAI_NONAME: "no such host name",
+}
+
+
+def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
+    """Return what the exception means for a check that was in this phase. Every exception has a meaning."""
+    if isinstance(error, CheckError):
+        return error
+    reason = _reason_by_class(error) or _BY_PHASE[phase]
+    if reason is Reason.TIMEOUT:
+        return CheckError(reason, f"timed out after {timeout_s:g} s {_WHILE[phase]} ({phase})")
+    return CheckError(reason, _words_of(error, phase))
+
+
+def shown(words: Iterable[str]) -> str:
+    """Join sentences into a result's `error`: one printable line of at most 200 characters."""
+    line = printable("; ".join(words))
+    return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return the text with a question mark for whatever could move a terminal's cursor or hide what stands there."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _reason_by_class(error: Exception) -> Reason | None:
+    if isinstance(error, TimeoutError) and error.errno == errno.ETIMEDOUT:
+        return None  # the kernel gave up, not our deadline
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return None  # a failed handshake only while there is one
+    return next((reason for known, reason in _BY_CLASS if isinstance(error, known)), None)
+
+
+def _words_of(error: Exception, phase: Phase) -> str:
+    match error:
+        case zlib.error():
+            return "the compression of the response's body is broken"
+        case ssl.SSLError():
+            return words_of_tls_error(error)
+        case socket.gaierror():
+            return _BY_GAI_CODE.get(error.errno or 0, "the host name did not resolve")
+        case OSError(errno=int(code)):
+            return f"{_BY_ERRNO.get(code) or os.strerror(code).lower()} {_WHILE[phase]}"
+    return f"the exchange failed {_WHILE[phase]}"

@@ -1,0 +1,1 @@
+"""To a server: names, addresses, connections, TLS."""

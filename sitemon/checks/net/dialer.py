@@ -1,0 +1,139 @@
+"""From a host and port to a connection that stands, to an address that may be visited."""
+
+import socket
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from sitemon.checks.errors import CheckError
+from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, refusal
+from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
+from sitemon.checks.net.resolver import Endpoint, Resolver, literal, numeric
+from sitemon.checks.waiting import run_here
+from sitemon.config.settings import PUBLIC, Settings
+from sitemon.model.outcome import Reason
+
+IpVersion = Literal[4, 6] | None
+
+_FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+class Dialer:
+    """Resolves, refuses forbidden addresses, and connects to the one of the others that answers first.
+
+    It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
+    a socket that takes datagrams of one address alone.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        connect: Connect = connect_tcp,
+        connect_udp: Connect = connect_udp,
+        policy: AddressPolicy = OWN_NETWORK,
+    ) -> None:
+        self._resolver = resolver
+        self._connect = connect
+        self._connect_udp = connect_udp
+        self._policy = policy
+
+    async def reach(
+        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
+    ) -> BoundedSocket:
+        """Return a connection to the host for this exchange. It does not block.
+
+        Raises:
+            CheckError: every address of the host is one that may not be visited, or is of the other IP version.
+            OSError: no address answered; socket.gaierror: it has none; TimeoutError: the time is up.
+            UnicodeError: it is not a host name.
+
+        """
+        endpoints = await self.endpoints(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
+        return await self.connect(exchange, interleaved(endpoints))
+
+    def dial(
+        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
+    ) -> BoundedSocket:
+        """Do the same in this thread; see `reach`."""
+        reached = self.reach(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
+        return run_here(reached)
+
+    async def endpoints(
+        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
+    ) -> tuple[Endpoint, ...]:
+        """Return where the host may be visited, at least one place.
+
+        Raises:
+            CheckError: every address of the host is one that may not be visited, or is of the other IP version.
+            OSError: socket.gaierror: it has none; TimeoutError: the time is up.
+            UnicodeError: it is not a host name.
+
+        """
+        found = await self._endpoints(exchange, host)
+        exchange.addresses = tuple([endpoint.ip for endpoint in found])
+        allowed = self._allowed(_of_version(found, ip_version), came_from_public)
+        return tuple([endpoint.at(port) for endpoint in allowed])
+
+    async def connect(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> BoundedSocket:
+        """Return a connection to the one of these places that answers first. It does not block.
+
+        Raises:
+            OSError: none did; TimeoutError: the time is up.
+
+        """
+        connection = await Race(self._connect, exchange).run(endpoints)
+        connection.exchange = exchange
+        return connection
+
+    def open_udp(self, endpoint: Endpoint) -> BoundedSocket:
+        """Return a socket for datagrams to and from this place; it does not block.
+
+        Raises:
+            OSError: there is no way to it.
+
+        """
+        return self._connect_udp(endpoint)
+
+    def refuse_literal(self, host: str, *, came_from_public: bool) -> None:
+        """Refuse a host that is itself an address which may not be visited, when somebody else is to dial it.
+
+        Raises:
+            CheckError: it is one.
+
+        """
+        address = numeric(host)
+        if address is not None:
+            self._allowed((address,), came_from_public)
+
+    async def _endpoints(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
+        address = literal(host)
+        if address is not None:
+            return (address,)
+        exchange.watch.begin("dns")
+        endpoints = await self._resolver.resolve(host, exchange.waits, exchange.remaining_s())
+        exchange.watch.enter("connect")
+        return endpoints
+
+    def _allowed(self, endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
+        refusals = [
+            refusal(endpoint.ip, came_from_public=came_from_public, policy=self._policy) for endpoint in endpoints
+        ]
+        allowed = tuple([endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None])
+        if not allowed:
+            raise CheckError(Reason.BLOCKED_ADDRESS, refusals[0] or "the host name has no address")
+        return allowed
+
+
+def dialer_for(choices: Settings, resolver: Resolver) -> Dialer:
+    """Return the dialer of a process that was told which addresses may be visited."""
+    policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
+    return Dialer(resolver, policy=policy)
+
+
+def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:
+    if ip_version is None:
+        return endpoints
+    fit = tuple(endpoint for endpoint in endpoints if endpoint.family == _FAMILIES[ip_version])
+    if not fit:
+        raise CheckError(Reason.DNS_ERROR, f"the host has no IPv{ip_version} address")
+    return fit

@@ -1,0 +1,139 @@
+"""Connecting to one of several addresses without waiting long for a silent one: "happy eyeballs", RFC 8305."""
+
+import errno
+import itertools
+import os
+import select
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.resolver import Endpoint
+from sitemon.clock import monotonic_s
+
+Connect = Callable[[Endpoint], BoundedSocket]
+"""Begins a connection, which need not stand yet. Raises OSError when that is refused at once."""
+
+ATTEMPT_DELAY_S: Final = 0.25
+"""How long an address has before the next one is tried beside it: RFC 8305, 8."""
+
+
+def connect_tcp(endpoint: Endpoint) -> BoundedSocket:
+    """Begin a TCP connection, without waiting for it.
+
+    Raises:
+        OSError: it cannot come to stand.
+
+    """
+    connection = BoundedSocket(endpoint.family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        _raise_for(connection.connect_ex(endpoint.address))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_udp(endpoint: Endpoint) -> BoundedSocket:
+    """Return a socket for datagrams to and from this address alone; nothing is sent yet.
+
+    Raises:
+        OSError: there is no way to it.
+
+    """
+    connection = BoundedSocket(endpoint.family, socket.SOCK_DGRAM)
+    try:
+        connection.setblocking(False)
+        connection.connect(endpoint.address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def interleaved(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """Return the endpoints with their address families taking turns, each in its order (RFC 8305, 4)."""
+    if len(endpoints) < 2:
+        return tuple(endpoints)
+    families: dict[int, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        families.setdefault(endpoint.family, []).append(endpoint)
+    rounds = itertools.zip_longest(*families.values())
+    return tuple(endpoint for one_each in rounds for endpoint in one_each if endpoint is not None)
+
+
+class Race:
+    """Attempts to connect for one exchange: the next begins when one failed or took too long, the first to stand wins.
+
+    `exchange.ip` is that of the winner, or of the attempt that began last.
+    """
+
+    def __init__(self, connect: Connect, exchange: Exchange) -> None:
+        self._connect = connect
+        self._exchange = exchange
+        self._running: dict[int, tuple[Endpoint, BoundedSocket]] = {}
+        self._error: OSError | None = None
+
+    async def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
+        """Return the connection that came to stand first; all others are closed. It does not block.
+
+        Raises:
+            OSError: of the attempt that failed last, when none stands; TimeoutError: the time is up.
+
+        """
+        try:
+            for number, endpoint in enumerate(endpoints, start=1):
+                self._begin(endpoint)
+                is_last = number == len(endpoints)
+                winner = await (self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S))
+                if winner is not None:
+                    return winner
+        finally:
+            for _, connection in self._running.values():
+                connection.close()
+        raise self._error or OSError("no address to connect to")
+
+    def _begin(self, endpoint: Endpoint) -> None:
+        self._exchange.remaining_s()
+        self._exchange.ip = endpoint.ip
+        try:
+            connection = self._connect(endpoint)
+        except OSError as exc:
+            self._error = exc
+            return
+        self._running[connection.fileno()] = (endpoint, connection)
+
+    async def _wait_for_all(self) -> BoundedSocket | None:
+        while self._running:
+            ready = await self._exchange.ready(dict.fromkeys(self._running, select.POLLOUT))
+            if (winner := self._ended(ready)) is not None:
+                return winner
+        return None
+
+    async def _wait(self, at_most_s: float) -> BoundedSocket | None:
+        """Wait until an attempt stands or fails or the time is over; only the first returns a connection."""
+        until_s = monotonic_s() + at_most_s
+        while self._running and (left_s := until_s - monotonic_s()) > 0:
+            ready = await self._exchange.ready_within(dict.fromkeys(self._running, select.POLLOUT), left_s)
+            if ready is not None:
+                return self._ended(ready)
+        return None
+
+    def _ended(self, number: int) -> BoundedSocket | None:
+        endpoint, connection = self._running.pop(number)
+        try:
+            _raise_for(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        except OSError as exc:
+            connection.close()
+            self._error = exc
+            return None
+        self._exchange.ip = endpoint.ip
+        return connection
+
+
+def _raise_for(code: int) -> None:
+    if code not in (0, errno.EINPROGRESS):
+        raise OSError(code, os.strerror(code))

@@ -1,0 +1,238 @@
+"""TLS: one context for each distinct setting, the certificates that a server sent, and the words for a failure."""
+
+import _ssl
+import contextlib
+import functools
+import os
+import re
+import select
+import ssl
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from cryptography import x509
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.model.site import Tls
+
+_contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", ssl.SSLContext]]] = {}
+_contexts_lock: Final = threading.Lock()
+
+# OpenSSL's X509_V_ERR_… numbers, x509_vfy.h.
+_BY_VERIFY_CODE: Final = {
+    9: "the certificate is not valid yet",
+    10: "the certificate has expired",
+    18: "the certificate is self-signed",
+    19: "the certificate's chain ends in a CA that is not trusted",
+    20: "the certificate's issuer is not known: a private CA, or the server does not send an intermediate",
+    21: "the certificate's issuer is not known: a private CA, or the server does not send an intermediate",
+    62: "the certificate is for another host name",
+    64: "the certificate is not for this IP address",
+}
+_BY_OPENSSL_REASON: Final = {
+    "DH_KEY_TOO_SMALL": "the server's key is too weak",
+    "EE_KEY_TOO_SMALL": "the certificate's key is too weak",
+    "HTTP_REQUEST": "the server does not speak TLS on this port",
+    "NO_PROTOCOLS_AVAILABLE": "the server offers no TLS version from 1.2 on",
+    "PACKET_LENGTH_TOO_LONG": "the server does not speak TLS on this port",
+    "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server refuses: no cipher in common, or it demands a client certificate",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server demands a client certificate",
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "the server does not speak HTTP/1.1 on this port",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the server offers no TLS version from 1.2 on",
+    "TLSV1_UNRECOGNIZED_NAME": "the server does not know this host name",
+    "UNSUPPORTED_PROTOCOL": "the server offers no TLS version from 1.2 on",
+    "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port",
+}
+
+_NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
+
+
+class TlsSocket(BoundedSocket, ssl.SSLSocket):
+    """A TLS connection within the bounds of its exchange."""
+
+
+async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsSocket:
+    """Make the TLS handshake over a connection within the time left, and note the certificates that came.
+
+    It does not block. The connection belongs to the returned socket; on failure it is closed.
+
+    Raises:
+        ssl.SSLError: the handshake failed or the certificate is not valid.
+        OSError: the connection failed, the time is up (TimeoutError), or the CA file cannot be read.
+
+    """
+    exchange = plain.exchange
+    exchange.watch.enter("tls")
+    try:
+        wrapped = context_for(tls, is_web=is_web).wrap_socket(
+            plain, server_hostname=host, do_handshake_on_connect=False
+        )
+    except BaseException:
+        plain.close()
+        raise
+    assert isinstance(wrapped, TlsSocket)  # noqa: S101 - it is the context's sslsocket_class
+    wrapped.exchange = exchange
+    try:
+        await _shake_hands(wrapped)
+    except BaseException:
+        exchange.chain = served_chain(wrapped)
+        wrapped.close()
+        raise
+    exchange.chain = served_chain(wrapped)
+    return wrapped
+
+
+async def _shake_hands(connection: TlsSocket) -> None:
+    while (wanted := _handshake_wants(connection)) is not None:
+        await connection.exchange.ready({connection.fileno(): wanted})
+
+
+def _handshake_wants(connection: TlsSocket) -> int | None:
+    """Go on with the handshake as far as it goes; return what it then waits for, None when it is over."""
+    try:
+        connection.do_handshake()
+    except ssl.SSLWantReadError:
+        return select.POLLIN
+    except ssl.SSLWantWriteError:
+        return select.POLLOUT
+    return None
+
+
+def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
+    """Return this process's only context for the setting: to read the roots costs as much as twenty checks.
+
+    A file that has changed since is read again: certificates are renewed under a running worker. Who does not speak
+    HTTP (`is_web`) may refuse a client that offers nothing else.
+
+    Raises:
+        OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
+
+    """
+    stamps = _stamps_of(tls)
+    known = _contexts.get((tls, is_web))
+    if known is None or known[0] != stamps:
+        with _contexts_lock:  # 64 threads that start together would each read the roots
+            known = _contexts.get((tls, is_web))
+            if known is None or known[0] != stamps:
+                known = _contexts[tls, is_web] = stamps, _new_context(tls, is_web=is_web)
+    return known[1]
+
+
+_Stamps = tuple[tuple[int, int], ...]
+
+
+def _stamps_of(tls: Tls) -> _Stamps:
+    files = [file for file in (tls.ca_file, tls.cert_file, tls.key_file) if file is not None]
+    if not files:  # as nearly always: this runs for every check
+        return ()
+    return tuple((found.st_mtime_ns, found.st_ino) for found in map(os.stat, files))
+
+
+def warm_up(tls: Tls, *, is_web: bool = True) -> None:
+    """Make the context of a setting ahead of a check: to read the roots is our own work, not the site's latency."""
+    with contextlib.suppress(OSError):  # the handshake will say so
+        context_for(tls, is_web=is_web)
+
+
+def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = TlsSocket
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a CA file may hold just an intermediate or the leaf
+    if is_web:
+        context.set_alpn_protocols(["http/1.1"])
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif tls.ca_file is not None:
+        context.load_verify_locations(tls.ca_file)
+    else:
+        context.load_default_certs()
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
+    return context
+
+
+def _no_password() -> str:
+    """Answer OpenSSL, which would ask the terminal for the password of an encrypted key."""
+    return ""
+
+
+def served_chain(tls_socket: ssl.SSLSocket) -> tuple[bytes, ...]:
+    """Return the certificates that the server sent, DER-encoded, its own first; none if it did not come to that.
+
+    They are there also when they were not verified, or failed to be.
+    """
+    if sys.version_info >= (3, 13):
+        return tuple(tls_socket.get_unverified_chain())
+    inner: Any = tls_socket._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - before 3.13 only this one has them
+    return tuple(certificate.public_bytes(_ssl.ENCODING_DER) for certificate in inner.get_unverified_chain() or ())
+
+
+class Certificate(NamedTuple):
+    """What a person wants to know of a certificate; the names are its owner's, as RFC 4514 writes them."""
+
+    subject: str
+    issuer: str
+    begins_at: datetime
+    expires_at: datetime
+
+
+def certificate_of(certificate: bytes) -> Certificate | None:
+    """Read a DER-encoded certificate; None if it cannot be read."""
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        subject, issuer = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
+        return Certificate(subject, issuer, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
+        return None
+
+
+def expiry_of(certificate: bytes) -> datetime | None:
+    """Return when a DER-encoded certificate expires; None if it cannot be read."""
+    return _kept_expiry_of(certificate) if len(certificate) <= _MOST_KEPT_BYTES else _expiry_of(certificate)
+
+
+def _expiry_of(certificate: bytes) -> datetime | None:
+    try:
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc
+    except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
+        return None
+
+
+# The same few certificates come back with every check, and to parse one costs more than to compare its bytes.
+_kept_expiry_of: Final = functools.lru_cache(maxsize=4096)(_expiry_of)
+_MOST_KEPT_BYTES: Final = 8 << 10
+"""Of most certificates; OpenSSL takes 100 KiB of them, and a server may send others each time."""
+
+
+def earliest_expiry(chain: Sequence[bytes]) -> datetime | None:
+    """Return when the first of these certificates expires, or None if there is none."""
+    if not chain:
+        return None
+    return min((expiry for certificate in chain if (expiry := expiry_of(certificate))), default=None)
+
+
+def _reason_in(message: str) -> str | None:
+    """Return OpenSSL's reason where Python has no name for it: it is younger than Python's list of them."""
+    found = _NAMELESS.fullmatch(message)
+    return found[1].upper().replace(" ", "_") if found else None
+
+
+def words_of_tls_error(error: ssl.SSLError) -> str:
+    """Say in an operator's words why TLS failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        message = getattr(error, "verify_message", "verification failed")
+        return _BY_VERIFY_CODE.get(getattr(error, "verify_code", 0), f"the certificate is not valid: {message}")
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "the server closed the TLS connection"
+    reason = getattr(error, "reason", None) or _reason_in(str(error))
+    if not reason:
+        return "TLS failed"
+    return _BY_OPENSSL_REASON.get(reason, f"TLS failed: {reason.replace('_', ' ').lower()}")

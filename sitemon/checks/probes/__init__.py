@@ -1,0 +1,1 @@
+"""One visit to a site, by the scheme of its URL."""

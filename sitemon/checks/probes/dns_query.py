@@ -1,0 +1,168 @@
+"""One question to a name server and its answer, over UDP, and over TCP when it does not fit (RFC 1035, RFC 7766).
+
+dnspython writes and reads the messages; the sockets are ours, so that the deadline and the address policy hold.
+"""
+
+import collections
+import contextlib
+import select
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+import dns.exception
+import dns.flags
+import dns.message
+
+from sitemon.checks.errors import CheckError
+from sitemon.checks.judge.failures import explain
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.resolver import Endpoint
+from sitemon.clock import monotonic_s
+from sitemon.model.outcome import Reason
+
+RESEND_S: Final = 1.0
+"""How long the first datagram has before it is sent again, then twice as long: a lost one is no outage."""
+
+_LONGEST_DATAGRAM: Final = 65_535
+
+
+async def ask(
+    query: dns.message.Message, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange
+) -> dns.message.Message:
+    """Return the answer of the server, which may have several addresses, to this query.
+
+    Raises:
+        CheckError: nobody listens there, or what came is not DNS.
+        OSError: the connection failed; TimeoutError: the time is up.
+
+    """
+    with contextlib.closing(_Datagrams(query, servers, dialer, exchange)) as datagrams:
+        answer, server = await datagrams.answer()
+    return await _over_tcp(query, server, dialer, exchange) if answer.flags & dns.flags.TC else answer
+
+
+class _Datagrams:
+    """Sends the query to one address after the other, again and again, until one answers or none is left."""
+
+    def __init__(
+        self, query: dns.message.Message, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange
+    ) -> None:
+        self._query = query
+        self._wire = query.to_wire()
+        self._servers = collections.deque(servers)
+        self._dialer = dialer
+        self._exchange = exchange
+        self._open: dict[int, tuple[Endpoint, BoundedSocket]] = {}
+        self._error: OSError | None = None
+
+    async def answer(self) -> tuple[dns.message.Message, Endpoint]:
+        """Return the first answer, and whose it is."""
+        patience_s = RESEND_S
+        while self._servers:
+            server = self._servers[0]
+            self._servers.rotate(-1)
+            if self._send(server):
+                answer = await self._answer_within(patience_s)
+                if answer is not None:
+                    return answer
+                patience_s *= 2
+        # The refusal of a datagram comes back when the next one is due: no connection, whatever the phase.
+        raise explain(self._error or OSError(), "connect", timeout_s=0) from self._error
+
+    def close(self) -> None:
+        """Close every socket."""
+        for _, connection in self._open.values():
+            connection.close()
+
+    def _send(self, server: Endpoint) -> bool:
+        self._exchange.remaining_s()
+        self._exchange.ip = server.ip
+        try:
+            self._socket_to(server).send(self._wire)
+        except OSError as exc:
+            self._give_up(server, exc)
+            return False
+        if self._exchange.watch.phase != "first_byte":
+            self._exchange.watch.enter("first_byte")
+        return True
+
+    def _socket_to(self, server: Endpoint) -> BoundedSocket:
+        known = next((connection for endpoint, connection in self._open.values() if endpoint == server), None)
+        if known is not None:
+            return known
+        connection = self._dialer.open_udp(server)
+        connection.exchange = self._exchange
+        self._open[connection.fileno()] = (server, connection)
+        return connection
+
+    async def _answer_within(self, patience_s: float) -> tuple[dns.message.Message, Endpoint] | None:
+        until_s = monotonic_s() + patience_s
+        while self._open and (left_s := until_s - monotonic_s()) > 0:
+            ready = await self._exchange.ready_within(dict.fromkeys(self._open, select.POLLIN), left_s)
+            if ready is not None:
+                server, connection = self._open[ready]
+                answer = self._receive(server, connection)
+                if answer is not None:
+                    return answer, server
+        return None
+
+    def _receive(self, server: Endpoint, connection: BoundedSocket) -> dns.message.Message | None:
+        try:
+            data = connection.recv(_LONGEST_DATAGRAM)
+        except OSError as exc:
+            self._give_up(server, exc)
+            return None
+        answer = _read(data)
+        if not self._query.is_response(answer):
+            return None  # somebody else's, or a forged one: RFC 5452, 9.1
+        self._exchange.ip = server.ip
+        self._exchange.received(len(data))
+        return answer
+
+    def _give_up(self, server: Endpoint, error: OSError) -> None:
+        self._error = error
+        self._servers.remove(server)
+        for number, (endpoint, connection) in tuple(self._open.items()):
+            if endpoint == server:
+                connection.close()
+                del self._open[number]
+
+
+async def _over_tcp(
+    query: dns.message.Message, server: Endpoint, dialer: Dialer, exchange: Exchange
+) -> dns.message.Message:
+    exchange.watch.enter("connect")
+    with await dialer.connect(exchange, [server]) as connection:
+        exchange.watch.enter("first_byte")
+        wire = query.to_wire()
+        await connection.send_all(struct.pack("!H", len(wire)) + wire)
+        (length,) = struct.unpack("!H", await _exactly(2, connection))
+        answer = _read(await _exactly(length, connection))
+    if not query.is_response(answer):
+        raise CheckError(Reason.PROTOCOL_ERROR, "the name server answers something else than what was asked")
+    return answer
+
+
+async def _exactly(count: int, connection: BoundedSocket) -> bytes:
+    data = b""
+    while len(data) < count:
+        received = await connection.receive(count - len(data))
+        if not received:
+            raise CheckError(
+                Reason.PROTOCOL_ERROR, "the name server closed the connection before the end of its answer"
+            )
+        data += received
+    return data
+
+
+def _read(data: bytes) -> dns.message.Message:
+    """Return the message, of a truncated one what is there of it."""
+    try:
+        return dns.message.from_wire(data, raise_on_truncation=True)
+    except dns.message.Truncated as exc:
+        message: dns.message.Message = exc.message()  # type: ignore[no-untyped-call]  # dnspython's own lacks a type
+        return message
+    except dns.exception.DNSException as exc:
+        raise CheckError(Reason.PROTOCOL_ERROR, "the name server's answer is not a DNS message") from exc

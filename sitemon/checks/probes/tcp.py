@@ -1,0 +1,52 @@
+"""``tcp://`` and ``tls://``: does a connection come to stand, and its handshake."""
+
+import contextlib
+import select
+import ssl
+
+from sitemon.checks.findings import Failure, Observation
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.exchange import Exchange
+from sitemon.checks.net.tls import TlsSocket, secure, warm_up
+from sitemon.checks.probes.one_hop import visit_once
+from sitemon.checks.waiting import Waits
+from sitemon.clock import monotonic_s
+from sitemon.model.site import Site
+from sitemon.model.target import scheme_of, target_of
+
+
+async def visit_tcp(site: Site, dialer: Dialer, waits: Waits) -> Observation:
+    """Connect and hang up."""
+    return await visit_once(site, dialer, waits, _connect)
+
+
+async def visit_tls(site: Site, dialer: Dialer, waits: Waits) -> Observation:
+    """Connect, shake hands, look at the certificates, and hang up."""
+    warm_up(site.tls, is_web=False)
+    return await visit_once(site, dialer, waits, _connect)
+
+
+async def _connect(site: Site, dialer: Dialer, exchange: Exchange) -> tuple[Failure, ...]:
+    host, port = target_of(site.url)
+    connection = await dialer.reach(exchange, host, port, came_from_public=False, ip_version=site.ip_version)
+    if scheme_of(site.url) == "tls":
+        began_s = monotonic_s()
+        secured = await secure(connection, site.tls, host.rstrip("."), is_web=False)
+        with secured:
+            await _see_whether_it_holds(secured, exchange, monotonic_s() - began_s)
+    connection.close()
+    return ()
+
+
+async def _see_whether_it_holds(connection: TlsSocket, exchange: Exchange, round_trip_s: float) -> None:
+    """Wait as long as the handshake took for what the server says to it, which it need not do.
+
+    In TLS 1.3 our handshake is over before the server has seen our certificate, or that we have none: its refusal
+    comes after (RFC 8446, 4.4.2.4). Most servers send a session ticket at this point, so that this takes no time.
+    """
+    if connection.version() != "TLSv1.3":
+        return
+    wanted = {connection.fileno(): select.POLLIN}
+    if await exchange.ready_within(wanted, max(round_trip_s, 0.001)) is not None:
+        with contextlib.suppress(ssl.SSLWantReadError):  # it was a ticket
+            connection.recv(1)

@@ -1,0 +1,158 @@
+"""One check of a web site: from the site to the observation, redirects followed by hand."""
+
+from sitemon.checks.errors import CheckError
+from sitemon.checks.findings import Hop, Observation
+from sitemon.checks.http.fetch import fetch
+from sitemon.checks.http.page import Page
+from sitemon.checks.http.prepare import Prepared, first_request, prepare, prepare_first
+from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, UNUSABLE_LOCATION, Request, is_followed, origin, redirected
+from sitemon.checks.http.route import Route
+from sitemon.checks.judge.expect import Visit, judge
+from sitemon.checks.judge.masked import masked_url
+from sitemon.checks.judge.observed import broken_off, observed
+from sitemon.checks.net.addresses import Reach, reach_of
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.exchange import Exchange
+from sitemon.checks.net.resolver import numeric
+from sitemon.checks.net.tls import earliest_expiry, warm_up
+from sitemon.checks.waiting import Move, Waits
+from sitemon.clock import utc_now
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Site, public_url
+
+
+async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Observation:
+    """Check the site and return what was found, within its timeout; raises nothing."""
+    if site.url.startswith("https:"):
+        warm_up(site.tls)
+    checked_at = utc_now()
+    trip = _Trip(site, dialer, waits, move)
+    page: Page | None = None
+    try:
+        page = await trip.last_page()
+        verdict = judge(site, page, Visit(checked_at, trip.latency_s, trip.hops[-1].cert_expires_at))
+    except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
+        verdict = broken_off(exc, trip.exchange.watch.phase, site)
+    return observed(
+        checked_at,
+        trip.latency_s,
+        trip.hops,
+        verdict,
+        lag_s=waits.lag_s,
+        http_version=trip.exchange.http_version,
+        body_bytes=len(page.body) if page else 0,
+    )
+
+
+class _Trip:
+    """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
+
+    def __init__(self, site: Site, dialer: Dialer, waits: Waits, move: Move) -> None:
+        self._started_s = self._ended_s = waits.now_s()
+        self.hops: list[Hop] = []
+        self._site = site
+        self._dialer = dialer
+        self._waits = waits
+        self._move = move
+        self._was_public = False
+        self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def latency_s(self) -> float:
+        """What the hops that ended took together."""
+        return self._ended_s - self._started_s
+
+    async def last_page(self) -> Page:
+        """Make one request after the other and return the response to judge; at least one hop stands then.
+
+        Raises:
+            Exception: any that the libraries know; `explain` says what it means.
+
+        """
+        request = first_request(self._site)
+        while True:
+            page = await self._hop(request)
+            if not is_followed(self._site, page.http_code):
+                return page
+            request = self._next(request, page)
+
+    def _next(self, request: Request, page: Page) -> Request:
+        self._seen.add((request.method, request.url))
+        if len(page.locations) > 1:
+            raise CheckError(Reason.REDIRECT_ERROR, SEVERAL_LOCATIONS)
+        following = redirected(request, page.http_code, next(iter(page.locations), None))
+        if (following.method, following.url) in self._seen:
+            raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
+        if len(self.hops) > self._site.max_redirects:
+            raise CheckError(Reason.REDIRECT_ERROR, f"more than {self._site.max_redirects} redirects")
+        try:
+            prepare(following)
+        except CheckError as exc:
+            raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
+        return following
+
+    async def _hop(self, request: Request) -> Page:
+        self.exchange = Exchange(
+            started_s=self._ended_s,
+            deadline_s=self._started_s + self._site.timeout_s,
+            max_body_bytes=self._site.max_body_bytes,
+            waits=self._waits,
+        )
+        try:
+            return await self._ask(request)
+        finally:
+            self._end_hop(request)
+
+    async def _ask(self, request: Request) -> Page:
+        prepared = (prepare if self.hops else prepare_first)(request, self._site.proxy)
+        await self._wait_for_turn(prepared)
+        route = Route(
+            self._dialer,
+            self.exchange,
+            prepared.host,
+            prepared.port,
+            tls=self._site.tls if prepared.is_tls else None,
+            came_from_public=self._was_public,
+            ip_version=self._site.ip_version,
+            proxy=self._site.proxy,
+        )
+        return await fetch(route, prepared, self._site)
+
+    async def _wait_for_turn(self, prepared: Prepared) -> None:
+        left_s = self.exchange.remaining_s()
+        try:
+            await self._move((prepared.host, prepared.port), self._waits, left_s)
+        except TimeoutError as exc:
+            words = (
+                f"timed out after {self._site.timeout_s:g} s while waiting for a turn at the redirect's host (connect)"
+            )
+            raise CheckError(Reason.TIMEOUT, words) from exc
+
+    def _end_hop(self, request: Request) -> None:
+        exchange = self.exchange
+        phases_s = exchange.watch.stop()
+        self._ended_s = exchange.watch.counted_up_to_s
+        self.hops.append(
+            Hop(
+                url=self._shown(request),
+                addresses=exchange.addresses,
+                ip=exchange.ip,
+                http_code=exchange.http_code,
+                phases_s=phases_s,
+                chain=exchange.chain,
+                cert_expires_at=earliest_expiry(exchange.chain),
+            )
+        )
+        self._was_public |= self._is_public(request)
+
+    def _shown(self, request: Request) -> str:
+        """Return the public form of a URL; that of a redirect may have secrets of ours in its path, or as its host."""
+        return masked_url(self._site, request.url) if self.hops else public_url(request.url)
+
+    def _is_public(self, request: Request) -> bool:
+        """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
+        if self._site.proxy is not None:
+            address = numeric(origin(request.url)[1])
+            return address is None or reach_of(address.ip) is Reach.PUBLIC
+        ip = self.exchange.ip
+        return ip is not None and reach_of(ip) is Reach.PUBLIC

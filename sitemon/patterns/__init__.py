@@ -1,0 +1,1 @@
+"""Patterns of users: RE2 and JSON paths, compiled once."""

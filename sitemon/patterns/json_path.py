@@ -1,0 +1,76 @@
+"""Finding values in a JSON document by RFC 9535 paths.
+
+The regexes in a path, in ``match()`` and ``search()``, run on RE2 as all others: the library's own would backtrack.
+"""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, Final
+
+from jsonpath import JSONPath, JSONPathEnvironment
+from jsonpath.function_extensions import ExpressionType, FilterFunction
+
+from sitemon.patterns.regex import compiled
+
+
+class _Search(FilterFunction):
+    """The function ``search()``: RFC 9535, 2.4.7."""
+
+    arg_types = [ExpressionType.VALUE, ExpressionType.VALUE]  # noqa: RUF012 - as the base class has it
+    return_type = ExpressionType.LOGICAL
+
+    def __call__(self, value: object, pattern: object) -> bool:
+        if not isinstance(value, str) or not isinstance(pattern, str):
+            return False
+        try:
+            return self.is_found(compiled(pattern), value)
+        except ValueError:
+            return False  # so says the RFC of a pattern that is none
+
+    def is_found(self, regex: Any, value: str) -> bool:
+        """Tell whether the regex occurs in the value."""
+        return regex.search(value) is not None
+
+
+class _Match(_Search):
+    """The function ``match()``: RFC 9535, 2.4.6."""
+
+    def is_found(self, regex: Any, value: str) -> bool:
+        """Tell whether the regex is all of the value."""
+        return regex.fullmatch(value) is not None
+
+
+class _Environment(JSONPathEnvironment):
+    def setup_function_extensions(self) -> None:
+        super().setup_function_extensions()
+        self.function_extensions |= {"search": _Search(), "match": _Match()}
+
+
+_environment: Final = _Environment(strict=True)
+
+
+def values_at(path: str, document: Any) -> Iterator[Any]:
+    """Yield the values that the path finds in a document of plain JSON types, in the document's order.
+
+    Raises:
+        JSONPathError: it is not a path, or the document is nested too deeply for it.
+
+    """
+    query = _compiled(path)
+    if isinstance(document, str):  # which the library would take for a document that is not parsed yet
+        yield from () if query.segments else (document,)
+        return
+    for found in query.finditer(document):
+        yield found.obj
+
+
+def is_single(path: str) -> bool:
+    """Tell whether the path finds at most one value, by names and places alone (RFC 9535, 2.3.5.1), in no time."""
+    return _compiled(path).singular_query()
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(path: str) -> JSONPath:
+    query = _environment.compile(path)
+    assert isinstance(query, JSONPath)  # noqa: S101 - strict paths have no unions
+    return query
