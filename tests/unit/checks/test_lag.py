@@ -140,7 +140,8 @@ def test_no_time_passes_for_what_is_answered_while_we_are_stopped(
     clock.now_s += 3
     os.write(pipes[0][1], b"a")
     loop.turn(0)
-    assert (task.now_s(), task.lag_s) == (pytest.approx(1000), pytest.approx(3))
+    assert task.now_s() == pytest.approx(1000)
+    assert task.lag_s == pytest.approx(3)
 
 
 def test_a_site_that_has_not_answered_when_we_wake_up_had_that_time_too(clock: Clock, loop: Loop) -> None:
