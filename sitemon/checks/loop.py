@@ -23,6 +23,8 @@ OnReady = Callable[[int, int], None]
 _MOST_EVENTS: Final = 8192
 """More than there are sockets: what was ready before a deadline is among them, whatever else is."""
 _LATE_S: Final = 0.002  # epoll counts milliseconds
+STALL_S: Final = 0.1
+"""Who has no CPU for so long at once was stopped, or cannot do its work; shorter ones are everyday life."""
 _AT_ONCE_S: Final = 0.0005  # a wait for what is there already takes less
 _MOST_RINGS: Final = 4096
 
@@ -33,7 +35,7 @@ class Loop:
     A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
 
     It knows its own lag. What is ready in a turn may have been so since we looked last: on average, since half of the
-    time in which we computed. `starved_s` is how long, in all, we had no CPU, or were stopped.
+    time in which we did not look. `stalled_s` is how long, in all, we were stopped or had no CPU.
     """
 
     def __init__(self) -> None:
@@ -45,7 +47,7 @@ class Loop:
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
-        self.starved_s = self._computed_s = 0.0
+        self.stalled_s = self._computed_s = 0.0
         self._looked_at_s = self._ready_at_s = monotonic_s()
         self.watch(self._bell, select.POLLIN, self._quieten)
 
@@ -94,11 +96,9 @@ class Loop:
             self._calls.popleft()()
         return bool(found)
 
-    def lag_s(self, since_s: float, starved_s: float) -> float:
-        """Return how long a callback that is called now was late, of the time since a moment with this `starved_s`."""
-        now_s = monotonic_s()
-        late_s = now_s - max(self._ready_at_s, since_s)
-        return min(now_s - since_s, late_s + self.starved_s - starved_s)
+    def lag_s(self, since_s: float) -> float:
+        """Return for how long what a callback is called for now, and has been waited for since then, has been there."""
+        return monotonic_s() - max(self._ready_at_s, since_s)
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -120,10 +120,12 @@ class Loop:
     def _note_lag(self, began_s: float, wait_s: float) -> None:
         now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
         worked_s = min(max(0.0, computed_s - self._computed_s), busy_s)
-        late_s = now_s - began_s - wait_s
-        self.starved_s += busy_s - worked_s + (late_s if wait_s and late_s > _LATE_S else 0.0)
+        late_s = now_s - began_s - wait_s if wait_s else 0.0
+        late_s = late_s if late_s > _LATE_S else 0.0
+        self.stalled_s += sum(span_s for span_s in (busy_s - worked_s, late_s) if span_s > STALL_S)
         has_waited = wait_s and now_s - began_s > _AT_ONCE_S
-        self._ready_at_s = now_s if has_waited else began_s - worked_s / 2
+        unseen_s, seen_s = (late_s, now_s) if has_waited else (busy_s, began_s)
+        self._ready_at_s = seen_s - (unseen_s if unseen_s > STALL_S else unseen_s / 2)
         self._looked_at_s, self._computed_s = now_s, computed_s
 
     def _unregister(self, number: int) -> None:
@@ -143,11 +145,12 @@ class Loop:
 class Task:
     """One coroutine on a loop, and the `Waits` of what happens in it."""
 
-    __slots__ = ("_coroutine", "_loop", "_resumed_s", "lag_s")
+    __slots__ = ("_behind_s", "_computed_s", "_coroutine", "_loop", "_resumed_s", "_stalled_s")
 
     def __init__(self, loop: Loop) -> None:
-        self.lag_s = 0.0
-        self._resumed_s = monotonic_s()
+        self._behind_s = 0.0
+        self._stalled_s = loop.stalled_s
+        self._resumed_s, self._computed_s = monotonic_s(), thread_cpu_s()
         self._loop = loop
         self._coroutine: Coroutine[Any, Any, None] | None = None
 
@@ -178,19 +181,33 @@ class Task:
 
     def now_s(self) -> float:
         """Return the moment on the check's own clock; see `Waits.now_s`."""
-        return monotonic_s() - self.lag_s
+        now_s = monotonic_s()
+        return now_s - self._behind_s - self._without_cpu_s(now_s)
+
+    @property
+    def lag_s(self) -> float:
+        """How long we were late for the check; see `Waits.lag_s`."""
+        return max(self._behind_s, self._loop.stalled_s - self._stalled_s)
 
     @types.coroutine
     def parked(self, at_most_s: float) -> Generator[None, Any, Any]:
         """Wait for `wake` and return what it is given, or None when the time is over."""
-        loop = self._loop
-        starved_s, grain = loop.starved_s, loop.alarms.set(monotonic_s() + at_most_s, self._is_late)
+        loop, since_s = self._loop, monotonic_s()
+        self._behind_s += self._without_cpu_s(since_s)
+        grain = loop.alarms.set(since_s + at_most_s, self._is_late)
+        value: Any = None
         try:
-            return (yield)
+            value = yield
         finally:
             loop.alarms.call_off(grain, self._is_late)
-            self.lag_s += loop.lag_s(self._resumed_s, starved_s)
-            self._resumed_s = monotonic_s()
+            # What has not come by the time that we look had all of that time.
+            self._behind_s += 0.0 if value is None else loop.lag_s(since_s)
+            self._resumed_s, self._computed_s = monotonic_s(), thread_cpu_s()
+        return value
+
+    def _without_cpu_s(self, now_s: float) -> float:
+        """Return for how long the check has had no CPU since it went on last."""
+        return max(0.0, now_s - self._resumed_s - (thread_cpu_s() - self._computed_s))
 
     def wake(self, value: Any) -> None:
         """End the wait of `parked`, in the loop's thread."""

@@ -33,10 +33,10 @@ class Waits(Protocol):
 
     @property
     def lag_s(self) -> float:
-        """How long, in all, what the check waited for was there already, or nobody could look."""
+        """How long we were late for the check: what it waited for was there already, or we had no CPU."""
 
     def now_s(self) -> float:
-        """Return the monotonic clock's seconds less `lag_s`."""
+        """Return the monotonic clock's seconds, less those in which the check surely waited for us alone."""
 
     async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
         """Return one of the sockets (file numbers) that is ready for what is wanted of it, or failed.

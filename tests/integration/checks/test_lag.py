@@ -45,12 +45,6 @@ def check_all(sites: Sequence[Site], pipe: multiprocessing.connection.Connection
     pipe.send([found.get(timeout=30) for _ in sites])
 
 
-def answers_late(client: Conversation) -> None:
-    client.asked()
-    client.hold_for(ANSWER_S)
-    client.send(response())
-
-
 @contextlib.contextmanager
 def checking(sites: Sequence[Site]) -> Iterator[tuple[int, multiprocessing.connection.Connection]]:
     """Run the checks in another process; give its id, and where its observations come."""
@@ -69,11 +63,20 @@ def checking(sites: Sequence[Site]) -> Iterator[tuple[int, multiprocessing.conne
 def test_sites_that_answer_while_we_are_stopped_are_up(
     is_tls: bool, serve: ServerFactory, serve_tls: TlsServerFactory, ca: Authority
 ) -> None:
+    answered: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def answers_late(client: Conversation) -> None:
+        client.asked()
+        client.hold_for(ANSWER_S)
+        client.send(response())
+        answered.put(None)
+
     server = serve_tls(answers_late, new_leaf(ca.signer)) if is_tls else serve(answers_late)
     with checking([site(server.url(), timeout_s=TIMEOUT_S, tls=ca.tls)] * CHECKS) as (pid, pipe):
         wait_until(lambda: len(server.asked) == CHECKS, 30)
         os.kill(pid, signal.SIGSTOP)
         sleep(STOPPED_S)
+        wait_until(lambda: answered.qsize() == CHECKS, 30)
         os.kill(pid, signal.SIGCONT)
         assert pipe.poll(30)
         found: list[Observation] = pipe.recv()
