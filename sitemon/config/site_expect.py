@@ -3,16 +3,14 @@
 import functools
 from typing import Any, Final
 
-from jsonpath import JSONPathEnvironment, JSONPathError
-
 from sitemon.config.site_requests import json_value
 from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Around, regex
 from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, suggestion, text
 from sitemon.model.site import ExpectedHeader, ExpectedJson
+from sitemon.patterns.json_path import JSONPathError, is_single
 
 _HEADER: Final = "expected text, {matches: …} or {exists: true or false}"
 _KINDS_OF_JSON: Final = ("equals", "matches", "exists")
-_paths: Final = JSONPathEnvironment(strict=True)
 
 
 def headers(value: object, around: Around) -> dict[str, ExpectedHeader]:
@@ -96,7 +94,7 @@ def _path(value: object) -> str:
 @functools.lru_cache(maxsize=10_000)
 def _path_problem(path: str) -> str | None:
     try:
-        _paths.compile(path)
+        is_single(path)
     except JSONPathError as exc:
         return f"not a valid JSON path (RFC 9535): {exc.message}"
     except RecursionError:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import re2
-
 from sitemon.config.fields import readable_file
 from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
 from sitemon.model.site import Header, StatusRange
+from sitemon.patterns.regex import compiled
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
@@ -78,15 +77,12 @@ def regex(value: object, _: Around) -> str:
 
 @functools.lru_cache(maxsize=10_000)
 def _regex_problem(pattern: str) -> str | None:
-    options = re2.Options()
-    # RE2 would write to stderr by itself.
-    options.log_errors = False
     try:
-        re2.compile(pattern, options=options)
-    except re2.error as exc:
-        words = exc.args[0].decode(errors="replace") if isinstance(exc.args[0], bytes) else str(exc.args[0])
+        compiled(pattern)
     except UnicodeEncodeError:
         return "expected a regex of whole characters, not halves of surrogate pairs"
+    except ValueError as exc:
+        words = str(exc)
     else:
         return None
     note = "; lookaround and backreferences are not supported" if _is_regex_of_python(pattern) else ""

@@ -7,10 +7,12 @@ import functools
 from collections.abc import Iterator
 from typing import Any, Final
 
-from jsonpath import JSONPath, JSONPathEnvironment
+from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
 from jsonpath.function_extensions import ExpressionType, FilterFunction
 
 from sitemon.patterns.regex import compiled
+
+__all__ = ["JSONPathError", "is_single", "values_at"]
 
 
 class _Search(FilterFunction):

@@ -31,4 +31,4 @@ def compiled(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as exc:
         words = exc.args[0] if exc.args else ""
-        raise ValueError(words.decode() if isinstance(words, bytes) else str(words)) from exc
+        raise ValueError(words.decode(errors="replace") if isinstance(words, bytes) else str(words)) from exc

