@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from sitemon.config.site_requests import json_value
 from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Around, regex
-from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, suggestion, text
+from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, number, suggestion, text
 from sitemon.model.site import ExpectedHeader, ExpectedJson
 from sitemon.patterns.json_path import JSONPathError, is_single
 
 _HEADER: Final = "expected text, {matches: …} or {exists: true or false}"
-_KINDS_OF_JSON: Final = ("equals", "matches", "exists")
+_COMPARISONS: Final = ("less_than", "at_most", "more_than", "at_least")
+_KINDS_OF_JSON: Final = ("equals", "matches", "exists", *_COMPARISONS)
 
 
 def headers(value: object, around: Around) -> dict[str, ExpectedHeader]:
@@ -65,8 +66,11 @@ def _json(value: object, around: Around) -> ExpectedJson:
     if "path" not in value:
         raise UnfitError("missing", ("path",))
     if sum(kind in value for kind in _KINDS_OF_JSON) != 1:
-        raise UnfitError("expected path and one of equals, matches and exists")
+        raise UnfitError(f"expected path and one of {', '.join(_KINDS_OF_JSON)}")
     path = _under("path", lambda: _path(value["path"]))
+    for name in _COMPARISONS:
+        if name in value:
+            return ExpectedJson(path=path, **{name: _under(name, lambda name=name: number(value[name]))})
     if "equals" in value:
         return ExpectedJson(path=path, equals=json_value(value["equals"], path=("equals",)))
     if "matches" in value:

@@ -7,12 +7,14 @@ Numbers and truth values may also stand as text, because that is how the environ
 import difflib
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 Parser = Callable[[object], Any]
 ValuePath = tuple[str | int, ...]
 
+_LARGEST_NUMBER: Final = sys.float_info.max
 _TRUTH: Final = {
     "true": True,
     "yes": True,
@@ -113,6 +115,13 @@ def integer(low: int, high: int) -> Callable[[object], int]:
         return number
 
     return read
+
+
+def number(value: object) -> float:
+    """Read a number, of a size that a JSON document may have."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_NUMBER:
+        return float(value)
+    raise UnfitError("expected a number")
 
 
 def fraction(value: object) -> float:

@@ -99,16 +99,20 @@ class ExpectedHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ExpectedJson(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an RFC 9535 path must find in the body: exactly one of the three is given.
+    """What an RFC 9535 path must find in the body: exactly one of the others is given.
 
-    `equals` is a JSON value (UNSET: not given; None: null), `matches` an RE2 regex. Each value found must fit, and
-    there must be one.
+    `equals` is a JSON value (UNSET: not given; None: null), `matches` an RE2 regex, the last four are numbers. Each
+    value found must fit, and there must be one.
     """
 
     path: str
     equals: Any = msgspec.UNSET
     matches: str | None = None
     exists: bool | None = None
+    less_than: float | None = None
+    at_most: float | None = None
+    more_than: float | None = None
+    at_least: float | None = None
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,6 +11,8 @@ from sitemon.checks.findings import Failure
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.excerpt import excerpt
 from sitemon.checks.judge.expect_json import misfits
+from sitemon.checks.judge.failures import quoted
+from sitemon.checks.judge.masked import masked
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 from sitemon.patterns.regex import compiled, is_found
@@ -97,7 +99,7 @@ def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
         value = page.headers.get(expected.name.lower())
         words = _misfit_of_header(expected, value)
         if words:
-            yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))
+            yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
     if expect.body_size_bytes is not None and len(page.body) > expect.body_size_bytes:
         yield Failure(Reason.TOO_LARGE, f"the body is longer than {expect.body_size_bytes} bytes")
 
@@ -105,14 +107,15 @@ def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
 def _of_text(site: Site, page: Page, text: str, is_match_found: bool | None) -> Iterator[Failure]:
     expect = site.expect
     if is_match_found is False:
-        yield Failure(Reason.NO_MATCH, "the response does not match the regex", excerpt(site, text))
+        words = f"the response does not match the regex {quoted(site.match or '')}"
+        yield Failure(Reason.NO_MATCH, masked(site, words), excerpt(site, text))
     if expect.not_match is not None and (found := compiled(expect.not_match).search(text)):
-        words = "the response matches the regex that it must not"
-        yield Failure(Reason.FORBIDDEN_MATCH, words, excerpt(site, text, *found.span()))
+        words = f"the response matches the regex {quoted(expect.not_match)}, which it must not"
+        yield Failure(Reason.FORBIDDEN_MATCH, masked(site, words), excerpt(site, text, *found.span()))
     if expect.json:
         was_cut = len(page.body) >= site.max_body_bytes
         for words, value in misfits(expect.json, text, was_cut=was_cut):
-            yield Failure(Reason.NO_MATCH, words, None if value is None else excerpt(site, value))
+            yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
 
 
 def _listed(status: tuple[StatusRange, ...]) -> str:
@@ -129,7 +132,7 @@ def _misfit_of_header(expected: ExpectedHeader, value: str | None) -> str | None
     if expected.equals is not None and value != expected.equals:
         return f"the header {expected.name} is not what was expected"
     if expected.matches is not None and not is_found(expected.matches, value):
-        return f"the header {expected.name} does not match the regex"
+        return f"the header {expected.name} does not match the regex {quoted(expected.matches)}"
     return None
 
 

@@ -1,17 +1,25 @@
 """Comparing a JSON document with what its paths must find."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from sitemon.checks.judge.failures import quoted, shortened
 from sitemon.model.site import ExpectedJson
 from sitemon.patterns.json_path import JSONPathError, is_single, values_at
 from sitemon.patterns.regex import is_found
 
-_LONGEST_PATH: Final = 60
 _MOST_COMMAS: Final = 50_000
 """Among how many values is looked; a quarter for each ``..`` and each filter. Such a path takes up to 10 us a value."""
+
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "less_than": operator.lt,
+    "at_most": operator.le,
+    "more_than": operator.gt,
+    "at_least": operator.ge,
+}
 
 Misfit = tuple[str, str | None]
 """The words for it, and what was found instead, if anything."""
@@ -26,7 +34,7 @@ def misfits(expected: tuple[ExpectedJson, ...], text: str, *, was_cut: bool) -> 
         return
     commas = text.count(",")
     for one in expected:
-        path = one.path if len(one.path) <= _LONGEST_PATH else f"{one.path[: _LONGEST_PATH - 1]}…"
+        path = shortened(one.path)
         try:
             is_hopeless = commas > _most_commas(one.path) and not is_single(one.path)
             misfit = ("cannot be looked for among so many values", None) if is_hopeless else _misfit(one, document)
@@ -53,9 +61,23 @@ def _misfit(expected: ExpectedJson, document: Any) -> Misfit | None:
 
 
 def _misfit_of_value(expected: ExpectedJson, value: Any) -> Misfit | None:
-    if expected.matches is not None:
-        return None if is_found(expected.matches, _shown(value)) else ("does not match the regex", _shown(value))
-    return None if is_same(value, expected.equals) else ("is not what was expected", _shown(value))
+    words = next(_words_of_value(expected, value), None)
+    return None if words is None else (words, _shown(value))
+
+
+def _words_of_value(expected: ExpectedJson, value: Any) -> Iterator[str]:
+    if expected.equals is not msgspec.UNSET and not is_same(value, expected.equals):
+        yield "is not what was expected"
+    if expected.matches is not None and not is_found(expected.matches, _shown(value)):
+        yield f"does not match the regex {quoted(expected.matches)}"
+    for name, compare in _COMPARISONS.items():
+        bound = getattr(expected, name)
+        if bound is not None and not (_is_number(value) and compare(value, bound)):
+            yield f"is not {name.replace('_', ' ')} {bound:g}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

@@ -25,6 +25,8 @@ _WHILE: Final[dict[Phase, str]] = {
     "first_byte": "while waiting for the first byte of the response",
     "download": "while reading the response",
 }
+_LONGEST_QUOTED: Final = 60
+
 _BY_PHASE: Final[dict[Phase, Reason]] = {
     "dns": Reason.DNS_ERROR,
     "connect": Reason.CONNECT_ERROR,
@@ -75,6 +77,16 @@ def shown(words: Iterable[str]) -> str:
     """Join sentences into a result's `error`: one printable line of at most 200 characters."""
     line = printable("; ".join(words))
     return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """Return the beginning of a text, in quotes."""
+    return f'"{printable(shortened(text))}"'
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that may be long."""
+    return text if len(text) <= _LONGEST_QUOTED else f"{text[: _LONGEST_QUOTED - 1]}…"
 
 
 def printable(text: str) -> str:

@@ -184,4 +184,4 @@ def test_all_that_is_not_as_expected_is_named_and_the_status_is_the_reason(
 ) -> None:
     seen = observe(serve(answering(response(status="500 Oops"))).url(), match="in stock")
     assert (seen.reason, seen.is_match_found) == (Reason.HTTP_STATUS, False)
-    assert seen.error == "HTTP status 500, expected 200-299; the response does not match the regex"
+    assert seen.error == 'HTTP status 500, expected 200-299; the response does not match the regex "in stock"'

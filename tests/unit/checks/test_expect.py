@@ -54,7 +54,7 @@ def test_the_status_is_the_reason_before_the_match_and_both_are_told() -> None:
     assert verdict.reason is Reason.HTTP_STATUS
     assert told(verdict) == [
         ("http_status", "HTTP status 500, expected 200-299, 404"),
-        ("no_match", "the response does not match the regex"),
+        ("no_match", 'the response does not match the regex "sold out"'),
     ]
 
 
@@ -128,8 +128,8 @@ def test_everything_is_judged_in_a_settled_order() -> None:
         ("http_status", "HTTP status 500, expected 200-299"),
         ("no_match", "the header X-App is missing"),
         ("too_large", "the body is longer than 3 bytes"),
-        ("no_match", "the response does not match the regex"),
-        ("forbidden_match", "the response matches the regex that it must not"),
+        ("no_match", 'the response does not match the regex "sold out"'),
+        ("forbidden_match", 'the response matches the regex "stock", which it must not'),
         ("no_match", "the response is not JSON"),
         ("cert_expiring", "a certificate expires in 13 days, expected 14 days or more"),
         ("too_slow", "it took 0.750 s, expected at most 0.5 s"),
@@ -166,7 +166,7 @@ def test_a_certificate_that_has_expired_is_told_as_such() -> None:
         (ExpectedHeader(name="x-app", equals="1.2"), None),
         (ExpectedHeader(name="X-App", equals="1"), "the header X-App is not what was expected"),
         (ExpectedHeader(name="X-App", matches=r"^1\.\d$"), None),
-        (ExpectedHeader(name="X-App", matches="^2"), "the header X-App does not match the regex"),
+        (ExpectedHeader(name="X-App", matches="^2"), 'the header X-App does not match the regex "^2"'),
         (ExpectedHeader(name="X-App", exists=True), None),
         (ExpectedHeader(name="X-App", exists=False), "the header X-App is there"),
         (ExpectedHeader(name="X-Other", equals="1"), "the header X-Other is missing"),
@@ -221,7 +221,18 @@ def test_a_path_finds_an_equal_value(path: str, value: Any) -> None:
         (ExpectedJson(path="$.gone", equals=None), "$.gone is missing"),
         (ExpectedJson(path="$.items[?match(@.state, 'l')]", exists=True), "$.items[?match(@.state, 'l')] is missing"),
         (ExpectedJson(path="$.items[?match(@.state, '(')]", exists=True), "$.items[?match(@.state, '(')] is missing"),
-        (ExpectedJson(path="$.status", matches="^no"), "$.status does not match the regex"),
+        (ExpectedJson(path="$.status", matches="^no"), '$.status does not match the regex "^no"'),
+        (ExpectedJson(path="$.n", less_than=2), None),
+        (ExpectedJson(path="$.n", less_than=1), "$.n is not less than 1"),
+        (ExpectedJson(path="$.n", at_most=1), None),
+        (ExpectedJson(path="$.n", at_most=0.9), "$.n is not at most 0.9"),
+        (ExpectedJson(path="$.half", more_than=0.4), None),
+        (ExpectedJson(path="$.half", more_than=0.5), "$.half is not more than 0.5"),
+        (ExpectedJson(path="$.items[*].id", at_least=7), None),
+        (ExpectedJson(path="$.items[*].id", at_least=8), "$.items[*].id is not at least 8"),
+        (ExpectedJson(path="$.yes", at_least=0), "$.yes is not at least 0"),
+        (ExpectedJson(path="$.status", at_least=0), "$.status is not at least 0"),
+        (ExpectedJson(path="$.gone", at_least=0), "$.gone is missing"),
         (ExpectedJson(path="$.nothing", exists=False), "$.nothing is there"),
         (ExpectedJson(path="$.items[*].id", matches="^[78]$"), None),
         (ExpectedJson(path="$.list", matches='"a":'), None),

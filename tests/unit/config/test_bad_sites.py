@@ -16,6 +16,8 @@ DNS_URL: Final = (
     "expected a URL such as dns://192.0.2.53/example.org?type=A (A, AAAA, CAA, CNAME, MX, NS, PTR, SOA, SRV, TXT)"
 )
 
+ONE_KIND: Final = "expected path and one of equals, matches, exists, less_than, at_most, more_than, at_least"
+
 EXPECTED: Final = {
     "a_list.yaml": [":1: expected defaults: and sites:, not a list"],
     "auth_basic_and_bearer.yaml": [":4: a: auth: expected {basic: {username: …, password: …}} or {bearer: …}"],
@@ -69,8 +71,9 @@ EXPECTED: Final = {
     "expect_json_not_a_list.yaml": [
         ":4: a: expect.json: expected a list of at least one path such as {path: $.status, equals: ok}"
     ],
-    "expect_json_of_no_kind.yaml": [":4: a: expect.json[0]: expected path and one of equals, matches and exists"],
-    "expect_json_of_two_kinds.yaml": [":4: a: expect.json[0]: expected path and one of equals, matches and exists"],
+    "expect_json_number.yaml": [":4: a: expect.json[0].less_than: expected a number"],
+    "expect_json_of_no_kind.yaml": [f":4: a: expect.json[0]: {ONE_KIND}"],
+    "expect_json_of_two_kinds.yaml": [f":4: a: expect.json[0]: {ONE_KIND}"],
     "expect_json_path.yaml": [":7: a: expect.json[1].path: not a valid JSON path (RFC 9535): unexpected end of query"],
     "expect_json_path_missing.yaml": [":4: a: expect.json[0].path: missing"],
     "expect_json_path_without_dollar.yaml": [

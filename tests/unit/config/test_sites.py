@@ -46,7 +46,11 @@ sites:
       status: [200-299, 404]
       not_match: Fatal
       headers: {X-App: "1.2", Content-Type: {matches: ^text/}, X-Debug: {exists: false}}
-      json: [{path: $.a, equals: {b: [1, null]}}, {path: $.c, matches: ^2}, {path: $.d, exists: true}]
+      json:
+        - {path: $.a, equals: {b: [1, null]}}
+        - {path: $.c, matches: ^2}
+        - {path: $.d, exists: true}
+        - {path: $.e, at_most: 5}
       body_size: 1KiB
       max_latency: 250ms
       cert_days: 14
@@ -123,6 +127,7 @@ def test_every_accepted_field_is_read(tmp_path: Path) -> None:
                 ExpectedJson(path="$.a", equals={"b": [1, None]}),
                 ExpectedJson(path="$.c", matches="^2"),
                 ExpectedJson(path="$.d", exists=True),
+                ExpectedJson(path="$.e", at_most=5.0),
             ),
             max_latency_s=0.25,
             cert_days=14,

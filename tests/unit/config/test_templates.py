@@ -58,7 +58,7 @@ def test_what_is_commented_out_in_the_sites_is_accepted_too(tmp_path: Path) -> N
     ]
     assert shop.body == Body(b'{"query":"{ stock }"}', "application/json")
     assert shop.proxy == Proxy("proxy.example", 3128)
-    assert [one.path for one in shop.expect.json] == ["$.status", "$.version", "$.errors"]
+    assert [one.path for one in shop.expect.json] == ["$.status", "$.version", "$.errors", "$.queue"]
 
 
 def test_the_examples_of_the_readme_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
