@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sitemon.model.errors import SitemonError
+from sitemon.record.backoff import Backoff
 from sitemon.record.batch import Rejected
-from sitemon.record.patience import Patience
 from sitemon.stream.dead_letters import dead_letter
 from sitemon.stream.producer import Producer, send_all
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _SEND_S: Final = 10.0
 _CLOSE_S: Final = 2.0
-_PATIENCE: Final = Patience(first_s=0.5, longest_s=10.0)
+_BACKOFF: Final = Backoff(first_s=0.5, longest_s=10.0)
 
 
 class DeadLetters:
@@ -45,7 +45,7 @@ class DeadLetters:
         tries = 0
         while not self._try_to_send(rejected, is_first=tries == 0):
             tries += 1
-            if stop.wait(_PATIENCE.wait_s(tries, self._chance)):
+            if stop.wait(_BACKOFF.wait_s(tries, self._chance)):
                 return False
         return True
 

@@ -5,20 +5,20 @@ decided by a lock that lasts as long as its session with the database.
 """
 
 import logging
-import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
-from sitemon.model.errors import PoisonError, RefusedError, SitemonError
+from sitemon.model.errors import PoisonError, SitemonError
 from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import to_ms
 from sitemon.record.batch import Rejected, read_since
 from sitemon.record.horizon import Horizon
+from sitemon.record.outage import Outage
 from sitemon.record.recorder import DeadLetterBox
 from sitemon.record.said import sort_out_said
-from sitemon.record.writer import AWAY, REFUSED
 from sitemon.store.account import (
     close,
     count_away_hours,
@@ -90,9 +90,7 @@ class Reconciler:
         self._topics = topics
         self._stop = stop
         self._read_up_to: dict[Partition, int] = {}
-        self._chance = random.Random()
-        self._trouble: type[SitemonError] | None = None
-        self._tries = 0
+        self._outage = Outage(stop)
         self._width_ms = _STEP_MS
         self._may_light = True
         self._counted: _Counted | None = None
@@ -105,7 +103,7 @@ class Reconciler:
             try:
                 self._lead()
             except SitemonError as exc:
-                self._wait_after(exc)
+                self._outage.wait_after(exc, partial(_say, exc))
             except Exception:
                 # Without this thread nobody would ever say what is missing.
                 log.exception("reconciler.failed: this is a mistake in sitemon")
@@ -137,7 +135,8 @@ class Reconciler:
             if clock.monotonic_s() >= look_at_s:
                 look_at_s = clock.monotonic_s() + _LOOK_EVERY_S
                 self._look(follower, horizon)
-                self._say_all_is_well()
+                if self._outage.is_over():
+                    log.warning("reconciler.recovered: what is missing is decided again")
 
     def _take(self, messages: Sequence[Message], horizon: Horizon) -> bool:
         """Write what was said; return False when told to stop before what can never be written was put aside."""
@@ -233,16 +232,6 @@ class Reconciler:
     def _read_topics(self) -> tuple[str, str, str]:
         return self._topics.results, self._topics.schedule, self._topics.marks
 
-    def _wait_after(self, exc: SitemonError) -> None:
-        """Say once what is the matter, and wait for the next try."""
-        if type(exc) is not self._trouble and not self._stop.is_set():
-            self._trouble, self._tries = type(exc), 0
-            log.warning("reconciler.waiting: what is missing is not decided now: %s", exc)
-        self._tries += 1
-        patience = REFUSED if isinstance(exc, RefusedError) else AWAY
-        self._stop.wait(patience.wait_s(self._tries, self._chance))
 
-    def _say_all_is_well(self) -> None:
-        if self._trouble is not None:
-            log.warning("reconciler.recovered: what is missing is decided again")
-            self._trouble = None
+def _say(exc: SitemonError) -> None:
+    log.warning("reconciler.waiting: what is missing is not decided now: %s", exc)

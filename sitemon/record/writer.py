@@ -5,25 +5,20 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
 from sitemon.model.result import Result
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
-from sitemon.record.patience import Patience
+from sitemon.record.outage import Outage
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Partition, Read
 from sitemon.store.write import Written
 
 log = logging.getLogger(__name__)
-
-AWAY: Final = Patience(first_s=0.2, longest_s=5.0)
-"""A server that is away is back within seconds of its return."""
-
-REFUSED: Final = Patience(first_s=5.0, longest_s=60.0)
-"""A person has to mend something; the server's log should not fill up meanwhile."""
 
 
 class Store(Protocol):
@@ -60,10 +55,7 @@ class Writer:
     def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:
         self.attempt_began_s: float | None = None
         self._store = store
-        self._stop = stop
-        self._chance = chance or random.Random()
-        self._trouble: type[SitemonError] | None = None
-        self._tries = 0
+        self._outage = Outage(stop, chance)
 
     def record(
         self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
@@ -81,7 +73,7 @@ class Writer:
             except GapError:
                 raise
             except (RetryableError, RefusedError) as exc:
-                if not self._wait_after(exc):
+                if not self._outage.wait_after(exc, partial(_say, exc)):
                     return None
                 if isinstance(exc, MissingPartitionError):
                     self.maintain()
@@ -89,7 +81,8 @@ class Writer:
                     entries, more = split_by_range(entries, self._store.retention.span(clock.utc_now()))
                     too_old += more
             else:
-                self._say_all_is_well()
+                if self._outage.is_over():
+                    log.warning("recorder.postgres_back: recording goes on")
                 return Recorded(written, too_old + rejected)
 
     def maintain(self) -> None:
@@ -142,19 +135,9 @@ class Writer:
     def _begin_attempt(self) -> None:
         self.attempt_began_s = clock.monotonic_s()
 
-    def _wait_after(self, exc: SitemonError) -> bool:
-        """Wait for the next try; return False when told to stop."""
-        if type(exc) is not self._trouble:
-            self._trouble, self._tries = type(exc), 0
-            log.warning("%s: %s", _EVENTS.get(type(exc), "recorder.postgres_away: waiting for PostgreSQL"), exc)
-        self._tries += 1
-        patience = REFUSED if isinstance(exc, RefusedError) else AWAY
-        return not self._stop.wait(patience.wait_s(self._tries, self._chance))
 
-    def _say_all_is_well(self) -> None:
-        if self._trouble is not None:
-            log.warning("recorder.postgres_back: recording goes on")
-            self._trouble = None
+def _say(exc: SitemonError) -> None:
+    log.warning("%s: %s", _EVENTS.get(type(exc), "recorder.postgres_away: waiting for PostgreSQL"), exc)
 
 
 def _around(exc: PoisonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:

@@ -9,7 +9,6 @@ from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.net.resolver import Endpoint, Resolver, literal, numeric
-from sitemon.checks.waiting import run_here
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
@@ -50,13 +49,6 @@ class Dialer:
         """
         endpoints = await self.endpoints(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
         return await self.connect(exchange, interleaved(endpoints))
-
-    def dial(
-        self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
-    ) -> BoundedSocket:
-        """Do the same in this thread; see `reach`."""
-        reached = self.reach(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version)
-        return run_here(reached)
 
     async def endpoints(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None

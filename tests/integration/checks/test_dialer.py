@@ -11,11 +11,24 @@ from sitemon.checks.net.dialer import Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import ATTEMPT_DELAY_S, connect_tcp
 from sitemon.checks.net.resolver import Endpoint, Resolver
+from sitemon.checks.waiting import run_here
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
 V4 = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 V6 = ("2001:db8::1", "2001:db8::2")
+
+
+def dial(
+    dialer: Dialer,
+    exchange: Exchange,
+    host: str,
+    port: int,
+    *,
+    came_from_public: bool,
+    ip_version: IpVersion = None,
+) -> BoundedSocket:
+    return run_here(dialer.reach(exchange, host, port, came_from_public=came_from_public, ip_version=ip_version))
 
 
 class Network:
@@ -88,7 +101,7 @@ def exchange(timeout_s: float = 8.0) -> Exchange:
 def test_the_connection_belongs_to_its_exchange(network: Network) -> None:
     network.answering = {V4[0]}
     under_way = exchange()
-    connection = Dialer(names(V4[0]), network).dial(under_way, "shop.test", 443, came_from_public=False)
+    connection = dial(Dialer(names(V4[0]), network), under_way, "shop.test", 443, came_from_public=False)
     assert connection.exchange is under_way
     assert (under_way.ip, under_way.addresses, under_way.watch.phase) == (V4[0], (V4[0],), "connect")
     assert network.calls == [(V4[0], 443)]
@@ -97,7 +110,7 @@ def test_the_connection_belongs_to_its_exchange(network: Network) -> None:
 def test_the_next_address_is_tried_at_once_when_one_refuses(network: Network) -> None:
     network.answering = {V4[1], V4[2]}
     under_way = exchange()
-    Dialer(names(*V4), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    dial(Dialer(names(*V4), network), under_way, "shop.test", 80, came_from_public=False)
     assert network.ips == [V4[0], V4[1]]
     assert under_way.ip == V4[1]
     assert network.called_s[1] - network.called_s[0] < ATTEMPT_DELAY_S
@@ -106,7 +119,7 @@ def test_the_next_address_is_tried_at_once_when_one_refuses(network: Network) ->
 def test_the_next_address_is_tried_beside_a_silent_one_after_its_delay(network: Network) -> None:
     network.silent, network.answering = {V6[0]}, {V4[0]}
     under_way = exchange()
-    connection = Dialer(names(V6[0], V4[0]), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    connection = dial(Dialer(names(V6[0], V4[0]), network), under_way, "shop.test", 80, came_from_public=False)
     assert (under_way.ip, connection) == (V4[0], network.sockets[V4[0]])
     assert network.called_s[1] - network.called_s[0] == pytest.approx(ATTEMPT_DELAY_S, abs=0.1)
     assert network.sockets[V6[0]].fileno() == -1
@@ -115,13 +128,13 @@ def test_the_next_address_is_tried_beside_a_silent_one_after_its_delay(network: 
 def test_a_slow_address_is_not_given_up_for_the_next(network: Network) -> None:
     network.silent, network.waking = {V6[0], V4[0]}, {V4[0]: V6[0]}
     under_way = exchange()
-    connection = Dialer(names(V6[0], V4[0]), network).dial(under_way, "shop.test", 80, came_from_public=False)
+    connection = dial(Dialer(names(V6[0], V4[0]), network), under_way, "shop.test", 80, came_from_public=False)
     assert (network.ips, under_way.ip, connection) == ([V6[0], V4[0]], V6[0], network.sockets[V6[0]])
 
 
 def test_the_families_take_turns(network: Network) -> None:
     with pytest.raises(ConnectionRefusedError):
-        Dialer(names(*V6, *V4), network).dial(exchange(), "shop.test", 80, came_from_public=False)
+        dial(Dialer(names(*V6, *V4), network), exchange(), "shop.test", 80, came_from_public=False)
     assert network.ips == [V6[0], V4[0], V6[1], V4[1], V4[2]]
 
 
@@ -131,14 +144,14 @@ def test_only_addresses_of_the_wanted_version_are_tried(
 ) -> None:
     dialer = Dialer(names(*V6, *V4), network)
     with pytest.raises(ConnectionRefusedError):
-        dialer.dial(exchange(), "shop.test", 80, came_from_public=False, ip_version=ip_version)
+        dial(dialer, exchange(), "shop.test", 80, came_from_public=False, ip_version=ip_version)
     assert network.ips == [*tried]
 
 
 def test_a_host_without_an_address_of_the_wanted_version_is_a_dns_error(network: Network) -> None:
     for host in ("shop.test", V4[0]):
         with pytest.raises(CheckError, match="the host has no IPv6 address") as raised:
-            Dialer(names(*V4), network).dial(exchange(), host, 80, came_from_public=False, ip_version=6)
+            dial(Dialer(names(*V4), network), exchange(), host, 80, came_from_public=False, ip_version=6)
         assert raised.value.reason is Reason.DNS_ERROR
     assert network.calls == []
 
@@ -146,7 +159,7 @@ def test_a_host_without_an_address_of_the_wanted_version_is_a_dns_error(network:
 def test_the_failure_that_came_last_is_told_when_no_address_answers(network: Network) -> None:
     under_way = exchange()
     with pytest.raises(ConnectionRefusedError):
-        Dialer(names(*V4), network).dial(under_way, "shop.test", 80, came_from_public=False)
+        dial(Dialer(names(*V4), network), under_way, "shop.test", 80, came_from_public=False)
     assert under_way.ip == V4[2]
 
 
@@ -154,7 +167,7 @@ def test_the_deadline_is_that_of_all_addresses_together(network: Network) -> Non
     network.silent = {*V4}
     began_s = monotonic_s()
     with pytest.raises(TimeoutError):
-        Dialer(names(*V4), network).dial(exchange(0.4), "shop.test", 80, came_from_public=False)
+        dial(Dialer(names(*V4), network), exchange(0.4), "shop.test", 80, came_from_public=False)
     assert 0.4 <= monotonic_s() - began_s < 0.6
     assert network.ips == [V4[0], V4[1]]
     assert {one.fileno() for one in network.sockets.values()} == {-1}
@@ -165,24 +178,28 @@ def test_a_public_site_leads_nobody_into_a_private_network(network: Network) -> 
     dialer = Dialer(names("10.0.0.1"), network)
     for host in ("inside.test", "10.0.0.1"):
         with pytest.raises(CheckError) as raised:
-            dialer.dial(exchange(), host, 80, came_from_public=True)
+            dial(dialer, exchange(), host, 80, came_from_public=True)
         assert raised.value.reason is Reason.BLOCKED_ADDRESS
     assert network.calls == []
-    dialer.dial(exchange(), "inside.test", 80, came_from_public=False)
+    dial(dialer, exchange(), "inside.test", 80, came_from_public=False)
     assert network.ips == ["10.0.0.1"]
 
 
 def test_each_address_of_a_name_is_guarded(network: Network) -> None:
     network.answering = {V4[0]}
-    Dialer(names("169.254.169.254", "fd00:ec2::254", V4[0]), network).dial(
-        exchange(), "rebound.test", 80, came_from_public=False
+    dial(
+        Dialer(names("169.254.169.254", "fd00:ec2::254", V4[0]), network),
+        exchange(),
+        "rebound.test",
+        80,
+        came_from_public=False,
     )
     assert network.ips == [V4[0]]
 
 
 def test_no_time_left_is_a_timeout_before_anybody_is_called(network: Network) -> None:
     with pytest.raises(TimeoutError):
-        Dialer(names(*V4), network).dial(exchange(0), V4[0], 80, came_from_public=False)
+        dial(Dialer(names(*V4), network), exchange(0), V4[0], 80, came_from_public=False)
     assert network.calls == []
 
 
@@ -190,7 +207,7 @@ def test_a_real_connection_stands_or_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         dialer = Dialer(Resolver(), connect_tcp)
-        with dialer.dial(exchange(), "127.0.0.1", port, came_from_public=False) as connection:
+        with dial(dialer, exchange(), "127.0.0.1", port, came_from_public=False) as connection:
             assert connection.getpeername() == ("127.0.0.1", port)
     with pytest.raises(ConnectionRefusedError):
-        dialer.dial(exchange(), "127.0.0.1", port, came_from_public=False)
+        dial(dialer, exchange(), "127.0.0.1", port, came_from_public=False)

@@ -9,8 +9,8 @@ import pytest
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
+from sitemon.record import outage
 from sitemon.record import reconciler as module
-from sitemon.record.writer import AWAY
 from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
@@ -145,7 +145,7 @@ def test_where_the_account_cannot_be_closed_no_event_is_put_aside_for_it(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "REFUSED", AWAY)
+    monkeypatch.setattr(outage, "REFUSED", outage.AWAY)
     with reconcile():
         wait_until(lambda: is_closed(conn))
         execute(conn, FAIL)

@@ -4,7 +4,7 @@ import random
 from typing import NamedTuple
 
 
-class Patience(NamedTuple):
+class Backoff(NamedTuple):
     """Waits that double from `first_s` to `longest_s`, each cut at random by up to a half.
 
     The randomness keeps many recorders from coming back at the same moment to a server that has just started.
