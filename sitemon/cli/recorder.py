@@ -20,7 +20,7 @@ from sitemon.config.servers import KafkaServer, database_credentials, kafka_serv
 from sitemon.config.settings import settings
 from sitemon.model.errors import RefusedError, RetryableError, UnreachableError
 from sitemon.per_process import spare_collector
-from sitemon.record.brake import AT_LEAST, Brake
+from sitemon.record.dead_letter_limit import AT_LEAST, DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.progress import ProgressLog, summary
 from sitemon.record.reconciler import Reconciler
@@ -78,7 +78,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
 
 def _record(stream: KafkaServer, store: Database, account: Database, stop: threading.Event, ratio: float) -> None:
     topics = topics_of(stream)
-    brake = Brake(ratio, _newest_letters(stream, topics.dead_letters))
+    limit = DeadLetterLimit(ratio, _newest_letters(stream, topics.dead_letters))
     dead_letters = DeadLetters(lambda: KafkaProducer(stream), topics.dead_letters)
     # Installations on one Kafka have topics, and so groups, of their own.
     group = f"{topics.results.removesuffix('.results')}.recorder"
@@ -93,7 +93,7 @@ def _record(stream: KafkaServer, store: Database, account: Database, stop: threa
             consumer=consumer,
             store=store,
             dead_letters=dead_letters,
-            brake=brake,
+            limit=limit,
             report=report,
             stop=stop,
         )

@@ -4,7 +4,7 @@ import functools
 from typing import Any, Final
 
 from sitemon.config.site_requests import json_value
-from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Around, regex
+from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Context, regex
 from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, number, suggestion, text
 from sitemon.model.site import ExpectedHeader, ExpectedJson
 from sitemon.patterns.json_path import JSONPathError, is_single
@@ -14,7 +14,7 @@ _COMPARISONS: Final = ("less_than", "at_most", "more_than", "at_least")
 _KINDS_OF_JSON: Final = ("equals", "matches", "exists", *_COMPARISONS)
 
 
-def headers(value: object, around: Around) -> dict[str, ExpectedHeader]:
+def headers(value: object, context: Context) -> dict[str, ExpectedHeader]:
     """Read what headers of the response must be, by their names in lower case."""
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping of names to what is expected, not {kind_of(value)}")
@@ -25,39 +25,39 @@ def headers(value: object, around: Around) -> dict[str, ExpectedHeader]:
         if name.lower() in found:
             raise UnfitError("stands twice; upper and lower case are the same in a header's name", (name,))
         try:
-            found[name.lower()] = _header(name, content, around)
+            found[name.lower()] = _header(name, content, context)
         except UnfitError as exc:
             raise UnfitError(exc.problem, (name, *exc.path)) from exc
     return found
 
 
-def _header(name: str, content: object, around: Around) -> ExpectedHeader:
+def _header(name: str, content: object, context: Context) -> ExpectedHeader:
     if not isinstance(content, dict):
         return ExpectedHeader(name=name, equals=text(content))
     if len(content) != 1:
         raise UnfitError(_HEADER)
     (kind, one), *_ = content.items()
     if kind == "matches":
-        return ExpectedHeader(name=name, matches=_under(kind, lambda: regex(one, around)))
+        return ExpectedHeader(name=name, matches=_under(kind, lambda: regex(one, context)))
     if kind == "exists":
         return ExpectedHeader(name=name, exists=_under(kind, lambda: boolean(one)))
     raise UnfitError(f"unknown field{suggestion(str(kind), ('matches', 'exists'))}", (kind,))
 
 
-def json(value: object, around: Around) -> tuple[ExpectedJson, ...]:
+def json(value: object, context: Context) -> tuple[ExpectedJson, ...]:
     """Read what paths must find in the body."""
     if not isinstance(value, list) or not value:
         raise UnfitError("expected a list of at least one path such as {path: $.status, equals: ok}")
     found = []
     for place, one in enumerate(value):
         try:
-            found.append(_json(one, around))
+            found.append(_json(one, context))
         except UnfitError as exc:
             raise UnfitError(exc.problem, (place, *exc.path)) from exc
     return tuple(found)
 
 
-def _json(value: object, around: Around) -> ExpectedJson:
+def _json(value: object, context: Context) -> ExpectedJson:
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping such as {{path: $.status, equals: ok}}, not {kind_of(value)}")
     for name in value:
@@ -74,7 +74,7 @@ def _json(value: object, around: Around) -> ExpectedJson:
     if "equals" in value:
         return ExpectedJson(path=path, equals=json_value(value["equals"], path=("equals",)))
     if "matches" in value:
-        return ExpectedJson(path=path, matches=_under("matches", lambda: regex(value["matches"], around)))
+        return ExpectedJson(path=path, matches=_under("matches", lambda: regex(value["matches"], context)))
     return ExpectedJson(path=path, exists=_under("exists", lambda: boolean(value["exists"])))
 
 
@@ -106,7 +106,7 @@ def _path_problem(path: str) -> str | None:
     return None
 
 
-def max_latency_s(value: object, _: Around) -> float:
+def max_latency_s(value: object, _: Context) -> float:
     """Read how long a check may take before the site counts as slow, in seconds."""
     found_s = duration_s(value)
     if not 0.001 <= found_s <= LONGEST_TIMEOUT_S:
@@ -114,7 +114,7 @@ def max_latency_s(value: object, _: Around) -> float:
     return found_s
 
 
-def records(value: object, _: Around) -> tuple[str, ...]:
+def records(value: object, _: Context) -> tuple[str, ...]:
     """Read the records that a name server must answer with, as they are written in a zone file, without quotes."""
     if not isinstance(value, list) or not value:
         raise UnfitError("expected a list of at least one record")

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sitemon.config import site_expect, site_requests, site_urls, site_values
 from sitemon.config.site_conflicts import Problem
-from sitemon.config.site_values import Around
+from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, boolean, integer, kind_of, one_of, suggestion
 from sitemon.model.site import Expect, Header, Site, Tls
 from sitemon.model.target import scheme_of
@@ -21,7 +21,7 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 class _Field(NamedTuple):
     attribute: str
-    read: Callable[[Any, Around], Any]
+    read: Callable[[Any, Context], Any]
 
 
 class _Reading(NamedTuple):
@@ -29,7 +29,7 @@ class _Reading(NamedTuple):
     problems: list[Problem]
 
 
-def _plain(read: Callable[[object], Any]) -> Callable[[Any, Around], Any]:
+def _plain(read: Callable[[object], Any]) -> Callable[[Any, Context], Any]:
     return lambda value, _: read(value)
 
 
@@ -90,8 +90,8 @@ class FieldReader:
     This is most of the cost of loading 100,000 sites, hence few calls for what is known.
     """
 
-    def __init__(self, around: Around) -> None:
-        self._around = around
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._together: dict[bytes | str, _Reading] = {}
         self._known: dict[tuple[object, bytes | str], _Reading] = {}
 
@@ -108,7 +108,7 @@ class FieldReader:
         values, problems = reading.values.copy(), reading.problems.copy()
         for name, value in own:
             try:
-                values[name] = _OWN[name](value, self._around)
+                values[name] = _OWN[name](value, self._context)
             except UnfitError as exc:
                 problems.append(((name,), exc.problem))
         if "url" in values:
@@ -124,7 +124,7 @@ class FieldReader:
             key = (name, _key_of(value))
             reading = self._known.get(key)
             if reading is None:
-                reading = self._known[key] = _read(name, value, SHARED, (), self._around)
+                reading = self._known[key] = _read(name, value, SHARED, (), self._context)
             values.update(reading.values)
             problems += reading.problems
         expect = shared.get("expect")
@@ -144,19 +144,19 @@ def _key_of(value: object) -> bytes | str:
         return repr(value)
 
 
-def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath, around: Around) -> _Reading:
+def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath, context: Context) -> _Reading:
     field = fields.get(name)
     path = (*above, name)
     if field is None:
         return _Reading({}, [(path, _unknown(name, fields, str(above[0]) if above else ""))])
     if isinstance(field, _Field):
         try:
-            return _Reading({field.attribute: field.read(value, around)}, [])
+            return _Reading({field.attribute: field.read(value, context)}, [])
         except UnfitError as exc:
             return _Reading({}, [((*path, *exc.path), exc.problem)])
     if not isinstance(value, dict):
         return _Reading({}, [(path, f"expected a mapping, not {kind_of(value)}")])
-    inner = [_read(inside, one, field, path, around) for inside, one in value.items()]
+    inner = [_read(inside, one, field, path, context) for inside, one in value.items()]
     return _Reading(
         {attribute: one for reading in inner for attribute, one in reading.values.items()},
         [problem for reading in inner for problem in reading.problems],

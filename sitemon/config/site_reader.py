@@ -7,7 +7,7 @@ from typing import Any, Final
 from sitemon.config.documents import Document, read_document, show_path
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
-from sitemon.config.site_values import Around
+from sitemon.config.site_values import Context
 from sitemon.config.values import ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import Site
@@ -45,7 +45,7 @@ class SiteReader:
             return
         for name in [name for name in top if name not in _TOP]:
             self._complain(document, (name,), f"unknown field{suggestion(str(name), _TOP)}")
-        reader = FieldReader(Around(file.absolute().parent, self._environ, self.files))
+        reader = FieldReader(Context(file.absolute().parent, self._environ, self.files))
         defaults = self._read_defaults(document, top.get("defaults"), reader)
         self._read_sites(document, top.get("sites"), defaults, reader)
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 
 from sitemon.config.site_urls import is_host
-from sitemon.config.site_values import Around, filled
+from sitemon.config.site_values import Context, filled
 from sitemon.config.values import UnfitError, ValuePath, kind_of, suggestion, text
 from sitemon.model.site import Body, Header, Proxy
 
@@ -24,35 +24,35 @@ _BODY: Final = "expected text, {json: …} or {form: …}"
 _AUTH: Final = "expected {basic: {username: …, password: …}} or {bearer: …}"
 
 
-def body(value: object, around: Around) -> Body:
+def body(value: object, context: Context) -> Body:
     """Read what a request carries: text, ``{json: …}`` or ``{form: …}``."""
-    found = _text_body(value, around) if isinstance(value, str) else _body_of_kind(value, around)
+    found = _text_body(value, context) if isinstance(value, str) else _body_of_kind(value, context)
     if len(found.content) > LONGEST_BODY_BYTES:
         raise UnfitError("expected a body of at most 1MiB")
     return found
 
 
-def _text_body(value: str, around: Around) -> Body:
+def _text_body(value: str, context: Context) -> Body:
     if not value:
         raise UnfitError("expected text, not an empty one")
-    content, secrets = filled(value, around)
+    content, secrets = filled(value, context)
     return Body(_encoded(content), "text/plain; charset=utf-8", secrets)
 
 
-def _body_of_kind(value: object, around: Around) -> Body:
+def _body_of_kind(value: object, context: Context) -> Body:
     if not isinstance(value, dict) or len(value) != 1:
         raise UnfitError(_BODY)
     (kind, content), *_ = value.items()
     if kind == "json":
         secrets: list[str] = []
-        plain = json_value(content, lambda one: _noted(filled(one, around), secrets), ("json",))
+        plain = json_value(content, lambda one: _noted(filled(one, context), secrets), ("json",))
         return Body(msgspec.json.encode(plain), "application/json", tuple(secrets))
     if kind == "form":
-        return _form(content, around)
+        return _form(content, context)
     raise UnfitError(f"unknown field{suggestion(str(kind), ('json', 'form'))}", (kind,))
 
 
-def _form(content: object, around: Around) -> Body:
+def _form(content: object, context: Context) -> Body:
     if not isinstance(content, dict):
         raise UnfitError(f"expected a mapping of names to text, not {kind_of(content)}", ("form",))
     secrets: list[str] = []
@@ -61,7 +61,7 @@ def _form(content: object, around: Around) -> Body:
         if not isinstance(name, str) or not isinstance(one, str):
             raise UnfitError(f"expected text, not {kind_of(one)} (put it in quotes)", ("form", name))
         try:
-            pairs.append((_encoded(name), _encoded(_noted(filled(one, around), secrets))))
+            pairs.append((_encoded(name), _encoded(_noted(filled(one, context), secrets))))
         except UnfitError as exc:
             raise UnfitError(exc.problem, ("form", name)) from exc
     return Body(urlencode(pairs).encode(), "application/x-www-form-urlencoded", tuple(secrets))
@@ -98,22 +98,22 @@ def json_value(value: object, fill: Callable[[str], str] = str, path: ValuePath 
     raise UnfitError(f"expected what JSON has: text, numbers, lists and mappings, not {kind_of(value)}", path)
 
 
-def auth(value: object, around: Around) -> Header:
+def auth(value: object, context: Context) -> Header:
     """Read how a site wants to be asked: the header Authorization, a secret in any case."""
     if not isinstance(value, dict) or len(value) != 1:
         raise UnfitError(_AUTH)
     (scheme, credentials), *_ = value.items()
     if scheme == "basic":
-        return Header("Authorization", _basic(credentials, around), is_secret=True)
+        return Header("Authorization", _basic(credentials, context), is_secret=True)
     if scheme == "bearer":
-        token = _secret_text(credentials, around, ("bearer",))
+        token = _secret_text(credentials, context, ("bearer",))
         if not _TOKEN.fullmatch(token):
             raise UnfitError("expected a token without spaces, in ASCII", ("bearer",))
         return Header("Authorization", f"Bearer {token}", is_secret=True)
     raise UnfitError(f"unknown field{suggestion(str(scheme), ('basic', 'bearer'))}", (scheme,))
 
 
-def _basic(credentials: object, around: Around) -> str:
+def _basic(credentials: object, context: Context) -> str:
     if not isinstance(credentials, dict):
         raise UnfitError(_AUTH, ("basic",))
     fields = ("username", "password")
@@ -123,7 +123,7 @@ def _basic(credentials: object, around: Around) -> str:
     for name in fields:
         if name not in credentials:
             raise UnfitError("missing", ("basic", name))
-    username, password = (_secret_text(credentials[name], around, ("basic", name)) for name in fields)
+    username, password = (_secret_text(credentials[name], context, ("basic", name)) for name in fields)
     if ":" in username:  # RFC 7617, 2
         raise UnfitError("expected a name without a colon", ("basic", "username"))
     return basic_authorization(username, password)
@@ -134,16 +134,16 @@ def basic_authorization(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
-def _secret_text(value: object, around: Around, path: ValuePath) -> str:
+def _secret_text(value: object, context: Context, path: ValuePath) -> str:
     try:
-        return text(filled(text(value), around)[0])
+        return text(filled(text(value), context)[0])
     except UnfitError as exc:
         raise UnfitError(exc.problem, path) from exc
 
 
-def proxy(value: object, around: Around) -> Proxy:
+def proxy(value: object, context: Context) -> Proxy:
     """Read the URL of an HTTP proxy; userinfo in it authorizes us there."""
-    url = text(filled(text(value), around)[0])
+    url = text(filled(text(value), context)[0])
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -160,7 +160,7 @@ def proxy(value: object, around: Around) -> Proxy:
 _IP_VERSIONS: Final[Mapping[object, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}
 
 
-def ip_version(value: object, _: Around) -> Literal[4, 6] | None:
+def ip_version(value: object, _: Context) -> Literal[4, 6] | None:
     """Read which IP version a site is visited by; None is either."""
     word = str(value) if isinstance(value, int | str) else ""
     if word not in _IP_VERSIONS:

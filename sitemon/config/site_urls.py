@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from sitemon.config.site_values import Around
+from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, text
 from sitemon.model.target import RECORD_TYPES, question_of, scheme_of, target_of
 
@@ -72,7 +72,7 @@ _UNFIT: Final[Mapping[str, Mapping[str, ValuePath]]] = {
 }
 
 
-def url(value: object, _: Around) -> str:
+def url(value: object, _: Context) -> str:
     """Read an absolute URL of one of the schemes that can be checked."""
     if isinstance(value, str) and _PLAIN.fullmatch(value):
         return value

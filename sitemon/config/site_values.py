@@ -26,7 +26,7 @@ _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
 
 
-class Around(NamedTuple):
+class Context(NamedTuple):
     """What a site's values refer to: the folder of its file, and the environment.
 
     `files` collects the files that the values name, there or not: an edit of one is an edit of the sites.
@@ -37,7 +37,7 @@ class Around(NamedTuple):
     files: set[Path]
 
 
-def name(value: object, _: Around) -> str:
+def name(value: object, _: Context) -> str:
     """Read the name of a site."""
     found = value if isinstance(value, str) else text(value)
     if not _NAME.fullmatch(found):
@@ -45,7 +45,7 @@ def name(value: object, _: Around) -> str:
     return found
 
 
-def interval_ms(value: object, _: Around) -> int:
+def interval_ms(value: object, _: Context) -> int:
     """Read how often a site is checked, in whole milliseconds."""
     exact_ms = duration_s(value) * 1_000
     whole_ms = round(exact_ms)
@@ -56,7 +56,7 @@ def interval_ms(value: object, _: Around) -> int:
     return whole_ms
 
 
-def timeout_s(value: object, _: Around) -> float:
+def timeout_s(value: object, _: Context) -> float:
     """Read for how long the whole check may take, in seconds."""
     found_s = duration_s(value)
     if not 0.001 <= found_s <= LONGEST_TIMEOUT_S:
@@ -64,7 +64,7 @@ def timeout_s(value: object, _: Around) -> float:
     return found_s
 
 
-def regex(value: object, _: Around) -> str:
+def regex(value: object, _: Context) -> str:
     """Read a regex that RE2 takes; it may have line breaks in it."""
     if not isinstance(value, str) or not value:
         return text(value)
@@ -98,7 +98,7 @@ def _is_regex_of_python(pattern: str) -> bool:
     return True
 
 
-def status(value: object, _: Around) -> tuple[StatusRange, ...]:
+def status(value: object, _: Context) -> tuple[StatusRange, ...]:
     """Read a status, a range of them, or a list of both."""
     if not isinstance(value, list):
         return (_status_range(value, ()),)
@@ -115,7 +115,7 @@ def _status_range(value: object, path: ValuePath) -> StatusRange:
     return StatusRange(int(found[1]), int(found[2] or found[1]))
 
 
-def headers(value: object, around: Around) -> dict[str, Header]:
+def headers(value: object, context: Context) -> dict[str, Header]:
     """Read request headers, by their names in lower case. ``${NAME}`` in a value is a secret of the environment."""
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
@@ -126,22 +126,22 @@ def headers(value: object, around: Around) -> dict[str, Header]:
         if header.lower() in found:
             raise UnfitError("stands twice; upper and lower case are the same in a header's name", (header,))
         try:
-            found[header.lower()] = _header(header, content, around)
+            found[header.lower()] = _header(header, content, context)
         except UnfitError as exc:
             raise UnfitError(exc.problem, (header,)) from exc
     return found
 
 
-def _header(header: str, content: object, around: Around) -> Header:
+def _header(header: str, content: object, context: Context) -> Header:
     if not isinstance(content, str):
         text(content)
-    value, secrets = filled(str(content), around)
+    value, secrets = filled(str(content), context)
     if not _HEADER_VALUE.fullmatch(value):
         raise UnfitError("expected one line without spaces at its ends, of characters up to U+00FF")
     return Header(header, value, is_secret=bool(secrets), secrets=secrets)
 
 
-def filled(template: str, around: Around) -> tuple[str, tuple[str, ...]]:
+def filled(template: str, context: Context) -> tuple[str, tuple[str, ...]]:
     """Return the text with the values of the environment for ``${NAME}``, and those values: they are secrets."""
     if "${" not in template:
         return template, ()
@@ -150,20 +150,20 @@ def filled(template: str, around: Around) -> tuple[str, tuple[str, ...]]:
     secrets: list[str] = []
 
     def fill(variable: re.Match[str]) -> str:
-        secrets.append(_from_environment(variable[1], around))
+        secrets.append(_from_environment(variable[1], context))
         return secrets[-1]
 
     return _VARIABLE.sub(fill, template), tuple(secrets)
 
 
-def _from_environment(variable: str, around: Around) -> str:
-    found = around.environ.get(variable)
+def _from_environment(variable: str, context: Context) -> str:
+    found = context.environ.get(variable)
     if not found:
         raise UnfitError(f"the environment variable {variable} is not set")
     return found
 
 
-def labels(value: object, _: Around) -> dict[str, str]:
+def labels(value: object, _: Context) -> dict[str, str]:
     """Read labels: names and text, which may be empty."""
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
@@ -177,10 +177,10 @@ def labels(value: object, _: Around) -> dict[str, str]:
     return value
 
 
-def size(low: int, high: int) -> Callable[[object, Around], int]:
+def size(low: int, high: int) -> Callable[[object, Context], int]:
     """Return a reader of a size from `low` to `high` bytes, both included."""
 
-    def read(value: object, _: Around) -> int:
+    def read(value: object, _: Context) -> int:
         found = size_bytes(value)
         if not low <= found <= high:
             raise UnfitError(f"expected a size from {low} to {high} bytes")
@@ -189,7 +189,7 @@ def size(low: int, high: int) -> Callable[[object, Around], int]:
     return read
 
 
-def regions(value: object, _: Around) -> tuple[str, ...]:
+def regions(value: object, _: Context) -> tuple[str, ...]:
     """Read the regions that a site is checked from; each counts once."""
     if not isinstance(value, list) or not value:
         raise UnfitError("expected a list of at least one region")
@@ -202,16 +202,16 @@ def regions(value: object, _: Around) -> tuple[str, ...]:
     return tuple(found)
 
 
-def file(value: object, around: Around) -> str:
+def file(value: object, context: Context) -> str:
     """Read the path of a file; it is absolute then."""
     path = text(value)
-    around.files.add((around.folder / Path(path).expanduser()).absolute())
-    return readable_file(around.folder, path)
+    context.files.add((context.folder / Path(path).expanduser()).absolute())
+    return readable_file(context.folder, path)
 
 
-def ca_file(value: object, around: Around) -> str:
+def ca_file(value: object, context: Context) -> str:
     """Read the path of a file of CA certificates in PEM."""
-    file_ = file(value, around)
+    file_ = file(value, context)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file_)
     except (ssl.SSLError, OSError) as exc:

@@ -15,7 +15,7 @@ from sitemon.config.documents import show_path
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_reader import SiteReader
-from sitemon.config.site_values import Around
+from sitemon.config.site_values import Context
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import Site, name_of_url
 
@@ -49,7 +49,7 @@ def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = 
         ConfigurationError: with every mistake.
 
     """
-    values, problems = FieldReader(Around(Path.cwd(), environ, set())).read(fields)
+    values, problems = FieldReader(Context(Path.cwd(), environ, set())).read(fields)
     problems += conflicts(values, {})
     mistakes = [Mistake("", None, show_path(path), problem) for path, problem in problems]
     if "url" not in fields:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from sitemon import clock
 from sitemon.model.errors import RetryableError
 from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, read_since, sort_out
-from sitemon.record.brake import Brake
+from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.intake import Intake
 from sitemon.record.waiting_thread import WaitingThread
 from sitemon.record.writer import Recorded, Store, Writer
@@ -76,7 +76,7 @@ class Recorder:
         consumer: Consumer,
         store: OpenableStore,
         dead_letters: DeadLetterBox,
-        brake: Brake,
+        limit: DeadLetterLimit,
         report: Callable[[Report], None],
         stop: threading.Event,
     ) -> None:
@@ -85,7 +85,7 @@ class Recorder:
         self._writer = Writer(store, stop)
         self._thread = WaitingThread(store.abort, stop)
         self._dead_letters = dead_letters
-        self._brake = brake
+        self._limit = limit
         self._report = report
         self._stop = stop
         self._maintain_at_s = 0.0
@@ -172,7 +172,7 @@ class Recorder:
         if recorded is None:
             return False
         rejected = batch.rejected + recorded.rejected
-        self._brake.check(batch.messages, rejected)
+        self._limit.check(batch.messages, rejected)
         if rejected and not self._wait_for(self._thread.submit(self._dead_letters.send, rejected, self._stop)):
             return False
         self._intake.commit(batch.offsets)

@@ -12,7 +12,7 @@ from sitemon import clock
 from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.redis_client import evicting_policy, redis_client
-from sitemon.schedule.celery_surroundings import CelerySurroundings
+from sitemon.schedule.celery_effects import CeleryEffects
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
 
@@ -31,7 +31,7 @@ class SiteScheduler(Scheduler):
     """
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
-        self._around: CelerySurroundings | None = None
+        self._effects: CeleryEffects | None = None
         self._leader: Leader | None = None
         self._lease = Lease(redis_client(app))
         self._was_leading = False
@@ -75,16 +75,16 @@ class SiteScheduler(Scheduler):
                 self._leader.resign()
             except SitemonError as exc:
                 log.warning("beat.resign_failed: the lease ends by itself: %s", exc)
-        if self._around is not None:
-            self._around.close()
+        if self._effects is not None:
+            self._effects.close()
         super().close()
 
     def _leading_tick(self, *args: Any, **kwargs: Any) -> float:
         if self._leader is None:
             if policy := evicting_policy(self._lease.client):
                 log.warning("beat.redis_may_evict: what waits there is lost when Redis is full: %s", policy)
-            self._around = CelerySurroundings(self.app)
-            self._leader = Leader(self._lease, self._around)
+            self._effects = CeleryEffects(self.app)
+            self._leader = Leader(self._lease, self._effects)
         leader = self._leader
         wait_s = leader.tick(clock.now_ms(), clock.monotonic_s())
         if leader.is_leading and not self._was_leading:

@@ -8,11 +8,11 @@ from sitemon.model.outcome import Reason
 from sitemon.model.result import missed_result
 from sitemon.redis_client import mapped
 from sitemon.schedule.batch import Batch, batches_of
+from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Lease, Progress
 from sitemon.schedule.plan import DueSlot, Plan
 from sitemon.schedule.queues import queue_of
 from sitemon.schedule.resend import Unreceived
-from sitemon.schedule.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ class Dispatch:
     A crash at any point repeats slots and loses none: the mark, where the next leader goes on, follows what was sent.
     """
 
-    def __init__(self, lease: Lease, around: Surroundings) -> None:
+    def __init__(self, lease: Lease, effects: Effects) -> None:
         self.progress = Progress()
         self._lease = lease
-        self._around = around
+        self._effects = effects
         self._unsent: list[Batch] = []
         self._lost: list[Batch] = []
         self._unreceived = Unreceived(lease.client)
@@ -54,7 +54,7 @@ class Dispatch:
             self._unsent += batches_of(slot for slot in due if slot[0].region not in self._full_regions)
             self._shed([slot for slot in due if slot[0].region in self._full_regions], now_ms)
         while self._unsent:
-            self._around.send(self._unsent[0])
+            self._effects.send(self._unsent[0])
             self._unreceived.add(self._unsent.pop(0))
         if plan.is_whole:
             self.progress = self.progress._replace(sent_ms=max(until_ms, sent_ms))
@@ -79,14 +79,14 @@ class Dispatch:
             slots = sum(len(batch.slots) for batch in self._lost)
             log.warning("beat.sent_again: %s slots that were sent and that no worker received", slots)
         while self._lost:
-            self._around.send(self._lost[0])
+            self._effects.send(self._lost[0])
             self._lost.pop(0)
 
     def _shed(self, slots: Iterable[DueSlot], now_ms: int) -> None:
-        sites, reason = self._around.sites().by_name, Reason.SHED
+        sites, reason = self._effects.sites().by_name, Reason.SHED
         missed = [
             missed_result(name, sites.get(name), region=region, slot_ms=slot_ms, known_at_ms=now_ms, reason=reason)
             for (name, region), slot_ms in slots
         ]
         if missed:
-            self._around.publish_missed(missed)
+            self._effects.publish_missed(missed)

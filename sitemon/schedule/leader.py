@@ -7,9 +7,9 @@ from sitemon.model.errors import LeaseLostError
 from sitemon.model.marks import Reign
 from sitemon.model.moment import from_ms
 from sitemon.schedule.dispatch import Dispatch
+from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.slots import LATE_GRACE_MS
-from sitemon.schedule.surroundings import Surroundings
 from sitemon.schedule.telling import Teller
 
 log = logging.getLogger(__name__)
@@ -27,11 +27,11 @@ TELL_EVERY_S: Final = 6 * 3_600.0
 class Leader:
     """One beat: stands by until it gets the lease, then leads, `is_leading` as far as it knows, until it loses it."""
 
-    def __init__(self, lease: Lease, around: Surroundings) -> None:
+    def __init__(self, lease: Lease, effects: Effects) -> None:
         self.is_leading = False
         self._lease = lease
-        self._around = around
-        self._dispatch = Dispatch(lease, around)
+        self._effects = effects
+        self._dispatch = Dispatch(lease, effects)
         self._teller: Teller | None = None
         self._began_ms = self._newest_ms = 0
         self._done_s: dict[str, float] = {}
@@ -81,7 +81,7 @@ class Leader:
     def _begin(self, now_ms: int, monotonic_s: float) -> None:
         self._dispatch.begin(now_ms)
         sent_ms, reached_ms = self._dispatch.progress
-        self._teller = Teller(self._around, self._lease.token, min(sent_ms, now_ms), reached_ms)
+        self._teller = Teller(self._effects, self._lease.token, min(sent_ms, now_ms), reached_ms)
         self._began_ms = self._newest_ms = now_ms
         self._done_s = {"tell all": monotonic_s}
         log.info("beat.leading: this beat leads, from %s", from_ms(min(sent_ms, now_ms)))
@@ -101,7 +101,7 @@ class Leader:
         reached_ms = self._dispatch.progress.reached_ms
         if self._is_time_to("tell all", TELL_EVERY_S, monotonic_s):
             teller.tell_all(reached_ms)
-        is_told = teller.tell_more(self._around.sites(), now_ms, reached_ms)
+        is_told = teller.tell_more(self._effects.sites(), now_ms, reached_ms)
         if self._is_time_to("look", LOOK_EVERY_S, monotonic_s):
             self._dispatch.look_at_queues(teller.regions)
         next_ms = teller.plan.next_due_ms
@@ -110,7 +110,7 @@ class Leader:
 
     def _publish_mark(self) -> None:
         """Say on Kafka that we have led up to the last tick."""
-        self._around.publish_mark(Reign(token=self._lease.token, from_ms=self._began_ms, until_ms=self._newest_ms))
+        self._effects.publish_mark(Reign(token=self._lease.token, from_ms=self._began_ms, until_ms=self._newest_ms))
 
     def _is_time_to(self, duty: str, every_s: float, monotonic_s: float) -> bool:
         """Tell whether the duty is due, and if so count it as done now."""

@@ -12,9 +12,9 @@ from typing import Final
 from sitemon.config.sites import SiteSet
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.site import Site
+from sitemon.schedule.effects import Effects
 from sitemon.schedule.plan import Plan, Watch
 from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
-from sitemon.schedule.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ class Teller:
     UnreachableError; `say` then says it again as it was, with the same sequence numbers, and has to come first.
     """
 
-    def __init__(self, around: Surroundings, token: int, since_ms: int, at_ms: int) -> None:
+    def __init__(self, effects: Effects, token: int, since_ms: int, at_ms: int) -> None:
         self.plan = Plan()
         self.regions: set[str] = set()
-        self._around = around
+        self._effects = effects
         self._token = token
         self._since_ms = since_ms
         self._sequence = 0
@@ -75,7 +75,7 @@ class Teller:
     def say(self) -> None:
         """Say what is to be said, or could not be said before, and let the plan take it."""
         if self._unsaid:
-            self._around.publish_events(self._unsaid)
+            self._effects.publish_events(self._unsaid)
         for event in self._unsaid:
             if isinstance(event, Told):
                 self.plan.is_whole, self._told_at_ms = True, None

@@ -33,7 +33,7 @@ def main() -> None:
     except UnknownBenchError as wrong:
         print(f"bench: {wrong}", file=sys.stderr)
         sys.exit(2)
-    console, where, ran = Console(), report.surroundings(), list[Ran]()
+    console, where, ran = Console(), report.effects(), list[Ran]()
     for one in run_all(wanted):
         ran.append(one)
         console.print(f"{one.bench.name}: {one.words or one.state}, {one.took_s:.0f} s", markup=False, highlight=False)
@@ -43,7 +43,7 @@ def main() -> None:
     sys.exit(not is_good(ran, console, is_compared=options.compare))
 
 
-def write(ran: Sequence[Ran], where: report.Surroundings, console: Console, folder: Path = BUILD) -> None:
+def write(ran: Sequence[Ran], where: report.Effects, console: Console, folder: Path = BUILD) -> None:
     """Print the table, and write JSON and chart into a folder."""
     report.show(ran, where, console)
     folder.mkdir(exist_ok=True)

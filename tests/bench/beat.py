@@ -85,7 +85,7 @@ def _most_mib(process: GuardedProcess) -> float:
 
 
 class Idle:
-    """The surroundings of a leader who is measured alone: batches are sent, all else is nothing."""
+    """The effects of a leader who is measured alone: batches are sent, all else is nothing."""
 
     def __init__(self, sites: SiteSet, url: str) -> None:
         self.sent: list[Batch] = []

@@ -20,7 +20,7 @@ from tests.bench.run import Ran
 ROOT = Path(__file__).parents[2]
 
 
-class Surroundings(NamedTuple):
+class Effects(NamedTuple):
     """Where and when figures were measured, and of which code."""
 
     machine: str
@@ -33,12 +33,12 @@ class Surroundings(NamedTuple):
         return f"{self.machine}, commit {self.commit}, {self.at[:10]}, load {self.load:.1f} before"
 
 
-def surroundings() -> Surroundings:
+def effects() -> Effects:
     """Tell where this runs: absolute figures are worth little without it."""
     memory_gib = round(psutil.virtual_memory().total / 2**30)
     system = f"{platform.machine()}, {memory_gib} GiB, Python {platform.python_version()}"
     machine = f"{os.cpu_count()} cores ({_processor()}), {system}"
-    return Surroundings(machine, _commit(), format_utc(clock.utc_now()), round(os.getloadavg()[0], 1))
+    return Effects(machine, _commit(), format_utc(clock.utc_now()), round(os.getloadavg()[0], 1))
 
 
 def _processor() -> str:
@@ -59,7 +59,7 @@ def _commit() -> str:
     return commit.strip() + ("+" if changed.strip() else "")
 
 
-def as_json(ran: Sequence[Ran], where: Surroundings) -> dict[str, Any]:
+def as_json(ran: Sequence[Ran], where: Effects) -> dict[str, Any]:
     """Return all of it, ready for JSON."""
     return {**where._asdict(), "benches": [_bench_as_json(one) for one in ran]}
 
@@ -77,7 +77,7 @@ def _bench_as_json(one: Ran) -> dict[str, Any]:
     }
 
 
-def show(ran: Sequence[Ran], where: Surroundings, console: Console) -> None:
+def show(ran: Sequence[Ran], where: Effects, console: Console) -> None:
     """Print a table of all figures, then what the benches said beside them."""
     table = Table(title=f"{where}", title_justify="left", title_style="")
     for heading in ("bench", "figure", "found", "goal", ""):

@@ -47,7 +47,7 @@ PURE = [
     "schedule/plan.py",
     "schedule/batch.py",
     "record/batch.py",
-    "record/brake.py",
+    "record/dead_letter_limit.py",
     "checks/net/addresses.py",
     "checks/http/request.py",
     "checks/http/response.py",

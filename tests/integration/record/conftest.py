@@ -10,7 +10,7 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.record import reconciler
-from sitemon.record.brake import Brake
+from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.reconciler import Followed
 from sitemon.record.recorder import Recorder, Report
@@ -41,7 +41,7 @@ class Running:
         make_producer: Callable[[], Producer],
         topics: Topics,
         store: Database,
-        brake: Brake | None = None,
+        limit: DeadLetterLimit | None = None,
     ) -> None:
         self.reports: list[Report] = []
         self.broker = MemoryBroker(topics)
@@ -55,7 +55,7 @@ class Running:
             consumer=consumer,
             store=store,
             dead_letters=self._dead_letters,
-            brake=brake or Brake(DEAD_LETTER_RATIO),
+            limit=limit or DeadLetterLimit(DEAD_LETTER_RATIO),
             report=self.reports.append,
             stop=self.stop,
         )
@@ -105,9 +105,9 @@ def start_recorder(broker: MemoryBroker, store: Database) -> Iterator[StartRecor
     """Start a recorder on the broker in memory; all end with the test."""
     with recorders() as started:
 
-        def start(own_store: Database | None = None, brake: Brake | None = None) -> Running:
+        def start(own_store: Database | None = None, limit: DeadLetterLimit | None = None) -> Running:
             consumer = MemoryConsumer(broker, [TOPICS.results], GROUP)
-            running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store, brake)
+            running = Running(consumer, lambda: MemoryProducer(broker), TOPICS, own_store or store, limit)
             running.broker = broker
             started.append(running)
             return running.start()

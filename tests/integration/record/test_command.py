@@ -12,7 +12,7 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
 from sitemon.local.ports import free_port
-from sitemon.record.brake import AT_LEAST
+from sitemon.record.dead_letter_limit import AT_LEAST
 from sitemon.store.connect import Connection
 from sitemon.stream.messages import event_record, mark_record, result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all

@@ -16,7 +16,7 @@ from sitemon.local.ports import free_port
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import encode
 from sitemon.record.batch import Rejected
-from sitemon.record.brake import Brake
+from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.store.connect import Connection
 from sitemon.store.database import Database
@@ -56,7 +56,7 @@ def recorder(kafka_server: KafkaServer, topics: Topics, store: Database) -> Iter
     """A recorder at work."""
     with recorders() as started:
         consumer = KafkaConsumer(kafka_server, [topics.results], f"{topics.results}.recorder")
-        running = Running(consumer, lambda: KafkaProducer(kafka_server), topics, store, Brake(1.0))
+        running = Running(consumer, lambda: KafkaProducer(kafka_server), topics, store, DeadLetterLimit(1.0))
         started.append(running)
         yield running.start()
 

@@ -9,7 +9,7 @@ import pytest
 from sitemon import clock
 from sitemon.model.result import encode
 from sitemon.model.schedule import Started, encode_event
-from sitemon.record.brake import Brake, TooManyDeadLettersError
+from sitemon.record.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from sitemon.store.connect import Connection
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
@@ -166,7 +166,7 @@ def test_a_topic_of_nothing_but_poison_stops_the_recorder_and_stays_as_it_is(
 def test_it_can_be_told_to_divert_them_all_the_same(broker: MemoryBroker, start_recorder: StartRecorder) -> None:
     for _ in range(3_000):
         put(broker, b"junk")
-    start_recorder(brake=Brake(1.0))
+    start_recorder(limit=DeadLetterLimit(1.0))
     wait_until(lambda: is_all_committed(broker))
     assert len(letters(broker)) == 3_000
 
@@ -177,8 +177,8 @@ def test_what_is_good_in_the_batch_that_stops_it_is_recorded_once(
     send(broker, [a_result(f"site-{site}") for site in range(100)])
     for _ in range(2_000):
         put(broker, b"junk")
-    for brake in (Brake(0.5), Brake(1.0)):
-        running = start_recorder(brake=brake)
+    for limit in (DeadLetterLimit(0.5), DeadLetterLimit(1.0)):
+        running = start_recorder(limit=limit)
         wait_until(lambda running=running: is_all_committed(broker) or not running.is_running)  # type: ignore[misc] # so is this
         running.end()
         assert rows(conn, COUNT) == [(100,)]

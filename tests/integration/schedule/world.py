@@ -1,4 +1,4 @@
-"""The surroundings of the leaders under test, and what they are asked to do."""
+"""The effects of the leaders under test, and what they are asked to do."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

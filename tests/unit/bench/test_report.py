@@ -12,10 +12,10 @@ from tests.bench.__main__ import is_good, main, write
 from tests.bench.chart import Row, chart_of, sections_of
 from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.registry import all_benches
-from tests.bench.report import Surroundings, amount, goal_of, surroundings
+from tests.bench.report import Effects, amount, effects, goal_of
 from tests.bench.run import Ran, State
 
-WHERE = Surroundings("2 cores", "abc1234", "2026-11-24T07:00:00.000000Z", 0.3)
+WHERE = Effects("2 cores", "abc1234", "2026-11-24T07:00:00.000000Z", 0.3)
 HTTP = Figure("http, against <them>", 0.35, "ratio", goal=0.4)
 HTTPS = Figure("https", 0.9, "ratio", goal=0.7)
 ROWS = Figure("rows", 25.0, "ratio", "higher", goal=20.0)
@@ -154,5 +154,5 @@ def test_a_comparison_with_nothing_is_not_good(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_surroundings_name_the_machine_and_the_commit() -> None:
-    assert "cores" in surroundings().machine
-    assert surroundings().commit
+    assert "cores" in effects().machine
+    assert effects().commit

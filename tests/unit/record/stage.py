@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sitemon.model.result import Result
-from sitemon.record.brake import Brake
+from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import OpenableStore, Recorder
 from sitemon.store.partitions import Retention
@@ -49,7 +49,7 @@ def recorder_of(
     """Return a recorder between the broker and the store; `other` takes the place of what it has else."""
     quiet: dict[str, Any] = {
         "dead_letters": DeadLetters(lambda: MemoryProducer(broker), TOPICS.dead_letters),
-        "brake": Brake(0.5),
+        "limit": DeadLetterLimit(0.5),
         "report": lambda _: None,
     }
     return Recorder(consumer=consumer, store=store, stop=stop, **(quiet | other))

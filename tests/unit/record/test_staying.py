@@ -8,7 +8,7 @@ import pytest
 from sitemon.model.result import Result
 from sitemon.record import recorder as module
 from sitemon.record.batch import Rejected
-from sitemon.record.brake import Brake
+from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.store.positions import Partition, Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
@@ -58,7 +58,7 @@ def test_while_servers_take_long_it_polls_on_and_briefly(monkeypatch: pytest.Mon
     with broker.changed:
         broker.logs[TOPICS.results, 0].append(Message(TOPICS.results, 0, 1, b"key", b"junk", 1_000))
     consumer = Patient(broker, [TOPICS.results], "recorder")
-    other = {"dead_letters": slow, "brake": Brake(1.0), "report": lambda _: stop.set()}
+    other = {"dead_letters": slow, "limit": DeadLetterLimit(1.0), "report": lambda _: stop.set()}
     recorder_of(broker, consumer, slow, stop, **other).run()
     assert slow.did_end
     assert set(polls_s) == {0.1}

@@ -67,7 +67,7 @@ class AnswersOnly(AnswersAtOnce):
 
 
 class Bench:
-    """A worker's surroundings, and what it published."""
+    """A worker's effects, and what it published."""
 
     def __init__(self, *sites: Site) -> None:
         self.published: list[Sequence[Result]] = []

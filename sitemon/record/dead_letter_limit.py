@@ -41,7 +41,7 @@ class _Tally(NamedTuple):
         return self.reasons.total() / self.messages
 
 
-class Brake:
+class DeadLetterLimit:
     """Holds the tallies of the newest batches, of at least `WINDOW` messages if there were so many.
 
     `past` are the newest dead letters there are: what was put aside before a restart counts too, else a supervisor

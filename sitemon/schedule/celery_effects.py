@@ -1,4 +1,4 @@
-"""The surroundings of a leader in a Celery beat: batches go to Celery, all else to Kafka."""
+"""The effects of a leader in a Celery beat: batches go to Celery, all else to Kafka."""
 
 import os
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ writes is little, so a turn to the spool costs nothing."""
 _CLOSE_S: Final = 3.0
 
 
-class CelerySurroundings:
-    """The real `Surroundings`. Raises ConfigurationError when Kafka, the spool or the sites are not configured well."""
+class CeleryEffects:
+    """The real `Effects`. Raises ConfigurationError when Kafka, the spool or the sites are not configured well."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

@@ -10,7 +10,7 @@ from sitemon.model.schedule import ScheduleEvent
 from sitemon.schedule.batch import Batch
 
 
-class Surroundings(Protocol):
+class Effects(Protocol):
     """The leader's effects. Each may raise UnreachableError."""
 
     def sites(self) -> SiteSet:
