@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from sitemon.config.servers import RedisServer
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.redis_client import SOCKET_TIMEOUT_S
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.batch import queue_of
 
 MANAGE_QUEUE: Final = "sitemon.manage"
 MANAGING_REGION: Final = "default"

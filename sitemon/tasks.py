@@ -16,8 +16,7 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import as_dict
-from sitemon.schedule.batch import Slot
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.batch import Slot, queue_of
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
 from sitemon.store.partitions import Retention

@@ -125,9 +125,9 @@ def silent(_: dns.message.Message, __: bool) -> None:
     """Say nothing."""
 
 
-def garbage(_: dns.message.Message, __: bool) -> bytes:
-    """Answer with what is no message of DNS."""
-    return b"HTTP/1.1 400 Bad Request\r\n\r\n"
+def garbage(query: dns.message.Message, _: bool) -> bytes:
+    """Answer with what is no message of DNS, but for the number of the query."""
+    return query.id.to_bytes(2, "big") + b"\r\n\r\n"
 
 
 def forged(query: dns.message.Message, _: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""Batches: the slots that go to a worker in one message. Pure."""
+"""Batches: the slots that go to a worker in one message, and the queues in which these wait. Pure."""
 
 import uuid
 from collections import defaultdict
@@ -10,6 +10,9 @@ from sitemon.schedule.plan import DueSlot
 Slot = tuple[str, int]
 """A site's name and a due time in milliseconds of the epoch."""
 
+CHECK_SLOTS: Final = "sitemon.check_slots"
+"""The task of a message that carries a batch; in the same queue are those of `sitemon check`."""
+
 BATCH_SLOTS: Final = 200
 """Slots in one message: a message costs Celery, beat and worker together, over 2 ms, so 10 us a check."""
 
@@ -20,6 +23,11 @@ class Batch(NamedTuple):
     id: str
     region: str
     slots: list[Slot]
+
+
+def queue_of(region: str) -> str:
+    """Return the name of the queue from which the region's workers take their checks."""
+    return f"checks.{region}"
 
 
 def batches_of(due: Iterable[DueSlot]) -> Iterator[Batch]:

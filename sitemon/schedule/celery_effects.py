@@ -14,8 +14,7 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
-from sitemon.schedule.batch import Batch
-from sitemon.schedule.queues import CHECK_SLOTS, queue_of
+from sitemon.schedule.batch import CHECK_SLOTS, Batch, queue_of
 from sitemon.stream.messages import messenger_of_this_process
 
 KAFKA_PATIENCE_S: Final = 0.5

@@ -1,17 +1,16 @@
 """The way of a slot: due by the plan, sent to the workers of its region, or shed where too much waits already."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from sitemon.model.outcome import Reason
 from sitemon.model.result import missed_result
 from sitemon.redis_client import mapped
-from sitemon.schedule.batch import Batch, batches_of
+from sitemon.schedule.batch import Batch, batches_of, queue_of
 from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Lease, Progress
 from sitemon.schedule.plan import DueSlot, Plan
-from sitemon.schedule.queues import queue_of
 from sitemon.schedule.resend import Unreceived
 
 log = logging.getLogger(__name__)
@@ -60,9 +59,10 @@ class Dispatch:
             self.progress = self.progress._replace(sent_ms=max(until_ms, sent_ms))
         return until_ms
 
-    def look_at_queues(self, regions: Iterable[str]) -> None:
+    def look_at_queues(self, regions: Collection[str]) -> None:
         """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
         full: set[str] = set()
+        self._unreceived.keep_only(regions)
         for region in regions:
             with mapped():
                 waiting = self._lease.client.llen(queue_of(region))

@@ -1,23 +1,23 @@
 """Batches that nobody has.
 
-Redis hands a message also to a worker that is frozen, or that is killed before it has noted the message as its own,
-and then forgets it. So workers note each batch that they receive. Redis hands messages out in the order in which they
-came: a batch that is older than all that wait, and has no note, is with nobody, or with a worker that is about to note
-it. If it still has none at the next look, it is sent again.
+Redis hands a message also to a worker that is frozen, or killed before it has noted the message as its own. So workers
+note each batch that they receive. Redis hands messages out in order: a batch that is older than all that wait, and has
+no note, is with nobody, or with a worker that is about to note it. Without one at the next look, it is sent again.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any, Final
 
 from sitemon.schedule.batch import Batch
 
-_NOTE_TTL_S: Final = 60
-"""Longer than a leader leads without a look at the notes."""
+_NOTE: Final = "{sitemon}:received:"
+_NOTE_TTL_S: Final = 60  # longer than a leader leads without a look at the notes
 
 
 def note_received(client: Any, batch_id: str) -> None:
     """Note that a worker has this batch."""
-    client.set(_key(batch_id), 1, ex=_NOTE_TTL_S)
+    client.set(_NOTE + batch_id, 1, ex=_NOTE_TTL_S)
 
 
 class Unreceived:
@@ -32,17 +32,17 @@ class Unreceived:
         """Look for a note of this batch from now on."""
         self._batches[batch.region].append(batch)
 
+    def keep_only(self, regions: Collection[str]) -> None:
+        """Forget batches of other regions: nobody looks at their queues any more."""
+        self._batches = defaultdict(list, {name: self._batches[name] for name in regions})
+
     def with_nobody(self, region: str, waiting: int) -> list[Batch]:
         """Return the region's batches to send again, each once; `waiting` messages are in its queue."""
         batches = self._batches[region]
-        notes = self._client.mget([_key(batch.id) for batch in batches]) if batches else []
+        notes = self._client.mget([_NOTE + batch.id for batch in batches]) if batches else []
         unnoted = [batch for batch, note in zip(batches, notes, strict=True) if note is None]
         handed_out = {batch.id for batch in unnoted[: max(len(unnoted) - waiting, 0)]}
         lost = handed_out & self._handed_out[region]
         self._handed_out[region] = handed_out - lost
         self._batches[region] = [batch for batch in unnoted if batch.id not in lost]
         return [batch for batch in unnoted if batch.id in lost]
-
-
-def _key(batch_id: str) -> str:
-    return f"{{sitemon}}:received:{batch_id}"

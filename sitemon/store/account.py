@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon import clock
 from sitemon.model.stretches import FOR_EVER_MS
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
@@ -22,6 +23,9 @@ _HOUR_MS: Final = 3_600_000
 _COUNT_EVERY_MS: Final = 600_000
 """How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
 _COUNTED_AT_ONCE_MS: Final = 6 * _HOUR_MS
+_WRITERS_S: Final = 10.0
+"""A transaction that takes longer hangs, and would hold up the account for as long."""
+_LOOK_S: Final = 0.05
 
 
 class Window(NamedTuple):
@@ -84,10 +88,11 @@ def close(conn: Connection, closed_ms: int) -> int:
 
 def count_away_hours(conn: Connection) -> bool:
     """Count a part of what was missed in away stretches, once enough of it is closed; return whether more is left."""
+    account = read_account(conn)
+    if account.closed_ms - account.away_ms < _COUNT_EVERY_MS:
+        return False
+    _await_writers(conn)
     with translated(), conn, conn.cursor() as cursor:
-        account = _account(cursor)
-        if account.closed_ms - account.away_ms < _COUNT_EVERY_MS:
-            return False
         begin_batch(cursor)
         counted_ms = min(account.closed_ms, account.away_ms + _COUNTED_AT_ONCE_MS)
         for shortest_ms, longest_ms in _patiences(cursor, Window(account.away_ms, counted_ms)):
@@ -97,6 +102,23 @@ def count_away_hours(conn: Connection) -> bool:
                 _count_hours(cursor, closed, shortest_ms, longest_ms)
         cursor.execute(_sql["move_away"], {"away_ms": counted_ms})
         return counted_ms < account.closed_ms
+
+
+def _await_writers(conn: Connection) -> None:
+    """Wait until the batches that are being written now are committed or undone.
+
+    One that began before the account was closed leaves it to us to count its slots, and we would not see its rows.
+    """
+    before = _writers(conn)
+    until_s = clock.monotonic_s() + _WRITERS_S
+    while before & _writers(conn) and clock.monotonic_s() < until_s:
+        clock.sleep(_LOOK_S)
+
+
+def _writers(conn: Connection) -> set[str]:
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["writers"])
+        return {transaction for (transaction,) in cursor.fetchall()}
 
 
 def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:

@@ -106,6 +106,7 @@ def settle_states(cursor: Cursor, site_ids: Sequence[int] | None, region_ids: ob
     """Find the states of these sites in these regions in the rows, which changed from these slots on."""
     if site_ids:
         unsettled = {"site_ids": site_ids, "region_ids": region_ids, "first_slots_at": first_slots_at}
+        cursor.execute(_sql["lock_states"], unsettled)
         cursor.execute(_sql["settle_states"], unsettled)
 
 

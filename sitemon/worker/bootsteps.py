@@ -11,7 +11,7 @@ from celery import bootsteps
 from celery.beat import EmbeddedService
 
 from sitemon import clock
-from sitemon.schedule.queues import CHECK_SLOTS
+from sitemon.schedule.batch import CHECK_SLOTS
 from sitemon.schedule.resend import note_received
 
 log = logging.getLogger(__name__)

@@ -22,10 +22,9 @@ from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
 from sitemon.model.site import DEFAULT_REGION, Site
-from sitemon.schedule.batch import Batch
+from sitemon.schedule.batch import CHECK_SLOTS, Batch, queue_of
 from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.pipeline import Pipeline, wait_for
 

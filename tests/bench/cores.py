@@ -21,7 +21,7 @@ from sitemon import clock
 from sitemon.local.ports import free_port
 from sitemon.local.process import GuardedProcess
 from sitemon.local.stack import Stack
-from sitemon.schedule.queues import queue_of
+from sitemon.schedule.batch import queue_of
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from tests.bench.nginx import nginx
 from tests.bench.side_by_side import tree_cpu_s

@@ -4,11 +4,11 @@ import functools
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sitemon.checks.engine.host_limit import Turn, Turns
 from sitemon.checks.engine.lag import is_doubtful
-from sitemon.checks.engine.protocol import Done, IsWanted
+from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
 from sitemon.checks.waiting import Move
 from sitemon.model.site import Site
@@ -17,12 +17,23 @@ from sitemon.model.target import target_of
 log = logging.getLogger(__name__)
 
 
+_MOST_TRIES: Final = 3
+"""For whoever waits for an answer, whatever it is."""
+
+
 class Job(NamedTuple):
-    """A check that was asked for; see `Engine.submit`."""
+    """A check that was asked for, see `Engine.submit`, and how often it was made and found nothing that counts."""
 
     site: Site
     done: Done
     is_wanted: IsWanted
+    tries: int = 0
+
+    def again(self) -> "Job | None":
+        """Return what is to be made again; None when it was made often enough."""
+        if self.is_wanted is always and self.tries + 1 >= _MOST_TRIES:
+            return None
+        return self._replace(tries=self.tries + 1)
 
 
 class Intake:
@@ -57,9 +68,10 @@ class Intake:
         try:
             if not self.has_given_up and job.is_wanted():
                 observation = await visit(job.site, functools.partial(self.turns.move, turn))
-                if is_doubtful(observation):
+                again = job.again() if is_doubtful(observation) else None
+                if again is not None:
                     with self._lock:
-                        self._queue(job)
+                        self._queue(again)
                 elif not self.has_given_up:
                     job.done(observation)
         except Exception:

@@ -14,6 +14,8 @@ Read = Callable[[int], bytes]
 """Returns up to so many bytes, none at the end."""
 
 _PIECE_BYTES: Final = 16 << 10
+_MORE_INPUT_BYTES: Final = 64 << 10
+"""The least compressible body is hardly longer when compressed; streams that hold nothing could go on for ever."""
 _MOST_CODINGS: Final = 5
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _BARE_DEFLATE: Final = -zlib.MAX_WBITS
@@ -32,7 +34,7 @@ def read_decoded(read: Read, content_encoding: str, most_bytes: int) -> bytes:
     """
     if content_encoding:
         for _ in _codings(content_encoding):
-            read = _Inflated(read).read
+            read = _Inflated(read, 2 * most_bytes + _MORE_INPUT_BYTES).read
     body = bytearray()
     while len(body) < most_bytes and (piece := read(most_bytes - len(body))):
         body += piece
@@ -55,8 +57,9 @@ def _codings(content_encoding: str) -> list[str]:
 class _Inflated:
     """Reads what a reader's bytes are when inflated, each time only as much as is asked for."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, most_input_bytes: int) -> None:
+        self._read_input = read
+        self._input_bytes_left = most_input_bytes
         self._data = b""  # compressed, and not looked at yet
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._is_inside = False
@@ -65,7 +68,7 @@ class _Inflated:
     def read(self, most_bytes: int) -> bytes:
         """Return up to so many bytes, none at the end; raises as `read_decoded` does."""
         while not self._is_over:
-            self._data = self._data or self._read(_PIECE_BYTES)
+            self._data = self._data or self._read()
             is_last = not self._data
             found = self._inflate(most_bytes)
             if found:
@@ -74,6 +77,13 @@ class _Inflated:
                 raise CheckError(Reason.PROTOCOL_ERROR, "the compressed body of the response is cut off")
             self._is_over = self._is_over or is_last
         return b""
+
+    def _read(self) -> bytes:
+        data = self._read_input(_PIECE_BYTES)
+        self._input_bytes_left -= len(data)
+        if self._input_bytes_left < 0:
+            raise CheckError(Reason.PROTOCOL_ERROR, "the compressed body of the response holds too little")
+        return data
 
     def _inflate(self, most_bytes: int) -> bytes:
         try:
@@ -91,6 +101,8 @@ class _Inflated:
 
     def _go_on_after(self, rest: bytes) -> None:
         """Expect another gzip stream (RFC 1952, 2.2), or padding, at which nobody looks."""
+        if len(rest) == 1:
+            rest += self._read()
         self._is_over = bool(rest) and not rest.startswith(b"\x1f\x8b")
         self._data = rest
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)

@@ -11,6 +11,8 @@ from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header, Site, public_url
 
 SEVERAL_LOCATIONS: Final = "the redirect has several Locations"
+_LONGEST_LOCATION: Final = 8_000
+"""RFC 9110, 4.1. To read a host name of 60,000 characters takes seconds."""
 UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
@@ -90,6 +92,8 @@ def _next_method(method: str, http_code: int) -> str:
 def _target(base_url: str, location: str | None) -> str:
     if not location:
         raise CheckError(Reason.REDIRECT_ERROR, "the redirect has no Location")
+    if len(location) > _LONGEST_LOCATION:
+        raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION)
     try:
         reference = urlsplit(_as_sent(location))
         if reference.scheme:

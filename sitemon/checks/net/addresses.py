@@ -49,6 +49,7 @@ _BLOCKED: Final = {
     for network, words in {
         "0.0.0.0/8": "unspecified",
         "100.100.100.200/32": "a cloud's metadata service",
+        "168.63.129.16/32": "a cloud's metadata service",
         "169.254.0.0/16": "link-local, where clouds keep their metadata service",
         "192.0.0.192/32": "a cloud's metadata service",
         "224.0.0.0/4": "multicast",

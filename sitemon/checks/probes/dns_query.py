@@ -25,7 +25,9 @@ from sitemon.model.outcome import Reason
 RESEND_S: Final = 1.0
 """How long the first datagram has before it is sent again, then twice as long: a lost one is no outage."""
 
-_LONGEST_DATAGRAM: Final = 65_535
+_LONGEST_DATAGRAM: Final = 4_096
+"""More than we say that we take. Of a longer one the rest is lost, so that it cannot be read."""
+_MOST_RECORDS: Final = 500
 
 
 async def ask(
@@ -114,9 +116,12 @@ class _Datagrams:
         except OSError as exc:
             self._give_up(server, exc)
             return None
+        # Somebody else's, or a forged one, is nothing to look at: RFC 5452, 9.1.
+        if data[:2] != self._wire[:2]:
+            return None
         answer = _read(data)
         if not self._query.is_response(answer):
-            return None  # somebody else's, or a forged one: RFC 5452, 9.1
+            return None
         self._exchange.ip = server.ip
         self._exchange.received(len(data))
         return answer
@@ -159,6 +164,8 @@ async def _exactly(count: int, connection: BoundedSocket) -> bytes:
 
 def _read(data: bytes) -> dns.message.Message:
     """Return the message, of a truncated one what is there of it."""
+    if sum(struct.unpack_from("!4H", data.ljust(12, b"\0"), 4)) > _MOST_RECORDS:
+        raise CheckError(Reason.PROTOCOL_ERROR, "the name server's answer has too many records")
     try:
         return dns.message.from_wire(data, raise_on_truncation=True)
     except dns.message.Truncated as exc:

@@ -246,6 +246,19 @@ SELECT region_id, dark.from_ms - 1, dark.until_ms - 1, true
 FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
 CROSS JOIN sitemon.region;
 
+-- name: writers
+-- The transactions that write results now; see lock_shared.
+SELECT virtualtransaction
+FROM pg_locks
+JOIN pg_database ON pg_database.oid = pg_locks.database
+CROSS JOIN (SELECT hashtextextended('sitemon.watermark', 0) AS number) AS key
+WHERE datname = current_database()
+    AND locktype = 'advisory'
+    AND objsubid = 1
+    AND (classid::bigint << 32) | objid::bigint = number
+    AND granted
+    AND pid <> pg_backend_pid();
+
 -- name: forget_away_hours_between
 DELETE FROM sitemon.away_hour
 WHERE hour_at >= greatest(sitemon.from_ms(%(from_hour)s::bigint * 3600000), (SELECT raw_from_at FROM sitemon.watermark))

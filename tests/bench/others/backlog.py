@@ -9,9 +9,8 @@ import sys
 from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.sites_watcher import SitesWatcher
-from sitemon.schedule.batch import batches_of
+from sitemon.schedule.batch import CHECK_SLOTS, batches_of, queue_of
 from sitemon.schedule.plan import Watch
-from sitemon.schedule.queues import CHECK_SLOTS, queue_of
 
 
 def fill(region: str, slots: int) -> None:

@@ -4,12 +4,12 @@ import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
+from sitemon.schedule.batch import queue_of
 from sitemon.schedule.leader import LOOK_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.queues import queue_of
 from sitemon.schedule.resend import note_received
 from sitemon.schedule.slots import next_slot_ms
-from tests.integration.schedule.world import SHOP, START_MS, World, lapse, run
+from tests.integration.schedule.world import SHOP, START_MS, World, lapse, run, site_set
 
 LOOK_MS = round(LOOK_EVERY_S * 1_000)
 SLOT_MS = next_slot_ms("shop", SHOP.interval_ms, START_MS)
@@ -94,4 +94,12 @@ def test_a_new_reign_knows_nothing_of_what_the_last_one_sent(beat: Leader, aroun
     run(beat, SENT_MS, ONCE_MORE_MS)
     lapse(client)
     run(beat, ONCE_MORE_MS, BEFORE_THE_NEXT_MS)
+    assert around.slots_of(SHOP) == [SLOT_MS]
+
+
+def test_of_a_region_that_nobody_is_in_any_more_nothing_is(beat: Leader, around: World) -> None:
+    around.configured = site_set()
+    run(beat, ONCE_MORE_MS, SENT_MS + LOOK_MS)
+    around.configured = site_set(SHOP)
+    run(beat, SENT_MS + LOOK_MS, BEFORE_THE_NEXT_MS)
     assert around.slots_of(SHOP) == [SLOT_MS]

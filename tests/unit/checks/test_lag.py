@@ -13,6 +13,7 @@ import pytest
 from sitemon.checks import loop as loop_module
 from sitemon.checks.engine.jobs import Intake, Job
 from sitemon.checks.engine.lag import is_doubtful
+from sitemon.checks.engine.protocol import always
 from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop, Task
 from sitemon.checks.waiting import Move, run_here
@@ -248,3 +249,18 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
         run_here(intake.run(turn, visit))
     assert found == results
     assert (intake.turns.ready, wanted) == (0, [])
+
+
+def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
+    found: list[str] = []
+
+    async def visit(_: Site, __: Move) -> Observation:
+        return seen(Reason.TIMEOUT, 1.0, 3.0)
+
+    intake = Intake(per_host=1)
+    intake.put(Job(SHOP, lambda one: found.append(one.outcome), always))
+    visits = 0
+    while (turn := intake.turns.take(0)) is not None:
+        visits += 1
+        run_here(intake.run(turn, visit))
+    assert (visits, found) == (3, ["down"])

@@ -93,3 +93,8 @@ def test_only_userinfo_is_taken_from_a_url() -> None:
 def test_the_repr_of_a_request_holds_no_secret() -> None:
     request = Request("GET", "http://shop.test/a?token=s3cret", (Header("X-Key", "s3cret", is_secret=True),))
     assert repr(request) == "Request('GET', 'http://shop.test/a', (Header('X-Key', ***),), None)"
+
+
+def test_a_location_that_is_longer_than_a_url_may_be_is_not_read() -> None:
+    with pytest.raises(CheckError, match="not a URL that can be followed"):
+        redirected(HERE, 302, "/" + "a" * 8_000)
