@@ -59,7 +59,8 @@ def test_the_first_failure_in_order_is_the_reason_and_all_are_told(
     seen = expecting(make_engine(), serve(answering(PAGE)).url(), expect)
     assert seen.reason is Reason.NO_MATCH
     assert seen.error == (
-        "the header X-App is not what was expected; the response matches the regex that it must not; $.gone is missing"
+        "the header X-App is not what was expected; "
+        'the response matches the regex "late", which it must not; $.gone is missing'
     )
     assert [failure.reason for failure in seen.failures] == ["no_match", "forbidden_match", "no_match"]
 
