@@ -141,7 +141,7 @@ def correct_reasons(cursor: Cursor, covered: Iterable[tuple[int, int]]) -> None:
     for from_ms, until_ms in covered:
         if from_ms <= closed_ms:
             cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
-            settle_states(cursor, *cursor.fetchall()[0])
+            _settle(cursor, cursor.fetchall()[0])
 
 
 def closed_up_to_ms(cursor: Cursor) -> int:
@@ -189,7 +189,14 @@ def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int],
     if _derive(cursor, "missing_of_watches", values):
         merge(cursor)
     cursor.execute(_sql["forget_empty"], values)
-    settle_states(cursor, *gone)
+    _settle(cursor, gone)
+
+
+def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:
+    """Settle states of sites whose rows were changed here: which sites, in which regions, from which slots on."""
+    site_ids, region_ids, first_slots_at = unsettled
+    cursor.execute(_sql["lock_states"], {"site_ids": site_ids, "region_ids": region_ids})
+    settle_states(cursor, site_ids, region_ids, first_slots_at)
 
 
 def _derive_in(cursor: Cursor, lit: Iterable[Window], closed: Window) -> int:

@@ -17,7 +17,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import Watermarks, count_hours, sum_days, watermarks
 from sitemon.store.queries import load_queries
-from sitemon.store.write import AwayHours, count_away
+from sitemon.store.write import AwayHours, count_away, settle_states
 
 _sql: Final = load_queries("rebuild.sql")
 _write_sql: Final = load_queries("write.sql")
@@ -134,8 +134,7 @@ def _settle(conn: Connection, site_ids: Sequence[int]) -> int:
         places = cursor.fetchall()
         if places:
             sites, regions = map(list, zip(*places, strict=True))
-            unsettled = {"site_ids": sites, "region_ids": regions, "first_slots_at": ["-infinity"] * len(places)}
-            cursor.execute(_write_sql["settle_states"], unsettled)
+            settle_states(cursor, sites, regions, ["-infinity"] * len(places))
         return len(places)
 
 

@@ -103,10 +103,12 @@ def merge(cursor: Cursor) -> Written:
 
 
 def settle_states(cursor: Cursor, site_ids: Sequence[int] | None, region_ids: object, first_slots_at: object) -> None:
-    """Find the states of these sites in these regions in the rows, which changed from these slots on."""
+    """Find the states of these sites in these regions in the rows, which changed from these slots on.
+
+    The transaction holds their locks since before this: else what others write of them meanwhile would not be seen.
+    """
     if site_ids:
         unsettled = {"site_ids": site_ids, "region_ids": region_ids, "first_slots_at": first_slots_at}
-        cursor.execute(_sql["lock_states"], unsettled)
         cursor.execute(_sql["settle_states"], unsettled)
 
 

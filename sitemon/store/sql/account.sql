@@ -171,6 +171,13 @@ WITH gone AS (
 )
 SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
 
+-- name: lock_states
+SELECT
+FROM sitemon.current_state
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
+ORDER BY site_id, region_id
+FOR UPDATE;
+
 -- name: forget_empty
 -- States, hours and days of sites that have no row for them any more.
 DELETE FROM sitemon.current_state AS state

@@ -230,14 +230,6 @@ SELECT
             AND changed.slot_at < (SELECT sitemon.from_ms(closed_ms) FROM sitemon.account) - '13 seconds'::interval
     ) AS away_hours;
 
--- name: lock_states
--- Before they are settled: what others wrote of these sites until they let go of them is seen then.
-SELECT
-FROM sitemon.current_state
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
-ORDER BY site_id, region_id
-FOR UPDATE;
-
 -- name: settle_states
 -- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
 -- more than the next result changed. Rows before the first change are as they were: where a state began before it, only
