@@ -4,28 +4,19 @@ The same page of one nginx, plain and over TLS; each burst is over before the ne
 is what it takes; that of 50 and of 200 at once may be longer only by what the server and the network then take.
 """
 
-import contextlib
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.findings import Observation
-from sitemon.checks.net.dialer import Dialer
-from sitemon.checks.net.resolver import Resolver
-from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
 from sitemon.per_process import spare_collector
-from tests.bench.engines import HOSTS, REGEX
+from tests.bench.engines import HOSTS, REGEX, scene_of
 from tests.bench.figures import Bench, Figure, Measured
-from tests.bench.nginx import Secure, nginx
-from tests.integration.checks import certificates
 
 AT_ONCE: Final = (1, 50, 200)
 GOALS: Final = {"http": 2.0, "https": 4.0}
@@ -77,22 +68,13 @@ def figures_of(engine: Engine, scheme: str, sites: Sequence[Site]) -> Iterator[F
 def measure() -> Measured:
     """Run nginx and the engine, and send it bursts over each scheme."""
     spare_collector()
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, contextlib.ExitStack() as running:
-        folder = Path(name)
-        authority = certificates.new_authority("bench")
-        ca_file = folder / "ca.pem"
-        ca_file.write_bytes(authority.pem)
-        leaf = certificates.write_chain(folder, certificates.new_leaf(authority, hosts=HOSTS))
-        port, secure = free_port(), Secure(free_port(), leaf)
-        running.enter_context(nginx(folder, port, hosts=HOSTS, secure=secure))
-        engine = LoopEngine(AT_ONCE[-1], per_host=AT_ONCE[-1], dialer=Dialer(Resolver()))
-        running.callback(engine.close, 10)
-        figures: list[Figure] = []
-        for scheme, where in (("http", port), ("https", secure.port)):
-            urls = [f"{scheme}://{HOSTS[number % len(HOSTS)]}:{where}/" for number in range(AT_ONCE[-1])]
-            tls = Tls(ca_file=str(ca_file))
+    figures: list[Figure] = []
+    with scene_of(AT_ONCE[-1]) as scene:
+        for scheme, port in scene.ports.items():
+            urls = [f"{scheme}://{HOSTS[number % len(HOSTS)]}:{port}/" for number in range(AT_ONCE[-1])]
+            tls = Tls(ca_file=str(scene.ca_file))
             sites = [Site(name="shop", url=url, match=REGEX, timeout_s=60.0, tls=tls) for url in urls]
-            figures += figures_of(engine, scheme, sites)
+            figures += figures_of(scene.engine, scheme, sites)
     return Measured(figures)
 
 

@@ -28,7 +28,7 @@ from sitemon.local.conversation import Server
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
-from tests.integration.checks import certificates
+from tests.bench.nginx import new_certificates
 
 GOAL: Final = 0.8
 CHECKS: Final = 2_000
@@ -156,7 +156,7 @@ def measure() -> Measured:
     """Run the server, and both against it over each scheme."""
     figures = []
     with tempfile.TemporaryDirectory() as folder:
-        ca_file, leaf_file = make_certificates(Path(folder))
+        ca_file, leaf_file = new_certificates(Path(folder))
         here, there = multiprocessing.Pipe()
         server = multiprocessing.get_context("spawn").Process(target=run_servers, args=(there, str(leaf_file)))
         server.start()
@@ -167,14 +167,6 @@ def measure() -> Measured:
             here.send(None)
             server.join()
     return Measured(figures)
-
-
-def make_certificates(folder: Path) -> tuple[Path, Path]:
-    """Write a CA, and a leaf with its key; return both files."""
-    authority = certificates.new_authority("bench")
-    ca_file = folder / "ca.pem"
-    ca_file.write_bytes(authority.pem)
-    return ca_file, certificates.write_chain(folder, certificates.new_leaf(authority))
 
 
 BENCH: Final = Bench(

@@ -14,11 +14,10 @@ from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import GuardedProcess
 from tests.bench.engines import ASKERS, BLACKBOX, HOSTS, MODULES, REGEX, ask
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured
-from tests.bench.nginx import Secure, nginx, served
+from tests.bench.nginx import Secure, new_certificates, nginx, served
 from tests.bench.pipeline import pipeline_of
 from tests.bench.side_by_side import ROUND_S, Way, compared, tree_cpu_s
 from tests.bench.tools import tool
-from tests.integration.checks import certificates
 from tests.pipeline import Pipeline, wait_for
 
 INTERVAL_S: Final = 10
@@ -128,10 +127,7 @@ def measure() -> Measured:
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, ExitStack() as running:
         folder = Path(name)
-        authority = certificates.new_authority("bench")
-        ca_file = folder / "ca.pem"
-        ca_file.write_bytes(authority.pem)
-        leaf_file = certificates.write_chain(folder, certificates.new_leaf(authority, hosts=HOSTS))
+        ca_file, leaf_file = new_certificates(folder, HOSTS)
         pid, port = running.enter_context(blackbox(folder, ca_file))
         ours, theirs = (running.enter_context(page_of(folder / side, leaf_file)) for side in ("ours", "theirs"))
         pipeline = running.enter_context(pipeline_of(folder / "ours", sites_of(ours, LOADS[0], ca_file)))

@@ -14,9 +14,9 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import psutil
@@ -33,8 +33,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site, Tls
 from sitemon.per_process import spare_collector
 from tests.bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
-from tests.bench.nginx import Secure, nginx
-from tests.integration.checks import certificates
+from tests.bench.nginx import Secure, new_certificates, nginx
 
 HOSTS: Final = tuple(f"127.0.0.{number}" for number in range(1, 51))
 REGEX: Final = "is w.ll"
@@ -158,26 +157,42 @@ def figures_of(scheme: str, spent_us: dict[str, list[float]], rate: float) -> It
     yield Figure(f"{scheme}: checks on one thread", rate, "checks/s", "higher")
 
 
+class Scene(NamedTuple):
+    """An engine, and by scheme the port of nginx at `HOSTS`, whose certificate is of the CA in the file."""
+
+    folder: Path
+    engine: Engine
+    ports: Mapping[str, int]
+    ca_file: Path
+
+
+@contextlib.contextmanager
+def scene_of(at_once: int) -> Iterator[Scene]:
+    """Run nginx, and an engine that makes so many checks at once."""
+    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name:
+        folder = Path(name)
+        ca_file, leaf_file = new_certificates(folder, HOSTS)
+        port, secure = free_port(), Secure(free_port(), leaf_file)
+        with nginx(folder, port, hosts=HOSTS, secure=secure):
+            engine = LoopEngine(at_once, per_host=at_once, dialer=Dialer(Resolver()))
+            try:
+                yield Scene(folder, engine, {"http": port, "https": secure.port}, ca_file)
+            finally:
+                engine.close(10)
+
+
 def measure() -> Measured:
     """Run nginx and what is compared, each over both schemes."""
     spare_collector()
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, contextlib.ExitStack() as running:
-        folder = Path(name)
-        authority = certificates.new_authority("bench")
-        ca_file = folder / "ca.pem"
-        ca_file.write_bytes(authority.pem)
-        leaf = certificates.write_chain(folder, certificates.new_leaf(authority, hosts=HOSTS))
-        port, secure = free_port(), Secure(free_port(), leaf)
-        running.enter_context(nginx(folder, port, hosts=HOSTS, secure=secure))
-        engine = LoopEngine(IN_FLIGHT, per_host=IN_FLIGHT, dialer=Dialer(Resolver()))
-        running.callback(engine.close, 10)
-        ways = {ENGINE: engine_work(engine, ca_file)}
-        blackbox = running.enter_context(blackbox_work(folder, ca_file))
+    with contextlib.ExitStack() as running:
+        scene = running.enter_context(scene_of(IN_FLIGHT))
+        ways = {ENGINE: engine_work(scene.engine, scene.ca_file)}
+        blackbox = running.enter_context(blackbox_work(scene.folder, scene.ca_file))
         if blackbox is not None:
             ways["blackbox"] = blackbox
         figures: list[Figure] = []
-        for scheme, where in (("http", port), ("https", secure.port)):
-            urls = [f"{scheme}://{host}:{where}/" for host in HOSTS]
+        for scheme, port in scene.ports.items():
+            urls = [f"{scheme}://{host}:{port}/" for host in HOSTS]
             figures += figures_of(scheme, *rounds_of(ways, urls))
     return Measured(figures, () if blackbox else (f"not compared: {BLACKBOX} is not installed",))
 

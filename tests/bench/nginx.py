@@ -11,6 +11,7 @@ from sitemon import clock
 from sitemon.local.ports import LOOPBACK, is_free
 from sitemon.local.process import GuardedProcess
 from tests.bench.tools import tool
+from tests.integration.checks import certificates
 
 START_WITHIN_S = 5.0
 CONFIGURATION = """
@@ -34,6 +35,14 @@ class Secure(NamedTuple):
 
     port: int
     leaf_file: Path
+
+
+def new_certificates(folder: Path, hosts: tuple[str, ...] = (LOOPBACK, "localhost")) -> tuple[Path, Path]:
+    """Write a CA, and a leaf for these hosts with its key; return both files."""
+    authority = certificates.new_authority("bench")
+    ca_file = folder / "ca.pem"
+    ca_file.write_bytes(authority.pem)
+    return ca_file, certificates.write_chain(folder, certificates.new_leaf(authority, hosts=hosts))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import select
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from sitemon.checks.waiting import Move, run_here
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Phases
 from sitemon.model.site import Site
+from tests.unit.checks.tasks import started
 
 SHOP = Site(name="shop", url="http://shop.test/")
 
@@ -77,12 +78,6 @@ def pipes() -> Iterator[list[tuple[int, int]]]:
     for ends in made:
         for end in ends:
             os.close(end)
-
-
-def started(loop: Loop, make: Callable[[Task], Coroutine[Any, Any, None]]) -> Task:
-    task = Task(loop)
-    task.start(make(task))
-    return task
 
 
 def test_a_ready_socket_that_waits_for_other_callbacks_takes_no_time_of_its_check(

@@ -13,6 +13,7 @@ from sitemon.checks.alarms import Alarms
 from sitemon.checks.loop import Loop, Task
 from sitemon.checks.poller import Poll
 from sitemon.clock import monotonic_s
+from tests.unit.checks.tasks import started
 
 Found = list[Any]
 POLLERS = [poller for poller in (getattr(select, "epoll", None), Poll) if poller]
@@ -32,13 +33,6 @@ def pipe() -> Iterator[tuple[int, int]]:
     yield ends
     for end in ends:
         os.close(end)
-
-
-def started(loop: Loop, make: Callable[[Task], Coroutine[Any, Any, None]]) -> Task:
-    """Return a task that runs the coroutine."""
-    task = Task(loop)
-    task.start(make(task))
-    return task
 
 
 def turn_until(loop: Loop, is_true: Callable[[], bool]) -> None:
