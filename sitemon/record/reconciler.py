@@ -214,12 +214,17 @@ class Reconciler:
             self._database.do(lambda conn: keep_counts(conn, counted.at_ms, counted.counts))
 
     def _close_a_part(self, limit_ms: int) -> bool:
-        """Close the next part of the account, as much as takes about a second; return whether more may follow."""
-        closed_ms = self._database.do(read_account).closed_ms
-        if limit_ms - closed_ms < _STEP_MS:
+        """Close the next part of the account, as much as takes about a second; return whether more may follow.
+
+        It does not pass the clock of PostgreSQL, which readers go by: an edit would reach far behind an account that was
+        closed by a clock that is ahead.
+        """
+        account = self._database.do(read_account)
+        limit_ms = min(limit_ms, account.now_ms)
+        if limit_ms - account.closed_ms < _STEP_MS:
             return False
         began_s = clock.monotonic_s()
-        until_ms, width_ms = min(limit_ms, closed_ms + self._width_ms), self._width_ms
+        until_ms, width_ms = min(limit_ms, account.closed_ms + self._width_ms), self._width_ms
         # What fails may have been too much at once.
         self._width_ms = max(width_ms // 2, _STEP_MS)
         self._database.do(lambda conn: close(conn, until_ms))

@@ -36,11 +36,15 @@ class Window(NamedTuple):
 
 
 class Account(NamedTuple):
-    """Where the account stands: it begins at `from_ms`, is closed up to `closed_ms`, and counted up to `away_ms`."""
+    """Where the account stands: it begins at `from_ms`, is closed up to `closed_ms`, and counted up to `away_ms`.
+
+    `now_ms` is PostgreSQL's clock.
+    """
 
     from_ms: int
     closed_ms: int
     away_ms: int
+    now_ms: int
 
 
 def lead_reconciling(conn: Connection) -> bool:
@@ -54,7 +58,14 @@ def lead_reconciling(conn: Connection) -> bool:
 def read_account(conn: Connection) -> Account:
     """Return where the account stands."""
     with translated(), conn, conn.cursor() as cursor:
-        return _account(cursor)
+        return account_of(cursor)
+
+
+def account_of(cursor: Cursor) -> Account:
+    """Return where the account stands, as the transaction sees it."""
+    cursor.execute(_sql["account"])
+    ((from_ms, closed_ms, away_ms, raw_from_ms, now_ms),) = cursor.fetchall()
+    return Account(max(from_ms, raw_from_ms), closed_ms, away_ms, now_ms)
 
 
 def read_publishers(conn: Connection) -> dict[str, int]:
@@ -74,7 +85,7 @@ def close(conn: Connection, closed_ms: int) -> int:
     """
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
-        account = _account(cursor)
+        account = account_of(cursor)
         if closed_ms <= account.closed_ms:
             return 0
         dark = _keep_dark_stretches(cursor, closed_ms)
@@ -123,7 +134,7 @@ def _writers(conn: Connection) -> set[str]:
 
 def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:
     """Mend what is closed of sites whose stretches changed since a moment, as far as they changed before `until_ms`."""
-    account = _account(cursor)
+    account = account_of(cursor)
     since = {watch: max(since_ms, account.from_ms) for watch, since_ms in changed_since.items()}
     end_ms = min(until_ms, account.closed_ms + 1)
     reopened = {watch: since_ms for watch, since_ms in since.items() if since_ms < end_ms}
@@ -137,16 +148,11 @@ def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: 
 
 def correct_reasons(cursor: Cursor, covered: Iterable[tuple[int, int]]) -> None:
     """Mend why slots were missed, in time of which only now is known that a beat was there."""
-    closed_ms = closed_up_to_ms(cursor)
+    closed_ms = account_of(cursor).closed_ms
     for from_ms, until_ms in covered:
         if from_ms <= closed_ms:
             cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
             _settle(cursor, cursor.fetchall()[0])
-
-
-def closed_up_to_ms(cursor: Cursor) -> int:
-    """Return up to when the account is closed."""
-    return _account(cursor).closed_ms
 
 
 def light(conn: Connection, width_ms: int) -> bool:
@@ -157,7 +163,7 @@ def light(conn: Connection, width_ms: int) -> bool:
     """
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
-        account = _account(cursor)
+        account = account_of(cursor)
         kept, wanted = _dark_stretches(cursor, account.closed_ms)
         lit = [part for span in kept for part in _without(span, wanted) if part.from_ms < account.closed_ms]
         if not lit:
@@ -168,12 +174,6 @@ def light(conn: Connection, width_ms: int) -> bool:
         _keep(cursor, [left for span in kept for left in _without(span, [part])])
         _close_part(cursor, account, part)
         return part != lit[0] or len(lit) > 1
-
-
-def _account(cursor: Cursor) -> Account:
-    cursor.execute(_sql["account"])
-    ((from_ms, closed_ms, away_ms, raw_from_ms),) = cursor.fetchall()
-    return Account(max(from_ms, raw_from_ms), closed_ms, away_ms)
 
 
 def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int], until_ms: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.stretches import FOR_EVER_MS, Stretch, Turn, changed_from, first_difference_ms, stretches_of
-from sitemon.store.account import close_again, closed_up_to_ms
+from sitemon.store.account import account_of, close_again
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.names import WatchId, columns_of
@@ -53,8 +53,9 @@ def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
     columns = columns_of(watches)
     turns, with_base = _turns(cursor, columns)
     changes = _changes(cursor, columns, turns, with_base)
-    from_ms = min(until_ms, closed_up_to_ms(cursor) + 1) - _width_ms(changes.values())
-    is_whole = all(from_ms <= change.since_ms for change in changes.values())
+    account = account_of(cursor)
+    from_ms = min(until_ms, account.closed_ms + 1) - _width_ms(changes.values())
+    is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
     _keep_stretches(
         cursor,
         {

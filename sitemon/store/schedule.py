@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.marks import Published, Reign
 from sitemon.model.schedule import Away, Ended, Started, Told
-from sitemon.store.account import closed_up_to_ms, correct_reasons
+from sitemon.store.account import account_of, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.fold import fold
@@ -80,7 +80,7 @@ def forget_history(conn: Connection, after_site: int = 0) -> int:
         if last_site is None:
             cursor.execute(_sql["forget_history"])
             return 0
-        known_ms = closed_up_to_ms(cursor) - _LATEST_MS
+        known_ms = account_of(cursor).closed_ms - _LATEST_MS
         cursor.execute(_sql["forget_events"], {"after": after_site, "last": last_site, "known_ms": known_ms})
         return int(last_site)
 

@@ -3,7 +3,7 @@
 SELECT pg_try_advisory_lock(hashtextextended('sitemon.reconciling', 0));
 
 -- name: account
-SELECT account.from_ms, account.closed_ms, account.away_ms, sitemon.to_ms(raw_from_at)
+SELECT account.from_ms, account.closed_ms, account.away_ms, sitemon.to_ms(raw_from_at), sitemon.to_ms(now())
 FROM sitemon.account
 CROSS JOIN sitemon.watermark;
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sitemon import clock
 from sitemon.model.marks import Published, Reign, encode_mark
 from sitemon.model.moment import to_ms
 from sitemon.model.result import encode
@@ -73,6 +74,17 @@ def test_the_account_passes_no_moment_up_to_which_results_are_not_recorded(
         start_recorder()
         wait_until(lambda: is_closed(conn))
     assert [row[2] for row in rows(conn, OUTCOMES)] == ["up", "missed"]
+
+
+def test_a_clock_that_is_ahead_of_postgresql_closes_no_more_than_has_passed_there(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(broker, started(first), reign(first))
+    real_ms = clock.now_ms
+    monkeypatch.setattr(clock, "now_ms", lambda: real_ms() + 3_600_000)
+    with reconcile():
+        wait_until(lambda: read_account(conn).closed_ms > real_ms() - 20_000)
+    assert read_account(conn).closed_ms <= real_ms()
 
 
 def test_it_passes_no_moment_up_to_which_a_living_publisher_has_not_published(

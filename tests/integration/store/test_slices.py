@@ -13,14 +13,16 @@ from sitemon.store.connect import Connection
 from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId
 from sitemon.store.schedule import Said, write_said
+from sitemon.store.write import write_batch
 from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.events import PATIENCE_S, at, ended, reign, started
 from tests.integration.store.seen import counts, derived
+from tests.results import a_result
 
 SITES = [f"site-{number}" for number in range(5)]
 SLOTS_AT_ONCE = 50
 EXPECTED = 3 * (10 + 73) + 2 * 20
-UNEVEN = "SELECT sum(unaccounted), sum(unexpected), sum(expected - derived) FROM sitemon.ledger"
+UNEVEN = 'SELECT sum(unaccounted), sum(unexpected), sum(expected - "real" - derived) FROM sitemon.ledger'
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +69,17 @@ def test_no_transaction_derives_more_than_is_allowed(
     assert max(slices.seen) <= SLOTS_AT_ONCE
     assert counts(conn)[2] == (EXPECTED, EXPECTED, 0, 0)
     assert len(derived(conn)) == EXPECTED
+
+
+def test_results_of_an_edit_that_is_being_taken_in_are_not_unexpected(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_batch(conn, names, [a_result(slot_at=at(minute), site=SITES[0]) for minute in (11.5, 14.5, 17.5)])
+    assert rows(conn, "SELECT sum(unexpected) FROM sitemon.ledger") == [(3,)]
+    slices = Slices(conn, monkeypatch)  # looks after each
+    write_said(conn, names, later())
+    assert len(slices.seen) > 5
+    assert rows(conn, "SELECT sum(unaccounted), sum(unexpected), sum(\"real\") FROM sitemon.ledger") == [(0, 0, 3)]
 
 
 def test_what_was_broken_off_is_gone_on_with(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -368,8 +368,10 @@ BEGIN ATOMIC
             result.outcome,
             result.is_derived,
             result.is_derived AND result.reason_id = lost.reason_id AS is_lost,
-            -- A result may be recorded before the event that asks for its slot is read.
-            schedule.first_ms IS NULL AND result.slot_ms <= span.closed_ms AS is_unexpected,
+            -- A result may be recorded before the event that asks for its slot is read, or taken in.
+            schedule.first_ms IS NULL
+            AND result.slot_ms <= span.closed_ms
+            AND changed_watch.site_id IS NULL AS is_unexpected,
             result.slot_ms < schedule.until_ms AS is_due
         FROM (
             SELECT site_id, region_id, outcome, is_derived, reason_id, sitemon.to_ms(slot_at) AS slot_ms
@@ -386,6 +388,8 @@ BEGIN ATOMIC
             AND result.slot_ms >= schedule.first_ms
             AND result.slot_ms < schedule.ended_ms
             AND (result.slot_ms - schedule.first_ms) % schedule.interval_ms = 0
+        LEFT JOIN sitemon.changed_watch
+            ON changed_watch.site_id = result.site_id AND changed_watch.region_id = result.region_id
     ), piece AS MATERIALIZED (
         SELECT
             piece.site_id,
@@ -467,7 +471,8 @@ FROM sitemon.ledger_between('-infinity', 'infinity');
 COMMENT ON VIEW sitemon.ledger IS
     'What the schedule''s history asks for against the rows there are, by the hour, as far as the account is closed. '
     'expected = real + told + derived + unaccounted: told is what a worker or beat said that it missed, derived what '
-    'nobody said (lost: though a beat was there); missed is both. unexpected rows belong to no slot of the schedule.';
+    'nobody said (lost: though a beat was there); missed is both. unexpected rows belong to no slot of the schedule; '
+    'those of a site in changed_watch are not judged yet.';
 
 -- A derived row of a site that was never looked at stands for no URL.
 CREATE OR REPLACE VIEW sitemon.site_info AS
