@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
 from jsonpath.function_extensions import ExpressionType, FilterFunction
+from jsonpath.segments import JSONPathChildSegment
+from jsonpath.selectors import Filter
 
 from sitemon.patterns.regex import compiled
 
-__all__ = ["JSONPathError", "is_single", "values_at"]
+__all__ = ["JSONPathError", "looks_once", "values_at"]
 
 
 class _Search(FilterFunction):
@@ -66,9 +68,19 @@ def values_at(path: str, document: Any) -> Iterator[Any]:
         yield found.obj
 
 
-def is_single(path: str) -> bool:
-    """Tell whether the path finds at most one value, by names and places alone (RFC 9535, 2.3.5.1), in no time."""
-    return _compiled(path).singular_query()
+def looks_once(path: str) -> bool:
+    """Tell whether the path comes to no value twice: each of its segments has one selector, none ``..`` or a filter.
+
+    Raises:
+        JSONPathError: it is not a path.
+
+    """
+    return all(
+        isinstance(segment, JSONPathChildSegment)
+        and len(segment.selectors) == 1
+        and not isinstance(segment.selectors[0], Filter)
+        for segment in _compiled(path).segments
+    )
 
 
 @functools.lru_cache(maxsize=4096)

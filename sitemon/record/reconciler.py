@@ -216,8 +216,8 @@ class Reconciler:
     def _close_a_part(self, limit_ms: int) -> bool:
         """Close the next part of the account, as much as takes about a second; return whether more may follow.
 
-        It does not pass the clock of PostgreSQL, which readers go by: an edit would reach far behind an account that was
-        closed by a clock that is ahead.
+        It does not pass the clock of PostgreSQL, which readers go by: an edit would reach far behind an account that
+        was closed by a clock that is ahead.
         """
         account = self._database.do(read_account)
         limit_ms = min(limit_ms, account.now_ms)

@@ -1,10 +1,8 @@
 """One response, taken in pieces, wherever they are cut: no socket, no time."""
 
-import io
 from typing import Final
 
 from sitemon.checks.http.chunks import Chunks
-from sitemon.checks.http.coding import read_decoded
 from sitemon.checks.http.head import CLOSED_EARLY, Head, malformed
 from sitemon.checks.http.page import Page
 from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, is_followed
@@ -51,18 +49,9 @@ class Response:
         return self._take(rest)
 
     def page(self) -> Page:
-        """Return the response, which is all there.
-
-        Raises:
-            CheckError: it is compressed in a way that cannot be undone, or was cut off.
-            zlib.error: the compression is broken.
-
-        """
-        head, body = self.head, b"".join(self._pieces)
-        coding = head.headers.get("content-encoding")
-        if coding is not None:
-            body = read_decoded(io.BytesIO(body).read, coding, self._site.max_body_bytes)
-        return Page(head.status, head.headers, body, head.locations)
+        """Return the response, which is all there."""
+        head = self.head
+        return Page(head.status, head.headers, tuple(self._pieces), head.locations)
 
     def _begin_body(self) -> None:
         """Find out how the body ends (RFC 9112, 6.3)."""

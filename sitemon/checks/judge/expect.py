@@ -2,12 +2,14 @@
 
 import codecs
 import functools
+import io
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sitemon.checks.findings import Failure
+from sitemon.checks.http.coding import read_decoded
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.excerpt import excerpt
 from sitemon.checks.judge.expect_json import misfits
@@ -38,10 +40,16 @@ class Visit(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a response means. `failures` are all expectations that were not met, the one that decides first."""
+    """What a response means. `failures` are all expectations that were not met, the one that decides first.
+
+    `body_bytes` is the length of the body without its compression, as far as it was read. `lag_s` is for how long
+    it waited in vain for us to judge it.
+    """
 
     failures: tuple[Failure, ...]
     is_match_found: bool | None
+    body_bytes: int = 0
+    lag_s: float = 0.0
 
     @property
     def reason(self) -> Reason | None:
@@ -55,17 +63,31 @@ class Verdict(NamedTuple):
 
 
 def judge(site: Site, page: Page, visit: Visit) -> Verdict:
-    """Compare a response with what is expected of the site."""
+    """Compare a response with what is expected of the site.
+
+    Raises:
+        CheckError: it is compressed in a way that cannot be undone, or was cut off.
+        zlib.error: the compression is broken.
+
+    """
     expect = site.expect
-    is_text_wanted = site.match is not None or expect.not_match is not None or bool(expect.json)
-    text = text_of(page) if is_text_wanted else ""
+    body, coding = page.body, page.headers.get("content-encoding")
+    if coding is not None:
+        body = (read_decoded(io.BytesIO(b"".join(body)).read, coding, site.max_body_bytes),)
+    body_bytes = sum(map(len, body))
+    text = decoded(b"".join(body), page.headers.get("content-type", "")) if is_text_wanted(site) else ""
     is_match_found = None if site.match is None else is_found(site.match, text)
     failures = (
-        *_of_head_and_size(site, page),
-        *_of_text(site, page, text, is_match_found),
+        *_of_head_and_size(site, page, body_bytes),
+        *_of_text(site, text, is_match_found, was_cut=body_bytes >= site.max_body_bytes),
         *degradations(expect, visit),
     )
-    return Verdict(failures, is_match_found)
+    return Verdict(failures, is_match_found, body_bytes)
+
+
+def is_text_wanted(site: Site) -> bool:
+    """Tell whether the body has to be read as text."""
+    return site.match is not None or site.expect.not_match is not None or bool(site.expect.json)
 
 
 def degradations(expect: Expect, visit: Visit) -> Iterator[Failure]:
@@ -91,7 +113,7 @@ def _days(count: int) -> str:
     return f"{count} day{'' if count == 1 else 's'}"
 
 
-def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
+def _of_head_and_size(site: Site, page: Page, body_bytes: int) -> Iterator[Failure]:
     expect = site.expect
     if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
         yield Failure(Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}")
@@ -100,11 +122,11 @@ def _of_head_and_size(site: Site, page: Page) -> Iterator[Failure]:
         words = _misfit_of_header(expected, value)
         if words:
             yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
-    if expect.body_size_bytes is not None and len(page.body) > expect.body_size_bytes:
+    if expect.body_size_bytes is not None and body_bytes > expect.body_size_bytes:
         yield Failure(Reason.TOO_LARGE, f"the body is longer than {expect.body_size_bytes} bytes")
 
 
-def _of_text(site: Site, page: Page, text: str, is_match_found: bool | None) -> Iterator[Failure]:
+def _of_text(site: Site, text: str, is_match_found: bool | None, *, was_cut: bool) -> Iterator[Failure]:
     expect = site.expect
     if is_match_found is False:
         words = f"the response does not match the regex {quoted(site.match or '')}"
@@ -113,7 +135,6 @@ def _of_text(site: Site, page: Page, text: str, is_match_found: bool | None) -> 
         words = f"the response matches the regex {quoted(expect.not_match)}, which it must not"
         yield Failure(Reason.FORBIDDEN_MATCH, masked(site, words), excerpt(site, text, *found.span()))
     if expect.json:
-        was_cut = len(page.body) >= site.max_body_bytes
         for words, value in misfits(expect.json, text, was_cut=was_cut):
             yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
 
@@ -136,12 +157,12 @@ def _misfit_of_header(expected: ExpectedHeader, value: str | None) -> str | None
     return None
 
 
-def text_of(page: Page) -> str:
-    """Decode a body by the charset of its header, else as UTF-8; what does not decode becomes U+FFFD.
+def decoded(body: bytes, content_type: str) -> str:
+    """Decode a body by the charset of its Content-Type, else as UTF-8; what does not decode becomes U+FFFD.
 
     The charset is never guessed from the body: that costs more than the check, and guesses wrong.
     """
-    return page.body.decode(_charset_of(page.headers.get("content-type", "")[:_LONGEST_TYPE]), errors="replace")
+    return body.decode(_charset_of(content_type[:_LONGEST_TYPE]), errors="replace")
 
 
 @functools.lru_cache(maxsize=1024)

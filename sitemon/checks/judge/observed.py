@@ -18,7 +18,6 @@ def observed(
     *,
     lag_s: float,
     http_version: str | None = None,
-    body_bytes: int = 0,
 ) -> Observation:
     """Return the observation of a check with these hops, at least one."""
     last = hops[-1]
@@ -34,7 +33,7 @@ def observed(
         ip=last.ip,
         http_version=http_version,
         redirects=len(hops) - 1,
-        body_bytes=body_bytes,
+        body_bytes=verdict.body_bytes,
         cert_expires_at=last.cert_expires_at,
         error=shown(failure.words for failure in verdict.failures) if verdict.failures else None,
         hops=tuple(hops),

@@ -7,9 +7,11 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.http.prepare import Prepared, first_request, prepare, prepare_first
 from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, UNUSABLE_LOCATION, Request, is_followed, origin, redirected
 from sitemon.checks.http.route import Route
-from sitemon.checks.judge.expect import Visit, judge
+from sitemon.checks.judge.apart import judged
+from sitemon.checks.judge.expect import Visit
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.judge.observed import broken_off, observed
+from sitemon.checks.judge.question import Question
 from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
@@ -27,10 +29,10 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
         warm_up(site.tls)
     checked_at = utc_now()
     trip = _Trip(site, dialer, waits, move)
-    page: Page | None = None
     try:
         page = await trip.last_page()
-        verdict = judge(site, page, Visit(checked_at, trip.latency_s, trip.hops[-1].cert_expires_at))
+        visit = Visit(checked_at, trip.latency_s, trip.hops[-1].cert_expires_at)
+        verdict = await judged(Question(site, page, visit), waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         verdict = broken_off(exc, trip.exchange.watch.phase, site)
     return observed(
@@ -38,9 +40,8 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
         trip.latency_s,
         trip.hops,
         verdict,
-        lag_s=waits.lag_s,
+        lag_s=waits.lag_s + verdict.lag_s,
         http_version=trip.exchange.http_version,
-        body_bytes=len(page.body) if page else 0,
     )
 
 

@@ -79,7 +79,7 @@ def test_results_of_an_edit_that_is_being_taken_in_are_not_unexpected(
     slices = Slices(conn, monkeypatch)  # looks after each
     write_said(conn, names, later())
     assert len(slices.seen) > 5
-    assert rows(conn, "SELECT sum(unaccounted), sum(unexpected), sum(\"real\") FROM sitemon.ledger") == [(0, 0, 3)]
+    assert rows(conn, 'SELECT sum(unaccounted), sum(unexpected), sum("real") FROM sitemon.ledger') == [(0, 0, 3)]
 
 
 def test_what_was_broken_off_is_gone_on_with(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from sitemon.checks.http.page import Page
-from sitemon.checks.judge.expect import Verdict, Visit, judge, text_of
+from sitemon.checks.judge.expect import Verdict, Visit, decoded, judge
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, StatusRange
 from sitemon.patterns.regex import compiled, is_found
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 
 def page(body: bytes = b"in stock", *, http_code: int = 200, content_type: str = "text/html", **headers: str) -> Page:
     fields = {"Content-Type": content_type} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return Page(http_code=http_code, headers=CaseInsensitiveDict(fields), body=body)
+    return Page(http_code=http_code, headers=CaseInsensitiveDict(fields), body=(body,))
 
 
 def site(match: str | None = None, expect: Expect | None = None, **fields: Any) -> Site:
@@ -34,7 +34,7 @@ def told(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def test_a_response_as_expected_is_up() -> None:
-    assert judged(site(), page()) == ((), None)
+    assert judged(site(), page()) == Verdict((), None, body_bytes=8)
     verdict = judged(site("in st.ck"), page())
     assert (verdict.outcome, verdict.is_match_found) == (Outcome.UP, True)
 
@@ -109,7 +109,7 @@ def test_a_regex_that_re2_does_not_take_is_told_in_its_words_and_not_on_stderr(
     ],
 )
 def test_text_has_the_charset_of_its_header_else_utf_8(content_type: str, body: bytes, text: str) -> None:
-    assert text_of(page(body, content_type=content_type)) == text
+    assert decoded(body, content_type) == text
 
 
 def test_everything_is_judged_in_a_settled_order() -> None:
@@ -258,10 +258,8 @@ def test_a_path_that_finds_something_else_is_no_match(expected: ExpectedJson, wo
             "$..a cannot be looked up in a document nested so deeply",
         ),
         (HUGE, ExpectedJson(path="$[60000]", equals=0), None),
-        (HUGE, ExpectedJson(path="$..a", exists=False), "$..a cannot be looked for among so many values"),
         (MANY, ExpectedJson(path="$[*][*].b", exists=False), None),
         (MANY, ExpectedJson(path="$..b", exists=False), None),
-        (MANY, ExpectedJson(path="$..*..b", exists=False), "$..*..b cannot be looked for among so many values"),
         (b'"ok"', ExpectedJson(path="$", equals="ok"), None),
         (rb'"{\"a\": 1}"', ExpectedJson(path="$.a", exists=False), None),
         (b'\xef\xbb\xbf{"a": 1}', ExpectedJson(path="$.a", equals=1), None),

@@ -1,0 +1,207 @@
+"""Judging responses in a process apart, where that may take long: no other check waits for it.
+
+How long it takes to decompress a body, to read it as text and JSON, and to search it, is chosen by its server and by
+the owner of its site. In a thread it would stop all checks: decoding and JSON paths hold Python's lock.
+"""
+
+import contextlib
+import heapq
+import itertools
+import logging
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from typing import Final
+
+import msgspec
+
+from sitemon.checks.findings import Failure
+from sitemon.checks.judge.expect import Verdict
+from sitemon.checks.judge.question import Question, is_light, verdict_on
+from sitemon.checks.waiting import Event, Waits
+from sitemon.clock import monotonic_s
+from sitemon.model.outcome import Reason
+from sitemon.per_process import once_per_process
+
+log = logging.getLogger(__name__)
+
+MOST_CPU_S: Final = 2.0
+"""One response may take so much."""
+LENGTH_BYTES: Final = 8
+
+_LONGEST_WAIT_S: Final = 10.0
+_IDLE_S: Final = 60.0
+_MOST_REMEMBERED: Final = 10_000
+
+TOO_COSTLY: Final = Verdict(
+    (
+        Failure(
+            Reason.NO_MATCH,
+            f"to compare the response with what is expected takes over {MOST_CPU_S:g} s of CPU or 1 GiB of memory",
+        ),
+    ),
+    None,
+)
+_OVERDUE: Final = Verdict(
+    (Failure(Reason.TIMEOUT, f"this process had too many large responses to judge it within {_LONGEST_WAIT_S:g} s"),),
+    None,
+    lag_s=_LONGEST_WAIT_S,
+)
+_verdicts: Final = msgspec.msgpack.Decoder(Verdict)
+
+
+async def judged(question: Question, waits: Waits) -> Verdict:
+    """Return what the response means. One that waited for us in vain has waited by `Verdict.lag_s`."""
+    if is_light(question):
+        return verdict_on(question)
+    case = Case(question, waits.event())
+    _judge_of_process().take(case)
+    try:
+        await case.is_decided.wait(_LONGEST_WAIT_S)
+    finally:
+        case.is_wanted = False
+    return case.verdict or _OVERDUE
+
+
+class Case:
+    """A question that waits for its verdict, as long as that is wanted."""
+
+    __slots__ = ("is_decided", "is_wanted", "question", "verdict")
+
+    def __init__(self, question: Question, is_decided: Event) -> None:
+        self.question = question
+        self.is_decided = is_decided
+        self.is_wanted = True
+        self.verdict: Verdict | None = None
+
+
+class Judge:
+    """A thread that hands one case after the other to a process; both are there while there is something to do.
+
+    The case of the site whose last one took the least time comes first: those who take much wait for each other.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[float, int, Case]] = []
+        self._numbers = itertools.count()
+        self._took_s: dict[str, float] = {}
+        self._has_thread = False
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether any wait that nobody is at yet."""
+        return bool(self._waiting)
+
+    def take(self, case: Case) -> None:
+        """Let it be judged in its turn."""
+        with self._changed:
+            took_s = self._took_s.get(case.question.site.name, 0.0)
+            heapq.heappush(self._waiting, (took_s, next(self._numbers), case))
+            if not self._has_thread:
+                threading.Thread(target=self._work, name="sitemon-judge", daemon=True).start()
+                self._has_thread = True
+            self._changed.notify()
+
+    def _work(self) -> None:
+        process = JudgeProcess()
+        while (case := self._next()) is not None:
+            if case.is_wanted:
+                began_s, site = monotonic_s(), case.question.site.name
+                try:
+                    case.verdict = process.judge(case.question)
+                except Exception:
+                    # Without this thread no case would ever be decided.
+                    log.exception("judge.failed: a response of %s is not judged", site)
+                self.remember(site, monotonic_s() - began_s)
+                case.is_decided.set()
+        process.end()
+
+    def _next(self) -> Case | None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._waiting, _IDLE_S):
+                self._has_thread = False
+                return None
+            return heapq.heappop(self._waiting)[2]
+
+    def remember(self, site: str, took_s: float) -> None:
+        """Note how long the last case of a site took."""
+        with self._changed:
+            if len(self._took_s) >= _MOST_REMEMBERED:
+                self._took_s.clear()
+            self._took_s[site] = took_s
+
+
+@once_per_process
+def _judge_of_process() -> Judge:
+    return Judge()
+
+
+class JudgeProcess:
+    """A process that runs `sitemon.checks.judge.apart_process`, started when it is needed."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its id, None when there is none."""
+        return self._process.pid if self._process else None
+
+    def judge(self, question: Question) -> Verdict:
+        """Return the verdict. If the process dies of the question twice, that is the verdict.
+
+        Raises:
+            OSError: no process can be started.
+
+        """
+        for _ in range(2):
+            if self._process is None:
+                self._process = _started()
+            with contextlib.suppress(BrokenPipeError, EOFError):
+                return _asked(self._process, question)
+            if self.end() == -signal.SIGPROF:
+                break
+        return TOO_COSTLY
+
+    def end(self) -> int | None:
+        """End the process, if there is one; return its status, or the negative number of the signal that it died of."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        with process, contextlib.suppress(BrokenPipeError):
+            assert process.stdin is not None  # noqa: S101 - it is a pipe
+            process.stdin.close()  # at which it ends
+        return process.returncode
+
+
+def _asked(process: subprocess.Popen[bytes], question: Question) -> Verdict:
+    to_process, from_process, body = process.stdin, process.stdout, question.page.body
+    assert to_process is not None  # noqa: S101 - they are pipes
+    assert from_process is not None  # noqa: S101
+    head = pickle.dumps(question._replace(page=question.page._replace(body=())))
+    to_process.write(_length(len(head)) + head + _length(sum(map(len, body))))
+    to_process.writelines(body)
+    to_process.flush()
+    length = from_process.read(LENGTH_BYTES)
+    if not length:
+        raise EOFError
+    return _verdicts.decode(from_process.read(int.from_bytes(length)))
+
+
+def _length(count: int) -> bytes:
+    return count.to_bytes(LENGTH_BYTES)
+
+
+def _started() -> subprocess.Popen[bytes]:
+    """Start the process in a group of its own, since Ctrl-C is for us, and without our environment and its secrets."""
+    return subprocess.Popen(
+        (sys.executable, "-m", "sitemon.checks.judge.apart_process"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )

@@ -1,0 +1,51 @@
+"""The process that judges responses for another one; see apart.py."""
+
+import os
+import pickle
+import resource
+import signal
+import sys
+from typing import BinaryIO, Final
+
+import msgspec
+
+from sitemon.checks.judge.apart import LENGTH_BYTES, MOST_CPU_S, TOO_COSTLY
+from sitemon.checks.judge.question import Question, verdict_on
+
+_MOST_MEMORY_BYTES: Final = 1 << 30
+_NICE: Final = 5
+
+
+def main() -> None:
+    """Answer one question after the other until there are no more.
+
+    The kernel ends the process when a question takes too much CPU. It ends with its parent and not before: a signal
+    to both would make a finding of our own end.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF,))
+    os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while head := _part(source):
+        question: Question = pickle.loads(head)  # noqa: S301 - it comes from our parent
+        question = question._replace(page=question.page._replace(body=(_part(source),)))
+        signal.setitimer(signal.ITIMER_PROF, MOST_CPU_S)
+        try:
+            verdict = verdict_on(question)
+        except MemoryError:
+            verdict = TOO_COSTLY
+        answer = msgspec.msgpack.encode(verdict)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        sink.write(len(answer).to_bytes(LENGTH_BYTES) + answer)
+        sink.flush()
+
+
+def _part(source: BinaryIO) -> bytes:
+    return source.read(int.from_bytes(source.read(LENGTH_BYTES)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What is to be judged, and whether that may take long. Pure."""
+
+from typing import Final, NamedTuple
+
+from sitemon.checks.http.page import Page
+from sitemon.checks.judge.expect import Verdict, Visit, is_text_wanted, judge
+from sitemon.checks.judge.observed import broken_off
+from sitemon.model.site import Site
+from sitemon.patterns.json_path import looks_once
+
+_LIGHT_BYTES: Final = 64 << 10
+"""To decode so much of any charset, or to search it for any regex, takes some 10 ms."""
+_LIGHT_VALUES: Final = 1_000
+"""To come to so many values by a JSON path takes some 10 ms."""
+
+
+class Question(NamedTuple):
+    """A response, and the site to which it belongs."""
+
+    site: Site
+    page: Page
+    visit: Visit
+
+
+def verdict_on(question: Question) -> Verdict:
+    """Return what the response means; one that cannot be read is a finding about its server.
+
+    Raises:
+        MemoryError: there is too little memory for it.
+
+    """
+    try:
+        return judge(*question)
+    except MemoryError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - see above
+        return broken_off(exc, "download", question.site)
+
+
+def is_light(question: Question) -> bool:
+    """Tell whether judging takes some 10 ms at most, whatever the server and the site's owner have thought up."""
+    site, page, _ = question
+    body_bytes = sum(map(len, page.body))
+    if not body_bytes:
+        return True
+    if "content-encoding" in page.headers:
+        return False
+    if not is_text_wanted(site):
+        return True
+    if body_bytes > _LIGHT_BYTES:
+        return False
+    values = sum(piece.count(b",") for piece in page.body) + 1
+    return not site.expect.json or (
+        values * len(site.expect.json) <= _LIGHT_VALUES and all(looks_once(one.path) for one in site.expect.json)
+    )

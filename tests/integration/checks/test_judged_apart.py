@@ -1,0 +1,197 @@
+"""Responses that take long to judge: a process apart does it, within bounds, and no other check waits."""
+
+import gc
+import gzip
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from sitemon.checks.findings import Observation
+from sitemon.checks.http.page import Page
+from sitemon.checks.judge import apart as module
+from sitemon.checks.judge.apart import TOO_COSTLY, Judge, JudgeProcess, judged
+from sitemon.checks.judge.expect import Verdict, Visit
+from sitemon.checks.judge.question import Question, verdict_on
+from sitemon.checks.loop import Loop
+from sitemon.checks.waiting import IN_THREAD, run_here
+from sitemon.clock import thread_cpu_s
+from sitemon.local.behaviours import answering, response
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Expect, ExpectedJson, Header, Site
+from tests.integration.checks.conftest import EngineFactory, ServerFactory, site
+from tests.integration.checks.test_engine import wait_until
+
+MANY_BYTES: Final = 16 << 20
+VISIT: Final = Visit(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None)
+DEEP: Final = b'{"a":' * 50 + b"1" + b"}" * 50
+ENDLESS: Final = Expect(json=(ExpectedJson(path="$..a..a..a..a..a..b", exists=True),))
+FIRST: Final = Expect(json=(ExpectedJson(path="$[0]", equals=0),))
+HOSTILE: Final[dict[str, tuple[bytes, dict[str, str], dict[str, Any]]]] = {
+    "json path": (DEEP, {}, {"expect": ENDLESS}),
+    "json": (
+        b"[" + b"0," * (MANY_BYTES // 2) + b"0]",
+        {},
+        {"expect": FIRST},
+    ),
+    "charset": (b"\xe0" * MANY_BYTES, {"Content-Type": "text/html; charset=cp864"}, {"match": "x"}),
+    "regex": (b"ab" * (MANY_BYTES // 2), {}, {"match": "(a|b){0,500}c"}),
+    "compression": (gzip.compress(b"a" * MANY_BYTES), {"Content-Encoding": "gzip"}, {}),
+}
+
+
+def question(body: bytes, received: dict[str, str] | None = None, name: str = "shop", **fields: Any) -> Question:
+    lower = {key.lower(): value for key, value in (received or {}).items()}
+    watched = Site(name=name, url="http://shop.test/", max_body_bytes=4 * MANY_BYTES, **fields)
+    return Question(watched, Page(200, lower, (body,)), VISIT)
+
+
+@pytest.fixture
+def process() -> Iterator[JudgeProcess]:
+    process = JudgeProcess()
+    yield process
+    process.end()
+
+
+def pid_of(process: JudgeProcess) -> int:
+    assert process.pid is not None
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        question(b"in stock", match="st.ck"),
+        question(b"sold out", match="st.ck"),
+        question(gzip.compress(b"sold out"), {"Content-Encoding": "gzip"}, expect=Expect(not_match="sold")),
+        question(b"?", {"Content-Encoding": "br"}),
+        question(b"?", {"Content-Encoding": "gzip"}),
+        question(b'{"a": [1, "\\ud800"]}', expect=Expect(json=(ExpectedJson(path="$..a", equals=10**30),))),
+        question(b"s3cret", match="x", headers=(Header("X-Key", "s3cret", is_secret=True),)),
+    ],
+)
+def test_it_finds_what_would_be_found_here(process: JudgeProcess, asked: Question) -> None:
+    assert process.judge(asked) == verdict_on(asked)
+
+
+def test_what_takes_too_much_cpu_or_memory_is_a_finding_and_the_next_is_judged(process: JudgeProcess) -> None:
+    assert process.judge(question(DEEP, expect=ENDLESS)) == TOO_COSTLY
+    lists = b"[" + b"[]," * MANY_BYTES + b"0]"
+    assert process.judge(question(lists, expect=ENDLESS)) == TOO_COSTLY
+    assert process.judge(question(b"in stock", match="stock")).outcome is Outcome.UP
+
+
+def test_a_process_that_was_killed_is_replaced_and_no_verdict_is_lost(process: JudgeProcess) -> None:
+    asked = question(b"in stock", match="stock")
+    process.judge(asked)
+    os.kill(pid_of(process), signal.SIGKILL)
+    assert process.judge(asked).outcome is Outcome.UP
+
+
+def test_it_goes_with_its_parent_alone_and_knows_nothing_of_its_environment(
+    process: JudgeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEMON_DB_PASSWORD", "s3cret")
+    asked = question(b"in stock", match="stock")
+    process.judge(asked)
+    pid = pid_of(process)
+    assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert os.getsid(pid) == pid
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(pid, number)
+    assert process.judge(asked).outcome is Outcome.UP
+    assert (pid_of(process), process.end()) == (pid, 0)
+
+
+def test_the_site_that_took_the_least_time_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cheap one that comes last is judged before dear ones that wait."""
+    order: list[str] = []
+    may_begin, judge = threading.Event(), Judge()
+
+    def slowly(self: JudgeProcess, asked: Question) -> Verdict:
+        may_begin.wait(10)
+        order.append(asked.site.name)
+        return Verdict((), None)
+
+    monkeypatch.setattr(JudgeProcess, "judge", slowly)
+    judge.remember("dear", 2.0)
+    cases = [module.Case(question(b"", name=name), IN_THREAD.event()) for name in ("first", "dear", "dear", "cheap")]
+    judge.take(cases[0])
+    wait_until(lambda: not judge.has_cases, 10)
+    for case in cases[1:]:
+        judge.take(case)
+    may_begin.set()
+    for case in cases:
+        assert run_here(case.is_decided.wait(10))
+    assert order == ["first", "cheap", "dear", "dear"]
+
+
+def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    judge = Judge()
+    cases = [module.Case(question(b""), IN_THREAD.event()) for _ in range(2)]
+    for case in cases:
+        judge.take(case)
+        assert run_here(case.is_decided.wait(10))
+    assert [case.verdict for case in cases] == [None, None]
+
+
+def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr(Judge, "take", lambda self, case: None)
+    verdict = run_here(judged(question(b"x", {"Content-Encoding": "gzip"}), IN_THREAD))
+    assert (verdict.reason, verdict.lag_s) == (Reason.TIMEOUT, 10.0)
+
+
+@pytest.fixture
+def turns_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The CPU that the thread of a loop took for each of its turns from now on."""
+    taken_s: list[float] = []
+    turn = Loop.turn
+
+    def measured(loop: Loop, at_most_s: float) -> bool:
+        began_s = thread_cpu_s()
+        is_served = turn(loop, at_most_s)
+        taken_s.append(thread_cpu_s() - began_s)
+        return is_served
+
+    monkeypatch.setattr(Loop, "turn", measured)
+    return taken_s
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_no_check_waits_while_a_hostile_response_is_judged(
+    make_engine: EngineFactory, serve: ServerFactory, turns_s: list[float], kind: str
+) -> None:
+    """No turn of the loop takes 20 ms of CPU, with 20 good sites checked again and again meanwhile."""
+    body, headers, fields = HOSTILE[kind]
+    good, hostile = serve(answering(response())), serve(answering(response(body, headers=headers)))
+    engine = make_engine(at_once=40)
+    outcomes: set[Outcome] = set()
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    is_over = threading.Event()
+
+    def again(seen: Observation) -> None:
+        outcomes.add(seen.outcome)
+        if not is_over.is_set():
+            engine.submit(site(good.url("/")), again)
+
+    gc.collect()
+    gc.freeze()  # what pytest has is no load of ours
+    for _ in range(20):
+        engine.submit(site(good.url("/")), again)
+    for _ in range(2):
+        engine.submit(site(hostile.url("/"), timeout_s=10, max_body_bytes=4 * MANY_BYTES, **fields), found.put)
+    for _ in range(2):
+        found.get(timeout=120)
+    is_over.set()
+    gc.unfreeze()
+    assert outcomes == {Outcome.UP}
+    assert max(turns_s) < 0.02
