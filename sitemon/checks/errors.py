@@ -10,3 +10,7 @@ class CheckError(Exception):
         super().__init__(words)
         self.reason = reason
         self.words = words
+
+
+class OwnError(CheckError):
+    """Ends a check for a reason that is ours, so that it says nothing about the site."""

@@ -42,8 +42,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
     the engine is in neither, nor is time in which what it waited for was there and we were late. `lag_s` is how late we
-    were, time without CPU included. All else is of the last hop. `is_match_found` is None when there was no body to
-    search in, or nothing to search for. `failures` are all that was found wrong, of which `error` is the short form.
+    were, time without CPU included. `is_ours`: we failed, and nothing is known about the site. All else is of the last
+    hop. `is_match_found` is None when there was no body to search in, or nothing to search for. `failures` are all that
+    was found wrong, of which `error` is the short form.
     """
 
     checked_at: datetime
@@ -52,6 +53,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     http_code: int | None
     latency_s: float
     lag_s: float = 0.0
+    is_ours: bool = False
     phases_s: Phases
     is_match_found: bool | None
     ip: str | None

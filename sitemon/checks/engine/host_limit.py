@@ -18,18 +18,19 @@ Job = TypeVar("Job")
 class Turn(Generic[Job]):
     """A job that may begin. `place` is where it is now; None when it has left one and did not get into another."""
 
-    __slots__ = ("home", "job", "place")
+    __slots__ = ("has_room", "home", "job", "place")
 
     def __init__(self, home: Hashable, job: Job) -> None:
         self.home = home
         self.job = job
         self.place: Hashable | None = home
+        self.has_room = False  # at its home, kept for it until it is taken
 
 
 class _Place(Generic[Job]):
     """Who is at a place, and who waits for it."""
 
-    __slots__ = ("crowded_out", "guests", "own", "there", "waiting")
+    __slots__ = ("crowded_out", "guests", "is_guest_next", "own", "there", "waiting")
 
     def __init__(self) -> None:
         self.own = 0  # jobs of this home that are ready: not yet taken, here, or elsewhere by now
@@ -37,6 +38,7 @@ class _Place(Generic[Job]):
         self.waiting: collections.deque[Job] = collections.deque()  # for fewer of its own to be ready
         self.crowded_out: collections.deque[Turn[Job]] = collections.deque()  # ready, but guests have the room
         self.guests: collections.deque[Event] = collections.deque()  # at no place until they are let in
+        self.is_guest_next = True  # when both kinds wait, they take turns
 
 
 class Turns(Generic[Job]):
@@ -80,7 +82,7 @@ class Turns(Generic[Job]):
                 return turn
 
     async def move(self, turn: Turn[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
-        """Leave the place and go to another: guests who wait there come in before those whose home it is.
+        """Leave the place and go to another; guests who wait there, and those whose home it is, take turns.
 
         Raises:
             TimeoutError: there was no room within that time; the turn is nowhere then.
@@ -125,24 +127,30 @@ class Turns(Generic[Job]):
         """Give the job its room only now that a thread has it: who has room moves on or ends, and guests get in."""
         with self._lock:
             home = self._places[turn.home]
-            has_room = home.there < self._per_place
-            if has_room:
+            if turn.has_room:
+                return True
+            if home.there < self._per_place:
                 home.there += 1
-            else:
-                home.crowded_out.append(turn)
-            return has_room
+                return True
+            home.crowded_out.append(turn)
+            return False
 
     def _leave(self, turn: Turn[Job]) -> None:
         if turn.place is None:
             return
         place, turn.place = turn.place, None
         left = self._places[place]
-        if left.guests:
+        if left.guests and (left.is_guest_next or not left.crowded_out):
+            left.is_guest_next = False
             left.guests.popleft().set()
             return
-        left.there -= 1
+        left.is_guest_next = True
         if left.crowded_out:
-            self._next.put(left.crowded_out.popleft())
+            let_in = left.crowded_out.popleft()
+            let_in.has_room = True
+            self._next.put(let_in)
+            return
+        left.there -= 1
         self._forget_if_empty(place)
 
     def _place(self, name: Hashable) -> _Place[Job]:

@@ -13,6 +13,8 @@ _BY_DELAY: Final = frozenset((Reason.TIMEOUT, Reason.TOO_SLOW, Reason.TLS_ERROR,
 
 def is_doubtful(seen: Observation) -> bool:
     """Tell whether a check may have failed because we were late: a server that waits for us may leave, too."""
+    if seen.is_ours:
+        return True
     is_of_certificate = seen.reason is Reason.TLS_ERROR and seen.cert_expires_at is not None
     if seen.reason not in _BY_DELAY or is_of_certificate:
         return False

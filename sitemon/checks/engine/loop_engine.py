@@ -3,7 +3,6 @@
 import functools
 import logging
 import threading
-from collections.abc import Awaitable
 from typing import Final
 
 from sitemon.checks.engine.host_limit import Turn
@@ -26,7 +25,9 @@ _LOOK_S: Final = 0.02
 _BEGUN_AT_ONCE: Final = 8
 """A check costs a fifth less CPU so than if one began at a time: a processor likes to do the same again."""
 
-_LEAST_PACE_S: Final = 0.05
+_BREATH_S: Final = 1.0
+
+_LEAST_PACE_S: Final = 0.005
 """How long ready events may hold up those who have not begun: some server may always have more to say."""
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ class LoopEngine:
         self._intake.put(Job(site, done, is_wanted))
         with self._lock:
             if not self._has_thread:
-                self._has_thread = True
                 threading.Thread(target=self._work, name="sitemon-checks", daemon=True).start()
+                self._has_thread = True
         self._loop.wake()
 
     def close(self, timeout_s: float) -> None:
@@ -115,8 +116,11 @@ class LoopEngine:
         finally:
             self._tasks.discard(task)
 
-    def _visit(self, task: Task, site: Site, move: Move) -> Awaitable[Observation]:
-        return visit(site, self._dialer, task, move)
+    async def _visit(self, task: Task, site: Site, move: Move) -> Observation:
+        observation = await visit(site, self._dialer, task, move)
+        if observation.is_ours:  # what we have too little of is hardly there at once
+            await task.event().wait(_BREATH_S)
+        return observation
 
     def _end(self) -> None:
         if self._has_ended:

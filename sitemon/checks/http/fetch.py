@@ -7,12 +7,10 @@ from typing import Final
 from sitemon.checks.http.page import Page
 from sitemon.checks.http.prepare import Prepared
 from sitemon.checks.http.response import Response
-from sitemon.checks.http.route import Route
-from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.http.route import Connection, Route
 from sitemon.model.site import Site
 
 _PIECE_BYTES: Final = 64 << 10
-"""More than a TLS record, so that nothing is left inside OpenSSL of which no socket would tell."""
 
 
 async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
@@ -37,7 +35,7 @@ async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
 class _Talk:
     """A request that goes out, and what comes meanwhile: a server may answer before it has read all, and close."""
 
-    def __init__(self, connection: BoundedSocket, request: bytes) -> None:
+    def __init__(self, connection: Connection, request: bytes) -> None:
         self._connection = connection
         self._unsent = memoryview(request)
         self._wanted = select.POLLIN
@@ -50,12 +48,13 @@ class _Talk:
         """
         connection, exchange = self._connection, self._connection.exchange
         while True:
-            await exchange.ready({connection.fileno(): self._wanted})
-            if self._unsent:
+            if not connection.has_more:
+                await exchange.ready({connection.fileno(): self._wanted})
+            if self._wanted & select.POLLOUT or self._unsent:
                 self._send()
             try:
                 data = connection.recv(_PIECE_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            except BlockingIOError:
                 continue
             exchange.received(len(data))
             return data
@@ -65,7 +64,8 @@ class _Talk:
         try:
             while self._unsent:
                 self._unsent = self._unsent[self._connection.send(self._unsent) :]
-        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._connection.flush()
+        except BlockingIOError:
             self._wanted |= select.POLLOUT
         except ssl.SSLWantReadError:  # a new handshake goes on first
             pass

@@ -5,8 +5,10 @@ from collections.abc import Awaitable
 from sitemon.checks.http.proxy import open_tunnel
 from sitemon.checks.net.dialer import Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
-from sitemon.checks.net.tls import secure
+from sitemon.checks.net.tls_connection import TlsConnection, secure
 from sitemon.model.site import Proxy, Tls
+
+Connection = BoundedSocket | TlsConnection
 
 
 class Route:
@@ -35,14 +37,13 @@ class Route:
         self.ip_version = ip_version
         self.proxy = proxy
 
-    async def open(self) -> BoundedSocket:
+    async def open(self) -> Connection:
         """Return a connection that stands, with its TLS handshake done; from then on we wait for the first byte.
 
         It does not block.
         """
-        connection = await (self._dial() if self.proxy is None else self._dial_through(self.proxy))
-        if self.tls is not None:
-            connection = await secure(connection, self.tls, self.host.rstrip("."))
+        plain = await (self._dial() if self.proxy is None else self._dial_through(self.proxy))
+        connection = plain if self.tls is None else await secure(plain, self.tls, self.host.rstrip("."))
         self.exchange.watch.enter("first_byte")
         return connection
 

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Failure
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question, is_light, verdict_on
@@ -45,16 +46,16 @@ TOO_COSTLY: Final = Verdict(
     ),
     None,
 )
-_OVERDUE: Final = Verdict(
-    (Failure(Reason.TIMEOUT, f"this process had too many large responses to judge it within {_LONGEST_WAIT_S:g} s"),),
-    None,
-    lag_s=_LONGEST_WAIT_S,
-)
 _verdicts: Final = msgspec.msgpack.Decoder(Verdict)
 
 
 async def judged(question: Question, waits: Waits) -> Verdict:
-    """Return what the response means. One that waited for us in vain has waited by `Verdict.lag_s`."""
+    """Return what the response means.
+
+    Raises:
+        OwnError: it was not judged in time, or could not be.
+
+    """
     if is_light(question):
         return verdict_on(question)
     case = Case(question, waits.event())
@@ -63,7 +64,9 @@ async def judged(question: Question, waits: Waits) -> Verdict:
         await case.is_decided.wait(_LONGEST_WAIT_S)
     finally:
         case.is_wanted = False
-    return case.verdict or _OVERDUE
+    if case.verdict is None:
+        raise OwnError(Reason.TIMEOUT, "this process had too much to do to judge the response")
+    return case.verdict
 
 
 class Case:

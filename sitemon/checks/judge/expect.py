@@ -42,14 +42,14 @@ class Visit(NamedTuple):
 class Verdict(NamedTuple):
     """What a response means. `failures` are all expectations that were not met, the one that decides first.
 
-    `body_bytes` is the length of the body without its compression, as far as it was read. `lag_s` is for how long
-    it waited in vain for us to judge it.
+    `body_bytes` is the length of the body without its compression, as far as it was read. `is_ours`: it says something
+    about us, and nothing about the site.
     """
 
     failures: tuple[Failure, ...]
     is_match_found: bool | None
     body_bytes: int = 0
-    lag_s: float = 0.0
+    is_ours: bool = False
 
     @property
     def reason(self) -> Reason | None:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.net.tls import words_of_tls_error
 from sitemon.checks.timing import Phase
 from sitemon.model.outcome import Reason
@@ -26,6 +26,9 @@ _WHILE: Final[dict[Phase, str]] = {
     "download": "while reading the response",
 }
 _LONGEST_QUOTED: Final = 60
+# The process or the machine has no more of something.
+_OUR_ERRNOS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_OUR_GAI_CODES: Final = frozenset((socket.EAI_MEMORY, socket.EAI_SYSTEM))
 
 _BY_PHASE: Final[dict[Phase, Reason]] = {
     "dns": Reason.DNS_ERROR,
@@ -50,12 +53,15 @@ _BY_ERRNO: Final = {
     errno.ECONNRESET: "the connection was reset",
     errno.EHOSTUNREACH: "there is no route to the host",
     errno.EMFILE: "this process has no free file descriptor",
+    errno.ENFILE: "this host has no free file descriptor",
     errno.ENETUNREACH: "the network is unreachable",
     errno.EPERM: "this host's firewall forbids the connection",
     errno.EPIPE: "the server closed the connection",
     errno.ETIMEDOUT: "the host does not answer",
 }
 _BY_GAI_CODE: Final = {
+    socket.EAI_MEMORY: "this host has too little memory",
+    socket.EAI_SYSTEM: "this host could not look the name up",
     socket.EAI_AGAIN: "the name server does not answer or has a failure",
     socket.EAI_FAIL: "the name server refused or failed",
     socket.EAI_NODATA: "the host name has no address",
@@ -68,6 +74,8 @@ def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
     if isinstance(error, CheckError):
         return error
     reason = _reason_by_class(error) or _BY_PHASE[phase]
+    if _is_ours(error):
+        return OwnError(reason, _words_of(error, phase))
     if reason is Reason.TIMEOUT:
         return CheckError(reason, f"timed out after {timeout_s:g} s {_WHILE[phase]} ({phase})")
     return CheckError(reason, _words_of(error, phase))
@@ -100,6 +108,12 @@ def _reason_by_class(error: Exception) -> Reason | None:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None  # a failed handshake only while there is one
     return next((reason for known, reason in _BY_CLASS if isinstance(error, known)), None)
+
+
+def _is_ours(error: Exception) -> bool:
+    if isinstance(error, socket.gaierror):
+        return error.errno in _OUR_GAI_CODES
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _OUR_ERRNOS)
 
 
 def _words_of(error: Exception, phase: Phase) -> str:

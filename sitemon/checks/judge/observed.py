@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Failure, Hop, Observation
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.failures import explain, shown
@@ -28,6 +29,7 @@ def observed(
         http_code=last.http_code,
         latency_s=latency_s,
         lag_s=lag_s,
+        is_ours=verdict.is_ours,
         phases_s=last.phases_s,
         is_match_found=verdict.is_match_found,
         ip=last.ip,
@@ -44,4 +46,4 @@ def observed(
 def broken_off(exc: Exception, phase: Phase, site: Site) -> Verdict:
     """Return the verdict on a check that an exception ended in this phase."""
     error = explain(exc, phase, site.timeout_s)
-    return Verdict((Failure(error.reason, error.words),), None)
+    return Verdict((Failure(error.reason, error.words),), None, is_ours=isinstance(error, OwnError))

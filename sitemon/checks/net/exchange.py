@@ -104,6 +104,11 @@ class BoundedSocket(socket.socket):
     """A socket that does not block, and on which nobody waits for longer than its exchange lasts."""
 
     exchange: Exchange
+    has_more: Final = False
+    """Whether more is there of which the kernel does not tell."""
+
+    def flush(self) -> None:
+        """Send what is sent already: see `TlsConnection`."""
 
     async def send_all(self, data: bytes) -> None:
         """Send all within the time left."""

@@ -8,13 +8,18 @@ import functools
 import ipaddress
 import socket
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from sitemon.checks.errors import OwnError
 from sitemon.checks.waiting import Event, Waits
+from sitemon.clock import monotonic_s
+from sitemon.model.outcome import Reason
 
 _IDLE_S: Final = 5.0
+_SLOW_S: Final = 1.0
+_MOST_SLOW: Final = 2
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
@@ -91,11 +96,12 @@ def domain_of(host: str) -> str:
 class _Question:
     """A name that is being looked up, for all who wait for it."""
 
-    __slots__ = ("answer", "domain", "error", "host", "waiting")
+    __slots__ = ("answer", "asked_at_s", "domain", "error", "host", "waiting")
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.domain = domain_of(host)
+        self.asked_at_s: float | None = None  # None: no thread is at it yet
         self.waiting: list[Event] = []
         self.answer: tuple[Endpoint, ...] = ()
         self.error: Exception | None = None
@@ -104,8 +110,9 @@ class _Question:
 class Resolver:
     """Resolves names in at most `threads` threads, of which the names of one domain get at most `per_domain`.
 
-    Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the
-    answer; nothing is remembered longer, so that each check sees the names as they are.
+    A domain one of whose names takes long gets no more than two, so that many dead domains do not hold up the others.
+    Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
+    nothing is remembered longer, so that each check sees the names as they are.
     """
 
     def __init__(self, *, threads: int = 96, per_domain: int = 16, lookup: Lookup = look_up) -> None:
@@ -115,7 +122,7 @@ class Resolver:
         self._changed = threading.Condition()
         self._open: dict[str, _Question] = {}
         self._queue: list[_Question] = []
-        self._running: Counter[str] = Counter()
+        self._running: defaultdict[str, set[_Question]] = defaultdict(set)
         self._threads = 0
         self._idle = 0
 
@@ -124,6 +131,7 @@ class Resolver:
 
         Raises:
             TimeoutError: no answer within that time.
+            OwnError: all threads were taken by names of other domains for that time.
             socket.gaierror: the name has no address.
             UnicodeError: it is not a host name.
 
@@ -132,6 +140,8 @@ class Resolver:
         question = self._ask(host, answered)
         try:
             if not await answered.wait(timeout_s):
+                if self._is_held_up(question):
+                    raise OwnError(Reason.TIMEOUT, "this process had too many other host names to look up (dns)")
                 raise TimeoutError("no answer from the name service in time")
         finally:
             self._leave(question, answered)
@@ -149,6 +159,11 @@ class Resolver:
             question.waiting.append(answered)
             return question
 
+    def _is_held_up(self, question: _Question) -> bool:
+        """Tell whether names of other domains are why nobody has asked for this one."""
+        with self._changed:
+            return question.asked_at_s is None and not self._is_full(question.domain)
+
     def _leave(self, question: _Question, answered: Event) -> None:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
@@ -161,8 +176,11 @@ class Resolver:
         if self._idle:
             self._changed.notify()
         elif self._threads < self._max_threads:
+            try:
+                threading.Thread(target=self._work, name="sitemon-resolver", daemon=True).start()
+            except RuntimeError:  # the system has none left; those that there are will come to it
+                return
             self._threads += 1
-            threading.Thread(target=self._work, name="sitemon-resolver", daemon=True).start()
 
     def _work(self) -> None:
         while (question := self._next_question()) is not None:
@@ -183,17 +201,23 @@ class Resolver:
                     self._threads -= 1
                     return None
             self._queue.remove(question)
-            self._running[question.domain] += 1
+            question.asked_at_s = monotonic_s()
+            self._running[question.domain].add(question)
             return question
 
     def _free_question(self) -> _Question | None:
-        free = (asked for asked in self._queue if self._running[asked.domain] < self._max_per_domain)
-        return next(free, None)
+        return next((asked for asked in self._queue if not self._is_full(asked.domain)), None)
+
+    def _is_full(self, domain: str) -> bool:
+        running = self._running.get(domain, ())
+        slow_s = monotonic_s() - _SLOW_S
+        is_slow = any(one.asked_at_s is not None and one.asked_at_s < slow_s for one in running)
+        return len(running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
 
     def _finish(self, question: _Question) -> None:
         with self._changed:
             del self._open[question.host]
-            self._running[question.domain] -= 1
+            self._running[question.domain].discard(question)
             if not self._running[question.domain]:
                 del self._running[question.domain]
             for answered in question.waiting:

@@ -5,7 +5,6 @@ import contextlib
 import functools
 import os
 import re
-import select
 import ssl
 import sys
 import threading
@@ -16,7 +15,6 @@ from typing import Any, Final, NamedTuple
 from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.model.site import Tls
 
 _contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", ssl.SSLContext]]] = {}
@@ -50,57 +48,6 @@ _BY_OPENSSL_REASON: Final = {
 }
 
 _NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
-
-
-class TlsSocket(BoundedSocket, ssl.SSLSocket):
-    """A TLS connection within the bounds of its exchange."""
-
-
-async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsSocket:
-    """Make the TLS handshake over a connection within the time left, and note the certificates that came.
-
-    It does not block. The connection belongs to the returned socket; on failure it is closed.
-
-    Raises:
-        ssl.SSLError: the handshake failed or the certificate is not valid.
-        OSError: the connection failed, the time is up (TimeoutError), or the CA file cannot be read.
-
-    """
-    exchange = plain.exchange
-    exchange.watch.enter("tls")
-    try:
-        wrapped = context_for(tls, is_web=is_web).wrap_socket(
-            plain, server_hostname=host, do_handshake_on_connect=False
-        )
-    except BaseException:
-        plain.close()
-        raise
-    assert isinstance(wrapped, TlsSocket)  # noqa: S101 - it is the context's sslsocket_class
-    wrapped.exchange = exchange
-    try:
-        await _shake_hands(wrapped)
-    except BaseException:
-        exchange.chain = served_chain(wrapped)
-        wrapped.close()
-        raise
-    exchange.chain = served_chain(wrapped)
-    return wrapped
-
-
-async def _shake_hands(connection: TlsSocket) -> None:
-    while (wanted := _handshake_wants(connection)) is not None:
-        await connection.exchange.ready({connection.fileno(): wanted})
-
-
-def _handshake_wants(connection: TlsSocket) -> int | None:
-    """Go on with the handshake as far as it goes; return what it then waits for, None when it is over."""
-    try:
-        connection.do_handshake()
-    except ssl.SSLWantReadError:
-        return select.POLLIN
-    except ssl.SSLWantWriteError:
-        return select.POLLOUT
-    return None
 
 
 def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
@@ -141,7 +88,6 @@ def warm_up(tls: Tls, *, is_web: bool = True) -> None:
 
 def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = TlsSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a CA file may hold just an intermediate or the leaf
     if is_web:
@@ -164,14 +110,14 @@ def _no_password() -> str:
     return ""
 
 
-def served_chain(tls_socket: ssl.SSLSocket) -> tuple[bytes, ...]:
+def served_chain(connection: ssl.SSLObject) -> tuple[bytes, ...]:
     """Return the certificates that the server sent, DER-encoded, its own first; none if it did not come to that.
 
     They are there also when they were not verified, or failed to be.
     """
     if sys.version_info >= (3, 13):
-        return tuple(tls_socket.get_unverified_chain())
-    inner: Any = tls_socket._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - before 3.13 only this one has them
+        return tuple(connection.get_unverified_chain())
+    inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - before 3.13 only this one has them
     return tuple(certificate.public_bytes(_ssl.ENCODING_DER) for certificate in inner.get_unverified_chain() or ())
 
 

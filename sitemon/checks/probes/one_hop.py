@@ -25,7 +25,7 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
         max_body_bytes=site.max_body_bytes,
         waits=waits,
     )
-    failures, is_seen = await _look_at(site, dialer, exchange, look)
+    verdict, is_seen = await _look_at(site, dialer, exchange, look)
     phases_s = exchange.watch.stop()
     latency_s = exchange.watch.counted_up_to_s - started_s
     hop = Hop(
@@ -39,13 +39,14 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
         records=exchange.records,
     )
     if is_seen:
-        failures += tuple(degradations(site.expect, Visit(checked_at, latency_s, hop.cert_expires_at)))
-    return observed(checked_at, latency_s, (hop,), Verdict(failures, is_match_found=None), lag_s=waits.lag_s)
+        degraded = degradations(site.expect, Visit(checked_at, latency_s, hop.cert_expires_at))
+        verdict = verdict._replace(failures=(*verdict.failures, *degraded))
+    return observed(checked_at, latency_s, (hop,), verdict, lag_s=waits.lag_s)
 
 
-async def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[tuple[Failure, ...], bool]:
+async def _look_at(site: Site, dialer: Dialer, exchange: Exchange, look: Look) -> tuple[Verdict, bool]:
     """Return what was not as expected, and whether the exchange came to its end."""
     try:
-        return tuple(await look(site, dialer, exchange)), True
+        return Verdict(tuple(await look(site, dialer, exchange)), is_match_found=None), True
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
-        return broken_off(exc, exchange.watch.phase, site).failures, False
+        return broken_off(exc, exchange.watch.phase, site), False

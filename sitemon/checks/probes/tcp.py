@@ -2,12 +2,12 @@
 
 import contextlib
 import select
-import ssl
 
 from sitemon.checks.findings import Failure, Observation
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
-from sitemon.checks.net.tls import TlsSocket, secure, warm_up
+from sitemon.checks.net.tls import warm_up
+from sitemon.checks.net.tls_connection import TlsConnection, secure
 from sitemon.checks.probes.one_hop import visit_once
 from sitemon.checks.waiting import Waits
 from sitemon.clock import monotonic_s
@@ -38,15 +38,15 @@ async def _connect(site: Site, dialer: Dialer, exchange: Exchange) -> tuple[Fail
     return ()
 
 
-async def _see_whether_it_holds(connection: TlsSocket, exchange: Exchange, round_trip_s: float) -> None:
+async def _see_whether_it_holds(connection: TlsConnection, exchange: Exchange, round_trip_s: float) -> None:
     """Wait as long as the handshake took for what the server says to it, which it need not do.
 
     In TLS 1.3 our handshake is over before the server has seen our certificate, or that we have none: its refusal
     comes after (RFC 8446, 4.4.2.4). Most servers send a session ticket at this point, so that this takes no time.
     """
-    if connection.version() != "TLSv1.3":
+    if connection.version != "TLSv1.3":
         return
     wanted = {connection.fileno(): select.POLLIN}
-    if await exchange.ready_within(wanted, max(round_trip_s, 0.001)) is not None:
-        with contextlib.suppress(ssl.SSLWantReadError):  # it was a ticket
+    if connection.has_more or await exchange.ready_within(wanted, max(round_trip_s, 0.001)) is not None:
+        with contextlib.suppress(BlockingIOError):  # it was a ticket
             connection.recv(1)

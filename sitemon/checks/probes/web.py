@@ -40,7 +40,7 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
         trip.latency_s,
         trip.hops,
         verdict,
-        lag_s=waits.lag_s + verdict.lag_s,
+        lag_s=waits.lag_s,
         http_version=trip.exchange.http_version,
     )
 

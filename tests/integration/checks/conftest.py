@@ -14,12 +14,14 @@ import pytest
 from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.findings import Observation
+from sitemon.checks.loop import Loop
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.happy_eyeballs import Connect, connect_tcp, connect_udp
 from sitemon.checks.net.resolver import Lookup, Resolver, look_up
 from sitemon.checks.probes.dispatch import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
+from sitemon.clock import thread_cpu_s
 from sitemon.local import behaviours
 from sitemon.local.conversation import Behaviour, Server
 from sitemon.model.site import Site, Tls
@@ -181,3 +183,19 @@ def observed(engine: Engine, watched: Site) -> Observation:
 def thread_count() -> int:
     """Return how many threads of the checks room there are."""
     return sum(thread.name.startswith("sitemon-") for thread in threading.enumerate())
+
+
+@pytest.fixture
+def turns_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The CPU that the thread of a loop took for each of its turns from now on."""
+    taken_s: list[float] = []
+    turn = Loop.turn
+
+    def measured(loop: Loop, at_most_s: float) -> bool:
+        began_s = thread_cpu_s()
+        is_served = turn(loop, at_most_s)
+        taken_s.append(thread_cpu_s() - began_s)
+        return is_served
+
+    monkeypatch.setattr(Loop, "turn", measured)
+    return taken_s

@@ -14,17 +14,16 @@ from typing import Any, Final
 
 import pytest
 
+from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
 from sitemon.checks.judge.apart import TOO_COSTLY, Judge, JudgeProcess, judged
 from sitemon.checks.judge.expect import Verdict, Visit
 from sitemon.checks.judge.question import Question, verdict_on
-from sitemon.checks.loop import Loop
 from sitemon.checks.waiting import IN_THREAD, run_here
-from sitemon.clock import thread_cpu_s
 from sitemon.local.behaviours import answering, response
-from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.outcome import Outcome
 from sitemon.model.site import Expect, ExpectedJson, Header, Site
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, site
 from tests.integration.checks.test_engine import wait_until
@@ -146,24 +145,8 @@ def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.Mo
 def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.01)
     monkeypatch.setattr(Judge, "take", lambda self, case: None)
-    verdict = run_here(judged(question(b"x", {"Content-Encoding": "gzip"}), IN_THREAD))
-    assert (verdict.reason, verdict.lag_s) == (Reason.TIMEOUT, 10.0)
-
-
-@pytest.fixture
-def turns_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The CPU that the thread of a loop took for each of its turns from now on."""
-    taken_s: list[float] = []
-    turn = Loop.turn
-
-    def measured(loop: Loop, at_most_s: float) -> bool:
-        began_s = thread_cpu_s()
-        is_served = turn(loop, at_most_s)
-        taken_s.append(thread_cpu_s() - began_s)
-        return is_served
-
-    monkeypatch.setattr(Loop, "turn", measured)
-    return taken_s
+    with pytest.raises(OwnError):
+        run_here(judged(question(b"x", {"Content-Encoding": "gzip"}), IN_THREAD))
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

@@ -1,5 +1,6 @@
 """TLS: what is trusted and what is not, and what is known of the certificates in either case."""
 
+import gc
 import os
 import socket
 import ssl
@@ -233,3 +234,18 @@ def test_the_expiry_is_of_the_last_hop(
     seen = observe(secure.url(), tls=ca.tls)
     assert (seen.outcome, seen.cert_expires_at) == (Outcome.UP, None)
     assert len(seen.hops[0].chain) == 1
+
+
+def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, turns_s: list[float]
+) -> None:
+    def adjust(context: ssl.SSLContext) -> None:
+        context.num_tickets = 40_000
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=adjust)
+    gc.collect()
+    gc.freeze()  # what pytest has is no load of ours
+    seen = observed(make_engine(), site(server.url(), tls=ca.tls, timeout_s=10))
+    gc.unfreeze()
+    assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
+    assert max(turns_s) < 0.02

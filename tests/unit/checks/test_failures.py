@@ -7,10 +7,24 @@ import zlib
 
 import pytest
 
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.judge.failures import explain, shown
 from sitemon.checks.timing import Phase
 from sitemon.model.outcome import Reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, ""),
+        OSError(errno.ENOBUFS, ""),
+        socket.gaierror(socket.EAI_MEMORY, ""),
+        MemoryError(),
+    ],
+)
+def test_what_we_have_no_more_of_says_nothing_of_the_site(error: Exception) -> None:
+    assert isinstance(explain(error, "connect", 2.5), OwnError)
+    assert not isinstance(explain(OSError(errno.ECONNREFUSED, ""), "connect", 2.5), OwnError)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,12 @@ def seen(reason: Reason | None, latency_s: float, lag_s: float) -> Observation:
     )
 
 
+def test_a_failure_of_ours_is_doubtful_whatever_it_is_called() -> None:
+    refused = seen(Reason.CONNECT_ERROR, 0.1, 0.0)
+    assert is_doubtful(msgspec.structs.replace(refused, is_ours=True))
+    assert not is_doubtful(refused)
+
+
 class Clock:
     """A clock, and the CPU time of this thread; both go on when they are told to."""
 

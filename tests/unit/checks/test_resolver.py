@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from sitemon.checks.errors import OwnError
+from sitemon.checks.net import resolver as module
 from sitemon.checks.net.resolver import Endpoint, Resolver, domain_of, literal
 from sitemon.checks.waiting import IN_THREAD, run_here
 
@@ -81,6 +83,28 @@ def test_one_domain_takes_only_its_share_of_the_threads(name_server: NameServer)
     assert name_server.asked == ["host0.dead.test", "host1.dead.test", "www.living.test"]
 
 
+def test_many_dead_domains_leave_threads_for_the_others(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain that is known to be slow gets two threads, so that sixteen of one hang once."""
+    monkeypatch.setattr(module, "_SLOW_S", 0.0)
+    resolver = Resolver(threads=5, per_domain=4, lookup=name_server)
+    for host in ("a.dead.test", "b.dead.test", "c.dead.test", "a.gone.test", "b.gone.test", "c.gone.test"):
+        with pytest.raises(TimeoutError):
+            resolve(resolver, host, 0.01)
+    assert resolve(resolver, "www.living.test", 5) == HOME
+    assert name_server.asked == ["a.dead.test", "b.dead.test", "a.gone.test", "b.gone.test", "www.living.test"]
+
+
+def test_a_name_that_others_hold_up_says_nothing_of_its_site(name_server: NameServer) -> None:
+    resolver = Resolver(threads=2, per_domain=2, lookup=name_server)
+    for host in ("a.dead.test", "b.dead.test", "c.dead.test"):
+        with pytest.raises(TimeoutError):
+            resolve(resolver, host, 0.01)
+    with pytest.raises(OwnError):
+        resolve(resolver, "www.living.test", 0.01)
+
+
 @pytest.mark.parametrize(
     ("host", "domain"),
     [
@@ -100,7 +124,7 @@ def test_names_that_are_sold_apart_are_domains_apart(host: str, domain: str) -> 
 
 
 def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: NameServer) -> None:
-    resolver = Resolver(threads=1, lookup=name_server)
+    resolver = Resolver(threads=1, per_domain=1, lookup=name_server)
     for host in ("first.dead.test", "second.dead.test"):
         with pytest.raises(TimeoutError):
             resolve(resolver, host, 0.01)

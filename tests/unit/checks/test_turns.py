@@ -147,6 +147,25 @@ def test_a_guest_comes_in_before_those_whose_home_it_is() -> None:
     assert jobs(turns) == ["b2"]
 
 
+def test_guests_and_those_whose_home_it_is_take_turns() -> None:
+    """However many redirects lead to a host, its own sites are checked."""
+    turns = turns_of("a1", "c1", "d1", "e1", per_place=1)
+    first, second, third, late = taken(turns)
+    move(turns, first, "b", 0)
+    turns.put("b", "b1")
+    assert taken(turns) == []
+    is_second_in, is_third_in = moving(turns, second, "b"), moving(turns, third, "b")
+    turns.end(first)
+    assert is_second_in()
+    turns.end(second)
+    with pytest.raises(TimeoutError):  # the room is kept
+        move(turns, late, "b", 0)
+    (own,) = taken(turns)
+    assert own.job == "b1"
+    turns.end(own)
+    assert is_third_in()
+
+
 def test_a_job_that_guests_crowd_out_holds_nobody_up() -> None:
     turns = turns_of("a1", per_place=1)
     (guest,) = taken(turns)

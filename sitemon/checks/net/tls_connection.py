@@ -1,0 +1,169 @@
+"""TLS over a connection of an exchange, a piece at a time.
+
+OpenSSL reads from memory what we read from the socket. If it read from the socket itself, a server that sends faster
+than we decrypt (session tickets, requests for a new handshake) would keep it inside one call for as long as it likes.
+"""
+
+import contextlib
+import select
+import ssl
+from typing import Final, Self
+
+from sitemon.checks.errors import CheckError
+from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.tls import context_for, served_chain
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Tls
+
+_PIECE_BYTES: Final = 16 << 10
+_MOST_OVERHEAD_BYTES: Final = 4 << 20
+_OVERHEAD_A_BYTE: Final = 64
+"""A record of TLS for each byte of content is the most that an honest server sends."""
+
+
+class TlsConnection:
+    """A TLS connection that does not block, within the bounds of its exchange: the same verbs as `BoundedSocket`."""
+
+    def __init__(self, plain: BoundedSocket, context: ssl.SSLContext, host: str) -> None:
+        self.exchange: Exchange = plain.exchange
+        self.has_more = False
+        self._plain = plain
+        self._received, self._unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._left = memoryview(b"")
+        self._overhead_bytes = 0
+        self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """Return the number of the socket."""
+        return self._plain.fileno()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._plain.close()
+
+    @property
+    def version(self) -> str | None:
+        """The TLS version, such as ``TLSv1.3``."""
+        return self._tls.version()
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates that the server sent, DER-encoded, its own first."""
+        return served_chain(self._tls)
+
+    async def shake_hands(self) -> None:
+        """Make the handshake within the time left.
+
+        Raises:
+            ssl.SSLError: it failed, or the certificate is not valid.
+            OSError: the connection failed; TimeoutError: the time is up.
+
+        """
+        while True:
+            wanted = select.POLLIN
+            try:
+                self._tls.do_handshake()
+                is_over = True
+            except ssl.SSLWantReadError:
+                is_over = False
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    self.flush()  # the alert that says why
+                raise
+            try:
+                self.flush()
+            except BlockingIOError:
+                wanted |= select.POLLOUT
+            if is_over and not wanted & select.POLLOUT:
+                break
+            await self.exchange.ready({self.fileno(): wanted})
+            with contextlib.suppress(BlockingIOError):
+                self._take()
+        self.has_more = self._received.pending > 0
+
+    def recv(self, most_bytes: int) -> bytes:
+        """Return what is there next, b"" at the end; `has_more` then says whether more is, of which no socket tells.
+
+        Raises:
+            BlockingIOError: there is nothing yet.
+            ssl.SSLError, OSError: the connection failed.
+            CheckError: the server plays games.
+
+        """
+        if not self.has_more:
+            self._take()
+        try:
+            data = self._tls.read(most_bytes)
+        except ssl.SSLWantReadError as exc:
+            self.has_more = False
+            raise BlockingIOError from exc
+        except ssl.SSLEOFError:
+            return b""  # many servers close without saying so in TLS; HTTP tells whether that was the end
+        finally:
+            with contextlib.suppress(OSError):
+                self.flush()  # what OpenSSL answers by itself
+        self.has_more = bool(self._received.pending or self._tls.pending())
+        self._overhead_bytes -= _OVERHEAD_A_BYTE * len(data)
+        return data
+
+    def send(self, data: memoryview) -> int:
+        """Send as much as goes at once and return how much that was; `flush` says when it is out.
+
+        Raises:
+            BlockingIOError: nothing does, for now.
+            ssl.SSLError, OSError: the connection failed.
+
+        """
+        self.flush()
+        return self._tls.write(data[:_PIECE_BYTES])
+
+    def flush(self) -> None:
+        """Send what is encrypted.
+
+        Raises:
+            BlockingIOError: not all of it goes now.
+            OSError: the connection failed.
+
+        """
+        while self._left or self._unsent.pending:
+            self._left = self._left or memoryview(self._unsent.read())
+            self._left = self._left[self._plain.send(self._left) :]
+
+    def _take(self) -> None:
+        data = self._plain.recv(_PIECE_BYTES)
+        self._overhead_bytes += len(data)
+        if self._overhead_bytes > _MOST_OVERHEAD_BYTES:
+            raise CheckError(Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
+        if data:
+            self._received.write(data)
+        else:
+            self._received.write_eof()
+
+
+async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsConnection:
+    """Make the TLS handshake over a connection within the time left, and note the certificates that came.
+
+    The connection belongs to the one that is returned; on failure it is closed.
+
+    Raises:
+        ssl.SSLError: the handshake failed or the certificate is not valid.
+        OSError: the connection failed, the time is up (TimeoutError), or the CA file cannot be read.
+
+    """
+    exchange = plain.exchange
+    exchange.watch.enter("tls")
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(plain.close)
+        connection = TlsConnection(plain, context_for(tls, is_web=is_web), host)
+        try:
+            await connection.shake_hands()
+        finally:
+            exchange.chain = connection.chain
+        on_failure.pop_all()
+    return connection
