@@ -19,6 +19,7 @@ LONGEST_INTERVAL_S: Final = 366 * 86_400.0
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A header's name: RFC 9110, 5.6.2."""
+_FRAMING: Final = ("content-length", "transfer-encoding")
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 """RFC 9110, 5.5: no line breaks, no spaces at its ends."""
 _PLAIN_REGEX: Final = re.compile(r"[A-Za-z0-9 _,;:<>=/!@#%&~'\"-]+")
@@ -123,6 +124,8 @@ def headers(value: object, context: Context) -> dict[str, Header]:
     for header, content in value.items():
         if not isinstance(header, str) or not TOKEN.fullmatch(header):
             raise UnfitError("expected the name of a header: letters, digits and dashes", (header,))
+        if header.lower() in _FRAMING:
+            raise UnfitError("is written by sitemon: it says where the request ends", (header,))
         if header.lower() in found:
             raise UnfitError("stands twice; upper and lower case are the same in a header's name", (header,))
         try:

@@ -10,7 +10,8 @@ from sitemon.checks.http.response import Response
 from sitemon.checks.http.route import Connection, Route
 from sitemon.model.site import Site
 
-_PIECE_BYTES: Final = 64 << 10
+_PIECE_BYTES: Final = 16 << 10
+"""What takes longest of all that a server may send, chunks of one byte, takes some milliseconds so."""
 
 
 async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
