@@ -132,7 +132,7 @@ class Pipeline:
         return None
 
     def worker_processes(self, name: str) -> list[psutil.Process]:
-        """Return those processes of a worker on threads that check: the command's own, or the crew that it keeps."""
+        """Return those processes of a worker on threads that check: the command's own, or those that it supervises."""
         command = psutil.Process(self.processes[name].pid)
         return [one for one in command.children() if _leads_a_group(one)] or [command]
 

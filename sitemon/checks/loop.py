@@ -30,11 +30,11 @@ _MOST_RINGS: Final = 4096
 
 
 class Loop:
-    """Waits and calls back. All of it belongs to the thread that calls `turn`, but for `call` and `wake`.
+    """Waits and calls back. All of it belongs to the thread that calls `run_once`, but for `call` and `wake`.
 
     A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
 
-    It knows its own lag. What is ready in a turn may have been so since we looked last: on average, since half of the
+    It knows its own lag. What is ready in a run may have been so since we looked last: on average, since half of the
     time in which we did not look. `stalled_s` is how long, in all, we were stopped or had no CPU.
     """
 
@@ -73,11 +73,11 @@ class Loop:
         self._ring()
 
     def wake(self) -> None:
-        """End the wait of `turn`, or of the next one if it is not waiting; may be called from any thread."""
+        """End the wait of `run_once`, or of the next one if it is not waiting; may be called from any thread."""
         self._is_woken = True
         self._ring()
 
-    def turn(self, at_most_s: float) -> bool:
+    def run_once(self, at_most_s: float) -> bool:
         """Wait until something happens, at most that long, and call back whoever it concerns; return whether it did.
 
         Time is up for nobody to whom something happened before: it is looked at first.
@@ -88,7 +88,7 @@ class Loop:
             on_ready = self._watchers.get(number)
             if on_ready is None:
                 self._unregister(number)
-            # A number that was given to a new socket in this very turn has nothing to do with the event.
+            # A number that was given to a new socket in this very run has nothing to do with the event.
             elif number not in self._new:
                 on_ready(number, events)
         self.alarms.ring(began_s if found else self._looked_at_s)

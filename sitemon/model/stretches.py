@@ -9,10 +9,10 @@ FOR_EVER_MS: Final = 9_223_372_036_854_775_807
 _MOST_POINTS: Final = 10_000
 
 
-class Turn(NamedTuple):
-    """One event of a site in a region; turns sort by the order in which they were said.
+class Edit(NamedTuple):
+    """One event of a site in a region; edits sort by the order in which they were said.
 
-    Earlier turns hold for slots up to `at_ms` only. `from_ms` is the first slot of the interval from here on; None when
+    Earlier edits hold for slots up to `at_ms` only. `from_ms` is the first slot of the interval from here on; None when
     the site ended.
     """
 
@@ -41,15 +41,15 @@ class Stretch(NamedTuple):
         return self.from_ms + max(0, -((self.from_ms - moment_ms) // self.interval_ms)) * self.interval_ms
 
 
-def stretches_of(turns: Iterable[Turn], before: Iterable[Stretch] = ()) -> list[Stretch]:
+def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[Stretch]:
     """Return the stretches of one site in one region by their beginning; no slot is in two of them.
 
-    A turn whose first slot lies before its moment overlaps what was before, since slots of both were sent: common
-    slots count once, and those that only the later interval has stand alone. `before` are the stretches of turns that
+    An edit whose first slot lies before its moment overlaps what was before, since slots of both were sent: common
+    slots count once, and those that only the later interval has stand alone. `before` are the stretches of edits that
     were said earlier and are forgotten.
     """
-    ordered = sorted(set(turns))
-    found = _until(before, min((turn.at_ms + 1 for turn in ordered), default=FOR_EVER_MS))
+    ordered = sorted(set(edits))
+    found = _until(before, min((edit.at_ms + 1 for edit in ordered), default=FOR_EVER_MS))
     for stretch in _cut(ordered):
         first_free_ms = stretch.first_from(max((earlier.until_ms for earlier in found), default=stretch.from_ms))
         found += _points(stretch, min(first_free_ms, stretch.until_ms), tuple(found))
@@ -58,14 +58,14 @@ def stretches_of(turns: Iterable[Turn], before: Iterable[Stretch] = ()) -> list[
     return _joined(sorted(found))
 
 
-def _cut(turns: Sequence[Turn]) -> list[Stretch]:
-    """Return what each turn asks for up to the earliest moment of a later one, in the order of the turns."""
+def _cut(edits: Sequence[Edit]) -> list[Stretch]:
+    """Return what each edit asks for up to the earliest moment of a later one, in the order of the edits."""
     found: list[Stretch] = []
     until_ms = FOR_EVER_MS
-    for turn in reversed(turns):
-        if turn.from_ms is not None and turn.from_ms < until_ms:
-            found.append(Stretch(turn.from_ms, until_ms, turn.interval_ms, turn.patience_ms))
-        until_ms = min(until_ms, turn.at_ms + 1)
+    for edit in reversed(edits):
+        if edit.from_ms is not None and edit.from_ms < until_ms:
+            found.append(Stretch(edit.from_ms, until_ms, edit.interval_ms, edit.patience_ms))
+        until_ms = min(until_ms, edit.at_ms + 1)
     return found[::-1]
 
 

@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from sitemon.model.errors import PoisonError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result, decode
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.partitions import Span
 from sitemon.store.positions import Read
-from sitemon.stream.consumer import Message, Partition
+from sitemon.stream.consumer import Message
 
 MAX_VALUE_BYTES: Final = 65_536
 MAX_NAME_BYTES: Final = 1_000
@@ -42,10 +43,10 @@ class Batch(NamedTuple):
     messages: Sequence[Message]
     entries: tuple[Entry, ...]
     rejected: tuple[Rejected, ...]
-    read: Mapping[Partition, Read]
+    read: Mapping[TopicPartition, Read]
 
     @property
-    def offsets(self) -> dict[Partition, int]:
+    def offsets(self) -> dict[TopicPartition, int]:
         """What to commit once all of it is dealt with: of each partition the next offset."""
         return {partition: read.following for partition, read in self.read.items()}
 
@@ -68,7 +69,7 @@ def sort_out(messages: Sequence[Message], span: Span) -> Batch:
     return Batch(messages, tuple(results.values()), tuple(rejected), read_of(messages, len(messages) - len(results)))
 
 
-def read_of(messages: Sequence[Message], beside: int = 0) -> dict[Partition, Read]:
+def read_of(messages: Sequence[Message], beside: int = 0) -> dict[TopicPartition, Read]:
     """Return for each partition which offsets were read; so many of the messages hold no result that is written."""
     first = {(message.topic, message.partition): message.offset for message in reversed(messages)}
     last = {(message.topic, message.partition): message.offset for message in messages}
@@ -76,7 +77,9 @@ def read_of(messages: Sequence[Message], beside: int = 0) -> dict[Partition, Rea
     return with_beside(read, beside)
 
 
-def read_since(read: Mapping[Partition, Read], positions: Mapping[Partition, int]) -> dict[Partition, Read]:
+def read_since(
+    read: Mapping[TopicPartition, Read], positions: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, Read]:
     """Return what was read as if all from these positions on had been read: what lies between is no longer there."""
     return {
         partition: one._replace(first=min(one.first, positions.get(partition, one.first)))
@@ -84,7 +87,7 @@ def read_since(read: Mapping[Partition, Read], positions: Mapping[Partition, int
     }
 
 
-def with_beside(read: Mapping[Partition, Read], more: int) -> dict[Partition, Read]:
+def with_beside(read: Mapping[TopicPartition, Read], more: int) -> dict[TopicPartition, Read]:
     """Return what was read, with so many more results that are not written; of which partition is all the same."""
     changed = dict(read)
     for partition, one in itertools.islice(read.items(), 1):

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sitemon.model.errors import FatalError
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Rejected
-from sitemon.stream.consumer import Message, Partition
+from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import DeadLetter
 
 WINDOW: Final = 1_000
@@ -50,7 +51,7 @@ class DeadLetterLimit:
 
     def __init__(self, limit: float, past: Iterable[DeadLetter] = ()) -> None:
         self._limit = limit
-        self._past: dict[Partition, dict[int, str]] = {}
+        self._past: dict[TopicPartition, dict[int, str]] = {}
         self._tallies: deque[_Tally] = deque()
         for letter in past:
             self._past.setdefault((letter.topic, letter.partition), {})[letter.offset] = letter.reason

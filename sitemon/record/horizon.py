@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from sitemon.model.marks import Published
-from sitemon.store.positions import Partition
+from sitemon.model.topic_partition import TopicPartition
 
 SILENT_AFTER_S: Final = 30.0
 """A publisher marks its time every 5 s: one that was not heard of for so long is dead."""
@@ -19,7 +19,7 @@ class _Aim(NamedTuple):
     """Where the partitions ended at a moment: once they are read so far, all that was there then is recorded."""
 
     at_ms: int
-    ends: Mapping[Partition, int]
+    ends: Mapping[TopicPartition, int]
 
 
 class _Heard(NamedTuple):
@@ -42,8 +42,8 @@ class Horizon:
         self._aim: _Aim | None = None
         self._read_up_to_ms = 0
         self._seen_at_s: float | None = None
-        self._stuck_since_s: dict[Partition, tuple[int, float]] = {}
-        self._shrunk_since_s: dict[Partition, float] = {}
+        self._stuck_since_s: dict[TopicPartition, tuple[int, float]] = {}
+        self._shrunk_since_s: dict[TopicPartition, float] = {}
         self._heard = {name: _Heard(up_to_ms, 0.0, 0.0) for name, up_to_ms in publishers.items()}
 
     @property
@@ -51,12 +51,12 @@ class Horizon:
         """Whether the ends of the partitions have to be asked for."""
         return self._aim is None
 
-    def made_anew(self, shrunk: Iterable[Partition], monotonic_s: float) -> set[Partition]:
+    def made_anew(self, shrunk: Iterable[TopicPartition], monotonic_s: float) -> set[TopicPartition]:
         """Return of the partitions that end before where they were read those whose topic was made anew."""
         self._shrunk_since_s = {partition: self._shrunk_since_s.get(partition, monotonic_s) for partition in shrunk}
         return {one for one, since_s in self._shrunk_since_s.items() if monotonic_s - since_s >= _SHRUNK_AFTER_S}
 
-    def aim(self, now_ms: int, ends: Mapping[Partition, int]) -> None:
+    def aim(self, now_ms: int, ends: Mapping[TopicPartition, int]) -> None:
         """Note where the partitions end, asked for at this moment."""
         self._aim = _Aim(now_ms, ends)
 
@@ -71,7 +71,7 @@ class Horizon:
                 moved_at_live_s = before.moved_at_live_s if before is not None and stays else self.live_s
                 self._heard[mark.publisher] = _Heard(mark.up_to_ms, self.live_s, moved_at_live_s)
 
-    def limit_ms(self, positions: Mapping[Partition, int], monotonic_s: float) -> int:
+    def limit_ms(self, positions: Mapping[TopicPartition, int], monotonic_s: float) -> int:
         """Return up to when all is recorded, given up to where each partition is read."""
         if self._aim is not None and self._is_read(self._aim, positions, monotonic_s):
             self._read_up_to_ms = self._aim.at_ms
@@ -83,7 +83,7 @@ class Horizon:
         holding = [one for one in self._heard.values() if self.live_s - one.moved_at_live_s < LONGEST_HOLD_S]
         return min([self._read_up_to_ms, *(heard.up_to_ms for heard in holding)])
 
-    def _is_read(self, aim: _Aim, positions: Mapping[Partition, int], monotonic_s: float) -> bool:
+    def _is_read(self, aim: _Aim, positions: Mapping[TopicPartition, int], monotonic_s: float) -> bool:
         """Tell whether all is read that was there; a partition that nobody reads is waited for only so long."""
         behind = {partition for partition, end in aim.ends.items() if positions.get(partition, 0) < end}
         self._stuck_since_s = {

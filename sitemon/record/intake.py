@@ -6,7 +6,8 @@ from typing import Final
 
 from sitemon import clock
 from sitemon.model.errors import SitemonError
-from sitemon.stream.consumer import Consumer, Message, Partition
+from sitemon.model.topic_partition import TopicPartition
+from sitemon.stream.consumer import Consumer, Message
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class Intake:
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        self._uncommitted: dict[Partition, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         self._is_away = False
 
     @property
@@ -55,7 +56,7 @@ class Intake:
             self._note_presence()
         return messages
 
-    def positions(self) -> Mapping[Partition, int]:
+    def positions(self) -> Mapping[TopicPartition, int]:
         """Return of each partition that is ours the next offset to read; nothing while Kafka is away."""
         try:
             return self._consumer.positions()
@@ -63,7 +64,7 @@ class Intake:
             self._note_absence(exc)
             return {}
 
-    def seek(self, partition: Partition, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int) -> None:
         """Let the next poll go on from this offset."""
         self._consumer.seek(partition, offset)
         self._uncommitted.pop(partition, None)
@@ -80,7 +81,7 @@ class Intake:
         """Get messages again."""
         self._consumer.resume()
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets, and those that could not be committed before.
 
         What is never committed is read again, and changes nothing then.

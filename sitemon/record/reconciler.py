@@ -14,11 +14,12 @@ from sitemon import clock
 from sitemon.model.errors import PoisonError, SitemonError
 from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import to_ms
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Rejected, read_since
 from sitemon.record.horizon import Horizon
+from sitemon.record.notices import sort_out_notices
 from sitemon.record.outage import Outage
 from sitemon.record.recorder import DeadLetterBox
-from sitemon.record.said import sort_out_said
 from sitemon.store.account import (
     close,
     count_away_hours,
@@ -30,8 +31,8 @@ from sitemon.store.account import (
 from sitemon.store.counts import Counts, keep_counts, read_counts
 from sitemon.store.database import Database
 from sitemon.store.fold import fold
-from sitemon.store.positions import Partition, Read, read_positions, set_positions
-from sitemon.store.schedule import Said, forget_history, write_said
+from sitemon.store.positions import Read, read_positions, set_positions
+from sitemon.store.schedule import Notice, forget_history, write_notices
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
@@ -58,7 +59,7 @@ class Followed(Protocol):
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
         """Return the next messages of the topics that are followed."""
 
-    def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
+    def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return where the partitions of any topics end now."""
 
     def close(self) -> None:
@@ -79,7 +80,7 @@ class Reconciler:
         self,
         *,
         database: Database,
-        follow: Callable[[Mapping[Partition, int]], Followed],
+        follow: Callable[[Mapping[TopicPartition, int]], Followed],
         dead_letters: DeadLetterBox,
         topics: Topics,
         stop: threading.Event,
@@ -89,7 +90,7 @@ class Reconciler:
         self._dead_letters = dead_letters
         self._topics = topics
         self._stop = stop
-        self._read_up_to: dict[Partition, int] = {}
+        self._read_up_to: dict[TopicPartition, int] = {}
         self._outage = Outage(stop)
         self._width_ms = _STEP_MS
         self._may_light = True
@@ -139,14 +140,14 @@ class Reconciler:
                     log.warning("reconciler.recovered: what is missing is decided again")
 
     def _take(self, messages: Sequence[Message], horizon: Horizon) -> bool:
-        """Write what was said; return False when told to stop before what can never be written was put aside."""
+        """Write the notices; return False when told to stop before what can never be written was put aside."""
         latest_ms = to_ms(self._database.retention.span(clock.utc_now()).last_at)
-        batch = sort_out_said(messages, self._topics, latest_ms)
+        batch = sort_out_notices(messages, self._topics, latest_ms)
         if not self._put_aside(batch.rejected):
             return False
-        horizon.hear(one for one in batch.said if isinstance(one, Published))
+        horizon.hear(one for one in batch.notices if isinstance(one, Published))
         try:
-            self._write(batch.said, batch.read)
+            self._write(batch.notices, batch.read)
         except PoisonError as exc:
             rejected = {one.message for one in batch.rejected}
             others = [message for message in messages if message not in rejected]
@@ -157,11 +158,11 @@ class Reconciler:
             self._write((), batch.read)
         return True
 
-    def _write(self, said: Sequence[Said], read: Mapping[Partition, Read]) -> None:
-        """Write what was said, after what was read last: what would lie between was compacted away."""
+    def _write(self, notices: Sequence[Notice], read: Mapping[TopicPartition, Read]) -> None:
+        """Write notices, after what was read last: what would lie between was compacted away."""
         since = read_since(read, self._read_up_to)
-        self._database.do(lambda conn: write_said(conn, self._database.names, said, since))
-        self._may_light |= any(isinstance(one, Reign) for one in said)
+        self._database.do(lambda conn: write_notices(conn, self._database.names, notices, since))
+        self._may_light |= any(isinstance(one, Reign) for one in notices)
         self._read_up_to = {**self._read_up_to, **{partition: one.following for partition, one in read.items()}}
 
     def _put_aside(self, rejected: Sequence[Rejected]) -> bool:
@@ -198,7 +199,7 @@ class Reconciler:
         else:
             horizon.aim(now_ms, ends)
 
-    def _begin_anew(self, ends: Mapping[Partition, int]) -> None:
+    def _begin_anew(self, ends: Mapping[TopicPartition, int]) -> None:
         """Let partitions of topics that were made anew count as unread, but for what we have read of them ourselves."""
         read = {partition: self._read_up_to.get(partition, 0) for partition in ends}
         positions = {partition: at if at <= ends[partition] else 0 for partition, at in read.items()}

@@ -8,13 +8,14 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import RetryableError
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, read_since, sort_out
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.intake import Intake
 from sitemon.record.waiting_thread import WaitingThread
 from sitemon.record.writer import Recorded, Store, Writer
 from sitemon.store.errors import NotProvisionedError
-from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.positions import GapError, Read
 from sitemon.stream.consumer import Consumer, Message
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Recorder:
         self._maintain_at_s = 0.0
         self._compare_at_s = 0.0
         self._given_up_s = 0.0
-        self._unbridgeable: dict[Partition, int] = {}
+        self._unbridgeable: dict[TopicPartition, int] = {}
 
     def run(self) -> None:
         """Record until told to stop; the batch in hand is finished, if PostgreSQL takes it within seconds.
@@ -135,7 +136,7 @@ class Recorder:
             return NOTHING
         return following if is_finished else NOTHING
 
-    def _go_back(self, positions: Mapping[Partition, int], in_hand: Sequence[Message]) -> None:
+    def _go_back(self, positions: Mapping[TopicPartition, int], in_hand: Sequence[Message]) -> None:
         """Read again from where the database lacks messages; and of other partitions, what is in hand."""
         log.warning("recorder.goes_back: the database lacks what was read before, as one that was restored does")
         first = {partition: read.first for partition, read in read_of(in_hand).items()}
@@ -143,7 +144,7 @@ class Recorder:
             self._intake.seek(partition, offset)
         self._unbridgeable.update(positions)
 
-    def _bridged(self, batch: Batch) -> Mapping[Partition, Read]:
+    def _bridged(self, batch: Batch) -> Mapping[TopicPartition, Read]:
         """Return what was read; where Kafka has no longer what the database lacks, as if that had been read."""
         lacking = self._unbridgeable.keys() & batch.read.keys()
         return read_since(batch.read, {partition: self._unbridgeable.pop(partition) for partition in lacking})

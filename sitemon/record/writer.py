@@ -11,11 +11,12 @@ from typing import Final, NamedTuple, Protocol
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
 from sitemon.record.outage import Outage
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
-from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
 
 log = logging.getLogger(__name__)
@@ -27,14 +28,14 @@ class Store(Protocol):
     retention: Retention
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         """Write all of it in one transaction, or raise. Call `on_encoded` when the rest of it is the server's work."""
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         """Make partitions, roll up and drop. Call `on_step` before each step."""
 
-    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
 
 
@@ -58,7 +59,7 @@ class Writer:
         self._outage = Outage(stop, chance)
 
     def record(
-        self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Recorded | None:
         """Write the entries and return what became of them; None when told to stop before the server was back.
 
@@ -95,7 +96,7 @@ class Writer:
         finally:
             self.attempt_began_s = None
 
-    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""
         self._begin_attempt()
         try:
@@ -107,7 +108,7 @@ class Writer:
             self.attempt_began_s = None
 
     def _attempt(
-        self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Recorded:
         """Write the entries in one transaction; around what can never be written, in parts, and `read` last."""
         if not entries and not read:
@@ -124,7 +125,7 @@ class Writer:
         return _sum(*done, self._attempt((), with_beside(read, rejected), on_encoded))
 
     def _timed_write(
-        self, entries: Sequence[Entry], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         self._begin_attempt()
         try:

@@ -13,13 +13,14 @@ import psycopg2
 
 from sitemon.model.errors import PoisonError, SitemonError
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError, NotProvisionedError, RolledBackError
 from sitemon.store.maintain import maintain
 from sitemon.store.migrate import pending
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
-from sitemon.store.positions import GapError, Partition, Read, read_positions, set_positions
+from sitemon.store.positions import GapError, Read, read_positions, set_positions
 from sitemon.store.write import Written, prepare_session, write_batch
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Database:
         return conn
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
         return self.do(lambda conn: write_batch(conn, self.names, results, read, on_encoded))
@@ -74,7 +75,7 @@ class Database:
         """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does."""
         self.do(lambda conn: maintain(conn, self.retention, now, on_step))
 
-    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
         kept = self.do(lambda conn: read_positions(conn, {topic for topic, _ in ours}))
         new = {partition: at for partition, at in ours.items() if partition not in kept}

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon.model.stretches import FOR_EVER_MS, Stretch, Turn, changed_from, first_difference_ms, stretches_of
+from sitemon.model.stretches import FOR_EVER_MS, Edit, Stretch, changed_from, first_difference_ms, stretches_of
 from sitemon.store.account import account_of, close_again
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
@@ -51,8 +51,8 @@ def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
         return None
     begin_batch(cursor)
     columns = columns_of(watches)
-    turns, with_base = _turns(cursor, columns)
-    changes = _changes(cursor, columns, turns, with_base)
+    edits, with_base = _edits(cursor, columns)
+    changes = _changes(cursor, columns, edits, with_base)
     account = account_of(cursor)
     from_ms = min(until_ms, account.closed_ms + 1) - _width_ms(changes.values())
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
@@ -66,21 +66,21 @@ def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
     close_again(cursor, {watch: max(change.since_ms, from_ms) for watch, change in changes.items()}, until_ms)
     if not is_whole:
         return from_ms
-    _move_watches(cursor, turns)
+    _move_watches(cursor, edits)
     cursor.execute(_sql["forget_changed"], columns)
     return FOR_EVER_MS
 
 
-def _turns(cursor: Cursor, columns: Mapping[str, object]) -> tuple[Mapping[WatchId, Sequence[Turn]], set[WatchId]]:
+def _edits(cursor: Cursor, columns: Mapping[str, object]) -> tuple[Mapping[WatchId, Sequence[Edit]], set[WatchId]]:
     """Return what was said of these sites, and those of which that is not all."""
-    turns: dict[WatchId, list[Turn]] = defaultdict(list)
+    edits: dict[WatchId, list[Edit]] = defaultdict(list)
     with_base: set[WatchId] = set()
-    cursor.execute(_sql["turns"], columns)
+    cursor.execute(_sql["edits"], columns)
     for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, is_base in cursor.fetchall():
-        turns[site_id, region_id].append(Turn(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
+        edits[site_id, region_id].append(Edit(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
         if is_base:
             with_base.add((site_id, region_id))
-    return turns, with_base
+    return edits, with_base
 
 
 class _Change(NamedTuple):
@@ -92,14 +92,14 @@ class _Change(NamedTuple):
 
 
 def _changes(
-    cursor: Cursor, columns: Mapping[str, object], turns: Mapping[WatchId, Sequence[Turn]], with_base: set[WatchId]
+    cursor: Cursor, columns: Mapping[str, object], edits: Mapping[WatchId, Sequence[Edit]], with_base: set[WatchId]
 ) -> dict[WatchId, _Change]:
     before: dict[WatchId, list[Stretch]] = defaultdict(list)
     cursor.execute(_sql["stretches"], columns)
     for site_id, region_id, *stretch in cursor.fetchall():
         before[site_id, region_id].append(Stretch(*stretch))
     changes = {}
-    for watch, own in turns.items():
+    for watch, own in edits.items():
         after = stretches_of(own, before[watch] if watch in with_base else ())
         since_ms = first_difference_ms(before[watch], after)
         if since_ms is not None:
@@ -120,11 +120,11 @@ def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch
     cursor.execute(_sql["add_stretches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
 
 
-def _move_watches(cursor: Cursor, turns: Mapping[WatchId, Sequence[Turn]]) -> None:
+def _move_watches(cursor: Cursor, edits: Mapping[WatchId, Sequence[Edit]]) -> None:
     rows = []
-    for watch, own in sorted(turns.items()):
+    for watch, own in sorted(edits.items()):
         newest = max(own)
-        rows.append((*watch, newest.token, newest.sequence, max(turn.at_ms for turn in own)))
+        rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own)))
     names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms")
     cursor.execute(_sql["move_watches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
 

@@ -9,14 +9,12 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.errors import RetryableError
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("positions.sql")
-
-Partition = tuple[str, int]
-"""A topic and the number of one of its partitions."""
 
 
 class Read(NamedTuple):
@@ -33,12 +31,12 @@ class Read(NamedTuple):
 class GapError(RetryableError):
     """The database lacks what lies before a batch: it has to be read first, from `positions` on."""
 
-    def __init__(self, positions: Mapping[Partition, int]) -> None:
+    def __init__(self, positions: Mapping[TopicPartition, int]) -> None:
         super().__init__(f"the database lacks messages of {', '.join(f'{t} {p}' for t, p in positions)}")
         self.positions = positions
 
 
-def move_positions(cursor: Cursor, read: Mapping[Partition, Read]) -> None:
+def move_positions(cursor: Cursor, read: Mapping[TopicPartition, Read]) -> None:
     """Note in this transaction that a batch was read.
 
     Raises:
@@ -59,14 +57,14 @@ def move_positions(cursor: Cursor, read: Mapping[Partition, Read]) -> None:
         raise GapError(gaps)
 
 
-def read_positions(conn: Connection, topics: Iterable[str]) -> dict[Partition, int]:
+def read_positions(conn: Connection, topics: Iterable[str]) -> dict[TopicPartition, int]:
     """Return the next offset to read of each partition of the topics that was read before."""
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["positions"], {"topics": list(topics)})
         return {(topic, number): position for topic, number, position in cursor.fetchall()}
 
 
-def set_positions(conn: Connection, positions: Mapping[Partition, int]) -> None:
+def set_positions(conn: Connection, positions: Mapping[TopicPartition, int]) -> None:
     """Let partitions count as read up to these offsets, whatever was noted before."""
     values = {
         "topics": [topic for topic, _ in positions],

@@ -7,12 +7,13 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.marks import Published, Reign
 from sitemon.model.schedule import Away, Ended, Started, Told
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.account import account_of, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId, columns_of
-from sitemon.store.positions import Partition, Read, move_positions
+from sitemon.store.positions import Read, move_positions
 from sitemon.store.queries import load_queries
 from sitemon.store.write import AwayHours, begin_batch, count_away
 
@@ -27,12 +28,12 @@ _LATEST_MS: Final = 86_400_000
 _SITES_AT_ONCE: Final = 10_000
 """Nothing is closed while the events of so many are forgotten, which takes about a second."""
 
-Said = Started | Ended | Told | Away | Reign | Published
+Notice = Started | Ended | Told | Away | Reign | Published
 """What is written of topics ``sitemon.schedule`` and ``sitemon.marks``."""
 
 
-def write_said(
-    conn: Connection, names: Names, said: Sequence[Said], read: Mapping[Partition, Read] | None = None
+def write_notices(
+    conn: Connection, names: Names, notices: Sequence[Notice], read: Mapping[TopicPartition, Read] | None = None
 ) -> None:
     """Write a batch in one transaction, then close again what it changes before the account's mark.
 
@@ -48,15 +49,15 @@ def write_said(
     names.begin()
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
-        changed = _add_events(cursor, names, [one for one in said if isinstance(one, Started | Ended)])
-        tellings = [one for one in said if isinstance(one, Told)]
-        tokens = {one.token for one in said if isinstance(one, Started | Ended | Told)}
+        changed = _add_events(cursor, names, [one for one in notices if isinstance(one, Started | Ended)])
+        tellings = [one for one in notices if isinstance(one, Told)]
+        tokens = {one.token for one in notices if isinstance(one, Started | Ended | Told)}
         changed |= _add_tellings(cursor, tellings, tokens)
         if changed:
             cursor.execute(_sql["note_changed"], columns_of(changed))
-        _add_aways(cursor, names, [one for one in said if isinstance(one, Away)])
-        covered = _add_reigns(cursor, [one for one in said if isinstance(one, Reign)])
-        _add_publishers(cursor, [one for one in said if isinstance(one, Published)])
+        _add_aways(cursor, names, [one for one in notices if isinstance(one, Away)])
+        covered = _add_reigns(cursor, [one for one in notices if isinstance(one, Reign)])
+        _add_publishers(cursor, [one for one in notices if isinstance(one, Published)])
         with not_of_values():
             correct_reasons(cursor, covered)
         move_positions(cursor, read or {})

@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.result import Kind, Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import Names
-from sitemon.store.positions import Partition, Read, move_positions
+from sitemon.store.positions import Read, move_positions
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
 
@@ -52,7 +53,7 @@ def write_batch(
     conn: Connection,
     names: Names,
     results: Sequence[Result],
-    read: Mapping[Partition, Read] | None = None,
+    read: Mapping[TopicPartition, Read] | None = None,
     on_encoded: Callable[[], None] = lambda: None,
 ) -> Written:
     """Write a batch in one transaction, which is committed on return and undone by any error.

@@ -5,17 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import kafka
-from kafka import TopicPartition, errors
+from kafka import errors
 from kafka.structs import OffsetAndMetadata
 
 from sitemon.config.servers import KafkaServer
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.stream.client import arguments, quiet_kafka_loggers
 from sitemon.stream.errors import kafka_errors, words
 
 log = logging.getLogger(__name__)
-
-Partition = tuple[str, int]
-"""A topic and the number of one of its partitions."""
 
 _SESSION_S: Final = 15.0
 _COMMIT_S: Final = 10.0
@@ -76,20 +74,20 @@ class Consumer(Protocol):
         Raises UnreachableError or RefusedError.
         """
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Store of each partition the next offset to read, where the partition is still assigned to this member.
 
         A partition lost to another member meanwhile is no error: that member reads the messages again.
         Raises UnreachableError when no server answers; committing the same later is right.
         """
 
-    def positions(self) -> Mapping[Partition, int]:
+    def positions(self) -> Mapping[TopicPartition, int]:
         """Return of each assigned partition the offset from which the next poll goes on, where that is known.
 
         Raises UnreachableError when no server answers.
         """
 
-    def seek(self, partition: Partition, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int) -> None:
         """Let the next poll go on from this offset; nothing happens when the partition is not assigned any more."""
 
     def pause(self) -> None:
@@ -110,7 +108,7 @@ class KafkaConsumer:
 
     def __init__(self, server: KafkaServer, topics: Sequence[str], group: str) -> None:
         quiet_kafka_loggers()
-        self._next: dict[TopicPartition, int] = {}
+        self._next: dict[kafka.TopicPartition, int] = {}
         self._is_paused = False
         self._held: list[Message] = []
         with kafka_errors():
@@ -144,9 +142,9 @@ class KafkaConsumer:
             return ()
         return messages
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Store the next offsets to read. See `Consumer.commit`."""
-        wanted = {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+        wanted = {kafka.TopicPartition(*partition): offset for partition, offset in offsets.items()}
         with kafka_errors():
             mine = {partition: OffsetAndMetadata(wanted[partition], "", -1) for partition in self._assigned(wanted)}
             try:
@@ -155,7 +153,7 @@ class KafkaConsumer:
             except _LOST_PARTITION as exc:
                 log.info("consumer.partition_lost: its messages will be read again: %s", words(exc))
 
-    def positions(self) -> Mapping[Partition, int]:
+    def positions(self) -> Mapping[TopicPartition, int]:
         """Return from where the next poll goes on. See `Consumer.positions`."""
         with kafka_errors():
             found = {place: self._kafka.position(place, _POSITION_MS) for place in self._kafka.assignment() or ()}
@@ -163,9 +161,9 @@ class KafkaConsumer:
             found[_partition_of(message)] = message.offset
         return {(place.topic, place.partition): offset for place, offset in found.items() if offset is not None}
 
-    def seek(self, partition: Partition, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int) -> None:
         """Go on from this offset. See `Consumer.seek`."""
-        place = TopicPartition(*partition)
+        place = kafka.TopicPartition(*partition)
         self._held = [message for message in self._held if _partition_of(message) != place]
         with kafka_errors():
             if self._assigned([place]):
@@ -215,12 +213,12 @@ class KafkaConsumer:
         self._next = {partition: offset for partition, offset in self._next.items() if partition in mine}
         self._held = [message for message in self._held if _partition_of(message) in mine]
 
-    def _assigned(self, partitions: Iterable[TopicPartition]) -> set[TopicPartition]:
+    def _assigned(self, partitions: Iterable[kafka.TopicPartition]) -> set[kafka.TopicPartition]:
         return set(self._kafka.assignment() or ()).intersection(partitions)
 
 
-def _partition_of(message: Message) -> TopicPartition:
-    return TopicPartition(message.topic, message.partition)
+def _partition_of(message: Message) -> kafka.TopicPartition:
+    return kafka.TopicPartition(message.topic, message.partition)
 
 
 def message_of(record: Any) -> Message:

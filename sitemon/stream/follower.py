@@ -6,12 +6,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import kafka
-from kafka import TopicPartition
 
 from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import UnreachableError
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.stream.client import arguments, quiet_kafka_loggers
-from sitemon.stream.consumer import IN_BATCHES, WITHOUT_GROUP, Message, Partition, message_of
+from sitemon.stream.consumer import IN_BATCHES, WITHOUT_GROUP, Message, message_of
 from sitemon.stream.errors import kafka_errors
 from sitemon.stream.ping import ping_kafka
 
@@ -34,11 +34,11 @@ class Follower:
     Raises UnreachableError or RefusedError when it cannot begin.
     """
 
-    def __init__(self, server: KafkaServer, topics: Sequence[str], positions: Mapping[Partition, int]) -> None:
+    def __init__(self, server: KafkaServer, topics: Sequence[str], positions: Mapping[TopicPartition, int]) -> None:
         quiet_kafka_loggers()
         ping_kafka(server, _BEGIN_S)  # the library leaves a thread behind when it cannot begin
         self._asked: set[str] = set()
-        self._next: dict[TopicPartition, int] = {}
+        self._next: dict[kafka.TopicPartition, int] = {}
         with ExitStack() as stack:
             # A broker answers a connection's requests in turn, and the one for messages when it has some: not at once.
             self._asker = stack.enter_context(
@@ -63,7 +63,7 @@ class Follower:
         self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
         return [message_of(record) for records in found.values() for record in records]
 
-    def ends(self, topics: Sequence[str]) -> dict[Partition, int]:
+    def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return of every partition of any topics the offset that its next message will have.
 
         A partition that was added counts after half a minute. Raises UnreachableError when that is not known within
@@ -71,7 +71,7 @@ class Follower:
         """
         return self._offsets(topics, self._asker.end_offsets)
 
-    def begins(self, topics: Sequence[str]) -> dict[Partition, int]:
+    def begins(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return of every partition of any topics the lowest offset that it may have a message at. See `ends`."""
         return self._offsets(topics, self._asker.beginning_offsets)
 
@@ -79,14 +79,14 @@ class Follower:
         """End the connections."""
         self._clients.close()
 
-    def _begin(self, topics: Sequence[str], positions: Mapping[Partition, int]) -> None:
+    def _begin(self, topics: Sequence[str], positions: Mapping[TopicPartition, int]) -> None:
         partitions = self._partitions(topics)
         self._reader.assign(partitions)
         for partition in partitions:
             if (position := positions.get((partition.topic, partition.partition))) is not None:
                 self._reader.seek(partition, position)
 
-    def _is_anew(self, partition: TopicPartition, records: Sequence[Any] | None) -> bool:
+    def _is_anew(self, partition: kafka.TopicPartition, records: Sequence[Any] | None) -> bool:
         """Tell whether the log has lost messages that were read: the library then goes on from its new end.
 
         That the broker tells a lower end than before is not enough: a new leader may not know better yet.
@@ -96,15 +96,15 @@ class Follower:
             return bool(records[0].offset < read_up_to)
         return bool(end is not None and end < read_up_to and self._position(partition) < read_up_to)
 
-    def _position(self, partition: TopicPartition) -> int:
+    def _position(self, partition: kafka.TopicPartition) -> int:
         return self._reader.position(partition, _ANSWER_MS) or 0
 
-    def _offsets(self, topics: Sequence[str], ask: Callable[..., Any]) -> dict[Partition, int]:
+    def _offsets(self, topics: Sequence[str], ask: Callable[..., Any]) -> dict[TopicPartition, int]:
         with kafka_errors():
             offsets = ask(self._partitions(topics), _ANSWER_MS)
         return {(partition.topic, partition.partition): offset for partition, offset in offsets.items()}
 
-    def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
+    def _partitions(self, topics: Sequence[str]) -> list[kafka.TopicPartition]:
         if not self._asked.issuperset(topics):
             self._asked.update(topics)
             self._asker.subscribe(list(self._asked))  # which brings news of their partitions: it reads nothing
@@ -112,7 +112,7 @@ class Follower:
         for _ in range(3):  # the first news may have been asked for before the topic was
             numbers = {topic: cluster.partitions_for_topic(topic) for topic in topics}
             if all(numbers.values()):
-                return [TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
+                return [kafka.TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
             news = threading.Event()
             cluster.request_update().add_both(lambda _, news=news: news.set())
             news.wait(_NEWS_S)

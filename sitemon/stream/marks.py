@@ -1,4 +1,4 @@
-"""The account that a process gives of what it published: up to when all that it made is on its way, and how many."""
+"""The marks of a process that publishes: up to when all that it made is on its way, and how many results."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ GATHER_S: Final = 1.0
 _GATHER_MS: Final = int(GATHER_S * 1000)
 
 
-class Account:
+class Marker:
     """Counts the results of one process, and knows which moment none of those that are not safe yet is older than.
 
     Any thread may use it. A thread may gather results while it publishes others; it publishes them next.

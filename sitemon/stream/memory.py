@@ -13,7 +13,8 @@ from typing import Final
 from sitemon import clock
 from sitemon.model.errors import PoisonError, UnreachableError
 from sitemon.model.result import decode
-from sitemon.stream.consumer import Message, Partition
+from sitemon.model.topic_partition import TopicPartition
+from sitemon.stream.consumer import Message
 from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.topics import Topics
 
@@ -26,10 +27,10 @@ class MemoryBroker:
     def __init__(self, topics: Topics, partitions: int = 3) -> None:
         self.topics = topics
         self.changed = threading.Condition()
-        self.logs: dict[Partition, list[Message]] = {
+        self.logs: dict[TopicPartition, list[Message]] = {
             (topic, number): [] for topic in topics for number in range(partitions if topic == topics.results else 1)
         }
-        self.committed: dict[tuple[str, Partition], int] = {}
+        self.committed: dict[tuple[str, TopicPartition], int] = {}
         self.members: dict[str, list[MemoryConsumer]] = defaultdict(list)
         self.is_away = False
 
@@ -147,7 +148,7 @@ class MemoryConsumer:
         self._broker = broker
         self._topics = tuple(topics)
         self._group = group
-        self._next: dict[Partition, int] = {}
+        self._next: dict[TopicPartition, int] = {}
         self._is_paused = False
         with broker.changed:
             broker.members[group].append(self)
@@ -173,7 +174,7 @@ class MemoryConsumer:
             self._broker.changed.wait_for(is_something_found, timeout_s)
             return found
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Store the next offsets to read. See `Consumer.commit`."""
         with self._broker.changed:
             if self._broker.is_away:
@@ -181,7 +182,7 @@ class MemoryConsumer:
             for place in self._assigned() & offsets.keys():
                 self._broker.committed[self._group, place] = offsets[place]
 
-    def positions(self) -> Mapping[Partition, int]:
+    def positions(self) -> Mapping[TopicPartition, int]:
         """Return from where the next poll goes on. See `Consumer.positions`."""
         with self._broker.changed:
             if self._broker.is_away:
@@ -189,7 +190,7 @@ class MemoryConsumer:
             committed = self._broker.committed
             return {place: self._next.get(place, committed.get((self._group, place), 0)) for place in self._assigned()}
 
-    def seek(self, partition: Partition, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int) -> None:
         """Go on from this offset. See `Consumer.seek`."""
         with self._broker.changed:
             if partition in self._assigned():
@@ -209,7 +210,7 @@ class MemoryConsumer:
             self._broker.members[self._group].remove(self)
             self._broker.changed.notify_all()
 
-    def _assigned(self) -> set[Partition]:
+    def _assigned(self) -> set[TopicPartition]:
         members = self._broker.members[self._group]
         places = sorted(place for place in self._broker.logs if place[0] in self._topics)
         return set(places[members.index(self) :: len(members)]) if self in members else set()

@@ -8,7 +8,7 @@ from sitemon.model.marks import Mark, encode_mark
 from sitemon.model.result import Result, encode
 from sitemon.model.schedule import ScheduleEvent, encode_event
 from sitemon.per_process import once_per_process
-from sitemon.stream.marks import Account, tell_regularly
+from sitemon.stream.marks import Marker, tell_regularly
 from sitemon.stream.process_publisher import publisher_of_this_process
 from sitemon.stream.producer import Record
 from sitemon.stream.publisher import PATIENCE_S, Publisher
@@ -21,11 +21,11 @@ class Messenger:
     def __init__(self, publisher: Publisher, topics: Topics) -> None:
         self._publisher = publisher
         self._topics = topics
-        self._account = Account()
+        self._marker = Marker()
 
     def publish_results(self, results: Sequence[Result], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once the results are safe. See `Publisher.publish`."""
-        with self._account.publishing(results):
+        with self._marker.publishing(results):
             self._publisher.publish([result_record(self._topics, result) for result in results], give_up=give_up)
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
@@ -38,8 +38,8 @@ class Messenger:
 
     def tell_marks(self) -> None:
         """Say from now on, and when it is closed, up to when this process has published its results, and how many."""
-        self._publisher.at_close(lambda: mark_record(self._topics, self._account.mark(is_last=True)))
-        tell_regularly(lambda: self.publish_marks([self._account.mark()]))
+        self._publisher.at_close(lambda: mark_record(self._topics, self._marker.mark(is_last=True)))
+        tell_regularly(lambda: self.publish_marks([self._marker.mark()]))
 
     def deliver(self, result: Result, timeout_s: float) -> None:
         """Return once Kafka itself has the result. See `Publisher.deliver`."""

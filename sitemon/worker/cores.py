@@ -1,4 +1,4 @@
-"""One ``celery worker`` command works on all cores: it becomes a crew of Celery workers, one process a core."""
+"""One ``celery worker`` command works on all cores: it becomes a supervisor of Celery workers, one process a core."""
 
 import atexit
 import os
@@ -13,8 +13,8 @@ from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # cel
 
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.worker.bootsteps import live_with
-from sitemon.worker.crew import IS_POSSIBLE, Crew, Member
 from sitemon.worker.process import stop_alone
+from sitemon.worker.supervisor import IS_POSSIBLE, Member, Supervisor
 
 THREADS_POOL = "celery.concurrency.thread"
 
@@ -29,7 +29,7 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
         return
     worker.app.log.setup(options.get("loglevel"), options.get("logfile"), hostname=worker.hostname)
     lock = create_pidlock(options["pidfile"]) if options.get("pidfile") else None
-    end = Crew(size, on_look=sites_watcher().current).keep()
+    end = Supervisor(size, on_look=sites_watcher().current).keep()
     if lock is not None:
         # Celery would remove the file when any of its heirs ends.
         atexit.unregister(lock.release)
@@ -45,9 +45,9 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
 
 
 def _become(worker: Any, member: Member) -> None:
-    """Make of the worker that was about to start this member of the crew."""
+    """Make of the worker that was about to start this one of the supervised."""
     stop_alone()
-    live_with(member.keeper_pid, "worker.orphaned: the command's process is gone, so this worker process ends")
+    live_with(member.supervisor_pid, "worker.orphaned: the command's process is gone, so this worker process ends")
     changes: dict[str, Any] = {"pidfile": None}
     if member.number > 1:
         current_process().name = f"Worker-{member.number}"
@@ -59,7 +59,7 @@ def _become(worker: Any, member: Member) -> None:
     tweak = worker.install_platform_tweaks
 
     def install_platform_tweaks(worker: Any) -> None:
-        """Do as Celery does, but leave SIGHUP to the keeper: a member would become a whole command of its own."""
+        """Do as Celery does, but leave SIGHUP to the supervisor: a member would become a whole command of its own."""
         tweak(worker)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 

@@ -24,7 +24,7 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
 from sitemon.store.provision import provision
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import prepare_session, write_batch
 from tests.bench.figures import Bench, Figure, Measured
 from tests.bench.recording_scene import a_result
@@ -63,7 +63,7 @@ class _Place:
             for site in range(SITES)
         ]
         for first in range(0, SITES, AT_ONCE):
-            write_said(self.conn, self._names, events[first : first + AT_ONCE])
+            write_notices(self.conn, self._names, events[first : first + AT_ONCE])
         self._set("INSERT INTO sitemon.reign VALUES (1, %s, %s)", self.start_ms, self.start_ms + MINUTES * 60_000)
 
     def record(self) -> float:

@@ -16,7 +16,7 @@ from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
 from sitemon.store.read import SiteStatus, read_status
 from sitemon.store.rebuild import rebuild
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import close_account, dicts, execute, rows
 from tests.results import MINUTE, a_down, a_result
@@ -205,7 +205,7 @@ def test_what_leaders_of_either_version_say_changes_nothing_that_holds(
     before = rows(bare, STRETCHES)
     start_ms = to_ms(start)
     old = Started(site="steady", region="default", at_ms=start_ms - 1, interval_ms=60_000, from_slot_ms=start_ms)
-    write_said(bare, names, [old])
+    write_notices(bare, names, [old])
     assert rows(bare, STRETCHES) == before
     at_ms = clock.now_ms()
     told_again = Started(
@@ -218,10 +218,10 @@ def test_what_leaders_of_either_version_say_changes_nothing_that_holds(
         from_slot_ms=to_ms(last_minute()) + 60_000,
         patience_ms=82_000,
     )
-    write_said(bare, names, [told_again])
+    write_notices(bare, names, [told_again])
     of_steady = "SELECT until_ms - from_ms > 99999999, patience_ms FROM sitemon.schedule_stretch JOIN sitemon.site"
     assert (
         dicts(bare, f"{of_steady} USING (site_id) WHERE name = 'steady' ORDER BY from_ms")[-1]["patience_ms"] == 82_000
     )
-    write_said(bare, names, [Ended(site="steady", region="default", token=1, sequence=2, at_ms=at_ms + 1)])
+    write_notices(bare, names, [Ended(site="steady", region="default", token=1, sequence=2, at_ms=at_ms + 1)])
     assert "steady" not in status(bare)

@@ -1,4 +1,4 @@
-"""Whose turn it is: jobs in the order in which they came, but only so many at once at one place.
+"""Limits how many jobs there are at once at one place; jobs begin in the order in which they came.
 
 A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
 once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together.
@@ -15,7 +15,7 @@ from sitemon.checks.waiting import Event, Waits
 Job = TypeVar("Job")
 
 
-class Turn(Generic[Job]):
+class Permit(Generic[Job]):
     """A job that may begin. `place` is where it is now; None when it has left one and did not get into another."""
 
     __slots__ = ("has_room", "home", "job", "place")
@@ -36,12 +36,12 @@ class _Place(Generic[Job]):
         self.own = 0  # jobs of this home that are ready: not yet taken, here, or elsewhere by now
         self.there = 0  # jobs that are here now, whatever their home
         self.waiting: collections.deque[Job] = collections.deque()  # for fewer of its own to be ready
-        self.crowded_out: collections.deque[Turn[Job]] = collections.deque()  # ready, but guests have the room
+        self.crowded_out: collections.deque[Permit[Job]] = collections.deque()  # ready, but guests have the room
         self.guests: collections.deque[Event] = collections.deque()  # at no place until they are let in
         self.is_guest_next = True  # when both kinds wait, they take turns
 
 
-class Turns(Generic[Job]):
+class HostLimit(Generic[Job]):
     """Jobs go in with the place that they are for, and come out when there is room for one more at that place.
 
     Those that wait for their home hold up nobody: they are neither counted in `ready` nor seen by `take`. A job that
@@ -51,7 +51,7 @@ class Turns(Generic[Job]):
     def __init__(self, per_place: int) -> None:
         self._per_place = per_place
         self._lock = threading.Lock()
-        self._next: queue.SimpleQueue[Turn[Job] | None] = queue.SimpleQueue()
+        self._next: queue.SimpleQueue[Permit[Job] | None] = queue.SimpleQueue()
         self._places: dict[Hashable, _Place[Job]] = {}
         self.ready = 0
         """How many jobs are ready for a thread, those included that were taken and have not ended."""
@@ -63,7 +63,7 @@ class Turns(Generic[Job]):
             if place.own < self._per_place:
                 place.own += 1
                 self.ready += 1
-                self._next.put(Turn(home, job))
+                self._next.put(Permit(home, job))
             else:
                 place.waiting.append(job)
 
@@ -71,31 +71,31 @@ class Turns(Generic[Job]):
         """Tell whether a job, as far as is known, could be taken."""
         return not self._next.empty()
 
-    def take(self, timeout_s: float) -> Turn[Job] | None:
-        """Return the next job whose turn it is; None when there is none within that time."""
+    def take(self, timeout_s: float) -> Permit[Job] | None:
+        """Return the next job that may begin; None when there is none within that time."""
         while True:
             try:
-                turn = self._next.get(timeout=timeout_s) if timeout_s else self._next.get_nowait()
+                permit = self._next.get(timeout=timeout_s) if timeout_s else self._next.get_nowait()
             except queue.Empty:
                 return None
-            if turn is None or self._comes_in(turn):
-                return turn
+            if permit is None or self._comes_in(permit):
+                return permit
 
-    async def move(self, turn: Turn[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
+    async def move(self, permit: Permit[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
         """Leave the place and go to another; guests who wait there, and those whose home it is, take turns.
 
         Raises:
-            TimeoutError: there was no room within that time; the turn is nowhere then.
+            TimeoutError: there was no room within that time; the permit is nowhere then.
 
         """
-        if place == turn.place:
+        if place == permit.place:
             return
         with self._lock:
-            self._leave(turn)
+            self._leave(permit)
             there = self._place(place)
             if there.there < self._per_place:
                 there.there += 1
-                turn.place = place
+                permit.place = place
                 return
             let_in = waits.event()
             there.guests.append(let_in)
@@ -104,41 +104,41 @@ class Turns(Generic[Job]):
             if not let_in.is_set():
                 there.guests.remove(let_in)
                 raise TimeoutError("no room at the place in time")
-            turn.place = place
+            permit.place = place
 
-    def end(self, turn: Turn[Job]) -> None:
+    def end(self, permit: Permit[Job]) -> None:
         """Note that a job has ended: the next one of its home is ready, after all that were before."""
         with self._lock:
-            self._leave(turn)
-            home = self._places[turn.home]
+            self._leave(permit)
+            home = self._places[permit.home]
             if home.waiting:
-                self._next.put(Turn(turn.home, home.waiting.popleft()))
+                self._next.put(Permit(permit.home, home.waiting.popleft()))
             else:
                 self.ready -= 1
                 home.own -= 1
-                self._forget_if_empty(turn.home)
+                self._forget_if_empty(permit.home)
 
     def wake(self, takers: int) -> None:
         """Let so many of those who wait in `take` go with None."""
         for _ in range(takers):
             self._next.put(None)
 
-    def _comes_in(self, turn: Turn[Job]) -> bool:
+    def _comes_in(self, permit: Permit[Job]) -> bool:
         """Give the job its room only now that a thread has it: who has room moves on or ends, and guests get in."""
         with self._lock:
-            home = self._places[turn.home]
-            if turn.has_room:
+            home = self._places[permit.home]
+            if permit.has_room:
                 return True
             if home.there < self._per_place:
                 home.there += 1
                 return True
-            home.crowded_out.append(turn)
+            home.crowded_out.append(permit)
             return False
 
-    def _leave(self, turn: Turn[Job]) -> None:
-        if turn.place is None:
+    def _leave(self, permit: Permit[Job]) -> None:
+        if permit.place is None:
             return
-        place, turn.place = turn.place, None
+        place, permit.place = permit.place, None
         left = self._places[place]
         if left.guests and (left.is_guest_next or not left.crowded_out):
             left.is_guest_next = False

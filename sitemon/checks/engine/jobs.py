@@ -1,4 +1,4 @@
-"""What an engine was given to do: taken up, waiting for its turn, under way, until the engine is closed."""
+"""What an engine was given to do: taken up, waiting for a permit, under way, until the engine is closed."""
 
 import functools
 import logging
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-from sitemon.checks.engine.host_limit import Turn, Turns
+from sitemon.checks.engine.host_limit import HostLimit, Permit
 from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
@@ -36,11 +36,11 @@ class Job(NamedTuple):
         return self._replace(tries=self.tries + 1)
 
 
-class Intake:
+class Jobs:
     """The checks of one engine. To one host and port there go at most `per_host` at once. Thread-safe."""
 
     def __init__(self, per_host: int) -> None:
-        self.turns: Turns[Job] = Turns(per_host)
+        self.limit: HostLimit[Job] = HostLimit(per_host)
         self.has_given_up = False
         self._lock = threading.Lock()
         self._open_jobs = 0
@@ -59,15 +59,15 @@ class Intake:
                 raise RuntimeError("the engine is closed")
             self._queue(job)
 
-    async def run(self, turn: Turn[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
-        """Make the check whose turn it is, unless it is wanted no more, and hand over what was found.
+    async def run(self, permit: Permit[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
+        """Make the check that may begin, unless it is wanted no more, and hand over what was found.
 
         When that may be our own doing, it is made again, after all that wait.
         """
-        job = turn.job
+        job = permit.job
         try:
             if not self.has_given_up and job.is_wanted():
-                observation = await visit(job.site, functools.partial(self.turns.move, turn))
+                observation = await visit(job.site, functools.partial(self.limit.move, permit))
                 again = job.again() if is_doubtful(observation) else None
                 if again is not None:
                     with self._lock:
@@ -77,7 +77,7 @@ class Intake:
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
         finally:
-            self._end(turn)
+            self._end(permit)
 
     def close(self, timeout_s: float) -> None:
         """Take no more, and give up those that have not ended after this time."""
@@ -91,10 +91,10 @@ class Intake:
 
     def _queue(self, job: Job) -> None:
         self._open_jobs += 1
-        self.turns.put(target_of(job.site.url), job)
+        self.limit.put(target_of(job.site.url), job)
 
-    def _end(self, turn: Turn[Job]) -> None:
-        self.turns.end(turn)
+    def _end(self, permit: Permit[Job]) -> None:
+        self.limit.end(permit)
         with self._lock:
             self._open_jobs -= 1
             if self._is_closed and not self._open_jobs:

@@ -5,8 +5,8 @@ import logging
 import threading
 from typing import Final
 
-from sitemon.checks.engine.host_limit import Turn
-from sitemon.checks.engine.jobs import Intake, Job
+from sitemon.checks.engine.host_limit import Permit
+from sitemon.checks.engine.jobs import Job, Jobs
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop, Task
@@ -44,8 +44,8 @@ class LoopEngine:
     def __init__(self, at_once: int, *, per_host: int, dialer: Dialer) -> None:
         self._at_once = at_once
         self._dialer = dialer
-        self._intake = Intake(per_host)
-        self._turns = self._intake.turns
+        self._jobs = Jobs(per_host)
+        self._limit = self._jobs.limit
         self._loop = Loop()
         self._tasks: set[Task] = set()
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class LoopEngine:
 
     def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
         """Take a check; see `Engine.submit`."""
-        self._intake.put(Job(site, done, is_wanted))
+        self._jobs.put(Job(site, done, is_wanted))
         with self._lock:
             if not self._has_thread:
                 threading.Thread(target=self._work, name="sitemon-checks", daemon=True).start()
@@ -63,7 +63,7 @@ class LoopEngine:
 
     def close(self, timeout_s: float) -> None:
         """Wait for the checks that were taken, then give up; see `Engine.close`."""
-        self._intake.close(timeout_s)
+        self._jobs.close(timeout_s)
         with self._lock:
             if self._has_thread:
                 self._loop.wake()
@@ -80,12 +80,12 @@ class LoopEngine:
     def _goes_on(self) -> bool:
         """Tell whether there is a reason to stay; if not, the thread is gone."""
         now_s = monotonic_s()
-        if self._turns.ready:
+        if self._limit.ready:
             self._busy_at_s = now_s
         with self._lock:
-            if self._intake.has_given_up:
+            if self._jobs.has_given_up:
                 self._end()
-            elif self._turns.ready or now_s - self._busy_at_s < IDLE_S:
+            elif self._limit.ready or now_s - self._busy_at_s < IDLE_S:
                 return True
             self._has_thread = False
             return False
@@ -95,8 +95,8 @@ class LoopEngine:
 
         If all that are due began first, each would seem to last as long as we take over all of them.
         """
-        may_begin = len(self._tasks) < self._at_once and self._turns.is_next()
-        is_served = self._loop.turn(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
+        may_begin = len(self._tasks) < self._at_once and self._limit.is_next()
+        is_served = self._loop.run_once(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
         now_s = monotonic_s()
         if may_begin and (not is_served or now_s - self._begun_at_s > _LEAST_PACE_S):
             self._begun_at_s = now_s
@@ -104,15 +104,15 @@ class LoopEngine:
 
     def _begin_some(self) -> None:
         for _ in range(_BEGUN_AT_ONCE):
-            if len(self._tasks) >= self._at_once or (turn := self._turns.take(0)) is None:
+            if len(self._tasks) >= self._at_once or (permit := self._limit.take(0)) is None:
                 return
             task = Task(self._loop)
             self._tasks.add(task)
-            task.start(self._check(task, turn))
+            task.start(self._check(task, permit))
 
-    async def _check(self, task: Task, turn: Turn[Job]) -> None:
+    async def _check(self, task: Task, permit: Permit[Job]) -> None:
         try:
-            await self._intake.run(turn, functools.partial(self._visit, task))
+            await self._jobs.run(permit, functools.partial(self._visit, task))
         finally:
             self._tasks.discard(task)
 

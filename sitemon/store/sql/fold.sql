@@ -5,7 +5,7 @@ SELECT site_id, region_id FROM sitemon.changed_watch ORDER BY 1, 2 LIMIT %(watch
 DELETE FROM sitemon.changed_watch
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
 
--- name: turns
+-- name: edits
 -- The history of these sites in their regions: their own events, and the complete tellings that do not name them, from
 -- the base on. What comes from before the base, too late or read again, counts for its telling alone.
 WITH given AS (

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from sitemon import clock
-from sitemon.stream.consumer import Consumer, Message, Partition
+from sitemon.model.topic_partition import TopicPartition
+from sitemon.stream.consumer import Consumer, Message
 from sitemon.stream.producer import Record
 from tests.contract.stream.conftest import Backend, publish, read, read_until, result_value
 
@@ -12,7 +13,7 @@ def results(backend: Backend, numbers: range) -> list[Record]:
     return [Record(backend.topics.results, b"site%d" % (n % 9), result_value(f"site{n % 9}", n)) for n in numbers]
 
 
-def next_offsets(messages: Sequence[Message]) -> dict[Partition, int]:
+def next_offsets(messages: Sequence[Message]) -> dict[TopicPartition, int]:
     return {(message.topic, message.partition): message.offset + 1 for message in messages}
 
 

@@ -186,16 +186,16 @@ def thread_count() -> int:
 
 
 @pytest.fixture
-def turns_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The CPU that the thread of a loop took for each of its turns from now on."""
+def steps_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The CPU that the thread of a loop took for each of its steps from now on."""
     taken_s: list[float] = []
-    turn = Loop.turn
+    run_once = Loop.run_once
 
     def measured(loop: Loop, at_most_s: float) -> bool:
         began_s = thread_cpu_s()
-        is_served = turn(loop, at_most_s)
+        is_served = run_once(loop, at_most_s)
         taken_s.append(thread_cpu_s() - began_s)
         return is_served
 
-    monkeypatch.setattr(Loop, "turn", measured)
+    monkeypatch.setattr(Loop, "run_once", measured)
     return taken_s

@@ -152,11 +152,14 @@ def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_no_check_waits_for_a_hostile_response(
-    make_engine: EngineFactory, serve: ServerFactory, turns_s: list[float], kind: str
+    make_engine: EngineFactory, serve: ServerFactory, steps_s: list[float], kind: str
 ) -> None:
-    """No turn of the loop takes 20 ms of CPU, with 20 good sites checked again and again meanwhile."""
+    """No step of the loop takes 20 ms of CPU, with 20 good sites checked again and again meanwhile."""
     body, headers, fields = HOSTILE[kind]
-    good, hostile = serve(answering(response())), serve(answering(response(body, headers=headers, length=kind != "chunks")))
+    good, hostile = (
+        serve(answering(response())),
+        serve(answering(response(body, headers=headers, length=kind != "chunks"))),
+    )
     engine = make_engine(at_once=40)
     outcomes: set[Outcome] = set()
     found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
@@ -178,4 +181,4 @@ def test_no_check_waits_for_a_hostile_response(
     is_over.set()
     gc.unfreeze()
     assert outcomes == {Outcome.UP}
-    assert max(turns_s) < 0.02
+    assert max(steps_s) < 0.02

@@ -237,7 +237,7 @@ def test_the_expiry_is_of_the_last_hop(
 
 
 def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
-    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, turns_s: list[float]
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, steps_s: list[float]
 ) -> None:
     def adjust(context: ssl.SSLContext) -> None:
         context.num_tickets = 40_000
@@ -248,4 +248,4 @@ def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
     seen = observed(make_engine(), site(server.url(), tls=ca.tls, timeout_s=10))
     gc.unfreeze()
     assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
-    assert max(turns_s) < 0.02
+    assert max(steps_s) < 0.02

@@ -9,6 +9,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import reconciler
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
@@ -17,7 +18,7 @@ from sitemon.record.recorder import Recorder, Report
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
-from sitemon.stream.consumer import Consumer, Partition
+from sitemon.stream.consumer import Consumer
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.producer import Producer
 from sitemon.stream.topics import Topics
@@ -116,7 +117,7 @@ def start_recorder(broker: MemoryBroker, store: Database) -> Iterator[StartRecor
 
 
 Reconcile = Callable[..., AbstractContextManager[threading.Event]]
-Follow = Callable[[Mapping[Partition, int]], Followed]
+Follow = Callable[[Mapping[TopicPartition, int]], Followed]
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def reconcile(
     for name, value in {"_POLL_S": 0.05, "_LOOK_EVERY_S": 0.05, "_STAND_BY_S": 0.2}.items():
         monkeypatch.setattr(reconciler, name, value)
 
-    def follow_memory(positions: Mapping[Partition, int]) -> Followed:
+    def follow_memory(positions: Mapping[TopicPartition, int]) -> Followed:
         return MemoryFollower(broker, positions)
 
     def start(name: str = "reconciler", follow: Follow = follow_memory) -> AbstractContextManager[threading.Event]:

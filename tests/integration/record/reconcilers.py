@@ -12,13 +12,14 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.marks import Mark, Published, Reign
 from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Ended, ScheduleEvent, Started
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.reconciler import Followed, Reconciler
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
 from sitemon.store.database import Database
 from sitemon.store.positions import read_positions
-from sitemon.stream.consumer import Message, Partition
+from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
 from sitemon.stream.messages import event_record, mark_record
 from sitemon.stream.producer import Producer
@@ -31,7 +32,7 @@ _END_S = 10.0
 class MemoryFollower:
     """Follows schedule and marks of a broker in memory, as `sitemon.stream.follower.Follower` does those of Kafka."""
 
-    def __init__(self, broker: MemoryBroker, positions: Mapping[Partition, int]) -> None:
+    def __init__(self, broker: MemoryBroker, positions: Mapping[TopicPartition, int]) -> None:
         self._broker = broker
         followed = (broker.topics.schedule, broker.topics.marks)
         self._next = {place: positions.get(place, 0) for place in broker.logs if place[0] in followed}
@@ -43,7 +44,7 @@ class MemoryFollower:
             self._next |= {(message.topic, message.partition): message.offset + 1 for message in found}
             return found
 
-    def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
+    def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         with self._broker.changed:
             if self._broker.is_away:
                 raise UnreachableError("no server answers")
@@ -63,7 +64,7 @@ class MemoryFollower:
 def reconciling(
     database: Database,
     topics: Topics,
-    follow: Callable[[Mapping[Partition, int]], Followed],
+    follow: Callable[[Mapping[TopicPartition, int]], Followed],
     make_producer: Callable[[], Producer],
 ) -> Iterator[threading.Event]:
     """Run a reconciler for the length of the block; it is told to stop by the event, or at its end, and must end."""

@@ -12,10 +12,11 @@ from sitemon.model.marks import Published, Reign, encode_mark
 from sitemon.model.moment import to_ms
 from sitemon.model.result import encode
 from sitemon.model.schedule import Ended, encode_event
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import horizon
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
-from sitemon.store.positions import Partition, read_positions, set_positions
+from sitemon.store.positions import read_positions, set_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryBroker
@@ -170,9 +171,9 @@ def test_it_reads_on_from_where_the_database_is(
     broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime
 ) -> None:
     say(broker, started(first), reign(first))
-    begun: list[Mapping[Partition, int]] = []
+    begun: list[Mapping[TopicPartition, int]] = []
 
-    def follow(positions: Mapping[Partition, int]) -> MemoryFollower:
+    def follow(positions: Mapping[TopicPartition, int]) -> MemoryFollower:
         begun.append(positions)
         return MemoryFollower(broker, positions)
 

@@ -9,12 +9,12 @@ import pytest
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import outage
 from sitemon.record import reconciler as module
 from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
-from sitemon.store.positions import Partition
 from sitemon.stream.memory import MemoryBroker
 from tests.databases import execute, open_account, rows
 from tests.integration.record.conftest import TOPICS, Reconcile, wait_until
@@ -98,7 +98,7 @@ def test_a_mistake_of_ours_is_shown_and_does_not_end_it(
 ) -> None:
     failures = iter([ValueError("a mistake")])
 
-    def follow(positions: Mapping[Partition, int]) -> MemoryFollower:
+    def follow(positions: Mapping[TopicPartition, int]) -> MemoryFollower:
         for failure in failures:
             raise failure
         return MemoryFollower(broker, positions)

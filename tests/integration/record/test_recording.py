@@ -6,11 +6,12 @@ import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import recorder
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
-from sitemon.store.positions import Partition, read_positions
+from sitemon.store.positions import read_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
@@ -58,11 +59,11 @@ def test_it_records_results_and_commits_exactly_what_it_read(
     assert sum(report.messages for report in running.reports) == 100
 
 
-def positions(conn: Connection) -> dict[Partition, int]:
+def positions(conn: Connection) -> dict[TopicPartition, int]:
     return read_positions(conn, [TOPICS.results])
 
 
-def broker_ends(broker: MemoryBroker) -> dict[Partition, int]:
+def broker_ends(broker: MemoryBroker) -> dict[TopicPartition, int]:
     return {place: len(log) for place, log in broker.logs.items() if place[0] == TOPICS.results}
 
 

@@ -11,7 +11,7 @@ from sitemon.model.marks import Mark, Reign
 from sitemon.model.result import Result
 from sitemon.model.schedule import Ended, ScheduleEvent, Started, Told
 from sitemon.model.site import Site
-from sitemon.model.stretches import Stretch, Turn, stretches_of
+from sitemon.model.stretches import Edit, Stretch, stretches_of
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.plan import Watch
@@ -32,7 +32,7 @@ class History:
 
     def __init__(self) -> None:
         self.events: list[ScheduleEvent] = []
-        self._turns: dict[Watch, list[Turn]] = defaultdict(list)
+        self._edits: dict[Watch, list[Edit]] = defaultdict(list)
         self._tellings: list[Told] = []
 
     def add(self, events: Iterable[ScheduleEvent]) -> None:
@@ -42,20 +42,20 @@ class History:
                 assert event.first <= event.sequence
                 self._tellings.append(event)
             elif isinstance(event, Started):
-                turn = (event.at_ms, event.from_slot_ms, event.interval_ms, event.patience_ms)
-                self._turns[Watch(event.site, event.region)].append(Turn(event.token, event.sequence, *turn))
+                edit = (event.at_ms, event.from_slot_ms, event.interval_ms, event.patience_ms)
+                self._edits[Watch(event.site, event.region)].append(Edit(event.token, event.sequence, *edit))
             elif isinstance(event, Ended):
-                turn_of_end = Turn(event.token, event.sequence, event.at_ms)
-                self._turns[Watch(event.site, event.region)].append(turn_of_end)
+                edit_of_end = Edit(event.token, event.sequence, event.at_ms)
+                self._edits[Watch(event.site, event.region)].append(edit_of_end)
 
     def stretches(self, watch: Watch) -> list[Stretch]:
-        turns = self._turns[watch]
+        edits = self._edits[watch]
         unnamed = [
-            Turn(told.token, told.sequence, told.at_ms)
+            Edit(told.token, told.sequence, told.at_ms)
             for told in self._tellings
-            if not any(turn.token == told.token and told.first <= turn.sequence < told.sequence for turn in turns)
+            if not any(edit.token == told.token and told.first <= edit.sequence < told.sequence for edit in edits)
         ]
-        return stretches_of(turns + unnamed)
+        return stretches_of(edits + unnamed)
 
     def asks_for(self, site: Site, after_ms: int, until_ms: int, region: str = "default") -> list[int]:
         """Return the site's slots after the one moment and up to the other."""

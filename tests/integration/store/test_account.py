@@ -18,7 +18,7 @@ from sitemon.store.errors import MissingPartitionError
 from sitemon.store.names import Names
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import close_account, execute, open_account, rows
-from tests.integration.store.conftest import WriteSaid
+from tests.integration.store.conftest import WriteNotices
 from tests.integration.store.events import PATIENCE_S, at, at_ms, ended, reign, start, started
 from tests.integration.store.seen import counts, derived
 from tests.results import a_down, a_missed, a_result
@@ -32,7 +32,7 @@ def _account(conn: Connection) -> None:
     open_account(conn, at(-1))
 
 
-def test_a_slot_without_a_row_is_derived_once_its_patience_has_ended(conn: Connection, write: WriteSaid) -> None:
+def test_a_slot_without_a_row_is_derived_once_its_patience_has_ended(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 60), started(0), ended(30))
     assert close(conn, to_ms(at(4) + PATIENCE) - 1) == 4
     assert derived(conn) == [0, 1, 2, 3]
@@ -41,7 +41,7 @@ def test_a_slot_without_a_row_is_derived_once_its_patience_has_ended(conn: Conne
     assert rows(conn, row)[0] == (at(4) + PATIENCE, "missed", "scheduled", 0, None, None)
 
 
-def test_slots_that_have_a_row_are_left_alone(conn: Connection, names: Names, write: WriteSaid) -> None:
+def test_slots_that_have_a_row_are_left_alone(conn: Connection, names: Names, write: WriteNotices) -> None:
     write_batch(conn, names, [a_result(slot_at=at(1)), a_missed(slot_at=at(2)), a_down(slot_at=at(3))])
     write(started(0), ended(6))
     close_account(conn, clock.utc_now())
@@ -50,7 +50,7 @@ def test_slots_that_have_a_row_are_left_alone(conn: Connection, names: Names, wr
 
 @pytest.mark.parametrize("kind", [Kind.ADHOC, Kind.MONITOR, Kind.CONFIRM])
 def test_a_check_that_was_not_scheduled_does_not_account_for_a_slot(
-    conn: Connection, names: Names, write: WriteSaid, kind: Kind
+    conn: Connection, names: Names, write: WriteNotices, kind: Kind
 ) -> None:
     write_batch(conn, names, [a_result(slot_at=at(0), kind=kind)])
     write(started(0), ended(1))
@@ -58,7 +58,7 @@ def test_a_check_that_was_not_scheduled_does_not_account_for_a_slot(
     assert derived(conn) == [0]
 
 
-def test_each_site_has_a_patience_of_its_own(conn: Connection, write: WriteSaid) -> None:
+def test_each_site_has_a_patience_of_its_own(conn: Connection, write: WriteNotices) -> None:
     write(
         reign(-60, 60),
         started(0, site="quick", patience_s=20),
@@ -70,13 +70,13 @@ def test_each_site_has_a_patience_of_its_own(conn: Connection, write: WriteSaid)
     assert rows(conn, query) == [("odd", 8), ("quick", 12), ("slow", 3)]
 
 
-def test_a_patience_that_nobody_told_is_the_interval_and_72_seconds(conn: Connection, write: WriteSaid) -> None:
+def test_a_patience_that_nobody_told_is_the_interval_and_72_seconds(conn: Connection, write: WriteNotices) -> None:
     write(started(0, patience_s=0))
     close(conn, to_ms(at(1) + timedelta(seconds=132)) - 1)
     assert derived(conn) == [0]
 
 
-def test_the_account_is_never_opened_again(conn: Connection, write: WriteSaid) -> None:
+def test_the_account_is_never_opened_again(conn: Connection, write: WriteNotices) -> None:
     write(started(0))
     close(conn, at_ms(10))
     assert close(conn, at_ms(5)) == 0
@@ -85,7 +85,7 @@ def test_the_account_is_never_opened_again(conn: Connection, write: WriteSaid) -
 
 @pytest.mark.parametrize("step_s", [37, 400, 3_000, 18_000])
 def test_closed_in_slices_or_at_once_it_is_the_same(
-    conn: Connection, names: Names, write: WriteSaid, step_s: int
+    conn: Connection, names: Names, write: WriteNotices, step_s: int
 ) -> None:
     seen = range(0, 80, 7)
     write_batch(conn, names, [a_result(slot_at=at(minute)) for minute in seen])
@@ -106,7 +106,7 @@ def test_it_begins_no_earlier_than_the_rows_that_are_kept(conn: Connection) -> N
     assert read_account(conn)[:3] == (at_ms(20), at_ms(-1), at_ms(-1))
 
 
-def test_a_slot_without_a_partition_is_said_and_the_account_stays(conn: Connection, write: WriteSaid) -> None:
+def test_a_slot_without_a_partition_is_said_and_the_account_stays(conn: Connection, write: WriteNotices) -> None:
     write(started(0))
     execute(conn, f"DROP TABLE sitemon.result_{start():%Y%m%d}")
     with pytest.raises(MissingPartitionError):
@@ -138,7 +138,7 @@ JOIN sitemon.site AS shop ON shop.name = 'shop'
 def test_a_result_that_is_just_being_written_is_not_called_missing(
     conn: Connection,
     names: Names,
-    write: WriteSaid,
+    write: WriteNotices,
     postgres_server: PostgresServer,
     owner: Credentials,
 ) -> None:
@@ -164,7 +164,7 @@ def test_a_result_that_is_just_being_written_is_not_called_missing(
     assert rows(conn, outcomes) == [(Outcome.DOWN,), (Outcome.MISSED,), (Outcome.MISSED,)]
 
 
-def test_of_each_publisher_it_is_known_up_to_when_until_it_ends(conn: Connection, write: WriteSaid) -> None:
+def test_of_each_publisher_it_is_known_up_to_when_until_it_ends(conn: Connection, write: WriteNotices) -> None:
     write(
         Published(publisher="one", up_to_ms=5, made=1),
         Published(publisher="one", up_to_ms=9, made=2),

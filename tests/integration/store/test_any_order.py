@@ -16,14 +16,14 @@ from sitemon.model.moment import from_ms, to_ms
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Result
 from sitemon.model.schedule import Ended, Started, Told
-from sitemon.model.stretches import Turn, stretches_of
+from sitemon.model.stretches import Edit, stretches_of
 from sitemon.schedule.slots import next_slot_ms
 from sitemon.store import fold
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
-from sitemon.store.schedule import Said, write_said
+from sitemon.store.schedule import Notice, write_notices
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import dicts, execute, fresh_database
 from tests.results import a_result, this_hour
@@ -59,7 +59,7 @@ EMPTY = """
         days_until = sitemon.day_of(sitemon.from_ms(%(start)s) - '1 day'::interval);
 """
 
-Message = Said | Result
+Message = Notice | Result
 
 
 class Close(NamedTuple):
@@ -100,9 +100,9 @@ def places(length: int, count: int) -> st.SearchStrategy[list[int]]:
 
 
 @st.composite
-def schedules(draw: st.DrawFn) -> list[Said]:
+def schedules(draw: st.DrawFn) -> list[Notice]:
     """What up to three leaders said: changes, and tellings of the whole schedule with their closing marks."""
-    said: list[Said] = []
+    said: list[Notice] = []
     for token in range(1, draw(st.integers(1, 3)) + 1):
         sequence = 1
         for _ in range(draw(st.integers(1, 4))):
@@ -119,7 +119,7 @@ def schedules(draw: st.DrawFn) -> list[Said]:
 
 
 @st.composite
-def event(draw: st.DrawFn, site: str, token: int, sequence: int, at_ms: int) -> Said:
+def event(draw: st.DrawFn, site: str, token: int, sequence: int, at_ms: int) -> Notice:
     if draw(st.integers(0, 3)) == 0:
         return Ended(site=site, region="default", token=token, sequence=sequence, at_ms=at_ms)
     interval_ms = draw(st.sampled_from(INTERVALS_MS))
@@ -137,9 +137,9 @@ def event(draw: st.DrawFn, site: str, token: int, sequence: int, at_ms: int) -> 
 
 
 @st.composite
-def reigns(draw: st.DrawFn) -> list[Said]:
+def reigns(draw: st.DrawFn) -> list[Notice]:
     """Reigns of leaders one after the other, each told several times."""
-    said: list[Said] = []
+    said: list[Notice] = []
     at_s = draw(st.integers(-60, 600))
     for token in range(1, draw(st.integers(0, 3)) + 1):
         until_s = at_s
@@ -214,7 +214,7 @@ def write(conn: Connection, names: Names, messages: Sequence[Message]) -> None:
         ):
             best[key] = one
     write_batch(conn, names, list(best.values()))
-    write_said(conn, names, [one for one in messages if not isinstance(one, Result)])
+    write_notices(conn, names, [one for one in messages if not isinstance(one, Result)])
 
 
 def close_up_to(conn: Connection, at_ms: int) -> None:
@@ -255,20 +255,20 @@ def check_account(history: History, seen: dict[str, list[dict[str, Any]]]) -> No
 
 
 def expected_slots(messages: Sequence[Message], site: str) -> set[int]:
-    turns = []
+    edits = []
     tellings = [one for one in messages if isinstance(one, Told)]
     own = [one for one in messages if isinstance(one, Started | Ended) and one.site == site]
     for one in own:
         started = (one.from_slot_ms, one.interval_ms, one.patience_ms) if isinstance(one, Started) else (None, 0, 0)
-        turns.append(Turn(one.token, one.sequence, one.at_ms, *started))
-    turns += [
-        Turn(told.token, told.sequence, told.at_ms)
+        edits.append(Edit(one.token, one.sequence, one.at_ms, *started))
+    edits += [
+        Edit(told.token, told.sequence, told.at_ms)
         for told in tellings
         if not any(one.token == told.token and told.first <= one.sequence < told.sequence for one in own)
     ]
     return {
         slot_ms
-        for stretch in stretches_of(turns)
+        for stretch in stretches_of(edits)
         for slot_ms in range(
             stretch.from_ms, min(stretch.until_ms, END_MS - stretch.patience_ms + 1), stretch.interval_ms
         )

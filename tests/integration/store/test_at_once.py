@@ -17,7 +17,7 @@ from sitemon.store.database import Database
 from sitemon.store.maintain import roll_up
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import rebuild
-from sitemon.store.schedule import Said, write_said
+from sitemon.store.schedule import Notice, write_notices
 from tests.databases import checksums, close_account, execute, open_account, rows
 from tests.integration.store.events import at, at_ms, reign, started
 from tests.integration.store.test_random_histories import batch_of
@@ -91,8 +91,8 @@ def test_all_that_follows_is_what_a_rebuild_finds(conn: Connection, opened: Call
     open_account(conn, at(-1))
     first, second, keeper, reconciler = opened(), opened(), opened(), opened()
 
-    def say(*events: Said) -> None:
-        reconciler.do(lambda session: write_said(session, reconciler.names, events))
+    def say(*events: Notice) -> None:
+        reconciler.do(lambda session: write_notices(session, reconciler.names, events))
 
     say(reign(-60, 30), *(started(0, site=site) for site in SITES))
     with at_work(

@@ -20,7 +20,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Ended, Started
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import as_admin, close_account, execute, open_account, rows, run
 from tests.pipeline import script
@@ -250,7 +250,7 @@ def ten_slots(conn: Connection, names: Names) -> datetime:
     reign = Reign(token=1, from_ms=to_ms(first) - 60_000, until_ms=to_ms(clock.utc_now()))
     write_batch(conn, names, [a_result(slot_at=first + minute * MINUTE) for minute in range(9)])
     write_batch(conn, names, [a_missed(slot_at=first + 9 * MINUTE)])
-    write_said(conn, names, [started, ended, reign])
+    write_notices(conn, names, [started, ended, reign])
     close_account(conn, clock.utc_now())
     return first
 
@@ -280,7 +280,7 @@ def test_the_ledger_shows_what_is_lost_and_fails_for_it_only_when_it_is_strict(
 ) -> None:
     event = Ended(site="shop", region="default", at_ms=to_ms(ten_slots + 12 * MINUTE), token=1, sequence=1)
     execute(conn, "DELETE FROM sitemon.schedule_event WHERE interval_ms IS NULL")
-    write_said(conn, names, [event])
+    write_notices(conn, names, [event])
     plain, strict = command("sitemon", "ledger"), command("sitemon", "ledger", "--strict")
     assert (plain.returncode, strict.returncode) == (0, 1)
     total = "13 expected = 9 real + 1 told + 3 derived (3 lost) + 0 unaccounted; 0 unexpected\n"

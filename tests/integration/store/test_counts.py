@@ -12,7 +12,7 @@ from sitemon.store.counts import keep_counts, read_counts
 from sitemon.store.names import Names
 from sitemon.store.positions import Read
 from sitemon.store.read import read_count_problems
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import execute
 from tests.results import MINUTE, a_result, this_hour
@@ -28,7 +28,7 @@ def _counting(conn: Connection) -> None:
 
 def says(conn: Connection, made: int, up_to_ms: int = AT_MS, publisher: str = "one", *, is_last: bool = False) -> None:
     """A publisher tells what it made."""
-    write_said(conn, Names(), [Published(publisher=publisher, up_to_ms=up_to_ms, made=made, is_last=is_last)])
+    write_notices(conn, Names(), [Published(publisher=publisher, up_to_ms=up_to_ms, made=made, is_last=is_last)])
 
 
 def counted(conn: Connection, at_ms: int = AT_MS) -> tuple[int, int]:

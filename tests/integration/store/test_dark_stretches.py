@@ -10,10 +10,10 @@ from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import close_account, open_account, rows
-from tests.integration.store.conftest import WriteSaid
+from tests.integration.store.conftest import WriteNotices
 from tests.integration.store.events import PATIENCE_S, at, at_ms, ended, reign, started
 from tests.integration.store.seen import counts, derived, reasons, state
 from tests.results import a_down, a_missed, a_result
@@ -28,7 +28,7 @@ def _account(conn: Connection) -> None:
 
 
 def test_where_no_beat_was_for_more_than_ten_minutes_slots_are_counted_and_have_no_rows(
-    conn: Connection, write: WriteSaid
+    conn: Connection, write: WriteNotices
 ) -> None:
     write(reign(-60, 20.5), reign(90.5, 300, token=2), started(0), ended(120))
     close_account(conn, clock.utc_now())
@@ -42,7 +42,7 @@ def test_where_no_beat_was_for_more_than_ten_minutes_slots_are_counted_and_have_
 
 @pytest.mark.parametrize(("gap_minutes", "without_row"), [(10, 0), (10.1, 0), (11, 1), (30, 20)])
 def test_a_gap_of_ten_minutes_has_a_row_for_each_slot(
-    conn: Connection, write: WriteSaid, gap_minutes: float, without_row: int
+    conn: Connection, write: WriteNotices, gap_minutes: float, without_row: int
 ) -> None:
     write(reign(-60, 20.7), reign(20.7 + gap_minutes, 300, token=2), started(0), ended(60))
     close_account(conn, clock.utc_now())
@@ -50,7 +50,7 @@ def test_a_gap_of_ten_minutes_has_a_row_for_each_slot(
     assert counts(conn) == [(0, 60), (0, 60), (60, 60, 0, 0)]
 
 
-def test_a_stop_that_goes_on_is_counted_as_far_as_the_account_is_closed(conn: Connection, write: WriteSaid) -> None:
+def test_a_stop_that_goes_on_is_counted_as_far_as_the_account_is_closed(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 20.5), started(0))
     for minute in range(0, 200, 9):
         close_account(conn, at(minute) + PATIENCE)
@@ -61,7 +61,7 @@ def test_a_stop_that_goes_on_is_counted_as_far_as_the_account_is_closed(conn: Co
 
 
 def test_a_result_in_a_dark_stretch_is_taken_out_of_what_was_counted(
-    conn: Connection, names: Names, write: WriteSaid
+    conn: Connection, names: Names, write: WriteNotices
 ) -> None:
     write(reign(-60, -40), started(0), ended(60))
     write_batch(conn, names, [a_result(slot_at=at(13))])
@@ -74,7 +74,7 @@ def test_a_result_in_a_dark_stretch_is_taken_out_of_what_was_counted(
 
 @pytest.mark.parametrize("is_rolled_up", [False, True], ids=["open", "rolled up"])
 def test_a_late_reign_makes_rows_of_what_was_counted_and_gives_the_right_reasons(
-    conn: Connection, names: Names, write: WriteSaid, is_rolled_up: bool
+    conn: Connection, names: Names, write: WriteNotices, is_rolled_up: bool
 ) -> None:
     write(started(0), ended(100))
     write_batch(conn, names, [a_down(slot_at=at(minute)) for minute in (0, 50)])
@@ -90,7 +90,7 @@ def test_a_late_reign_makes_rows_of_what_was_counted_and_gives_the_right_reasons
     assert state(conn) == [("missed", at(51), at(99), "lost", at(50))]
 
 
-def test_a_late_reign_that_covers_a_part_moves_what_is_dark(conn: Connection, write: WriteSaid) -> None:
+def test_a_late_reign_that_covers_a_part_moves_what_is_dark(conn: Connection, write: WriteNotices) -> None:
     write(started(0), ended(100))
     close_account(conn, clock.utc_now())
     write(reign(20.5, 30.5))
@@ -103,7 +103,7 @@ def test_a_late_reign_that_covers_a_part_moves_what_is_dark(conn: Connection, wr
     assert counts(conn) == [(0, 100), (0, 100), (100, 100, 0, 0)]
 
 
-def test_reasons_are_corrected_by_a_late_reign_also_in_the_state(conn: Connection, write: WriteSaid) -> None:
+def test_reasons_are_corrected_by_a_late_reign_also_in_the_state(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, -1), started(0), ended(8))
     close_account(conn, clock.utc_now())
     assert (reasons(conn), state(conn)[0][3]) == (["beat_down"], "beat_down")
@@ -115,7 +115,7 @@ def test_reasons_are_corrected_by_a_late_reign_also_in_the_state(conn: Connectio
     assert (reasons(conn), state(conn)[0][3]) == (["lost"], "lost")
 
 
-def test_a_reign_that_is_told_in_another_order_is_as_long(conn: Connection, write: WriteSaid) -> None:
+def test_a_reign_that_is_told_in_another_order_is_as_long(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 30), reign(-60, 10), started(0), ended(20))
     write(reign(-60, 5))
     close_account(conn, clock.utc_now())
@@ -123,7 +123,7 @@ def test_a_reign_that_is_told_in_another_order_is_as_long(conn: Connection, writ
     assert reasons(conn) == ["lost"]
 
 
-def test_a_region_that_is_new_lies_in_what_is_dark_as_the_others_do(conn: Connection, write: WriteSaid) -> None:
+def test_a_region_that_is_new_lies_in_what_is_dark_as_the_others_do(conn: Connection, write: WriteNotices) -> None:
     write(started(0), ended(60))
     close_account(conn, clock.utc_now())
     write(started(0, site="far", region="asia"))
@@ -134,7 +134,7 @@ def test_a_region_that_is_new_lies_in_what_is_dark_as_the_others_do(conn: Connec
     assert rows(conn, asked) == [(True, 0, 0)]
 
 
-def test_a_region_that_is_new_may_come_with_a_late_reign(conn: Connection, write: WriteSaid) -> None:
+def test_a_region_that_is_new_may_come_with_a_late_reign(conn: Connection, write: WriteNotices) -> None:
     write(started(0), ended(60))
     close_account(conn, clock.utc_now())
     write(reign(-60, 90), started(0, site="far", region="asia"))
@@ -142,7 +142,7 @@ def test_a_region_that_is_new_may_come_with_a_late_reign(conn: Connection, write
     assert rows(conn, "SELECT sum(unaccounted) FROM sitemon.ledger") == [(0,)]
 
 
-def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, write: WriteSaid) -> None:
+def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, write: WriteNotices) -> None:
     from_at = at(-40 * 60)
     open_account(conn, from_at)
     write(started(-40 * 60, 600))
@@ -155,7 +155,7 @@ def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, wri
     assert rows(conn, missed.format("uptime_hourly")) == rows(conn, missed.format("ledger"))
 
 
-def test_what_is_kept_of_a_dark_stretch_is_not_written_again(conn: Connection, write: WriteSaid) -> None:
+def test_what_is_kept_of_a_dark_stretch_is_not_written_again(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 20.5), reign(90.5, 300, token=2), started(0), ended(120))
     close_account(conn, clock.utc_now())
     kept = "SELECT region_id, from_ms, until_ms, xmin::text FROM sitemon.away"
@@ -165,10 +165,10 @@ def test_what_is_kept_of_a_dark_stretch_is_not_written_again(conn: Connection, w
     assert rows(conn, kept) == before
 
 
-def test_once_a_beat_is_back_nothing_after_it_is_dark(conn: Connection, names: Names, write: WriteSaid) -> None:
+def test_once_a_beat_is_back_nothing_after_it_is_dark(conn: Connection, names: Names, write: WriteNotices) -> None:
     write(reign(-60, -5), started(0))
     close_account(conn, at(60))
-    write_said(conn, names, [reign(30.5, 300, token=2)])
+    write_notices(conn, names, [reign(30.5, 300, token=2)])
     while light(conn, 60_000):
         pass
     dark = "SELECT from_ms, until_ms FROM sitemon.away WHERE is_derived"

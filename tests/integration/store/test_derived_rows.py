@@ -14,10 +14,10 @@ from sitemon.store.account import close
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
-from sitemon.store.schedule import Said
+from sitemon.store.schedule import Notice
 from sitemon.store.write import Written, write_batch
 from tests.databases import close_account, execute, open_account, rows
-from tests.integration.store.conftest import WriteSaid
+from tests.integration.store.conftest import WriteNotices
 from tests.integration.store.events import PATIENCE_S, at, at_ms, ended, reign, started, told
 from tests.integration.store.seen import counts, derived, state
 from tests.results import a_down, a_missed, a_result
@@ -36,7 +36,7 @@ def _account(conn: Connection) -> None:
 @pytest.mark.parametrize("is_rolled_up", [False, True], ids=["open", "rolled up"])
 @pytest.mark.parametrize("order", list(itertools.permutations(["real", "told", "derived"])), ids="-".join)
 def test_a_real_result_outranks_a_told_one_and_that_one_a_derived_one_in_whatever_order_they_come(
-    conn: Connection, names: Names, write: WriteSaid, order: tuple[str, ...], is_rolled_up: bool
+    conn: Connection, names: Names, write: WriteNotices, order: tuple[str, ...], is_rolled_up: bool
 ) -> None:
     close_account(conn, clock.utc_now())
     if is_rolled_up:
@@ -62,7 +62,7 @@ def test_a_real_result_outranks_a_told_one_and_that_one_a_derived_one_in_whateve
     assert counts(conn)[2] == (1, 0, 0, 0)
 
 
-def test_each_replacement_is_told_as_one(conn: Connection, names: Names, write: WriteSaid) -> None:
+def test_each_replacement_is_told_as_one(conn: Connection, names: Names, write: WriteNotices) -> None:
     write(started(0), ended(1))
     close_account(conn, clock.utc_now())
     assert write_batch(conn, names, [a_missed(slot_at=at(0))]) == Written(replaced=1, scheduled=1)
@@ -72,7 +72,7 @@ def test_each_replacement_is_told_as_one(conn: Connection, names: Names, write: 
 
 @pytest.mark.parametrize("is_rolled_up", [False, True], ids=["open", "rolled up"])
 def test_derived_rows_go_when_an_event_shows_that_they_were_never_expected(
-    conn: Connection, names: Names, write: WriteSaid, is_rolled_up: bool
+    conn: Connection, names: Names, write: WriteNotices, is_rolled_up: bool
 ) -> None:
     write(reign(-60, 300), started(0))
     write_batch(conn, names, [a_result(slot_at=at(minute)) for minute in range(20)])
@@ -92,7 +92,7 @@ def test_derived_rows_go_when_an_event_shows_that_they_were_never_expected(
     assert state(conn) == [("up", at(0), at(19), None, at(19))]
 
 
-def test_told_rows_stay_although_they_were_never_expected(conn: Connection, names: Names, write: WriteSaid) -> None:
+def test_told_rows_stay_although_they_were_never_expected(conn: Connection, names: Names, write: WriteNotices) -> None:
     write(started(0))
     write_batch(conn, names, [a_missed(slot_at=at(5))])
     close_account(conn, at(8))
@@ -100,7 +100,7 @@ def test_told_rows_stay_although_they_were_never_expected(conn: Connection, name
     assert rows(conn, "SELECT slot_at FROM sitemon.results WHERE slot_at >= %s", (at(3),)) == [(at(5),)]
 
 
-def test_of_a_site_that_was_never_there_no_state_stays(conn: Connection, write: WriteSaid) -> None:
+def test_of_a_site_that_was_never_there_no_state_stays(conn: Connection, write: WriteNotices) -> None:
     write(started(0))
     close_account(conn, at(30))
     assert len(state(conn)) == 1
@@ -109,7 +109,7 @@ def test_of_a_site_that_was_never_there_no_state_stays(conn: Connection, write: 
     assert state(conn) == []
 
 
-def test_of_a_day_without_rows_no_count_stays(conn: Connection, write: WriteSaid) -> None:
+def test_of_a_day_without_rows_no_count_stays(conn: Connection, write: WriteNotices) -> None:
     write(started(0))
     close_account(conn, at(30))
     roll_up(conn, clock.utc_now() + timedelta(days=1))
@@ -118,7 +118,7 @@ def test_of_a_day_without_rows_no_count_stays(conn: Connection, write: WriteSaid
         assert rows(conn, f"SELECT * FROM sitemon.{table}") == []  # noqa: S608 - our own names
 
 
-def test_slots_of_another_interval_take_the_place_of_those_of_before(conn: Connection, write: WriteSaid) -> None:
+def test_slots_of_another_interval_take_the_place_of_those_of_before(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 60), started(0), ended(40))
     close_account(conn, at(60))
     write(started(10, 600, said=5.5))
@@ -127,7 +127,7 @@ def test_slots_of_another_interval_take_the_place_of_those_of_before(conn: Conne
 
 
 def test_a_late_event_derives_what_it_asks_for_of_the_closed_account_at_once(
-    conn: Connection, names: Names, write: WriteSaid
+    conn: Connection, names: Names, write: WriteNotices
 ) -> None:
     write_batch(conn, names, [a_result(slot_at=at(5))])
     close_account(conn, at(10) + PATIENCE)
@@ -137,7 +137,7 @@ def test_a_late_event_derives_what_it_asks_for_of_the_closed_account_at_once(
     assert derived(conn)[-2:] == [11, 12]
 
 
-def test_a_patience_that_is_told_late_holds_for_what_was_derived_too(conn: Connection, write: WriteSaid) -> None:
+def test_a_patience_that_is_told_late_holds_for_what_was_derived_too(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 60), started(0, patience_s=40))
     close(conn, at_ms(10))
     assert derived(conn)[-1] == 9
@@ -150,11 +150,11 @@ def test_a_patience_that_is_told_late_holds_for_what_was_derived_too(conn: Conne
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 def test_what_a_telling_does_not_name_has_ended_once_all_of_it_is_there(
-    conn: Connection, write: WriteSaid, order: tuple[int, ...]
+    conn: Connection, write: WriteNotices, order: tuple[int, ...]
 ) -> None:
     write(reign(-60, 60), started(0), started(0, site="blog"))
     close_account(conn, at(20))
-    said: list[Said] = [
+    said: list[Notice] = [
         event_of(2, 1, "wiki"),
         event_of(2, 2, "blog"),
         told(9.5, token=2, sequence=3),
@@ -167,7 +167,7 @@ def test_what_a_telling_does_not_name_has_ended_once_all_of_it_is_there(
     assert count_of(conn, "blog") == 20
 
 
-def event_of(token: int, sequence: int, site: str) -> Said:
+def event_of(token: int, sequence: int, site: str) -> Notice:
     return replace(started(10, site=site, said=9.5), token=token, sequence=sequence)
 
 

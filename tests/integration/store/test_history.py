@@ -12,12 +12,12 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import from_ms
 from sitemon.model.schedule import Ended, Started, Told
-from sitemon.model.stretches import FOR_EVER_MS, Turn, stretches_of
+from sitemon.model.stretches import FOR_EVER_MS, Edit, stretches_of
 from sitemon.schedule.slots import next_slot_ms
 from sitemon.store import schedule
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
-from sitemon.store.schedule import forget_history, write_said
+from sitemon.store.schedule import forget_history, write_notices
 from sitemon.store.write import prepare_session
 from tests.databases import execute, fresh_database, rows
 from tests.integration.store.events import at_ms, reign
@@ -99,14 +99,14 @@ def joined(steps: Sequence[Sequence[Event]]) -> list[Event]:
 def slots(said: Sequence[Event], site: str, since_ms: int = RAW_FROM_MS) -> set[int]:
     """Return the slots that are kept, as the definition has it."""
     own = [one for one in said if not isinstance(one, Told) and one.site == site]
-    turns = [Turn(one.token, one.sequence, one.at_ms, *asked_for(one)) for one in own]
-    turns += [
-        Turn(told.token, told.sequence, told.at_ms)
+    edits = [Edit(one.token, one.sequence, one.at_ms, *asked_for(one)) for one in own]
+    edits += [
+        Edit(told.token, told.sequence, told.at_ms)
         for told in said
         if isinstance(told, Told)
         and not any(one.token == told.token and told.first <= one.sequence < told.sequence for one in own)
     ]
-    return kept(((one.from_ms, one.until_ms, one.interval_ms) for one in stretches_of(turns)), since_ms)
+    return kept(((one.from_ms, one.until_ms, one.interval_ms) for one in stretches_of(edits)), since_ms)
 
 
 def asked_for(event: Started | Ended) -> tuple[int, ...]:
@@ -148,10 +148,10 @@ def test_what_is_said_after_a_part_was_forgotten_asks_for_the_same_slots_as_with
     names = Names()
     known = data.draw(st.integers(0, len(said)))
     first, later = joined(said[:known]), joined(said[known:])
-    write_said(database, names, data.draw(st.permutations(first)))
+    write_notices(database, names, data.draw(st.permutations(first)))
     forget(database, minute)
     for half in (later[::2], later[1::2], first):
-        write_said(database, names, data.draw(st.permutations(half)))
+        write_notices(database, names, data.draw(st.permutations(half)))
     forget(database, minute)
     for site in SITES:
         assert slots_in(database, site, at_ms(-200)) == slots([*first, *later], site, at_ms(-200))
@@ -177,7 +177,7 @@ def test_what_is_forgotten_asks_for_no_slot_whatever_comes_later(database: Conne
     execute(database, EMPTY)
     execute(database, KEPT_FROM, (from_ms(RAW_FROM_MS),))
     names = Names()
-    write_said(database, names, said)
+    write_notices(database, names, said)
     forget(database, 0)
     for site in SITES:
         assert slots_in(database, site) == slots(said, site)
@@ -186,11 +186,11 @@ def test_what_is_forgotten_asks_for_no_slot_whatever_comes_later(database: Conne
         started("blog", 9, 2, 70, 90_000),
         Told(token=9, sequence=3, first=1, at_ms=at_ms(70)),
     ]
-    write_said(database, names, later)
+    write_notices(database, names, later)
     for site in SITES:
         assert slots_in(database, site) == slots([*said, *later], site)
     # As it is read from Kafka once more.
-    write_said(database, names, said)
+    write_notices(database, names, said)
     forget(database, 0)
     for site in SITES:
         assert slots_in(database, site) == slots([*said, *later], site)
@@ -200,9 +200,9 @@ def test_what_comes_from_before_the_base_is_lost(database: Connection) -> None:
     execute(database, EMPTY)
     execute(database, KEPT_FROM, (from_ms(at_ms(-200)),))
     said: list[Event] = [started("shop", token, 1, minute, 60_000) for token, minute in ((1, -90), (2, -80), (3, -70))]
-    write_said(database, Names(), said)
+    write_notices(database, Names(), said)
     forget(database, -60)
-    write_said(database, Names(), [started("shop", 1, 2, -85, 90_000)])
+    write_notices(database, Names(), [started("shop", 1, 2, -85, 90_000)])
     assert slots_in(database, "shop", at_ms(-200)) == slots(said, "shop", at_ms(-200))
     forget(database, -60)
     assert rows(database, "SELECT token, is_base FROM sitemon.schedule_event") == [(3, True)]
@@ -226,7 +226,7 @@ def test_of_what_holds_for_long_little_is_kept(database: Connection) -> None:
         Published(publisher="old", up_to_ms=at_ms(-1), made=1),
         Published(publisher="new", up_to_ms=at_ms(1), made=1),
     ]
-    write_said(database, Names(), [*told, *gone, *marks])
+    write_notices(database, Names(), [*told, *gone, *marks])
     forget(database, 0)
     assert count(database, "schedule_event") == 1
     assert count(database, "telling") <= 1

@@ -12,7 +12,7 @@ from sitemon.model.schedule import Away, Started
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.read import read_ledger
-from sitemon.store.schedule import Said, write_said
+from sitemon.store.schedule import Notice, write_notices
 from sitemon.store.write import write_batch
 from tests.databases import close_account, dicts, execute, open_account, rows
 from tests.integration.store.events import PATIENCE_S, away, ended, reign, start, started
@@ -30,8 +30,8 @@ def _account(conn: Connection) -> None:
     open_account(conn, start() - timedelta(hours=1))
 
 
-def schedule(conn: Connection, names: Names, *said: Said) -> None:
-    write_said(conn, names, said)
+def schedule(conn: Connection, names: Names, *notices: Notice) -> None:
+    write_notices(conn, names, notices)
 
 
 def results(conn: Connection, names: Names, minutes: range, missed: range = range(0)) -> None:
@@ -134,7 +134,7 @@ def test_slots_that_were_left_out_are_not_expected(conn: Connection, names: Name
 
 
 def test_the_schedule_s_events_may_come_again_and_in_any_order(conn: Connection, names: Names) -> None:
-    events: list[Said] = [started(40, said=1), started(20, interval_s=600, said=2), started(30), ended(60)]
+    events: list[Notice] = [started(40, said=1), started(20, interval_s=600, said=2), started(30), ended(60)]
     schedule(conn, names, *events)
     once = dicts(conn, "SELECT * FROM sitemon.schedule_stretch")
     for event in (*reversed(events), *events):

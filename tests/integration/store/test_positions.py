@@ -7,12 +7,13 @@ import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import PoisonError
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
-from sitemon.store.positions import GapError, Partition, Read, read_positions
-from sitemon.store.schedule import write_said
+from sitemon.store.positions import GapError, Read, read_positions
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import Written, write_batch
 from tests.databases import rows
 from tests.integration.store.events import started
@@ -29,7 +30,7 @@ def database(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Da
         yield database
 
 
-def positions(conn: Connection) -> dict[Partition, int]:
+def positions(conn: Connection) -> dict[TopicPartition, int]:
     return read_positions(conn, ["s.results", "s.schedule", "s.marks"])
 
 
@@ -81,10 +82,10 @@ def test_of_a_batch_that_can_never_be_written_nothing_is_noted(conn: Connection,
 
 
 def test_of_what_was_said_it_is_noted_alike(conn: Connection, names: Names) -> None:
-    write_said(conn, names, [started(0)], {SCHEDULE: Read(0, 1)})
+    write_notices(conn, names, [started(0)], {SCHEDULE: Read(0, 1)})
     assert positions(conn) == {SCHEDULE: 1}
     with pytest.raises(GapError):
-        write_said(conn, names, [started(0, site="blog")], {SCHEDULE: Read(2, 3)})
+        write_notices(conn, names, [started(0, site="blog")], {SCHEDULE: Read(2, 3)})
     assert positions(conn) == {SCHEDULE: 1}
     assert rows(conn, "SELECT name FROM sitemon.site") == [("shop",)]
 

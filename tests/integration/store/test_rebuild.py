@@ -18,7 +18,7 @@ from sitemon.store.maintain import maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import Rebuilt, rebuild
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import DERIVED, checksums, close_account, execute, open_account, rows
 from tests.integration.store.test_random_histories import batch_of, random_result
@@ -52,10 +52,10 @@ def history(conn: Connection, names: Names) -> random.Random:
     for site in ("shop", "blog"):
         from_ms = to_ms(start)
         event = Started(site=site, region="default", at_ms=from_ms - 1, interval_ms=600_000, from_slot_ms=from_ms)
-        write_said(conn, names, [event])
+        write_notices(conn, names, [event])
     away = Away(region="default", from_ms=to_ms(start + 20 * 60 * MINUTE), until_ms=to_ms(start + 22 * 60 * MINUTE))
     reign = Reign(token=1, from_ms=to_ms(start), until_ms=to_ms(start + 40 * 60 * MINUTE))
-    write_said(conn, names, [away, reign])
+    write_notices(conn, names, [away, reign])
     for step in range(HOURS - 1):
         window = slots if rnd.random() < 0.3 else slots[step : step + 10]
         write_batch(conn, names, batch_of(random_result(rnd, window) for _ in range(rnd.choice([1, 3, 40]))))

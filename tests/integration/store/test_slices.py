@@ -12,7 +12,7 @@ from sitemon.store.account import close_again
 from sitemon.store.connect import Connection
 from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId
-from sitemon.store.schedule import Said, write_said
+from sitemon.store.schedule import Notice, write_notices
 from sitemon.store.write import write_batch
 from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.events import PATIENCE_S, at, ended, reign, started
@@ -29,13 +29,13 @@ UNEVEN = 'SELECT sum(unaccounted), sum(unexpected), sum(expected - "real" - deri
 def _account(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five sites have a slot a minute; the account is closed over two hours of them."""
     open_account(conn, at(-1))
-    write_said(conn, names, [reign(-60, 300), *(started(0, site=site) for site in SITES)])
+    write_notices(conn, names, [reign(-60, 300), *(started(0, site=site) for site in SITES)])
     close_account(conn, at(119) + timedelta(seconds=PATIENCE_S))
     monkeypatch.setattr(module, "_SLOTS_AT_ONCE", SLOTS_AT_ONCE)
     monkeypatch.setattr(module, "_WATCHES_AT_ONCE", 3)
 
 
-def later() -> list[Said]:
+def later() -> list[Notice]:
     """Ten minutes after their start, three sites took another interval; ten minutes later the others ended."""
     return [*(started(10, 90, site=site) for site in SITES[:3]), *(ended(20, site) for site in SITES[3:])]
 
@@ -64,7 +64,7 @@ def test_no_transaction_derives_more_than_is_allowed(
     conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices = Slices(conn, monkeypatch)
-    write_said(conn, names, later())
+    write_notices(conn, names, later())
     assert len(slices.seen) > 5
     assert max(slices.seen) <= SLOTS_AT_ONCE
     assert counts(conn)[2] == (EXPECTED, EXPECTED, 0, 0)
@@ -77,7 +77,7 @@ def test_results_of_an_edit_that_is_being_taken_in_are_not_unexpected(
     write_batch(conn, names, [a_result(slot_at=at(minute), site=SITES[0]) for minute in (11.5, 14.5, 17.5)])
     assert rows(conn, "SELECT sum(unexpected) FROM sitemon.ledger") == [(3,)]
     slices = Slices(conn, monkeypatch)  # looks after each
-    write_said(conn, names, later())
+    write_notices(conn, names, later())
     assert len(slices.seen) > 5
     assert rows(conn, 'SELECT sum(unaccounted), sum(unexpected), sum("real") FROM sitemon.ledger') == [(0, 0, 3)]
 
@@ -85,7 +85,7 @@ def test_results_of_an_edit_that_is_being_taken_in_are_not_unexpected(
 def test_what_was_broken_off_is_gone_on_with(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     slices = Slices(conn, monkeypatch, failing=3)
     with pytest.raises(UnreachableError):
-        write_said(conn, names, later())
+        write_notices(conn, names, later())
     assert rows(conn, UNEVEN) == [(0, 0, 0)]
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(5,)]
     fold(conn)
@@ -104,7 +104,7 @@ CREATE TRIGGER fail BEFORE INSERT ON sitemon.result FOR EACH ROW WHEN (NEW.is_de
 def test_an_error_of_closing_is_none_of_the_events(conn: Connection, names: Names) -> None:
     execute(conn, FAIL)
     with pytest.raises(RefusedError, match="value out of range"):
-        write_said(conn, names, [started(0, site="wiki")])
+        write_notices(conn, names, [started(0, site="wiki")])
     assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(6,)]
     execute(conn, "DROP TRIGGER fail ON sitemon.result")
     fold(conn)

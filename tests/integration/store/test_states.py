@@ -14,7 +14,7 @@ from sitemon.model.schedule import Ended, Started, Told
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.read import SiteStatus, read_status
-from sitemon.store.schedule import write_said
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import close_account, open_account, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
@@ -206,7 +206,7 @@ def status(conn: Connection) -> SiteStatus:
 def test_while_its_newest_slot_is_within_its_patience_a_site_is_as_it_was_seen(
     conn: Connection, names: Names, first_at: datetime
 ) -> None:
-    write_said(conn, names, [started(first_at, patience_s=80)])
+    write_notices(conn, names, [started(first_at, patience_s=80)])
     write_batch(conn, names, [a_result(slot_at=slot(first_at, number)) for number in range(10)])
     found = status(conn)
     assert (found.state, found.state_since, found.seen_at) == ("up", slot(first_at, 0), slot(first_at, 9))
@@ -216,7 +216,7 @@ def test_while_its_newest_slot_is_within_its_patience_a_site_is_as_it_was_seen(
 def test_as_soon_as_its_newest_slot_is_older_than_its_patience_it_is_unknown(
     conn: Connection, names: Names, first_at: datetime, outcome: Outcome
 ) -> None:
-    write_said(conn, names, [started(first_at, patience_s=30)])
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     write_batch(conn, names, [a_result(slot_at=slot(first_at, number), outcome=outcome) for number in range(10)])
     found = status(conn)
     assert (found.state, found.state_since, found.seen_at) == ("unknown", slot(first_at, 10), slot(first_at, 9))
@@ -224,7 +224,7 @@ def test_as_soon_as_its_newest_slot_is_older_than_its_patience_it_is_unknown(
 
 
 def test_the_slot_that_comes_late_makes_it_known_again(conn: Connection, names: Names, first_at: datetime) -> None:
-    write_said(conn, names, [started(first_at, patience_s=30)])
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     write_batch(conn, names, [a_down(slot_at=slot(first_at, number)) for number in range(10)])
     assert status(conn).state == "unknown"
     write_batch(conn, names, [a_down(slot_at=slot(first_at, 10))])
@@ -234,7 +234,7 @@ def test_the_slot_that_comes_late_makes_it_known_again(conn: Connection, names: 
 def test_unknown_began_with_the_first_slot_that_nobody_looked_at(
     conn: Connection, names: Names, first_at: datetime
 ) -> None:
-    write_said(conn, names, [started(first_at, patience_s=30)])
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     write_batch(conn, names, [a_result(slot_at=slot(first_at, number)) for number in range(4)])
     assert status(conn).state_since == slot(first_at, 4)
     close_account(conn, clock.utc_now())
@@ -247,7 +247,7 @@ def test_unknown_began_with_the_first_slot_that_nobody_looked_at(
 def test_a_newest_slot_that_was_missed_is_unknown(
     conn: Connection, names: Names, first_at: datetime, told: bool
 ) -> None:
-    write_said(conn, names, [started(first_at, patience_s=50)])
+    write_notices(conn, names, [started(first_at, patience_s=50)])
     write_batch(conn, names, [a_result(slot_at=slot(first_at, number)) for number in range(9)])
     if told:
         write_batch(conn, names, [a_missed(slot_at=slot(first_at, 9), reason=Reason.WORKER_LOST)])
@@ -260,7 +260,7 @@ def test_a_newest_slot_that_was_missed_is_unknown(
 
 
 def test_a_site_that_is_scheduled_and_has_no_row_is_unknown(conn: Connection, names: Names, first_at: datetime) -> None:
-    write_said(conn, names, [started(first_at, patience_s=30)])
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     found = status(conn)
     assert (found.site, found.region, found.url) == ("shop", "default", "")
     assert (found.state, found.state_since, found.seen_at) == ("unknown", slot(first_at, 0), None)
@@ -270,7 +270,7 @@ def test_a_site_that_is_scheduled_and_has_no_row_is_unknown(conn: Connection, na
 def test_never_is_it_green_while_its_newest_slot_is_missing(conn: Connection, names: Names, first_at: datetime) -> None:
     seen = [range(0), range(1), range(10), range(0, 10, 2), range(9, 10)]
     sites = {f"{patience_s}-{one}": (patience_s, one) for patience_s in (0.001, 30, 39) for one in seen}
-    write_said(conn, names, [started(first_at, patience_s, site) for site, (patience_s, _) in sites.items()])
+    write_notices(conn, names, [started(first_at, patience_s, site) for site, (patience_s, _) in sites.items()])
     for number in range(10):
         looked_at = [site for site, (_, one) in sites.items() if number in one]
         write_batch(conn, names, [a_result(site, slot_at=slot(first_at, number)) for site in looked_at])
@@ -294,7 +294,7 @@ def test_an_edit_of_the_interval_makes_it_unknown_by_the_new_slots(
         from_slot_ms=edit_ms + 9_000,
         patience_ms=30_000,
     )
-    write_said(conn, names, [old, new])
+    write_notices(conn, names, [old, new])
     write_batch(conn, names, [a_result(slot_at=slot(first_at, number)) for number in range(10)])
     found = status(conn)
     assert (found.state, to_ms(found.state_since)) == ("unknown", edit_ms + 9_000)
@@ -318,20 +318,20 @@ def test_what_a_monitor_looks_at_is_unknown_once_it_should_have_looked_twice(
 def test_a_site_that_ended_is_marked_and_no_longer_shown(
     conn: Connection, names: Names, first_at: datetime, by: str
 ) -> None:
-    write_said(conn, names, [started(first_at, patience_s=30)])
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     write_batch(conn, names, [a_result(slot_at=slot(first_at, number)) for number in range(10)])
     assert rows(conn, "SELECT is_ended FROM sitemon.site_status") == [(False,)]
     at_ms = to_ms(slot(first_at, 9)) + 1
     if by == "its own event":
-        write_said(conn, names, [Ended(site="shop", region="default", token=1, sequence=2, at_ms=at_ms)])
+        write_notices(conn, names, [Ended(site="shop", region="default", token=1, sequence=2, at_ms=at_ms)])
     else:
-        write_said(conn, names, [Told(token=2, sequence=1, first=1, at_ms=at_ms)])
+        write_notices(conn, names, [Told(token=2, sequence=1, first=1, at_ms=at_ms)])
     assert rows(conn, "SELECT is_ended FROM sitemon.site_status") == [(True,)]
     assert read_status(conn, clock.utc_now()) == []
 
 
 def test_the_worst_come_first(conn: Connection, names: Names, first_at: datetime) -> None:
-    write_said(conn, names, [started(first_at, patience_s=30)])
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     fine = [a_result("fine"), a_result("slow", outcome=Outcome.DEGRADED), a_down("broken"), a_missed("unseen")]
     write_batch(conn, names, fine)
     found = [(one.site, one.state) for one in read_status(conn, clock.utc_now())]

@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import kafka
 import pytest
-from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.local.kafka import Kafka
 from sitemon.model.errors import UnreachableError
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.stream.client import client_of
-from sitemon.stream.consumer import Message, Partition
+from sitemon.stream.consumer import Message
 from sitemon.stream.follower import Follower
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
@@ -34,7 +35,7 @@ def topics(kafka_server: KafkaServer) -> Topics:
 
 
 @contextlib.contextmanager
-def following(server: KafkaServer, positions: Mapping[Partition, int] = {}) -> Iterator[Follower]:
+def following(server: KafkaServer, positions: Mapping[TopicPartition, int] = {}) -> Iterator[Follower]:
     """A follower of schedule and marks."""
     topics = topics_of(server)
     with contextlib.closing(Follower(server, [topics.schedule, topics.marks], positions)) as follower:
@@ -124,7 +125,7 @@ def make_anew(server: KafkaServer, topic: str, watch: Callable[[], object] = lis
 def test_a_position_before_the_beginning_of_the_log_begins_there(kafka_server: KafkaServer, topics: Topics) -> None:
     write(kafka_server, topics.marks, range(20))
     with an_admin(kafka_server) as admin:
-        admin.delete_records({TopicPartition(topics.marks, 0): 12})
+        admin.delete_records({kafka.TopicPartition(topics.marks, 0): 12})
     with following(kafka_server, {(topics.marks, 0): 3}) as follower:
         assert places(read(follower, 8)) == [(topics.marks, n) for n in range(12, 20)]
         assert follower.begins([topics.marks]) == {(topics.marks, 0): 12}
@@ -155,7 +156,7 @@ def test_a_topic_that_is_made_anew_meanwhile_is_read_from_its_beginning(
 
 
 def test_so_is_one_that_has_grown_before_that_was_seen(kafka_server: KafkaServer, topics: Topics) -> None:
-    schedule = TopicPartition(topics.schedule, 0)
+    schedule = kafka.TopicPartition(topics.schedule, 0)
     write(kafka_server, topics.schedule, range(50))
     with following(kafka_server) as follower:
         read(follower, 50)
@@ -225,8 +226,8 @@ def assert_away(follower: Follower, topics: Topics) -> None:
         assert clock.monotonic_s() - began_s < 4
 
 
-def ends_again(follower: Follower, topics: Topics) -> dict[Partition, int]:
-    found: list[dict[Partition, int]] = []
+def ends_again(follower: Follower, topics: Topics) -> dict[TopicPartition, int]:
+    found: list[dict[TopicPartition, int]] = []
 
     def is_answered() -> bool:
         with contextlib.suppress(UnreachableError):

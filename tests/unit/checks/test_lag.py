@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sitemon.checks import loop as loop_module
-from sitemon.checks.engine.jobs import Intake, Job
+from sitemon.checks.engine.jobs import Job, Jobs
 from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import always
 from sitemon.checks.findings import Observation
@@ -96,7 +96,7 @@ def test_a_ready_socket_that_waits_for_other_callbacks_takes_no_time_of_its_chec
     tasks = [started(loop, lambda task, reader=reader: wait(task, reader)) for reader, _ in pipes]  # type: ignore[misc]
     for _, writer in pipes:
         os.write(writer, b"a")
-    loop.turn(0)
+    loop.run_once(0)
     assert sorted(task.lag_s for task in tasks) == pytest.approx([0, 0.05])
     assert max(task.now_s() for task in tasks) == pytest.approx(1000.1)
 
@@ -109,10 +109,10 @@ def test_to_be_without_cpu_in_the_midst_of_a_check_takes_no_time_of_it_either(
         clock.now_s += 1
         await task.ready({pipes[0][0]: select.POLLIN}, 10)
 
-    loop.turn(0)
+    loop.run_once(0)
     task = started(loop, wait)
     os.write(pipes[0][1], b"a")
-    loop.turn(0)
+    loop.run_once(0)
     assert task.lag_s == pytest.approx(1, abs=0.01)
 
 
@@ -123,10 +123,10 @@ def test_what_came_while_we_were_busy_came_on_average_in_the_middle(
         await task.ready({pipes[0][0]: select.POLLIN}, 10)
 
     task = started(loop, wait)
-    loop.turn(0)
+    loop.run_once(0)
     clock.compute(0.08)
     os.write(pipes[0][1], b"a")
-    loop.turn(0)
+    loop.run_once(0)
     assert task.lag_s == pytest.approx(0.04)
 
 
@@ -137,10 +137,10 @@ def test_no_time_passes_for_what_is_answered_while_we_are_stopped(
         await task.ready({pipes[0][0]: select.POLLIN}, 10)
 
     task = started(loop, wait)
-    loop.turn(0)
+    loop.run_once(0)
     clock.now_s += 3
     os.write(pipes[0][1], b"a")
-    loop.turn(0)
+    loop.run_once(0)
     assert task.now_s() == pytest.approx(1000)
     assert task.lag_s == pytest.approx(3)
 
@@ -154,7 +154,7 @@ def test_a_site_that_has_not_answered_when_we_wake_up_had_that_time_too(clock: C
 
     started(loop, wait)
     clock.now_s += 3
-    loop.turn(0)
+    loop.run_once(0)
     assert found == [pytest.approx(1003), pytest.approx(3)]
 
 
@@ -165,11 +165,11 @@ def test_a_check_that_began_after_we_were_stopped_has_no_share_in_that(clock: Cl
         await task.event().wait(0)
         found.append(task.now_s())
 
-    loop.turn(0)
+    loop.run_once(0)
     clock.now_s += 3
     started(loop, wait)
     clock.now_s += 0.01
-    loop.turn(0)
+    loop.run_once(0)
     assert found == [pytest.approx(1003.01)]
 
 
@@ -182,7 +182,7 @@ def test_a_wait_that_lasts_longer_than_asked_for_is_time_without_cpu(
             return []
 
     monkeypatch.setattr(loop, "_poller", Oversleeps())
-    loop.turn(1)
+    loop.run_once(1)
     monkeypatch.undo()
     assert loop.stalled_s == pytest.approx(2)
 
@@ -205,8 +205,8 @@ def test_bytes_that_were_there_before_the_deadline_are_in_time(
     started(loop, be_busy)
     started(loop, wait)
     os.write(first_writer, b"a")
-    loop.turn(0)
-    loop.turn(0)
+    loop.run_once(0)
+    loop.run_once(0)
     assert found == [second]
 
 
@@ -244,12 +244,12 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
     async def visit(_: Site, __: Move) -> Observation:
         return visits.pop(0)
 
-    intake = Intake(per_host=1)
-    intake.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
-    while (turn := intake.turns.take(0)) is not None:
-        run_here(intake.run(turn, visit))
+    jobs = Jobs(per_host=1)
+    jobs.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
+    while (permit := jobs.limit.take(0)) is not None:
+        run_here(jobs.run(permit, visit))
     assert found == results
-    assert (intake.turns.ready, wanted) == (0, [])
+    assert (jobs.limit.ready, wanted) == (0, [])
 
 
 def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
@@ -258,10 +258,10 @@ def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
     async def visit(_: Site, __: Move) -> Observation:
         return seen(Reason.TIMEOUT, 1.0, 3.0)
 
-    intake = Intake(per_host=1)
-    intake.put(Job(SHOP, lambda one: found.append(one.outcome), always))
+    jobs = Jobs(per_host=1)
+    jobs.put(Job(SHOP, lambda one: found.append(one.outcome), always))
     visits = 0
-    while (turn := intake.turns.take(0)) is not None:
+    while (permit := jobs.limit.take(0)) is not None:
         visits += 1
-        run_here(intake.run(turn, visit))
+        run_here(jobs.run(permit, visit))
     assert (visits, found) == (3, ["down"])

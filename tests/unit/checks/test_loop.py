@@ -39,7 +39,7 @@ def turn_until(loop: Loop, is_true: Callable[[], bool]) -> None:
     deadline_s = monotonic_s() + 5
     while not is_true():
         assert monotonic_s() < deadline_s, "it did not come true in time"
-        loop.turn(0.1)
+        loop.run_once(0.1)
 
 
 def test_an_alarm_rings_once_and_not_before_its_time() -> None:
@@ -80,7 +80,7 @@ def test_a_call_from_another_thread_ends_the_wait(loop: Loop) -> None:
     caller = threading.Timer(0.05, loop.call, [called.set])
     caller.start()
     began_s = monotonic_s()
-    loop.turn(10)
+    loop.run_once(10)
     caller.join()
     assert called.is_set()
     assert monotonic_s() - began_s < 5
@@ -89,13 +89,13 @@ def test_a_call_from_another_thread_ends_the_wait(loop: Loop) -> None:
 def test_a_wake_before_the_wait_is_not_lost(loop: Loop) -> None:
     loop.wake()
     began_s = monotonic_s()
-    loop.turn(10)
+    loop.run_once(10)
     assert monotonic_s() - began_s < 5
 
 
 def test_a_turn_waits_no_longer_than_it_may(loop: Loop) -> None:
     began_s = monotonic_s()
-    loop.turn(0.05)
+    loop.run_once(0.05)
     assert 0.04 < monotonic_s() - began_s < 5
 
 
@@ -116,7 +116,7 @@ def test_an_event_is_not_taken_for_one_of_a_socket_that_got_the_same_number(loop
 
     loop.watch(pipe[0], select.POLLIN, replace(pipe[0], other_reader))
     loop.watch(other_reader, select.POLLIN, replace(other_reader, pipe[0]))
-    loop.turn(1)
+    loop.run_once(1)
     assert seen == []
     for end in (other_reader, other_writer):
         os.close(end)
@@ -180,7 +180,7 @@ def test_an_abandoned_task_gives_back_what_it_holds(loop: Loop, pipe: tuple[int,
     task = started(loop, wait)
     task.abandon()
     os.write(pipe[1], b"a")
-    loop.turn(0.01)
+    loop.run_once(0.01)
     assert found == ["given back"]
     loop.watch(pipe[0], select.POLLIN, lambda *_: None)  # or it would say that it is watched already
 
@@ -207,9 +207,9 @@ def test_a_socket_that_nobody_watches_any_more_wakes_nobody_twice(loop: Loop, pi
     os.write(pipe[1], b"a")
     loop.watch(pipe[0], select.POLLIN, lambda *_: None)
     loop.unwatch(pipe[0])
-    loop.turn(10)
+    loop.run_once(10)
     began_s = monotonic_s()
-    loop.turn(0.05)
+    loop.run_once(0.05)
     assert monotonic_s() - began_s > 0.04
 
 

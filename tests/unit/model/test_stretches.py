@@ -5,19 +5,19 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sitemon.model.stretches import FOR_EVER_MS, Stretch, Turn, first_difference_ms, stretches_of
+from sitemon.model.stretches import FOR_EVER_MS, Edit, Stretch, first_difference_ms, stretches_of
 
 PATIENCE_MS = 30
 
 
-def started(sequence: int, at_ms: int, interval_ms: int, from_ms: int | None = None, token: int = 1) -> Turn:
+def started(sequence: int, at_ms: int, interval_ms: int, from_ms: int | None = None, token: int = 1) -> Edit:
     """The interval holds from the first slot after the moment on, or from `from_ms`; slots are its multiples."""
     first_ms = (at_ms // interval_ms + 1) * interval_ms if from_ms is None else from_ms
-    return Turn(token, sequence, at_ms, first_ms, interval_ms, PATIENCE_MS)
+    return Edit(token, sequence, at_ms, first_ms, interval_ms, PATIENCE_MS)
 
 
-def ended(sequence: int, at_ms: int, token: int = 1) -> Turn:
-    return Turn(token, sequence, at_ms)
+def ended(sequence: int, at_ms: int, token: int = 1) -> Edit:
+    return Edit(token, sequence, at_ms)
 
 
 def slots(stretches: list[Stretch], until_ms: int = 200) -> list[int]:
@@ -29,33 +29,33 @@ def slots(stretches: list[Stretch], until_ms: int = 200) -> list[int]:
 
 
 def test_an_interval_holds_until_the_next_event() -> None:
-    turns = [started(1, 0, 10), started(2, 35, 20), ended(3, 100)]
-    assert slots(stretches_of(turns)) == [10, 20, 30, 40, 60, 80, 100]
+    edits = [started(1, 0, 10), started(2, 35, 20), ended(3, 100)]
+    assert slots(stretches_of(edits)) == [10, 20, 30, 40, 60, 80, 100]
 
 
 def test_what_is_told_again_is_no_change() -> None:
-    turns = [started(1, 0, 10), started(2, 35, 10), started(1, 70, 10, token=2)]
-    assert stretches_of(turns) == [Stretch(10, FOR_EVER_MS, 10, PATIENCE_MS)]
+    edits = [started(1, 0, 10), started(2, 35, 10), started(1, 70, 10, token=2)]
+    assert stretches_of(edits) == [Stretch(10, FOR_EVER_MS, 10, PATIENCE_MS)]
 
 
 def test_an_earlier_event_that_comes_late_has_its_time() -> None:
-    turns = [started(1, 0, 10), ended(2, 25), started(1, 55, 10, token=2)]
-    assert slots(stretches_of(turns), 80) == [10, 20, 60, 70, 80]
+    edits = [started(1, 0, 10), ended(2, 25), started(1, 55, 10, token=2)]
+    assert slots(stretches_of(edits), 80) == [10, 20, 60, 70, 80]
 
 
 def test_of_a_clock_that_was_set_back_the_later_event_holds() -> None:
-    turns = [started(1, 1_000, 10), started(2, 50, 10)]
-    assert slots(stretches_of(turns), 90) == [60, 70, 80, 90]
+    edits = [started(1, 1_000, 10), started(2, 50, 10)]
+    assert slots(stretches_of(edits), 90) == [60, 70, 80, 90]
 
 
 def test_slots_that_a_new_leader_sends_late_are_of_its_own_interval_and_the_earlier_ones_stay() -> None:
-    turns = [started(1, 0, 10), started(1, 65, 15, from_ms=45, token=2)]
-    assert slots(stretches_of(turns), 100) == [10, 20, 30, 40, 45, 50, 60, 75, 90]
+    edits = [started(1, 0, 10), started(1, 65, 15, from_ms=45, token=2)]
+    assert slots(stretches_of(edits), 100) == [10, 20, 30, 40, 45, 50, 60, 75, 90]
 
 
 def test_slots_that_a_new_leader_sends_late_fill_a_gap() -> None:
-    turns = [started(1, 0, 10), ended(2, 35), started(1, 75, 10, from_ms=60, token=2)]
-    assert slots(stretches_of(turns), 100) == [10, 20, 30, 60, 70, 80, 90, 100]
+    edits = [started(1, 0, 10), ended(2, 35), started(1, 75, 10, from_ms=60, token=2)]
+    assert slots(stretches_of(edits), 100) == [10, 20, 30, 60, 70, 80, 90, 100]
 
 
 def test_another_patience_holds_from_its_event_on() -> None:
@@ -73,7 +73,7 @@ def test_the_first_difference_is_where_an_end_moved() -> None:
     assert first_difference_ms(before, stretches_of([started(1, 25, 10)])) == 10
 
 
-_turns = st.builds(
+_edits = st.builds(
     lambda token, sequence, at_ms, interval_ms, late: (
         ended(sequence, at_ms, token)
         if interval_ms is None
@@ -93,15 +93,15 @@ _turns = st.builds(
 )
 
 
-@given(st.lists(_turns, max_size=8, unique_by=lambda turn: turn[:2]))
+@given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]))
 @settings(max_examples=300, deadline=None)
-def test_it_is_the_slots_that_each_event_asks_for_once_and_in_any_order(turns: list[Turn]) -> None:
+def test_it_is_the_slots_that_each_event_asks_for_once_and_in_any_order(edits: list[Edit]) -> None:
     """Against the definition: a slot is asked for by an event when no later one ended it."""
     wanted = set()
-    for turn in turns:
-        if turn.from_ms is not None:
-            until_ms = min((other.at_ms for other in turns if other > turn), default=200)
-            wanted |= set(range(turn.from_ms, min(until_ms, 200) + 1, turn.interval_ms))
-    found = stretches_of(turns)
+    for edit in edits:
+        if edit.from_ms is not None:
+            until_ms = min((other.at_ms for other in edits if other > edit), default=200)
+            wanted |= set(range(edit.from_ms, min(until_ms, 200) + 1, edit.interval_ms))
+    found = stretches_of(edits)
     assert slots(found) == sorted(wanted)
-    assert stretches_of(reversed(turns)) == stretches_of([*turns, *turns]) == found
+    assert stretches_of(reversed(edits)) == stretches_of([*edits, *edits]) == found

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import OpenableStore, Recorder
 from sitemon.store.partitions import Retention
-from sitemon.store.positions import Partition, Read
+from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Consumer
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
@@ -33,11 +34,11 @@ class QuietStore:
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
-    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         return ours
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
         return Written(len(results))

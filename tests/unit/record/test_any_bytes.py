@@ -16,7 +16,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.result import Kind, encode
 from sitemon.model.schedule import Away, Ended, SentUpTo, Started, Told, encode_event
 from sitemon.record.batch import Batch, sort_out
-from sitemon.record.said import SaidBatch, sort_out_said
+from sitemon.record.notices import NoticeBatch, sort_out_notices
 from sitemon.store.names import Numbers
 from sitemon.store.partitions import Span
 from sitemon.store.positions import Read
@@ -79,8 +79,8 @@ def sorted_out(value: bytes | None) -> Batch:
     return sort_out([Message(TOPICS.results, 3, 41, b"k", value, 0)], Span(noon - day, noon + day))
 
 
-def said(topic: str, value: bytes | None) -> SaidBatch:
-    return sort_out_said([Message(topic, 3, 41, b"k", value, 0)], TOPICS, to_ms(a_result().slot_at))
+def said(topic: str, value: bytes | None) -> NoticeBatch:
+    return sort_out_notices([Message(topic, 3, 41, b"k", value, 0)], TOPICS, to_ms(a_result().slot_at))
 
 
 @settings(max_examples=300, deadline=None)
@@ -103,15 +103,15 @@ def test_a_result_is_read_or_rejected_with_its_place(value: bytes | None) -> Non
 @example(TOPICS.marks, json.dumps(MARKS[0])[:-1].encode() + b',"token":' + b"9" * 5_000 + b"}")
 def test_what_was_said_is_read_or_rejected_with_its_place(topic: str, value: bytes | None) -> None:
     batch = said(topic, value)
-    assert len(batch.said) + len(batch.rejected) <= 1
+    assert len(batch.notices) + len(batch.rejected) <= 1
     assert batch.read == {(topic, 3): Read(41, 42)}
     check_rejected(batch)
-    for one in batch.said:
+    for one in batch.notices:
         numbers = [value for value in structs.astuple(one) if isinstance(value, int)]
         assert all(0 <= number < 2**63 for number in numbers), "it would not fit into the database"
 
 
-def check_rejected(batch: Batch | SaidBatch) -> None:
+def check_rejected(batch: Batch | NoticeBatch) -> None:
     for one in batch.rejected:
         assert one.reason.isidentifier()
         assert one.detail.isprintable()

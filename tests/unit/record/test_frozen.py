@@ -10,9 +10,10 @@ import pytest
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import recorder as module
 from sitemon.record.recorder import open_store, wait_until_open
-from sitemon.store.positions import Partition, Read
+from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messages import result_record
@@ -42,7 +43,7 @@ class Frozen(QuietStore):
             self._is_ended.set()
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
         if not self._is_ended.is_set():

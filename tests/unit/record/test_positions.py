@@ -9,9 +9,10 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import intake
 from sitemon.record import recorder as module
-from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
@@ -28,9 +29,9 @@ class Restorable(QuietStore):
 
     def __init__(self) -> None:
         self.rows: list[str] = []
-        self.positions: dict[Partition, int] = {}
+        self.positions: dict[TopicPartition, int] = {}
         self._changing = threading.Lock()
-        self._copy: tuple[list[str], dict[Partition, int]] = ([], {})
+        self._copy: tuple[list[str], dict[TopicPartition, int]] = ([], {})
 
     def copy(self) -> None:
         with self._changing:
@@ -41,7 +42,7 @@ class Restorable(QuietStore):
             self.rows, self.positions = list(self._copy[0]), dict(self._copy[1])
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
         with self._changing:
@@ -54,7 +55,7 @@ class Restorable(QuietStore):
             self.rows += new
             return Written(len(new))
 
-    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         with self._changing:
             self.positions = {**ours, **self.positions}
             return {place: self.positions[place] for place in ours}

@@ -10,9 +10,10 @@ import pytest
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import intake
 from sitemon.record.recorder import Report
-from sitemon.store.positions import Partition, Read
+from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
@@ -36,7 +37,7 @@ class Gate(QuietStore):
         self.written: list[int] = []
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         self.is_writing.set()
         self.rows_are_made.wait(10)

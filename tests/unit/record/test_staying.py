@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import recorder as module
 from sitemon.record.batch import Rejected
 from sitemon.record.dead_letter_limit import DeadLetterLimit
-from sitemon.store.positions import Partition, Read
+from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
@@ -27,7 +28,7 @@ class Slow(QuietStore):
         self._is_store = is_store
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
         if self._is_store:

@@ -7,8 +7,9 @@ import pytest
 
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.waiting_thread import WaitingThread
-from sitemon.store.positions import Partition, Read
+from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
@@ -31,7 +32,7 @@ class Frozen(QuietStore):
             self._is_ended.set()
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
         self.is_writing.set()
@@ -43,7 +44,7 @@ class Away(Frozen):
     """A store whose server does not answer."""
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
         self.is_writing.set()

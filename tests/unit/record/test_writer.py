@@ -12,11 +12,12 @@ from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError, UnreachableError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Entry
 from sitemon.record.writer import Recorded, Writer
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
-from sitemon.store.positions import GapError, Partition, Read
+from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 
@@ -44,13 +45,13 @@ class FakeStore:
     def __init__(self, *failures: SitemonError, poison: Callable[[Result], bool] = lambda _: False) -> None:
         self.failures = list(failures)
         self.written: list[Result] = []
-        self.read: list[Mapping[Partition, Read]] = []
+        self.read: list[Mapping[TopicPartition, Read]] = []
         self.attempts = 0
         self.maintained = 0
         self._poison = poison
 
     def write(
-        self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         self.attempts += 1
         if self.failures:
@@ -64,7 +65,7 @@ class FakeStore:
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         self.maintained += 1
 
-    def compare_positions(self, ours: Mapping[Partition, int]) -> Mapping[Partition, int]:
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         if self.failures:
             raise self.failures.pop(0)
         return {partition: at - 1 for partition, at in ours.items()}
@@ -210,7 +211,7 @@ def test_several_bad_records_are_each_found() -> None:
 def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
     class Pointing(FakeStore):
         def write(
-            self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+            self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
         ) -> Written:
             for row, result in enumerate(results):
                 if result.site == "site-613":
@@ -284,7 +285,7 @@ def test_who_waits_can_see_when_an_attempt_began() -> None:
 
     class Watching(FakeStore):
         def write(
-            self, results: Sequence[Result], read: Mapping[Partition, Read], on_encoded: Callable[[], None]
+            self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
         ) -> Written:
             seen.append(one.attempt_began_s)
             return super().write(results, read, on_encoded)

@@ -1,4 +1,4 @@
-"""Where one worker command becomes a crew, and where not."""
+"""Where one worker command becomes many processes, and where not."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ import pytest
 from celery import concurrency
 
 from sitemon.worker import cores
-from sitemon.worker.crew import Ended, Member
 from sitemon.worker.process import is_stopping, stop, stop_alone
+from sitemon.worker.supervisor import Ended, Member
 from tests.children import holds_in_a_child
 
 
@@ -19,10 +19,10 @@ class NoWorker:
 
 
 @pytest.mark.parametrize(("pool", "processes"), [("threads", 1), ("prefork", 2), ("solo", 2)])
-def test_there_is_no_crew_of_one_and_none_but_of_workers_on_threads(
+def test_one_process_has_no_supervisor_and_none_has_but_of_workers_on_threads(
     monkeypatch: pytest.MonkeyPatch, pool: str, processes: int
 ) -> None:
-    monkeypatch.setattr(cores, "Crew", None)
+    monkeypatch.setattr(cores, "Supervisor", None)
     cores.work_on_all_cores(NoWorker(), {"pool": concurrency.get_implementation(pool)}, processes)
 
 
@@ -41,7 +41,7 @@ def test_a_member_leaves_sighup_to_the_keeper(monkeypatch: pytest.MonkeyPatch) -
     worker.install_platform_tweaks = lambda _: signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def ignores_sighup() -> bool:
-        monkeypatch.setattr(cores, "Crew", lambda *_, **__: Mock(keep=lambda: Member(2, os.getppid())))
+        monkeypatch.setattr(cores, "Supervisor", lambda *_, **__: Mock(keep=lambda: Member(2, os.getppid())))
         cores.work_on_all_cores(worker, {"pool": concurrency.get_implementation("threads")}, 2)
         worker.install_platform_tweaks(worker)
         return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -50,7 +50,7 @@ def test_a_member_leaves_sighup_to_the_keeper(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_new_start_is_with_the_arguments_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "Crew", lambda *_, **__: Mock(keep=lambda: Ended(0, is_to_restart=True)))
+    monkeypatch.setattr(cores, "Supervisor", lambda *_, **__: Mock(keep=lambda: Ended(0, is_to_restart=True)))
     monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "celery", "worker"])
     started = Mock(side_effect=SystemExit)
     monkeypatch.setattr(os, "execv", started)

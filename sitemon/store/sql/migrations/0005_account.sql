@@ -47,7 +47,7 @@ ALTER TABLE sitemon.schedule_event
     ADD COLUMN patience_ms bigint,
     ADD COLUMN is_base boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT schedule_event_pkey,
-    -- Queries add_schedule_events, and turns: the history of a site in a region.
+    -- Queries add_schedule_events, and edits: the history of a site in a region.
     ADD PRIMARY KEY (site_id, region_id, token, sequence, at_ms);
 
 UPDATE sitemon.schedule_event SET patience_ms = interval_ms + 72000 WHERE interval_ms IS NOT NULL;

@@ -1,4 +1,4 @@
-"""A crew: so many processes under one command, each started again when it is killed, and all ended by one signal."""
+"""So many processes under one command, each started again when it is killed, and all ended by one signal."""
 
 import logging
 import os
@@ -22,24 +22,24 @@ _AWAITED: Final = _PASSED_ON | {signal.SIGCHLD, signal.SIGALRM}
 
 
 class Member(NamedTuple):
-    """Who a process of the crew is: the first, second, … of them, and the pid of the keeper that it lives with."""
+    """Who a supervised process is: the first, second, … of them, and the pid of the supervisor that it lives with."""
 
     number: int
-    keeper_pid: int
+    supervisor_pid: int
 
 
 class Ended(NamedTuple):
-    """How the crew came to its end: the worst exit status, and whether SIGHUP asked for a new start."""
+    """How the processes came to their end: the worst exit status, and whether SIGHUP asked for a new start."""
 
     status: int
     is_to_restart: bool
 
 
-class Crew:
+class Supervisor:
     """Keeps `size` processes, which are forks of this one. Call it while there is no other thread and no connection.
 
-    The keeper does nothing else, so that it can fork again at any time: one that is killed, or fails, is replaced. One
-    that ends with status 0 was asked to, and is not. `on_look` is called every second.
+    It does nothing else, so that it can fork again at any time: one that is killed, or fails, is replaced. One that
+    ends with status 0 was asked to, and is not. `on_look` is called every second.
     """
 
     def __init__(self, size: int, on_look: Callable[[], object]) -> None:
@@ -50,7 +50,7 @@ class Crew:
         self._status = 0
 
     def keep(self) -> Member | Ended:
-        """Return in each member who it is; in the keeper, once the last member has ended, how.
+        """Return in each member who it is; in the supervisor, once the last member has ended, how.
 
         SIGTERM and Ctrl-C are passed on as SIGTERM, a second Ctrl-C and SIGQUIT as SIGQUIT, SIGUSR1 as it is. Members
         are process groups of their own, so that a terminal's Ctrl-C reaches them once.
@@ -70,7 +70,7 @@ class Crew:
         return Ended(self._status, is_to_restart=self._asked is signal.SIGHUP)
 
     def _start(self) -> Member | None:
-        keeper_pid = os.getpid()
+        supervisor_pid = os.getpid()
         while self._to_start:
             try:
                 pid = os.fork()
@@ -80,7 +80,7 @@ class Crew:
             number = self._to_start.pop(0)
             if not pid:
                 os.setpgid(0, 0)
-                return Member(number, keeper_pid)
+                return Member(number, supervisor_pid)
             self._numbers[pid] = number
         return None
 
@@ -88,7 +88,7 @@ class Crew:
         try:
             self._on_look()
         except Exception:
-            # Whatever it is, the members need their keeper.
+            # Whatever it is, the members need their supervisor.
             log.exception("worker.look_failed: this is a mistake in sitemon")
 
     def _wait(self) -> None:

@@ -1,4 +1,4 @@
-"""A crew of processes: who is replaced, how signals reach them, and how it ends."""
+"""Supervised processes: who is replaced, how signals reach them, and how it ends."""
 
 import os
 import signal
@@ -16,16 +16,16 @@ from tests.pipeline import wait_for
 
 PROGRAM = """
 import os, signal, sys
-from sitemon.worker import crew
+from sitemon.worker import supervisor
 def say(*words):
     os.write(1, " ".join(map(str, words)).encode() + b"\\n")
-crew.PAUSE_S = 0.0
+supervisor.PAUSE_S = 0.0
 look = lambda: None
 exec(sys.argv[3])
 signals = [signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-end = crew.Crew(int(sys.argv[1]), on_look=look).keep()
-if isinstance(end, crew.Member):
+end = supervisor.Supervisor(int(sys.argv[1]), on_look=look).keep()
+if isinstance(end, supervisor.Member):
     say(end.number, os.getpid())
     got = signal.sigwait(signals)
     say("got", int(got))
@@ -37,13 +37,13 @@ say("ended", end.status, end.is_to_restart)
 
 
 class Run:
-    """A crew in a process of its own."""
+    """A supervisor in a process of its own."""
 
     def __init__(self, size: int = 2, first_status: int = 0, before: str = "") -> None:
         command = [sys.executable, "-c", PROGRAM, str(size), str(first_status), before]
-        self.keeper = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.keeper.stdout is not None
-        self.words: IO[str] = self.keeper.stdout
+        self.supervisor = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.supervisor.stdout is not None
+        self.words: IO[str] = self.supervisor.stdout
         self.pids = dict(self.begun() for _ in range(size))
 
     def begun(self) -> tuple[int, int]:
@@ -54,12 +54,12 @@ class Run:
     def rest(self) -> list[str]:
         """Wait for the end, and return what is said until then, in alphabetical order."""
         lines = sorted(self.words.read().splitlines())
-        assert self.keeper.wait() == 0
+        assert self.supervisor.wait() == 0
         return lines
 
 
-@pytest.fixture
-def crew() -> Iterator[Run]:
+@pytest.fixture(name="run")
+def _run() -> Iterator[Run]:
     run = Run()
     yield run
     end(run)
@@ -67,8 +67,8 @@ def crew() -> Iterator[Run]:
 
 def end(run: Run) -> None:
     run.words.close()
-    run.keeper.kill()
-    run.keeper.wait()
+    run.supervisor.kill()
+    run.supervisor.wait()
     for pid in run.pids.values():
         try:
             os.kill(pid, signal.SIGKILL)
@@ -76,41 +76,41 @@ def end(run: Run) -> None:
             continue
 
 
-def test_one_that_is_killed_is_replaced(crew: Run) -> None:
-    os.kill(crew.pids[2], signal.SIGKILL)
-    number, pid = crew.begun()
+def test_one_that_is_killed_is_replaced(run: Run) -> None:
+    os.kill(run.pids[2], signal.SIGKILL)
+    number, pid = run.begun()
     assert number == 2
-    assert pid != crew.pids[2]
-    crew.keeper.terminate()
-    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+    assert pid != run.pids[2]
+    run.supervisor.terminate()
+    assert run.rest() == ["ended 0 False", "got 15", "got 15"]
 
 
-def test_when_all_were_asked_to_end_one_by_one_it_is_the_end(crew: Run) -> None:
-    for pid in crew.pids.values():
+def test_when_all_were_asked_to_end_one_by_one_it_is_the_end(run: Run) -> None:
+    for pid in run.pids.values():
         os.kill(pid, signal.SIGTERM)
-    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+    assert run.rest() == ["ended 0 False", "got 15", "got 15"]
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_is_passed_on_as_sigterm(crew: Run, asked: signal.Signals) -> None:
-    crew.keeper.send_signal(asked)
-    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+def test_a_stop_is_passed_on_as_sigterm(run: Run, asked: signal.Signals) -> None:
+    run.supervisor.send_signal(asked)
+    assert run.rest() == ["ended 0 False", "got 15", "got 15"]
 
 
-def test_sigquit_is_passed_on_as_it_is(crew: Run) -> None:
-    crew.keeper.send_signal(signal.SIGQUIT)
-    assert crew.rest() == ["ended 0 False", "got 3", "got 3"]
+def test_sigquit_is_passed_on_as_it_is(run: Run) -> None:
+    run.supervisor.send_signal(signal.SIGQUIT)
+    assert run.rest() == ["ended 0 False", "got 3", "got 3"]
 
 
-def test_a_second_ctrl_c_is_urgent(crew: Run) -> None:
-    os.kill(crew.pids[1], signal.SIGSTOP)
-    wait_for(lambda: psutil.Process(crew.pids[1]).status() == psutil.STATUS_STOPPED)
-    crew.keeper.send_signal(signal.SIGINT)
-    assert crew.words.readline() == "got 15\n"
-    crew.keeper.send_signal(signal.SIGINT)
-    wait_for(lambda: has_pending(crew.pids[1], signal.SIGQUIT))
-    os.kill(crew.pids[1], signal.SIGCONT)
-    assert crew.rest()[0] == "ended 0 False"
+def test_a_second_ctrl_c_is_urgent(run: Run) -> None:
+    os.kill(run.pids[1], signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(run.pids[1]).status() == psutil.STATUS_STOPPED)
+    run.supervisor.send_signal(signal.SIGINT)
+    assert run.words.readline() == "got 15\n"
+    run.supervisor.send_signal(signal.SIGINT)
+    wait_for(lambda: has_pending(run.pids[1], signal.SIGQUIT))
+    os.kill(run.pids[1], signal.SIGCONT)
+    assert run.rest()[0] == "ended 0 False"
 
 
 def has_pending(pid: int, awaited: signal.Signals) -> bool:
@@ -122,53 +122,53 @@ def mask_of(pid: int, name: str) -> int:
     return int(line.split()[1], 16)
 
 
-def test_sigusr1_is_passed_on_and_ends_nothing(crew: Run) -> None:
-    crew.keeper.send_signal(signal.SIGUSR1)
-    said = sorted(crew.words.readline().split()[0] for _ in range(4))
+def test_sigusr1_is_passed_on_and_ends_nothing(run: Run) -> None:
+    run.supervisor.send_signal(signal.SIGUSR1)
+    said = sorted(run.words.readline().split()[0] for _ in range(4))
     assert said == ["1", "2", "got", "got"], "each got it, ended itself, and was replaced"
 
 
-def test_a_keeper_that_was_frozen_goes_on(crew: Run) -> None:
-    crew.keeper.send_signal(signal.SIGSTOP)
+def test_a_keeper_that_was_frozen_goes_on(run: Run) -> None:
+    run.supervisor.send_signal(signal.SIGSTOP)
     clock.sleep(1.2)  # longer than the second in which it looks
-    crew.keeper.send_signal(signal.SIGCONT)
-    os.kill(crew.pids[2], signal.SIGKILL)
-    assert crew.begun()[0] == 2
-    crew.keeper.terminate()
-    assert crew.rest() == ["ended 0 False", "got 15", "got 15"]
+    run.supervisor.send_signal(signal.SIGCONT)
+    os.kill(run.pids[2], signal.SIGKILL)
+    assert run.begun()[0] == 2
+    run.supervisor.terminate()
+    assert run.rest() == ["ended 0 False", "got 15", "got 15"]
 
 
-def test_sighup_asks_for_a_new_start(crew: Run) -> None:
-    crew.keeper.send_signal(signal.SIGHUP)
-    assert crew.rest() == ["ended 0 True", "got 15", "got 15"]
+def test_sighup_asks_for_a_new_start(run: Run) -> None:
+    run.supervisor.send_signal(signal.SIGHUP)
+    assert run.rest() == ["ended 0 True", "got 15", "got 15"]
 
 
-def test_a_terminals_ctrl_c_reaches_the_keeper_only(crew: Run) -> None:
-    groups = {os.getpgid(pid) for pid in crew.pids.values()}
+def test_a_terminals_ctrl_c_reaches_the_keeper_only(run: Run) -> None:
+    groups = {os.getpgid(pid) for pid in run.pids.values()}
     assert len(groups) == 2
-    assert os.getpgid(crew.keeper.pid) not in groups
+    assert os.getpgid(run.supervisor.pid) not in groups
 
 
 def test_the_worst_status_of_a_stop_is_its_status() -> None:
     run = Run(first_status=4)
-    run.keeper.terminate()
+    run.supervisor.terminate()
     assert run.rest() == ["ended 4 False", "got 15", "got 15"]
     end(run)
 
 
-def test_a_member_blocks_no_signal_that_its_keeper_waits_for(crew: Run) -> None:
+def test_a_member_blocks_no_signal_that_its_keeper_waits_for(run: Run) -> None:
     # Those that it blocks for itself are shown as not blocked from when it waits for them.
-    wait_for(lambda: mask_of(crew.pids[1], "SigBlk") == 0)
+    wait_for(lambda: mask_of(run.pids[1], "SigBlk") == 0)
 
 
 @pytest.mark.parametrize("later", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_counts_more_than_the_new_start_that_was_asked_for_before(crew: Run, later: signal.Signals) -> None:
-    os.kill(crew.pids[1], signal.SIGSTOP)
-    crew.keeper.send_signal(signal.SIGHUP)
-    assert crew.words.readline() == "got 15\n"
-    crew.keeper.send_signal(later)
-    os.kill(crew.pids[1], signal.SIGCONT)
-    assert crew.rest() == ["ended 0 False", "got 15"]
+def test_a_stop_counts_more_than_the_new_start_that_was_asked_for_before(run: Run, later: signal.Signals) -> None:
+    os.kill(run.pids[1], signal.SIGSTOP)
+    run.supervisor.send_signal(signal.SIGHUP)
+    assert run.words.readline() == "got 15\n"
+    run.supervisor.send_signal(later)
+    os.kill(run.pids[1], signal.SIGCONT)
+    assert run.rest() == ["ended 0 False", "got 15"]
 
 
 NO_CHILDREN = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
@@ -184,30 +184,30 @@ def test_the_keeper_goes_on_whatever_happens(before: str) -> None:
     run = Run(before=before)
     os.kill(run.pids[1], signal.SIGKILL)
     assert run.begun()[0] == 1
-    run.keeper.terminate()
+    run.supervisor.terminate()
     assert run.rest() == ["ended 0 False", "got 15", "got 15"]
     end(run)
 
 
 def test_those_that_die_together_are_left_alone_together() -> None:
-    run = Run(size=4, before="crew.clock.sleep = lambda _: say('pause')")
-    run.keeper.send_signal(signal.SIGSTOP)
+    run = Run(size=4, before="supervisor.clock.sleep = lambda _: say('pause')")
+    run.supervisor.send_signal(signal.SIGSTOP)
     for pid in run.pids.values():
         os.kill(pid, signal.SIGKILL)
     members = [psutil.Process(pid) for pid in run.pids.values()]
     wait_for(lambda: all(one.status() == psutil.STATUS_ZOMBIE for one in members))
-    run.keeper.send_signal(signal.SIGCONT)
+    run.supervisor.send_signal(signal.SIGCONT)
     assert run.words.readline() == "pause\n"
     assert {run.begun()[0] for _ in run.pids} == set(run.pids)
-    run.keeper.terminate()
+    run.supervisor.terminate()
     assert "pause" not in run.rest()
     end(run)
 
 
 def test_one_that_ends_alone_is_missed_aloud() -> None:
-    run = Run(before="crew.log.warning = lambda words, *_: say(words.partition(':')[0])")
+    run = Run(before="supervisor.log.warning = lambda words, *_: say(words.partition(':')[0])")
     os.kill(run.pids[1], signal.SIGTERM)
     assert [run.words.readline() for _ in range(2)] == ["got 15\n", "worker.process_left\n"]
-    run.keeper.terminate()
+    run.supervisor.terminate()
     assert run.rest() == ["ended 0 False", "got 15"]
     end(run)

@@ -6,7 +6,7 @@ from sitemon.model.marks import Mark, Published, Reign, encode_mark
 from sitemon.model.result import encode
 from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, Told, encode_event
 from sitemon.record.batch import MAX_VALUE_BYTES
-from sitemon.record.said import SaidBatch, sort_out_said
+from sitemon.record.notices import NoticeBatch, sort_out_notices
 from sitemon.store.positions import Read
 from sitemon.stream.consumer import Message
 from tests.results import a_result
@@ -44,20 +44,20 @@ def published(publisher: str = "host:1:a", *, up_to_ms: int = 7, made: int = 8, 
     return Published(publisher=publisher, up_to_ms=up_to_ms, made=made, is_last=is_last)
 
 
-def of_schedule(*events: ScheduleEvent) -> SaidBatch:
+def of_schedule(*events: ScheduleEvent) -> NoticeBatch:
     return sorted_out(TOPICS.schedule, *map(encode_event, events))
 
 
-def of_marks(*marks: Mark) -> SaidBatch:
+def of_marks(*marks: Mark) -> NoticeBatch:
     return sorted_out(TOPICS.marks, *map(encode_mark, marks))
 
 
-def sorted_out(topic: str, *values: bytes | None) -> SaidBatch:
+def sorted_out(topic: str, *values: bytes | None) -> NoticeBatch:
     messages = [Message(topic, 0, offset, b"k", value, 1_000) for offset, value in enumerate(values, 41)]
-    return sort_out_said(messages, TOPICS, LATEST_MS)
+    return sort_out_notices(messages, TOPICS, LATEST_MS)
 
 
-def reasons(batch: SaidBatch) -> list[str]:
+def reasons(batch: NoticeBatch) -> list[str]:
     return [one.reason for one in batch.rejected]
 
 
@@ -66,11 +66,11 @@ MARKS: list[Mark] = [reign(), published(), published(made=0, is_last=True)]
 
 
 def test_events_come_out_in_their_order() -> None:
-    assert of_schedule(*EVENTS).said == EVENTS
+    assert of_schedule(*EVENTS).notices == EVENTS
 
 
 def test_marks_come_out_in_their_order() -> None:
-    assert of_marks(*MARKS).said == MARKS
+    assert of_marks(*MARKS).notices == MARKS
 
 
 def test_both_topics_may_come_in_one_poll() -> None:
@@ -79,20 +79,20 @@ def test_both_topics_may_come_in_one_poll() -> None:
         Message(TOPICS.schedule, 0, 3, b"k", encode_event(told()), 1_000),
         Message(TOPICS.marks, 0, 9, b"k", b"junk", 1_000),
     ]
-    batch = sort_out_said(messages, TOPICS, LATEST_MS)
-    assert batch.said == [reign(), told()]
+    batch = sort_out_notices(messages, TOPICS, LATEST_MS)
+    assert batch.notices == [reign(), told()]
     assert batch.read == {(TOPICS.marks, 0): Read(7, 10), (TOPICS.schedule, 0): Read(3, 4)}
 
 
 def test_up_to_where_an_earlier_version_had_sent_is_read_and_left() -> None:
     batch = of_schedule(SentUpTo(at_ms=5))
-    assert (batch.said, batch.rejected) == ([], [])
+    assert (batch.notices, batch.rejected) == ([], [])
     assert batch.read == {(TOPICS.schedule, 0): Read(41, 42)}
 
 
 def test_events_of_earlier_versions_have_neither_token_nor_patience() -> None:
     value = b'{"v":1,"event":"started","at_ms":5,"site":"shop","region":"default","interval_ms":1000,"from_slot_ms":6}'
-    (event,) = sorted_out(TOPICS.schedule, value).said
+    (event,) = sorted_out(TOPICS.schedule, value).notices
     assert event == Started(site="shop", region="default", at_ms=5, interval_ms=1_000, from_slot_ms=6)
     assert isinstance(event, Started)
     assert (event.token, event.sequence, event.patience_ms) == (0, 0, 0)
@@ -129,7 +129,7 @@ def test_an_event_out_of_range_is_rejected(event: ScheduleEvent) -> None:
     batch = of_schedule(event, ended())
     assert reasons(batch) == ["not_a_schedule_event"]
     assert batch.rejected[0].message.offset == 41
-    assert batch.said == [ended()]
+    assert batch.notices == [ended()]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_an_event_out_of_range_is_rejected(event: ScheduleEvent) -> None:
 def test_a_mark_out_of_range_is_rejected(mark: Mark) -> None:
     batch = of_marks(mark, reign())
     assert reasons(batch) == ["not_a_mark"]
-    assert batch.said == [reign()]
+    assert batch.notices == [reign()]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_mark_out_of_range_is_rejected(mark: Mark) -> None:
     ids=str,
 )
 def test_at_the_ends_of_its_range_an_event_is_taken(event: ScheduleEvent) -> None:
-    assert of_schedule(event).said == [event]
+    assert of_schedule(event).notices == [event]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from msgspec import structs
 from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
 from sitemon.model.schedule import SentUpTo, decode_event
+from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Rejected, check_name, read_of, value_of
 from sitemon.store.positions import Read
-from sitemon.store.schedule import Said
-from sitemon.stream.consumer import Message, Partition
+from sitemon.store.schedule import Notice
+from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
 _MAX_MS: Final = 253_402_300_799_999
@@ -21,17 +22,17 @@ _NAMES: Final = {"site", "region", "publisher"}
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
 
 
-class SaidBatch(NamedTuple):
+class NoticeBatch(NamedTuple):
     """What one poll brought, in order, and which messages were read."""
 
-    said: Sequence[Said]
+    notices: Sequence[Notice]
     rejected: Sequence[Rejected]
-    read: Mapping[Partition, Read]
+    read: Mapping[TopicPartition, Read]
 
 
-def sort_out_said(messages: Sequence[Message], topics: Topics, latest_ms: int) -> SaidBatch:
+def sort_out_notices(messages: Sequence[Message], topics: Topics, latest_ms: int) -> NoticeBatch:
     """Read the messages of a poll. `latest_ms` is the last moment that anybody can mean, clocks being what they are."""
-    said: list[Said] = []
+    notices: list[Notice] = []
     rejected: list[Rejected] = []
     for message in messages:
         try:
@@ -40,11 +41,11 @@ def sort_out_said(messages: Sequence[Message], topics: Topics, latest_ms: int) -
             rejected.append(Rejected(message, exc.reason, exc.detail))
         else:
             if one is not None:
-                said.append(one)
-    return SaidBatch(said, rejected, read_of(messages))
+                notices.append(one)
+    return NoticeBatch(notices, rejected, read_of(messages))
 
 
-def _read(message: Message, topics: Topics, latest_ms: int) -> Said | None:
+def _read(message: Message, topics: Topics, latest_ms: int) -> Notice | None:
     """Return what a message says; None when it is nothing for the database."""
     value = value_of(message)
     is_mark = message.topic == topics.marks

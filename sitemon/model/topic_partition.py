@@ -1,0 +1,4 @@
+"""A partition of a Kafka topic."""
+
+TopicPartition = tuple[str, int]
+"""A topic and the number of one of its partitions."""
