@@ -53,15 +53,15 @@ format: $(INSTALLED) ## Format the code, and mend what can be mended by itself
 
 .PHONY: bench
 bench: setup ## Run the short benchmarks, or those of B=name; under 15 minutes
-	@$(BIN)/python -m tests.bench $(B)
+	@$(BIN)/python -m bench $(B)
 
 .PHONY: bench-full
 bench-full: setup ## Run all benchmarks of docs/benchmarks.md; under 75 minutes
-	@$(BIN)/python -m tests.bench --full
+	@$(BIN)/python -m bench --full
 
 .PHONY: bench-compare
 bench-compare: setup ## Run the short ones, or B=name; fail when a ratio is 15 % behind the stored one
-	@$(BIN)/python -m tests.bench --compare $(B)
+	@$(BIN)/python -m bench --compare $(B)
 
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from bench.pipeline import Row, expected_slots, read_rows
 from sitemon import clock
 from sitemon.config.servers import (
     Credentials,
@@ -28,7 +29,6 @@ from sitemon.local.valkey import Valkey
 from sitemon.store.connect import Connection
 from sitemon.stream.client import client_of
 from sitemon.stream.topics import topics_of
-from tests.bench.pipeline import Row, expected_slots, read_rows
 from tests.databases import as_admin
 from tests.pipeline import Away, Pipeline, wait_for
 

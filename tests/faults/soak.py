@@ -18,11 +18,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.nginx import nginx
 from sitemon import clock
 from sitemon.local.ports import free_port
 from sitemon.local.stack import Stack
 from sitemon.model.moment import format_utc
-from tests.bench.nginx import nginx
 from tests.faults.outages import (
     crowded,
     emptied,

@@ -4,10 +4,10 @@ from contextlib import closing
 
 import pytest
 
+from bench.pipeline import expected_slots, read_rows
 from sitemon import clock
 from sitemon.model.moment import to_ms
 from sitemon.store.read import read_closed_at
-from tests.bench.pipeline import expected_slots, read_rows
 from tests.faults.scene import TIMEOUT_S, Scene
 from tests.pipeline import wait_for
 

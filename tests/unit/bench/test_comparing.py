@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.compare import fell_behind, is_behind, ratios_of, read_stored, store
-from tests.bench.figures import Bench, Figure, Measured, median_ratio
-from tests.bench.run import Ran, State
+from bench.compare import fell_behind, is_behind, ratios_of, read_stored, store
+from bench.figures import Bench, Figure, Measured, median_ratio
+from bench.run import Ran, State
 
 
 def ran(*figures: Figure, name: str = "cpu", state: State = "measured") -> Ran:

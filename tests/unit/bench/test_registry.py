@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.bench.figures import Bench, Measured
-from tests.bench.registry import FOLDER, UnknownBenchError, all_benches, chosen
+from bench.figures import Bench, Measured
+from bench.registry import FOLDER, UnknownBenchError, all_benches, chosen
 
 SHORT, LONG = (
     Bench(name, f"{name}?", "so", lambda: Measured([]), is_short=name == "short") for name in ("short", "long")

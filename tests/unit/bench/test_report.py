@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.bench.__main__ import is_good, main, write
-from tests.bench.chart import Row, chart_of, sections_of
-from tests.bench.figures import Bench, Figure, Measured
-from tests.bench.registry import all_benches
-from tests.bench.report import Effects, amount, effects, goal_of
-from tests.bench.run import Ran, State
+from bench.__main__ import is_good, main, write
+from bench.chart import Row, chart_of, sections_of
+from bench.figures import Bench, Figure, Measured
+from bench.registry import all_benches
+from bench.report import Effects, amount, effects, goal_of
+from bench.run import Ran, State
 
 WHERE = Effects("2 cores", "abc1234", "2026-11-24T07:00:00.000000Z", 0.3)
 HTTP = Figure("http, against <them>", 0.35, "ratio", goal=0.4)
@@ -119,7 +119,7 @@ def test_a_run_is_good_when_nothing_failed_and_every_goal_is_met() -> None:
 
 
 def test_a_compared_run_looks_at_the_stored_ratios_and_not_at_the_goals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.bench.compare.read_stored", lambda: {"cpu": {"https": 0.9}})
+    monkeypatch.setattr("bench.compare.read_stored", lambda: {"cpu": {"https": 0.9}})
     assert is_good([ran(HTTPS)], console(), is_compared=True)
     assert not is_good([ran(HTTPS), ran(state="failed")], console(), is_compared=True)
     by = console()
@@ -147,7 +147,7 @@ def test_a_name_that_no_bench_has_ends_in_one_line(
 
 
 def test_a_comparison_with_nothing_is_not_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.bench.compare.read_stored", dict)
+    monkeypatch.setattr("bench.compare.read_stored", dict)
     by = console()
     assert not is_good([ran(HTTP)], by, is_compared=True)
     assert printed(by) == "behind: nothing is stored: --store keeps the ratios of a run\n"

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bench.figures import Bench, Figure, Measured
-from tests.bench.run import in_own_process, outcome_of, run_all
-from tests.bench.tools import ToolMissingError, tool
+from bench.figures import Bench, Figure, Measured
+from bench.run import in_own_process, outcome_of, run_all
+from bench.tools import ToolMissingError, tool
 
 FOUND = Measured([Figure("time", 1.5, "s", goal=2.0)], ["a note"])
 

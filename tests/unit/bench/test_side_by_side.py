@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.bench.side_by_side import Spent, figures_of, too_slow, totals, tree_cpu_s
+from bench.side_by_side import Spent, figures_of, too_slow, totals, tree_cpu_s
 
 BURN = "import time\nwhile time.process_time() < 0.2: pass"
 

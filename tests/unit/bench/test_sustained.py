@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.bench.profile import shares_of
-from tests.bench.sustained import RATES, Step, names_of, report_of, sites_of
+from bench.profile import shares_of
+from bench.sustained import RATES, Step, names_of, report_of, sites_of
 
 GOOD = Step(2_000, 40_000, 40_000, 0, 80, {"worker": 0.9, "kafka": 0.1}, 0.4)
 
