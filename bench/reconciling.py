@@ -148,7 +148,10 @@ def _steps_us(place: _Place) -> tuple[list[float], int]:
 
 
 def _catch_up_s(place: _Place) -> tuple[float, int]:
-    """Close a day in which nobody was at work; return the seconds that it took, and the slots that were missed."""
+    """Close a day in which nobody was at work; return the seconds that it took, and the slots that were missed.
+
+    As the reconciler does: the account is closed to its end, a second at a time, and then counted.
+    """
     # A recorder that comes back does this first: what is derived then moves hours and days one by one.
     roll_up(place.conn, clock.utc_now())
     began_s = clock.monotonic_s()
@@ -157,8 +160,10 @@ def _catch_up_s(place: _Place) -> tuple[float, int]:
     while closed_ms < until_ms:
         step_began_s = clock.monotonic_s()
         closed_ms = min(until_ms, closed_ms + width_ms)
-        place.close_up_to(closed_ms, width_ms)
+        close(place.conn, closed_ms)
         width_ms = width_ms * 2 if clock.monotonic_s() - step_began_s < 1.0 else max(STEP_MS, width_ms // 2)
+    while count_away_hours(place.conn):
+        pass
     return clock.monotonic_s() - began_s, place.missed()
 
 
