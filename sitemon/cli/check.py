@@ -7,10 +7,10 @@ from rich.console import Console
 
 from sitemon.checks.once import adhoc_result, chosen_site, observe
 from sitemon.cli import options
-from sitemon.cli.check_report import report, traced, traced_failures
 from sitemon.clock import utc_now
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import as_dict
+from sitemon.report.check import report, traced, traced_failures
 
 
 @click.command("check")

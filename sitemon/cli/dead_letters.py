@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 
 from sitemon.cli import options
-from sitemon.cli.letter_report import as_json_types, letter_lines, letters_table
 from sitemon.config.servers import KafkaServer, kafka_server
 from sitemon.record.retry import Fate, Retry
+from sitemon.report.letters import as_json_types, letter_lines, letters_table
 from sitemon.stream.dead_letters import Kept, kept
 from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.reading import read_all, read_places

@@ -18,16 +18,16 @@ from rich.live import Live
 from rich.table import Table
 
 from sitemon import clock
-from sitemon.cli.status_table import status_table
 from sitemon.local.demo import Demo
 from sitemon.local.sample import SAMPLES
 from sitemon.model.errors import FatalError
+from sitemon.report.palette import STYLES
+from sitemon.report.status import status_table
 from sitemon.store.read import SiteStatus
 
 _ENDING_S: Final = 3.0
 _LINE_EVERY_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.5
-_STYLES: Final = {"up": "green", "degraded": "yellow", "down": "red", "unknown": "bright_black"}
 _SHOWS: Final = {site.name: site.shows for site in SAMPLES}
 
 
@@ -103,14 +103,14 @@ def _view(pipeline: Demo, width: int) -> RenderableType:
 
 def _summary(statuses: Sequence[SiteStatus], recorded: int) -> str:
     states = Counter(status.state for status in statuses)
-    counted = ", ".join(f"{states[state]} {state}" for state in _STYLES if states[state])
+    counted = ", ".join(f"{states[state]} {state}" for state in STYLES if states[state])
     return f"{len(statuses)} sites: {counted or 'nothing yet'}; {recorded} results recorded"
 
 
 def _table(statuses: Sequence[SiteStatus]) -> Table:
     table = Table("site", "what it shows", "state", "reason", "latency", box=None, pad_edge=False)
     for status in statuses:
-        state = f"[{_STYLES[status.state]}]{status.state}[/]"
+        state = f"[{STYLES[status.state]}]{status.state}[/]"
         latency = "" if status.latency_s is None else f"{status.latency_s * 1000:.0f} ms"
         table.add_row(status.site, _SHOWS.get(status.site, ""), state, status.reason, latency)
     return table

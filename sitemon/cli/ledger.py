@@ -1,30 +1,22 @@
 """``sitemon ledger``: the schedule's own history against the rows there are."""
 
 import json
-import operator
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from sitemon import clock
 from sitemon.cli import options
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
+from sitemon.report.ledger import SHOWN, TABLE_WIDTH, sum_of, uneven_hours
 from sitemon.store.connect import connect
 from sitemon.store.read import LedgerHour, read_closed_at, read_count_problems, read_ledger
 
-COUNTS: Final = ("expected", "real", "told", "derived", "lost", "unaccounted", "unexpected")
 STALE: Final = timedelta(minutes=5)
-SHOWN: Final = 20
-"""So many uneven hours of sites are printed, the worst first: after an outage it can be every site's."""
-
-_TABLE_WIDTH: Final = 100
-_counts: Final = operator.attrgetter(*COUNTS)
 
 
 @click.command("ledger")
@@ -52,7 +44,12 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
     if as_json:
         click.echo(json.dumps([_as_json_types(hour) for hour in ledger], indent=2))
     else:
-        show(ledger, uneven)
+        if uneven:
+            # A figure that is cut would say something else: rather let a narrow terminal break the line.
+            Console(width=max(Console().width, TABLE_WIDTH)).print(uneven_hours(uneven))
+            if len(uneven) > SHOWN:
+                click.echo(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
+        click.echo(sum_of(ledger))
     is_stale = now - closed_at > STALE
     if is_stale:
         click.echo(
@@ -67,19 +64,3 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
 
 def _as_json_types(hour: LedgerHour) -> dict[str, Any]:
     return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in hour._asdict().items()}
-
-
-def show(ledger: Sequence[LedgerHour], uneven: Sequence[LedgerHour]) -> None:
-    """Print the uneven hours, and the sum of all."""
-    if uneven:
-        table = Table("hour (UTC)", "site", "region", box=None, pad_edge=False)
-        for name in COUNTS:
-            table.add_column(name, justify="right", no_wrap=True)
-        for hour in sorted(uneven, key=lambda hour: -hour.unaccounted - hour.unexpected)[:SHOWN]:
-            table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
-        # A figure that is cut would say something else: rather let a narrow terminal break the line.
-        Console(width=max(Console().width, _TABLE_WIDTH)).print(table)
-        if len(uneven) > SHOWN:
-            click.echo(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
-    total = [sum(column) for column in zip(*map(_counts, ledger), strict=True)] or [0] * len(COUNTS)
-    click.echo("{} expected = {} real + {} told + {} derived ({} lost) + {} unaccounted; {} unexpected".format(*total))

@@ -14,10 +14,10 @@ from rich.text import Text
 from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.signals import stop_on_signals
-from sitemon.cli.status_table import status_table
 from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
 from sitemon.model.errors import RetryableError
 from sitemon.model.moment import format_utc
+from sitemon.report.status import status_table
 from sitemon.store.connect import Connection, connect
 from sitemon.store.read import SiteStatus, read_closed_at, read_status
 

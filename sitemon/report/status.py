@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import floor
 from typing import Final
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from sitemon.report.palette import SIGNS, STYLES, age, latency, percent
 from sitemon.store.read import SiteStatus
 
-# Colours of the middle of the palette, which can be read on dark and on light; the signs tell them apart without.
-_STYLES: Final = {"up": "green3", "degraded": "dark_orange3", "down": "bold red3", "unknown": "grey62"}
-_SIGNS: Final = {"up": "●", "degraded": "▲", "down": "✖", "unknown": "○"}
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 _STALE: Final = timedelta(minutes=1)
@@ -65,11 +62,11 @@ _CUT: Final = ("site", "reason")
 
 
 def _cells(site: SiteStatus, now: datetime, trend: int) -> dict[str, Text]:
-    style = _STYLES[site.state]
+    style = STYLES[site.state]
     return {
         "site": Text(site.site, no_wrap=True, overflow="ellipsis"),
         "region": Text(site.region),
-        "state": Text(f"{_SIGNS[site.state]} {site.state} {_since(site, now)}", style=style),
+        "state": Text(f"{SIGNS[site.state]} {site.state} {_since(site, now)}", style=style),
         "reason": Text(_reason(site, now), no_wrap=True, overflow="ellipsis"),
         "latency": Text("" if site.latency_s is None else latency(site.latency_s)),
         "trend": Text(sparkline(site.latencies_s[-trend:])),
@@ -79,14 +76,14 @@ def _cells(site: SiteStatus, now: datetime, trend: int) -> dict[str, Text]:
 
 
 def _since(site: SiteStatus, now: datetime) -> str:
-    return duration((now - site.state_since).total_seconds())
+    return age((now - site.state_since).total_seconds())
 
 
 def _reason(site: SiteStatus, now: datetime) -> str:
     """Return why a site is not up; of an unknown one, why if that is decided, and since when nobody looked."""
     if site.state != "unknown":
         return site.reason or ""
-    looked = f"since {duration((now - site.seen_at).total_seconds())}" if site.seen_at else "yet"
+    looked = f"since {age((now - site.seen_at).total_seconds())}" if site.seen_at else "yet"
     why = f"{site.reason}: " if site.outcome == "missed" and site.reason else ""
     return f"{why}not looked at {looked}"
 
@@ -107,7 +104,7 @@ def _caption(sites: Sequence[SiteStatus], closed_at: datetime, now: datetime) ->
 
 
 def _age(closed_at: datetime, now: datetime) -> str:
-    return duration((now - closed_at).total_seconds())
+    return age((now - closed_at).total_seconds())
 
 
 def sparkline(latencies_s: Sequence[float | None]) -> str:
@@ -119,32 +116,8 @@ def sparkline(latencies_s: Sequence[float | None]) -> str:
     )
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in its largest whole unit: ``12s``, ``5m``, ``3h``, ``2d``."""
-    for unit, unit_s in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s:.0f}{unit}"
-    return f"{max(0, seconds):.0f}s"
-
-
-def latency(latency_s: float) -> str:
-    """Return a latency: ``3.2s``, ``120ms``, ``0.4ms``."""
-    if latency_s >= 1:
-        return f"{latency_s:.1f}s"
-    return f"{latency_s * 1000:.0f}ms" if latency_s >= 0.001 else f"{latency_s * 1000:.1f}ms"
-
-
 def uptime(low: float | None, high: float | None) -> str:
     """Return the range of uptime, or one figure when nothing was missed."""
     if low is None or high is None:
         return ""
     return percent(low) if low == high else f"{percent(low)}–{percent(high)}"
-
-
-def percent(fraction: float | None) -> str:
-    """Return a percentage that never rounds up to 100 %: ``100%``, ``99.99%``, ``87.5%``."""
-    if fraction is None:
-        return ""
-    if fraction == 1:
-        return "100%"
-    return f"{min(99.99, floor(round(fraction * 10_000, 6)) / 100):g}%"

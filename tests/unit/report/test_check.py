@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from sitemon.checks.findings import Failure, Hop
-from sitemon.cli.check_report import report, traced, traced_failures
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
+from sitemon.report.check import report, traced, traced_failures
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 PHASES = Phases(dns=0.1, connect=0.1, tls=0.2, first_byte=0.4, download=0.2)
@@ -43,17 +43,17 @@ def lines_of(found: Result, *hops: Hop) -> list[str]:
 
 def test_what_is_up_is_told_in_a_few_lines() -> None:
     assert lines_of(result(match="st.ck", is_match_found=True, cert_expires_at=NOW + timedelta(days=38, hours=1))) == [
-        "● up  https://shop.test/  1.00 s",
+        "● up  https://shop.test/  1.00s",
         "  answer       200, HTTP/1.1, 1,256 bytes",
         "  address      192.0.2.1",
         "  match        st.ck found",
         "  certificate  expires in 38 days, on 2027-01-01 08:00 UTC",
         "",
-        "  dns          ━━━                              100.0 ms",
-        "  connect         ━━━                           100.0 ms",
-        "  tls                ━━━━━━━                    200.0 ms",
-        "  first byte                ━━━━━━━━━━━━━       400.0 ms",
-        "  download                               ━━━━━━ 200.0 ms",
+        "  dns          ━━━                                100ms",
+        "  connect         ━━━                             100ms",
+        "  tls                ━━━━━━━                      200ms",
+        "  first byte                ━━━━━━━━━━━━━         400ms",
+        "  download                               ━━━━━━   200ms",
     ]
 
 
@@ -68,15 +68,15 @@ def test_what_is_down_says_why_and_only_what_is_known() -> None:
         latency_s=0.002,
     )
     assert lines_of(down) == [
-        "● down connect_error  https://shop.test/  2.0 ms",
+        "✖ down connect_error  https://shop.test/  2.0ms",
         "  why          the connection was refused while connecting",
         "  address      192.0.2.1",
         "",
-        "  dns                                                  -",
-        "  connect      ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   2.0 ms",
-        "  tls                                                  -",
-        "  first byte                                           -",
-        "  download                                             -",
+        "  dns                                                 -",
+        "  connect      ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   2.0ms",
+        "  tls                                                 -",
+        "  first byte                                          -",
+        "  download                                            -",
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sitemon.cli.status_table import duration, latency, percent, sparkline, status_table, uptime
+from sitemon.report.palette import age, latency, percent
+from sitemon.report.status import sparkline, status_table, uptime
 from sitemon.store.read import SiteStatus
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -115,10 +116,12 @@ def test_data_that_is_old_says_of_when_it_is() -> None:
     ("seconds", "text"), [(-1, "0s"), (0.4, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (86_400 * 9.9, "9d")]
 )
 def test_durations_are_in_their_largest_whole_unit(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert age(seconds) == text
 
 
-@pytest.mark.parametrize(("latency_s", "text"), [(3.21, "3.2s"), (0.12, "120ms"), (0.001, "1ms"), (0.0004, "0.4ms")])
+@pytest.mark.parametrize(
+    ("latency_s", "text"), [(3.21, "3.21s"), (0.12, "120ms"), (0.001, "1.0ms"), (0.0004, "0.40ms")]
+)
 def test_latencies(latency_s: float, text: str) -> None:
     assert latency(latency_s) == text
 

@@ -20,11 +20,11 @@ from sitemon.checks.judge.failures import printable
 from sitemon.checks.net.tls import certificate_of
 from sitemon.checks.timing import PHASES
 from sitemon.model.moment import format_utc
-from sitemon.model.outcome import REASONS, Outcome
+from sitemon.model.outcome import REASONS
 from sitemon.model.result import Phases, Result
 from sitemon.model.target import scheme_of
+from sitemon.report.palette import SIGNS, STYLES, latency
 
-_STYLES: Final = {Outcome.UP: "bold green", Outcome.DEGRADED: "bold yellow", Outcome.DOWN: "bold red"}
 _SOON: Final = timedelta(days=14)
 _BAR_WIDTH: Final = 32
 
@@ -80,23 +80,23 @@ def _note(before: Hop | None, hop: Hop) -> str | None:
 
 
 def _headline(result: Result) -> Text:
-    style = _STYLES[result.outcome]
+    style = STYLES[result.outcome]
     words = f"{result.outcome} {result.reason}" if result.reason else str(result.outcome)
-    line = Text.assemble(("● ", style), (words, style), "  ", (result.url, "bold"))
+    line = Text.assemble((f"{SIGNS[result.outcome]} ", style), (words, style), "  ", (result.url, "bold"))
     if result.latency_s is not None:
-        line.append(f"  {_duration(result.latency_s)}", "dim")
+        line.append(f"  {latency(result.latency_s)}", "dim")
     return line
 
 
 def _facts(result: Result, now: datetime) -> Iterator[tuple[str, Text]]:
     if result.error:
-        yield "why", Text(result.error, _STYLES[result.outcome])
+        yield "why", Text(result.error, STYLES[result.outcome])
     if result.http_code is not None:
         yield "answer", Text(_answer(result))
     if result.ip:
         yield "address", Text(result.ip)
     if result.match is not None and result.is_match_found is not None:
-        found, style = ("found", "green") if result.is_match_found else ("not found", "red")
+        found, style = ("found", STYLES["up"]) if result.is_match_found else ("not found", STYLES["down"])
         yield "match", Text.assemble(printable(result.match), " ", (found, style))
     if result.cert_expires_at is not None:
         yield "certificate", _expiry(result.cert_expires_at, now)
@@ -111,12 +111,12 @@ def _answer(result: Result) -> str:
 
 def _expiry(expires_at: datetime, now: datetime) -> Text:
     left = expires_at - now
-    style = "red" if left <= timedelta() else "yellow" if left < _SOON else "green"
+    style = STYLES["down" if left <= timedelta() else "degraded" if left < _SOON else "up"]
     return Text.assemble((expiry_words(left), style), f", on {expires_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _failure(failure: Failure) -> RenderableType:
-    style = _STYLES[REASONS[failure.reason][0]]
+    style = STYLES[REASONS[failure.reason][0]]
     title = Text.assemble((str(failure.reason), style), f"  {printable(failure.words)}")
     if failure.excerpt is None:
         return title
@@ -128,7 +128,7 @@ def _hop(number: int, hop: Hop, note: str | None, now: datetime) -> RenderableTy
     facts = [("resolved", Text(", ".join(hop.addresses))), ("address", Text(hop.ip))] if hop.ip else []
     facts += [("certificate", text) for text in _certificates(hop, now)]
     facts += [("record", Text(printable(record))) for record in hop.records]
-    facts += [("note", Text(note, "yellow"))] if note else []
+    facts += [("note", Text(note, STYLES["degraded"]))] if note else []
     return Group(title, Padding(Group(_grid(*facts), _bars(hop.phases_s)), (0, 0, 1, 2), expand=False))
 
 
@@ -141,7 +141,7 @@ def _answer_of(hop: Hop) -> str:
 def _certificates(hop: Hop, now: datetime) -> Iterator[Text]:
     for certificate in map(certificate_of, hop.chain):
         if certificate is None:
-            yield Text("one that cannot be read", "red")
+            yield Text("one that cannot be read", STYLES["down"])
             continue
         yield Text.assemble(
             printable(certificate.subject),
@@ -161,7 +161,10 @@ def _bars(phases_s: Phases) -> Table:
         length = max(round(before_s / total_s * _BAR_WIDTH) - start, 1 if seconds else 0)
         bar = " " * min(start, _BAR_WIDTH - length) + "━" * length
         rows.append(
-            (phase.replace("_", " "), Text.assemble((f"{bar:{_BAR_WIDTH}}", "cyan"), f" {_duration(seconds):>8}"))
+            (
+                phase.replace("_", " "),
+                Text.assemble((f"{bar:{_BAR_WIDTH}}", "cyan"), f" {latency(seconds) if seconds else '-':>7}"),
+            )
         )
     return _grid(*rows)
 
@@ -173,7 +176,3 @@ def _grid(*rows: tuple[str, Text]) -> Table:
     for row in rows:
         grid.add_row(*row)
     return grid
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms" if seconds else "-"

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from sitemon.cli.letter_report import as_json_types, letter_lines, letters_table, text_of
 from sitemon.model.marks import Reign, encode_mark
 from sitemon.model.result import encode
 from sitemon.model.schedule import Told, encode_event
+from sitemon.report.letters import as_json_types, letter_lines, letters_table, text_of
 from sitemon.stream.dead_letters import DeadLetter, Kept
 from sitemon.stream.topics import Topics
 from tests.results import a_result

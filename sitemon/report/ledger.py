@@ -1,0 +1,32 @@
+"""What ``sitemon ledger`` shows: the hours that are uneven, and the sum of all."""
+
+import operator
+from collections.abc import Sequence
+from typing import Final
+
+from rich.table import Table
+
+from sitemon.store.read import LedgerHour
+
+COUNTS: Final = ("expected", "real", "told", "derived", "lost", "unaccounted", "unexpected")
+SHOWN: Final = 20
+"""So many uneven hours of sites are shown, the worst first: after an outage it can be every site's."""
+TABLE_WIDTH: Final = 100
+
+_counts: Final = operator.attrgetter(*COUNTS)
+
+
+def uneven_hours(uneven: Sequence[LedgerHour]) -> Table:
+    """Return a table of these hours, the worst first, `SHOWN` of them."""
+    table = Table("hour (UTC)", "site", "region", box=None, pad_edge=False)
+    for name in COUNTS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for hour in sorted(uneven, key=lambda hour: -hour.unaccounted - hour.unexpected)[:SHOWN]:
+        table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
+    return table
+
+
+def sum_of(ledger: Sequence[LedgerHour]) -> str:
+    """Return the sum of all hours, in one line."""
+    total = [sum(column) for column in zip(*map(_counts, ledger), strict=True)] or [0] * len(COUNTS)
+    return "{} expected = {} real + {} told + {} derived ({} lost) + {} unaccounted; {} unexpected".format(*total)
