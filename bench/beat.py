@@ -26,6 +26,7 @@ from sitemon.model.site import DEFAULT_REGION, Site
 from sitemon.schedule.batch import CHECK_SLOTS, Batch, queue_of
 from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
+from sitemon.schedule.resend import note_received
 from tests.pipeline import Pipeline, wait_for
 
 SITES: Final = 100_000
@@ -133,6 +134,8 @@ class Ticking:
             self._leader.tick(self._now_ms, self._now_ms / 1_000)
             spent_s += time.process_time() - began_s
             slots += sum(len(batch.slots) for batch in self._around.sent)
+            for batch in self._around.sent:
+                note_received(self._client, batch.id)  # as the worker does that takes it
             self._around.sent.clear()
             self._client.delete(queue_of(DEFAULT_REGION))
         return spent_s / slots * 1e6

@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.retry_request import asks_for_finite_field, first_message
 from sitemon.checks.net.tls import context_for, served_chain
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
@@ -31,6 +32,7 @@ class TlsConnection:
         self._received, self._unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._left = memoryview(b"")
         self._overhead_bytes = 0
+        self._first: bytearray | None = bytearray()  # until the server's first message was looked at
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
     def __enter__(self) -> Self:
@@ -61,6 +63,7 @@ class TlsConnection:
         """Make the handshake within the time left.
 
         Raises:
+            CheckError: the server asks for what takes long, or sends too much.
             ssl.SSLError: it failed, or the certificate is not valid.
             OSError: the connection failed; TimeoutError: the time is up.
 
@@ -140,10 +143,21 @@ class TlsConnection:
         self._overhead_bytes += len(data)
         if self._overhead_bytes > _MOST_OVERHEAD_BYTES:
             raise CheckError(Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
+        if self._first is not None:
+            self._look_at_first(data)
         if data:
             self._received.write(data)
         else:
             self._received.write_eof()
+
+    def _look_at_first(self, data: bytes) -> None:
+        assert self._first is not None  # noqa: S101 - it is looked at once
+        self._first += data
+        message = first_message(self._first)
+        if message is not None:
+            self._first = None
+            if asks_for_finite_field(message):
+                raise CheckError(Reason.TLS_ERROR, "the server asks for a key exchange in a finite field")
 
 
 async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsConnection:

@@ -4,6 +4,7 @@ import gc
 import os
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from sitemon.checks.net.resolver import Endpoint
 from sitemon.checks.net.tls import context_for
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
+from sitemon.local.ports import free_port, is_free
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Tls
 from tests.integration.checks.certificates import (
@@ -37,6 +39,7 @@ from tests.integration.checks.conftest import (
     observed,
     site,
 )
+from tests.integration.checks.test_engine import wait_until
 
 BAD_LEAVES: dict[str, tuple[Callable[[Signer], Signer], datetime]] = {
     "expired": (lambda ca: new_leaf(ca, ends_at=YESTERDAY), YESTERDAY),
@@ -249,3 +252,17 @@ def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
     gc.unfreeze()
     assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
     assert max(steps_s) < 0.02
+
+
+@pytest.mark.parametrize("options", [("-tls1_3", "-groups", "ffdhe8192"), ("-tls1_2", "-cipher", "DHE")])
+def test_a_server_that_insists_on_a_finite_field_is_refused_at_no_cost(
+    make_engine: EngineFactory, ca: Authority, steps_s: list[float], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    chain, port = write_chain(tmp_path, new_leaf(ca.signer)), free_port()
+    command = ("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(chain), "-quiet", *options)
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log) as server:
+        wait_until(lambda: not is_free(port), 10)
+        seen = observed(make_engine(), site(f"https://127.0.0.1:{port}/", tls=ca.tls))
+        server.kill()
+    assert seen.reason == Reason.TLS_ERROR
+    assert max(steps_s) < 0.05
