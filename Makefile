@@ -33,7 +33,7 @@ coverage: setup ## Run them and report which lines and branches they reach
 	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 
 .PHONY: faults
-faults: setup ## Run the long fault scenarios, or those of T=path; about 20 minutes
+faults: setup ## Run the long fault scenarios, or those of T=path; about 25 minutes
 	@$(BIN)/pytest $(or $(T),tests/faults) -m faults -n 2 --dist loadfile -v
 
 .PHONY: soak

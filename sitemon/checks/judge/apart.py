@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from sitemon.checks.errors import OwnError
-from sitemon.checks.findings import Failure
+from sitemon.checks.judge.apart_process import LENGTH_BYTES, TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question, is_light, verdict_on
 from sitemon.checks.waiting import Event, Waits
@@ -29,23 +29,10 @@ from sitemon.per_process import once_per_process
 
 log = logging.getLogger(__name__)
 
-MOST_CPU_S: Final = 2.0
-"""One response may take so much."""
-LENGTH_BYTES: Final = 8
-
 _LONGEST_WAIT_S: Final = 10.0
 _IDLE_S: Final = 60.0
 _MOST_REMEMBERED: Final = 10_000
 
-TOO_COSTLY: Final = Verdict(
-    (
-        Failure(
-            Reason.NO_MATCH,
-            f"to compare the response with what is expected takes over {MOST_CPU_S:g} s of CPU or 1 GiB of memory",
-        ),
-    ),
-    None,
-)
 _verdicts: Final = msgspec.msgpack.Decoder(Verdict)
 
 

@@ -9,11 +9,27 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from sitemon.checks.judge.apart import LENGTH_BYTES, MOST_CPU_S, TOO_COSTLY
+from sitemon.checks.findings import Failure
+from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question, verdict_on
+from sitemon.model.outcome import Reason
 
+LENGTH_BYTES: Final = 8
+
+_MOST_CPU_S: Final = 2.0
+"""One response may take so much."""
 _MOST_MEMORY_BYTES: Final = 1 << 30
 _NICE: Final = 5
+
+TOO_COSTLY: Final = Verdict(
+    (
+        Failure(
+            Reason.NO_MATCH,
+            f"to compare the response with what is expected takes over {_MOST_CPU_S:g} s of CPU or 1 GiB of memory",
+        ),
+    ),
+    None,
+)
 
 
 def main() -> None:
@@ -32,7 +48,7 @@ def main() -> None:
     while head := _part(source):
         question: Question = pickle.loads(head)  # noqa: S301 - it comes from our parent
         question = question._replace(page=question.page._replace(body=(_part(source),)))
-        signal.setitimer(signal.ITIMER_PROF, MOST_CPU_S)
+        signal.setitimer(signal.ITIMER_PROF, _MOST_CPU_S)
         try:
             verdict = verdict_on(question)
         except MemoryError:

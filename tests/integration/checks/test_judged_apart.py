@@ -18,7 +18,8 @@ from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
-from sitemon.checks.judge.apart import TOO_COSTLY, Judge, JudgeProcess, judged
+from sitemon.checks.judge.apart import Judge, JudgeProcess, judged
+from sitemon.checks.judge.apart_process import TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict, Visit
 from sitemon.checks.judge.question import Question, verdict_on
 from sitemon.checks.waiting import IN_THREAD, run_here
