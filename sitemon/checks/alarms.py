@@ -37,9 +37,16 @@ class Alarms:
     def ring(self, now_s: float) -> None:
         """Ring what is due."""
         while self._grains and self._grains[0] <= now_s * _GRAINS_A_SECOND:
-            due = self._by_grain.pop(heapq.heappop(self._grains))
-            while due:
-                due.pop()()
+            grain = heapq.heappop(self._grains)
+            due = self._by_grain[grain]
+            try:
+                while due:
+                    due.pop()()
+            finally:
+                if due:  # one failed; the others ring the next time
+                    heapq.heappush(self._grains, grain)
+                else:
+                    del self._by_grain[grain]
 
     def next_s(self) -> float:
         """Return when the next may ring."""

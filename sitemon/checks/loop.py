@@ -65,7 +65,7 @@ class Loop:
 
     def unwatch(self, number: int) -> None:
         """Call back no more, for now: the kernel forgets the socket when it is closed, or at its next event."""
-        del self._watchers[number]
+        self._watchers.pop(number, None)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call this soon, in the loop's thread; may be called from any."""
@@ -166,9 +166,9 @@ class Task:
 
     async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
         """Return one of the sockets that is ready; see `Waits.ready`."""
-        for number, events in wanted.items():
-            self._loop.watch(number, events, self._is_ready)
         try:
+            for number, events in wanted.items():
+                self._loop.watch(number, events, self._is_ready)
             found: int | None = await self.parked(at_most_s)
         finally:
             for number in wanted:

@@ -1,6 +1,8 @@
 """The loop: callbacks in time, word from other threads, and coroutines that wait on it."""
 
 import contextlib
+import functools
+import math
 import os
 import select
 import threading
@@ -66,6 +68,23 @@ def test_an_alarm_that_was_called_off_does_not_ring_and_others_of_its_moment_do(
     alarms.ring(2.0)
     alarms.call_off(grain, ring)
     assert rung == ["other"]
+
+
+def test_an_alarm_that_fails_silences_no_other() -> None:
+    alarms, rung = Alarms(), Found()
+
+    def fail() -> None:
+        raise RuntimeError
+
+    for _ in range(3):
+        alarms.set(1.0, functools.partial(rung.append, "one"))
+        alarms.set(1.0, functools.partial(fail))
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            alarms.ring(2.0)
+    alarms.ring(2.0)
+    assert rung == ["one"] * 3
+    assert alarms.next_s() == math.inf
 
 
 def test_an_alarm_may_set_another() -> None:
