@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +12,14 @@ import yaml
 
 from sitemon.config.json_lines import JsonLines
 from sitemon.config.values import ValuePath
+from sitemon.config.yaml_bounds import YamlBoundsError, check_bounds
 from sitemon.model.errors import ConfigurationError, Mistake
 
 # Ten times as fast; there is none where PyYAML was built without libyaml.
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_LONGEST_BYTES: Final = 256 << 20
+_HALF_OF_A_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _TAG_OR_ALIAS: Final = re.compile(r"\b(tag|alias)\b.*")
 """What PyYAML takes a password for that begins with ``!`` or ``*``; then its words hold it."""
 
@@ -48,13 +52,23 @@ def read_document(file: Path) -> Document:
     """
     read = _read_json if file.suffix == ".json" else _read_yaml
     try:
-        return read(file.read_bytes().decode("utf-8-sig"), file)
+        return read(_content_of(file).decode("utf-8-sig"), file)
     except OSError as exc:
         raise _refused(file, None, f"cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise _refused(file, exc.object[: exc.start].count(b"\n") + 1, "expected text in UTF-8") from exc
     except RecursionError as exc:
         raise _refused(file, None, "nested too deeply") from exc
+
+
+def _content_of(file: Path) -> bytes:
+    if stat.S_ISFIFO(file.stat().st_mode):
+        raise _refused(file, None, "expected a file, not a pipe")
+    with file.open("rb") as opened:
+        content = opened.read(_LONGEST_BYTES + 1)
+    if len(content) > _LONGEST_BYTES:
+        raise _refused(file, None, f"longer than {_LONGEST_BYTES >> 20} MiB")
+    return content
 
 
 def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:
@@ -80,11 +94,22 @@ def _read_json(content: str, file: Path) -> Document:
         raise _refused(file, None, "not valid JSON: a number has too many digits") from exc
     if is_repeated:
         raise _repeated(file, lines.repeated_keys())
+    if _HALF_OF_A_PAIR.search(content) and not _is_text(value):
+        raise _refused(file, None, "expected text of whole characters, not halves of surrogate pairs")
     return Document(file, value, lines.line_of)
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_yaml(content: str, file: Path) -> Document:
     try:
+        check_bounds(yaml.parse(content, Loader=_Loader))
         loader = _Loader(content)
         try:
             node = loader.get_single_node()
@@ -93,6 +118,8 @@ def _read_yaml(content: str, file: Path) -> Document:
             value = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
+    except YamlBoundsError as exc:
+        raise _refused(file, exc.line, exc.problem) from exc
     except yaml.YAMLError as exc:
         raise _refused(file, _line_of_error(exc), f"not valid YAML: {_words_of(exc)}") from exc
     except ValueError as exc:

@@ -101,6 +101,8 @@ def _path_problem(path: str) -> str | None:
         looks_once(path)
     except JSONPathError as exc:
         return f"not a valid JSON path (RFC 9535): {exc.message}"
+    except ValueError:
+        return "not a valid JSON path (RFC 9535): a place has too many digits"
     except RecursionError:
         return "not a valid JSON path (RFC 9535): nested too deeply"
     return None

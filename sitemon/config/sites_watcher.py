@@ -103,6 +103,10 @@ class SitesWatcher:
         except ConfigurationError as exc:
             self._keep_old(str(exc))
             sites = self._sites
+        except Exception:
+            # Whatever an edit is, it ends no process that has sites.
+            log.exception("config.sites_failed: the edit was not taken up: this is a mistake in sitemon")
+            sites = self._sites
         else:
             if not sites.sites and self._sites.sites and not Path(sites.source).exists():
                 self._keep_old(f"no sites from {sites.source}")

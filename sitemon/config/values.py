@@ -5,7 +5,6 @@ Numbers and truth values may also stand as text, because that is how the environ
 """
 
 import difflib
-import math
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -149,7 +148,7 @@ def duration_s(value: object) -> float:
     if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
         number, unit = found.groups()
         return float(number) * _SECONDS[unit or "s"]
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max:
         return float(value)
     raise UnfitError("expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds")
 

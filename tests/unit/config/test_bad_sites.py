@@ -3,11 +3,13 @@
 One file of ``testdata`` a mistake, with the exact words that follow the file's name.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from sitemon.config import documents
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
 
@@ -192,6 +194,17 @@ EXPECTED: Final = {
     "url_without_scheme.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "yaml_date_out_of_range.yaml": [": not valid YAML: a date or a number is out of range"],
     "yaml_of_two_documents.yaml": [":2: not valid YAML: but found another document"],
+    "yaml_nested.yaml": [":1: nested more than 64 deep"],
+    "yaml_aliases.yaml": [":5: the aliases stand for too many values"],
+    "yaml_alias_within.yaml": [":4: an alias stands within what it stands for"],
+    "interval_of_many_digits.yaml": [
+        ":4: a: interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
+    ],
+    "json_path_of_many_digits.json": [
+        ":2: a: expect.json[0].path: not a valid JSON path (RFC 9535): a place has too many digits"
+    ],
+    "json_half_pair.json": [": expected text of whole characters, not halves of surrogate pairs"],
+    "body_nested.json": [":2: a: body: nested more than 64 deep"],
     "yaml_with_python_object.yaml": [
         (
             ":1: not valid YAML: could not determine a constructor for the tag "
@@ -209,6 +222,27 @@ def test_it_says_the_mistake_with_its_line(name: str) -> None:
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         f"{file}{said.replace('{folder}', str(TESTDATA))}" for said in EXPECTED[name]
     ]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "sites.yaml")
+    with pytest.raises(ConfigurationError, match="expected a file, not a pipe"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+
+
+def test_a_file_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_LONGEST_BYTES", 1 << 20)
+    (tmp_path / "sites.yaml").write_text("sites: []\n#" + "x" * (1 << 20))
+    with pytest.raises(ConfigurationError, match="longer than 1 MiB"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+
+
+def test_a_document_may_repeat_itself_within_reason(tmp_path: Path) -> None:
+    """Sites that share long defaults are as long as they were meant to be."""
+    labels = "".join(f"      label{number}: x\n" for number in range(20))
+    sites = "".join(f"  - {{<<: *usual, name: s{number}, url: 'http://s.example/'}}\n" for number in range(2000))
+    (tmp_path / "sites.yaml").write_text(f"defaults: &usual\n    labels:\n{labels}sites:\n{sites}")
+    assert len(load_sites({"CONF_DIR": str(tmp_path)}).sites) == 2000
 
 
 def test_every_file_of_testdata_has_its_words() -> None:

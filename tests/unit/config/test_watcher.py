@@ -5,9 +5,11 @@ import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from sitemon.config import sites_watcher
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
 from sitemon.model.errors import ConfigurationError
@@ -69,6 +71,18 @@ def test_a_bad_edit_keeps_the_old_set_and_is_logged_once(
     (said,) = logged(caplog, "config.")
     assert "sites.yaml:1: b: intervall: unknown field; did you mean interval?" in said
     write(file, B)
+    assert names(watcher) == ["b"]
+
+
+def test_a_mistake_of_ours_keeps_the_old_set_too(
+    file: Path, watcher: SitesWatcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sites_watcher, "load_with", Mock(side_effect=KeyError("no such key")))
+        write(file, B)
+        assert names(watcher) == names(watcher) == ["a"]
+    assert len(logged(caplog, "config.sites_failed")) == 1
+    write(file, B + "\n")
     assert names(watcher) == ["b"]
 
 
