@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,7 @@ PREFIX: Final = "SITEMON_"
 PUBLIC: Final = "public"
 PRIVATE: Final = "private"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_PATTERN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 _NEAR: Final = 0.8
 """How like a known variable a misspelt one is; Kubernetes' own ``SITEMON_KAFKA_PORT`` is less like any."""
 
@@ -28,9 +30,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `spool_dir` is where results wait on disk while Kafka is away, `spool_max_bytes` how much of them. The
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
-    networks of `address_allow`. A worker on threads has so many `worker_processes`; None is one a core.
-    `checks_per_host` is how many checks at once go to one host and port. A recorder stops when more than
-    `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
+    networks of `address_allow`. `secrets_allow` are the environment variables whose values sites may use, ``SHOP_*``
+    those that begin so; None is any, and none with ``public``. A worker on threads has so many `worker_processes`;
+    None is one a core. `checks_per_host` is how many checks at once go to one host and port. A recorder stops when
+    more than `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
     """
 
     region: str = DEFAULT_REGION
@@ -38,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checks_per_host: int = 20
     address_policy: str = PRIVATE
     address_allow: tuple[Network, ...] = ()
+    secrets_allow: tuple[str, ...] | None = None
     spool_dir: Path = Path("~/.local/state/sitemon/spool").expanduser()
     spool_max_bytes: int = 1 << 30
     raw_retention_days: int = 30
@@ -70,6 +74,13 @@ def _networks(value: object) -> tuple[Network, ...]:
         raise UnfitError("expected networks such as 10.0.0.0/8,fd00::/8") from None
 
 
+def _variables(value: object) -> tuple[str, ...]:
+    found = tuple(pattern.strip() for pattern in text(value).split(","))
+    if not all(_PATTERN.fullmatch(pattern) for pattern in found):
+        raise UnfitError("expected names of environment variables such as SHOP_KEY,WIKI_*")
+    return found
+
+
 _days: Final = integer(1, 36_500)
 VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_REGION": _Choice("region", region_name),
@@ -77,6 +88,7 @@ VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_CHECKS_PER_HOST": _Choice("checks_per_host", integer(1, 5_000)),
     "SITEMON_ADDRESS_POLICY": _Choice("address_policy", one_of(PRIVATE, PUBLIC)),
     "SITEMON_ADDRESS_ALLOW": _Choice("address_allow", _networks),
+    "SITEMON_SECRETS_ALLOW": _Choice("secrets_allow", _variables),
     "SITEMON_SPOOL_DIR": _Choice("spool_dir", _folder),
     "SITEMON_SPOOL_MAX": _Choice("spool_max_bytes", size_bytes),
     # Kafka keeps results a day less than the database, so that reading the topic again changes nothing.
@@ -109,6 +121,18 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if mistakes:
         raise ConfigurationError(mistakes)
     return Settings(**values)
+
+
+def may_use(variable: str, choices: Settings) -> bool:
+    """Tell whether sites may have the value of an environment variable; ours never, for they hold our passwords."""
+    if variable.startswith(PREFIX):
+        return False
+    if choices.secrets_allow is None:
+        return choices.address_policy != PUBLIC
+    return any(
+        variable.startswith(pattern[:-1]) if pattern.endswith("*") else variable == pattern
+        for pattern in choices.secrets_allow
+    )
 
 
 def known_variables() -> list[str]:

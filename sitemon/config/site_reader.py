@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sitemon.config.documents import Document, read_document, show_path
+from sitemon.config.settings import settings
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_values import Context
@@ -27,6 +28,7 @@ class SiteReader:
         self.mistakes: list[Mistake] = []
         self.files: set[Path] = set()
         self._environ = environ
+        self._choices = settings(environ)
         # Not the documents: their values are a million objects, and are to go before the next file is read.
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
         self._places: dict[str, tuple[int, int]] = {}
@@ -45,7 +47,7 @@ class SiteReader:
             return
         for name in [name for name in top if name not in _TOP]:
             self._complain(document, (name,), f"unknown field{suggestion(str(name), _TOP)}")
-        reader = FieldReader(Context(file.absolute().parent, self._environ, self.files))
+        reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, self.files))
         defaults = self._read_defaults(document, top.get("defaults"), reader)
         self._read_sites(document, top.get("sites"), defaults, reader)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sitemon.config.fields import readable_file
+from sitemon.config.settings import PUBLIC, Settings, may_use
 from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
 from sitemon.model.site import Header, StatusRange
 from sitemon.patterns.regex import compiled
@@ -28,13 +29,14 @@ _STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
 
 
 class Context(NamedTuple):
-    """What a site's values refer to: the folder of its file, and the environment.
+    """What a site's values refer to: the folder of its file, the environment, and what we were told by it.
 
     `files` collects the files that the values name, there or not: an edit of one is an edit of the sites.
     """
 
     folder: Path
     environ: Mapping[str, str]
+    choices: Settings
     files: set[Path]
 
 
@@ -160,6 +162,8 @@ def filled(template: str, context: Context) -> tuple[str, tuple[str, ...]]:
 
 
 def _from_environment(variable: str, context: Context) -> str:
+    if not may_use(variable, context.choices):
+        raise UnfitError(f"the environment variable {variable} is not for sites: see SITEMON_SECRETS_ALLOW")
     found = context.environ.get(variable)
     if not found:
         raise UnfitError(f"the environment variable {variable} is not set")
@@ -208,8 +212,15 @@ def regions(value: object, _: Context) -> tuple[str, ...]:
 def file(value: object, context: Context) -> str:
     """Read the path of a file; it is absolute then."""
     path = text(value)
-    context.files.add((context.folder / Path(path).expanduser()).absolute())
+    place = (context.folder / Path(path).expanduser()).absolute()
+    if context.choices.address_policy == PUBLIC and not _is_below(place, context.folder):
+        raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
+    context.files.add(place)
     return readable_file(context.folder, path)
+
+
+def _is_below(place: Path, folder: Path) -> bool:
+    return place.resolve().is_relative_to(folder.resolve())
 
 
 def ca_file(value: object, context: Context) -> str:

@@ -1,0 +1,69 @@
+"""Where others may add sites, these get neither our passwords nor our files."""
+
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.sites import load_sites
+from sitemon.model.errors import ConfigurationError
+from tests.integration.checks.certificates import new_authority
+
+SECRETS = {"SITEMON_DB_PASSWORD": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter3", "SHOP_KEY": "swordfish"}
+PUBLIC = {"SITEMON_ADDRESS_POLICY": "public"}
+
+
+def header_of(folder: Path, value: str, **environ: str) -> str:
+    """Return the value that a site sends whose header is this."""
+    (folder / "sites.yaml").write_text(
+        f"sites: [{{name: a, url: 'http://a.example/', headers: {{X-Key: '{value}'}}}}]\n"
+    )
+    (site,) = load_sites({"CONF_DIR": str(folder), **SECRETS, **environ}).sites
+    return site.headers[0].value
+
+
+@pytest.mark.parametrize(
+    ("variable", "environ"),
+    [
+        ("SITEMON_DB_PASSWORD", {}),
+        ("SITEMON_DB_PASSWORD", {"SITEMON_SECRETS_ALLOW": "SITEMON_*"}),
+        ("SHOP_KEY", PUBLIC),
+        ("SHOP_KEY", {"SITEMON_SECRETS_ALLOW": "SHOP,SHOP_KEY_*"}),
+        ("AWS_SECRET_ACCESS_KEY", {**PUBLIC, "SITEMON_SECRETS_ALLOW": "SHOP_*"}),
+    ],
+)
+def test_a_variable_that_is_not_for_sites_is_a_mistake(tmp_path: Path, variable: str, environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        header_of(tmp_path, f"${{{variable}}}", **environ)
+    assert str(caught.value).endswith(
+        f"headers.X-Key: the environment variable {variable} is not for sites: see SITEMON_SECRETS_ALLOW"
+    )
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"SITEMON_SECRETS_ALLOW": "SHOP_KEY"}, {**PUBLIC, "SITEMON_SECRETS_ALLOW": "WIKI, SHOP_*"}],
+)
+def test_a_variable_that_is_allowed_is_used(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert header_of(tmp_path, "Bearer ${SHOP_KEY}", **environ) == "Bearer swordfish"
+
+
+def test_a_pattern_that_is_none_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="SITEMON_SECRETS_ALLOW: expected names of environment variables"):
+        header_of(tmp_path, "x", SITEMON_SECRETS_ALLOW="*_KEY")
+
+
+@pytest.mark.parametrize(("name", "is_allowed"), [("ca.pem", True), ("../ca.pem", False), ("link.pem", False)])
+def test_files_are_those_below_the_sites(tmp_path: Path, name: str, *, is_allowed: bool) -> None:
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    for place in (tmp_path, folder):
+        (place / "ca.pem").write_bytes(new_authority("ours").pem)
+    (folder / "link.pem").symlink_to("../ca.pem")
+    (folder / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {{ca_file: {name}}}}}]\n")
+    environ = {"CONF_DIR": str(folder)}
+    assert len(load_sites(environ).sites) == 1
+    if is_allowed:
+        assert len(load_sites(environ | PUBLIC).sites) == 1
+    else:
+        with pytest.raises(ConfigurationError, match="expected a file below"):
+            load_sites(environ | PUBLIC)
