@@ -26,6 +26,9 @@ _COUNTED_AT_ONCE_MS: Final = 6 * _HOUR_MS
 _WRITERS_S: Final = 10.0
 """A transaction that takes longer hangs, and would hold up the account for as long."""
 _LOOK_S: Final = 0.05
+_WINDOW_MS: Final = 60_000
+_MOST_WINDOWS: Final = 2
+"""To read the rows of a window of so much takes as long as to look up a third of the slots of a step of 8 s."""
 
 
 class Window(NamedTuple):
@@ -33,6 +36,13 @@ class Window(NamedTuple):
 
     from_ms: int
     until_ms: int
+
+
+class Patiences(NamedTuple):
+    """From the shortest to the longest, both included, in milliseconds."""
+
+    shortest_ms: int
+    longest_ms: int
 
 
 class Account(NamedTuple):
@@ -89,10 +99,19 @@ def close(conn: Connection, closed_ms: int) -> int:
         if closed_ms <= account.closed_ms:
             return 0
         dark = _keep_dark_stretches(cursor, closed_ms)
-        cursor.execute(_sql["patience_range"])
-        ((shortest_ms, longest_ms),) = cursor.fetchall()
-        due = Window(max(account.closed_ms - longest_ms + 1, account.from_ms), closed_ms - shortest_ms + 1)
-        derived = _derive_in(cursor, _without(due, dark), Window(account.closed_ms, closed_ms))
+        groups = _patience_groups(cursor)
+        missing = "missing_by_window" if len(groups) <= _MOST_WINDOWS else "missing_by_slot"
+        if missing == "missing_by_slot":
+            cursor.execute(_sql["patience_range"])
+            groups = [Patiences(*cursor.fetchall()[0])]
+        closing = Window(account.closed_ms, closed_ms)
+        derived = 0
+        for patiences in groups:
+            from_ms = max(account.closed_ms - patiences.longest_ms + 1, account.from_ms)
+            due = Window(from_ms, closed_ms - patiences.shortest_ms + 1)
+            derived += _derive_in(cursor, missing, _without(due, dark), closing, patiences)
+        if derived:
+            merge(cursor)
         cursor.execute(_sql["move_account"], {"closed_ms": closed_ms})
         return derived
 
@@ -186,7 +205,7 @@ def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int],
     # Rows before states, as recorders lock them: else each would wait for the other.
     cursor.execute(_sql["delete_derived"], values)
     gone = cursor.fetchall()[0]
-    if _derive(cursor, "missing_of_watches", values):
+    if _derive(cursor, f"missing AS MATERIALIZED ({_sql['missing_of_watches']})", values):
         merge(cursor)
     cursor.execute(_sql["forget_empty"], values)
     _settle(cursor, gone)
@@ -199,25 +218,34 @@ def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:
     settle_states(cursor, site_ids, region_ids, first_slots_at)
 
 
-def _derive_in(cursor: Cursor, lit: Iterable[Window], closed: Window) -> int:
-    """Derive what is missing in parts of time, of slots whose patience ended in another; return how many there were."""
-    closing = {"after_ms": closed.from_ms, "up_to_ms": closed.until_ms}
-    derived = sum(_derive(cursor, "missing_in_window", {**part._asdict(), **closing}) for part in lit)
-    if derived:
-        merge(cursor)
-    return derived
+def _patience_groups(cursor: Cursor) -> list[Patiences]:
+    """Return the patiences in narrow groups, one more than windows are read for if there are so many."""
+    cursor.execute(_sql["patience_groups"], {"width_ms": _WINDOW_MS, "groups": _MOST_WINDOWS + 1})
+    return [Patiences(*group) for group in cursor.fetchall()]
+
+
+def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Window], closed: Window, patiences: Patiences) -> int:
+    """Derive what a query finds missing in parts of time, of slots whose patience ended in another.
+
+    Returns how many there were; they are to be merged.
+    """
+    values = {"after_ms": closed.from_ms, "up_to_ms": closed.until_ms, **patiences._asdict()}
+    found = f"due AS MATERIALIZED ({_sql['due_in_window']}), missing AS MATERIALIZED ({_sql[missing]})"
+    return sum(_derive(cursor, found, {**values, **part._asdict()}) for part in lit)
 
 
 def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
     """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
     until_ms = min(part.until_ms, account.closed_ms)
-    _derive_in(cursor, [Window(max(part.from_ms, account.from_ms), until_ms)], Window(0, account.closed_ms))
+    lit = Window(max(part.from_ms, account.from_ms), until_ms)
+    if _derive_in(cursor, "missing_by_window", [lit], Window(0, account.closed_ms), Patiences(0, FOR_EVER_MS)):
+        merge(cursor)
     _count_hours(cursor, Window(part.from_ms, until_ms), 0, FOR_EVER_MS)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
-    """Put a derived row in ``incoming`` for each slot that the query finds missing; return how many there were."""
-    cursor.execute(f"WITH missing AS MATERIALIZED ({_sql[missing]}) {_sql['derive']}", values)
+    """Put a derived row in ``incoming`` for each slot that is ``missing``; return how many there were."""
+    cursor.execute(f"WITH {missing} {_sql['derive']}", values)
     return cursor.rowcount
 
 

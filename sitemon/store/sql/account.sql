@@ -17,39 +17,75 @@ FROM sitemon.schedule_stretch
 WHERE until_ms > %(closed_ms)s - patience_ms + 1 AND from_ms <= %(until_ms)s - patience_ms
 ORDER BY 1;
 
+-- name: patience_groups
+-- The patiences that there are, in groups no wider than `width_ms`: shortest and longest of each, up to `groups` of them.
+WITH RECURSIVE beginning AS (
+    SELECT min(patience_ms) AS shortest_ms, 1 AS number FROM sitemon.schedule_stretch
+    UNION ALL
+    SELECT
+        (SELECT min(patience_ms) FROM sitemon.schedule_stretch WHERE patience_ms > shortest_ms + %(width_ms)s),
+        number + 1
+    FROM beginning
+    WHERE shortest_ms IS NOT NULL AND number < %(groups)s
+)
+SELECT
+    shortest_ms,
+    (SELECT max(patience_ms) FROM sitemon.schedule_stretch WHERE patience_ms <= shortest_ms + %(width_ms)s) AS longest_ms
+FROM beginning
+WHERE shortest_ms IS NOT NULL
+ORDER BY shortest_ms;
+
 -- name: patience_range
 SELECT coalesce(min(patience_ms), 0), coalesce(max(patience_ms), 0) FROM sitemon.schedule_stretch;
 
--- name: missing_in_window
--- The slots with from_ms <= slot < until_ms whose patience ended after `after_ms` and up to `up_to_ms`, and that have no
--- row. Each is looked up by itself: of sites with many patiences the rows of hours would have to be read.
-SELECT site_id, region_id, slot_at, slot_at + patience_ms * '1 millisecond'::interval AS missed_at
+-- name: due_in_window
+-- The slots with from_ms <= slot < until_ms whose patience, of those from shortest to longest, ended after `after_ms` and
+-- up to `up_to_ms`.
+SELECT site_id, region_id, patience_ms, sitemon.from_ms(slot_ms) AS slot_at
 FROM (
-    SELECT site_id, region_id, patience_ms, sitemon.from_ms(slot_ms) AS slot_at
+    SELECT
+        site_id,
+        region_id,
+        interval_ms,
+        patience_ms,
+        CASE
+            WHEN from_ms >= since_ms THEN from_ms
+            ELSE from_ms + ((since_ms - from_ms - 1) / interval_ms + 1) * interval_ms
+        END AS first_ms,
+        last_ms
     FROM (
         SELECT
-            site_id,
-            region_id,
-            interval_ms,
-            patience_ms,
-            CASE
-                WHEN from_ms >= since_ms THEN from_ms
-                ELSE from_ms + ((since_ms - from_ms - 1) / interval_ms + 1) * interval_ms
-            END AS first_ms,
-            last_ms
-        FROM (
-            SELECT
-                *,
-                greatest(%(from_ms)s, %(after_ms)s - patience_ms + 1) AS since_ms,
-                least(until_ms - 1, %(until_ms)s - 1, %(up_to_ms)s - patience_ms) AS last_ms
-            FROM sitemon.schedule_stretch
-            WHERE until_ms > %(from_ms)s AND from_ms < %(until_ms)s
-        ) AS stretch
+            *,
+            greatest(%(from_ms)s, %(after_ms)s - patience_ms + 1) AS since_ms,
+            least(until_ms - 1, %(until_ms)s - 1, %(up_to_ms)s - patience_ms) AS last_ms
+        FROM sitemon.schedule_stretch
+        WHERE until_ms > %(from_ms)s
+            AND from_ms < %(until_ms)s
+            AND patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
     ) AS stretch
-    CROSS JOIN LATERAL generate_series(first_ms, last_ms, interval_ms) AS slot_ms
-    -- Most have no slot in a short window: to generate none for each would take longer than all else.
-    WHERE first_ms <= last_ms
-) AS due
+) AS stretch
+CROSS JOIN LATERAL generate_series(first_ms, last_ms, interval_ms) AS slot_ms
+-- Most have no slot in a short window: to generate none for each would take longer than all else.
+WHERE first_ms <= last_ms
+
+-- name: missing_by_window
+-- What is ``due`` and has no row, by all rows of the window: nothing is faster where most of these are due.
+SELECT site_id, region_id, slot_at, slot_at + patience_ms * '1 millisecond'::interval AS missed_at
+FROM due
+LEFT JOIN (
+    SELECT site_id, region_id, slot_at, true AS is_there
+    FROM sitemon.result
+    WHERE kind = 'scheduled'
+        AND slot_at >= sitemon.from_ms(%(from_ms)s)
+        AND slot_at < sitemon.from_ms(%(until_ms)s)
+) AS seen USING (site_id, region_id, slot_at)
+WHERE is_there IS NULL
+
+-- name: missing_by_slot
+-- What is ``due`` and has no row, each looked up by itself: of sites with many patiences the rows of hours would have to
+-- be read.
+SELECT site_id, region_id, slot_at, slot_at + patience_ms * '1 millisecond'::interval AS missed_at
+FROM due
 LEFT JOIN LATERAL (
     SELECT true AS is_there
     FROM sitemon.result
