@@ -107,20 +107,33 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         ConfigurationError: with every one that is unfit, and every variable that looks like a misspelt one of ours.
 
     """
-    values: dict[str, Any] = {}
-    mistakes = _misspelt(environ)
-    for variable, choice in VARIABLES.items():
-        try:
-            if environ.get(variable):
-                values[choice.field] = choice.read(environ[variable])
-        except UnfitError as exc:
-            mistakes.append(Mistake(variable, None, "", exc.problem))
+    values, unfit = _values(environ, VARIABLES)
+    mistakes = [*_misspelt(environ), *unfit]
     if "address_allow" in values and values.get("address_policy") != PUBLIC:
         problem = f"means something only with SITEMON_ADDRESS_POLICY={PUBLIC}: private ones are visited anyway"
         mistakes.append(Mistake("SITEMON_ADDRESS_ALLOW", None, "", problem))
     if mistakes:
         raise ConfigurationError(mistakes)
     return Settings(**values)
+
+
+def settings_of_sites(environ: Mapping[str, str]) -> Settings:
+    """Read what sites may do; where that is unfit, it is the least. `settings` says what is wrong with it."""
+    names = ("SITEMON_ADDRESS_POLICY", "SITEMON_SECRETS_ALLOW")
+    values, unfit = _values(environ, {name: VARIABLES[name] for name in names})
+    return Settings(address_policy=PUBLIC) if unfit else Settings(**values)
+
+
+def _values(environ: Mapping[str, str], choices: Mapping[str, _Choice]) -> tuple[dict[str, Any], list[Mistake]]:
+    values: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for variable, choice in choices.items():
+        try:
+            if environ.get(variable):
+                values[choice.field] = choice.read(environ[variable])
+        except UnfitError as exc:
+            mistakes.append(Mistake(variable, None, "", exc.problem))
+    return values, mistakes
 
 
 def may_use(variable: str, choices: Settings) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sitemon.config.documents import Document, read_document, show_path
-from sitemon.config.settings import settings
+from sitemon.config.settings import settings_of_sites
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_values import Context
@@ -28,7 +28,7 @@ class SiteReader:
         self.mistakes: list[Mistake] = []
         self.files: set[Path] = set()
         self._environ = environ
-        self._choices = settings(environ)
+        self._choices = settings_of_sites(environ)
         # Not the documents: their values are a million objects, and are to go before the next file is read.
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
         self._places: dict[str, tuple[int, int]] = {}

@@ -12,7 +12,7 @@ import msgspec
 
 from sitemon.config import locate
 from sitemon.config.documents import show_path
-from sitemon.config.settings import settings
+from sitemon.config.settings import settings_of_sites
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_reader import SiteReader
@@ -50,7 +50,7 @@ def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = 
         ConfigurationError: with every mistake.
 
     """
-    values, problems = FieldReader(Context(Path.cwd(), environ, settings(environ), set())).read(fields)
+    values, problems = FieldReader(Context(Path.cwd(), environ, settings_of_sites(environ), set())).read(fields)
     problems += conflicts(values, {})
     mistakes = [Mistake("", None, show_path(path), problem) for path, problem in problems]
     if "url" not in fields:

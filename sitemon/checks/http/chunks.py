@@ -9,6 +9,7 @@ LONGEST_LINE_BYTES: Final = 64 << 10
 NO_VALID_SIZE: Final = "a chunk of the body has no valid size"
 LONGER_THAN_ITS_SIZE: Final = "a chunk of the body is longer than its size"
 
+_PLAIN_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
@@ -23,6 +24,17 @@ def size_of(line: bytes) -> int:
     if _SIZE.fullmatch(size):
         return int(size, 16)
     raise malformed(NO_VALID_SIZE)
+
+
+def _take_whole_chunks(data: bytes, at: int, found: list[bytes]) -> int:
+    """Take the chunks that are there as a whole, in their plain form, as most are; return where they end."""
+    while (size := _PLAIN_SIZE.match(data, at)) is not None:
+        begin, end = size.end(), size.end() + int(size[1], 16)
+        if begin == end or data[end : end + 2] != b"\r\n":
+            break
+        found.append(data[begin:end])
+        at = end + 2
+    return at
 
 
 class Chunks:
@@ -45,6 +57,8 @@ class Chunks:
         data, at = self._unread + piece, 0
         found: list[bytes] = []
         while at < len(data) and not self.is_over:
+            if not (self._left or self._is_within or self._is_last):
+                at = _take_whole_chunks(data, at, found)
             if self._left:
                 content = data[at : at + self._left]
                 found.append(content)

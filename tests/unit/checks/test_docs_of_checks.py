@@ -20,7 +20,9 @@ BULLETS: Final = {
 
 
 def functions_of(file: str) -> set[str]:
-    folder = "tests/unit/checks" if file.startswith("unit/") else "tests/integration/checks"
+    folder = "tests/integration/checks"
+    if file.startswith("unit/"):
+        folder = "tests/unit/report" if file == "unit/test_check" else "tests/unit/checks"
     path = ROOT / folder / f"{file.removeprefix('unit/')}.py"
     return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
 

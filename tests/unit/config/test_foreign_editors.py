@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
 from tests.integration.checks.certificates import new_authority
@@ -47,9 +48,12 @@ def test_a_variable_that_is_allowed_is_used(tmp_path: Path, environ: dict[str, s
     assert header_of(tmp_path, "Bearer ${SHOP_KEY}", **environ) == "Bearer swordfish"
 
 
-def test_a_pattern_that_is_none_is_a_mistake(tmp_path: Path) -> None:
+def test_where_the_list_is_unfit_nothing_is_allowed(tmp_path: Path) -> None:
+    unfit = {"SITEMON_SECRETS_ALLOW": "*_KEY"}
     with pytest.raises(ConfigurationError, match="SITEMON_SECRETS_ALLOW: expected names of environment variables"):
-        header_of(tmp_path, "x", SITEMON_SECRETS_ALLOW="*_KEY")
+        settings(unfit)
+    with pytest.raises(ConfigurationError, match="SHOP_KEY is not for sites"):
+        header_of(tmp_path, "${SHOP_KEY}", **unfit)
 
 
 @pytest.mark.parametrize(("name", "is_allowed"), [("ca.pem", True), ("../ca.pem", False), ("link.pem", False)])
