@@ -22,7 +22,7 @@ from sitemon.local.ports import free_port
 from tests.pipeline import Pipeline
 
 GOAL: Final = 4_000
-RATES: Final = (2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000)
+RATES: Final = (500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000)
 INTERVAL_S: Final = 5
 HOSTS: Final = tuple(f"127.0.0.{number}" for number in range(1, 101))
 TAKEN_UP_S: Final = 20.0

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -17,9 +18,11 @@ from sitemon.checks.net.resolver import Endpoint
 from sitemon.checks.net.tls import context_for
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
+from sitemon.local.part import MissingToolError
 from sitemon.local.ports import free_port, is_free
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Tls
+from tests.conftest import lack
 from tests.integration.checks.certificates import (
     IN_A_MONTH,
     IN_A_YEAR,
@@ -258,6 +261,8 @@ def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
 def test_a_server_that_insists_on_a_finite_field_is_refused_at_no_cost(
     make_engine: EngineFactory, ca: Authority, steps_s: list[float], tmp_path: Path, options: tuple[str, ...]
 ) -> None:
+    if shutil.which("openssl") is None:
+        lack(MissingToolError("openssl is not installed"))
     chain, port = write_chain(tmp_path, new_leaf(ca.signer)), free_port()
     command = ("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(chain), "-quiet", *options)
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log) as server:
