@@ -48,7 +48,7 @@ class Loop:
         self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
         self.stalled_s = self._computed_s = 0.0
-        self._looked_at_s = self._ready_at_s = monotonic_s()
+        self._looked_at_s = self._ready_at_s = self._blind_since_s = monotonic_s()
         self.watch(self._bell, select.POLLIN, self._quieten)
 
     def watch(self, number: int, events: int, on_ready: OnReady) -> None:
@@ -111,22 +111,27 @@ class Loop:
         self._is_asleep = True  # from here on a waker rings; one that came before has set `_is_woken`
         has_work = self._is_woken or self._calls
         wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - began_s))
+        found: list[tuple[int, int]] = []
         try:
-            return self._poller.poll(wait_s, _MOST_EVENTS)
+            found = self._poller.poll(wait_s, _MOST_EVENTS)
+            return found
         finally:
             self._is_asleep = self._is_woken = False
-            self._note_lag(began_s, wait_s)
+            self._note_lag(began_s, wait_s, has_found=bool(found))
 
-    def _note_lag(self, began_s: float, wait_s: float) -> None:
+    def _note_lag(self, began_s: float, wait_s: float, *, has_found: bool) -> None:
         now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
         worked_s = min(max(0.0, computed_s - self._computed_s), busy_s)
-        late_s = now_s - began_s - wait_s if wait_s else 0.0
+        late_s = now_s - began_s - wait_s
         late_s = late_s if late_s > _LATE_S else 0.0
         self.stalled_s += sum(span_s for span_s in (busy_s - worked_s, late_s) if span_s > STALL_S)
         has_waited = wait_s and now_s - began_s > _AT_ONCE_S
-        unseen_s, seen_s = (late_s, now_s) if has_waited else (busy_s, began_s)
+        unseen_s = late_s if has_waited else began_s - self._blind_since_s + late_s
+        seen_s = now_s if has_waited else began_s + late_s
         self._ready_at_s = seen_s - (unseen_s if unseen_s > STALL_S else unseen_s / 2)
         self._looked_at_s, self._computed_s = now_s, computed_s
+        # Stopped after the kernel had found nothing, we have not seen what came since.
+        self._blind_since_s = now_s if has_found else now_s - late_s
 
     def _unregister(self, number: int) -> None:
         self._registered.discard(number)

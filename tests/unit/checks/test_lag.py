@@ -3,7 +3,7 @@
 import contextlib
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -185,6 +185,46 @@ def test_a_wait_that_lasts_longer_than_asked_for_is_time_without_cpu(
     loop.run_once(1)
     monkeypatch.undo()
     assert loop.stalled_s == pytest.approx(2)
+
+
+class StoppedAround:
+    """A poller that is stopped for 3 s, after it has looked or before; it looks for real."""
+
+    def __init__(self, poller: Any, clock: Clock, is_after: bool, then: Callable[[], object]) -> None:
+        self._poller = poller
+        self._clock = clock
+        self._is_after = is_after
+        self._then = then
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._poller, name)
+
+    def poll(self, *_: Any) -> Any:
+        found = self._poller.poll(0, 10) if self._is_after else None
+        self._clock.now_s += 3
+        self._then()
+        return self._poller.poll(0, 10) if found is None else found
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+@pytest.mark.parametrize("has_work", [False, True])
+def test_a_stop_just_before_or_after_the_kernel_looked_takes_no_time_of_a_check(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]], monkeypatch: Any, *, is_after: bool, has_work: bool
+) -> None:
+    async def wait(task: Task) -> None:
+        await task.ready({pipes[0][0]: select.POLLIN}, 10)
+
+    task = started(loop, wait)
+    loop.run_once(0)
+    stopped = StoppedAround(loop._poller, clock, is_after, lambda: os.write(pipes[0][1], b"a"))
+    if has_work:
+        loop.call(lambda: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_poller", stopped)
+        loop.run_once(0 if has_work else 0.02)
+    if is_after:
+        loop.run_once(0.02)
+    assert task.now_s() == pytest.approx(1000, abs=0.03)
 
 
 def test_bytes_that_were_there_before_the_deadline_are_in_time(
