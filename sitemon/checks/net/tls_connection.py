@@ -17,6 +17,7 @@ from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
 
 _PIECE_BYTES: Final = 16 << 10
+_LONGEST_FIRST_BYTES: Final = 64 << 10
 _MOST_OVERHEAD_BYTES: Final = 4 << 20
 _OVERHEAD_A_BYTE: Final = 64
 """A record of TLS for each byte of content is the most that an honest server sends."""
@@ -158,6 +159,8 @@ class TlsConnection:
             self._first = None
             if asks_for_finite_field(message):
                 raise CheckError(Reason.TLS_ERROR, "the server asks for a key exchange in a finite field")
+        elif len(self._first) > _LONGEST_FIRST_BYTES:
+            raise CheckError(Reason.TLS_ERROR, "the server does not speak TLS on this port")
 
 
 async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = True) -> TlsConnection:

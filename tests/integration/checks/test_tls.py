@@ -271,3 +271,13 @@ def test_a_server_that_insists_on_a_finite_field_is_refused_at_no_cost(
         server.kill()
     assert seen.reason == Reason.TLS_ERROR
     assert max(steps_s) < 0.05
+
+
+def test_records_that_say_nothing_are_not_looked_through_for_ever(
+    make_engine: EngineFactory, serve: ServerFactory, steps_s: list[float]
+) -> None:
+    change_cipher_spec = b"\x14\x03\x03\x00\x01\x01"
+    server = serve(lambda client: client.send(change_cipher_spec * 100_000))
+    seen = observed(make_engine(), site(server.url().replace("http:", "https:"), timeout_s=5))
+    assert seen.reason == Reason.TLS_ERROR
+    assert max(steps_s) < 0.05
