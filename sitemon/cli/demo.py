@@ -21,7 +21,7 @@ from sitemon import clock
 from sitemon.local.demo import Demo
 from sitemon.local.sample import SAMPLES
 from sitemon.model.errors import FatalError
-from sitemon.report.palette import STYLES
+from sitemon.report.palette import STYLES, latency
 from sitemon.report.status import status_table
 from sitemon.store.read import SiteStatus
 
@@ -111,6 +111,6 @@ def _table(statuses: Sequence[SiteStatus]) -> Table:
     table = Table("site", "what it shows", "state", "reason", "latency", box=None, pad_edge=False)
     for status in statuses:
         state = f"[{STYLES[status.state]}]{status.state}[/]"
-        latency = "" if status.latency_s is None else f"{status.latency_s * 1000:.0f} ms"
-        table.add_row(status.site, _SHOWS.get(status.site, ""), state, status.reason, latency)
+        shown = "" if status.latency_s is None else latency(status.latency_s)
+        table.add_row(status.site, _SHOWS.get(status.site, ""), state, status.reason, shown)
     return table
