@@ -1,5 +1,6 @@
 """Supervised processes: who is replaced, how signals reach them, and how it ends."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -66,14 +67,14 @@ def _run() -> Iterator[Run]:
 
 
 def end(run: Run) -> None:
+    """End the supervisor, if it is there, and all that it has begun."""
     run.words.close()
-    run.supervisor.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        members = psutil.Process(run.supervisor.pid).children()
+        run.supervisor.kill()
+        for member in members:
+            member.kill()
     run.supervisor.wait()
-    for pid in run.pids.values():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 def test_one_that_is_killed_is_replaced(run: Run) -> None:
