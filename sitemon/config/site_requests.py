@@ -13,12 +13,11 @@ import msgspec
 
 from sitemon.config.site_urls import is_host
 from sitemon.config.site_values import Context, filled
-from sitemon.config.values import UnfitError, ValuePath, kind_of, suggestion, text
+from sitemon.config.values import DEEPEST, UnfitError, ValuePath, kind_of, suggestion, text
 from sitemon.model.site import Body, Header, Proxy
 
 LONGEST_BODY_BYTES: Final = 1 << 20
 
-_DEEPEST: Final = 64
 _TOKEN: Final = re.compile(r"[!-~]+")
 _PROXY: Final = "expected a proxy such as http://proxy.example:3128"
 _BODY: Final = "expected text, {json: …} or {form: …}"
@@ -82,8 +81,8 @@ def _encoded(content: str) -> bytes:
 
 def json_value(value: object, fill: Callable[[str], str] = str, path: ValuePath = ()) -> Any:
     """Read a value that JSON has, which YAML's dates are not; `fill` is applied to each text in it."""
-    if len(path) > _DEEPEST:
-        raise UnfitError(f"nested more than {_DEEPEST} deep")
+    if len(path) > DEEPEST:
+        raise UnfitError(f"nested more than {DEEPEST} deep")
     match value:
         case str():
             try:

@@ -35,6 +35,9 @@ _KINDS: Final[dict[type, str]] = {
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _REGION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DEEPEST: Final = 64
+"""So deep may values be nested in a document: whatever walks them may call itself."""
+
 _DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?(ms|s|m|h|d)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE: Final = re.compile(r"(\d{1,15})\s?(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?")

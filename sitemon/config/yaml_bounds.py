@@ -9,7 +9,8 @@ from typing import Final
 
 import yaml
 
-DEEPEST: Final = 64
+from sitemon.config.values import DEEPEST
+
 _LONGER_BY_ALIASES: Final = 30
 _ALWAYS_ALLOWED: Final = 100_000
 

@@ -20,10 +20,8 @@ BULLETS: Final = {
 
 
 def functions_of(file: str) -> set[str]:
-    folder = "tests/integration/checks"
-    if file.startswith("unit/"):
-        folder = "tests/unit/report" if file == "unit/test_check" else "tests/unit/checks"
-    path = ROOT / folder / f"{file.removeprefix('unit/')}.py"
+    folders = ("tests/unit/checks", "tests/unit/report") if file.startswith("unit/") else ("tests/integration/checks",)
+    (path,) = [path for folder in folders if (path := ROOT / folder / f"{file.removeprefix('unit/')}.py").exists()]
     return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
 
 
