@@ -99,11 +99,7 @@ def close(conn: Connection, closed_ms: int) -> int:
         if closed_ms <= account.closed_ms:
             return 0
         dark = _keep_dark_stretches(cursor, closed_ms)
-        groups = _patience_groups(cursor)
-        missing = "missing_by_window" if len(groups) <= _MOST_WINDOWS else "missing_by_slot"
-        if missing == "missing_by_slot":
-            cursor.execute(_sql["patience_range"])
-            groups = [Patiences(*cursor.fetchall()[0])]
+        missing, groups = _ways_to_look(cursor)
         closing = Window(account.closed_ms, closed_ms)
         derived = 0
         for patiences in groups:
@@ -218,10 +214,14 @@ def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:
     settle_states(cursor, site_ids, region_ids, first_slots_at)
 
 
-def _patience_groups(cursor: Cursor) -> list[Patiences]:
-    """Return the patiences in narrow groups, one more than windows are read for if there are so many."""
+def _ways_to_look(cursor: Cursor) -> tuple[str, list[Patiences]]:
+    """Return by which query missing slots are found, and in which groups of patiences it has to look."""
     cursor.execute(_sql["patience_groups"], {"width_ms": _WINDOW_MS, "groups": _MOST_WINDOWS + 1})
-    return [Patiences(*group) for group in cursor.fetchall()]
+    groups = [Patiences(*group) for group in cursor.fetchall()]
+    if len(groups) <= _MOST_WINDOWS:
+        return "missing_by_window", groups
+    cursor.execute(_sql["patience_range"])
+    return "missing_by_slot", [Patiences(*cursor.fetchall()[0])]
 
 
 def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Window], closed: Window, patiences: Patiences) -> int:
@@ -262,15 +262,15 @@ def _count_hours(cursor: Cursor, window: Window, shortest_ms: int, longest_ms: i
     cursor.execute(_sql["count_away_hours_between"], values)
 
 
-def _patiences(cursor: Cursor, closed: Window) -> list[tuple[int, int]]:
+def _patiences(cursor: Cursor, closed: Window) -> list[Patiences]:
     """Return the patiences that end in a time for any slot, in groups of an hour from shortest to longest."""
     cursor.execute(_sql["patiences"], {"closed_ms": closed.from_ms, "until_ms": closed.until_ms})
-    groups: list[tuple[int, int]] = []
+    groups: list[Patiences] = []
     for (patience_ms,) in cursor.fetchall():
-        if groups and patience_ms - groups[-1][0] <= _HOUR_MS:
-            groups[-1] = (groups[-1][0], patience_ms)
+        if groups and patience_ms - groups[-1].shortest_ms <= _HOUR_MS:
+            groups[-1] = groups[-1]._replace(longest_ms=patience_ms)
         else:
-            groups.append((patience_ms, patience_ms))
+            groups.append(Patiences(patience_ms, patience_ms))
     return groups
 
 
