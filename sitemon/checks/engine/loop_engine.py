@@ -26,6 +26,7 @@ _BEGUN_AT_ONCE: Final = 8
 """A check costs a fifth less CPU so than if one began at a time: a processor likes to do the same again."""
 
 _BREATH_S: Final = 1.0
+"""How long a check waits that failed for want of something of ours, before it is made again."""
 
 _LEAST_PACE_S: Final = 0.005
 """How long ready events may hold up those who have not begun: some server may always have more to say."""

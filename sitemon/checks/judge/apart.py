@@ -81,11 +81,6 @@ class Judge:
         self._took_s: dict[str, float] = {}
         self._has_thread = False
 
-    @property
-    def has_cases(self) -> bool:
-        """Whether any wait that nobody is at yet."""
-        return bool(self._waiting)
-
     def take(self, case: Case) -> None:
         """Let it be judged in its turn."""
         with self._changed:
@@ -106,7 +101,7 @@ class Judge:
                 except Exception:
                     # Without this thread no case would ever be decided.
                     log.exception("judge.failed: a response of %s is not judged", site)
-                self.remember(site, monotonic_s() - began_s)
+                self._remember(site, monotonic_s() - began_s)
                 case.is_decided.set()
         process.end()
 
@@ -117,8 +112,7 @@ class Judge:
                 return None
             return heapq.heappop(self._waiting)[2]
 
-    def remember(self, site: str, took_s: float) -> None:
-        """Note how long the last case of a site took."""
+    def _remember(self, site: str, took_s: float) -> None:
         with self._changed:
             if len(self._took_s) >= _MOST_REMEMBERED:
                 self._took_s.clear()
@@ -135,11 +129,6 @@ class JudgeProcess:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """Its id, None when there is none."""
-        return self._process.pid if self._process else None
 
     def judge(self, question: Question) -> Verdict:
         """Return the verdict. If the process dies of the question twice, that is the verdict.

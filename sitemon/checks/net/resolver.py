@@ -6,6 +6,7 @@ own: a check waits only as long as it may, and the names of one domain may hold 
 
 import functools
 import ipaddress
+import math
 import socket
 import threading
 from collections import defaultdict
@@ -101,7 +102,7 @@ class _Question:
     def __init__(self, host: str) -> None:
         self.host = host
         self.domain = domain_of(host)
-        self.asked_at_s: float | None = None  # None: no thread is at it yet
+        self.asked_at_s = math.inf  # no thread is at it yet
         self.waiting: list[Event] = []
         self.answer: tuple[Endpoint, ...] = ()
         self.error: Exception | None = None
@@ -162,7 +163,7 @@ class Resolver:
     def _is_held_up(self, question: _Question) -> bool:
         """Tell whether names of other domains are why nobody has asked for this one."""
         with self._changed:
-            return question.asked_at_s is None and not self._is_full(question.domain)
+            return question.asked_at_s == math.inf and not self._is_full(question.domain)
 
     def _leave(self, question: _Question, answered: Event) -> None:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
@@ -211,7 +212,7 @@ class Resolver:
     def _is_full(self, domain: str) -> bool:
         running = self._running.get(domain, ())
         slow_s = monotonic_s() - _SLOW_S
-        is_slow = any(one.asked_at_s is not None and one.asked_at_s < slow_s for one in running)
+        is_slow = any(one.asked_at_s < slow_s for one in running)
         return len(running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
 
     def _finish(self, question: _Question) -> None:

@@ -1,6 +1,5 @@
 """TLS: what is trusted and what is not, and what is known of the certificates in either case."""
 
-import gc
 import os
 import shutil
 import socket
@@ -242,6 +241,7 @@ def test_the_expiry_is_of_the_last_hop(
     assert len(seen.hops[0].chain) == 1
 
 
+@pytest.mark.usefixtures("frozen_heap")
 def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, steps_s: list[float]
 ) -> None:
@@ -249,10 +249,7 @@ def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
         context.num_tickets = 40_000
 
     server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=adjust)
-    gc.collect()
-    gc.freeze()  # what pytest has is no load of ours
     seen = observed(make_engine(), site(server.url(), tls=ca.tls, timeout_s=10))
-    gc.unfreeze()
     assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
     assert max(steps_s) < 0.02
 
