@@ -46,6 +46,9 @@ class _Place:
         self._names = Names()
         self.start_ms = to_ms(clock.utc_now()) - int(OFF.total_seconds() * 1_000) - 3_600_000
         self._set("UPDATE sitemon.account SET from_ms = %s, closed_ms = %s, away_ms = %s", *[self.start_ms] * 3)
+        start_at = from_ms(self.start_ms)
+        hour_at = start_at.replace(minute=0, second=0, microsecond=0)
+        self._set("UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", hour_at, start_at.date())
 
     def schedule(self) -> None:
         """Tell of all sites."""
@@ -150,11 +153,10 @@ def _steps_us(place: _Place) -> tuple[list[float], int]:
 def _catch_up_s(place: _Place) -> tuple[float, int]:
     """Close a day in which nobody was at work; return the seconds that it took, and the slots that were missed.
 
-    As the reconciler does: the account is closed to its end, a second at a time, and then counted.
+    As the recorder does: the account is closed to its end, a second at a time, then counted, then rolled up.
     """
-    # A recorder that comes back does this first: what is derived then moves hours and days one by one.
-    roll_up(place.conn, clock.utc_now())
     began_s = clock.monotonic_s()
+    roll_up(place.conn, clock.utc_now())  # a recorder that comes back does this at once, as far as the account goes
     width_ms, until_ms = STEP_MS, place.start_ms + int(OFF.total_seconds() * 1_000)
     closed_ms = place.closed_ms()
     while closed_ms < until_ms:
@@ -164,6 +166,7 @@ def _catch_up_s(place: _Place) -> tuple[float, int]:
         width_ms = width_ms * 2 if clock.monotonic_s() - step_began_s < 1.0 else max(STEP_MS, width_ms // 2)
     while count_away_hours(place.conn):
         pass
+    roll_up(place.conn, clock.utc_now())
     return clock.monotonic_s() - began_s, place.missed()
 
 

@@ -49,8 +49,8 @@ def maintain(
 def roll_up(conn: Connection, now: datetime, on_step: Callable[[], None] = lambda: None) -> None:
     """Count the results of all passed quarters of an hour into their hours, and of all passed days into their days.
 
-    One quarter a transaction, or one day without results, so that a backlog is worked off however long it is. No batch
-    is written meanwhile: with 100,000 sites that is a few seconds.
+    As far as the account is closed. One quarter a transaction, or one day without results, so that a backlog is worked
+    off however long it is. No batch is written meanwhile: with 100,000 sites that is a few seconds.
     """
     while _roll_up_quarter(conn, now):
         on_step()
@@ -61,7 +61,8 @@ def _roll_up_quarter(conn: Connection, now: datetime) -> bool:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_write_sql["lock_alone"])
         old = watermarks(cursor)
-        cursor.execute(_sql["next_watermarks"], {"hours_until_at": old.hours_until_at, "settled_at": now - SETTLE})
+        values = {"hours_until_at": old.hours_until_at, "now": now, "settle": SETTLE}
+        cursor.execute(_sql["next_watermarks"], values)
         ((hours_until_at, days_until),) = cursor.fetchall()
         if hours_until_at <= old.hours_until_at:
             return False

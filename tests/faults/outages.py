@@ -19,6 +19,7 @@ from sitemon.model.errors import SitemonError
 from sitemon.store.connect import connect
 from tests.databases import rows, run
 from tests.faults.scene import Scene
+from tests.pipeline import wait_for
 
 END_SESSIONS = """
     SELECT pg_terminate_backend(pid)
@@ -75,10 +76,11 @@ def starved(pid: int) -> Iterator[None]:
     These leave enough to whoever is not so nice, the servers above all.
     """
     _be_nice(pid, 19)
-    command = [sys.executable, "-c", "import os; os.nice(10)\nwhile True: pass"]
     with ExitStack() as busy:
         for _ in range(4 * (os.cpu_count() or 1)):
-            busy.callback(GuardedProcess(command, log=Path(os.devnull)).kill)
+            hog = GuardedProcess([sys.executable, "-c", "while True: pass"], log=Path(os.devnull))
+            busy.callback(hog.kill)
+            _be_nice(hog.pid, 10)
         yield
     with suppress(PermissionError):  # only root may take it back
         _be_nice(pid, 0)
@@ -95,9 +97,21 @@ def without(scene: Scene, process: str) -> Iterator[None]:
 
 
 def _be_nice(pid: int, niceness: int) -> None:
+    # Where the kernel groups processes by session, a thread's niceness counts within its session only: sched(7).
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():
+        wait_for(lambda: _is_written(group, str(niceness)), 10)
     for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
         for thread in process.threads():
             os.setpriority(os.PRIO_PROCESS, thread.id, niceness)
+
+
+def _is_written(path: Path, text: str) -> bool:
+    try:
+        path.write_text(text)
+    except BlockingIOError:  # whoever is not root may change one every 0.1 s
+        return False
+    return True
 
 
 def _send(processes: list[psutil.Process], signal_: signal.Signals) -> None:

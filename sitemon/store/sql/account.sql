@@ -311,34 +311,35 @@ WHERE hour_at >= greatest(sitemon.from_ms(%(from_hour)s::bigint * 3600000), (SEL
     );
 
 -- name: count_away_hours_between
+-- The few rows of that time are looked up in the schedule, not the many slots in the rows.
 INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
-WITH piece AS MATERIALIZED (
-    SELECT *
-    FROM sitemon.away_piece
-    WHERE hour >= %(from_hour)s
-        AND hour < %(until_hour)s
-        AND (site_id, region_id) IN (
-            SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
-        )
+WITH watch AS MATERIALIZED (
+    SELECT DISTINCT site_id, region_id
+    FROM sitemon.schedule_stretch
+    WHERE patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
 ), seen AS (
-    SELECT piece.site_id, piece.region_id, piece.hour, count(*) AS slots
-    FROM piece
-    JOIN (
+    SELECT site_id, region_id, slot_ms / 3600000 AS hour, count(*) AS slots
+    FROM (
         SELECT site_id, region_id, sitemon.to_ms(slot_at) AS slot_ms
         FROM sitemon.result
+        JOIN sitemon.away_stretch AS away USING (region_id)
         WHERE kind = 'scheduled'
+            AND slot_at >= sitemon.from_ms(away.from_ms)
+            AND slot_at < sitemon.from_ms(away.until_ms)
             AND slot_at >= sitemon.from_ms(%(from_hour)s::bigint * 3600000)
             AND slot_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000)
     ) AS result
-        ON result.site_id = piece.site_id
-        AND result.region_id = piece.region_id
-        AND result.slot_ms >= piece.from_ms
-        AND result.slot_ms < piece.until_ms
-        AND (result.slot_ms - piece.first_ms) %% piece.interval_ms = 0
+    JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
+    WHERE slot_ms >= stretch.from_ms
+        AND slot_ms < stretch.until_ms
+        AND slot_ms <= (SELECT closed_ms FROM sitemon.account) - patience_ms
+        AND (slot_ms - stretch.from_ms) %% interval_ms = 0
     GROUP BY 1, 2, 3
 ), counted AS (
     SELECT site_id, region_id, hour, sum(sitemon.slots_between(first_ms, interval_ms, from_ms, until_ms)) AS slots
-    FROM piece
+    FROM watch
+    JOIN sitemon.away_piece USING (site_id, region_id)
+    WHERE hour >= %(from_hour)s AND hour < %(until_hour)s
     GROUP BY 1, 2, 3
 )
 SELECT
@@ -348,7 +349,8 @@ SELECT
     (counted.slots - coalesce(seen.slots, 0))::integer
 FROM counted
 LEFT JOIN seen USING (site_id, region_id, hour)
-WHERE counted.slots > coalesce(seen.slots, 0);
+WHERE counted.slots > coalesce(seen.slots, 0)
+ORDER BY 1, 2, 3;
 
 -- name: move_away
 UPDATE sitemon.account SET away_ms = %(away_ms)s;

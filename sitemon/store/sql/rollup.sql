@@ -3,22 +3,25 @@
 SELECT hours_until_at, days_until, raw_from_at FROM sitemon.watermark;
 
 -- name: next_watermarks
--- The next quarter of an hour, or the next day when there is nothing in it; as far as it is settled.
+-- The next quarter of an hour, or the next day when there is nothing in it; as far as it is settled. What the account has
+-- not come to is not: rows that are derived later would move hours and days one by one.
 SELECT hours_until_at, sitemon.day_of(hours_until_at)
 FROM (
     SELECT
         least(
-            date_bin('15 minutes', %(settled_at)s::timestamptz, '1970-01-01Z'),
+            date_bin('15 minutes', least(%(now)s::timestamptz, closed_at) - %(settle)s::interval, '1970-01-01Z'),
             date_bin('15 minutes', %(hours_until_at)s::timestamptz, '1970-01-01Z')
             + CASE WHEN is_empty THEN '1 day'::interval ELSE '15 minutes'::interval END
         ) AS hours_until_at
     FROM (
         SELECT
+            sitemon.from_ms(closed_ms) AS closed_at,
             NOT EXISTS (
                 SELECT
                 FROM sitemon.result
                 WHERE slot_at >= %(hours_until_at)s AND slot_at < %(hours_until_at)s + '1 day'::interval
             ) AS is_empty
+        FROM sitemon.account
     ) AS day
 ) AS next;
 

@@ -8,7 +8,9 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
+from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.store.account import close
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain
 from sitemon.store.names import Names
@@ -30,7 +32,9 @@ def test_recent_uptime_sums_the_last_days_once_they_are_rolled_up(conn: Connecti
     slots = [noon - days * DAY for days in (0, 6, 7, 29)]
     down = a_result(slot_at=noon - 6 * DAY, kind="monitor", outcome=Outcome.DOWN, reason=Reason.TIMEOUT)
     write_batch(conn, names, [*(a_result(slot_at=slot_at) for slot_at in slots), down])
-    maintain(conn, DEFAULT_RETENTION, clock.utc_now() + 2 * QUARTER)
+    later = clock.utc_now() + 2 * QUARTER
+    close(conn, to_ms(later))
+    maintain(conn, DEFAULT_RETENTION, later)
     assert rows(conn, RECENT) == [
         ("shop", 1, 1, 0, 1),
         ("shop", 7, 2, 1, Decimal("0.666667")),
@@ -44,6 +48,7 @@ def test_recent_uptime_that_could_not_be_summed_is_made_good_by_the_next_mainten
 ) -> None:
     later = clock.utc_now() + 2 * QUARTER
     write_batch(conn, names, [a_result(slot_at=clock.utc_now())])
+    close(conn, to_ms(later))
     execute(another, "SET lock_timeout = '100ms'")
     with conn.cursor() as cursor:
         cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.uptime_recent")
@@ -60,6 +65,7 @@ def test_who_finds_recent_uptime_being_summed_does_not_wait(
 ) -> None:
     later = clock.utc_now() + 2 * QUARTER
     write_batch(conn, names, [a_result(slot_at=clock.utc_now())])
+    close(conn, to_ms(later))
     with conn, conn.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('sitemon.uptime_recent', 0))")
         maintain(another, DEFAULT_RETENTION, later)
@@ -72,6 +78,7 @@ def test_maintenance_tells_of_each_step_and_of_each_quarter_that_it_rolls_up(con
     hour_at = this_hour()
     execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s", (hour_at,))
     write_batch(conn, names, [a_result(slot_at=hour_at + number * QUARTER) for number in range(4)])
+    close(conn, to_ms(hour_at + timedelta(hours=1)))
     steps: list[None] = []
     maintain(conn, DEFAULT_RETENTION, hour_at + timedelta(minutes=47), lambda: steps.append(None))
     assert len(steps) == 4 + 3

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from sitemon import clock
+from sitemon.model.moment import to_ms
+from sitemon.store.account import close
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError
 from sitemon.store.maintain import Maintained, maintain, roll_up
@@ -62,12 +64,25 @@ def test_daily_rollups_outlive_rows_and_hours(conn: Connection, names: Names) ->
     later = clock.utc_now() + 500 * DAY
     daily = "SELECT up, p50_s FROM sitemon.uptime_daily"
     before = rows(conn, daily)
+    close(conn, to_ms(later))
     roll_up(conn, later)
     assert rows(conn, daily) == before
     maintain(conn, DEFAULT_RETENTION, later)
     assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(0,)]
     assert rows(conn, "SELECT count(*) FROM sitemon.uptime_hourly") == [(0,)]
     assert rows(conn, daily) == before
+
+
+def test_what_the_account_has_not_come_to_is_not_rolled_up(conn: Connection, names: Names) -> None:
+    now = clock.utc_now()
+    later = now + 3 * QUARTER
+    write_batch(conn, names, [a_result(slot_at=now)])
+    rolled_up = "SELECT hours_until_at > %s FROM sitemon.watermark"
+    roll_up(conn, later)
+    assert rows(conn, rolled_up, (now,)) == [(False,)]
+    close(conn, to_ms(later))
+    roll_up(conn, later)
+    assert rows(conn, rolled_up, (now,)) == [(True,)]
 
 
 class BrokenOffError(Exception):
