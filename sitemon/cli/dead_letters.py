@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Final
 
 import click
@@ -60,13 +61,14 @@ def show(number: str, as_json: bool, kafka: str | None) -> int:
     """Show one dead letter with its value: as JSON or text if it is that, else its bytes. Exit status 1: not there."""
     places, server = _places((number,)), kafka_server(kafka)
     topics = topics_of(server)
-    for one in map(kept, read_places(server, topics.dead_letters, places)):
+    with closing(read_places(server, topics.dead_letters, places)) as messages:
+        found = [kept(message) for message in messages]
+    for one in found:
         if as_json:
             click.echo(json.dumps(as_json_types(one, topics, with_value=True), indent=2))
         else:
             click.echo("\n".join(letter_lines(one, topics)))
-        return 0
-    return _complain_of_missing((number,))
+    return 0 if found else _complain_of_missing((number,))
 
 
 @command.command("retry", short_help="Send dead letters to their topics again.")
@@ -84,8 +86,8 @@ def retry(numbers: Sequence[str], reasons: Sequence[str], is_all: bool, kafka: s
         raise click.UsageError("say which: their numbers, or --reason, or --all")
     places, server = _places(numbers), kafka_server(kafka)
     topic = topics_of(server).dead_letters
-    found = read_places(server, topic, places) if places else read_all(server, topic)
-    return _send(server, _of_reasons(map(kept, found), reasons), numbers)
+    with closing(read_places(server, topic, places) if places else read_all(server, topic)) as found:
+        return _send(server, _of_reasons(map(kept, found), reasons), numbers)
 
 
 def _send(server: KafkaServer, letters: Iterator[Kept], numbers: Sequence[str]) -> int:
@@ -105,12 +107,12 @@ def _send(server: KafkaServer, letters: Iterator[Kept], numbers: Sequence[str]) 
 
 
 def _newest(server: KafkaServer, reasons: Sequence[str], limit: int) -> list[Kept]:
-    messages = read_all(server, topics_of(server).dead_letters, None if reasons else limit)
     found: list[Kept] = []
-    for one in _of_reasons(map(kept, messages), reasons):
-        found.append(one.without_value())
-        if len(found) >= 2 * limit:
-            found = _last(found, limit)
+    with closing(read_all(server, topics_of(server).dead_letters, None if reasons else limit)) as messages:
+        for one in _of_reasons(map(kept, messages), reasons):
+            found.append(one.without_value())
+            if len(found) >= 2 * limit:
+                found = _last(found, limit)
     return _last(found, limit)
 
 

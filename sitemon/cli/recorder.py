@@ -127,7 +127,8 @@ def _reconciling(stream: KafkaServer, database: Database) -> Iterator[None]:
 def _newest_letters(stream: KafkaServer, topic: str) -> list[DeadLetter]:
     """Return what was put aside last; nothing where we may write, but not read."""
     try:
-        return [parse_dead_letter(message)._replace(value=None) for message in read_all(stream, topic, newest=AT_LEAST)]
+        with closing(read_all(stream, topic, newest=AT_LEAST)) as messages:
+            return [parse_dead_letter(message)._replace(value=None) for message in messages]
     except RefusedError as exc:
         log.warning("recorder.dead_letters_unread: those of before this start do not count: %s", exc)
         return []

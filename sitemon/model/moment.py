@@ -1,6 +1,10 @@
 """Moments: aware UTC datetimes, their text on the wire, and their whole milliseconds."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+LATEST_MS: Final = 253_402_300_799_999
+"""The last millisecond that a moment can hold: the end of year 9999."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -13,7 +17,7 @@ def format_utc(moment: datetime) -> str:
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """Return the moment that lies this many milliseconds after the Unix epoch."""
+    """Return the moment that lies this many milliseconds, `LATEST_MS` at most, after the Unix epoch."""
     return _EPOCH + milliseconds * _MILLISECOND
 
 

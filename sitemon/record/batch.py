@@ -12,9 +12,12 @@ from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.partitions import Span
 from sitemon.store.positions import Read
 from sitemon.stream.consumer import Message
+from sitemon.stream.records import Unreadable
 
 MAX_VALUE_BYTES: Final = 65_536
 MAX_NAME_BYTES: Final = 1_000
+UNREADABLE: Final = "unreadable"
+"""The reason of a dead letter that is a batch of Kafka's, not a record."""
 Key = tuple[str, str, datetime, str]
 
 
@@ -127,9 +130,14 @@ def _read_result(message: Message, span: Span) -> Result:
 
 
 def value_of(message: Message) -> bytes:
-    """Return a message's value. Raises PoisonError when there is none, or one that is too long for anything of ours."""
+    """Return a message's value.
+
+    Raises PoisonError when there is none, it cannot be read, or it is too long for anything of ours.
+    """
     if message.value is None:
         raise PoisonError("tombstone", "there is no value")
+    if isinstance(message.value, Unreadable):
+        raise PoisonError(UNREADABLE, message.value.why)
     if len(message.value) > MAX_VALUE_BYTES:
         raise PoisonError("too_large", f"the value is longer than {MAX_VALUE_BYTES} bytes")
     return message.value

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
+from sitemon.model.moment import LATEST_MS
 from sitemon.model.schedule import SentUpTo, decode_event
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Rejected, check_name, read_of, value_of
@@ -15,8 +16,6 @@ from sitemon.store.schedule import Notice
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
-_MAX_MS: Final = 253_402_300_799_999
-"""The last millisecond that a moment can hold: the end of year 9999."""
 _MIN_INTERVAL_MS: Final = 1_000
 _NAMES: Final = {"site", "region", "publisher"}
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
@@ -64,9 +63,9 @@ def _read(message: Message, topics: Topics, latest_ms: int) -> Notice | None:
 def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
     """Return what is out of range, or nothing."""
     numbers = {name: value for name, value in fields.items() if isinstance(value, int)}
-    if not _MIN_INTERVAL_MS <= numbers.get("interval_ms", _MIN_INTERVAL_MS) <= _MAX_MS:
+    if not _MIN_INTERVAL_MS <= numbers.get("interval_ms", _MIN_INTERVAL_MS) <= LATEST_MS:
         return "the interval is out of range"
-    if not 0 <= numbers.get("patience_ms", 0) <= _MAX_MS:
+    if not 0 <= numbers.get("patience_ms", 0) <= LATEST_MS:
         return "the patience is out of range"
     # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
     limits_ms = dict.fromkeys(_MOMENTS, latest_ms) | {"from_slot_ms": latest_ms + numbers.get("interval_ms", 0)}

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from sitemon.model.errors import PoisonError, UnreachableError
+from sitemon.record.batch import UNREADABLE
 from sitemon.stream.dead_letters import Kept
 from sitemon.stream.producer import Producer, Record, send_all
 from sitemon.stream.topics import Topics
@@ -106,6 +107,8 @@ def why_it_stays(kept: Kept, topics: Topics) -> str:
         return f"it came from {letter.topic or 'nowhere'}, which is not recorded"
     if letter.value is None:
         return "there is no value in it"
+    if letter.reason == UNREADABLE:
+        return "it is a batch of records that could not be read"
     if letter.truncated:
         return f"only the first {len(letter.value):,} of its {kept.value_bytes:,} bytes were kept"
     return ""

@@ -19,6 +19,7 @@ from sitemon.stream.topics import Topics
 _SHOWN_BYTES: Final = 64 << 10
 _HEX_BYTES: Final = 4 << 10
 _KEY_CHARS: Final = 40
+_KEY_BYTES: Final = 4 * (_KEY_CHARS + 1)
 _HEX_LINE: Final = 16
 
 
@@ -31,7 +32,8 @@ def letters_table(letters: Iterable[Kept]) -> Table:
         size = "none" if kept.value_bytes is None else f"{kept.value_bytes:,}"
         moment = f"{from_ms(kept.kept_at_ms):%Y-%m-%d %H:%M:%S}"
         # Text, because rich would take square brackets for its own.
-        cells = (kept.number, moment, _line(letter.reason), _origin(kept), _cut(text_of(letter.key)), size)
+        key = _cut(text_of((letter.key or b"")[:_KEY_BYTES]))
+        cells = (kept.number, moment, _line(letter.reason), _origin(kept), key, size)
         table.add_row(*map(Text, cells))
     return table
 

@@ -9,9 +9,11 @@ from kafka import errors
 from kafka.structs import OffsetAndMetadata
 
 from sitemon.config.servers import KafkaServer
+from sitemon.model.moment import LATEST_MS
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.stream.client import arguments, quiet_kafka_loggers
 from sitemon.stream.errors import kafka_errors, words
+from sitemon.stream.records import Reader
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,10 @@ _IN_GROUP: Final[dict[str, Any]] = {
 
 
 class Message(NamedTuple):
-    """What is read: bytes as they are in the log. `timestamp_ms` is the producer's, in milliseconds of the epoch."""
+    """What is read: bytes as they are in the log. `timestamp_ms` is the producer's, in milliseconds of the epoch.
+
+    It is one that a moment can hold, whatever the producer said. A header may have no value.
+    """
 
     topic: str
     partition: int
@@ -54,7 +59,7 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class Consumer(Protocol):
@@ -112,7 +117,7 @@ class KafkaConsumer:
         self._is_paused = False
         self._held: list[Message] = []
         with kafka_errors():
-            self._kafka = kafka.KafkaConsumer(*topics, **arguments(server, group_id=group, **_IN_GROUP))
+            self._kafka = Reader(*topics, **arguments(server, group_id=group, **_IN_GROUP))
         self._rest_between_looks()
 
     @property
@@ -229,6 +234,6 @@ def message_of(record: Any) -> Message:
         record.offset,
         record.key,
         record.value,
-        record.timestamp,
+        min(max(0, record.timestamp), LATEST_MS),
         tuple(record.headers),
     )

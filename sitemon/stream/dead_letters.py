@@ -9,6 +9,10 @@ from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
 
 _ROOM_BYTES: Final = 64 << 10
 _KEY_MAX_BYTES: Final = 1 << 20
+_HEADER_MAX_BYTES: Final = 249
+"""The longest header of ours is the name of a topic; Kafka takes none that is longer."""
+_DIGITS: Final = 18
+"""Those of the largest offset, but one."""
 
 
 class DeadLetter(NamedTuple):
@@ -69,7 +73,7 @@ def kept(message: Message) -> Kept:
 
 def parse_dead_letter(message: Message) -> DeadLetter:
     """Read a message of the dead letters. One that somebody else put there has an empty reason and topic."""
-    headers = {name: value.decode(errors="replace") for name, value in message.headers}
+    headers = {name: (value or b"")[:_HEADER_MAX_BYTES].decode(errors="replace") for name, value in message.headers}
     return DeadLetter(
         key=message.key,
         value=message.value,
@@ -92,4 +96,4 @@ def _record(topic: str, key: bytes | None, value: bytes | None, reason: str, pla
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else -1
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else -1

@@ -14,6 +14,7 @@ from sitemon.stream.client import arguments, quiet_kafka_loggers
 from sitemon.stream.consumer import IN_BATCHES, WITHOUT_GROUP, Message, message_of
 from sitemon.stream.errors import kafka_errors
 from sitemon.stream.ping import ping_kafka
+from sitemon.stream.records import Reader
 
 _BEGIN_S: Final = 6.0
 _BEGIN_MS: Final = 4_000
@@ -123,7 +124,7 @@ class Follower:
 @contextmanager
 def _client(server: KafkaServer, **ours: object) -> Iterator[Any]:
     with kafka_errors():
-        client = kafka.KafkaConsumer(**arguments(server, **WITHOUT_GROUP, bootstrap_timeout_ms=_BEGIN_MS, **ours))
+        client = Reader(**arguments(server, **WITHOUT_GROUP, bootstrap_timeout_ms=_BEGIN_MS, **ours))
     try:
         yield client
     finally:

@@ -1,10 +1,9 @@
 """Reading a topic up to its present end, in no group: how ``sitemon dead-letters`` sees what is there."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import kafka
 from kafka import TopicPartition
 
 from sitemon import clock
@@ -13,6 +12,7 @@ from sitemon.model.errors import UnreachableError
 from sitemon.stream.client import client_of
 from sitemon.stream.consumer import WITHOUT_GROUP, Message, message_of
 from sitemon.stream.ping import ping_kafka
+from sitemon.stream.records import Reader
 
 SILENCE_S: Final = 8.0
 """How long a person waits for the first message, and for each next one, until Kafka counts as away."""
@@ -21,8 +21,10 @@ _READ_BATCH: Final = 5_000
 _POLL_S: Final = 0.2
 
 
-def read_all(server: KafkaServer, topic: str, newest: int | None = None) -> Iterator[Message]:
+def read_all(server: KafkaServer, topic: str, newest: int | None = None) -> Generator[Message]:
     """Give what the topic holds when the call begins; of each partition only the `newest` messages, where given.
+
+    Close it (`contextlib.closing`): what an error leaves open keeps the process from ever ending.
 
     Raises:
         UnreachableError: nothing came for `SILENCE_S` seconds, or there is no such topic.
@@ -36,8 +38,10 @@ def read_all(server: KafkaServer, topic: str, newest: int | None = None) -> Iter
             yield message
 
 
-def read_places(server: KafkaServer, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Message]:
+def read_places(server: KafkaServer, topic: str, places: Iterable[tuple[int, int]]) -> Generator[Message]:
     """Give the messages at these places, each a partition and an offset; of those where there is none, nothing.
+
+    Close it, as `read_all`.
 
     Raises:
         UnreachableError, RefusedError: as `read_all` does.
@@ -82,7 +86,7 @@ def _opened(server: KafkaServer, topic: str, budget: _Budget) -> "Iterator[_Read
     except UnreachableError as exc:
         raise UnreachableError(f"Kafka does not answer: {exc}") from exc
     bounds = {"bootstrap_timeout_ms": budget.left_ms()}
-    with client_of(kafka.KafkaConsumer, server, topic, **WITHOUT_GROUP, **bounds) as consumer:
+    with client_of(Reader, server, topic, **WITHOUT_GROUP, **bounds) as consumer:
         yield _Reader(consumer, topic, budget)
 
 

@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 from typing import Any
 
-import kafka
 import pytest
 from kafka import TopicPartition
 
@@ -53,7 +52,7 @@ class FakeKafka:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
     server = FakeKafka()
-    monkeypatch.setattr(kafka, "KafkaConsumer", lambda *_, **__: server)
+    monkeypatch.setattr("sitemon.stream.consumer.Reader", lambda *_, **__: server)
     return server
 
 

@@ -1,0 +1,154 @@
+"""From the bytes of a topic to its records, whoever wrote them: one that cannot be read holds up no other.
+
+A broker takes what kafka-python (3.0.12) cannot read, names of headers that are not UTF-8 and codecs whose library is
+not there among them. It then raises at each poll, so that the partition is never read any further; and it expands a
+batch of 1 MiB to the GiB that it may have been made of.
+"""
+
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Self, SupportsIndex
+
+import kafka
+import lz4.frame
+from kafka.consumer.fetcher import Fetcher
+from kafka.errors import CorruptRecordError
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
+from kafka.record.memory_records import MemoryRecords
+
+from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
+
+BATCH_MAX_BYTES: Final = 2 * DEAD_LETTER_MAX_BYTES
+"""What a batch may expand to. A producer of ours closes one at 128 KiB, or with the largest record that there is."""
+
+POLL_BYTES: Final = 2 * BATCH_MAX_BYTES
+"""After so much a poll brings no further batch."""
+
+_WHY_CHARS: Final = 200
+_ENOUGH: Final = BATCH_MAX_BYTES + 1
+_EXPAND: Final[dict[int, Callable[[bytes], bytes]]] = {
+    DefaultRecordBatch.CODEC_GZIP: lambda data: gzip.GzipFile(fileobj=io.BytesIO(data)).read(_ENOUGH),
+    DefaultRecordBatch.CODEC_LZ4: lambda data: lz4.frame.LZ4FrameDecompressor().decompress(data, _ENOUGH),
+}
+
+
+class Unreadable(bytes):
+    """A value that is none: the bytes of a batch of which nothing, or nothing more, can be read, and why."""
+
+    def __new__(cls, batch: bytes, why: str) -> Self:
+        """Take the bytes, and the reason in words."""
+        made = super().__new__(cls, batch)
+        made.why = why
+        return made
+
+    why: str
+
+
+class Reader(kafka.KafkaConsumer):  # type: ignore[misc] # kafka has no types
+    """kafka-python's consumer, for which there is nothing that it cannot read.
+
+    A name of a header that is not UTF-8 has U+FFFD in it. Where a batch cannot be read on, there is one more record, in
+    the place of its last, with an `Unreadable` value.
+    """
+
+    def __init__(self, *topics: str, **configs: object) -> None:
+        super().__init__(*topics, **configs)
+        self._allowance = _Allowance()
+        self._fetcher.PartitionRecords = self._records_of
+
+    def poll(self, timeout_ms: int = 0, max_records: int | None = None, update_offsets: bool = True) -> Any:
+        """Return the next records by partition, of no more than about `POLL_BYTES`."""
+        self._allowance.left_bytes = POLL_BYTES
+        return super().poll(timeout_ms, max_records, update_offsets)
+
+    def _records_of(self, *args: Any, **kwargs: Any) -> "_Records":
+        return _Records(self._allowance, *args, **kwargs)
+
+
+class _Allowance:
+    """What a poll may still bring."""
+
+    left_bytes = POLL_BYTES
+
+
+class _Records(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka has no types
+    """What was fetched of one partition."""
+
+    def __init__(self, allowance: _Allowance, *args: Any, **kwargs: Any) -> None:
+        self._allowance = allowance
+        super().__init__(*args, **kwargs)
+
+    def _unpack_records(self, tp: Any, records: MemoryRecords, *deserializers: Any) -> Iterator[Any]:
+        found = super()._unpack_records(tp, _Batches(records), *deserializers)
+        while self._allowance.left_bytes > 0:
+            record = next(found, None)
+            if record is None:
+                return
+            self._allowance.left_bytes -= len(record.key or b"") + len(record.value or b"")
+            yield record
+        # What is left is fetched again by the next poll.
+        self.drain()
+
+
+class _Batches:
+    """The batches of what was fetched, each as one that can be read."""
+
+    def __init__(self, records: MemoryRecords) -> None:
+        self._records = records
+
+    def next_batch(self) -> Any:
+        batch = self._records.next_batch()
+        return _Batch(batch) if isinstance(batch, DefaultRecordBatch) else batch
+
+
+class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
+    _buffer: bytearray
+    _pos: int
+
+    def __init__(self, batch: DefaultRecordBatch) -> None:
+        super().__init__(batch._buffer)  # noqa: SLF001 - nothing public gives its bytes
+
+    def __iter__(self) -> Iterator[DefaultRecord]:
+        whole = self._buffer
+        try:
+            self._maybe_uncompress()
+            for _ in range(self.records_count):
+                yield self._read_leniently()
+        except Exception as exc:  # noqa: BLE001 - whatever a codec says of bytes that are not its own
+            yield self._unreadable(bytes(whole), exc)
+
+    def _read_leniently(self) -> DefaultRecord:
+        try:
+            return self._read_msg()
+        except UnicodeDecodeError:
+            self._buffer = _Lenient(self._buffer)
+            return self._read_msg()
+
+    def _maybe_uncompress(self) -> None:
+        expand = _EXPAND.get(self.compression_type)
+        if expand is None:
+            super()._maybe_uncompress()
+            return
+        data = expand(bytes(memoryview(self._buffer)[self._pos :]))
+        if len(data) > BATCH_MAX_BYTES:
+            raise CorruptRecordError(f"the batch expands to more than {BATCH_MAX_BYTES:,} bytes")
+        self._buffer, self._pos, self._decompressed = bytearray(data), 0, True
+
+    def _unreadable(self, whole: bytes, exc: Exception) -> DefaultRecord:
+        why = f"{type(exc).__name__}: {exc}"[:_WHY_CHARS]
+        moment, kind = self.max_timestamp, self.timestamp_type
+        return DefaultRecord(len(whole), self.last_offset, moment, kind, None, Unreadable(whole, why), [])
+
+
+class _Lenient(bytearray):
+    """Bytes whose parts can always be decoded."""
+
+    def __getitem__(self, place: "SupportsIndex | slice") -> Any:
+        found = super().__getitem__(place)
+        return _LenientPart(found) if isinstance(place, slice) else found
+
+
+class _LenientPart(bytes):
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
+        return super().decode(encoding, errors)
