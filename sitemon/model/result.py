@@ -6,7 +6,7 @@ without a new version.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -16,6 +16,11 @@ from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Site
 
 VERSION: Final = 1
+
+SmallInt = Annotated[int, msgspec.Meta(ge=-(2**15), le=2**15 - 1)]
+Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Seconds = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
+"""What PostgreSQL's smallint, integer and real hold: the decoder refuses the rest, at no cost for what is good."""
 
 
 class Kind(StrEnum):
@@ -30,11 +35,11 @@ class Kind(StrEnum):
 class Phases(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that each phase of the last hop took; 0 for a phase that did not take place."""
 
-    dns: float = 0.0
-    connect: float = 0.0
-    tls: float = 0.0
-    first_byte: float = 0.0
-    download: float = 0.0
+    dns: Seconds = 0.0
+    connect: Seconds = 0.0
+    tls: Seconds = 0.0
+    first_byte: Seconds = 0.0
+    download: Seconds = 0.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,15 +58,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     checked_at: datetime
     outcome: Outcome
     reason: Reason | None = None
-    http_code: int | None = None
-    latency_s: float | None = None
+    http_code: SmallInt | None = None
+    latency_s: Seconds | None = None
     phases_s: Phases | None = None
     match: str | None = None
     is_match_found: bool | None = None
     ip: str | None = None
     http_version: str | None = None
-    redirects: int = 0
-    body_bytes: int = 0
+    redirects: SmallInt = 0
+    body_bytes: Int = 0
     cert_expires_at: datetime | None = None
     error: str | None = None
 
@@ -84,6 +89,9 @@ def missed_result(
         reason=reason,
     )
 
+
+_NUL_IN_JSON: Final = rb"\u0000"
+"""Its only spelling (RFC 8259, 7)."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Result)
@@ -109,8 +117,8 @@ def decode(value: bytes) -> Result:
     """Read a Kafka value.
 
     Raises:
-        PoisonError: it is not JSON, lacks a field, has one of a wrong type, a moment without zone,
-            or is of another version.
+        PoisonError: it is not JSON, lacks a field, has one of a wrong type or out of its range, a moment without
+            zone, a text with a NUL, which PostgreSQL has no place for, or is of another version.
 
     """
     try:
@@ -125,4 +133,6 @@ def decode(value: bytes) -> Result:
     for moment in (result.slot_at, result.checked_at, result.cert_expires_at):
         if moment is not None and moment.tzinfo is None:
             raise PoisonError("not_a_result", "a moment has no time zone")
+    if _NUL_IN_JSON in value and any("\0" in text for text in msgspec.structs.astuple(result) if isinstance(text, str)):
+        raise PoisonError("not_text", "a text holds a NUL")
     return result

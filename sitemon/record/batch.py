@@ -11,6 +11,7 @@ from sitemon.model.result import Result, decode
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.partitions import Span
 from sitemon.store.positions import Read
+from sitemon.store.rows import inet
 from sitemon.stream.consumer import Message
 from sitemon.stream.records import Unreadable
 
@@ -124,6 +125,7 @@ def _read_result(message: Message, span: Span) -> Result:
     result = decode(value_of(message))
     check_name(result.site, "site")
     check_name(result.region, "region")
+    inet(result.ip)
     if not span.holds(result.slot_at):
         raise PoisonError(*_OUT_OF_RANGE)
     return result
@@ -144,8 +146,10 @@ def value_of(message: Message) -> bytes:
 
 
 def check_name(name: str, what: str) -> None:
-    """Raise PoisonError when a name of a site or region is none, or longer than an index can hold."""
+    """Raise PoisonError when a name of a site or region is none, no text, or longer than an index can hold."""
     if not name:
         raise PoisonError("not_a_result", f"the {what} has no name")
+    if "\0" in name:
+        raise PoisonError("not_text", f"the {what}'s name holds a NUL")
     if len(name) * 4 > MAX_NAME_BYTES and len(name.encode(errors="replace")) > MAX_NAME_BYTES:
         raise PoisonError("name_too_long", f"the {what}'s name is longer than {MAX_NAME_BYTES} bytes")

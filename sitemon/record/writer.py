@@ -3,7 +3,8 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -116,13 +117,26 @@ class Writer:
         try:
             return Recorded(self._timed_write(entries, read, on_encoded))
         except PoisonError as exc:
-            if len(entries) == 1:
-                bad = Recorded(Written(), (Rejected(entries[0].message, exc.reason, exc.detail),))
-                done = [bad, *(self._attempt([other], {}, on_encoded) for other in entries[0].shadowed)]
-            else:
-                done = [self._attempt(part, {}, on_encoded) for part in _around(exc, entries)]
-        rejected = sum(len(part.rejected) for part in done)
-        return _sum(*done, self._attempt((), with_beside(read, rejected), on_encoded))
+            done = self._piecemeal(_around(exc, entries), on_encoded)
+        if read:
+            rejected = sum(len(part.rejected) for part in done)
+            done.append(Recorded(self._timed_write((), with_beside(read, rejected), on_encoded)))
+        return _sum(*done)
+
+    def _piecemeal(self, parts: Iterable[Sequence[Entry]], on_encoded: Callable[[], None]) -> list[Recorded]:
+        """Write the parts, one after the other, each cut around what can never be written."""
+        waiting, done = deque(parts), list[Recorded]()
+        while waiting:
+            part = waiting.popleft()
+            try:
+                done.append(Recorded(self._timed_write(part, {}, on_encoded)))
+            except PoisonError as exc:
+                smaller: Sequence[Sequence[Entry]] = _around(exc, part)
+                if len(part) == 1:
+                    done.append(Recorded(Written(), (Rejected(part[0].message, exc.reason, exc.detail),)))
+                    smaller = [[other] for other in part[0].shadowed]
+                waiting.extendleft(reversed(smaller))
+        return done
 
     def _timed_write(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
@@ -144,9 +158,11 @@ def _say(exc: SitemonError) -> None:
 def _around(exc: PoisonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:
     """Return the bad record alone and those before and after it, where that is known; else two halves."""
     if isinstance(exc, BadRowError):
-        return entries[: exc.row], entries[exc.row : exc.row + 1], entries[exc.row + 1 :]
-    middle = len(entries) // 2
-    return entries[:middle], entries[middle:]
+        parts = [entries[: exc.row], entries[exc.row : exc.row + 1], entries[exc.row + 1 :]]
+    else:
+        middle = len(entries) // 2
+        parts = [entries[:middle], entries[middle:]]
+    return [part for part in parts if part]
 
 
 def _sum(*parts: Recorded) -> Recorded:

@@ -100,7 +100,7 @@ def _row(result: Result, numbers: Numbers) -> bytes:
             _NULL if code is None else _smallint.pack(2, code),
             _NULL if is_found is None else _boolean.pack(1, is_found),
             _NULL if expires_at is None else _moment.pack(8, _microseconds(expires_at)),
-            _address(result.ip),
+            inet(result.ip),
             _text(result.http_version),
             _text(result.error),
         )
@@ -119,8 +119,11 @@ def _five_phases(phases: Phases | None) -> bytes:
 
 
 @lru_cache(maxsize=10_000)
-def _address(text: str | None) -> bytes:
-    """Return an inet value: family (AF_INET, or one more), prefix length, is_cidr, length, address."""
+def inet(text: str | None) -> bytes:
+    """Return an inet value: family (AF_INET, or one more), prefix length, is_cidr, length, address.
+
+    Raises PoisonError when the text is no address.
+    """
     if text is None:
         return _NULL
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError, UnreachableError
@@ -225,6 +226,24 @@ def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
     assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "out_of_range")]
     assert recorded.written == Written(999)
     assert store.attempts == 5, "all at once, what lies before, it alone, what lies behind, and what was read"
+
+
+def test_more_bad_records_than_python_nests_calls_are_each_put_aside() -> None:
+    class Pointing(FakeStore):
+        def write(
+            self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
+        ) -> Written:
+            for row, result in enumerate(results):
+                if result.redirects:
+                    raise BadRowError("out_of_range", "a number does not fit", row)
+            return super().write(results, read, on_encoded)
+
+    all_of_it = entries(5_000)
+    mixed = [one._replace(result=structs.replace(one.result, redirects=one.message.offset % 2)) for one in all_of_it]
+    recorded = writer(Pointing()).record(mixed, READ, nothing)
+    assert recorded is not None
+    assert [one.message.offset for one in recorded.rejected] == list(range(1, 5_000, 2))
+    assert recorded.written == Written(2_500)
 
 
 def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
