@@ -17,8 +17,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "reconnect_backoff_max_ms": 2_000,
 }
 
-_INDISCREET: Final = ("kafka.admin.client", "kafka.net.connection")
-"""Loggers that write passwords at DEBUG: the whole configuration, each SASL request."""
+_DISCREET: Final = ("kafka.cluster", "kafka.coordinator", "kafka.net.manager")
+"""Loggers that may speak at DEBUG. Others write the whole configuration there, or each request, SASL's among them."""
 
 
 def arguments(server: KafkaServer, **ours: object) -> dict[str, Any]:
@@ -44,6 +44,6 @@ def quiet_kafka_loggers() -> None:
     a person needs of it, that Kafka is away, why, and that it is back, we say once a change.
     """
     is_wanted = os.environ.get("SITEMON_LOG_LEVEL", "").upper() == "DEBUG"
-    logging.getLogger("kafka").setLevel(logging.NOTSET if is_wanted else logging.CRITICAL)
-    for name in _INDISCREET if is_wanted else ():
-        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("kafka").setLevel(logging.INFO if is_wanted else logging.CRITICAL)
+    for name in _DISCREET:
+        logging.getLogger(name).setLevel(logging.DEBUG if is_wanted else logging.NOTSET)

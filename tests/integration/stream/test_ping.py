@@ -1,5 +1,6 @@
 """A server that refuses us is told from one that is away, in its own words, and soon."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -12,11 +13,14 @@ from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.stream.client import quiet_kafka_loggers
+from sitemon.stream.consumer import KafkaConsumer
+from sitemon.stream.follower import Follower
 from sitemon.stream.ping import ping_kafka, wait_for_kafka
 from sitemon.stream.process_publisher import publisher
 from sitemon.stream.producer import KafkaProducer, Record
 from sitemon.stream.topics import ensure_topics, topics_of
-from tests.integration.stream.secure_kafka import SecureKafka, login
+from tests.integration.stream.secure_kafka import RIGHT, SecureKafka, login
 
 TAKEN: dict[str, Callable[[SecureKafka], KafkaServer]] = {
     "plain": lambda k: k.server("PLAINTEXT"),
@@ -79,6 +83,28 @@ def test_and_takes_records_the_same_way(secure: SecureKafka, case: str) -> None:
     producer = KafkaProducer(server)
     assert producer.send(Record(topics_of(server).marks, b"k", b"v"), 5.0).wait(10.0)
     producer.close(5.0)
+
+
+@pytest.mark.parametrize("case", ["sasl plain", "sasl scram over tls"])
+def test_no_client_writes_the_password_to_a_log_at_debug(
+    secure: SecureKafka, case: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEMON_LOG_LEVEL", "DEBUG")
+    caplog.set_level(logging.DEBUG)
+    server = TAKEN[case](secure)
+    topics = topics_of(server)
+    try:
+        ensure_topics(server, retention_days=1)
+        with closing(KafkaConsumer(server, [topics.results], "debugging")) as consumer:
+            consumer.poll(1.0, 10)
+        with closing(Follower(server, [topics.marks], {})) as follower:
+            follower.poll(1.0, 10)
+        KafkaProducer(server).close(5.0)
+    finally:
+        monkeypatch.delenv("SITEMON_LOG_LEVEL")
+        quiet_kafka_loggers()
+    assert "kafka.coordinator" in {record.name for record in caplog.records if record.levelno == logging.DEBUG}
+    assert RIGHT not in caplog.text
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -11,7 +11,7 @@ from sitemon.stream.client import arguments, quiet_kafka_loggers
 
 @pytest.fixture(autouse=True)
 def _levels() -> Iterator[None]:
-    names = ("kafka", "kafka.admin.client", "kafka.net.connection")
+    names = ("kafka", "kafka.cluster", "kafka.coordinator", "kafka.net.manager")
     before = {name: logging.getLogger(name).level for name in names}
     yield
     for name, level in before.items():
@@ -36,5 +36,5 @@ def test_they_speak_when_debugging_but_not_of_passwords(monkeypatch: pytest.Monk
     logging.getLogger()._cache.clear()  # type: ignore[attr-defined] # what setLevel does, which monkeypatch does not
     quiet_kafka_loggers()
     assert logging.getLogger("kafka.net.manager").isEnabledFor(logging.DEBUG)
-    for indiscreet in ("kafka.admin.client", "kafka.net.connection"):
-        assert not logging.getLogger(indiscreet).isEnabledFor(logging.DEBUG)
+    for other in ("admin.client", "net.connection", "net.sasl.scram", "protocol.parser", "whatever.comes.next"):
+        assert not logging.getLogger(f"kafka.{other}").isEnabledFor(logging.DEBUG)
