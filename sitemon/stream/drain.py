@@ -13,8 +13,9 @@ from sitemon.model.errors import PoisonError, SitemonError, UnreachableError
 from sitemon.stream.dead_letters import dead_letter_of_record
 from sitemon.stream.link import Link
 from sitemon.stream.producer import Delivery, Producer, Record
-from sitemon.stream.spool import Spool, Spooled
+from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import abandoned_spools
+from sitemon.stream.spool_rows import Spooled
 from sitemon.stream.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -108,14 +109,14 @@ class Drain:
     def _drain(self, spool: Spool, open_deliveries: dict[int, Delivery]) -> None:
         """Send one batch; delete it once all of it is acknowledged, unless it is time to stop."""
         before = spool.waiting
-        batch = spool.read(self._batch)
+        batch = [self._sendable(one) for one in spool.read(self._batch)]
         producer = self._link.ensure()
         if self._is_careful:
             open_deliveries.clear()
         for stretch in self._up_to_marks(batch):
             self._send(stretch, producer, open_deliveries)
             try:
-                is_done = all(self._is_acknowledged(open_deliveries[id_]) for id_, _ in stretch)
+                is_done = all(self._is_acknowledged(open_deliveries[id_]) for id_, *_ in stretch)
             except SitemonError as exc:
                 open_deliveries.clear()  # they were the failed producer's
                 self._link.drop(producer, exc)
@@ -124,6 +125,18 @@ class Drain:
                 return
         self._delete(spool, batch, open_deliveries)
         self._is_gaining = spool.waiting < before
+
+    def _sendable(self, one: Spooled) -> Spooled:
+        """Return it, or the dead letter that it becomes when it cannot be read."""
+        if not one.problem:
+            return one
+        log.error(
+            "drain.unreadable: record %s of topic %s goes to the dead letters: %s",
+            one.id,
+            one.record.topic,
+            one.problem,
+        )
+        return one._replace(record=dead_letter_of_record(self._topics.dead_letters, one.record, "damaged_in_spool"))
 
     def _up_to_marks(self, batch: Sequence[Spooled]) -> Iterator[Sequence[Spooled]]:
         """Cut a batch before each mark that something else than a mark precedes."""
@@ -137,7 +150,7 @@ class Drain:
     ) -> None:
         for start in range(0, len(stretch), _AT_ONCE):
             with self._paced():
-                for id_, record in stretch[start : start + _AT_ONCE]:
+                for id_, record, _ in stretch[start : start + _AT_ONCE]:
                     if id_ not in open_deliveries:
                         open_deliveries[id_] = producer.send(record, _PATIENCE_S)
 
@@ -152,7 +165,7 @@ class Drain:
     def _delete(self, spool: Spool, batch: Sequence[Spooled], open_deliveries: dict[int, Delivery]) -> None:
         if batch:
             spool.remove(batch[-1].id)
-        for id_, _ in batch:
+        for id_, *_ in batch:
             open_deliveries.pop(id_, None)
         self._batch, self._is_careful = min(_BATCH, self._batch * 2), False
         self._link.back(spool.waiting)

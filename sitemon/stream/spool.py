@@ -12,13 +12,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
-
-import msgspec
+from typing import Final, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import SpoolFullError
 from sitemon.stream.producer import Record
+from sitemon.stream.spool_rows import Spooled, row_of, spooled_of, text_of
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +34,6 @@ _TABLE: Final = (
 )
 _APPEND: Final = "INSERT INTO record (id, topic, key, value, headers) VALUES (?, ?, ?, ?, ?)"
 _READ: Final = "SELECT id, topic, key, value, headers FROM record ORDER BY id LIMIT ?"
-_headers: Final = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
-
-
-class Spooled(NamedTuple):
-    """A record in the spool. Its `id` grows in the order of appending and is never used again by this process."""
-
-    id: int
-    record: Record
 
 
 class Spool:
@@ -101,7 +92,7 @@ class Spool:
             found: list[Spooled] = []
             size_bytes = 0
             for row in database.execute(_READ, (max_records,)):
-                found.append(_spooled(*row))
+                found.append(spooled_of(row))
                 size_bytes += found[-1].record.size_bytes
                 if size_bytes >= max_bytes:
                     break
@@ -154,7 +145,7 @@ class Spool:
     def _insert(self, records: Sequence[Record]) -> None:
         if self._is_closed:
             raise SpoolFullError("the spool is closed")
-        rows = [_row(id_, record) for id_, record in enumerate(records, self._last_id + 1)]
+        rows = [row_of(id_, record) for id_, record in enumerate(records, self._last_id + 1)]
         wanted_bytes = sum(record.size_bytes for record in records)
 
         def insert(database: sqlite3.Connection) -> bool:
@@ -178,6 +169,7 @@ class Spool:
         """Do the work in one synced transaction; `default` when the file was damaged and is now set aside."""
         try:
             with closing(sqlite3.connect(self._file, timeout=_LOCK_S, isolation_level=None)) as database:
+                database.text_factory = text_of
                 database.executescript(_PRAGMAS)
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(_TABLE)
@@ -231,11 +223,3 @@ def _journal(file: Path) -> Path:
 def _measure(database: sqlite3.Connection) -> tuple[int, int]:
     count, last_id = database.execute("SELECT count(*), coalesce(max(id), 0) FROM record").fetchone()
     return count, last_id
-
-
-def _row(id_: int, record: Record) -> tuple[int, str, bytes, bytes | None, bytes]:
-    return id_, record.topic, record.key, record.value, msgspec.msgpack.encode(record.headers)
-
-
-def _spooled(id_: int, topic: str, key: bytes, value: bytes | None, headers: bytes) -> Spooled:
-    return Spooled(id_, Record(topic, key, value, _headers.decode(headers)))

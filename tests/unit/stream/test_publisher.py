@@ -1,11 +1,14 @@
 """`publish` returns once every record is acknowledged or on disk, and not before."""
 
 import functools
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
 from sitemon.model.errors import PoisonError, RefusedError, SpoolFullError, UnreachableError
+from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryProducer
 from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.spool_folder import open_spool
@@ -184,6 +187,23 @@ def test_closing_keeps_what_kafka_has_not_acknowledged(rig: Rig) -> None:
     spool = open_spool(rig.folder, 1 << 20)
     assert [item.record.value for item in spool.read(10)] == [b"77"]
     spool.close()
+
+
+def test_a_row_of_the_spool_that_is_no_record_becomes_a_dead_letter_and_holds_up_no_other(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = open_spool(rig.folder, 1 << 20)
+    spool.append([event(number=number) for number in range(3)])
+    spool.close()
+    with closing(sqlite3.connect(rig.folder / "spool-0.db")) as database, database:
+        database.execute("UPDATE record SET headers = x'c1' WHERE id = 2")
+    rig.publisher()
+    eventually(lambda: rig.values() == [b"0", b"2"])
+    eventually(lambda: rig.values(TOPICS.dead_letters) == [b"1"])
+    (message,) = rig.broker.messages(TOPICS.dead_letters)
+    letter = parse_dead_letter(message)
+    assert (letter.reason, letter.topic, letter.offset) == ("damaged_in_spool", TOPICS.schedule, -1)
+    assert caplog.text.count("drain.unreadable") == 1
 
 
 def test_nothing_can_be_published_after_closing(rig: Rig) -> None:

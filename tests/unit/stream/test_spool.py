@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,31 @@ def test_a_folder_that_cannot_be_made_is_a_mistake_in_the_configuration(tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="SITEMON_SPOOL_DIR"):
         open_spool(tmp_path / "file" / "spool", MAX)
+
+
+DAMAGES = {
+    "headers that are not msgpack": "UPDATE record SET headers = x'c1' WHERE id = 2",
+    "headers of another shape": "UPDATE record SET headers = x'80' WHERE id = 2",
+    "headers that are text": "UPDATE record SET headers = 'x' WHERE id = 2",
+    "a header's name that is not UTF-8": "UPDATE record SET headers = x'9192a1ff00' WHERE id = 2",
+    "a header without a value": "UPDATE record SET headers = x'9192a161c0' WHERE id = 2",
+    "a topic that is none": "UPDATE record SET topic = 'no topic' WHERE id = 2",
+    "a topic that is not UTF-8": "UPDATE record SET topic = cast(x'ff' AS text) WHERE id = 2",
+    "a topic that is bytes": "UPDATE record SET topic = x'74' WHERE id = 2",
+    "a key that is a number": "UPDATE record SET key = 5 WHERE id = 2",
+    "a key that is not UTF-8": "UPDATE record SET key = cast(x'ff' AS text) WHERE id = 2",
+    "a value that is text": "UPDATE record SET value = 'x' WHERE id = 2",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_row_that_is_no_record_says_so_and_those_around_it_are_read(spool: Spool, folder: Path, damage: str) -> None:
+    spool.append(records(3))
+    with closing(sqlite3.connect(folder / "spool-0.db")) as database, database:
+        database.execute(DAMAGES[damage])
+    first, second, third = spool.read(10)
+    assert (first.record, third.record) == (record(0), record(2))
+    assert (first.problem, third.problem) == ("", "")
+    assert second.id == 2
+    assert second.problem
+    assert isinstance(second.record.key, bytes)
