@@ -71,5 +71,6 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables with which every sitemon command uses this stack."""
-        return {name: value for part in self.parts for name, value in part.environment.items()}
+        """The environment variables with which every sitemon command uses this stack, and a spool of its own."""
+        servers = {name: value for part in self.parts for name, value in part.environment.items()}
+        return servers | {"SITEMON_SPOOL_DIR": str(self.folder / "spool")}

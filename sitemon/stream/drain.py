@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Iterator, MutableMapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from sitemon import clock
@@ -14,7 +15,7 @@ from sitemon.stream.dead_letters import dead_letter_of_record
 from sitemon.stream.link import Link
 from sitemon.stream.producer import Delivery, Producer, Record
 from sitemon.stream.spool import Spool
-from sitemon.stream.spool_folder import abandoned_spools
+from sitemon.stream.spool_folder import abandoned_spools, at_cluster
 from sitemon.stream.spool_rows import Spooled
 from sitemon.stream.topics import Topics
 
@@ -56,6 +57,8 @@ class Drain:
         self._batch = _BATCH
         self._is_careful = False
         self._is_gaining = True
+        self._servers = spool.destination
+        self._of_others: set[Path] = set()
         self._looked_at_s = clock.monotonic_s() - _ABANDONED_EVERY_S
         self._thread = threading.Thread(target=self._run, name="sitemon-drain", daemon=True)
         self._thread.start()
@@ -84,7 +87,9 @@ class Drain:
                 self._stop.wait(_RETRY_S)
 
     def _step(self) -> None:
-        self._link.ensure()
+        cluster = self._link.ensure().cluster
+        if cluster:
+            self._spool.destination = at_cluster(cluster)
         self._wake.clear()
         if self._spool.waiting:
             self._drain(self._spool, self._open)
@@ -94,17 +99,27 @@ class Drain:
             self._link.back(0)
         elif clock.monotonic_s() - self._looked_at_s >= _ABANDONED_EVERY_S:
             self._looked_at_s = clock.monotonic_s()
-            for spool in abandoned_spools(self._spool.folder, self._spool.max_bytes):
+            own = self._spool
+            for spool in abandoned_spools(own.folder, own.max_bytes, own.destination):
                 self._adopt(spool)
         else:
             self._wake.wait(_ABANDONED_EVERY_S)
 
     def _adopt(self, spool: Spool) -> None:
-        """Send what a process has left behind that did not come back."""
+        """Send what a process has left behind that did not come back, unless it is for another cluster."""
+        if spool.left_for not in ("", self._servers, self._spool.destination):
+            self._say_once(spool)
+            return
         if spool.waiting:
             log.info("drain.adopted: %s records of a process that is gone", f"{spool.waiting:,}")
         while spool.waiting and not self._stop.is_set():
             self._drain(spool, {})
+
+    def _say_once(self, spool: Spool) -> None:
+        if spool.file not in self._of_others:
+            self._of_others.add(spool.file)
+            what = f"{spool.waiting:,} records wait for {spool.left_for}, not {self._spool.destination}"
+            log.warning("drain.of_others: %s: %s", spool.file, what)
 
     def _drain(self, spool: Spool, open_deliveries: dict[int, Delivery]) -> None:
         """Send one batch; delete it once all of it is acknowledged, unless it is time to stop."""

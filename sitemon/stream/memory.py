@@ -24,8 +24,9 @@ _MAX_VALUE_BYTES: Final = 1 << 20
 class MemoryBroker:
     """The logs of some topics and the groups that read them. Every method may be called from any thread."""
 
-    def __init__(self, topics: Topics, partitions: int = 3) -> None:
+    def __init__(self, topics: Topics, partitions: int = 3, cluster: str = "memory") -> None:
         self.topics = topics
+        self.cluster = cluster
         self.changed = threading.Condition()
         self.logs: dict[TopicPartition, list[Message]] = {
             (topic, number): [] for topic in topics for number in range(partitions if topic == topics.results else 1)
@@ -74,6 +75,11 @@ class MemoryProducer:
         self._broker = broker
         self._pending: list[_MemoryDelivery] = []
         self._is_closed = False
+
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster. See `Producer.cluster`."""
+        return self._broker.cluster
 
     def send(self, record: Record, timeout_s: float) -> Delivery:  # noqa: ARG002 - memory has room at once
         """Take a record on. See `Producer.send`."""

@@ -8,10 +8,10 @@ from typing import Final
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.per_process import once_per_process
-from sitemon.stream.ping import ping_kafka
+from sitemon.stream.ping import ping_kafka, servers_of
 from sitemon.stream.producer import KafkaProducer, Producer
 from sitemon.stream.publisher import PATIENCE_S, Publisher
-from sitemon.stream.spool_folder import open_spool
+from sitemon.stream.spool_folder import at_servers, open_spool
 from sitemon.stream.topics import topics_of
 
 _AT_EXIT_S: Final = 8.0
@@ -31,7 +31,8 @@ def publisher_of_this_process(server: KafkaServer, settings: Settings, *, patien
 def publisher(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
     """Make a publisher for Kafka. Raises ConfigurationError when the spool's folder cannot be used."""
     # A folder for each topic: another installation's records must not wait here for a topic that is not there.
-    spool = open_spool(settings.spool_dir / server.topic, settings.spool_max_bytes)
+    folder, destination = settings.spool_dir / server.topic, at_servers(servers_of(server))
+    spool = open_spool(folder, settings.spool_max_bytes, destination)
     return Publisher(functools.partial(_connect, server), spool, topics_of(server), patience_s=patience_s)
 
 

@@ -64,6 +64,10 @@ class Delivery(Protocol):
 class Producer(Protocol):
     """Sends records from any thread, each key's in order as long as no delivery fails."""
 
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster that it sends to; empty where the servers do not tell."""
+
     def send(self, record: Record, timeout_s: float) -> Delivery:
         """Take a record on; what becomes of it is the delivery's.
 
@@ -111,6 +115,11 @@ class KafkaProducer:
         self._waiting = 0
         self._sent = 0
         self._kafka = _make_client(server, delivery_timeout_ms)
+
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster. See `Producer.cluster`."""
+        return self._kafka._metadata.cluster_id or ""  # noqa: SLF001 - nothing public tells it
 
     def send(self, record: Record, timeout_s: float) -> Delivery:
         """Take a record on. See `Producer.send`."""

@@ -28,9 +28,13 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FREE: Final = ("freelist_count", "page_size")
 # TRUNCATE with FULL syncs the truncated journal too; deleting it would need EXTRA to survive a power cut.
 _PRAGMAS: Final = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
-_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS record"
-    " (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB, headers BLOB NOT NULL)"
+_COLUMNS: Final = "(id INTEGER PRIMARY KEY, topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB, headers BLOB NOT NULL)"
+_TABLES: Final = (
+    f"CREATE TABLE IF NOT EXISTS record {_COLUMNS}",
+    "CREATE TABLE IF NOT EXISTS destination (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+)
+_ADDRESS: Final = (
+    "INSERT OR REPLACE INTO destination SELECT 1, ?1 WHERE NOT EXISTS (SELECT 1 FROM destination WHERE name = ?1)"
 )
 _APPEND: Final = "INSERT INTO record (id, topic, key, value, headers) VALUES (?, ?, ?, ?, ?)"
 _READ: Final = "SELECT id, topic, key, value, headers FROM record ORDER BY id LIMIT ?"
@@ -40,12 +44,16 @@ class Spool:
     """The file of one process in the spool's folder. Every method may be called from any thread.
 
     Made by `sitemon.stream.spool_folder`, which sees to it that no other process has the same one. `max_bytes` bounds
-    what the files of all processes take together. Raises SpoolFullError when the disk cannot be used.
+    what the files of all processes take together. The file says since its last append where its records are to go:
+    `destination`. `left_for` is what it said before; empty when it was not there, or is of an earlier version.
+    Raises SpoolFullError when the disk cannot be used.
     """
 
-    def __init__(self, file: Path, max_bytes: int, release: Callable[[], None]) -> None:
-        self._file = file
+    def __init__(self, file: Path, max_bytes: int, destination: str, release: Callable[[], None]) -> None:
+        self.file = file
         self.max_bytes = max_bytes
+        self.destination = destination
+        self.left_for = ""
         self._release = release
         self._is_closed = False
         self._disk = threading.Lock()
@@ -55,7 +63,7 @@ class Spool:
         self._on_file = 0
         self._last_id = 0
         if file.exists():
-            self._on_file, self._last_id = self._on_disk(_measure, (0, 0))
+            self._on_file, self._last_id, self.left_for = self._on_disk(_measure, (0, 0, ""))
 
     @property
     def waiting(self) -> int:
@@ -65,7 +73,7 @@ class Spool:
     @property
     def folder(self) -> Path:
         """The folder that the processes of this host share."""
-        return self._file.parent
+        return self.file.parent
 
     def append(self, records: Sequence[Record], on_kept: Callable[[range], None] = lambda _: None) -> range:
         """Keep records behind all others; return their ids. They are safe on disk once this returns.
@@ -151,12 +159,13 @@ class Spool:
         def insert(database: sqlite3.Connection) -> bool:
             if self._used_bytes(database) + wanted_bytes > self.max_bytes:
                 raise SpoolFullError(f"the spool {self.folder} holds its {self.max_bytes:,} bytes")
+            database.execute(_ADDRESS, (self.destination,))
             database.executemany(_APPEND, rows)
             return True
 
         # A damaged file is set aside by the first try; the second one begins a new file.
         if not (self._on_disk(insert, default=False) or self._on_disk(insert, default=False)):
-            raise SpoolFullError(f"the spool {self._file} is damaged again and again")
+            raise SpoolFullError(f"the spool {self.file} is damaged again and again")
         self._on_file += len(records)
 
     def _used_bytes(self, database: sqlite3.Connection) -> int:
@@ -168,34 +177,35 @@ class Spool:
     def _on_disk(self, work: Callable[[sqlite3.Connection], _T], default: _T) -> _T:
         """Do the work in one synced transaction; `default` when the file was damaged and is now set aside."""
         try:
-            with closing(sqlite3.connect(self._file, timeout=_LOCK_S, isolation_level=None)) as database:
+            with closing(sqlite3.connect(self.file, timeout=_LOCK_S, isolation_level=None)) as database:
                 database.text_factory = text_of
                 database.executescript(_PRAGMAS)
                 database.execute("BEGIN IMMEDIATE")
-                database.execute(_TABLE)
+                for table in _TABLES:
+                    database.execute(table)
                 done = work(database)
                 database.execute("COMMIT")
                 return done
         except sqlite3.DatabaseError as exc:
             if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
-                raise SpoolFullError(f"the spool {self._file} cannot be used: {exc}") from exc
+                raise SpoolFullError(f"the spool {self.file} cannot be used: {exc}") from exc
             self._set_aside(exc)
             return default
         except OSError as exc:
-            raise SpoolFullError(f"the spool {self._file} cannot be used: {exc}") from exc
+            raise SpoolFullError(f"the spool {self.file} cannot be used: {exc}") from exc
 
     def _set_aside(self, exc: sqlite3.DatabaseError) -> None:
-        aside = self._file.with_name(f"{self._file.name}.damaged-{clock.now_ms()}")
+        aside = self.file.with_name(f"{self.file.name}.damaged-{clock.now_ms()}")
         try:
-            self._file.rename(aside)
-            _journal(self._file).unlink(missing_ok=True)
+            self.file.rename(aside)
+            _journal(self.file).unlink(missing_ok=True)
         except OSError as failure:
-            raise SpoolFullError(f"the spool {self._file} is damaged and cannot be moved away: {failure}") from exc
+            raise SpoolFullError(f"the spool {self.file} is damaged and cannot be moved away: {failure}") from exc
         lost, self._on_file = self._on_file, 0
-        log.error("spool.damaged: %s: moved to %s, with up to %s unsent records: %s", self._file, aside, lost, exc)
+        log.error("spool.damaged: %s: moved to %s, with up to %s unsent records: %s", self.file, aside, lost, exc)
 
     def _delete_file(self) -> None:
-        for file in (self._file, _journal(self._file)):
+        for file in (self.file, _journal(self.file)):
             file.unlink(missing_ok=True)
 
 
@@ -220,6 +230,7 @@ def _journal(file: Path) -> Path:
     return file.with_name(f"{file.name}-journal")
 
 
-def _measure(database: sqlite3.Connection) -> tuple[int, int]:
+def _measure(database: sqlite3.Connection) -> tuple[int, int, str]:
     count, last_id = database.execute("SELECT count(*), coalesce(max(id), 0) FROM record").fetchone()
-    return count, last_id
+    ((destination,),) = database.execute("SELECT coalesce(max(name), '') FROM destination")
+    return count, last_id, destination

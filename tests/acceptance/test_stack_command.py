@@ -31,7 +31,13 @@ def test_up_env_and_down_may_each_be_given_twice(folder: Path) -> None:
     up = sitemon("stack", "up", folder=folder)
     assert (up.returncode, up.stderr) == (0, "")
     exported = [line.partition("=")[0] for line in up.stdout.splitlines()]
-    for name in ("SITEMON_PG_HOST", "SITEMON_DB_PASSWORD", "SITEMON_KAFKA_BOOTSTRAP_SERVERS", "SITEMON_REDIS_URL"):
+    for name in (
+        "SITEMON_PG_HOST",
+        "SITEMON_DB_PASSWORD",
+        "SITEMON_KAFKA_BOOTSTRAP_SERVERS",
+        "SITEMON_REDIS_URL",
+        "SITEMON_SPOOL_DIR",
+    ):
         assert f"export {name}" in exported
     assert sitemon("stack", "up", folder=folder).stdout == up.stdout
     assert sitemon("stack", "env", folder=folder).stdout == up.stdout

@@ -21,6 +21,12 @@ def test_an_acknowledged_record_can_be_read_with_all_its_parts(backend: Backend)
     assert (message.partition, message.offset) == (0, 0)
 
 
+def test_it_knows_its_cluster_as_the_next_one_does(backend: Backend) -> None:
+    first = backend.producer().cluster
+    assert first
+    assert backend.producer().cluster == first
+
+
 def test_a_tombstone_is_a_message_without_value(backend: Backend) -> None:
     publish(backend.producer(), [Record(backend.topics.schedule, b"shop", None)])
     (message,) = read(backend.consumer(backend.topics.schedule), 1)

@@ -60,7 +60,7 @@ def test_a_producer_whose_delivery_expired_is_replaced(
         made.append(KafkaProducer(server, delivery_timeout_ms=4_000))
         return made[-1]
 
-    spool = open_spool(choices.spool_dir / "own", choices.spool_max_bytes)
+    spool = open_spool(choices.spool_dir / "own", choices.spool_max_bytes, "servers")
     expiring = Publisher(connect, spool, topics_of(server), patience_s=1.0)
     with Load(expiring, server) as load:
         load.goes_on()
@@ -142,3 +142,30 @@ def test_a_consumer_rests_while_the_broker_is_frozen(own_kafka: Kafka, monkeypat
         assert look.call_count < 150
     finally:
         consumer.close()
+
+
+def test_what_waits_for_one_kafka_is_not_sent_to_another_that_has_its_topics(
+    own_kafka: Kafka,
+    server: KafkaServer,
+    kafka_server: KafkaServer,
+    choices: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    other = KafkaServer(client=kafka_server.client, topic=server.topic, partitions=3)
+    ensure_topics(other, retention_days=1)
+    first = publisher(server, choices, patience_s=1.0)
+    first.publish([event(server, "k", 0)])
+    eventually(lambda: first._spool.destination.startswith("cluster"))
+    with frozen(own_kafka):
+        first.publish([event(server, "k", 1)])
+        first.close(1.0)
+        second = publisher(other, choices)
+        second.publish([event(other, "k", 2)])
+        eventually(lambda: "drain.of_others" in caplog.text)
+        second.close(5.0)
+    assert [message.value for message in everything_in(other, topics_of(other).schedule, 1)] == [b"2"]
+    third = publisher(server, choices)
+    eventually(lambda: is_spool_empty(choices))
+    third.close(5.0)
+    found = everything_in(server, topics_of(server).schedule, 2)
+    assert list(dict.fromkeys(message.value for message in found)) == [b"0", b"1"]

@@ -40,6 +40,10 @@ class FileProducer:
         self._kafka = kafka
         self._place = place
 
+    @property
+    def cluster(self) -> str:
+        return ""
+
     def send(self, record: Record, timeout_s: float) -> Delivery:
         die_at("send", self._place)
         return FileDelivery(self._kafka, record, self._place)
@@ -86,7 +90,7 @@ class DyingSpool(Spool):
 
 
 def a_publisher(folder: Path, place: str = "") -> Publisher:
-    spool = open_spool(folder / "spool", 1 << 30)
+    spool = open_spool(folder / "spool", 1 << 30, "servers")
     spool.__class__ = DyingSpool
     DyingSpool.place = place
     kafka = FileKafka(folder)

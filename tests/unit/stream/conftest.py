@@ -13,10 +13,12 @@ from sitemon.model.errors import SitemonError
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
 from sitemon.stream.producer import Producer, Record
 from sitemon.stream.publisher import Publisher
-from sitemon.stream.spool_folder import open_spool
+from sitemon.stream.spool_folder import at_cluster, at_servers, open_spool
 from sitemon.stream.topics import Topics
 
 TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks")
+SERVERS = at_servers(["kafka:9092"])
+MEMORY = at_cluster("memory")
 _numbers = itertools.count()
 
 
@@ -50,7 +52,7 @@ class Rig:
     ) -> Publisher:
         publisher = Publisher(
             connect or self.connect,
-            open_spool(self.folder, max_bytes),
+            open_spool(self.folder, max_bytes, SERVERS),
             TOPICS,
             patience_s=patience_s,
         )

@@ -13,6 +13,10 @@ class AProducer:
     def __init__(self) -> None:
         self.closed_within_s: list[float] = []
 
+    @property
+    def cluster(self) -> str:
+        raise NotImplementedError("a link does not ask")
+
     def send(self, record: Record, timeout_s: float) -> Delivery:
         raise NotImplementedError("a link makes and closes producers, and never sends")
 

@@ -14,7 +14,7 @@ from sitemon.stream.producer import Delivery, Producer, Record
 from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool_folder import open_spool
 from tests.results import a_result
-from tests.unit.stream.conftest import TOPICS, Rig, event, eventually, in_thread
+from tests.unit.stream.conftest import MEMORY, SERVERS, TOPICS, Rig, event, eventually, in_thread
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def told(rig: Rig) -> list[Published]:
 
 def kept(rig: Rig) -> list[Record]:
     """What the spool has, of a publisher that is closed."""
-    spool = open_spool(rig.folder, 1 << 20)
+    spool = open_spool(rig.folder, 1 << 20, MEMORY)
     found = [item.record for item in spool.read(10_000)]
     spool.close()
     return found
@@ -217,7 +217,7 @@ class Waiting:
 
 
 def test_a_mark_leaves_the_spool_when_kafka_has_what_is_before_it(rig: Rig) -> None:
-    left = open_spool(rig.folder, 1 << 20)
+    left = open_spool(rig.folder, 1 << 20, SERVERS)
     mark = mark_record(TOPICS, Published(publisher="one", up_to_ms=1, made=1))
     letter = Record(TOPICS.dead_letters, b"k", b"v")
     left.append([mark, letter, event("k", 1), mark, mark, event("k", 2)])

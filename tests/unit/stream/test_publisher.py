@@ -12,7 +12,7 @@ from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.memory import MemoryProducer
 from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.spool_folder import open_spool
-from tests.unit.stream.conftest import TOPICS, Rig, event, eventually, in_thread
+from tests.unit.stream.conftest import MEMORY, SERVERS, TOPICS, Rig, event, eventually, in_thread
 
 
 def spooled(rig: Rig) -> bool:
@@ -41,7 +41,7 @@ def test_records_are_on_disk_when_kafka_is_away(rig: Rig) -> None:
     publisher.publish([event("k", 3)])
     assert rig.values() == [b"1"]
     publisher.close(0.1)
-    spool = open_spool(rig.folder, 1 << 20)
+    spool = open_spool(rig.folder, 1 << 20, MEMORY)
     assert [item.record.value for item in spool.read(10)] == [b"2", b"3"]
     spool.close()
 
@@ -109,7 +109,7 @@ def test_a_change_is_said_once_however_many_records_it_meets(rig: Rig, caplog: p
 
 
 def test_what_a_dead_process_left_is_sent_first(rig: Rig) -> None:
-    left = open_spool(rig.folder, 1 << 20)
+    left = open_spool(rig.folder, 1 << 20, SERVERS)
     left.append([event("k", 1), event("k", 2)])
     left.close()
     rig.broker.stop()
@@ -120,7 +120,7 @@ def test_what_a_dead_process_left_is_sent_first(rig: Rig) -> None:
 
 
 def test_what_processes_left_that_do_not_come_back_is_sent_too(rig: Rig) -> None:
-    spools = [open_spool(rig.folder, 1 << 20) for _ in range(3)]
+    spools = [open_spool(rig.folder, 1 << 20, SERVERS) for _ in range(3)]
     for number, spool in enumerate(spools):
         spool.append([event(number=number)])
     for spool in spools:
@@ -184,7 +184,7 @@ def test_closing_keeps_what_kafka_has_not_acknowledged(rig: Rig) -> None:
     publisher.close(0.2)
     thread.join(5)
     assert not thread.is_alive()
-    spool = open_spool(rig.folder, 1 << 20)
+    spool = open_spool(rig.folder, 1 << 20, MEMORY)
     assert [item.record.value for item in spool.read(10)] == [b"77"]
     spool.close()
 
@@ -192,7 +192,7 @@ def test_closing_keeps_what_kafka_has_not_acknowledged(rig: Rig) -> None:
 def test_a_row_of_the_spool_that_is_no_record_becomes_a_dead_letter_and_holds_up_no_other(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spool = open_spool(rig.folder, 1 << 20)
+    spool = open_spool(rig.folder, 1 << 20, SERVERS)
     spool.append([event(number=number) for number in range(3)])
     spool.close()
     with closing(sqlite3.connect(rig.folder / "spool-0.db")) as database, database:
@@ -229,7 +229,7 @@ def test_a_record_that_kafka_never_takes_becomes_a_dead_letter_and_the_others_ar
 
 
 def test_so_does_one_that_a_dead_process_left_behind(rig: Rig) -> None:
-    left = open_spool(rig.folder, 8 << 20)
+    left = open_spool(rig.folder, 8 << 20, SERVERS)
     left.append([*[event("k", n) for n in range(5)], Record(TOPICS.schedule, b"k", b"x" * (2 << 20)), event("k", 5)])
     left.close()
     rig.publisher(max_bytes=8 << 20)

@@ -16,6 +16,7 @@ from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import abandoned_spools, open_spool
 
 MAX = 1 << 30
+HERE = "servers kafka:9092"
 
 
 def record(number: int, size_bytes: int = 10) -> Record:
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spool(folder: Path) -> Iterator[Spool]:
-    spool = open_spool(folder, MAX)
+    spool = open_spool(folder, MAX, HERE)
     yield spool
     spool.close()
 
@@ -62,7 +63,7 @@ def test_the_next_process_finds_what_is_left(folder: Path, spool: Spool) -> None
     spool.append(records(5))
     spool.remove(spool.read(2)[-1].id)
     spool.close()
-    successor = open_spool(folder, MAX)
+    successor = open_spool(folder, MAX, HERE)
     assert successor.waiting == 3
     assert contents(successor) == records(5)[2:]
     successor.append([record(5)])
@@ -106,7 +107,7 @@ def test_many_threads_append_at_once_and_nothing_is_missing(spool: Spool) -> Non
 
 def test_each_process_has_its_own_file_and_they_share_the_bound(folder: Path, spool: Spool) -> None:
     spool.append([record(1, 60_000)])
-    other = open_spool(folder, 100_000)
+    other = open_spool(folder, 100_000, HERE)
     with pytest.raises(SpoolFullError, match="100,000 bytes"):
         other.append([record(2, 60_000)])
     other.append([record(2, 10_000)])
@@ -115,7 +116,7 @@ def test_each_process_has_its_own_file_and_they_share_the_bound(folder: Path, sp
 
 
 def test_a_full_spool_takes_records_again_once_some_are_removed(folder: Path) -> None:
-    spool = open_spool(folder, 200_000)
+    spool = open_spool(folder, 200_000, HERE)
     ids: list[int] = []
 
     def fill() -> None:
@@ -132,7 +133,7 @@ def test_a_full_spool_takes_records_again_once_some_are_removed(folder: Path) ->
 
 
 def test_a_refused_append_leaves_nothing_behind(folder: Path) -> None:
-    spool = open_spool(folder, 50_000)
+    spool = open_spool(folder, 50_000, HERE)
     spool.append(records(2))
     with pytest.raises(SpoolFullError):
         spool.append([record(1, 30_000), record(2, 30_000)])
@@ -142,13 +143,13 @@ def test_a_refused_append_leaves_nothing_behind(folder: Path) -> None:
 
 
 def test_files_of_dead_processes_are_found_and_those_of_living_ones_are_not(folder: Path, spool: Spool) -> None:
-    others = [open_spool(folder, MAX) for _ in range(2)]
+    others = [open_spool(folder, MAX, HERE) for _ in range(2)]
     spool.append([record(0)])
     for number, other in enumerate(others, 1):
         other.append([record(number)])
-    assert [contents(found) for found in abandoned_spools(folder, MAX)] == []
+    assert [contents(found) for found in abandoned_spools(folder, MAX, HERE)] == []
     others[1].close()
-    assert [contents(found) for found in abandoned_spools(folder, MAX)] == [[record(2)]]
+    assert [contents(found) for found in abandoned_spools(folder, MAX, HERE)] == [[record(2)]]
     others[0].close()
 
 
@@ -169,7 +170,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
 def test_a_file_that_was_damaged_before_the_start_is_set_aside(folder: Path) -> None:
     folder.mkdir()
     (folder / "spool-0.db").write_bytes(b"rubbish" * 1000)
-    spool = open_spool(folder, MAX)
+    spool = open_spool(folder, MAX, HERE)
     assert spool.waiting == 0
     spool.append(records(1))
     assert contents(spool) == records(1)
@@ -212,7 +213,7 @@ def test_a_crash_in_the_middle_of_an_append_leaves_what_was_there_before(folder:
     died = subprocess.run([sys.executable, "-c", DIE_IN_A_TRANSACTION, folder / "spool-0.db"], check=False)
     assert died.returncode == 9
     assert (folder / "spool-0.db-journal").stat().st_size > 0
-    successor = open_spool(folder, MAX)
+    successor = open_spool(folder, MAX, HERE)
     assert contents(successor) == records(2)
     successor.close()
 
@@ -246,7 +247,7 @@ def test_a_folder_that_vanished_is_a_full_spool_until_it_is_back(folder: Path, s
 def test_a_folder_that_cannot_be_made_is_a_mistake_in_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="SITEMON_SPOOL_DIR"):
-        open_spool(tmp_path / "file" / "spool", MAX)
+        open_spool(tmp_path / "file" / "spool", MAX, HERE)
 
 
 DAMAGES = {
