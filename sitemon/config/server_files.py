@@ -10,6 +10,8 @@ from sitemon.config.values import UnfitError, boolean, integer, one_of, secret, 
 
 DEFAULT_TOPIC: Final = "sitemon.results"
 BROKERS_REPLICATION_FACTOR: Final = -1
+CODECS: Final = ("lz4", "gzip", "none")
+"""Those that every recorder can read. Snappy and Zstandard need libraries that it does not bring."""
 
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -78,6 +80,7 @@ KAFKA_SERVER: Final = FileKind(
         "topic": _topic,
         "partitions": integer(1, 10_000),
         "replication_factor": _replication,
+        "compression_type": one_of(*CODECS),
     },
     required=("bootstrap_servers",),
     paths=kafka_names.PATHS,

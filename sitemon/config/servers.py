@@ -15,6 +15,7 @@ from sitemon.config import kafka_names
 from sitemon.config.fields import Fields
 from sitemon.config.server_files import (
     BROKERS_REPLICATION_FACTOR,
+    CODECS,
     DB_ADMIN,
     DEFAULT_TOPIC,
     KAFKA_SERVER,
@@ -26,6 +27,8 @@ from sitemon.config.server_files import (
 DEFAULT_PARTITIONS: Final = 12
 
 _MASK: Final = "***"
+_OURS: Final = ("topic", "partitions", "replication_factor", "compression_type")
+"""What kafka-server.json holds that not every client of kafka-python takes."""
 
 
 class PostgresServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,18 +59,18 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 class KafkaServer(msgspec.Struct, frozen=True, kw_only=True):
     """Where Kafka is. `client` holds keyword arguments for any client of kafka-python, file paths absolute.
 
-    A `replication_factor` of -1 is the broker's default.
+    A `replication_factor` of -1 is the broker's default. What we write is compressed as `compression_type` says.
     """
 
     client: dict[str, Any]
     topic: str = DEFAULT_TOPIC
     partitions: int = DEFAULT_PARTITIONS
     replication_factor: int = BROKERS_REPLICATION_FACTOR
+    compression_type: str = CODECS[0]
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         client = {name: _MASK if name in kafka_names.SECRETS else value for name, value in self.client.items()}
-        ours = ("topic", "partitions", "replication_factor")
-        return [("client", client), *((name, getattr(self, name)) for name in ours)]
+        return [("client", client), *((name, getattr(self, name)) for name in _OURS)]
 
     def __repr__(self) -> str:
         return _repr_of(self)
@@ -153,9 +156,7 @@ def kafka_server(file: str | None = None, environ: Mapping[str, str] = os.enviro
     if "ssl_keyfile" in fields.values:
         fields.require("ssl_certfile", "missing; ssl_keyfile needs it")
     fields.finish()
-    ours = {
-        name: fields.values.pop(name) for name in ("topic", "partitions", "replication_factor") if name in fields.values
-    }
+    ours = {name: fields.values.pop(name) for name in _OURS if name in fields.values}
     return KafkaServer(client=fields.values, **ours)
 
 

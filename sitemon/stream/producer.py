@@ -229,7 +229,7 @@ def _make_client(server: KafkaServer, delivery_timeout_ms: int) -> _Client:
                 server,
                 acks="all",
                 enable_idempotence=True,
-                compression_type="lz4",
+                compression_type=None if server.compression_type == "none" else server.compression_type,
                 linger_ms=_LINGER_MS,
                 batch_size=_BATCH_BYTES,
                 max_request_size=_MAX_REQUEST_BYTES,

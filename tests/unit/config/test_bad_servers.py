@@ -97,6 +97,11 @@ IN_FILES: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ),
     (
         "kafka-server.json",
+        {"bootstrap_servers": "k", "compression_type": "zstd"},
+        ["3: compression_type: expected lz4, gzip or none"],
+    ),
+    (
+        "kafka-server.json",
         {"bootstrap_servers": "k", "ssl_cafile": "ca.pem"},
         ["3: ssl_cafile: has no effect unless security_protocol is SSL or SASL_SSL"],
     ),

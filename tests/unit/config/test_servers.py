@@ -76,6 +76,7 @@ def test_the_environment_alone_is_enough() -> None:
         "SITEMON_KAFKA_REQUEST_TIMEOUT_MS": "5000",
         "SITEMON_KAFKA_TOPIC": "mine.results",
         "SITEMON_KAFKA_PARTITIONS": "3",
+        "SITEMON_KAFKA_COMPRESSION_TYPE": "gzip",
     }
     assert postgres_server(None, environ) == PostgresServer(host="pg", port=5433, sslmode="require")
     assert database_credentials(None, environ) == Credentials(user="u", password="p", database="d")
@@ -85,6 +86,7 @@ def test_the_environment_alone_is_enough() -> None:
         client={"bootstrap_servers": ["k1:9092", "k2:9092"], "request_timeout_ms": 5000},
         topic="mine.results",
         partitions=3,
+        compression_type="gzip",
     )
 
 
@@ -145,6 +147,7 @@ def test_names_of_kafka_python_reach_the_client_and_ours_do_not() -> None:
         "ssl_check_hostname": False,
     }
     assert (server.topic, server.partitions, server.replication_factor) == ("sitemon.results", 12, 3)
+    assert server.compression_type == "lz4"
 
 
 @pytest.mark.parametrize(
