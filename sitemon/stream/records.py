@@ -79,40 +79,44 @@ class _Records(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka has no t
         self._allowance = allowance
         super().__init__(*args, **kwargs)
 
-    def _unpack_records(self, tp: Any, records: MemoryRecords, *deserializers: Any) -> Iterator[Any]:
-        found = super()._unpack_records(tp, _Batches(records), *deserializers)
-        while self._allowance.left_bytes > 0:
-            record = next(found, None)
-            if record is None:
-                return
-            self._allowance.left_bytes -= len(record.key or b"") + len(record.value or b"")
-            yield record
-        # What is left is fetched again by the next poll.
-        self.drain()
+    def _unpack_records(self, tp: Any, records: MemoryRecords, *deserializers: Any) -> Any:
+        return super()._unpack_records(tp, _Batches(records, self._allowance), *deserializers)
+
+    def take(self, n: int | None = None) -> Any:
+        try:
+            return super().take(n)
+        except Exception:
+            # A wrong checksum: fetch it again. The library would ask an iterator that has failed for more, without end.
+            self.drain()
+            raise
 
 
 class _Batches:
-    """The batches of what was fetched, each as one that can be read."""
+    """The batches of what was fetched, each as one that can be read; of those that are too much, none."""
 
-    def __init__(self, records: MemoryRecords) -> None:
+    def __init__(self, records: MemoryRecords, allowance: _Allowance) -> None:
         self._records = records
+        self._allowance = allowance
 
     def next_batch(self) -> Any:
-        batch = self._records.next_batch()
-        return _Batch(batch) if isinstance(batch, DefaultRecordBatch) else batch
+        """Return the next batch. Behind a None the next poll fetches it again."""
+        batch = self._records.next_batch() if self._allowance.left_bytes > 0 else None
+        return _Batch(batch, self._allowance) if isinstance(batch, DefaultRecordBatch) else batch
 
 
 class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
     _buffer: bytearray
     _pos: int
 
-    def __init__(self, batch: DefaultRecordBatch) -> None:
+    def __init__(self, batch: DefaultRecordBatch, allowance: _Allowance) -> None:
         super().__init__(batch._buffer)  # noqa: SLF001 - nothing public gives its bytes
+        self._allowance = allowance
 
     def __iter__(self) -> Iterator[DefaultRecord]:
         whole = self._buffer
         try:
             self._maybe_uncompress()
+            self._allowance.left_bytes -= len(self._buffer)
             for _ in range(self.records_count):
                 yield self._read_leniently()
         except Exception as exc:  # noqa: BLE001 - whatever a codec says of bytes that are not its own

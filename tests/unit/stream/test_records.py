@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka import TopicPartition
+from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
 
@@ -76,8 +77,8 @@ def test_a_batch_that_expands_beyond_all_measure_is_not_expanded(codec: int) -> 
 def test_a_poll_brings_no_more_than_fits_and_the_rest_is_fetched_again(
     codec: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records._Allowance, "left_bytes", 250)
-    batches = [a_batch(b"x" * 100, codec=codec, base=base) for base in range(10)]
+    monkeypatch.setattr(records._Allowance, "left_bytes", 2_500)
+    batches = [a_batch(b"x" * 1_000, codec=codec, base=base) for base in range(10)]
     partition = Partition(*batches)
     assert [record.offset for record in partition.poll()] == [0, 1, 2]
     assert partition.records.next_fetch_offset == 3
@@ -86,6 +87,17 @@ def test_a_poll_brings_no_more_than_fits_and_the_rest_is_fetched_again(
 
 _GIVEN_BY_THE_BROKER = {*range(21), *range(23, 27)}
 """Offsets, lengths and the checksum of a batch."""
+
+
+def test_behind_a_wrong_checksum_all_is_fetched_again() -> None:
+    wrong = bytearray(a_batch(b"two", base=1))
+    wrong[-2] ^= 1
+    partition = Partition(a_batch(b"one"), bytes(wrong))
+    assert [record.offset for record in partition.poll()] == [0]
+    assert partition.records.next_fetch_offset == 1
+    with pytest.raises(CorruptRecordError):
+        partition.poll()
+    assert not partition.records, "nothing of it is kept"
 
 
 @settings(max_examples=300, deadline=None)
