@@ -86,7 +86,7 @@ def test_a_reader_that_stops_early_leaves_no_thread(kafka_server: KafkaServer, l
     before = threading.active_count()
     reading = read_all(kafka_server, letters)
     next(reading)
-    reading.close()  # type: ignore[attr-defined] # it is a generator
+    reading.close()
     assert threading.active_count() == before
 
 
