@@ -7,7 +7,7 @@ from sitemon.config.site_requests import json_value
 from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Context, regex
 from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, number, suggestion, text
 from sitemon.model.site import ExpectedHeader, ExpectedJson
-from sitemon.patterns.json_path import JSONPathError, looks_once
+from sitemon.patterns.json_path import JSONPathError, excess
 
 _HEADER: Final = "expected text, {matches: …} or {exists: true or false}"
 _COMPARISONS: Final = ("less_than", "at_most", "more_than", "at_least")
@@ -98,14 +98,13 @@ def _path(value: object) -> str:
 @functools.lru_cache(maxsize=10_000)
 def _path_problem(path: str) -> str | None:
     try:
-        looks_once(path)
+        return excess(path)
     except JSONPathError as exc:
         return f"not a valid JSON path (RFC 9535): {exc.message}"
     except ValueError:
         return "not a valid JSON path (RFC 9535): a place has too many digits"
     except RecursionError:
         return "not a valid JSON path (RFC 9535): nested too deeply"
-    return None
 
 
 def max_latency_s(value: object, _: Context) -> float:

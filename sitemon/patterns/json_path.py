@@ -4,17 +4,22 @@ The regexes in a path, in ``match()`` and ``search()``, run on RE2 as all others
 """
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any, Final
 
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
+from jsonpath.filter import BaseExpression, FilterQuery, FunctionExtension, RootFilterQuery, StringLiteral, walk
 from jsonpath.function_extensions import ExpressionType, FilterFunction
-from jsonpath.segments import JSONPathChildSegment
+from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
 
 from sitemon.patterns.regex import compiled
 
-__all__ = ["JSONPathError", "looks_once", "values_at"]
+__all__ = ["JSONPathError", "excess", "looks_once", "values_at"]
+
+_MOST_DESCENTS: Final = 2
+_MOST_BRANCHES: Final = 1_000
 
 
 class _Search(FilterFunction):
@@ -81,6 +86,42 @@ def looks_once(path: str) -> bool:
         and not isinstance(segment.selectors[0], Filter)
         for segment in _compiled(path).segments
     )
+
+
+def excess(path: str) -> str | None:
+    """Say why the path could take very long in a small document, or None if it cannot.
+
+    Each ``..`` may come to every value again for each value that the last one found, and so may a query that begins
+    with ``$`` in a filter; selectors beside each other multiply. A regex that stands in the document is its server's.
+
+    Raises:
+        JSONPathError: it is not a path.
+
+    """
+    query = _compiled(path)
+    inside = tuple(_in_filters(query))
+    queries = (query, *(one.path for one in inside if isinstance(one, FilterQuery)))
+    segments = [segment for one in queries for segment in one.segments]
+    descents = sum(isinstance(segment, JSONPathRecursiveDescentSegment) for segment in segments)
+    descents += sum(isinstance(one, RootFilterQuery) and not one.path.singular_query() for one in inside)
+    if descents > _MOST_DESCENTS:
+        return f"expected at most {_MOST_DESCENTS} places at which it looks everywhere (.. or, in a filter, $)"
+    if math.prod(len(segment.selectors) for segment in segments) > _MOST_BRANCHES:
+        return f"expected at most {_MOST_BRANCHES:,} ways by its selectors"
+    if any(isinstance(one, FunctionExtension) and _has_foreign_regex(one) for one in inside):
+        return "expected a regex in quotes as the second argument of match and search"
+    return None
+
+
+def _in_filters(query: JSONPath) -> Iterator[BaseExpression]:
+    for segment in query.segments:
+        for selector in segment.selectors:
+            if isinstance(selector, Filter):
+                yield from walk(selector.expression)
+
+
+def _has_foreign_regex(function: FunctionExtension) -> bool:
+    return function.name in {"match", "search"} and not isinstance(function.args[1], StringLiteral)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -19,6 +19,8 @@ DNS_URL: Final = (
 )
 
 ONE_KIND: Final = "expected path and one of equals, matches, exists, less_than, at_most, more_than, at_least"
+EVERYWHERE: Final = "expected at most 2 places at which it looks everywhere (.. or, in a filter, $)"
+OF_THE_PAGE: Final = "expected a regex in quotes as the second argument of match and search"
 
 EXPECTED: Final = {
     "a_list.yaml": [":1: expected defaults: and sites:, not a list"],
@@ -77,6 +79,14 @@ EXPECTED: Final = {
     "expect_json_of_no_kind.yaml": [f":4: a: expect.json[0]: {ONE_KIND}"],
     "expect_json_of_two_kinds.yaml": [f":4: a: expect.json[0]: {ONE_KIND}"],
     "expect_json_path.yaml": [":7: a: expect.json[1].path: not a valid JSON path (RFC 9535): unexpected end of query"],
+    "expect_json_path_costly.yaml": [
+        f":7: b: expect.json[0].path: {EVERYWHERE}",
+        f":10: c: expect.json[0].path: {EVERYWHERE}",
+        f":13: d: expect.json[0].path: {EVERYWHERE}",
+        ":19: f: expect.json[0].path: expected at most 1,000 ways by its selectors",
+        f":25: h: expect.json[0].path: {OF_THE_PAGE}",
+        f":28: i: expect.json[0].path: {OF_THE_PAGE}",
+    ],
     "expect_json_path_missing.yaml": [":4: a: expect.json[0].path: missing"],
     "expect_json_path_without_dollar.yaml": [
         ":4: a: expect.json[0].path: expected a JSON path that begins with $, such as $.status"
