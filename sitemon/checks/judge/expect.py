@@ -1,16 +1,14 @@
 """Judging a response: is it what the site's owner expects? All expectations are looked at, the first decides."""
 
-import codecs
-import functools
 import io
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sitemon.checks.findings import Failure
 from sitemon.checks.http.coding import read_decoded
 from sitemon.checks.http.page import Page
+from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.excerpt import excerpt
 from sitemon.checks.judge.expect_json import misfits
 from sitemon.checks.judge.failures import quoted
@@ -18,17 +16,6 @@ from sitemon.checks.judge.masked import masked
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 from sitemon.patterns.regex import compiled, is_found
-
-_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
-_LONGEST_TYPE: Final = 200
-"""Those that were seen are kept."""
-# Python has codecs that are no charset of the web; some of them take quadratic time, or a second for 1 MiB, or warn.
-_NO_CHARSETS: Final = frozenset(
-    (
-        *("charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"),
-        *("utf-7", "utf-32", "utf-32-be", "utf-32-le"),
-    )
-)
 
 
 class Visit(NamedTuple):
@@ -155,22 +142,3 @@ def _misfit_of_header(expected: ExpectedHeader, value: str | None) -> str | None
     if expected.matches is not None and not is_found(expected.matches, value):
         return f"the header {expected.name} does not match the regex {quoted(expected.matches)}"
     return None
-
-
-def decoded(body: bytes, content_type: str) -> str:
-    """Decode a body by the charset of its Content-Type, else as UTF-8; what does not decode becomes U+FFFD.
-
-    The charset is never guessed from the body: that costs more than the check, and guesses wrong.
-    """
-    return body.decode(_charset_of(content_type[:_LONGEST_TYPE]), errors="replace")
-
-
-@functools.lru_cache(maxsize=1024)
-def _charset_of(content_type: str) -> str:
-    found = _CHARSET.search(content_type)
-    try:
-        name = codecs.lookup(found[1]).name if found else "utf-8"
-        b"a".decode(name, "replace")  # a LookupError says that it is a codec of something else than text
-    except (LookupError, ValueError):
-        return "utf-8"
-    return "utf-8" if name in _NO_CHARSETS else name

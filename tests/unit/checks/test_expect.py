@@ -1,5 +1,6 @@
 """Judging a response."""
 
+import encodings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from sitemon.checks.http.page import Page
-from sitemon.checks.judge.expect import Verdict, Visit, decoded, judge
+from sitemon.checks.judge.charset import decoded
+from sitemon.checks.judge.expect import Verdict, Visit, judge
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, StatusRange
 from sitemon.patterns.regex import compiled, is_found
@@ -110,6 +112,16 @@ def test_a_regex_that_re2_does_not_take_is_told_in_its_words_and_not_on_stderr(
 )
 def test_text_has_the_charset_of_its_header_else_utf_8(content_type: str, body: bytes, text: str) -> None:
     assert decoded(body, content_type) == text
+
+
+def test_no_name_of_a_charset_is_kept_for_ever() -> None:
+    known: dict[str, object] = vars(encodings)["_cache"]
+    decoded(b"", "text/html; charset=latin-1")
+    before = set(known)
+    for number in range(100):
+        assert decoded("ä".encode(), f"text/html; charset=klingon{number}") == "ä"
+        assert decoded(b"\xe4", f"text/html; charset=latin{'-' * (number + 1)}1") == "ä"
+    assert set(known) <= before | {"latin_1"}
 
 
 def test_everything_is_judged_in_a_settled_order() -> None:
