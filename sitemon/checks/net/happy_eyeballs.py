@@ -18,6 +18,9 @@ Connect = Callable[[Endpoint], BoundedSocket]
 ATTEMPT_DELAY_S: Final = 0.25
 """How long an address has before the next one is tried beside it: RFC 8305, 8."""
 
+MOST_AT_ONCE: Final = 6
+"""Each has 1.5 s then before it is given up for another, and a lost SYN is sent again after 1 s (RFC 6298, 2)."""
+
 
 def connect_tcp(endpoint: Endpoint) -> BoundedSocket:
     """Begin a TCP connection, without waiting for it.
@@ -68,6 +71,7 @@ def interleaved(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
 class Race:
     """Attempts to connect for one exchange: the next begins when one failed or took too long, the first to stand wins.
 
+    The oldest is given up where too many would be under way: who owns a name chooses how many addresses it has.
     `exchange.ip` is that of the winner, or of the attempt that began last.
     """
 
@@ -99,6 +103,8 @@ class Race:
     def _begin(self, endpoint: Endpoint) -> None:
         self._exchange.remaining_s()
         self._exchange.ip = endpoint.ip
+        if len(self._running) == MOST_AT_ONCE:
+            self._running.pop(next(iter(self._running)))[1].close()
         try:
             connection = self._connect(endpoint)
         except OSError as exc:

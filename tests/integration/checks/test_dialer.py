@@ -9,7 +9,7 @@ import pytest
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.dialer import Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
-from sitemon.checks.net.happy_eyeballs import ATTEMPT_DELAY_S, connect_tcp
+from sitemon.checks.net.happy_eyeballs import ATTEMPT_DELAY_S, MOST_AT_ONCE, connect_tcp
 from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.waiting import run_here
 from sitemon.clock import monotonic_s
@@ -130,6 +130,21 @@ def test_a_slow_address_is_not_given_up_for_the_next(network: Network) -> None:
     under_way = exchange()
     connection = dial(Dialer(names(V6[0], V4[0]), network), under_way, "shop.test", 80, came_from_public=False)
     assert (network.ips, under_way.ip, connection) == ([V6[0], V4[0]], V6[0], network.sockets[V6[0]])
+
+
+def test_a_name_with_many_silent_addresses_holds_few_sockets_and_reaches_the_one_that_answers(network: Network) -> None:
+    *silent, last = (f"192.0.2.{number}" for number in range(12))
+    network.silent, network.answering = {*silent}, {last}
+    most_open = 0
+
+    def connect(endpoint: Endpoint) -> BoundedSocket:
+        nonlocal most_open
+        most_open = max(most_open, 1 + sum(one.fileno() != -1 for one in network.sockets.values()))
+        return network(endpoint)
+
+    under_way = exchange()
+    dial(Dialer(names(*silent, last), connect), under_way, "shop.test", 80, came_from_public=False)
+    assert (network.ips, under_way.ip, most_open) == ([*silent, last], last, MOST_AT_ONCE)
 
 
 def test_the_families_take_turns(network: Network) -> None:
