@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
+from sitemon.checks.net.metadata_services import ADDRESSES
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -48,17 +50,13 @@ _BLOCKED: Final = {
     ipaddress.ip_network(network): words
     for network, words in {
         "0.0.0.0/8": "unspecified",
-        "100.100.100.200/32": "a cloud's metadata service",
-        "168.63.129.16/32": "a cloud's metadata service",
         "169.254.0.0/16": "link-local, where clouds keep their metadata service",
-        "192.0.0.192/32": "a cloud's metadata service",
         "224.0.0.0/4": "multicast",
         "255.255.255.255/32": "broadcast",
         "::/128": "unspecified",
-        "fd00:ec2::254/128": "a cloud's metadata service",
-        "fd20:ce::254/128": "a cloud's metadata service",
         "fe80::/10": "link-local",
         "ff00::/8": "multicast",
+        **{service.place: "a cloud's metadata service" for service in ADDRESSES},
     }.items()
 }
 _PRIVATE: Final = tuple(

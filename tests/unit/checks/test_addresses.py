@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sitemon.checks.net.addresses import AddressPolicy, Reach, reach_of, refusal
+from sitemon.checks.net.metadata_services import ADDRESSES
 
 
 def six_to_four(ip: str) -> str:
@@ -46,6 +47,16 @@ BLOCKED = [
     "ff02::1",
     "64:ff9b:1::",
     "fd00:ec2::254",
+    "fd00:ec2::23",
+    "fd00:42::42",
+    "fd00:100::100:200",
+    "fd00:a9fe:a9fe::1",
+    "fd00:c1::a9fe:a9fe",
+    "fd20:ce::254",
+    "100.80.80.80",
+    "100.96.0.96",
+    "168.63.129.16",
+    "192.0.0.192",
 ]
 PRIVATE = [
     "127.0.0.1",
@@ -59,6 +70,9 @@ PRIVATE = [
     "::1",
     "fc00::1",
     "fd12:3456::1",
+    "fd00:42::41",
+    "100.96.0.95",
+    "192.0.0.191",
 ]
 PUBLIC = [
     "8.8.8.8",
@@ -71,6 +85,7 @@ PUBLIC = [
     "169.253.255.255",
     "169.255.0.0",
     "223.255.255.255",
+    "168.63.129.15",
     "2600::1",
     "2a00:1450::1",
     "64:ff9b:1:808:8:800::",
@@ -105,6 +120,17 @@ def test_an_ipv4_address_inside_an_ipv6_one_counts(form: Callable[[str], str]) -
 def test_the_deprecated_compatible_form_counts_too() -> None:
     assert reach_of("::169.254.169.254") is Reach.BLOCKED
     assert reach_of("::10.1.2.3") is Reach.PRIVATE
+
+
+def test_a_metadata_service_is_never_visited_whatever_networks_are_allowed() -> None:
+    everything = AddressPolicy(is_public_only=True, allowed=tuple(map(ipaddress.ip_network, ("0.0.0.0/0", "::/0"))))
+    for service in ADDRESSES:
+        ip = service.place.partition("/")[0]
+        assert refusal(ip, came_from_public=False, policy=everything) == (
+            f"{ip} is a cloud's metadata service and never visited"
+        )
+        assert service.owner
+        assert service.source.startswith("https://")
 
 
 def test_what_is_no_address_is_not_judged() -> None:

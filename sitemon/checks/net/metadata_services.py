@@ -1,0 +1,74 @@
+"""Where clouds keep their metadata services, which give credentials to whoever asks from inside: each with its source.
+
+Those at link-local addresses need no row, for none of these is visited: most of them are at 169.254.169.254, some at
+fe80::a9fe:a9fe.
+"""
+
+from typing import Final, NamedTuple
+
+
+class MetadataService(NamedTuple):
+    """A metadata service or another one of a cloud for its machines alone, at an address, in a network or by a name."""
+
+    place: str
+    owner: str
+    source: str
+
+
+ADDRESSES: Final = (
+    MetadataService(
+        "100.80.80.80/32",
+        "UCloud",
+        "https://docs.ucloud.cn/uhost/guide/metadata/metadata-server",
+    ),
+    MetadataService(
+        "100.96.0.96/32",
+        "Volcano Engine",
+        "https://github.com/volcengine/cello, pkg/provider/volcengine",
+    ),
+    MetadataService(
+        "100.100.100.200/32",
+        "Alibaba Cloud",
+        "https://cloudinit.readthedocs.io/en/latest/reference/datasources/aliyun.html",
+    ),
+    MetadataService(
+        "168.63.129.16/32",
+        "Azure",
+        "https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16",
+    ),
+    MetadataService(
+        "192.0.0.192/32",
+        "Oracle Cloud at Customer",
+        "https://docs.oracle.com/en/cloud/cloud-at-customer/occ-get-started/retrieve-predefined-instance-metadata.html",
+    ),
+    MetadataService(
+        "fd00:42::42/128",
+        "Scaleway",
+        "https://cloudinit.readthedocs.io/en/latest/reference/datasources/scaleway.html",
+    ),
+    MetadataService(
+        "fd00:100::100:200/128",
+        "Alibaba Cloud",
+        "https://github.com/canonical/cloud-init, cloudinit/sources/DataSourceAliYun.py",
+    ),
+    MetadataService(
+        "fd00:a9fe:a9fe::1/128",
+        "Akamai",
+        "https://cloudinit.readthedocs.io/en/latest/reference/datasources/akamai.html",
+    ),
+    MetadataService(
+        "fd00:c1::a9fe:a9fe/128",
+        "Oracle Cloud",
+        "https://github.com/oracle/oci-python-sdk, auth/signers/instance_principals_security_token_signer.py",
+    ),
+    MetadataService(
+        "fd00:ec2::/32",
+        "AWS",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html",
+    ),
+    MetadataService(
+        "fd20:ce::254/128",
+        "Google Cloud",
+        "https://cloud.google.com/compute/docs/metadata/querying-metadata",
+    ),
+)
