@@ -1,5 +1,7 @@
 """One check of a web site: from the site to the observation, redirects followed by hand."""
 
+import msgspec
+
 from sitemon.checks.errors import CheckError
 from sitemon.checks.findings import Hop, Observation
 from sitemon.checks.http.fetch import fetch
@@ -56,6 +58,7 @@ class _Trip:
         self._waits = waits
         self._move = move
         self._was_public = False
+        self._tls = site.tls
         self._seen: set[tuple[str, str]] = set()
 
     @property
@@ -90,6 +93,8 @@ class _Trip:
             prepare(following)
         except CheckError as exc:
             raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
+        if origin(following.url) != origin(request.url):
+            self._tls = msgspec.structs.replace(self._tls, cert_file=None, key_file=None)
         return following
 
     async def _hop(self, request: Request) -> Page:
@@ -112,7 +117,7 @@ class _Trip:
             self.exchange,
             prepared.host,
             prepared.port,
-            tls=self._site.tls if prepared.is_tls else None,
+            tls=self._tls if prepared.is_tls else None,
             came_from_public=self._was_public,
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,

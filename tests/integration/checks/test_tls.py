@@ -176,6 +176,14 @@ def test_a_server_that_demands_a_client_certificate_is_a_tls_error(
     assert seen.cert_expires_at == IN_A_YEAR
 
 
+def test_a_host_that_is_named_only_as_common_name_is_not_named(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    engine = make_engine(lookup=lambda _: (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),))
+    server = serve_tls(answering(response()), new_leaf(ca.signer, hosts=()))
+    assert_tls_error(observed(engine, site(server.url(host="leaf"), tls=ca.tls)), "another host name")
+
+
 @pytest.mark.parametrize("is_one_file", [True, False])
 def test_a_client_certificate_is_shown_to_a_server_that_demands_it(
     is_one_file: bool, observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
