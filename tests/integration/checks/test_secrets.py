@@ -1,5 +1,6 @@
 """A server that echoes everything that it was told gets none of our secrets shown, in whatever place it puts them."""
 
+import base64
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ import pytest
 from sitemon.config.sites import site_from_fields
 from sitemon.local.behaviours import response
 from sitemon.local.conversation import Asked, Behaviour, Conversation
-from sitemon.model.outcome import Outcome
+from sitemon.model.outcome import Outcome, Reason
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed
 
 ENVIRON: Final = {"KEY": "S3CRET key", "BODY": 'S3CRET "body"', "PASSWORD": "S3CRET:p/w", "TO_PROXY": "S3CRETproxy"}
@@ -93,3 +94,30 @@ def test_what_a_server_echoes_is_shown_without_our_secrets(
     assert seen.outcome is Outcome.DOWN
     assert "S3CRET" in repr([told(asked) for asked in server.asked]), "or there was nothing to hide"
     assert "s3cret" not in (repr(seen) + repr(watched) + caplog.text).lower()
+
+
+SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
+    "PHP's JSON": lambda secret: secret.replace("/", "\\/"),
+    "JavaScript": lambda secret: secret.replace("+", "\\u002B"),
+    "HTML": lambda secret: secret.replace("+", "&#43;").replace("/", "&#x2F;"),
+    "a path": quote,
+    "a path in a path": lambda secret: quote(quote(secret, safe="")),
+    "base64": lambda secret: base64.b64encode(f"key={secret}".encode()).decode(),
+    "hex": lambda secret: secret.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_no_spelling_of_a_secret_is_in_the_error_of_a_redirect_loop(
+    spelling: Callable[[str], str], make_engine: EngineFactory, serve: ServerFactory
+) -> None:
+    key = "S3CRET+a/b?c"
+    echo = spelling(key)
+    server = serve(echoing(lambda _: response(b"", status="302 Found", headers={"Location": f"/loop/{echo}"})))
+    watched = site_from_fields({"url": server.url(), "headers": {"X-Key": "${KEY}"}}, {"KEY": key})
+    seen = observed(make_engine(), watched)
+    assert seen.reason is Reason.REDIRECT_ERROR
+    assert seen.error is not None
+    assert "loop" in seen.error
+    assert "S3CRET" not in repr(seen)
+    assert echo[8:] not in repr(seen)

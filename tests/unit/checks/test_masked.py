@@ -1,13 +1,17 @@
 """What a server sent, without our secrets, in whatever form it sends them back."""
 
+import base64
 import html
 import json
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sitemon.checks.judge.masked import masked, masked_url
+from sitemon.clock import thread_cpu_s
 from sitemon.model.site import Body, Header, Proxy, Site
 
 
@@ -44,7 +48,16 @@ def test_credentials_of_the_url_are_masked_also_as_they_are_sent() -> None:
     )
 
 
-SECRETS = ["hunt/er&2", "a b+c%d", 'say "no" \\ <b>', "pässwörd", "ключ and key"]
+SECRETS = [
+    "hunt/er&2",
+    "a b+c%d",
+    'say "no" \\ <b>',
+    "pässwörd",
+    "ключ and key",
+    "a%41\\u0042&amp;/c",
+    "🔑" * 9,
+    "".join(map(hex, range(99))),
+]
 FORMS = {
     "as it is": str,
     "in a path": lambda secret: quote(secret, safe=""),
@@ -56,7 +69,33 @@ FORMS = {
     "in HTML": html.escape,
     "in JSON in a path": lambda secret: quote(json.dumps(secret)[1:-1], safe=""),
     "read as latin-1": lambda secret: secret.encode().decode("latin-1"),
+    "in JSON as PHP writes it": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
+    "in JSON as Go writes it": lambda secret: json.dumps(secret)[1:-1].replace("&", "\\u0026").replace("<", "\\u003c"),
+    "each character in JSON": lambda secret: in_units(secret, "\\u"),
+    "each character in HTML": lambda secret: "".join(f"&#{ord(char)};" for char in secret),
+    "each character in HTML, in hex": lambda secret: "".join(f"&#x{ord(char):06X};" for char in secret),
+    "each character in HTML in JSON": lambda secret: "".join(f"\\u0026#{ord(char)};" for char in secret),
+    "each byte in a path": lambda secret: "".join(f"%{byte:02x}" for byte in secret.encode()),
+    "some bytes in a path": quote,
+    "some characters as browsers quote them": lambda secret: quote(secret, safe=";,/?:@&=+$-_.!~*'()#"),
+    "twice in a path": lambda secret: quote(quote(secret), safe=""),
+    "in HTML in a path in JSON": lambda secret: json.dumps(quote(html.escape(secret), safe=""))[1:-1],
+    "in a path in HTML": lambda secret: html.escape(quote(secret).replace("%", "&#37;")),
+    "as escape() has it": lambda secret: in_units(secret, "%u"),
+    "in Python": lambda secret: repr(secret.encode())[2:-1],
+    "in octal": lambda secret: "".join(f"\\{byte:03o}" for byte in secret.encode()),
+    "in base64": lambda secret: base64.b64encode(secret.encode()).decode().rstrip("="),
+    "in base64 in a path": lambda secret: quote(base64.b64encode(secret.encode()).decode().rstrip("="), safe=""),
+    "in base64 for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+    "in base64 as mail has it": lambda secret: base64.encodebytes(secret.encode()).decode().rstrip("=\n"),
+    "in hex": lambda secret: secret.encode().hex(),
+    "in hex with colons": lambda secret: secret.encode().hex(":").upper(),
 }
+
+
+def in_units(secret: str, prefix: str) -> str:
+    units = secret.encode("utf-16-be")
+    return "".join(f"{prefix}{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -64,6 +103,38 @@ FORMS = {
 def test_a_secret_is_masked_in_whatever_form_it_is_echoed(secret: str, form: Any) -> None:
     watched = site(headers=(Header("X-Key", f"v1;{secret}", is_secret=True, secrets=(secret,)),))
     assert masked(watched, f"[{form(secret)}]") == "[***]"
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("before", ["", "a", "ab", "{'key': "])
+def test_a_secret_within_what_is_in_base64_is_masked(before: str, secret: str) -> None:
+    watched = site(headers=(Header("X-Key", secret, is_secret=True),))
+    encoded = base64.b64encode(f"{before}{secret}, and more".encode()).decode()
+    first_bit = 8 * len(before)
+    first, last = first_bit // 6, -(-(first_bit + 8 * len(secret.encode())) // 6)
+    assert masked(watched, encoded) == f"{encoded[:first]}***{encoded[last:]}"
+
+
+def test_what_is_quoted_more_often_than_anybody_does_is_not_shown() -> None:
+    watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
+    assert masked(watched, "a %25252541 b") == "a %25252541 b"
+    assert masked(watched, f"a %{'25' * 9}41 b") == "***"
+    assert masked(site(), f"a %{'25' * 9}41 b") == f"a %{'25' * 9}41 b"
+
+
+@pytest.mark.parametrize("text", ["%41", "%252525252541", "\\u0041", "\\", "&#43;", "&#" + "0" * 99, "a", "aA/+ \n"])
+def test_to_mask_takes_little_however_long_the_secret_and_the_text_are(text: str) -> None:
+    watched = site(headers=(Header("X-Key", "a" * 4_000, is_secret=True),))
+    began_s = thread_cpu_s()
+    masked(watched, text * (1_000_000 // len(text)), 500_000, 500_260)
+    assert thread_cpu_s() - began_s < 0.2
+
+
+@given(text=st.text(alphabet="&#x0123;\\uU%aAfnm İ\ud800é"), first=st.integers(0, 30))
+def test_whatever_a_server_sends_is_masked(text: str, first: int) -> None:
+    watched = site(headers=(Header("X-Key", "a&1", is_secret=True),))
+    assert len(masked(watched, text, first)) <= max(3, len(text[first:]))
+    assert "a&1" not in masked(watched, text, first).lower()
 
 
 def test_a_header_of_latin_1_that_is_read_as_utf_8_is_masked() -> None:

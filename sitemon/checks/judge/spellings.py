@@ -1,0 +1,177 @@
+r"""One text in many spellings: undoing those of JSON, HTML and URLs, and finding what stands there in base64 or hex.
+
+Servers mix them: PHP writes ``\/``, Go ``\u0026``, a path keeps its slashes, a log quotes what was quoted already.
+"""
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+_BYTE: Final = re.compile(r"(?:%|\\x)([0-9a-f]{2})|\\([0-3][0-7]{2})", re.IGNORECASE)
+_UNIT: Final = re.compile(r"(?:%|\\)u([0-9a-f]{4})", re.IGNORECASE)
+_ESCAPE: Final = re.compile(
+    rf"(?P<bytes>(?:{_BYTE.pattern})+)|(?P<units>(?:{_UNIT.pattern})+)"
+    r"|(?P<html>&(?:#0{0,9}[0-9]{1,7}|#x0{0,9}[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});?)|\\(?P<char>.)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONTROLS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_SAME: Final = str.maketrans({" ": "+", "\u00a0": "+", "-": "+", "_": "/"})
+"""A space in a form or in HTML, and the other alphabet of base64 (RFC 4648, 5)."""
+_SPLITS: Final = frozenset(" \t\r\n:")
+"""What may stand within base64 and hex."""
+LONGEST_NEEDLE: Final = 64
+LONGEST_SPELLING: Final = 24 * LONGEST_NEEDLE
+"""`&` in HTML in a URL in a URL is ``%2526amp%253B``."""
+_SHORTEST: Final = 4
+"""What is shorter looks like any word, when encoded or with its own escapes undone."""
+
+
+class Reading(NamedTuple):
+    """What a text says. `places` are where each character begins in the text as it was, and where the last one ends."""
+
+    text: str
+    places: Sequence[int]
+
+
+def readings(text: str) -> Iterator[Reading]:
+    """Yield the text as it is, then with its escapes undone once, twice and so on, until none is left."""
+    reading: Reading | None = Reading(text, range(len(text) + 1))
+    while reading is not None:
+        yield reading
+        reading = _plainer(reading)
+
+
+class Needle(NamedTuple):
+    """A spelling to look for in readings. If it `is_encoded`, that may be over several lines.
+
+    `before` and `after` are how many characters beside it hold bits of it.
+    """
+
+    text: str
+    is_encoded: bool = False
+    before: int = 0
+    after: int = 0
+
+
+def needles_of(secret: str) -> set[Needle]:
+    """Return in which spellings a secret may stand in a reading: itself, in another charset, in base64 and hex.
+
+    A long one comes in pieces, so that no more of a text need be looked at than `LONGEST_SPELLING` around a place.
+    """
+    found = {secret, *(reading.text for reading in readings(secret) if len(reading.text) >= _SHORTEST)}
+    found |= {one.encode(errors="replace").decode("latin-1") for one in found} | {
+        one.encode("latin-1", "replace").decode(errors="replace") for one in found
+    }
+    needles = {Needle(_folded(one)) for one in found}
+    for content in {secret.encode(errors="replace"), secret.encode("latin-1", "replace")}:
+        if len(content) >= _SHORTEST:
+            needles |= {Needle(content.hex(), is_encoded=True), *_in_base64(content)}
+    return {needle._replace(text=piece) for needle in needles for piece in _pieces(needle.text)}
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for first in range(0, len(text) - LONGEST_NEEDLE, LONGEST_NEEDLE):
+        yield text[first : first + LONGEST_NEEDLE]
+    yield text[-LONGEST_NEEDLE:]
+
+
+def _in_base64(content: bytes) -> Iterator[Needle]:
+    """Yield the content in base64, for each place in three bytes at which it may begin (RFC 4648, 4)."""
+    for lead in range(3):
+        characters = base64.b64encode(bytes(lead) + content).decode()
+        first, (last, bits_left) = -(-8 * lead // 6), divmod(8 * (lead + len(content)), 6)
+        yield Needle(_folded(characters[first:last]), is_encoded=True, before=lead > 0, after=bits_left > 0)
+
+
+def places_of(needles: Iterable[Needle], reading: Reading) -> Iterator[tuple[int, int]]:
+    """Yield from where to where in the original text they stand. Upper and lower case are one."""
+    folded = reading._replace(text=_folded(reading.text))
+    joined = _joined(reading)
+    for needle in needles:
+        text, places = joined if needle.is_encoded else folded
+        first = text.find(needle.text)
+        while first >= 0:
+            last = first + len(needle.text)
+            yield places[max(0, first - needle.before)], places[min(len(text), last + needle.after)]
+            first = text.find(needle.text, first + 1)
+
+
+def _folded(text: str) -> str:
+    lower = text.lower()
+    if len(lower) != len(text):  # İ becomes two
+        lower = "".join(one if len(one) == 1 else " " for one in map(str.lower, text))
+    return lower.translate(_SAME)
+
+
+def _joined(reading: Reading) -> Reading:
+    """Return the reading without what may stand within base64 and hex."""
+    if _SPLITS.isdisjoint(reading.text):
+        return reading._replace(text=_folded(reading.text))
+    kept = [place for place, character in enumerate(reading.text) if character not in _SPLITS]
+    text = "".join(reading.text[place] for place in kept)
+    return Reading(_folded(text), (*(reading.places[place] for place in kept), reading.places[-1]))
+
+
+def _plainer(reading: Reading) -> Reading | None:
+    text, at = reading.text, 0
+    pieces: list[str] = []
+    places: list[int] = []
+    for found in _ESCAPE.finditer(text):
+        characters = _characters(found)
+        if not characters:
+            continue
+        pieces.append(text[at : found.start()])
+        places += reading.places[at : found.start()]
+        for start, character in characters:
+            pieces.append(character)
+            places.append(reading.places[start])
+        at = found.end()
+    if not at:
+        return None
+    return Reading("".join((*pieces, text[at:])), (*places, *reading.places[at:]))
+
+
+def _characters(found: re.Match[str]) -> list[tuple[int, str]]:
+    """Return where in the text each character begins that the escape stands for; none if it is no escape."""
+    start = found.start()
+    if found["bytes"]:
+        units = [(one.start() + start, _value(one)) for one in _BYTE.finditer(found["bytes"])]
+        return list(_of_bytes(units))
+    if found["units"]:
+        return list(_of_units([(one.start() + start, int(one[1], 16)) for one in _UNIT.finditer(found["units"])]))
+    if found["char"]:
+        return [(start, _CONTROLS.get(found["char"], found["char"]))]
+    character = html.unescape(found["html"])
+    return [(start, character)] if len(character) == 1 else []
+
+
+def _value(byte: re.Match[str]) -> int:
+    return int(byte[1], 16) if byte[1] else int(byte[2], 8)
+
+
+def _of_bytes(units: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Read bytes as UTF-8, and those that are not as latin-1."""
+    values, at = bytes(value for _, value in units), 0
+    while at < len(values):
+        lead = values[at]
+        length = 1 if lead < 0xC2 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+        try:
+            character = values[at : at + length].decode()
+        except UnicodeDecodeError:
+            character, length = chr(lead), 1
+        yield units[at][0], character
+        at += length
+
+
+def _of_units(units: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Read UTF-16, and half a pair as what it is."""
+    at = 0
+    while at < len(units):
+        start, value = units[at]
+        at += 1
+        if 0xD800 <= value < 0xDC00 and at < len(units) and 0xDC00 <= units[at][1] < 0xE000:
+            value = 0x10000 + ((value - 0xD800) << 10) + units[at][1] - 0xDC00
+            at += 1
+        yield start, chr(value)
