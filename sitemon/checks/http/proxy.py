@@ -1,6 +1,6 @@
 """A site behind an HTTP proxy: plain requests go to the proxy whole, TLS goes through a tunnel (RFC 9110, 9.3.6).
 
-The proxy looks the host name up, so that only a literal address can be refused here.
+The proxy looks the host name up: `Dialer.refuse_for_proxy` says what can be refused all the same.
 """
 
 from typing import Final

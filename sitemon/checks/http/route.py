@@ -14,7 +14,7 @@ Connection = BoundedSocket | TlsConnection
 class Route:
     """The way of one request: whom to dial, within which exchange, with TLS or without (`tls` is None)."""
 
-    __slots__ = ("came_from_public", "dialer", "exchange", "host", "ip_version", "port", "proxy", "tls")
+    __slots__ = ("came_from_public", "dialer", "exchange", "host", "ip_version", "is_redirect", "port", "proxy", "tls")
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Route:
         *,
         tls: Tls | None,
         came_from_public: bool,
+        is_redirect: bool = False,
         ip_version: IpVersion = None,
         proxy: Proxy | None = None,
     ) -> None:
@@ -34,6 +35,7 @@ class Route:
         self.port = port
         self.tls = tls
         self.came_from_public = came_from_public
+        self.is_redirect = is_redirect
         self.ip_version = ip_version
         self.proxy = proxy
 
@@ -57,7 +59,9 @@ class Route:
         )
 
     async def _dial_through(self, proxy: Proxy) -> BoundedSocket:
-        self.dialer.refuse_literal(self.host, came_from_public=self.came_from_public)
+        await self.dialer.refuse_for_proxy(
+            self.exchange, self.host, came_from_public=self.came_from_public, is_redirect=self.is_redirect
+        )
         connection = await self.dialer.reach(
             self.exchange, proxy.host, proxy.port, came_from_public=False, ip_version=self.ip_version
         )

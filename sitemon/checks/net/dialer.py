@@ -4,16 +4,19 @@ import socket
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from sitemon.checks.errors import CheckError
-from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, refusal
+from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, Reach, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
+from sitemon.checks.net.names import reach_of_name
 from sitemon.checks.net.resolver import Endpoint, Resolver, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
 IpVersion = Literal[4, 6] | None
 
+_LOOKUP_FOR_PROXY_S: Final = 1.0
+"""Where only the proxy can look names up, our name server may not answer at all."""
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -86,16 +89,57 @@ class Dialer:
         """
         return self._connect_udp(endpoint)
 
-    def refuse_literal(self, host: str, *, came_from_public: bool) -> None:
-        """Refuse a host that is itself an address which may not be visited, when somebody else is to dial it.
+    async def refuse_for_proxy(
+        self, exchange: Exchange, host: str, *, came_from_public: bool, is_redirect: bool
+    ) -> None:
+        """Refuse a host that may not be visited, when a proxy is to connect us to it.
+
+        The proxy looks the name up by itself, and may find something else. So this is all that we can do: to look at
+        a literal address and at known names, and at what we find ourselves, where the host was named by a stranger.
 
         Raises:
-            CheckError: it is one.
+            CheckError: it may not; of several addresses one is enough, for we do not choose.
+            TimeoutError: the time is up.
 
         """
         address = numeric(host)
         if address is not None:
             self._allowed((address,), came_from_public)
+            return
+        reach = reach_of_name(host)
+        if reach is Reach.BLOCKED:
+            raise CheckError(Reason.BLOCKED_ADDRESS, "the host is a cloud's metadata service and never visited")
+        if not (is_redirect or self._policy.is_public_only):
+            return
+        found = await self._found(exchange, host)
+        for endpoint in found:
+            self._allowed((endpoint,), came_from_public)
+        if not found and reach is Reach.PRIVATE and (came_from_public or self._policy.is_public_only):
+            raise CheckError(Reason.BLOCKED_ADDRESS, "the host has a name of private networks")
+
+    async def leads_outside(self, exchange: Exchange, host: str) -> bool:
+        """Tell whether a host to which a proxy connected us may be a public one.
+
+        Raises:
+            TimeoutError: the time is up.
+
+        """
+        address = numeric(host)
+        found = await self._found(exchange, host) if address is None else (address,)
+        if not found:
+            return reach_of_name(host) is Reach.PUBLIC
+        return any(reach_of(endpoint.ip) is Reach.PUBLIC for endpoint in found)
+
+    async def _found(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
+        """Return what we find of a name that is not ours to look up; nothing is no failure."""
+        left_s = min(exchange.remaining_s(), _LOOKUP_FOR_PROXY_S)
+        exchange.watch.enter("dns")
+        try:
+            return await self._resolver.resolve(host, exchange.waits, left_s)
+        except (OSError, UnicodeError, OwnError):
+            return ()
+        finally:
+            exchange.watch.enter("connect")
 
     async def _endpoints(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
         address = literal(host)

@@ -72,3 +72,27 @@ ADDRESSES: Final = (
         "https://cloud.google.com/compute/docs/metadata/querying-metadata",
     ),
 )
+
+NAMES: Final = (
+    MetadataService(
+        "instance-data.ec2.internal",
+        "AWS",
+        "https://cloudinit.readthedocs.io/en/latest/reference/datasources/ec2.html",
+    ),
+    MetadataService(
+        "metadata.goog",
+        "Google Cloud",
+        "https://cloud.google.com/compute/docs/metadata/querying-metadata",
+    ),
+    MetadataService(
+        "metadata.google.internal",
+        "Google Cloud",
+        "https://cloud.google.com/compute/docs/metadata/querying-metadata",
+    ),
+    MetadataService(
+        "metadata.tencentyun.com",
+        "Tencent Cloud",
+        "https://www.tencentcloud.com/document/product/213/4934",
+    ),
+)
+"""Most of these names exist in their cloud alone, so that a proxy there knows them and we may not."""

@@ -17,7 +17,6 @@ from sitemon.checks.judge.question import Question
 from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
-from sitemon.checks.net.resolver import numeric
 from sitemon.checks.net.tls import earliest_expiry, warm_up
 from sitemon.checks.waiting import Move, Waits
 from sitemon.clock import utc_now
@@ -58,6 +57,7 @@ class _Trip:
         self._waits = waits
         self._move = move
         self._was_public = False
+        self._last_host = ""
         self._tls = site.tls
         self._seen: set[tuple[str, str]] = set()
 
@@ -118,7 +118,8 @@ class _Trip:
             prepared.host,
             prepared.port,
             tls=self._tls if prepared.is_tls else None,
-            came_from_public=self._was_public,
+            came_from_public=await self._came_from_public(),
+            is_redirect=bool(self.hops),
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,
         )
@@ -149,16 +150,17 @@ class _Trip:
                 cert_expires_at=earliest_expiry(exchange.chain),
             )
         )
-        self._was_public |= self._is_public(request)
+        if self._site.proxy is not None:
+            self._last_host = origin(request.url)[1]
+        elif exchange.ip is not None:
+            self._was_public |= reach_of(exchange.ip) is Reach.PUBLIC
 
     def _shown(self, request: Request) -> str:
         """Return the public form of a URL; that of a redirect may have secrets of ours in its path, or as its host."""
         return masked_url(self._site, request.url) if self.hops else public_url(request.url)
 
-    def _is_public(self, request: Request) -> bool:
-        """Tell whether the hop was outside. What a name stands for behind a proxy is not known: it may be."""
-        if self._site.proxy is not None:
-            address = numeric(origin(request.url)[1])
-            return address is None or reach_of(address.ip) is Reach.PUBLIC
-        ip = self.exchange.ip
-        return ip is not None and reach_of(ip) is Reach.PUBLIC
+    async def _came_from_public(self) -> bool:
+        """Tell whether an earlier hop was outside. Behind a proxy, that is looked up when it matters."""
+        if self._site.proxy is not None and self.hops and not self._was_public:
+            self._was_public = await self._dialer.leads_outside(self.exchange, self._last_host)
+        return self._was_public
