@@ -8,11 +8,17 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sitemon.checks.http.redirects import without_userinfo
-from sitemon.checks.judge.spellings import LONGEST_SPELLING, Needle, needles_of, places_of, readings
+from sitemon.checks.judge.spellings import (
+    LONGEST_SPELLING,
+    ManyReadingsError,
+    Needle,
+    needles_of,
+    places_of,
+    readings,
+)
 from sitemon.model.site import Header, Site, public_url
 
 _SHORTEST_OF_QUERY: Final = 4
-_MOST_QUOTED: Final = 6
 _LONGEST_URL: Final = 2_000
 _STARS: Final = re.compile(r"\*{3,}")
 _HIDDEN: Final = "***"
@@ -46,11 +52,12 @@ def masked_url(site: Site, url: str) -> str:
 def _covered(text: str, needles: Iterable[Needle]) -> str | None:
     """Return the text with stars for what stands in any reading of it, None if there are too many readings."""
     characters = [*text]
-    for times, reading in enumerate(readings(text)):
-        if times > _MOST_QUOTED:
-            return None
-        for first, last in places_of(needles, reading):
-            characters[first:last] = "*" * (last - first)
+    try:
+        for reading in readings(text):
+            for first, last in places_of(needles, reading):
+                characters[first:last] = "*" * (last - first)
+    except ManyReadingsError:
+        return None
     return "".join(characters)
 
 

@@ -4,24 +4,26 @@ Servers mix them: PHP writes ``\/``, Go ``\u0026``, a path keeps its slashes, a 
 """
 
 import base64
+import contextlib
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-_BYTE: Final = re.compile(r"(?:%|\\x)([0-9a-f]{2})|\\([0-3][0-7]{2})", re.IGNORECASE)
-_UNIT: Final = re.compile(r"(?:%|\\)u([0-9a-f]{4})", re.IGNORECASE)
-_ESCAPE: Final = re.compile(
-    rf"(?P<bytes>(?:{_BYTE.pattern})+)|(?P<units>(?:{_UNIT.pattern})+)"
-    r"|(?P<html>&(?:#0{0,9}[0-9]{1,7}|#x0{0,9}[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});?)|\\(?P<char>.)",
-    re.IGNORECASE | re.DOTALL,
-)
+_FLAGS: Final = re.IGNORECASE | re.DOTALL
+_BYTE: Final = re.compile(r"(?:%|\\x)([0-9a-f]{2})|\\([0-3][0-7]{2})", _FLAGS)
+_UNIT: Final = re.compile(r"(?:%|\\)u([0-9a-f]{4})", _FLAGS)
+_IN_URLS: Final = r"(?P<bytes>(?:%[0-9a-f]{2})+)|(?P<units>(?:%u[0-9a-f]{4})+)"
+_IN_HTML: Final = r"(?P<html>&(?:#0{0,9}[0-9]{1,7}|#x0{0,9}[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});?)"
+_IN_JSON: Final = r"(?P<bytes>(?:\\x[0-9a-f]{2}|\\[0-3][0-7]{2})+)|(?P<units>(?:\\u[0-9a-f]{4})+)|\\(?P<char>.)"
+_ESCAPES: Final = tuple(re.compile(pattern, _FLAGS) for pattern in (_IN_URLS, _IN_HTML, _IN_JSON))
+_MOST_READINGS: Final = 20
 _CONTROLS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _SAME: Final = str.maketrans({" ": "+", "\u00a0": "+", "-": "+", "_": "/"})
 """A space in a form or in HTML, and the other alphabet of base64 (RFC 4648, 5)."""
 _SPLITS: Final = frozenset(" \t\r\n:")
 """What may stand within base64 and hex."""
-LONGEST_NEEDLE: Final = 64
+LONGEST_NEEDLE: Final = 48
 LONGEST_SPELLING: Final = 24 * LONGEST_NEEDLE
 """`&` in HTML in a URL in a URL is ``%2526amp%253B``."""
 _SHORTEST: Final = 4
@@ -35,12 +37,26 @@ class Reading(NamedTuple):
     places: Sequence[int]
 
 
+class ManyReadingsError(Exception):
+    """A text has escapes in escapes deeper than anybody writes who has nothing to hide."""
+
+
 def readings(text: str) -> Iterator[Reading]:
-    """Yield the text as it is, then with its escapes undone once, twice and so on, until none is left."""
-    reading: Reading | None = Reading(text, range(len(text) + 1))
-    while reading is not None:
+    """Yield the text as it is, and each that it becomes when escapes are undone, of one kind at a time.
+
+    Raises:
+        ManyReadingsError: there are too many.
+
+    """
+    found = [Reading(text, range(len(text) + 1))]
+    for reading in found:  # which grows meanwhile
         yield reading
-        reading = _plainer(reading)
+        for escapes in _ESCAPES:
+            plainer = _plainer(reading, escapes)
+            if plainer is not None and all(plainer.text != one.text for one in found):
+                found.append(plainer)
+        if len(found) > _MOST_READINGS:
+            raise ManyReadingsError
 
 
 class Needle(NamedTuple):
@@ -60,7 +76,9 @@ def needles_of(secret: str) -> set[Needle]:
 
     A long one comes in pieces, so that no more of a text need be looked at than `LONGEST_SPELLING` around a place.
     """
-    found = {secret, *(reading.text for reading in readings(secret) if len(reading.text) >= _SHORTEST)}
+    found = {secret}
+    with contextlib.suppress(ManyReadingsError):
+        found |= {reading.text for reading in readings(secret) if len(reading.text) >= _SHORTEST}
     found |= {one.encode(errors="replace").decode("latin-1") for one in found} | {
         one.encode("latin-1", "replace").decode(errors="replace") for one in found
     }
@@ -114,11 +132,11 @@ def _joined(reading: Reading) -> Reading:
     return Reading(_folded(text), (*(reading.places[place] for place in kept), reading.places[-1]))
 
 
-def _plainer(reading: Reading) -> Reading | None:
+def _plainer(reading: Reading, escapes: re.Pattern[str]) -> Reading | None:
     text, at = reading.text, 0
     pieces: list[str] = []
     places: list[int] = []
-    for found in _ESCAPE.finditer(text):
+    for found in escapes.finditer(text):
         characters = _characters(found)
         if not characters:
             continue
@@ -136,14 +154,14 @@ def _plainer(reading: Reading) -> Reading | None:
 def _characters(found: re.Match[str]) -> list[tuple[int, str]]:
     """Return where in the text each character begins that the escape stands for; none if it is no escape."""
     start = found.start()
-    if found["bytes"]:
-        units = [(one.start() + start, _value(one)) for one in _BYTE.finditer(found["bytes"])]
-        return list(_of_bytes(units))
-    if found["units"]:
-        return list(_of_units([(one.start() + start, int(one[1], 16)) for one in _UNIT.finditer(found["units"])]))
-    if found["char"]:
-        return [(start, _CONTROLS.get(found["char"], found["char"]))]
-    character = html.unescape(found["html"])
+    match found.lastgroup:
+        case "bytes":
+            return list(_of_bytes([(start + one.start(), _value(one)) for one in _BYTE.finditer(found[0])]))
+        case "units":
+            return list(_of_units([(start + one.start(), int(one[1], 16)) for one in _UNIT.finditer(found[0])]))
+        case "char":
+            return [(start, _CONTROLS.get(found["char"], found["char"]))]
+    character = html.unescape(found[0])
     return [(start, character)] if len(character) == 1 else []
 
 

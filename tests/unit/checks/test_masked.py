@@ -118,8 +118,8 @@ def test_a_secret_within_what_is_in_base64_is_masked(before: str, secret: str) -
 def test_what_is_quoted_more_often_than_anybody_does_is_not_shown() -> None:
     watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
     assert masked(watched, "a %25252541 b") == "a %25252541 b"
-    assert masked(watched, f"a %{'25' * 9}41 b") == "***"
-    assert masked(site(), f"a %{'25' * 9}41 b") == f"a %{'25' * 9}41 b"
+    assert masked(watched, f"a %{'25' * 40}41 b") == "***"
+    assert masked(site(), f"a %{'25' * 40}41 b") == f"a %{'25' * 40}41 b"
 
 
 @pytest.mark.parametrize("text", ["%41", "%252525252541", "\\u0041", "\\", "&#43;", "&#" + "0" * 99, "a", "aA/+ \n"])

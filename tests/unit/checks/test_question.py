@@ -41,6 +41,9 @@ def values(count: int) -> bytes:
         (question(b"{}", json=("$['a', 'a']",)), False),
         (question(b"{}", json=("$[?@.a]",)), False),
         (question(b"{}", json=("$.a", "$..a")), False),
+        (question(b"{}", json=("$.a",) * 5), True),
+        (question(b"{}", json=("$.a",) * 6), False),
+        (question(b"", json=("$.a",) * 6), False),
     ],
 )
 def test_what_a_server_or_an_owner_could_make_last_is_not_light(asked: Question, expected: bool) -> None:
