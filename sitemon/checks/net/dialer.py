@@ -1,7 +1,8 @@
 """From a host and port to a connection that stands, to an address that may be visited."""
 
 import socket
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 from sitemon.checks.errors import CheckError, OwnError
@@ -15,6 +16,8 @@ from sitemon.model.outcome import Reason
 
 IpVersion = Literal[4, 6] | None
 
+MOST_OF_A_FAMILY: Final = 20
+"""So many addresses of a name are judged and tried. To judge one takes 50 us, and its owner may give it thousands."""
 _LOOKUP_FOR_PROXY_S: Final = 1.0
 """Where only the proxy can look names up, our name server may not answer at all."""
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -112,6 +115,8 @@ class Dialer:
         if not (is_redirect or self._policy.is_public_only):
             return
         found = await self._found(exchange, host)
+        if len(found) > len(tuple(_few(found))):
+            raise CheckError(Reason.BLOCKED_ADDRESS, "the host has too many addresses to look at each")
         for endpoint in found:
             self._allowed((endpoint,), came_from_public)
         if not found and reach is Reach.PRIVATE and (came_from_public or self._policy.is_public_only):
@@ -128,7 +133,7 @@ class Dialer:
         found = await self._found(exchange, host) if address is None else (address,)
         if not found:
             return reach_of_name(host) is Reach.PUBLIC
-        return any(reach_of(endpoint.ip) is Reach.PUBLIC for endpoint in found)
+        return any(reach_of(endpoint.ip) is Reach.PUBLIC for endpoint in _few(found))
 
     async def _found(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
         """Return what we find of a name that is not ours to look up; nothing is no failure."""
@@ -148,7 +153,7 @@ class Dialer:
         exchange.watch.begin("dns")
         endpoints = await self._resolver.resolve(host, exchange.waits, exchange.remaining_s())
         exchange.watch.enter("connect")
-        return endpoints
+        return tuple(_few(endpoints))
 
     def _allowed(self, endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
         refusals = [
@@ -164,6 +169,14 @@ def dialer_for(choices: Settings, resolver: Resolver) -> Dialer:
     """Return the dialer of a process that was told which addresses may be visited."""
     policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
     return Dialer(resolver, policy=policy)
+
+
+def _few(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
+    counts: Counter[int] = Counter()
+    for endpoint in endpoints:
+        counts[endpoint.family] += 1
+        if counts[endpoint.family] <= MOST_OF_A_FAMILY:
+            yield endpoint
 
 
 def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:

@@ -23,6 +23,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "both.test": ("93.184.216.36", "10.0.0.2"),
     "metadata.test": ("169.254.169.254",),
     "allowed.test": ("10.1.0.1",),
+    "many.test": (*(f"93.184.216.{number}" for number in range(200)), "10.0.0.1"),
 }
 PUBLIC_ONLY: Final = AddressPolicy(
     is_public_only=True, allowed=tuple(map(ipaddress.ip_network, ("127.0.0.0/8", "10.1.0.0/16")))
@@ -45,6 +46,7 @@ def lookup_nothing(host: str) -> tuple[Endpoint, ...]:
     [
         ("shop.test", "inside.test"),
         ("shop.test", "both.test"),
+        ("shop.test", "many.test"),
         ("shop.test", "metadata.test"),
         ("shop.test", "metadata.google.internal"),
         ("shop.test", "METADATA.google.internal."),

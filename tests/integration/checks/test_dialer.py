@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.net.dialer import Dialer, IpVersion
+from sitemon.checks.net.dialer import MOST_OF_A_FAMILY, Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import ATTEMPT_DELAY_S, MOST_AT_ONCE, connect_tcp
 from sitemon.checks.net.resolver import Endpoint, Resolver
@@ -145,6 +145,15 @@ def test_a_name_with_many_silent_addresses_holds_few_sockets_and_reaches_the_one
     under_way = exchange()
     dial(Dialer(names(*silent, last), connect), under_way, "shop.test", 80, came_from_public=False)
     assert (network.ips, under_way.ip, most_open) == ([*silent, last], last, MOST_AT_ONCE)
+
+
+def test_of_thousands_of_addresses_the_first_of_each_family_are_tried(network: Network) -> None:
+    of_6 = [f"2001:db8::{number}" for number in range(2000)]
+    of_4 = [f"192.0.{number // 256}.{number % 256}" for number in range(2000)]
+    under_way = exchange()
+    with pytest.raises(ConnectionRefusedError):
+        dial(Dialer(names(*of_6, *of_4), network), under_way, "shop.test", 80, came_from_public=False)
+    assert {*network.ips} == {*of_4[:MOST_OF_A_FAMILY], *of_6[:MOST_OF_A_FAMILY]} == {*under_way.addresses}
 
 
 def test_the_families_take_turns(network: Network) -> None:
