@@ -24,4 +24,4 @@ def reach_of_name(host: str) -> Reach:
     if name in _METADATA_NAMES:
         return Reach.BLOCKED
     is_single = "." not in name  # which a resolver completes with domains of its own
-    return Reach.PRIVATE if is_single or name.endswith(_PRIVATE_DOMAINS) else Reach.PUBLIC
+    return Reach.PRIVATE if is_single or f".{name}".endswith(_PRIVATE_DOMAINS) else Reach.PUBLIC
