@@ -13,6 +13,7 @@ from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Verdict, Visit, judge
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, StatusRange
+from sitemon.patterns.json_path import excess
 from sitemon.patterns.regex import compiled, is_found
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
@@ -302,3 +303,21 @@ def test_each_failure_shows_the_piece_of_the_response_that_tells() -> None:
         "…" + "b" * 49 + '","error":"Fatal error","after":"' + "a" * 49 + "…",
         "Fatal error",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("$..a..b", None),
+        ("$..a..a..b", "looks everywhere"),
+        ("$[?$..a]..b", "looks everywhere"),
+        ("$[?@.a == $.b && @.c == $.d && @.e == $.f]", None),
+        ("$" + "['a','a']" * 9, None),
+        ("$" + "['a','a']" * 10, "ways by its selectors"),
+        ("$[?search(@.a, 'b')]", None),
+        ("$[?search(@.a, @.b)]", "a regex in quotes"),
+    ],
+)
+def test_a_path_that_could_take_long_in_a_small_document_is_told(path: str, words: str | None) -> None:
+    assert (words or "") in (excess(path) or "")
+    assert (excess(path) is None) == (words is None)
