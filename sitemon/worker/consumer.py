@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from celery.worker import consumer
+
+LOOK_EVERY_S: Final = 2
+"""How long a worker waits from one look for Redis to the next."""
 
 
 class Consumer(consumer.Consumer):
@@ -16,12 +19,15 @@ class Consumer(consumer.Consumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Return the connection once it stands."""
-        conn.ensure_connection = partial(_ensure_soon, conn.ensure_connection)
+        conn.ensure_connection = partial(ensure_soon, conn.ensure_connection)
         return super().ensure_connected(conn)
 
 
-def _ensure_soon(ensure: Callable[..., Any], complain: Callable[..., None], *args: Any, **options: Any) -> Any:
-    """Do as kombu's ``Connection.ensure_connection`` does, with the same pause after each try and one complaint."""
+def ensure_soon(ensure: Callable[..., Any], complain: Callable[..., None], *args: Any, **options: Any) -> Any:
+    """Do as kombu's ``Connection.ensure_connection`` does, with the same pause after each try and one complaint.
+
+    kombu (5.7.0) cuts every pause to `interval_max`: with 0 it would try without any.
+    """
     complaints = 0
 
     def complain_once(*what: Any) -> None:
@@ -30,4 +36,6 @@ def _ensure_soon(ensure: Callable[..., Any], complain: Callable[..., None], *arg
         if complaints == 1:
             complain(*what)
 
-    return ensure(complain_once, *args, **options, interval_step=0, interval_max=0)
+    return ensure(
+        complain_once, *args, **options, interval_start=LOOK_EVERY_S, interval_step=0, interval_max=LOOK_EVERY_S
+    )
