@@ -1,13 +1,12 @@
 """Supervised processes: who is replaced, how signals reach them, and how it ends."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 import pytest
@@ -16,8 +15,11 @@ from sitemon import clock
 from tests.pipeline import wait_for
 
 PROGRAM = """
-import os, signal, sys
+import ctypes, os, signal, sys
 from sitemon.worker import supervisor
+def end_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+end_with_parent()
 def say(*words):
     os.write(1, " ".join(map(str, words)).encode() + b"\\n")
 supervisor.PAUSE_S = 0.0
@@ -27,6 +29,7 @@ signals = [signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 end = supervisor.Supervisor(int(sys.argv[1]), on_look=look).keep()
 if isinstance(end, supervisor.Member):
+    end_with_parent()
     say(end.number, os.getpid())
     got = signal.sigwait(signals)
     say("got", int(got))
@@ -38,7 +41,7 @@ say("ended", end.status, end.is_to_restart)
 
 
 class Run:
-    """A supervisor in a process of its own."""
+    """A supervisor in a process of its own, which ends with the test however that ends, and its members with it."""
 
     def __init__(self, size: int = 2, first_status: int = 0, before: str = "") -> None:
         command = [sys.executable, "-c", PROGRAM, str(size), str(first_status), before]
@@ -59,22 +62,25 @@ class Run:
         return lines
 
 
-@pytest.fixture(name="run")
-def _run() -> Iterator[Run]:
-    run = Run()
-    yield run
-    end(run)
+@pytest.fixture
+def begin() -> Iterator[Callable[..., Run]]:
+    """Begin a supervisor; after the test, whether it passed or failed, none is left."""
+    begun: list[Run] = []
 
+    def begin(**options: Any) -> Run:
+        begun.append(Run(**options))
+        return begun[-1]
 
-def end(run: Run) -> None:
-    """End the supervisor, if it is there, and all that it has begun."""
-    run.words.close()
-    with contextlib.suppress(psutil.NoSuchProcess):
-        members = psutil.Process(run.supervisor.pid).children()
+    yield begin
+    for run in begun:
+        run.words.close()
         run.supervisor.kill()
-        for member in members:
-            member.kill()
-    run.supervisor.wait()
+        run.supervisor.wait()
+
+
+@pytest.fixture(name="run")
+def _run(begin: Callable[..., Run]) -> Run:
+    return begin()
 
 
 def test_one_that_is_killed_is_replaced(run: Run) -> None:
@@ -150,11 +156,10 @@ def test_a_terminals_ctrl_c_reaches_the_keeper_only(run: Run) -> None:
     assert os.getpgid(run.supervisor.pid) not in groups
 
 
-def test_the_worst_status_of_a_stop_is_its_status() -> None:
-    run = Run(first_status=4)
+def test_the_worst_status_of_a_stop_is_its_status(begin: Callable[..., Run]) -> None:
+    run = begin(first_status=4)
     run.supervisor.terminate()
     assert run.rest() == ["ended 4 False", "got 15", "got 15"]
-    end(run)
 
 
 def test_a_member_blocks_no_signal_that_its_keeper_waits_for(run: Run) -> None:
@@ -181,17 +186,16 @@ os.fork = lambda: fork() if next(times) % 2 else os.open("/nowhere", 0)
 
 
 @pytest.mark.parametrize("before", [NO_CHILDREN, BAD_LOOK, NO_ROOM], ids=["sigchld ignored", "look fails", "no room"])
-def test_the_keeper_goes_on_whatever_happens(before: str) -> None:
-    run = Run(before=before)
+def test_the_keeper_goes_on_whatever_happens(begin: Callable[..., Run], before: str) -> None:
+    run = begin(before=before)
     os.kill(run.pids[1], signal.SIGKILL)
     assert run.begun()[0] == 1
     run.supervisor.terminate()
     assert run.rest() == ["ended 0 False", "got 15", "got 15"]
-    end(run)
 
 
-def test_those_that_die_together_are_left_alone_together() -> None:
-    run = Run(size=4, before="supervisor.clock.sleep = lambda _: say('pause')")
+def test_those_that_die_together_are_left_alone_together(begin: Callable[..., Run]) -> None:
+    run = begin(size=4, before="supervisor.clock.sleep = lambda _: say('pause')")
     run.supervisor.send_signal(signal.SIGSTOP)
     for pid in run.pids.values():
         os.kill(pid, signal.SIGKILL)
@@ -202,13 +206,18 @@ def test_those_that_die_together_are_left_alone_together() -> None:
     assert {run.begun()[0] for _ in run.pids} == set(run.pids)
     run.supervisor.terminate()
     assert "pause" not in run.rest()
-    end(run)
 
 
-def test_one_that_ends_alone_is_missed_aloud() -> None:
-    run = Run(before="supervisor.log.warning = lambda words, *_: say(words.partition(':')[0])")
+def test_one_that_ends_alone_is_missed_aloud(begin: Callable[..., Run]) -> None:
+    run = begin(before="supervisor.log.warning = lambda words, *_: say(words.partition(':')[0])")
     os.kill(run.pids[1], signal.SIGTERM)
     assert [run.words.readline() for _ in range(2)] == ["got 15\n", "worker.process_left\n"]
     run.supervisor.terminate()
     assert run.rest() == ["ended 0 False", "got 15"]
-    end(run)
+
+
+def test_none_outlives_the_tests_that_began_it(run: Run) -> None:
+    members = [psutil.Process(pid) for pid in run.pids.values()]
+    run.supervisor.kill()
+    psutil.wait_procs(members, timeout=10)
+    assert not any(member.is_running() for member in members)
