@@ -47,6 +47,8 @@ class BatchRunner:
 
     def run(self, slots: Sequence[Slot], *, is_redelivered: bool) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished."""
+        if self.is_stopping():
+            return list(slots)
         sites = self._sites_with(slots)
         batch = _Batch(self, slots, is_redelivered=is_redelivered)
         for slot in slots:
@@ -65,10 +67,11 @@ class BatchRunner:
 
 
 class _Batch:
-    """A batch under way. `unfinished` are its slots without a safe result."""
+    """A batch under way. `unfinished` are its slots without a safe result, and a stop came before those `_unbegun`."""
 
     def __init__(self, runner: BatchRunner, slots: Iterable[Slot], *, is_redelivered: bool) -> None:
         self.unfinished = set(slots)
+        self._unbegun: set[Slot] = set()
         self._runner = runner
         self._is_redelivered = is_redelivered
         self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
@@ -88,7 +91,7 @@ class _Batch:
         Raises SpoolFullError when nothing takes them and the worker was asked to stop.
         """
         give_up_s: float | None = None
-        while self.unfinished and (give_up_s is None or monotonic_s() < give_up_s):
+        while self._awaited() > 0 and (give_up_s is None or monotonic_s() < give_up_s):
             ready = self._ready()
             if ready:
                 self._runner.publish([result for _, result in ready])
@@ -99,6 +102,8 @@ class _Batch:
     def _is_wanted(self, slot: Slot, site: Site | None) -> bool:
         """Tell whether a check that can begin now should; one that is too late has its result at once."""
         if self._runner.is_stopping():
+            self._unbegun.add(slot)
+            self._wake_after_the_last()
             return False
         (name, slot_ms), at_ms = slot, now_ms()
         reason = self._why_missed(slot_ms, site, at_ms)
@@ -123,13 +128,20 @@ class _Batch:
         self._take(slot, result_of(seen, site, region=region, kind=Kind.SCHEDULED, slot_at=slot_at))
 
     def _take(self, slot: Slot, result: Result) -> None:
-        """Keep a result; wake who waits only with the last, for to wake a thread costs as much as to keep a few."""
         self._found.append((slot, result))
-        if len(self._found) >= len(self.unfinished):
+        self._wake_after_the_last()
+
+    def _wake_after_the_last(self) -> None:
+        """Wake who waits once all is found: to wake a thread costs as much as to keep a few results."""
+        if len(self._found) >= self._awaited():
             self._are_all_found.set()
+
+    def _awaited(self) -> int:
+        """Return of how many slots there is a result to make safe, or one may come."""
+        return len(self.unfinished) - len(self._unbegun)
 
     def _ready(self) -> list[tuple[Slot, Result]]:
         """Wait until all results are there, or for a moment, and return those that are."""
-        if len(self._found) < len(self.unfinished):
+        if len(self._found) < self._awaited():
             self._are_all_found.wait(GATHER_S)
         return [self._found.popleft() for _ in range(len(self._found))]

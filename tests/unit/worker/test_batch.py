@@ -145,10 +145,23 @@ def test_a_site_that_nobody_knows_is_missed() -> None:
 def test_a_stop_gives_back_what_hangs_and_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "STOP_GRACE_S", 0.0)
     bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
-    stopping = itertools.chain([False], itertools.repeat(True))
+    stopping = itertools.chain([False, False], itertools.repeat(True))
     runner = bench.runner(AnswersOnly("shop"), is_stopping=lambda: next(stopping))
     assert runner.run([("shop", now_ms), ("blog", now_ms)], is_redelivered=False) == [("blog", now_ms)]
     assert [result.site for result in bench.results] == ["shop"]
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("stops_after_looks", [0, 1, 2])
+def test_a_stop_gives_back_what_has_not_begun_at_once(monkeypatch: pytest.MonkeyPatch, stops_after_looks: int) -> None:
+    monkeypatch.setattr(batch, "STOP_GRACE_S", 30.0)
+    bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
+    looks = itertools.count()
+    runner = bench.runner(is_stopping=lambda: next(looks) >= stops_after_looks)
+    slots = [("shop", now_ms), ("blog", now_ms)]
+    begun = max(stops_after_looks - 1, 0)
+    assert runner.run(slots, is_redelivered=False) == slots[begun:]
+    assert len(bench.results) == begun
 
 
 def test_whether_a_slot_is_too_late_is_asked_when_its_check_can_begin() -> None:
