@@ -84,7 +84,7 @@ class Leader:
         self._teller = Teller(self._effects, self._lease.token, min(sent_ms, now_ms), reached_ms)
         self._began_ms = self._newest_ms = now_ms
         self._done_s = {"tell all": monotonic_s}
-        log.info("beat.leading: this beat leads, from %s", from_ms(min(sent_ms, now_ms)))
+        log.warning("beat.leading: this beat leads, from %s", from_ms(min(sent_ms, now_ms)))
 
     def _step_down(self, why: str) -> None:
         log.warning(why)
