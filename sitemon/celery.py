@@ -31,7 +31,7 @@ def create_app() -> Celery:
     """
     region = settings(os.environ).region
     channel.install()
-    app = Celery("sitemon", include=["sitemon.tasks"])
+    app = Celery("sitemon")
     app.config_from_object(celery_settings(redis_server(), region, os.environ))
     kafka_server()
     sites_watcher()

@@ -5,16 +5,18 @@ the user's module.
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from celery.app.defaults import _TO_NEW_KEY  # type: ignore[attr-defined]  # celery-types does not know it
 from celery.schedules import crontab
+from kombu import Queue
 
 from sitemon.config.servers import RedisServer
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.redis_client import SOCKET_TIMEOUT_S
-from sitemon.schedule.batch import queue_of
+from sitemon.schedule.batch import CHECK_SLOTS, queue_of
 
 MANAGE_QUEUE: Final = "sitemon.manage"
 MANAGING_REGION: Final = "default"
@@ -25,32 +27,70 @@ its messages every 1.5 s, so the time that a task takes does not matter."""
 
 
 def celery_settings(server: RedisServer, region: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the application is configured with. Where a setting is a mapping, both sides' entries count."""
+    """Return what the application is configured with.
+
+    Where a setting is a mapping or a list, both sides' entries count, so that a user who adds one drops none of ours.
+    """
     ours, theirs = defaults(server, region), user_settings(environ)
-    merged = {
-        name: ours[name] | value
-        for name, value in theirs.items()
-        if isinstance(value, dict) and isinstance(ours.get(name), dict)
-    }
-    return ours | theirs | merged
+    return ours | {name: _both(name, ours.get(name), value) for name, value in theirs.items()}
+
+
+def _both(name: str, ours: Any, theirs: Any) -> Any:
+    if name == "task_queues":
+        return ours | _by_name(theirs)
+    if name == "include":
+        return [*ours, *_as_list(theirs)]
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours | theirs
+    if name == "task_routes":
+        return [*_as_list(theirs), ours]
+    return theirs
+
+
+def _by_name(queues: Any) -> dict[str, Any]:
+    return queues if isinstance(queues, dict) else {queue.name: queue for queue in queues or ()}
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple | set) else [value]
 
 
 def user_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings of `celeryconfig.py` in the working folder, or of the module in CELERY_CONFIG_MODULE.
 
     Raises:
-        ConfigurationError: it cannot be imported, or its broker is not Redis.
+        ConfigurationError: it cannot be imported, or sitemon cannot work with what it sets.
 
     """
     name = environ.get("CELERY_CONFIG_MODULE")
     if name is None and importlib.util.find_spec(USER_MODULE) is None:
         return {}
     module = _imported(name or USER_MODULE)
-    settings = {key: value for key, value in vars(module).items() if key.islower() and not key.startswith("_")}
-    if not str(settings.get("broker_url", "redis://")).startswith(("redis://", "rediss://")):
-        problem = "expected redis://host:port/number, or rediss:// for TLS: the beats' lease is there too"
-        raise ConfigurationError([Mistake(str(module.__file__ or module.__name__), None, "broker_url", problem)])
-    return settings
+    given = {key: value for key, value in vars(module).items() if not key.startswith("_")}
+    file = str(module.__file__ or module.__name__)
+    mistakes = [Mistake(file, None, setting, problem) for setting, problem in _problems(given)]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return {key: value for key, value in given.items() if key.islower()}
+
+
+def _problems(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each setting that cannot be honoured, with what was expected."""
+    if not str(given.get("broker_url", "redis://")).startswith(("redis://", "rediss://")):
+        yield "broker_url", "expected redis://host:port/number, or rediss:// for TLS: the beats' lease is there too"
+    for name in ("broker_read_url", "broker_write_url"):
+        if given.get(name):
+            yield name, "expected broker_url: the beats' lease is there too"
+    if (given.get("broker_transport_options") or {}).get("global_keyprefix"):
+        yield "broker_transport_options", "expected no global_keyprefix: give sitemon a number of Redis of its own"
+    queues = given.get("task_queues") or ()
+    if not all(isinstance(queue, str if isinstance(queues, Mapping) else Queue) for queue in queues):
+        yield "task_queues", "expected a list of kombu.Queue, or a mapping of names to their options"
+    for old, new in _TO_NEW_KEY.items():
+        if old in given and new not in given:
+            yield old, f"expected {new}: settings are in lower case"
 
 
 def _imported(name: str) -> ModuleType:
@@ -70,6 +110,7 @@ def defaults(server: RedisServer, region: str) -> dict[str, Any]:
     return {
         **_redis(server),
         **_queues(region),
+        "include": ["sitemon.tasks"],
         "worker_pool": "threads",
         "worker_concurrency": 500,
         "worker_prefetch_multiplier": 1,
@@ -100,7 +141,10 @@ def _queues(region: str) -> dict[str, Any]:
         "task_default_queue": queue,
         "task_queues": {name: {} for name in consumed},
         "task_create_missing_queues": True,
-        "task_routes": {name: {"queue": MANAGE_QUEUE} for name in ("sitemon.provision", "sitemon.maintain")},
+        "task_routes": {
+            **{name: {"queue": queue} for name in ("sitemon.check_site", CHECK_SLOTS)},
+            **{name: {"queue": MANAGE_QUEUE} for name in ("sitemon.provision", "sitemon.maintain")},
+        },
     }
 
 

@@ -32,7 +32,7 @@ HOMES = {
     "requests": {"checks"},
     "urllib3": set(),
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
-    "kombu": {"schedule", "worker"},
+    "kombu": {"celery_settings", "schedule", "worker"},
     "redis": {"redis_client", "schedule", "worker"},
     "dns": {"checks", "local"},
     "re2": {"patterns"},
