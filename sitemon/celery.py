@@ -1,6 +1,7 @@
 """The Celery application: ``celery -A sitemon …`` finds `app` here."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +18,8 @@ from sitemon.redis_client import ping_redis, redis_client
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
-from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch
-from sitemon.worker.cores import work_on_all_cores
+from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch, note_revoked
+from sitemon.worker.cores import is_of_threads, work_on_all_cores
 from sitemon.worker.process import stop
 
 
@@ -71,7 +72,18 @@ def _refuse_early(**_: Any) -> None:
         _end(exc)
 
 
+def _mind_the_threads(options: Mapping[str, Any]) -> None:
+    """Say what options that are meant for a pool of processes come to in one of threads."""
+    if _is_celery_command() and re.search(r" (-P|--pool)[ =]?prefork\b", " ".join(sys.argv)):
+        wanted = 'worker_pool = "prefork" in celeryconfig.py'
+        _say(f"sitemon.threads_kept: -P prefork changes nothing beside worker_pool = 'threads': {wanted} does")
+    if options.get("autoscale"):
+        _end(ConfigurationError("--autoscale: a pool of threads has one size: expected --concurrency"))
+
+
 def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
+    if is_of_threads(options):
+        _mind_the_threads(options)
     _refuse_early()
     if _is_celery_command():
         work_on_all_cores(instance, options, settings(os.environ).worker_processes)
@@ -88,4 +100,5 @@ signals.celeryd_init.connect(_begin_worker, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
 signals.task_received.connect(note_batch, weak=False)
+signals.task_revoked.connect(note_revoked, weak=False)
 signals.worker_shutting_down.connect(stop, weak=False)

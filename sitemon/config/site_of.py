@@ -8,13 +8,15 @@ from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import Site
 
 
-def site_of(name_or_url: str, sites: SiteSet) -> Site:
+def site_of(name_or_url: object, sites: SiteSet) -> Site:
     """Return the configured site of this name, else a site for this URL.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: it is neither. It may be anything, as it comes in a message.
 
     """
+    if not isinstance(name_or_url, str):
+        raise ConfigurationError(f"expected the name of a site or a URL, not {type(name_or_url).__name__}")
     if is_url(name_or_url):
         return site_of_url(name_or_url, {})
     known = sites.by_name.get(name_or_url)

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import redis
@@ -11,6 +12,7 @@ from celery import bootsteps
 from celery.beat import EmbeddedService
 
 from sitemon import clock
+from sitemon.redis_client import redis_client
 from sitemon.schedule.batch import CHECK_SLOTS
 from sitemon.schedule.resend import note_received
 
@@ -54,11 +56,21 @@ class RenewUnacked(bootsteps.StartStopStep):
 
 def note_batch(sender: Any, request: Any, **_: Any) -> None:
     """Note that this worker has the batch, so that the leading beat does not send it again."""
-    if request.name != CHECK_SLOTS:
-        return
+    if request.name == CHECK_SLOTS:
+        _note(sender.task_consumer.channel.conn_or_acquire(), request.id)
+
+
+def note_revoked(sender: Any, request: Any, **_: Any) -> None:
+    """Note that the batch was received, though Celery has dropped it: sent again, it would be dropped again."""
+    if sender.name == CHECK_SLOTS:
+        log.warning("worker.batch_revoked: somebody has revoked task %s: its slots will be missed", request.id)
+        _note(redis_client(sender.app), request.id)
+
+
+def _note(client_of_note: AbstractContextManager[Any], batch_id: str) -> None:
     try:
-        with sender.task_consumer.channel.conn_or_acquire() as client:
-            note_received(client, request.id)
+        with client_of_note as client:
+            note_received(client, batch_id)
     except redis.RedisError as exc:
         log.warning("worker.note_failed: Redis does not answer: %s", exc)
 

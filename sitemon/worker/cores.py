@@ -19,13 +19,18 @@ from sitemon.worker.supervisor import IS_POSSIBLE, Member, Supervisor
 THREADS_POOL = "celery.concurrency.thread"
 
 
+def is_of_threads(options: Mapping[str, Any]) -> bool:
+    """Tell whether a worker with these options has a pool of threads."""
+    return getattr(options.get("pool"), "__module__", None) == THREADS_POOL
+
+
 def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | None) -> None:
     """Fork into so many workers (None: one a core), and return in each of them. The first one has the beat.
 
     Nothing happens in a pool other than that of threads: the children of a prefork pool are such processes already.
     """
     size = (processes or cpu_budget().count) if IS_POSSIBLE else 1
-    if size == 1 or getattr(options.get("pool"), "__module__", None) != THREADS_POOL:
+    if size == 1 or not is_of_threads(options):
         return
     worker.app.log.setup(options.get("loglevel"), options.get("logfile"), hostname=worker.hostname)
     lock = create_pidlock(options["pidfile"]) if options.get("pidfile") else None

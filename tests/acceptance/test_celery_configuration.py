@@ -83,6 +83,16 @@ def test_a_mistake_in_celeryconfig_is_one_line(
     assert "secret" not in ended.stderr
 
 
+@pytest.mark.parametrize("pool", [[], ["-P", "prefork"], ["--pool=prefork"], ["-Pprefork"], ["-P", "threads"]])
+def test_what_a_pool_of_threads_cannot_do_is_one_line(tmp_path: Path, servers: dict[str, str], pool: list[str]) -> None:
+    ended = celery(tmp_path, servers, "-A", "sitemon", "worker", *pool, "--autoscale", "10,2")
+    assert ended.returncode == 2
+    *before, refused = ended.stderr.splitlines()
+    assert refused == "--autoscale: a pool of threads has one size: expected --concurrency"
+    kept = [line for line in before if line.startswith("sitemon.threads_kept: ")]
+    assert len(kept) == any("prefork" in word for word in pool)
+
+
 def test_no_configuration_at_all_is_one_line_too(tmp_path: Path) -> None:
     ended = celery(tmp_path, {}, "-A", "sitemon", "worker", "-B")
     assert ended.returncode == 2

@@ -40,3 +40,9 @@ def test_what_is_neither_is_told_what_it_could_be(word: str, sites: SiteSet, sai
     with pytest.raises(ConfigurationError) as caught:
         site_of(word, sites)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("word", [1, None, ["shop"], b"shop"])
+def test_what_is_no_text_is_neither(word: object) -> None:
+    with pytest.raises(ConfigurationError, match="expected the name of a site or a URL, not "):
+        site_of(word, SITES)
