@@ -94,12 +94,18 @@ BUILD_REQUIRES = python3 -c 'import tomllib; print(*tomllib.load(open("pyproject
 	echo "setup: making .venv with $$($$python --version), $$python"; \
 	$$python -m venv --clear .venv
 
+# What pip says, as one line that grows; on a terminal it is written over.
+PROGRESS = awk -v all=$$(grep -c '==' requirements.lock) -v end=$$(test -t 1 && echo '\r' || echo '\n') ' \
+	/^Collecting/ { printf "setup: fetching %d of up to %d: %-40s%s", ++n, all, $$2, end } \
+	/^Installing/ { printf "%-80s%ssetup: installing %d packages\n", "", end, n } { fflush() }'
+
 $(LOCKED): requirements.lock | .venv/bin/python
-	@echo "setup: installing what requirements.lock pins"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "setup: fetching and installing what requirements.lock pins, which takes about a minute"
+	@$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements.lock | $(PROGRESS)
 	@touch $@
 
 $(INSTALLED): $(LOCKED) pyproject.toml
+	@echo "setup: installing sitemon itself"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
