@@ -36,7 +36,8 @@ _SHOWS: Final = {site.name: site.shows for site in SAMPLES}
 def command(run_for_s: float | None) -> None:
     """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL.
 
-    It needs nothing but this package, and ends with a table of the sites and with how many results were recorded.
+    It needs what pip install 'sitemon[local]' brings, and for Apache Kafka Java and Maven. It ends with a table of the
+    sites and with how many results were recorded.
     """
     until_s = clock.monotonic_s() + (run_for_s - _ENDING_S if run_for_s else math.inf)
     logging.getLogger("sitemon.local").setLevel(logging.WARNING)

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
         "dead-letters": _Entry("list, show and send again what could not be recorded", "dead-letters list"),
         "demo": _Entry("watch sample sites with everything running on this machine", "demo --for 30"),
+        "init": _Entry("write templates of the configuration files, to fill in", "init"),
         "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),
         "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),

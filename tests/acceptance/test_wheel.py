@@ -1,14 +1,16 @@
-"""The wheel, in an empty folder: what an installation has that is not this checkout."""
+"""The sdist and its wheel, in an empty folder: what an installation has that is not this checkout."""
 
 import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from sitemon.cli.main import COMMANDS
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import url, write_sites
 from tests.pipeline import Pipeline, wait_for
@@ -16,31 +18,31 @@ from tests.pipeline import Pipeline, wait_for
 PROJECT = Path(__file__).parents[2]
 
 
+def python(*arguments: str | Path) -> None:
+    subprocess.run([sys.executable, *arguments], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        folder,
-        PROJECT,
-    ]
-    subprocess.run(build, check=True, timeout=60)
-    return next(folder.glob("sitemon-*.whl"))
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and with the wheel that is made of it."""
+    folder = tmp_path_factory.mktemp("built")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder], cwd=PROJECT, check=True)
+    quietly = ("--quiet", "--no-deps", "--no-build-isolation")
+    python("-m", "pip", "wheel", *quietly, "-w", folder, next(folder.glob("sitemon-*.tar.gz")))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    return next(built.glob("sitemon-*.whl"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel, and with the libraries of this one, which were installed from the lock."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=60)
-    subprocess.run([folder / "bin/pip", "install", "--quiet", "--no-deps", wheel], check=True, timeout=60)
+    python("-m", "venv", "--without-pip", folder)
+    python("-m", "pip", "--python", folder / "bin/python", "install", "--quiet", "--no-deps", wheel)
     site_packages = next((folder / "lib").glob("python*/site-packages"))
     (site_packages / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     return folder
@@ -63,6 +65,37 @@ def test_it_holds_the_sql_and_no_celeryconfig(wheel: Path) -> None:
     assert any(name.startswith("sitemon/store/sql/migrations/") for name in names)
     assert "sitemon/celery.py" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"sitemon"}
+
+
+@pytest.mark.skipif(not (PROJECT / ".git").exists(), reason="an sdist is no clone")
+def test_the_sdist_holds_all_that_git_does(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    tracked = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert set(tracked.stdout.split()) - names == set()
+
+
+def test_every_command_runs(installed: Path, tmp_path: Path) -> None:
+    scripts = [path.name for path in (installed / "bin").iterdir() if "sitemon" in path.name]
+    assert len(scripts) == 4
+    for command in [*([name] for name in scripts), *(["sitemon", name] for name in COMMANDS)]:
+        asked = run(installed, tmp_path, *command, "--help")
+        assert asked.returncode == 0, asked.stderr
+        assert asked.stdout.startswith(f"Usage: {' '.join(command)} ")
+
+
+def test_it_writes_a_configuration_for_nobody_else_to_read(installed: Path, tmp_path: Path) -> None:
+    begun = run(installed, tmp_path, "sitemon", "init")
+    assert begun.returncode == 0, begun.stderr
+    conf = tmp_path / "conf"
+    assert {file.name for file in conf.iterdir()} == {file.name for file in (PROJECT / "conf_templates").iterdir()}
+    assert {oct(file.stat().st_mode & 0o777) for file in conf.iterdir()} == {"0o600"}
+    assert oct(conf.stat().st_mode & 0o777) == "0o700"
+    linted = run(installed, tmp_path, "sitemon", "lint")
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    (conf / "redis.json").write_text("mine")
+    assert "left as it is: conf/redis.json" in run(installed, tmp_path, "sitemon", "init").stdout
+    assert (conf / "redis.json").read_text() == "mine"
 
 
 def test_a_check_needs_nothing_else(installed: Path, tmp_path: Path, sample: SampleServer) -> None:

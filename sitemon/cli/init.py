@@ -1,0 +1,35 @@
+"""``sitemon init``: a folder of configuration to fill in."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+_IN_PROJECT: Final = Path(__file__).parents[2] / "conf_templates"
+_IN_WHEEL: Final = Path(__file__).parents[1] / "conf_templates"
+
+
+@click.command("init")
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), envvar="CONF_DIR", default="conf", required=False
+)
+def command(folder: Path) -> None:
+    """Write templates of all configuration files to a folder: CONF_DIR, or ./conf. Again is no error.
+
+    Only you can read them, since they are for passwords. A file that is there already is left as it is.
+    """
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for template in sorted((_IN_PROJECT if _IN_PROJECT.exists() else _IN_WHEEL).iterdir()):
+        click.echo(f"{_written(template, folder / template.name)} {folder / template.name}")
+    click.echo(f"fill them in, and then: {f'CONF_DIR={folder} ' if folder != Path('conf') else ''}sitemon lint")
+
+
+def _written(template: Path, file: Path) -> str:
+    try:
+        file.touch(FILE_MODE, exist_ok=False)
+    except FileExistsError:
+        return "left as it is:"
+    file.write_bytes(template.read_bytes())
+    return "wrote"
