@@ -20,6 +20,7 @@ from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch, note_revoked
 from sitemon.worker.cores import is_of_threads, work_on_all_cores
+from sitemon.worker.lost_connections import tell_in_one_line
 from sitemon.worker.process import stop
 
 
@@ -96,6 +97,7 @@ except ConfigurationError as exc:
         raise
     _end(exc)
 
+signals.after_setup_logger.connect(tell_in_one_line, weak=False)
 signals.celeryd_init.connect(_begin_worker, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)

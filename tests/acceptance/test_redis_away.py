@@ -48,3 +48,4 @@ def test_it_goes_on_after_each_of_four_kills_and_misses_nothing(
         own_redis.start()
         wait_for(partial(are_checked_after, clock.now_ms() / 1_000))
     assert pipeline.rows(GAPS) == []
+    assert "Traceback" not in pipeline.log_of("worker")
