@@ -205,7 +205,7 @@ def test_a_part_of_the_environment_says_what_is_lacking() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"host": "h",}', ":1: not valid JSON: expecting property name enclosed in double quotes"),
+        ('{"host": "h" "port": 1}', ":1: not valid JSON: expecting ',' delimiter"),
         ('["h"]', ":1: expected an object of fields, not a list"),
         ('{"host": "h",\n"host": "i"}', ":2: host: stands twice; first on line 1"),
         ("", ":1: not valid JSON: expecting value"),

@@ -153,7 +153,7 @@ EXPECTED: Final = {
     "name_missing.yaml": [":2: sites[0]: name: missing"],
     "name_twice.yaml": [":4: a: name: stands twice; first at {folder}/name_twice.yaml:2"],
     "name_with_space.yaml": [":2: sites[0]: name: expected 1 to 200 letters, digits, dashes, underscores and dots"],
-    "not_json.json": [":3: not valid JSON: expecting property name enclosed in double quotes"],
+    "not_json.json": [":3: not valid JSON: expecting ',' delimiter"],
     "not_utf8.yaml": [":2: expected text in UTF-8"],
     "not_yaml.yaml": [":3: not valid YAML: did not find expected '-' indicator"],
     "proxy_of_tls.yaml": [":4: a: proxy: expected a proxy such as http://proxy.example:3128"],
