@@ -17,6 +17,7 @@ LAYERS = [
     {"schedule", "record"},
     {"checks", "stream", "store", "redis_client"},
     {"config"},
+    {"incident"},
     {"patterns"},
     {"model"},
     {"clock", "per_process"},
@@ -44,6 +45,7 @@ HOMES = {
 
 PURE = [
     "model/*.py",
+    "incident/*.py",
     "schedule/slots.py",
     "schedule/plan.py",
     "schedule/batch.py",

@@ -1,0 +1,45 @@
+"""What is kept of a site between two folds, so that the next one reads its newest rows only."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+
+from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
+from sitemon.incident.policy import Policy
+from sitemon.incident.rows import Row
+
+FOLDED_AGAIN: Final = timedelta(minutes=5)
+"""Rows so near the newest one are folded again each time: results of other regions, and late ones, lie among them."""
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """The state after all rows of slots up to `until`, that one included."""
+
+    state: SiteState
+    until: datetime
+
+
+class Refolded(NamedTuple):
+    """The incidents that are open after `since` or ended by a later row; `memory` is None for a site at rest."""
+
+    incidents: tuple[Incident, ...]
+    since: datetime
+    memory: Memory | None
+
+
+def just_before(moment: datetime, state: SiteState = NOTHING) -> Memory:
+    """Return the memory of all rows of slots before `moment`."""
+    return Memory(state, moment - _INSTANT)
+
+
+def refold(policy: Policy, memory: Memory, rows: Sequence[Row]) -> Refolded:
+    """Fold the rows of slots after `memory.until`, all of them and in order."""
+    until = max(memory.until, rows[-1].slot_at - FOLDED_AGAIN) if rows else memory.until
+    early = fold(policy, memory.state, (row for row in rows if row.slot_at <= until))
+    late = fold(policy, early.state, (row for row in rows if row.slot_at > until))
+    kept = None if late.state.is_at_rest else Memory(early.state, until)
+    return Refolded(early.closed + late.incidents, memory.until, kept)

@@ -1,0 +1,36 @@
+"""What the machine reads: one row a result, in the order (slot, region, kind)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from sitemon.model.outcome import Outcome
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why a result is not up: its reason, HTTP status and words, as the result has them."""
+
+    reason: str | None = None
+    http_code: int | None = None
+    error: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One result of a site, of any kind but ``adhoc``. Its key is (slot_at, region, kind)."""
+
+    slot_at: datetime
+    region: str
+    kind: str
+    outcome: Outcome
+    cause: Cause = Cause()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the site was seen, and not as down: ``degraded`` is up, but slow."""
+        return self.outcome in {Outcome.UP, Outcome.DEGRADED}
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows by (slot, region, kind): the only order in which they are folded."""
+    return sorted(rows, key=lambda row: (row.slot_at, row.region, row.kind))

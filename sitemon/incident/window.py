@@ -1,0 +1,46 @@
+"""Where a fold may begin, when something changed in the midst of a site's rows, without all that lies before."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sitemon.incident.machine import NOTHING, SiteState, step
+from sitemon.incident.policy import UNKNOWN_AFTER, Policy
+from sitemon.incident.rows import Row
+from sitemon.model.outcome import Outcome
+
+
+def determined(
+    policy: Policy, rows: Sequence[Row], regions: Collection[str], changed_from: datetime
+) -> SiteState | None:
+    """Return the state after the rows before the slot `changed_from`, if it is the same whatever lies before them.
+
+    None: earlier rows are needed. What a region says is determined after `up_after` good rows without a failure between
+    them, or after so many missed ones that it says nothing; and that no incident is open, by a good row when all of
+    `regions` are determined.
+    """
+    streaks = {region: _Streak() for region in regions}
+    state, is_determined = NOTHING, False
+    for row in rows:
+        if row.slot_at >= changed_from:
+            break
+        state = step(policy, state, row)
+        if not is_determined:
+            streaks.setdefault(row.region, _Streak()).add(row, policy.up_after)
+            is_determined = row.is_good and all(streak.is_determined for streak in streaks.values())
+    return state if is_determined else None
+
+
+class _Streak:
+    """How many rows of a region point the same way."""
+
+    def __init__(self) -> None:
+        self._goods = 0
+        self._missed = 0
+        self.is_determined = False
+
+    def add(self, row: Row, up_after: int) -> None:
+        is_missed = row.outcome is Outcome.MISSED
+        self._missed = self._missed + 1 if is_missed else 0
+        if not is_missed:
+            self._goods = self._goods + 1 if row.is_good else 0
+        self.is_determined = self._goods >= up_after or self._missed >= UNKNOWN_AFTER

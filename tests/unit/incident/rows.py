@@ -1,0 +1,26 @@
+"""Rows for tests: ``"uuddd"`` is a row a minute, as seen from one region."""
+
+from datetime import UTC, datetime, timedelta
+
+from sitemon.incident.rows import Cause, Row
+from sitemon.model.outcome import Outcome
+
+START = datetime(2026, 11, 24, 7, tzinfo=UTC)
+_OUTCOMES = {"u": Outcome.UP, "g": Outcome.DEGRADED, "d": Outcome.DOWN, "m": Outcome.MISSED}
+
+
+def at(minute: float) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def minute_of(moment: datetime | None) -> float | None:
+    return None if moment is None else (moment - START) / timedelta(minutes=1)
+
+
+def rows_of(outcomes: str, region: str = "eu", start: int = 0) -> list[Row]:
+    """Return a row for each letter, a minute apart; a space is a slot without a row."""
+    return [
+        Row(at(start + minute), region, "scheduled", _OUTCOMES[letter], Cause("timeout") if letter == "d" else Cause())
+        for minute, letter in enumerate(outcomes)
+        if letter != " "
+    ]

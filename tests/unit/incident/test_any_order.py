@@ -1,0 +1,95 @@
+"""Rows in any order, repeated, in any batches, come to the incidents that they come to in order."""
+
+from datetime import datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sitemon.incident.change import What, changes
+from sitemon.incident.machine import NOTHING, Incident, fold
+from sitemon.incident.memory import Memory, just_before, refold
+from sitemon.incident.policy import Policy
+from sitemon.incident.rows import Row, in_order
+from sitemon.incident.window import determined
+from tests.unit.incident.rows import at, rows_of
+
+Key = tuple[datetime, str, str]
+
+
+class Book:
+    """What the alerter does with a site, with dicts for tables. `read` counts the rows that it looks at."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.rows: dict[Key, Row] = {}
+        self.memory: Memory | None = None
+        self.incidents: dict[int, Incident] = {}
+        self.told: list[tuple[What, int]] = []
+
+    def take(self, batch: list[Row]) -> None:
+        new = {key_of(row): row for row in batch if key_of(row) not in self.rows}
+        self.rows |= new
+        if new:
+            self.decide(min(row.slot_at for row in new.values()))
+
+    def decide(self, changed_from: datetime) -> None:
+        memory = self.memory
+        if memory is None or changed_from <= memory.until:
+            memory = self.look_back(changed_from)
+        later = in_order(row for row in self.rows.values() if row.slot_at > memory.until)
+        refolded = refold(self.policy, memory, later)
+        since = refolded.since
+        stored = [(n, one) for n, one in self.incidents.items() if one.closed_by is None or one.closed_by > since]
+        for change in changes(stored, refolded.incidents):
+            number = len(self.told) if change.number is None else change.number
+            self.told.append((change.what, number))
+            if change.what is What.WITHDRAWN:
+                del self.incidents[number]
+            else:
+                self.incidents[number] = change.incident
+        self.memory = refolded.memory
+
+    def look_back(self, changed_from: datetime) -> Memory:
+        for minutes in (1, 3):
+            rows = in_order(
+                row for row in self.rows.values() if row.slot_at >= at((changed_from - at(0)).seconds / 60 - minutes)
+            )
+            state = determined(self.policy, rows, {row.region for row in self.rows.values()}, changed_from)
+            if state is not None:
+                return just_before(changed_from, state)
+        return just_before(min(row.slot_at for row in self.rows.values()))
+
+
+def key_of(row: Row) -> Key:
+    return row.slot_at, row.region, row.kind
+
+
+policies = st.builds(Policy, st.integers(1, 3), st.integers(1, 3))
+outcomes = st.text("uuudddmg ", min_size=8, max_size=30)
+
+
+@settings(deadline=None)
+@given(policies, outcomes, outcomes, st.data())
+def test_any_order_repetition_and_batches_come_to_the_same(
+    policy: Policy, eu: str, us: str, data: st.DataObject
+) -> None:
+    rows = [*rows_of(eu, "eu"), *rows_of(us, "us")]
+    arriving = data.draw(st.permutations(rows))
+    repeated = data.draw(st.lists(st.sampled_from(rows), max_size=5)) if rows else []
+    arriving = [*arriving, *repeated]
+    book = Book(policy)
+    while arriving:
+        size = data.draw(st.integers(1, len(arriving)))
+        batch, arriving = arriving[:size], arriving[size:]
+        book.take(batch)
+        expected = fold(policy, NOTHING, in_order(book.rows.values())).incidents
+        assert sorted(book.incidents.values(), key=lambda one: one.started_at) == list(expected)
+
+
+@settings(deadline=None)
+@given(policies, outcomes, outcomes)
+def test_rows_in_order_withdraw_nothing(policy: Policy, eu: str, us: str) -> None:
+    book = Book(policy)
+    for row in in_order([*rows_of(eu, "eu"), *rows_of(us, "us")]):
+        book.take([row])
+    assert {what for what, _ in book.told} <= {What.OPENED, What.CLOSED, What.NOTED}

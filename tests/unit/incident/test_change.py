@@ -1,0 +1,35 @@
+"""What is said of incidents that late rows changed."""
+
+import pytest
+
+from sitemon.incident.change import changes
+from sitemon.incident.machine import NOTHING, Incident, fold
+from sitemon.incident.policy import Policy
+from tests.unit.incident.rows import minute_of, rows_of
+
+
+def folded(outcomes: str) -> tuple[Incident, ...]:
+    return fold(Policy(), NOTHING, rows_of(outcomes)).incidents
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("", "uddd", [("opened", 1, None, None)]),
+        ("", "udddu", [("opened", 1, 4, None)]),
+        ("uddd", "udddu", [("closed", 1, 4, 0)]),
+        ("uddd", "udddd", []),
+        ("u ddd", "udddd", [("moved", 1, None, 0)]),
+        ("u ddd", "ududd", [("withdrawn", 2, None, 0)]),
+        ("uddd u", "udddduu", []),
+        ("uddd  u", "udddu u", [("moved", 1, 4, 0)]),
+        ("udddddddu", "uddduddddu", [("moved", 1, 4, 0), ("opened", 5, 9, None)]),
+        ("uddd dddu", "udddudddu", [("moved", 1, 4, 0), ("opened", 5, 8, None)]),
+        ("udddudddu", "udddddddu", [("moved", 1, 8, 0), ("withdrawn", 5, 8, 1)]),
+    ],
+)
+def test_what_was_decided_becomes_what_the_rows_say(before: str, after: str, expected: list[object]) -> None:
+    found = changes(list(enumerate(folded(before))), folded(after))
+    assert [
+        (one.what, minute_of(one.incident.started_at), minute_of(one.incident.ended_at), one.number) for one in found
+    ] == expected
