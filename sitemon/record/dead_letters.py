@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from sitemon.backoff import Backoff
 from sitemon.model.errors import SitemonError
-from sitemon.record.backoff import Backoff
 from sitemon.record.batch import Rejected
 from sitemon.stream.dead_letters import dead_letter
 from sitemon.stream.producer import Producer, send_all

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from sitemon.backoff import Backoff
 from sitemon.model.errors import RefusedError, SitemonError
-from sitemon.record.backoff import Backoff
 
 AWAY: Final = Backoff(first_s=0.2, longest_s=5.0)
 """A server that is away is back within seconds of its return."""

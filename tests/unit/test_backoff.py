@@ -2,7 +2,7 @@
 
 import random
 
-from sitemon.record.backoff import Backoff
+from sitemon.backoff import Backoff
 
 BACKOFF = Backoff(first_s=1.0, longest_s=10.0)
 
