@@ -69,11 +69,13 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "regions": _Field("regions", site_values.regions),
     "labels": _Field("labels", site_values.labels),
     "enabled": _Field("enabled", _plain(boolean)),
+    "down_after": _Field("down_after", _plain(integer(1, 100))),
+    "up_after": _Field("up_after", _plain(integer(1, 100))),
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "": (*("down_after", "up_after", "remind_every", "maintenance", "depends_on", "alerts"),),
+    "": ("remind_every", "maintenance", "depends_on", "alerts"),
     "tls": (),
     "expect": (),
 }

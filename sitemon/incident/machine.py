@@ -1,7 +1,9 @@
-"""The machine: (policy, state, row) into the next state, and the incidents that came to their end on the way."""
+"""The machine: (policy, state, rows of a slot) into the next state, and the incidents that ended on the way."""
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import msgspec
@@ -54,47 +56,58 @@ class Folded(NamedTuple):
         return self.closed + ((self.state.incident,) if self.state.incident else ())
 
 
+slot_of: Final = operator.attrgetter("slot_at")
+
+
 def fold(policy: Policy, state: SiteState, rows: Iterable[Row]) -> Folded:
-    """Fold rows, which must be in order and later than what `state` came from."""
+    """Fold rows, which must be in order, with all rows of their slots, and of later slots than `state` came from."""
     closed: list[Incident] = []
-    for row in rows:
-        after = step(policy, state, row)
-        if state.incident is not None and after.incident is None:
-            closed.append(_ended(state.incident, row, state.regions.get(row.region, UNKNOWN)))
-        state = after
+    for _, of_slot in groupby(rows, slot_of):
+        state, ended = step(policy, state, tuple(of_slot))
+        closed += [ended] if ended else []
     return Folded(state, tuple(closed))
 
 
-def step(policy: Policy, state: SiteState, row: Row) -> SiteState:
-    """Return the state after one more row. Only a failure opens an incident, and only a good row ends one.
+def step(policy: Policy, state: SiteState, rows: Sequence[Row]) -> tuple[SiteState, Incident | None]:
+    """Return the state after one more slot, and the incident that it ended.
 
-    So ``missed`` neither fails nor heals, also where it leaves a region without a view. The site is down when more
-    than half of the regions that have a view say so.
+    Only a failure opens an incident, and only a good row ends one: so ``missed`` neither fails nor heals, also where it
+    leaves a region without a view. The site is down when more than half of the regions that have a view say so.
     """
-    regions = {**state.regions, row.region: seen(policy, state.regions.get(row.region, UNKNOWN), row)}
-    known = sum(view.view is not None for view in regions.values())
+    slot_at, incident = rows[0].slot_at, state.incident
+    regions = dict(state.regions)
+    for row in rows:
+        regions[row.region] = seen(policy, regions.get(row.region, UNKNOWN), row)
     down = {name: view for name, view in regions.items() if view.view == "down"}
-    is_down = 2 * len(down) > known
-    incident = state.incident
-    if incident is None and is_down and not row.is_good:
-        incident = _begun(row, down, known // 2 + 1)
-    elif incident is not None and is_down:
+    majority = sum(view.view is not None for view in regions.values()) // 2 + 1
+    if incident is None and len(down) >= majority and any(row.is_failure for row in rows):
+        return SiteState(regions, _begun(slot_at, down, majority)), None
+    if incident is not None and len(down) < majority and any(row.is_good for row in rows):
+        return SiteState(_later(regions, slot_at)), _ended(incident, slot_at, state.regions, regions)
+    if incident is not None:
         incident = msgspec.structs.replace(incident, regions=tuple(sorted({*incident.regions, *down})))
-    elif incident is not None and row.is_good:
-        incident = None
-        # The next incident does not reach back behind this end, though these have been failing for longer.
-        regions |= {name: msgspec.structs.replace(view, failing_since=row.slot_at) for name, view in down.items()}
-    return SiteState(regions, incident)
+    return SiteState(regions, incident), None
 
 
-def _begun(row: Row, down: Mapping[str, RegionView], majority: int) -> Incident:
+def _begun(slot_at: datetime, down: Mapping[str, RegionView], majority: int) -> Incident:
     """Return the incident that a failure began: from when on the streaks of a majority last."""
-    streaks = sorted((view.failing_since or row.slot_at, name) for name, view in down.items())
-    started_at, name = streaks[min(majority, len(streaks)) - 1]
-    return Incident(started_at, row.slot_at, tuple(sorted(down)), down[name].cause)
+    streaks = sorted((view.failing_since or slot_at, name) for name, view in down.items())
+    started_at, name = streaks[majority - 1]
+    return Incident(started_at, slot_at, tuple(sorted(down)), down[name].cause)
 
 
-def _ended(incident: Incident, row: Row, before: RegionView) -> Incident:
-    good_since = before.good_since or row.slot_at
-    ended_at = good_since if good_since > incident.started_at else row.slot_at
-    return msgspec.structs.replace(incident, ended_at=ended_at, closed_by=row.slot_at)
+def _ended(
+    incident: Incident, slot_at: datetime, before: Mapping[str, RegionView], after: Mapping[str, RegionView]
+) -> Incident:
+    """Return the incident with its end: the first good row of a streak that healed a region, if that is in it."""
+    healed = (view.good_since for name, view in before.items() if view.view == "down" and after[name] == UP)
+    ended_at = min((since for since in healed if since and since > incident.started_at), default=slot_at)
+    return msgspec.structs.replace(incident, ended_at=ended_at, closed_by=slot_at)
+
+
+def _later(regions: Mapping[str, RegionView], slot_at: datetime) -> dict[str, RegionView]:
+    """Let no later incident reach back behind this slot, though some region may have been failing for longer."""
+    return {
+        name: msgspec.structs.replace(view, failing_since=slot_at) if view.failing_since else view
+        for name, view in regions.items()
+    }

@@ -18,6 +18,3 @@ class Policy(msgspec.Struct, frozen=True):
         """Refuse what would decide without a row."""
         if self.down_after < 1 or self.up_after < 1:
             raise ValueError("expected thresholds of at least 1")
-
-
-USUAL: Final = Policy()

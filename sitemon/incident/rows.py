@@ -30,6 +30,11 @@ class Row(msgspec.Struct, frozen=True):
         """Whether the site was seen, and not as down: ``degraded`` is up, but slow."""
         return self.outcome in {Outcome.UP, Outcome.DEGRADED}
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the site was seen as down."""
+        return self.outcome is Outcome.DOWN
+
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
     """Return the rows by (slot, region, kind): the only order in which they are folded."""

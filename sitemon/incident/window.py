@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import groupby
 
-from sitemon.incident.machine import NOTHING, SiteState, step
+from sitemon.incident.machine import NOTHING, SiteState, slot_of, step
 from sitemon.incident.policy import UNKNOWN_AFTER, Policy
 from sitemon.incident.rows import Row
 from sitemon.model.outcome import Outcome
@@ -15,18 +16,18 @@ def determined(
     """Return the state after the rows before the slot `changed_from`, if it is the same whatever lies before them.
 
     None: earlier rows are needed. What a region says is determined after `up_after` good rows without a failure between
-    them, or after so many missed ones that it says nothing; and that no incident is open, by a good row when all of
-    `regions` are determined.
+    them, or after so many missed ones that it says nothing; and that no incident is open, by a good row in a slot after
+    which all of `regions` are.
     """
     streaks = {region: _Streak() for region in regions}
     state, is_determined = NOTHING, False
-    for row in rows:
-        if row.slot_at >= changed_from:
-            break
-        state = step(policy, state, row)
-        if not is_determined:
+    for _, of_slot in groupby((row for row in rows if row.slot_at < changed_from), slot_of):
+        slot = tuple(of_slot)
+        state, _ = step(policy, state, slot)
+        for row in slot:
             streaks.setdefault(row.region, _Streak()).add(row, policy.up_after)
-            is_determined = row.is_good and all(streak.is_determined for streak in streaks.values())
+        is_seen = any(row.is_good for row in slot)
+        is_determined |= is_seen and all(streak.is_determined for streak in streaks.values())
     return state if is_determined else None
 
 

@@ -138,6 +138,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `match` is an RE2 regex that must be found in the page. `timeout_s` bounds the whole check. Of the body at most
     `max_body_bytes` are read. `ip_version` is None for either. What ``auth`` says stands among the `headers`.
+    A region sees the site as down after `down_after` failures in a row, as up again after `up_after` good results.
     """
 
     name: str
@@ -158,6 +159,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     regions: tuple[str, ...] = (DEFAULT_REGION,)
     labels: dict[str, str] = {}
     enabled: bool = True
+    down_after: int = 3
+    up_after: int = 1
 
     def __repr__(self) -> str:
         return f"Site({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -97,7 +97,9 @@ def begin_batch(cursor: Cursor) -> None:
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
     cursor.execute(_sql["merge_results"])
-    ((*counts, site_ids, region_ids, first_slots_at, away_hours),) = cursor.fetchall()
+    ((*counts, is_marked, site_ids, region_ids, first_slots_at, away_hours),) = cursor.fetchall()
+    if is_marked:
+        cursor.execute(_sql["notify"])
     settle_states(cursor, site_ids, region_ids, first_slots_at)
     count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
     return Written(*counts)

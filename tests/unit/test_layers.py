@@ -14,13 +14,13 @@ LAYERS = [
     {"report"},
     {"celery"},
     {"celery_settings", "worker", "local"},
-    {"schedule", "record"},
+    {"schedule", "record", "alert"},
     {"checks", "stream", "store", "redis_client"},
     {"config"},
     {"incident"},
     {"patterns"},
     {"model"},
-    {"clock", "per_process"},
+    {"backoff", "clock", "per_process"},
 ]
 """From the top down: a room imports rooms of lower layers, and its own."""
 

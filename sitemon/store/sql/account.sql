@@ -204,6 +204,9 @@ WITH gone AS (
     WHERE (daily.site_id, daily.region_id, daily.day) = (late.site_id, late.region_id, late.day)
 ), unsettled AS (
     SELECT site_id, region_id, min(slot_at) AS first_slot_at FROM gone GROUP BY 1, 2 ORDER BY 1, 2
+), marked AS (
+    INSERT INTO sitemon.undecided (site_id, from_at)
+    SELECT site_id, min(first_slot_at) FROM unsettled GROUP BY site_id
 )
 SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
 

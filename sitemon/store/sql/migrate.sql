@@ -40,6 +40,8 @@ BEGIN
             sitemon.latency_hourly,
             sitemon.latency_daily,
             sitemon.ledger,
+            sitemon.incidents,
+            sitemon.alerts,
             sitemon.site_info,
             sitemon.site_state
         TO sitemon_reader;

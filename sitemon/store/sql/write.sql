@@ -48,7 +48,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('sitemon.away', 0));
 -- Insert what is new; let a real result replace a missed one, and any result a derived one. Move the states of sites
 -- whose results are simply the next ones, all of one outcome, and the hours and days that were rolled up already.
 -- Returns one row: how many were inserted, replaced, and are of scheduled slots; the sites whose state has to be
--- settled, from which slot on; the hours of sites in regions with a changed result in an away stretch.
+-- settled, from which slot on; the hours of sites in regions with a changed result in an away stretch; whether an alerter
+-- has something to decide.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
@@ -140,12 +141,27 @@ WITH changed AS (
         END,
         seen_outcome = coalesce(excluded.seen_outcome, state.seen_outcome)
     WHERE excluded.since_at > state.slot_at AND excluded.slot_at > '-infinity'
-    RETURNING site_id, region_id
+    RETURNING site_id, region_id, since_at
 ), unsettled AS (
     SELECT newest.site_id, newest.region_id, newest.first_slot_at
     FROM newest
     LEFT JOIN moved USING (site_id, region_id)
     WHERE NOT newest.is_simple OR moved.site_id IS NULL
+), marked AS (
+    -- What an incident may follow from: all but a site that was up, is up, and is at rest. In the alerter's snapshot the
+    -- site may still be at rest though its first failure is decided on: but then this is the first row after that one.
+    INSERT INTO sitemon.undecided (site_id, from_at)
+    SELECT newest.site_id, min(newest.first_slot_at)
+    FROM newest
+    LEFT JOIN moved USING (site_id, region_id)
+    LEFT JOIN sitemon.incident_state USING (site_id)
+    WHERE NOT newest.is_simple
+        OR moved.site_id IS NULL
+        OR moved.since_at = newest.first_slot_at
+        OR newest.outcome IN ('down', 'missed')
+        OR incident_state.site_id IS NOT NULL
+    GROUP BY newest.site_id
+    RETURNING site_id
 ), late AS (
     SELECT site_id, region_id, slot_at, outcome, latency_s, revision
     FROM changed
@@ -212,6 +228,7 @@ SELECT
     (SELECT count(*) FROM changed WHERE revision = 0) AS inserted,
     (SELECT count(*) FROM changed WHERE revision = 1) AS replaced,
     (SELECT count(*) FROM changed WHERE kind = 'scheduled') AS scheduled,
+    (SELECT count(*) > 0 FROM marked) AS is_marked,
     (SELECT array_agg(site_id) FROM (SELECT site_id FROM unsettled ORDER BY site_id, region_id) AS u) AS site_ids,
     (SELECT array_agg(region_id) FROM (SELECT region_id FROM unsettled ORDER BY site_id, region_id) AS u) AS region_ids,
     (
@@ -369,3 +386,7 @@ VALUES (%(recorder)s, %(recorded)s, %(repeated)s)
 ON CONFLICT (recorder) DO UPDATE SET
     recorded = tally.recorded + excluded.recorded,
     repeated = tally.repeated + excluded.repeated;
+
+-- name: notify
+-- In the transaction that marked: it is heard once that has committed.
+NOTIFY sitemon_undecided;

@@ -104,7 +104,7 @@ EXPECTED: Final = {
     ],
     "field_in_the_wrong_place.yaml": [":4: a: status: unknown field here; it belongs under expect"],
     "field_misspelt.yaml": [":4: a: intervall: unknown field; did you mean interval?"],
-    "field_of_a_later_issue.yaml": [":4: a: down_after: not supported yet"],
+    "field_of_a_later_issue.yaml": [":4: a: remind_every: not supported yet"],
     "follow_redirects_number.yaml": [":4: a: follow_redirects: expected true or false, not a number"],
     "header_framing.yaml": [":4: a: headers.Transfer-Encoding: is written by sitemon: it says where the request ends"],
     "header_line_break.yaml": [

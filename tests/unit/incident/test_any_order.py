@@ -1,12 +1,13 @@
 """Rows in any order, repeated, in any batches, come to the incidents that they come to in order."""
 
 from datetime import datetime
+from itertools import groupby
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitemon.incident.change import What, changes
-from sitemon.incident.machine import NOTHING, Incident, fold
+from sitemon.incident.machine import NOTHING, Incident, fold, slot_of
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
@@ -88,8 +89,8 @@ def test_any_order_repetition_and_batches_come_to_the_same(
 
 @settings(deadline=None)
 @given(policies, outcomes, outcomes)
-def test_rows_in_order_withdraw_nothing(policy: Policy, eu: str, us: str) -> None:
+def test_slots_in_order_withdraw_nothing(policy: Policy, eu: str, us: str) -> None:
     book = Book(policy)
-    for row in in_order([*rows_of(eu, "eu"), *rows_of(us, "us")]):
-        book.take([row])
+    for _, rows in groupby(in_order([*rows_of(eu, "eu"), *rows_of(us, "us")]), slot_of):
+        book.take(list(rows))
     assert {what for what, _ in book.told} <= {What.OPENED, What.CLOSED, What.NOTED}

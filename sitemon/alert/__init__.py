@@ -1,0 +1,1 @@
+"""From rows to people: what is decided goes into the outbox, and from there to the channels."""

@@ -1,0 +1,107 @@
+"""The alerter: decides when the recorder says that there is something to decide, and sends on each channel."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final
+
+from sitemon import clock
+from sitemon.alert.channels import Request
+from sitemon.alert.decide import Decider
+from sitemon.alert.post import post
+from sitemon.alert.sender import Sender
+from sitemon.alert.verdict import Answer
+from sitemon.model.alerts import Alerts
+from sitemon.model.errors import RefusedError, SitemonError
+from sitemon.store.connect import Connection
+from sitemon.store.errors import NotProvisionedError
+from sitemon.store.migrate import pending
+from sitemon.store.notices import listen, wait_for_notice
+from sitemon.store.outbox import add_channels
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S: Final = 1.0
+_RETRY_S: Final = 1.0
+_END_S: Final = 8.0
+
+
+class Alerter:
+    """One thread that decides and one for each channel, each with a connection of its own.
+
+    A channel that is slow holds up no other, nor the deciding. A thread whose connection breaks opens another one.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Connection], decider: Decider, alerts: Alerts, stop: threading.Event
+    ) -> None:
+        self._connect = connect
+        self._decider = decider
+        self._alerts = alerts
+        self._stop = stop
+        self._refused: list[RefusedError] = []
+
+    def run(self) -> None:
+        """Decide and send until told to stop.
+
+        Raises:
+            RefusedError: PostgreSQL refuses us at the start.
+
+        """
+        work: list[Callable[[Connection], None]] = [self._decide]
+        work += [self._sending(Sender(channel, send)) for channel in self._alerts.channels.values()]
+        threads = [threading.Thread(target=self._keep_at, args=[one], daemon=True) for one in work]
+        for thread in threads:
+            thread.start()
+        self._stop.wait()
+        ends_at_s = clock.monotonic_s() + _END_S
+        for thread in threads:
+            thread.join(max(0.0, ends_at_s - clock.monotonic_s()))
+        if self._refused:
+            raise self._refused[0]
+
+    def _keep_at(self, work: Callable[[Connection], None]) -> None:
+        said, has_worked = "", False
+        while not self._stop.is_set():
+            try:
+                with closing(self._connect()) as conn:
+                    _require_schema(conn)
+                    listen(conn)
+                    add_channels(conn, list(self._alerts.channels))
+                    if said:
+                        log.info("alerter.postgres_back: going on")
+                    said, has_worked = "", True
+                    work(conn)
+            except SitemonError as exc:
+                if isinstance(exc, RefusedError) and not has_worked:
+                    self._refused.append(exc)
+                    self._stop.set()
+                if str(exc) != said and not self._stop.is_set():
+                    said = str(exc)
+                    log.warning("alerter.postgres_away: waiting for the database: %s", said)
+                self._stop.wait(_RETRY_S)
+
+    def _decide(self, conn: Connection) -> None:
+        while not self._stop.is_set():
+            if not self._decider.decide(conn):
+                wait_for_notice(conn, _LOOK_EVERY_S)
+
+    def _sending(self, sender: Sender) -> Callable[[Connection], None]:
+        def send(conn: Connection) -> None:
+            while not self._stop.is_set():
+                if not sender.send_due(conn):
+                    wait_for_notice(conn, _LOOK_EVERY_S)
+
+        return send
+
+
+def send(request: Request) -> Answer:
+    """Post a request."""
+    return post(request.url, request.body, request.headers)
+
+
+def _require_schema(conn: Connection) -> None:
+    missing = pending(conn)
+    if missing:
+        raise NotProvisionedError(f"its schema lacks {missing[0].name}: run `sitemon provision` or `sitemon migrate`")

@@ -1,0 +1,82 @@
+"""How an event is sent on a channel of each kind. A new kind is a function here and a reader in `config/alerts.py`."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from sitemon.alert.events import DOWN
+from sitemon.alert.text import body_of, subject_of
+from sitemon.model.alerts import Channel
+
+_OPEN_FOR: Final = timedelta(days=7)
+"""Alertmanager takes an alert as over once its end has come; of an incident that lasts longer it believes so."""
+
+
+class Request(NamedTuple):
+    """What is posted."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def request_of(channel: Channel, event: Mapping[str, Any], now: datetime) -> Request:
+    """Return what is sent for an event."""
+    return _MAKERS[channel.kind](channel, event, now)
+
+
+def target_of(channel: Channel) -> str:
+    """Return a digest of where a channel leads: another one is another receiver, and not gone."""
+    return hashlib.sha256(f"{channel.kind} {channel.url}".encode()).hexdigest()[:16]
+
+
+def _webhook(channel: Channel, event: Mapping[str, Any], now: datetime) -> Request:
+    """As the Standard Webhooks specification has it: signed over id, time of this try, and body."""
+    body = msgspec.json.encode(event)
+    event_id, timestamp = str(event["data"]["id"]), str(int(now.timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "sitemon",
+        "webhook-id": event_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature(channel.secret, event_id, timestamp, body),
+    }
+    return Request(channel.url, body, headers)
+
+
+def signature(secret: bytes, event_id: str, timestamp: str, body: bytes) -> str:
+    """Return the symmetric signature ``v1`` of the Standard Webhooks specification."""
+    digest = hmac.digest(secret, b".".join((event_id.encode(), timestamp.encode(), body)), "sha256")
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> Request:
+    """As Alertmanager's API v2 takes it: an alert is its labels, and is over at ``endsAt``."""
+    data = event["data"]
+    incident = data.get("incident") or {}
+    is_over = event["type"] != DOWN
+    alert = {
+        "labels": {
+            **{f"label_{name}": value for name, value in data["labels"].items() if name.isidentifier()},
+            "alertname": "SiteDown",
+            "site": data["site"],
+            "incident": str(incident.get("id", "")),
+        },
+        "annotations": {"summary": subject_of(event), "description": body_of(event)},
+        "startsAt": incident.get("started_at", event["timestamp"]),
+        "endsAt": (incident.get("ended_at") or event["timestamp"]) if is_over else (now + _OPEN_FOR).isoformat(),
+        "generatorURL": data["url"] or "",
+    }
+    headers = {"Content-Type": "application/json", "User-Agent": "sitemon"}
+    return Request(f"{channel.url.rstrip('/')}/api/v2/alerts", msgspec.json.encode([alert]), headers)
+
+
+_MAKERS: Final[Mapping[str, Callable[[Channel, Mapping[str, Any], datetime], Request]]] = {
+    "webhook": _webhook,
+    "alertmanager": _alertmanager,
+}

@@ -1,0 +1,152 @@
+"""Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.incident.change import Change, What, changes
+from sitemon.incident.machine import SiteState
+from sitemon.incident.memory import Memory, just_before, refold
+from sitemon.incident.policy import Policy
+from sitemon.incident.rows import Row
+from sitemon.incident.window import determined
+from sitemon.model.alerts import Alerts
+from sitemon.model.site import Site
+from sitemon.store.connect import Connection
+from sitemon.store.incident import Taken, take_sites
+
+SITES_AT_ONCE: Final = 200
+_WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
+"""How far rows are looked at for where a fold may begin, before all of them are."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
+
+
+class SiteRules(NamedTuple):
+    """What the configuration says of a site: its thresholds, labels, regions (None: all) and interval."""
+
+    policy: Policy
+    labels: Mapping[str, str]
+    regions: frozenset[str] | None
+    interval: timedelta
+
+
+def rules_of_site(site: Site | None) -> SiteRules:
+    """Return the rules of a configured site; of one that is not, as of what a monitor watches, the usual ones."""
+    if site is None:
+        return SiteRules(Policy(), {}, None, timedelta(minutes=1))
+    interval = timedelta(milliseconds=site.interval_ms)
+    return SiteRules(Policy(site.down_after, site.up_after), site.labels, frozenset(site.regions), interval)
+
+
+class Decider:
+    """Decides by these rules and routes; `rules_of` gives those of a site by its name."""
+
+    def __init__(self, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: Callable[[], datetime]) -> None:
+        self._rules_of = rules_of
+        self._alerts = alerts
+        self._now = now
+
+    def decide(self, conn: Connection, most: int = SITES_AT_ONCE) -> int:
+        """Decide on some sites of which something is to decide, and return how many they were.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing is decided then.
+
+        """
+        with take_sites(conn, most) as taken:
+            if taken.changed_from:
+                self._decide(taken)
+            return len(taken.names)
+
+    def _decide(self, taken: Taken) -> None:
+        rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
+        begun = self._known(taken, rules) | self._looked_back(taken, rules)
+        refolded = {
+            site_id: refold(rules[site_id].policy, memory, [row for row in rows if row.slot_at > memory.until])
+            for site_id, (memory, rows) in begun.items()
+        }
+        stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
+        for site_id, one in refolded.items():
+            for change in changes(stored[site_id], one.incidents):
+                self._write(taken, site_id, change, rules[site_id].labels)
+        taken.remember({site_id: one.memory for site_id, one in refolded.items()})
+
+    def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
+        """Return what was kept of sites whose rows changed after it, and the rows since."""
+        memories = {
+            site_id: _of_regions(memory, rules[site_id])
+            for site_id, memory in taken.memories.items()
+            if site_id in taken.changed_from and taken.changed_from[site_id] > memory.until
+        }
+        rows = self._rows(taken, rules, {site_id: memory.until for site_id, memory in memories.items()})
+        return {site_id: (memory, rows[site_id]) for site_id, memory in memories.items()}
+
+    def _looked_back(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
+        """Return where the folds of all other sites begin, and their rows."""
+        waiting = {
+            site_id: changed_from
+            for site_id, changed_from in taken.changed_from.items()
+            if site_id not in taken.memories or changed_from <= taken.memories[site_id].until
+        }
+        found: dict[int, tuple[Memory, list[Row]]] = {}
+        for window in _WINDOWS:
+            from_at = {
+                site_id: changed_from - max(window, 10 * rules[site_id].interval)
+                for site_id, changed_from in waiting.items()
+            }
+            for site_id, rows in self._rows(taken, rules, from_at).items():
+                regions = _ours(taken.regions[site_id], rules[site_id])
+                state = determined(rules[site_id].policy, rows, regions, waiting[site_id])
+                if state is not None:
+                    found[site_id] = just_before(waiting.pop(site_id), state), rows
+        for site_id, rows in self._rows(taken, rules, dict.fromkeys(waiting, _EPOCH)).items():
+            found[site_id] = just_before(rows[0].slot_at if rows else waiting[site_id]), rows
+        return found
+
+    @staticmethod
+    def _rows(taken: Taken, rules: Mapping[int, SiteRules], from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
+        found = taken.rows(from_at) if from_at else {}
+        return {
+            site_id: [row for row in rows if _ours({row.region}, rules[site_id])] for site_id, rows in found.items()
+        }
+
+    def _write(self, taken: Taken, site_id: int, change: Change[int], labels: Mapping[str, str]) -> None:
+        number = change.number
+        if number is None:
+            number = taken.add(site_id, change.incident)
+        elif change.what is What.WITHDRAWN:
+            taken.withdraw(number)
+        else:
+            taken.move(number, change.incident)
+        for type_ in types_of(change):
+            channels = self._alerts.channels_for(labels, _EVENTS[type_])
+            if channels:
+                around = taken.circumstances(site_id, number, change.incident.started_at)
+                name = taken.names[site_id]
+                event = event_of(
+                    type_,
+                    change,
+                    number=number,
+                    site=name,
+                    labels=labels,
+                    around=around,
+                    now=self._now(),
+                    event_id=uuid.uuid4(),
+                )
+                for channel in channels:
+                    taken.say(channel, number, event)
+
+
+def _ours(regions: set[str], rules: SiteRules) -> set[str]:
+    return regions if rules.regions is None else regions & rules.regions
+
+
+def _of_regions(memory: Memory, rules: SiteRules) -> Memory:
+    """Forget what was said by regions from which the site is no longer checked."""
+    ours = _ours({*memory.state.regions}, rules)
+    regions = {name: view for name, view in memory.state.regions.items() if name in ours}
+    return Memory(SiteState(regions, memory.state.incident), memory.until)

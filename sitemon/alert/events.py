@@ -1,0 +1,82 @@
+"""What is said of an incident, as JSON: the body of a webhook, and what every other message is made of. Pure."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sitemon.incident.change import Change, What
+from sitemon.incident.machine import Incident
+from sitemon.model.moment import format_utc
+from sitemon.store.incident import Circumstances
+
+DOWN: Final = "site.down"
+RESOLVED: Final = "site.resolved"
+WITHDRAWN: Final = "incident.withdrawn"
+TEST: Final = "test"
+
+
+def types_of(change: Change[int]) -> list[str]:
+    """Return what is said of a change. An incident that was over when it was found is told as both."""
+    if change.what is What.NOTED:
+        return []
+    if change.what is What.WITHDRAWN:
+        return [WITHDRAWN]
+    is_over = change.incident.ended_at is not None
+    if change.what is What.OPENED:
+        return [DOWN, RESOLVED] if is_over else [DOWN]
+    return [RESOLVED] if is_over else [DOWN]
+
+
+def event_of(
+    type_: str,
+    change: Change[int],
+    *,
+    number: int,
+    site: str,
+    labels: Mapping[str, str],
+    around: Circumstances,
+    now: datetime,
+    event_id: uuid.UUID,
+) -> dict[str, Any]:
+    """Return an event; its `id` stays the same in every channel and every try."""
+    incident = change.incident
+    is_down = type_ == DOWN
+    return {
+        "type": type_,
+        "timestamp": format_utc(now),
+        "data": {
+            "id": str(event_id),
+            "site": site,
+            "url": around.url,
+            "state": "down" if is_down else "up",
+            "since": format_utc(incident.started_at if is_down else incident.ended_at or now),
+            "regions": dict.fromkeys(incident.regions, "down" if is_down else "up"),
+            "is_corrected": change.what in {What.MOVED, What.WITHDRAWN},
+            "well_for_s": _seconds(around.well_since, incident.started_at) if is_down else None,
+            "incident": _incident(number, incident, around, now, is_down=is_down),
+            "labels": dict(labels),
+            "link": None,
+        },
+    }
+
+
+def _incident(
+    number: int, incident: Incident, around: Circumstances, now: datetime, *, is_down: bool
+) -> dict[str, Any]:
+    ended_at = None if is_down else incident.ended_at
+    return {
+        "id": number,
+        "started_at": format_utc(incident.started_at),
+        "ended_at": format_utc(ended_at) if ended_at else None,
+        "duration_s": _seconds(incident.started_at, ended_at or now),
+        "reason": incident.cause.reason,
+        "http_code": incident.cause.http_code,
+        "error": incident.cause.error,
+        "excerpt": None,
+        "acknowledged_by": around.acknowledged_by,
+    }
+
+
+def _seconds(start: datetime | None, end: datetime) -> float | None:
+    return None if start is None else round(max(0.0, (end - start).total_seconds()), 3)

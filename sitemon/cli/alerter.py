@@ -1,0 +1,43 @@
+"""``sitemon-alerter``: decides which sites are down, and tells who wants to know."""
+
+import logging
+
+import click
+
+from sitemon import clock
+from sitemon.alert.alerter import Alerter
+from sitemon.alert.decide import Decider, SiteRules, rules_of_site
+from sitemon.cli import options
+from sitemon.cli.main import run
+from sitemon.cli.signals import stop_on_signals
+from sitemon.config.alerts import load_alerts
+from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.config.sites_watcher import sites_watcher
+from sitemon.store.connect import connect
+
+log = logging.getLogger(__name__)
+
+
+@click.command("alerter")
+@options.db_conn
+@options.database
+def command(db_conn: str | None, database: str | None) -> None:
+    """Decide which sites are down, and send alerts as alerts.yaml says. Run as many as you like: they share the work.
+
+    Thresholds and labels come from the sites, whose edits are taken up; alerts.yaml is read at the start.
+    """
+    server, owner = postgres_server(db_conn), database_credentials(database)
+    alerts, sites = load_alerts(), sites_watcher()
+
+    def rules_of(name: str) -> SiteRules:
+        return rules_of_site(sites.current().by_name.get(name))
+
+    with stop_on_signals() as stop:
+        log.info("alerter.started: %s channels", len(alerts.channels))
+        decider = Decider(rules_of, alerts, clock.utc_now)
+        Alerter(lambda: connect(server, owner, application_name="sitemon-alerter"), decider, alerts, stop).run()
+
+
+def main() -> None:
+    """Run ``sitemon-alerter``."""
+    run(command)

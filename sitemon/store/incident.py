@@ -1,0 +1,178 @@
+"""What is to decide and what was decided, in the database. All that follows from a decision is one transaction."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.incident.machine import Incident
+from sitemon.incident.memory import Memory
+from sitemon.incident.rows import Cause, Row, in_order
+from sitemon.model.outcome import Outcome
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("incident.sql")
+_outbox_sql: Final = load_queries("outbox.sql")
+
+
+class Circumstances(NamedTuple):
+    """What is said beside an incident: the site's URL, since when it was well before, who knows already."""
+
+    url: str | None
+    well_since: datetime | None
+    acknowledged_by: str | None
+
+
+class Taken:
+    """Sites that are ours until the transaction ends: their rows and incidents are read and changed through this.
+
+    `names` are their names by number, `changed_from` the earliest slot of which a row changed since the last decision;
+    of the regions in `regions` there are results.
+    """
+
+    def __init__(self, cursor: Cursor, most: int) -> None:
+        self._cursor = cursor
+        self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
+        ids = list(self.names)
+        self.changed_from: dict[int, datetime] = dict(self._all("take_marks", site_ids=ids)) if ids else {}
+        self.regions: dict[int, set[str]] = {site_id: set() for site_id in ids}
+        for site_id, region in self._all("regions_of", site_ids=ids):
+            self.regions[site_id].add(region)
+        found = self._all("states", site_ids=ids)
+        memories = {site_id: _memory(until, state) for site_id, until, state in found}
+        self.memories = {site_id: memory for site_id, memory in memories.items() if memory}
+
+    def rows(self, from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
+        """Return the rows of these sites, of slots from these moments on, in order."""
+        found: dict[int, list[Row]] = {site_id: [] for site_id in from_at}
+        columns = {"site_ids": list(from_at), "from_at": list(from_at.values())}
+        for site_id, slot_at, region, kind, outcome, *cause in self._all("rows", **columns):
+            found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause)))
+        return {site_id: in_order(rows) for site_id, rows in found.items()}
+
+    def incidents(self, since: Mapping[int, datetime]) -> dict[int, list[tuple[int, Incident]]]:
+        """Return of these sites the incidents that are open after these moments, or ended by a later row."""
+        found: dict[int, list[tuple[int, Incident]]] = {site_id: [] for site_id in since}
+        columns = {"site_ids": list(since), "since_at": list(since.values())}
+        for site_id, number, started_at, opened_by, regions, *rest in self._all("incidents_since", **columns):
+            *cause, ended_at, closed_by = rest
+            incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
+            found[site_id].append((number, incident))
+        return found
+
+    def add(self, site_id: int, incident: Incident) -> int:
+        """Write an incident and return its number."""
+        ((number,),) = self._all("add_incident", site_id=site_id, **_columns(incident))
+        return int(number)
+
+    def move(self, number: int, incident: Incident) -> None:
+        """Let an incident be as it is now."""
+        self._do("move_incident", incident_id=number, **_columns(incident))
+
+    def withdraw(self, number: int) -> None:
+        """Say of an incident that it never was."""
+        self._do("withdraw_incident", incident_id=number)
+
+    def remember(self, memories: Mapping[int, Memory | None]) -> None:
+        """Keep what the next decision of these sites begins with; None: they are at rest."""
+        self._do("forget_states", site_ids=[site_id for site_id, memory in memories.items() if memory is None])
+        for site_id, memory in memories.items():
+            if memory is not None:
+                state = msgspec.json.encode(memory.state).decode()
+                self._do("keep_state", site_id=site_id, until_at=memory.until, state=state)
+
+    def circumstances(self, site_id: int, number: int, started_at: datetime) -> Circumstances:
+        """Return what is said beside an incident."""
+        found = self._all("circumstances", site_id=site_id, incident_id=number, started_at=started_at)
+        return Circumstances._make(found[0])
+
+    def say(self, channel: str, number: int | None, event: Mapping[str, Any]) -> None:
+        """Put an event into the outbox of a channel."""
+        self._cursor.execute(
+            _outbox_sql["add_alert"],
+            {
+                "event_id": event["data"]["id"],
+                "channel": channel,
+                "type": event["type"],
+                "incident_id": number,
+                "event": msgspec.json.encode(event).decode(),
+            },
+        )
+
+    def _do(self, name: str, **values: object) -> None:
+        self._cursor.execute(_sql[name], values)
+
+    def _all(self, name: str, **values: object) -> list[Any]:
+        self._do(name, **values)
+        return self._cursor.fetchall()
+
+
+@contextmanager
+def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
+    """Take sites of which something is to decide, for one transaction that an error undoes.
+
+    Any number may be at it: a site that another one has is passed over.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Taken(cursor, most)
+
+
+def _memory(until: datetime, state: object) -> Memory | None:
+    """Return what was kept; nothing of what another version kept otherwise: then the rows are read again."""
+    try:
+        return msgspec.convert({"state": state, "until": until}, Memory)
+    except msgspec.ValidationError:
+        return None
+
+
+def _columns(incident: Incident) -> dict[str, object]:
+    columns = {name: getattr(incident, name) for name in ("started_at", "opened_by", "ended_at", "closed_by")}
+    return columns | msgspec.structs.asdict(incident.cause) | {"regions": list(incident.regions)}
+
+
+class KnownIncident(NamedTuple):
+    """An incident as people read it."""
+
+    incident_id: int
+    site: str
+    started_at: datetime
+    ended_at: datetime | None
+    regions: list[str]
+    reason: str | None
+    http_code: int | None
+    error: str | None
+    acknowledged_by: str | None
+    is_withdrawn: bool
+
+
+def read_incidents(conn: Connection, since: datetime, *, open_only: bool) -> list[KnownIncident]:
+    """Return the incidents that are open, or ended since a moment; newest first.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["incidents"], {"since": since, "open_only": open_only})
+        return [KnownIncident._make(row) for row in cursor.fetchall()]
+
+
+def acknowledge(conn: Connection, incident_id: int, by: str) -> bool:
+    """Say that somebody knows of an incident; return False when there is none, or somebody does already.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["acknowledge"], {"incident_id": incident_id, "by": by})
+        return bool(cursor.rowcount)

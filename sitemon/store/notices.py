@@ -1,0 +1,33 @@
+"""Being told by PostgreSQL that there is something to do: LISTEN and NOTIFY."""
+
+import select
+from typing import Final
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+
+CHANNEL: Final = "sitemon_undecided"
+
+
+def listen(conn: Connection) -> None:
+    """Be told from now on.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(f"LISTEN {CHANNEL}")
+
+
+def wait_for_notice(conn: Connection, timeout_s: float) -> None:
+    """Wait until somebody says that there is something to do, or for so long. No notice is told twice.
+
+    Raises:
+        UnreachableError: the connection broke.
+
+    """
+    with translated():
+        select.select([conn], [], [], timeout_s)
+        conn.poll()
+        conn.notifies.clear()

@@ -1,0 +1,123 @@
+-- name: lock_sites
+-- Take sites of which something is to decide; those that another alerter has in hand are passed over.
+SELECT site_id, name
+FROM sitemon.site
+WHERE site_id IN (SELECT site_id FROM sitemon.undecided ORDER BY undecided_id LIMIT 2000)
+ORDER BY site_id
+LIMIT %(sites)s
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: take_marks
+-- In a statement after lock_sites: it sees what was written until the sites were ours.
+WITH gone AS (
+    DELETE FROM sitemon.undecided WHERE site_id = ANY (%(site_ids)s) RETURNING site_id, from_at
+)
+SELECT site_id, min(from_at) FROM gone GROUP BY site_id ORDER BY site_id;
+
+-- name: regions_of
+SELECT site_id, region.name
+FROM sitemon.current_state
+JOIN sitemon.region USING (region_id)
+WHERE site_id = ANY (%(site_ids)s);
+
+-- name: states
+SELECT site_id, until_at, state FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
+
+-- name: rows
+SELECT
+    result.site_id,
+    result.slot_at,
+    region.name,
+    result.kind::text,
+    result.outcome::text,
+    reason.name,
+    result.http_code,
+    result.error
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
+CROSS JOIN sitemon.region
+JOIN sitemon.result
+    ON result.site_id = given.site_id
+    AND result.region_id = region.region_id
+    AND result.slot_at >= given.from_at
+    AND result.kind <> 'adhoc'
+LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id;
+
+-- name: incidents_since
+-- Those that are open after a moment, or ended by a later row.
+SELECT
+    incident.site_id,
+    incident_id,
+    started_at,
+    opened_by_at,
+    regions,
+    reason,
+    http_code,
+    error,
+    ended_at,
+    closed_by_at
+FROM unnest(%(site_ids)s::integer[], %(since_at)s::timestamptz[]) AS given (site_id, since_at)
+JOIN sitemon.incident
+    ON incident.site_id = given.site_id
+    AND withdrawn_at IS NULL
+    AND (closed_by_at IS NULL OR closed_by_at > given.since_at)
+ORDER BY started_at;
+
+-- name: add_incident
+INSERT INTO sitemon.incident (
+    site_id, started_at, opened_by_at, regions, reason, http_code, error, ended_at, closed_by_at
+) VALUES (
+    %(site_id)s, %(started_at)s, %(opened_by)s, %(regions)s, %(reason)s, %(http_code)s, %(error)s, %(ended_at)s,
+    %(closed_by)s
+) RETURNING incident_id;
+
+-- name: move_incident
+UPDATE sitemon.incident SET
+    started_at = %(started_at)s,
+    opened_by_at = %(opened_by)s,
+    regions = %(regions)s,
+    reason = %(reason)s,
+    http_code = %(http_code)s,
+    error = %(error)s,
+    ended_at = %(ended_at)s,
+    closed_by_at = %(closed_by)s
+WHERE incident_id = %(incident_id)s;
+
+-- name: withdraw_incident
+UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = %(incident_id)s;
+
+-- name: keep_state
+INSERT INTO sitemon.incident_state (site_id, until_at, state) VALUES (%(site_id)s, %(until_at)s, %(state)s)
+ON CONFLICT (site_id) DO UPDATE SET until_at = excluded.until_at, state = excluded.state;
+
+-- name: forget_states
+DELETE FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
+
+-- name: circumstances
+-- Where the newest result of a site was looked for, and since when it was not down before an incident.
+SELECT
+    (
+        SELECT target.url
+        FROM sitemon.current_state
+        JOIN sitemon.target USING (target_id)
+        WHERE current_state.site_id = %(site_id)s
+        ORDER BY current_state.slot_at DESC
+        LIMIT 1
+    ),
+    (
+        SELECT max(ended_at)
+        FROM sitemon.incident
+        WHERE site_id = %(site_id)s AND ended_at <= %(started_at)s AND withdrawn_at IS NULL
+    ),
+    (SELECT acknowledged_by FROM sitemon.incident WHERE incident_id = %(incident_id)s);
+
+-- name: acknowledge
+UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s
+WHERE incident_id = %(incident_id)s AND withdrawn_at IS NULL AND acknowledged_at IS NULL;
+
+-- name: incidents
+SELECT
+    incident_id, site, started_at, ended_at, regions, reason, http_code, error, acknowledged_by, withdrawn_at IS NOT NULL
+FROM sitemon.incidents
+WHERE (ended_at IS NULL OR ended_at >= %(since)s)
+    AND (NOT %(open_only)s OR ended_at IS NULL AND withdrawn_at IS NULL)
+ORDER BY started_at DESC;

@@ -1,0 +1,78 @@
+-- name: add_alert
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event)
+VALUES (%(event_id)s, %(channel)s, %(type)s, %(incident_id)s, %(event)s);
+
+-- name: add_channels
+INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING;
+
+-- name: take_channel
+-- One channel with something to send, for as long as the lease lasts: who has it sends in the order of the outbox.
+UPDATE sitemon.channel SET leased_until_at = now() + %(lease_s)s * '1 second'::interval, lease = %(lease)s
+WHERE name = (
+    SELECT name
+    FROM sitemon.channel
+    WHERE name = ANY (%(names)s)
+        AND leased_until_at <= now()
+        AND channel.due_at <= now()
+        AND EXISTS (
+            SELECT
+            FROM sitemon.outbox
+            WHERE outbox.channel = channel.name
+                AND delivered_at IS NULL
+                AND given_up_at IS NULL
+                AND outbox.due_at <= now()
+        )
+    ORDER BY name
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING name, failures, disabled_target;
+
+-- name: due_alerts
+SELECT outbox_id, event_id, event, tries, created_at
+FROM sitemon.outbox
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+ORDER BY outbox_id
+LIMIT %(alerts)s;
+
+-- name: delivered
+UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL WHERE outbox_id = %(outbox_id)s;
+
+-- name: failed
+-- After a day it is given up: it stays in the view, and the log says so.
+UPDATE sitemon.outbox SET
+    tries = tries + 1,
+    problem = %(problem)s,
+    due_at = now() + %(wait_s)s * '1 second'::interval,
+    given_up_at = CASE WHEN created_at < now() - '1 day'::interval THEN now() END
+WHERE outbox_id = %(outbox_id)s
+RETURNING given_up_at IS NOT NULL;
+
+-- name: give_up
+UPDATE sitemon.outbox SET problem = %(problem)s, given_up_at = now()
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL;
+
+-- name: release_channel
+-- Nobody else's lease: one that was frozen for longer than its own has no say any more.
+UPDATE sitemon.channel SET
+    leased_until_at = '-infinity',
+    lease = NULL,
+    failures = %(failures)s,
+    due_at = now() + %(wait_s)s * '1 second'::interval,
+    disabled_target = %(disabled_target)s
+WHERE name = %(channel)s AND lease = %(lease)s;
+
+-- name: retry
+-- Send again at once what waits, and what was given up.
+UPDATE sitemon.outbox SET due_at = now(), given_up_at = NULL, created_at = greatest(created_at, now() - '1 hour'::interval)
+WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now());
+
+-- name: enable_channels
+UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL;
+
+-- name: alerts
+SELECT alert_id, type, site, incident_id, channel, state, created_at, delivered_at, tries, problem
+FROM sitemon.alerts
+WHERE created_at >= %(since)s
+ORDER BY alert_id DESC
+LIMIT %(alerts)s;

@@ -1,0 +1,132 @@
+"""What people are told, exactly: a script of rows, and the messages that a receiver must get."""
+
+import json
+
+import pytest
+
+from sitemon.incident.policy import Policy
+from sitemon.model.result import Kind
+from tests.databases import rows
+from tests.integration.alert.scene import Said, Scene
+from tests.results import a_down
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        pytest.param("uuu", [], id="well"),
+        pytest.param("uduuduuduu", [], id="blip"),
+        pytest.param("uddudduddu", [], id="flapping"),
+        pytest.param("uddd", [("site.down", 1, None)], id="outage"),
+        pytest.param(
+            "u" + 10 * "d" + "uu", [("site.down", 1, None), ("site.resolved", 1, 11)], id="outage of ten minutes"
+        ),
+        pytest.param(
+            "udddudddu",
+            [("site.down", 1, None), ("site.resolved", 1, 4), ("site.down", 5, None), ("site.resolved", 5, 8)],
+            id="twice",
+        ),
+        pytest.param("ddd", [("site.down", 0, None)], id="never well"),
+        pytest.param("udmdmd", [("site.down", 1, None)], id="missed slots between"),
+        pytest.param("umm" + "m" * 9, [], id="nobody looks"),
+        pytest.param("uddd" + "m" * 9, [("site.down", 1, None)], id="nobody looks any more"),
+        pytest.param("uddd" + "m" * 9 + "g", [("site.down", 1, None), ("site.resolved", 1, 13)], id="seen again"),
+    ],
+)
+def test_rows_that_come_one_by_one(scene: Scene, letters: str, expected: list[Said]) -> None:
+    for result in scene.results(letters):
+        scene.arrive(result)
+    assert scene.said == expected
+
+
+def test_an_alerter_that_was_away_decides_later_with_the_right_times(scene: Scene) -> None:
+    for result in scene.results("uuudddduu"):
+        scene.write([result])
+    scene.arrive()
+    assert scene.said == [("site.down", 3, None), ("site.resolved", 3, 7)]
+
+
+def test_a_hang_is_told_with_its_reason(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    [event] = scene.receiver.events
+    assert event["data"]["incident"]["reason"] == "timeout"
+    assert event["data"]["regions"] == {"default": "down"}
+    assert (event["data"]["site"], event["data"]["url"]) == ("shop", "https://shop.example/")
+    assert event["data"]["labels"] == {"team": "web"}
+    assert event["data"]["is_corrected"] is False
+
+
+@pytest.mark.parametrize(
+    ("first", "late", "expected"),
+    [
+        pytest.param("u ddd", ("d", 1), [("site.down", 2, None), ("site.down", 1, None)], id="it began before"),
+        pytest.param("u d dd", ("u", 3), [("site.down", 2, None), ("incident.withdrawn", 2, None)], id="it never was"),
+        pytest.param(
+            "uddd  u",
+            ("u", 5),
+            [("site.down", 1, None), ("site.resolved", 1, 6), ("site.resolved", 1, 5)],
+            id="it ended before",
+        ),
+        pytest.param(
+            "udddddd dddu",
+            ("u", 7),
+            [
+                ("site.down", 1, None),
+                ("site.resolved", 1, 11),
+                ("site.resolved", 1, 7),
+                ("site.down", 8, None),
+                ("site.resolved", 8, 11),
+            ],
+            id="it was two",
+        ),
+        pytest.param("uud duuuuuuuuuu", ("d", 3), [("site.down", 2, None), ("site.resolved", 2, 5)], id="it was one"),
+        pytest.param(
+            "udmdduuuuuuuuuuu",
+            ("u", 2),
+            [("site.down", 1, None), ("site.resolved", 1, 5), ("incident.withdrawn", 1, 5)],
+            id="a real result in the place of a missed one",
+        ),
+    ],
+)
+def test_late_results_correct_what_was_said(
+    scene: Scene, first: str, late: tuple[str, int], expected: list[Said]
+) -> None:
+    for result in scene.results(first):
+        scene.arrive(result)
+    letter, minute = late
+    scene.arrive(*scene.results(letter, start=minute))
+    assert scene.said == expected
+    corrections = [event["data"]["is_corrected"] for event in scene.receiver.events]
+    assert corrections.count(True) == (0 if first.startswith("uud ") else 1)
+
+
+def test_one_region_of_two_is_no_outage(scene: Scene) -> None:
+    for eu, us in zip(scene.results("udddddddu", region="eu"), scene.results("uuuuudddu", region="us"), strict=True):
+        scene.arrive(eu, us)
+    assert scene.said == [("site.down", 5, None), ("site.resolved", 5, 8)]
+    assert scene.receiver.events[0]["data"]["regions"] == {"eu": "down", "us": "down"}
+
+
+def test_thresholds_are_those_of_the_site(scene: Scene) -> None:
+    scene.use(scene.receiver.channel(), policy=Policy(down_after=1, up_after=2))
+    for result in scene.results("ududuu"):
+        scene.arrive(result)
+    assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_a_site_that_is_up_and_stays_up_is_not_looked_at(scene: Scene) -> None:
+    scene.arrive(*scene.results("u"))
+    for result in scene.results("uuugg", start=1)[:3]:
+        scene.write([result])
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.undecided") == [(0,)]
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.incident_state") == [(0,)]
+
+
+def test_adhoc_checks_decide_nothing(scene: Scene) -> None:
+    scene.arrive(*[a_down(minute=minute, kind=Kind.ADHOC) for minute in range(5)])
+    assert scene.incidents == []
+
+
+def test_what_is_sent_holds_no_secret_of_the_channel(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    assert "key of twenty-four" not in json.dumps(scene.receiver.events) + repr(scene.alerts)
