@@ -61,6 +61,12 @@ def event_of(
     }
 
 
+def test_event(now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
+    """Return an event that says of nothing that it is down."""
+    data = {"id": str(event_id), "site": "test", "url": None, "labels": {}}
+    return {"type": TEST, "timestamp": format_utc(now), "data": data}
+
+
 def _incident(
     number: int, incident: Incident, around: Circumstances, now: datetime, *, is_down: bool
 ) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from sitemon.config import locate, server_files, servers
+from sitemon.config import alerts, locate, server_files, servers
 from sitemon.config.fields import FileKind
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
@@ -55,7 +55,11 @@ def _look() -> _Findings:
     given = [(kind, reader) for kind, reader in _SERVERS if _is_given(kind)]
     for read in (*(reader for _, reader in given), settings):
         _try(read, mistakes)
-    return _Findings(mistakes, [kind.file_name for kind, _ in given], _try(load_sites, mistakes))
+    names = [kind.file_name for kind, _ in given]
+    if locate.find(alerts.FILE_NAME, os.environ) is not None:
+        _try(alerts.load_alerts, mistakes)
+        names.append(alerts.FILE_NAME)
+    return _Findings(mistakes, names, _try(load_sites, mistakes))
 
 
 def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:

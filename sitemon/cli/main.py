@@ -33,9 +33,12 @@ class _Entry(NamedTuple):
 
 COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
+        "ack": _Entry("say that you know of an incident", "ack 17"),
+        "alerts": _Entry("list what was said of incidents, and try a channel", "alerts list"),
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
         "dead-letters": _Entry("list, show and send again what could not be recorded", "dead-letters list"),
         "demo": _Entry("watch sample sites with everything running on this machine", "demo --for 30"),
+        "incidents": _Entry("list the sites that are down, and were", "incidents --open"),
         "init": _Entry("write templates of the configuration files, to fill in", "init"),
         "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),

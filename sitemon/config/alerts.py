@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from sitemon.config import locate
@@ -74,7 +74,9 @@ class _Reader:
 
     def _channel(self, name: str, value: object) -> Channel | None:
         path: ValuePath = ("channels", name)
-        fields = self._mapping(path, value)
+        if not self._is_mapping(value, path):
+            return None
+        fields: dict[str, Any] = value
         self._refuse_unknown(path, fields, CHANNEL_FIELDS, "channels")
         kinds = [kind for kind in KINDS if kind in fields]
         if len(kinds) != 1:
@@ -94,7 +96,9 @@ class _Reader:
 
     def _route(self, place: int, value: object, channels: Mapping[str, object]) -> Route | None:
         path: ValuePath = ("routes", place)
-        fields = self._mapping(path, value)
+        if not self._is_mapping(value, path):
+            return None
+        fields: dict[str, Any] = value
         self._refuse_unknown(path, fields, ROUTE_FIELDS, "routes")
         if "channels" not in fields:
             self._complain(path, "channels: missing")
@@ -146,10 +150,13 @@ class _Reader:
             return None
 
     def _mapping(self, path: ValuePath, value: object) -> dict[str, Any]:
+        return value if self._is_mapping(value, path) else {}
+
+    def _is_mapping(self, value: object, path: ValuePath) -> TypeGuard[dict[str, Any]]:
         if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-            return value
+            return True
         self._complain(path, f"expected a mapping of names, not {kind_of(value)}")
-        return {}
+        return False
 
     def _refuse_unknown(self, path: ValuePath, fields: Mapping[str, Any], known: tuple[str, ...], group: str) -> None:
         for name in fields:

@@ -74,7 +74,7 @@ def test_every_variable_that_it_names_is_one() -> None:
 
 def test_its_table_of_files_is_those_that_we_read() -> None:
     told = {code for row in rows("file") for code in code_in(row)}
-    assert told == {kind.file_name for kind in KINDS} | {"sites.yaml", "sites.json", "sites.d/"}
+    assert told == {kind.file_name for kind in KINDS} | {"sites.yaml", "sites.json", "sites.d/", "alerts.yaml"}
 
 
 def test_its_sites_are_configured_well(tmp_path: Path) -> None:

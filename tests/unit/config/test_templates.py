@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from sitemon.config.alerts import CHANNEL_FIELDS, ROUTE_FIELDS, load_alerts
+from sitemon.config.alerts import KINDS as KINDS_OF_CHANNELS
 from sitemon.config.server_files import KINDS
 from sitemon.config.servers import (
     admin_credentials,
@@ -26,7 +28,7 @@ IN_FOLDER: Final = {"CONF_DIR": str(FOLDER)}
 
 def test_each_file_of_the_design_is_there() -> None:
     names = {file.name for file in FOLDER.iterdir()}
-    assert names == {kind.file_name for kind in KINDS} | {"sites.yaml", "README.md"}
+    assert names == {kind.file_name for kind in KINDS} | {"sites.yaml", "alerts.yaml", "README.md"}
 
 
 def test_the_servers_are_those_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +45,14 @@ def test_the_sites_show_every_accepted_field() -> None:
     words = (FOLDER / "sites.yaml").read_text()
     inner = {name for field in SHARED.values() if isinstance(field, dict) for name in field}
     assert [name for name in {*SHARED, *inner} if not re.search(rf"[ #{{]{name}:", words)] == []
+
+
+def test_the_alerts_show_every_accepted_field() -> None:
+    alerts = load_alerts(IN_FOLDER)
+    assert [channel.kind for channel in alerts.channels.values()] == [*KINDS_OF_CHANNELS]
+    words = (FOLDER / "alerts.yaml").read_text()
+    fields = {"channels", "routes", *CHANNEL_FIELDS, *ROUTE_FIELDS}
+    assert [name for name in fields if not re.search(rf"[ #{{-]{name}:|^{name}:", words, re.MULTILINE)] == []
 
 
 def test_what_is_commented_out_in_the_sites_is_accepted_too(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""``sitemon alerts``: what was said and to whom, and whether a channel works."""
+
+import json
+import random
+import uuid
+from contextlib import closing
+from datetime import datetime, timedelta
+
+import click
+from rich.console import Console
+
+from sitemon import clock
+from sitemon.alert.alerter import send as send_request
+from sitemon.alert.channels import request_of
+from sitemon.alert.events import test_event
+from sitemon.alert.verdict import Fate, verdict_of
+from sitemon.cli import options
+from sitemon.config.alerts import FILE_NAME, load_alerts
+from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.config.values import suggestion
+from sitemon.model.moment import format_utc
+from sitemon.report.incidents import alerts_table
+from sitemon.store.connect import connect
+from sitemon.store.outbox import read_alerts, retry_alerts
+
+
+@click.group("alerts")
+def command() -> None:
+    """List what was said, try a channel, and send again what was given up."""
+
+
+@command.command("list")
+@click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@options.db_conn
+@options.database
+def list_(since: float, limit: int, as_json: bool, db_conn: str | None, database: str | None) -> int:
+    """List alerts, newest first, one a channel. Exit status 1: one of them was given up."""
+    server, credentials = postgres_server(db_conn), database_credentials(database)
+    with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
+        found = read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit)
+    if as_json:
+        listed = [one._asdict() for one in found]
+        click.echo(json.dumps(listed, indent=2, default=lambda at: format_utc(at) if isinstance(at, datetime) else at))
+    elif found:
+        Console(width=max(Console().width, 160)).print(alerts_table(found))
+    else:
+        click.echo("no alerts")
+    return 1 if any(one.state == "given up" for one in found) else 0
+
+
+@command.command("test")
+@click.argument("channel")
+def try_channel(channel: str) -> int:
+    """Send a message that says it is a test on a channel, at once. Exit status 1: it did not arrive."""
+    channels = load_alerts().channels
+    if channel not in channels:
+        raise click.UsageError(f"no channel {channel} in {FILE_NAME}{suggestion(channel, channels)}")
+    now = clock.utc_now()
+    answer = send_request(request_of(channels[channel], test_event(now, uuid.uuid4()), now))
+    verdict = verdict_of(answer, tries=0, failures=0, now=now, chance=random.Random())
+    is_there = verdict.fate is Fate.DELIVERED
+    click.echo(f"{channel}: " + ("delivered" if is_there else f"not delivered: {verdict.problem}"))
+    return 0 if is_there else 1
+
+
+@command.command("retry")
+@options.db_conn
+@options.database
+def retry(db_conn: str | None, database: str | None) -> None:
+    """Send at once what waits and what was given up, on all channels; one that answered 410 is tried again."""
+    server, credentials = postgres_server(db_conn), database_credentials(database)
+    with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
+        count = retry_alerts(conn)
+    click.echo(f"{count} alerts are due now")

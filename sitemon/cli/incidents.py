@@ -1,0 +1,41 @@
+"""``sitemon incidents``: which sites are down, and were."""
+
+import json
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+
+from sitemon import clock
+from sitemon.cli import options
+from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.model.moment import format_utc
+from sitemon.report.incidents import incidents_table
+from sitemon.store.connect import connect
+from sitemon.store.incident import KnownIncident, read_incidents
+
+
+@click.command("incidents")
+@click.option("--open", "open_only", is_flag=True, help="Only those that are not over. Exit status 1 if there are any.")
+@click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@options.db_conn
+@options.database
+def command(open_only: bool, since: float, as_json: bool, db_conn: str | None, database: str | None) -> int:
+    """List the incidents, newest first: stretches in which a site was down, by its thresholds."""
+    server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
+    with closing(connect(server, credentials, application_name="sitemon-incidents")) as conn:
+        found = read_incidents(conn, now - timedelta(seconds=since), open_only=open_only)
+    if as_json:
+        click.echo(json.dumps([_as_json_types(one) for one in found], indent=2))
+    elif found:
+        Console(width=max(Console().width, 120)).print(incidents_table(found, now))
+    else:
+        click.echo("no incidents")
+    return 1 if open_only and found else 0
+
+
+def _as_json_types(one: KnownIncident) -> dict[str, Any]:
+    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in one._asdict().items()}

@@ -1,0 +1,62 @@
+"""How incidents and alerts are shown. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from sitemon.alert.text import for_people
+from sitemon.store.incident import KnownIncident
+from sitemon.store.outbox import KnownAlert
+
+
+def incidents_table(incidents: Iterable[KnownIncident], now: datetime) -> Table:
+    """Return a table of incidents; one that is open lasts until now."""
+    table = Table("incident", "site", "since (UTC)", "lasted", "state", "from", "why", box=None, pad_edge=False)
+    for one in incidents:
+        lasted = for_people(((one.ended_at or now) - one.started_at).total_seconds())
+        why = " ".join(str(word) for word in (one.reason, one.http_code) if word)
+        cells = (
+            str(one.incident_id),
+            one.site,
+            _moment(one.started_at),
+            lasted,
+            _state(one),
+            ", ".join(one.regions),
+            why,
+        )
+        # Text, because rich would take square brackets for its own.
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def alerts_table(alerts: Iterable[KnownAlert]) -> Table:
+    """Return a table of alerts."""
+    table = Table(
+        "alert", "made (UTC)", "type", "site", "channel", "state", "tries", "problem", box=None, pad_edge=False
+    )
+    for one in alerts:
+        cells = (
+            one.alert_id,
+            _moment(one.created_at),
+            one.type,
+            one.site,
+            one.channel,
+            one.state,
+            one.tries,
+            one.problem,
+        )
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
+    return table
+
+
+def _state(one: KnownIncident) -> str:
+    if one.is_withdrawn:
+        return "withdrawn"
+    known_to = f", known to {one.acknowledged_by}" if one.acknowledged_by else ""
+    return ("over" if one.ended_at else "open") + known_to
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%m-%d %H:%M:%S}"

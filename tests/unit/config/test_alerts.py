@@ -1,0 +1,104 @@
+"""``alerts.yaml``: what it says, and all of its mistakes with their lines."""
+
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.alerts import load_alerts
+from sitemon.model.alerts import Alerts, Route
+from sitemon.model.errors import ConfigurationError
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+GOOD = """
+channels:
+  hook: {webhook: "https://hooks.example/${TOKEN}", secret: "${SECRET}"}
+  am: {alertmanager: "http://alertmanager.example:9093"}
+routes:
+  - match: {team: web}
+    channels: [hook, am]
+    events: [down]
+    continue: true
+  - channels: [am]
+"""
+NOT_OURS = "the environment variable SITEMON_DB_PASSWORD is not for sites: see SITEMON_SECRETS_ALLOW"
+BAD = """
+chanels: {}
+heartbeat: {url: x}
+channels:
+  one: {webhook: "hooks.example", secret: "hunter2"}
+  two: {webhook: "https://me:hunter2@hooks.example/"}
+  three: {apprise: "mailto://x"}
+  four: {alertmanager: "http://am.example", secret: "x", timezone: UTC}
+  five: {}
+  six: 3
+  seven: {webhook: "https://hooks.example/${UNSET}", secret: "${SITEMON_DB_PASSWORD}"}
+routes:
+  - {match: {team: web}, channels: [onne, one], events: [down, silent, up]}
+  - match: team
+    chanels: [one]
+    group_for: 10s
+  - 5
+"""
+
+
+def load(tmp_path: Path, words: str) -> Alerts:
+    file = tmp_path / "alerts.yaml"
+    file.write_text(words)
+    file.chmod(0o600)
+    return load_alerts({"CONF_DIR": str(tmp_path), "TOKEN": "t", "SECRET": SECRET, "SITEMON_DB_PASSWORD": "hunter2"})
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+def test_channels_and_routes_are_what_the_file_says(tmp_path: Path) -> None:
+    alerts = load(tmp_path, GOOD)
+    hook, am = alerts.channels["hook"], alerts.channels["am"]
+    assert (hook.kind, hook.url, len(hook.secret)) == ("webhook", "https://hooks.example/t", 24)
+    assert (am.kind, am.url, am.secret) == ("alertmanager", "http://alertmanager.example:9093", b"")
+    first, second = alerts.routes
+    assert first == Route(match={"team": "web"}, channels=("hook", "am"), events=("down",), goes_on=True)
+    assert second == Route(match={}, channels=("am",), events=("down", "resolved"), goes_on=False)
+
+
+@pytest.mark.parametrize("words", ["", "channels:\nroutes:\n"])
+def test_an_empty_file_tells_nobody(tmp_path: Path, words: str) -> None:
+    assert load(tmp_path, words) == Alerts()
+
+
+def test_without_a_file_nobody_is_told() -> None:
+    assert load_alerts({"CONF_DIR": "nowhere"}) == Alerts()
+
+
+def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, BAD)
+    said = [str(mistake).removeprefix(f"{tmp_path}/alerts.yaml") for mistake in caught.value.mistakes]
+    assert said == [
+        ":2: chanels: unknown field; did you mean channels?",
+        ":3: heartbeat: not supported yet",
+        ":5: channels.one.webhook: expected a URL such as https://hooks.example/sitemon, without a password",
+        ":5: channels.one.secret: expected whsec_ and 24 to 64 bytes in base64",
+        ":6: channels.two.webhook: expected a URL such as https://hooks.example/sitemon, without a password",
+        ":6: channels.two: secret: missing; a webhook is signed with it",
+        ":7: channels.three.apprise: not supported yet",
+        ":8: channels.four.timezone: not supported yet",
+        ":8: channels.four.secret: means nothing to alertmanager",
+        ":9: channels.five: expected one of webhook and alertmanager",
+        ":10: channels.six: expected a mapping of names, not a number",
+        ":11: channels.seven.webhook: the environment variable UNSET is not set",
+        f":11: channels.seven.secret: {NOT_OURS}",
+        ":13: routes[0].channels[0]: no channel of this name; did you mean one?",
+        ":13: routes[0].events[1]: not supported yet",
+        ":13: routes[0].events[2]: no event of this name",
+        ":15: routes[1].chanels: unknown field; did you mean channels?",
+        ":16: routes[1].group_for: not supported yet",
+        ":14: routes[1]: channels: missing",
+        ":14: routes[1].match: expected a mapping of names to text, not text",
+        ":17: routes[2]: expected a mapping of names, not a number",
+    ]
+    assert "hunter2" not in str(said)
