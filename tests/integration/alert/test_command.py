@@ -1,0 +1,156 @@
+"""``sitemon-alerter`` as a process, and the commands that people use."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.outcome import Outcome
+from tests.integration.alert.receiver import KEY, Receiver
+from tests.integration.alert.scene import Scene
+from tests.results import a_result
+
+Start = Callable[..., "subprocess.Popen[str]"]
+_ENTRY = "from sitemon.cli.{0} import main; main()"
+
+
+@pytest.fixture
+def environ(postgres_server: PostgresServer, owner: Credentials, receiver: Receiver, tmp_path: Path) -> dict[str, str]:
+    """What the environment says: the test's database, and a folder with sites and alerts."""
+    secret = f"whsec_{base64.b64encode(KEY).decode()}"
+    (tmp_path / "alerts.yaml").write_text(
+        f'channels:\n  hook: {{webhook: "{receiver.url}", secret: "{secret}"}}\nroutes:\n  - channels: [hook]\n'
+    )
+    (tmp_path / "alerts.yaml").chmod(0o600)
+    (tmp_path / "sites.yaml").write_text("sites:\n  - {name: shop, url: https://shop.example/, down_after: 2}\n")
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "CONF_DIR": str(tmp_path),
+        "SITEMON_PG_HOST": postgres_server.host,
+        "SITEMON_PG_PORT": str(postgres_server.port),
+        "SITEMON_PG_SSLMODE": "disable",
+        "SITEMON_DB_USER": owner.user,
+        "SITEMON_DB_PASSWORD": owner.password,
+        "SITEMON_DB_DATABASE": owner.database,
+    }
+
+
+@pytest.fixture
+def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Start a command of ours; it is killed at the end, if it is still there."""
+    started = []
+
+    def start_it(module: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", _ENTRY.format(module), *arguments]
+        process = subprocess.Popen(
+            command, env=environ | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start_it
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def until(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)  # noqa: TID251
+
+
+def run(start: Start, *arguments: str, **variables: str) -> tuple[int, str]:
+    process = start("main", *arguments, **variables)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out + err
+
+
+def test_two_alerters_tell_each_incident_once_and_end_when_told_to(
+    start: Start, scene: Scene, receiver: Receiver
+) -> None:
+    alerters = [start("alerter"), start("alerter")]
+    for minute in range(6):
+        outcome = Outcome.DOWN if 1 <= minute <= 4 else Outcome.UP
+        scene.write([a_result(f"site-{n}", minute=minute, outcome=outcome) for n in range(10)])
+    until(lambda: len(receiver.events) >= 20)
+    for alerter in alerters:
+        alerter.send_signal(signal.SIGTERM)
+    assert [alerter.wait(timeout=10) for alerter in alerters] == [0, 0]
+    told = Counter((event["data"]["site"], event["type"]) for event in receiver.events)
+    assert set(told.values()) == {1}
+    assert len(told) == 20
+
+
+def test_one_that_was_killed_is_followed_by_another(start: Start, scene: Scene, receiver: Receiver) -> None:
+    first = start("alerter")
+    scene.write(scene.results("udd"))
+    until(lambda: len(receiver.events) == 1)  # down_after is 2
+    first.kill()
+    first.wait()
+    scene.write(scene.results("du", start=3))
+    start("alerter")
+    scene.pass_time(hours=1)
+    until(lambda: len(receiver.events) == 2)
+    assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_wrong_configuration_is_one_line_and_status_2(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "alerts.yaml").write_text("channels:\n  hook: {webhook: x}\nroutes: []\n")
+    alerter = start("alerter")
+    _, said = alerter.communicate(timeout=30)
+    assert alerter.returncode == 2
+    assert said.count("\n") == 1
+    assert "alerts.yaml:2: channels.hook.webhook: expected a URL" in said
+    status, said = run(start, "lint")
+    assert status == 1
+    assert "alerts.yaml:2: channels.hook: secret: missing" in said
+
+
+def test_a_password_that_is_refused_ends_it(start: Start) -> None:
+    alerter = start("alerter", SITEMON_DB_PASSWORD="wrong")
+    _, said = alerter.communicate(timeout=30)
+    assert alerter.returncode == 2
+    assert "password" in said
+
+
+def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    status, said = run(start, "incidents", "--open", "--json")
+    [incident] = json.loads(said)
+    assert (status, incident["site"], incident["reason"], incident["ended_at"]) == (1, "shop", "timeout", None)
+    number = str(incident["incident_id"])
+    assert run(start, "ack", number, "--by", "anna") == (0, f"incident {number}: acknowledged\n")
+    assert run(start, "ack", number)[0] == 1
+    assert "open, known to anna" in run(start, "incidents")[1]
+    scene.arrive(*scene.results("u", start=4))
+    assert scene.receiver.events[-1]["data"]["incident"]["acknowledged_by"] == "anna"
+    assert run(start, "incidents", "--open") == (0, "no incidents\n")
+
+
+def test_alerts_are_listed_tried_and_sent_again(start: Start, scene: Scene, receiver: Receiver) -> None:
+    assert run(start, "alerts", "test", "hook") == (0, "hook: delivered\n")
+    assert receiver.events[0]["type"] == "test"
+    assert run(start, "alerts", "list") == (0, "no alerts\n")
+    receiver.answers = [(410, {})]
+    scene.arrive(*scene.results("uddd"))
+    status, said = run(start, "alerts", "list")
+    assert status == 1
+    assert "given up" in said
+    assert run(start, "alerts", "retry") == (0, "1 alerts are due now\n")
+    scene.send()
+    assert receiver.events[-1]["type"] == "site.down"
+    assert run(start, "alerts", "list")[0] == 0
+    receiver.answers = [(503, {})]
+    assert run(start, "alerts", "test", "hook") == (1, "hook: not delivered: HTTP 503\n")
