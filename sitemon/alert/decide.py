@@ -1,12 +1,12 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
-from sitemon.incident.change import Change, What, changes
+from sitemon.incident.change import Change, changes
 from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policy
@@ -70,9 +70,10 @@ class Decider:
             for site_id, (memory, rows) in begun.items()
         }
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
-        for site_id, one in refolded.items():
-            for change in changes(stored[site_id], one.incidents):
-                self._write(taken, site_id, change, rules[site_id].labels)
+        changed = [
+            (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
+        ]
+        self._tell(taken, rules, changed, taken.write(changed))
         taken.remember({site_id: one.memory for site_id, one in refolded.items()})
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
@@ -114,31 +115,31 @@ class Decider:
             site_id: [row for row in rows if _ours({row.region}, rules[site_id])] for site_id, rows in found.items()
         }
 
-    def _write(self, taken: Taken, site_id: int, change: Change[int], labels: Mapping[str, str]) -> None:
-        number = change.number
-        if number is None:
-            number = taken.add(site_id, change.incident)
-        elif change.what is What.WITHDRAWN:
-            taken.withdraw(number)
-        else:
-            taken.move(number, change.incident)
-        for type_ in types_of(change):
-            channels = self._alerts.channels_for(labels, _EVENTS[type_])
-            if channels:
-                around = taken.circumstances(site_id, number, change.incident.started_at)
-                name = taken.names[site_id]
+    def _tell(
+        self,
+        taken: Taken,
+        rules: Mapping[int, SiteRules],
+        changed: Sequence[tuple[int, Change[int]]],
+        numbers: Sequence[int],
+    ) -> None:
+        """Put what is to be said of these changes into the outbox, in the same transaction."""
+        around, now = taken.circumstances(numbers), self._now()
+        alerts = []
+        for (site_id, change), number in zip(changed, numbers, strict=True):
+            labels = rules[site_id].labels
+            for type_ in types_of(change):
                 event = event_of(
                     type_,
                     change,
                     number=number,
-                    site=name,
+                    site=taken.names[site_id],
                     labels=labels,
-                    around=around,
-                    now=self._now(),
+                    around=around[number],
+                    now=now,
                     event_id=uuid.uuid4(),
                 )
-                for channel in channels:
-                    taken.say(channel, number, event)
+                alerts += [(name, number, event) for name in self._alerts.channels_for(labels, _EVENTS[type_])]
+        taken.say(alerts)
 
 
 def _ours(regions: set[str], rules: SiteRules) -> set[str]:

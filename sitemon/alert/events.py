@@ -63,7 +63,7 @@ def event_of(
 
 def test_event(now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
     """Return an event that says of nothing that it is down."""
-    data = {"id": str(event_id), "site": "test", "url": None, "labels": {}}
+    data: dict[str, Any] = {"id": str(event_id), "site": "test", "url": None, "labels": {}}
     return {"type": TEST, "timestamp": format_utc(now), "data": data}
 
 

@@ -1,6 +1,6 @@
 """What is to decide and what was decided, in the database. All that follows from a decision is one transaction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.incident.memory import Memory
 from sitemon.incident.rows import Cause, Row, in_order
@@ -65,44 +66,40 @@ class Taken:
             found[site_id].append((number, incident))
         return found
 
-    def add(self, site_id: int, incident: Incident) -> int:
-        """Write an incident and return its number."""
-        ((number,),) = self._all("add_incident", site_id=site_id, **_columns(incident))
-        return int(number)
-
-    def move(self, number: int, incident: Incident) -> None:
-        """Let an incident be as it is now."""
-        self._do("move_incident", incident_id=number, **_columns(incident))
-
-    def withdraw(self, number: int) -> None:
-        """Say of an incident that it never was."""
-        self._do("withdraw_incident", incident_id=number)
+    def write(self, changes: Sequence[tuple[int, Change[int]]]) -> list[int]:
+        """Let the incidents of these sites be as they are now; return their numbers, in the order given."""
+        new = [(site_id, change) for site_id, change in changes if change.number is None]
+        columns = _json({"site_id": site_id} | _columns(change.incident) for site_id, change in new)
+        found = self._all("add_incidents", incidents=columns) if new else []
+        numbers = {(site_id, started_at): number for site_id, started_at, number in found}
+        known = {change.number: change for _, change in changes if change.number is not None}
+        withdrawn = [number for number, change in known.items() if change.what is What.WITHDRAWN]
+        self._do("withdraw_incidents", incident_ids=withdrawn)
+        moved = ({"incident_id": n} | _columns(one.incident) for n, one in known.items() if n not in withdrawn)
+        self._do("move_incidents", incidents=_json(moved))
+        return [
+            numbers[site_id, change.incident.started_at] if change.number is None else change.number
+            for site_id, change in changes
+        ]
 
     def remember(self, memories: Mapping[int, Memory | None]) -> None:
         """Keep what the next decision of these sites begins with; None: they are at rest."""
         self._do("forget_states", site_ids=[site_id for site_id, memory in memories.items() if memory is None])
-        for site_id, memory in memories.items():
-            if memory is not None:
-                state = msgspec.json.encode(memory.state).decode()
-                self._do("keep_state", site_id=site_id, until_at=memory.until, state=state)
+        kept = ({"site_id": n} | msgspec.structs.asdict(memory) for n, memory in memories.items() if memory)
+        self._do("keep_states", states=_json(kept))
 
-    def circumstances(self, site_id: int, number: int, started_at: datetime) -> Circumstances:
-        """Return what is said beside an incident."""
-        found = self._all("circumstances", site_id=site_id, incident_id=number, started_at=started_at)
-        return Circumstances._make(found[0])
+    def circumstances(self, numbers: Sequence[int]) -> dict[int, Circumstances]:
+        """Return what is said beside incidents."""
+        found = self._all("circumstances", incident_ids=list(numbers))
+        return {number: Circumstances(*around) for number, *around in found}
 
-    def say(self, channel: str, number: int | None, event: Mapping[str, Any]) -> None:
-        """Put an event into the outbox of a channel."""
-        self._cursor.execute(
-            _outbox_sql["add_alert"],
-            {
-                "event_id": event["data"]["id"],
-                "channel": channel,
-                "type": event["type"],
-                "incident_id": number,
-                "event": msgspec.json.encode(event).decode(),
-            },
+    def say(self, alerts: Iterable[tuple[str, int, Mapping[str, Any]]]) -> None:
+        """Put events of incidents into the outbox: of each its channel, the incident's number, and the event."""
+        rows = (
+            {"place": place, "event_id": event["data"]["id"], "channel": channel, "incident_id": number, "event": event}
+            for place, (channel, number, event) in enumerate(alerts)
         )
+        self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
 
     def _do(self, name: str, **values: object) -> None:
         self._cursor.execute(_sql[name], values)
@@ -132,6 +129,11 @@ def _memory(until: datetime, state: object) -> Memory | None:
         return msgspec.convert({"state": state, "until": until}, Memory)
     except msgspec.ValidationError:
         return None
+
+
+def _json(rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as one value for ``jsonb_to_recordset``: thousands of them in one statement."""
+    return msgspec.json.encode(list(rows)).decode()
 
 
 def _columns(incident: Incident) -> dict[str, object]:

@@ -62,31 +62,54 @@ JOIN sitemon.incident
     AND (closed_by_at IS NULL OR closed_by_at > given.since_at)
 ORDER BY started_at;
 
--- name: add_incident
+-- name: add_incidents
 INSERT INTO sitemon.incident (
     site_id, started_at, opened_by_at, regions, reason, http_code, error, ended_at, closed_by_at
-) VALUES (
-    %(site_id)s, %(started_at)s, %(opened_by)s, %(regions)s, %(reason)s, %(http_code)s, %(error)s, %(ended_at)s,
-    %(closed_by)s
-) RETURNING incident_id;
+)
+SELECT site_id, started_at, opened_by, regions, reason, http_code, error, ended_at, closed_by
+FROM jsonb_to_recordset(%(incidents)s) AS given (
+    site_id integer,
+    started_at timestamptz,
+    opened_by timestamptz,
+    regions text[],
+    reason text,
+    http_code smallint,
+    error text,
+    ended_at timestamptz,
+    closed_by timestamptz
+)
+RETURNING site_id, started_at, incident_id;
 
--- name: move_incident
+-- name: move_incidents
 UPDATE sitemon.incident SET
-    started_at = %(started_at)s,
-    opened_by_at = %(opened_by)s,
-    regions = %(regions)s,
-    reason = %(reason)s,
-    http_code = %(http_code)s,
-    error = %(error)s,
-    ended_at = %(ended_at)s,
-    closed_by_at = %(closed_by)s
-WHERE incident_id = %(incident_id)s;
+    started_at = given.started_at,
+    opened_by_at = given.opened_by,
+    regions = given.regions,
+    reason = given.reason,
+    http_code = given.http_code,
+    error = given.error,
+    ended_at = given.ended_at,
+    closed_by_at = given.closed_by
+FROM jsonb_to_recordset(%(incidents)s) AS given (
+    incident_id integer,
+    started_at timestamptz,
+    opened_by timestamptz,
+    regions text[],
+    reason text,
+    http_code smallint,
+    error text,
+    ended_at timestamptz,
+    closed_by timestamptz
+)
+WHERE incident.incident_id = given.incident_id;
 
--- name: withdraw_incident
-UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = %(incident_id)s;
+-- name: withdraw_incidents
+UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = ANY (%(incident_ids)s);
 
--- name: keep_state
-INSERT INTO sitemon.incident_state (site_id, until_at, state) VALUES (%(site_id)s, %(until_at)s, %(state)s)
+-- name: keep_states
+INSERT INTO sitemon.incident_state (site_id, until_at, state)
+SELECT site_id, until, state
+FROM jsonb_to_recordset(%(states)s) AS given (site_id integer, until timestamptz, state jsonb)
 ON CONFLICT (site_id) DO UPDATE SET until_at = excluded.until_at, state = excluded.state;
 
 -- name: forget_states
@@ -95,20 +118,25 @@ DELETE FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
 -- name: circumstances
 -- Where the newest result of a site was looked for, and since when it was not down before an incident.
 SELECT
+    incident_id,
     (
         SELECT target.url
         FROM sitemon.current_state
         JOIN sitemon.target USING (target_id)
-        WHERE current_state.site_id = %(site_id)s
+        WHERE current_state.site_id = incident.site_id
         ORDER BY current_state.slot_at DESC
         LIMIT 1
     ),
     (
-        SELECT max(ended_at)
-        FROM sitemon.incident
-        WHERE site_id = %(site_id)s AND ended_at <= %(started_at)s AND withdrawn_at IS NULL
+        SELECT max(before.ended_at)
+        FROM sitemon.incident AS before
+        WHERE before.site_id = incident.site_id
+            AND before.ended_at <= incident.started_at
+            AND before.withdrawn_at IS NULL
     ),
-    (SELECT acknowledged_by FROM sitemon.incident WHERE incident_id = %(incident_id)s);
+    acknowledged_by
+FROM sitemon.incident
+WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: acknowledge
 UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s

@@ -1,6 +1,11 @@
--- name: add_alert
+-- name: add_alerts
+-- In the order in which they were decided, which is the order in which they are sent.
 INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event)
-VALUES (%(event_id)s, %(channel)s, %(type)s, %(incident_id)s, %(event)s);
+SELECT event_id, channel, event ->> 'type', incident_id, event
+FROM jsonb_to_recordset(%(alerts)s) AS given (
+    place integer, event_id uuid, channel text, incident_id integer, event jsonb
+)
+ORDER BY place;
 
 -- name: add_channels
 INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING;
