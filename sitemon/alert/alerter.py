@@ -23,6 +23,9 @@ from sitemon.store.outbox import add_channels
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 1.0
+_REMIND_EVERY_S: Final = 10.0
+"""How often it is looked whether somebody has to be reminded."""
+
 _RETRY_S: Final = 1.0
 _END_S: Final = 8.0
 
@@ -83,7 +86,11 @@ class Alerter:
                 self._stop.wait(_RETRY_S)
 
     def _decide(self, conn: Connection) -> None:
+        remind_at_s = 0.0
         while not self._stop.is_set():
+            if clock.monotonic_s() >= remind_at_s:
+                self._decider.remind(conn)
+                remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
             if not self._decider.decide(conn):
                 wait_for_notice(conn, _LOOK_EVERY_S)
 

@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from sitemon.alert.events import DOWN
+from sitemon.alert.events import DOWN, REMINDER
 from sitemon.alert.text import body_of, subject_of
 from sitemon.model.alerts import Channel
 
 _OPEN_FOR: Final = timedelta(days=7)
-"""Alertmanager takes an alert as over once its end has come; of an incident that lasts longer it believes so."""
+"""Alertmanager takes an alert as over once its end has come; each reminder moves that."""
 
 
 class Request(NamedTuple):
@@ -59,7 +59,7 @@ def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> 
     """As Alertmanager's API v2 takes it: an alert is its labels, and is over at ``endsAt``."""
     data = event["data"]
     incident = data.get("incident") or {}
-    is_over = event["type"] != DOWN
+    is_over = event["type"] not in {DOWN, REMINDER}
     alert = {
         "labels": {
             **{f"label_{name}": value for name, value in data["labels"].items() if name.isidentifier()},

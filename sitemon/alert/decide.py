@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
-from sitemon.incident.change import Change, changes
-from sitemon.incident.machine import SiteState
+from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.incident.change import Change, What, changes
+from sitemon.incident.machine import Incident, SiteState
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row
@@ -15,7 +15,7 @@ from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Taken, take_sites
+from sitemon.store.incident import Circumstances, Taken, take_open, take_sites
 
 SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
@@ -61,6 +61,46 @@ class Decider:
             if taken.changed_from:
                 self._decide(taken)
             return len(taken.names)
+
+    def remind(self, conn: Connection) -> None:
+        """Remind of open incidents of which nobody knows, those who were told and have heard nothing for long enough.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is reminded then.
+
+        """
+        with take_open(conn) as reminding:
+            due = {
+                number: (site, incident, channels)
+                for site, number, incident in reminding.incidents
+                if (channels := self._to_remind(site, number, reminding.ages_s))
+            }
+            if due:
+                around, now = reminding.circumstances(list(due)), self._now()
+                reminding.say(
+                    (channel, number, event)
+                    for number, (site, incident, channels) in due.items()
+                    for event in (self._reminder(site, number, incident, around[number], now),)
+                    for channel in channels
+                )
+
+    def _to_remind(self, site: str, number: int, ages_s: Mapping[tuple[int, str], float]) -> list[str]:
+        every_s = self._alerts.reminders_for(self._rules_of(site).labels)
+        return [name for name, wait_s in every_s.items() if ages_s.get((number, name), -1.0) >= wait_s]
+
+    def _reminder(
+        self, site: str, number: int, incident: Incident, around: Circumstances, now: datetime
+    ) -> dict[str, Any]:
+        return event_of(
+            REMINDER,
+            Change(What.NOTED, incident, number),
+            number=number,
+            site=site,
+            labels=self._rules_of(site).labels,
+            around=around,
+            now=now,
+            event_id=uuid.uuid4(),
+        )
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}

@@ -11,6 +11,7 @@ from sitemon.model.moment import format_utc
 from sitemon.store.incident import Circumstances
 
 DOWN: Final = "site.down"
+REMINDER: Final = "site.reminder"
 RESOLVED: Final = "site.resolved"
 WITHDRAWN: Final = "incident.withdrawn"
 TEST: Final = "test"
@@ -41,7 +42,7 @@ def event_of(
 ) -> dict[str, Any]:
     """Return an event; its `id` stays the same in every channel and every try."""
     incident = change.incident
-    is_down = type_ == DOWN
+    is_down = type_ in {DOWN, REMINDER}
     return {
         "type": type_,
         "timestamp": format_utc(now),

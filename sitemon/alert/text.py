@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sitemon.alert.events import DOWN, RESOLVED, TEST, WITHDRAWN
+from sitemon.alert.events import DOWN, REMINDER, RESOLVED, TEST, WITHDRAWN
 from sitemon.model.outcome import REASONS
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -16,6 +16,8 @@ def subject_of(event: Mapping[str, Any]) -> str:
     match event["type"]:
         case t if t == DOWN:
             return f"{site} is down: {_why(incident)}"
+        case t if t == REMINDER:
+            return f"{site} is still down after {for_people(incident['duration_s'])}: {_why(incident)}"
         case t if t == RESOLVED:
             return f"{site} is up again after {for_people(incident['duration_s'])}"
         case t if t == WITHDRAWN:
@@ -39,7 +41,9 @@ def body_of(event: Mapping[str, Any]) -> str:
         incident["error"],
         f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
         "Corrected: late results changed what was said before" if data["is_corrected"] else None,
-        f"Acknowledge: sitemon ack {incident['id']}" if event["type"] == DOWN else f"Incident {incident['id']}",
+        f"Acknowledge: sitemon ack {incident['id']}"
+        if event["type"] in {DOWN, REMINDER}
+        else f"Incident {incident['id']}",
     ]
     return "\n".join(line for line in lines if line)
 

@@ -11,7 +11,7 @@ from sitemon.config import locate
 from sitemon.config.documents import Document, read_document
 from sitemon.config.settings import Settings
 from sitemon.config.site_values import Context, filled, labels
-from sitemon.config.values import UnfitError, ValuePath, boolean, kind_of, suggestion, text
+from sitemon.config.values import UnfitError, ValuePath, boolean, duration_s, kind_of, suggestion, text
 from sitemon.model.alerts import EVENTS, Alerts, Channel, Route
 from sitemon.model.errors import ConfigurationError, Mistake
 
@@ -21,14 +21,15 @@ _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the specification's mark of a s
 _LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "": ("references", "heartbeat"),
     "channels": ("apprise", "timezone"),
-    "routes": ("group_for", "remind_every", "escalate"),
-    "events": ("reminder", "certificate", "region", "silent", "degraded"),
+    "routes": ("group_for", "escalate"),
+    "events": ("certificate", "region", "silent", "degraded"),
 }
 """What is known and not supported yet, by where it stands."""
 
+_LEAST_REMINDER_S: Final = 300.0
 KINDS: Final = ("webhook", "alertmanager")
 CHANNEL_FIELDS: Final = (*KINDS, "secret")
-ROUTE_FIELDS: Final = ("match", "channels", "events", "continue")
+ROUTE_FIELDS: Final = ("match", "channels", "events", "remind_every", "continue")
 
 
 def load_alerts(environ: Mapping[str, str] = os.environ) -> Alerts:
@@ -106,7 +107,10 @@ class _Reader:
         events = self._words((*path, "events"), fields.get("events", [*EVENTS]), EVENTS, "event", _LATER["events"])
         match = self._read((*path, "match"), fields.get("match", {}), lambda found: labels(found, self._context))
         goes_on = self._read((*path, "continue"), fields.get("continue", False), boolean)
-        return Route(match=match or {}, channels=names, events=events, goes_on=bool(goes_on))
+        every_s = self._read((*path, "remind_every"), fields.get("remind_every", 3600), _remind_every_s)
+        return Route(
+            match=match or {}, channels=names, events=events, remind_every_s=every_s or 0.0, goes_on=bool(goes_on)
+        )
 
     def _words(
         self, path: ValuePath, value: object, known: Iterable[str], noun: str, later: tuple[str, ...]
@@ -167,3 +171,10 @@ class _Reader:
 
     def _complain(self, path: ValuePath, problem: str) -> None:
         self._mistakes.append(self._document.mistake(path, problem))
+
+
+def _remind_every_s(value: object) -> float:
+    found_s = duration_s(value)
+    if 0 < found_s < _LEAST_REMINDER_S:
+        raise UnfitError("expected 0 for never, or at least 5m")
+    return found_s

@@ -1,11 +1,11 @@
 """Who is told of what: channels and routes, as the configuration describes them once it is read and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
-EVENTS: Final = ("down", "resolved")
+EVENTS: Final = ("down", "resolved", "reminder")
 """What a route may pass on. What corrects a message goes where that one went."""
 
 
@@ -26,11 +26,15 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Which channels hear which events of sites that have all labels of `match`; ``continue`` goes on to the next."""
+    """Which channels hear which events of sites that have all labels of `match`; ``continue`` goes on to the next.
+
+    Every `remind_every_s` seconds they are reminded of an incident of which nobody knows; 0: never.
+    """
 
     match: Mapping[str, str] = {}
     channels: tuple[str, ...]
     events: tuple[str, ...] = EVENTS
+    remind_every_s: float = 3600.0
     goes_on: bool = False
 
     def fits(self, labels: Mapping[str, str]) -> bool:
@@ -44,12 +48,22 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     channels: Mapping[str, Channel] = {}
     routes: tuple[Route, ...] = ()
 
+    def reminders_for(self, labels: Mapping[str, str]) -> dict[str, float]:
+        """Return which channels are reminded of an incident of such a site, and every how many seconds."""
+        found: dict[str, float] = {}
+        for route in self._taken(labels):
+            if route.remind_every_s and "reminder" in route.events:
+                found |= {name: route.remind_every_s for name in route.channels if name not in found}
+        return found
+
     def channels_for(self, labels: Mapping[str, str], event: str) -> list[str]:
         """Return which channels hear an event of a site with these labels, each once."""
-        found: dict[str, None] = {}
+        taken = (route for route in self._taken(labels) if event in route.events)
+        return list(dict.fromkeys(name for route in taken for name in route.channels))
+
+    def _taken(self, labels: Mapping[str, str]) -> Iterator[Route]:
         for route in self.routes:
             if route.fits(labels):
-                found |= dict.fromkeys(route.channels if event in route.events else ())
+                yield route
                 if not route.goes_on:
-                    break
-        return list(found)
+                    return

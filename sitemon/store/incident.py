@@ -29,7 +29,34 @@ class Circumstances(NamedTuple):
     acknowledged_by: str | None
 
 
-class Taken:
+class Deciding:
+    """One transaction in which it is decided what is said."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def circumstances(self, numbers: Sequence[int]) -> dict[int, Circumstances]:
+        """Return what is said beside incidents."""
+        found = self._all("circumstances", incident_ids=list(numbers))
+        return {number: Circumstances(*around) for number, *around in found}
+
+    def say(self, alerts: Iterable[tuple[str, int, Mapping[str, Any]]]) -> None:
+        """Put events of incidents into the outbox: of each its channel, the incident's number, and the event."""
+        rows = (
+            {"place": place, "event_id": event["data"]["id"], "channel": channel, "incident_id": number, "event": event}
+            for place, (channel, number, event) in enumerate(alerts)
+        )
+        self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
+
+    def _do(self, name: str, **values: object) -> None:
+        self._cursor.execute(_sql[name], values)
+
+    def _all(self, name: str, **values: object) -> list[Any]:
+        self._do(name, **values)
+        return self._cursor.fetchall()
+
+
+class Taken(Deciding):
     """Sites that are ours until the transaction ends: their rows and incidents are read and changed through this.
 
     `names` are their names by number, `changed_from` the earliest slot of which a row changed since the last decision;
@@ -37,7 +64,7 @@ class Taken:
     """
 
     def __init__(self, cursor: Cursor, most: int) -> None:
-        self._cursor = cursor
+        super().__init__(cursor)
         self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
         ids = list(self.names)
         self.changed_from: dict[int, datetime] = dict(self._all("take_marks", site_ids=ids)) if ids else {}
@@ -88,25 +115,34 @@ class Taken:
         kept = ({"site_id": n} | msgspec.structs.asdict(memory) for n, memory in memories.items() if memory)
         self._do("keep_states", states=_json(kept))
 
-    def circumstances(self, numbers: Sequence[int]) -> dict[int, Circumstances]:
-        """Return what is said beside incidents."""
-        found = self._all("circumstances", incident_ids=list(numbers))
-        return {number: Circumstances(*around) for number, *around in found}
 
-    def say(self, alerts: Iterable[tuple[str, int, Mapping[str, Any]]]) -> None:
-        """Put events of incidents into the outbox: of each its channel, the incident's number, and the event."""
-        rows = (
-            {"place": place, "event_id": event["data"]["id"], "channel": channel, "incident_id": number, "event": event}
-            for place, (channel, number, event) in enumerate(alerts)
-        )
-        self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
+class Reminding(Deciding):
+    """Incidents that are open, and of which nobody knows, with the names of their sites; they are ours meanwhile.
 
-    def _do(self, name: str, **values: object) -> None:
-        self._cursor.execute(_sql[name], values)
+    `ages_s` says how long ago a channel was told of an incident.
+    """
 
-    def _all(self, name: str, **values: object) -> list[Any]:
-        self._do(name, **values)
-        return self._cursor.fetchall()
+    def __init__(self, cursor: Cursor) -> None:
+        super().__init__(cursor)
+        self.incidents: list[tuple[str, int, Incident]] = [
+            (site, number, Incident(started_at, opened_by, tuple(regions), Cause(*cause)))
+            for site, number, started_at, opened_by, regions, *cause in self._all("open_incidents")
+        ]
+        numbers = [number for _, number, _ in self.incidents]
+        found = self._all("said_ages", incident_ids=numbers)
+        self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in found}
+
+
+@contextmanager
+def take_open(conn: Connection) -> Iterator[Reminding]:
+    """Take the open incidents of which nobody knows, for one transaction, but for those that another alerter has.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Reminding(cursor)
 
 
 @contextmanager

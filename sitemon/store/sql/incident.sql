@@ -138,6 +138,30 @@ SELECT
 FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
+-- name: open_incidents
+-- Those of which nobody knows yet. Their sites are ours until the transaction ends.
+SELECT
+    site.name,
+    incident_id,
+    started_at,
+    opened_by_at,
+    regions,
+    reason,
+    http_code,
+    error
+FROM sitemon.incident
+JOIN sitemon.site ON site.site_id = incident.site_id
+WHERE ended_at IS NULL AND withdrawn_at IS NULL AND acknowledged_at IS NULL
+ORDER BY incident_id
+FOR NO KEY UPDATE OF site SKIP LOCKED;
+
+-- name: said_ages
+-- How many seconds ago each channel was told last that an incident lasts.
+SELECT incident_id, channel, extract(epoch FROM now() - max(created_at))::double precision
+FROM sitemon.outbox
+WHERE incident_id = ANY (%(incident_ids)s) AND type IN ('site.down', 'site.reminder')
+GROUP BY incident_id, channel;
+
 -- name: acknowledge
 UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s
 WHERE incident_id = %(incident_id)s AND withdrawn_at IS NULL AND acknowledged_at IS NULL;

@@ -65,6 +65,11 @@ class Scene:
             while sender.send_due(self.conn):
                 pass
 
+    def remind(self) -> None:
+        """Look whether somebody has to be reminded, and send that."""
+        self.decider.remind(self.conn)
+        self.send()
+
     def arrive(self, *results: Result) -> None:
         """Write one batch, and let the alerter decide and send."""
         self.write(list(results))

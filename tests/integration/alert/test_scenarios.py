@@ -1,14 +1,18 @@
 """What people are told, exactly: a script of rows, and the messages that a receiver must get."""
 
 import json
+from contextlib import closing
 
 import pytest
 
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.result import Kind
+from sitemon.store.connect import connect
+from sitemon.store.incident import acknowledge, read_incidents, take_open
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
-from tests.results import a_down
+from tests.results import a_down, this_hour
 
 
 @pytest.mark.parametrize(
@@ -130,3 +134,36 @@ def test_adhoc_checks_decide_nothing(scene: Scene) -> None:
 def test_what_is_sent_holds_no_secret_of_the_channel(scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     assert "key of twenty-four" not in json.dumps(scene.receiver.events) + repr(scene.alerts)
+
+
+def test_people_are_reminded_until_somebody_knows(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    for _ in range(5):  # half an hour each
+        scene.pass_time(hours=0.5)
+        scene.remind()
+    assert scene.said == [("site.down", 1, None)] + 2 * [("site.reminder", 1, None)]
+    [incident] = read_incidents(scene.conn, this_hour(), open_only=True)
+    assert acknowledge(scene.conn, incident.incident_id, "anna")
+    scene.pass_time(hours=2)
+    scene.remind()
+    assert len(scene.said) == 3
+
+
+def test_nobody_is_reminded_of_what_is_over(scene: Scene) -> None:
+    scene.arrive(*scene.results("udddu"))
+    scene.pass_time(hours=2)
+    scene.remind()
+    assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_two_alerters_remind_once(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.pass_time(hours=2)
+    with closing(connect(postgres_server, owner, application_name="test")) as second:
+        with take_open(second) as reminding:
+            assert len(reminding.incidents) == 1
+            scene.decider.remind(scene.conn)  # passes over what the other one has
+        for conn in (second, scene.conn):
+            scene.decider.remind(conn)
+    scene.send()
+    assert scene.said == [("site.down", 1, None), ("site.reminder", 1, None)]

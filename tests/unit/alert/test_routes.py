@@ -11,6 +11,18 @@ ROUTES = (
 )
 
 
+def test_reminders_come_as_the_first_route_to_a_channel_says() -> None:
+    routes = (
+        Route(match={"team": "web"}, channels=("web",), remind_every_s=600.0, goes_on=True),
+        Route(match={"team": "db"}, channels=("db",), events=("down",)),
+        Route(channels=("web", "all")),
+    )
+    alerts = Alerts(routes=routes)
+    assert alerts.reminders_for({"team": "web"}) == {"web": 600.0, "all": 3600.0}
+    assert alerts.reminders_for({"team": "db"}) == {}
+    assert Alerts(routes=(Route(channels=("a",), remind_every_s=0.0),)).reminders_for({}) == {}
+
+
 @pytest.mark.parametrize(
     ("labels", "event", "expected"),
     [

@@ -18,6 +18,7 @@ routes:
     channels: [hook, am]
     events: [down]
     continue: true
+    remind_every: 0
   - channels: [am]
 """
 NOT_OURS = "the environment variable SITEMON_DB_PASSWORD is not for sites: see SITEMON_SECRETS_ALLOW"
@@ -37,6 +38,7 @@ routes:
   - match: team
     chanels: [one]
     group_for: 10s
+    remind_every: 1m
   - 5
 """
 
@@ -61,8 +63,10 @@ def test_channels_and_routes_are_what_the_file_says(tmp_path: Path) -> None:
     assert (hook.kind, hook.url, len(hook.secret)) == ("webhook", "https://hooks.example/t", 24)
     assert (am.kind, am.url, am.secret) == ("alertmanager", "http://alertmanager.example:9093", b"")
     first, second = alerts.routes
-    assert first == Route(match={"team": "web"}, channels=("hook", "am"), events=("down",), goes_on=True)
-    assert second == Route(match={}, channels=("am",), events=("down", "resolved"), goes_on=False)
+    assert first == Route(
+        match={"team": "web"}, channels=("hook", "am"), events=("down",), goes_on=True, remind_every_s=0.0
+    )
+    assert second == Route(match={}, channels=("am",), events=("down", "resolved", "reminder"), remind_every_s=3600.0)
 
 
 @pytest.mark.parametrize("words", ["", "channels:\nroutes:\n"])
@@ -99,6 +103,7 @@ def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> No
         ":16: routes[1].group_for: not supported yet",
         ":14: routes[1]: channels: missing",
         ":14: routes[1].match: expected a mapping of names to text, not text",
-        ":17: routes[2]: expected a mapping of names, not a number",
+        ":17: routes[1].remind_every: expected 0 for never, or at least 5m",
+        ":18: routes[2]: expected a mapping of names, not a number",
     ]
     assert "hunter2" not in str(said)

@@ -49,6 +49,9 @@ CREATE INDEX incident_by_site ON sitemon.incident (site_id, started_at);
 -- Query incidents: the newest of all.
 CREATE INDEX incident_by_time ON sitemon.incident (started_at);
 
+-- Query open_incidents: those of which people may have to be reminded.
+CREATE INDEX incident_open ON sitemon.incident (site_id) WHERE ended_at IS NULL AND withdrawn_at IS NULL;
+
 CREATE VIEW sitemon.incidents AS
 SELECT
     incident.incident_id,
@@ -91,6 +94,8 @@ CREATE TABLE sitemon.outbox (
 
 -- Queries take_channels and due_alerts: what is to be sent on a channel.
 CREATE INDEX outbox_to_send ON sitemon.outbox (channel, outbox_id) WHERE delivered_at IS NULL AND given_up_at IS NULL;
+-- Query said_ages: what was said of an incident.
+CREATE INDEX outbox_by_incident ON sitemon.outbox (incident_id);
 -- Query alerts: the newest.
 CREATE INDEX outbox_by_time ON sitemon.outbox (created_at);
 
