@@ -27,6 +27,7 @@ _REMIND_EVERY_S: Final = 10.0
 """How often it is looked whether somebody has to be reminded."""
 
 _RETRY_S: Final = 1.0
+_AFTER_MISTAKE_S: Final = 5.0
 _END_S: Final = 8.0
 
 
@@ -84,6 +85,10 @@ class Alerter:
                     said = str(exc)
                     log.warning("alerter.postgres_away: waiting for the database: %s", said)
                 self._stop.wait(_RETRY_S)
+            except Exception:
+                # Without this thread nobody would be told any more.
+                log.exception("alerter.failed: this is a mistake in sitemon")
+                self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
         remind_at_s = 0.0

@@ -47,6 +47,7 @@ class Deciding:
             for place, (channel, number, event) in enumerate(alerts)
         )
         self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
+        self._cursor.execute(_outbox_sql["notify"])
 
     def _do(self, name: str, **values: object) -> None:
         self._cursor.execute(_sql[name], values)
@@ -157,6 +158,18 @@ def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
     """
     with translated(), conn, conn.cursor() as cursor:
         yield Taken(cursor, most)
+
+
+def tidy(conn: Connection, alerts_before: datetime, most_marks: int = 100_000) -> None:
+    """Drop alerts that were dealt with before a moment, and gather what is to decide, where there is much of it.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_outbox_sql["forget_alerts"], {"before": alerts_before})
+        cursor.execute(_sql["gather_marks"], {"most": most_marks})
 
 
 def _memory(until: datetime, state: object) -> Memory | None:

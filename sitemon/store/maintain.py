@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
+from sitemon.store.incident import tidy
 from sitemon.store.partitions import Retention, drop_partitions, make_partitions
 from sitemon.store.queries import load_queries
 
@@ -28,7 +29,7 @@ class Maintained(NamedTuple):
 def maintain(
     conn: Connection, retention: Retention, now: datetime, on_step: Callable[[], None] = lambda: None
 ) -> Maintained:
-    """Make partitions, roll up, sum the last days of each site anew, and drop partitions past their retention.
+    """Make partitions, roll up, sum the last days of each site anew, and drop what is past its retention.
 
     Idempotent; several may run at once. `on_step` is called before each of these steps.
 
@@ -42,6 +43,8 @@ def maintain(
     roll_up(conn, now, on_step)
     on_step()
     _refresh_recent(conn)
+    on_step()
+    tidy(conn, now - timedelta(days=retention.hourly_days))
     on_step()
     return Maintained(made, drop_partitions(conn, now, retention))
 

@@ -14,6 +14,16 @@ WITH gone AS (
 )
 SELECT site_id, min(from_at) FROM gone GROUP BY site_id ORDER BY site_id;
 
+-- name: gather_marks
+-- While no alerter runs, what is to decide does not grow without end: of a site the earliest slot says all.
+WITH gone AS (
+    DELETE FROM sitemon.undecided
+    WHERE undecided_id < (SELECT max(undecided_id) FROM sitemon.undecided) - %(most)s
+    RETURNING site_id, from_at
+)
+INSERT INTO sitemon.undecided (site_id, from_at)
+SELECT site_id, min(from_at) FROM gone GROUP BY site_id;
+
 -- name: regions_of
 SELECT site_id, region.name
 FROM sitemon.current_state
@@ -139,7 +149,8 @@ FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: open_incidents
--- Those of which nobody knows yet. Their sites are ours until the transaction ends.
+-- Those of which nobody knows yet, but for sites that were taken out of the configuration: they are in no schedule any
+-- more. Their sites are ours until the transaction ends.
 SELECT
     site.name,
     incident_id,
@@ -151,7 +162,17 @@ SELECT
     error
 FROM sitemon.incident
 JOIN sitemon.site ON site.site_id = incident.site_id
-WHERE ended_at IS NULL AND withdrawn_at IS NULL AND acknowledged_at IS NULL
+WHERE ended_at IS NULL
+    AND withdrawn_at IS NULL
+    AND acknowledged_at IS NULL
+    AND (
+        EXISTS (
+            SELECT
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE stretch.site_id = incident.site_id AND stretch.until_ms = 9223372036854775807
+        )
+        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id)
+    )
 ORDER BY incident_id
 FOR NO KEY UPDATE OF site SKIP LOCKED;
 

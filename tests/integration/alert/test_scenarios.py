@@ -10,8 +10,10 @@ from sitemon.incident.policy import Policy
 from sitemon.model.result import Kind
 from sitemon.store.connect import connect
 from sitemon.store.incident import acknowledge, read_incidents, take_open
+from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
+from tests.integration.store.events import ended, started
 from tests.results import a_down, this_hour
 
 
@@ -154,6 +156,18 @@ def test_nobody_is_reminded_of_what_is_over(scene: Scene) -> None:
     scene.pass_time(hours=2)
     scene.remind()
     assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_nobody_is_reminded_of_a_site_that_is_watched_no_more(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.arrive(*scene.results("uddd"))
+    scene.pass_time(hours=2)
+    scene.remind()
+    assert len(scene.said) == 2
+    write_notices(scene.conn, scene.names, [ended(120)])
+    scene.pass_time(hours=2)
+    scene.remind()
+    assert len(scene.said) == 2
 
 
 def test_two_alerters_remind_once(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> None:

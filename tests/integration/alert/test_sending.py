@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from sitemon import clock
 from sitemon.alert.alerter import send
 from sitemon.alert.channels import Request
 from sitemon.alert.sender import Sender
@@ -12,11 +13,12 @@ from sitemon.alert.verdict import Answer
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import connect
-from sitemon.store.incident import Taken, take_sites
+from sitemon.store.incident import Taken, take_sites, tidy
 from sitemon.store.outbox import retry_alerts
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
+from tests.results import MINUTE, this_hour
 
 
 class Killed(BaseException):
@@ -177,3 +179,19 @@ def test_alertmanager_gets_alerts_as_its_api_takes_them(scene: Scene) -> None:
     }
     assert down["annotations"]["summary"] == "shop is down: timeout"
     assert down["startsAt"] == resolved["startsAt"] < resolved["endsAt"] < down["endsAt"]
+
+
+def test_what_is_to_decide_does_not_grow_without_end_while_no_alerter_runs(scene: Scene) -> None:
+    for result in [*scene.results("ddddd"), *scene.results("dddd", site="wiki")]:
+        scene.write([result])
+    tidy(scene.conn, this_hour(), most_marks=3)
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.undecided") == [(5,)]
+    scene.arrive()
+    assert sorted(scene.incidents) == [(0, None), (0, None)]
+
+
+def test_alerts_that_were_dealt_with_are_dropped_in_time(scene: Scene) -> None:
+    scene.receiver.answers = [(204, {}), (500, {})]
+    scene.arrive(*scene.results("udddu"))
+    tidy(scene.conn, clock.utc_now() + MINUTE)
+    assert states(scene) == [("site.resolved", "waiting")]
