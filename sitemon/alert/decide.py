@@ -9,7 +9,7 @@ from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, 
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.machine import Incident, SiteState
 from sitemon.incident.memory import Memory, just_before, refold
-from sitemon.incident.policy import Policy
+from sitemon.incident.policy import Policies, Policy
 from sitemon.incident.rows import Row
 from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
@@ -104,9 +104,10 @@ class Decider:
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
-        begun = self._known(taken, rules) | self._looked_back(taken, rules)
+        policies = taken.policies({site_id: one.policy for site_id, one in rules.items()}, self._now())
+        begun = self._known(taken, rules) | self._looked_back(taken, rules, policies)
         refolded = {
-            site_id: refold(rules[site_id].policy, memory, [row for row in rows if row.slot_at > memory.until])
+            site_id: refold(policies[site_id], memory, [row for row in rows if row.slot_at > memory.until])
             for site_id, (memory, rows) in begun.items()
         }
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
@@ -126,7 +127,9 @@ class Decider:
         rows = self._rows(taken, rules, {site_id: memory.until for site_id, memory in memories.items()})
         return {site_id: (memory, rows[site_id]) for site_id, memory in memories.items()}
 
-    def _looked_back(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
+    def _looked_back(
+        self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies]
+    ) -> dict[int, tuple[Memory, list[Row]]]:
         """Return where the folds of all other sites begin, and their rows."""
         waiting = {
             site_id: changed_from
@@ -141,7 +144,7 @@ class Decider:
             }
             for site_id, rows in self._rows(taken, rules, from_at).items():
                 regions = _ours(taken.regions[site_id], rules[site_id])
-                state = determined(rules[site_id].policy, rows, regions, waiting[site_id])
+                state = determined(policies[site_id], rows, regions, waiting[site_id])
                 if state is not None:
                     found[site_id] = just_before(waiting.pop(site_id), state), rows
         for site_id, rows in self._rows(taken, rules, dict.fromkeys(waiting, _EPOCH)).items():

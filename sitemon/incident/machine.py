@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from sitemon.incident.policy import Policy
+from sitemon.incident.policy import Policies
 from sitemon.incident.region import UNKNOWN, UP, RegionView, seen
 from sitemon.incident.rows import Cause, Row
 
@@ -59,22 +59,23 @@ class Folded(NamedTuple):
 slot_of: Final = operator.attrgetter("slot_at")
 
 
-def fold(policy: Policy, state: SiteState, rows: Iterable[Row]) -> Folded:
+def fold(policies: Policies, state: SiteState, rows: Iterable[Row]) -> Folded:
     """Fold rows, which must be in order, with all rows of their slots, and of later slots than `state` came from."""
     closed: list[Incident] = []
     for _, of_slot in groupby(rows, slot_of):
-        state, ended = step(policy, state, tuple(of_slot))
+        state, ended = step(policies, state, tuple(of_slot))
         closed += [ended] if ended else []
     return Folded(state, tuple(closed))
 
 
-def step(policy: Policy, state: SiteState, rows: Sequence[Row]) -> tuple[SiteState, Incident | None]:
+def step(policies: Policies, state: SiteState, rows: Sequence[Row]) -> tuple[SiteState, Incident | None]:
     """Return the state after one more slot, and the incident that it ended.
 
     Only a failure opens an incident, and only a good row ends one: so ``missed`` neither fails nor heals, also where it
     leaves a region without a view. The site is down when more than half of the regions that have a view say so.
     """
     slot_at, incident = rows[0].slot_at, state.incident
+    policy = policies.at(slot_at)
     regions = dict(state.regions)
     for row in rows:
         regions[row.region] = seen(policy, regions.get(row.region, UNKNOWN), row)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
-from sitemon.incident.policy import Policy
+from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
 
 FOLDED_AGAIN: Final = timedelta(minutes=5)
@@ -36,10 +36,10 @@ def just_before(moment: datetime, state: SiteState = NOTHING) -> Memory:
     return Memory(state, moment - _INSTANT)
 
 
-def refold(policy: Policy, memory: Memory, rows: Sequence[Row]) -> Refolded:
+def refold(policies: Policies, memory: Memory, rows: Sequence[Row]) -> Refolded:
     """Fold the rows of slots after `memory.until`, all of them and in order."""
     until = max(memory.until, rows[-1].slot_at - FOLDED_AGAIN) if rows else memory.until
-    early = fold(policy, memory.state, (row for row in rows if row.slot_at <= until))
-    late = fold(policy, early.state, (row for row in rows if row.slot_at > until))
+    early = fold(policies, memory.state, (row for row in rows if row.slot_at <= until))
+    late = fold(policies, early.state, (row for row in rows if row.slot_at > until))
     kept = None if late.state.is_at_rest else Memory(early.state, until)
     return Refolded(early.closed + late.incidents, memory.until, kept)

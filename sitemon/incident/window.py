@@ -5,13 +5,13 @@ from datetime import datetime
 from itertools import groupby
 
 from sitemon.incident.machine import NOTHING, SiteState, slot_of, step
-from sitemon.incident.policy import UNKNOWN_AFTER, Policy
+from sitemon.incident.policy import UNKNOWN_AFTER, Policies
 from sitemon.incident.rows import Row
 from sitemon.model.outcome import Outcome
 
 
 def determined(
-    policy: Policy, rows: Sequence[Row], regions: Collection[str], changed_from: datetime
+    policies: Policies, rows: Sequence[Row], regions: Collection[str], changed_from: datetime
 ) -> SiteState | None:
     """Return the state after the rows before the slot `changed_from`, if it is the same whatever lies before them.
 
@@ -23,9 +23,9 @@ def determined(
     state, is_determined = NOTHING, False
     for _, of_slot in groupby((row for row in rows if row.slot_at < changed_from), slot_of):
         slot = tuple(of_slot)
-        state, _ = step(policy, state, slot)
+        state, _ = step(policies, state, slot)
         for row in slot:
-            streaks.setdefault(row.region, _Streak()).add(row, policy.up_after)
+            streaks.setdefault(row.region, _Streak()).add(row, policies.at(row.slot_at).up_after)
         is_seen = any(row.is_good for row in slot)
         is_determined |= is_seen and all(streak.is_determined for streak in streaks.values())
     return state if is_determined else None

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.incident.memory import Memory
+from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
@@ -75,6 +76,22 @@ class Taken(Deciding):
         found = self._all("states", site_ids=ids)
         memories = {site_id: _memory(until, state) for site_id, until, state in found}
         self.memories = {site_id: memory for site_id, memory in memories.items() if memory}
+
+    def policies(self, current: Mapping[int, Policy], now: datetime) -> dict[int, Edited]:
+        """Return the thresholds of these sites over time; note those of today that are others than the newest noted.
+
+        An edit holds from `now` on; the first that is noted of a site, for all rows before, too.
+        """
+        noted: dict[int, list[tuple[datetime, Policy]]] = {site_id: [] for site_id in current}
+        for site_id, from_at, down_after, up_after in self._all("policies", site_ids=list(current)):
+            noted[site_id].append((from_at, Policy(down_after, up_after)))
+        new = {n: policy for n, policy in current.items() if not noted[n] or noted[n][-1][1] != policy}
+        for site_id, policy in new.items():
+            noted[site_id].append((now, policy))
+        rows = ({"site_id": n, "from_at": now} | msgspec.structs.asdict(policy) for n, policy in new.items())
+        if new:
+            self._do("add_policies", policies=_json(rows))
+        return {site_id: Edited(tuple(edits)) for site_id, edits in noted.items()}
 
     def rows(self, from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
         """Return the rows of these sites, of slots from these moments on, in order."""

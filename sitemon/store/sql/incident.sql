@@ -30,6 +30,20 @@ FROM sitemon.current_state
 JOIN sitemon.region USING (region_id)
 WHERE site_id = ANY (%(site_ids)s);
 
+-- name: policies
+SELECT site_id, from_at, down_after, up_after
+FROM sitemon.incident_policy
+WHERE site_id = ANY (%(site_ids)s)
+ORDER BY site_id, from_at;
+
+-- name: add_policies
+INSERT INTO sitemon.incident_policy (site_id, from_at, down_after, up_after)
+SELECT site_id, from_at, down_after, up_after
+FROM jsonb_to_recordset(%(policies)s) AS given (
+    site_id integer, from_at timestamptz, down_after integer, up_after integer
+)
+ON CONFLICT (site_id, from_at) DO UPDATE SET down_after = excluded.down_after, up_after = excluded.up_after;
+
 -- name: states
 SELECT site_id, until_at, state FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
 

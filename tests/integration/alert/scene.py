@@ -36,12 +36,12 @@ class Scene:
         self.names = Names()
         self.use(receiver.channel())
 
-    def use(self, *channels: Channel, policy: Policy | None = None) -> None:
+    def use(self, *channels: Channel, policy: Policy | None = None, now: datetime | None = None) -> None:
         """Let every event go to these channels."""
         names = tuple(channel.name for channel in channels)
         self.alerts = Alerts(channels={one.name: one for one in channels}, routes=(Route(channels=names),))
         rules = SiteRules(policy or Policy(), {"team": "web"}, None, timedelta(minutes=1))
-        self.decider = Decider(lambda _: rules, self.alerts, clock.utc_now)
+        self.decider = Decider(lambda _: rules, self.alerts, lambda: now or clock.utc_now())
         self.senders = [Sender(channel, send) for channel in channels]
         add_channels(self.conn, names)
 

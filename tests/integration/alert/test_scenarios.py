@@ -14,7 +14,7 @@ from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
 from tests.integration.store.events import ended, started
-from tests.results import a_down, this_hour
+from tests.results import MINUTE, a_down, this_hour
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,22 @@ def test_thresholds_are_those_of_the_site(scene: Scene) -> None:
     for result in scene.results("ududuu"):
         scene.arrive(result)
     assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_an_edited_policy_holds_for_rows_from_its_edit_on(scene: Scene) -> None:
+    scene.use(scene.receiver.channel(), now=this_hour())
+    scene.arrive(*scene.results("uddd"))
+    scene.use(scene.receiver.channel(), policy=Policy(down_after=6), now=this_hour() + 4.5 * MINUTE)
+    for result in scene.results("dudddduddddddu", start=4):
+        scene.arrive(result)
+    scene.arrive(*scene.results("u", start=-1))  # all of it is folded again
+    expected = [(1, 5), (11, 17)]
+    assert scene.incidents == expected
+    assert scene.said == [
+        (type_, start, end if type_ == "site.resolved" else None)
+        for start, end in expected
+        for type_ in ("site.down", "site.resolved")
+    ]
 
 
 def test_a_site_that_is_up_and_stays_up_is_not_looked_at(scene: Scene) -> None:

@@ -24,6 +24,16 @@ CREATE TABLE sitemon.incident_state (
     state jsonb NOT NULL
 );
 
+-- The thresholds of a site, as alerters found them in the configuration: they hold for rows of slots from `from_at` on.
+CREATE TABLE sitemon.incident_policy (
+    site_id integer NOT NULL REFERENCES sitemon.site,
+    from_at timestamptz NOT NULL,
+    down_after integer NOT NULL,
+    up_after integer NOT NULL,
+    -- Query policies: those of one site in their order.
+    PRIMARY KEY (site_id, from_at)
+);
+
 -- Incidents --------------------------------------------------------------------------------------------------------------
 
 -- `opened_by_at` and `closed_by_at` are the slots of the rows by which it was decided. One that late rows withdrew stays.
