@@ -7,10 +7,11 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 
 CHANNEL: Final = "sitemon_undecided"
+FROZEN_S: Final = 30
 
 
 def listen(conn: Connection) -> None:
-    """Be told from now on.
+    """Be told from now on. A session that is frozen amid a transaction is ended: it keeps sites from other alerters.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -18,6 +19,7 @@ def listen(conn: Connection) -> None:
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(f"LISTEN {CHANNEL}")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_S}s'")
 
 
 def wait_for_notice(conn: Connection, timeout_s: float) -> None:

@@ -148,8 +148,8 @@ WITH changed AS (
     LEFT JOIN moved USING (site_id, region_id)
     WHERE NOT newest.is_simple OR moved.site_id IS NULL
 ), marked AS (
-    -- What an incident may follow from: all but a site that was up, is up, and is at rest. In the alerter's snapshot the
-    -- site may still be at rest though its first failure is decided on: but then this is the first row after that one.
+    -- What an incident may follow from: all but the next good rows of a site that is at rest. Where an alerter is deciding
+    -- on its first failure at this moment, incident_state has no row of it yet: then its state begins with this batch.
     INSERT INTO sitemon.undecided (site_id, from_at)
     SELECT newest.site_id, min(newest.first_slot_at)
     FROM newest
