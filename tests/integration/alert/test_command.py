@@ -107,7 +107,7 @@ def test_one_that_was_killed_is_followed_by_another(start: Start, scene: Scene) 
     first.wait()
     scene.write(scene.results("du", start=3))
     start("alerter")
-    scene.pass_time(hours=1)
+    scene.pass_time(hours=0.1)
     until(lambda: delivered(scene) == 2)
     assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
 
