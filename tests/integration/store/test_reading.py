@@ -81,7 +81,7 @@ def test_maintenance_tells_of_each_step_and_of_each_quarter_that_it_rolls_up(con
     close(conn, to_ms(hour_at + timedelta(hours=1)))
     steps: list[None] = []
     maintain(conn, DEFAULT_RETENTION, hour_at + timedelta(minutes=47), lambda: steps.append(None))
-    assert len(steps) == 4 + 3
+    assert len(steps) == 5 + 3
 
 
 def test_the_histogram_gives_the_percentile_of_any_stretch(conn: Connection, names: Names) -> None:
