@@ -56,16 +56,17 @@ class Response:
     def _begin_body(self) -> None:
         """Find out how the body ends (RFC 9112, 6.3)."""
         head, length = self.head, None
-        if head.is_chunked():
+        is_without_body = self._method == "HEAD" or head.status in _WITHOUT_BODY  # whatever the headers say of one
+        if not is_without_body and head.is_chunked():
             self._chunks = Chunks()
-        else:
+        elif not is_without_body:
             length = head.content_length()
         self._is_begun = True
         is_followed_on = is_followed(self._site, head.status)
         if head.status // 100 == 3 and len(head.locations) > 1 and not is_followed_on:
             raise malformed(SEVERAL_LOCATIONS)
         self._has_length = length is not None
-        if not (is_followed_on or self._method == "HEAD" or head.status in _WITHOUT_BODY):
+        if not (is_followed_on or is_without_body):
             self._bytes_left = self._most_bytes() if length is None else min(length, self._most_bytes())
 
     def _most_bytes(self) -> int:

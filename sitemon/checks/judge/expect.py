@@ -59,7 +59,7 @@ def judge(site: Site, page: Page, visit: Visit) -> Verdict:
     """
     expect = site.expect
     body, coding = page.body, page.headers.get("content-encoding")
-    if coding is not None:
+    if coding is not None and any(body):  # a response without a body may say how the body would be compressed
         body = (read_decoded(io.BytesIO(b"".join(body)).read, coding, site.max_body_bytes),)
     body_bytes = sum(map(len, body))
     text = decoded(b"".join(body), page.headers.get("content-type", "")) if is_text_wanted(site) else ""

@@ -85,6 +85,24 @@ def test_a_response_to_head_has_no_body(observe: Observer, serve: ServerFactory)
     assert (server.asked[0].method, seen.outcome, seen.body_bytes) == ("HEAD", Outcome.UP, 0)
 
 
+@pytest.mark.parametrize(
+    ("method", "status", "framing"),
+    [
+        ("HEAD", "200 OK", {"Transfer-Encoding": "gzip"}),
+        ("HEAD", "200 OK", {"Content-Length": "5"}),
+        ("GET", "204 No Content", {"Content-Length": "1, 2"}),
+        ("GET", "200 OK", {"Content-Length": "0"}),
+        ("GET", "200 OK", {}),
+    ],
+)
+def test_where_no_body_comes_nobody_cares_how_it_would_be_compressed(
+    method: str, status: str, framing: dict[str, str], observe: Observer, serve: ServerFactory
+) -> None:
+    data = response(b"", status=status, headers={"Content-Encoding": "compress", **framing}, length=False)
+    seen = observe(serve(answering(data)).url(), method=method)
+    assert (seen.outcome, seen.body_bytes, seen.error) == (Outcome.UP, 0, None)
+
+
 def test_what_is_compressed_may_be_nothing(observe: Observer, serve: ServerFactory) -> None:
     for body in (b"", gzip.compress(b"")):
         seen = observe(serve(answering(response(body, headers={"Content-Encoding": "gzip"}))).url())
