@@ -5,6 +5,7 @@ A behaviour is a function that holds one conversation: it reads what the client 
 """
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -68,6 +69,17 @@ class Conversation:
             self.send(data[number : number + 1])
             if self._server.closing.wait(DRIP_S):
                 return
+
+    def ask_for_certificate(self) -> None:
+        """Ask for the client's certificate, though the handshake is over (RFC 8446, 4.6.2), and wait for it."""
+        assert isinstance(self._connection, ssl.SSLSocket)  # noqa: S101 - the server has TLS
+        self._connection.verify_client_post_handshake()
+        self._connection.do_handshake()
+        select.select([self._connection], [], [])
+        self._connection.setblocking(False)
+        with contextlib.suppress(ssl.SSLWantReadError):  # there is no more than that
+            self._connection.recv(1)
+        self._connection.setblocking(True)
 
     def hold(self) -> None:
         """Do nothing until the server is closed."""

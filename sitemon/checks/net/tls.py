@@ -95,6 +95,7 @@ def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a CA file may hold just an intermediate or the leaf
     if is_web:
         context.set_alpn_protocols(["http/1.1"])
+        context.post_handshake_auth = True  # a server may ask for our certificate once it knows the path
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

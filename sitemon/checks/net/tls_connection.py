@@ -17,6 +17,10 @@ from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
 
 _PIECE_BYTES: Final = 16 << 10
+_PIECE_WITH_OUR_CERTIFICATE_BYTES: Final = 512
+"""To ask for our certificate takes a server some 50 bytes, and us a signature of a millisecond or several."""
+_MOST_ANSWERED_BYTES: Final = 64 << 10
+"""What OpenSSL says by itself once the handshake is over: our certificate, when the server asks for it then."""
 _LONGEST_FIRST_BYTES: Final = 64 << 10
 _MOST_OVERHEAD_BYTES: Final = 4 << 20
 _OVERHEAD_A_BYTE: Final = 64
@@ -26,13 +30,16 @@ _OVERHEAD_A_BYTE: Final = 64
 class TlsConnection:
     """A TLS connection that does not block, within the bounds of its exchange: the same verbs as `BoundedSocket`."""
 
-    def __init__(self, plain: BoundedSocket, context: ssl.SSLContext, host: str) -> None:
+    def __init__(
+        self, plain: BoundedSocket, context: ssl.SSLContext, host: str, *, has_own_certificate: bool = False
+    ) -> None:
         self.exchange: Exchange = plain.exchange
         self.has_more = False
         self._plain = plain
         self._received, self._unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._left = memoryview(b"")
-        self._overhead_bytes = 0
+        self._overhead_bytes = self._answered_bytes = 0
+        self._piece_bytes = _PIECE_WITH_OUR_CERTIFICATE_BYTES if has_own_certificate else _PIECE_BYTES
         self._first: bytearray | None = bytearray()  # until the server's first message was looked at
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
@@ -102,6 +109,7 @@ class TlsConnection:
         """
         if not self.has_more:
             self._take()
+        unsent_bytes = self._unsent.pending
         try:
             data = self._tls.read(most_bytes)
         except ssl.SSLWantReadError as exc:
@@ -110,8 +118,9 @@ class TlsConnection:
         except ssl.SSLEOFError:
             return b""  # many servers close without saying so in TLS; HTTP tells whether that was the end
         finally:
+            self._count_answers(self._unsent.pending - unsent_bytes)
             with contextlib.suppress(OSError):
-                self.flush()  # what OpenSSL answers by itself
+                self.flush()
         self.has_more = bool(self._received.pending or self._tls.pending())
         self._overhead_bytes -= _OVERHEAD_A_BYTE * len(data)
         return data
@@ -139,8 +148,13 @@ class TlsConnection:
             self._left = self._left or memoryview(self._unsent.read())
             self._left = self._left[self._plain.send(self._left) :]
 
+    def _count_answers(self, count: int) -> None:
+        self._answered_bytes += count
+        if self._answered_bytes > _MOST_ANSWERED_BYTES:
+            raise CheckError(Reason.PROTOCOL_ERROR, "the server asks for our certificate again and again")
+
     def _take(self) -> None:
-        data = self._plain.recv(_PIECE_BYTES)
+        data = self._plain.recv(self._piece_bytes)
         self._overhead_bytes += len(data)
         if self._overhead_bytes > _MOST_OVERHEAD_BYTES:
             raise CheckError(Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
@@ -177,7 +191,9 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     exchange.watch.enter("tls")
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(plain.close)
-        connection = TlsConnection(plain, context_for(tls, is_web=is_web), host)
+        connection = TlsConnection(
+            plain, context_for(tls, is_web=is_web), host, has_own_certificate=tls.cert_file is not None
+        )
         try:
             await connection.shake_hands()
         finally:

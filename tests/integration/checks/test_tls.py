@@ -197,6 +197,52 @@ def test_a_client_certificate_is_shown_to_a_server_that_demands_it(
     assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.TLS_ERROR), seen.error
 
 
+def asking_after_the_handshake(ca: Authority) -> Callable[[ssl.SSLContext], None]:
+    """Return what makes a server's context able to ask for a certificate once it has seen the request."""
+
+    def adjust(context: ssl.SSLContext) -> None:
+        demanding_certificates(ca)(context)
+        context.post_handshake_auth = True
+
+    return adjust
+
+
+@pytest.mark.parametrize("has_certificate", [True, False])
+def test_a_client_certificate_is_shown_to_a_server_that_asks_after_the_handshake(
+    has_certificate: bool, observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    def behave(client: Conversation) -> None:
+        target = client.asked().target
+        client.ask_for_certificate()
+        client.send(response(target.encode()))
+        client.read()
+
+    server = serve_tls(behave, new_leaf(ca.signer), adjust=asking_after_the_handshake(ca))
+    own = str(write_chain(tmp_path, new_leaf(ca.signer))) if has_certificate else None
+    seen = observe(server.url("/for-friends"), tls=Tls(ca_file=str(ca.file), cert_file=own), match="^/for-friends$")
+    assert seen.outcome is (Outcome.UP if has_certificate else Outcome.DOWN), seen.error
+    if not has_certificate:
+        assert (seen.reason, seen.error) == (Reason.TLS_ERROR, "the server demands a client certificate")
+
+
+def test_a_server_that_asks_for_our_certificate_again_and_again_is_left(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path, steps_s: list[float]
+) -> None:
+    def behave(client: Conversation) -> None:
+        client.asked()
+        while True:
+            client.ask_for_certificate()
+
+    server = serve_tls(behave, new_leaf(ca.signer), adjust=asking_after_the_handshake(ca))
+    tls = Tls(ca_file=str(ca.file), cert_file=str(write_chain(tmp_path, new_leaf(ca.signer))))
+    seen = observed(make_engine(), site(server.url(), tls=tls))
+    assert (seen.reason, seen.error) == (
+        Reason.PROTOCOL_ERROR,
+        "the server asks for our certificate again and again",
+    )
+    assert max(steps_s) < 0.05
+
+
 def test_a_file_that_was_renewed_is_read_again(
     observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
 ) -> None:
