@@ -1,5 +1,6 @@
 """What a check finds: each request of it, what was wrong, and both together."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -26,6 +27,12 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[str, ...] = ()
 
 
+def first_to_expire(hops: Iterable[Hop]) -> Hop | None:
+    """Return the hop one of whose certificates expires before all others, None if no hop has any."""
+    dated = [(hop.cert_expires_at, hop) for hop in hops if hop.cert_expires_at is not None]
+    return min(dated, key=lambda pair: pair[0])[1] if dated else None
+
+
 class Failure(msgspec.Struct, frozen=True):
     """An expectation that was not met, or what ended the check.
 
@@ -41,9 +48,10 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found out: everything of a `Result` but who asked for it, when and where.
 
     `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
-    the engine is in neither, nor is time in which what it waited for was there and we were late. `lag_s` is how late we
-    were, time without CPU included. `is_ours`: we failed, and nothing is known about the site. All else is of the last
-    hop. `is_match_found` is None when there was no body to search in, or nothing to search for. `failures` are all that
+    the engine is in neither, nor is time in which what it waited for was there and we were late. `lag_s` is how
+    late we were, time without CPU included. `is_ours`: we failed, and nothing is known about the site.
+    `cert_expires_at` is when the first certificate of any hop expires, all else is of the last hop.
+    `is_match_found` is None when there was no body to search in, or nothing to search for. `failures` are all that
     was found wrong, of which `error` is the short form.
     """
 

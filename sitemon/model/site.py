@@ -119,8 +119,8 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a response must be for the site to be up, and how fast and how long valid not to be degraded.
 
     `not_match` is an RE2 regex that must not be found. A body is too large when longer than `body_size_bytes`.
-    `records` must all be among those that a name server answers with. `cert_days`: no certificate that the server
-    sends expires sooner.
+    `records` must all be among those that a name server answers with. `cert_days`: no certificate that a server
+    of any hop sends expires sooner.
     """
 
     status: tuple[StatusRange, ...] = (StatusRange(200, 299),)

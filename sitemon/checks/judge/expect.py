@@ -11,7 +11,7 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.excerpt import excerpt
 from sitemon.checks.judge.expect_json import misfits
-from sitemon.checks.judge.failures import quoted
+from sitemon.checks.judge.failures import quoted, shortened
 from sitemon.checks.judge.masked import masked
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
@@ -19,11 +19,15 @@ from sitemon.patterns.regex import compiled, is_found
 
 
 class Visit(NamedTuple):
-    """What is judged beside the page: how long the check took, when, and the first expiry of what was served."""
+    """What is judged beside the page: how long the check took, when, and the first expiry of what was served.
+
+    `cert_url` is the hop whose certificate that is, where there are several.
+    """
 
     checked_at: datetime
     latency_s: float
     cert_expires_at: datetime | None
+    cert_url: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -83,9 +87,9 @@ def degradations(expect: Expect, visit: Visit) -> Iterator[Failure]:
     if expect.cert_days is not None and expires_at is not None:
         left = expires_at - visit.checked_at
         if left < timedelta(days=expect.cert_days):
-            yield Failure(
-                Reason.CERT_EXPIRING, f"a certificate {expiry_words(left)}, expected {_days(expect.cert_days)} or more"
-            )
+            whose = "" if visit.cert_url is None else f"of {shortened(visit.cert_url)} "
+            words = f"a certificate {whose}{expiry_words(left)}, expected {_days(expect.cert_days)} or more"
+            yield Failure(Reason.CERT_EXPIRING, words)
     if expect.max_latency_s is not None and visit.latency_s > expect.max_latency_s:
         yield Failure(Reason.TOO_SLOW, f"it took {visit.latency_s:.3f} s, expected at most {expect.max_latency_s:g} s")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sitemon.checks.errors import OwnError
-from sitemon.checks.findings import Failure, Hop, Observation
+from sitemon.checks.findings import Failure, Hop, Observation, first_to_expire
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.failures import explain, shown
 from sitemon.checks.timing import Phase
@@ -21,7 +21,7 @@ def observed(
     http_version: str | None = None,
 ) -> Observation:
     """Return the observation of a check with these hops, at least one."""
-    last = hops[-1]
+    last, first_expiring = hops[-1], first_to_expire(hops)
     return Observation(
         checked_at=checked_at,
         outcome=verdict.outcome,
@@ -36,7 +36,7 @@ def observed(
         http_version=http_version,
         redirects=len(hops) - 1,
         body_bytes=verdict.body_bytes,
-        cert_expires_at=last.cert_expires_at,
+        cert_expires_at=None if first_expiring is None else first_expiring.cert_expires_at,
         error=shown(failure.words for failure in verdict.failures) if verdict.failures else None,
         hops=tuple(hops),
         failures=verdict.failures,

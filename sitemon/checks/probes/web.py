@@ -1,9 +1,11 @@
 """One check of a web site: from the site to the observation, redirects followed by hand."""
 
+from datetime import datetime
+
 import msgspec
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.findings import Hop, Observation
+from sitemon.checks.findings import Hop, Observation, first_to_expire
 from sitemon.checks.http.fetch import fetch
 from sitemon.checks.http.page import Page
 from sitemon.checks.http.prepare import Prepared, first_request, prepare, prepare_first
@@ -32,8 +34,7 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
     trip = _Trip(site, dialer, waits, move)
     try:
         page = await trip.last_page()
-        visit = Visit(checked_at, trip.latency_s, trip.hops[-1].cert_expires_at)
-        verdict = await judged(Question(site, page, visit), waits)
+        verdict = await judged(Question(site, page, trip.visit(checked_at)), waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         verdict = broken_off(exc, trip.exchange.watch.phase, site)
     return observed(
@@ -65,6 +66,13 @@ class _Trip:
     def latency_s(self) -> float:
         """What the hops that ended took together."""
         return self._ended_s - self._started_s
+
+    def visit(self, checked_at: datetime) -> Visit:
+        """Return what is judged beside the page."""
+        hop = first_to_expire(self.hops)
+        if hop is None:
+            return Visit(checked_at, self.latency_s, None)
+        return Visit(checked_at, self.latency_s, hop.cert_expires_at, hop.url if len(self.hops) > 1 else None)
 
     async def last_page(self) -> Page:
         """Make one request after the other and return the response to judge; at least one hop stands then.

@@ -20,7 +20,7 @@ from sitemon.local.conversation import Conversation
 from sitemon.local.part import MissingToolError
 from sitemon.local.ports import free_port, is_free
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Tls
+from sitemon.model.site import Expect, Tls
 from tests.conftest import lack
 from tests.integration.checks.certificates import (
     IN_A_MONTH,
@@ -284,15 +284,26 @@ def test_a_ca_file_that_cannot_be_read_is_a_tls_error(
     assert_tls_error(observe(server.url(), tls=Tls(ca_file="/nonexistent/ca.pem")), "no such file")
 
 
-def test_the_expiry_is_of_the_last_hop(
-    observe: Observer, serve: ServerFactory, serve_tls: TlsServerFactory, ca: Authority
+@pytest.mark.parametrize("ends", [(IN_A_MONTH, IN_A_YEAR), (IN_A_YEAR, IN_A_MONTH), (IN_A_MONTH, None)])
+def test_the_expiry_is_the_earliest_of_all_hops(
+    ends: tuple[datetime, datetime | None],
+    observe: Observer,
+    serve: ServerFactory,
+    serve_tls: TlsServerFactory,
+    ca: Authority,
 ) -> None:
-    plain = serve(answering(response()))
-    moved = response(b"", status="302 Found", headers={"Location": plain.url()})
-    secure = serve_tls(answering(moved), new_leaf(ca.signer, ends_at=IN_A_MONTH))
-    seen = observe(secure.url(), tls=ca.tls)
-    assert (seen.outcome, seen.cert_expires_at) == (Outcome.UP, None)
-    assert len(seen.hops[0].chain) == 1
+    first, last = ends
+    page = answering(response())
+    target = serve(page) if last is None else serve_tls(page, new_leaf(ca.signer, ends_at=last))
+    moved = response(b"", status="302 Found", headers={"Location": target.url()})
+    url = serve_tls(answering(moved), new_leaf(ca.signer, ends_at=first)).url()
+    seen = observe(url, tls=ca.tls, expect=Expect(cert_days=29))
+    assert (seen.outcome, seen.cert_expires_at) == (Outcome.UP, IN_A_MONTH), seen.error
+    assert [hop.cert_expires_at for hop in seen.hops] == [first, last]
+    seen = observe(url, tls=ca.tls, expect=Expect(cert_days=31))
+    guilty = url if first == IN_A_MONTH else target.url()
+    assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.CERT_EXPIRING)
+    assert seen.error == f"a certificate of {guilty} expires in 29 days, expected 31 days or more"
 
 
 @pytest.mark.usefixtures("frozen_heap")
