@@ -54,6 +54,7 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
         "ca_file": _Field("ca_file", site_values.ca_file),
         "cert_file": _Field("cert_file", site_values.file),
         "key_file": _Field("key_file", site_values.file),
+        "server_name": _Field("server_name", site_requests.server_name),
     },
     "expect": {
         "status": _Field("status", site_values.status),
@@ -176,7 +177,7 @@ def _unknown(name: object, fields: Mapping[str, Any], above: str) -> str:
     return f"unknown field{suggestion(str(name), [*own, *fields, *LATER[above]])}"
 
 
-_OF_TLS: Final = ("verify", "ca_file", "cert_file", "key_file")
+_OF_TLS: Final = ("verify", "ca_file", "cert_file", "key_file", "server_name")
 _OF_EXPECT: Final = ("status", "not_match", "json", "body_size_bytes", "records", "max_latency_s", "cert_days")
 
 

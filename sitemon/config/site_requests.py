@@ -4,6 +4,7 @@
 """
 
 import base64
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -19,6 +20,8 @@ from sitemon.model.site import Body, Header, Proxy
 LONGEST_BODY_BYTES: Final = 1 << 20
 
 _TOKEN: Final = re.compile(r"[!-~]+")
+_HOST_NAME: Final = re.compile(r"(?:[a-z0-9_][a-z0-9_-]{0,62}\.)*(?!\d+$)[a-z0-9_][a-z0-9_-]{0,62}")
+_LONGEST_HOST_NAME: Final = 253
 _PROXY: Final = "expected a proxy such as http://proxy.example:3128"
 _BODY: Final = "expected text, {json: …} or {form: …}"
 _AUTH: Final = "expected {basic: {username: …, password: …}} or {bearer: …}"
@@ -157,6 +160,16 @@ def proxy(value: object, context: Context) -> Proxy:
     if parts.username is None:
         return Proxy(host, port)
     return Proxy(host, port, basic_authorization(unquote(parts.username), unquote(parts.password or "")))
+
+
+def server_name(value: object, _: Context) -> str:
+    """Read the name for which a server is to show its certificate; an international one becomes ASCII."""
+    found = text(value)
+    with contextlib.suppress(UnicodeError):
+        found = found.encode("idna").decode().lower().removesuffix(".")
+    if not _HOST_NAME.fullmatch(found) or len(found) > _LONGEST_HOST_NAME:
+        raise UnfitError("expected a host name such as shop.example")
+    return found
 
 
 _IP_VERSIONS: Final[Mapping[object, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}

@@ -60,6 +60,7 @@ _OF_TLS: Final[dict[str, ValuePath]] = {
     "ca_file": ("tls", "ca_file"),
     "cert_file": ("tls", "cert_file"),
     "key_file": ("tls", "key_file"),
+    "server_name": ("tls", "server_name"),
     "cert_days": ("expect", "cert_days"),
 }
 _OF_DNS: Final[dict[str, ValuePath]] = {"records": ("expect", "records")}

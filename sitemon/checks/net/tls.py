@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -60,6 +61,8 @@ def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
         OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
 
     """
+    if tls.server_name is not None:  # which belongs to a connection
+        tls = without_server_name(tls)
     stamps = _stamps_of(tls)
     known = _contexts.get((tls, is_web))
     if known is None or known[0] != stamps:
@@ -68,6 +71,11 @@ def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
             if known is None or known[0] != stamps:
                 known = _contexts[tls, is_web] = stamps, _new_context(tls, is_web=is_web)
     return known[1]
+
+
+def without_server_name(tls: Tls) -> Tls:
+    """Return the settings for a host other than the one whose name they give."""
+    return msgspec.structs.replace(tls, server_name=None)
 
 
 _Stamps = tuple[tuple[int, int], ...]

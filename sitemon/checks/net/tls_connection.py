@@ -192,7 +192,10 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(plain.close)
         connection = TlsConnection(
-            plain, context_for(tls, is_web=is_web), host, has_own_certificate=tls.cert_file is not None
+            plain,
+            context_for(tls, is_web=is_web),
+            tls.server_name or host,
+            has_own_certificate=tls.cert_file is not None,
         )
         try:
             await connection.shake_hands()

@@ -19,11 +19,11 @@ from sitemon.checks.judge.question import Question
 from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
-from sitemon.checks.net.tls import earliest_expiry, warm_up
+from sitemon.checks.net.tls import earliest_expiry, warm_up, without_server_name
 from sitemon.checks.waiting import Move, Waits
 from sitemon.clock import utc_now
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Site, public_url
+from sitemon.model.site import Site, Tls, public_url
 
 
 async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Observation:
@@ -125,13 +125,19 @@ class _Trip:
             self.exchange,
             prepared.host,
             prepared.port,
-            tls=self._tls if prepared.is_tls else None,
+            tls=self._tls_for(request) if prepared.is_tls else None,
             came_from_public=await self._came_from_public(),
             is_redirect=bool(self.hops),
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,
         )
         return await fetch(route, prepared, self._site)
+
+    def _tls_for(self, request: Request) -> Tls:
+        tls = self._tls
+        if tls.server_name is None or origin(request.url)[1] == origin(self._site.url)[1]:
+            return tls
+        return without_server_name(tls)
 
     async def _wait_for_turn(self, prepared: Prepared) -> None:
         left_s = self.exchange.remaining_s()

@@ -143,6 +143,32 @@ def test_the_host_name_is_sent_and_compared(
     assert names == ["shop.test", "blog.test"]
 
 
+@pytest.mark.parametrize("scheme", ["https", "tls"])
+def test_one_backend_is_visited_by_its_address_and_shows_the_certificate_of_its_name(
+    scheme: str, observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    names: list[str | None] = []
+
+    def note_names(context: ssl.SSLContext) -> None:
+        context.sni_callback = lambda _socket, name, _context: names.append(name)
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer, hosts=("shop.test",)), adjust=note_names)
+    url = f"{scheme}://127.0.0.1:{server.port}"
+    seen = observe(url, tls=Tls(ca_file=str(ca.file), server_name="shop.test"))
+    assert (seen.outcome, seen.error, names) == (Outcome.UP, None, ["shop.test"])
+    assert_tls_error(observe(url, tls=Tls(ca_file=str(ca.file), server_name="blog.test")), "for another host name")
+
+
+def test_the_name_of_a_backend_is_not_that_of_a_host_to_which_it_redirects(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    target = serve_tls(answering(response()), new_leaf(ca.signer, hosts=("localhost",)))
+    moved = response(b"", status="302 Found", headers={"Location": target.url(host="localhost")})
+    server = serve_tls(answering(moved), new_leaf(ca.signer, hosts=("shop.test",)))
+    seen = observe(server.url(), tls=Tls(ca_file=str(ca.file), server_name="shop.test"))
+    assert (seen.outcome, seen.redirects) == (Outcome.UP, 1), seen.error
+
+
 def test_the_usual_port_is_not_named_in_the_host_header(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority
 ) -> None:
@@ -257,6 +283,7 @@ def test_a_file_that_was_renewed_is_read_again(
 
 def test_there_is_one_context_for_each_setting(tmp_path: Path) -> None:
     assert context_for(Tls()) is context_for(Tls())
+    assert context_for(Tls()) is context_for(Tls(server_name="shop.test"))
     assert context_for(Tls()) is not context_for(Tls(verify=False))
 
 

@@ -181,6 +181,8 @@ EXPECTED: Final = {
         )
     ],
     "tls_key_file_alone.yaml": [":4: a: tls.key_file: expected cert_file beside it"],
+    "tls_server_name_address.yaml": [":4: a: tls.server_name: expected a host name such as shop.example"],
+    "tls_server_name_of_a_wildcard.yaml": [":4: a: tls.server_name: expected a host name such as shop.example"],
     "top_field_misspelt.yaml": [":1: default: unknown field; did you mean defaults?"],
     "url_empty_label.yaml": [":3: a: url: expected a URL such as https://example.org/path"],
     "url_ipv6.yaml": [":3: a: url: expected a URL such as https://example.org/path"],

@@ -41,7 +41,7 @@ sites:
     max_body: 64KiB
     ip_version: 4
     proxy: http://me:${SHOP_KEY}@proxy.example:3128/
-    tls: {verify: false, ca_file: ca.pem, cert_file: me.pem, key_file: me.key}
+    tls: {verify: false, ca_file: ca.pem, cert_file: me.pem, key_file: me.key, server_name: Bücher.example.}
     expect:
       status: [200-299, 404]
       not_match: Fatal
@@ -113,7 +113,13 @@ def test_every_accepted_field_is_read(tmp_path: Path) -> None:
         max_body_bytes=65_536,
         ip_version=4,
         proxy=Proxy("proxy.example", 3128, "Basic bWU6azN5"),
-        tls=Tls(verify=False, ca_file=str(authority.file), cert_file=str(own.cert_file), key_file=str(own.key_file)),
+        tls=Tls(
+            verify=False,
+            ca_file=str(authority.file),
+            cert_file=str(own.cert_file),
+            key_file=str(own.key_file),
+            server_name="xn--bcher-kva.example",
+        ),
         expect=Expect(
             status=(StatusRange(200, 299), StatusRange(404, 404)),
             headers=(
