@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 from sitemon.config import locate
 from sitemon.config.values import ValuePath
-from sitemon.model.site import Site
+from sitemon.model.site import Site, StatusRange
 
 Problem = tuple[ValuePath, str]
 """What is wrong, and the path to it inside a site's mapping."""
 
-_CONFLICTING: Final = frozenset(("body_size_bytes", "cert_file", "key_file", "ip_version"))
+_CONFLICTING: Final = frozenset(("body_size_bytes", "cert_file", "key_file", "ip_version", "method", "status"))
+_FOLLOWED: Final = frozenset((301, 302, 303, 307, 308))
+_WITHOUT_BODY: Final = frozenset((204, 304))
 _LOOKS_LITERAL: Final = re.compile(r"://(?:[^/]*@)?[\[\d]")
 """To take a URL apart is slow, and most name a host."""
 _DEFAULT_MAX_BODY_BYTES: Final = Site(name="", url="").max_body_bytes
@@ -27,7 +29,7 @@ def conflicts(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Pr
     if _CONFLICTING.isdisjoint(values) and _CONFLICTING.isdisjoint(defaults):  # as nearly always
         return []
     merged = {**defaults, **values} if defaults else values
-    return [*_of_sizes(merged), *_of_client_certificate(merged), *_of_ip_version(merged)]
+    return [*_of_sizes(merged), *_of_client_certificate(merged), *_of_ip_version(merged), *_of_response(merged)]
 
 
 def _of_sizes(merged: Mapping[str, Any]) -> Iterator[Problem]:
@@ -72,3 +74,23 @@ def _of_ip_version(merged: Mapping[str, Any]) -> Iterator[Problem]:
         return  # a name
     if address.version != ip_version:
         yield ("ip_version",), f"expected {address.version}, which the address in the URL is, or any"
+
+
+def _of_response(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what no response can be, so that the site would never be up."""
+    body_field = next((field for field in ("match", "json") if field in merged), None)
+    if merged.get("method") == "HEAD" and body_field:
+        yield ("method",), f"expected another than HEAD, whose response has no body for {body_field}"
+    status: tuple[StatusRange, ...] | None = merged.get("status")
+    if status is None:
+        return
+    if all(codes.last < 200 for codes in status):
+        yield ("expect", "status"), "expected one from 200 on: 1xx comes before the response"
+    elif merged.get("follow_redirects", True) and _is_within(status, _FOLLOWED):
+        yield ("expect", "status"), "expected follow_redirects: false beside it, or the status of the redirect's target"
+    elif body_field and _is_within(status, _WITHOUT_BODY):
+        yield ("expect", "status"), f"expected one whose response has a body for {body_field}"
+
+
+def _is_within(status: tuple[StatusRange, ...], codes: frozenset[int]) -> bool:
+    return all(codes.issuperset(range(each.first, each.last + 1)) for each in status)

@@ -184,6 +184,16 @@ class Head:
             self.headers[key] = value if before is None else f"{before}, {value}"
 
 
+def as_text(value: str) -> str:
+    """Return a header's value as it was meant: read as latin-1, but what is beyond ASCII is UTF-8 in practice."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
 def require_http(start: bytes) -> None:
     """Look at the first bytes of a response, up to a line.
 

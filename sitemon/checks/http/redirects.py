@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from sitemon.checks.errors import CheckError
+from sitemon.checks.http.head import as_text
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header, Site, public_url
 
@@ -95,7 +96,7 @@ def _target(base_url: str, location: str | None) -> str:
     if len(location) > _LONGEST_LOCATION:
         raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION)
     try:
-        reference = urlsplit(_as_sent(location))
+        reference = urlsplit(as_text(location))
         if reference.scheme:
             origin(reference.geturl())  # or else urljoin takes "http:///a" for "/a"
         url = without_userinfo(urljoin(base_url, reference.geturl()))
@@ -109,11 +110,3 @@ def without_userinfo(url: str) -> str:
     """Return the URL without ``user:password@``; a server does not choose the credentials that we send."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
-
-
-def _as_sent(location: str) -> str:
-    """Undo the reader's latin-1: what is beyond ASCII in a Location is UTF-8 in practice."""
-    try:
-        return location.encode("latin-1").decode()
-    except UnicodeError:
-        return location

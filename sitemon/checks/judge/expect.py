@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sitemon.checks.findings import Failure
 from sitemon.checks.http.coding import read_decoded
+from sitemon.checks.http.head import as_text
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.excerpt import excerpt
@@ -109,7 +110,8 @@ def _of_head_and_size(site: Site, page: Page, body_bytes: int) -> Iterator[Failu
     if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
         yield Failure(Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}")
     for expected in expect.headers:
-        value = page.headers.get(expected.name.lower())
+        raw = page.headers.get(expected.name.lower())
+        value = None if raw is None else as_text(raw)
         words = _misfit_of_header(expected, value)
         if words:
             yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))

@@ -1,7 +1,7 @@
 """What a site's owner expects, judged on real responses: the reason, all failures, and what a trace shows of them."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -126,6 +126,17 @@ def test_a_trace_shows_what_was_found_without_the_secrets_that_are_echoed(
         "***",
     ]
     assert "hunter2" not in repr(seen)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("kind", ["equals", "matches"])
+def test_a_header_beyond_ascii_is_the_text_that_was_meant(
+    kind: str, charset: str, observe: Observer, serve: ServerFactory
+) -> None:
+    data = "HTTP/1.1 200 OK\r\nX-Town: Jyväskylä\r\nContent-Length: 0\r\n\r\n".encode(charset)
+    expect = Expect(headers=(ExpectedHeader(name="X-Town", **cast("dict[str, Any]", {kind: "Jyväskylä"})),))
+    seen = observe(serve(answering(data)).url(), expect=expect)
+    assert (seen.outcome, seen.error) == (Outcome.UP, None)
 
 
 def test_repeated_headers_are_one(observe: Observer, serve: ServerFactory) -> None:

@@ -162,12 +162,18 @@ EXPECTED: Final = {
     "regions_not_a_list.yaml": [":4: a: regions: expected a list of at least one region"],
     "site_not_a_mapping.yaml": [":2: sites[0]: expected a mapping, not text"],
     "sites_not_a_list.yaml": [":1: sites: expected a list, not a mapping"],
+    "method_without_body.yaml": [":4: a: method: expected another than HEAD, whose response has no body for match"],
     "status_empty.yaml": [":4: a: expect.status: expected at least one status such as 200, or a range such as 200-299"],
+    "status_interim.yaml": [":4: a: expect.status: expected one from 200 on: 1xx comes before the response"],
+    "status_of_a_followed_redirect.yaml": [
+        ":4: a: expect.status: expected follow_redirects: false beside it, or the status of the redirect's target"
+    ],
     "status_out_of_range.yaml": [":4: a: expect.status[1]: expected a status such as 200, or a range such as 200-299"],
     "status_range_backwards.yaml": [
         ":5: a: expect.status[0]: expected a status such as 200, or a range such as 200-299"
     ],
     "status_true.yaml": [":4: a: expect.status: expected a status such as 200, or a range such as 200-299"],
+    "status_without_body.yaml": [":4: a: expect.status: expected one whose response has a body for json"],
     "timeout_too_long.yaml": [":4: a: timeout: expected a timeout of more than 0, and at most 300s"],
     "timeout_zero.yaml": [":4: a: timeout: expected a timeout of more than 0, and at most 300s"],
     "tls_ca_file_missing.yaml": [":4: a: tls.ca_file: expected a file; there is none at {folder}/nowhere.pem"],

@@ -32,7 +32,7 @@ sites:
     interval: 1m
     timeout: 500ms
     match: in stock
-    method: HEAD
+    method: PATCH
     headers: {X-Team: web, X-Key: "${SHOP_KEY}"}
     body: {form: {key: "${SHOP_KEY}"}}
     auth: {basic: {username: me, password: pw}}
@@ -101,7 +101,7 @@ def test_every_accepted_field_is_read(tmp_path: Path) -> None:
         interval_ms=60_000,
         timeout_s=0.5,
         match="in stock",
-        method="HEAD",
+        method="PATCH",
         headers=(
             Header("X-Team", "web"),
             Header("X-Key", "k3y", is_secret=True, secrets=("k3y",)),
@@ -187,7 +187,7 @@ def test_a_site_goes_before_the_defaults_field_by_field(tmp_path: Path) -> None:
               timeout: 3
               headers: {X-A: default, X-B: default}
               labels: {team: web, tier: one}
-              expect: {status: 204}
+              expect: {status: 404}
               tls: {verify: false}
             sites:
               - name: a
@@ -202,7 +202,7 @@ def test_a_site_goes_before_the_defaults_field_by_field(tmp_path: Path) -> None:
     assert (site.interval_ms, site.timeout_s) == (10_000, 4.0)
     assert site.headers == (Header("X-A", "default"), Header("x-b", "own"), Header("X-C", "own"))
     assert site.labels == {"team": "web", "tier": "two"}
-    assert site.expect.status == (StatusRange(204, 204),)
+    assert site.expect.status == (StatusRange(404, 404),)
     assert site.match == "ok"
     assert not site.tls.verify
 
