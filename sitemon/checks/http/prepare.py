@@ -1,10 +1,10 @@
-"""From a site to its first request, and from a request to its bytes, with the URL and headers as requests has them."""
+"""From a site to its first request, and from a request to its bytes, with the host and headers as requests has them."""
 
 import base64
 import functools
 import re
 from typing import Final, NamedTuple, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -21,6 +21,8 @@ _AS_SENT: Final = re.compile(
     r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?(?:/|(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?)(?:\?[A-Za-z0-9._~=&-]+)?"
 )
 """Matches a URL in which surely nothing is to be quoted, lowered or left out."""
+_SENT: Final = "!#$%&'()*+,/:;=?@[]~"
+"""What is sent as it is, beside letters and digits."""
 _DEFAULT_HEADERS: Final = {
     "User-Agent": f"sitemon/{sitemon.__version__}",
     "Accept": "*/*",
@@ -92,13 +94,43 @@ def _prepared(
     """Do what ``Request.prepare`` does, without cookies, hooks and authorization, and no more of it than is needed."""
     prepared = requests.PreparedRequest()
     prepared.prepare_method(method)
-    if _AS_SENT.fullmatch(url):
-        prepared.url = url
-    else:
-        prepared.prepare_url(url, None)
+    prepared.url = url if _AS_SENT.fullmatch(url) else _as_sent(url)
     prepared.prepare_headers(headers)
     prepared.prepare_body(content, None)
     return prepared
+
+
+def _as_sent(url: str) -> str:
+    """Return the URL with its host in ASCII, and path and query as given but for what no request line can hold.
+
+    A ``%`` is sent as it stands: what it means, if anything, is for the server to say.
+
+    Raises:
+        ValueError: its host is none.
+
+    """
+    parts = urlsplit(url)
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(f"{parts.scheme}://{parts.netloc}/", None)
+    host = urlsplit(prepared.url or "")
+    if host.path != "/":
+        raise ValueError("its host has a character that cannot be in it")
+    path = _without_dots(parts.path) if "/." in parts.path else parts.path or "/"
+    return urlunsplit((host.scheme, host.netloc, quote(path, _SENT), quote(parts.query, _SENT), ""))
+
+
+def _without_dots(path: str) -> str:
+    """Return where a path with ``.`` and ``..`` in it leads (RFC 3986, 5.2.4)."""
+    found: list[str] = []
+    _, *segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            del found[-1:]
+        elif segment != ".":
+            found.append(segment)
+    if found and segments[-1] in {".", ".."}:
+        found.append("")
+    return "/" + "/".join(found)
 
 
 # To prepare a request (host name to IDNA, quoting, header checks) costs a quarter of a whole check. What redirects lead

@@ -37,6 +37,12 @@ def test_a_location_beyond_ascii_is_followed(observe: Observer, serve: ServerFac
     assert server.asked[1].target == "/k%C3%A4se?q=a%20b"
 
 
+def test_a_stray_percent_is_sent_as_it_came(observe: Observer, serve: ServerFactory) -> None:
+    server = serve(redirecting({"/": "/sub/%zz?q=100%"}))
+    observe(server.url())
+    assert server.asked[1].target == "/sub/%zz?q=100%"
+
+
 @pytest.mark.parametrize(
     "location",
     [

@@ -29,6 +29,15 @@ def site(url: str, *headers: Header) -> Site:
         ("https://SHOP.test:8443/ä b", "shop.test", 8443, "/%C3%A4%20b"),
         ("http://bücher.test/", "xn--bcher-kva.test", 80, "/"),
         ("http://[::1]:81/", "::1", 81, "/"),
+        ("http://shop.test/sub/%zz?a=%", "shop.test", 80, "/sub/%zz?a=%"),
+        ("http://shop.test/%7Ea%2f%c3?b=%7e", "shop.test", 80, "/%7Ea%2f%c3?b=%7e"),
+        ('http://shop.test/a[1]|{x}?b[]="1"', "shop.test", 80, "/a[1]%7C%7Bx%7D?b[]=%221%22"),
+        ("http://shop.test/a/./b/../c", "shop.test", 80, "/a/c"),
+        ("http://shop.test//a/..", "shop.test", 80, "//"),
+        ("http://shop.test/../a/b/.", "shop.test", 80, "/a/b/"),
+        ("http://shop.test/a/...", "shop.test", 80, "/a/..."),
+        ("http://shop.test?b=c", "shop.test", 80, "/?b=c"),
+        ("HTTP://Shop.test:080/A", "shop.test", 80, "/A"),
     ],
 )
 def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> None:
@@ -47,7 +56,7 @@ def test_a_url_that_is_taken_as_it_is_would_be_left_so_by_requests(url: str) -> 
 @pytest.mark.parametrize("body", [None, b"", b"text"])
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 def test_a_request_is_what_requests_would_have_made_of_it(method: str, body: bytes | None) -> None:
-    wanted = Request(method, "http://shop.test/%c3?a=b c", (Header("X-A", "b"),), None if body is None else Body(body))
+    wanted = Request(method, "http://shop.test/%C3?a=b c", (Header("X-A", "b"),), None if body is None else Body(body))
     headers = CaseInsensitiveDict({header.name: header.value for header in wanted.headers})
     ours = _prepared(method, wanted.url, headers, body)
     theirs = requests.Request(method, wanted.url, headers=ours.headers, data=body).prepare()
@@ -126,6 +135,7 @@ def test_a_tunnel_is_not_told_whom_the_proxy_knows() -> None:
     "request_",
     [
         Request("GET", "http://a b/", ()),
+        Request("GET", "http://shop.test\\@other.test/", ()),
         Request("GET / HTTP/1.1\r\nX:", "http://shop.test/", ()),
         Request("GET", "http://shop.test/", (Header("X", "a\nb"),)),
         Request("GET", "http://shop.test/", (Header("X", "a\0b"),)),
