@@ -1,6 +1,7 @@
 """The head of a response, line by line: with the bounds and the strictness that a monitor needs (RFC 9112)."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from sitemon.checks.errors import CheckError
@@ -108,7 +109,15 @@ class Head:
         """The different places to which it redirects."""
         if "location" not in self.headers:
             return frozenset()
-        return frozenset(value for name, value in self.fields if name.lower() == "location")
+        return frozenset(self._values("location"))
+
+    @property
+    def set_cookies(self) -> tuple[str, ...]:
+        """The cookies that it sets, as they came."""
+        return tuple(self._values("set-cookie")) if "set-cookie" in self.headers else ()
+
+    def _values(self, key: str) -> Iterator[str]:
+        return (value for name, value in self.fields if name.lower() == key)
 
     def is_chunked(self) -> bool:
         """Tell whether the body comes in chunks, so that a Content-Length does not count (RFC 9112, 6.3).

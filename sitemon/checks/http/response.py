@@ -51,7 +51,7 @@ class Response:
     def page(self) -> Page:
         """Return the response, which is all there."""
         head = self.head
-        return Page(head.status, head.headers, tuple(self._pieces), head.locations)
+        return Page(head.status, head.headers, tuple(self._pieces), head.locations, head.set_cookies)
 
     def _begin_body(self) -> None:
         """Find out how the body ends (RFC 9112, 6.3)."""

@@ -6,6 +6,7 @@ import msgspec
 
 from sitemon.checks.errors import CheckError
 from sitemon.checks.findings import Hop, Observation, first_to_expire
+from sitemon.checks.http.cookies import CookieJar
 from sitemon.checks.http.fetch import fetch
 from sitemon.checks.http.page import Page
 from sitemon.checks.http.prepare import Prepared, first_request, prepare, prepare_first
@@ -47,6 +48,9 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
     )
 
 
+_Asked = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
@@ -60,7 +64,8 @@ class _Trip:
         self._was_public = False
         self._last_host = ""
         self._tls = site.tls
-        self._seen: set[tuple[str, str]] = set()
+        self._cookies = CookieJar()
+        self._seen: set[_Asked] = set()
 
     @property
     def latency_s(self) -> float:
@@ -89,11 +94,12 @@ class _Trip:
             request = self._next(request, page)
 
     def _next(self, request: Request, page: Page) -> Request:
-        self._seen.add((request.method, request.url))
+        self._seen.add(self._asked(request))
+        self._cookies.take(page.set_cookies, request.url, utc_now())
         if len(page.locations) > 1:
             raise CheckError(Reason.REDIRECT_ERROR, SEVERAL_LOCATIONS)
         following = redirected(request, page.http_code, next(iter(page.locations), None))
-        if (following.method, following.url) in self._seen:
+        if self._asked(following) in self._seen:
             raise CheckError(Reason.REDIRECT_ERROR, f"the redirects run in a loop at {self._shown(following)}")
         if len(self.hops) > self._site.max_redirects:
             raise CheckError(Reason.REDIRECT_ERROR, f"more than {self._site.max_redirects} redirects")
@@ -104,6 +110,10 @@ class _Trip:
         if origin(following.url) != origin(request.url):
             self._tls = msgspec.structs.replace(self._tls, cert_file=None, key_file=None)
         return following
+
+    def _asked(self, request: Request) -> _Asked:
+        """Return what makes a request another one: who has got a cookie meanwhile may be let in."""
+        return request.method, request.url, self._cookies.sent_to(request.url)
 
     async def _hop(self, request: Request) -> Page:
         self.exchange = Exchange(
@@ -118,7 +128,8 @@ class _Trip:
             self._end_hop(request)
 
     async def _ask(self, request: Request) -> Page:
-        prepared = (prepare if self.hops else prepare_first)(request, self._site.proxy)
+        sent = self._cookies.added_to(request)
+        prepared = (prepare if self.hops else prepare_first)(sent, self._site.proxy)
         await self._wait_for_turn(prepared)
         route = Route(
             self._dialer,

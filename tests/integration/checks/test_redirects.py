@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from sitemon.checks.net.resolver import Endpoint
-from sitemon.local.behaviours import redirecting, response
+from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, Header, StatusRange
@@ -35,6 +35,44 @@ def test_a_location_beyond_ascii_is_followed(observe: Observer, serve: ServerFac
     server = serve(redirecting({"/": "/käse?q=a b"}))
     assert observe(server.url()).outcome is Outcome.UP
     assert server.asked[1].target == "/k%C3%A4se?q=a%20b"
+
+
+def asking_for_a_cookie(client: Conversation) -> None:
+    """Let in who has the cookie, and give it to all others, as tests for cookies do."""
+    asked = client.asked()
+    if asked.headers.get("cookie") == "seen=yes":
+        client.send(response(f"this is {asked.target}".encode()))
+        return
+    headers = {"Set-Cookie": "seen=yes; Path=/; HttpOnly", "Location": asked.target}
+    client.send(response(b"", status="302 Found", headers=headers))
+
+
+def test_a_cookie_that_a_redirect_sets_is_sent_within_the_check_and_in_no_other(
+    observe: Observer, serve: ServerFactory
+) -> None:
+    server = serve(asking_for_a_cookie)
+    for _ in range(2):
+        seen = observe(server.url("/shop"), match="^this is /shop$")
+        assert (seen.outcome, seen.redirects, seen.error) == (Outcome.UP, 1, None)
+    assert [asked.headers.get("cookie") for asked in server.asked] == [None, "seen=yes", None, "seen=yes"]
+
+
+def test_a_loop_is_one_also_when_it_sets_the_same_cookie_again(observe: Observer, serve: ServerFactory) -> None:
+    moved = response(b"", status="302 Found", headers={"Location": "/", "Set-Cookie": "a=b"})
+    server = serve(answering(moved))
+    seen = observe(server.url(), max_redirects=50)
+    assert (seen.reason, len(server.asked)) == (Reason.REDIRECT_ERROR, 2)
+
+
+def test_cookies_that_are_new_each_time_end_at_the_most_redirects(observe: Observer, serve: ServerFactory) -> None:
+    def behave(client: Conversation) -> None:
+        client.asked()
+        count = len(server.asked)
+        client.send(response(b"", status="302 Found", headers={"Location": "/", "Set-Cookie": f"count={count}"}))
+
+    server = serve(behave)
+    seen = observe(server.url(), max_redirects=3)
+    assert (seen.reason, seen.error) == (Reason.REDIRECT_ERROR, "more than 3 redirects")
 
 
 def test_a_stray_percent_is_sent_as_it_came(observe: Observer, serve: ServerFactory) -> None:
