@@ -46,7 +46,7 @@ def _codings(content_encoding: str) -> list[str]:
     named = [word.strip().lower() for word in content_encoding.split(",")]
     unreadable = next((word for word in named if word in _UNREADABLE), None)
     if unreadable:
-        words = f"the response's body is compressed by {unreadable}, which was not asked for"
+        words = f"the response's body is compressed by {unreadable}, which sitemon cannot undo"
         raise CheckError(Reason.PROTOCOL_ERROR, words)
     found = [word for word in named if word in _INFLATED]
     if len(found) > _MOST_CODINGS:

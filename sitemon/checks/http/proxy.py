@@ -33,7 +33,7 @@ async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: 
 
 def _require_consent(head: Head) -> None:
     if not 200 <= head.status <= 299:
-        raise CheckError(Reason.CONNECT_ERROR, f"the proxy refuses the connection: HTTP status {head.status}")
+        raise CheckError(Reason.CONNECT_ERROR, f"it refuses the connection: HTTP status {head.status}")
 
 
 async def _answer(connection: BoundedSocket) -> Head:
@@ -43,7 +43,7 @@ async def _answer(connection: BoundedSocket) -> Head:
         while head.take(await connection.receive(_PIECE_BYTES)) is None:
             pass
     except CheckError as exc:
-        raise CheckError(Reason.CONNECT_ERROR, f"the proxy's answer to CONNECT is unfit: {exc.words}") from exc
+        raise CheckError(Reason.CONNECT_ERROR, f"its answer to CONNECT is unfit: {exc.words}") from exc
     return head
 
 

@@ -62,9 +62,11 @@ class Route:
         await self.dialer.refuse_for_proxy(
             self.exchange, self.host, came_from_public=self.came_from_public, is_redirect=self.is_redirect
         )
+        self.exchange.proxy = f"{proxy.host}:{proxy.port}"
         connection = await self.dialer.reach(
             self.exchange, proxy.host, proxy.port, came_from_public=False, ip_version=self.ip_version
         )
         if self.tls is not None:
             await open_tunnel(connection, proxy, self.host, self.port)
+        self.exchange.proxy = None
         return connection

@@ -6,8 +6,9 @@ from datetime import datetime
 from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Failure, Hop, Observation, first_to_expire
 from sitemon.checks.judge.expect import Verdict
-from sitemon.checks.judge.failures import explain, shown
+from sitemon.checks.judge.failures import explain, shortened, shown
 from sitemon.checks.timing import Phase
+from sitemon.model.outcome import REASONS, Outcome
 from sitemon.model.site import Site
 
 
@@ -37,13 +38,23 @@ def observed(
         redirects=len(hops) - 1,
         body_bytes=verdict.body_bytes,
         cert_expires_at=None if first_expiring is None else first_expiring.cert_expires_at,
-        error=shown(failure.words for failure in verdict.failures) if verdict.failures else None,
+        error=_error_of(hops, verdict.failures),
         hops=tuple(hops),
         failures=verdict.failures,
     )
 
 
-def broken_off(exc: Exception, phase: Phase, site: Site) -> Verdict:
-    """Return the verdict on a check that an exception ended in this phase."""
+def _error_of(hops: Sequence[Hop], failures: Sequence[Failure]) -> str | None:
+    """Return all that was wrong, in short; where that is at another place than the site's URL, it is named."""
+    if not failures:
+        return None
+    is_down = REASONS[failures[0].reason][0] is Outcome.DOWN
+    at = f"redirected to {shortened(hops[-1].url)}: " if is_down and len(hops) > 1 else ""
+    return shown([at + failures[0].words, *(failure.words for failure in failures[1:])])
+
+
+def broken_off(exc: Exception, phase: Phase, site: Site, *, proxy: str | None = None) -> Verdict:
+    """Return the verdict on a check that an exception ended in this phase, at the proxy if one is named."""
     error = explain(exc, phase, site.timeout_s)
-    return Verdict((Failure(error.reason, error.words),), None, is_ours=isinstance(error, OwnError))
+    words = error.words if proxy is None else f"the proxy {proxy}: {error.words}"
+    return Verdict((Failure(error.reason, words),), None, is_ours=isinstance(error, OwnError))

@@ -22,7 +22,8 @@ class Exchange:
 
     `waits` is how its check waits; by its clock the exchange begins and ends. `addresses` are all that the host name
     stands for, `ip` the one that was tried last, `chain` the certificates that the server sent (DER, its own first),
-    `http_version` "1.0" or "1.1", `records` what a name server answered.
+    `http_version` "1.0" or "1.1", `records` what a name server answered. `proxy` names the proxy as long as it has not
+    let us through.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Exchange:
         "http_code",
         "http_version",
         "ip",
+        "proxy",
         "records",
         "waits",
         "watch",
@@ -44,6 +46,7 @@ class Exchange:
         self.watch = Stopwatch(started_s, waits.now_s)
         self.addresses: tuple[str, ...] = ()
         self.ip: str | None = None
+        self.proxy: str | None = None
         self.chain: tuple[bytes, ...] = ()
         self.http_code: int | None = None
         self.http_version: str | None = None

@@ -81,7 +81,8 @@ def _literal(host: str) -> Endpoint | None:
         return None
     if isinstance(address, ipaddress.IPv4Address):
         return Endpoint(socket.AF_INET, (host, 0))
-    return None if address.scope_id else Endpoint(socket.AF_INET6, (host, 0, 0, 0))
+    # A zone (RFC 6874) means something to link-local addresses alone, none of which is visited.
+    return Endpoint(socket.AF_INET6, (host.partition("%")[0], 0, 0, 0))
 
 
 def domain_of(host: str) -> str:

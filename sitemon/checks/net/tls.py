@@ -21,10 +21,11 @@ from sitemon.model.site import Tls
 _contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", ssl.SSLContext]]] = {}
 _contexts_lock: Final = threading.Lock()
 
+_HAS_EXPIRED: Final = 10
 # OpenSSL's X509_V_ERR_… numbers, x509_vfy.h.
 _BY_VERIFY_CODE: Final = {
     9: "the certificate is not valid yet",
-    10: "the certificate has expired",
+    _HAS_EXPIRED: "the certificate has expired",
     18: "the certificate is self-signed",
     19: "the certificate's chain ends in a CA that is not trusted",
     20: "the certificate's issuer is not known: a private CA, or the server does not send an intermediate",
@@ -39,11 +40,20 @@ _BY_OPENSSL_REASON: Final = {
     "NO_PROTOCOLS_AVAILABLE": "the server offers no TLS version from 1.2 on",
     "PACKET_LENGTH_TOO_LONG": "the server does not speak TLS on this port",
     "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the server refuses our client certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the server refuses our client certificate: it has expired",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the server refuses our client certificate: it is revoked",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the server refuses our client certificate",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server refuses: no cipher in common, or it demands a client certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the server refuses our client certificate: not of a kind that it takes",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server demands a client certificate",
+    "TLSV1_ALERT_ACCESS_DENIED": "the server refuses our client certificate: access is denied",
+    "TLSV1_ALERT_DECRYPT_ERROR": "the server refuses our client certificate: its signature is wrong",
     "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "the server does not speak HTTP/1.1 on this port",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the server offers no TLS version from 1.2 on",
+    "TLSV1_ALERT_UNKNOWN_CA": "the server refuses our client certificate: it does not know the CA",
     "TLSV1_UNRECOGNIZED_NAME": "the server does not know this host name",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "the server cannot renegotiate safely (RFC 5746), which OpenSSL demands",
     "UNSUPPORTED_PROTOCOL": "the server offers no TLS version from 1.2 on",
     "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port",
 }
@@ -186,6 +196,23 @@ def _reason_in(message: str) -> str | None:
     """Return OpenSSL's reason where Python has no name for it: it is younger than Python's list of them."""
     found = _NAMELESS.fullmatch(message)
     return found[1].upper().replace(" ", "_") if found else None
+
+
+def words_of_bad_certificate(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], now: datetime) -> str:
+    """Say in an operator's words why the certificates that a server sent are not valid.
+
+    OpenSSL does not tell Python which of them has expired: the server's own, another, or the CA's, which we have.
+    """
+    words = words_of_tls_error(error)
+    if error.verify_code != _HAS_EXPIRED:
+        return words
+    own, *others = [certificate_of(one) for one in chain]
+    if own is None or own.expires_at <= now:
+        return words
+    expired = next((one for one in others if one is not None and one.expires_at <= now), None)
+    if expired is None:
+        return "the certificate of the CA that signed the server's has expired"
+    return f"an intermediate certificate has expired: {expired.subject}"
 
 
 def words_of_tls_error(error: ssl.SSLError) -> str:

@@ -12,7 +12,8 @@ from typing import Final, Self
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.retry_request import asks_for_finite_field, first_message
-from sitemon.checks.net.tls import context_for, served_chain
+from sitemon.checks.net.tls import context_for, served_chain, words_of_bad_certificate
+from sitemon.clock import utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
 
@@ -183,7 +184,8 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     The connection belongs to the one that is returned; on failure it is closed.
 
     Raises:
-        ssl.SSLError: the handshake failed or the certificate is not valid.
+        CheckError: a certificate is not valid; see `shake_hands` too.
+        ssl.SSLError: the handshake failed.
         OSError: the connection failed, the time is up (TimeoutError), or the CA file cannot be read.
 
     """
@@ -199,6 +201,9 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
         )
         try:
             await connection.shake_hands()
+        except ssl.SSLCertVerificationError as exc:
+            words = words_of_bad_certificate(exc, connection.chain, utc_now())
+            raise CheckError(Reason.TLS_ERROR, words) from exc
         finally:
             exchange.chain = connection.chain
         on_failure.pop_all()

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import dns.exception
+import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 
 from sitemon.checks.errors import CheckError
 from sitemon.checks.findings import Failure, Observation
@@ -59,12 +61,27 @@ def _records(answer: dns.message.Message, question: Question) -> tuple[str, ...]
         words = _BY_RCODE.get(rcode, f"the name server answers {dns.rcode.to_text(rcode)}")
         raise CheckError(Reason.DNS_ERROR, words)
     try:
-        found = answer.resolve_chaining().answer if isinstance(answer, dns.message.QueryMessage) else None
+        chain = answer.resolve_chaining() if isinstance(answer, dns.message.QueryMessage) else None
+    except dns.message.ChainTooLong as exc:
+        raise CheckError(Reason.DNS_ERROR, "the aliases of the name run in a loop, or are too many") from exc
     except dns.exception.DNSException as exc:
         raise CheckError(Reason.PROTOCOL_ERROR, "the name server's answer contradicts itself") from exc
-    if not found:
-        raise CheckError(Reason.DNS_ERROR, f"the name has no {question.record_type} record")
-    return tuple(sorted(_text_of(record) for record in found))
+    if chain is None or not chain.answer:
+        raise CheckError(Reason.DNS_ERROR, _words_for_none(answer, chain, question.record_type))
+    return tuple(sorted(_text_of(record) for record in chain.answer))
+
+
+def _words_for_none(answer: dns.message.Message, chain: dns.message.ChainingResult | None, record_type: str) -> str:
+    """Say what a name server answers instead of records: an alias, or who knows more (RFC 1034, 4.3.2)."""
+    if chain is not None and chain.cnames:
+        alias = chain.canonical_name.to_text(omit_final_dot=True)
+        return f"the name is an alias of {alias}, of which the name server has no {record_type} record"
+    if not answer.flags & dns.flags.AA:
+        for records in answer.authority:
+            if records.rdtype == dns.rdatatype.NS:
+                zone, servers = records.name.to_text(omit_final_dot=True), sorted(map(str, records))
+                return f"the name server does not answer for {zone}, but refers to {', '.join(servers)}"
+    return f"the name has no {record_type} record"
 
 
 def _text_of(record: Any) -> str:

@@ -37,7 +37,7 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
         page = await trip.last_page()
         verdict = await judged(Question(site, page, trip.visit(checked_at)), waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
-        verdict = broken_off(exc, trip.exchange.watch.phase, site)
+        verdict = broken_off(exc, trip.exchange.watch.phase, site, proxy=trip.exchange.proxy)
     return observed(
         checked_at,
         trip.latency_s,

@@ -106,6 +106,11 @@ def test_an_address_in_disguise_is_no_way_around(url: str, make_engine: EngineFa
     assert seen.reason in (Reason.BLOCKED_ADDRESS, Reason.DNS_ERROR, Reason.CONNECT_ERROR)
 
 
+def test_a_link_local_address_is_refused_as_one_also_with_a_zone(make_engine: EngineFactory) -> None:
+    seen = observed(make_engine(), site("http://[fe80::1%25eth9]/"))
+    assert (seen.reason, seen.error) == (Reason.BLOCKED_ADDRESS, "fe80::1 is link-local and never visited")
+
+
 @pytest.mark.parametrize("host", ["0x7f.1", "2130706433", "127.1", "017700000001", "localhost", "[::ffff:7f00:1]"])
 def test_a_private_address_in_disguise_is_no_way_around_either(host: str, make_engine: EngineFactory) -> None:
     recorder = Recorder()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import dns.message
 import dns.rcode
+import dns.rrset
 import pytest
 
 from sitemon.checks.net.resolver import Endpoint
@@ -90,16 +91,52 @@ def test_an_alias_is_followed(observe: Observer, answering: Answering) -> None:
     assert seen.outcome is Outcome.UP
 
 
+def saying(*answer: str, authority: tuple[str, ...] = ()) -> Reply:
+    """Answer with these records, a line of a zone file each."""
+
+    def reply(query: dns.message.Message, is_tcp: bool) -> bytes:
+        said = dns.message.make_response(query)
+        for section, lines in ((said.answer, answer), (said.authority, authority)):
+            for name, record_type, text in (line.split(" ", 2) for line in lines):
+                section.append(dns.rrset.from_text(name, 60, "IN", record_type, text))
+        return said.to_wire()
+
+    return reply
+
+
+LOOP = ("shop.test. CNAME www.shop.test.", "www.shop.test. CNAME shop.test.")
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
+        (
+            saying("shop.test. CNAME www.other.test."),
+            "the name is an alias of www.other.test, of which the name server",
+        ),
+        (saying(*LOOP), "the aliases of the name run in a loop"),
+        (
+            saying(authority=("shop.test. NS ns.shop.test.",)),
+            "does not answer for shop.test, but refers to ns.shop.test.",
+        ),
+        (saying(authority=("shop.test. SOA a. b. 1 2 3 4 5",)), "the name has no A record"),
         (failing(dns.rcode.NXDOMAIN), "NXDOMAIN"),
         (failing(dns.rcode.SERVFAIL), "SERVFAIL"),
         (failing(dns.rcode.REFUSED), "REFUSED"),
         (failing(dns.rcode.NOTAUTH), "NOTAUTH"),
         (records("A"), "the name has no A record"),
     ],
-    ids=["nxdomain", "servfail", "refused", "another error", "no data"],
+    ids=[
+        "alias out of the zone",
+        "aliases in a loop",
+        "delegated",
+        "no data in the zone",
+        "nxdomain",
+        "servfail",
+        "refused",
+        "another error",
+        "no data",
+    ],
 )
 def test_a_name_server_without_answer_is_a_dns_error(
     reply: Reply, words: str, observe: Observer, answering: Answering

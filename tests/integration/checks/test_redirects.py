@@ -72,7 +72,19 @@ def test_cookies_that_are_new_each_time_end_at_the_most_redirects(observe: Obser
 
     server = serve(behave)
     seen = observe(server.url(), max_redirects=3)
-    assert (seen.reason, seen.error) == (Reason.REDIRECT_ERROR, "more than 3 redirects")
+    assert (seen.reason, seen.error) == (Reason.REDIRECT_ERROR, f"redirected to {server.url()}: more than 3 redirects")
+
+
+@pytest.mark.parametrize("what", ["refuses", "is not found"])
+def test_the_target_of_a_redirect_is_named_where_it_fails(
+    what: str, observe: Observer, serve: ServerFactory, refusing_port: int
+) -> None:
+    lost = serve(answering(response(status="404 Not Found")))
+    target, words = f"http://127.0.0.1:{refusing_port}/", "the connection was refused while connecting"
+    if what == "is not found":
+        target, words = lost.url(), "HTTP status 404, expected 200-299"
+    seen = observe(serve(redirecting({"/": target})).url())
+    assert seen.error == f"redirected to {target}: {words}"
 
 
 def test_a_stray_percent_is_sent_as_it_came(observe: Observer, serve: ServerFactory) -> None:

@@ -131,7 +131,7 @@ def test_a_body_with_secrets_does_not_go_to_another_origin(observe: Observer, se
     seen = observe(server.url(), method="POST", body=secret)
     assert (seen.reason, seen.error) == (
         Reason.REDIRECT_ERROR,
-        "the redirect would send a body with secrets to another origin",
+        f"redirected to {server.url('/here')}: the redirect would send a body with secrets to another origin",
     )
     assert [asked.body for asked in server.asked[2:]] == [secret.content] * 2
     assert len(stranger.asked) == 1
@@ -193,8 +193,8 @@ def test_tls_goes_through_a_tunnel(
 
 REFUSALS = {
     "refuses": (answering(response(status="407 Proxy Authentication Required")), Reason.CONNECT_ERROR, "status 407"),
-    "is no proxy": (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Reason.CONNECT_ERROR, "the proxy's answer"),
-    "closes": (answering(b""), Reason.CONNECT_ERROR, "the proxy's answer"),
+    "is no proxy": (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Reason.CONNECT_ERROR, "its answer"),
+    "closes": (answering(b""), Reason.CONNECT_ERROR, "its answer"),
     "resets": (behaviours.resets_before_headers, Reason.CONNECT_ERROR, "reset"),
     "says nothing": (behaviours.silent, Reason.TIMEOUT, "connect"),
     "drips": (behaviours.drips_header, Reason.TIMEOUT, "connect"),
@@ -204,11 +204,20 @@ REFUSALS = {
 @pytest.mark.parametrize("way", REFUSALS)
 def test_a_proxy_that_does_not_connect_us_is_a_connect_error(way: str, observe: Observer, serve: ServerFactory) -> None:
     behave, reason, words = REFUSALS[way]
-    seen = observe("https://shop.test/", proxy=Proxy("127.0.0.1", serve(behave).port), timeout_s=0.5)
+    port = serve(behave).port
+    seen = observe("https://shop.test/", proxy=Proxy("127.0.0.1", port), timeout_s=0.5)
     assert (seen.reason, seen.http_code) == (reason, None), seen.error
     assert seen.error is not None
+    assert seen.error.startswith(f"the proxy 127.0.0.1:{port}: ")
     assert words in seen.error
     assert seen.latency_s < 0.7
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_named(scheme: str, observe: Observer, refusing_port: int) -> None:
+    seen = observe(f"{scheme}://shop.test/", proxy=Proxy("127.0.0.1", refusing_port))
+    words = f"the proxy 127.0.0.1:{refusing_port}: the connection was refused while connecting"
+    assert (seen.reason, seen.error) == (Reason.CONNECT_ERROR, words)
 
 
 def test_a_proxy_is_not_asked_for_an_address_that_may_not_be_visited(

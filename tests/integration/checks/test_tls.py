@@ -223,6 +223,36 @@ def test_a_client_certificate_is_shown_to_a_server_that_demands_it(
     assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.TLS_ERROR), seen.error
 
 
+@pytest.mark.parametrize("flaw", ["expired", "of a stranger"])
+def test_a_client_certificate_that_is_refused_is_ours(
+    flaw: str, observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    expired, words = new_leaf(ca.signer, ends_at=YESTERDAY), "our client certificate: it has expired"
+    if flaw != "expired":
+        expired, words = new_leaf(new_authority("another CA")), "our client certificate: it does not know the CA"
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demanding_certificates(ca))
+    own = str(write_chain(tmp_path, expired))
+    assert_tls_error(observe(server.url(), tls=Tls(ca_file=str(ca.file), cert_file=own)), words)
+
+
+@pytest.mark.parametrize("expired", ["the server's", "an intermediate", "the CA's"])
+def test_it_is_said_which_certificate_has_expired(
+    expired: str, observe: Observer, serve_tls: TlsServerFactory, tmp_path: Path
+) -> None:
+    ends = dict.fromkeys(("the server's", "an intermediate", "the CA's"), IN_A_YEAR) | {expired: YESTERDAY}
+    root = new_authority("a CA", ends_at=ends["the CA's"])
+    intermediate = new_authority("between", issuer=root, ends_at=ends["an intermediate"])
+    (tmp_path / "ca.pem").write_bytes(root.pem)
+    server = serve_tls(answering(response()), new_leaf(intermediate, ends_at=ends["the server's"]), intermediate)
+    seen = observe(server.url(), tls=Tls(ca_file=str(tmp_path / "ca.pem")))
+    words = {
+        "the server's": "the certificate has expired",
+        "an intermediate": "an intermediate certificate has expired: CN=between",
+        "the CA's": "the certificate of the CA that signed the server's has expired",
+    }
+    assert (seen.reason, seen.error) == (Reason.TLS_ERROR, words[expired])
+
+
 def asking_after_the_handshake(ca: Authority) -> Callable[[ssl.SSLContext], None]:
     """Return what makes a server's context able to ask for a certificate once it has seen the request."""
 

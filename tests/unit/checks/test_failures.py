@@ -62,6 +62,18 @@ def test_what_we_have_no_more_of_says_nothing_of_the_site(error: Exception) -> N
             Reason.TLS_ERROR,
             "the server does not speak HTTP/1.1 on this port",
         ),
+        (
+            ssl.SSLError(1, "[SSL] sslv3 alert certificate expired (_ssl.c:9)"),
+            "tls",
+            Reason.TLS_ERROR,
+            "the server refuses our client certificate: it has expired",
+        ),
+        (
+            ssl.SSLError(1, "[SSL] unsafe legacy renegotiation disabled (_ssl.c:9)"),
+            "tls",
+            Reason.TLS_ERROR,
+            "the server cannot renegotiate safely (RFC 5746), which OpenSSL demands",
+        ),
         (ssl.SSLError(1, "[SSL] tlsv1 alert new (_ssl.c:9)"), "tls", Reason.TLS_ERROR, "TLS failed: tlsv1 alert new"),
         (zlib.error(), "download", Reason.PROTOCOL_ERROR, "the compression of the response's body is broken"),
         (OSError("no number"), "connect", Reason.CONNECT_ERROR, "the exchange failed while connecting"),

@@ -140,7 +140,7 @@ def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: Nam
         ("::1", Endpoint(socket.AF_INET6, ("::1", 0, 0, 0))),
         ("shop.test", None),
         ("127.1", None),
-        ("fe80::1%1", None),
+        ("fe80::1%25eth0", Endpoint(socket.AF_INET6, ("fe80::1", 0, 0, 0))),
     ],
 )
 def test_only_an_address_needs_no_lookup(host: str, endpoint: Endpoint | None) -> None:
