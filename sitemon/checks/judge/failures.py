@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.http.coding import BROKEN
 from sitemon.checks.net.tls import words_of_tls_error
 from sitemon.checks.timing import Phase
 from sitemon.model.outcome import Reason
@@ -119,7 +120,7 @@ def _is_ours(error: Exception) -> bool:
 def _words_of(error: Exception, phase: Phase) -> str:
     match error:
         case zlib.error():
-            return "the compression of the response's body is broken"
+            return BROKEN
         case ssl.SSLError():
             return words_of_tls_error(error)
         case socket.gaierror():

@@ -103,6 +103,13 @@ def test_where_no_body_comes_nobody_cares_how_it_would_be_compressed(
     assert (seen.outcome, seen.body_bytes, seen.error) == (Outcome.UP, 0, None)
 
 
+def test_br_and_zstd_are_undone_where_they_are_installed(observe: Observer, serve: ServerFactory) -> None:
+    brotli = pytest.importorskip("brotli", "1.2")
+    packed = response(brotli.compress(b"hello" * 100_000), headers={"Content-Encoding": "br"})
+    seen = observe(serve(answering(packed)).url(), match="hello$")
+    assert (seen.outcome, seen.body_bytes, seen.error) == (Outcome.UP, 500_000, None)
+
+
 def test_what_is_compressed_may_be_nothing(observe: Observer, serve: ServerFactory) -> None:
     for body in (b"", gzip.compress(b"")):
         seen = observe(serve(answering(response(body, headers={"Content-Encoding": "gzip"}))).url())
