@@ -40,6 +40,10 @@ faults: setup ## Run the long fault scenarios, or those of T=path; about 25 minu
 soak: setup ## Break everything at random for MINUTES=30 at 500 checks a second
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30)
 
+.PHONY: interop
+interop: setup ## Compare checks of the real servers that are installed with curl, openssl and dig; about a minute
+	@PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.interop
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, style and types
 	@$(BIN)/ruff format --check .
