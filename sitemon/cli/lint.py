@@ -72,7 +72,7 @@ def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:
 
 def _is_given(kind: FileKind) -> bool:
     is_in_environment = any(os.environ.get(kind.variable(field)) for field in kind.parsers)
-    return is_in_environment or locate.find(kind.file_name, os.environ) is not None
+    return is_in_environment or locate.usual_place(kind.file_name, os.environ).exists()
 
 
 def _advice(sites: SiteSet) -> Iterator[str]:

@@ -127,7 +127,8 @@ class Fields:
         lacking = [field for field in self._kind.required if not self._is_given(field)]
         if lacking and self._document is None and len(lacking) == len(self._kind.required):
             variables = " and ".join(self._kind.variable(field) for field in lacking)
-            problem = f"{locate.not_found(self._kind.file_name, self._environ)}; put it there or set {variables}"
+            places = [locate.usual_place(self._kind.file_name, self._environ)]
+            problem = f"{locate.not_found(places)}; put it there or set {variables}"
             self.mistakes.append(Mistake(self._kind.file_name, None, "", problem))
             return
         for field in lacking:
@@ -158,9 +159,10 @@ def readable_file(folder: Path, path: str) -> str:
 
 
 def _open(kind: FileKind, file: str | None, environ: Mapping[str, str]) -> Document | None:
-    found = locate.find(file or kind.file_name, environ)
+    places = [locate.usual_place(kind.file_name, environ)] if file is None else locate.places_of(file, environ)
+    found = locate.find(places)
     if found is None and file is not None:
-        raise ConfigurationError([Mistake(file, None, "", locate.not_found(file, environ))])
+        raise ConfigurationError([Mistake(file, None, "", locate.not_found(places))])
     if found is None:
         return None
     document = read_document(found)

@@ -2,7 +2,7 @@
 
 import logging
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,21 +18,32 @@ def conf_dir(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("CONF_DIR") or DEFAULT_FOLDER)
 
 
+def usual_place(file_name: str, environ: Mapping[str, str]) -> Path:
+    """Return where a file is that nobody names: in ``CONF_DIR`` alone.
+
+    The working folder may be one into which others write.
+    """
+    return conf_dir(environ) / file_name
+
+
 def places_of(file: str, environ: Mapping[str, str]) -> list[Path]:
-    """Return where a file is looked for: a bare name in the working folder, then in ``CONF_DIR``; a path as it is."""
+    """Return where a file that was named is looked for.
+
+    That is for a bare name the working folder, then ``CONF_DIR``, and for a path its own place.
+    """
     path = Path(file).expanduser()
     is_bare = path.name == file
     return [path, conf_dir(environ) / path] if is_bare else [path]
 
 
-def find(file: str, environ: Mapping[str, str]) -> Path | None:
-    """Return the first place of `places_of` that exists, or None."""
-    return next((place for place in places_of(file, environ) if place.exists()), None)
+def find(places: Iterable[Path]) -> Path | None:
+    """Return the first of these places that exists, or None."""
+    return next((place for place in places if place.exists()), None)
 
 
-def not_found(file: str, environ: Mapping[str, str]) -> str:
+def not_found(places: Iterable[Path]) -> str:
     """Return the words for a file that is in none of its places."""
-    folders = [str(place.absolute().parent) for place in places_of(file, environ)]
+    folders = [str(place.absolute().parent) for place in places]
     return f"not found in {' or '.join(dict.fromkeys(folders))}"
 
 

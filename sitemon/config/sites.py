@@ -68,22 +68,23 @@ def sites_path(environ: Mapping[str, str]) -> Path | None:
 
     """
     if named := environ.get("SITEMON_SITES"):
-        found = locate.find(named, environ)
+        places = locate.places_of(named, environ)
+        found = locate.find(places)
         if found is None:
-            problem = f"{named} {locate.not_found(named, environ)}"
+            problem = f"{named} {locate.not_found(places)}"
             raise ConfigurationError([Mistake("SITEMON_SITES", None, "", problem)])
         return found
-    places = [place for place in usual_places(environ) if place.exists()]
-    if len(places) > 1:
-        names = " and ".join(place.name for place in places)
+    there = [place for place in usual_places(environ) if place.exists()]
+    if len(there) > 1:
+        names = " and ".join(place.name for place in there)
         problem = f"expected one of {', '.join(FILE_NAMES)}; there are {names}"
         raise ConfigurationError([Mistake(str(locate.conf_dir(environ)), None, "", problem)])
-    return places[0] if places else None
+    return there[0] if there else None
 
 
 def usual_places(environ: Mapping[str, str]) -> list[Path]:
     """Return where the sites may be when ``SITEMON_SITES`` does not say."""
-    return [locate.conf_dir(environ) / name for name in FILE_NAMES]
+    return [locate.usual_place(name, environ) for name in FILE_NAMES]
 
 
 def files_in(source: Path) -> list[Path]:

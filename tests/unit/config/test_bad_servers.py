@@ -189,7 +189,7 @@ def test_a_named_file_that_is_not_there_says_where_it_was_looked_for(tmp_path: P
 def test_neither_file_nor_environment_says_what_to_do(tmp_path: Path) -> None:
     assert mistakes_of("db-admin.json", None, {}) == [
         (
-            f"db-admin.json: not found in {tmp_path} or {tmp_path}/conf; "
+            f"db-admin.json: not found in {tmp_path}/conf; "
             "put it there or set SITEMON_DB_ADMIN_USER and SITEMON_DB_ADMIN_PASSWORD"
         )
     ]
@@ -213,9 +213,11 @@ def test_a_part_of_the_environment_says_what_is_lacking() -> None:
 )
 def test_a_file_that_is_not_an_object_of_fields_is_a_mistake(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "pg-server.json").write_text(content)
-    assert [line.removeprefix("pg-server.json") for line in mistakes_of("pg-server.json", None, {})] == [said]
+    assert [line.removeprefix("pg-server.json") for line in mistakes_of("pg-server.json", "pg-server.json", {})] == [
+        said
+    ]
 
 
 def test_a_folder_in_place_of_a_file_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "redis.json").mkdir()
-    assert mistakes_of("redis.json", None, {}) == ["redis.json: cannot be read: Is a directory"]
+    assert mistakes_of("redis.json", "redis.json", {}) == ["redis.json: cannot be read: Is a directory"]

@@ -1,6 +1,7 @@
 """The servers, from files and from the environment."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sitemon.config.servers import (
     postgres_server,
     redis_server,
 )
+from sitemon.model.errors import ConfigurationError
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,24 @@ def test_a_bare_name_is_looked_for_in_the_working_folder_first() -> None:
     assert postgres_server("mine.json", {}).host == "conf"
     write("mine.json", {"host": "here"})
     assert postgres_server("mine.json", {}).host == "here"
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("pg-server.json", postgres_server),
+        ("db-admin.json", admin_credentials),
+        ("sitemon-db.json", database_credentials),
+        ("kafka-server.json", kafka_server),
+        ("redis.json", redis_server),
+    ],
+)
+def test_a_file_that_nobody_named_is_not_taken_from_the_working_folder(
+    name: str, reader: Callable[[str | None, dict[str, str]], object]
+) -> None:
+    write(name, {"host": "theirs", "user": "theirs"})
+    with pytest.raises(ConfigurationError, match=f"{name}: not found in {Path.cwd() / 'conf'}; put it there"):
+        reader(None, {})
 
 
 def test_a_path_is_taken_as_it_is() -> None:
