@@ -1,5 +1,6 @@
 """The Celery application: ``celery -A sitemon …`` finds `app` here."""
 
+import logging
 import os
 import re
 import sys
@@ -13,7 +14,9 @@ from sitemon.celery_settings import celery_settings
 from sitemon.config.servers import kafka_server, redis_server
 from sitemon.config.settings import settings
 from sitemon.config.sites_watcher import sites_watcher
+from sitemon.log_records import keep_plain
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
+from sitemon.model.one_line import one_line
 from sitemon.redis_client import ping_redis, redis_client
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
@@ -49,7 +52,7 @@ def _is_celery_command() -> bool:
 
 def _say(line: str) -> None:
     """Write to the real stderr: by now Celery may have put its log in the place of the other."""
-    print(line, file=sys.__stderr__)
+    print(one_line(line), file=sys.__stderr__)
 
 
 def _end(exc: Exception) -> None:
@@ -82,6 +85,10 @@ def _mind_the_threads(options: Mapping[str, Any]) -> None:
         _end(ConfigurationError("--autoscale: a pool of threads has one size: expected --concurrency"))
 
 
+def _keep_plain(logger: logging.Logger, **_: Any) -> None:
+    keep_plain(logger)
+
+
 def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
     if is_of_threads(options):
         _mind_the_threads(options)
@@ -98,6 +105,8 @@ except ConfigurationError as exc:
     _end(exc)
 
 signals.after_setup_logger.connect(tell_in_one_line, weak=False)
+signals.after_setup_logger.connect(_keep_plain, weak=False)
+signals.after_setup_task_logger.connect(_keep_plain, weak=False)
 signals.celeryd_init.connect(_begin_worker, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)

@@ -1,12 +1,10 @@
 """``sitemon check``: one check now, without any server."""
 
-import json
-
 import click
-from rich.console import Console
 
 from sitemon.checks.once import adhoc_result, chosen_site, observe
 from sitemon.cli import options
+from sitemon.cli.terminal import Terminal, say_json
 from sitemon.clock import utc_now
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import as_dict
@@ -44,7 +42,7 @@ def command(
     hops, failures = (observation.hops, observation.failures) if is_traced else ((), ())
     if as_json:
         trace = {"trace": traced(hops), "failures": traced_failures(failures)} if is_traced else {}
-        click.echo(json.dumps(as_dict(result) | trace, indent=2))
+        say_json(as_dict(result) | trace)
     else:
-        Console(highlight=False).print(report(result, hops, utc_now(), failures))
+        Terminal().print(report(result, hops, utc_now(), failures))
     context.exit(1 if result.outcome is Outcome.DOWN else 0)

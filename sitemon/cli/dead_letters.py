@@ -1,6 +1,5 @@
 """``sitemon dead-letters``: what could not be recorded, and sending it again."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,9 +7,9 @@ from contextlib import closing
 from typing import Final
 
 import click
-from rich.console import Console
 
 from sitemon.cli import options
+from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import KafkaServer, kafka_server
 from sitemon.record.retry import Fate, Retry
 from sitemon.report.letters import as_json_types, letter_lines, letters_table
@@ -45,12 +44,12 @@ def list_(reasons: Sequence[str], limit: int, as_json: bool, kafka: str | None) 
     found = _newest(server, reasons, limit)
     if as_json:
         topics = topics_of(server)
-        click.echo(json.dumps([as_json_types(one, topics, with_value=False) for one in found], indent=2))
+        say_json([as_json_types(one, topics, with_value=False) for one in found])
     elif found:
         # One line each, however wide: for grep as for the eye.
-        Console(width=_WIDTH).print(letters_table(found))
+        Terminal(width=_WIDTH).print(letters_table(found))
     else:
-        click.echo("no dead letters" + (f" of reason {' or '.join(reasons)}" if reasons else ""))
+        say("no dead letters" + (f" of reason {' or '.join(reasons)}" if reasons else ""))
 
 
 @command.command("show", short_help="Show one dead letter with its value.")
@@ -65,9 +64,10 @@ def show(number: str, as_json: bool, kafka: str | None) -> int:
         found = [kept(message) for message in messages]
     for one in found:
         if as_json:
-            click.echo(json.dumps(as_json_types(one, topics, with_value=True), indent=2))
+            say_json(as_json_types(one, topics, with_value=True))
         else:
-            click.echo("\n".join(letter_lines(one, topics)))
+            for line in letter_lines(one, topics):
+                say(line)
     return 0 if found else _complain_of_missing((number,))
 
 
@@ -97,10 +97,10 @@ def _send(server: KafkaServer, letters: Iterator[Kept], numbers: Sequence[str]) 
         counts[retried.fate] += 1
         missing.pop(retried.kept.number, None)
         if retried.problem and counts[Fate.STAYS] <= _PROBLEMS_SHOWN:
-            click.echo(f"{retried.kept.number} cannot be sent again: {retried.problem}", err=True)
+            say(f"{retried.kept.number} cannot be sent again: {retried.problem}", err=True)
     copies = f", {counts[Fate.COPY]:,} copies of them left out" if counts[Fate.COPY] else ""
     stay = f", {counts[Fate.STAYS]:,} cannot be" if counts[Fate.STAYS] else ""
-    click.echo(f"{counts[Fate.SENT]:,} of {counts.total():,} dead letters sent again{copies}{stay}")
+    say(f"{counts[Fate.SENT]:,} of {counts.total():,} dead letters sent again{copies}{stay}")
     if missing:
         return _complain_of_missing(tuple(missing))
     return 1 if counts[Fate.STAYS] else 0
@@ -134,5 +134,5 @@ def _places(numbers: Sequence[str]) -> list[tuple[int, int]]:
 
 def _complain_of_missing(numbers: Sequence[str]) -> int:
     are = "are no dead letters" if len(numbers) > 1 else "is no dead letter"
-    click.echo(f"there {are} {', '.join(numbers)}: sitemon dead-letters list", err=True)
+    say(f"there {are} {', '.join(numbers)}: sitemon dead-letters list", err=True)
     return 1

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from sitemon import clock
+from sitemon.cli.terminal import Terminal, say
 from sitemon.local.demo import Demo
 from sitemon.local.sample import SAMPLES
 from sitemon.model.errors import FatalError
@@ -67,8 +69,8 @@ def _demo_in_a_folder() -> Iterator[Demo]:
 
 
 def _run(pipeline: Demo, until_s: float) -> int:
-    console = Console()
-    click.echo(f"starting PostgreSQL, Redis, Kafka, worker and recorder; their logs are in {pipeline.folder}")
+    console = Terminal()
+    say(f"starting PostgreSQL, Redis, Kafka, worker and recorder; their logs are in {pipeline.folder}")
     pipeline.up()
     try:
         _watch(pipeline, console, until_s)
@@ -76,18 +78,18 @@ def _run(pipeline: Demo, until_s: float) -> int:
         console.print("stopping")
     recorded = pipeline.finish()
     console.print(_table(pipeline.statuses()))
-    console.print(f"{recorded} results recorded", highlight=False)
+    console.print(f"{recorded} results recorded")
     return recorded
 
 
-def _watch(pipeline: Demo, console: Console, until_s: float) -> None:
+def _watch(pipeline: Demo, console: Terminal, until_s: float) -> None:
     if console.is_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
             while _is_going_on(pipeline, until_s, _LOOK_EVERY_S):
                 live.update(_view(pipeline, console.width), refresh=True)
     else:
         while _is_going_on(pipeline, until_s, _LINE_EVERY_S):
-            console.print(_summary(pipeline.statuses(), pipeline.count()), highlight=False)
+            console.print(_summary(pipeline.statuses(), pipeline.count()))
 
 
 def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
@@ -111,7 +113,7 @@ def _summary(statuses: Sequence[SiteStatus], recorded: int) -> str:
 def _table(statuses: Sequence[SiteStatus]) -> Table:
     table = Table("site", "what it shows", "state", "reason", "latency", box=None, pad_edge=False)
     for status in statuses:
-        state = f"[{STYLES[status.state]}]{status.state}[/]"
+        state = Text(status.state, STYLES[status.state])
         shown = "" if status.latency_s is None else latency(status.latency_s)
         table.add_row(status.site, _SHOWS.get(status.site, ""), state, status.reason, shown)
     return table

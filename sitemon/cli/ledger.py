@@ -1,15 +1,14 @@
 """``sitemon ledger``: the schedule's own history against the rows there are."""
 
-import json
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import click
-from rich.console import Console
 
 from sitemon import clock
 from sitemon.cli import options
+from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.report.ledger import SHOWN, TABLE_WIDTH, sum_of, uneven_hours
@@ -42,23 +41,21 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
         closed_at, counts = read_closed_at(conn), read_count_problems(conn)
     uneven = [hour for hour in ledger if not hour.is_even or (strict and hour.lost)]
     if as_json:
-        click.echo(json.dumps([_as_json_types(hour) for hour in ledger], indent=2))
+        say_json([_as_json_types(hour) for hour in ledger])
     else:
         if uneven:
             # A figure that is cut would say something else: rather let a narrow terminal break the line.
-            Console(width=max(Console().width, TABLE_WIDTH)).print(uneven_hours(uneven))
+            Terminal(width=max(Terminal().width, TABLE_WIDTH)).print(uneven_hours(uneven))
             if len(uneven) > SHOWN:
-                click.echo(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
-        click.echo(sum_of(ledger))
+                say(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
+        say(sum_of(ledger))
     is_stale = now - closed_at > STALE
     if is_stale:
-        click.echo(
-            f"ledger: nobody decides what is missing since {format_utc(closed_at)}: is a recorder running?", err=True
-        )
+        say(f"ledger: nobody decides what is missing since {format_utc(closed_at)}: is a recorder running?", err=True)
     if counts.lacking:
-        click.echo(f"ledger: {counts.lacking:,} results that were made did not arrive", err=True)
+        say(f"ledger: {counts.lacking:,} results that were made did not arrive", err=True)
     if counts.surplus:
-        click.echo(f"ledger: {counts.surplus:,} rows are there that no worker or beat made", err=True)
+        say(f"ledger: {counts.surplus:,} rows are there that no worker or beat made", err=True)
     return 1 if uneven or is_stale or any(counts) else 0
 
 

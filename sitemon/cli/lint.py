@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from sitemon.cli.terminal import say
 from sitemon.config import alerts, locate, server_files, servers
 from sitemon.config.fields import FileKind
 from sitemon.config.settings import settings
@@ -39,14 +40,14 @@ def command() -> int:
     """
     found = _look()
     for mistake in found.mistakes:
-        click.echo(str(mistake))
+        say(str(mistake))
     for advice in _advice(found.sites) if found.sites else ():
-        click.echo(f"advice: {advice}")
+        say(f"advice: {advice}")
     if found.mistakes or found.sites is None:
-        click.echo(_counted(len(found.mistakes), "mistake"))
+        say(_counted(len(found.mistakes), "mistake"))
         return 1
     read = ", ".join(found.read) or "no servers"
-    click.echo(f"no mistakes: {_counted(len(found.sites.sites), 'site')} from {found.sites.source}; {read}")
+    say(f"no mistakes: {_counted(len(found.sites.sites), 'site')} from {found.sites.source}; {read}")
     return 0
 
 

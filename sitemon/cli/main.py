@@ -18,7 +18,9 @@ from typing import Final, NamedTuple, NoReturn
 import click
 
 from sitemon.cli.signals import signals_held
+from sitemon.cli.terminal import say
 from sitemon.config.values import suggestion
+from sitemon.log_records import keep_plain
 from sitemon.model.errors import ConfigurationError, FatalError, Mistake, SitemonError
 
 INTERRUPTED: Final = 130
@@ -134,7 +136,7 @@ def _status_of(exc: Exception) -> int:
 
 def complain(mistake: str, status: int = 2) -> int:
     """Print one line to stderr and return the exit status."""
-    click.echo(" ".join(mistake.split()), err=True)
+    say(" ".join(mistake.split()), err=True)
     return status
 
 
@@ -154,6 +156,7 @@ def set_up_logging() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler])
+    keep_plain(logging.getLogger())
 
 
 def _verbose() -> click.Option:

@@ -7,6 +7,7 @@ import click
 
 from sitemon import clock
 from sitemon.cli import options
+from sitemon.cli.terminal import say
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.settings import settings
 from sitemon.store.connect import connect
@@ -26,5 +27,5 @@ def command(db_conn: str | None, database: str | None) -> None:
         ran = migrate(conn)
         maintain(conn, retention, clock.utc_now())
     for migration in ran:
-        click.echo(f"ran {migration.name}")
-    click.echo(f"the schema of {owner.database} is up to date")
+        say(f"ran {migration.name}")
+    say(f"the schema of {owner.database} is up to date")

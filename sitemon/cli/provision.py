@@ -5,6 +5,7 @@ import os
 import click
 
 from sitemon.cli import options
+from sitemon.cli.terminal import say
 from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
 from sitemon.store.partitions import Retention
@@ -23,4 +24,4 @@ def command(db_conn: str | None, admin: str | None, kafka: str | None, database:
     stream, choices = kafka_server(kafka), settings(os.environ)
     provision(server, administrator, owner, Retention.of(choices))
     ensure_topics(stream, retention_days=choices.topic_retention_days)
-    click.echo(f"database {owner.database} and the topics beside {stream.topic} are ready")
+    say(f"database {owner.database} and the topics beside {stream.topic} are ready")

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import click
 
 from sitemon.cli import options
+from sitemon.cli.terminal import say
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.store.connect import connect
 from sitemon.store.rebuild import rebuild
@@ -28,7 +29,7 @@ def command(when: str | None, db_conn: str | None, database: str | None) -> None
     server, credentials = postgres_server(db_conn), database_credentials(database)
     with closing(connect(server, credentials, application_name="sitemon-rebuild")) as conn:
         rebuilt = rebuild(conn, from_at, _tell)
-    click.echo(f"{rebuilt.days:,} days and the states of {rebuilt.states:,} sites are made anew")
+    say(f"{rebuilt.days:,} days and the states of {rebuilt.states:,} sites are made anew")
 
 
 def _moment(text: str) -> datetime:

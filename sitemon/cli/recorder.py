@@ -9,13 +9,13 @@ from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
+from sitemon.cli.terminal import Terminal
 from sitemon.config.servers import KafkaServer, database_credentials, kafka_server, postgres_server
 from sitemon.config.settings import settings
 from sitemon.model.errors import RefusedError, RetryableError, UnreachableError
@@ -141,7 +141,7 @@ def _progress() -> Iterator[Callable[[Report], None]]:
         yield ProgressLog()
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Terminal(stderr=True), transient=True) as progress:
         yield _LiveLine(progress)
 
 

@@ -7,6 +7,7 @@ import click
 
 from sitemon.cli import options
 from sitemon.cli.main import run
+from sitemon.cli.terminal import say
 from sitemon.config.servers import admin_credentials, database_credentials, postgres_server
 from sitemon.config.settings import settings
 from sitemon.store.partitions import Retention
@@ -27,10 +28,10 @@ def command(*, db_conn: str | None, admin: str | None, yes: bool, adopt: bool, d
     server, administrator, owner = postgres_server(db_conn), admin_credentials(admin), database_credentials(database)
     retention = Retention.of(settings(os.environ))
     if not yes and sys.stdin.isatty() and not _is_confirmed(owner.database):
-        click.echo("nothing was dropped", err=True)
+        say("nothing was dropped", err=True)
         raise click.exceptions.Exit(1)
     recreate(server, administrator, owner, adopt=adopt, retention=retention)
-    click.echo(f"database {owner.database} and user {owner.user} are new")
+    say(f"database {owner.database} and user {owner.user} are new")
 
 
 def _is_confirmed(database: str) -> bool:

@@ -10,6 +10,7 @@ import yaml
 
 from sitemon import clock
 from sitemon.cli.signals import stop_on_signals
+from sitemon.cli.terminal import say
 from sitemon.local.misbehaving import MISBEHAVIOURS, misbehaving, sites_yaml
 from sitemon.local.sample import SAMPLES, SampleServer
 from sitemon.model.outcome import REASONS, Reason
@@ -24,7 +25,7 @@ def command(*, is_listed: bool) -> None:
     """
     if is_listed:
         for line in _lines():
-            click.echo(f"{line.name:<17} {line.finding:<24} {line.shows}")
+            say(f"{line.name:<17} {line.finding:<24} {line.shows}")
         return
     with stop_on_signals() as stopped, tempfile.TemporaryDirectory(prefix="sitemon-sample-") as folder:
         server = SampleServer(Path(folder))
@@ -57,6 +58,6 @@ def _print_sites(server: SampleServer, urls: dict[str, str]) -> None:
     demo = yaml.safe_load(server.sites_file.read_text())["sites"]
     urls = urls | {site["name"]: site["url"] for site in demo}
     for line in _lines():
-        click.echo(f"{line.name:<17} {line.finding:<24} {urls[line.name]:<42} {line.shows}")
-    click.echo(f"# to check one:   SITEMON_SITES={server.folder} sitemon check {demo[0]['name']} --trace")
-    click.echo(f"# to watch them:  export SITEMON_SITES={server.folder}")
+        say(f"{line.name:<17} {line.finding:<24} {urls[line.name]:<42} {line.shows}")
+    say(f"# to check one:   SITEMON_SITES={server.folder} sitemon check {demo[0]['name']} --trace")
+    say(f"# to watch them:  export SITEMON_SITES={server.folder}")

@@ -1,19 +1,19 @@
 """``sitemon sites``: what is configured, and when each site is due next."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from sitemon import clock
+from sitemon.cli.terminal import Terminal, say, say_columns, say_json
 from sitemon.config.sites import load_sites
 from sitemon.model.moment import format_utc, from_ms
+from sitemon.model.one_line import one_line
 from sitemon.model.site import Site
 from sitemon.schedule.slots import next_slot_ms
 
@@ -29,16 +29,16 @@ def command(*, as_json: bool) -> None:
     sites = load_sites(os.environ)
     now_ms = clock.now_ms()
     if as_json:
-        click.echo(json.dumps([_as_dict(site, now_ms) for site in sites.sites], indent=2))
+        say_json([_as_dict(site, now_ms) for site in sites.sites])
         return
     rows = (_row(site, now_ms) for site in sites.sites)
     if sys.stdout.isatty():
         if sites.sites:
-            Console(highlight=False).print(_table(rows))
-        click.echo(f"{len(sites.sites)} sites from {sites.source}")
+            Terminal().print(_table(rows))
+        say(f"{len(sites.sites)} sites from {sites.source}")
     else:
         # A table of 100,000 rows takes rich a minute; and columns cut to a width are of no use to a script.
-        click.echo("\n".join("\t".join(row) for row in (_COLUMNS, *rows)))
+        say_columns((_COLUMNS, *rows))
 
 
 def _row(site: Site, now_ms: int) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def _table(rows: Iterable[tuple[str, ...]]) -> Table:
     for name in _COLUMNS:
         table.add_column(name, no_wrap=name not in _CUT)
     for row in rows:
-        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
+        table.add_row(*(Text(one_line(cell), no_wrap=True, overflow="ellipsis") for cell in row))
     return table
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sitemon.cli.terminal import say
 from sitemon.local.keeper import keeper_pid, start_keeper, stop_keeper
 from sitemon.local.stack import Stack
 
@@ -41,7 +42,7 @@ def up(folder: Path) -> None:
 def env(context: click.Context, folder: Path) -> None:
     """Print what to export: eval "$(sitemon stack env)"."""
     if keeper_pid(folder) is None:
-        click.echo(f"no stack is up in {folder}: sitemon stack up{_option(folder)}", err=True)
+        say(f"no stack is up in {folder}: sitemon stack up{_option(folder)}", err=True)
         context.exit(1)
     _print_exports(folder)
 
@@ -51,17 +52,15 @@ def env(context: click.Context, folder: Path) -> None:
 def down(folder: Path) -> None:
     """Stop the stack; its data stays in the folder. Again is no error."""
     if not stop_keeper(folder):
-        click.echo(f"no stack is up in {folder}", err=True)
+        say(f"no stack is up in {folder}", err=True)
 
 
 def _print_exports(folder: Path) -> None:
     for name, value in Stack(folder).environment.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        say(f"export {name}={shlex.quote(value)}")
     if sys.stdout.isatty():
         option = _option(folder)
-        click.echo(
-            f'# in your shell: eval "$(sitemon stack env{option})"; at the end: sitemon stack down{option}', err=True
-        )
+        say(f'# in your shell: eval "$(sitemon stack env{option})"; at the end: sitemon stack down{option}', err=True)
 
 
 def _option(folder: Path) -> str:

@@ -1,19 +1,18 @@
 """``sitemon status``: how the sites are, as the database has it."""
 
-import json
 import threading
 from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.signals import stop_on_signals
+from sitemon.cli.terminal import Terminal, say_json
 from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
 from sitemon.model.errors import RetryableError
 from sitemon.model.moment import format_utc
@@ -44,9 +43,9 @@ def command(watch: bool, as_json: bool, db_conn: str | None, database: str | Non
     with closing(_connect(server, credentials)) as conn:
         sites, closed_at = read_status(conn, clock.utc_now()), read_closed_at(conn)
     if as_json:
-        click.echo(json.dumps([as_json_types(site) for site in sites], indent=2))
+        say_json([as_json_types(site) for site in sites])
     else:
-        console = Console()
+        console = Terminal()
         console.print(status_table(sites, closed_at, clock.utc_now(), console.width))
 
 
@@ -60,18 +59,18 @@ def _connect(server: PostgresServer, credentials: Credentials) -> Connection:
 
 
 def _watch(server: PostgresServer, credentials: Credentials) -> None:
-    console = Console()
+    console = Terminal()
     with stop_on_signals() as stop, Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while not stop.is_set():
             try:
                 with closing(_connect(server, credentials)) as conn:
                     _follow(conn, live, console, stop)
             except RetryableError as exc:
-                live.update(Text(f"waiting for the database: {exc}"), refresh=True)
+                live.update(f"waiting for the database: {exc}", refresh=True)
                 stop.wait(_REFRESH_S)
 
 
-def _follow(conn: Connection, live: Live, console: Console, stop: threading.Event) -> None:
+def _follow(conn: Connection, live: Live, console: Terminal, stop: threading.Event) -> None:
     while not stop.is_set():
         now = clock.utc_now()
         table: RenderableType = status_table(read_status(conn, now), read_closed_at(conn), now, console.width)

@@ -17,6 +17,7 @@ from typing import Final
 
 from sitemon import clock
 from sitemon.local.stack import Stack
+from sitemon.log_records import keep_plain
 from sitemon.model.errors import FatalError
 
 log = logging.getLogger(__name__)
@@ -136,4 +137,5 @@ def _tell(line: str) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    keep_plain(logging.getLogger())
     sys.exit(main(Path(sys.argv[1])))

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.table import Table
+from rich.text import Text
 
+from sitemon.model.one_line import one_line
 from sitemon.store.read import LedgerHour
 
 COUNTS: Final = ("expected", "real", "told", "derived", "lost", "unaccounted", "unexpected")
@@ -22,7 +24,9 @@ def uneven_hours(uneven: Sequence[LedgerHour]) -> Table:
     for name in COUNTS:
         table.add_column(name, justify="right", no_wrap=True)
     for hour in sorted(uneven, key=lambda hour: -hour.unaccounted - hour.unexpected)[:SHOWN]:
-        table.add_row(f"{hour.hour_at:%m-%d %H}", hour.site, hour.region, *map(str, _counts(hour)))
+        table.add_row(
+            f"{hour.hour_at:%m-%d %H}", *map(Text, map(one_line, (hour.site, hour.region))), *map(str, _counts(hour))
+        )
     return table
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
 from sitemon.model.moment import format_utc, from_ms
+from sitemon.model.one_line import one_line
 from sitemon.model.result import decode
 from sitemon.model.schedule import decode_event
 from sitemon.stream.dead_letters import Kept
@@ -33,7 +34,7 @@ def letters_table(letters: Iterable[Kept]) -> Table:
         moment = f"{from_ms(kept.kept_at_ms):%Y-%m-%d %H:%M:%S}"
         # Text, because rich would take square brackets for its own.
         key = _cut(text_of((letter.key or b"")[:_KEY_BYTES]))
-        cells = (kept.number, moment, _line(letter.reason), _origin(kept), key, size)
+        cells = (kept.number, moment, one_line(letter.reason), _origin(kept), key, size)
         table.add_row(*map(Text, cells))
     return table
 
@@ -43,12 +44,12 @@ def letter_lines(kept: Kept, topics: Topics) -> Iterator[str]:
     letter = kept.letter
     yield f"number     {kept.number}"
     yield f"put aside  {format_utc(from_ms(kept.kept_at_ms))}"
-    yield f"reason     {_line(letter.reason)}"
-    yield f"now        {_line(verdict(kept, topics))}"
+    yield f"reason     {one_line(letter.reason)}"
+    yield f"now        {one_line(verdict(kept, topics))}"
     yield f"came from  {_origin(kept)}"
     yield f"key        {text_of(letter.key)}"
     if letter.truncated:
-        yield f"truncated  {_line(letter.truncated)}  (length in bytes and SHA-256 of the whole value)"
+        yield f"truncated  {one_line(letter.truncated)}  (length in bytes and SHA-256 of the whole value)"
     if letter.value is None:
         yield "value      none: a tombstone"
         return
@@ -90,11 +91,7 @@ def verdict(kept: Kept, topics: Topics) -> str:
 
 def text_of(data: bytes | None) -> str:
     """Return bytes as one line: text where it is UTF-8, everything else escaped as in Python."""
-    return "" if data is None else _line(data.decode(errors="backslashreplace"))
-
-
-def _line(text: str) -> str:
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "" if data is None else one_line(data.decode(errors="backslashreplace"))
 
 
 def _cut(text: str) -> str:
@@ -106,7 +103,7 @@ def _origin(kept: Kept) -> str:
     if not letter.topic:
         return "unknown"
     place = f"{letter.partition}:{letter.offset}" if letter.offset >= 0 else "(never taken by Kafka)"
-    return f"{_line(letter.topic)} {place}"
+    return f"{one_line(letter.topic)} {place}"
 
 
 def _both_forms(name: str, data: bytes | None) -> dict[str, str | None]:
@@ -126,7 +123,7 @@ def _value_lines(value: bytes) -> Iterator[str]:
         shown = value[:_HEX_BYTES]
         yield from _hex_lines(shown)
     else:
-        yield from map(_line, _pretty(text).splitlines())
+        yield from map(one_line, _pretty(text).splitlines())
     if len(shown) < len(value):
         yield f"… and {len(value) - len(shown):,} bytes more; --json gives all of them"
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from sitemon.model.one_line import one_line
 from sitemon.report.palette import SIGNS, STYLES, age, latency, percent
 from sitemon.store.read import SiteStatus
 
@@ -64,10 +65,10 @@ _CUT: Final = ("site", "reason")
 def _cells(site: SiteStatus, now: datetime, trend: int) -> dict[str, Text]:
     style = STYLES[site.state]
     return {
-        "site": Text(site.site, no_wrap=True, overflow="ellipsis"),
-        "region": Text(site.region),
+        "site": Text(one_line(site.site), no_wrap=True, overflow="ellipsis"),
+        "region": Text(one_line(site.region)),
         "state": Text(f"{SIGNS[site.state]} {site.state} {_since(site, now)}", style=style),
-        "reason": Text(_reason(site, now), no_wrap=True, overflow="ellipsis"),
+        "reason": Text(one_line(_reason(site, now)), no_wrap=True, overflow="ellipsis"),
         "latency": Text("" if site.latency_s is None else latency(site.latency_s)),
         "trend": Text(sparkline(site.latencies_s[-trend:])),
         "uptime": Text(uptime(site.uptime_low, site.uptime_high)),

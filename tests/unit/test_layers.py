@@ -18,7 +18,7 @@ LAYERS = [
     {"checks", "stream", "store", "redis_client"},
     {"config"},
     {"incident"},
-    {"patterns"},
+    {"patterns", "log_records"},
     {"model"},
     {"backoff", "clock", "per_process"},
 ]
