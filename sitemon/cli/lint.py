@@ -12,6 +12,7 @@ from sitemon.config import alerts, locate, server_files, servers
 from sitemon.config.fields import FileKind
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
+from sitemon.config.verified import warning_of
 from sitemon.model.errors import ConfigurationError, Mistake
 
 _SERVERS: Final[Sequence[tuple[FileKind, Callable[[], object]]]] = (
@@ -29,6 +30,7 @@ _T = TypeVar("_T")
 class _Findings(NamedTuple):
     mistakes: list[Mistake]
     read: list[str]
+    warnings: list[str]
     sites: SiteSet | None
 
 
@@ -36,31 +38,36 @@ class _Findings(NamedTuple):
 def command() -> int:
     """Say everything that is wrong with the configuration: exit status 1 when anything is.
 
-    Files of servers that are not there are passed over: no process needs all of them.
+    Files of servers that are not there are passed over: no process needs all of them. Of a server over a network that
+    does not have to prove who it is, a warning says so.
     """
     found = _look()
     for mistake in found.mistakes:
         say(str(mistake))
+    for warning in found.warnings:
+        say(f"warning: {warning}")
     for advice in _advice(found.sites) if found.sites else ():
         say(f"advice: {advice}")
     if found.mistakes or found.sites is None:
         say(_counted(len(found.mistakes), "mistake"))
         return 1
-    read = ", ".join(found.read) or "no servers"
-    say(f"no mistakes: {_counted(len(found.sites.sites), 'site')} from {found.sites.source}; {read}")
+    say(f"no mistakes: {found.sites.summary}; {', '.join(found.read) or 'no servers'}")
     return 0
 
 
 def _look() -> _Findings:
     mistakes: list[Mistake] = []
-    given = [(kind, reader) for kind, reader in _SERVERS if _is_given(kind)]
-    for read in (*(reader for _, reader in given), settings):
-        _try(read, mistakes)
-    names = [kind.file_name for kind, _ in given]
+    read, warnings = [], []
+    for kind, reader in _SERVERS:
+        if sources := _sources(kind):
+            read.append(sources)
+            warning = warning_of(_try(reader, mistakes))
+            warnings += [f"{sources}: {warning}"] if warning else []
+    _try(settings, mistakes)
     if locate.find(alerts.FILE_NAME, os.environ) is not None:
         _try(alerts.load_alerts, mistakes)
-        names.append(alerts.FILE_NAME)
-    return _Findings(mistakes, names, _try(load_sites, mistakes))
+        read.append(alerts.FILE_NAME)
+    return _Findings(mistakes, read, warnings, _try(load_sites, mistakes))
 
 
 def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:
@@ -71,9 +78,11 @@ def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:
         return None
 
 
-def _is_given(kind: FileKind) -> bool:
+def _sources(kind: FileKind) -> str:
+    """Return where a server's values come from: its file, the environment, both, or nowhere."""
+    file = [kind.file_name] if locate.usual_place(kind.file_name, os.environ).exists() else []
     is_in_environment = any(os.environ.get(kind.variable(field)) for field in kind.parsers)
-    return is_in_environment or locate.usual_place(kind.file_name, os.environ).exists()
+    return " and ".join([*file, *([f"{kind.prefix}*"] if is_in_environment else [])])
 
 
 def _advice(sites: SiteSet) -> Iterator[str]:

@@ -35,7 +35,7 @@ def command(*, as_json: bool) -> None:
     if sys.stdout.isatty():
         if sites.sites:
             Terminal().print(_table(rows))
-        say(f"{len(sites.sites)} sites from {sites.source}")
+        say(sites.summary)
     else:
         # A table of 100,000 rows takes rich a minute; and columns cut to a width are of no use to a script.
         say_columns((_COLUMNS, *rows))

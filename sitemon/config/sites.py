@@ -25,11 +25,22 @@ SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 class SiteSet(msgspec.Struct, frozen=True, kw_only=True):
-    """All configured sites, enabled and disabled ones. `source` is the file or folder, or what is said of none."""
+    """All configured sites, enabled and disabled ones.
+
+    `source` is the file or folder; without one it is empty, and `missing` says which there might be.
+    """
 
     sites: tuple[Site, ...]
     by_name: Mapping[str, Site]
     source: str
+    missing: str = ""
+
+    @property
+    def summary(self) -> str:
+        """How many sites there are, and where they came from."""
+        if self.missing:
+            return f"no sites: there is no {self.missing}"
+        return f"{len(self.sites)} {'site' if len(self.sites) == 1 else 'sites'} from {self.source}"
 
 
 def load_sites(environ: Mapping[str, str] = os.environ, path: Path | None = None) -> SiteSet:
@@ -99,7 +110,7 @@ def load_with(reader: SiteReader, environ: Mapping[str, str], path: Path | None)
     source = path or sites_path(environ)
     if source is None:
         places = " or ".join(map(str, usual_places(environ)))
-        return SiteSet(sites=(), by_name=MappingProxyType({}), source=f"nowhere: there is no {places}")
+        return SiteSet(sites=(), by_name=MappingProxyType({}), source="", missing=places)
     with _no_garbage_collection():
         for file in files_in(source):
             reader.read(file)

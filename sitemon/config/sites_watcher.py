@@ -65,7 +65,7 @@ class SitesWatcher:
         # Only now are the files known that the sites name.
         self._seen = self._glimpsed | _stats_of(self._named_files)
         if not self._sites.sites:
-            log.warning("config.no_sites: nothing is watched: no sites from %s", self._sites.source)
+            log.warning("config.no_sites: nothing is watched: %s", self._sites.summary)
 
     def unlock(self) -> None:
         """Forget that another thread looks at the files: in a forked child there is none."""
@@ -108,11 +108,11 @@ class SitesWatcher:
             log.exception("config.sites_failed: the edit was not taken up: this is a mistake in sitemon")
             sites = self._sites
         else:
-            if not sites.sites and self._sites.sites and not Path(sites.source).exists():
-                self._keep_old(f"no sites from {sites.source}")
+            if sites.missing and self._sites.sites:
+                self._keep_old(sites.summary)
                 return
             self._trouble = None
-            log.info("config.sites_reloaded: %s sites from %s", len(sites.sites), sites.source)
+            log.info("config.sites_reloaded: %s", sites.summary)
         # Only then as seen: a child that is forked in between reads them again.
         self._sites = sites
         self._named_files = reader.files

@@ -24,18 +24,25 @@ CONNECT_TIMEOUT_S: Final = 5
 _OPTIONS: Final = "-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s -c jit=off"
 """Without JIT, which Debian's servers turn on: it compiles the query of the ledger for seconds, to save nothing."""
 
+_REQUIRE_AUTH: Final = "!password" if psycopg2.extensions.libpq_version() >= 160000 else None
+"""What is asked of a server that is not verified: to take less than the password itself."""
+
 _NOT_PROVISIONED: Final = re.compile(r'(database|role) ".*" does not exist', re.DOTALL)
 _REFUSED: Final = re.compile(
     r"password authentication failed|authentication failed|no password supplied|no pg_hba\.conf entry"
     r"|is not permitted to log in|permission denied for database|certificate verify failed"
     r"|server certificate for|root certificate file|could not load|private key|SSL error|sslv3 alert|tlsv1 alert"
-    r"|does not support SSL|certificate .* does not exist|requires a valid client certificate",
+    r"|does not support SSL|certificate .* does not exist|requires a valid client certificate"
+    r"|authentication method requirement",
     re.IGNORECASE,
 )
 
 
 def connect(server: PostgresServer, credentials: Credentials, *, application_name: str) -> Connection:
     """Open a connection whose session counts in UTC.
+
+    Only a server that is verified (verify-full) is given the password itself, for which LDAP and PAM ask; every other
+    one has to do with a hash of it. That needs libpq 16, which psycopg2-binary has.
 
     A connection that is dead without saying so is noticed within a minute, by the kernel.
 
@@ -57,6 +64,7 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
             sslcert=server.ssl_cert,
             sslkey=server.ssl_key,
             gssencmode="disable",
+            require_auth=None if server.sslmode == "verify-full" else _REQUIRE_AUTH,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application_name,
             client_encoding="UTF8",

@@ -9,7 +9,7 @@ from sitemon.model.site import Site
 
 SHOP = Site(name="shop", url="http://shop.example/")
 SITES = SiteSet(sites=(SHOP,), by_name={"shop": SHOP}, source="conf/sites.yaml")
-NO_SITES = SiteSet(sites=(), by_name={}, source="nowhere: there is no conf/sites.yaml")
+NO_SITES = SiteSet(sites=(), by_name={}, source="", missing="conf/sites.yaml")
 
 
 def test_a_name_is_the_configured_site() -> None:

@@ -59,10 +59,42 @@ def test_lint_without_mistakes_says_what_it_read_and_advises() -> None:
     assert said_by(lint.command) == (
         0,
         [
+            (
+                "warning: pg-server.json: h is not verified: whoever stands between can read and change what is said; "
+                "ssl_root_cert, which makes sslmode verify-full mends it"
+            ),
             "advice: shop: url: a password in a URL is easily shown; give it as auth, from ${NAME}",
             "no mistakes: 2 sites from conf/sites.yaml; pg-server.json",
         ],
     )
+
+
+def test_lint_lists_no_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITEMON_PG_HOST", "127.0.0.1")
+    monkeypatch.setenv("SITEMON_REDIS_URL", "redis://127.0.0.1:6379/0")
+    Path("conf/redis.json").write_text("{}")
+    assert said_by(lint.command) == (
+        0,
+        [
+            (
+                "no mistakes: no sites: there is no conf/sites.yaml or conf/sites.json or conf/sites.d; "
+                "SITEMON_PG_*, redis.json and SITEMON_REDIS_*"
+            )
+        ],
+    )
+
+
+def test_lint_warns_of_servers_that_are_not_verified_over_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("conf/pg-server.json").write_text('{"host": "pg.example", "is_ssl": true}')
+    monkeypatch.setenv("SITEMON_KAFKA_BOOTSTRAP_SERVERS", "[::1]:9092,kafka.example:9092")
+    monkeypatch.setenv("SITEMON_REDIS_URL", "redis://:hunter2@10.0.0.1:6379/0")
+    status, lines = said_by(lint.command)
+    assert status == 0
+    assert [line.partition(" is not verified: ")[0] for line in lines[:-1]] == [
+        "warning: pg-server.json: pg.example",
+        "warning: SITEMON_KAFKA_*: kafka.example",
+        "warning: SITEMON_REDIS_*: 10.0.0.1",
+    ]
 
 
 def test_lint_advises_on_a_latency_that_the_timeout_hides() -> None:

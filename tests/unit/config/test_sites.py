@@ -169,7 +169,9 @@ def test_sites_keep_their_order_and_are_found_by_name(tmp_path: Path) -> None:
 def test_no_file_is_a_set_of_no_sites_that_says_where_it_looked(tmp_path: Path) -> None:
     sites = load_sites({"CONF_DIR": str(tmp_path)})
     assert sites.sites == ()
-    assert sites.source == f"nowhere: there is no {tmp_path}/sites.yaml or {tmp_path}/sites.json or {tmp_path}/sites.d"
+    assert (
+        sites.summary == f"no sites: there is no {tmp_path}/sites.yaml or {tmp_path}/sites.json or {tmp_path}/sites.d"
+    )
 
 
 @pytest.mark.parametrize("content", ["", "# nothing yet\n", "sites:\n", "sites: []\n"])

@@ -56,7 +56,7 @@ def test_an_edit_is_taken_up_and_logged(file: Path, watcher: SitesWatcher, caplo
     assert names(watcher) == ["a"]
     write(file, B)
     assert names(watcher) == ["b"]
-    assert logged(caplog, "config.") == [f"config.sites_reloaded: 1 sites from {file}"]
+    assert logged(caplog, "config.") == [f"config.sites_reloaded: 1 site from {file}"]
 
 
 def test_the_set_is_the_same_object_while_nothing_changes(watcher: SitesWatcher) -> None:
