@@ -29,7 +29,10 @@ _sql: Final = load_queries("provision.sql")
 
 READER: Final = "sitemon_reader"
 MARK: Final = "sitemon: made by `sitemon provision`"
-"""The comment on a database that says that it is ours to drop."""
+"""The comment on a database that is ours to drop, and on a role whose password is ours to set."""
+
+SERVERS_OWN: Final = ("postgres", "template0", "template1")
+"""Databases that every server has."""
 
 _NAME_LIMIT_BYTES: Final = 63
 _UNFINISHED: Final = ":unfinished"
@@ -83,10 +86,11 @@ def provision(
 ) -> None:
     """Bring role, database, schema and partitions to what they should be.
 
-    A new database gets its name only when all is in it: an interrupted run leaves none.
+    A new database gets its name only when all is in it: an interrupted run leaves none. Of a role or database that
+    somebody else made nothing is changed but what the schema needs; above all not its password.
 
     Raises:
-        RefusedError: the administrator may not, or a name is in somebody's way.
+        RefusedError: the administrator may not, a name is in somebody's way, or role or database are the server's own.
         UnreachableError: the server does not answer.
 
     """
@@ -98,9 +102,24 @@ def provision(
             maintain(conn, retention, clock.utc_now())
 
     with administration(server, admin) as session:
+        refuse_servers_own(session, owner)
         ensure_reader(session)
         ensure_owner(session, owner)
         ensure_database(session, owner, fill)
+
+
+def refuse_servers_own(session: Administrator, owner: Credentials) -> None:
+    """Look whether somebody meant something else.
+
+    Raises:
+        RefusedError: the database is one that every server has, or the role is a superuser.
+
+    """
+    if owner.database in SERVERS_OWN:
+        raise RefusedError(f"database {owner.database} is the server's own; name another one, which is made")
+    for is_superuser, _ in session.ask("find_role", name=owner.user):
+        if is_superuser:
+            raise RefusedError(f"user {owner.user} is a superuser; name another one, which is made")
 
 
 def ensure_reader(session: Administrator) -> None:
@@ -115,15 +134,21 @@ def ensure_reader(session: Administrator) -> None:
 
 
 def ensure_owner(session: Administrator, owner: Credentials) -> None:
-    """Make the recorder's role, or give it the configured password where we may."""
+    """Make the recorder's role, or give one that we made the configured password.
+
+    Connecting as it shows whether the password of one that somebody else made is right.
+    """
     password = session.password_verifier(owner)
-    if not session.ask("find_role", name=owner.user):
+    comments = [comment for _, comment in session.ask("find_role", name=owner.user)]
+    if not comments:
         session.do("CREATE ROLE {role} LOGIN PASSWORD {password}", role=owner.user, password=password)
+        session.do("COMMENT ON ROLE {role} IS {mark}", role=owner.user, mark=sql.Literal(MARK))
+    elif comments != [MARK]:
+        log.info("provision.password_kept: role %s was not made by sitemon", owner.user)
     elif not session.ask("is_current_role", name=owner.user):
         try:
             session.do("ALTER ROLE {role} LOGIN PASSWORD {password}", role=owner.user, password=password)
         except RefusedError as exc:
-            # A role that somebody else made; connecting as it shows whether its password is right.
             log.info("provision.password_kept: role %s is not ours to change: %s", owner.user, exc)
 
 
@@ -134,9 +159,10 @@ def ensure_database(session: Administrator, owner: Credentials, fill: Callable[[
         fill(owner.database)
         return
     unfinished = unfinished_name(owner.database)
-    session.do("DROP DATABASE IF EXISTS {database} WITH (FORCE)", database=unfinished)
+    _clear_away(session, unfinished)
+    _create(session, unfinished)
     try:
-        _create(session, owner, unfinished)
+        _prepare(session, owner, unfinished)
         fill(unfinished)
         session.do("ALTER DATABASE {old} RENAME TO {new}", old=unfinished, new=owner.database)
     except BaseException:
@@ -144,11 +170,22 @@ def ensure_database(session: Administrator, owner: Credentials, fill: Callable[[
         raise
 
 
-def _create(session: Administrator, owner: Credentials, database: str) -> None:
+def _clear_away(session: Administrator, unfinished: str) -> None:
+    """Drop what an earlier run left that was killed."""
+    for (comment,) in session.ask("find_database", name=unfinished):
+        if comment != MARK:
+            raise RefusedError(f"database {unfinished} is in the way, and has not our mark: drop it if it is nobody's")
+        session.do("DROP DATABASE {database} WITH (FORCE)", database=unfinished)
+
+
+def _create(session: Administrator, database: str) -> None:
     # The C locale sorts names by bytes, the same on every machine and after every upgrade of its libraries.
     session.do(
         "CREATE DATABASE {database} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", database=database
     )
+
+
+def _prepare(session: Administrator, owner: Credentials, database: str) -> None:
     session.do("COMMENT ON DATABASE {database} IS {mark}", database=database, mark=sql.Literal(MARK))
     session.do("REVOKE ALL ON DATABASE {database} FROM PUBLIC", database=database)
     _let_in(session, owner, database)

@@ -1,13 +1,9 @@
 """Dropping user and database, and making them from scratch."""
 
-from typing import Final
-
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import RefusedError
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention
-from sitemon.store.provision import MARK, Administrator, administration, provision
-
-_TEMPLATES: Final = ("postgres", "template0", "template1")
+from sitemon.store.provision import MARK, SERVERS_OWN, Administrator, administration, provision
 
 
 def recreate(
@@ -42,12 +38,12 @@ def refuse(session: Administrator, admin: Credentials, owner: Credentials, *, ad
         RefusedError: there is one.
 
     """
-    if owner.database in (admin.database, *_TEMPLATES):
+    if owner.database in (admin.database, *SERVERS_OWN):
         raise RefusedError(f"database {owner.database} is the server's or the administrator's own; it is not dropped")
-    for _, comment in session.ask("find_database", name=owner.database):
+    for (comment,) in session.ask("find_database", name=owner.database):
         if comment != MARK and not adopt:
             raise RefusedError(f"database {owner.database} was not made by sitemon; --adopt drops it all the same")
-    for _, is_superuser in session.ask("find_role", name=owner.user):
+    for is_superuser, _ in session.ask("find_role", name=owner.user):
         if is_superuser or owner.user == admin.user:
             raise RefusedError(f"user {owner.user} is an administrator; it is not dropped")
     if not session.ask("may_drop", role=owner.user, database=owner.database):

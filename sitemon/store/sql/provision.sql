@@ -3,14 +3,15 @@
 SELECT pg_advisory_lock(hashtextextended('sitemon.provision', 0));
 
 -- name: find_role
-SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolname = %(name)s;
+-- With its comment, which holds our mark.
+SELECT rolsuper, shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = %(name)s;
 
 -- name: is_current_role
 SELECT 1 WHERE current_user = %(name)s;
 
 -- name: find_database
 -- With its comment, which holds our mark.
-SELECT datname, shobj_description(oid, 'pg_database')
+SELECT shobj_description(oid, 'pg_database')
 FROM pg_catalog.pg_database
 WHERE datname = %(name)s;
 

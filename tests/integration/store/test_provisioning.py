@@ -13,7 +13,7 @@ from sitemon.store import provision as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.errors import NotProvisionedError
 from sitemon.store.names import Names
-from sitemon.store.provision import READER, provision, unfinished_name
+from sitemon.store.provision import MARK, READER, provision, unfinished_name
 from sitemon.store.recreate import recreate
 from sitemon.store.write import Written, prepare_session, write_batch
 from tests.databases import as_admin, rows, run
@@ -204,9 +204,89 @@ def test_what_a_killed_run_left_is_cleared_away(
 ) -> None:
     with closing(as_admin(postgres_server, admin)) as conn:
         run(conn, "CREATE DATABASE {name}", name=unfinished_name(new.database))
+        run(conn, f"COMMENT ON DATABASE {{name}} IS '{MARK}'", name=unfinished_name(new.database))
     provision(postgres_server, admin, new)
     assert can_record(postgres_server, new)
     assert unfinished_name(new.database) not in databases(postgres_server, admin, new)
+
+
+def test_a_foreign_database_in_the_place_of_the_unfinished_one_stays(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    foreign = unfinished_name(new.database)
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {name}", name=foreign)
+        try:
+            with pytest.raises(RefusedError, match="is in the way, and has not our mark"):
+                provision(postgres_server, admin, new)
+            assert databases(postgres_server, admin, new) == {foreign}
+        finally:
+            run(conn, "DROP DATABASE {name} WITH (FORCE)", name=foreign)
+
+
+def test_what_another_makes_meanwhile_in_its_place_stays(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = unfinished_name(new.database)
+    real = module._clear_away
+    with closing(as_admin(postgres_server, admin)) as conn:
+
+        def be_faster(session: module.Administrator, unfinished: str) -> None:
+            real(session, unfinished)
+            run(conn, "CREATE DATABASE {name}", name=foreign)
+
+        monkeypatch.setattr(module, "_clear_away", be_faster)
+        try:
+            with pytest.raises(RefusedError, match="already exists"):
+                provision(postgres_server, admin, new)
+            assert databases(postgres_server, admin, new) == {foreign}
+        finally:
+            run(conn, "DROP DATABASE {name} WITH (FORCE)", name=foreign)
+
+
+def verifier(conn: Connection, role: str) -> str:
+    """What the server keeps of a role's password."""
+    return str(rows(conn, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", (role,))[0][0])
+
+
+def test_the_password_of_a_role_that_somebody_else_made_is_not_reset(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE ROLE {name} LOGIN PASSWORD 'theirs'", name=new.user)
+        before = verifier(conn, new.user)
+        with pytest.raises(RefusedError, match="password authentication failed"):
+            provision(postgres_server, admin, new)
+        assert verifier(conn, new.user) == before
+    theirs = Credentials(user=new.user, password="theirs", database=new.database)
+    provision(postgres_server, admin, theirs)
+    assert can_record(postgres_server, theirs)
+
+
+def test_a_superuser_is_refused_before_anything_is_made(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE ROLE {name} SUPERUSER LOGIN PASSWORD 'theirs'", name=new.user)
+        before = verifier(conn, new.user)
+        for user in (new.user, admin.user):
+            owner = Credentials(user=user, password="mine", database=new.database)
+            with pytest.raises(RefusedError, match="is a superuser"):
+                provision(postgres_server, admin, owner)
+        assert verifier(conn, new.user) == before
+    assert databases(postgres_server, admin, new) == set()
+
+
+@pytest.mark.parametrize("database", ["postgres", "template0", "template1"])
+def test_a_database_that_every_server_has_is_not_filled(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials, database: str
+) -> None:
+    owner = Credentials(user=new.user, password=new.password, database=database)
+    with pytest.raises(RefusedError, match="is the server's own"):
+        provision(postgres_server, admin, owner)
+    with closing(as_admin(postgres_server, admin)) as conn:
+        assert rows(conn, "SELECT FROM pg_roles WHERE rolname = %s", (new.user,)) == []
+        assert rows(conn, "SELECT FROM pg_namespace WHERE nspname = 'sitemon'") == []
 
 
 def test_an_unfinished_name_fits_into_postgresql() -> None:
