@@ -11,9 +11,9 @@ from sitemon.cli import options
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
-from sitemon.report.ledger import SHOWN, TABLE_WIDTH, sum_of, uneven_hours
+from sitemon.report.ledger import SHOWN, TABLE_WIDTH, sum_of, uneven_hours, why_nothing_counts
 from sitemon.store.connect import connect
-from sitemon.store.read import LedgerHour, read_closed_at, read_count_problems, read_ledger
+from sitemon.store.read import LedgerHour, read_closed_at, read_count_problems, read_first_due, read_ledger
 
 STALE: Final = timedelta(minutes=5)
 
@@ -39,6 +39,7 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
     with closing(connect(server, credentials, application_name="sitemon-ledger")) as conn:
         ledger = read_ledger(conn, now - timedelta(hours=hours), now)
         closed_at, counts = read_closed_at(conn), read_count_problems(conn)
+        first_due_at = read_first_due(conn)
     uneven = [hour for hour in ledger if not hour.is_even or (strict and hour.lost)]
     if as_json:
         say_json([_as_json_types(hour) for hour in ledger])
@@ -49,6 +50,8 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
             if len(uneven) > SHOWN:
                 say(f"… and {len(uneven) - SHOWN:,} more, which --json has all of")
         say(sum_of(ledger))
+        if why := why_nothing_counts(first_due_at, closed_at):
+            say(why)
     is_stale = now - closed_at > STALE
     if is_stale:
         say(f"ledger: nobody decides what is missing since {format_utc(closed_at)}: is a recorder running?", err=True)

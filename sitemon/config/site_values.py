@@ -16,6 +16,8 @@ from sitemon.patterns.regex import compiled
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
+LONGEST_LABELS_BYTES: Final = 4 << 10
+"""With those of the defaults and the longest name, an event of the schedule stays far below what is recorded."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -171,9 +173,11 @@ def _from_environment(variable: str, context: Context) -> str:
 
 
 def labels(value: object, _: Context) -> dict[str, str]:
-    """Read labels: names and text, which may be empty."""
+    """Read labels: names and text, which may be empty. They travel with each event of the schedule."""
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
+    if len(str(value).encode(errors="replace")) > LONGEST_LABELS_BYTES:
+        raise UnfitError(f"expected labels of {LONGEST_LABELS_BYTES >> 10} KiB in all at most")
     for label, content in value.items():
         try:
             text(label)

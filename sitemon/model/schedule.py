@@ -42,12 +42,14 @@ class _OfWatch(_Event, frozen=True, kw_only=True):
 class Started(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="started"):
     """The site has this interval: `from_slot_ms` is its first slot, which a new leader may still send a little late.
 
-    A slot is missing when it has no result `patience_ms` after it was due; 0: not said.
+    A slot is missing when it has no result `patience_ms` after it was due; 0: not said. `labels` are the site's
+    own, for whoever reads of it: no slot depends on them.
     """
 
     interval_ms: int
     from_slot_ms: int
     patience_ms: int = 0
+    labels: dict[str, str] = {}
 
 
 class Ended(_OfWatch, frozen=True, kw_only=True, tag_field="event", tag="ended"):

@@ -8,7 +8,7 @@ from msgspec import structs
 from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
 from sitemon.model.moment import LATEST_MS
-from sitemon.model.schedule import SentUpTo, decode_event
+from sitemon.model.schedule import SentUpTo, Started, decode_event
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Rejected, check_name, read_of, value_of
 from sitemon.store.positions import Read
@@ -52,12 +52,18 @@ def _read(message: Message, topics: Topics, latest_ms: int) -> Notice | None:
     if isinstance(one, SentUpTo):
         return None
     fields = structs.asdict(one)
-    problem = _problem_of(fields, latest_ms)
+    problem = _problem_of(fields, latest_ms) or _problem_of_labels(one)
     if problem:
         raise PoisonError("not_a_mark" if is_mark else "not_a_schedule_event", problem)
     for name in _NAMES & fields.keys():
         check_name(fields[name], name)
     return one
+
+
+def _problem_of_labels(one: Notice) -> str:
+    """Return what jsonb cannot hold, or nothing."""
+    labels = one.labels if isinstance(one, Started) else {}
+    return "a label holds NUL" if any("\0" in word for label in labels.items() for word in label) else ""
 
 
 def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from rich.table import Table
@@ -28,6 +29,18 @@ def uneven_hours(uneven: Sequence[LedgerHour]) -> Table:
             f"{hour.hour_at:%m-%d %H}", *map(Text, map(one_line, (hour.site, hour.region))), *map(str, _counts(hour))
         )
     return table
+
+
+def why_nothing_counts(first_due_at: datetime | None, closed_at: datetime) -> str | None:
+    """Return why no slot is expected yet; None once the account is closed beyond the first that counts."""
+    if first_due_at is None:
+        return "nothing is expected yet: no beat has told of any site"
+    if first_due_at <= closed_at:
+        return None
+    return (
+        f"nothing is expected yet: a slot counts once its interval, its timeout and 12 s have passed, the first one at "
+        f"{first_due_at:%H:%M:%S} UTC; the account is closed up to {closed_at:%H:%M:%S}"
+    )
 
 
 def sum_of(ledger: Sequence[LedgerHour]) -> str:

@@ -90,7 +90,8 @@ class Teller:
             return Ended(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms)
         from_slot_ms = self._first_slot_ms(site, now_ms)
         pace = {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "from_slot_ms": from_slot_ms}
-        return Started(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms, **pace)
+        said = {"token": token, "sequence": sequence, "at_ms": at_ms, **pace}
+        return Started(site=name, region=region, labels=site.labels, **said)
 
     def _first_slot_ms(self, site: Site, now_ms: int) -> int:
         after_ms = now_ms

@@ -115,6 +115,19 @@ def read_closed_at(conn: Connection) -> datetime:
         return cast("datetime", closed_at)
 
 
+def read_first_due(conn: Connection) -> datetime | None:
+    """Return up to when the account has to be closed before any slot counts; None: no beat has told of a site.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["first_due"])
+        ((first_due_at,),) = cursor.fetchall()
+        return cast("datetime | None", first_due_at)
+
+
 class CountProblems(NamedTuple):
     """By the counts of those who made results: how many did not arrive, and how many rows nobody made."""
 

@@ -1,5 +1,6 @@
 """Writing the schedule's history, and who was at work: what is expected follows, and with it what is missing."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -94,7 +95,7 @@ def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended])
     regions = names.regions(cursor, {event.region for event in events})
     # Each once in a statement.
     once = {(event.key, event.token, event.sequence, event.at_ms): event for event in events}.values()
-    values: dict[str, list[int | None]] = {
+    values: dict[str, Sequence[object]] = {
         "site_ids": [sites[event.site] for event in once],
         "region_ids": [regions[event.region] for event in once],
         "tokens": [event.token for event in once],
@@ -103,6 +104,7 @@ def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended])
         "from_ms": [event.from_slot_ms if isinstance(event, Started) else None for event in once],
         "interval_ms": [event.interval_ms if isinstance(event, Started) else None for event in once],
         "patience_ms": [_patience_ms(event) if isinstance(event, Started) else None for event in once],
+        "labels": [_labels(event) if isinstance(event, Started) else None for event in once],
     }
     cursor.execute(_sql["add_empty_targets"], values)
     cursor.execute(_sql["add_schedule_events"], values)
@@ -111,6 +113,10 @@ def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended])
 
 def _patience_ms(event: Started) -> int:
     return event.patience_ms or event.interval_ms + UNSAID_PATIENCE_MS
+
+
+def _labels(event: Started) -> str | None:
+    return json.dumps(event.labels) if event.labels else None
 
 
 def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) -> set[WatchId]:

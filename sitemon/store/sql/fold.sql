@@ -56,10 +56,19 @@ FROM unnest(
 );
 
 -- name: move_watches
-INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms)
-SELECT *
+INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels)
+SELECT
+    given.*,
+    (
+        SELECT labels
+        FROM sitemon.schedule_event AS event
+        WHERE (event.site_id, event.region_id) = (given.site_id, given.region_id)
+            AND (event.token, event.sequence) = (given.token, given.sequence)
+        ORDER BY event.at_ms DESC
+        LIMIT 1
+    )
 FROM unnest(
     %(site_ids)s::integer[], %(region_ids)s::integer[], %(tokens)s::bigint[], %(sequences)s::bigint[], %(at_ms)s::bigint[]
-)
+) AS given (site_id, region_id, token, sequence, at_ms)
 ON CONFLICT (site_id, region_id) DO UPDATE SET
-    token = excluded.token, sequence = excluded.sequence, at_ms = excluded.at_ms;
+    token = excluded.token, sequence = excluded.sequence, at_ms = excluded.at_ms, labels = excluded.labels;

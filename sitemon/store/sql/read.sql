@@ -63,6 +63,13 @@ ORDER BY hour_at, site, region;
 -- name: closed_at
 SELECT sitemon.from_ms(closed_ms) FROM sitemon.account;
 
+-- name: first_due
+-- When the account has to be closed beyond the first slot that counts for it; null: no beat has told of a site.
+SELECT sitemon.from_ms(min(greatest(stretch.from_ms, account.from_ms) + patience_ms))
+FROM sitemon.schedule_stretch AS stretch
+CROSS JOIN sitemon.account
+WHERE until_ms > account.from_ms;
+
 -- name: count_problems
 -- How many results that were made did not arrive, and how many rows nobody made.
 SELECT

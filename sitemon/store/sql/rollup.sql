@@ -76,7 +76,7 @@ WHERE recent_until_at < hours_until_at;
 -- name: refresh_recent
 -- Concurrently, so that nobody who reads has to wait. Of very many sites that takes longer than a batch may.
 SET LOCAL statement_timeout = '15min';
-REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.uptime_recent;
+REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.kept_recent;
 
 -- name: recent_is_done
 -- After the refresh: the row's lock would hold up, for as long as that takes, who rolls up and lets nobody write.

@@ -11,16 +11,19 @@ WITH given AS (
         %(at_ms)s::bigint[],
         %(from_ms)s::bigint[],
         %(interval_ms)s::bigint[],
-        %(patience_ms)s::bigint[]
-    ) AS given (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms)
+        %(patience_ms)s::bigint[],
+        %(labels)s::jsonb[]
+    ) AS given (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, labels)
 ), added AS (
-    INSERT INTO sitemon.schedule_event (site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms)
+    INSERT INTO sitemon.schedule_event (
+        site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, labels
+    )
     SELECT * FROM given
     ORDER BY site_id, region_id, token, sequence, at_ms
     ON CONFLICT DO NOTHING
     RETURNING *
 ), confirmed AS (
-    SELECT added.site_id, added.region_id, added.token, added.sequence, added.at_ms
+    SELECT added.site_id, added.region_id, added.token, added.sequence, added.at_ms, added.labels
     FROM added
     JOIN sitemon.watch USING (site_id, region_id)
     JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
@@ -38,7 +41,8 @@ WITH given AS (
             WHERE (changed.site_id, changed.region_id) = (added.site_id, added.region_id)
         )
 ), moved AS (
-    UPDATE sitemon.watch SET token = newest.token, sequence = newest.sequence, at_ms = newest.at_ms
+    UPDATE sitemon.watch SET
+        token = newest.token, sequence = newest.sequence, at_ms = newest.at_ms, labels = newest.labels
     FROM (
         SELECT DISTINCT ON (site_id, region_id) *
         FROM confirmed

@@ -45,6 +45,7 @@ EVENTS: list[ScheduleEvent] = [
         interval_ms=60_000,
         from_slot_ms=1_795_503_552_345,
         patience_ms=82_000,
+        labels={"team": "web"},
     ),
     Ended(site="example", region="default", at_ms=1_795_507_200_000, token=7, sequence=2),
     Told(at_ms=1_795_525_200_000, token=7, sequence=4, first=3),
@@ -107,6 +108,7 @@ def keywords_of(schema: object, *, are_names: bool = False) -> set[str]:
 def test_a_schema_uses_no_keyword_but_json_schemas_own(name: str) -> None:
     """Strict mode of ajv 8 refuses any other: https://ajv.js.org/strict-mode.html#unknown-keywords."""
     applied = {"$defs", "$ref", "anyOf", "items", "properties", "required", "type", "enum", "minimum", "maximum"}
+    applied |= {"additionalProperties"}
     told = {"title", "description", "default", "format"}
     assert keywords_of(msgspec.json.decode((FOLDER / name).read_bytes())) <= applied | told
 

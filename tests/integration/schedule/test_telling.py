@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec import structs
 
 from sitemon.model.errors import UnreachableError
 from sitemon.model.schedule import Ended, Started, Told
@@ -54,6 +55,18 @@ def test_what_is_not_watched_any_more_has_ended_with_the_telling(client: redis.R
     run(Leader(Lease(client), around), back_ms, back_ms + 60_000)
     assert around.history.asks_for(SHOP, START_MS, back_ms + 60_000) == slots(SHOP, START_MS, back_ms)
     assert around.history.asks_for(BLOG, START_MS, back_ms + 60_000) == slots(BLOG, START_MS, back_ms + 60_000)
+
+
+def test_an_edit_of_labels_alone_is_told_and_moves_no_slot(client: redis.Redis) -> None:
+    around = World(client, SHOP)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 10_000)
+    web = structs.replace(SHOP, labels={"team": "web"})
+    around.configured = site_set(web)
+    run(leader, START_MS + 10_000, START_MS + 30_000)
+    assert [event.labels for event in around.events if isinstance(event, Started)] == [{}, {"team": "web"}]
+    until_ms = START_MS + 30_000
+    assert around.history.asks_for(web, START_MS, until_ms) == slots(web, START_MS, until_ms)
 
 
 def test_a_leader_of_no_sites_says_so(client: redis.Redis) -> None:

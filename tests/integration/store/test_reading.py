@@ -43,6 +43,17 @@ def test_recent_uptime_sums_the_last_days_once_they_are_rolled_up(conn: Connecti
     ]
 
 
+def test_recent_uptime_says_of_when_it_is(conn: Connection, names: Names) -> None:
+    now = clock.utc_now()
+    write_batch(conn, names, [a_result(slot_at=now)])
+    maintain(conn, DEFAULT_RETENTION, now + 2 * QUARTER)
+    ((as_of,),) = rows(conn, "SELECT DISTINCT as_of FROM sitemon.uptime_recent")
+    assert timedelta() <= now + 2 * QUARTER - as_of <= 2 * QUARTER
+    assert rows(conn, "SELECT hours_until_at FROM sitemon.watermark") == [(as_of,)]
+    execute(conn, "UPDATE sitemon.watermark SET recent_until_at = '-infinity'")
+    assert rows(conn, "SELECT DISTINCT as_of FROM sitemon.uptime_recent") == [(None,)]
+
+
 def test_recent_uptime_that_could_not_be_summed_is_made_good_by_the_next_maintenance_whoever_does_it(
     conn: Connection, names: Names, another: Connection
 ) -> None:
@@ -51,7 +62,7 @@ def test_recent_uptime_that_could_not_be_summed_is_made_good_by_the_next_mainten
     close(conn, to_ms(later))
     execute(another, "SET lock_timeout = '100ms'")
     with conn.cursor() as cursor:
-        cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.uptime_recent")
+        cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.kept_recent")
         with pytest.raises(UnreachableError):
             maintain(another, DEFAULT_RETENTION, later)
         conn.rollback()

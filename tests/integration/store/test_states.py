@@ -4,6 +4,7 @@ import itertools
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 from msgspec.structs import replace
 
 from sitemon import clock
@@ -201,6 +202,29 @@ def slot(first_at: datetime, number: int) -> datetime:
 def status(conn: Connection) -> SiteStatus:
     (found,) = read_status(conn, clock.utc_now())
     return found
+
+
+INTERVAL_AND_LABELS = "SELECT interval_s, labels FROM sitemon.site_status ORDER BY site"
+
+
+def test_a_status_says_how_often_somebody_looks_and_the_labels_of_the_newest_event(
+    conn: Connection, names: Names, first_at: datetime
+) -> None:
+    old = structs.replace(started(first_at, patience_s=80), labels={"team": "web", "tier": "1"})
+    new = structs.replace(old, sequence=2, at_ms=old.at_ms + 1, labels={"team": "ops"})
+    write_notices(conn, names, [old])
+    assert rows(conn, INTERVAL_AND_LABELS) == [(60.0, {"team": "web", "tier": "1"})]
+    write_notices(conn, names, [new])
+    assert rows(conn, INTERVAL_AND_LABELS) == [(60.0, {"team": "ops"})]
+    write_notices(conn, names, [old, structs.replace(old, sequence=3, at_ms=old.at_ms + 2, interval_ms=30_000)])
+    assert rows(conn, INTERVAL_AND_LABELS) == [(30.0, {"team": "web", "tier": "1"})]
+    write_notices(conn, names, [structs.replace(old, sequence=4, at_ms=old.at_ms + 3, labels={})])
+    assert rows(conn, INTERVAL_AND_LABELS) == [(60.0, {})]
+
+
+def test_a_status_of_what_a_monitor_looks_at_has_the_time_between_its_results(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result(minute=minute, kind="monitor") for minute in range(2)])
+    assert rows(conn, INTERVAL_AND_LABELS) == [(60.0, {})]
 
 
 def test_while_its_newest_slot_is_within_its_patience_a_site_is_as_it_was_seen(

@@ -133,6 +133,7 @@ EXPECTED: Final = {
     "ip_version_5.yaml": [":4: a: ip_version: expected any, 4 or 6"],
     "key_twice.json": [":4: url: stands twice; first on line 3"],
     "key_twice.yaml": [":5: interval: stands twice; first on line 4"],
+    "labels_long.yaml": [":4: a: labels: expected labels of 4 KiB in all at most"],
     "labels_number.yaml": [":4: a: labels.team: expected text, not a number (put it in quotes)"],
     "match_not_a_regex.yaml": [":4: a: match: not a valid regex: missing ): ("],
     "match_not_text.yaml": [":4: a: match: expected text, not a number (put it in quotes)"],

@@ -1,6 +1,9 @@
 """What leaders and publishers said is read and checked, and what can never be written is rejected."""
 
+from typing import Any
+
 import pytest
+from msgspec import structs
 
 from sitemon.model.marks import Mark, Published, Reign, encode_mark
 from sitemon.model.result import encode
@@ -16,7 +19,7 @@ LATEST_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
 
 
-def started(**fields: int) -> Started:
+def started(**fields: Any) -> Started:
     plain = {
         "at_ms": 1,
         "interval_ms": 60_000,
@@ -26,6 +29,12 @@ def started(**fields: int) -> Started:
         "patience_ms": 90_000,
     }
     return Started(site="shop", region="default", **(plain | fields))
+
+
+def test_a_label_that_the_database_cannot_hold_is_a_dead_letter() -> None:
+    value = encode_event(structs.replace(started(), labels={"team": "web"}))
+    assert sorted_out(TOPICS.schedule, value.replace(b"web", b"\\u0000")).notices == []
+    assert len(sorted_out(TOPICS.schedule, value).notices) == 1
 
 
 def ended(**fields: int) -> Ended:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import msgspec
+
 from sitemon.model.schedule import Ended
 from sitemon.model.site import Site
 from sitemon.schedule.plan import DueSlot, Plan, Watch
@@ -110,6 +112,15 @@ def test_it_lacks_what_is_new_or_changed_and_what_has_to_end() -> None:
     patient = site("slow", 1_000, timeout_s=30.0)
     wanted = {SHOP: shop, BLOG: blog, Watch("wiki", "us"): wiki, slow: patient}
     assert list(plan.lacks(wanted, 1)) == [(gone, None), (BLOG, blog), (Watch("wiki", "us"), wiki), (slow, patient)]
+
+
+def test_it_lacks_a_site_whose_labels_have_changed() -> None:
+    plan, shop = plan_of({SHOP: 10_000}), site("shop", 10_000)
+    web = msgspec.structs.replace(shop, labels={"team": "web"})
+    assert list(plan.lacks({SHOP: web}, 1)) == [(SHOP, web)]
+    plan.take(msgspec.structs.replace(started(SHOP, 10_000, START_MS), labels={"team": "web"}))
+    assert list(plan.lacks({SHOP: web}, 1)) == []
+    assert list(plan.lacks({SHOP: shop}, 1)) == [(SHOP, shop)]
 
 
 def test_it_lacks_what_was_told_before_all_is_told_again() -> None:

@@ -45,6 +45,7 @@ ALTER TABLE sitemon.schedule_event
     ADD COLUMN token bigint NOT NULL DEFAULT 0,
     ADD COLUMN sequence bigint NOT NULL DEFAULT 0,
     ADD COLUMN patience_ms bigint,
+    ADD COLUMN labels jsonb,
     ADD COLUMN is_base boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT schedule_event_pkey,
     -- Queries add_schedule_events, and edits: the history of a site in a region.
@@ -66,14 +67,15 @@ CREATE TABLE sitemon.telling (
     PRIMARY KEY (token, sequence)
 );
 
--- Of each site in a region the newest event and the latest moment of all: one that follows both and says what holds
--- already changes nothing, so its history need not be looked at.
+-- Of each site in a region the newest event, with the labels that it gives, and the latest moment of all: one that follows
+-- both and says what holds already changes nothing, so its history need not be looked at.
 CREATE TABLE sitemon.watch (
     site_id integer NOT NULL REFERENCES sitemon.site,
     region_id integer NOT NULL REFERENCES sitemon.region,
     token bigint NOT NULL,
     sequence bigint NOT NULL,
     at_ms bigint NOT NULL,
+    labels jsonb,
     PRIMARY KEY (site_id, region_id)
 );
 
@@ -198,6 +200,40 @@ DROP VIEW sitemon.away_piece;
 DROP VIEW sitemon.old_stretch;
 DROP VIEW sitemon.site_status;
 
+-- What is kept does not say of itself how old it is.
+ALTER MATERIALIZED VIEW sitemon.uptime_recent RENAME TO kept_recent;
+ALTER INDEX sitemon.uptime_recent_once RENAME TO kept_recent_once;
+COMMENT ON MATERIALIZED VIEW sitemon.kept_recent IS 'uptime_recent, as it was at recent_until_at of watermark.';
+
+DO $$
+BEGIN
+    IF to_regrole('sitemon_reader') IS NOT NULL THEN
+        REVOKE ALL ON sitemon.kept_recent FROM sitemon_reader;
+    END IF;
+END
+$$;
+
+CREATE VIEW sitemon.uptime_recent AS
+SELECT
+    site,
+    region,
+    days,
+    up,
+    degraded,
+    down,
+    missed,
+    uptime_low,
+    uptime_high,
+    coverage,
+    nullif(recent_until_at, '-infinity') AS as_of
+FROM sitemon.kept_recent
+-- It has one row; a planner without statistics would take it for a thousand.
+CROSS JOIN (SELECT recent_until_at FROM sitemon.watermark LIMIT 1) AS watermark;
+
+COMMENT ON VIEW sitemon.uptime_recent IS
+    'Uptime of today and of the last 7, 30 and 90 days (UTC), today included, as it was at as_of, the last quarter of an '
+    'hour; null: it is about to be counted anew.';
+
 -- The pieces of the schedule that lie in away stretches and are closed, one for each hour; the slots of a piece are those
 -- of first_ms + k * interval_ms with from_ms <= slot < until_ms.
 CREATE VIEW sitemon.away_piece AS
@@ -252,7 +288,10 @@ SELECT
             END
         )
     END AS state_since,
-    state.seen_slot_at AS seen_at
+    state.seen_slot_at AS seen_at,
+    coalesce(stretch.interval_ms / 1000.0, extract(epoch FROM state.slot_at - before.slot_at))::double precision
+        AS interval_s,
+    coalesce(watch.labels, '{}') AS labels
 FROM sitemon.current_state AS state
 FULL JOIN (
     SELECT
@@ -269,7 +308,9 @@ FULL JOIN (
     CROSS JOIN (SELECT sitemon.to_ms(now()) AS now_ms) AS moment
     WHERE until_ms = 9223372036854775807
 ) AS stretch ON stretch.site_id = state.site_id AND stretch.region_id = state.region_id
-LEFT JOIN sitemon.watch ON watch.site_id = state.site_id AND watch.region_id = state.region_id
+LEFT JOIN sitemon.watch
+    ON watch.site_id = coalesce(state.site_id, stretch.site_id)
+    AND watch.region_id = coalesce(state.region_id, stretch.region_id)
 -- What a monitor looks at is in no schedule: its interval is the time between its last two results.
 LEFT JOIN LATERAL (
     SELECT max(result.slot_at) AS slot_at
@@ -300,7 +341,8 @@ CROSS JOIN LATERAL (
 COMMENT ON VIEW sitemon.site_status IS
     'Each site in each region: its newest result, and since when the outcome is what it is, not counting what was '
     'missed. state is unknown as soon as the newest expected slot was missed or is older than its patience, of what a '
-    'monitor looks at, 72 s after it should have looked twice; seen_at is the newest slot at which somebody looked. '
+    'monitor looks at, 72 s after it should have looked twice; seen_at is the newest slot at which somebody looked; '
+    'interval_s is how often somebody should, null of what is scheduled no longer. '
     'Not of adhoc checks.';
 
 -- A function, so that a range of hours costs what lies in it. It reads tables for those who may read only views.
