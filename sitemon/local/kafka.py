@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from sitemon.local.kafka_files import find_jars, find_java
 from sitemon.local.part import Part
 from sitemon.local.ports import LOOPBACK, ask, free_port
-from sitemon.local.process import run_guarded
+from sitemon.local.process import OWNER_ONLY, run_guarded
 
 _METADATA: Final = 3
 _LOGGING: Final = """\
@@ -82,7 +82,7 @@ class Kafka(KafkaProtocolPart):
         self._properties.write_text(self.configuration())
         if not (self._data / "meta.properties").exists():  # which formatting writes last
             shutil.rmtree(self._data, ignore_errors=True)
-            run_guarded(self._format(), log=self.log)
+            run_guarded(self._format(), log=self.log, umask=OWNER_ONLY)
 
     def configuration(self) -> str:
         """Return this start's server.properties. A later line of the same name wins, so more may be added behind."""

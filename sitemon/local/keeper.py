@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from sitemon import clock
+from sitemon.local.part import make_private
 from sitemon.local.stack import Stack
 from sitemon.log_records import keep_plain
 from sitemon.model.errors import FatalError
@@ -34,7 +35,7 @@ def start_keeper(folder: Path) -> None:
     """
     if keeper_pid(folder) is not None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     with (folder / "keeper.log").open("ab") as output:
         keeper = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "sitemon.local.keeper", folder],

@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 from sitemon import clock
 from sitemon.local.ports import free_port, is_free
-from sitemon.local.process import GuardedProcess
+from sitemon.local.process import OWNER_ONLY, GuardedProcess
 from sitemon.model.errors import FatalError
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,12 @@ _PREDECESSOR_S: Final = 5.0
 
 class MissingToolError(FatalError):
     """This machine lacks a program; the text says what to install."""
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, if it is not there, and let nobody else enter it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 class Part(ABC):
@@ -103,7 +109,7 @@ class Part(ABC):
         if self.is_alive:
             return
         self.obtain()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
         with self._folder_lock() as lock_fd:
             self._pick_port()
             self.prepare()
@@ -132,7 +138,7 @@ class Part(ABC):
         """Return a random word that this stack goes by, such as a password; only its owner can read its file."""
         file = self.folder / name
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_private(file.parent)
             draft = file.with_name(f"{name}.draft")
             draft.touch(mode=0o600)
             draft.write_text(secrets.token_hex(12))
@@ -140,7 +146,9 @@ class Part(ABC):
         return file.read_text()
 
     def _launch(self, lock_fd: int) -> GuardedProcess:
-        return GuardedProcess(self.command(), log=self.log, last_signal=self.last_signal, kept_fds=[lock_fd])
+        return GuardedProcess(
+            self.command(), log=self.log, last_signal=self.last_signal, kept_fds=[lock_fd], umask=OWNER_ONLY
+        )
 
     def _pick_port(self) -> None:
         if not self._port_file.exists() or not is_free(self.port):

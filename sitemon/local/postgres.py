@@ -18,6 +18,9 @@ from sitemon.local.process import run_guarded
 _ADMIN: Final = "postgres"
 _DATABASE: Final = "sitemon"
 _PROTOCOL_3: Final = 196608
+_WHERE_IT_IS: Final = "/proc/self/cwd"
+_WITH_RIGHT_TO_READ: Final = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+"""For PostgreSQL's tools, so that neither a user has to be made nor a folder opened: the project may lie in /root."""
 _SETTINGS: Final = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # a deep folder makes a path that is too long for a socket
@@ -40,7 +43,8 @@ class Postgres(Part):
     def obtain(self) -> None:
         """Find the wheel, and setpriv where it is needed."""
         self.program("postgres")
-        _as_nobody()
+        if os.geteuid() == 0 and shutil.which("setpriv") is None:
+            raise MissingToolError("PostgreSQL needs setpriv to start as root: install util-linux")
 
     def prepare(self) -> None:
         """Initialise the data folder once, and forget a postmaster that was killed."""
@@ -50,9 +54,16 @@ class Postgres(Part):
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> Sequence[str | Path]:
-        """Return the server's command line; PostgreSQL refuses to run as root."""
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        return [*_as_nobody(), self.program("postgres"), "-D", self._data, "-p", str(self.port), *settings]
+        """Return the server's command line; PostgreSQL refuses to run as root.
+
+        Nobody may not go to the data, but be there already: so the server needs no right of root's, with which whoever
+        may let it run programs could read and write every file of this machine.
+        """
+        settings = ["-p", str(self.port), *(f"--{name}={value}" for name, value in _SETTINGS.items())]
+        if os.geteuid() != 0:
+            return [self.program("postgres"), "-D", self._data, *settings]
+        as_nobody = _as_nobody("--inh-caps=-all", "--no-new-privs")
+        return ["env", "-C", self._data, *as_nobody, self.program("postgres"), "-D", _WHERE_IT_IS, *settings]
 
     def answers(self) -> bool:
         """Return whether clients may log in: while it recovers, it refuses before it asks for a password."""
@@ -97,7 +108,8 @@ class Postgres(Part):
 
     def run_program(self, name: str, *arguments: str | Path) -> None:
         """Run one of PostgreSQL's programs to its end, as the user of the server. Raises FatalError when it fails."""
-        run_guarded([*_as_nobody(), self.program(name), *arguments], log=self.log)
+        way = _as_nobody(*_WITH_RIGHT_TO_READ) if os.geteuid() == 0 else ()
+        run_guarded([*way, self.program(name), *arguments], log=self.log)
 
     def fill(self, folder: Path) -> None:
         """Put a new cluster into an empty folder."""
@@ -117,15 +129,7 @@ class Postgres(Part):
         draft.rename(self._data)
 
 
-def _as_nobody() -> Sequence[str]:
-    """Return the start of a command that drops root, which PostgreSQL refuses, but keeps root's right to the files.
-
-    So neither a user has to be made nor a folder opened: the project may well lie in /root.
-    """
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        raise MissingToolError("PostgreSQL needs setpriv to start as root: install util-linux")
-    right = "+dac_override"
+def _as_nobody(*rights: str) -> Sequence[str]:
+    """Return the start of a command that drops root, which PostgreSQL refuses."""
     ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    return ["setpriv", *ids, f"--inh-caps={right}", f"--ambient-caps={right}", "--pdeathsig=KILL", "--"]
+    return ["setpriv", *ids, *rights, "--pdeathsig=KILL", "--"]

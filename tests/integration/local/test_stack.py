@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def test_a_stopped_part_starts_again_on_its_port(part: Part) -> None:
     part.start()
     part.start()
     assert (part.is_listening, part.port) == (True, port)
+
+
+def test_nobody_else_may_enter_a_part_or_read_what_its_server_writes(part: Part) -> None:
+    assert stat.S_IMODE(part.folder.stat().st_mode) == 0o700
+    data = [path for path in part.folder.rglob("*") if path.name != part.log.name and path.parent != part.folder]
+    assert data
+    assert [path for path in data if path.stat().st_mode & 0o077] == []
 
 
 def test_a_part_takes_another_port_when_its_own_is_taken(part: Part) -> None:
