@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import redis
 
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import ask, url, write_sites
@@ -40,6 +41,15 @@ def test_a_url_is_checked_too_and_its_query_is_not_shown(shop: Pipeline, sample:
     assert (found["outcome"], found["reason"], found["http_code"]) == ("down", "http_status", 404)
     assert "hunter2" not in json.dumps(found)
     assert "hunter2" not in shop.log_of("beatless")
+
+
+def test_a_url_with_a_password_is_not_in_redis_once_it_was_checked(shop: Pipeline, sample: SampleServer) -> None:
+    answer(shop, url(sample, "/good").replace("//", "//me:hunter2@"))
+    with redis.Redis.from_url(shop.environment["SITEMON_REDIS_URL"]) as client:
+        wait_for(lambda: not client.exists("checks.default", "unacked"))
+        results = [client.get(key) for key in client.scan_iter("celery-task-meta-*")]
+    assert len(results) == 1
+    assert b"hunter2" not in (results[0] or b"")
 
 
 def test_what_is_neither_a_site_nor_a_url_is_an_error_that_says_so(shop: Pipeline) -> None:
