@@ -70,10 +70,16 @@ bench-compare: setup ## Run the short ones, or B=name; fail when a ratio is 15 %
 .PHONY: lock
 lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes
 	@python3 -m venv .cache/lock-venv
-	@.cache/lock-venv/bin/pip install --quiet uv
-	@$(BUILD_REQUIRES) | .cache/lock-venv/bin/uv pip compile pyproject.toml - --quiet --upgrade \
-		--universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	@.cache/lock-venv/bin/pip install --quiet --require-hashes -r deploy/uv.txt
+	@$(BUILD_REQUIRES) | $(COMPILE) --all-extras --no-strip-extras --output-file requirements.lock pyproject.toml -
+	@echo uv | $(COMPILE) --output-file deploy/uv.txt -
+
+.PHONY: lock-kafka
+lock-kafka: ## Pin Kafka's jars by hash, after a change of deploy/kafka/pom.xml
+	@rm -rf .cache/lock-kafka
+	@mvn -q -B --strict-checksums --file=deploy/kafka/pom.xml dependency:copy-dependencies \
+		-DoutputDirectory=$(CURDIR)/.cache/lock-kafka
+	@cd .cache/lock-kafka && sha256sum *.jar > $(CURDIR)/deploy/kafka/jars.sha256
 
 ##@ Help
 
@@ -85,6 +91,10 @@ help: ## Show this
 
 # The build backend is in the lock too: under hashes, pip cannot fetch it by itself.
 BUILD_REQUIRES = python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+
+# The uv that the last lock was made with, by its hash; a new lock pins the next one.
+COMPILE = .cache/lock-venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
 
 # The distribution's Python first: it is built with profile-guided optimization, which pyenv leaves out unless told
 # otherwise, and which is worth a tenth of a check.

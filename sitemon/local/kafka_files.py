@@ -1,5 +1,6 @@
 """Where Apache Kafka and Java come from: the machine, Maven, a wheel."""
 
+import hashlib
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from typing import Final
 from sitemon.local.packages import package_folder
 from sitemon.local.part import MissingToolError
 from sitemon.local.process import run_guarded
+from sitemon.model.errors import FatalError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ def find_jars() -> Path:
     """Return the folder with Kafka's jars: of KAFKA_HOME, else of the cache, which Maven fills the first time.
 
     Once it is complete, the cache needs neither Maven nor a network. Raises MissingToolError when there is no way to
-    get the jars, with what to install.
+    get the jars, with what to install; FatalError when Maven gets others than those that are pinned.
     """
     home = os.environ.get("KAFKA_HOME")
     if not home:
@@ -97,9 +99,14 @@ def _cache_folder() -> Path:
 
 
 def _pom() -> Path:
-    """Return the list of what to fetch: in a wheel it lies beside this module."""
-    in_project = _PROJECT / "deploy" / "kafka" / "pom.xml"
-    return in_project if in_project.exists() else Path(__file__).with_name("kafka-pom.xml")
+    """Return the list of what to fetch."""
+    return _deployed("pom.xml")
+
+
+def _deployed(name: str) -> Path:
+    """Return a file of deploy/kafka: in a wheel it lies beside this module."""
+    in_project = _PROJECT / "deploy" / "kafka" / name
+    return in_project if in_project.exists() else Path(__file__).with_name(f"kafka-{name}")
 
 
 def _is_complete(folder: Path) -> bool:
@@ -126,9 +133,28 @@ def _fetch(folder: Path) -> None:
         draft = Path(draft_name) / "jars"
         draft.mkdir()
         _run_maven(maven, draft)
+        _check_hashes(draft)
         (draft / "manifest.json").write_text(json.dumps({"pom": _pom().read_text(), "jars": _jar_sizes(draft)}))
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
+
+
+def _check_hashes(folder: Path) -> None:
+    """Let no jar pass but those that are pinned, to the byte; Maven's own checksums come from where the jars do.
+
+    Raises FatalError.
+    """
+    lines = _deployed("jars.sha256").read_text().splitlines()
+    pinned = {name: digest for digest, name in map(str.split, lines)}
+    found = {jar.name: _sha256(jar) for jar in folder.glob("*.jar")}
+    wrong = sorted(name for name in pinned.keys() | found.keys() if pinned.get(name) != found.get(name))
+    if wrong:
+        raise FatalError(f"Maven did not fetch what jars.sha256 pins: {', '.join(wrong[:3])} (of {len(wrong)}) differ")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _run_maven(maven: str, folder: Path) -> None:
@@ -145,6 +171,9 @@ def main() -> int:
     except MissingToolError as exc:
         sys.stderr.write(f"setup: {exc}; until then the demo runs on Tansu, and Kafka's tests are skipped\n")
         return int(os.environ.get("CI") == "true")
+    except FatalError as exc:
+        sys.stderr.write(f"setup: {exc}\n")
+        return 1
     return 0
 
 

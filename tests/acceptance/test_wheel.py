@@ -63,7 +63,7 @@ def run(installed: Path, folder: Path, *command: str, **environment: str) -> "su
 def test_it_holds_the_sql_and_no_celeryconfig(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("sitemon/store/sql/migrations/") for name in names)
-    assert "sitemon/celery.py" in names
+    assert {"sitemon/celery.py", "sitemon/local/kafka-pom.xml", "sitemon/local/kafka-jars.sha256"} <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"sitemon"}
 
 

@@ -1,12 +1,15 @@
 """Kafka's jars come from KAFKA_HOME, or from a cache that must be whole."""
 
+import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from sitemon.local import kafka_files
 from sitemon.local.part import MissingToolError
+from sitemon.model.errors import FatalError
 
 
 @pytest.fixture
@@ -39,6 +42,50 @@ def test_a_cache_that_is_not_whole_needs_maven(cache_folder: Path, damage: str) 
         (cache_folder / "manifest.json").unlink()
     with pytest.raises(MissingToolError, match="Apache Kafka needs KAFKA_HOME or Maven: apt install maven"):
         kafka_files.find_jars()
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What Maven fetched: two jars, which are pinned."""
+    (tmp_path / "jars.sha256").write_text(
+        "".join(f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n" for name in ("kafka.jar", "scala.jar"))
+    )
+    monkeypatch.setattr(kafka_files, "_deployed", lambda name: tmp_path / name)
+    for name in ("kafka.jar", "scala.jar"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def test_jars_that_are_pinned_pass(fetched: Path) -> None:
+    kafka_files._check_hashes(fetched)
+
+
+@pytest.mark.parametrize("name", ["kafka.jar", "another.jar"])
+def test_a_jar_that_is_another_than_pinned_is_refused(fetched: Path, name: str) -> None:
+    (fetched / name).write_bytes(b"another")
+    with pytest.raises(FatalError, match=rf"{name} \(of 1\) differ"):
+        kafka_files._check_hashes(fetched)
+
+
+def test_a_jar_that_is_pinned_and_does_not_come_is_refused(fetched: Path) -> None:
+    (fetched / "scala.jar").unlink()
+    with pytest.raises(FatalError, match=r"scala.jar \(of 1\) differ"):
+        kafka_files._check_hashes(fetched)
+
+
+def test_nothing_is_kept_of_a_fetch_that_is_refused(fetched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache_folder = fetched / "cache"
+    monkeypatch.setattr("shutil.which", lambda _: "mvn")
+    monkeypatch.setattr(kafka_files, "_run_maven", lambda _, folder: (folder / "kafka.jar").write_bytes(b"another"))
+    with pytest.raises(FatalError, match="did not fetch what jars"):
+        kafka_files._fetch(cache_folder)
+    assert not cache_folder.exists()
+
+
+def test_the_jars_of_the_pom_are_pinned() -> None:
+    pinned = kafka_files._deployed("jars.sha256").read_text()
+    version = re.findall(r"<version>(.*?)</version>", kafka_files._pom().read_text())[0]
+    assert re.search(rf"^[0-9a-f]{{64}}  kafka_2\.13-{re.escape(version)}\.jar$", pinned, re.MULTILINE)
 
 
 def test_kafka_home_wins(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
