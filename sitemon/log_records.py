@@ -5,7 +5,7 @@ from typing import Final
 
 from sitemon.model.one_line import one_line
 
-_INDENT: Final = "\n    "
+_INDENT: Final = "    "
 
 
 class _Plain(logging.Filter):
@@ -20,7 +20,7 @@ class _Plain(logging.Filter):
         if plain != said:
             record.msg, record.args = plain, None
         if record.exc_info and not record.exc_text:
-            record.exc_text = "    " + _indented(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = _INDENT + _indented(logging.Formatter().formatException(record.exc_info))
         return True
 
 
@@ -31,4 +31,5 @@ def keep_plain(logger: logging.Logger) -> None:
 
 
 def _indented(text: str) -> str:
-    return _INDENT.join(map(one_line, text.splitlines()))
+    first, *others = map(one_line, text.splitlines() or [""])
+    return "\n".join([first, *(line if line.startswith(_INDENT) else _INDENT + line for line in others)])

@@ -48,6 +48,13 @@ def test_lines_of_others_and_of_tracebacks_are_told_from_records(log: StringIO) 
     assert lines[-2:] == ["    ValueError: a", lines[1]]
 
 
+def test_a_record_that_goes_to_two_places_is_the_same_in_both(log: StringIO) -> None:
+    second = StringIO()
+    with logger("celery.worker", log) as foreign, logger("celery", second):
+        foreign.error("a\nb\n    c\n\n")
+    assert log.getvalue() == second.getvalue() == "ERROR a\n    b\n    c\n    \n"
+
+
 def test_what_is_plain_keeps_its_arguments(log: StringIO) -> None:
     seen: list[object] = []
     with logger("sitemon.stream", log) as ours:

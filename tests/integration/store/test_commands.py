@@ -8,7 +8,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -253,6 +253,28 @@ def ten_slots(conn: Connection, names: Names) -> datetime:
     write_notices(conn, names, [started, ended, reign])
     close_account(conn, clock.utc_now())
     return first
+
+
+def test_the_ledger_says_why_nothing_is_expected_in_the_first_minute(
+    command: Command, conn: Connection, names: Names
+) -> None:
+    now = clock.utc_now()
+    close_account(conn, now)
+    zeros = "0 expected = 0 real + 0 told + 0 derived (0 lost) + 0 unaccounted; 0 unexpected"
+    assert command("sitemon", "ledger").stdout.splitlines() == [
+        zeros,
+        "nothing is expected yet: no beat has told of any site",
+    ]
+    at_ms = to_ms(now)
+    started = Started(
+        site="shop", region="default", at_ms=at_ms, interval_ms=60_000, from_slot_ms=at_ms, patience_ms=82_000
+    )
+    write_notices(conn, names, [started])
+    young = command("sitemon", "ledger")
+    assert young.returncode == 0
+    first, why = young.stdout.splitlines()
+    assert first == zeros
+    assert f"the first one at {now + timedelta(seconds=82):%H:%M:%S} UTC" in why
 
 
 def test_the_ledger_is_even_until_one_row_is_deleted_by_hand(
