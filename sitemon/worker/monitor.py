@@ -63,8 +63,8 @@ class Monitor:
         plan, now_ms = Plan(), clock.now_ms()
         for name, site in self._sites.items():
             first_ms = next_slot_ms(name, site.interval_ms, now_ms)
-            pace = {"interval_ms": site.interval_ms, "from_slot_ms": first_ms}
-            plan.take(Started(site=name, region=self._region, at_ms=now_ms, **pace))
+            interval_ms, region = site.interval_ms, self._region
+            plan.take(Started(site=name, region=region, at_ms=now_ms, interval_ms=interval_ms, from_slot_ms=first_ms))
         while not stop.is_set():
             due, _ = plan.due(clock.now_ms())
             passed_over = sum(name in self._open for (name, _), _ in due)
