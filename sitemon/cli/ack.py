@@ -6,6 +6,7 @@ from contextlib import closing
 import click
 
 from sitemon.cli import options
+from sitemon.cli.terminal import say
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.store.connect import connect
 from sitemon.store.incident import acknowledge
@@ -21,5 +22,5 @@ def command(incident: int, by: str | None, db_conn: str | None, database: str | 
     server, credentials = postgres_server(db_conn), database_credentials(database)
     with closing(connect(server, credentials, application_name="sitemon-ack")) as conn:
         is_ours = acknowledge(conn, incident, by or getpass.getuser())
-    click.echo(f"incident {incident}: " + ("acknowledged" if is_ours else "there is none, or somebody knows already"))
+    say(f"incident {incident}: " + ("acknowledged" if is_ours else "there is none, or somebody knows already"))
     return 0 if is_ours else 1

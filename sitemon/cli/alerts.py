@@ -1,13 +1,12 @@
 """``sitemon alerts``: what was said and to whom, and whether a channel works."""
 
-import json
 import random
 import uuid
 from contextlib import closing
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
-from rich.console import Console
 
 from sitemon import clock
 from sitemon.alert.alerter import send as send_request
@@ -15,13 +14,14 @@ from sitemon.alert.channels import request_of
 from sitemon.alert.events import test_event
 from sitemon.alert.verdict import Fate, verdict_of
 from sitemon.cli import options
+from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.alerts import FILE_NAME, load_alerts
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import suggestion
 from sitemon.model.moment import format_utc
 from sitemon.report.incidents import alerts_table
 from sitemon.store.connect import connect
-from sitemon.store.outbox import read_alerts, retry_alerts
+from sitemon.store.outbox import KnownAlert, read_alerts, retry_alerts
 
 
 @click.group("alerts")
@@ -41,12 +41,11 @@ def list_(since: float, limit: int, as_json: bool, db_conn: str | None, database
     with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
         found = read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit)
     if as_json:
-        listed = [one._asdict() for one in found]
-        click.echo(json.dumps(listed, indent=2, default=lambda at: format_utc(at) if isinstance(at, datetime) else at))
+        say_json([_as_json_types(one) for one in found])
     elif found:
-        Console(width=max(Console().width, 160)).print(alerts_table(found))
+        Terminal(width=max(Terminal().width, 160)).print(alerts_table(found))
     else:
-        click.echo("no alerts")
+        say("no alerts")
     return 1 if any(one.state == "given up" for one in found) else 0
 
 
@@ -61,7 +60,7 @@ def try_channel(channel: str) -> int:
     answer = send_request(request_of(channels[channel], test_event(now, uuid.uuid4()), now))
     verdict = verdict_of(answer, tries=0, failures=0, now=now, chance=random.Random())
     is_there = verdict.fate is Fate.DELIVERED
-    click.echo(f"{channel}: " + ("delivered" if is_there else f"not delivered: {verdict.problem}"))
+    say(f"{channel}: " + ("delivered" if is_there else f"not delivered: {verdict.problem}"))
     return 0 if is_there else 1
 
 
@@ -73,4 +72,8 @@ def retry(db_conn: str | None, database: str | None) -> None:
     server, credentials = postgres_server(db_conn), database_credentials(database)
     with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
         count = retry_alerts(conn)
-    click.echo(f"{count} alerts are due now")
+    say(f"{count} alerts are due now")
+
+
+def _as_json_types(one: KnownAlert) -> dict[str, Any]:
+    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in one._asdict().items()}

@@ -1,15 +1,14 @@
 """``sitemon incidents``: which sites are down, and were."""
 
-import json
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
-from rich.console import Console
 
 from sitemon import clock
 from sitemon.cli import options
+from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.report.incidents import incidents_table
@@ -29,11 +28,11 @@ def command(open_only: bool, since: float, as_json: bool, db_conn: str | None, d
     with closing(connect(server, credentials, application_name="sitemon-incidents")) as conn:
         found = read_incidents(conn, now - timedelta(seconds=since), open_only=open_only)
     if as_json:
-        click.echo(json.dumps([_as_json_types(one) for one in found], indent=2))
+        say_json([_as_json_types(one) for one in found])
     elif found:
-        Console(width=max(Console().width, 120)).print(incidents_table(found, now))
+        Terminal(width=max(Terminal().width, 120)).print(incidents_table(found, now))
     else:
-        click.echo("no incidents")
+        say("no incidents")
     return 1 if open_only and found else 0
 
 

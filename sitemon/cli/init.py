@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from sitemon.cli.terminal import say
+
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 _IN_PROJECT: Final = Path(__file__).parents[2] / "conf_templates"
@@ -22,8 +24,8 @@ def command(folder: Path) -> None:
     """
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for template in sorted((_IN_PROJECT if _IN_PROJECT.exists() else _IN_WHEEL).iterdir()):
-        click.echo(f"{_written(template, folder / template.name)} {folder / template.name}")
-    click.echo(f"fill them in, and then: {f'CONF_DIR={folder} ' if folder != Path('conf') else ''}sitemon lint")
+        say(f"{_written(template, folder / template.name)} {folder / template.name}")
+    say(f"fill them in, and then: {f'CONF_DIR={folder} ' if folder != Path('conf') else ''}sitemon lint")
 
 
 def _written(template: Path, file: Path) -> str:

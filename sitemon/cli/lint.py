@@ -64,7 +64,7 @@ def _look() -> _Findings:
             warning = warning_of(_try(reader, mistakes))
             warnings += [f"{sources}: {warning}"] if warning else []
     _try(settings, mistakes)
-    if locate.find(alerts.FILE_NAME, os.environ) is not None:
+    if locate.usual_place(alerts.FILE_NAME, os.environ).exists():
         _try(alerts.load_alerts, mistakes)
         read.append(alerts.FILE_NAME)
     return _Findings(mistakes, read, warnings, _try(load_sites, mistakes))

@@ -33,14 +33,14 @@ ROUTE_FIELDS: Final = ("match", "channels", "events", "remind_every", "continue"
 
 
 def load_alerts(environ: Mapping[str, str] = os.environ) -> Alerts:
-    """Read ``alerts.yaml`` of the working folder or of ``CONF_DIR``. Without one, nobody is told.
+    """Read ``alerts.yaml`` of ``CONF_DIR``. Without one, nobody is told.
 
     Raises:
         ConfigurationError: with every mistake in it.
 
     """
-    found = locate.find(FILE_NAME, environ)
-    return Alerts() if found is None else _Reader(read_document(found), environ).alerts()
+    file = locate.usual_place(FILE_NAME, environ)
+    return _Reader(read_document(file), environ).alerts() if file.exists() else Alerts()
 
 
 class _Reader:
