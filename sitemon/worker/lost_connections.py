@@ -20,11 +20,18 @@ class InOneLine(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record, and let it pass."""
-        exc = record.exc_info[1] if record.exc_info else None
-        if isinstance(exc, _LOST) and record.name.startswith(_LIBRARIES) and record.name != _OF_TASKS:
-            record.msg = " ".join(f"{record.getMessage()}: {type(exc).__name__}: {exc}".split())
+        lost = _lost_in(record.exc_info[1]) if record.exc_info else None
+        if lost is not None and record.name.startswith(_LIBRARIES) and record.name != _OF_TASKS:
+            record.msg = " ".join(f"{record.getMessage()}: {type(lost).__name__}: {lost}".split())
             record.args = record.exc_info = record.exc_text = None
         return True
+
+
+def _lost_in(exc: BaseException | None) -> BaseException | None:
+    """Return the lost connection that an exception is, or in the handling of which it was raised."""
+    while exc is not None and not isinstance(exc, _LOST):
+        exc = exc.__context__
+    return exc
 
 
 def tell_in_one_line(logger: logging.Logger, **_: Any) -> None:

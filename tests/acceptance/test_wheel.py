@@ -77,7 +77,7 @@ def test_the_sdist_holds_all_that_git_does(built: Path) -> None:
 
 def test_every_command_runs(installed: Path, tmp_path: Path) -> None:
     scripts = [path.name for path in (installed / "bin").iterdir() if "sitemon" in path.name]
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     for command in [*([name] for name in scripts), *(["sitemon", name] for name in COMMANDS)]:
         asked = run(installed, tmp_path, *command, "--help")
         assert asked.returncode == 0, asked.stderr

@@ -162,7 +162,8 @@ def test_a_redirect_that_gets_no_turn_in_time_says_so(make_engine: EngineFactory
     engine.submit(site(busy.url(), timeout_s=5.0), lambda _: None)
     seen = observed(engine, site(door.url(), timeout_s=0.3))
     assert (seen.reason, seen.redirects, len(busy.asked)) == (Reason.TIMEOUT, 1, 1)
-    assert seen.error == "timed out after 0.3 s while waiting for a turn at the redirect's host (connect)"
+    waited = "timed out after 0.3 s while waiting for a turn at the redirect's host (connect)"
+    assert seen.error == f"redirected to {busy.url()}: {waited}"
     assert 0.2 <= seen.latency_s < 0.5  # by the check's own clock
     assert sum(phases_sum_s(hop) for hop in seen.hops) == pytest.approx(seen.latency_s, abs=0.002)
 

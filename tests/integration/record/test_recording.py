@@ -139,7 +139,7 @@ def test_what_can_never_be_recorded_is_on_the_dead_letters_before_its_offset_is_
     assert [(letter.reason, letter.offset, letter.value) for letter in letters] == [
         ("not_a_result", junk.offset, junk.value),
         ("tombstone", tombstone.offset, None),
-        ("refused_by_database", nul.offset, nul.value),
+        ("not_text", nul.offset, nul.value),
     ]
     assert rows(conn, COUNT) == [(2,)]
 

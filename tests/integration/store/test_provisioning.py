@@ -28,6 +28,8 @@ VIEWS = {
     "latency_hourly",
     "latency_daily",
     "ledger",
+    "incidents",
+    "alerts",
     "site_info",
     "site_state",
 }

@@ -46,6 +46,7 @@ def test_recent_uptime_sums_the_last_days_once_they_are_rolled_up(conn: Connecti
 def test_recent_uptime_says_of_when_it_is(conn: Connection, names: Names) -> None:
     now = clock.utc_now()
     write_batch(conn, names, [a_result(slot_at=now)])
+    close(conn, to_ms(now + 2 * QUARTER))
     maintain(conn, DEFAULT_RETENTION, now + 2 * QUARTER)
     ((as_of,),) = rows(conn, "SELECT DISTINCT as_of FROM sitemon.uptime_recent")
     assert timedelta() <= now + 2 * QUARTER - as_of <= 2 * QUARTER

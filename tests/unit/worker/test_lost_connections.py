@@ -21,6 +21,12 @@ def test_a_lost_connection_is_one_line(name: str, lost: type[Exception]) -> None
     assert written(name, lost("Error 111\nrefused")) == f"Couldn't ack 7: {lost.__name__}: Error 111 refused"
 
 
+def test_so_is_what_celery_stumbles_over_because_of_one() -> None:
+    stumbled = AttributeError("'NoneType' object has no attribute 'connection_errors'")
+    stumbled.__context__ = redis.ConnectionError("refused")
+    assert written("celery.worker.consumer.consumer", stumbled) == "Couldn't ack 7: ConnectionError: refused"
+
+
 @pytest.mark.parametrize(
     ("name", "exc"),
     [
