@@ -3,21 +3,14 @@
 Redis hands a message also to a worker that is frozen, or killed before it has noted the message as its own. So workers
 note each batch that they receive. Redis hands messages out in order: a batch that is older than all that wait, and has
 no note, is with nobody, or with a worker that is about to note it. Without one at the next look, it is sent again.
-
-Workers of an earlier version note nothing. Where there is no note at all, nothing is sent again until there is one.
 """
 
-import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
 from sitemon.schedule.batch import Batch
 
-log = logging.getLogger(__name__)
-
-MOST_IN_VAIN: Final = 3
-"""After so many looks in a row that found batches to send again in a region, and no note, its workers write none."""
 _NOTE: Final = "{sitemon}:received:"
 _NOTE_TTL_S: Final = 60  # longer than a leader leads without a look at the notes
 
@@ -34,7 +27,6 @@ class Unreceived:
         self._client = client
         self._batches: dict[str, list[Batch]] = defaultdict(list)
         self._handed_out: dict[str, set[str]] = defaultdict(set)
-        self._in_vain: Counter[str] = Counter()
 
     def add(self, batch: Batch) -> None:
         """Look for a note of this batch from now on."""
@@ -53,14 +45,4 @@ class Unreceived:
         lost = handed_out & self._handed_out[region]
         self._handed_out[region] = handed_out - lost
         self._batches[region] = [batch for batch in unnoted if batch.id not in lost]
-        if len(unnoted) < len(batches):
-            self._in_vain[region] = 0
-        return [batch for batch in unnoted if batch.id in lost] if lost and self._is_of_use(region) else []
-
-    def _is_of_use(self, region: str) -> bool:
-        """Tell whether to send the region's batches again, now that there are some to send."""
-        self._in_vain[region] += 1
-        if self._in_vain[region] == MOST_IN_VAIN + 1:
-            why = "its workers note nothing of what they receive, as those of an earlier version"
-            log.warning("beat.resending_ended: nothing of region %s is sent again: %s", region, why)
-        return self._in_vain[region] <= MOST_IN_VAIN
+        return [batch for batch in unnoted if batch.id in lost]

@@ -1,7 +1,5 @@
 """A batch that Redis handed to a worker that never received it is sent again, once; no other is."""
 
-import logging
-
 import pytest
 import redis
 
@@ -9,7 +7,7 @@ from sitemon.model.errors import UnreachableError
 from sitemon.schedule.batch import queue_of
 from sitemon.schedule.leader import LOOK_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.resend import MOST_IN_VAIN, note_received
+from sitemon.schedule.resend import note_received
 from sitemon.schedule.slots import next_slot_ms
 from tests.integration.schedule.world import SHOP, START_MS, World, lapse, run, site_set
 
@@ -105,22 +103,3 @@ def test_of_a_region_that_nobody_is_in_any_more_nothing_is(beat: Leader, around:
     around.configured = site_set(SHOP)
     run(beat, SENT_MS + LOOK_MS, BEFORE_THE_NEXT_MS)
     assert around.slots_of(SHOP) == [SLOT_MS]
-
-
-def test_where_no_worker_notes_anything_it_is_said_once_and_nothing_is_sent_again(
-    beat: Leader, around: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    slots = 2 * MOST_IN_VAIN
-    until_ms = SENT_MS + slots * SHOP.interval_ms - 500
-    with caplog.at_level(logging.WARNING):
-        run(beat, SENT_MS, until_ms)
-    assert len(around.slots_of(SHOP)) == slots + MOST_IN_VAIN
-    ended = [record for record in caplog.records if record.getMessage().startswith("beat.resending_ended: ")]
-    assert len(ended) == 1
-
-    around.is_received = True
-    run(beat, until_ms, until_ms + SHOP.interval_ms)
-    around.is_received = False
-    sent = len(around.sent)
-    run(beat, until_ms + SHOP.interval_ms, until_ms + 2 * SHOP.interval_ms)
-    assert len(around.sent) == sent + 2, "as soon as one is noted, the next one without a note is sent again"
