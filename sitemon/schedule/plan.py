@@ -23,23 +23,17 @@ DueSlot = tuple[Watch, int]
 
 
 class _Watched:
-    """A watch as its last event has it; `next_ms` is the slot that comes up next."""
+    """A watch as its last event has it: `said` is what that says of the site; `next_ms` the slot that comes up next."""
 
-    __slots__ = ("interval_ms", "is_live", "labels", "next_ms", "patience_ms", "sequence", "watch")
+    __slots__ = ("interval_ms", "is_live", "next_ms", "said", "sequence", "watch")
 
     def __init__(self, watch: Watch, event: Started) -> None:
         self.watch = watch
         self.interval_ms = event.interval_ms
-        self.patience_ms = event.patience_ms
+        self.said = (event.interval_ms, event.patience_ms, event.labels)
         self.sequence = event.sequence
-        self.labels = event.labels
         self.next_ms = event.from_slot_ms
         self.is_live = True
-
-    def is_as(self, site: Site) -> bool:
-        """Tell whether nothing that an event says of the site has changed."""
-        pace = (site.interval_ms, patience_ms(site))
-        return (self.interval_ms, self.patience_ms) == pace and self.labels == site.labels
 
 
 _TOGETHER_MS: Final = 64
@@ -120,8 +114,8 @@ class Plan:
         for watch in [watch for watch in self._watched if watch not in wanted]:
             yield watch, None
         for watch, site in wanted.items():
-            watched = self._watched.get(watch)
-            if watched is None or watched.sequence < first or not watched.is_as(site):
+            watched, says = self._watched.get(watch), (site.interval_ms, patience_ms(site), site.labels)
+            if watched is None or watched.sequence < first or watched.said != says:
                 yield watch, site
 
     def take(self, event: Started | Ended) -> None:

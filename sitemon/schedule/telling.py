@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from sitemon.config.sites import SiteSet
 from sitemon.model.schedule import Ended, Started, Told
@@ -85,13 +85,11 @@ class Teller:
 
     def _event(self, watch: Watch, site: Site | None, now_ms: int, at_ms: int) -> Started | Ended:
         self._sequence += 1
-        (name, region), token, sequence = watch, self._token, self._sequence
+        said: dict[str, Any] = {**watch._asdict(), "token": self._token, "sequence": self._sequence, "at_ms": at_ms}
         if site is None:
-            return Ended(site=name, region=region, token=token, sequence=sequence, at_ms=at_ms)
-        from_slot_ms = self._first_slot_ms(site, now_ms)
-        pace = {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "from_slot_ms": from_slot_ms}
-        said = {"token": token, "sequence": sequence, "at_ms": at_ms, **pace}
-        return Started(site=name, region=region, labels=site.labels, **said)
+            return Ended(**said)
+        said |= {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "labels": site.labels}
+        return Started(from_slot_ms=self._first_slot_ms(site, now_ms), **said)
 
     def _first_slot_ms(self, site: Site, now_ms: int) -> int:
         after_ms = now_ms
