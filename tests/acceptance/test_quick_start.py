@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import subprocess
 import sysconfig
 from pathlib import Path
 
+from sitemon.local.process import GuardedProcess
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import url
 from tests.pipeline import Pipeline, wait_for
@@ -24,14 +24,16 @@ def test_a_newcomer_sees_a_site_that_is_up(pipeline: Pipeline, sample: SampleSer
     script, servers = SERVERS.subn("", QUICK_START)
     assert servers == 3
     assert LOOK in script
-    steps = script.replace("https://example.org/", url(sample, "/good")).replace(LOOK, "read; kill %1; wait # ")
+    seen = pipeline.folder / "seen"
+    look = f"until [ -e {seen} ]; do sleep 0.1; done; kill %1; wait # "
+    steps = script.replace("https://example.org/", url(sample, "/good")).replace(LOOK, look)
     environment = {name: value for name, value in pipeline.environment.items() if name != "SITEMON_SITES"}
-    shell = subprocess.Popen(
-        ["bash", "-euc", steps], cwd=pipeline.folder, env=environment, stdin=subprocess.PIPE, text=True
-    )
+    log = pipeline.folder / "shell.log"
+    shell = GuardedProcess(["bash", "-euc", steps], log=log, environment=environment, folder=pipeline.folder)
     try:
-        seen = "SELECT site, state FROM sitemon.site_status"
-        wait_for(lambda: shell.poll() or pipeline.rows(seen) == [("example", "up")], within_s=60)
+        states = "SELECT site, state FROM sitemon.site_status"
+        wait_for(lambda: not shell.is_alive or pipeline.rows(states) == [("example", "up")], within_s=60)
+        seen.touch()
+        assert shell.wait(30) == 0, log.read_text()
     finally:
-        shell.communicate("\n")
-    assert shell.returncode == 0
+        shell.kill()
