@@ -15,6 +15,8 @@ from tests.pipeline import Pipeline, wait_for
 
 @pytest.fixture
 def worker(pipeline: Pipeline, sample: SampleServer) -> Pipeline:
+    """A worker of one process: of several, each has to hear of a revocation before it is handed the task."""
+    pipeline.extra["SITEMON_WORKER_PROCESSES"] = "1"
     site: dict[str, object] = {"name": "shop", "url": url(sample, "/good"), "interval": "1h"}
     write_sites(pipeline.sites_file, site)
     pipeline.start("beatless")
