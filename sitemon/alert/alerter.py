@@ -15,8 +15,7 @@ from sitemon.alert.verdict import Answer
 from sitemon.model.alerts import Alerts
 from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.store.connect import Connection
-from sitemon.store.errors import NotProvisionedError
-from sitemon.store.migrate import pending
+from sitemon.store.migrate import require_schema
 from sitemon.store.notices import listen, wait_for_notice
 from sitemon.store.outbox import add_channels
 
@@ -70,7 +69,7 @@ class Alerter:
         while not self._stop.is_set():
             try:
                 with closing(self._connect()) as conn:
-                    _require_schema(conn)
+                    require_schema(conn)
                     listen(conn)
                     add_channels(conn, list(self._alerts.channels))
                     if said:
@@ -111,9 +110,3 @@ class Alerter:
 def send(request: Request) -> Answer:
     """Post a request."""
     return post(request.url, request.body, request.headers)
-
-
-def _require_schema(conn: Connection) -> None:
-    missing = pending(conn)
-    if missing:
-        raise NotProvisionedError(f"its schema lacks {missing[0].name}: run `sitemon provision` or `sitemon migrate`")

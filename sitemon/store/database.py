@@ -15,9 +15,9 @@ from sitemon.model.errors import PoisonError, SitemonError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
-from sitemon.store.errors import MissingPartitionError, NotProvisionedError, RolledBackError
+from sitemon.store.errors import MissingPartitionError, RolledBackError
 from sitemon.store.maintain import maintain
-from sitemon.store.migrate import pending
+from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read, read_positions, set_positions
@@ -58,7 +58,7 @@ class Database:
         with self._lock:
             self._conn, self.names = conn, Names(self._recorder)
         try:
-            _require_schema(conn)
+            require_schema(conn)
             prepare_session(conn)
         except BaseException:
             self.close()
@@ -113,9 +113,3 @@ class Database:
             if self._conn is not None:
                 self._conn.close()
             self._conn = None
-
-
-def _require_schema(conn: Connection) -> None:
-    missing = pending(conn)
-    if missing:
-        raise NotProvisionedError(f"its schema lacks {missing[0].name}: run `sitemon provision` or `sitemon migrate`")

@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
+from sitemon.store.errors import NotProvisionedError, translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("migrate.sql")
@@ -77,6 +77,19 @@ def pending(conn: Connection) -> tuple[Migration, ...]:
         row = cursor.fetchone()
         applied = _applied(cursor) if row and row[0] else set()
     return tuple(migration for migration in migrations() if migration.number not in applied)
+
+
+def require_schema(conn: Connection) -> None:
+    """Look whether the schema is that of this version.
+
+    Raises:
+        NotProvisionedError: it lacks a migration.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    missing = pending(conn)
+    if missing:
+        raise NotProvisionedError(f"its schema lacks {missing[0].name}: run `sitemon provision` or `sitemon migrate`")
 
 
 def _run(conn: Connection, migration: Migration) -> bool:
