@@ -3,8 +3,7 @@
 import random
 import uuid
 from contextlib import closing
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import click
 
@@ -18,10 +17,9 @@ from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.alerts import FILE_NAME, load_alerts
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import suggestion
-from sitemon.model.moment import format_utc
 from sitemon.report.incidents import alerts_table
 from sitemon.store.connect import connect
-from sitemon.store.outbox import KnownAlert, read_alerts, retry_alerts
+from sitemon.store.outbox import read_alerts, retry_alerts
 
 
 @click.group("alerts")
@@ -41,7 +39,7 @@ def list_(since: float, limit: int, as_json: bool, db_conn: str | None, database
     with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
         found = read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit)
     if as_json:
-        say_json([_as_json_types(one) for one in found])
+        say_json([one._asdict() for one in found])
     elif found:
         Terminal(width=max(Terminal().width, 160)).print(alerts_table(found))
     else:
@@ -73,7 +71,3 @@ def retry(db_conn: str | None, database: str | None) -> None:
     with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
         count = retry_alerts(conn)
     say(f"{count} alerts are due now")
-
-
-def _as_json_types(one: KnownAlert) -> dict[str, Any]:
-    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in one._asdict().items()}

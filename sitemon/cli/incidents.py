@@ -1,8 +1,7 @@
 """``sitemon incidents``: which sites are down, and were."""
 
 from contextlib import closing
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import click
 
@@ -10,10 +9,9 @@ from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
-from sitemon.model.moment import format_utc
 from sitemon.report.incidents import incidents_table
 from sitemon.store.connect import connect
-from sitemon.store.incident import KnownIncident, read_incidents
+from sitemon.store.incident import read_incidents
 
 
 @click.command("incidents")
@@ -28,13 +26,9 @@ def command(open_only: bool, since: float, as_json: bool, db_conn: str | None, d
     with closing(connect(server, credentials, application_name="sitemon-incidents")) as conn:
         found = read_incidents(conn, now - timedelta(seconds=since), open_only=open_only)
     if as_json:
-        say_json([_as_json_types(one) for one in found])
+        say_json([one._asdict() for one in found])
     elif found:
         Terminal(width=max(Terminal().width, 120)).print(incidents_table(found, now))
     else:
         say("no incidents")
     return 1 if open_only and found else 0
-
-
-def _as_json_types(one: KnownIncident) -> dict[str, Any]:
-    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in one._asdict().items()}

@@ -1,8 +1,8 @@
 """``sitemon ledger``: the schedule's own history against the rows there are."""
 
 from contextlib import closing
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
 import click
 
@@ -13,7 +13,7 @@ from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.report.ledger import SHOWN, TABLE_WIDTH, sum_of, uneven_hours, why_nothing_counts
 from sitemon.store.connect import connect
-from sitemon.store.read import LedgerHour, read_closed_at, read_count_problems, read_first_due, read_ledger
+from sitemon.store.read import read_closed_at, read_count_problems, read_first_due, read_ledger
 
 STALE: Final = timedelta(minutes=5)
 
@@ -42,7 +42,7 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
         first_due_at = read_first_due(conn)
     uneven = [hour for hour in ledger if not hour.is_even or (strict and hour.lost)]
     if as_json:
-        say_json([_as_json_types(hour) for hour in ledger])
+        say_json([hour._asdict() for hour in ledger])
     else:
         if uneven:
             # A figure that is cut would say something else: rather let a narrow terminal break the line.
@@ -60,7 +60,3 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
     if counts.surplus:
         say(f"ledger: {counts.surplus:,} rows are there that no worker or beat made", err=True)
     return 1 if uneven or is_stale or any(counts) else 0
-
-
-def _as_json_types(hour: LedgerHour) -> dict[str, Any]:
-    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in hour._asdict().items()}

@@ -2,8 +2,7 @@
 
 import threading
 from contextlib import closing
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.console import RenderableType
@@ -15,10 +14,9 @@ from sitemon.cli.signals import stop_on_signals
 from sitemon.cli.terminal import Terminal, say_json
 from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
 from sitemon.model.errors import RetryableError
-from sitemon.model.moment import format_utc
 from sitemon.report.status import status_table
 from sitemon.store.connect import Connection, connect
-from sitemon.store.read import SiteStatus, read_closed_at, read_status
+from sitemon.store.read import read_closed_at, read_status
 
 _REFRESH_S: Final = 2.0
 
@@ -43,15 +41,10 @@ def command(watch: bool, as_json: bool, db_conn: str | None, database: str | Non
     with closing(_connect(server, credentials)) as conn:
         sites, closed_at = read_status(conn, clock.utc_now()), read_closed_at(conn)
     if as_json:
-        say_json([as_json_types(site) for site in sites])
+        say_json([site._asdict() for site in sites])
     else:
         console = Terminal()
         console.print(status_table(sites, closed_at, clock.utc_now(), console.width))
-
-
-def as_json_types(site: SiteStatus) -> dict[str, Any]:
-    """Return a site as plain JSON types; moments as on Kafka."""
-    return {name: format_utc(value) if isinstance(value, datetime) else value for name, value in site._asdict().items()}
 
 
 def _connect(server: PostgresServer, credentials: Credentials) -> Connection:

@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from sitemon.model.moment import format_utc
 from sitemon.model.one_line import one_line
 
 
@@ -23,8 +24,8 @@ def say_columns(rows: Iterable[Sequence[str]]) -> None:
 
 
 def say_json(value: object) -> None:
-    """Print JSON, in which everything but ASCII is escaped."""
-    click.echo(json.dumps(value, indent=2))
+    """Print JSON, in which everything but ASCII is escaped, and moments are as on Kafka."""
+    click.echo(json.dumps(value, indent=2, default=format_utc))
 
 
 class Terminal(Console):
