@@ -1,6 +1,5 @@
 """The Celery application: ``celery -A sitemon …`` finds `app` here."""
 
-import logging
 import os
 import re
 import sys
@@ -85,10 +84,6 @@ def _mind_the_threads(options: Mapping[str, Any]) -> None:
         _end(ConfigurationError("--autoscale: a pool of threads has one size: expected --concurrency"))
 
 
-def _keep_plain(logger: logging.Logger, **_: Any) -> None:
-    keep_plain(logger)
-
-
 def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
     if is_of_threads(options):
         _mind_the_threads(options)
@@ -105,8 +100,8 @@ except ConfigurationError as exc:
     _end(exc)
 
 signals.after_setup_logger.connect(tell_in_one_line, weak=False)
-signals.after_setup_logger.connect(_keep_plain, weak=False)
-signals.after_setup_task_logger.connect(_keep_plain, weak=False)
+signals.after_setup_logger.connect(keep_plain, weak=False)
+signals.after_setup_task_logger.connect(keep_plain, weak=False)
 signals.celeryd_init.connect(_begin_worker, weak=False)
 signals.beat_init.connect(_refuse_early, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)

@@ -24,7 +24,7 @@ class _Plain(logging.Filter):
         return True
 
 
-def keep_plain(logger: logging.Logger) -> None:
+def keep_plain(logger: logging.Logger, **_: object) -> None:
     """Make plain what the handlers that the logger has now write."""
     for handler in logger.handlers:
         handler.addFilter(_Plain())
