@@ -16,6 +16,7 @@ from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
+from sitemon.store.notices import notify
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("incident.sql")
@@ -48,7 +49,7 @@ class Deciding:
             for place, (channel, number, event) in enumerate(alerts)
         )
         self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
-        self._cursor.execute(_outbox_sql["notify"])
+        notify(self._cursor)
 
     def _do(self, name: str, **values: object) -> None:
         self._cursor.execute(_sql[name], values)
@@ -68,13 +69,11 @@ class Taken(Deciding):
     def __init__(self, cursor: Cursor, most: int) -> None:
         super().__init__(cursor)
         self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
-        ids = list(self.names)
-        self.changed_from: dict[int, datetime] = dict(self._all("take_marks", site_ids=ids)) if ids else {}
-        self.regions: dict[int, set[str]] = {site_id: set() for site_id in ids}
-        for site_id, region in self._all("regions_of", site_ids=ids):
+        self.changed_from: dict[int, datetime] = dict(self._of_ours("take_marks"))
+        self.regions: dict[int, set[str]] = {site_id: set() for site_id in self.names}
+        for site_id, region in self._of_ours("regions_of"):
             self.regions[site_id].add(region)
-        found = self._all("states", site_ids=ids)
-        memories = {site_id: _memory(until, state) for site_id, until, state in found}
+        memories = {site_id: _memory(until, state) for site_id, until, state in self._of_ours("states")}
         self.memories = {site_id: memory for site_id, memory in memories.items() if memory}
 
     def policies(self, current: Mapping[int, Policy], now: datetime) -> dict[int, Edited]:
@@ -126,6 +125,10 @@ class Taken(Deciding):
             numbers[site_id, change.incident.started_at] if change.number is None else change.number
             for site_id, change in changes
         ]
+
+    def _of_ours(self, name: str) -> list[Any]:
+        """Ask of all sites that are ours; mostly there are none."""
+        return self._all(name, site_ids=list(self.names)) if self.names else []
 
     def remember(self, memories: Mapping[int, Memory | None]) -> None:
         """Keep what the next decision of these sites begins with; None: they are at rest."""
@@ -198,13 +201,18 @@ def _memory(until: datetime, state: object) -> Memory | None:
 
 
 def _json(rows: Iterable[Mapping[str, object]]) -> str:
-    """Return rows as one value for ``jsonb_to_recordset``: thousands of them in one statement."""
+    """Return rows as one value of jsonb: thousands of them in one statement."""
     return msgspec.json.encode(list(rows)).decode()
 
 
 def _columns(incident: Incident) -> dict[str, object]:
-    columns = {name: getattr(incident, name) for name in ("started_at", "opened_by", "ended_at", "closed_by")}
-    return columns | msgspec.structs.asdict(incident.cause) | {"regions": list(incident.regions)}
+    return msgspec.structs.asdict(incident.cause) | {
+        "started_at": incident.started_at,
+        "opened_by_at": incident.opened_by,
+        "regions": incident.regions,
+        "ended_at": incident.ended_at,
+        "closed_by_at": incident.closed_by,
+    }
 
 
 class KnownIncident(NamedTuple):

@@ -3,11 +3,18 @@
 import select
 from typing import Final
 
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 
 CHANNEL: Final = "sitemon_undecided"
 FROZEN_S: Final = 30
+
+
+def notify(cursor: Cursor) -> None:
+    """Tell those who listen, once the transaction has committed."""
+    cursor.execute(f"NOTIFY {CHANNEL}")
 
 
 def listen(conn: Connection) -> None:

@@ -28,7 +28,6 @@ class Alert(NamedTuple):
     event_id: str
     event: dict[str, Any]
     tries: int
-    created_at: datetime
 
 
 class KnownAlert(NamedTuple):
@@ -54,8 +53,8 @@ def add_channels(conn: Connection, names: Sequence[str]) -> None:
 def take_channel(conn: Connection, name: str, lease_s: float) -> Lease | None:
     """Take a channel for so long, if there is something to send on it and nobody else has it."""
     number = str(uuid.uuid4())
-    found = _run(conn, "take_channel", names=[name], lease=number, lease_s=lease_s)
-    return Lease(found[0][0], number, *found[0][1:]) if found else None
+    found = _run(conn, "take_channel", channel=name, lease=number, lease_s=lease_s)
+    return Lease(name, number, *found[0]) if found else None
 
 
 def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:

@@ -11,6 +11,7 @@ from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import Names
+from sitemon.store.notices import notify
 from sitemon.store.positions import Read, move_positions
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
@@ -99,7 +100,7 @@ def merge(cursor: Cursor) -> Written:
     cursor.execute(_sql["merge_results"])
     ((*counts, is_marked, site_ids, region_ids, first_slots_at, away_hours),) = cursor.fetchall()
     if is_marked:
-        cursor.execute(_sql["notify"])
+        notify(cursor)
     settle_states(cursor, site_ids, region_ids, first_slots_at)
     count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
     return Written(*counts)

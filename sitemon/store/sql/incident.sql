@@ -39,9 +39,7 @@ ORDER BY site_id, from_at;
 -- name: add_policies
 INSERT INTO sitemon.incident_policy (site_id, from_at, down_after, up_after)
 SELECT site_id, from_at, down_after, up_after
-FROM jsonb_to_recordset(%(policies)s) AS given (
-    site_id integer, from_at timestamptz, down_after integer, up_after integer
-)
+FROM jsonb_populate_recordset(NULL::sitemon.incident_policy, %(policies)s)
 ON CONFLICT (site_id, from_at) DO UPDATE SET down_after = excluded.down_after, up_after = excluded.up_after;
 
 -- name: states
@@ -90,41 +88,21 @@ ORDER BY started_at;
 INSERT INTO sitemon.incident (
     site_id, started_at, opened_by_at, regions, reason, http_code, error, ended_at, closed_by_at
 )
-SELECT site_id, started_at, opened_by, regions, reason, http_code, error, ended_at, closed_by
-FROM jsonb_to_recordset(%(incidents)s) AS given (
-    site_id integer,
-    started_at timestamptz,
-    opened_by timestamptz,
-    regions text[],
-    reason text,
-    http_code smallint,
-    error text,
-    ended_at timestamptz,
-    closed_by timestamptz
-)
+SELECT site_id, started_at, opened_by_at, regions, reason, http_code, error, ended_at, closed_by_at
+FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s)
 RETURNING site_id, started_at, incident_id;
 
 -- name: move_incidents
 UPDATE sitemon.incident SET
     started_at = given.started_at,
-    opened_by_at = given.opened_by,
+    opened_by_at = given.opened_by_at,
     regions = given.regions,
     reason = given.reason,
     http_code = given.http_code,
     error = given.error,
     ended_at = given.ended_at,
-    closed_by_at = given.closed_by
-FROM jsonb_to_recordset(%(incidents)s) AS given (
-    incident_id integer,
-    started_at timestamptz,
-    opened_by timestamptz,
-    regions text[],
-    reason text,
-    http_code smallint,
-    error text,
-    ended_at timestamptz,
-    closed_by timestamptz
-)
+    closed_by_at = given.closed_by_at
+FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s) AS given
 WHERE incident.incident_id = given.incident_id;
 
 -- name: withdraw_incidents

@@ -7,10 +7,6 @@ FROM jsonb_to_recordset(%(alerts)s) AS given (
 )
 ORDER BY place;
 
--- name: notify
--- Those who send hear of it once the transaction has committed.
-NOTIFY sitemon_undecided;
-
 -- name: forget_alerts
 -- What nobody sends any more, and is older than hours are kept.
 DELETE FROM sitemon.outbox
@@ -20,12 +16,12 @@ WHERE created_at < %(before)s AND (delivered_at IS NOT NULL OR given_up_at IS NO
 INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING;
 
 -- name: take_channel
--- One channel with something to send, for as long as the lease lasts: who has it sends in the order of the outbox.
+-- A channel, if there is something to send, for as long as the lease lasts: who has it sends in the order of the outbox.
 UPDATE sitemon.channel SET leased_until_at = now() + %(lease_s)s * '1 second'::interval, lease = %(lease)s
 WHERE name = (
     SELECT name
     FROM sitemon.channel
-    WHERE name = ANY (%(names)s)
+    WHERE name = %(channel)s
         AND leased_until_at <= now()
         AND channel.due_at <= now()
         AND EXISTS (
@@ -36,14 +32,12 @@ WHERE name = (
                 AND given_up_at IS NULL
                 AND outbox.due_at <= now()
         )
-    ORDER BY name
-    LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING name, failures, disabled_target;
+RETURNING failures, disabled_target;
 
 -- name: due_alerts
-SELECT outbox_id, event_id, event, tries, created_at
+SELECT outbox_id, event_id, event, tries
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
 ORDER BY outbox_id

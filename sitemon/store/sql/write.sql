@@ -386,7 +386,3 @@ VALUES (%(recorder)s, %(recorded)s, %(repeated)s)
 ON CONFLICT (recorder) DO UPDATE SET
     recorded = tally.recorded + excluded.recorded,
     repeated = tally.repeated + excluded.repeated;
-
--- name: notify
--- In the transaction that marked: it is heard once that has committed.
-NOTIFY sitemon_undecided;

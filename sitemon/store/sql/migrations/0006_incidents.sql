@@ -102,7 +102,7 @@ CREATE TABLE sitemon.outbox (
     problem text
 );
 
--- Queries take_channels and due_alerts: what is to be sent on a channel.
+-- Queries take_channel and due_alerts: what is to be sent on a channel.
 CREATE INDEX outbox_to_send ON sitemon.outbox (channel, outbox_id) WHERE delivered_at IS NULL AND given_up_at IS NULL;
 -- Query said_ages: what was said of an incident.
 CREATE INDEX outbox_by_incident ON sitemon.outbox (incident_id);
