@@ -110,7 +110,7 @@ _PAGES: Final[Mapping[str, Callable[[_Page], None]]] = {
 class _Server(ThreadingHTTPServer):
     """A thread for each connection; visitors who go away are no event."""
 
-    request_queue_size = 128
+    request_queue_size = 4096
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: a visitor may hang up, and a check of an untrusted certificate does."""

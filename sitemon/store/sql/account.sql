@@ -41,32 +41,40 @@ SELECT coalesce(min(patience_ms), 0), coalesce(max(patience_ms), 0) FROM sitemon
 -- name: due_in_window
 -- The slots with from_ms <= slot < until_ms whose patience, of those from shortest to longest, ended after `after_ms` and
 -- up to `up_to_ms`.
-SELECT site_id, region_id, patience_ms, sitemon.from_ms(slot_ms) AS slot_at
-FROM (
-    SELECT
-        site_id,
-        region_id,
-        interval_ms,
-        patience_ms,
-        CASE
-            WHEN from_ms >= since_ms THEN from_ms
-            ELSE from_ms + ((since_ms - from_ms - 1) / interval_ms + 1) * interval_ms
-        END AS first_ms,
-        last_ms
+WITH stretch AS MATERIALIZED (
+    SELECT *
     FROM (
         SELECT
-            *,
-            greatest(%(from_ms)s, %(after_ms)s - patience_ms + 1) AS since_ms,
-            least(until_ms - 1, %(until_ms)s - 1, %(up_to_ms)s - patience_ms) AS last_ms
-        FROM sitemon.schedule_stretch
-        WHERE until_ms > %(from_ms)s
-            AND from_ms < %(until_ms)s
-            AND patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
+            site_id,
+            region_id,
+            interval_ms,
+            patience_ms,
+            CASE
+                WHEN from_ms >= since_ms THEN from_ms
+                ELSE from_ms + ((since_ms - from_ms - 1) / interval_ms + 1) * interval_ms
+            END AS first_ms,
+            last_ms
+        FROM (
+            SELECT
+                *,
+                greatest(%(from_ms)s, %(after_ms)s - patience_ms + 1) AS since_ms,
+                least(until_ms - 1, %(until_ms)s - 1, %(up_to_ms)s - patience_ms) AS last_ms
+            FROM sitemon.schedule_stretch
+            WHERE until_ms > %(from_ms)s
+                AND from_ms < %(until_ms)s
+                AND patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
+        ) AS stretch
     ) AS stretch
-) AS stretch
-CROSS JOIN LATERAL generate_series(first_ms, last_ms, interval_ms) AS slot_ms
--- Most have no slot in a short window: to generate none for each would take longer than all else.
-WHERE first_ms <= last_ms
+    WHERE first_ms <= last_ms
+)
+SELECT site_id, region_id, patience_ms, sitemon.from_ms(first_ms) AS slot_at
+FROM stretch
+UNION ALL
+-- Few have another slot in a short window: to generate a series for each would take longer than to look at its row.
+SELECT site_id, region_id, patience_ms, sitemon.from_ms(slot_ms)
+FROM stretch
+CROSS JOIN LATERAL generate_series(first_ms + interval_ms, last_ms, interval_ms) AS slot_ms
+WHERE first_ms + interval_ms <= last_ms
 
 -- name: missing_by_window
 -- What is ``due`` and has no row, by all rows of the window: nothing is faster where most of these are due.
