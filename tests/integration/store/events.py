@@ -1,5 +1,6 @@
 """What leaders said, for tests: moments are minutes of an hour that is long enough ago for all its slots to be due."""
 
+import functools
 from datetime import datetime, timedelta
 
 from sitemon.model.marks import Reign
@@ -10,8 +11,9 @@ from tests.results import MINUTE, this_hour
 PATIENCE_S = 40
 
 
+@functools.cache
 def start() -> datetime:
-    """Return the beginning of that hour."""
+    """Return the beginning of that hour, the same for a whole run: a test may see the hour turn."""
     return this_hour() - timedelta(hours=5)
 
 
