@@ -202,7 +202,8 @@ BENCH: Final[Bench] = Bench(
     question="What does it cost to find out what is missing?",
     method=(
         "PostgreSQL of the local stack with its defaults; 100,000 sites a minute, 5 minutes recorded in batches of "
-        "5,000, then closed 8 s at a time, as the recorder does. CPU of the one server process, by the kernel. Then a "
+        "5,000, then closed 8 s at a time, as the recorder does, once the BRIN index is summarized. CPU of the one "
+        "server process, by the kernel. Then a "
         "day in which no beat led: ten minutes of rows, the rest counted."
     ),
     measure=measure,
