@@ -38,7 +38,7 @@ class Postgres(Part):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._data = self.folder / "data"
+        self.data = self.folder / "data"
 
     def obtain(self) -> None:
         """Find the wheel, and setpriv where it is needed."""
@@ -48,10 +48,10 @@ class Postgres(Part):
 
     def prepare(self) -> None:
         """Initialise the data folder once, and forget a postmaster that was killed."""
-        if not self._data.exists():
+        if not self.data.exists():
             self._initialise()
         # We hold the folder's lock, so its server is gone, whoever has that pid now.
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> Sequence[str | Path]:
         """Return the server's command line; PostgreSQL refuses to run as root.
@@ -59,11 +59,15 @@ class Postgres(Part):
         Nobody may not go to the data, but be there already: so the server needs no right of root's, with which whoever
         may let it run programs could read and write every file of this machine.
         """
-        settings = ["-p", str(self.port), *(f"--{name}={value}" for name, value in _SETTINGS.items())]
         if os.geteuid() != 0:
-            return [self.program("postgres"), "-D", self._data, *settings]
+            return self.server_command(self.data)
         as_nobody = _as_nobody("--inh-caps=-all", "--no-new-privs")
-        return ["env", "-C", self._data, *as_nobody, self.program("postgres"), "-D", _WHERE_IT_IS, *settings]
+        return ["env", "-C", self.data, *as_nobody, *self.server_command(_WHERE_IT_IS)]
+
+    def server_command(self, data: str | Path) -> Sequence[str | Path]:
+        """Return how the server itself is started."""
+        settings = (f"--{name}={value}" for name, value in _SETTINGS.items())
+        return [self.program("postgres"), "-D", data, "-p", str(self.port), *settings]
 
     def answers(self) -> bool:
         """Return whether clients may log in: while it recovers, it refuses before it asks for a password."""
@@ -108,8 +112,11 @@ class Postgres(Part):
 
     def run_program(self, name: str, *arguments: str | Path) -> None:
         """Run one of PostgreSQL's programs to its end, as the user of the server. Raises FatalError when it fails."""
-        way = _as_nobody(*_WITH_RIGHT_TO_READ) if os.geteuid() == 0 else ()
-        run_guarded([*way, self.program(name), *arguments], log=self.log)
+        run_guarded([*self.as_its_user(), self.program(name), *arguments], log=self.log)
+
+    def as_its_user(self) -> Sequence[str]:
+        """Return the start of a command that runs as the user of the server, and finds its files by their names."""
+        return _as_nobody(*_WITH_RIGHT_TO_READ) if os.geteuid() == 0 else ()
 
     def fill(self, folder: Path) -> None:
         """Put a new cluster into an empty folder."""
@@ -126,7 +133,7 @@ class Postgres(Part):
             os.chown(draft, NOBODY, NOBODY)
         self.secret("admin-password")
         self.fill(draft)
-        draft.rename(self._data)
+        draft.rename(self.data)
 
 
 def _as_nobody(*rights: str) -> Sequence[str]:

@@ -45,8 +45,12 @@ class TlsPostgres(Postgres):
         return found[-1]
 
     def command(self) -> Sequence[str | Path]:
-        """Return the server's command line, with TLS."""
-        return [*super().command(), "--ssl=on", f"--ssl_cert_file={self._keys}", f"--ssl_key_file={self._keys}"]
+        """Return the server's command line, with TLS.
+
+        Before version 16 PostgreSQL leaves its working folder to look for itself, and comes back by the folder's name.
+        """
+        tls = ["--ssl=on", f"--ssl_cert_file={self._keys}", f"--ssl_key_file={self._keys}"]
+        return [*self.as_its_user(), *self.server_command(self.data), *tls]
 
     @contextmanager
     def certificate(self, *, hosts: Sequence[str] = (LOOPBACK,), days_left: int = 9) -> Iterator[None]:
