@@ -9,6 +9,7 @@ from typing import Final
 from sitemon import clock
 from sitemon.alert.channels import Request
 from sitemon.alert.decide import Decider
+from sitemon.alert.maintenance import Planner
 from sitemon.alert.post import post
 from sitemon.alert.sender import Sender
 from sitemon.alert.verdict import Answer
@@ -37,9 +38,15 @@ class Alerter:
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], decider: Decider, alerts: Alerts, stop: threading.Event
+        self,
+        connect: Callable[[], Connection],
+        planner: Planner,
+        decider: Decider,
+        alerts: Alerts,
+        stop: threading.Event,
     ) -> None:
         self._connect = connect
+        self._planner = planner
         self._decider = decider
         self._alerts = alerts
         self._stop = stop
@@ -92,6 +99,7 @@ class Alerter:
     def _decide(self, conn: Connection) -> None:
         remind_at_s = 0.0
         while not self._stop.is_set():
+            self._planner.plan_if_due(conn)
             if clock.monotonic_s() >= remind_at_s:
                 self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S

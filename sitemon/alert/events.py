@@ -58,6 +58,7 @@ def event_of(
             "incident": _incident(number, incident, around, now, is_down=is_down),
             "labels": dict(labels),
             "link": None,
+            "is_maintained": around.is_maintained,
         },
     }
 

@@ -21,7 +21,7 @@ def subject_of(event: Mapping[str, Any]) -> str:
         case t if t == RESOLVED:
             return f"{site} is up again after {for_people(incident['duration_s'])}"
         case t if t == WITHDRAWN:
-            return f"{site} was not down: late results say so"
+            return f"{site} was not down: {'it was in maintenance' if data['is_maintained'] else 'late results say so'}"
         case _:
             return "This is a test: alerts of sitemon arrive here"
 
@@ -40,7 +40,9 @@ def body_of(event: Mapping[str, Any]) -> str:
         f"Why: {_meaning(incident)}",
         incident["error"],
         f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
-        "Corrected: late results changed what was said before" if data["is_corrected"] else None,
+        f"Corrected: {'maintenance' if data['is_maintained'] else 'late results'} changed what was said before"
+        if data["is_corrected"]
+        else None,
         f"Acknowledge: sitemon ack {incident['id']}"
         if event["type"] in {DOWN, REMINDER}
         else f"Incident {incident['id']}",

@@ -7,6 +7,7 @@ import click
 from sitemon import clock
 from sitemon.alert.alerter import Alerter
 from sitemon.alert.decide import Decider, SiteRules, rules_of_site
+from sitemon.alert.maintenance import Planner
 from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
@@ -35,7 +36,10 @@ def command(db_conn: str | None, database: str | None) -> None:
     with stop_on_signals() as stop:
         log.info("alerter.started: %s channels", len(alerts.channels))
         decider = Decider(rules_of, alerts, clock.utc_now)
-        Alerter(lambda: connect(server, owner, application_name="sitemon-alerter"), decider, alerts, stop).run()
+        planner = Planner(sites.current, clock.utc_now)
+        Alerter(
+            lambda: connect(server, owner, application_name="sitemon-alerter"), planner, decider, alerts, stop
+        ).run()
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import marshal
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sitemon.config import site_expect, site_requests, site_urls, site_values
+from sitemon.config import site_expect, site_maintenance, site_requests, site_urls, site_values
 from sitemon.config.site_conflicts import Problem
 from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, boolean, integer, kind_of, one_of, suggestion
@@ -72,11 +72,13 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "enabled": _Field("enabled", _plain(boolean)),
     "down_after": _Field("down_after", _plain(integer(1, 100))),
     "up_after": _Field("up_after", _plain(integer(1, 100))),
+    "maintenance": _Field("maintenance", site_maintenance.maintenance),
+    "depends_on": _Field("depends_on", site_maintenance.depends_on),
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "": ("remind_every", "maintenance", "depends_on", "alerts"),
+    "": ("remind_every", "alerts"),
     "tls": (),
     "expect": (),
 }

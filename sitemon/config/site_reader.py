@@ -8,6 +8,7 @@ from sitemon.config.documents import Document, read_document, show_path
 from sitemon.config.settings import settings_of_sites
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
+from sitemon.config.site_maintenance import dependency_problems
 from sitemon.config.site_values import Context
 from sitemon.config.values import ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
@@ -32,6 +33,7 @@ class SiteReader:
         # Not the documents: their values are a million objects, and are to go before the next file is read.
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
         self._places: dict[str, tuple[int, int]] = {}
+        self._gateways: dict[str, tuple[str, ...]] = {}
 
     def read(self, file: Path) -> None:
         """Read one file with its own defaults. An empty file has no sites."""
@@ -50,6 +52,14 @@ class SiteReader:
         reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, self.files))
         defaults = self._read_defaults(document, top.get("defaults"), reader)
         self._read_sites(document, top.get("sites"), defaults, reader)
+
+    def finish(self) -> None:
+        """Look at what can be wrong only when all files are read: on which sites others depend."""
+        for name, problem in dependency_problems(self._gateways, self._places):
+            file, place = self._places[name]
+            file_name, line_of = self._read_files[file]
+            line = line_of(("sites", place, "depends_on"))
+            self.mistakes.append(Mistake(file_name, line, f"{name}: depends_on", problem))
 
     def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
         if mapping is None:
@@ -82,6 +92,8 @@ class SiteReader:
                 problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
             elif "name" in values:
                 self._places[name] = (len(self._read_files) - 1, place)
+                if gateways := values.get("depends_on", defaults.get("depends_on")):
+                    self._gateways[name] = gateways
             if problems:
                 self._complain_about_site(document, place, name, problems)
             elif not self.mistakes:

@@ -114,6 +114,7 @@ def load_with(reader: SiteReader, environ: Mapping[str, str], path: Path | None)
     with _no_garbage_collection():
         for file in files_in(source):
             reader.read(file)
+        reader.finish()
     if reader.mistakes:
         raise ConfigurationError(reader.mistakes)
     return SiteSet(sites=tuple(reader.sites.values()), by_name=MappingProxyType(reader.sites), source=str(source))

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from sitemon.model.maintenance import Recurring
+
 DEFAULT_REGION: Final = "default"
 
 _IS_PUBLIC: Final = re.compile(r"[a-z]+://[!\"$-.0->A-Z\\^-~][!\"$->A-Z\\^-~]*").fullmatch
@@ -141,6 +143,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `match` is an RE2 regex that must be found in the page. `timeout_s` bounds the whole check. Of the body at most
     `max_body_bytes` are read. `ip_version` is None for either. What ``auth`` says stands among the `headers`.
     A region sees the site as down after `down_after` failures in a row, as up again after `up_after` good results.
+    Its failures within windows of `maintenance` make no incident. Of an incident nobody is told while a site is down
+    that it `depends_on`.
     """
 
     name: str
@@ -163,6 +167,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     enabled: bool = True
     down_after: int = 3
     up_after: int = 1
+    maintenance: tuple[Recurring, ...] = ()
+    depends_on: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Site({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -54,8 +54,9 @@ def alerts_table(alerts: Iterable[KnownAlert]) -> Table:
 def _state(one: KnownIncident) -> str:
     if one.is_withdrawn:
         return "withdrawn"
+    behind = f", behind {one.behind}" if one.behind else ""
     known_to = f", known to {one.acknowledged_by}" if one.acknowledged_by else ""
-    return ("over" if one.ended_at else "open") + known_to
+    return ("over" if one.ended_at else "open") + behind + known_to
 
 
 def _moment(moment: datetime) -> str:

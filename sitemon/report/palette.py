@@ -10,8 +10,15 @@ STYLES: Final[Mapping[str, str]] = {
     "degraded": "dark_orange3",
     "down": "bold red3",
     "unknown": "grey62",
+    "maintenance": "dodger_blue2",
 }
-SIGNS: Final[Mapping[str, str]] = {"up": "●", "degraded": "▲", "down": "✖", "unknown": "○"}
+SIGNS: Final[Mapping[str, str]] = {
+    "up": "●",
+    "degraded": "▲",
+    "down": "✖",
+    "unknown": "○",
+    "maintenance": "◆",
+}
 
 
 def age(seconds: float) -> str:

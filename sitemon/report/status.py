@@ -58,6 +58,7 @@ _COLUMNS: Final = {
 }
 
 
+_STATES: Final = ("down", "unknown", "degraded", "maintenance", "up")
 _NUMBERS: Final = ("latency", "uptime", "seen")
 _CUT: Final = ("site", "reason")
 
@@ -98,7 +99,7 @@ def _title(closed_at: datetime, now: datetime) -> str | None:
 def _caption(sites: Sequence[SiteStatus], closed_at: datetime, now: datetime) -> str:
     if not sites:
         return "no sites yet"
-    counts = {state: sum(site.state == state for site in sites) for state in ("down", "unknown", "degraded", "up")}
+    counts = {state: sum(site.state == state for site in sites) for state in _STATES}
     return ", ".join(f"{count} {state}" for state, count in counts.items() if count) + (
         f"; account closed {_age(closed_at, now)} ago"
     )

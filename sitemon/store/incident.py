@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
+from sitemon.incident.maintenance import Window, maintained
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
@@ -24,11 +25,16 @@ _outbox_sql: Final = load_queries("outbox.sql")
 
 
 class Circumstances(NamedTuple):
-    """What is said beside an incident: the site's URL, since when it was well before, who knows already."""
+    """What is said beside an incident: the site's URL, since when it was well before, who knows already.
+
+    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_untold`: nobody was told of it, nor is now.
+    """
 
     url: str | None
     well_since: datetime | None
     acknowledged_by: str | None
+    is_maintained: bool = False
+    is_untold: bool = False
 
 
 class Deciding:
@@ -93,12 +99,15 @@ class Taken(Deciding):
         return {site_id: Edited(tuple(edits)) for site_id, edits in noted.items()}
 
     def rows(self, from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
-        """Return the rows of these sites, of slots from these moments on, in order."""
+        """Return the rows of these sites, of slots from these moments on, in order, as maintenance makes them."""
         found: dict[int, list[Row]] = {site_id: [] for site_id in from_at}
+        windows: dict[int, list[Window]] = {site_id: [] for site_id in from_at}
         columns = {"site_ids": list(from_at), "from_at": list(from_at.values())}
+        for site_id, *window in self._all("windows", **columns):
+            windows[site_id].append(Window(*window))
         for site_id, slot_at, region, kind, outcome, *cause in self._all("rows", **columns):
             found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause)))
-        return {site_id: in_order(rows) for site_id, rows in found.items()}
+        return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}
 
     def incidents(self, since: Mapping[int, datetime]) -> dict[int, list[tuple[int, Incident]]]:
         """Return of these sites the incidents that are open after these moments, or ended by a later row."""
@@ -125,6 +134,11 @@ class Taken(Deciding):
             numbers[site_id, change.incident.started_at] if change.number is None else change.number
             for site_id, change in changes
         ]
+
+    def hold(self, numbers: Sequence[int]) -> None:
+        """Let nobody be told of these incidents before it is known whether they lie behind others."""
+        if numbers:
+            self._do("hold", incident_ids=list(numbers))
 
     def _of_ours(self, name: str) -> list[Any]:
         """Ask of all sites that are ours; mostly there are none."""
@@ -180,15 +194,18 @@ def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
         yield Taken(cursor, most)
 
 
-def tidy(conn: Connection, alerts_before: datetime, most_marks: int = 100_000) -> None:
-    """Drop alerts that were dealt with before a moment, and gather what is to decide, where there is much of it.
+def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
+    """Drop alerts that were dealt with and windows of the configuration that were over before a moment.
+
+    And gather what is to decide, where there is much of it.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_outbox_sql["forget_alerts"], {"before": alerts_before})
+        cursor.execute(_outbox_sql["forget_alerts"], {"before": before})
+        cursor.execute(_sql["forget_windows"], {"before": before})
         cursor.execute(_sql["gather_marks"], {"most": most_marks})
 
 
@@ -228,6 +245,7 @@ class KnownIncident(NamedTuple):
     error: str | None
     acknowledged_by: str | None
     is_withdrawn: bool
+    behind: str | None
 
 
 def read_incidents(conn: Connection, since: datetime, *, open_only: bool) -> list[KnownIncident]:

@@ -1,6 +1,7 @@
 """What has to be done now and then: partitions made and dropped, passed hours and days rolled up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("rollup.sql")
 _write_sql: Final = load_queries("write.sql")
+_partitions_sql: Final = load_queries("partitions.sql")
 
 SETTLE: Final = timedelta(minutes=2)
 """How long results of a quarter of an hour are waited for before it is rolled up; later ones move it one by one."""
@@ -98,6 +100,20 @@ def watermarks(cursor: Cursor) -> Watermarks:
     cursor.execute(_sql["watermarks"])
     ((hours_until_at, days_until, raw_from_at),) = cursor.fetchall()
     return Watermarks(hours_until_at, days_until, raw_from_at)
+
+
+@contextmanager
+def alone(conn: Connection) -> Iterator[tuple[Cursor, Watermarks]]:
+    """Give a transaction in which no batch is written, no partition dropped, and no watermark moved."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_partitions_sql["change_partitions_alone"])
+        cursor.execute(_write_sql["lock_alone"])
+        yield cursor, watermarks(cursor)
+
+
+def make_recent_due(cursor: Cursor) -> None:
+    """Let the next maintenance make the last days of each site anew."""
+    cursor.execute(_sql["make_recent_due"])
 
 
 def count_hours(cursor: Cursor, from_at: datetime, until_at: datetime) -> None:

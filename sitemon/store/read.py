@@ -13,11 +13,11 @@ _sql: Final = load_queries("read.sql")
 class SiteStatus(NamedTuple):
     """A site in a region: how it is, since when, and how much of the last day it was up.
 
-    `state` is ``unknown`` when nobody looked at its newest slot; `seen_at` is the newest slot at which somebody did,
-    None when nobody ever did. `outcome` and what follows it are those of the newest result, which may be ``missed``;
-    all of them are None without one. `latencies_s` are those of the newest results, oldest first, None where there was
-    none. `uptime_low` counts what was missed as down, `uptime_high` as up; both and `coverage` are fractions, None
-    without a result.
+    `state` is ``unknown`` when nobody looked at its newest slot, and ``maintenance`` in a window, whatever was seen;
+    `seen_at` is the newest slot at which somebody did, None when nobody ever did. `outcome` and what follows it are
+    those of the newest result, which may be ``missed``; all of them are None without one. `latencies_s` are those of
+    the newest results, oldest first, None where there was none. `uptime_low` counts what was missed as down,
+    `uptime_high` as up; both and `coverage` are fractions, None without a result.
     """
 
     site: str

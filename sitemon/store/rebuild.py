@@ -5,8 +5,7 @@ roll-up is; before it and after it, results that come late move the hour by thei
 the same row locks that recorders take. So it can be broken off at any time, done again, and done twice at once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
@@ -15,13 +14,12 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.maintain import Watermarks, count_hours, sum_days, watermarks
+from sitemon.store.maintain import alone, count_hours, make_recent_due, sum_days, watermarks
 from sitemon.store.queries import load_queries
 from sitemon.store.write import AwayHours, count_away, settle_states
 
 _sql: Final = load_queries("rebuild.sql")
 _write_sql: Final = load_queries("write.sql")
-_partitions_sql: Final = load_queries("partitions.sql")
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -61,11 +59,11 @@ def _rebuild_days(conn: Connection, first_at: datetime, told: Callable[[date], N
     while _rebuild_day(conn, first_at + days * _DAY):
         told((first_at + days * _DAY).date())
         days += 1
-    with _alone(conn) as (cursor, marks):
+    with alone(conn) as (cursor, marks):
         # There is nothing yet after the watermarks.
         _forget_hours(cursor, marks.hours_until_at, "infinity")
         _forget_days(cursor, marks.days_until, "infinity")
-        cursor.execute(_sql["make_recent_due"])
+        make_recent_due(cursor)
     return days
 
 
@@ -74,7 +72,7 @@ def _rebuild_day(conn: Connection, day_at: datetime) -> bool:
     for hour in range(24):
         if not _rebuild_hour(conn, day_at + hour * _HOUR):
             return hour > 0
-    with _alone(conn) as (cursor, marks):
+    with alone(conn) as (cursor, marks):
         if marks.raw_from_at <= day_at:
             _forget_days(cursor, day_at.date(), day_at.date() + _DAY)
             if day_at.date() < marks.days_until:
@@ -83,21 +81,12 @@ def _rebuild_day(conn: Connection, day_at: datetime) -> bool:
 
 
 def _rebuild_hour(conn: Connection, hour_at: datetime) -> bool:
-    with _alone(conn) as (cursor, marks):
+    with alone(conn) as (cursor, marks):
         # Its results may have been dropped since we began.
         if marks.raw_from_at <= hour_at < marks.hours_until_at:
             _forget_hours(cursor, hour_at, hour_at + _HOUR)
             count_hours(cursor, hour_at, min(hour_at + _HOUR, marks.hours_until_at))
         return hour_at < marks.hours_until_at
-
-
-@contextmanager
-def _alone(conn: Connection) -> Iterator[tuple[Cursor, Watermarks]]:
-    """Give a transaction in which no batch is written, no partition dropped, and no watermark moved."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_partitions_sql["change_partitions_alone"])
-        cursor.execute(_write_sql["lock_alone"])
-        yield cursor, watermarks(cursor)
 
 
 def _forget_hours(cursor: Cursor, from_at: datetime, until_at: datetime | str) -> None:
@@ -112,7 +101,7 @@ def _rebuild_sites(conn: Connection) -> int:
     """Make the states of all sites anew, and what they missed without a row; return how many states there are."""
     states, after = 0, 0
     while site_ids := _next_sites(conn, after):
-        with _alone(conn) as (cursor, _):
+        with alone(conn) as (cursor, _):
             cursor.execute(_sql["away_hours_of_sites"], {"site_ids": site_ids})
             count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
         states += _settle(conn, site_ids)

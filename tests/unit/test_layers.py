@@ -37,6 +37,7 @@ HOMES = {
     "redis": {"redis_client", "schedule", "worker"},
     "dns": {"checks", "local"},
     "re2": {"patterns"},
+    "dateutil": {"patterns"},
     "jsonpath": {"patterns"},
     "rich": {"cli", "report"},
     "click": {"cli"},

@@ -193,18 +193,32 @@ WITH gone AS (
         )
     RETURNING result.site_id, result.region_id, result.slot_at
 ), late AS (
-    SELECT site_id, region_id, sitemon.hour_of(slot_at) AS hour_at, count(*)::integer AS missed
+    SELECT
+        gone.site_id,
+        region_id,
+        sitemon.hour_of(slot_at) AS hour_at,
+        count(*) FILTER (WHERE stretch.site_id IS NULL)::integer AS missed,
+        count(stretch.site_id)::integer AS maintenance
     FROM gone
+    LEFT JOIN sitemon.maintenance_stretch AS stretch
+        ON stretch.site_id = gone.site_id AND slot_at >= stretch.from_at AND slot_at < stretch.until_at
     WHERE slot_at < (SELECT hours_until_at FROM sitemon.watermark)
     GROUP BY 1, 2, 3
 ), move_hours AS (
-    UPDATE sitemon.count_hour AS hour SET missed = hour.missed - late.missed
+    UPDATE sitemon.count_hour AS hour SET
+        missed = hour.missed - late.missed, maintenance = hour.maintenance - late.maintenance
     FROM late
     WHERE (hour.site_id, hour.region_id, hour.hour_at) = (late.site_id, late.region_id, late.hour_at)
 ), move_days AS (
-    UPDATE sitemon.count_day AS daily SET missed = daily.missed - late.missed
+    UPDATE sitemon.count_day AS daily SET
+        missed = daily.missed - late.missed, maintenance = daily.maintenance - late.maintenance
     FROM (
-        SELECT site_id, region_id, sitemon.day_of(hour_at) AS day, sum(missed)::integer AS missed
+        SELECT
+            site_id,
+            region_id,
+            sitemon.day_of(hour_at) AS day,
+            sum(missed)::integer AS missed,
+            sum(maintenance)::integer AS maintenance
         FROM late
         WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
         GROUP BY 1, 2, 3
@@ -241,14 +255,14 @@ USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::b
 )
 WHERE (hour.site_id, hour.region_id) = (given.site_id, given.region_id)
     AND hour_at >= sitemon.hour_of(sitemon.from_ms(since_ms))
-    AND up + degraded + down + missed = 0;
+    AND up + degraded + down + missed + maintenance = 0;
 DELETE FROM sitemon.count_day AS daily
 USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
     site_id, region_id, since_ms
 )
 WHERE (daily.site_id, daily.region_id) = (given.site_id, given.region_id)
     AND day >= sitemon.day_of(sitemon.from_ms(since_ms))
-    AND up + degraded + down + missed = 0;
+    AND up + degraded + down + missed + maintenance = 0;
 
 -- name: correct_reasons
 -- A beat was there after all, as a reign says that came late. Returns one row: whose states name the reason.

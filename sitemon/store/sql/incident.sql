@@ -64,6 +64,14 @@ JOIN sitemon.result
     AND result.kind <> 'adhoc'
 LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id;
 
+-- name: windows
+SELECT given.site_id, stretch.from_at, stretch.until_at
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
+JOIN sitemon.maintenance_stretch AS stretch
+    ON stretch.site_id = given.site_id
+    AND stretch.until_at > given.from_at
+ORDER BY stretch.from_at;
+
 -- name: incidents_since
 -- Those that are open after a moment, or ended by a later row.
 SELECT
@@ -136,13 +144,22 @@ SELECT
             AND before.ended_at <= incident.started_at
             AND before.withdrawn_at IS NULL
     ),
-    acknowledged_by
+    acknowledged_by,
+    EXISTS (
+        SELECT
+        FROM sitemon.maintenance_stretch AS stretch
+        WHERE stretch.site_id = incident.site_id
+            AND stretch.from_at < coalesce(incident.ended_at, 'infinity')
+            -- One that was there before the window ended begins with the next failure after it.
+            AND stretch.until_at > incident.started_at - '10 minutes'::interval
+    ),
+    is_untold
 FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: open_incidents
--- Those of which nobody knows yet, but for sites that were taken out of the configuration: they are in no schedule any
--- more. Their sites are ours until the transaction ends.
+-- Those of which nobody knows yet, but for sites that are in maintenance now, or were taken out of the configuration: they
+-- are in no schedule any more. Their sites are ours until the transaction ends.
 SELECT
     site.name,
     incident_id,
@@ -157,6 +174,11 @@ JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE ended_at IS NULL
     AND withdrawn_at IS NULL
     AND acknowledged_at IS NULL
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.maintenance_stretch AS stretch
+        WHERE stretch.site_id = incident.site_id AND stretch.from_at <= now() AND stretch.until_at > now()
+    )
     AND (
         EXISTS (
             SELECT
@@ -168,6 +190,10 @@ WHERE ended_at IS NULL
 ORDER BY incident_id
 FOR NO KEY UPDATE OF site SKIP LOCKED;
 
+-- name: hold
+-- Nobody is told of these before it is known whether they lie behind other sites.
+UPDATE sitemon.incident SET is_untold = true WHERE incident_id = ANY (%(incident_ids)s);
+
 -- name: said_ages
 -- How many seconds ago each channel was told last that an incident lasts.
 SELECT incident_id, channel, extract(epoch FROM now() - max(created_at))::double precision
@@ -175,13 +201,27 @@ FROM sitemon.outbox
 WHERE incident_id = ANY (%(incident_ids)s) AND type IN ('site.down', 'site.reminder')
 GROUP BY incident_id, channel;
 
+-- name: forget_windows
+-- Windows of the configuration; those that somebody declared are few, and say why.
+DELETE FROM sitemon.maintenance_window WHERE is_configured AND until_at < %(before)s;
+
 -- name: acknowledge
 UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s
 WHERE incident_id = %(incident_id)s AND withdrawn_at IS NULL AND acknowledged_at IS NULL;
 
 -- name: incidents
 SELECT
-    incident_id, site, started_at, ended_at, regions, reason, http_code, error, acknowledged_by, withdrawn_at IS NOT NULL
+    incident_id,
+    site,
+    started_at,
+    ended_at,
+    regions,
+    reason,
+    http_code,
+    error,
+    acknowledged_by,
+    withdrawn_at IS NOT NULL,
+    behind
 FROM sitemon.incidents
 WHERE (ended_at IS NULL OR ended_at >= %(since)s)
     AND (NOT %(open_only)s OR ended_at IS NULL AND withdrawn_at IS NULL)

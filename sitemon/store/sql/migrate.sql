@@ -42,6 +42,7 @@ BEGIN
             sitemon.ledger,
             sitemon.incidents,
             sitemon.alerts,
+            sitemon.maintenance,
             sitemon.site_info,
             sitemon.site_state
         TO sitemon_reader;

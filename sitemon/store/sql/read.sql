@@ -48,7 +48,7 @@ LEFT JOIN (
 ) AS uptime ON uptime.site_id = site.site_id AND uptime.region_id = region.region_id
 WHERE NOT status.is_ended
 ORDER BY
-    array_position(ARRAY['down', 'unknown', 'degraded', 'up'], status.state),
+    array_position(ARRAY['down', 'unknown', 'degraded', 'maintenance', 'up'], status.state),
     status.site,
     status.region;
 

@@ -10,10 +10,6 @@ DELETE FROM sitemon.latency_hour WHERE hour_at >= %(from_at)s AND hour_at < %(un
 DELETE FROM sitemon.count_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 DELETE FROM sitemon.latency_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 
--- name: make_recent_due
--- The next maintenance makes uptime_recent anew.
-UPDATE sitemon.watermark SET recent_until_at = '-infinity';
-
 -- name: next_sites
 SELECT site_id FROM sitemon.site WHERE site_id > %(after)s ORDER BY site_id LIMIT %(sites)s;
 

@@ -26,8 +26,8 @@ FROM (
 ) AS next;
 
 -- name: roll_up_counts
-INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)
-SELECT site_id, region_id, hour_at, sum(up), sum(degraded), sum(down), sum(missed)
+INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed, maintenance)
+SELECT site_id, region_id, hour_at, sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
 FROM sitemon.counted_result
 WHERE slot_at >= %(from_at)s AND slot_at < %(until_at)s
 GROUP BY 1, 2, 3
@@ -36,7 +36,8 @@ ON CONFLICT (site_id, region_id, hour_at) DO UPDATE SET
     up = hour.up + excluded.up,
     degraded = hour.degraded + excluded.degraded,
     down = hour.down + excluded.down,
-    missed = hour.missed + excluded.missed;
+    missed = hour.missed + excluded.missed,
+    maintenance = hour.maintenance + excluded.maintenance;
 
 -- name: roll_up_latencies
 INSERT INTO sitemon.latency_hour AS hour (site_id, region_id, hour_at, bucket, checks)
@@ -49,8 +50,9 @@ ON CONFLICT (site_id, region_id, hour_at, bucket) DO UPDATE SET checks = hour.ch
 
 -- name: sum_days
 -- Hours of these days are all in count_hour: the watermark of hours lies after them.
-INSERT INTO sitemon.count_day (site_id, region_id, day, up, degraded, down, missed)
-SELECT site_id, region_id, sitemon.day_of(hour_at), sum(up), sum(degraded), sum(down), sum(missed)
+INSERT INTO sitemon.count_day (site_id, region_id, day, up, degraded, down, missed, maintenance)
+SELECT
+    site_id, region_id, sitemon.day_of(hour_at), sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
 FROM sitemon.count_hour
 WHERE hour_at >= %(from_day)s::timestamp AT TIME ZONE 'UTC' AND hour_at < %(until_day)s::timestamp AT TIME ZONE 'UTC'
 GROUP BY 1, 2, 3
@@ -81,3 +83,7 @@ REFRESH MATERIALIZED VIEW CONCURRENTLY sitemon.kept_recent;
 -- name: recent_is_done
 -- After the refresh: the row's lock would hold up, for as long as that takes, who rolls up and lets nobody write.
 UPDATE sitemon.watermark SET recent_until_at = %(hours_until_at)s;
+
+-- name: make_recent_due
+-- The next maintenance makes uptime_recent anew.
+UPDATE sitemon.watermark SET recent_until_at = '-infinity';

@@ -163,18 +163,26 @@ WITH changed AS (
     GROUP BY newest.site_id
     RETURNING site_id
 ), late AS (
-    SELECT site_id, region_id, slot_at, outcome, latency_s, revision
+    SELECT
+        changed.site_id, region_id, slot_at, outcome, latency_s, revision, stretch.site_id IS NOT NULL AS is_maintained
     FROM changed
+    LEFT JOIN sitemon.maintenance_stretch AS stretch
+        ON stretch.site_id = changed.site_id
+        AND changed.slot_at >= stretch.from_at
+        AND changed.slot_at < stretch.until_at
     WHERE kind <> 'adhoc' AND slot_at < (SELECT hours_until_at FROM sitemon.watermark)
 ), late_counts AS (
     SELECT
         site_id,
         region_id,
         sitemon.hour_of(slot_at) AS hour_at,
-        count(*) FILTER (WHERE outcome = 'up') AS up,
-        count(*) FILTER (WHERE outcome = 'degraded') AS degraded,
-        count(*) FILTER (WHERE outcome = 'down') AS down,
-        count(*) FILTER (WHERE outcome = 'missed') - sum(revision) AS missed
+        count(*) FILTER (WHERE outcome = 'up' AND NOT is_maintained) AS up,
+        count(*) FILTER (WHERE outcome = 'degraded' AND NOT is_maintained) AS degraded,
+        count(*) FILTER (WHERE outcome = 'down' AND NOT is_maintained) AS down,
+        count(*) FILTER (WHERE outcome = 'missed' AND NOT is_maintained)
+        - count(*) FILTER (WHERE revision = 1 AND NOT is_maintained) AS missed,
+        -- What replaced another row was counted.
+        count(*) FILTER (WHERE revision = 0 AND is_maintained) AS maintenance
     FROM late
     GROUP BY 1, 2, 3
 ), late_latencies AS (
@@ -188,15 +196,16 @@ WITH changed AS (
     WHERE outcome <> 'missed' AND latency_s IS NOT NULL
     GROUP BY 1, 2, 3, 4
 ), move_hours AS (
-    INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed)
-    SELECT site_id, region_id, hour_at, up, degraded, down, missed
+    INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed, maintenance)
+    SELECT site_id, region_id, hour_at, up, degraded, down, missed, maintenance
     FROM late_counts
     ORDER BY site_id, region_id, hour_at
     ON CONFLICT (site_id, region_id, hour_at) DO UPDATE SET
         up = hour.up + excluded.up,
         degraded = hour.degraded + excluded.degraded,
         down = hour.down + excluded.down,
-        missed = hour.missed + excluded.missed
+        missed = hour.missed + excluded.missed,
+        maintenance = hour.maintenance + excluded.maintenance
 ), move_latencies AS (
     INSERT INTO sitemon.latency_hour AS hour (site_id, region_id, hour_at, bucket, checks)
     SELECT site_id, region_id, hour_at, bucket, checks
@@ -204,8 +213,9 @@ WITH changed AS (
     ORDER BY site_id, region_id, hour_at, bucket
     ON CONFLICT (site_id, region_id, hour_at, bucket) DO UPDATE SET checks = hour.checks + excluded.checks
 ), move_days AS (
-    INSERT INTO sitemon.count_day AS daily (site_id, region_id, day, up, degraded, down, missed)
-    SELECT site_id, region_id, sitemon.day_of(hour_at), sum(up), sum(degraded), sum(down), sum(missed)
+    INSERT INTO sitemon.count_day AS daily (site_id, region_id, day, up, degraded, down, missed, maintenance)
+    SELECT
+        site_id, region_id, sitemon.day_of(hour_at), sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
     FROM late_counts
     WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
     GROUP BY 1, 2, 3
@@ -214,7 +224,8 @@ WITH changed AS (
         up = daily.up + excluded.up,
         degraded = daily.degraded + excluded.degraded,
         down = daily.down + excluded.down,
-        missed = daily.missed + excluded.missed
+        missed = daily.missed + excluded.missed,
+        maintenance = daily.maintenance + excluded.maintenance
 ), move_latency_days AS (
     INSERT INTO sitemon.latency_day AS daily (site_id, region_id, day, bucket, checks)
     SELECT site_id, region_id, sitemon.day_of(hour_at), bucket, sum(checks)

@@ -145,6 +145,53 @@ def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> No
     assert run(start, "incidents", "--open") == (0, "no incidents\n")
 
 
+def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene, tmp_path: Path) -> None:
+    scene.arrive(*scene.results("uddd"))
+    status, said = run(start, "maintenance", "start", "shop", "--for", "2h", "--since", "1h", "--by", "anna")
+    assert (status, said.partition(", until ")[0]) == (0, "maintenance 1: shop")
+    scene.arrive()
+    assert scene.said[-1] == ("incident.withdrawn", 1, None)
+    [window] = json.loads(run(start, "maintenance", "list", "--json")[1])
+    assert (window["sites"], window["state"], window["declared_by"]) == (["shop"], "running", "anna")
+    assert "maintenance" in run(start, "status")[1]
+    assert run(start, "maintenance", "stop", "1") == (0, "maintenance 1: ended\n")
+    assert run(start, "maintenance", "stop", "1") == (1, "maintenance 1: it is over already\n")
+    assert run(start, "maintenance", "stop", "1", "--withdraw") == (0, "maintenance 1: withdrawn\n")
+    assert "withdrawn" in run(start, "maintenance", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["start", "--for", "2h"], "expected sites, or --label"),
+        (["start", "shop"], "Missing option '--for'"),
+        (["start", "shop", "--for", "31d"], "--for: expected at least 1s, and at most 30d"),
+        (["start", "shop", "--for", "2h", "--since", "monday"], "expected a moment such as"),
+        (["start", "shop", "--for", "2h", "--since", "2026-11-24T07:00"], "expected a moment with its zone"),
+        (["start", "shop", "--for", "2h", "--since", "90d"], "results are kept from"),
+        (["start", "--label", "web", "--for", "2h"], "expected a label such as team=web"),
+        (["start", "blog", "--for", "2h"], "the database has no site blog"),
+        (["stop", "17"], "there is no window 17"),
+    ],
+)
+def test_wrong_use_of_maintenance_is_one_line_and_status_2(start: Start, arguments: list[str], problem: str) -> None:
+    status, said = run(start, "maintenance", *arguments)
+    assert status == 2
+    assert problem in said
+    assert said.count("\n") == 1
+
+
+def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "sites.yaml").write_text(
+        "sites:\n  - name: shop\n    url: https://shop.example/\n"
+        '    maintenance: [{rrule: "FREQ=DAILY", start: "02:00", duration: 2h}]\n'
+    )
+    start("alerter")
+    planned = "SELECT count(*) FROM sitemon.maintenance WHERE is_configured AND site = 'shop'"
+    until(lambda: rows(scene.conn, planned)[0][0] >= 15)
+    assert "the configuration" in run(start, "maintenance", "list")[1]
+
+
 def test_alerts_are_listed_tried_and_sent_again(start: Start, scene: Scene, receiver: Receiver) -> None:
     assert run(start, "alerts", "test", "hook") == (0, "hook: delivered\n")
     assert receiver.events[0]["type"] == "test"

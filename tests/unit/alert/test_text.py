@@ -18,9 +18,11 @@ HOUR = timedelta(hours=1)
 INCIDENT = Incident(START, START, ("eu", "us"), Cause("http_status", 503, "expected 200-299"))
 
 
-def said(type_: str, what: What, ended_at: datetime | None = None) -> tuple[str, list[str]]:
+def said(
+    type_: str, what: What, ended_at: datetime | None = None, *, is_maintained: bool = False
+) -> tuple[str, list[str]]:
     incident = Incident(START, START, INCIDENT.regions, INCIDENT.cause, ended_at, ended_at)
-    around = Circumstances("https://shop.example/", START - 26 * HOUR, None)
+    around = Circumstances("https://shop.example/", START - 26 * HOUR, None, is_maintained)
     event = event_of(
         type_,
         Change(what, incident, 17),
@@ -60,6 +62,12 @@ def test_of_one_that_never_was_down() -> None:
     subject, lines = said(WITHDRAWN, What.WITHDRAWN)
     assert subject == "shop was not down: late results say so"
     assert "Corrected: late results changed what was said before" in lines
+
+
+def test_of_one_that_was_in_maintenance() -> None:
+    subject, lines = said(WITHDRAWN, What.WITHDRAWN, is_maintained=True)
+    assert subject == "shop was not down: it was in maintenance"
+    assert "Corrected: maintenance changed what was said before" in lines
 
 
 def test_a_test_says_that_it_is_one() -> None:

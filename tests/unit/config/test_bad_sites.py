@@ -54,6 +54,11 @@ EXPECTED: Final = {
     ],
     "defaults_not_a_mapping.yaml": [":1: defaults: expected a mapping, not a list"],
     "defaults_with_name.yaml": [":3: defaults.name: belongs to a site, not to defaults"],
+    "depends_on_a_ring.yaml": [":4: a: depends_on: expected no ring: a depends on b depends on c depends on a"],
+    "depends_on_itself.yaml": [":4: a: depends_on: expected no ring: a depends on a"],
+    "depends_on_number.yaml": [":4: a: depends_on[0]: expected the name of a site"],
+    "depends_on_text.yaml": [":4: a: depends_on: expected a list of at most 20 names of sites"],
+    "depends_on_unknown.yaml": [":4: a: depends_on: there is no site gatewey; did you mean gateway?"],
     "enabled_word.yaml": [":4: a: enabled: expected true or false, not other text"],
     "expect_body_size_over_max_body.yaml": [
         ":5: a: expect.body_size: expected less than max_body, 1024 bytes: no more is read"
@@ -135,6 +140,40 @@ EXPECTED: Final = {
     "key_twice.yaml": [":5: interval: stands twice; first on line 4"],
     "labels_long.yaml": [":4: a: labels: expected labels of 4 KiB in all at most"],
     "labels_number.yaml": [":4: a: labels.team: expected text, not a number (put it in quotes)"],
+    "maintenance_endless.yaml": [
+        ":7: a: maintenance[0].duration: expected less than the 24h from one window to the next"
+    ],
+    "maintenance_every_second.yaml": [":7: a: maintenance[0].rrule: expected FREQ=DAILY, WEEKLY, MONTHLY or YEARLY"],
+    "maintenance_every_second_week.yaml": [
+        ":5: a: maintenance[0].start: expected the first day too, such as 2026-11-29T02:00: INTERVAL counts from it"
+    ],
+    "maintenance_field_misspelt.yaml": [":5: a: maintenance[0].rule: unknown field; did you mean rrule?"],
+    "maintenance_never.yaml": [
+        ":7: a: maintenance[0].rrule: expected a rule that has a day; this one has none in 400 years"
+    ],
+    "maintenance_not_a_list.yaml": [":4: a: maintenance: expected a list of at most 20 windows"],
+    "maintenance_once_without_day.yaml": [
+        ":5: a: maintenance[0]: rrule: missing; without one, start has to be a moment such as 2026-11-29T02:00"
+    ],
+    "maintenance_rule_of_hours.yaml": [":7: a: maintenance[0].rrule: BYHOUR: expected start to say the time of day"],
+    "maintenance_rule_unknown_day.yaml": [
+        ":7: a: maintenance[0].rrule: expected a rule of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU"
+    ],
+    "maintenance_rule_without_days.yaml": [
+        ":7: a: maintenance[0].rrule: expected the days, such as BYDAY=SU or BYMONTHDAY=1, or start with the first day"
+    ],
+    "maintenance_start_hour.yaml": [
+        ":6: a: maintenance[0].start: expected a time such as 02:00, or with its day 2026-11-29T02:00"
+    ],
+    "maintenance_start_number.yaml": [":6: a: maintenance[0].start: expected text, not a number (put it in quotes)"],
+    "maintenance_too_long.yaml": [":7: a: maintenance[0].duration: expected a duration of at least 1s, and at most 7d"],
+    "maintenance_until.yaml": [
+        ":7: a: maintenance[0].rrule: UNTIL: expected 20270131, 20270131T235959 or 20270131T235959Z"
+    ],
+    "maintenance_without_duration.yaml": [":5: a: maintenance[0]: duration: missing"],
+    "maintenance_zone.yaml": [
+        ":8: a: maintenance[0].timezone: expected a name of the zone database, such as Europe/Helsinki"
+    ],
     "match_not_a_regex.yaml": [":4: a: match: not a valid regex: missing ): ("],
     "match_not_text.yaml": [":4: a: match: expected text, not a number (put it in quotes)"],
     "match_twice.yaml": [":5: a: expect.match: stands twice, beside expect and under it"],

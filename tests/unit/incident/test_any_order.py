@@ -1,4 +1,4 @@
-"""Rows in any order, repeated, in any batches, come to the incidents that they come to in order."""
+"""Rows and windows in any order, repeated, in any batches, come to the incidents that they come to in order."""
 
 from datetime import datetime
 from itertools import groupby
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sitemon.incident.change import What, changes
 from sitemon.incident.machine import NOTHING, Incident, fold, slot_of
+from sitemon.incident.maintenance import Window, maintained
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
@@ -23,6 +24,7 @@ class Book:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.rows: dict[Key, Row] = {}
+        self.minutes: set[int] = set()
         self.memory: Memory | None = None
         self.incidents: dict[int, Incident] = {}
         self.told: list[tuple[What, int]] = []
@@ -33,11 +35,24 @@ class Book:
         if new:
             self.decide(min(row.slot_at for row in new.values()))
 
+    def maintain(self, minutes: set[int]) -> None:
+        """Let these minutes be in maintenance, and no others."""
+        changed = self.minutes ^ minutes
+        self.minutes = minutes
+        if changed and any(row.slot_at >= at(min(changed)) for row in self.rows.values()):
+            self.decide(at(min(changed)))
+
+    @property
+    def folded(self) -> list[Row]:
+        """The rows as they are folded."""
+        windows = [Window(at(minute), at(minute + 1)) for minute in sorted(self.minutes)]
+        return maintained(in_order(self.rows.values()), windows)
+
     def decide(self, changed_from: datetime) -> None:
         memory = self.memory
         if memory is None or changed_from <= memory.until:
             memory = self.look_back(changed_from)
-        later = in_order(row for row in self.rows.values() if row.slot_at > memory.until)
+        later = [row for row in self.folded if row.slot_at > memory.until]
         refolded = refold(self.policy, memory, later)
         since = refolded.since
         stored = [(n, one) for n, one in self.incidents.items() if one.closed_by is None or one.closed_by > since]
@@ -52,9 +67,7 @@ class Book:
 
     def look_back(self, changed_from: datetime) -> Memory:
         for minutes in (1, 3):
-            rows = in_order(
-                row for row in self.rows.values() if row.slot_at >= at((changed_from - at(0)).seconds / 60 - minutes)
-            )
+            rows = [row for row in self.folded if row.slot_at >= at((changed_from - at(0)).seconds / 60 - minutes)]
             state = determined(self.policy, rows, {row.region for row in self.rows.values()}, changed_from)
             if state is not None:
                 return just_before(changed_from, state)
@@ -66,6 +79,7 @@ def key_of(row: Row) -> Key:
 
 
 policies = st.builds(Policy, st.integers(1, 3), st.integers(1, 3))
+windows = st.tuples(st.integers(0, 30), st.integers(0, 12)).map(lambda drawn: {*range(drawn[0], sum(drawn))})
 outcomes = st.text("uuudddmg ", min_size=8, max_size=30)
 
 
@@ -80,10 +94,15 @@ def test_any_order_repetition_and_batches_come_to_the_same(
     arriving = [*arriving, *repeated]
     book = Book(policy)
     while arriving:
+        if data.draw(st.booleans()):
+            # One more window, or one that is withdrawn or cut.
+            book.maintain(
+                getattr(book.minutes, data.draw(st.sampled_from(["union", "difference"])))(data.draw(windows))
+            )
         size = data.draw(st.integers(1, len(arriving)))
         batch, arriving = arriving[:size], arriving[size:]
         book.take(batch)
-        expected = fold(policy, NOTHING, in_order(book.rows.values())).incidents
+        expected = fold(policy, NOTHING, book.folded).incidents
         assert sorted(book.incidents.values(), key=lambda one: one.started_at) == list(expected)
 
 

@@ -1,0 +1,42 @@
+"""Windows of the configuration, from the sites into the database."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sitemon import clock
+from sitemon.config.sites import SiteSet
+from sitemon.patterns.recurrence import windows
+from sitemon.store.connect import Connection
+from sitemon.store.maintenance_plan import plan
+
+log = logging.getLogger(__name__)
+
+_PLAN_EVERY_S: Final = 600.0
+
+
+class Planner:
+    """Writes down the windows of the sites: when they are edited, and every ten minutes."""
+
+    def __init__(self, sites: Callable[[], SiteSet], now: Callable[[], datetime]) -> None:
+        self._sites = sites
+        self._now = now
+        self._planned: SiteSet | None = None
+        self._plan_at_s = 0.0
+
+    def plan_if_due(self, conn: Connection) -> None:
+        """Write down what is to be.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it is tried again then.
+
+        """
+        sites = self._sites()
+        if sites is self._planned and clock.monotonic_s() < self._plan_at_s:
+            return
+        rules = {site.name: site.maintenance for site in sites.sites if site.maintenance and site.enabled}
+        count = plan(conn, rules, self._now(), windows)
+        if count:
+            log.info("alerter.maintenance_planned: %s windows of the sites are written down", count)
+        self._planned, self._plan_at_s = sites, clock.monotonic_s() + _PLAN_EVERY_S

@@ -1,0 +1,186 @@
+"""When the windows of a `Recurring` begin: RFC 5545's rules, by the clock of a time zone.
+
+A beginning that the clock skips, when daylight saving begins, is taken by the clock of before the change, so that it
+comes an hour later; of one that comes twice, when it ends, the first counts (RFC 5545, 3.3.5). Durations are time that
+passes, whatever the clock shows.
+"""
+
+import functools
+import itertools
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dateutil.rrule import rrule, rrulestr
+
+from sitemon.model.maintenance import Recurring
+
+_FREQUENCIES: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_PARTS: Final = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS")
+_RARE_PARTS: Final = ("BYYEARDAY", "BYWEEKNO")
+_OF_THE_DAY: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_DAYS: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
+_LONGEST_RULE: Final = 500
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2200
+
+_START: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)T)?(\d\d:\d\d(?::\d\d)?)")
+_ZONE: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
+
+_CYCLE_YEARS: Final = 400
+"""After so many years the calendar is the same again, with its weekdays."""
+_LAST_CYCLE: Final = 9600
+"""dateutil looks for a day until the year 9999: from here on a rule that has none ends soon."""
+
+
+class _Rule(NamedTuple):
+    """A rule that was read; `dates` is None for one window alone. Without `first`, it holds for all days."""
+
+    dates: str | None
+    until: datetime | None
+    first: date | None
+    at: time
+    zone: ZoneInfo
+
+
+def problem_of(recurring: Recurring) -> str | None:
+    """Return what is wrong with it, None if nothing is."""
+    try:
+        rule = _read(recurring)
+        starts = list(itertools.islice(_far_starts(rule), 60))
+    except ValueError as exc:
+        return str(exc)
+    if not starts:
+        return "rrule: expected a rule that has a day; this one has none in 400 years"
+    shortest_s = min((b - a).total_seconds() for a, b in itertools.pairwise(starts)) if len(starts) > 1 else None
+    if shortest_s is not None and recurring.duration_s >= shortest_s:
+        return f"duration: expected less than the {shortest_s / 3600:g}h from one window to the next"
+    return None
+
+
+@functools.lru_cache(maxsize=10_000)
+def windows(recurring: Recurring, from_at: datetime, until_at: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    """Return beginnings and ends of the windows with ``from_at ≤ begin < until_at``, in UTC and in their order."""
+    rule, length = _read(recurring), timedelta(seconds=recurring.duration_s)
+    low = from_at.astimezone(rule.zone).replace(tzinfo=None) - timedelta(days=1)
+    high = until_at.astimezone(rule.zone).replace(tzinfo=None) + timedelta(days=1)
+    begins = (start.replace(tzinfo=rule.zone).astimezone(UTC) for start in _starts(rule, low, high))
+    return tuple((begin, begin + length) for begin in begins if from_at <= begin < until_at)
+
+
+def _starts(rule: _Rule, low: datetime, high: datetime) -> Iterator[datetime]:
+    """Yield the beginnings between two moments by the clock of the zone."""
+    if rule.dates is None:
+        first = datetime.combine(rule.first or low, rule.at)
+        return iter([first] if low <= first <= high else [])
+    # A rule that holds for all days begins a year before, so that each of its periods is whole.
+    first = datetime.combine(rule.first or date(low.year - 1, 1, 1), rule.at)
+    found = _compiled(rule.dates, first).between(low, high, inc=True)
+    return (start for start in found if rule.until is None or start <= rule.until)
+
+
+def _far_starts(rule: _Rule) -> Iterator[datetime]:
+    """Yield the first beginnings of a rule, a whole number of the calendar's cycles later."""
+    first = rule.first or date(_FIRST_YEAR, 1, 1)
+    far = first.replace(year=first.year % _CYCLE_YEARS + _LAST_CYCLE)
+    start = datetime.combine(far, rule.at)
+    return iter([start]) if rule.dates is None else iter(_compiled(rule.dates, start))
+
+
+def _compiled(text: str, first: datetime) -> rrule:
+    found = rrulestr(text, dtstart=first)
+    assert isinstance(found, rrule)  # noqa: S101 - for the type checker: it is one line without DTSTART
+    return found
+
+
+@functools.lru_cache(maxsize=10_000)
+def _read(recurring: Recurring) -> _Rule:
+    """Read it.
+
+    Raises:
+        ValueError: with the field and what was expected of it.
+
+    """
+    zone = _zone(recurring.timezone)
+    first, at = _start(recurring.start)
+    if recurring.rrule is None:
+        if first is None:
+            raise ValueError("rrule: missing; without one, start has to be a moment such as 2026-11-29T02:00")
+        return _Rule(None, None, first, at, zone)
+    parts = _parts(recurring.rrule)
+    until = _until(parts.pop("UNTIL", None), zone)
+    if first is None:
+        _refuse_without_first(parts)
+    text = ";".join(f"{name}={value}" for name, value in parts.items())
+    try:
+        _compiled(text, datetime.combine(first or date(_FIRST_YEAR, 1, 1), at))
+    except (ValueError, TypeError, KeyError, IndexError) as exc:
+        raise ValueError("rrule: expected a rule of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU") from exc
+    return _Rule(text, until, first, at, zone)
+
+
+def _parts(text: str) -> dict[str, str]:
+    if len(text) > _LONGEST_RULE:
+        raise ValueError(f"rrule: expected at most {_LONGEST_RULE} characters")
+    parts: dict[str, str] = {}
+    for part in text.upper().split(";"):
+        name, sign, value = part.partition("=")
+        if name in _OF_THE_DAY:
+            raise ValueError(f"rrule: {name}: expected start to say the time of day")
+        if not sign or not value or name not in (*_PARTS, *_RARE_PARTS):
+            raise ValueError("rrule: expected parts of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU")
+        if name in parts:
+            raise ValueError(f"rrule: {name} stands twice")
+        parts[name] = value
+    if parts.get("FREQ") not in _FREQUENCIES:
+        raise ValueError(f"rrule: expected FREQ={', '.join(_FREQUENCIES[:-1])} or {_FREQUENCIES[-1]}")
+    for name in ("INTERVAL", "COUNT"):
+        if name in parts and not re.fullmatch(r"[1-9]\d{0,3}", parts[name]):
+            raise ValueError(f"rrule: {name}: expected a whole number from 1 to 9999")
+    return parts
+
+
+def _refuse_without_first(parts: dict[str, str]) -> None:
+    """Refuse what counts from the first day, or is the same day as that, where there is none."""
+    counted = "COUNT" if "COUNT" in parts else "INTERVAL"
+    if counted == "COUNT" or parts.get("INTERVAL", "1") != "1":
+        raise ValueError(f"start: expected the first day too, such as 2026-11-29T02:00: {counted} counts from it")
+    if parts["FREQ"] != "DAILY" and not any(name in parts for name in _DAYS):
+        raise ValueError("rrule: expected the days, such as BYDAY=SU or BYMONTHDAY=1, or start with the first day")
+
+
+def _until(text: str | None, zone: ZoneInfo) -> datetime | None:
+    """Return the last moment by the zone's clock; of a day, its end."""
+    if text is None:
+        return None
+    for shape in ("%Y%m%d", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ"):
+        try:
+            found = datetime.strptime(text, shape)  # noqa: DTZ007 - by the zone's clock
+        except ValueError:
+            continue
+        if shape.endswith("Z"):
+            return found.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
+        return datetime.combine(found, time.max) if shape == "%Y%m%d" else found
+    raise ValueError("rrule: UNTIL: expected 20270131, 20270131T235959 or 20270131T235959Z")
+
+
+def _start(text: str) -> tuple[date | None, time]:
+    found = _START.fullmatch(text)
+    try:
+        first = date.fromisoformat(found[1]) if found and found[1] else None
+        at = time.fromisoformat(found[2] if found else "")
+    except ValueError as exc:
+        raise ValueError("start: expected a time such as 02:00, or with its day 2026-11-29T02:00") from exc
+    if first and not _FIRST_YEAR <= first.year <= _LAST_YEAR:
+        raise ValueError(f"start: expected a day from {_FIRST_YEAR} to {_LAST_YEAR}")
+    return first, at
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        # Of other text, ZoneInfo would make a path.
+        return ZoneInfo(name if _ZONE.fullmatch(name) else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise ValueError("timezone: expected a name of the zone database, such as Europe/Helsinki") from exc

@@ -1,0 +1,113 @@
+-- name: sites_of_names
+SELECT site_id, name FROM sitemon.site WHERE name = ANY (%(names)s::text[]);
+
+-- name: sites_of_labels
+-- Those that are in the schedule now.
+SELECT DISTINCT site_id, site.name
+FROM sitemon.watch
+JOIN sitemon.site USING (site_id)
+JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
+WHERE watch.labels @> %(labels)s::jsonb AND stretch.until_ms = 9223372036854775807;
+
+-- name: next_numbers
+SELECT nextval('sitemon.maintenance_number') FROM generate_series(1, %(numbers)s);
+
+-- name: add_windows
+INSERT INTO sitemon.maintenance_window (
+    maintenance_id, site_id, from_at, until_at, is_configured, reason, declared_by
+)
+SELECT number, site_id, from_at, until_at, %(is_configured)s, %(reason)s, %(by)s
+FROM unnest(
+    %(numbers)s::integer[], %(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[]
+) AS given (number, site_id, from_at, until_at);
+
+-- name: windows_of_number
+SELECT site_id, from_at, until_at FROM sitemon.maintenance_window WHERE maintenance_id = %(number)s FOR UPDATE;
+
+-- name: end_windows
+UPDATE sitemon.maintenance_window SET until_at = greatest(from_at, %(until_at)s), stopped_at = now()
+WHERE maintenance_id = %(number)s AND site_id = ANY (%(site_ids)s);
+
+-- name: forget_stretches
+DELETE FROM sitemon.maintenance_stretch WHERE site_id = ANY (%(site_ids)s);
+
+-- name: add_stretches
+-- Of windows in which there may be rows.
+INSERT INTO sitemon.maintenance_stretch (site_id, from_at, until_at)
+SELECT site_id, lower(stretch), upper(stretch)
+FROM (
+    SELECT site_id, unnest(range_agg(tstzrange(from_at, until_at))) AS stretch
+    FROM sitemon.maintenance_window
+    WHERE site_id = ANY (%(site_ids)s) AND until_at > (SELECT raw_from_at FROM sitemon.watermark)
+    GROUP BY site_id
+) AS merged;
+
+-- name: forget_hours
+DELETE FROM sitemon.count_hour AS hour
+USING unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
+WHERE (hour.site_id, hour.hour_at) = (given.site_id, given.hour_at);
+
+-- name: count_hours
+INSERT INTO sitemon.count_hour (site_id, region_id, hour_at, up, degraded, down, missed, maintenance)
+SELECT
+    counted.site_id, counted.region_id, counted.hour_at, sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
+FROM unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
+CROSS JOIN sitemon.region
+JOIN sitemon.counted_result AS counted
+    ON counted.site_id = given.site_id
+    AND counted.region_id = region.region_id
+    AND counted.slot_at >= given.hour_at
+    AND counted.slot_at < given.hour_at + '1 hour'::interval
+    AND counted.slot_at < %(hours_until_at)s
+GROUP BY 1, 2, 3;
+
+-- name: forget_days
+DELETE FROM sitemon.count_day AS daily
+USING unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
+WHERE (daily.site_id, daily.day) = (given.site_id, given.day);
+
+-- name: sum_days
+INSERT INTO sitemon.count_day (site_id, region_id, day, up, degraded, down, missed, maintenance)
+SELECT
+    hour.site_id, hour.region_id, given.day, sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
+FROM unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
+CROSS JOIN sitemon.region
+JOIN sitemon.count_hour AS hour
+    ON hour.site_id = given.site_id
+    AND hour.region_id = region.region_id
+    AND hour.hour_at >= given.day::timestamp AT TIME ZONE 'UTC'
+    AND hour.hour_at < (given.day + 1)::timestamp AT TIME ZONE 'UTC'
+GROUP BY 1, 2, 3;
+
+-- name: mark
+-- Sites that have rows of slots from these moments on. Confirming checks, whose slots follow shortly, are in no state.
+INSERT INTO sitemon.undecided (site_id, from_at)
+SELECT site_id, min(from_at)
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
+WHERE EXISTS (
+    SELECT
+    FROM sitemon.current_state AS state
+    WHERE state.site_id = given.site_id AND state.slot_at >= given.from_at - '5 minutes'::interval
+)
+GROUP BY site_id;
+
+-- name: windows
+SELECT
+    maintenance_id,
+    array_agg(site ORDER BY site),
+    min(from_at),
+    max(until_at),
+    CASE
+        WHEN bool_or(state = 'running') THEN 'running'
+        WHEN bool_or(state = 'planned') THEN 'planned'
+        WHEN bool_or(state = 'over') THEN 'over'
+        ELSE 'withdrawn'
+    END,
+    bool_or(is_configured),
+    max(reason),
+    max(declared_by),
+    min(declared_at)
+FROM sitemon.maintenance
+WHERE until_at >= %(since)s
+GROUP BY maintenance_id
+ORDER BY min(from_at) DESC, maintenance_id DESC;

@@ -1,0 +1,146 @@
+"""Windows of ``sites.yaml``: written down ahead, through both changes of the clock, and what people are told then."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sitemon.alert.maintenance import Planner
+from sitemon.config.sites import SiteSet, load_sites
+from sitemon.model.maintenance import Recurring
+from sitemon.model.outcome import Outcome
+from sitemon.patterns.recurrence import windows
+from sitemon.store.connect import Connection
+from sitemon.store.maintenance_plan import plan
+from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
+from tests.databases import rows
+from tests.integration.alert.scene import Scene
+from tests.results import a_result
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+HELSINKI = "Europe/Helsinki"
+NIGHTLY = Recurring("02:30", 7200, "FREQ=DAILY", HELSINKI)
+SUNDAYS = Recurring("02:00", 7200, "FREQ=WEEKLY;BYDAY=SU", HELSINKI)
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+"""A Thursday."""
+
+
+@pytest.fixture(autouse=True)
+def kept(conn: Connection) -> None:
+    """Results around that day can be recorded."""
+    make_partitions(conn, NOW, DEFAULT_RETENTION)
+
+
+def planned(conn: Connection) -> list[tuple[str, str]]:
+    query = "SELECT from_at, until_at FROM sitemon.maintenance WHERE is_configured ORDER BY from_at"
+    return [(f"{from_at:%m-%d %H:%M}", f"{until_at:%m-%d %H:%M}") for from_at, until_at in rows(conn, query)]
+
+
+def plan_at(conn: Connection, now: datetime, *rules: Recurring) -> int:
+    return plan(conn, {"shop": rules} if rules else {}, now, windows)
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "fails", "expected"),
+    [
+        # The clock goes from 03:00 to 04:00, at 01:00 UTC.
+        pytest.param("2027-03-28", "02:30", ("00:30", "02:30"), [], id="forward in the window"),
+        pytest.param("2027-03-28", "02:30", ("00:30", "03:30"), ["02:30", "03:30"], id="forward, and down after it"),
+        pytest.param("2027-03-28", "02:30", ("00:10", "01:00"), [], id="forward, and down shortly before"),
+        pytest.param("2027-03-28", "03:30", ("01:30", "03:30"), [], id="a beginning that is skipped"),
+        pytest.param("2027-03-28", "03:30", ("00:30", "01:30"), ["00:30", "01:30"], id="before that beginning"),
+        # The clock goes from 04:00 back to 03:00, at 01:00 UTC.
+        pytest.param("2026-10-25", "03:30", ("00:30", "02:30"), [], id="a beginning that comes twice"),
+        pytest.param("2026-10-25", "03:30", ("00:30", "03:30"), ["02:30", "03:30"], id="twice, and down after it"),
+        pytest.param("2026-10-25", "02:30", ("23:30", "01:30"), [], id="back in the window"),
+    ],
+)
+def test_where_the_clock_is_changed(
+    scene: Scene, day: str, start: str, fails: tuple[str, str], expected: Sequence[str]
+) -> None:
+    """A row every ten minutes, down between two moments in UTC; expected are beginning and end of what is told."""
+    noon = datetime.fromisoformat(f"{day}T12:00Z")
+    make_partitions(scene.conn, noon, DEFAULT_RETENTION)
+    plan_at(scene.conn, noon - 3 * DAY, Recurring(start, 7200, "FREQ=DAILY", HELSINKI))
+    first = noon - 14 * HOUR
+    down_from, down_until = (_moment(first, clock) for clock in fails)
+    for step in range(6 * 12):
+        slot_at = first + step * 10 * timedelta(minutes=1)
+        outcome = Outcome.DOWN if down_from <= slot_at < down_until else Outcome.UP
+        scene.arrive(a_result(slot_at=slot_at, outcome=outcome))
+    assert [event["data"]["since"][11:16] for event in scene.receiver.events] == expected
+
+
+def _moment(first: datetime, clock: str) -> datetime:
+    """Return when a clock of UTC shows this for the first time."""
+    found = datetime.combine(first.date(), datetime.strptime(clock, "%H:%M").time(), UTC)  # noqa: DTZ007 - a time
+    return found if found >= first else found + DAY
+
+
+def test_windows_are_written_down_fifteen_days_ahead_and_once(conn: Connection) -> None:
+    assert plan_at(conn, NOW, SUNDAYS) == 2
+    expected = [("11-29 00:00", "11-29 02:00"), ("12-06 00:00", "12-06 02:00")]
+    assert planned(conn) == expected
+    assert plan_at(conn, NOW, SUNDAYS) == 0
+    assert plan_at(conn, NOW + 6 * DAY, SUNDAYS) == 0
+    assert plan_at(conn, NOW + 8 * DAY, SUNDAYS) == 1
+    assert planned(conn) == [*expected, ("12-13 00:00", "12-13 02:00")]
+
+
+def test_an_alerter_that_was_away_for_long_writes_down_what_was_meanwhile(conn: Connection) -> None:
+    make_partitions(conn, NOW + 20 * DAY, DEFAULT_RETENTION)
+    plan_at(conn, NOW, SUNDAYS)
+    plan_at(conn, NOW + 22 * DAY, SUNDAYS)
+    assert [start for start, _ in planned(conn)] == [
+        f"{day} 00:00" for day in ("11-29", "12-06", "12-13", "12-20", "12-27")
+    ]
+
+
+def test_an_edit_holds_from_now_on(conn: Connection) -> None:
+    plan_at(conn, NOW, NIGHTLY)
+    during = datetime(2026, 11, 28, 1, tzinfo=UTC)
+    plan_at(conn, during, Recurring("02:30", 3 * 3600, "FREQ=DAILY", HELSINKI))
+    assert planned(conn)[:4] == [
+        ("11-27 00:30", "11-27 02:30"),  # what was over stays
+        ("11-28 00:30", "11-28 01:00"),  # the running one goes on as the new one
+        ("11-28 01:00", "11-28 03:30"),
+        ("11-29 00:30", "11-29 03:30"),
+    ]
+    plan_at(conn, during + HOUR)
+    assert planned(conn) == [
+        ("11-27 00:30", "11-27 02:30"), ("11-28 00:30", "11-28 01:00"), ("11-28 01:00", "11-28 02:00")
+    ]  # fmt: skip
+
+
+def test_rules_that_have_the_same_window_have_it_once(conn: Connection) -> None:
+    assert plan_at(conn, NOW, SUNDAYS, SUNDAYS) == 2
+
+
+def test_sites_of_one_rule_share_the_number_of_a_window(conn: Connection) -> None:
+    plan(conn, {"shop": (SUNDAYS,), "blog": (SUNDAYS,)}, NOW, windows)
+    query = "SELECT array_agg(site ORDER BY site) FROM sitemon.maintenance GROUP BY maintenance_id"
+    assert rows(conn, query) == [(["blog", "shop"],)] * 2
+
+
+def test_the_windows_of_a_file_are_written_down_and_its_edits_taken_up(conn: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "sites.yaml"
+
+    def edit(more: str) -> None:
+        file.write_text(
+            'defaults:\n  maintenance: [{rrule: "FREQ=WEEKLY;BYDAY=SU", start: "02:00", duration: 2h}]\n'
+            f"sites:\n  - {{name: shop, url: https://shop.example/{more}}}\n"
+        )
+        sites[:] = [load_sites({}, file)]
+        planner.plan_if_due(conn)
+
+    sites: list[SiteSet] = []
+    planner = Planner(lambda: sites[0], lambda: NOW)
+    edit("")
+    assert len(planned(conn)) == 2
+    edit(", maintenance: []")
+    assert planned(conn) == []
+    edit(", enabled: false")
+    assert planned(conn) == []
+    edit("")
+    assert len(planned(conn)) == 2

@@ -1,0 +1,91 @@
+"""When windows begin and end, by the clock of a zone; also where the clock is changed."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sitemon.model.maintenance import Recurring
+from sitemon.patterns.recurrence import problem_of, windows
+
+HELSINKI = "Europe/Helsinki"
+
+
+def begins(recurring: Recurring, first: str, last: str) -> list[str]:
+    """Return the beginnings between two days, in UTC."""
+    low, high = (datetime.fromisoformat(f"{day}T00:00Z") for day in (first, last))
+    return [f"{begin:%m-%d %H:%M}" for begin, _ in windows(recurring, low, high)]
+
+
+@pytest.mark.parametrize(
+    ("rrule", "start", "first", "last", "expected"),
+    [
+        ("FREQ=WEEKLY;BYDAY=SU", "02:00", "2026-11-20", "2026-12-07", ["11-22 00:00", "11-29 00:00", "12-06 00:00"]),
+        ("FREQ=DAILY", "23:30", "2026-11-20", "2026-11-22", ["11-20 21:30", "11-21 21:30"]),
+        ("FREQ=MONTHLY;BYDAY=-1FR", "02:00", "2026-11-01", "2027-01-01", ["11-27 00:00", "12-25 00:00"]),
+        (
+            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+            "02:00",
+            "2027-01-01",
+            "2027-03-01",
+            ["01-29 00:00", "02-26 00:00"],
+        ),
+        ("FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=24", "20:00", "2026-01-01", "2028-01-01", ["12-24 18:00", "12-24 18:00"]),
+        (
+            "FREQ=WEEKLY;INTERVAL=2",
+            "2026-11-29T02:00",
+            "2026-11-01",
+            "2027-01-01",
+            ["11-29 00:00", "12-13 00:00", "12-27 00:00"],
+        ),
+        ("FREQ=DAILY;COUNT=2", "2026-11-29T02:00", "2026-11-01", "2027-01-01", ["11-29 00:00", "11-30 00:00"]),
+        ("FREQ=DAILY;UNTIL=20261124", "02:00", "2026-11-23", "2026-12-01", ["11-23 00:00", "11-24 00:00"]),
+        ("FREQ=DAILY;UNTIL=20261123T235959Z", "02:00", "2026-11-22", "2026-12-01", ["11-22 00:00", "11-23 00:00"]),
+        (None, "2026-11-29T02:00", "2026-11-01", "2027-01-01", ["11-29 00:00"]),
+    ],
+)
+def test_rules_in_a_zone(rrule: str | None, start: str, first: str, last: str, expected: list[str]) -> None:
+    assert begins(Recurring(start, 3600, rrule, HELSINKI), first, last) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "first", "last", "expected"),
+    [
+        pytest.param("02:00", "2027-03-27", "2027-03-29", ["03-27 00:00", "03-28 00:00", "03-28 23:00"], id="02:00"),
+        # 03:30 does not exist on the 28th of March: the clock goes from 03:00 to 04:00.
+        pytest.param("03:30", "2027-03-27", "2027-03-30", ["03-27 01:30", "03-28 01:30", "03-29 00:30"], id="skipped"),
+        # 03:30 comes twice on the 31st of October: the clock goes from 04:00 back to 03:00.
+        pytest.param("03:30", "2027-10-30", "2027-11-02", ["10-30 00:30", "10-31 00:30", "11-01 01:30"], id="twice"),
+    ],
+)
+def test_where_the_clock_is_changed(start: str, first: str, last: str, expected: list[str]) -> None:
+    assert begins(Recurring(start, 3600, "FREQ=DAILY", HELSINKI), first, last) == expected
+
+
+@pytest.mark.parametrize("day", ["2027-03-28", "2027-10-31"])
+def test_a_window_lasts_as_long_when_the_clock_is_changed_in_it(day: str) -> None:
+    low = datetime.fromisoformat(f"{day}T00:00Z") - timedelta(hours=2)
+    [(begin, end)] = windows(Recurring("02:00", 7200, "FREQ=DAILY", HELSINKI), low, low + timedelta(hours=4))
+    assert end - begin == timedelta(hours=2)
+
+
+def test_pieces_of_time_come_to_the_whole() -> None:
+    rule = Recurring("02:30", 3600, "FREQ=MONTHLY;BYDAY=2TU", "America/New_York")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = [start + timedelta(hours=7 * n) for n in range(1300)]
+    pieces = [window for low, high in itertools.pairwise(hours) for window in windows(rule, low, high)]
+    assert tuple(pieces) == windows(rule, hours[0], hours[-1])
+    assert len(pieces) == 13
+
+
+@pytest.mark.parametrize("rrule", ["FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6"])
+def test_a_rule_without_a_day_is_found_out(rrule: str) -> None:
+    problem = problem_of(Recurring("02:00", 3600, rrule))
+    assert problem is not None
+    assert "none in 400 years" in problem
+
+
+def test_a_rare_day_is_a_day() -> None:
+    rule = Recurring("2024-02-29T02:00", 3600, "FREQ=YEARLY")
+    assert problem_of(rule) is None
+    assert begins(rule, "2026-01-01", "2029-01-01") == ["02-29 02:00"]
