@@ -104,6 +104,7 @@ class Alerter:
                 self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
             if not self._decider.decide(conn):
+                self._decider.release(conn)
                 wait_for_notice(conn, _LOOK_EVERY_S)
 
     def _sending(self, sender: Sender) -> Callable[[Connection], None]:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
 from sitemon.incident.change import Change, What, changes
+from sitemon.incident.dependence import all_gateways, standing
 from sitemon.incident.machine import Incident, SiteState
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policies, Policy
@@ -15,31 +16,57 @@ from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Circumstances, Taken, take_open, take_sites
+from sitemon.store.incident import Circumstances, Deciding, Taken, take_open, take_sites
+from sitemon.store.untold import Untold, take_untold
 
 SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
+
+_ON_THE_WAY: Final = timedelta(seconds=5)
+"""What a result takes from its check to here, while nothing is amiss."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
 
 
 class SiteRules(NamedTuple):
-    """What the configuration says of a site: its thresholds, labels, regions (None: all) and interval."""
+    """What the configuration says of a site: its thresholds, labels, regions (None: all) and interval.
+
+    `gateways` are all sites on which it depends, the nearest first.
+    """
 
     policy: Policy
     labels: Mapping[str, str]
     regions: frozenset[str] | None
     interval: timedelta
+    timeout: timedelta = timedelta(seconds=10)
+    gateways: tuple[str, ...] = ()
+
+    @property
+    def settles(self) -> timedelta:
+        """How long an outage takes at most to be decided, if results are not late: it begins just after a check."""
+        return (self.policy.down_after + 1) * self.interval + self.timeout + _ON_THE_WAY
 
 
-def rules_of_site(site: Site | None) -> SiteRules:
+def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
     """Return the rules of a configured site; of one that is not, as of what a monitor watches, the usual ones."""
     if site is None:
         return SiteRules(Policy(), {}, None, timedelta(minutes=1))
-    interval = timedelta(milliseconds=site.interval_ms)
-    return SiteRules(Policy(site.down_after, site.up_after), site.labels, frozenset(site.regions), interval)
+    return SiteRules(
+        Policy(site.down_after, site.up_after),
+        site.labels,
+        frozenset(site.regions),
+        timedelta(milliseconds=site.interval_ms),
+        timedelta(seconds=site.timeout_s),
+        _gateways(site, by_name) if site.depends_on else (),
+    )
+
+
+def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:
+    """Return those that are watched: of one that is not, nobody knows whether it is still down."""
+    found = all_gateways(site.name, lambda name: by_name[name].depends_on)
+    return tuple(name for name in found if by_name[name].enabled)
 
 
 class Decider:
@@ -84,6 +111,40 @@ class Decider:
                     for channel in channels
                 )
 
+    def release(self, conn: Connection) -> None:
+        """Tell of incidents of sites that depend on others, where it is known that they do not lie behind those.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
+
+        """
+        after: int | None = 0
+        while after is not None:
+            with take_untold(conn, after, SITES_AT_ONCE) as untold:
+                after = self._release(untold) if untold.incidents else None
+
+    def _release(self, untold: Untold) -> int:
+        """Tell of those of which it is time, and return the number of the last."""
+        now = self._now()
+        rules = {site: self._rules_of(site) for site, _, _ in untold.incidents}
+        names = {name for one in rules.values() for name in one.gateways}
+        gateways = untold.gateways({name: self._rules_of(name).settles for name in names}, now)
+        stands = {
+            number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
+            for site, number, incident in untold.incidents
+        }
+        untold.put_behind({number: one.behind for number, one in stands.items()})
+        changed = [
+            (site, Change(What.OPENED, incident, number))
+            for site, number, incident in untold.incidents
+            if stands[number].is_told
+        ]
+        if changed:
+            numbers = [number for _, number, _ in untold.incidents if stands[number].is_told]
+            untold.tell(numbers)
+            self._tell(untold, changed, numbers)
+        return untold.incidents[-1][1]
+
     def _to_remind(self, site: str, number: int, ages_s: Mapping[tuple[int, str], float]) -> list[str]:
         every_s = self._alerts.reminders_for(self._rules_of(site).labels)
         return [name for name, wait_s in every_s.items() if ages_s.get((number, name), -1.0) >= wait_s]
@@ -114,7 +175,14 @@ class Decider:
         changed = [
             (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
         ]
-        self._tell(taken, rules, changed, taken.write(changed))
+        numbers = taken.write(changed)
+        opened = [
+            number
+            for (site_id, change), number in zip(changed, numbers, strict=True)
+            if change.what is What.OPENED and rules[site_id].gateways
+        ]
+        taken.hold(opened)
+        self._tell(taken, [(taken.names[site_id], change) for site_id, change in changed], numbers)
         taken.remember({site_id: one.memory for site_id, one in refolded.items()})
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
@@ -158,31 +226,25 @@ class Decider:
             site_id: [row for row in rows if _ours({row.region}, rules[site_id])] for site_id, rows in found.items()
         }
 
-    def _tell(
-        self,
-        taken: Taken,
-        rules: Mapping[int, SiteRules],
-        changed: Sequence[tuple[int, Change[int]]],
-        numbers: Sequence[int],
-    ) -> None:
-        """Put what is to be said of these changes into the outbox, in the same transaction."""
-        around, now = taken.circumstances(numbers), self._now()
+    def _tell(self, deciding: Deciding, changed: Sequence[tuple[str, Change[int]]], numbers: Sequence[int]) -> None:
+        """Put what is to be said of these changes, of sites by name, into the outbox, in the same transaction."""
+        around, now = deciding.circumstances(numbers), self._now()
         alerts = []
-        for (site_id, change), number in zip(changed, numbers, strict=True):
-            labels = rules[site_id].labels
-            for type_ in types_of(change):
+        for (site, change), number in zip(changed, numbers, strict=True):
+            labels = self._rules_of(site).labels
+            for type_ in () if around[number].is_untold else types_of(change):
                 event = event_of(
                     type_,
                     change,
                     number=number,
-                    site=taken.names[site_id],
+                    site=site,
                     labels=labels,
                     around=around[number],
                     now=now,
                     event_id=uuid.uuid4(),
                 )
                 alerts += [(name, number, event) for name in self._alerts.channels_for(labels, _EVENTS[type_])]
-        taken.say(alerts)
+        deciding.say(alerts)
 
 
 def _ours(regions: set[str], rules: SiteRules) -> set[str]:

@@ -31,7 +31,8 @@ def command(db_conn: str | None, database: str | None) -> None:
     alerts, sites = load_alerts(), sites_watcher()
 
     def rules_of(name: str) -> SiteRules:
-        return rules_of_site(sites.current().by_name.get(name))
+        by_name = sites.current().by_name
+        return rules_of_site(by_name.get(name), by_name)
 
     with stop_on_signals() as stop:
         log.info("alerter.started: %s channels", len(alerts.channels))

@@ -1,0 +1,87 @@
+"""Whether somebody is told of an incident, or it lies behind that of a site on which its site depends. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sitemon.incident.machine import Incident
+
+
+class Gateway(NamedTuple):
+    """What is known of a site on which another one depends.
+
+    `outages` are the beginnings and ends of its incidents; None: it lasts. `well_at` is the newest slot at which it was
+    looked at, if that was good in all its regions; `is_failing`, if it was not in one. `is_undecided`: rows of it are
+    not decided on yet. `maintained_until` is the end of its newest window of maintenance that has begun. An outage of
+    it is decided within `settles` of its first failure.
+    """
+
+    name: str
+    outages: Sequence[tuple[datetime, datetime | None]]
+    well_at: datetime | None
+    is_failing: bool
+    is_undecided: bool
+    maintained_until: datetime | None
+    settles: timedelta
+
+
+class Standing(NamedTuple):
+    """Whether it is time to tell; `behind` is the site behind which the incident lies."""
+
+    is_told: bool
+    behind: str | None = None
+
+
+def standing(incident: Incident, gateways: Sequence[Gateway], now: datetime, persists: timedelta) -> Standing:
+    """Return where an incident stands of which nobody was told.
+
+    `gateways` are all on which its site depends, the farthest last. After the last of them is well again, the site has
+    `persists` to be well too.
+    """
+    down = [one for one in gateways if _is_down(one, incident, now)]
+    if down:
+        return Standing(is_told=False, behind=down[-1].name)
+    if incident.ended_at is None:
+        for one in reversed(gateways):
+            back_at = _back_at(one, incident)
+            if back_at is not None and now < back_at + persists:
+                return Standing(is_told=False, behind=one.name)
+    return Standing(is_told=all(_is_clear(one, incident, now) for one in gateways))
+
+
+def _is_down(gateway: Gateway, incident: Incident, now: datetime) -> bool:
+    """Tell whether the incident lies behind an outage of the gateway; of one that is over, whether it did."""
+    if incident.ended_at is not None:
+        return any(
+            began_at <= incident.ended_at and (ended_at is None or ended_at >= incident.started_at)
+            for began_at, ended_at in gateway.outages
+        )
+    is_maintained = gateway.maintained_until is not None and now < gateway.maintained_until
+    return any(ended_at is None for _, ended_at in gateway.outages) or (is_maintained and gateway.is_failing)
+
+
+def _back_at(gateway: Gateway, incident: Incident) -> datetime | None:
+    """Return when the last outage of the gateway ended that lay in the incident."""
+    ends = [ended_at for _, ended_at in gateway.outages if ended_at is not None and ended_at >= incident.started_at]
+    return max(ends, default=None)
+
+
+def _is_clear(gateway: Gateway, incident: Incident, now: datetime) -> bool:
+    """Tell whether the gateway is surely not why: it was well after the first failure, or had the time to be down."""
+    if gateway.is_undecided:
+        return False
+    if gateway.well_at is not None and gateway.well_at >= incident.started_at:
+        return True
+    since = max(incident.opened_by, gateway.maintained_until or incident.opened_by)
+    return now >= since + gateway.settles
+
+
+def all_gateways(site: str, depends_on: Callable[[str], Iterable[str]]) -> list[str]:
+    """Return all sites on which a site depends, at first hand and by others, the nearest first."""
+    found: dict[str, None] = {}
+    waiting = [*depends_on(site)]
+    for one in waiting:
+        if one not in found:
+            found[one] = None
+            waiting += depends_on(one)
+    return list(found)

@@ -1,0 +1,56 @@
+-- name: untold_incidents
+-- Their sites are ours until the transaction ends.
+SELECT
+    site.name,
+    incident_id,
+    started_at,
+    opened_by_at,
+    regions,
+    reason,
+    http_code,
+    error,
+    ended_at,
+    closed_by_at,
+    behind
+FROM sitemon.incident
+JOIN sitemon.site ON site.site_id = incident.site_id
+WHERE is_untold
+    AND withdrawn_at IS NULL
+    AND (ended_at IS NULL OR behind IS NULL)
+    AND incident_id > %(after)s
+ORDER BY incident_id
+LIMIT %(most)s
+FOR NO KEY UPDATE OF site SKIP LOCKED;
+
+-- name: outages
+-- Incidents of these sites that lasted longer than up to a moment.
+SELECT site.name, started_at, ended_at
+FROM sitemon.incident
+JOIN sitemon.site ON site.site_id = incident.site_id
+WHERE site.name = ANY (%(names)s) AND withdrawn_at IS NULL AND (ended_at IS NULL OR ended_at >= %(since)s);
+
+-- name: gateways
+-- How these sites are in all their regions: when they were seen to be well, or failing; whether rows of them wait to be
+-- decided on; up to when they are maintained.
+SELECT
+    site.name,
+    CASE WHEN bool_and(state.seen_outcome IN ('up', 'degraded')) THEN min(state.seen_slot_at) END,
+    coalesce(bool_or(state.seen_outcome = 'down'), false),
+    EXISTS (SELECT FROM sitemon.undecided WHERE undecided.site_id = site.site_id),
+    (
+        SELECT max(stretch.until_at)
+        FROM sitemon.maintenance_stretch AS stretch
+        WHERE stretch.site_id = site.site_id AND stretch.from_at <= %(now)s
+    )
+FROM sitemon.site
+LEFT JOIN sitemon.current_state AS state ON state.site_id = site.site_id
+WHERE site.name = ANY (%(names)s)
+GROUP BY site.site_id;
+
+-- name: tell
+UPDATE sitemon.incident SET is_untold = false, behind = NULL WHERE incident_id = ANY (%(incident_ids)s);
+
+-- name: put_behind
+UPDATE sitemon.incident SET behind = given.behind
+FROM unnest(%(incident_ids)s::integer[], %(behind)s::text[]) AS given (incident_id, behind)
+WHERE incident.incident_id = given.incident_id;

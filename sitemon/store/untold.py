@@ -1,0 +1,76 @@
+"""Incidents of which nobody was told, since they lie, or may lie, behind those of other sites."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.incident.dependence import Gateway
+from sitemon.incident.machine import Incident
+from sitemon.incident.rows import Cause
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.incident import Deciding
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("untold.sql")
+
+
+class Untold(Deciding):
+    """Incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
+
+    `behind` are the sites behind which they lay when that was decided last.
+    """
+
+    def __init__(self, cursor: Cursor, after: int, most: int) -> None:
+        super().__init__(cursor)
+        self.incidents: list[tuple[str, int, Incident]] = []
+        self.behind: dict[int, str | None] = {}
+        for site, number, started_at, opened_by, regions, *rest in self._ask(
+            "untold_incidents", after=after, most=most
+        ):
+            *cause, ended_at, closed_by, behind = rest
+            incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
+            self.incidents.append((site, number, incident))
+            self.behind[number] = behind
+
+    def gateways(self, settles: Mapping[str, timedelta], now: datetime) -> dict[str, Gateway]:
+        """Return what is known of these sites; `settles` says how long an outage of each takes to be decided."""
+        since = min((incident.started_at for _, _, incident in self.incidents), default=now)
+        outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
+        for name, *outage in self._ask("outages", names=list(settles), since=since):
+            outages[name].append((outage[0], outage[1]))
+        found = {name: state for name, *state in self._ask("gateways", names=list(settles), now=now)}
+        unseen = (None, False, False, None)
+        return {name: Gateway(name, outages[name], *found.get(name, unseen), settles[name]) for name in settles}
+
+    def put_behind(self, behind: Mapping[int, str | None]) -> None:
+        """Say of incidents behind which site they lie, where that is another one than before."""
+        changed = {number: name for number, name in behind.items() if name != self.behind[number]}
+        if changed:
+            values = {"incident_ids": list(changed), "behind": list(changed.values())}
+            self._cursor.execute(_sql["put_behind"], values)
+
+    def tell(self, numbers: Sequence[int]) -> None:
+        """Let people be told of these incidents from now on."""
+        self._cursor.execute(_sql["tell"], {"incident_ids": list(numbers)})
+
+    def _ask(self, name: str, **values: object) -> list[Any]:
+        self._cursor.execute(_sql[name], values)
+        return self._cursor.fetchall()
+
+
+@contextmanager
+def take_untold(conn: Connection, after: int, most: int) -> Iterator[Untold]:
+    """Take the first incidents after a number of which nobody was told, for one transaction.
+
+    Those of sites that another alerter has are passed over.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Untold(cursor, after, most)

@@ -1,0 +1,161 @@
+"""Of a site that lies behind another: rows of both, and the messages that the receiver must get."""
+
+from datetime import timedelta
+
+import pytest
+
+from sitemon.alert.decide import Decider, SiteRules
+from sitemon.incident.policy import Policy
+from sitemon.model.result import Result
+from sitemon.store.maintenance_windows import Declaration, declare
+from tests.databases import rows
+from tests.integration.alert.scene import Scene, said_by
+from tests.results import MINUTE, this_hour
+
+GATEWAYS = {"shop": ("balancer", "line"), "balancer": ("line",)}
+Heard = tuple[str, str, float, float | None]
+
+
+class Story:
+    """shop depends on balancer, which depends on line; each is looked at once a minute."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.minute = 0.0
+
+        def rules_of(name: str) -> SiteRules:
+            return SiteRules(Policy(), {}, None, timedelta(minutes=1), gateways=GATEWAYS.get(name, ()))
+
+        scene.decider = Decider(rules_of, scene.alerts, lambda: this_hour() + self.minute * MINUTE)
+
+    def play(self, **letters: str) -> None:
+        """Let the rows of these sites arrive minute by minute; a space is a slot without one."""
+        for minute in range(max(map(len, letters.values()))):
+            self.minute = minute + 0.1
+            self.arrive(
+                *(
+                    result
+                    for site, outcomes in letters.items()
+                    for result in self.scene.results(outcomes[minute : minute + 1], start=minute, site=site)
+                )
+            )
+
+    def arrive(self, *results: Result) -> None:
+        """Write one batch, and let the alerter decide, look who lies behind whom, and send."""
+        self.scene.write(list(results))
+        self.scene.decide()
+        self.scene.decider.release(self.scene.conn)
+        self.scene.send()
+
+    @property
+    def said(self) -> list[Heard]:
+        """What was said of which site."""
+        return [(event["data"]["site"], *said_by(event)) for event in self.scene.receiver.events]
+
+    @property
+    def behind(self) -> list[tuple[str, str | None]]:
+        """The sites that have an incident, with those behind which it lies."""
+        query = "SELECT site, behind FROM sitemon.incidents WHERE withdrawn_at IS NULL ORDER BY site"
+        return rows(self.scene.conn, query)
+
+
+@pytest.fixture
+def story(scene: Scene) -> Story:
+    return Story(scene)
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected", "lies_behind"),
+    [
+        pytest.param(
+            {"line": "uuuuuuu", "shop": "uddddd "},
+            [("shop", "site.down", 1, None)],
+            [("shop", None)],
+            id="only the site itself",
+        ),
+        pytest.param(
+            {"line": "udddddd", "shop": "udddddd"},
+            [("line", "site.down", 1, None)],
+            [("line", None), ("shop", "line")],
+            id="both at once",
+        ),
+        pytest.param(
+            {"line": "uuudddd", "shop": "uuddddd"},
+            [("line", "site.down", 3, None)],
+            [("line", None), ("shop", "line")],
+            id="the site a moment before",
+        ),
+        pytest.param(
+            {"line": "uddddduuuu", "shop": "uddddduuuu"},
+            [("line", "site.down", 1, None), ("line", "site.resolved", 1, 6)],
+            [("line", None), ("shop", "line")],
+            id="both are back",
+        ),
+        pytest.param(
+            {"line": "udddddu" + 9 * "u", "shop": "uddddd" + 10 * "d"},
+            [("line", "site.down", 1, None), ("line", "site.resolved", 1, 6), ("shop", "site.down", 1, None)],
+            [("line", None), ("shop", None)],
+            id="the site is not back",
+        ),
+        pytest.param(
+            {"line": "uuuuuuu", "shop": "uddddduu"},
+            [("shop", "site.down", 1, None), ("shop", "site.resolved", 1, 6)],
+            [("shop", None)],
+            id="the site alone, and back",
+        ),
+        pytest.param(
+            {"line": "udddddd", "balancer": "udddddd", "shop": "udddddd"},
+            [("line", "site.down", 1, None)],
+            [("balancer", "line"), ("line", None), ("shop", "line")],
+            id="all of a chain",
+        ),
+        pytest.param(
+            {"line": "uuuuuuu", "balancer": "udddddd", "shop": "udddddd"},
+            [("balancer", "site.down", 1, None)],
+            [("balancer", None), ("shop", "balancer")],
+            id="the nearer one",
+        ),
+    ],
+)
+def test_what_is_said(
+    story: Story, letters: dict[str, str], expected: list[Heard], lies_behind: list[tuple[str, str | None]]
+) -> None:
+    story.play(**{"balancer": "u" * len(letters["line"]), **letters})
+    assert story.said == expected
+    assert story.behind == lies_behind
+
+
+def test_an_outage_that_an_alerter_finds_later_is_told_of_the_gateway_alone(story: Story) -> None:
+    for site in ("shop", "balancer", "line"):  # in the order in which the alerter decides
+        story.scene.write(story.scene.results("uddddd" + "uuuu", site=site))
+    story.minute = 30
+    while story.scene.decider.decide(story.scene.conn, most=1):
+        story.scene.decider.release(story.scene.conn)
+    story.scene.send()
+    assert story.said == [("line", "site.down", 1, None), ("line", "site.resolved", 1, 6)]
+
+
+def test_when_the_outage_of_a_gateway_is_withdrawn_the_site_is_told(story: Story) -> None:
+    story.play(line="ud dd", balancer="uuuuu", shop="udddd")
+    assert story.said == [("line", "site.down", 1, None)]
+    story.arrive(*story.scene.results("u", start=2, site="line"), *story.scene.results("u", start=5, site="line"))
+    assert story.said[1:] == [("line", "incident.withdrawn", 1, None), ("shop", "site.down", 1, None)]
+
+
+def test_of_what_was_over_behind_a_gateway_nothing_is_said_later(story: Story) -> None:
+    story.play(line="uddddduuuu", balancer="u" * 10, shop="uddddduuuu")
+    story.arrive(*story.scene.results("d", start=0.5, site="shop"))
+    assert {site for site, *_ in story.said} == {"line"}
+
+
+def test_what_fails_while_its_gateway_is_maintained_lies_behind_it(story: Story) -> None:
+    story.play(line="u", balancer="u", shop="u")
+    window = Declaration(this_hour() + MINUTE, this_hour() + 6 * MINUTE, ["line"])
+    declare(story.scene.conn, window)
+    letters = {"line": "uddddd", "balancer": "uuuuuu", "shop": "uddddd"}
+    story.play(**letters)
+    assert (story.said, story.behind) == ([], [("shop", "line")])
+    story.play(
+        **{site: outcomes + 4 * "d" for site, outcomes in letters.items() if site != "balancer"}, balancer=10 * "u"
+    )
+    assert story.said == [("line", "site.down", 6, None)]

@@ -1,0 +1,91 @@
+"""Whether somebody is told of an incident of a site that depends on others."""
+
+from datetime import timedelta
+
+import pytest
+
+from sitemon.incident.dependence import Gateway, Standing, all_gateways, standing
+from sitemon.incident.machine import Incident
+from sitemon.incident.rows import Cause
+from tests.unit.incident.rows import at
+
+PERSISTS = SETTLES = timedelta(minutes=4)
+TELL, WAIT = Standing(is_told=True), Standing(is_told=False)
+BEHIND = Standing(is_told=False, behind="gateway")
+
+
+def gateway(
+    *outages: tuple[float, float | None],
+    well_at: float | None = None,
+    is_failing: bool = False,
+    is_undecided: bool = False,
+    maintained_until: float | None = None,
+    name: str = "gateway",
+) -> Gateway:
+    """Return what is known of a gateway, in minutes."""
+    return Gateway(
+        name,
+        [(at(start), None if end is None else at(end)) for start, end in outages],
+        None if well_at is None else at(well_at),
+        is_failing,
+        is_undecided,
+        None if maintained_until is None else at(maintained_until),
+        SETTLES,
+    )
+
+
+def stand(*gateways: Gateway, now: float, ended: float | None = None) -> Standing:
+    """Return where an incident stands that began at minute 10 and was decided at minute 12."""
+    end = None if ended is None else at(ended)
+    return standing(Incident(at(10), at(12), ("eu",), Cause(), end, end), gateways, at(now), PERSISTS)
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "expected"),
+    [
+        pytest.param(gateway(well_at=11), 12, TELL, id="the gateway is well"),
+        pytest.param(gateway(well_at=9), 12, WAIT, id="it was well before, and was not looked at since"),
+        pytest.param(gateway(well_at=9), 16, TELL, id="for so long that it would be down by now"),
+        pytest.param(gateway(well_at=9, is_undecided=True), 16, WAIT, id="or rows of it wait"),
+        pytest.param(gateway(is_failing=True), 13, WAIT, id="it has begun to fail"),
+        pytest.param(gateway((11, None), is_failing=True), 13, BEHIND, id="it is down"),
+        pytest.param(gateway((5, None), is_failing=True), 500, BEHIND, id="for long"),
+        pytest.param(gateway((5, 9), well_at=12), 12, TELL, id="it was down before"),
+        pytest.param(gateway((5, 30), well_at=30), 33, BEHIND, id="it is back, and the site may follow"),
+        pytest.param(gateway((5, 30), well_at=33), 34, TELL, id="the site does not"),
+        pytest.param(gateway(is_failing=True, maintained_until=60), 50, BEHIND, id="it fails in maintenance"),
+        pytest.param(gateway(well_at=12, maintained_until=60), 12, TELL, id="it is well in maintenance"),
+        pytest.param(gateway(is_failing=True, maintained_until=60), 63, WAIT, id="it fails after its maintenance"),
+    ],
+)
+def test_an_incident_that_lasts(known: Gateway, now: float, expected: Standing) -> None:
+    assert stand(known, now=now) == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param(gateway((11, 20), well_at=20), BEHIND, id="it lay behind an outage"),
+        pytest.param(gateway((11, None)), BEHIND, id="of one that lasts"),
+        pytest.param(gateway((5, 9), well_at=11), TELL, id="not behind one that was over"),
+        pytest.param(gateway((14, None)), WAIT, id="nor behind one that came later"),
+        pytest.param(gateway(well_at=11), TELL, id="the gateway was well"),
+    ],
+)
+def test_an_incident_that_is_over(known: Gateway, expected: Standing) -> None:
+    assert stand(known, now=13, ended=13) == expected
+
+
+def test_the_farthest_that_is_down_is_named() -> None:
+    near, far = gateway((11, None)), gateway((11, None), name="line")
+    assert stand(near, far, now=13) == Standing(is_told=False, behind="line")
+    assert stand(near, gateway(well_at=12, name="line"), now=13) == BEHIND
+
+
+def test_without_gateways_it_is_time() -> None:
+    assert stand(now=12) == TELL
+
+
+def test_all_gateways_are_found_once_the_nearest_first() -> None:
+    behind = {"shop": ["balancer", "database"], "balancer": ["line"], "database": ["line"], "line": []}
+    assert all_gateways("shop", behind.__getitem__) == ["balancer", "database", "line"]
