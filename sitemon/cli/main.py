@@ -44,9 +44,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
         "init": _Entry("write templates of the configuration files, to fill in", "init"),
         "ledger": _Entry("say which slots of the schedule are unaccounted for", "ledger --hours 24"),
         "lint": _Entry("say everything that is wrong with the configuration", "lint"),
-        "maintenance": _Entry(
-            "declare, end and list windows of maintenance", "maintenance start shop --for 2h --reason upgrade"
-        ),
+        "maintenance": _Entry("declare, end and list windows of maintenance", "maintenance list"),
         "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),
         "provision": _Entry(
             "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"

@@ -27,7 +27,7 @@ _outbox_sql: Final = load_queries("outbox.sql")
 class Circumstances(NamedTuple):
     """What is said beside an incident: the site's URL, since when it was well before, who knows already.
 
-    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_untold`: nobody was told of it, nor is now.
+    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_untold`: nobody was told of it.
     """
 
     url: str | None

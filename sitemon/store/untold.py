@@ -42,9 +42,10 @@ class Untold(Deciding):
         outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
         for name, *outage in self._ask("outages", names=list(settles), since=since):
             outages[name].append((outage[0], outage[1]))
-        found = {name: state for name, *state in self._ask("gateways", names=list(settles), now=now)}
-        unseen = (None, False, False, None)
-        return {name: Gateway(name, outages[name], *found.get(name, unseen), settles[name]) for name in settles}
+        unseen: tuple[Any, ...] = (None, False, False, None)
+        found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
+        found |= {name: tuple(state) for name, *state in self._ask("gateways", names=list(settles), now=now)}
+        return {name: Gateway(name, outages[name], *found[name], settles[name]) for name in settles}
 
     def put_behind(self, behind: Mapping[int, str | None]) -> None:
         """Say of incidents behind which site they lie, where that is another one than before."""

@@ -145,12 +145,12 @@ def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> No
     assert run(start, "incidents", "--open") == (0, "no incidents\n")
 
 
-def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene, tmp_path: Path) -> None:
+def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     status, said = run(start, "maintenance", "start", "shop", "--for", "2h", "--since", "1h", "--by", "anna")
     assert (status, said.partition(", until ")[0]) == (0, "maintenance 1: shop")
     scene.arrive()
-    assert scene.said[-1] == ("incident.withdrawn", 1, None)
+    assert scene.said[1:] == [("incident.withdrawn", 1, None)]
     [window] = json.loads(run(start, "maintenance", "list", "--json")[1])
     assert (window["sites"], window["state"], window["declared_by"]) == (["shop"], "running", "anna")
     assert "maintenance" in run(start, "status")[1]

@@ -1,17 +1,20 @@
 """Windows of ``sites.yaml``: written down ahead, through both changes of the clock, and what people are told then."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sitemon.alert.maintenance import Planner
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.maintenance import Recurring
 from sitemon.model.outcome import Outcome
 from sitemon.patterns.recurrence import windows
-from sitemon.store.connect import Connection
+from sitemon.store.connect import Connection, connect
 from sitemon.store.maintenance_plan import plan
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
 from tests.databases import rows
@@ -143,4 +146,19 @@ def test_the_windows_of_a_file_are_written_down_and_its_edits_taken_up(conn: Con
     edit(", enabled: false")
     assert planned(conn) == []
     edit("")
+    assert len(planned(conn)) == 2
+
+
+def test_alerters_that_plan_at_once_write_each_window_down_once(
+    conn: Connection, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    def plan_beside() -> None:
+        with closing(connect(postgres_server, owner, application_name="test")) as beside:
+            plan_at(beside, NOW, SUNDAYS)
+
+    threads = [threading.Thread(target=plan_beside) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert len(planned(conn)) == 2

@@ -1,5 +1,8 @@
 """Uptime counts results in maintenance apart, whenever a window is declared; to withdraw it undoes that."""
 
+import threading
+import time
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,16 +10,17 @@ import pytest
 from msgspec import structs
 
 from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import FatalError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result
-from sitemon.store.connect import Connection
+from sitemon.store.connect import Connection, connect
 from sitemon.store.maintain import maintain, roll_up
 from sitemon.store.maintenance_windows import Declaration, declare, read_windows, stop
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.schedule import write_notices
-from sitemon.store.write import write_batch
+from sitemon.store.write import begin_batch, write_batch
 from tests.databases import checksums, close_account, execute, open_account, rows
 from tests.integration.store.events import ended, start, started
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
@@ -180,3 +184,27 @@ def test_outcomes_are_kept_as_they_were(rolled_up: Connection) -> None:
     window(rolled_up, 0, 120)
     assert rows(rolled_up, "SELECT slot_at, outcome FROM sitemon.result ORDER BY 1") == before
     assert {outcome for _, outcome in before} == {Outcome.UP, Outcome.DOWN, Outcome.MISSED}
+
+
+def test_a_window_waits_for_the_batches_that_are_being_written(
+    rolled_up: Connection, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    def declare_beside() -> None:
+        with closing(connect(postgres_server, owner, application_name="test")) as conn:
+            window(conn, 80, 100)
+
+    with rolled_up, rolled_up.cursor() as cursor:
+        begin_batch(cursor)
+        thread = threading.Thread(target=declare_beside)
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        deadline_s = time.monotonic() + 30
+        while True:
+            cursor.execute(waiting)
+            if cursor.fetchall() == [(1,)]:
+                break
+            assert time.monotonic() < deadline_s
+        cursor.execute("SELECT count(*) FROM sitemon.maintenance_window")
+        assert cursor.fetchall() == [(0,)]
+    thread.join()
+    assert hours(rolled_up)[1] == (3, 0, 1, 2, 0.75, 1)
