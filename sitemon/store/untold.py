@@ -38,13 +38,14 @@ class Untold(Deciding):
 
     def gateways(self, settles: Mapping[str, timedelta], now: datetime) -> dict[str, Gateway]:
         """Return what is known of these sites; `settles` says how long an outage of each takes to be decided."""
-        since = min((incident.started_at for _, _, incident in self.incidents), default=now)
-        outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
-        for name, *outage in self._ask("outages", names=list(settles), since=since):
-            outages[name].append((outage[0], outage[1]))
         unseen: tuple[Any, ...] = (None, False, False, None)
         found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
         found |= {name: tuple(state) for name, *state in self._ask("gateways", names=list(settles), now=now)}
+        # Only then: what another alerter decides meanwhile is undecided above, or seen here.
+        since = min((incident.started_at for _, _, incident in self.incidents), default=now)
+        outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
+        for name, began_at, ended_at in self._ask("outages", names=list(settles), since=since):
+            outages[name].append((began_at, ended_at))
         return {name: Gateway(name, outages[name], *found[name], settles[name]) for name in settles}
 
     def put_behind(self, behind: Mapping[int, str | None]) -> None:

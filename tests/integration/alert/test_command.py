@@ -181,6 +181,24 @@ def test_wrong_use_of_maintenance_is_one_line_and_status_2(start: Start, argumen
     assert said.count("\n") == 1
 
 
+def test_of_a_site_behind_one_that_is_down_an_alerter_says_nothing(
+    start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
+) -> None:
+    (tmp_path / "sites.yaml").write_text(
+        "defaults: {down_after: 2}\nsites:\n"
+        "  - {name: gateway, url: 'tcp://gateway.example:443'}\n"
+        "  - {name: shop, url: 'https://shop.example/', depends_on: [gateway]}\n"
+    )
+    start("alerter")
+    for minute, outcome in enumerate([Outcome.UP, Outcome.DOWN, Outcome.DOWN, Outcome.DOWN]):
+        scene.write([a_result(site, minute=minute - 60, outcome=outcome) for site in ("shop", "gateway")])
+    behind = "SELECT count(*) FROM sitemon.incidents WHERE site = 'shop' AND behind = 'gateway'"
+    until(lambda: rows(scene.conn, behind) == [(1,)])
+    until(lambda: delivered(scene) == 1)
+    assert [event["data"]["site"] for event in receiver.events] == ["gateway"]
+    assert "open, behind gateway" in run(start, "incidents")[1]
+
+
 def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "sites.yaml").write_text(
         "sites:\n  - name: shop\n    url: https://shop.example/\n"

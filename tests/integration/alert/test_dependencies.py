@@ -1,13 +1,17 @@
 """Of a site that lies behind another: rows of both, and the messages that the receiver must get."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from sitemon.alert.decide import Decider, SiteRules
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.result import Result
+from sitemon.store.connect import connect
 from sitemon.store.maintenance_windows import Declaration, declare
+from sitemon.store.untold import take_untold
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, said_by
 from tests.results import MINUTE, this_hour
@@ -159,3 +163,36 @@ def test_what_fails_while_its_gateway_is_maintained_lies_behind_it(story: Story)
         **{site: outcomes + 4 * "d" for site, outcomes in letters.items() if site != "balancer"}, balancer=10 * "u"
     )
     assert story.said == [("line", "site.down", 6, None)]
+
+
+def test_what_an_alerter_held_when_it_was_killed_another_one_tells(story: Story) -> None:
+    story.play(line="uuu", balancer="uuu", shop="udd")
+    story.scene.write(
+        story.scene.results("u", start=3, site="line") + story.scene.results("u", start=3, site="balancer")
+    )
+    story.scene.write(story.scene.results("d", start=3))
+    story.scene.decide()
+    story.scene.send()
+    assert story.said == []
+    Story(story.scene).arrive()
+    assert story.said == [("shop", "site.down", 1, None)]
+
+
+def test_two_alerters_tell_once(story: Story, postgres_server: PostgresServer, owner: Credentials) -> None:
+    story.scene.write([*story.scene.results("uddd"), *story.scene.results("uuuu", site="line")])
+    story.scene.write(story.scene.results("uuuu", site="balancer"))
+    story.scene.decide()
+    with closing(connect(postgres_server, owner, application_name="test")) as second:
+        with take_untold(second, after=0, most=10) as untold:
+            assert [site for site, _, _ in untold.incidents] == ["shop"]
+            story.arrive()  # passes over what the other one has
+            assert story.said == []
+        story.scene.decider.release(second)
+        story.arrive()
+    assert story.said == [("shop", "site.down", 1, None)]
+
+
+def test_more_than_are_taken_at_once_are_all_looked_at(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sitemon.alert.decide.SITES_AT_ONCE", 1)
+    story.play(line="udddd", balancer="udddd", shop="udddd")
+    assert story.behind == [("balancer", "line"), ("line", None), ("shop", "line")]
