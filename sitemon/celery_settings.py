@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from celery import Celery
 from celery.app.defaults import _TO_NEW_KEY  # type: ignore[attr-defined]  # celery-types does not know it
 from celery.schedules import crontab
 from kombu import Queue
@@ -33,6 +34,18 @@ def celery_settings(server: RedisServer, region: str, environ: Mapping[str, str]
     """
     ours, theirs = defaults(server, region), user_settings(environ)
     return ours | {name: _both(name, ours.get(name), value) for name, value in theirs.items()}
+
+
+def sending_app(server: RedisServer, region: str, environ: Mapping[str, str]) -> Celery:
+    """Return an application for those who send to workers and are none.
+
+    Raises:
+        ConfigurationError: as `user_settings` says.
+
+    """
+    app = Celery("sitemon", set_as_current=False)
+    app.config_from_object(celery_settings(server, region, environ))
+    return app
 
 
 def _both(name: str, ours: Any, theirs: Any) -> Any:

@@ -15,8 +15,8 @@ from sitemon.config.servers import admin_credentials, database_credentials, kafk
 from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
-from sitemon.model.result import as_dict
-from sitemon.schedule.batch import Slot, queue_of
+from sitemon.model.result import Kind, as_dict
+from sitemon.schedule.batch import CONFIRM_SLOTS, Slot, queue_of
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
 from sitemon.store.partitions import Retention
@@ -41,6 +41,12 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
         log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
         queue = queue_of(process.settings.region)
         check_slots.apply_async((unfinished,), task_id=task.request.id, queue=queue)
+
+
+@app.task(name=CONFIRM_SLOTS, ignore_result=True)
+def confirm_slots(slots: Sequence[Slot]) -> None:
+    """Check what an alerter asked for, and publish the results. What a stop leaves unfinished is dropped."""
+    this_process().runner.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=False, kind=Kind.CONFIRM)
 
 
 @app.task(name="sitemon.check_site", bind=True, base=AskedTask, throws=(SitemonError,))

@@ -24,9 +24,12 @@ COMMANDS = {
     "second-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "third-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "beatless": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
+    "eu": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
+    "us": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "prefork": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "recorder": ["sitemon-recorder"],
     "second-recorder": ["sitemon-recorder"],
+    "alerter": ["sitemon-alerter"],
 }
 T = TypeVar("T")
 

@@ -7,11 +7,13 @@ from contextlib import closing
 from typing import Final
 
 from sitemon import clock
+from sitemon.alert.asker import PAUSE_S, Asker
 from sitemon.alert.channels import Request
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.post import post
 from sitemon.alert.sender import Sender
+from sitemon.alert.silence import LOOK_EVERY_S, Heart, say_silences
 from sitemon.alert.verdict import Answer
 from sitemon.model.alerts import Alerts
 from sitemon.model.errors import RefusedError, SitemonError
@@ -32,7 +34,9 @@ _END_S: Final = 8.0
 
 
 class Alerter:
-    """One thread that decides and one for each channel, each with a connection of its own.
+    """One thread that decides, one that asks for checks, one that looks whether we work, and one for each channel.
+
+    Each has a connection of its own.
 
     A channel that is slow holds up no other, nor the deciding. A thread whose connection breaks opens another one.
     """
@@ -40,14 +44,17 @@ class Alerter:
     def __init__(
         self,
         connect: Callable[[], Connection],
+        *,
         planner: Planner,
         decider: Decider,
+        asker: Asker | None,
         alerts: Alerts,
         stop: threading.Event,
     ) -> None:
         self._connect = connect
         self._planner = planner
         self._decider = decider
+        self._asker = asker
         self._alerts = alerts
         self._stop = stop
         self._refused: list[RefusedError] = []
@@ -59,7 +66,8 @@ class Alerter:
             RefusedError: PostgreSQL refuses us at the start.
 
         """
-        work: list[Callable[[Connection], None]] = [self._decide]
+        work: list[Callable[[Connection], None]] = [self._decide, self._look_around]
+        work += [self._asking(self._asker)] if self._asker else []
         work += [self._sending(Sender(channel, send)) for channel in self._alerts.channels.values()]
         threads = [threading.Thread(target=self._keep_at, args=[one], daemon=True) for one in work]
         for thread in threads:
@@ -106,6 +114,28 @@ class Alerter:
             if not self._decider.decide(conn):
                 self._decider.release(conn)
                 wait_for_notice(conn, _LOOK_EVERY_S)
+
+    def _asking(self, asker: Asker) -> Callable[[Connection], None]:
+        def ask(conn: Connection) -> None:
+            while not self._stop.is_set():
+                while self._decider.suspected:
+                    asker.ask_for_references(self._decider.suspected.pop())
+                if not asker.ask_due(conn):
+                    wait_for_notice(conn, _LOOK_EVERY_S)
+                self._stop.wait(PAUSE_S)
+
+        return ask
+
+    def _look_around(self, conn: Connection) -> None:
+        look_at_s = 0.0
+        heart = Heart(self._alerts.heartbeat) if self._alerts.heartbeat else None
+        while not self._stop.is_set():
+            if clock.monotonic_s() >= look_at_s:
+                say_silences(conn, self._alerts, clock.utc_now)
+                look_at_s = clock.monotonic_s() + LOOK_EVERY_S
+            if heart:
+                heart.beat(conn)
+            self._stop.wait(_LOOK_EVERY_S)
 
     def _sending(self, sender: Sender) -> Callable[[Connection], None]:
         def send(conn: Connection) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from sitemon.alert.events import DOWN, REMINDER
+from sitemon.alert.own_events import OWN, is_own_over, own_labels
 from sitemon.alert.text import body_of, subject_of
 from sitemon.model.alerts import Channel
 
@@ -59,21 +60,23 @@ def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> 
     """As Alertmanager's API v2 takes it: an alert is its labels, and is over at ``endsAt``."""
     data = event["data"]
     incident = data.get("incident") or {}
-    is_over = event["type"] not in {DOWN, REMINDER}
+    is_over = is_own_over(event) if event["type"] in OWN else event["type"] not in {DOWN, REMINDER}
     alert = {
         "labels": {
             **{f"label_{name}": value for name, value in data["labels"].items() if name.isidentifier()},
-            "alertname": "SiteDown",
-            "site": data["site"],
-            "incident": str(incident.get("id", "")),
+            **(own_labels(event) if event["type"] in OWN else _labels_of_site(data, incident)),
         },
         "annotations": {"summary": subject_of(event), "description": body_of(event)},
-        "startsAt": incident.get("started_at", event["timestamp"]),
+        "startsAt": incident.get("started_at") or data.get("began_at") or event["timestamp"],
         "endsAt": (incident.get("ended_at") or event["timestamp"]) if is_over else (now + _OPEN_FOR).isoformat(),
         "generatorURL": data["url"] or "",
     }
     headers = {"Content-Type": "application/json", "User-Agent": "sitemon"}
     return Request(f"{channel.url.rstrip('/')}/api/v2/alerts", msgspec.json.encode([alert]), headers)
+
+
+def _labels_of_site(data: Mapping[str, Any], incident: Mapping[str, Any]) -> dict[str, str]:
+    return {"alertname": "SiteDown", "site": data["site"], "incident": str(incident.get("id", ""))}
 
 
 _MAKERS: Final[Mapping[str, Callable[[Channel, Mapping[str, Any], datetime], Request]]] = {

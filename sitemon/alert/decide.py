@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.alert.regions import Regions
 from sitemon.incident.change import Change, What, changes
+from sitemon.incident.confirming import wanted
+from sitemon.incident.connectivity import without_outages
 from sitemon.incident.dependence import all_gateways, standing
 from sitemon.incident.machine import Incident, SiteState
 from sitemon.incident.memory import Memory, just_before, refold
@@ -33,7 +36,8 @@ _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
 class SiteRules(NamedTuple):
     """What the configuration says of a site: its thresholds, labels, regions (None: all) and interval.
 
-    `gateways` are all sites on which it depends, the nearest first.
+    `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
+    checks at once.
     """
 
     policy: Policy
@@ -42,6 +46,7 @@ class SiteRules(NamedTuple):
     interval: timedelta
     timeout: timedelta = timedelta(seconds=10)
     gateways: tuple[str, ...] = ()
+    confirm: bool = False
 
     @property
     def settles(self) -> timedelta:
@@ -60,6 +65,7 @@ def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
         timedelta(milliseconds=site.interval_ms),
         timedelta(seconds=site.timeout_s),
         _gateways(site, by_name) if site.depends_on else (),
+        confirm=site.confirm and site.enabled,
     )
 
 
@@ -70,12 +76,17 @@ def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:
 
 
 class Decider:
-    """Decides by these rules and routes; `rules_of` gives those of a site by its name."""
+    """Decides by these rules and routes; `rules_of` gives those of a site by its name.
+
+    `suspected` gets the names of regions whose reference sites are worth asking for.
+    """
 
     def __init__(self, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: Callable[[], datetime]) -> None:
         self._rules_of = rules_of
         self._alerts = alerts
         self._now = now
+        self._regions = Regions(alerts, now)
+        self.suspected = self._regions.suspected
 
     def decide(self, conn: Connection, most: int = SITES_AT_ONCE) -> int:
         """Decide on some sites of which something is to decide, and return how many they were.
@@ -165,7 +176,9 @@ class Decider:
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
-        policies = taken.policies({site_id: one.policy for site_id, one in rules.items()}, self._now())
+        self._regions.look(taken, set().union(*taken.regions.values()))
+        now = self._now()
+        policies = taken.policies({site_id: one.policy for site_id, one in rules.items()}, now)
         begun = self._known(taken, rules) | self._looked_back(taken, rules, policies)
         refolded = {
             site_id: refold(policies[site_id], memory, [row for row in rows if row.slot_at > memory.until])
@@ -184,6 +197,13 @@ class Decider:
         taken.hold(opened)
         self._tell(taken, [(taken.names[site_id], change) for site_id, change in changed], numbers)
         taken.remember({site_id: one.memory for site_id, one in refolded.items()})
+        taken.confirm(
+            {
+                site_id: wanted(policies[site_id].at(now), one.state, begun[site_id][1], now)
+                for site_id, one in refolded.items()
+                if rules[site_id].confirm
+            }
+        )
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
         """Return what was kept of sites whose rows changed after it, and the rows since."""
@@ -222,8 +242,10 @@ class Decider:
     @staticmethod
     def _rows(taken: Taken, rules: Mapping[int, SiteRules], from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
         found = taken.rows(from_at) if from_at else {}
+        outages = taken.connectivity.outages
         return {
-            site_id: [row for row in rows if _ours({row.region}, rules[site_id])] for site_id, rows in found.items()
+            site_id: without_outages([row for row in rows if _ours({row.region}, rules[site_id])], outages)
+            for site_id, rows in found.items()
         }
 
     def _tell(self, deciding: Deciding, changed: Sequence[tuple[str, Change[int]]], numbers: Sequence[int]) -> None:

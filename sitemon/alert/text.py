@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sitemon.alert.events import DOWN, REMINDER, RESOLVED, TEST, WITHDRAWN
+from sitemon.alert.own_events import OWN, own_body, own_subject
 from sitemon.model.outcome import REASONS
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -11,6 +12,8 @@ _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def subject_of(event: Mapping[str, Any]) -> str:
     """Return one line: what, and since when or for how long."""
+    if event["type"] in OWN:
+        return own_subject(event)
     data = event["data"]
     site, incident = data["site"], data.get("incident") or {}
     match event["type"]:
@@ -30,6 +33,8 @@ def body_of(event: Mapping[str, Any]) -> str:
     """Return the lines below: since when, how long it was well, from where, why, and what to do."""
     if event["type"] == TEST:
         return "Nothing is down."
+    if event["type"] in OWN:
+        return own_body(event)
     data = event["data"]
     incident = data["incident"]
     lines = [

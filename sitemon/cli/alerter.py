@@ -1,19 +1,24 @@
 """``sitemon-alerter``: decides which sites are down, and tells who wants to know."""
 
 import logging
+import os
 
 import click
 
 from sitemon import clock
 from sitemon.alert.alerter import Alerter
+from sitemon.alert.asker import Asker
 from sitemon.alert.decide import Decider, SiteRules, rules_of_site
 from sitemon.alert.maintenance import Planner
+from sitemon.celery_settings import sending_app
 from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.alerts import load_alerts
-from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.config.servers import database_credentials, is_redis_configured, postgres_server, redis_server
+from sitemon.config.settings import settings
 from sitemon.config.sites_watcher import sites_watcher
+from sitemon.model.alerts import Alerts
 from sitemon.store.connect import connect
 
 log = logging.getLogger(__name__)
@@ -29,18 +34,28 @@ def command(db_conn: str | None, database: str | None) -> None:
     """
     server, owner = postgres_server(db_conn), database_credentials(database)
     alerts, sites = load_alerts(), sites_watcher()
+    asker = _asker(alerts) if is_redis_configured() else None
 
     def rules_of(name: str) -> SiteRules:
         by_name = sites.current().by_name
         return rules_of_site(by_name.get(name), by_name)
 
     with stop_on_signals() as stop:
+        if asker is None:
+            log.warning("alerter.not_confirmed: no Redis is configured: failures wait for the scheduled checks")
         log.info("alerter.started: %s channels", len(alerts.channels))
-        decider = Decider(rules_of, alerts, clock.utc_now)
-        planner = Planner(sites.current, clock.utc_now)
         Alerter(
-            lambda: connect(server, owner, application_name="sitemon-alerter"), planner, decider, alerts, stop
+            lambda: connect(server, owner, application_name="sitemon-alerter"),
+            planner=Planner(sites.current, clock.utc_now),
+            decider=Decider(rules_of, alerts, clock.utc_now),
+            asker=asker,
+            alerts=alerts,
+            stop=stop,
         ).run()
+
+
+def _asker(alerts: Alerts) -> Asker:
+    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ), alerts.references)
 
 
 def main() -> None:

@@ -12,23 +12,27 @@ from sitemon.config.documents import Document, read_document
 from sitemon.config.settings import Settings
 from sitemon.config.site_values import Context, filled, labels
 from sitemon.config.values import UnfitError, ValuePath, boolean, duration_s, kind_of, suggestion, text
-from sitemon.model.alerts import EVENTS, Alerts, Channel, Route
+from sitemon.model.alerts import EVENTS, Alerts, Channel, Heartbeat, Route
 from sitemon.model.errors import ConfigurationError, Mistake
 
 FILE_NAME: Final = "alerts.yaml"
 
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the specification's mark of a secret
 _LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "": ("references", "heartbeat"),
+    "": (),
+    "references": (),
     "channels": ("apprise", "timezone"),
+    "heartbeat": (),
     "routes": ("group_for", "escalate"),
-    "events": ("certificate", "region", "silent", "degraded"),
+    "events": ("certificate", "degraded"),
 }
 """What is known and not supported yet, by where it stands."""
 
 _LEAST_REMINDER_S: Final = 300.0
+_LEAST_HEARTBEAT_S: Final = 10.0
 KINDS: Final = ("webhook", "alertmanager")
 CHANNEL_FIELDS: Final = (*KINDS, "secret")
+HEARTBEAT_FIELDS: Final = ("url", "every")
 ROUTE_FIELDS: Final = ("match", "channels", "events", "remind_every", "continue")
 
 
@@ -60,7 +64,7 @@ class _Reader:
 
         """
         top = self._mapping((), self._document.value if self._document.value is not None else {})
-        self._refuse_unknown((), top, ("channels", "routes"), "")
+        self._refuse_unknown((), top, ("channels", "routes", "heartbeat", "references"), "")
         channels = self._mapping(("channels",), top.get("channels") or {})
         found = {name: self._channel(name, value) for name, value in channels.items()}
         listed = top.get("routes") or []
@@ -68,10 +72,14 @@ class _Reader:
             self._complain(("routes",), f"expected a list, not {kind_of(listed)}")
             listed = []
         routes = [self._route(place, value, channels) for place, value in enumerate(listed)]
+        heartbeat = self._heartbeat(top["heartbeat"]) if "heartbeat" in top else None
+        references = self._mapping(("references",), top.get("references") or {})
+        urls = {region: self._references(region, value) for region, value in references.items()}
         if self._mistakes:
             raise ConfigurationError(self._mistakes)
         locate.warn_if_exposed(self._document.path)
-        return Alerts(channels={name: one for name, one in found.items() if one}, routes=tuple(r for r in routes if r))
+        told = {name: one for name, one in found.items() if one}
+        return Alerts(channels=told, routes=tuple(r for r in routes if r), heartbeat=heartbeat, references=urls)
 
     def _channel(self, name: str, value: object) -> Channel | None:
         path: ValuePath = ("channels", name)
@@ -111,6 +119,25 @@ class _Reader:
         return Route(
             match=match or {}, channels=names, events=events, remind_every_s=every_s or 0.0, goes_on=bool(goes_on)
         )
+
+    def _heartbeat(self, value: object) -> Heartbeat | None:
+        path: ValuePath = ("heartbeat",)
+        if not self._is_mapping(value, path):
+            return None
+        self._refuse_unknown(path, value, HEARTBEAT_FIELDS, "heartbeat")
+        every_s = self._read((*path, "every"), value.get("every", 60), _every_s)
+        if "url" not in value:
+            self._complain(path, "url: missing")
+            return None
+        url = self._read((*path, "url"), value["url"], self._url)
+        return Heartbeat(url, every_s) if url and every_s else None
+
+    def _references(self, region: str, value: object) -> tuple[str, ...]:
+        path: ValuePath = ("references", region)
+        if not isinstance(value, list) or not value:
+            self._complain(path, "expected a list of URLs")
+            return ()
+        return tuple(str(self._read((*path, place), url, self._url)) for place, url in enumerate(value))
 
     def _words(
         self, path: ValuePath, value: object, known: Iterable[str], noun: str, later: tuple[str, ...]
@@ -171,6 +198,13 @@ class _Reader:
 
     def _complain(self, path: ValuePath, problem: str) -> None:
         self._mistakes.append(self._document.mistake(path, problem))
+
+
+def _every_s(value: object) -> float:
+    found_s = duration_s(value)
+    if found_s < _LEAST_HEARTBEAT_S:
+        raise UnfitError("expected at least 10s")
+    return found_s
 
 
 def _remind_every_s(value: object) -> float:

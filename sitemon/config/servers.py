@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from sitemon.config import kafka_names
+from sitemon.config import kafka_names, locate
 from sitemon.config.fields import Fields
 from sitemon.config.server_files import (
     BROKERS_REPLICATION_FACTOR,
@@ -165,6 +165,11 @@ def _require_sasl(fields: Fields) -> None:
     if fields.values.get("sasl_mechanism") in kafka_names.WITH_PASSWORD:
         for name in ("sasl_plain_username", "sasl_plain_password"):
             fields.require(name, "missing; this sasl_mechanism needs it")
+
+
+def is_redis_configured(environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether redis.json or its variable is there, well or badly: the alerter does without."""
+    return bool(environ.get(REDIS.variable("url"))) or locate.usual_place(REDIS.file_name, environ).exists()
 
 
 def redis_server(file: str | None = None, environ: Mapping[str, str] = os.environ) -> RedisServer:

@@ -74,6 +74,7 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "up_after": _Field("up_after", _plain(integer(1, 100))),
     "maintenance": _Field("maintenance", site_maintenance.maintenance),
     "depends_on": _Field("depends_on", site_maintenance.depends_on),
+    "confirm": _Field("confirm", _plain(boolean)),
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
 

@@ -24,11 +24,15 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Refolded(NamedTuple):
-    """The incidents that are open after `since` or ended by a later row; `memory` is None for a site at rest."""
+    """The incidents that are open after `since` or ended by a later row, and the `state` after all rows.
+
+    `memory` is None for a site at rest.
+    """
 
     incidents: tuple[Incident, ...]
     since: datetime
     memory: Memory | None
+    state: SiteState
 
 
 def just_before(moment: datetime, state: SiteState = NOTHING) -> Memory:
@@ -42,4 +46,4 @@ def refold(policies: Policies, memory: Memory, rows: Sequence[Row]) -> Refolded:
     early = fold(policies, memory.state, (row for row in rows if row.slot_at <= until))
     late = fold(policies, early.state, (row for row in rows if row.slot_at > until))
     kept = None if late.state.is_at_rest else Memory(early.state, until)
-    return Refolded(early.closed + late.incidents, memory.until, kept)
+    return Refolded(early.closed + late.incidents, memory.until, kept, late.state)

@@ -32,6 +32,8 @@ UP: Final = RegionView(view="up")
 
 def seen(policy: Policy, before: RegionView, row: Row) -> RegionView:
     """Return the region's view after one more of its rows."""
+    if row.is_blind:
+        return UNKNOWN
     if row.outcome is Outcome.MISSED:
         return _missed(before)
     return _good(policy, before, row) if row.is_good else _failed(policy, before, row)

@@ -17,13 +17,19 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One result of a site, of any kind but ``adhoc``. Its key is (slot_at, region, kind)."""
+    """One result of a site, of any kind but ``adhoc``. Its key is (slot_at, region, kind).
+
+    `ended_at` is when the check had ended, by the clock of who made it; None of one that was missed. `is_blind`: its
+    region was offline, and has no view of it.
+    """
 
     slot_at: datetime
     region: str
     kind: str
     outcome: Outcome
     cause: Cause = Cause()
+    ended_at: datetime | None = None
+    is_blind: bool = False
 
     @property
     def is_good(self) -> bool:

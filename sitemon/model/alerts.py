@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-EVENTS: Final = ("down", "resolved", "reminder")
+EVENTS: Final = ("down", "resolved", "reminder", "region", "silent")
 """What a route may pass on. What corrects a message goes where that one went."""
 
 
@@ -42,11 +42,30 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return all(labels.get(name) == value for name, value in self.match.items())
 
 
+class Heartbeat(msgspec.Struct, frozen=True):
+    """A URL that is called every `every_s` seconds while results are recorded; it is masked in every repr."""
+
+    url: str
+    every_s: float = 60.0
+
+    def __repr__(self) -> str:
+        return f"Heartbeat(***, {self.every_s!r})"
+
+    def __rich_repr__(self) -> list[Any]:
+        """Mask it for rich too, which does not ask `__repr__`."""
+        return ["***", self.every_s]
+
+
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """All channels by their names, and the routes in the order in which they are tried."""
+    """All channels by their names, and the routes in the order in which they are tried.
+
+    `references` are URLs by region: if its workers cannot reach most of them, it is offline.
+    """
 
     channels: Mapping[str, Channel] = {}
     routes: tuple[Route, ...] = ()
+    heartbeat: Heartbeat | None = None
+    references: Mapping[str, tuple[str, ...]] = {}
 
     def reminders_for(self, labels: Mapping[str, str]) -> dict[str, float]:
         """Return which channels are reminded of an incident of such a site, and every how many seconds."""
@@ -60,6 +79,10 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
         """Return which channels hear an event of a site with these labels, each once."""
         taken = (route for route in self._taken(labels) if event in route.events)
         return list(dict.fromkeys(name for route in taken for name in route.channels))
+
+    def channels_hearing(self, event: str) -> list[str]:
+        """Return which channels hear an event that is of no site, by any route, each once."""
+        return list(dict.fromkeys(name for route in self.routes if event in route.events for name in route.channels))
 
     def _taken(self, labels: Mapping[str, str]) -> Iterator[Route]:
         for route in self.routes:

@@ -142,7 +142,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `match` is an RE2 regex that must be found in the page. `timeout_s` bounds the whole check. Of the body at most
     `max_body_bytes` are read. `ip_version` is None for either. What ``auth`` says stands among the `headers`.
-    A region sees the site as down after `down_after` failures in a row, as up again after `up_after` good results.
+    A region sees the site as down after `down_after` failures in a row, as up again after `up_after` good results;
+    `confirm`: its first failure is followed by further checks at once.
     Its failures within windows of `maintenance` make no incident. Of an incident nobody is told while a site is down
     that it `depends_on`.
     """
@@ -169,6 +170,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     up_after: int = 1
     maintenance: tuple[Recurring, ...] = ()
     depends_on: tuple[str, ...] = ()
+    confirm: bool = True
 
     def __repr__(self) -> str:
         return f"Site({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -13,6 +13,9 @@ Slot = tuple[str, int]
 CHECK_SLOTS: Final = "sitemon.check_slots"
 """The task of a message that carries a batch; in the same queue are those of `sitemon check`."""
 
+CONFIRM_SLOTS: Final = "sitemon.confirm_slots"
+"""The same for confirming checks, which nobody waits for: what cannot be checked in time is dropped."""
+
 BATCH_SLOTS: Final = 200
 """Slots in one message: a message costs Celery, beat and worker together, over 2 ms, so 10 us a check."""
 

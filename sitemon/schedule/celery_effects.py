@@ -4,17 +4,15 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
-import kombu.exceptions
-
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet
 from sitemon.config.sites_watcher import sites_watcher
-from sitemon.model.errors import UnreachableError
 from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
-from sitemon.schedule.batch import CHECK_SLOTS, Batch, queue_of
+from sitemon.schedule.batch import CHECK_SLOTS, Batch
+from sitemon.schedule.sending import send_slots
 from sitemon.stream.messages import messenger_of_this_process
 
 KAFKA_PATIENCE_S: Final = 0.5
@@ -37,18 +35,7 @@ class CeleryEffects:
 
     def send(self, batch: Batch) -> None:
         """Hand a batch to the workers of its region."""
-        try:
-            # Without `argsrepr` Celery spells out every slot, for its logs, which takes as long as to send them.
-            self._app.send_task(
-                CHECK_SLOTS,
-                args=(batch.slots,),
-                task_id=batch.id,
-                queue=queue_of(batch.region),
-                argsrepr=f"({len(batch.slots)} slots)",
-                retry=False,
-            )
-        except kombu.exceptions.OperationalError as exc:
-            raise UnreachableError(f"Redis does not take a batch: {exc}") from exc
+        send_slots(self._app, CHECK_SLOTS, batch.region, batch.slots, task_id=batch.id)
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         """Return once the results are safe."""

@@ -9,6 +9,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.incident.change import Change, What
+from sitemon.incident.confirming import Wanted
 from sitemon.incident.machine import Incident
 from sitemon.incident.maintenance import Window, maintained
 from sitemon.incident.memory import Memory
@@ -16,6 +17,7 @@ from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
+from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
 from sitemon.store.notices import notify
 from sitemon.store.queries import load_queries
@@ -48,8 +50,8 @@ class Deciding:
         found = self._all("circumstances", incident_ids=list(numbers))
         return {number: Circumstances(*around) for number, *around in found}
 
-    def say(self, alerts: Iterable[tuple[str, int, Mapping[str, Any]]]) -> None:
-        """Put events of incidents into the outbox: of each its channel, the incident's number, and the event."""
+    def say(self, alerts: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
+        """Put events into the outbox: of each its channel, its incident's number, if it is of one, and the event."""
         rows = (
             {"place": place, "event_id": event["data"]["id"], "channel": channel, "incident_id": number, "event": event}
             for place, (channel, number, event) in enumerate(alerts)
@@ -69,11 +71,12 @@ class Taken(Deciding):
     """Sites that are ours until the transaction ends: their rows and incidents are read and changed through this.
 
     `names` are their names by number, `changed_from` the earliest slot of which a row changed since the last decision;
-    of the regions in `regions` there are results.
+    of the regions in `regions` there are results; `connectivity` says which were offline.
     """
 
     def __init__(self, cursor: Cursor, most: int) -> None:
         super().__init__(cursor)
+        self.connectivity = Connectivity(cursor)
         self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
         self.changed_from: dict[int, datetime] = dict(self._of_ours("take_marks"))
         self.regions: dict[int, set[str]] = {site_id: set() for site_id in self.names}
@@ -105,8 +108,8 @@ class Taken(Deciding):
         columns = {"site_ids": list(from_at), "from_at": list(from_at.values())}
         for site_id, *window in self._all("windows", **columns):
             windows[site_id].append(Window(*window))
-        for site_id, slot_at, region, kind, outcome, *cause in self._all("rows", **columns):
-            found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause)))
+        for site_id, slot_at, region, kind, outcome, *cause, ended_at in self._all("rows", **columns):
+            found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), ended_at))
         return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}
 
     def incidents(self, since: Mapping[int, datetime]) -> dict[int, list[tuple[int, Incident]]]:
@@ -139,6 +142,18 @@ class Taken(Deciding):
         """Let nobody be told of these incidents before it is known whether they lie behind others."""
         if numbers:
             self._do("hold", incident_ids=list(numbers))
+
+    def confirm(self, wanted: Mapping[int, Sequence[Wanted]]) -> None:
+        """Let these checks of these sites be asked for, and none of those that were wanted before and are no more.
+
+        One that was wanted before is not asked for again.
+        """
+        if others := [site_id for site_id, checks in wanted.items() if not checks]:
+            self._do("cancel_confirming", site_ids=others)
+        rows = [{"site_id": site_id} | check._asdict() for site_id, checks in wanted.items() for check in checks]
+        if rows:
+            self._do("add_confirming", wanted=_json(rows))
+            notify(self._cursor)
 
     def _of_ours(self, name: str) -> list[Any]:
         """Ask of all sites that are ours; mostly there are none."""

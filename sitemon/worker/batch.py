@@ -45,12 +45,15 @@ class BatchRunner:
     ready_at_ms: int
     is_stopping: Callable[[], bool]
 
-    def run(self, slots: Sequence[Slot], *, is_redelivered: bool) -> list[Slot]:
-        """Check the slots and make their results safe; return those that a stop left unfinished."""
+    def run(self, slots: Sequence[Slot], *, is_redelivered: bool, kind: Kind = Kind.SCHEDULED) -> list[Slot]:
+        """Check the slots and make their results safe; return those that a stop left unfinished.
+
+        Scheduled ones that are too late are missed; of another kind they are unfinished.
+        """
         if self.is_stopping():
             return list(slots)
         sites = self._sites_with(slots)
-        batch = _Batch(self, slots, is_redelivered=is_redelivered)
+        batch = _Batch(self, slots, kind, is_redelivered=is_redelivered)
         for slot in slots:
             batch.submit(slot, sites.by_name.get(slot[0]))
         try:
@@ -69,10 +72,11 @@ class BatchRunner:
 class _Batch:
     """A batch under way. `unfinished` are its slots without a safe result, and a stop came before those `_unbegun`."""
 
-    def __init__(self, runner: BatchRunner, slots: Iterable[Slot], *, is_redelivered: bool) -> None:
+    def __init__(self, runner: BatchRunner, slots: Iterable[Slot], kind: Kind, *, is_redelivered: bool) -> None:
         self.unfinished = set(slots)
         self._unbegun: set[Slot] = set()
         self._runner = runner
+        self._kind = kind
         self._is_redelivered = is_redelivered
         self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
         self._are_all_found = threading.Event()
@@ -101,12 +105,12 @@ class _Batch:
 
     def _is_wanted(self, slot: Slot, site: Site | None) -> bool:
         """Tell whether a check that can begin now should; one that is too late has its result at once."""
-        if self._runner.is_stopping():
+        (name, slot_ms), at_ms = slot, now_ms()
+        reason = self._why_missed(slot_ms, site, at_ms)
+        if self._runner.is_stopping() or (reason and self._kind is not Kind.SCHEDULED):
             self._unbegun.add(slot)
             self._wake_after_the_last()
             return False
-        (name, slot_ms), at_ms = slot, now_ms()
-        reason = self._why_missed(slot_ms, site, at_ms)
         if reason is None:
             return True
         region = self._runner.region
@@ -125,7 +129,7 @@ class _Batch:
 
     def _note(self, slot: Slot, site: Site, seen: Observation) -> None:
         region, slot_at = self._runner.region, from_ms(slot[1])
-        self._take(slot, result_of(seen, site, region=region, kind=Kind.SCHEDULED, slot_at=slot_at))
+        self._take(slot, result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at))
 
     def _take(self, slot: Slot, result: Result) -> None:
         self._found.append((slot, result))

@@ -247,7 +247,9 @@ WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(r
     AND NOT EXISTS (
         SELECT
         FROM sitemon.result
-        WHERE result.site_id = state.site_id AND result.region_id = state.region_id AND result.kind <> 'adhoc'
+        WHERE result.site_id = state.site_id
+            AND result.region_id = state.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
     );
 DELETE FROM sitemon.count_hour AS hour
 USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (

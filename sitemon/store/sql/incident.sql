@@ -54,7 +54,8 @@ SELECT
     result.outcome::text,
     reason.name,
     result.http_code,
-    result.error
+    result.error,
+    result.checked_at + result.latency_s * '1 second'::interval
 FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
 CROSS JOIN sitemon.region
 JOIN sitemon.result
@@ -71,6 +72,16 @@ JOIN sitemon.maintenance_stretch AS stretch
     ON stretch.site_id = given.site_id
     AND stretch.until_at > given.from_at
 ORDER BY stretch.from_at;
+
+-- name: cancel_confirming
+-- What was asked for and not sent yet, of sites that need no confirming any more.
+DELETE FROM sitemon.confirming WHERE site_id = ANY (%(site_ids)s) AND sent_at IS NULL;
+
+-- name: add_confirming
+INSERT INTO sitemon.confirming (site_id, region, slot_at)
+SELECT site_id, region, slot_at
+FROM jsonb_populate_recordset(NULL::sitemon.confirming, %(wanted)s)
+ON CONFLICT DO NOTHING;
 
 -- name: incidents_since
 -- Those that are open after a moment, or ended by a later row.

@@ -21,7 +21,7 @@ SELECT
             FROM sitemon.result
             WHERE result.site_id = site.site_id
                 AND result.region_id = region.region_id
-                AND result.kind <> 'adhoc'
+                AND result.kind NOT IN ('adhoc', 'confirm')
                 AND result.slot_at > %(now)s::timestamptz - '1 day'::interval
             ORDER BY slot_at DESC
             LIMIT %(newest_results)s

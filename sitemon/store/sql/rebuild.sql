@@ -27,7 +27,9 @@ WHERE site_id = ANY (%(site_ids)s)
     AND NOT EXISTS (
         SELECT
         FROM sitemon.result
-        WHERE result.site_id = state.site_id AND result.region_id = state.region_id AND result.kind <> 'adhoc'
+        WHERE result.site_id = state.site_id
+            AND result.region_id = state.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
     );
 
 -- name: make_states
@@ -41,7 +43,9 @@ CROSS JOIN sitemon.region
 CROSS JOIN LATERAL (
     SELECT checked_at, site_id, region_id, target_id, kind, outcome
     FROM sitemon.result
-    WHERE result.site_id = site.site_id AND result.region_id = region.region_id AND result.kind <> 'adhoc'
+    WHERE result.site_id = site.site_id
+        AND result.region_id = region.region_id
+        AND result.kind NOT IN ('adhoc', 'confirm')
     ORDER BY result.slot_at DESC
     LIMIT 1
 ) AS newest

@@ -95,7 +95,7 @@ WITH changed AS (
         first_value(slot_at) OVER site AS first_slot_at,
         max(revision) OVER site = 0 AND min(outcome) OVER site = max(outcome) OVER site AS is_simple
     FROM changed
-    WHERE kind <> 'adhoc'
+    WHERE kind NOT IN ('adhoc', 'confirm')
     WINDOW site AS (
         PARTITION BY site_id, region_id
         ORDER BY slot_at, kind
@@ -151,16 +151,23 @@ WITH changed AS (
     -- What an incident may follow from: all but the next good rows of a site that is at rest. Where an alerter is deciding
     -- on its first failure at this moment, incident_state has no row of it yet: then its state begins with this batch.
     INSERT INTO sitemon.undecided (site_id, from_at)
-    SELECT newest.site_id, min(newest.first_slot_at)
-    FROM newest
-    LEFT JOIN moved USING (site_id, region_id)
-    LEFT JOIN sitemon.incident_state USING (site_id)
-    WHERE NOT newest.is_simple
-        OR moved.site_id IS NULL
-        OR moved.since_at = newest.first_slot_at
-        OR newest.outcome IN ('down', 'missed')
-        OR incident_state.site_id IS NOT NULL
-    GROUP BY newest.site_id
+    SELECT site_id, min(from_at)
+    FROM (
+        SELECT newest.site_id, newest.first_slot_at AS from_at
+        FROM newest
+        LEFT JOIN moved USING (site_id, region_id)
+        LEFT JOIN sitemon.incident_state USING (site_id)
+        WHERE NOT newest.is_simple
+            OR moved.site_id IS NULL
+            OR moved.since_at = newest.first_slot_at
+            OR newest.outcome IN ('down', 'missed')
+            OR incident_state.site_id IS NOT NULL
+        UNION ALL
+        SELECT site_id, slot_at
+        FROM changed
+        WHERE kind = 'confirm'
+    ) AS telling
+    GROUP BY site_id
     RETURNING site_id
 ), late AS (
     SELECT
@@ -170,7 +177,7 @@ WITH changed AS (
         ON stretch.site_id = changed.site_id
         AND changed.slot_at >= stretch.from_at
         AND changed.slot_at < stretch.until_at
-    WHERE kind <> 'adhoc' AND slot_at < (SELECT hours_until_at FROM sitemon.watermark)
+    WHERE kind NOT IN ('adhoc', 'confirm') AND slot_at < (SELECT hours_until_at FROM sitemon.watermark)
 ), late_counts AS (
     SELECT
         site_id,
@@ -294,7 +301,9 @@ WITH settled AS (
     CROSS JOIN LATERAL (
         SELECT slot_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
         FROM sitemon.result
-        WHERE result.site_id = change.site_id AND result.region_id = change.region_id AND result.kind <> 'adhoc'
+        WHERE result.site_id = change.site_id
+            AND result.region_id = change.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS newest
@@ -303,7 +312,7 @@ WITH settled AS (
         FROM sitemon.result
         WHERE result.site_id = change.site_id
             AND result.region_id = change.region_id
-            AND result.kind <> 'adhoc'
+            AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
@@ -313,7 +322,7 @@ WITH settled AS (
         FROM sitemon.result
         WHERE result.site_id = change.site_id
             AND result.region_id = change.region_id
-            AND result.kind <> 'adhoc'
+            AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome NOT IN ('missed', seen.outcome)
             AND result.slot_at >= change.floor_at
         ORDER BY result.slot_at DESC, result.kind DESC
@@ -324,7 +333,7 @@ WITH settled AS (
         FROM sitemon.result
         WHERE result.site_id = change.site_id
             AND result.region_id = change.region_id
-            AND result.kind <> 'adhoc'
+            AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
             AND result.slot_at >= coalesce(other.slot_at, change.floor_at)
             AND (other.slot_at IS NULL OR (result.slot_at, result.kind) > (other.slot_at, other.kind))
@@ -337,7 +346,7 @@ WITH settled AS (
         WHERE newest.outcome = 'missed'
             AND result.site_id = change.site_id
             AND result.region_id = change.region_id
-            AND result.kind <> 'adhoc'
+            AND result.kind NOT IN ('adhoc', 'confirm')
             AND (
                 seen.slot_at IS NULL
                 OR result.slot_at >= seen.slot_at AND (result.slot_at, result.kind) > (seen.slot_at, seen.kind)

@@ -8,6 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from sitemon import clock
 from sitemon.model.alerts import Channel
 
 KEY = b"a key of twenty-four bytes and more"
@@ -20,6 +21,7 @@ class Receiver:
         self.events: list[dict[str, Any]] = []
         self.bodies: list[Any] = []
         self.ids: list[str] = []
+        self.arrived_s: list[float] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.tries = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
@@ -43,6 +45,7 @@ class Receiver:
             if path == "/hook":
                 self.events.append(json.loads(body))
                 self.ids.append(headers["webhook-id"])
+                self.arrived_s.append(clock.monotonic_s())
         return status, answer_headers
 
     def __enter__(self) -> Self:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
-from sitemon.model.outcome import Outcome
+from sitemon.model.outcome import Outcome, Reason
 from tests.databases import rows
 from tests.integration.alert.receiver import KEY, Receiver
 from tests.integration.alert.scene import Scene
@@ -89,7 +89,8 @@ def test_two_alerters_tell_each_incident_once_and_end_when_told_to(
     alerters = [start("alerter"), start("alerter")]
     for minute in range(6):
         outcome = Outcome.DOWN if 1 <= minute <= 4 else Outcome.UP
-        scene.write([a_result(f"site-{n}", minute=minute, outcome=outcome) for n in range(10)])
+        failed = {"reason": Reason.HTTP_STATUS} if outcome is Outcome.DOWN else {}
+        scene.write([a_result(f"site-{n}", minute=minute, outcome=outcome, **failed) for n in range(10)])
     until(lambda: len(receiver.events) >= 20)
     for alerter in alerters:
         alerter.send_signal(signal.SIGTERM)

@@ -1,11 +1,12 @@
 """``alerts.yaml``: what it says, and all of its mistakes with their lines."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from sitemon.config.alerts import load_alerts
-from sitemon.model.alerts import Alerts, Route
+from sitemon.model.alerts import EVENTS, Alerts, Heartbeat, Route
 from sitemon.model.errors import ConfigurationError
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -24,7 +25,7 @@ routes:
 NOT_OURS = "the environment variable SITEMON_DB_PASSWORD is not for sites: see SITEMON_SECRETS_ALLOW"
 BAD = """
 chanels: {}
-heartbeat: {url: x}
+references: {default: [x], eu: []}
 channels:
   one: {webhook: "hooks.example", secret: "hunter2"}
   two: {webhook: "https://me:hunter2@hooks.example/"}
@@ -34,7 +35,7 @@ channels:
   six: 3
   seven: {webhook: "https://hooks.example/${UNSET}", secret: "${SITEMON_DB_PASSWORD}"}
 routes:
-  - {match: {team: web}, channels: [onne, one], events: [down, silent, up]}
+  - {match: {team: web}, channels: [onne, one], events: [down, degraded, up]}
   - match: team
     chanels: [one]
     group_for: 10s
@@ -66,7 +67,7 @@ def test_channels_and_routes_are_what_the_file_says(tmp_path: Path) -> None:
     assert first == Route(
         match={"team": "web"}, channels=("hook", "am"), events=("down",), goes_on=True, remind_every_s=0.0
     )
-    assert second == Route(match={}, channels=("am",), events=("down", "resolved", "reminder"), remind_every_s=3600.0)
+    assert second == Route(match={}, channels=("am",), events=EVENTS, remind_every_s=3600.0)
 
 
 @pytest.mark.parametrize("words", ["", "channels:\nroutes:\n"])
@@ -84,7 +85,6 @@ def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> No
     said = [str(mistake).removeprefix(f"{tmp_path}/alerts.yaml") for mistake in caught.value.mistakes]
     assert said == [
         ":2: chanels: unknown field; did you mean channels?",
-        ":3: heartbeat: not supported yet",
         ":5: channels.one.webhook: expected a URL such as https://hooks.example/sitemon, without a password",
         ":5: channels.one.secret: expected whsec_ and 24 to 64 bytes in base64",
         ":6: channels.two.webhook: expected a URL such as https://hooks.example/sitemon, without a password",
@@ -105,5 +105,33 @@ def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> No
         ":14: routes[1].match: expected a mapping of names to text, not text",
         ":17: routes[1].remind_every: expected 0 for never, or at least 5m",
         ":18: routes[2]: expected a mapping of names, not a number",
+        ":3: references.default[0]: expected a URL such as https://hooks.example/sitemon, without a password",
+        ":3: references.eu: expected a list of URLs",
     ]
     assert "hunter2" not in str(said)
+
+
+def test_a_heartbeat_is_a_url_that_is_masked(tmp_path: Path) -> None:
+    alerts = load(tmp_path, 'heartbeat: {url: "https://beats.example/${TOKEN}", every: 30s}')
+    assert alerts.heartbeat == Heartbeat("https://beats.example/t", 30.0)
+    assert "beats.example" not in repr(alerts)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("heartbeat: 3", ":1: heartbeat: expected a mapping of names, not a number"),
+        ("heartbeat: {every: 60s}", ":1: heartbeat: url: missing"),
+        ("heartbeat: {url: beats.example}", ":1: heartbeat.url: expected a URL"),
+        ('heartbeat: {url: "https://beats.example/", every: 1s}', ":1: heartbeat.every: expected at least 10s"),
+        ('heartbeat: {uri: "https://beats.example/"}', ":1: heartbeat.uri: unknown field; did you mean url?"),
+    ],
+)
+def test_a_wrong_heartbeat_is_refused(tmp_path: Path, words: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(expected)):
+        load(tmp_path, words)
+
+
+def test_references_are_urls_by_region(tmp_path: Path) -> None:
+    words = 'references: {default: ["https://one.example/", "https://two.example/"]}'
+    assert load(tmp_path, words).references == {"default": ("https://one.example/", "https://two.example/")}

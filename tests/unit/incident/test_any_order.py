@@ -83,12 +83,20 @@ windows = st.tuples(st.integers(0, 30), st.integers(0, 12)).map(lambda drawn: {*
 outcomes = st.text("uuudddmg ", min_size=8, max_size=30)
 
 
+@st.composite
+def confirming(draw: st.DrawFn) -> list[Row]:
+    """Draw confirming checks of any slots, some of which are those of scheduled ones."""
+    slots = st.tuples(st.sampled_from(["eu", "us"]), st.sampled_from("ud"), st.integers(0, 60))
+    found = draw(st.lists(slots, max_size=8, unique_by=lambda slot: (slot[0], slot[2])))
+    return [row for region, letter, half in found for row in rows_of(letter, region, half / 2, "confirm")]
+
+
 @settings(deadline=None)
-@given(policies, outcomes, outcomes, st.data())
+@given(policies, outcomes, outcomes, confirming(), st.data())
 def test_any_order_repetition_and_batches_come_to_the_same(
-    policy: Policy, eu: str, us: str, data: st.DataObject
+    policy: Policy, eu: str, us: str, again: list[Row], data: st.DataObject
 ) -> None:
-    rows = [*rows_of(eu, "eu"), *rows_of(us, "us")]
+    rows = [*rows_of(eu, "eu"), *rows_of(us, "us"), *again]
     arriving = data.draw(st.permutations(rows))
     repeated = data.draw(st.lists(st.sampled_from(rows), max_size=5)) if rows else []
     arriving = [*arriving, *repeated]
@@ -107,9 +115,9 @@ def test_any_order_repetition_and_batches_come_to_the_same(
 
 
 @settings(deadline=None)
-@given(policies, outcomes, outcomes)
-def test_slots_in_order_withdraw_nothing(policy: Policy, eu: str, us: str) -> None:
+@given(policies, outcomes, outcomes, confirming())
+def test_slots_in_order_withdraw_nothing(policy: Policy, eu: str, us: str, again: list[Row]) -> None:
     book = Book(policy)
-    for _, rows in groupby(in_order([*rows_of(eu, "eu"), *rows_of(us, "us")]), slot_of):
+    for _, rows in groupby(in_order([*rows_of(eu, "eu"), *rows_of(us, "us"), *again]), slot_of):
         book.take(list(rows))
     assert {what for what, _ in book.told} <= {What.OPENED, What.CLOSED, What.NOTED}

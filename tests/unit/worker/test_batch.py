@@ -14,7 +14,7 @@ from sitemon.config.sites import SiteSet
 from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome
-from sitemon.model.result import Phases, Result
+from sitemon.model.result import Kind, Phases, Result
 from sitemon.model.site import Site
 from sitemon.worker import batch
 from sitemon.worker.batch import BatchRunner
@@ -176,6 +176,20 @@ def test_whether_a_slot_is_too_late_is_asked_when_its_check_can_begin() -> None:
     bench, slot_ms = Bench(quick), clock.now_ms() - 2_950
     assert bench.runner(Busy()).run([("quick", slot_ms)], is_redelivered=False) == []
     assert [(r.outcome, r.reason) for r in bench.results] == [("missed", "shed")]
+
+
+def test_a_confirming_check_is_of_its_kind() -> None:
+    bench, now_ms = Bench(SHOP), clock.now_ms()
+    assert bench.runner().run([("shop", now_ms)], is_redelivered=False, kind=Kind.CONFIRM) == []
+    assert [(r.kind, to_ms(r.slot_at), r.outcome) for r in bench.results] == [("confirm", now_ms, "up")]
+
+
+@pytest.mark.timeout(5)
+def test_a_confirming_check_that_cannot_be_made_has_no_result() -> None:
+    bench, now_ms = Bench(SHOP, BLOG), clock.now_ms()
+    slots = [("shop", now_ms - 12_500), ("ghost", now_ms)]
+    assert bench.runner().run([*slots, ("blog", now_ms)], is_redelivered=False, kind=Kind.CONFIRM) == slots
+    assert [result.site for result in bench.results] == ["blog"]
 
 
 def test_when_nothing_takes_results_a_stop_gives_the_slots_back() -> None:

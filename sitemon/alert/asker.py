@@ -1,0 +1,100 @@
+"""Asks workers for confirming checks, when these are due."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sitemon import clock
+from sitemon.incident.confirming import FRESH_FOR
+from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.moment import to_ms
+from sitemon.redis_client import mapped, redis_client
+from sitemon.schedule.batch import CONFIRM_SLOTS, queue_of
+from sitemon.schedule.sending import send_slots, send_to
+from sitemon.store.confirming import Confirming, claim_due, forget_old, is_any_awaited, mark_sent
+from sitemon.store.connect import Connection
+
+log = logging.getLogger(__name__)
+
+ASKED_AT_ONCE: Final = 50
+PAUSE_S: Final = 0.25
+"""The time between two looks: an alerter asks for 200 checks a second at most. Where thousands of sites fail at once,
+the scheduled checks decide the rest."""
+
+MOST_WAITING: Final = 100
+"""Messages in a region's queue beyond which nothing is asked for: its workers have too much to do, or are not there."""
+
+_FRESH_S: Final = FRESH_FOR.total_seconds()
+_LEASE_S: Final = 3.0
+
+
+REFERENCES_EVERY_S: Final = 5.0
+CHECK_SITE: Final = "sitemon.check_site"
+
+
+class Asker:
+    """Asks through Celery. Without Redis the scheduled checks decide alone, which is said once.
+
+    Any number may be at it. A check that was asked for by one who was killed before it said so is asked for again: it
+    is made twice, and both results have the same key.
+    """
+
+    def __init__(self, app: Any, references: Mapping[str, Sequence[str]]) -> None:
+        self._app = app
+        self._references = references
+        self._references_at_s: dict[str, float] = {}
+        self._redis = redis_client(app)
+        self._said: dict[str, str] = {}
+
+    def ask_due(self, conn: Connection) -> bool:
+        """Ask for what is due, some checks at most; return whether more will be due within seconds.
+
+        Raises:
+            RetryableError, RefusedError: of PostgreSQL, as `sitemon.store.errors.translated` says.
+
+        """
+        due = claim_due(conn, ASKED_AT_ONCE, _LEASE_S, _FRESH_S)
+        by_region: dict[str, list[Confirming]] = defaultdict(list)
+        for check in due:
+            by_region[check.region].append(check)
+        for region, checks in by_region.items():
+            if self._is_asked(region, checks):
+                mark_sent(conn, region, checks)
+        if due or is_any_awaited(conn, _FRESH_S):
+            return True
+        forget_old(conn)
+        return False
+
+    def ask_for_references(self, region: str) -> None:
+        """Ask for ad-hoc checks of a region's reference sites, unless it was just done."""
+        if clock.monotonic_s() < self._references_at_s.get(region, 0.0):
+            return
+        self._references_at_s[region] = clock.monotonic_s() + REFERENCES_EVERY_S
+        try:
+            for url in self._references.get(region, ()):
+                send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=_FRESH_S)
+        except UnreachableError as exc:
+            self._say(region, str(exc))
+
+    def _is_asked(self, region: str, checks: Sequence[Confirming]) -> bool:
+        try:
+            with mapped():
+                waiting = self._redis.llen(queue_of(region))
+            if waiting <= MOST_WAITING:
+                slots = [(check.site, to_ms(check.slot_at)) for check in checks]
+                send_slots(self._app, CONFIRM_SLOTS, region, slots, expires=_FRESH_S)
+            problem = "" if waiting <= MOST_WAITING else "its workers have too much to do, or are not there"
+        except (UnreachableError, RefusedError) as exc:
+            problem = str(exc)
+        self._say(region, problem)
+        return not problem
+
+    def _say(self, region: str, problem: str) -> None:
+        """Say once that the schedule alone decides for a region, and that it does no more."""
+        if bool(problem) != bool(self._said.get(region)):
+            if problem:
+                log.warning("alerter.not_confirmed: failures in %s wait for the scheduled checks: %s", region, problem)
+            else:
+                log.warning("alerter.confirmed_again: failures in %s are confirmed at once", region)
+        self._said[region] = problem

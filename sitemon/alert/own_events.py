@@ -1,0 +1,97 @@
+"""What is said of sitemon itself, as events of the same form as those of sites. Pure."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sitemon.incident.connectivity import Turn
+from sitemon.model.moment import format_utc
+from sitemon.model.outcome import REASONS
+from sitemon.store.silence import Silence
+
+REGION_OFFLINE: Final = "region.offline"
+REGION_ONLINE: Final = "region.online"
+SILENT: Final = "monitor.silent"
+OWN: Final = frozenset({REGION_OFFLINE, REGION_ONLINE, SILENT})
+
+_CAUSES: Final[Mapping[str, str]] = {
+    "not_recorded": "no result is recorded; look whether a recorder runs, and beat and workers",
+    **{str(reason): meaning for reason, (_, meaning) in REASONS.items()},
+}
+
+
+def region_event(region: str, turn: Turn, offline_since: datetime, now: datetime) -> dict[str, Any]:
+    """Return the event that a region is offline since then, or, if `turn` is later, that it is online again."""
+    is_online = turn.at > offline_since
+    type_, state = (REGION_ONLINE, "online") if is_online else (REGION_OFFLINE, "offline")
+    said = {
+        "region": region,
+        "state": state,
+        "since": format_utc(turn.at),
+        "began_at": format_utc(offline_since),
+        "hosts": turn.hosts,
+        "hosts_looked_at": turn.of,
+    }
+    return _event(type_, said, now)
+
+
+def silence_event(silence: Silence, now: datetime, *, is_over: bool) -> dict[str, Any]:
+    """Return the event that nobody looks at some sites, or that somebody does again."""
+    said = {
+        "region": silence.region or None,
+        "state": "over" if is_over else "silent",
+        "since": format_utc(silence.since_at),
+        "began_at": format_utc(silence.since_at),
+        "cause": silence.cause,
+        "sites": silence.sites,
+        "named": list(silence.named),
+    }
+    return _event(SILENT, said, now)
+
+
+def own_subject(event: Mapping[str, Any]) -> str:
+    """Return one line: what it is."""
+    data = event["data"]
+    if event["type"] == SILENT:
+        where = f" in {data['region']}" if data["region"] else ""
+        if data["state"] == "over":
+            return f"Sites are looked at again{where}: {data['cause']} is over"
+        return f"Nobody looks at {data['sites']} sites{where}: {data['cause']}"
+    if event["type"] == REGION_ONLINE:
+        return f"Region {data['region']} is online again"
+    return f"Region {data['region']} is offline: its sites are not judged from there"
+
+
+def own_body(event: Mapping[str, Any]) -> str:
+    """Return the lines below."""
+    data = event["data"]
+    if event["type"] == SILENT:
+        more = ", …" if data["sites"] > len(data["named"]) else ""
+        named = f"\n{', '.join(data['named'])}{more}" if data["named"] else ""
+        return f"Since {data['since'][:19]}Z: {_CAUSES.get(data['cause'], data['cause'])}{named}"
+    hosts = f"{data['hosts']} of {data['hosts_looked_at']} hosts"
+    if event["type"] == REGION_ONLINE:
+        return f"It was offline from {data['began_at'][:19]}Z to {data['since'][:19]}Z\n{hosts} answer again"
+    return (
+        f"Since {data['since'][:19]}Z {hosts} that it looked at have begun to fail, for reasons of the network\n"
+        f"Look at the network of the workers of {data['region']}"
+    )
+
+
+def own_labels(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels by which Alertmanager knows the alert."""
+    data = event["data"]
+    if event["type"] == SILENT:
+        return {"alertname": "MonitorSilent", "region": data["region"] or "", "cause": data["cause"]}
+    return {"alertname": "RegionOffline", "region": data["region"]}
+
+
+def is_own_over(event: Mapping[str, Any]) -> bool:
+    """Tell whether the event says that something is well again."""
+    return event["data"]["state"] in {"online", "over"}
+
+
+def _event(type_: str, said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    of_sites = {"site": None, "url": None, "labels": {}, "link": None}
+    return {"type": type_, "timestamp": format_utc(now), "data": {"id": str(uuid.uuid4())} | of_sites | said}

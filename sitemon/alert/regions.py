@@ -1,0 +1,91 @@
+"""Looks whether regions are offline, before anybody is told that their sites are down."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sitemon import clock
+from sitemon.alert.own_events import region_event
+from sitemon.incident.connectivity import LEAST_HOSTS, Turn, back_online, cut_since, gone_offline, say_offline
+from sitemon.model.alerts import Alerts
+from sitemon.model.site import name_of_url
+from sitemon.store.connectivity import Connectivity
+from sitemon.store.incident import Taken
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S: Final = 0.5
+_LATELY: Final = timedelta(seconds=30)
+"""Reference sites that were reached so lately say that a region is online."""
+
+_SHARE: Final = 10
+"""To look takes a tenth of the time at most: with 100,000 sites that fail it takes longer than what it is for."""
+
+
+class Regions:
+    """The regions from which sites are seen. What becomes of them is said once, in the transaction that notes it.
+
+    `suspected` gets a region's name when it is worth asking for its reference sites.
+    """
+
+    def __init__(self, alerts: Alerts, now: Callable[[], datetime]) -> None:
+        self.suspected: set[str] = set()
+        self._alerts = alerts
+        self._now = now
+        self._look_at_s = 0.0
+
+    def look(self, taken: Taken, regions: Iterable[str]) -> None:
+        """Look at these regions, if it is time to; what is found is among the outages of `taken`."""
+        begun_s = clock.monotonic_s()
+        if begun_s >= self._look_at_s:
+            for region in regions:
+                self._look_at(taken, region)
+            took_s = clock.monotonic_s() - begun_s
+            self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
+
+    def _look_at(self, taken: Taken, region: str) -> None:
+        connectivity = taken.connectivity
+        last = next((one for one in reversed(connectivity.outages) if one.region == region), None)
+        if last is not None and last.until_at is None:
+            self._ask(region)
+            turn = self._back_online(connectivity, region, last.from_at)
+            if turn and connectivity.end(region, turn.at):
+                log.warning("alerter.region_online: %s, since %s", region, turn.at)
+                self._say(taken, region_event(region, turn, last.from_at, self._now()))
+            return
+        turn = self._gone_offline(connectivity, region, last and last.until_at)
+        if turn and connectivity.begin(region, turn.at):
+            log.warning("alerter.region_offline: %s: %s of %s hosts fail at once", region, turn.hosts, turn.of)
+            self._say(taken, region_event(region, turn, turn.at, self._now()))
+
+    def _gone_offline(self, connectivity: Connectivity, region: str, online_since: datetime | None) -> Turn | None:
+        just_cut, urls = connectivity.just_cut(region), self._alerts.references.get(region, ())
+        if not just_cut or (just_cut < LEAST_HOSTS and not urls):
+            return None
+        seen = connectivity.seen(region)
+        since = cut_since(seen, online_since)
+        if since is not None and urls:
+            self._ask(region)
+            references = connectivity.references(region, [name_of_url(url) for url in urls], since)
+            is_offline = say_offline(references)
+            if is_offline is not None:
+                return Turn(since, sum(one.is_cut for one in references), len(references)) if is_offline else None
+        return gone_offline(seen, online_since)
+
+    def _back_online(self, connectivity: Connectivity, region: str, offline_since: datetime) -> Turn | None:
+        turn = back_online(connectivity.seen(region), offline_since)
+        if turn is None and (urls := self._alerts.references.get(region)):
+            since = max(offline_since, self._now() - _LATELY)
+            references = connectivity.references(region, [name_of_url(url) for url in urls], since)
+            if say_offline(references) is False:
+                well = [one.slot_at for one in references if not one.is_cut]
+                return Turn(min(well), len(well), len(references))
+        return turn
+
+    def _ask(self, region: str) -> None:
+        if self._alerts.references.get(region):
+            self.suspected.add(region)
+
+    def _say(self, taken: Taken, event: Mapping[str, Any]) -> None:
+        taken.say((channel, None, event) for channel in self._alerts.channels_hearing("region"))

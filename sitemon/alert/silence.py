@@ -1,0 +1,73 @@
+"""Says when nobody looks at sites, and tells an outside service that results are recorded."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sitemon import clock
+from sitemon.alert.own_events import silence_event
+from sitemon.checks.once import observe
+from sitemon.model.alerts import Alerts, Heartbeat
+from sitemon.model.outcome import Outcome
+from sitemon.model.site import Site
+from sitemon.store.connect import Connection
+from sitemon.store.silence import is_recording, take_silences
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 15.0
+
+
+def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) -> None:
+    """Say for which causes sites are not looked at, each once, and when that is over.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing is said then.
+
+    """
+    with take_silences(conn) as silences:
+        lasting = {(one.cause, one.region) for one in silences.now}
+        told = {(one.cause, one.region) for one in silences.told}
+        begun = [one for one in silences.now if (one.cause, one.region) not in told and silences.begin(one)]
+        over = [one for one in silences.told if (one.cause, one.region) not in lasting and silences.end(one)]
+        events = [silence_event(one, now(), is_over=one in over) for one in (*begun, *over)]
+        for one in begun:
+            log.error("alerter.silent: %s sites are not looked at: %s %s", one.sites, one.cause, one.region)
+        if events:
+            channels = alerts.channels_hearing("silent")
+            silences.say((channel, None, event) for event in events for channel in channels)
+
+
+class Heart:
+    """Calls a URL while results are recorded: who waits for the calls notices when all of sitemon is dead."""
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._every_s = heartbeat.every_s
+        self._site = Site(name="heartbeat", url=heartbeat.url)
+        self._beat_at_s = 0.0
+        self._problem = ""
+
+    def beat(self, conn: Connection) -> None:
+        """Call the URL, if it is time to.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+        """
+        if clock.monotonic_s() < self._beat_at_s:
+            return
+        self._beat_at_s = clock.monotonic_s() + self._every_s
+        problem = self._called() if is_recording(conn) else "nothing was recorded lately"
+        if problem != self._problem:
+            if problem:
+                log.warning("alerter.heartbeat_missed: %s", problem)
+            else:
+                log.warning("alerter.heartbeat_back: it is called again")
+        self._problem = problem
+
+    def _called(self) -> str:
+        found = observe(self._site)
+        if found.outcome is not Outcome.DOWN:
+            return ""
+        return f"its URL does not take it: {found.reason}" + (f" ({found.http_code})" if found.http_code else "")

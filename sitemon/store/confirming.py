@@ -1,0 +1,55 @@
+"""The confirming checks that are to be asked for."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("confirming.sql")
+
+
+class Confirming(NamedTuple):
+    """A check of a site by workers of a region, which is due at `slot_at`."""
+
+    site_id: int
+    site: str
+    region: str
+    slot_at: datetime
+
+
+def claim_due(conn: Connection, most: int, lease_s: float, fresh_s: float) -> list[Confirming]:
+    """Take some checks that are due, and not longer than `fresh_s` ago, for so long: nobody else asks for them."""
+    found = _run(conn, "claim", most=most, lease_s=lease_s, fresh_s=fresh_s)
+    return [Confirming._make(row) for row in found]
+
+
+def mark_sent(conn: Connection, region: str, checks: Sequence[Confirming]) -> None:
+    """Say that the workers of a region were asked for these checks."""
+    columns = {"site_ids": [one.site_id for one in checks], "slots_at": [one.slot_at for one in checks]}
+    _run(conn, "sent", region=region, **columns)
+
+
+def is_any_awaited(conn: Connection, fresh_s: float) -> bool:
+    """Tell whether there is a check that is to be asked for, now or soon."""
+    ((is_any,),) = _run(conn, "is_any_awaited", fresh_s=fresh_s)
+    return bool(is_any)
+
+
+def forget_old(conn: Connection) -> None:
+    """Forget what is so old that nobody wants it again."""
+    _run(conn, "forget")
+
+
+def _run(conn: Connection, name: str, **values: object) -> list[Any]:
+    """Run a query in a transaction of its own.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql[name], values)
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,63 @@
+"""Which regions are offline, and what they saw last."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.incident.connectivity import NETWORK_REASONS, Outage, Reference, Seen
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("connectivity.sql")
+
+LOOKED_AT_WITHIN: Final = timedelta(minutes=2)
+"""What a region has not looked at for longer than this, before its newest result, says nothing of its network."""
+
+
+class Connectivity:
+    """The outages of regions, within a transaction of somebody who decides on sites."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self.outages: list[Outage] = [Outage._make(row) for row in self._all("outages")]
+
+    def seen(self, region: str) -> list[Seen]:
+        """Return what a region saw last of each site that it has just looked at."""
+        found = self._all("seen", region=region, within=LOOKED_AT_WITHIN, reasons=[*NETWORK_REASONS])
+        return [Seen._make(row) for row in found]
+
+    def references(self, region: str, names: Sequence[str], since: datetime) -> list[Reference]:
+        """Return what workers of a region found of reference sites, the newest of each, asked for since a moment."""
+        found = self._all("references", region=region, names=list(names), since=since, reasons=[*NETWORK_REASONS])
+        return [Reference._make(row) for row in found]
+
+    def just_cut(self, region: str) -> int:
+        """Return how many sites have just begun to fail for a reason of the network."""
+        ((count,),) = self._all("cut", region=region, within=LOOKED_AT_WITHIN, reasons=[*NETWORK_REASONS])
+        return int(count)
+
+    def begin(self, region: str, from_at: datetime) -> bool:
+        """Note that a region is offline; return False where another alerter has noted it already.
+
+        What it saw since has to be decided anew.
+        """
+        is_new = bool(self._all("begin_outage", region=region, from_at=from_at))
+        if is_new:
+            self._decide_anew(region, from_at)
+        return is_new
+
+    def end(self, region: str, until_at: datetime) -> bool:
+        """Note that a region is online again; return False where another alerter has noted it already."""
+        is_new = bool(self._all("end_outage", region=region, until_at=until_at))
+        if is_new:
+            self._decide_anew(region, until_at)
+        return is_new
+
+    def _decide_anew(self, region: str, from_at: datetime) -> None:
+        self._cursor.execute(_sql["decide_anew"], {"region": region, "from_at": from_at})
+        self.outages = [Outage._make(row) for row in self._all("outages")]
+
+    def _all(self, name: str, **values: object) -> list[Any]:
+        self._cursor.execute(_sql[name], values)
+        return self._cursor.fetchall()

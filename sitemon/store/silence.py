@@ -1,0 +1,80 @@
+"""Which sites nobody looks at, and whether anything is recorded at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.incident import Deciding
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("silence.sql")
+_NAMED: Final = 5
+
+
+class Silence(NamedTuple):
+    """Why so many sites have not been looked at, some of them by name.
+
+    `cause` is the reason of what was missed, or ``not_recorded``; `region` is empty where it is the same in all.
+    """
+
+    cause: str
+    region: str
+    since_at: datetime
+    sites: int = 0
+    named: tuple[str, ...] = ()
+
+
+class Silences(Deciding):
+    """One transaction in which it is decided what is said: what there is now, and what was said of before."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        super().__init__(cursor)
+        cursor.execute(_sql["silent"], {"named": _NAMED})
+        self.now = [
+            Silence(cause, region, since_at, sites, tuple(named))
+            for cause, region, sites, since_at, named in cursor.fetchall()
+        ]
+        cursor.execute(_sql["open_silences"])
+        self.told = [Silence(*row) for row in cursor.fetchall()]
+
+    def begin(self, silence: Silence) -> bool:
+        """Note that it is said; return False where another alerter does."""
+        return self._note("begin_silence", silence)
+
+    def end(self, silence: Silence) -> bool:
+        """Note that it is said to be over; return False where another alerter does."""
+        return self._note("end_silence", silence)
+
+    def _note(self, name: str, silence: Silence) -> bool:
+        self._cursor.execute(_sql[name], silence._asdict())
+        return bool(self._cursor.fetchall())
+
+
+@contextmanager
+def take_silences(conn: Connection) -> Iterator[Silences]:
+    """Look for sites at which nobody looks, in one transaction.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Silences(cursor)
+
+
+def is_recording(conn: Connection) -> bool:
+    """Tell whether results arrive in the database, as often as the site asks for that is looked at most often.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["is_recording"])
+        ((found,),) = cursor.fetchall()
+        return bool(found)

@@ -1,0 +1,211 @@
+"""What is asked for when a site begins to fail, as the workers' queues get it."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+import redis
+
+from sitemon import clock
+from sitemon.alert import asker as module
+from sitemon.alert.asker import Asker
+from sitemon.alert.decide import Decider, SiteRules
+from sitemon.celery_settings import sending_app
+from sitemon.config.servers import Credentials, PostgresServer, RedisServer
+from sitemon.incident.policy import Policy
+from sitemon.model.moment import to_ms
+from sitemon.model.outcome import Reason
+from sitemon.model.result import Kind, Result
+from sitemon.schedule.batch import CONFIRM_SLOTS, queue_of
+from sitemon.store.connect import connect
+from tests.databases import execute, rows
+from tests.integration.alert.scene import Scene
+from tests.results import a_down, a_result
+
+SECOND = timedelta(seconds=1)
+COUNTED = (
+    "SELECT site, state, slot_at, state_since FROM sitemon.site_status",
+    "SELECT up, down FROM sitemon.uptime_hourly",
+    "SELECT expected, real FROM sitemon.ledger",
+)
+Asked = list[tuple[str, str, float]]
+
+
+class Queues:
+    """What workers of some regions would get."""
+
+    def __init__(self, url: str) -> None:
+        self.client = redis.Redis.from_url(url)
+        self.failed_at = clock.utc_now() - 0.25 * SECOND
+
+    def take(self, region: str) -> Asked:
+        """Return what waits: region, site, and how many seconds after the end of the failed check it is due."""
+        found = []
+        while message := self.client.rpop(queue_of(region)):
+            envelope = json.loads(message)
+            assert envelope["headers"]["task"] == CONFIRM_SLOTS
+            ((slots,), _, _) = json.loads(b64decode(envelope["body"]))
+            found += [(region, site, round((slot_ms - to_ms(self.failed_at)) / 1000, 1)) for site, slot_ms in slots]
+        return sorted(found)
+
+    def a_failure(self, site: str = "shop", region: str = "eu", **fields: object) -> Result:
+        """Return a result of a check of half a second that has just failed."""
+        slot_at = self.failed_at - 0.5 * SECOND
+        latency: dict[str, object] = {"slot_at": slot_at, "checked_at": slot_at, "latency_s": 0.5, "region": region}
+        return a_down(site, **latency | fields)
+
+
+@pytest.fixture
+def queues(redis_url: str) -> Iterator[Queues]:
+    """The queues of a Redis database of the test's own."""
+    queues = Queues(redis_url)
+    with closing(queues.client):
+        yield queues
+
+
+@pytest.fixture
+def asker(redis_url: str) -> Asker:
+    """One that asks there."""
+    return asker_at(redis_url)
+
+
+def asker_at(url: str) -> Asker:
+    return Asker(sending_app(RedisServer(url=url), "default", {}), {})
+
+
+@pytest.fixture(autouse=True)
+def _configured(scene: Scene) -> None:
+    rules = SiteRules(Policy(), {}, None, timedelta(minutes=1), confirm=True)
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now)
+
+
+def seconds_pass(scene: Scene, seconds: float) -> None:
+    """Let everything that waits have been wanted so many seconds earlier, and a little more: a slot is there once."""
+    earlier = "UPDATE sitemon.confirming SET slot_at = slot_at - %(by)s WHERE sent_at IS NULL"
+    execute(scene.conn, earlier, {"by": (seconds + 0.02) * SECOND})
+
+
+def test_the_region_itself_looks_again_when_it_is_time(scene: Scene, queues: Queues, asker: Asker) -> None:
+    scene.arrive(queues.a_failure())
+    asker.ask_due(scene.conn)
+    assert queues.take("eu") == []
+    seconds_pass(scene, 1)
+    assert asker.ask_due(scene.conn)
+    assert queues.take("eu") == [("eu", "shop", 0)]  # that of 1 s
+    seconds_pass(scene, 3)
+    asker.ask_due(scene.conn)
+    assert queues.take("eu") == [("eu", "shop", 0)]
+    assert not asker.ask_due(scene.conn)
+
+
+def test_another_region_looks_at_once(scene: Scene, queues: Queues, asker: Asker) -> None:
+    scene.arrive(a_result(region="us", slot_at=queues.failed_at - 30 * SECOND), queues.a_failure())
+    asker.ask_due(scene.conn)
+    assert queues.take("us") == [("us", "shop", 0)]
+
+
+def test_a_good_confirming_check_ends_the_asking(scene: Scene, queues: Queues, asker: Asker) -> None:
+    scene.arrive(queues.a_failure())
+    good = a_result(region="eu", slot_at=queues.failed_at + SECOND, kind=Kind.CONFIRM)
+    scene.arrive(good)
+    seconds_pass(scene, 5)
+    assert not asker.ask_due(scene.conn)
+    assert queues.take("eu") == []
+
+
+def test_what_was_asked_for_is_not_asked_for_again(scene: Scene, queues: Queues, asker: Asker) -> None:
+    scene.arrive(queues.a_failure())
+    execute(scene.conn, "UPDATE sitemon.confirming SET sent_at = now()")
+    scene.arrive(queues.a_failure(kind=Kind.CONFIRM, slot_at=queues.failed_at + SECOND))
+    assert rows(scene.conn, "SELECT count(*), count(sent_at) FROM sitemon.confirming") == [(2, 2)]
+
+
+def test_two_alerters_ask_once(
+    scene: Scene, queues: Queues, asker: Asker, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    scene.arrive(queues.a_failure())
+    seconds_pass(scene, 1)
+    with closing(connect(postgres_server, owner, application_name="test")) as second:
+        for conn in (second, scene.conn):
+            asker.ask_due(conn)
+    assert len(queues.take("eu")) == 1
+
+
+def test_one_that_was_killed_while_it_asked_is_followed_by_another(
+    scene: Scene, queues: Queues, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.arrive(queues.a_failure())
+    seconds_pass(scene, 1)
+    with monkeypatch.context() as before:
+        before.setattr(module, "mark_sent", killed)
+        with pytest.raises(KeyboardInterrupt):
+            asker.ask_due(scene.conn)
+    asker.ask_due(scene.conn)
+    assert len(queues.take("eu")) == 1  # it is another's for some seconds
+    execute(scene.conn, "UPDATE sitemon.confirming SET leased_until_at = now()")
+    asker.ask_due(scene.conn)
+    assert len(queues.take("eu")) == 1
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_without_redis_it_is_said_once_and_the_schedule_decides(
+    scene: Scene, queues: Queues, asker: Asker, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.arrive(queues.a_failure())
+    seconds_pass(scene, 1)
+    away = asker_at("redis://127.0.0.1:1/0")
+    for _ in range(2):
+        away.ask_due(scene.conn)
+        execute(scene.conn, "UPDATE sitemon.confirming SET leased_until_at = now()")
+    assert [record.message.split(":")[0] for record in caplog.records] == ["alerter.not_confirmed"]
+    asker.ask_due(scene.conn)
+    assert len(queues.take("eu")) == 1
+
+
+def test_workers_that_have_too_much_to_do_are_not_asked(
+    scene: Scene, queues: Queues, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 0)
+    queues.client.lpush(queue_of("eu"), "a batch")
+    scene.arrive(queues.a_failure())
+    seconds_pass(scene, 1)
+    asker.ask_due(scene.conn)
+    assert queues.client.llen(queue_of("eu")) == 1
+
+
+def test_a_storm_is_asked_for_in_pieces_and_whole_sites_first(scene: Scene, queues: Queues, asker: Asker) -> None:
+    scene.arrive(*[queues.a_failure(f"site-{n:03}", reason=Reason.HTTP_STATUS) for n in range(60)])
+    seconds_pass(scene, 4)
+    asker.ask_due(scene.conn)
+    first = queues.take("eu")
+    assert len(first) == module.ASKED_AT_ONCE
+    assert len({site for _, site, _ in first}) == module.ASKED_AT_ONCE / 2
+    seconds_pass(scene, 10)
+    asker.ask_due(scene.conn)
+    assert queues.take("eu") == []
+
+
+def test_reference_sites_are_asked_for_at_most_every_few_seconds(queues: Queues, redis_url: str) -> None:
+    urls = ("https://one.example/", "https://two.example/")
+    asker = Asker(sending_app(RedisServer(url=redis_url), "default", {}), {"eu": urls})
+    for region in ("eu", "us", "eu"):
+        asker.ask_for_references(region)
+    assert queues.client.llen(queue_of("us")) == 0
+    messages = [json.loads(message) for message in queues.client.lrange(queue_of("eu"), 0, -1)]
+    assert {message["headers"]["task"] for message in messages} == {module.CHECK_SITE}
+    assert [json.loads(b64decode(message["body"]))[0] for message in messages] == [[url] for url in reversed(urls)]
+
+
+def test_confirming_rows_count_for_incidents_alone(scene: Scene) -> None:
+    scene.arrive(*scene.results("ud"))
+    before = [rows(scene.conn, query) for query in COUNTED]
+    scene.arrive(*[a_down(minute=1 + n / 60, kind=Kind.CONFIRM) for n in (1, 4)])
+    assert scene.incidents == [(1, None)]
+    assert scene.said == [("site.down", 1, None)]
+    assert before == [rows(scene.conn, query) for query in COUNTED]

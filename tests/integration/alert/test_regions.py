@@ -1,0 +1,151 @@
+"""What people are told when a region is offline: that, and nothing of its sites."""
+
+from contextlib import closing
+
+import msgspec
+import pytest
+
+from sitemon import clock
+from sitemon.alert import regions as module
+from sitemon.alert.decide import Decider, rules_of_site
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Kind, Result
+from sitemon.model.site import name_of_url
+from sitemon.store.connect import connect
+from tests.databases import rows
+from tests.integration.alert.scene import Scene
+from tests.results import MINUTE, a_result, this_hour
+
+SITES = [f"site-{n}" for n in range(8)]
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(module, "_SHARE", 0)
+
+
+def slots(
+    scene: Scene, letters: str, sites: list[str] = SITES, start: float = 0, region: str = "default"
+) -> list[list[Result]]:
+    """Return the results of all sites, slot by slot."""
+    of_sites = [scene.results(letters, start, site, region) for site in sites]
+    return [list(slot) for slot in zip(*of_sites, strict=True)]
+
+
+def told(scene: Scene) -> list[tuple[str, str | None]]:
+    return [(event["type"], event["data"]["site"]) for event in scene.receiver.events]
+
+
+def test_offline_and_online_again_are_two_messages(scene: Scene) -> None:
+    for slot in slots(scene, "uuddddddduuu"):
+        scene.arrive(*slot)
+    assert told(scene) == [("region.offline", None), ("region.online", None)]
+    offline, online = (event["data"] for event in scene.receiver.events)
+    assert (offline["region"], offline["state"], offline["hosts"], offline["hosts_looked_at"]) == (
+        "default",
+        "offline",
+        8,
+        8,
+    )
+    assert (online["state"], online["began_at"]) == ("online", offline["since"])
+    assert scene.incidents == []
+
+
+def test_a_site_that_is_down_all_the_same_is_told_afterwards(scene: Scene) -> None:
+    for slot in slots(scene, "uudddd"):
+        scene.arrive(*slot)
+    ill, well = SITES[:1], SITES[1:]
+    for minute in range(6, 10):
+        scene.arrive(*slots(scene, "d", ill, minute)[0], *slots(scene, "u", well, minute)[0])
+    assert told(scene) == [("region.offline", None), ("region.online", None), ("site.down", "site-0")]
+    assert scene.incidents == [(6, None)]
+
+
+def test_what_was_said_before_it_was_found_out_is_withdrawn(scene: Scene) -> None:
+    first, others = SITES[:2], SITES[2:]
+    scene.arrive(*slots(scene, "u")[0])
+    for slot in slots(scene, "ddd", first, 1):
+        scene.arrive(*slot)
+    assert scene.incidents == [(1, None), (1, None)]
+    scene.arrive(*slots(scene, "d", others, 3.5)[0])
+    said = told(scene)
+    assert said[:2] == [("site.down", "site-0"), ("site.down", "site-1")]
+    assert sorted(said[2:]) == [
+        ("incident.withdrawn", "site-0"),
+        ("incident.withdrawn", "site-1"),
+        ("region.offline", None),
+    ]
+    assert scene.incidents == []
+
+
+def test_a_server_that_answers_with_errors_is_no_network(scene: Scene) -> None:
+    for slot in slots(scene, "uuddd"):
+        scene.arrive(*[result_with(result, Reason.HTTP_STATUS) for result in slot])
+    assert {type_ for type_, _ in told(scene)} == {"site.down"}
+
+
+def result_with(result: Result, reason: Reason) -> Result:
+    return msgspec.structs.replace(result, reason=reason if result.reason else None)
+
+
+def test_one_region_offline_leaves_the_others_to_decide(scene: Scene) -> None:
+    shop = SITES[:1]
+    for eu, us in zip(slots(scene, "uddddd", region="eu"), slots(scene, "uudddd", shop, region="us"), strict=True):
+        scene.arrive(*eu, *us)
+    assert told(scene) == [("region.offline", None), ("site.down", "site-0")]
+    assert scene.receiver.events[1]["data"]["regions"] == {"us": "down"}
+
+
+def test_two_alerters_say_it_once(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> None:
+    for slot in slots(scene, "ud"):
+        scene.write(slot)
+    with closing(connect(postgres_server, owner, application_name="test")) as second:
+        for conn in (second, scene.conn, second):
+            scene.decider.decide(conn, most=2)
+        scene.decide()
+    scene.send()
+    assert told(scene) == [("region.offline", None)]
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.region_outage") == [(1,)]
+
+
+REFERENCES = ("https://one.example/", "https://two.example/?key=1")
+
+
+def with_references(scene: Scene) -> None:
+    scene.alerts = msgspec.structs.replace(scene.alerts, references={"default": REFERENCES})
+    rules = rules_of_site(None)
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now)
+
+
+def references(minute: float, outcome: Outcome) -> list[Result]:
+    """Return what workers found of the reference sites."""
+    return [a_result(name_of_url(url), minute=minute, outcome=outcome, kind=Kind.ADHOC) for url in REFERENCES]
+
+
+def test_references_that_cannot_be_reached_either_tell_it_from_an_outage_of_one_site(scene: Scene) -> None:
+    with_references(scene)
+    shop = slots(scene, "uddd", ["shop"])
+    for slot in shop[:2]:
+        scene.arrive(*slot)
+    assert scene.decider.suspected == {"default"}
+    scene.write(references(1.1, Outcome.DOWN))
+    for slot in shop[2:]:
+        scene.arrive(*slot)
+    assert told(scene) == [("region.offline", None)]
+    scene.write(references(4.5, Outcome.UP))
+    scene.decider = Decider(lambda _: rules_of_site(None), scene.alerts, lambda: this_hour() + 5 * MINUTE)
+    for slot in slots(scene, "dddu", ["shop"], 5):
+        scene.arrive(*slot)
+    assert told(scene)[1:] == [("region.online", None), ("site.down", "shop"), ("site.resolved", "shop")]
+
+
+def test_references_that_are_well_say_that_the_sites_are_down(scene: Scene) -> None:
+    with_references(scene)
+    first, *later = slots(scene, "uddd")
+    scene.arrive(*first)
+    scene.write(references(1.1, Outcome.UP))
+    for slot in later:
+        scene.arrive(*slot)
+    assert {type_ for type_, _ in told(scene)} == {"site.down"}

@@ -1,0 +1,109 @@
+"""What people are told when nobody looks at sites, and when an outside service is called."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from sitemon import clock
+from sitemon.alert.silence import Heart, say_silences
+from sitemon.model.alerts import Heartbeat
+from sitemon.model.outcome import Reason
+from sitemon.store.schedule import write_notices
+from tests.acceptance.changing import ChangingServer
+from tests.integration.alert.scene import Scene
+from tests.integration.store.events import at, started
+from tests.results import a_missed, a_result
+
+SECRET_PATH = "/beat?key=hunter2"
+
+
+def this_minute() -> datetime:
+    return clock.utc_now().replace(second=0, microsecond=0)
+
+
+def say(scene: Scene) -> list[tuple[str, str, int]]:
+    """Look who looks, send, and return what was said since: state, cause, and of how many sites."""
+    before = len(scene.receiver.events)
+    say_silences(scene.conn, scene.alerts, clock.utc_now)
+    scene.send()
+    events = scene.receiver.events[before:]
+    assert {event["type"] for event in events} <= {"monitor.silent"}
+    return [(event["data"]["state"], event["data"]["cause"], event["data"]["sites"]) for event in events]
+
+
+@pytest.fixture
+def server() -> Iterator[ChangingServer]:
+    """A server that takes heartbeats."""
+    with ChangingServer() as server:
+        yield server
+
+
+def test_when_nothing_is_recorded_it_is_one_message_and_one_when_that_is_over(scene: Scene) -> None:
+    sites = ["shop", "blog", "wiki"]
+    write_notices(scene.conn, scene.names, [started(0, site=site) for site in sites])
+    scene.write([a_result(site, slot_at=at(0)) for site in sites[:2]])
+    assert say(scene) == [("silent", "not_recorded", 3)]
+    assert scene.receiver.events[0]["data"]["named"] == sorted(sites)
+    assert say(scene) == []
+    scene.write([a_result(site, slot_at=this_minute()) for site in sites])
+    assert say(scene) == [("over", "not_recorded", 0)]
+    assert say(scene) == []
+
+
+def test_what_concerns_the_workers_of_a_region_is_said_of_it(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0, region="eu"), started(0, region="us")])
+    scene.write([a_result(slot_at=at(0), region=region) for region in ("eu", "us")])
+    scene.write(
+        [a_missed(slot_at=slot_at, region="eu", reason=Reason.WORKER_LOST) for slot_at in (at(1), this_minute())]
+    )
+    scene.write([a_result(slot_at=this_minute(), region="us")])
+    assert say(scene) == [("silent", "worker_lost", 1)]
+    assert scene.receiver.events[0]["data"]["region"] == "eu"
+
+
+def test_a_few_missed_slots_are_not_worth_a_word(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.write([a_result(slot_at=at(0)), a_missed(slot_at=this_minute())])
+    assert say(scene) == []
+
+
+def test_the_heart_beats_only_while_results_are_recorded(
+    scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    heart = Heart(Heartbeat(server.url(SECRET_PATH), every_s=0.0))
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.write([a_result(slot_at=at(0)), a_missed(slot_at=this_minute())])
+    heart.beat(scene.conn)
+    assert server.visits == []
+    scene.write([a_result(slot_at=this_minute())])
+    heart.beat(scene.conn)
+    assert server.visits == [SECRET_PATH]
+    assert said(caplog) == ["alerter.heartbeat_missed", "alerter.heartbeat_back"]
+
+
+def test_a_heartbeat_that_is_not_taken_is_said_once_and_without_its_url(
+    scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.ills[SECRET_PATH] = 404
+    heart = Heart(Heartbeat(server.url(SECRET_PATH), every_s=0.0))
+    scene.write([a_result(slot_at=this_minute())])
+    for _ in range(3):
+        heart.beat(scene.conn)
+    assert said(caplog) == ["alerter.heartbeat_missed"]
+    assert "http_status (404)" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_heartbeat_goes_only_where_checks_may(
+    scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEMON_ADDRESS_POLICY", "public")
+    scene.write([a_result(slot_at=this_minute())])
+    Heart(Heartbeat(server.url(SECRET_PATH))).beat(scene.conn)
+    assert server.visits == []
+    assert "blocked_address" in caplog.text
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message.split(":")[0] for record in caplog.records if record.message.startswith("alerter.")]
