@@ -115,7 +115,7 @@ REFERENCES = ("https://one.example/", "https://two.example/?key=1")
 
 def with_references(scene: Scene) -> None:
     scene.alerts = msgspec.structs.replace(scene.alerts, references={"default": REFERENCES})
-    rules = rules_of_site(None)
+    rules = rules_of_site(None, {})
     scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now)
 
 
@@ -135,7 +135,7 @@ def test_references_that_cannot_be_reached_either_tell_it_from_an_outage_of_one_
         scene.arrive(*slot)
     assert told(scene) == [("region.offline", None)]
     scene.write(references(4.5, Outcome.UP))
-    scene.decider = Decider(lambda _: rules_of_site(None), scene.alerts, lambda: this_hour() + 5 * MINUTE)
+    scene.decider = Decider(lambda _: rules_of_site(None, {}), scene.alerts, lambda: this_hour() + 5 * MINUTE)
     for slot in slots(scene, "dddu", ["shop"], 5):
         scene.arrive(*slot)
     assert told(scene)[1:] == [("region.online", None), ("site.down", "shop"), ("site.resolved", "shop")]
