@@ -15,10 +15,10 @@ from sitemon.model.errors import PoisonError, SitemonError
 from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import to_ms
 from sitemon.model.topic_partition import TopicPartition
+from sitemon.outage import Outage
 from sitemon.record.batch import Rejected, read_since
 from sitemon.record.horizon import Horizon
 from sitemon.record.notices import sort_out_notices
-from sitemon.record.outage import Outage
 from sitemon.record.recorder import DeadLetterBox
 from sitemon.store.account import (
     close,

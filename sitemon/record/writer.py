@@ -13,8 +13,8 @@ from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
+from sitemon.outage import Outage
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
-from sitemon.record.outage import Outage
 from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read

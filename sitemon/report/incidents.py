@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from sitemon.alert.text import for_people
+from sitemon.durations import for_people
 from sitemon.store.incident import KnownIncident
 from sitemon.store.outbox import KnownAlert
 
