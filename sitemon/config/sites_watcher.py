@@ -10,6 +10,7 @@ from typing import Final
 
 from sitemon import clock
 from sitemon.config import locate
+from sitemon.config.edits import Edits, State
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.sites import SiteSet, files_in, load_with, usual_places
 from sitemon.model.errors import ConfigurationError
@@ -18,8 +19,6 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.9
 """A little less than the second in which the beat ticks, so that each tick looks."""
-SETTLED_MS: Final = 1_000
-"""A file that was written this long ago is not being written any more."""
 
 
 @cache
@@ -60,10 +59,10 @@ class SitesWatcher:
         self._trouble: str | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
-        self._glimpsed = self._state()
+        self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
         self._sites = load_with(reader, environ, path)
         # Only now are the files known that the sites name.
-        self._seen = self._glimpsed | _stats_of(self._named_files)
+        self._edits.take_up(also=self._named_files)
         if not self._sites.sites:
             log.warning("config.no_sites: nothing is watched: %s", self._sites.summary)
 
@@ -89,14 +88,13 @@ class SitesWatcher:
 
     def _look(self) -> None:
         self._looked_at_s = self._monotonic_s()
-        state, glimpsed = self._state(), self._glimpsed
-        self._glimpsed = state
-        if state == self._seen:
+        look = self._edits.look()
+        if not look.is_edited:
             self._trouble = None
-        elif state == glimpsed or _is_settled(state):
-            self._take_up(state)
+        elif look.is_settled:
+            self._take_up(look.state)
 
-    def _take_up(self, state: "_State") -> None:
+    def _take_up(self, state: State) -> None:
         reader = SiteReader(self._environ)
         try:
             sites = load_with(reader, self._environ, self._path)
@@ -116,16 +114,12 @@ class SitesWatcher:
         # Only then as seen: a child that is forked in between reads them again.
         self._sites = sites
         self._named_files = reader.files
-        self._seen = state | _stats_of(reader.files)
+        self._edits.take_up(state, also=reader.files)
 
     def _keep_old(self, trouble: str) -> None:
         if trouble != self._trouble:
             log.error("config.sites_kept: the edit was not taken up: %s", trouble)
         self._trouble = trouble
-
-    def _state(self) -> "_State":
-        """Return what changes when a file is edited, replaced, added or removed."""
-        return _stats_of({*self._own_files(), *self._named_files})
 
     def _own_files(self) -> Iterator[Path]:
         named = self._environ.get("SITEMON_SITES")
@@ -136,23 +130,3 @@ class SitesWatcher:
             yield root
             if root.is_dir():
                 yield from files_in(root)
-
-
-_State = dict[Path, tuple[int, int, int] | None]
-
-
-def _stats_of(files: set[Path]) -> _State:
-    return {file: _stat_of(file) for file in files}
-
-
-def _stat_of(file: Path) -> tuple[int, int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _is_settled(state: _State) -> bool:
-    newest_ms = max((stat[0] // 1_000_000 for stat in state.values() if stat), default=0)
-    return clock.now_ms() - newest_ms >= SETTLED_MS
