@@ -36,7 +36,7 @@ def first_to_expire(hops: Iterable[Hop]) -> Hop | None:
 class Failure(msgspec.Struct, frozen=True):
     """An expectation that was not met, or what ended the check.
 
-    `excerpt`, for ``--trace``, is the piece of the response that tells, without secrets.
+    `excerpt` is the piece of the response that tells, without secrets.
     """
 
     reason: Reason
@@ -72,3 +72,10 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     hops: tuple[Hop, ...]
     failures: tuple[Failure, ...] = ()
+
+    @property
+    def excerpt(self) -> str | None:
+        """The piece of the response that tells why the site is down, None where there is none."""
+        if self.outcome is not Outcome.DOWN:
+            return None
+        return next((failure.excerpt for failure in self.failures if failure.excerpt), None)

@@ -29,4 +29,5 @@ def result_of(observation: Observation, site: Site, *, region: str, kind: Kind, 
         body_bytes=observation.body_bytes,
         cert_expires_at=observation.cert_expires_at,
         error=observation.error,
+        excerpt=observation.excerpt,
     )

@@ -22,6 +22,8 @@ Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Seconds = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
 """What PostgreSQL's smallint, integer and real hold: the decoder refuses the rest, at no cost for what is good."""
 
+Excerpt = Annotated[str, msgspec.Meta(max_length=512)]
+
 
 class Kind(StrEnum):
     """Who asked for the check."""
@@ -46,7 +48,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found. Its key is (site, region, slot_at, kind).
 
     `checked_at` is when the check began; of a ``missed`` result, when that was known. `latency_s` is the whole
-    check in seconds, redirects included. A ``missed`` result has no latency, phases or HTTP code.
+    check in seconds, redirects included. A ``missed`` result has no latency, phases or HTTP code. `excerpt` is the
+    piece of the response that tells why a site is down, on one line and without the site's secrets.
     """
 
     v: int = VERSION
@@ -69,6 +72,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: Int = 0
     cert_expires_at: datetime | None = None
     error: str | None = None
+    excerpt: Excerpt | None = None
 
 
 def missed_result(

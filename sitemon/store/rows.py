@@ -20,7 +20,7 @@ from sitemon.store.names import Numbers
 _HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _TRAILER: Final = struct.pack(">h", -1)
 _NULL: Final = struct.pack(">i", -1)
-_COLUMNS: Final = 22
+_COLUMNS: Final = 23
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
@@ -103,6 +103,7 @@ def _row(result: Result, numbers: Numbers) -> bytes:
             inet(result.ip),
             _text(result.http_version),
             _text(result.error),
+            _text(result.excerpt),
         )
     )
 

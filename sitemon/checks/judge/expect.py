@@ -1,9 +1,10 @@
 """Judging a response: is it what the site's owner expects? All expectations are looked at, the first decides."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sitemon.checks.findings import Failure
 from sitemon.checks.http.coding import read_decoded
@@ -17,6 +18,11 @@ from sitemon.checks.judge.masked import masked
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 from sitemon.patterns.regex import compiled, is_found
+
+_FIRST_BYTES: Final = 16 << 10
+_HEAD: Final = 1 << 10
+"""So far a page's title is looked for; more is read, so that what is shown does not end in the midst of a secret."""
+_TITLE: Final = re.compile(r"<title>([^<]{1,200})", re.IGNORECASE)
 
 
 class Visit(NamedTuple):
@@ -70,7 +76,7 @@ def judge(site: Site, page: Page, visit: Visit) -> Verdict:
     text = decoded(b"".join(body), page.headers.get("content-type", "")) if is_text_wanted(site) else ""
     is_match_found = None if site.match is None else is_found(site.match, text)
     failures = (
-        *_of_head_and_size(site, page, body_bytes),
+        *_of_head_and_size(site, page, body, body_bytes),
         *_of_text(site, text, is_match_found, was_cut=body_bytes >= site.max_body_bytes),
         *degradations(expect, visit),
     )
@@ -105,10 +111,11 @@ def _days(count: int) -> str:
     return f"{count} day{'' if count == 1 else 's'}"
 
 
-def _of_head_and_size(site: Site, page: Page, body_bytes: int) -> Iterator[Failure]:
+def _of_head_and_size(site: Site, page: Page, body: Sequence[bytes], body_bytes: int) -> Iterator[Failure]:
     expect = site.expect
     if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
-        yield Failure(Reason.HTTP_STATUS, f"HTTP status {page.http_code}, expected {_listed(expect.status)}")
+        status = f"HTTP status {page.http_code}, expected {_listed(expect.status)}"
+        yield Failure(Reason.HTTP_STATUS, status, _beginning(site, body, page) if any(body) else None)
     for expected in expect.headers:
         raw = page.headers.get(expected.name.lower())
         value = None if raw is None else as_text(raw)
@@ -117,6 +124,18 @@ def _of_head_and_size(site: Site, page: Page, body_bytes: int) -> Iterator[Failu
             yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
     if expect.body_size_bytes is not None and body_bytes > expect.body_size_bytes:
         yield Failure(Reason.TOO_LARGE, f"the body is longer than {expect.body_size_bytes} bytes")
+
+
+def _beginning(site: Site, body: Sequence[bytes], page: Page) -> str:
+    """Return the title of a page, or how it begins."""
+    first = bytearray()
+    for piece in body:
+        first += piece[:_FIRST_BYTES]
+        if len(first) >= _FIRST_BYTES:
+            break
+    text = decoded(bytes(first[:_FIRST_BYTES]), page.headers.get("content-type", ""))
+    title = _TITLE.search(text, 0, _HEAD)
+    return excerpt(site, text, *(title.span(1) if title else (0, _HEAD)))
 
 
 def _of_text(site: Site, text: str, is_match_found: bool | None, *, was_cut: bool) -> Iterator[Failure]:

@@ -23,13 +23,15 @@ CREATE TEMPORARY TABLE incoming (
     ip inet,
     http_version text,
     error text,
+    excerpt text,
     is_derived boolean NOT NULL DEFAULT false
 ) ON COMMIT DELETE ROWS;
 
 -- name: copy_incoming
 COPY pg_temp.incoming (
     slot_at, checked_at, site_id, region_id, target_id, redirects, body_bytes, kind, outcome, latency_s, dns_s, connect_s,
-    tls_s, first_byte_s, download_s, reason_id, http_code, is_match_found, cert_expires_at, ip, http_version, error
+    tls_s, first_byte_s, download_s, reason_id, http_code, is_match_found, cert_expires_at, ip, http_version, error,
+    excerpt
 ) FROM STDIN (FORMAT binary);
 
 -- name: lock_shared
@@ -54,12 +56,12 @@ WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
         latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s, reason_id, http_code, redirects,
-        is_match_found, ip, http_version, error, is_derived
+        is_match_found, ip, http_version, error, excerpt, is_derived
     )
     SELECT
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
         latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s, reason_id, http_code, redirects,
-        is_match_found, ip, http_version, error, is_derived
+        is_match_found, ip, http_version, error, excerpt, is_derived
     FROM pg_temp.incoming
     -- In one order everywhere, so that two recorders cannot wait for each other.
     ORDER BY site_id, region_id, slot_at, kind
@@ -82,6 +84,7 @@ WITH changed AS (
         ip = excluded.ip,
         http_version = excluded.http_version,
         error = excluded.error,
+        excerpt = excluded.excerpt,
         is_derived = excluded.is_derived,
         revision = 1
     WHERE result.outcome = 'missed' AND (excluded.outcome <> 'missed' OR result.is_derived > excluded.is_derived)

@@ -5,6 +5,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from psycopg2 import extensions
 
@@ -117,6 +118,7 @@ def test_names_of_a_batch_that_failed_are_made_again(conn: Connection, names: Na
 
 def test_the_view_of_results_has_what_the_message_had(conn: Connection, names: Names) -> None:
     result = a_result(match="In stock", is_match_found=True, ip="2001:db8::1", error="a word", http_code=204)
+    result = msgspec.structs.replace(result, excerpt="a piece")
     write_batch(conn, names, [result])
     (row,) = dicts(conn, "SELECT * FROM sitemon.results")
     assert row == {
@@ -143,6 +145,7 @@ def test_the_view_of_results_has_what_the_message_had(conn: Connection, names: N
         "body_bytes": 1256,
         "cert_expires_at": None,
         "error": "a word",
+        "excerpt": "a piece",
     }
 
 

@@ -12,10 +12,11 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Verdict, Visit, judge
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, StatusRange
+from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Header, Site, StatusRange
 from sitemon.patterns.json_path import excess
 from sitemon.patterns.regex import compiled, is_found
 
+SECRET = "correct-horse-battery-staple"
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 
 
@@ -48,6 +49,34 @@ def test_a_response_as_expected_is_up() -> None:
 def test_the_status_must_lie_in_a_range_both_ends_included(http_code: int, outcome: str) -> None:
     expect = Expect(status=(StatusRange(200, 299), StatusRange(404, 404)))
     assert judged(site(expect=expect), page(http_code=http_code)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", None),
+        (b"out of   order, back\nat noon", "out of order, back at noon"),
+        (
+            b"<!DOCTYPE html><html><head>" + b" " * 40 + b"<title>Service Unavailable</title></head>" + b"x" * 9_000,
+            "…><html><head> <title>Service Unavailable</title></head>" + "x" * 45 + "…",
+        ),
+        (b"y" * 2_000, "y" * 260 + "…"),
+    ],
+    ids=["no body", "a few words", "a page with a title", "a long one"],
+)
+def test_of_a_wrong_status_the_beginning_of_the_page_is_shown(body: bytes, expected: str | None) -> None:
+    [failure] = judged(site(), page(body, http_code=503)).failures
+    assert failure.excerpt == expected
+
+
+@pytest.mark.parametrize("before", range(940, 1_010, 3))
+def test_what_is_shown_of_a_page_does_not_end_in_the_midst_of_a_secret(before: int) -> None:
+    watched = site(headers=(Header("X-Key", SECRET, is_secret=True),))
+    body = b" " * before + b"<title>Error</title>" + SECRET.encode() + b"z" * 20_000
+    [failure] = judged(watched, page(body, http_code=500)).failures
+    assert failure.excerpt is not None
+    assert "Error</title>***" in failure.excerpt
+    assert SECRET[:6] not in failure.excerpt
 
 
 def test_the_status_is_the_reason_before_the_match_and_both_are_told() -> None:
