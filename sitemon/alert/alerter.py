@@ -4,23 +4,22 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from sitemon import clock
 from sitemon.alert.asker import PAUSE_S, Asker
-from sitemon.alert.channels import Request
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
-from sitemon.alert.post import post
-from sitemon.alert.sender import Sender
+from sitemon.alert.outlets import sender_of
 from sitemon.alert.silence import LOOK_EVERY_S, Heart, say_silences
-from sitemon.alert.verdict import Answer
-from sitemon.model.alerts import Alerts
+from sitemon.model.alerts import Alerts, Channel
 from sitemon.model.errors import RefusedError, SitemonError
+from sitemon.outage import Outage
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
 from sitemon.store.notices import listen, wait_for_notice
-from sitemon.store.outbox import add_channels
+from sitemon.store.outbox import add_channels, give_up_unknown
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,9 @@ _LOOK_EVERY_S: Final = 1.0
 _REMIND_EVERY_S: Final = 10.0
 """How often it is looked whether somebody has to be reminded."""
 
-_RETRY_S: Final = 1.0
+_WARN_EVERY_S: Final = 600.0
+"""How often it is looked which certificates expire soon."""
+
 _AFTER_MISTAKE_S: Final = 5.0
 _END_S: Final = 8.0
 
@@ -48,7 +49,7 @@ class Alerter:
         planner: Planner,
         decider: Decider,
         asker: Asker | None,
-        alerts: Alerts,
+        alerts: Callable[[], Alerts],
         stop: threading.Event,
     ) -> None:
         self._connect = connect
@@ -56,61 +57,82 @@ class Alerter:
         self._decider = decider
         self._asker = asker
         self._alerts = alerts
+        self._current = Alerts()
         self._stop = stop
+        self._threads: list[threading.Thread] = []
         self._refused: list[RefusedError] = []
 
     def run(self) -> None:
-        """Decide and send until told to stop.
+        """Decide and send until told to stop; channels and routes are those that `alerts` returns at the time.
 
         Raises:
             RefusedError: PostgreSQL refuses us at the start.
 
         """
-        work: list[Callable[[Connection], None]] = [self._decide, self._look_around]
-        work += [self._asking(self._asker)] if self._asker else []
-        work += [self._sending(Sender(channel, send)) for channel in self._alerts.channels.values()]
-        threads = [threading.Thread(target=self._keep_at, args=[one], daemon=True) for one in work]
-        for thread in threads:
-            thread.start()
-        self._stop.wait()
+        for work in (self._decide, self._look_around, *([self._asking(self._asker)] if self._asker else [])):
+            self._start(work, lambda: True)
+        self._follow()
+        while not self._stop.wait(_LOOK_EVERY_S):
+            self._follow()
         ends_at_s = clock.monotonic_s() + _END_S
-        for thread in threads:
+        for thread in self._threads:
             thread.join(max(0.0, ends_at_s - clock.monotonic_s()))
         if self._refused:
             raise self._refused[0]
 
-    def _keep_at(self, work: Callable[[Connection], None]) -> None:
-        said, has_worked = "", False
-        while not self._stop.is_set():
+    def _follow(self) -> None:
+        """Take up channels and routes if they were edited: a channel that is another one has another thread."""
+        alerts, before = self._alerts(), self._current
+        if alerts is before:
+            return
+        self._current = alerts
+        self._decider.use(alerts)
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        for name, channel in alerts.channels.items():
+            if channel != before.channels.get(name):
+                self._start(self._sending(channel), self._is_current(channel))
+
+    def _is_current(self, channel: Channel) -> Callable[[], bool]:
+        return lambda: self._current.channels.get(channel.name) == channel
+
+    def _start(self, work: Callable[[Connection], None], is_wanted: Callable[[], bool]) -> None:
+        thread = threading.Thread(target=self._keep_at, args=[work, is_wanted], daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _keep_at(self, work: Callable[[Connection], None], is_wanted: Callable[[], bool]) -> None:
+        outage, has_worked = Outage(self._stop), False
+        while not self._stop.is_set() and is_wanted():
             try:
                 with closing(self._connect()) as conn:
                     require_schema(conn)
                     listen(conn)
-                    add_channels(conn, list(self._alerts.channels))
-                    if said:
+                    add_channels(conn, list(self._current.channels))
+                    if outage.is_over():
                         log.info("alerter.postgres_back: going on")
-                    said, has_worked = "", True
+                    has_worked = True
                     work(conn)
             except SitemonError as exc:
                 if isinstance(exc, RefusedError) and not has_worked:
                     self._refused.append(exc)
                     self._stop.set()
-                if str(exc) != said and not self._stop.is_set():
-                    said = str(exc)
-                    log.warning("alerter.postgres_away: waiting for the database: %s", said)
-                self._stop.wait(_RETRY_S)
+                outage.wait_after(exc, partial(log.warning, "alerter.postgres_away: waiting for the database: %s", exc))
             except Exception:
                 # Without this thread nobody would be told any more.
                 log.exception("alerter.failed: this is a mistake in sitemon")
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        remind_at_s = 0.0
+        remind_at_s = warn_at_s = 0.0
         while not self._stop.is_set():
             self._planner.plan_if_due(conn)
             if clock.monotonic_s() >= remind_at_s:
                 self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
+            if clock.monotonic_s() >= warn_at_s:
+                self._decider.warn_of_certificates(conn)
+                give_up_unknown(conn, list(self._current.channels))
+                warn_at_s = clock.monotonic_s() + _WARN_EVERY_S
             if not self._decider.decide(conn):
                 self._decider.release(conn)
                 wait_for_notice(conn, _LOOK_EVERY_S)
@@ -127,25 +149,21 @@ class Alerter:
         return ask
 
     def _look_around(self, conn: Connection) -> None:
-        look_at_s = 0.0
-        heart = Heart(self._alerts.heartbeat) if self._alerts.heartbeat else None
+        look_at_s, heart = 0.0, Heart()
         while not self._stop.is_set():
             if clock.monotonic_s() >= look_at_s:
-                say_silences(conn, self._alerts, clock.utc_now)
+                say_silences(conn, self._current, clock.utc_now)
                 look_at_s = clock.monotonic_s() + LOOK_EVERY_S
-            if heart:
-                heart.beat(conn)
+            if self._current.heartbeat:
+                heart.beat(conn, self._current.heartbeat)
             self._stop.wait(_LOOK_EVERY_S)
 
-    def _sending(self, sender: Sender) -> Callable[[Connection], None]:
+    def _sending(self, channel: Channel) -> Callable[[Connection], None]:
+        sender, is_current = sender_of(channel), self._is_current(channel)
+
         def send(conn: Connection) -> None:
-            while not self._stop.is_set():
+            while not self._stop.is_set() and is_current():
                 if not sender.send_due(conn):
                     wait_for_notice(conn, _LOOK_EVERY_S)
 
         return send
-
-
-def send(request: Request) -> Answer:
-    """Post a request."""
-    return post(request.url, request.body, request.headers)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sitemon import clock
@@ -40,7 +40,7 @@ class Asker:
     is made twice, and both results have the same key.
     """
 
-    def __init__(self, app: Any, references: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, app: Any, references: Callable[[], Mapping[str, Sequence[str]]]) -> None:
         self._app = app
         self._references = references
         self._references_at_s: dict[str, float] = {}
@@ -72,7 +72,7 @@ class Asker:
             return
         self._references_at_s[region] = clock.monotonic_s() + REFERENCES_EVERY_S
         try:
-            for url in self._references.get(region, ()):
+            for url in self._references().get(region, ()):
                 send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=_FRESH_S)
         except UnreachableError as exc:
             self._say(region, str(exc))

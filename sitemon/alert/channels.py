@@ -1,4 +1,4 @@
-"""How an event is sent on a channel of each kind. A new kind is a function here and a reader in `config/alerts.py`."""
+"""How an event is posted on a channel of each kind that no person reads. What people read is in `message.py`."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from sitemon.alert.events import DOWN, REMINDER
+from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER
 from sitemon.alert.own_events import OWN, is_own_over, own_labels
 from sitemon.alert.text import body_of, subject_of
 from sitemon.model.alerts import Channel
@@ -59,24 +59,39 @@ def signature(secret: bytes, event_id: str, timestamp: str, body: bytes) -> str:
 def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> Request:
     """As Alertmanager's API v2 takes it: an alert is its labels, and is over at ``endsAt``."""
     data = event["data"]
-    incident = data.get("incident") or {}
-    is_over = is_own_over(event) if event["type"] in OWN else event["type"] not in {DOWN, REMINDER}
     alert = {
         "labels": {
             **{f"label_{name}": value for name, value in data["labels"].items() if name.isidentifier()},
-            **(own_labels(event) if event["type"] in OWN else _labels_of_site(data, incident)),
+            **_identity(event),
         },
         "annotations": {"summary": subject_of(event), "description": body_of(event)},
-        "startsAt": incident.get("started_at") or data.get("began_at") or event["timestamp"],
-        "endsAt": (incident.get("ended_at") or event["timestamp"]) if is_over else (now + _OPEN_FOR).isoformat(),
+        "startsAt": (data.get("incident") or {}).get("started_at") or data.get("began_at") or event["timestamp"],
+        "endsAt": _ends_at(event, now),
         "generatorURL": data["url"] or "",
     }
     headers = {"Content-Type": "application/json", "User-Agent": "sitemon"}
     return Request(f"{channel.url.rstrip('/')}/api/v2/alerts", msgspec.json.encode([alert]), headers)
 
 
-def _labels_of_site(data: Mapping[str, Any], incident: Mapping[str, Any]) -> dict[str, str]:
-    return {"alertname": "SiteDown", "site": data["site"], "incident": str(incident.get("id", ""))}
+def _identity(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels that make an alert the same one: with another time of expiry it is another certificate."""
+    if event["type"] in OWN:
+        return own_labels(event)
+    data = event["data"]
+    if event["type"] == CERTIFICATE:
+        named = {"alertname": "CertificateExpiring", "cert_expires_at": data["cert_expires_at"]}
+    else:
+        named = {"alertname": "SiteDown", "incident": str((data.get("incident") or {}).get("id", ""))}
+    return named | {"site": data["site"]}
+
+
+def _ends_at(event: Mapping[str, Any], now: datetime) -> str:
+    if event["type"] == CERTIFICATE:
+        return str(event["data"]["cert_expires_at"])
+    is_over = is_own_over(event) if event["type"] in OWN else event["type"] not in {DOWN, REMINDER}
+    if not is_over:
+        return (now + _OPEN_FOR).isoformat()
+    return str((event["data"].get("incident") or {}).get("ended_at") or event["timestamp"])
 
 
 _MAKERS: Final[Mapping[str, Callable[[Channel, Mapping[str, Any], datetime], Request]]] = {

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
 from sitemon.alert.regions import Regions
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
 from sitemon.incident.dependence import all_gateways, standing
-from sitemon.incident.machine import Incident, SiteState
+from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policies, Policy
 from sitemon.incident.rows import Row
@@ -19,7 +20,7 @@ from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Circumstances, Deciding, Taken, take_open, take_sites
+from sitemon.store.incident import Circumstances, Deciding, Reminding, Saying, Taken, take_open, take_sites
 from sitemon.store.untold import Untold, take_untold
 
 SITES_AT_ONCE: Final = 200
@@ -85,8 +86,12 @@ class Decider:
         self._rules_of = rules_of
         self._alerts = alerts
         self._now = now
-        self._regions = Regions(alerts, now)
+        self._regions = Regions(lambda: self._alerts, now)
         self.suspected = self._regions.suspected
+
+    def use(self, alerts: Alerts) -> None:
+        """Decide by other routes from now on."""
+        self._alerts = alerts
 
     def decide(self, conn: Connection, most: int = SITES_AT_ONCE) -> int:
         """Decide on some sites of which something is to decide, and return how many they were.
@@ -101,25 +106,26 @@ class Decider:
             return len(taken.names)
 
     def remind(self, conn: Connection) -> None:
-        """Remind of open incidents of which nobody knows, those who were told and have heard nothing for long enough.
+        """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.
 
         Raises:
-            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is reminded then.
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
         with take_open(conn) as reminding:
             due = {
                 number: (site, incident, channels)
                 for site, number, incident in reminding.incidents
-                if (channels := self._to_remind(site, number, reminding.ages_s))
+                if (channels := self._to_tell(site, number, reminding))
             }
             if due:
-                around, now = reminding.circumstances(list(due)), self._now()
+                around = reminding.circumstances(list(due))
                 reminding.say(
-                    (channel, number, event)
+                    Saying(channel, number, event)
                     for number, (site, incident, channels) in due.items()
-                    for event in (self._reminder(site, number, incident, around[number], now),)
-                    for channel in channels
+                    for type_, names in channels.items()
+                    for event in (self._news(type_, site, Change(What.NOTED, incident, number), around[number]),)
+                    for channel in names
                 )
 
     def release(self, conn: Connection) -> None:
@@ -156,23 +162,42 @@ class Decider:
             self._tell(untold, changed, numbers)
         return untold.incidents[-1][1]
 
-    def _to_remind(self, site: str, number: int, ages_s: Mapping[tuple[int, str], float]) -> list[str]:
-        every_s = self._alerts.reminders_for(self._rules_of(site).labels)
-        return [name for name, wait_s in every_s.items() if ages_s.get((number, name), -1.0) >= wait_s]
+    def _to_tell(self, site: str, number: int, reminding: Reminding) -> dict[str, list[str]]:
+        """Return which channels are to be told what of an open incident."""
+        labels, ages_s = self._rules_of(site).labels, reminding.ages_s
+        every_s, after_s = self._alerts.reminders_for(labels), self._alerts.escalations_for(labels)
+        found = {
+            REMINDER: [name for name, wait_s in every_s.items() if ages_s.get((number, name), -1.0) >= wait_s],
+            DOWN: [
+                name
+                for name, wait_s in after_s.items()
+                if (number, name) not in ages_s and reminding.open_for_s[number] >= wait_s
+            ],
+        }
+        return {type_: names for type_, names in found.items() if names}
 
-    def _reminder(
-        self, site: str, number: int, incident: Incident, around: Circumstances, now: datetime
-    ) -> dict[str, Any]:
-        return event_of(
-            REMINDER,
-            Change(What.NOTED, incident, number),
-            number=number,
+    def _news(self, type_: str, site: str, change: Change[int], around: Circumstances) -> dict[str, Any]:
+        """Return an event of an incident that is open still: a reminder, or what those hear to whom it is escalated."""
+        event = event_of(
+            type_,
+            change,
+            number=change.number or 0,
             site=site,
             labels=self._rules_of(site).labels,
             around=around,
-            now=now,
+            now=self._now(),
             event_id=uuid.uuid4(),
         )
+        return event | {"data": event["data"] | {"is_escalated": type_ == DOWN}}
+
+    def warn_of_certificates(self, conn: Connection) -> None:
+        """Warn of certificates that expire soon, once for each threshold.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is warned then.
+
+        """
+        warn_of_certificates(conn, lambda site: self._rules_of(site).labels, self._alerts, self._now())
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
@@ -251,6 +276,7 @@ class Decider:
     def _tell(self, deciding: Deciding, changed: Sequence[tuple[str, Change[int]]], numbers: Sequence[int]) -> None:
         """Put what is to be said of these changes, of sites by name, into the outbox, in the same transaction."""
         around, now = deciding.circumstances(numbers), self._now()
+        told = deciding.told([change.number for _, change in changed if change.number is not None and types_of(change)])
         alerts = []
         for (site, change), number in zip(changed, numbers, strict=True):
             labels = self._rules_of(site).labels
@@ -265,7 +291,8 @@ class Decider:
                     now=now,
                     event_id=uuid.uuid4(),
                 )
-                alerts += [(name, number, event) for name in self._alerts.channels_for(labels, _EVENTS[type_])]
+                heard_by = self._alerts.recipients(labels, _EVENTS[type_], told.get(number, ()))
+                alerts += [Saying(name, number, event, wait_s) for name, wait_s in heard_by]
         deciding.say(alerts)
 
 

@@ -8,12 +8,14 @@ from typing import Any, Final
 from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.model.moment import format_utc
+from sitemon.store.certificate import Expiring
 from sitemon.store.incident import Circumstances
 
 DOWN: Final = "site.down"
 REMINDER: Final = "site.reminder"
 RESOLVED: Final = "site.resolved"
 WITHDRAWN: Final = "incident.withdrawn"
+CERTIFICATE: Final = "certificate.expiring"
 TEST: Final = "test"
 
 
@@ -53,14 +55,32 @@ def event_of(
             "state": "down" if is_down else "up",
             "since": format_utc(incident.started_at if is_down else incident.ended_at or now),
             "regions": dict.fromkeys(incident.regions, "down" if is_down else "up"),
+            "is_escalated": False,
             "is_corrected": change.what in {What.MOVED, What.WITHDRAWN},
             "well_for_s": _seconds(around.well_since, incident.started_at) if is_down else None,
             "incident": _incident(number, incident, around, now, is_down=is_down),
+            "cert_expires_at": format_utc(around.cert_expires_at) if around.cert_expires_at else None,
             "labels": dict(labels),
             "link": None,
             "is_maintained": around.is_maintained,
         },
     }
+
+
+def certificate_event(
+    certificate: Expiring, days: int, labels: Mapping[str, str], now: datetime, event_id: uuid.UUID
+) -> dict[str, Any]:
+    """Return an event that says that a certificate expires within so many days."""
+    data = {
+        "id": str(event_id),
+        "site": certificate.site,
+        "url": certificate.url,
+        "cert_expires_at": format_utc(certificate.expires_at),
+        "threshold_days": days,
+        "labels": dict(labels),
+        "link": None,
+    }
+    return {"type": CERTIFICATE, "timestamp": format_utc(now), "data": data}
 
 
 def test_event(now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
@@ -81,7 +101,7 @@ def _incident(
         "reason": incident.cause.reason,
         "http_code": incident.cause.http_code,
         "error": incident.cause.error,
-        "excerpt": None,
+        "excerpt": incident.cause.excerpt,
         "acknowledged_by": around.acknowledged_by,
     }
 

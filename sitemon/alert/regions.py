@@ -11,7 +11,7 @@ from sitemon.incident.connectivity import LEAST_HOSTS, Turn, back_online, cut_si
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import name_of_url
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.incident import Taken
+from sitemon.store.incident import Saying, Taken
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Regions:
     `suspected` gets a region's name when it is worth asking for its reference sites.
     """
 
-    def __init__(self, alerts: Alerts, now: Callable[[], datetime]) -> None:
+    def __init__(self, alerts: Callable[[], Alerts], now: Callable[[], datetime]) -> None:
         self.suspected: set[str] = set()
         self._alerts = alerts
         self._now = now
@@ -60,7 +60,7 @@ class Regions:
             self._say(taken, region_event(region, turn, turn.at, self._now()))
 
     def _gone_offline(self, connectivity: Connectivity, region: str, online_since: datetime | None) -> Turn | None:
-        just_cut, urls = connectivity.just_cut(region), self._alerts.references.get(region, ())
+        just_cut, urls = connectivity.just_cut(region), self._alerts().references.get(region, ())
         if not just_cut or (just_cut < LEAST_HOSTS and not urls):
             return None
         seen = connectivity.seen(region)
@@ -75,7 +75,7 @@ class Regions:
 
     def _back_online(self, connectivity: Connectivity, region: str, offline_since: datetime) -> Turn | None:
         turn = back_online(connectivity.seen(region), offline_since)
-        if turn is None and (urls := self._alerts.references.get(region)):
+        if turn is None and (urls := self._alerts().references.get(region)):
             since = max(offline_since, self._now() - _LATELY)
             references = connectivity.references(region, [name_of_url(url) for url in urls], since)
             if say_offline(references) is False:
@@ -84,8 +84,8 @@ class Regions:
         return turn
 
     def _ask(self, region: str) -> None:
-        if self._alerts.references.get(region):
+        if self._alerts().references.get(region):
             self.suspected.add(region)
 
     def _say(self, taken: Taken, event: Mapping[str, Any]) -> None:
-        taken.say((channel, None, event) for channel in self._alerts.channels_hearing("region"))
+        taken.say(Saying(channel, None, event) for channel in self._alerts().channels_hearing("region"))

@@ -12,6 +12,7 @@ from sitemon.model.alerts import Alerts, Heartbeat
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
+from sitemon.store.incident import Saying
 from sitemon.store.silence import is_recording, take_silences
 
 log = logging.getLogger(__name__)
@@ -36,19 +37,17 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) 
             log.error("alerter.silent: %s sites are not looked at: %s %s", one.sites, one.cause, one.region)
         if events:
             channels = alerts.channels_hearing("silent")
-            silences.say((channel, None, event) for event in events for channel in channels)
+            silences.say(Saying(channel, None, event) for event in events for channel in channels)
 
 
 class Heart:
     """Calls a URL while results are recorded: who waits for the calls notices when all of sitemon is dead."""
 
-    def __init__(self, heartbeat: Heartbeat) -> None:
-        self._every_s = heartbeat.every_s
-        self._site = Site(name="heartbeat", url=heartbeat.url)
+    def __init__(self) -> None:
         self._beat_at_s = 0.0
         self._problem = ""
 
-    def beat(self, conn: Connection) -> None:
+    def beat(self, conn: Connection, heartbeat: Heartbeat) -> None:
         """Call the URL, if it is time to.
 
         Raises:
@@ -57,8 +56,8 @@ class Heart:
         """
         if clock.monotonic_s() < self._beat_at_s:
             return
-        self._beat_at_s = clock.monotonic_s() + self._every_s
-        problem = self._called() if is_recording(conn) else "nothing was recorded lately"
+        self._beat_at_s = clock.monotonic_s() + heartbeat.every_s
+        problem = _called(heartbeat.url) if is_recording(conn) else "nothing was recorded lately"
         if problem != self._problem:
             if problem:
                 log.warning("alerter.heartbeat_missed: %s", problem)
@@ -66,8 +65,9 @@ class Heart:
                 log.warning("alerter.heartbeat_back: it is called again")
         self._problem = problem
 
-    def _called(self) -> str:
-        found = observe(self._site)
-        if found.outcome is not Outcome.DOWN:
-            return ""
-        return f"its URL does not take it: {found.reason}" + (f" ({found.http_code})" if found.http_code else "")
+
+def _called(url: str) -> str:
+    found = observe(Site(name="heartbeat", url=url))
+    if found.outcome is not Outcome.DOWN:
+        return ""
+    return f"its URL does not take it: {found.reason}" + (f" ({found.http_code})" if found.http_code else "")

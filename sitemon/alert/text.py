@@ -1,71 +1,86 @@
 """An event in words that are understood at once, also at night and on a phone. Pure."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from sitemon.alert.events import DOWN, REMINDER, RESOLVED, TEST, WITHDRAWN
+from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER, RESOLVED, TEST, WITHDRAWN
 from sitemon.alert.own_events import OWN, own_body, own_subject
+from sitemon.durations import for_people
 from sitemon.model.outcome import REASONS
 
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_SOON: Final = timedelta(days=30)
+"""A certificate that lasts longer is not spoken of."""
+
+_SUBJECTS: Final[Mapping[str, str]] = {
+    DOWN: "{site} is down{at_last}: {why}",
+    REMINDER: "{site} is still down after {lasted}: {why}",
+    RESOLVED: "{site} is up again after {lasted}",
+    WITHDRAWN: "{site} was not down: {instead}",
+    CERTIFICATE: "{site}: its certificate expires in {left}",
+}
 
 
 def subject_of(event: Mapping[str, Any]) -> str:
     """Return one line: what, and since when or for how long."""
     if event["type"] in OWN:
         return own_subject(event)
+    if event["type"] not in _SUBJECTS:
+        return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
-    site, incident = data["site"], data.get("incident") or {}
-    match event["type"]:
-        case t if t == DOWN:
-            return f"{site} is down: {_why(incident)}"
-        case t if t == REMINDER:
-            return f"{site} is still down after {for_people(incident['duration_s'])}: {_why(incident)}"
-        case t if t == RESOLVED:
-            return f"{site} is up again after {for_people(incident['duration_s'])}"
-        case t if t == WITHDRAWN:
-            return f"{site} was not down: {'it was in maintenance' if data['is_maintained'] else 'late results say so'}"
-        case _:
-            return "This is a test: alerts of sitemon arrive here"
+    incident = data.get("incident") or {}
+    return _SUBJECTS[event["type"]].format(
+        site=data["site"],
+        why=_why(incident),
+        lasted=for_people(incident.get("duration_s", 0.0)),
+        left=_left(data.get("cert_expires_at"), event["timestamp"]),
+        at_last=f" for {for_people(incident['duration_s'])} and nobody knows of it" if data.get("is_escalated") else "",
+        instead="it was in maintenance" if data.get("is_maintained") else "late results say so",
+    )
 
 
-def body_of(event: Mapping[str, Any]) -> str:
+def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     """Return the lines below: since when, how long it was well, from where, why, and what to do."""
     if event["type"] == TEST:
         return "Nothing is down."
     if event["type"] in OWN:
         return own_body(event)
     data = event["data"]
+    if event["type"] == CERTIFICATE:
+        return "\n".join(filter(None, [data["url"], _certificate(data, event["timestamp"], zone), data["link"]]))
     incident = data["incident"]
+    is_down = event["type"] in {DOWN, REMINDER}
     lines = [
         data["url"],
-        f"Down since {incident['started_at'][:19]}Z"
-        + (f" until {incident['ended_at'][:19]}Z" if incident["ended_at"] else ""),
+        f"Down since {moment_words(incident['started_at'], zone)}",
+        f"Up again since {moment_words(incident['ended_at'], zone)}" if incident["ended_at"] else None,
+        f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
         f"Seen from {', '.join(data['regions'])}",
         f"Why: {_meaning(incident)}",
-        incident["error"],
-        f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
+        _quoted(incident["error"]),
+        f"The page says: {_quoted(incident['excerpt'])}" if incident["excerpt"] else None,
+        _certificate(data, event["timestamp"], zone),
         f"Corrected: {'maintenance' if data['is_maintained'] else 'late results'} changed what was said before"
         if data["is_corrected"]
         else None,
+        f"Known to {incident['acknowledged_by']}" if incident["acknowledged_by"] else None,
+        data["link"],
         f"Acknowledge: sitemon ack {incident['id']}"
-        if event["type"] in {DOWN, REMINDER}
+        if is_down and not incident["acknowledged_by"]
         else f"Incident {incident['id']}",
     ]
     return "\n".join(line for line in lines if line)
 
 
-def for_people(duration_s: float) -> str:
-    """Return a duration in its two largest units: ``2 h 5 min``."""
-    left = max(0, round(duration_s))
-    words: list[str] = []
-    for seconds, unit in _UNITS:
-        count, left = divmod(left, seconds)
-        if count or (unit == "s" and not words):
-            words.append(f"{count} {unit}")
-        elif words:
-            break
-    return " ".join(words[:2])
+def moment_words(moment: str, zone: tzinfo) -> str:
+    """Return a moment of a message in UTC, and in the reader's zone if that is another one."""
+    at = datetime.fromisoformat(moment)
+    words = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    if zone is UTC:
+        return words
+    theirs = at.astimezone(zone)
+    day = "" if theirs.date() == at.date() else f"{theirs:%Y-%m-%d} "
+    return f"{words} ({day}{theirs:%H:%M:%S} {zone})"
 
 
 def _why(incident: Mapping[str, Any]) -> str:
@@ -77,3 +92,22 @@ def _meaning(incident: Mapping[str, Any]) -> str:
     meanings = {str(reason): meaning for reason, (_, meaning) in REASONS.items()}
     meaning = meanings.get(str(incident.get("reason")))
     return f"{_why(incident)}{f', {meaning}' if meaning else ''}"
+
+
+def _left(expires_at: str | None, now: str) -> str:
+    if expires_at is None:
+        return ""
+    return for_people((datetime.fromisoformat(expires_at) - datetime.fromisoformat(now)).total_seconds())
+
+
+def _certificate(data: Mapping[str, Any], now: str, zone: tzinfo) -> str | None:
+    expires_at = data.get("cert_expires_at")
+    if expires_at is None or datetime.fromisoformat(expires_at) - datetime.fromisoformat(now) > _SOON:
+        return None
+    is_over = expires_at <= now
+    return f"The certificate {'expired at' if is_over else 'expires at'} {moment_words(expires_at, zone)}"
+
+
+def _quoted(words: str | None) -> str | None:
+    """Let nothing that a server said call people by name: a chat would wake everyone at ``@everyone``."""
+    return None if words is None else words.replace("@", "@\u200b").replace("<!", "<\u200b!")

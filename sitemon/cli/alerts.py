@@ -1,22 +1,20 @@
 """``sitemon alerts``: what was said and to whom, and whether a channel works."""
 
 import random
-import uuid
 from contextlib import closing
 from datetime import timedelta
 
 import click
 
 from sitemon import clock
-from sitemon.alert.alerter import send as send_request
-from sitemon.alert.channels import request_of
-from sitemon.alert.events import test_event
+from sitemon.alert import outlets
 from sitemon.alert.verdict import Fate, verdict_of
 from sitemon.cli import options
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.alerts import FILE_NAME, load_alerts
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import suggestion
+from sitemon.model.alerts import Channel
 from sitemon.report.incidents import alerts_table
 from sitemon.store.connect import connect
 from sitemon.store.outbox import read_alerts, retry_alerts
@@ -54,12 +52,16 @@ def try_channel(channel: str) -> int:
     channels = load_alerts().channels
     if channel not in channels:
         raise click.UsageError(f"no channel {channel} in {FILE_NAME}{suggestion(channel, channels)}")
+    arrived = [_try(one) for name, one in channels.items() if name == channel or name.startswith(f"{channel}/")]
+    return 0 if all(arrived) else 1
+
+
+def _try(channel: Channel) -> bool:
     now = clock.utc_now()
-    answer = send_request(request_of(channels[channel], test_event(now, uuid.uuid4()), now))
-    verdict = verdict_of(answer, tries=0, failures=0, now=now, chance=random.Random())
+    verdict = verdict_of(outlets.try_channel(channel, now), tries=0, failures=0, now=now, chance=random.Random())
     is_there = verdict.fate is Fate.DELIVERED
-    say(f"{channel}: " + ("delivered" if is_there else f"not delivered: {verdict.problem}"))
-    return 0 if is_there else 1
+    say(f"{channel.name}: " + ("delivered" if is_there else f"not delivered: {verdict.problem}"))
+    return is_there
 
 
 @command.command("retry")

@@ -9,11 +9,12 @@ from sitemon.model.outcome import Outcome
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """Why a result is not up: its reason, HTTP status and words, as the result has them."""
+    """Why a result is not up: its reason, HTTP status, words and piece of the page, as the result has them."""
 
     reason: str | None = None
     http_code: int | None = None
     error: str | None = None
+    excerpt: str | None = None
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -1,21 +1,30 @@
 """Who is told of what: channels and routes, as the configuration describes them once it is read and checked."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-EVENTS: Final = ("down", "resolved", "reminder", "region", "silent")
+EVENTS: Final = ("down", "resolved", "reminder", "certificate", "region", "silent")
 """What a route may pass on. What corrects a message goes where that one went."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to tell somebody. `secret` signs what a webhook is sent; it and the URL are masked in every repr."""
+    """One way to tell somebody. `secret` signs what a webhook is sent; it and the URL are masked in every repr.
+
+    `timezone` is that of the people who read it, by its IANA name; empty: UTC alone.
+    """
 
     name: str
-    kind: Literal["webhook", "alertmanager"]
+    kind: Literal["webhook", "alertmanager", "apprise"]
     url: str
     secret: bytes = b""
+    timezone: str = ""
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether people read it: they get what happens together as one message."""
+        return self.kind == "apprise"
 
     def __repr__(self) -> str:
         return f"Channel({self.name!r}, {self.kind!r})"
@@ -25,21 +34,43 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
         return [self.name, self.kind]
 
 
+class Escalation(msgspec.Struct, frozen=True):
+    """Who else is told of an incident that lasts, once so many seconds nobody has acknowledged it."""
+
+    after_s: float
+    channels: tuple[str, ...]
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Which channels hear which events of sites that have all labels of `match`; ``continue`` goes on to the next.
 
-    Every `remind_every_s` seconds they are reminded of an incident of which nobody knows; 0: never.
+    Every `remind_every_s` seconds they are reminded of an incident of which nobody knows; 0: never. People are told
+    `group_for_s` seconds later, together with what else happened until then.
     """
 
     match: Mapping[str, str] = {}
     channels: tuple[str, ...]
     events: tuple[str, ...] = EVENTS
+    group_for_s: float = 10.0
     remind_every_s: float = 3600.0
+    escalate: tuple[Escalation, ...] = ()
     goes_on: bool = False
 
     def fits(self, labels: Mapping[str, str]) -> bool:
         """Whether a site with these labels takes this route."""
         return all(labels.get(name) == value for name, value in self.match.items())
+
+    @property
+    def all_channels(self) -> tuple[str, ...]:
+        """Those that are told at once, and those that may be later."""
+        return self.channels + tuple(name for step in self.escalate for name in step.channels)
+
+
+class Recipient(NamedTuple):
+    """A channel, and how many seconds it waits for further events to come as one message."""
+
+    channel: str
+    wait_s: float
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -68,17 +99,49 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     references: Mapping[str, tuple[str, ...]] = {}
 
     def reminders_for(self, labels: Mapping[str, str]) -> dict[str, float]:
-        """Return which channels are reminded of an incident of such a site, and every how many seconds."""
+        """Return which channels are reminded of an incident of such a site, and every how many seconds.
+
+        Those to which it was escalated are among them: nobody is reminded of what they were not told.
+        """
         found: dict[str, float] = {}
         for route in self._taken(labels):
             if route.remind_every_s and "reminder" in route.events:
-                found |= {name: route.remind_every_s for name in route.channels if name not in found}
+                found |= {name: route.remind_every_s for name in route.all_channels if name not in found}
+        return found
+
+    def escalations_for(self, labels: Mapping[str, str]) -> dict[str, float]:
+        """Return to which channels an incident of such a site is escalated, and after how many seconds."""
+        found: dict[str, float] = {}
+        for route in self._taken(labels):
+            for step in route.escalate:
+                for name in step.channels:
+                    found[name] = min(step.after_s, found.get(name, step.after_s))
         return found
 
     def channels_for(self, labels: Mapping[str, str], event: str) -> list[str]:
         """Return which channels hear an event of a site with these labels, each once."""
-        taken = (route for route in self._taken(labels) if event in route.events)
-        return list(dict.fromkeys(name for route in taken for name in route.channels))
+        return [recipient.channel for recipient in self.recipients(labels, event)]
+
+    def recipients(self, labels: Mapping[str, str], event: str, told: Collection[str] = ()) -> list[Recipient]:
+        """Return who hears an event of a site with these labels, each once: by the routes, or because it was `told`.
+
+        Those who were told that a site is down hear the rest of it, also where the routes are others by now; but for
+        those who do not want to hear such events.
+        """
+        routes = list(self._taken(labels))
+        waits_s: dict[str, float] = {}
+        for route in routes:
+            if event in route.events:
+                heard = (*route.channels, *(name for name in route.all_channels if name in told))
+                waits_s |= {name: route.group_for_s for name in heard if name not in waits_s}
+        of_routes = {name for route in routes for name in route.all_channels}
+        waits_s |= {name: 0.0 for name in told if name in self.channels and name not in of_routes}
+        return [Recipient(name, self.wait_s(name, wait_s)) for name, wait_s in waits_s.items()]
+
+    def wait_s(self, name: str, wait_s: float) -> float:
+        """Return how long a channel waits for further events, where people would wait so long."""
+        channel = self.channels.get(name)
+        return wait_s if channel is not None and channel.is_for_people else 0.0
 
     def channels_hearing(self, event: str) -> list[str]:
         """Return which channels hear an event that is of no site, by any route, each once."""

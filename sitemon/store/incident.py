@@ -30,6 +30,7 @@ class Circumstances(NamedTuple):
     """What is said beside an incident: the site's URL, since when it was well before, who knows already.
 
     `is_maintained`: a window of maintenance lies in it, or shortly before. `is_untold`: nobody was told of it.
+    `cert_expires_at` is of the certificate that was seen last.
     """
 
     url: str | None
@@ -37,6 +38,16 @@ class Circumstances(NamedTuple):
     acknowledged_by: str | None
     is_maintained: bool = False
     is_untold: bool = False
+    cert_expires_at: datetime | None = None
+
+
+class Saying(NamedTuple):
+    """An event for a channel, of an incident if it is of one; it waits so long for others to go out with."""
+
+    channel: str
+    incident_id: int | None
+    event: Mapping[str, Any]
+    wait_s: float = 0.0
 
 
 class Deciding:
@@ -50,11 +61,17 @@ class Deciding:
         found = self._all("circumstances", incident_ids=list(numbers))
         return {number: Circumstances(*around) for number, *around in found}
 
-    def say(self, alerts: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
-        """Put events into the outbox: of each its channel, its incident's number, if it is of one, and the event."""
+    def told(self, numbers: Sequence[int]) -> dict[int, set[str]]:
+        """Return which channels were told of incidents that they are open."""
+        found: dict[int, set[str]] = {number: set() for number in numbers}
+        for number, channel, _ in self._all("said_ages", incident_ids=list(numbers)) if numbers else ():
+            found[number].add(channel)
+        return found
+
+    def say(self, alerts: Iterable[Saying]) -> None:
+        """Put events into the outbox."""
         rows = (
-            {"place": place, "event_id": event["data"]["id"], "channel": channel, "incident_id": number, "event": event}
-            for place, (channel, number, event) in enumerate(alerts)
+            {"place": place, "event_id": one.event["data"]["id"]} | one._asdict() for place, one in enumerate(alerts)
         )
         self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
         notify(self._cursor)
@@ -169,15 +186,16 @@ class Taken(Deciding):
 class Reminding(Deciding):
     """Incidents that are open, and of which nobody knows, with the names of their sites; they are ours meanwhile.
 
-    `ages_s` says how long ago a channel was told of an incident.
+    `ages_s` says how long ago a channel was told of an incident, `open_for_s` how long ago an incident was decided.
     """
 
     def __init__(self, cursor: Cursor) -> None:
         super().__init__(cursor)
-        self.incidents: list[tuple[str, int, Incident]] = [
-            (site, number, Incident(started_at, opened_by, tuple(regions), Cause(*cause)))
-            for site, number, started_at, opened_by, regions, *cause in self._all("open_incidents")
-        ]
+        self.incidents: list[tuple[str, int, Incident]] = []
+        self.open_for_s: dict[int, float] = {}
+        for site, number, age_s, started_at, opened_by, regions, *cause in self._all("open_incidents"):
+            self.incidents.append((site, number, Incident(started_at, opened_by, tuple(regions), Cause(*cause))))
+            self.open_for_s[number] = age_s
         numbers = [number for _, number, _ in self.incidents]
         found = self._all("said_ages", incident_ids=numbers)
         self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in found}

@@ -30,6 +30,18 @@ class Alert(NamedTuple):
     tries: int
 
 
+class Gathered(NamedTuple):
+    """What goes out to people as one message: how many events of each type, and the first of them.
+
+    `tries` is how often sending it failed.
+    """
+
+    message_id: str
+    types: dict[str, int]
+    events: list[dict[str, Any]]
+    tries: int
+
+
 class KnownAlert(NamedTuple):
     """An alert as people read it."""
 
@@ -62,6 +74,34 @@ def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
     return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
 
 
+def gather(conn: Connection, channel: str, most_events: int) -> Gathered | None:
+    """Put all that waits for a channel into one message, once some of it is due; return that, with its first events.
+
+    A message that was gathered before and could not be sent stays as it was, and is returned when it is due again.
+    """
+    due = _run(conn, "due_message", channel=channel)
+    if not due:
+        return None
+    message = {"channel": channel, "message_id": str(due[0][0] or uuid.uuid4())}
+    if due[0][0] is None:
+        _run(conn, "gather_message", **message)
+    found = _run(conn, "message_types", **message)
+    events = [event for (event,) in _run(conn, "message_events", **message, events=most_events)]
+    types = {type_: count for type_, count, _ in found}
+    return Gathered(message["message_id"], types, events, max((tries for *_, tries in found), default=0))
+
+
+def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> None:
+    """Say that a message has arrived."""
+    _run(conn, "message_delivered", channel=channel, message_id=message_id)
+
+
+def mark_message_failed(conn: Connection, channel: str, message_id: str, problem: str, wait_s: float) -> bool:
+    """Say why a message did not arrive, and when to try again; return whether it is given up: it is a day old."""
+    values = {"channel": channel, "message_id": message_id, "problem": problem, "wait_s": wait_s}
+    return any(is_given_up for (is_given_up,) in _run(conn, "message_failed", **values))
+
+
 def mark_delivered(conn: Connection, outbox_id: int) -> None:
     """Say that an alert has arrived."""
     _run(conn, "delivered", outbox_id=outbox_id)
@@ -76,6 +116,11 @@ def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -
 def give_up(conn: Connection, channel: str, problem: str) -> None:
     """Give up all that waits for a channel."""
     _run(conn, "give_up", channel=channel, problem=problem)
+
+
+def give_up_unknown(conn: Connection, known: Sequence[str]) -> None:
+    """Give up what has waited for a day for channels that are in no configuration any more."""
+    _run(conn, "give_up_unknown", channels=list(known))
 
 
 def release_channel(conn: Connection, lease: Lease, *, wait_s: float) -> None:

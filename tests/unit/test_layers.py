@@ -19,9 +19,9 @@ LAYERS = [
     {"checks", "stream", "store", "redis_client"},
     {"config"},
     {"incident"},
-    {"patterns", "log_records"},
+    {"apprise_services", "outage", "patterns", "log_records"},
     {"model"},
-    {"backoff", "clock", "per_process"},
+    {"backoff", "clock", "durations", "per_process"},
 ]
 """From the top down: a room imports rooms of lower layers, and its own."""
 
@@ -29,6 +29,7 @@ ROOMS_OF_CHECKS = ["once", "engine", "probes", "judge", "http", "net"]
 """Likewise within checks, from the top down; its other modules lie below."""
 
 HOMES = {
+    "apprise": {"apprise_services"},
     "kafka": {"stream"},
     "psycopg2": {"store"},
     "requests": {"checks"},

@@ -55,6 +55,7 @@ SELECT
     reason.name,
     result.http_code,
     result.error,
+    result.excerpt,
     result.checked_at + result.latency_s * '1 second'::interval
 FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
 CROSS JOIN sitemon.region
@@ -94,6 +95,7 @@ SELECT
     reason,
     http_code,
     error,
+    excerpt,
     ended_at,
     closed_by_at
 FROM unnest(%(site_ids)s::integer[], %(since_at)s::timestamptz[]) AS given (site_id, since_at)
@@ -105,9 +107,9 @@ ORDER BY started_at;
 
 -- name: add_incidents
 INSERT INTO sitemon.incident (
-    site_id, started_at, opened_by_at, regions, reason, http_code, error, ended_at, closed_by_at
+    site_id, started_at, opened_by_at, regions, reason, http_code, error, excerpt, ended_at, closed_by_at
 )
-SELECT site_id, started_at, opened_by_at, regions, reason, http_code, error, ended_at, closed_by_at
+SELECT site_id, started_at, opened_by_at, regions, reason, http_code, error, excerpt, ended_at, closed_by_at
 FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s)
 RETURNING site_id, started_at, incident_id;
 
@@ -119,6 +121,7 @@ UPDATE sitemon.incident SET
     reason = given.reason,
     http_code = given.http_code,
     error = given.error,
+    excerpt = given.excerpt,
     ended_at = given.ended_at,
     closed_by_at = given.closed_by_at
 FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s) AS given
@@ -164,7 +167,18 @@ SELECT
             -- One that was there before the window ended begins with the next failure after it.
             AND stretch.until_at > incident.started_at - '10 minutes'::interval
     ),
-    is_untold
+    is_untold,
+    (
+        SELECT result.cert_expires_at
+        FROM sitemon.current_state
+        JOIN sitemon.result
+            ON result.site_id = current_state.site_id
+            AND result.region_id = current_state.region_id
+            AND result.slot_at = current_state.seen_slot_at
+        WHERE current_state.site_id = incident.site_id AND result.cert_expires_at IS NOT NULL
+        ORDER BY result.slot_at DESC
+        LIMIT 1
+    )
 FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
@@ -174,17 +188,20 @@ WHERE incident_id = ANY (%(incident_ids)s);
 SELECT
     site.name,
     incident_id,
+    extract(epoch FROM now() - decided_at)::double precision,
     started_at,
     opened_by_at,
     regions,
     reason,
     http_code,
-    error
+    error,
+    excerpt
 FROM sitemon.incident
 JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE ended_at IS NULL
     AND withdrawn_at IS NULL
     AND acknowledged_at IS NULL
+    AND NOT is_untold
     AND NOT EXISTS (
         SELECT
         FROM sitemon.maintenance_stretch AS stretch

@@ -1,9 +1,9 @@
 -- name: add_alerts
 -- In the order in which they were decided, which is the order in which they are sent.
-INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event)
-SELECT event_id, channel, event ->> 'type', incident_id, event
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, due_at)
+SELECT event_id, channel, event ->> 'type', incident_id, event, now() + wait_s * '1 second'::interval
 FROM jsonb_to_recordset(%(alerts)s) AS given (
-    place integer, event_id uuid, channel text, incident_id integer, event jsonb
+    place integer, event_id uuid, channel text, incident_id integer, event jsonb, wait_s double precision
 )
 ORDER BY place;
 
@@ -43,6 +43,51 @@ WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND
 ORDER BY outbox_id
 LIMIT %(alerts)s;
 
+-- name: due_message
+-- The message of the oldest alert that is due: null where it is in none yet.
+SELECT message_id
+FROM sitemon.outbox
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+ORDER BY outbox_id
+LIMIT 1;
+
+-- name: gather_message
+-- Everything that waits goes into one message, also what is not due yet: it happened while others were waited for.
+UPDATE sitemon.outbox SET message_id = %(message_id)s
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id IS NULL;
+
+-- name: message_types
+SELECT type, count(*)::integer, max(tries)
+FROM sitemon.outbox
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+GROUP BY type;
+
+-- name: message_events
+SELECT event
+FROM sitemon.outbox
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+ORDER BY outbox_id
+LIMIT %(events)s;
+
+-- name: message_delivered
+UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s;
+
+-- name: message_failed
+-- A day after the newest of its alerts was made, a message is given up.
+UPDATE sitemon.outbox SET
+    tries = tries + 1,
+    problem = %(problem)s,
+    due_at = now() + %(wait_s)s * '1 second'::interval,
+    given_up_at = CASE WHEN newest.created_at < now() - '1 day'::interval THEN now() END
+FROM (
+    SELECT max(created_at) AS created_at
+    FROM sitemon.outbox
+    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+) AS newest
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+RETURNING given_up_at IS NOT NULL;
+
 -- name: delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL WHERE outbox_id = %(outbox_id)s;
 
@@ -59,6 +104,13 @@ RETURNING given_up_at IS NOT NULL;
 -- name: give_up
 UPDATE sitemon.outbox SET problem = %(problem)s, given_up_at = now()
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL;
+
+-- name: give_up_unknown
+UPDATE sitemon.outbox SET problem = 'no alerter knows this channel', given_up_at = now()
+WHERE channel <> ALL (%(channels)s)
+    AND delivered_at IS NULL
+    AND given_up_at IS NULL
+    AND created_at < now() - '1 day'::interval;
 
 -- name: release_channel
 -- Nobody else's lease: one that was frozen for longer than its own has no say any more.

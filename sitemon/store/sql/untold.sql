@@ -9,6 +9,7 @@ SELECT
     reason,
     http_code,
     error,
+    excerpt,
     ended_at,
     closed_by_at,
     behind

@@ -34,6 +34,15 @@ class Receiver:
     def channel(self, name: str = "hook") -> Channel:
         return Channel(name=name, kind="webhook", url=self.url, secret=KEY)
 
+    def people(self, name: str = "ops", **fields: Any) -> Channel:
+        """Return a channel for people: what they would read comes here as JSON."""
+        return Channel(name=name, kind="apprise", url=f"json://127.0.0.1:{self._server.server_port}/people", **fields)
+
+    @property
+    def read(self) -> list[tuple[str, list[str]]]:
+        """What people read: subjects, and the lines of the bodies."""
+        return [(body["title"], body["message"].splitlines()) for body in self.bodies if "title" in body]
+
     def take(self, path: str, headers: Any, body: bytes) -> tuple[int, dict[str, str]]:
         """Return the answer to a request; what is not signed as it must be is refused."""
         self.tries += 1

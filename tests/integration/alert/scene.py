@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 
 from sitemon import clock
-from sitemon.alert.alerter import send
 from sitemon.alert.decide import Decider, SiteRules
-from sitemon.alert.sender import Sender
+from sitemon.alert.outlets import sender_of
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Alerts, Channel, Route
 from sitemon.model.outcome import Outcome
@@ -25,6 +24,7 @@ _OUTCOMES = {"u": Outcome.UP, "g": Outcome.DEGRADED, "d": Outcome.DOWN, "m": Out
 _EARLIER = (
     "UPDATE sitemon.outbox SET created_at = created_at - %(by)s, due_at = due_at - %(by)s",
     "UPDATE sitemon.channel SET leased_until_at = leased_until_at - %(by)s, due_at = due_at - %(by)s",
+    "UPDATE sitemon.incident SET decided_at = decided_at - %(by)s",
 )
 Said = tuple[str, float, float | None]
 
@@ -36,13 +36,14 @@ class Scene:
         self.names = Names()
         self.use(receiver.channel())
 
-    def use(self, *channels: Channel, policy: Policy | None = None, now: datetime | None = None) -> None:
-        """Let every event go to these channels."""
+    def use(self, *channels: Channel, policy: Policy | None = None, now: datetime | None = None, **route: Any) -> None:
+        """Let every event go to these channels, or as a route with further fields says."""
         names = tuple(channel.name for channel in channels)
-        self.alerts = Alerts(channels={one.name: one for one in channels}, routes=(Route(channels=names),))
+        fields = {"channels": names} | route
+        self.alerts = Alerts(channels={one.name: one for one in channels}, routes=(Route(**fields),))
         rules = SiteRules(policy or Policy(), {"team": "web"}, None, timedelta(minutes=1))
         self.decider = Decider(lambda _: rules, self.alerts, lambda: now or clock.utc_now())
-        self.senders = [Sender(channel, send) for channel in channels]
+        self.senders = [sender_of(channel) for channel in channels]
         add_channels(self.conn, names)
 
     def results(self, letters: str, start: float = 0, site: str = "shop", region: str = "default") -> list[Result]:

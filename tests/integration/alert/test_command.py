@@ -1,9 +1,11 @@
 """``sitemon-alerter`` as a process, and the commands that people use."""
 
 import base64
+import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,11 +29,7 @@ _ENTRY = "from sitemon.cli.{0} import main; main()"
 @pytest.fixture
 def environ(postgres_server: PostgresServer, owner: Credentials, receiver: Receiver, tmp_path: Path) -> dict[str, str]:
     """What the environment says: the test's database, and a folder with sites and alerts."""
-    secret = f"whsec_{base64.b64encode(KEY).decode()}"
-    (tmp_path / "alerts.yaml").write_text(
-        f'channels:\n  hook: {{webhook: "{receiver.url}", secret: "{secret}"}}\nroutes:\n  - channels: [hook]\n'
-    )
-    (tmp_path / "alerts.yaml").chmod(0o600)
+    write_alerts(tmp_path, hook=receiver)
     (tmp_path / "sites.yaml").write_text("sites:\n  - {name: shop, url: https://shop.example/, down_after: 2}\n")
     return {
         "PATH": os.environ["PATH"],
@@ -63,6 +61,17 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+def write_alerts(folder: Path, **receivers: Receiver | str) -> None:
+    """Let each site be told of on webhooks of these names."""
+    secret = f"whsec_{base64.b64encode(KEY).decode()}"
+    urls = {name: receiver if isinstance(receiver, str) else receiver.url for name, receiver in receivers.items()}
+    channels = "".join(f'  {name}: {{webhook: "{url}", secret: "{secret}"}}\n' for name, url in urls.items())
+    new = folder / "alerts.new"
+    new.write_text(f"channels:\n{channels}routes:\n  - channels: [{', '.join(urls)}]\n")
+    new.chmod(0o600)
+    new.replace(folder / "alerts.yaml")
 
 
 def until(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
@@ -111,6 +120,68 @@ def test_one_that_was_killed_is_followed_by_another(start: Start, scene: Scene) 
     scene.pass_time(hours=0.1)
     until(lambda: delivered(scene) == 2)
     assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_however_often_it_is_killed_all_is_told_and_nothing_by_two_ids(
+    start: Start, scene: Scene, receiver: Receiver
+) -> None:
+    kills, sites = 4, [f"site-{number}" for number in range(15)]
+    for kill in range(kills):
+        heard = len(receiver.events)
+        alerter = start("alerter")
+        scene.write([result for site in sites for result in scene.results("dddu", start=4 * kill, site=site)])
+        until(lambda heard=heard, kill=kill: len(receiver.events) > heard + kill)  # type: ignore[misc]
+        alerter.kill()
+        alerter.wait()
+        scene.pass_time(hours=0.1)  # its lease is over
+    start("alerter")
+    until(lambda: delivered(scene) == 2 * kills * len(sites))
+    ids: dict[tuple[str, ...], set[str]] = {}
+    for event in receiver.events:
+        incident = event["data"]["incident"]
+        told = (event["type"], event["data"]["site"], incident["started_at"])
+        ids.setdefault(told, set()).add(event["data"]["id"])
+    assert len(ids) == 2 * kills * len(sites)
+    assert {len(found) for found in ids.values()} == {1}
+    assert len(receiver.events) <= 2 * kills * len(sites) + kills
+
+
+def test_edits_of_the_channels_are_taken_up_within_five_seconds(
+    start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
+) -> None:
+    sites = itertools.count()
+
+    def is_told(told: Receiver, name: str) -> bool:
+        """Let one more site fail, and tell whether somebody heard of one that failed since."""
+        scene.write(scene.results("ddd", site=f"{name}-{next(sites)}"))
+        return any(event["data"]["site"].startswith(name) for event in told.events)
+
+    alerter = start("alerter")
+    until(lambda: is_told(receiver, "before"))
+    with Receiver() as other:
+        write_alerts(tmp_path, other=other)
+        until(lambda: is_told(other, "edited"), within_s=5)
+        (tmp_path / "alerts.yaml").write_text("chanels: {}\n")
+        lines = alerter.stderr or ()
+        [kept] = itertools.islice((line for line in lines if "config.alerts_kept" in line), 1)
+        until(lambda: is_told(other, "kept"), within_s=5)
+    alerter.send_signal(signal.SIGTERM)
+    assert "alerts.yaml:1: chanels: unknown field; did you mean channels?" in kept
+    assert "config.alerts_kept" not in alerter.communicate(timeout=15)[1]
+
+
+def test_a_channel_that_never_answers_holds_up_no_other(
+    start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        write_alerts(tmp_path, silent=f"http://127.0.0.1:{silent.getsockname()[1]}/", hook=receiver)
+        start("alerter")
+        scene.write(scene.results("udd"))
+        until(lambda: len(receiver.events) == 1)
+        scene.write(scene.results("u", start=3))
+        until(lambda: len(receiver.events) == 2, within_s=5)
+    waiting = rows(scene.conn, "SELECT type FROM sitemon.alerts WHERE channel = 'silent' AND state = 'waiting'")
+    assert len(waiting) == 2
 
 
 def test_wrong_configuration_is_one_line_and_status_2(start: Start, tmp_path: Path) -> None:

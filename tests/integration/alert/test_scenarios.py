@@ -52,6 +52,13 @@ def test_an_alerter_that_was_away_decides_later_with_the_right_times(scene: Scen
     assert scene.said == [("site.down", 3, None), ("site.resolved", 3, 7)]
 
 
+def test_the_piece_of_the_page_that_tells_why_is_told(scene: Scene) -> None:
+    scene.arrive(*[a_down(minute=minute, excerpt=f"Error {minute}") for minute in range(3)])
+    assert scene.receiver.events[0]["data"]["incident"]["excerpt"] == "Error 0"
+    scene.arrive(*scene.results("u", start=3))
+    assert scene.receiver.events[1]["data"]["incident"]["excerpt"] == "Error 0"
+
+
 def test_a_hang_is_told_with_its_reason(scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     [event] = scene.receiver.events

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from sitemon import clock
-from sitemon.alert.alerter import send
 from sitemon.alert.channels import Request
+from sitemon.alert.outlets import send
 from sitemon.alert.sender import Sender
 from sitemon.alert.verdict import Answer
 from sitemon.config.servers import Credentials, PostgresServer

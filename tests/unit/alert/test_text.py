@@ -2,12 +2,16 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sitemon.alert import events
 from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of
-from sitemon.alert.text import body_of, for_people, subject_of
+from sitemon.alert.message import message_of
+from sitemon.alert.text import body_of, subject_of
+from sitemon.durations import for_people
 from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.incident.rows import Cause
@@ -18,21 +22,26 @@ HOUR = timedelta(hours=1)
 INCIDENT = Incident(START, START, ("eu", "us"), Cause("http_status", 503, "expected 200-299"))
 
 
-def said(
-    type_: str, what: What, ended_at: datetime | None = None, *, is_maintained: bool = False
-) -> tuple[str, list[str]]:
-    incident = Incident(START, START, INCIDENT.regions, INCIDENT.cause, ended_at, ended_at)
-    around = Circumstances("https://shop.example/", START - 26 * HOUR, None, is_maintained)
-    event = event_of(
+AROUND = Circumstances("https://shop.example/", START - 26 * HOUR, None)
+
+
+def an_event(type_: str, what: What, ended_at: datetime | None = None, **fields: Any) -> dict[str, Any]:
+    cause = fields.pop("cause", INCIDENT.cause)
+    incident = Incident(START, START, INCIDENT.regions, cause, ended_at, ended_at)
+    return event_of(
         type_,
         Change(what, incident, 17),
         number=17,
-        site="shop",
+        site=fields.pop("site", "shop"),
         labels={},
-        around=around,
+        around=AROUND._replace(**fields),
         now=START + HOUR,
         event_id=uuid.UUID(int=1),
     )
+
+
+def said(type_: str, what: What, ended_at: datetime | None = None, **fields: Any) -> tuple[str, list[str]]:
+    event = an_event(type_, what, ended_at, **fields)
     return subject_of(event), body_of(event).splitlines()
 
 
@@ -41,11 +50,11 @@ def test_of_a_site_that_is_down() -> None:
         "shop is down: http_status (503)",
         [
             "https://shop.example/",
-            "Down since 2026-11-24T07:00:00Z",
+            "Down since 2026-11-24 07:00:00 UTC",
+            "It was well for 1 d 2 h before",
             "Seen from eu, us",
             "Why: http_status (503), the response's status is not an expected one",
             "expected 200-299",
-            "It was well for 1 d 2 h before",
             "Acknowledge: sitemon ack 17",
         ],
     )
@@ -54,8 +63,66 @@ def test_of_a_site_that_is_down() -> None:
 def test_of_one_that_is_up_again() -> None:
     subject, lines = said(RESOLVED, What.CLOSED, START + timedelta(seconds=725))
     assert subject == "shop is up again after 12 min 5 s"
-    assert lines[1] == "Down since 2026-11-24T07:00:00Z until 2026-11-24T07:12:05Z"
+    assert lines[1:3] == ["Down since 2026-11-24 07:00:00 UTC", "Up again since 2026-11-24 07:12:05 UTC"]
     assert lines[-1] == "Incident 17"
+
+
+def test_of_one_of_which_somebody_knows() -> None:
+    _, lines = said(RESOLVED, What.CLOSED, START + HOUR, acknowledged_by="anna")
+    assert "Known to anna" in lines
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (-1, ["The certificate expired at 2026-11-23 07:00:00 UTC"]),
+        (3, ["The certificate expires at 2026-11-27 07:00:00 UTC"]),
+        (60, []),
+    ],
+)
+def test_a_certificate_is_spoken_of_when_it_may_be_the_cause(days: int, expected: list[str]) -> None:
+    _, lines = said(DOWN, What.OPENED, cert_expires_at=START + 24 * days * HOUR)
+    assert [line for line in lines if "certificate" in line] == expected
+
+
+def test_times_are_also_in_the_zone_of_the_reader() -> None:
+    event = an_event(DOWN, What.OPENED)
+    lines = {zone: body_of(event, ZoneInfo(zone)).splitlines()[1] for zone in ("Europe/Helsinki", "Pacific/Honolulu")}
+    assert lines == {
+        "Europe/Helsinki": "Down since 2026-11-24 07:00:00 UTC (09:00:00 Europe/Helsinki)",
+        "Pacific/Honolulu": "Down since 2026-11-24 07:00:00 UTC (2026-11-23 21:00:00 Pacific/Honolulu)",
+    }
+
+
+def test_what_a_server_says_calls_nobody_by_name() -> None:
+    _, lines = said(DOWN, What.OPENED, cause=Cause("no_match", 200, "@everyone <!channel> <@U123>"))
+    assert not {"@everyone", "<!channel>", "<@U123>"} & set(" ".join(lines).split(" "))
+
+
+def test_several_are_counted_the_worst_first() -> None:
+    downs = [an_event(DOWN, What.OPENED, site=f"site-{number}") for number in range(2)]
+    over = an_event(RESOLVED, What.CLOSED, START + HOUR, site="wiki")
+    message = message_of({RESOLVED: 1, DOWN: 1_000}, [over, *downs])
+    assert message.subject == "1,000 sites are down, 1 site is up again: site-0, site-1, …"
+    assert message.is_bad_news
+    assert message.body.splitlines() == [
+        "wiki is up again after 1 h",
+        "https://shop.example/",
+        "Since 2026-11-24 08:00:00 UTC, seen from eu, us",
+        "",
+        *(
+            line
+            for number in range(2)
+            for line in (
+                f"site-{number} is down: http_status (503)",
+                "https://shop.example/",
+                "Since 2026-11-24 07:00:00 UTC, seen from eu, us",
+                "Acknowledge: sitemon ack 17",
+                "",
+            )
+        ),
+        "and 998 more: sitemon incidents",
+    ]
 
 
 def test_of_one_that_never_was_down() -> None:

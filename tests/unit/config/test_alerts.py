@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sitemon.config.alerts import load_alerts
-from sitemon.model.alerts import EVENTS, Alerts, Heartbeat, Route
+from sitemon.model.alerts import EVENTS, Alerts, Escalation, Heartbeat, Route
 from sitemon.model.errors import ConfigurationError
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -14,33 +14,43 @@ GOOD = """
 channels:
   hook: {webhook: "https://hooks.example/${TOKEN}", secret: "${SECRET}"}
   am: {alertmanager: "http://alertmanager.example:9093"}
+  ops: {apprise: ["json://chat.example/${TOKEN}", "json://sms.example/"], timezone: Europe/Helsinki}
 routes:
   - match: {team: web}
     channels: [hook, am]
     events: [down]
     continue: true
     remind_every: 0
+    group_for: 0
+    escalate: [{after: 15m, channels: [ops]}]
   - channels: [am]
 """
 NOT_OURS = "the environment variable SITEMON_DB_PASSWORD is not for sites: see SITEMON_SECRETS_ALLOW"
+NO_SERVICE = "expected a URL of a service that Apprise knows, with all that it needs: mailto://…"
 BAD = """
 chanels: {}
 references: {default: [x], eu: []}
 channels:
   one: {webhook: "hooks.example", secret: "hunter2"}
   two: {webhook: "https://me:hunter2@hooks.example/"}
-  three: {apprise: "mailto://x"}
+  three: {apprise: "nothing://hunter2"}
   four: {alertmanager: "http://am.example", secret: "x", timezone: UTC}
   five: {}
   six: 3
   seven: {webhook: "https://hooks.example/${UNSET}", secret: "${SITEMON_DB_PASSWORD}"}
+  eight: {apprise: ["json://ok.example/", "slack://hunter2", 5], timezone: Mars/Olympus, secret: "x"}
+  nine/2: {apprise: []}
+  ten: {webhook: "https://hooks.example/", alertmanager: "http://am.example"}
 routes:
   - {match: {team: web}, channels: [onne, one], events: [down, degraded, up]}
   - match: team
     chanels: [one]
-    group_for: 10s
+    group_for: 1h
     remind_every: 1m
   - 5
+  - channels: [one, eight, nine]
+    escalate: [{after: 0, channels: [one], to: x}, {channels: [onne]}, 5]
+  - {channels: one, escalate: {after: 1m, channels: [one]}, group_for: soon, continue: 5, events: down}
 """
 
 
@@ -65,9 +75,28 @@ def test_channels_and_routes_are_what_the_file_says(tmp_path: Path) -> None:
     assert (am.kind, am.url, am.secret) == ("alertmanager", "http://alertmanager.example:9093", b"")
     first, second = alerts.routes
     assert first == Route(
-        match={"team": "web"}, channels=("hook", "am"), events=("down",), goes_on=True, remind_every_s=0.0
+        match={"team": "web"},
+        channels=("hook", "am"),
+        events=("down",),
+        group_for_s=0.0,
+        goes_on=True,
+        remind_every_s=0.0,
+        escalate=(Escalation(900.0, ("ops", "ops/2")),),
     )
-    assert second == Route(match={}, channels=("am",), events=EVENTS, remind_every_s=3600.0)
+    assert second == Route(
+        match={},
+        channels=("am",),
+        events=EVENTS,
+        group_for_s=10.0,
+        remind_every_s=3600.0,
+    )
+
+
+def test_each_service_of_a_list_is_a_channel_of_its_own(tmp_path: Path) -> None:
+    channels = load(tmp_path, GOOD).channels
+    assert [*channels] == ["hook", "am", "ops", "ops/2"]
+    assert [channels[name].url for name in ("ops", "ops/2")] == ["json://chat.example/t", "json://sms.example/"]
+    assert {channels[name].timezone for name in ("ops", "ops/2")} == {"Europe/Helsinki"}
 
 
 @pytest.mark.parametrize("words", ["", "channels:\nroutes:\n"])
@@ -89,22 +118,41 @@ def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> No
         ":5: channels.one.secret: expected whsec_ and 24 to 64 bytes in base64",
         ":6: channels.two.webhook: expected a URL such as https://hooks.example/sitemon, without a password",
         ":6: channels.two: secret: missing; a webhook is signed with it",
-        ":7: channels.three.apprise: not supported yet",
-        ":8: channels.four.timezone: not supported yet",
+        f":7: channels.three.apprise: {NO_SERVICE}",
         ":8: channels.four.secret: means nothing to alertmanager",
-        ":9: channels.five: expected one of webhook and alertmanager",
+        ":8: channels.four.timezone: means nothing to alertmanager",
+        ":9: channels.five: expected one of webhook, alertmanager, apprise",
         ":10: channels.six: expected a mapping of names, not a number",
         ":11: channels.seven.webhook: the environment variable UNSET is not set",
         f":11: channels.seven.secret: {NOT_OURS}",
-        ":13: routes[0].channels[0]: no channel of this name; did you mean one?",
-        ":13: routes[0].events[1]: not supported yet",
-        ":13: routes[0].events[2]: no event of this name",
-        ":15: routes[1].chanels: unknown field; did you mean channels?",
-        ":16: routes[1].group_for: not supported yet",
-        ":14: routes[1]: channels: missing",
-        ":14: routes[1].match: expected a mapping of names to text, not text",
-        ":17: routes[1].remind_every: expected 0 for never, or at least 5m",
-        ":18: routes[2]: expected a mapping of names, not a number",
+        ":12: channels.eight.secret: means nothing to apprise",
+        ":12: channels.eight.timezone: expected a time zone such as Europe/Helsinki",
+        f":12: channels.eight.apprise[1]: {NO_SERVICE}",
+        ":12: channels.eight.apprise[2]: expected text, not a number (put it in quotes)",
+        ":13: channels.nine/2: expected 1 to 200 letters, digits, dashes, underscores and dots",
+        ":13: channels.nine/2.apprise: expected a URL of Apprise, or a list of them",
+        ":14: channels.ten: expected one of webhook, alertmanager, apprise",
+        ":16: routes[0].channels[0]: no channel of this name; did you mean one?",
+        ":16: routes[0].events[1]: not supported yet",
+        ":16: routes[0].events[2]: no event of this name",
+        ":18: routes[1].chanels: unknown field; did you mean channels?",
+        ":17: routes[1]: channels: missing",
+        ":17: routes[1].match: expected a mapping of names to text, not text",
+        ":20: routes[1].remind_every: expected 0 for never, or at least 5m",
+        ":19: routes[1].group_for: expected at most 10m: who is down waits for it",
+        ":21: routes[2]: expected a mapping of names, not a number",
+        ":22: routes[3].channels[2]: no channel of this name; did you mean nine/2?",
+        ":23: routes[3].escalate[0].to: unknown field",
+        ":23: routes[3].escalate[0].after: expected a duration such as 15m",
+        ":23: routes[3].escalate[0].channels: one is told from the start",
+        ":23: routes[3].escalate[1]: after: missing",
+        ":23: routes[3].escalate[1].channels[0]: no channel of this name; did you mean one?",
+        ":23: routes[3].escalate[2]: expected a mapping of names, not a number",
+        ":24: routes[4].channels: expected a list, not text",
+        ":24: routes[4].events: expected a list, not text",
+        ":24: routes[4].continue: expected true or false, not a number",
+        ":24: routes[4].group_for: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds",
+        ":24: routes[4].escalate: expected a list such as [{after: 15m, channels: [hook]}], not a mapping",
         ":3: references.default[0]: expected a URL such as https://hooks.example/sitemon, without a password",
         ":3: references.eu: expected a list of URLs",
     ]

@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 
-from sitemon.config.alerts import CHANNEL_FIELDS, HEARTBEAT_FIELDS, ROUTE_FIELDS, load_alerts
-from sitemon.config.alerts import KINDS as KINDS_OF_CHANNELS
+from sitemon.config.alert_channels import CHANNEL_FIELDS
+from sitemon.config.alert_channels import KINDS as KINDS_OF_CHANNELS
+from sitemon.config.alerts import ESCALATION_FIELDS, HEARTBEAT_FIELDS, ROUTE_FIELDS, load_alerts
 from sitemon.config.server_files import KINDS
 from sitemon.config.servers import (
     admin_credentials,
@@ -51,7 +52,16 @@ def test_the_alerts_show_every_accepted_field() -> None:
     alerts = load_alerts(IN_FOLDER)
     assert [channel.kind for channel in alerts.channels.values()] == [*KINDS_OF_CHANNELS]
     words = (FOLDER / "alerts.yaml").read_text()
-    fields = {"channels", "routes", "heartbeat", "references", *CHANNEL_FIELDS, *HEARTBEAT_FIELDS, *ROUTE_FIELDS}
+    fields = {
+        "channels",
+        "routes",
+        "heartbeat",
+        "references",
+        *CHANNEL_FIELDS,
+        *HEARTBEAT_FIELDS,
+        *ROUTE_FIELDS,
+        *ESCALATION_FIELDS,
+    }
     assert [name for name in fields if not re.search(rf"[ #{{-]{name}:|^{name}:", words, re.MULTILINE)] == []
 
 

@@ -1,0 +1,53 @@
+"""Warnings of certificates that expire soon: one for each threshold, and anew for a new certificate."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from sitemon.alert.events import certificate_event
+from sitemon.model.alerts import Alerts
+from sitemon.store.certificate import Due, look_at_certificates
+from sitemon.store.connect import Connection
+from sitemon.store.incident import Saying
+
+THRESHOLDS_DAYS: Final = (1, 7, 14, 30)
+
+
+def threshold_days(left: timedelta) -> int | None:
+    """Return the least threshold that a certificate has reached which lasts so much longer."""
+    return next((days for days in THRESHOLDS_DAYS if left <= timedelta(days=days)), None)
+
+
+def warn_of_certificates(
+    conn: Connection, labels_of: Callable[[str], Mapping[str, str]], alerts: Alerts, now: datetime
+) -> None:
+    """Put what is to be said of certificates into the outbox.
+
+    Where nobody wants to hear of it, nothing is noted: whoever does later is warned then.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is warned then.
+
+    """
+    with look_at_certificates(conn, now, now + timedelta(days=THRESHOLDS_DAYS[-1])) as certificates:
+        heard_by = {
+            one.site: found
+            for one in certificates.expiring
+            if (found := alerts.recipients(labels_of(one.site), "certificate"))
+        }
+        due = [
+            Due(one, days)
+            for one in certificates.expiring
+            if one.site in heard_by
+            and (days := threshold_days(one.expires_at - now)) is not None
+            and (one.warned_days is None or days < one.warned_days)
+        ]
+        if not due:
+            return
+        certificates.say(
+            Saying(channel, None, event, wait_s)
+            for certificate, days in certificates.note(due)
+            for event in (certificate_event(certificate, days, labels_of(certificate.site), now, uuid.uuid4()),)
+            for channel, wait_s in heard_by[certificate.site]
+        )

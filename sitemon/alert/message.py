@@ -1,0 +1,82 @@
+"""Several events as one message to people. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER, RESOLVED, WITHDRAWN
+from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
+from sitemon.alert.text import body_of, moment_words, subject_of
+
+MOST_EVENTS: Final = 20
+"""Of further ones a message says only how many there are."""
+
+_NAMED: Final = 3
+_BAD_NEWS: Final = frozenset({DOWN, REMINDER, CERTIFICATE, REGION_OFFLINE})
+_COUNTED: Final[Mapping[str, tuple[str, str]]] = {
+    DOWN: ("{} site is down", "{} sites are down"),
+    REMINDER: ("{} site is still down", "{} sites are still down"),
+    REGION_OFFLINE: ("{} region is offline", "{} regions are offline"),
+    SILENT: ("{} message of silence", "{} messages of silence"),
+    RESOLVED: ("{} site is up again", "{} sites are up again"),
+    WITHDRAWN: ("{} site was not down", "{} sites were not down"),
+    CERTIFICATE: ("{} certificate expires", "{} certificates expire"),
+    REGION_ONLINE: ("{} region is online again", "{} regions are online again"),
+}
+"""What is said of how many sites, the worst first."""
+
+
+class Message(NamedTuple):
+    """What a person reads."""
+
+    subject: str
+    body: str
+    is_bad_news: bool
+
+
+def message_of(types: Mapping[str, int], events: Sequence[Mapping[str, Any]], timezone: str = "") -> Message:
+    """Return the message of so many events of each type, of which `events` are the first, in their order."""
+    zone = ZoneInfo(timezone) if timezone else UTC
+    is_silent = any(event["type"] == SILENT and not is_own_over(event) for event in events)
+    is_bad_news = is_silent or not _BAD_NEWS.isdisjoint(types)
+    if sum(types.values()) == 1:
+        return Message(subject_of(events[0]), body_of(events[0], zone), is_bad_news)
+    return Message(_subject(types, events), _body(types, events, zone), is_bad_news)
+
+
+def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> str:
+    ordered = [*(type_ for type_ in _COUNTED if type_ in types), *sorted(types.keys() - _COUNTED.keys())]
+    counted = ", ".join(_counted(type_, types[type_]) for type_ in ordered)
+    sites = list(dict.fromkeys(_named(event) for event in events if event["type"] == ordered[0]))
+    more = ", …" if types[ordered[0]] > _NAMED else ""
+    return f"{counted}: {', '.join(sites[:_NAMED])}{more}"
+
+
+def _named(event: Mapping[str, Any]) -> str:
+    data = event["data"]
+    return str(data["site"] or data.get("region") or data.get("cause"))
+
+
+def _counted(type_: str, count: int) -> str:
+    one, many = _COUNTED.get(type_, ("{} " + type_, "{} " + type_))
+    return (one if count == 1 else many).format(f"{count:,}")
+
+
+def _body(types: Mapping[str, int], events: Sequence[Mapping[str, Any]], zone: tzinfo) -> str:
+    blocks = [_block(event, zone) for event in events]
+    more = sum(types.values()) - len(events)
+    if more:
+        blocks.append(f"and {more:,} more: sitemon incidents")
+    return "\n\n".join(blocks)
+
+
+def _block(event: Mapping[str, Any], zone: tzinfo) -> str:
+    data = event["data"]
+    incident = data.get("incident")
+    lines = [subject_of(event), data["url"]]
+    if incident:
+        lines.append(f"Since {moment_words(data['since'], zone)}, seen from {', '.join(data['regions'])}")
+    if incident and event["type"] in _BAD_NEWS:
+        lines.append(f"Acknowledge: sitemon ack {incident['id']}")
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,45 @@
+"""How each kind of channel is sent on: events by HTTP, messages to people by Apprise."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sitemon.alert.channels import Request, request_of
+from sitemon.alert.events import TEST, test_event
+from sitemon.alert.message import Message, message_of
+from sitemon.alert.post import TIMEOUT_S, post
+from sitemon.alert.sender import ChannelSender, MessageSender, Sender
+from sitemon.alert.verdict import Answer
+from sitemon.apprise_services import Service
+from sitemon.model.alerts import Channel
+
+
+def sender_of(channel: Channel) -> ChannelSender:
+    """Return what sends on a channel."""
+    return MessageSender(channel, People(channel).tell) if channel.kind == "apprise" else Sender(channel, send)
+
+
+def try_channel(channel: Channel, now: datetime) -> Answer:
+    """Send a message that says it is a test, at once."""
+    event = test_event(now, uuid4())
+    if channel.kind == "apprise":
+        return People(channel).tell(message_of({TEST: 1}, [event], channel.timezone))
+    return send(request_of(channel, event, now))
+
+
+def send(request: Request) -> Answer:
+    """Post a request."""
+    return post(request.url, request.body, request.headers)
+
+
+class People:
+    """Those whom a service of Apprise reaches."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._service = Service(channel.url, TIMEOUT_S)
+
+    def tell(self, message: Message) -> Answer:
+        """Send a message, and return an answer as one of HTTP."""
+        sent = self._service.send(message.subject, message.body, is_bad_news=message.is_bad_news)
+        if sent.is_delivered:
+            return Answer(200)
+        return Answer(sent.status) if sent.status >= 400 else Answer(0, problem=sent.problem)

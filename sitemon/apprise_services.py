@@ -1,0 +1,130 @@
+"""The only home of Apprise: messages to people by mail, chat, SMS and some hundred other services.
+
+Apprise is imported when the first URL of a service is read: most processes never need it. It keeps nothing on disk, and
+logs nothing: what it logs may hold the secrets of a URL. We wait for it no longer than we wait for a webhook.
+"""
+
+import logging
+import re
+import threading
+import warnings
+from contextlib import suppress
+from functools import cache
+from types import ModuleType
+from typing import Final, NamedTuple
+
+_TALKATIVE: Final = ("apprise", "urllib3", "paho", "slixmpp")
+"""Loggers that may write down a service's URL, with the secrets in it."""
+
+_STATUS: Final = re.compile(r"error=(\d{3})\b")
+"""How Apprise's services name the HTTP status of an answer; of what else they say we repeat nothing."""
+
+
+class Sent(NamedTuple):
+    """What became of a message: whether the service took it, its HTTP status if it is known, and what went wrong."""
+
+    is_delivered: bool
+    status: int = 0
+    problem: str = ""
+
+
+def is_service(url: str) -> bool:
+    """Whether Apprise knows the service of a URL, and finds in it what that service needs."""
+    apprise = _apprise()
+    return apprise.Apprise.instantiate(url, asset=_asset(apprise)) is not None
+
+
+class _Try(NamedTuple):
+    """A message under way, and what became of it once that is known."""
+
+    message: tuple[str, str]
+    thread: threading.Thread
+    found: list[Sent]
+
+
+class Service:
+    """One service, asked by one thread at a time."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._abandoned: _Try | None = None
+
+    def send(self, subject: str, body: str, *, is_bad_news: bool) -> Sent:
+        """Send a message in plain text, which is fitted to the service; wait for twice the timeout at most.
+
+        A service may hang for longer than its sockets do, byte by byte. While it does, nothing more is sent; what it
+        said in the end is the answer when the same message is sent again.
+        """
+        before = self._abandoned
+        if before is not None and before.thread.is_alive():
+            return Sent(is_delivered=False, problem="it still hangs from the last message")
+        self._abandoned = None
+        if before is not None and before.message == (subject, body) and before.found:
+            return before.found[0]
+        last = self._begin(subject, body, is_bad_news=is_bad_news)
+        last.thread.join(2 * self._timeout_s)
+        if last.thread.is_alive():
+            self._abandoned = last
+            return Sent(is_delivered=False, problem="no answer in time")
+        return last.found[0] if last.found else Sent(is_delivered=False, problem="Apprise failed")
+
+    def _begin(self, subject: str, body: str, *, is_bad_news: bool) -> _Try:
+        found: list[Sent] = []
+
+        def send() -> None:
+            # What a service raises may hold its URL: it is not shown.
+            with suppress(Exception):
+                found.append(self._notify(subject, body, is_bad_news=is_bad_news))
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        return _Try((subject, body), thread, found)
+
+    def _notify(self, subject: str, body: str, *, is_bad_news: bool) -> Sent:
+        apprise = _apprise()
+        asset = _asset(apprise)
+        plugin = apprise.Apprise.instantiate(self._url, asset=asset)
+        if plugin is None:
+            return Sent(is_delivered=False, problem="Apprise does not know this service")
+        plugin.socket_connect_timeout = plugin.socket_read_timeout = self._timeout_s
+        if "overflow=" not in self._url:
+            plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
+        kind = apprise.NotifyType.FAILURE if is_bad_news else apprise.NotifyType.SUCCESS
+        services = apprise.Apprise(plugin, asset=asset)
+        result = services.notify(body, title=subject, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
+        # Not the result's own truth: to Apprise, a service with optional=yes never fails.
+        if any(attempt for service in result for attempt in service.attempts):
+            return Sent(is_delivered=True)
+        statuses = [int(found[1]) for entry in result.logs() if (found := _STATUS.search(entry.message))]
+        return Sent(is_delivered=False, status=statuses[-1] if statuses else 0, problem="the service did not take it")
+
+
+@cache
+def _apprise() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import apprise  # noqa: PLC0415 - most processes never need it
+
+        # It reads its two hundred services at the first question, and some of them what Python is about to drop.
+        apprise.Apprise.instantiate("json://localhost")
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        # Not above WARNING: from Apprise's warnings, which it hands to us, we take the status.
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
+    return apprise
+
+
+def _asset(apprise: ModuleType) -> object:
+    return apprise.AppriseAsset(
+        app_id="sitemon",
+        app_desc="sitemon",
+        app_url="",
+        async_mode=False,
+        secure_logging=True,
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+        # Threads of ours wait for it: in its own, one service that hangs may hold up another one.
+        service_timeout=0,
+    )

@@ -1,0 +1,82 @@
+"""Certificates that expire soon: a warning for each threshold, and anew for a new one."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+
+import pytest
+
+from sitemon.alert.decide import Decider, SiteRules
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.incident.policy import Policy
+from sitemon.model.alerts import Alerts
+from sitemon.store.connect import connect
+from tests.integration.alert.scene import Scene
+from tests.results import a_result, this_hour
+
+DAY = timedelta(days=1)
+Warn = Callable[[float], list[int]]
+
+
+@pytest.fixture
+def expires_at() -> datetime:
+    return this_hour() + 100 * DAY
+
+
+@pytest.fixture
+def warn(scene: Scene, expires_at: datetime) -> Warn:
+    """Look so many days before a certificate of the site expires, and return the thresholds that were told by it."""
+    scene.arrive(a_result(minute=0, cert_expires_at=expires_at))
+    return lambda days_before: look(scene, expires_at - days_before * DAY)
+
+
+def look(scene: Scene, now: datetime, alerts: Alerts | None = None) -> list[int]:
+    before = len(scene.receiver.events)
+    rules = SiteRules(Policy(), {"team": "web"}, None, timedelta(minutes=1))
+    Decider(lambda _: rules, alerts or scene.alerts, lambda: now).warn_of_certificates(scene.conn)
+    scene.send()
+    assert {event["type"] for event in scene.receiver.events[before:]} <= {"certificate.expiring"}
+    return [event["data"]["threshold_days"] for event in scene.receiver.events[before:]]
+
+
+def test_each_threshold_is_told_once(warn: Warn) -> None:
+    said = [warn(days) for days in (31, 30, 29, 14.1, 14, 13, 6.9, 6, 1, 0.5, 0, -1)]
+    assert said == [[], [30], [], [], [14], [], [7], [], [1], [], [], []]
+
+
+def test_thresholds_that_nobody_looked_at_are_passed_over(warn: Warn) -> None:
+    assert [warn(days) for days in (40, 3, 2)] == [[], [7], []]
+
+
+def test_a_new_certificate_is_warned_of_anew(scene: Scene, warn: Warn, expires_at: datetime) -> None:
+    assert warn(10) == [14]
+    renewed_at = expires_at + 90 * DAY
+    scene.arrive(a_result(minute=1, cert_expires_at=renewed_at))
+    assert warn(9) == []
+    assert look(scene, renewed_at - 20 * DAY) == [30]
+
+
+def test_what_is_said_of_it(scene: Scene, warn: Warn) -> None:
+    warn(6)
+    [event] = scene.receiver.events
+    assert event["data"]["site"] == "shop"
+    assert event["data"]["url"] == "https://shop.example/"
+    assert event["data"]["labels"] == {"team": "web"}
+
+
+def test_two_alerters_warn_once(
+    scene: Scene, warn: Warn, expires_at: datetime, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    rules = SiteRules(Policy(), {}, None, timedelta(minutes=1))
+    with closing(connect(postgres_server, owner, application_name="test")) as second:
+        for conn in (second, scene.conn):
+            Decider(lambda _: rules, scene.alerts, lambda: expires_at - 5 * DAY).warn_of_certificates(conn)
+    scene.send()
+    assert len(scene.receiver.events) == 1
+
+
+def test_who_does_not_want_to_hear_of_it_does_not(scene: Scene, warn: Warn, expires_at: datetime) -> None:
+    with_it = scene.alerts
+    scene.use(scene.receiver.channel(), events=("down",))
+    assert warn(10) == []
+    assert look(scene, expires_at - 10 * DAY, with_it) == [14]  # and nobody has missed it

@@ -1,0 +1,106 @@
+"""An incident that nobody acknowledges is told to others, who then hear the rest of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sitemon.model.alerts import Alerts, Escalation, Route
+from sitemon.store.incident import acknowledge, read_incidents
+from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.scene import Scene
+from tests.results import this_hour
+
+QUARTER_H = 0.25
+STEP = Escalation(900.0, ("boss",))
+
+
+@pytest.fixture
+def boss(scene: Scene) -> Iterator[Receiver]:
+    """Somebody who is told a quarter of an hour later."""
+    with Receiver() as boss:
+        channels = scene.receiver.channel(), boss.channel("boss")
+        scene.use(*channels, channels=("hook",), remind_every_s=3600.0, escalate=(STEP,))
+        yield boss
+
+
+def said(receiver: Receiver) -> list[str]:
+    return [event["type"] for event in receiver.events]
+
+
+def know(scene: Scene) -> None:
+    [incident] = read_incidents(scene.conn, this_hour(), open_only=True)
+    assert acknowledge(scene.conn, incident.incident_id, "anna")
+
+
+def test_it_is_told_once_after_its_time_and_with_its_end(scene: Scene, boss: Receiver) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.pass_time(hours=0.2)
+    scene.remind()
+    assert said(boss) == []
+    for _ in range(3):
+        scene.pass_time(hours=0.1)
+        scene.remind()
+    assert said(boss) == ["site.down"]
+    assert boss.events[0]["data"]["is_escalated"] is True
+    scene.arrive(*scene.results("u", start=4))
+    assert said(boss) == ["site.down", "site.resolved"]
+    assert said(scene.receiver) == ["site.down", "site.resolved"]
+
+
+def test_who_was_told_is_reminded_too(scene: Scene, boss: Receiver) -> None:
+    scene.arrive(*scene.results("uddd"))
+    for _ in range(9):
+        scene.pass_time(hours=QUARTER_H)
+        scene.remind()
+    assert said(boss) == ["site.down", "site.reminder", "site.reminder"]
+    know(scene)
+    scene.pass_time(hours=5)
+    scene.remind()
+    assert said(boss) == ["site.down", "site.reminder", "site.reminder"]
+    assert said(scene.receiver) == ["site.down", "site.reminder", "site.reminder"]
+
+
+def test_an_acknowledged_one_is_not_escalated_nor_its_end_told(scene: Scene, boss: Receiver) -> None:
+    scene.arrive(*scene.results("uddd"))
+    know(scene)
+    scene.pass_time(hours=1)
+    scene.remind()
+    scene.arrive(*scene.results("u", start=4))
+    assert said(boss) == []
+    assert said(scene.receiver) == ["site.down", "site.resolved"]
+
+
+def test_nor_is_one_that_is_over(scene: Scene, boss: Receiver) -> None:
+    scene.arrive(*scene.results("udddu"))
+    scene.pass_time(hours=1)
+    scene.remind()
+    assert said(boss) == []
+
+
+def test_two_steps_come_one_after_the_other(scene: Scene, boss: Receiver) -> None:
+    steps = (STEP, Escalation(3600.0, ("board",)))
+    with Receiver() as board:
+        channels = scene.receiver.channel(), boss.channel("boss"), board.channel("board")
+        scene.use(*channels, channels=("hook",), remind_every_s=0.0, escalate=steps)
+        scene.arrive(*scene.results("uddd"))
+        scene.pass_time(hours=0.5)
+        scene.remind()
+        assert (said(boss), said(board)) == (["site.down"], [])
+        scene.pass_time(hours=0.6)
+        scene.remind()
+        assert (said(boss), said(board)) == (["site.down"], ["site.down"])
+
+
+def test_who_was_told_hears_the_end_after_the_routes_were_edited(scene: Scene, boss: Receiver) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.decider.use(Alerts(channels=scene.alerts.channels, routes=(Route(channels=("boss",)),)))
+    scene.arrive(*scene.results("u", start=4))
+    assert said(scene.receiver) == ["site.down", "site.resolved"]
+
+
+def test_late_results_correct_it_for_those_who_were_told(scene: Scene, boss: Receiver) -> None:
+    scene.arrive(*scene.results("u d dd"))
+    scene.pass_time(hours=0.5)
+    scene.remind()
+    scene.arrive(*scene.results("u", start=3))
+    assert said(boss) == ["site.down", "incident.withdrawn"]
