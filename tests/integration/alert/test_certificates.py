@@ -9,7 +9,8 @@ import pytest
 from sitemon.alert.decide import Decider, SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import Alerts
+from sitemon.model.alerts import Alerts, Channel
+from sitemon.model.moment import format_utc
 from sitemon.store.connect import connect
 from tests.integration.alert.scene import Scene
 from tests.results import a_result, this_hour
@@ -80,3 +81,15 @@ def test_who_does_not_want_to_hear_of_it_does_not(scene: Scene, warn: Warn, expi
     scene.use(scene.receiver.channel(), events=("down",))
     assert warn(10) == []
     assert look(scene, expires_at - 10 * DAY, with_it) == [14]  # and nobody has missed it
+
+
+def test_alertmanager_takes_it_as_an_alert_that_ends_with_it(scene: Scene, expires_at: datetime) -> None:
+    am = Channel(name="am", kind="alertmanager", url=scene.receiver.url.removesuffix("/hook"))
+    scene.use(am)
+    scene.arrive(a_result(minute=0, cert_expires_at=expires_at))
+    look(scene, expires_at - 5 * DAY)
+    [[alert]] = scene.receiver.bodies
+    assert alert["labels"]["alertname"] == "CertificateExpiring"
+    assert alert["labels"]["site"] == "shop"
+    assert alert["endsAt"] == alert["labels"]["cert_expires_at"] == format_utc(expires_at)
+    assert alert["annotations"]["summary"] == "shop: its certificate expires in 5 d"

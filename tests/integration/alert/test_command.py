@@ -297,3 +297,14 @@ def test_alerts_are_listed_tried_and_sent_again(start: Start, scene: Scene, rece
     assert run(start, "alerts", "list")[0] == 0
     receiver.answers = [(503, {})]
     assert run(start, "alerts", "test", "hook") == (1, "hook: not delivered: HTTP 503\n")
+
+
+def test_each_service_of_a_list_is_tried(start: Start, receiver: Receiver, tmp_path: Path) -> None:
+    url = receiver.people().url
+    (tmp_path / "alerts.yaml").write_text(
+        f'channels:\n  ops: {{apprise: ["{url}", "{url}"], timezone: Europe/Helsinki}}\nroutes: []\n'
+    )
+    (tmp_path / "alerts.yaml").chmod(0o600)
+    receiver.answers = [(204, {}), (503, {})]
+    assert run(start, "alerts", "test", "ops") == (1, "ops: delivered\nops/2: not delivered: HTTP 503\n")
+    assert receiver.read == [("This is a test: alerts of sitemon arrive here", ["Nothing is down."])]

@@ -14,7 +14,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import connect
 from sitemon.store.incident import Taken, take_sites, tidy
-from sitemon.store.outbox import retry_alerts
+from sitemon.store.outbox import give_up_unknown, retry_alerts
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
@@ -142,6 +142,18 @@ def test_a_channel_that_is_down_holds_up_no_other(scene: Scene) -> None:
         scene.pass_time(hours=1)
         scene.send()
         assert other.ids == scene.receiver.ids
+
+
+def test_what_waits_for_a_channel_that_nobody_knows_any_more_is_given_up_after_a_day(scene: Scene) -> None:
+    scene.receiver.answers = [(500, {})]
+    scene.arrive(*scene.results("uddd"))
+    give_up_unknown(scene.conn, ["another"])
+    assert states(scene) == [("site.down", "waiting")]
+    scene.pass_time(hours=25)
+    give_up_unknown(scene.conn, ["hook", "another"])
+    assert states(scene) == [("site.down", "waiting")]
+    give_up_unknown(scene.conn, ["another"])
+    assert states(scene) == [("site.down", "given up")]
 
 
 def test_two_alerters_tell_it_once(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> None:
