@@ -11,6 +11,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Alerts, Channel
 from sitemon.model.moment import format_utc
+from sitemon.store.certificate import Due, look_at_certificates
 from sitemon.store.connect import connect
 from tests.integration.alert.scene import Scene
 from tests.results import a_result, this_hour
@@ -65,15 +66,17 @@ def test_what_is_said_of_it(scene: Scene, warn: Warn) -> None:
     assert event["data"]["labels"] == {"team": "web"}
 
 
-def test_two_alerters_warn_once(
+def test_of_two_alerters_that_look_at_once_one_warns(
     scene: Scene, warn: Warn, expires_at: datetime, postgres_server: PostgresServer, owner: Credentials
 ) -> None:
-    rules = SiteRules(Policy(), {}, None, timedelta(minutes=1))
-    with closing(connect(postgres_server, owner, application_name="test")) as second:
-        for conn in (second, scene.conn):
-            Decider(lambda _: rules, scene.alerts, lambda: expires_at - 5 * DAY).warn_of_certificates(conn)
-    scene.send()
-    assert len(scene.receiver.events) == 1
+    now = expires_at - 5 * DAY
+    with (
+        closing(connect(postgres_server, owner, application_name="test")) as second,
+        look_at_certificates(second, now, expires_at) as certificates,
+    ):
+        [certificate] = certificates.expiring
+        assert warn(5) == [7]
+        assert certificates.note([Due(certificate, 7)]) == []
 
 
 def test_who_does_not_want_to_hear_of_it_does_not(scene: Scene, warn: Warn, expires_at: datetime) -> None:

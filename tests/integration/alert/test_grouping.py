@@ -101,6 +101,20 @@ def test_a_message_that_fails_is_sent_again_as_the_same_one(scene: Scene) -> Non
     ]
 
 
+def test_what_a_service_refuses_holds_up_no_later_message_and_takes_no_part_of_it(scene: Scene) -> None:
+    scene.receiver.answers = [(401, {})]
+    scene.use(scene.receiver.people())
+    fail(scene, SITES[:1])
+    scene.pass_time(hours=A_MINUTE_H)
+    scene.send()
+    fail(scene, SITES[1:2])
+    scene.pass_time(hours=A_MINUTE_H / 5)  # the refused one waits for 15 s at least
+    scene.send()
+    scene.pass_time(hours=A_MINUTE_H)
+    scene.send()
+    assert [subject for subject, _ in scene.receiver.read] == ["site-01 is down: timeout", "site-00 is down: timeout"]
+
+
 def test_a_message_that_nobody_takes_for_a_day_is_given_up(scene: Scene) -> None:
     scene.receiver.answers = [(500, {})]
     scene.use(scene.receiver.people())
