@@ -170,6 +170,22 @@ def test_edits_of_the_channels_are_taken_up_within_five_seconds(
     assert "config.alerts_kept" not in alerter.communicate(timeout=15)[1]
 
 
+def test_people_are_told_of_many_sites_by_one_message_and_nothing_is_kept_on_disk(
+    start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "alerts.yaml").write_text(
+        f'channels:\n  ops: {{apprise: "{receiver.people().url}"}}\nroutes:\n  - {{channels: [ops], group_for: 5s}}\n'
+    )
+    (tmp_path / "alerts.yaml").chmod(0o600)
+    start("alerter", HOME=str(home))
+    scene.write([result for site in range(300) for result in scene.results("uddd", site=f"site-{site:03}")])
+    until(lambda: delivered(scene) == 300)
+    assert [subject for subject, _ in receiver.read] == ["300 sites are down: site-000, site-001, site-002, …"]
+    assert [*home.iterdir()] == []
+
+
 def test_a_channel_that_never_answers_holds_up_no_other(
     start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
 ) -> None:
