@@ -60,6 +60,11 @@ def test_of_a_site_that_is_down() -> None:
     )
 
 
+def test_the_piece_of_the_page_is_quoted() -> None:
+    _, lines = said(DOWN, What.OPENED, cause=Cause("no_match", 200, "it does not match", "…sold out…"))
+    assert "The page says: …sold out…" in lines
+
+
 def test_of_one_that_is_up_again() -> None:
     subject, lines = said(RESOLVED, What.CLOSED, START + timedelta(seconds=725))
     assert subject == "shop is up again after 12 min 5 s"
