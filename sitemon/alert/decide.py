@@ -276,7 +276,7 @@ class Decider:
     def _tell(self, deciding: Deciding, changed: Sequence[tuple[str, Change[int]]], numbers: Sequence[int]) -> None:
         """Put what is to be said of these changes, of sites by name, into the outbox, in the same transaction."""
         around, now = deciding.circumstances(numbers), self._now()
-        told = deciding.told([change.number for _, change in changed if change.number is not None and types_of(change)])
+        told = deciding.channels_told([change.number for _, change in changed if change.number is not None and types_of(change)])
         alerts = []
         for (site, change), number in zip(changed, numbers, strict=True):
             labels = self._rules_of(site).labels

@@ -93,5 +93,5 @@ def is_own_over(event: Mapping[str, Any]) -> bool:
 
 
 def _event(type_: str, said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    of_sites = {"site": None, "url": None, "labels": {}, "link": None}
-    return {"type": type_, "timestamp": format_utc(now), "data": {"id": str(uuid.uuid4())} | of_sites | said}
+    of_sites: Mapping[str, Any] = {"site": None, "url": None, "labels": {}, "link": None}
+    return {"type": type_, "timestamp": format_utc(now), "data": {"id": str(uuid.uuid4()), **of_sites, **said}}

@@ -66,7 +66,7 @@ class _Reader:
         names = {name: reader.lists.get(name, (name,)) for name in channels}
         routes = [self._route(place, value, names) for place, value in enumerate(listed)]
         heartbeat = self._heartbeat(top["heartbeat"]) if "heartbeat" in top else None
-        references = self._mapping(("references",), top.get("references") or {})
+        references = self._complaints.mapping(("references",), top.get("references") or {})
         urls = {region: self._references(region, value) for region, value in references.items()}
         if self._complaints.mistakes:
             raise ConfigurationError(self._complaints.mistakes)

@@ -61,7 +61,7 @@ class Deciding:
         found = self._all("circumstances", incident_ids=list(numbers))
         return {number: Circumstances(*around) for number, *around in found}
 
-    def told(self, numbers: Sequence[int]) -> dict[int, set[str]]:
+    def channels_told(self, numbers: Sequence[int]) -> dict[int, set[str]]:
         """Return which channels were told of incidents that they are open."""
         found: dict[int, set[str]] = {number: set() for number in numbers}
         for number, channel, _ in self._all("said_ages", incident_ids=list(numbers)) if numbers else ():

@@ -71,13 +71,13 @@ def test_a_few_missed_slots_are_not_worth_a_word(scene: Scene) -> None:
 def test_the_heart_beats_only_while_results_are_recorded(
     scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heart = Heart(Heartbeat(server.url(SECRET_PATH), every_s=0.0))
+    heart, heartbeat = Heart(), Heartbeat(server.url(SECRET_PATH), every_s=0.0)
     write_notices(scene.conn, scene.names, [started(0)])
     scene.write([a_result(slot_at=at(0)), a_missed(slot_at=this_minute())])
-    heart.beat(scene.conn)
+    heart.beat(scene.conn, heartbeat)
     assert server.visits == []
     scene.write([a_result(slot_at=this_minute())])
-    heart.beat(scene.conn)
+    heart.beat(scene.conn, heartbeat)
     assert server.visits == [SECRET_PATH]
     assert said(caplog) == ["alerter.heartbeat_missed", "alerter.heartbeat_back"]
 
@@ -86,10 +86,10 @@ def test_a_heartbeat_that_is_not_taken_is_said_once_and_without_its_url(
     scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.ills[SECRET_PATH] = 404
-    heart = Heart(Heartbeat(server.url(SECRET_PATH), every_s=0.0))
+    heart, heartbeat = Heart(), Heartbeat(server.url(SECRET_PATH), every_s=0.0)
     scene.write([a_result(slot_at=this_minute())])
     for _ in range(3):
-        heart.beat(scene.conn)
+        heart.beat(scene.conn, heartbeat)
     assert said(caplog) == ["alerter.heartbeat_missed"]
     assert "http_status (404)" in caplog.text
     assert "hunter2" not in caplog.text
@@ -100,7 +100,7 @@ def test_a_heartbeat_goes_only_where_checks_may(
 ) -> None:
     monkeypatch.setenv("SITEMON_ADDRESS_POLICY", "public")
     scene.write([a_result(slot_at=this_minute())])
-    Heart(Heartbeat(server.url(SECRET_PATH))).beat(scene.conn)
+    Heart().beat(scene.conn, Heartbeat(server.url(SECRET_PATH)))
     assert server.visits == []
     assert "blocked_address" in caplog.text
 
