@@ -14,7 +14,7 @@ from sitemon.model.maintenance import Recurring
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import alone
-from sitemon.store.maintenance_windows import SiteWindow, add_windows, follow
+from sitemon.store.maintenance_windows import SiteWindow, add_windows, follow, next_numbers
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
 
@@ -25,6 +25,8 @@ HORIZON: Final = timedelta(days=15)
 
 _PLANNED_FOR: Final = timedelta(days=8)
 """Where windows are written down no further than this, more are."""
+
+_SITES_AT_ONCE: Final = 1_000
 
 Rules = Mapping[str, tuple[Recurring, ...]]
 """The windows of each site that has any."""
@@ -49,12 +51,21 @@ def plan(conn: Connection, rules: Rules, now: datetime, windows_of: WindowsOf) -
     """
     with translated(), conn, conn.cursor() as cursor:
         plans = _plans(cursor)
-    if not _edited(rules, plans) and not _due(rules, plans, now):
-        return 0
+    names = [*_edited(rules, plans), *_due(rules, plans, now)]
+    count = 0
+    for start in range(0, len(names), _SITES_AT_ONCE):
+        piece = {name: rules.get(name, ()) for name in names[start : start + _SITES_AT_ONCE]}
+        count += _plan_piece(conn, piece, now, windows_of)
+    return count
+
+
+def _plan_piece(conn: Connection, piece: Rules, now: datetime, windows_of: WindowsOf) -> int:
+    """Do so for some sites, in one transaction, in which nobody writes results; one without rules has no windows."""
+    rules = {name: one for name, one in piece.items() if one}
     with alone(conn) as (cursor, marks):
         # Another alerter may have been faster.
-        plans = _plans(cursor)
-        edited, due = _edited(rules, plans), _due(rules, plans, now)
+        plans = _plans(cursor, list(piece))
+        edited, due = set(_edited(rules, plans)), _due(rules, plans, now)
         changed = _end(cursor, [plans[name].site_id for name in edited if name in plans], now)
         numbers = Names().sites(cursor, [name for name in edited if name in rules])
         begun = {name: (numbers[name], now) for name in edited if name in rules}
@@ -68,10 +79,17 @@ def plan(conn: Connection, rules: Rules, now: datetime, windows_of: WindowsOf) -
                 for begin_at, until_at in _windows(rule, from_at, now, windows_of, is_edited=name in edited)
             }
         )
-        add_windows(cursor, new)
+        _add(cursor, new)
         _keep(cursor, {site_id: rules[name] for name, (site_id, _) in begun.items()}, now + HORIZON)
         follow(cursor, marks, [*changed, *new])
     return len(new)
+
+
+def _add(cursor: Cursor, windows: Sequence[SiteWindow]) -> None:
+    """Add windows; sites that have one at the same time share its number."""
+    times = sorted({window[1:] for window in windows})
+    number_of = dict(zip(times, next_numbers(cursor, len(times)), strict=True))
+    add_windows(cursor, windows, [number_of[window[1:]] for window in windows])
 
 
 def _windows(
@@ -82,8 +100,9 @@ def _windows(
     return [window for window in windows_of(rule, first_at, now + HORIZON) if window[1] > from_at]
 
 
-def _plans(cursor: Cursor) -> dict[str, _Plan]:
-    cursor.execute(_sql["plans"])
+def _plans(cursor: Cursor, names: Sequence[str] | None = None) -> dict[str, _Plan]:
+    """Return what is kept of these sites, or of all."""
+    cursor.execute(_sql["plans"], {"names": names})
     return {name: _Plan(site_id, _rules(kept), until_at) for name, site_id, kept, until_at in cursor.fetchall()}
 
 

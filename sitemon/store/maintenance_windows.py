@@ -4,7 +4,7 @@ Hours and days are not moved by a difference: those that a change touches are co
 declare, stop or withdraw windows in any order, and again, comes to the same figures.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -58,15 +58,18 @@ def declare(conn: Connection, declaration: Declaration) -> Declared:
 
     Raises:
         FatalError: there is no such site, or results of that time are no longer kept; nothing is changed.
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may be declared of some sites then.
 
     """
-    with alone(conn) as (cursor, marks):
-        _refuse_forgotten(marks, declaration.from_at)
+    with translated(), conn, conn.cursor() as cursor:
         sites = _sites(cursor, declaration)
-        windows = [SiteWindow(site_id, declaration.from_at, declaration.until_at) for site_id in sites]
-        [number] = add_windows(cursor, windows, declaration)
-        follow(cursor, marks, windows)
+        [number] = next_numbers(cursor, 1)
+    for site_ids in pieces(sorted(sites)):
+        with alone(conn) as (cursor, marks):
+            _refuse_forgotten(marks, declaration.from_at)
+            windows = [SiteWindow(site_id, declaration.from_at, declaration.until_at) for site_id in site_ids]
+            add_windows(cursor, windows, [number] * len(windows), declaration)
+            follow(cursor, marks, windows)
     return Declared(number, sorted(sites.values()))
 
 
@@ -75,22 +78,31 @@ def stop(conn: Connection, number: int, now: datetime, *, withdraw: bool) -> boo
 
     Raises:
         FatalError: there is none of that number, or results of that time are no longer kept; nothing is changed.
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may have ended for some sites then.
 
     """
-    with alone(conn) as (cursor, marks):
-        cursor.execute(_sql["windows_of_number"], {"number": number})
-        windows = [SiteWindow(*row) for row in cursor.fetchall()]
-        if not windows:
-            raise FatalError(f"there is no window {number}: see sitemon maintenance list")
-        if withdraw:
-            _refuse_forgotten(marks, min(one.from_at for one in windows))
-        end_at = min(one.from_at for one in windows) if withdraw else now
-        cut = [one._replace(from_at=max(one.from_at, end_at)) for one in windows if one.until_at > end_at]
-        values = {"number": number, "until_at": end_at, "site_ids": [one.site_id for one in cut]}
-        cursor.execute(_sql["end_windows"], values)
-        follow(cursor, marks, cut)
-    return bool(cut)
+    with translated(), conn, conn.cursor() as cursor:
+        found = _windows_of(cursor, number)
+    if not found:
+        raise FatalError(f"there is no window {number}: see sitemon maintenance list")
+    is_changed = False
+    for site_ids in pieces([one.site_id for one in found]):
+        with alone(conn) as (cursor, marks):
+            windows = [one for one in _windows_of(cursor, number) if one.site_id in site_ids]
+            if withdraw:
+                _refuse_forgotten(marks, min(one.from_at for one in windows))
+            # What is no window any more.
+            cut = [one if withdraw else one._replace(from_at=max(one.from_at, now)) for one in windows]
+            cut = [one for one in cut if one.from_at < one.until_at]
+            cursor.execute(_sql["end_windows"], {"number": number, **_columns_of(cut)})
+            follow(cursor, marks, cut)
+            is_changed |= bool(cut)
+    return is_changed
+
+
+def pieces(site_ids: Sequence[int], most: int = 200) -> Iterator[Sequence[int]]:
+    """Yield so many sites at once: of so few, nobody who writes results waits for long."""
+    return (site_ids[start : start + most] for start in range(0, len(site_ids), most))
 
 
 def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> None:
@@ -151,19 +163,24 @@ def _sites(cursor: Cursor, chosen: Declaration) -> dict[int, str]:
     return found
 
 
-def add_windows(cursor: Cursor, windows: Sequence[SiteWindow], declaration: Declaration | None = None) -> list[int]:
-    """Add windows, each with the number of those that are at the same time, and return the numbers.
+def next_numbers(cursor: Cursor, count: int) -> list[int]:
+    """Return numbers for so many windows."""
+    cursor.execute(_sql["next_numbers"], {"numbers": count})
+    return [number for (number,) in cursor.fetchall()]
 
-    Without a declaration they are of the configuration.
-    """
-    times = sorted({window[1:] for window in windows})
-    cursor.execute(_sql["next_numbers"], {"numbers": len(times)})
-    numbers = [number for (number,) in cursor.fetchall()]
-    number_of = dict(zip(times, numbers, strict=True))
+
+def add_windows(
+    cursor: Cursor, windows: Sequence[SiteWindow], numbers: Sequence[int], declaration: Declaration | None = None
+) -> None:
+    """Add windows with their numbers. Without a declaration they are of the configuration."""
     said = {"reason": declaration and declaration.reason, "by": declaration and declaration.by}
-    values = {"numbers": [number_of[window[1:]] for window in windows], "is_configured": declaration is None, **said}
+    values = {"numbers": list(numbers), "is_configured": declaration is None, **said}
     cursor.execute(_sql["add_windows"], {**values, **_columns_of(windows)})
-    return numbers
+
+
+def _windows_of(cursor: Cursor, number: int) -> list[SiteWindow]:
+    cursor.execute(_sql["windows_of_number"], {"number": number})
+    return [SiteWindow(*row) for row in cursor.fetchall()]
 
 
 def _columns_of(windows: Sequence[SiteWindow]) -> dict[str, list[Any]]:

@@ -1,7 +1,8 @@
 -- name: plans
 SELECT site.name, plan.site_id, plan.rules, plan.planned_until_at
 FROM sitemon.maintenance_plan AS plan
-JOIN sitemon.site ON site.site_id = plan.site_id;
+JOIN sitemon.site ON site.site_id = plan.site_id
+WHERE %(names)s::text[] IS NULL OR site.name = ANY (%(names)s::text[]);
 
 -- name: forget_planned
 -- Windows of the configuration that have not begun.

@@ -22,11 +22,12 @@ FROM unnest(
 ) AS given (number, site_id, from_at, until_at);
 
 -- name: windows_of_number
-SELECT site_id, from_at, until_at FROM sitemon.maintenance_window WHERE maintenance_id = %(number)s FOR UPDATE;
+SELECT site_id, from_at, until_at FROM sitemon.maintenance_window WHERE maintenance_id = %(number)s ORDER BY site_id;
 
 -- name: end_windows
-UPDATE sitemon.maintenance_window SET until_at = greatest(from_at, %(until_at)s), stopped_at = now()
-WHERE maintenance_id = %(number)s AND site_id = ANY (%(site_ids)s);
+UPDATE sitemon.maintenance_window AS maintenance SET until_at = given.from_at, stopped_at = now()
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
+WHERE maintenance.maintenance_id = %(number)s AND maintenance.site_id = given.site_id;
 
 -- name: forget_stretches
 DELETE FROM sitemon.maintenance_stretch WHERE site_id = ANY (%(site_ids)s);
