@@ -32,7 +32,9 @@ _ZONE: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
 _CYCLE_YEARS: Final = 400
 """After so many years the calendar is the same again, with its weekdays."""
 _LAST_CYCLE: Final = 9600
-"""dateutil looks for a day until the year 9999: from here on a rule that has none ends soon."""
+_LAST_LEAP_YEARS: Final = 9960
+"""dateutil looks for a day until the year 9999: from here on a rule that has none ends soon. In 28 years each date has
+fallen on each weekday, in leap years and others; only what counts from its first day needs the whole cycle."""
 
 
 class _Rule(NamedTuple):
@@ -53,7 +55,7 @@ def problem_of(recurring: Recurring) -> str | None:
     except ValueError as exc:
         return str(exc)
     if not starts:
-        return "rrule: expected a rule that has a day; this one has none in 400 years"
+        return "rrule: expected a rule that has a day; there is none"
     shortest_s = min((b - a).total_seconds() for a, b in itertools.pairwise(starts)) if len(starts) > 1 else None
     if shortest_s is not None and recurring.duration_s >= shortest_s:
         return f"duration: expected less than the {shortest_s / 3600:g}h from one window to the next"
@@ -82,10 +84,11 @@ def _starts(rule: _Rule, low: datetime, high: datetime) -> Iterator[datetime]:
 
 
 def _far_starts(rule: _Rule) -> Iterator[datetime]:
-    """Yield the first beginnings of a rule, a whole number of the calendar's cycles later."""
+    """Yield the first beginnings of a rule, so late in the calendar that there is an end to it."""
     first = rule.first or date(_FIRST_YEAR, 1, 1)
-    far = first.replace(year=first.year % _CYCLE_YEARS + _LAST_CYCLE)
-    start = datetime.combine(far, rule.at)
+    is_counted = rule.dates is not None and "INTERVAL=" in rule.dates
+    far = first.year % _CYCLE_YEARS + _LAST_CYCLE if is_counted else _LAST_LEAP_YEARS
+    start = datetime.combine(first.replace(year=far), rule.at)
     return iter([start]) if rule.dates is None else iter(_compiled(rule.dates, start))
 
 

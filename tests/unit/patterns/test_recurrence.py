@@ -82,10 +82,18 @@ def test_pieces_of_time_come_to_the_whole() -> None:
 def test_a_rule_without_a_day_is_found_out(rrule: str) -> None:
     problem = problem_of(Recurring("02:00", 3600, rrule))
     assert problem is not None
-    assert "none in 400 years" in problem
+    assert "expected a rule that has a day" in problem
 
 
-def test_a_rare_day_is_a_day() -> None:
-    rule = Recurring("2024-02-29T02:00", 3600, "FREQ=YEARLY")
+@pytest.mark.parametrize(
+    ("rrule", "start"),
+    [
+        ("FREQ=YEARLY", "2024-02-29T02:00"),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=TU", "02:00"),
+        ("FREQ=DAILY;INTERVAL=1461;BYMONTH=2;BYMONTHDAY=29", "2024-02-29T02:00"),
+    ],
+)
+def test_a_rare_day_is_a_day(rrule: str, start: str) -> None:
+    rule = Recurring(start, 3600, rrule)
     assert problem_of(rule) is None
     assert begins(rule, "2026-01-01", "2029-01-01") == ["02-29 02:00"]
