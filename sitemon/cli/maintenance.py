@@ -55,7 +55,13 @@ def command() -> None:
 
 @command.command("start")
 @click.argument("sites", metavar="[SITE]...", nargs=-1)
-@click.option("--label", "labels", type=_Label(), multiple=True, help="All sites that have it; repeat it for both.")
+@click.option(
+    "--label",
+    "labels",
+    type=_Label(),
+    multiple=True,
+    help="The sites that have this label; given twice, those that have both.",
+)
 @click.option("--for", "length_s", type=options.DURATION, required=True, help="How long it lasts, such as 2h.")
 @click.option(
     "--since", type=_Moment(), default="0s", help="When it begins or began: 30m ago, or 2026-11-24T07:00Z.  [now]"

@@ -1,5 +1,6 @@
 -- name: untold_incidents
--- Their sites are ours until the transaction ends.
+-- Not of sites that were taken out of the configuration: they are in no schedule any more. The sites are ours until the
+-- transaction ends.
 SELECT
     site.name,
     incident_id,
@@ -19,6 +20,14 @@ WHERE is_untold
     AND withdrawn_at IS NULL
     AND (ended_at IS NULL OR behind IS NULL)
     AND incident_id > %(after)s
+    AND (
+        EXISTS (
+            SELECT
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE stretch.site_id = incident.site_id AND stretch.until_ms = 9223372036854775807
+        )
+        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id)
+    )
 ORDER BY incident_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF site SKIP LOCKED;

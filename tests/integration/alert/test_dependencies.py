@@ -11,9 +11,11 @@ from sitemon.incident.policy import Policy
 from sitemon.model.result import Result
 from sitemon.store.connect import connect
 from sitemon.store.maintenance_windows import Declaration, declare
+from sitemon.store.schedule import write_notices
 from sitemon.store.untold import take_untold
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, said_by
+from tests.integration.store.events import ended, started
 from tests.results import MINUTE, this_hour
 
 GATEWAYS = {"shop": ("balancer", "line"), "balancer": ("line",)}
@@ -196,3 +198,13 @@ def test_more_than_are_taken_at_once_are_all_looked_at(story: Story, monkeypatch
     monkeypatch.setattr("sitemon.alert.decide.SITES_AT_ONCE", 1)
     story.play(line="udddd", balancer="udddd", shop="udddd")
     assert story.behind == [("balancer", "line"), ("line", None), ("shop", "line")]
+
+
+def test_of_a_site_that_is_watched_no_more_nothing_is_said(story: Story) -> None:
+    write_notices(story.scene.conn, story.scene.names, [started(0)])
+    story.play(line="udddd", balancer="uuuuu", shop="udddd")
+    write_notices(story.scene.conn, story.scene.names, [ended(60)])
+    story.arrive(*story.scene.results("u", start=5, site="line"))
+    story.minute = 60
+    story.arrive()
+    assert {site for site, *_ in story.said} == {"line"}
