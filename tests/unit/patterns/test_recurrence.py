@@ -62,6 +62,12 @@ def test_where_the_clock_is_changed(start: str, first: str, last: str, expected:
     assert begins(Recurring(start, 3600, "FREQ=DAILY", HELSINKI), first, last) == expected
 
 
+def test_half_past_two_in_berlin_where_it_is_skipped_and_where_it_comes_twice() -> None:
+    rule = Recurring("02:30", 3600, "FREQ=DAILY", "Europe/Berlin")
+    assert begins(rule, "2027-03-28", "2027-03-29") == ["03-28 01:30"]  # 03:30 by the clock
+    assert begins(rule, "2027-10-31", "2027-11-01") == ["10-31 00:30"]  # the first, in summer time
+
+
 @pytest.mark.parametrize("day", ["2027-03-28", "2027-10-31"])
 def test_a_window_lasts_as_long_when_the_clock_is_changed_in_it(day: str) -> None:
     low = datetime.fromisoformat(f"{day}T00:00Z") - timedelta(hours=2)
