@@ -46,7 +46,7 @@ class Untold(Deciding):
         outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
         for name, began_at, ended_at in self._ask("outages", names=list(settles), since=since):
             outages[name].append((began_at, ended_at))
-        return {name: Gateway(name, outages[name], *found[name], settles[name]) for name in settles}
+        return {name: Gateway._make((name, outages[name], *found[name], settles[name])) for name in settles}
 
     def put_behind(self, behind: Mapping[int, str | None]) -> None:
         """Say of incidents behind which site they lie, where that is another one than before."""
