@@ -18,8 +18,8 @@ from tests.integration.alert.scene import Scene
 from tests.results import MINUTE, this_hour
 
 _names = (f"site-{number}" for number in itertools.count())
-outcomes = st.text("uuuddddm ", min_size=8, max_size=24)
-windows = st.lists(st.tuples(st.integers(0, 24), st.integers(1, 10), st.booleans()), max_size=3)
+outcomes = st.text("uudddddm ", min_size=12, max_size=24)
+windows = st.lists(st.tuples(st.integers(0, 24), st.integers(1, 10), st.booleans()), min_size=1, max_size=3)
 
 
 def folded(results: list[Result], kept: list[tuple[int, int]]) -> list[tuple[object, object]]:
@@ -32,7 +32,7 @@ def folded(results: list[Result], kept: list[tuple[int, int]]) -> list[tuple[obj
 
 @pytest.mark.timeout(600)
 @given(outcomes, windows, st.data())
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_incidents_are_those_of_one_fold(
     scene: Scene, letters: str, maintenance: list[tuple[int, int, bool]], data: st.DataObject
 ) -> None:
@@ -42,12 +42,12 @@ def test_incidents_are_those_of_one_fold(
     steps: list[list[Result] | tuple[int, tuple[int, int]]] = []
     left = list(data.draw(st.permutations(results)))
     while left:
-        size = data.draw(st.integers(1, len(left)))
+        size = data.draw(st.integers(1, 8))
         steps.append(left[:size])
         left = left[size:]
     for number, (start, length, is_withdrawn) in enumerate(maintenance):
         for _ in range(2 if is_withdrawn else 1):
-            steps.insert(data.draw(st.integers(0, len(steps))), (number, (start, length)))
+            steps.insert(len(steps) - data.draw(st.integers(0, len(steps))), (number, (start, length)))
     declared: dict[int, int] = {}
     for step in steps:
         if isinstance(step, list):
@@ -58,7 +58,7 @@ def test_incidents_are_those_of_one_fold(
             first_at = this_hour() + step[1][0] * MINUTE
             window = Declaration(first_at, first_at + step[1][1] * MINUTE, [site])
             declared[step[0]] = declare(scene.conn, window).maintenance_id
-        if data.draw(st.booleans()):
+        if not data.draw(st.booleans()):
             scene.decide()
     scene.decide()
     query = """

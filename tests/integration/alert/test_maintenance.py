@@ -59,6 +59,7 @@ def test_a_window_that_was_declared_before(
     ("letters", "window", "expected"),
     [
         pytest.param("uddddd", (0.5, 9), [("site.down", 1, None), ("incident.withdrawn", 1, None)], id="all of it"),
+        pytest.param("uddd", (3, 9), [("site.down", 1, None), ("incident.withdrawn", 1, None)], id="its last failure"),
         pytest.param(
             "udddddu",
             (0.5, 9),
