@@ -30,6 +30,9 @@ _REMIND_EVERY_S: Final = 10.0
 _WARN_EVERY_S: Final = 600.0
 """How often it is looked which certificates expire soon."""
 
+_REGIONS_EVERY_S: Final = 5.0
+"""How often it is looked whether regions that are offline are online again."""
+
 _AFTER_MISTAKE_S: Final = 5.0
 _END_S: Final = 8.0
 
@@ -123,7 +126,7 @@ class Alerter:
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        remind_at_s = warn_at_s = 0.0
+        remind_at_s = warn_at_s = regions_at_s = 0.0
         while not self._stop.is_set():
             self._planner.plan_if_due(conn)
             if clock.monotonic_s() >= remind_at_s:
@@ -133,6 +136,9 @@ class Alerter:
                 self._decider.warn_of_certificates(conn)
                 give_up_unknown(conn, list(self._current.channels))
                 warn_at_s = clock.monotonic_s() + _WARN_EVERY_S
+            if clock.monotonic_s() >= regions_at_s:
+                self._decider.look_at_regions(conn)
+                regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
             if not self._decider.decide(conn):
                 self._decider.release(conn)
                 wait_for_notice(conn, _LOOK_EVERY_S)

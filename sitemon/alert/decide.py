@@ -20,7 +20,16 @@ from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Circumstances, Deciding, Reminding, Saying, Taken, take_open, take_sites
+from sitemon.store.incident import (
+    Circumstances,
+    Deciding,
+    Reminding,
+    Saying,
+    Taken,
+    begin_deciding,
+    take_open,
+    take_sites,
+)
 from sitemon.store.untold import Untold, take_untold
 
 SITES_AT_ONCE: Final = 200
@@ -104,6 +113,16 @@ class Decider:
             if taken.changed_from:
                 self._decide(taken)
             return len(taken.names)
+
+    def look_at_regions(self, conn: Connection) -> None:
+        """Look whether regions that are offline are online again: of sites that are well there is nothing to decide.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+        """
+        with begin_deciding(conn) as deciding:
+            self._regions.look(deciding, [one.region for one in deciding.connectivity.outages if not one.until_at])
 
     def remind(self, conn: Connection) -> None:
         """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.
@@ -276,7 +295,9 @@ class Decider:
     def _tell(self, deciding: Deciding, changed: Sequence[tuple[str, Change[int]]], numbers: Sequence[int]) -> None:
         """Put what is to be said of these changes, of sites by name, into the outbox, in the same transaction."""
         around, now = deciding.circumstances(numbers), self._now()
-        told = deciding.channels_told([change.number for _, change in changed if change.number is not None and types_of(change)])
+        told = deciding.channels_told(
+            [change.number for _, change in changed if change.number is not None and types_of(change)]
+        )
         alerts = []
         for (site, change), number in zip(changed, numbers, strict=True):
             labels = self._rules_of(site).labels

@@ -11,7 +11,7 @@ from sitemon.incident.connectivity import LEAST_HOSTS, Turn, back_online, cut_si
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import name_of_url
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.incident import Saying, Taken
+from sitemon.store.incident import Deciding, Saying
 
 log = logging.getLogger(__name__)
 
@@ -35,29 +35,29 @@ class Regions:
         self._now = now
         self._look_at_s = 0.0
 
-    def look(self, taken: Taken, regions: Iterable[str]) -> None:
-        """Look at these regions, if it is time to; what is found is among the outages of `taken`."""
+    def look(self, deciding: Deciding, regions: Iterable[str]) -> None:
+        """Look at these regions, if it is time to; what is found is among the outages of `deciding`."""
         begun_s = clock.monotonic_s()
         if begun_s >= self._look_at_s:
             for region in regions:
-                self._look_at(taken, region)
+                self._look_at(deciding, region)
             took_s = clock.monotonic_s() - begun_s
             self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
 
-    def _look_at(self, taken: Taken, region: str) -> None:
-        connectivity = taken.connectivity
+    def _look_at(self, deciding: Deciding, region: str) -> None:
+        connectivity = deciding.connectivity
         last = next((one for one in reversed(connectivity.outages) if one.region == region), None)
         if last is not None and last.until_at is None:
             self._ask(region)
             turn = self._back_online(connectivity, region, last.from_at)
             if turn and connectivity.end(region, turn.at):
                 log.warning("alerter.region_online: %s, since %s", region, turn.at)
-                self._say(taken, region_event(region, turn, last.from_at, self._now()))
+                self._say(deciding, region_event(region, turn, last.from_at, self._now()))
             return
         turn = self._gone_offline(connectivity, region, last and last.until_at)
         if turn and connectivity.begin(region, turn.at):
             log.warning("alerter.region_offline: %s: %s of %s hosts fail at once", region, turn.hosts, turn.of)
-            self._say(taken, region_event(region, turn, turn.at, self._now()))
+            self._say(deciding, region_event(region, turn, turn.at, self._now()))
 
     def _gone_offline(self, connectivity: Connectivity, region: str, online_since: datetime | None) -> Turn | None:
         just_cut, urls = connectivity.just_cut(region), self._alerts().references.get(region, ())
@@ -87,5 +87,5 @@ class Regions:
         if self._alerts().references.get(region):
             self.suspected.add(region)
 
-    def _say(self, taken: Taken, event: Mapping[str, Any]) -> None:
-        taken.say(Saying(channel, None, event) for channel in self._alerts().channels_hearing("region"))
+    def _say(self, deciding: Deciding, event: Mapping[str, Any]) -> None:
+        deciding.say(Saying(channel, None, event) for channel in self._alerts().channels_hearing("region"))

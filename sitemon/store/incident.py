@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -56,6 +57,11 @@ class Deciding:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
 
+    @cached_property
+    def connectivity(self) -> Connectivity:
+        """The outages of regions."""
+        return Connectivity(self._cursor)
+
     def circumstances(self, numbers: Sequence[int]) -> dict[int, Circumstances]:
         """Return what is said beside incidents."""
         found = self._all("circumstances", incident_ids=list(numbers))
@@ -88,12 +94,11 @@ class Taken(Deciding):
     """Sites that are ours until the transaction ends: their rows and incidents are read and changed through this.
 
     `names` are their names by number, `changed_from` the earliest slot of which a row changed since the last decision;
-    of the regions in `regions` there are results; `connectivity` says which were offline.
+    of the regions in `regions` there are results.
     """
 
     def __init__(self, cursor: Cursor, most: int) -> None:
         super().__init__(cursor)
-        self.connectivity = Connectivity(cursor)
         self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
         self.changed_from: dict[int, datetime] = dict(self._of_ours("take_marks"))
         self.regions: dict[int, set[str]] = {site_id: set() for site_id in self.names}
@@ -199,6 +204,18 @@ class Reminding(Deciding):
         numbers = [number for _, number, _ in self.incidents]
         found = self._all("said_ages", incident_ids=numbers)
         self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in found}
+
+
+@contextmanager
+def begin_deciding(conn: Connection) -> Iterator[Deciding]:
+    """Decide on something that is of no site, in one transaction.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Deciding(cursor)
 
 
 @contextmanager

@@ -19,13 +19,13 @@ class ChangingServer:
     `visits` the paths that were asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.ills: dict[str, int] = {}
         self.once: set[str] = set()
         self.failed_s: dict[str, float] = {}
         self.visits: list[str] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 

@@ -4,32 +4,42 @@ SELECT region, from_at, until_at FROM sitemon.region_outage ORDER BY from_at;
 -- name: seen
 -- Of each site that the region has looked at within a while before its newest result: its host, its newest result, since
 -- when it is so, and whether it failed for a reason of the network.
-SELECT substring(target.url FROM '^[^:]+://([^/]*)'), state.slot_at, state.since_at, coalesce(
-    state.outcome = 'down' AND reason.name = ANY (%(reasons)s), false
+WITH newest AS MATERIALIZED (
+    SELECT state.region_id, max(state.slot_at) AS slot_at
+    FROM sitemon.current_state AS state
+    JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
+    WHERE state.outcome <> 'missed'
+    GROUP BY state.region_id
 )
-FROM sitemon.current_state AS state
-JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
+SELECT
+    substring(target.url FROM '^[^:]+://([^/]*)'),
+    state.slot_at,
+    state.since_at,
+    coalesce(state.outcome = 'down' AND reason.name = ANY (%(reasons)s), false)
+FROM newest
+JOIN sitemon.current_state AS state
+    ON state.region_id = newest.region_id
+    AND state.slot_at > newest.slot_at - %(within)s
+    AND state.outcome <> 'missed'
 JOIN sitemon.target ON target.target_id = state.target_id
-LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id
-WHERE state.outcome <> 'missed'
-    AND state.slot_at > (
-        SELECT max(newest.slot_at) - %(within)s
-        FROM sitemon.current_state AS newest
-        WHERE newest.region_id = region.region_id AND newest.outcome <> 'missed'
-    );
+LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id;
 
 -- name: cut
 -- How many sites began to fail for a reason of the network within a while before the region's newest result.
+WITH newest AS MATERIALIZED (
+    SELECT state.region_id, max(state.slot_at) AS slot_at
+    FROM sitemon.current_state AS state
+    JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
+    WHERE state.outcome <> 'missed'
+    GROUP BY state.region_id
+)
 SELECT count(*)
-FROM sitemon.current_state AS state
-JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
-JOIN sitemon.reason ON reason.reason_id = state.reason_id AND reason.name = ANY (%(reasons)s)
-WHERE state.outcome = 'down'
-    AND state.since_at > (
-        SELECT max(newest.slot_at) - %(within)s
-        FROM sitemon.current_state AS newest
-        WHERE newest.region_id = region.region_id AND newest.outcome <> 'missed'
-    );
+FROM newest
+JOIN sitemon.current_state AS state
+    ON state.region_id = newest.region_id
+    AND state.since_at > newest.slot_at - %(within)s
+    AND state.outcome = 'down'
+JOIN sitemon.reason ON reason.reason_id = state.reason_id AND reason.name = ANY (%(reasons)s);
 
 -- name: references
 SELECT DISTINCT ON (result.site_id)

@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -45,16 +46,16 @@ class Queues:
         """Return what waits: region, site, and how many seconds after the end of the failed check it is due."""
         found = []
         while message := self.client.rpop(queue_of(region)):
-            envelope = json.loads(message)
+            envelope = json.loads(str(message, "utf-8"))
             assert envelope["headers"]["task"] == CONFIRM_SLOTS
             ((slots,), _, _) = json.loads(b64decode(envelope["body"]))
             found += [(region, site, round((slot_ms - to_ms(self.failed_at)) / 1000, 1)) for site, slot_ms in slots]
         return sorted(found)
 
-    def a_failure(self, site: str = "shop", region: str = "eu", **fields: object) -> Result:
+    def a_failure(self, site: str = "shop", region: str = "eu", **fields: Any) -> Result:
         """Return a result of a check of half a second that has just failed."""
         slot_at = self.failed_at - 0.5 * SECOND
-        latency: dict[str, object] = {"slot_at": slot_at, "checked_at": slot_at, "latency_s": 0.5, "region": region}
+        latency: dict[str, Any] = {"slot_at": slot_at, "checked_at": slot_at, "latency_s": 0.5, "region": region}
         return a_down(site, **latency | fields)
 
 

@@ -141,6 +141,19 @@ def test_references_that_cannot_be_reached_either_tell_it_from_an_outage_of_one_
     assert told(scene)[1:] == [("region.online", None), ("site.down", "shop"), ("site.resolved", "shop")]
 
 
+def test_it_is_online_again_though_there_is_nothing_to_decide(scene: Scene) -> None:
+    with_references(scene)
+    first, second, _, _ = slots(scene, "uddd", ["shop"])
+    scene.arrive(*first)
+    scene.write(references(1.1, Outcome.DOWN))
+    scene.arrive(*second)
+    scene.write(references(2.1, Outcome.UP))
+    scene.decider = Decider(lambda _: rules_of_site(None), scene.alerts, lambda: this_hour() + 2.2 * MINUTE)
+    scene.decider.look_at_regions(scene.conn)
+    scene.send()
+    assert told(scene) == [("region.offline", None), ("region.online", None)]
+
+
 def test_references_that_are_well_say_that_the_sites_are_down(scene: Scene) -> None:
     with_references(scene)
     first, *later = slots(scene, "uddd")
