@@ -16,7 +16,7 @@ SILENT: Final = "monitor.silent"
 OWN: Final = frozenset({REGION_OFFLINE, REGION_ONLINE, SILENT})
 
 _CAUSES: Final[Mapping[str, str]] = {
-    "not_recorded": "no result is recorded; look whether a recorder runs, and beat and workers",
+    "not_recorded": "no result is recorded; look whether recorder, beat and workers run",
     **{str(reason): meaning for reason, (_, meaning) in REASONS.items()},
 }
 
@@ -67,14 +67,17 @@ def own_body(event: Mapping[str, Any]) -> str:
     """Return the lines below."""
     data = event["data"]
     if event["type"] == SILENT:
+        if data["state"] == "over":
+            return f"It began at {data['began_at'][:19]}Z"
         more = ", …" if data["sites"] > len(data["named"]) else ""
         named = f"\n{', '.join(data['named'])}{more}" if data["named"] else ""
-        return f"Since {data['since'][:19]}Z: {_CAUSES.get(data['cause'], data['cause'])}{named}"
+        return f"Since {data['since'][:19]}Z\n{_CAUSES.get(data['cause'], data['cause'])}{named}"
     hosts = f"{data['hosts']} of {data['hosts_looked_at']} hosts"
     if event["type"] == REGION_ONLINE:
         return f"It was offline from {data['began_at'][:19]}Z to {data['since'][:19]}Z\n{hosts} answer again"
     return (
-        f"Since {data['since'][:19]}Z {hosts} that it looked at have begun to fail, for reasons of the network\n"
+        f"Since {data['since'][:19]}Z\n"
+        f"{hosts} began to fail at once, for reasons of the network\n"
         f"Look at the network of the workers of {data['region']}"
     )
 

@@ -9,7 +9,7 @@ from tests.acceptance.conftest import write_sites
 from tests.integration.alert.receiver import Receiver
 from tests.pipeline import Pipeline, wait_for
 
-INTERVAL_S = 30
+INTERVAL_S = 20
 TIMEOUT_S = 3
 SITES = ("outage", "blip", "hang")
 
@@ -57,6 +57,7 @@ def said(receiver: Receiver, type_: str) -> dict[str, float]:
     return dict(found)
 
 
+@pytest.mark.timeout(300)
 def test_outage_hang_and_blip(watched: Pipeline, server: ChangingServer, receiver: Receiver) -> None:
     server.once.add("/blip")
     server.ills.update({"/outage": 503, "/blip": 503, "/hang": 0})
