@@ -28,7 +28,9 @@ class World(NamedTuple):
 def world(pipeline: Pipeline) -> Iterator[World]:
     """Two sites that are looked at every second, and everybody at work."""
     with ChangingServer() as server, Receiver() as receiver:
-        sites = [{"name": name, "url": server.url("/"), "interval": 1, "timeout": 1} for name in ("shop", "blog")]
+        sites: list[dict[str, object]] = [
+            {"name": name, "url": server.url("/"), "interval": 1, "timeout": 1} for name in ("shop", "blog")
+        ]
         write_sites(pipeline.sites_file, *sites)
         write_alerts(pipeline.folder, receiver, f'heartbeat: {{url: "{server.url(BEAT)}", every: 10s}}\n')
         pipeline.extra["CONF_DIR"] = str(pipeline.folder)

@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -46,7 +46,7 @@ class Queues:
         """Return what waits: region, site, and how many seconds after the end of the failed check it is due."""
         found = []
         while message := self.client.rpop(queue_of(region)):
-            envelope = json.loads(str(message, "utf-8"))
+            envelope = json.loads(cast("bytes", message))
             assert envelope["headers"]["task"] == CONFIRM_SLOTS
             ((slots,), _, _) = json.loads(b64decode(envelope["body"]))
             found += [(region, site, round((slot_ms - to_ms(self.failed_at)) / 1000, 1)) for site, slot_ms in slots]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -39,7 +39,7 @@ class Mailbox:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, _server: object, _session: object, envelope: Any
     ) -> str:
-        self.mails.append(cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default)))
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 taken"
 
 

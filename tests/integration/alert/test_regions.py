@@ -148,7 +148,7 @@ def test_it_is_online_again_though_there_is_nothing_to_decide(scene: Scene) -> N
     scene.write(references(1.1, Outcome.DOWN))
     scene.arrive(*second)
     scene.write(references(2.1, Outcome.UP))
-    scene.decider = Decider(lambda _: rules_of_site(None), scene.alerts, lambda: this_hour() + 2.2 * MINUTE)
+    scene.decider = Decider(lambda _: rules_of_site(None, {}), scene.alerts, lambda: this_hour() + 2.2 * MINUTE)
     scene.decider.look_at_regions(scene.conn)
     scene.send()
     assert told(scene) == [("region.offline", None), ("region.online", None)]
