@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome, Reason
 from tests.databases import rows
 from tests.integration.alert.receiver import KEY, Receiver
@@ -217,6 +218,15 @@ def test_a_password_that_is_refused_ends_it(start: Start) -> None:
     _, said = alerter.communicate(timeout=30)
     assert alerter.returncode == 2
     assert "password" in said
+
+
+def test_a_database_that_is_away_is_waited_for(start: Start) -> None:
+    alerter = start("alerter", SITEMON_PG_PORT=str(free_port()))
+    lines = alerter.stderr or ()
+    [said] = itertools.islice((line for line in lines if "alerter.postgres_away" in line), 1)
+    assert "waiting for the database" in said
+    alerter.send_signal(signal.SIGTERM)
+    assert alerter.wait(timeout=10) == 0
 
 
 def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> None:

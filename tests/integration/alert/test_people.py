@@ -71,6 +71,40 @@ def test_what_a_service_does_not_take_is_sent_again(scene: Scene) -> None:
     assert rows(scene.conn, "SELECT state, tries FROM sitemon.alerts") == [("delivered", 3)]
 
 
+def test_one_that_is_overloaded_is_left_alone_for_a_while(scene: Scene) -> None:
+    scene.receiver.answers = [(429, {})]
+    scene.use(scene.receiver.people(), group_for_s=0.0)
+    scene.arrive(*scene.results("uddd"))
+    scene.arrive(*scene.results("uddd", site="wiki"))
+    assert scene.receiver.tries == 1
+    scene.pass_time(hours=A_MINUTE_H)
+    scene.send()
+    assert sorted(subject for subject, _ in scene.receiver.read) == ["shop is down: timeout", "wiki is down: timeout"]
+
+
+def test_one_that_is_gone_for_good_is_not_asked_again(scene: Scene) -> None:
+    scene.receiver.answers = [(410, {})]
+    scene.use(scene.receiver.people(), group_for_s=0.0)
+    scene.arrive(*scene.results("uddd"))
+    scene.arrive(*scene.results("u", start=4))
+    assert scene.receiver.tries == 1
+    assert {state for (state,) in rows(scene.conn, "SELECT state FROM sitemon.alerts")} == {"given up"}
+
+
+def test_an_hour_without_the_service_is_two_messages(scene: Scene) -> None:
+    scene.receiver.answers = [(503, {})] * 4
+    scene.use(scene.receiver.people(), group_for_s=0.0)
+    scene.arrive(*scene.results("uddd"))
+    for minute in range(4):
+        scene.arrive(*scene.results("uddd", site=f"site-{minute}"))
+        scene.pass_time(hours=0.25)
+        scene.send()
+    assert [subject for subject, _ in scene.receiver.read] == [
+        "shop is down: timeout",
+        "4 sites are down: site-0, site-1, site-2, …",
+    ]
+
+
 def test_a_service_that_hangs_is_given_up_in_time_and_asked_once_at_a_time(silent: int) -> None:
     service = Service(f"json://127.0.0.1:{silent}/", timeout_s=0.2)
     began_s = time.monotonic()

@@ -75,3 +75,10 @@ def test_a_file_that_is_being_written_is_waited_for(file: Path, watcher: AlertsW
     write(file, B, is_settled=False)
     assert channels(watcher) == ["a"]
     assert channels(watcher) == ["b"]
+
+
+def test_a_file_that_was_not_there_at_the_start_is_taken_up(tmp_path: Path) -> None:
+    watcher = AlertsWatcher({"CONF_DIR": str(tmp_path)})
+    assert channels(watcher) == []
+    write(tmp_path / "alerts.yaml", A)
+    assert channels(watcher) == ["a"]
