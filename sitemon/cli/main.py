@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
     {
         "ack": _Entry("say that you know of an incident", "ack 17"),
         "alerts": _Entry("list what was said of incidents, and try a channel", "alerts list"),
+        "backtest": _Entry("say which alerts there would have been by other thresholds", "backtest --rules new.yaml"),
         "check": _Entry("check one site now, without any server", "check https://example.org --match 'Example Domain'"),
         "dead-letters": _Entry("list, show and send again what could not be recorded", "dead-letters list"),
         "demo": _Entry("watch sample sites with everything running on this machine", "demo --for 30"),

@@ -1,0 +1,119 @@
+"""Recorded rows folded by other thresholds: which incidents there would have been, beside those by today's."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sitemon.incident.change import What, changes
+from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
+from sitemon.incident.policy import Policy
+from sitemon.incident.rows import Row
+
+SHORT: Final = timedelta(minutes=1)
+"""A site that was down for less than this would mostly have been up again before anybody looked."""
+
+
+class Trial(NamedTuple):
+    """What the rows of a site so far come to by some thresholds."""
+
+    policy: Policy
+    state: SiteState = NOTHING
+    closed: tuple[Incident, ...] = ()
+
+    def after(self, rows: Iterable[Row]) -> "Trial":
+        """Return the trial after further rows, which must be in order and of later slots."""
+        folded = fold(self.policy, self.state, rows)
+        return Trial(self.policy, folded.state, self.closed + folded.closed)
+
+    def incidents(self, since: datetime) -> list[Incident]:
+        """Return what was decided by rows of slots from `since` on: earlier rows only say how the site was then."""
+        found = self.closed + ((self.state.incident,) if self.state.incident else ())
+        return [incident for incident in found if incident.opened_by >= since]
+
+
+class SiteTrial(NamedTuple):
+    """A site by today's thresholds and by the new ones."""
+
+    site: str
+    today: Trial
+    new: Trial
+
+    def after(self, rows: Sequence[Row]) -> "SiteTrial":
+        """Return both after further rows, as `Trial.after` does."""
+        return SiteTrial(self.site, self.today.after(rows), self.new.after(rows))
+
+
+class Outage(NamedTuple):
+    """An incident by today's thresholds and by the new ones; None: by these there is none."""
+
+    site: str
+    today: Incident | None
+    new: Incident | None
+
+    @property
+    def started_at(self) -> datetime:
+        """When the earlier of both begins."""
+        return min(one.started_at for one in (self.today, self.new) if one)
+
+
+class Figures(NamedTuple):
+    """What somebody would have been told. Delays are from the first failing slot to the one that decided.
+
+    Each incident is one message that a site is down, each that is over one that it is up again. `short` are those over
+    in less than a minute. `down_s` is how long they lasted in all. Delays are None without an incident.
+    """
+
+    incidents: int
+    resolved: int
+    short: int
+    down_s: float
+    delay_median_s: float | None
+    delay_p95_s: float | None
+    delay_longest_s: float | None
+
+
+def outages(trial: SiteTrial, since: datetime) -> list[Outage]:
+    """Return the incidents of both, those that overlap side by side, in the order of their beginnings."""
+    today = dict(enumerate(trial.today.incidents(since)))
+    found = changes(list(today.items()), trial.new.incidents(since))
+    same = dict(today)
+    for change in found:
+        if change.number is not None:
+            del same[change.number]
+    both = [Outage(trial.site, one, one) for one in same.values()]
+    both += [
+        _outage(trial.site, change.what, None if change.number is None else today[change.number], change.incident)
+        for change in found
+    ]
+    return sorted(both, key=lambda outage: outage.started_at)
+
+
+def _outage(site: str, what: What, today: Incident | None, incident: Incident) -> Outage:
+    return Outage(site, today, None if what is What.WITHDRAWN else incident)
+
+
+def figures(incidents: Sequence[Incident], until: datetime) -> Figures:
+    """Return the figures of incidents; one that is open lasts until `until`."""
+    delays_s = sorted(delay_s(incident) for incident in incidents)
+    over = [incident for incident in incidents if incident.ended_at]
+    return Figures(
+        incidents=len(incidents),
+        resolved=len(over),
+        short=sum(duration_s(incident, until) < SHORT.total_seconds() for incident in over),
+        down_s=sum(duration_s(incident, until) for incident in incidents),
+        delay_median_s=statistics.median(delays_s) if delays_s else None,
+        delay_p95_s=delays_s[math.ceil(0.95 * len(delays_s)) - 1] if delays_s else None,
+        delay_longest_s=delays_s[-1] if delays_s else None,
+    )
+
+
+def delay_s(incident: Incident) -> float:
+    """Return how long after its first failing slot an incident was decided."""
+    return (incident.opened_by - incident.started_at).total_seconds()
+
+
+def duration_s(incident: Incident, until: datetime) -> float:
+    """Return how long it lasted, or has lasted at `until`."""
+    return ((incident.ended_at or until) - incident.started_at).total_seconds()

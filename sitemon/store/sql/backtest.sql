@@ -1,0 +1,47 @@
+-- name: recorded_sites
+SELECT name FROM sitemon.site;
+
+-- name: first_raw
+-- Since when there are results at all.
+SELECT raw_from_at FROM sitemon.watermark;
+
+-- name: take_time
+-- A day of all sites is sorted: with 100,000 of them on disk, for minutes.
+SET LOCAL statement_timeout = '10min';
+SET LOCAL work_mem = '64MB';
+
+-- name: telling_rows
+-- Of a stretch of time the rows by which an incident may begin or end: all that are not good, and after each of them the
+-- first good ones of each region. Further good rows change nothing, for then every region sees the site as up.
+SELECT
+    site.name,
+    slot_at,
+    region.name,
+    kind::text,
+    placed.outcome::text,
+    reason.name,
+    http_code
+FROM (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY site_id, region_id, streak ORDER BY slot_at, kind) AS place
+    FROM (
+        SELECT
+            site_id,
+            region_id,
+            slot_at,
+            kind,
+            outcome,
+            reason_id,
+            http_code,
+            count(*) FILTER (WHERE outcome IN ('down', 'missed'))
+                OVER (PARTITION BY site_id ORDER BY slot_at, region_id, kind) AS streak
+        FROM sitemon.result
+        WHERE slot_at >= %(from_at)s AND slot_at < %(until_at)s AND kind <> 'adhoc'
+    ) AS counted
+) AS placed
+JOIN sitemon.site USING (site_id)
+JOIN sitemon.region USING (region_id)
+LEFT JOIN sitemon.reason USING (reason_id)
+WHERE placed.outcome IN ('down', 'missed') OR place <= %(good_rows)s + 1
+ORDER BY site.name, slot_at, region.name, kind::text;
