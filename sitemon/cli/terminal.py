@@ -28,6 +28,11 @@ def say_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, default=format_utc))
 
 
+def say_document(text: str) -> None:
+    """Print text of several lines as it is: whoever wrote it let nothing of others do anything in it."""
+    click.echo(text, nl=not text.endswith("\n"))
+
+
 class Terminal(Console):
     """A console to which a `str` is one plain line, and that shows no other control characters than its own."""
 

@@ -75,6 +75,7 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "maintenance": _Field("maintenance", site_maintenance.maintenance),
     "depends_on": _Field("depends_on", site_maintenance.depends_on),
     "confirm": _Field("confirm", _plain(boolean)),
+    "slo": _Field("slo", site_values.slo),
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
 

@@ -188,6 +188,13 @@ def labels(value: object, _: Context) -> dict[str, str]:
     return value
 
 
+def slo(value: object, _: Context) -> float:
+    """Read the target of a site's uptime, in percent."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 100:
+        return float(value)
+    raise UnfitError("expected a percentage below 100, such as 99.9")
+
+
 def size(low: int, high: int) -> Callable[[object, Context], int]:
     """Return a reader of a size from `low` to `high` bytes, both included."""
 

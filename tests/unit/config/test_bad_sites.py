@@ -201,6 +201,7 @@ EXPECTED: Final = {
     "site_not_a_mapping.yaml": [":2: sites[0]: expected a mapping, not text"],
     "sites_not_a_list.yaml": [":1: sites: expected a list, not a mapping"],
     "method_without_body.yaml": [":4: a: method: expected another than HEAD, whose response has no body for match"],
+    "slo_of_a_hundred.yaml": [":4: a: slo: expected a percentage below 100, such as 99.9"],
     "status_empty.yaml": [":4: a: expect.status: expected at least one status such as 200, or a range such as 200-299"],
     "status_interim.yaml": [":4: a: expect.status: expected one from 200 on: 1xx comes before the response"],
     "status_of_a_followed_redirect.yaml": [

@@ -1,0 +1,98 @@
+"""``sitemon report``: uptime, incidents, latencies and error budgets of a month or of other days."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from sitemon import clock
+from sitemon.cli import options
+from sitemon.cli.terminal import Terminal, say_document, say_json
+from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.config.sites import load_sites
+from sitemon.report.as_data import report_as_csv, report_as_json
+from sitemon.report.as_html import report_as_html
+from sitemon.report.as_text import TABLE_WIDTH, report_as_text
+from sitemon.report.figures import Report, report_of
+from sitemon.report.period import Period, month_of
+from sitemon.store.connect import connect
+from sitemon.store.report import read_report
+
+
+def _print_text(report: Report) -> None:
+    Terminal(width=max(Terminal().width, TABLE_WIDTH)).print(report_as_text(report))
+
+
+_FORMATS: Final[dict[str, Callable[[Report], None]]] = {
+    "text": _print_text,
+    "json": lambda report: say_json(report_as_json(report)),
+    "csv": lambda report: say_document(report_as_csv(report)),
+    "html": lambda report: say_document(report_as_html(report)),
+}
+_DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+
+class _Zone(click.ParamType[ZoneInfo]):
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        try:
+            return ZoneInfo(str(value))
+        except (KeyError, ValueError, OSError):
+            self.fail("expected a time zone such as UTC or Europe/Helsinki", param, ctx)
+
+
+@click.command("report")
+@click.option("--month", metavar="YYYY-MM", help="The month.  [default: this one, so far]")
+@click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="The first day, instead of a month.")
+@click.option("--until", "last", type=_DAY, metavar="YYYY-MM-DD", help="The last day, included.  [default: today]")
+@click.option("--timezone", type=_Zone(), default="UTC", show_default=True, help="Whose days they are.")
+@click.option("--group-by", metavar="LABEL", help="A group for each value of this label of the sites.")
+@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="text", show_default=True)
+@options.db_conn
+@options.database
+def command(
+    *,
+    month: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    timezone: ZoneInfo,
+    group_by: str | None,
+    form: str,
+    db_conn: str | None,
+    database: str | None,
+) -> None:
+    """Report on a month, or on other days: uptime, incidents, time to detect and to repair, latencies, error budgets.
+
+    Everything but the targets (slo of the sites) comes from the public SQL views; the report names them. Where slots
+    were missed, figures are a range: its low end counts them as down, its high end as up.
+    """
+    server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
+    period = _period(month, first, last, now.astimezone(timezone))
+    slos = {site.name: site.slo for site in load_sites().sites if site.slo is not None}
+    with closing(connect(server, credentials, application_name="sitemon-report")) as conn:
+        by_days = period.is_of_utc_days
+        rows = read_report(conn, period.starts_at, period.until_at, by_days=by_days, group_by=group_by)
+    _FORMATS[form](report_of(rows, period, slos, now, group_by))
+
+
+def _period(month: str | None, first: datetime | None, last: datetime | None, now: datetime) -> Period:
+    """Return the days that are asked for; `now` is in their time zone."""
+    zone = now.tzinfo
+    assert zone  # noqa: S101 - for the type checker
+    if month is not None and (first or last):
+        raise click.UsageError("--month does not go together with --from and --until")
+    if first is None:
+        if last is not None:
+            raise click.UsageError("--until needs --from")
+        try:
+            return month_of(month or f"{now:%Y-%m}", zone)
+        except ValueError as exc:
+            raise click.UsageError(f"--month: {exc}") from exc
+    until = last.date() if last else now.date()
+    if until < first.date():
+        raise click.UsageError("--until lies before --from")
+    return Period(first.date(), until, zone)

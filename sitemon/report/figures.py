@@ -1,0 +1,257 @@
+"""The figures of a report: uptime, error budgets, incidents and latencies of sites, of groups and of all. Pure."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from sitemon.report.period import Period
+from sitemon.store.report import DayCounts, Histogram, ReportedIncident, ReportRows, Source
+
+BOUNDS_S: Final = tuple(2 ** (step / 4) / 1000 for step in range(63))
+"""The lower bounds of buckets 1 to 63 of a latency histogram, in seconds: those of ``sitemon.latency_bounds_s``."""
+
+
+class Counts(NamedTuple):
+    """Outcomes of checks. What was missed counts as down in `uptime_low`, as up in `uptime_high`; None without any."""
+
+    up: int = 0
+    degraded: int = 0
+    down: int = 0
+    missed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self)
+
+    @property
+    def uptime_low(self) -> float | None:
+        """The fraction that was certainly up."""
+        return (self.up + self.degraded) / self.total if self.total else None
+
+    @property
+    def uptime_high(self) -> float | None:
+        """The fraction that was not certainly down."""
+        return (self.total - self.down) / self.total if self.total else None
+
+    @property
+    def coverage(self) -> float | None:
+        """The fraction that was looked at."""
+        return (self.total - self.missed) / self.total if self.total else None
+
+
+class Latencies(NamedTuple):
+    """Percentiles, within a bucket of 19 %; None without a check."""
+
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+
+
+class Repairs(NamedTuple):
+    """Incidents that were open at some time of the report.
+
+    `down_s` is how much of it they cover, one site's after the other's. `detect_s` is the mean from the first failing
+    check until the alerter knew, `repair_s` the mean from it to the first good one, of those that are over.
+    """
+
+    incidents: int
+    lasting: int
+    down_s: float
+    detect_s: float | None
+    repair_s: float | None
+
+
+class Budget(NamedTuple):
+    """How much a site may fail in these days by its target, `slo` percent, and what is left of that.
+
+    `left` is a fraction of `allowed_s`, below 0 when more was spent. `burn` is how fast it was spent so far: at 1 it is
+    just used up at the end. Each is a range, for what was missed may have been up or down; None without a check.
+    """
+
+    slo: float
+    allowed_s: float
+    left_low: float | None
+    left_high: float | None
+    burn_low: float | None
+    burn_high: float | None
+
+
+class Figures(NamedTuple):
+    """What is told of a site, a group, or all."""
+
+    counts: Counts
+    latencies: Latencies
+    repairs: Repairs
+
+
+class Day(NamedTuple):
+    """One day of a site or a group; of a site without latencies."""
+
+    day: date
+    counts: Counts
+    latencies: Latencies | None = None
+
+
+class SiteReport(NamedTuple):
+    """One site; `budget` is None without a target."""
+
+    site: str
+    labels: Mapping[str, str]
+    figures: Figures
+    budget: Budget | None
+    days: list[Day]
+
+
+class GroupReport(NamedTuple):
+    """The sites with one label's value, worst first; `name` is empty for those that have none."""
+
+    name: str
+    figures: Figures
+    days: list[Day]
+    sites: list[SiteReport]
+    incidents: list[ReportedIncident]
+
+
+class Report(NamedTuple):
+    """All of it. In a period that is not over, `until_at` is when the report was made."""
+
+    period: Period
+    until_at: datetime
+    made_at: datetime
+    group_by: str | None
+    figures: Figures
+    groups: list[GroupReport]
+    sources: list[Source]
+
+    def worst(self, most: int) -> list[SiteReport]:
+        """Return the sites that were down most, none of which was well all the time."""
+        sites = sorted((site for group in self.groups for site in group.sites), key=_badness)
+        return [site for site in sites if site.figures.counts.uptime_low != 1][:most]
+
+
+def report_of(
+    rows: ReportRows, period: Period, slos: Mapping[str, float], now: datetime, group_by: str | None
+) -> Report:
+    """Return the report of what was read for a period; `slos` are the targets of sites, in percent."""
+    until_at = max(min(period.until_at, now), period.from_at)
+    incidents: dict[str, list[ReportedIncident]] = {site: [] for site in rows.groups}
+    for incident in rows.incidents:
+        incidents[incident.site].append(incident)
+    sites = {
+        site: _site(site, rows, incidents[site], period, slo=slos.get(site), until_at=until_at) for site in rows.groups
+    }
+    groups = [
+        _group(name, [sites[site] for site, group in rows.groups.items() if group == name], rows, period, until_at)
+        for name in sorted(set(rows.groups.values()), key=lambda name: (not name, name))
+    ]
+    everything = _figures(rows.counts, rows.latencies, rows.incidents, period, until_at)
+    return Report(period, until_at, now, group_by, everything, groups, rows.sources)
+
+
+def percentile_s(checks: Histogram, fraction: float) -> float | None:
+    """Return the latency below which a fraction of the checks lies, as ``sitemon.percentile_s`` does."""
+    filled = sorted((bucket, count) for bucket, count in checks.items() if count > 0)
+    if not filled:
+        return None
+    totals = list(accumulate(count for _, count in filled))
+    rank = fraction * totals[-1]
+    place = bisect_left(totals, rank)
+    bucket, count = filled[place]
+    lower_s = BOUNDS_S[bucket - 1] if bucket else 0.0
+    upper_s = BOUNDS_S[bucket] if bucket < len(BOUNDS_S) else lower_s
+    return lower_s + (upper_s - lower_s) * (rank - (totals[place] - count)) / count
+
+
+def latencies_of(histograms: Iterable[Histogram]) -> Latencies:
+    """Return the percentiles of all checks of these histograms together."""
+    merged: Counter[int] = Counter()
+    for histogram in histograms:
+        merged.update(histogram)
+    return Latencies(*(percentile_s(merged, fraction) for fraction in (0.5, 0.95, 0.99)))
+
+
+def budget_of(slo: float, counts: Counts, period_s: float, observed_s: float) -> Budget:
+    """Return the budget of a target over a period, of which a site was looked at for `observed_s` seconds."""
+    may_fail = 1 - slo / 100
+    if not counts.total:
+        return Budget(slo, may_fail * period_s, None, None, None, None)
+    burns = [failed / counts.total / may_fail for failed in (counts.down, counts.down + counts.missed)]
+    left_high, left_low = (1 - burn * observed_s / period_s for burn in burns)
+    return Budget(slo, may_fail * period_s, left_low, left_high, *burns)
+
+
+def _site(
+    site: str,
+    rows: ReportRows,
+    incidents: Sequence[ReportedIncident],
+    period: Period,
+    *,
+    slo: float | None,
+    until_at: datetime,
+) -> SiteReport:
+    counts = rows.counts.get(site, [])
+    found = _figures({site: counts}, {site: rows.latencies.get(site, {})}, incidents, period, until_at)
+    budget = None
+    if slo is not None:
+        seen_from = period.starts_at[counts[0].day] if counts else period.from_at
+        period_s = (period.until_at - period.from_at).total_seconds()
+        budget = budget_of(slo, found.counts, period_s, (until_at - seen_from).total_seconds())
+    return SiteReport(site, rows.labels.get(site, {}), found, budget, _days({site: counts}, period))
+
+
+def _group(name: str, sites: list[SiteReport], rows: ReportRows, period: Period, until_at: datetime) -> GroupReport:
+    names = {site.site for site in sites}
+    incidents = [incident for incident in rows.incidents if incident.site in names]
+    counts = {site: days for site, days in rows.counts.items() if site in names}
+    histograms = {site: histogram for site, histogram in rows.latencies.items() if site in names}
+    days = [
+        day._replace(latencies=latencies_of([rows.group_latencies.get((name, place), {})]))
+        for place, day in enumerate(_days(counts, period))
+    ]
+    found = _figures(counts, histograms, incidents, period, until_at)
+    return GroupReport(name, found, days, sorted(sites, key=_badness), incidents)
+
+
+def _badness(site: SiteReport) -> tuple[float, float, str]:
+    counts = site.figures.counts
+    return (2.0 if counts.uptime_low is None else counts.uptime_low, counts.uptime_high or 0.0, site.site)
+
+
+def _figures(
+    counts: Mapping[str, Sequence[DayCounts]],
+    histograms: Mapping[str, Histogram],
+    incidents: Sequence[ReportedIncident],
+    period: Period,
+    until_at: datetime,
+) -> Figures:
+    total = _sum(day for days in counts.values() for day in days)
+    return Figures(total, latencies_of(histograms.values()), _repairs(incidents, period.from_at, until_at))
+
+
+def _days(counts: Mapping[str, Sequence[DayCounts]], period: Period) -> list[Day]:
+    by_day: dict[int, list[DayCounts]] = {}
+    for days in counts.values():
+        for day in days:
+            by_day.setdefault(day.day, []).append(day)
+    return [Day(day, _sum(by_day.get(place, []))) for place, day in enumerate(period.days)]
+
+
+def _sum(days: Iterable[DayCounts]) -> Counts:
+    columns = list(zip(*days, strict=True))[1:]
+    return Counts(*map(sum, columns))
+
+
+def _repairs(incidents: Sequence[ReportedIncident], from_at: datetime, until_at: datetime) -> Repairs:
+    over = [(one.ended_at - one.started_at).total_seconds() for one in incidents if one.ended_at]
+    detected = [(one.decided_at - one.started_at).total_seconds() for one in incidents]
+    down = (min(one.ended_at or until_at, until_at) - max(one.started_at, from_at) for one in incidents)
+    down_s = sum(max(0.0, lasted.total_seconds()) for lasted in down)
+    return Repairs(len(incidents), len(incidents) - len(over), down_s, _mean(detected), _mean(over))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,72 @@
+-- The figures of a report, from the public views alone. Days are numbered from 1 on: `starts_at` holds the beginning of
+-- each. The queries of one pair differ in the view that they read: days of UTC, or hours of any other days.
+
+-- name: report_sites
+SELECT site, labels
+FROM (
+    SELECT DISTINCT ON (site) site, labels FROM sitemon.site_status ORDER BY site, is_ended, region
+) AS status;
+
+-- name: counts_by_days
+SELECT
+    site,
+    width_bucket(day::timestamp AT TIME ZONE 'UTC', %(starts_at)s::timestamptz[]) AS day,
+    sum(up)::bigint,
+    sum(degraded)::bigint,
+    sum(down)::bigint,
+    sum(missed)::bigint
+FROM sitemon.uptime_daily
+WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
+GROUP BY 1, 2;
+
+-- name: counts_by_hours
+SELECT
+    site,
+    width_bucket(hour_at, %(starts_at)s::timestamptz[]) AS day,
+    sum(up)::bigint,
+    sum(degraded)::bigint,
+    sum(down)::bigint,
+    sum(missed)::bigint
+FROM sitemon.uptime_hourly
+WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
+GROUP BY 1, 2;
+
+-- name: latencies_by_days
+SELECT site, bucket, sum(checks)::bigint
+FROM sitemon.latency_daily
+WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
+GROUP BY site, bucket;
+
+-- name: latencies_by_hours
+SELECT site, bucket, sum(checks)::bigint
+FROM sitemon.latency_hourly
+WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
+GROUP BY site, bucket;
+
+-- name: group_latencies_by_days
+SELECT
+    label,
+    width_bucket(day::timestamp AT TIME ZONE 'UTC', %(starts_at)s::timestamptz[]) AS day,
+    bucket,
+    sum(checks)::bigint
+FROM sitemon.latency_daily
+JOIN unnest(%(sites)s::text[], %(groups)s::text[]) AS member (site, label) USING (site)
+WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
+GROUP BY 1, 2, 3;
+
+-- name: group_latencies_by_hours
+SELECT
+    label,
+    width_bucket(hour_at, %(starts_at)s::timestamptz[]) AS day,
+    bucket,
+    sum(checks)::bigint
+FROM sitemon.latency_hourly
+JOIN unnest(%(sites)s::text[], %(groups)s::text[]) AS member (site, label) USING (site)
+WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
+GROUP BY 1, 2, 3;
+
+-- name: report_incidents
+SELECT incident_id, site, started_at, ended_at, decided_at, regions, reason, http_code
+FROM sitemon.incidents
+WHERE withdrawn_at IS NULL AND started_at < %(until_at)s AND (ended_at IS NULL OR ended_at > %(from_at)s)
+ORDER BY started_at, incident_id;

@@ -1,0 +1,163 @@
+"""What a report and a chart read, as a role that may read the public views alone; against the same sums by hand."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.report.figures import percentile_s, report_of
+from sitemon.report.period import Period
+from sitemon.store.connect import Connection
+from sitemon.store.maintain import maintain
+from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.plot import read_plot
+from sitemon.store.provision import READER
+from sitemon.store.report import DayCounts, ReportRows, read_report
+from sitemon.store.write import write_batch
+from tests.databases import as_admin, execute, open_account, rows, run
+from tests.results import MINUTE, a_down, a_missed, a_result
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+TODAY = clock.utc_now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+FIRST = TODAY - 3 * DAY
+
+
+@pytest.fixture
+def reader(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> Iterator[Connection]:
+    with closing(as_admin(postgres_server, admin, owner.database)) as conn:
+        run(conn, "SET ROLE {role}", role=READER)
+        conn.autocommit = False
+        yield conn
+
+
+@pytest.fixture(params=[True, False], ids=["rolled up", "as it came"])
+def recorded(request: pytest.FixtureRequest, conn: Connection, names: Names) -> None:
+    """Shop for three days, an hour apart: down at the hours 1 and 2 of the first day, missed at 22 and 23 of each."""
+    open_account(conn, FIRST)
+    slots = [FIRST + hour * HOUR for hour in range(72)]
+    seen = [
+        a_down(slot_at=slot)
+        if slot - FIRST in {HOUR, 2 * HOUR}
+        else a_missed(slot_at=slot)
+        if slot.hour >= 22
+        else a_result(slot_at=slot, latency_s=0.05 + slot.hour / 100)
+        for slot in slots
+    ]
+    write_batch(conn, names, [*seen, a_result("blog", slot_at=FIRST + DAY)])
+    execute(
+        conn,
+        "INSERT INTO sitemon.incident (site_id, started_at, ended_at, opened_by_at, closed_by_at, regions, decided_at) "
+        "SELECT site_id, %(from)s, %(until)s, %(from)s, %(until)s, '{default}', %(decided)s FROM sitemon.site "
+        "WHERE name = 'shop'",
+        {"from": FIRST + HOUR, "until": FIRST + 3 * HOUR, "decided": FIRST + HOUR + 5 * MINUTE},
+    )
+    if request.param:
+        execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms + 10 * 86400000")
+        maintain(conn, DEFAULT_RETENTION, clock.utc_now())
+
+
+def period(zone: str = "UTC") -> Period:
+    return Period(FIRST.date(), FIRST.date() + 2 * DAY, ZoneInfo(zone))
+
+
+def read(reader: Connection, of: Period, group_by: str | None = None) -> ReportRows:
+    return read_report(reader, of.starts_at, of.until_at, by_days=of.is_of_utc_days, group_by=group_by)
+
+
+@pytest.mark.usefixtures("recorded")
+def test_days_of_utc_are_counted(reader: Connection) -> None:
+    found = read(reader, period())
+    assert found.counts["shop"] == [DayCounts(0, 20, 0, 2, 2), DayCounts(1, 22, 0, 0, 2), DayCounts(2, 22, 0, 0, 2)]
+    assert found.counts["blog"] == [DayCounts(1, 1, 0, 0, 0)]
+    assert {source.view for source in found.sources} == {
+        "sitemon.uptime_daily",
+        "sitemon.latency_daily",
+        "sitemon.incidents",
+        "sitemon.site_status",
+    }
+
+
+@pytest.mark.usefixtures("recorded")
+def test_days_of_another_zone_are_counted_from_hours(reader: Connection) -> None:
+    found = read(reader, period("Etc/GMT-2"))  # two hours before UTC
+    assert found.counts["shop"] == [DayCounts(0, 20, 0, 2, 0), DayCounts(1, 22, 0, 0, 2), DayCounts(2, 22, 0, 0, 2)]
+    assert found.sources[0].view == "sitemon.uptime_hourly"
+
+
+@pytest.mark.usefixtures("recorded")
+def test_its_sources_lead_to_the_same_figures(reader: Connection) -> None:
+    for of in (period(), period("America/New_York")):
+        found = read(reader, of)
+        source = found.sources[0]
+        sums = "sum(up)::int, sum(down)::int, sum(missed)::int"
+        query = f"SELECT {sums} FROM {source.view} WHERE site = 'shop' AND {source.rows}"  # noqa: S608 - our own words
+        days = found.counts["shop"]
+        expected = (sum(day.up for day in days), sum(day.down for day in days), sum(day.missed for day in days))
+        assert rows(reader, query) == [expected]
+
+
+@pytest.mark.usefixtures("recorded")
+def test_percentiles_are_those_of_sql(reader: Connection) -> None:
+    found = read(reader, period())
+    source = found.sources[1]
+    p95_s = "sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.95)"
+    query = f"SELECT {p95_s} FROM {source.view} WHERE site = 'shop' AND {source.rows}"  # noqa: S608 - our own words
+    assert rows(reader, query) == [(pytest.approx(percentile_s(found.latencies["shop"], 0.95)),)]
+
+
+@pytest.mark.usefixtures("recorded")
+def test_the_report_of_it(reader: Connection) -> None:
+    report = report_of(read(reader, period()), period(), {"shop": 90.0}, clock.utc_now(), None)
+    [blog, shop] = sorted(report.groups[0].sites)
+    counts = shop.figures.counts
+    assert (counts.uptime_low, counts.uptime_high) == (64 / 72, 70 / 72)
+    repairs = shop.figures.repairs
+    assert (repairs.incidents, repairs.detect_s, repairs.repair_s, repairs.down_s) == (1, 300.0, 7200.0, 7200.0)
+    assert shop.budget is not None
+    assert shop.budget.burn_low == pytest.approx(2 / 72 / 0.1)
+    assert blog.figures.repairs.incidents == 0
+
+
+@pytest.mark.usefixtures("recorded")
+def test_groups_are_by_the_label_that_sites_have_now(reader: Connection, conn: Connection) -> None:
+    execute(
+        conn,
+        "INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels) "
+        'SELECT site_id, region_id, 1, 1, 0, \'{"team": "web"}\' FROM sitemon.site, sitemon.region '
+        "WHERE site.name = 'shop'",
+    )
+    found = read(reader, period(), "team")
+    assert found.groups == {"blog": "", "shop": "web"}
+    assert {group for group, _ in found.group_latencies} == {"", "web"}
+
+
+@pytest.mark.parametrize("span", [2 * DAY, 20 * DAY], ids=["from results", "from hours"])
+@pytest.mark.usefixtures("recorded")
+def test_a_chart_has_a_bin_for_each_hour(reader: Connection, span: timedelta) -> None:
+    plot = read_plot(reader, "shop", None, TODAY, span=span, most_bins=480)
+    assert plot is not None
+    assert (len(plot.bins), plot.until_at) == (480, TODAY)
+    per_hour = 480 * HOUR / span
+    at_22 = plot.bins[-round(2 * per_hour)]
+    at_21 = plot.bins[-round(3 * per_hour)]
+    assert (at_22.missed, at_22.p50_s) == (1, None)
+    assert at_21.total == 1
+    assert at_21.p95_s == pytest.approx(0.26, rel=0.19)
+    assert len(plot.incidents) == (1 if span > 3 * DAY else 0)
+
+
+def test_of_a_site_that_nobody_knows_there_is_no_chart(reader: Connection) -> None:
+    assert read_plot(reader, "shop", None, TODAY, span=DAY, most_bins=10) is None
+
+
+def test_a_day_of_an_empty_database(reader: Connection) -> None:
+    today = Period(date(2026, 10, 1), date(2026, 10, 1), UTC)
+    found = read_report(reader, today.starts_at, today.until_at, by_days=True, group_by=None)
+    assert (found.groups, found.incidents) == ({}, [])
+    assert report_of(found, today, {}, datetime(2026, 11, 1, tzinfo=UTC), None).groups == []

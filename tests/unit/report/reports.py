@@ -1,0 +1,58 @@
+"""A report for tests: rows of three days of October, as the store gives them."""
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+
+from sitemon.report.figures import Report, report_of
+from sitemon.report.period import Period
+from sitemon.store.report import DayCounts, ReportedIncident, ReportRows, Source
+
+START = datetime(2026, 10, 1, tzinfo=UTC)
+HOSTILE = "<script>alert('x')</script>\"'&]]>\x1b[2J\u202e"
+
+
+def period(days: int = 3, zone: tzinfo = UTC) -> Period:
+    return Period(date(2026, 10, 1), date(2026, 10, days), zone)
+
+
+def an_incident(number: int = 1, site: str = "shop", *, minute: float = 0, lasts: float | None = 5) -> ReportedIncident:
+    started_at = START + timedelta(minutes=minute)
+    ended_at = None if lasts is None else started_at + timedelta(minutes=lasts)
+    return ReportedIncident(
+        number, site, started_at, ended_at, started_at + timedelta(minutes=2), ["eu"], "timeout", None
+    )
+
+
+def rows(**changed: Any) -> ReportRows:
+    """Return two sites: shop is down for a tenth of its first day and missed a tenth of the second, blog is well."""
+    found: dict[str, Any] = {
+        "groups": {"shop": "web", "blog": ""},
+        "labels": {"shop": {"team": "web"}, "blog": {}},
+        "counts": {
+            "shop": [DayCounts(0, 900, 0, 100, 0), DayCounts(1, 900, 0, 0, 100), DayCounts(2, 1000, 0, 0, 0)],
+            "blog": [DayCounts(2, 990, 10, 0, 0)],
+        },
+        "latencies": {"shop": {20: 100}, "blog": {30: 300}},
+        "group_latencies": {("web", 0): {20: 100}, ("", 2): {30: 300}},
+        "incidents": [an_incident()],
+        "sources": [
+            Source("uptime", "sitemon.uptime_daily", "day >= '2026-10-01'"),
+            Source("p50, p95, p99", "sitemon.latency_daily", "day >= '2026-10-01'"),
+        ],
+    }
+    return ReportRows(**found | changed)
+
+
+def a_report(
+    *,
+    slos: dict[str, float] | None = None,
+    now: datetime = START + timedelta(days=9),
+    group_by: str | None = "team",
+    **changed: Any,
+) -> Report:
+    return report_of(rows(**changed), period(), slos or {}, now, group_by)
+
+
+def a_bare_report(groups: dict[str, str]) -> Report:
+    """Return a report of sites of which nothing is known but their groups."""
+    return a_report(groups=groups, labels={}, counts={}, latencies={}, group_latencies={}, incidents=[])

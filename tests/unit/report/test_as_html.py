@@ -1,0 +1,117 @@
+"""A report as a page: whoever's words stand in it do nothing, and every figure says where it is from."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from sitemon.report.as_html import report_as_html
+from sitemon.store.report import DayCounts
+from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
+
+ALLOWED = {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "dl",
+        "div",
+        "dt",
+        "dd",
+        "table",
+    ),
+    *("thead", "tbody", "tr", "th", "td", "section", "footer", "code"),
+    *("svg", "defs", "pattern", "rect", "line", "text", "polyline", "circle"),
+}
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.names: set[str] = set()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture
+def hostile() -> Page:
+    counts = {HOSTILE: [DayCounts(0, 1, 1, 1, 1), DayCounts(1, 0, 0, 0, 1), DayCounts(2, 5, 0, 0, 0)]}
+    return Page(
+        report_as_html(
+            a_report(
+                groups={HOSTILE: HOSTILE},
+                labels={HOSTILE: {"team": HOSTILE}},
+                counts=counts,
+                latencies={HOSTILE: {3: 4}},
+                group_latencies={(HOSTILE, 0): {3: 4}, (HOSTILE, 2): {5: 1}},
+                incidents=[an_incident(site=HOSTILE)._replace(reason=HOSTILE, regions=[HOSTILE])],
+                slos={HOSTILE: 99.0},
+                group_by=HOSTILE,
+            )
+        )
+    )
+
+
+def test_a_hostile_name_breaks_nothing_open(hostile: Page) -> None:
+    assert hostile.tags <= ALLOWED
+    assert not [name for name in hostile.names if name.startswith("on")]
+    assert hostile.open == []
+    text = "".join(hostile.words)
+    assert "<script>alert('x')</script>" in text
+    assert not set(text) & {"\x1b", "\u202e"}
+
+
+def test_there_is_no_script_and_nothing_from_elsewhere() -> None:
+    text = report_as_html(a_report())
+    assert "<script" not in text
+    assert set(re.findall(r"https?://[^\s'\"<]+", text)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_a_group_is_a_section_that_prints_on_a_page_of_its_own() -> None:
+    text = report_as_html(a_report())
+    assert text.count('<section class="group">') == 2
+    assert "section.group { break-before: page; }" in text
+    assert "<h2>team: web</h2>" in text
+    assert "<h2>without team</h2>" in text
+
+
+def test_it_says_where_its_figures_are_from() -> None:
+    text = report_as_html(a_report())
+    assert "<code>sitemon.uptime_daily</code> where <code>day &gt;= &#39;2026-10-01&#39;</code>" in text
+
+
+def test_what_was_overspent_stands_out() -> None:
+    text = report_as_html(a_report(slos={"shop": 99.99}))
+    assert re.search(r'<td class="bad">-\d+% to -\d+% ', text)
+
+
+def test_a_page_of_nothing_is_a_page() -> None:
+    page = Page(report_as_html(a_bare_report({})))
+    assert page.open == []
