@@ -108,11 +108,11 @@ def strip(cells: Sequence[Cell], title: str) -> str:
 
 
 def nice_top(largest: float) -> float:
-    """Return a round number from `largest` on: 1, 2 or 5 times a power of ten."""
+    """Return a round number from `largest` on: 1, 2, 3, 4, 5, 6 or 8 times a power of ten."""
     if largest <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(largest))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= largest * (1 - 1e-9))
+    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
 
 
 def _svg(title: str, inner: Iterable[str], width: int, height: int) -> str:

