@@ -13,6 +13,7 @@ from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.silence import LOOK_EVERY_S, Heart, say_silences
+from sitemon.alert.status import StatusTeller
 from sitemon.model.alerts import Alerts, Channel
 from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
@@ -38,9 +39,9 @@ _END_S: Final = 8.0
 
 
 class Alerter:
-    """One thread that decides, one that asks for checks, one that looks whether we work, and one for each channel.
+    """One thread that decides, one that looks whether we work, and one for each channel.
 
-    Each has a connection of its own.
+    One asks for checks with `asker`, one tells states with `teller`. Each has a connection of its own.
 
     A channel that is slow holds up no other, nor the deciding. A thread whose connection breaks opens another one.
     """
@@ -52,6 +53,7 @@ class Alerter:
         planner: Planner,
         decider: Decider,
         asker: Asker | None,
+        teller: StatusTeller | None,
         alerts: Callable[[], Alerts],
         stop: threading.Event,
     ) -> None:
@@ -63,6 +65,7 @@ class Alerter:
         self._current = Alerts()
         self._stop = stop
         self._threads: list[threading.Thread] = []
+        self._teller = teller
         self._refused: list[RefusedError] = []
 
     def run(self) -> None:
@@ -72,7 +75,10 @@ class Alerter:
             RefusedError: PostgreSQL refuses us at the start.
 
         """
-        for work in (self._decide, self._look_around, *([self._asking(self._asker)] if self._asker else [])):
+        works = [self._decide, self._look_around]
+        works += [self._asking(self._asker)] if self._asker else []
+        works += [self._telling(self._teller)] if self._teller else []
+        for work in works:
             self._start(work, lambda: True)
         self._follow()
         while not self._stop.wait(_LOOK_EVERY_S):
@@ -173,3 +179,11 @@ class Alerter:
                     wait_for_notice(conn, _LOOK_EVERY_S)
 
         return send
+
+    def _telling(self, teller: StatusTeller) -> Callable[[Connection], None]:
+        def tell(conn: Connection) -> None:
+            while not self._stop.is_set():
+                self._stop.wait(teller.tell_due(conn))
+                wait_for_notice(conn, 0)
+
+        return tell

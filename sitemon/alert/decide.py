@@ -16,6 +16,7 @@ from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policies, Policy
 from sitemon.incident.rows import Row
+from sitemon.incident.summary import summary
 from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import Site
@@ -248,6 +249,12 @@ class Decider:
                 if rules[site_id].confirm
             }
         )
+        taken.note_states(
+            {
+                site_id: (summary(one.state, one.incidents[-1] if one.incidents else None), _newest(begun[site_id]))
+                for site_id, one in refolded.items()
+            }
+        )
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
         """Return what was kept of sites whose rows changed after it, and the rows since."""
@@ -315,6 +322,11 @@ class Decider:
                 heard_by = self._alerts.recipients(labels, _EVENTS[type_], told.get(number, ()))
                 alerts += [Saying(name, number, event, wait_s) for name, wait_s in heard_by]
         deciding.say(alerts)
+
+
+def _newest(begun: tuple[Memory, list[Row]]) -> datetime:
+    memory, rows = begun
+    return rows[-1].slot_at if rows else memory.until
 
 
 def _ours(regions: set[str], rules: SiteRules) -> set[str]:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import click
 
@@ -10,30 +12,44 @@ from sitemon.alert.alerter import Alerter
 from sitemon.alert.asker import Asker
 from sitemon.alert.decide import Decider, SiteRules, rules_of_site
 from sitemon.alert.maintenance import Planner
+from sitemon.alert.status import StatusTeller
 from sitemon.celery_settings import sending_app
 from sitemon.cli import options
 from sitemon.cli.main import run
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.alerts_watcher import AlertsWatcher
-from sitemon.config.servers import database_credentials, is_redis_configured, postgres_server, redis_server
+from sitemon.config.servers import (
+    KafkaServer,
+    database_credentials,
+    is_kafka_configured,
+    is_redis_configured,
+    kafka_server,
+    postgres_server,
+    redis_server,
+)
 from sitemon.config.settings import settings
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.store.connect import connect
+from sitemon.stream.producer import KafkaProducer, Producer
+from sitemon.stream.topics import ensure_topics, topics_of
 
 log = logging.getLogger(__name__)
 
 
 @click.command("alerter")
 @options.db_conn
+@options.kafka
 @options.database
-def command(db_conn: str | None, database: str | None) -> None:
+def command(db_conn: str | None, kafka: str | None, database: str | None) -> None:
     """Decide which sites are down, and send alerts as alerts.yaml says. Run as many as you like: they share the work.
 
     Thresholds and labels come from the sites, channels and routes from alerts.yaml. Edits of both are taken up.
+    Where Kafka is configured, topic sitemon.status is told of each change of a site's state; without it alerts go on.
     """
     server, owner = postgres_server(db_conn), database_credentials(database)
     alerts, sites = AlertsWatcher(), sites_watcher()
     asker = _asker(alerts) if is_redis_configured() else None
+    stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
 
     def rules_of(name: str) -> SiteRules:
         by_name = sites.current().by_name
@@ -43,19 +59,39 @@ def command(db_conn: str | None, database: str | None) -> None:
         if asker is None:
             log.warning("alerter.not_confirmed: no Redis is configured: failures wait for the scheduled checks")
         log.info("alerter.started: %s channels", len(alerts.current().channels))
-        Alerter(
-            lambda: connect(server, owner, application_name="sitemon-alerter"),
-            planner=Planner(sites.current, clock.utc_now),
-            decider=Decider(rules_of, alerts.current(), clock.utc_now),
-            asker=asker,
-            alerts=alerts.current,
-            stop=stop,
-        ).run()
+        with _telling(stream) as teller:
+            Alerter(
+                lambda: connect(server, owner, application_name="sitemon-alerter"),
+                planner=Planner(sites.current, clock.utc_now),
+                decider=Decider(rules_of, alerts.current(), clock.utc_now),
+                asker=asker,
+                teller=teller,
+                alerts=alerts.current,
+                stop=stop,
+            ).run()
 
 
 def _asker(alerts: AlertsWatcher) -> Asker:
     app = sending_app(redis_server(), settings(os.environ).region, os.environ)
     return Asker(app, lambda: alerts.current().references)
+
+
+@contextmanager
+def _telling(stream: KafkaServer | None) -> Iterator[StatusTeller | None]:
+    """Give who tells sitemon.status for the length of the block; None where no Kafka is configured."""
+    if stream is None:
+        log.info("alerter.status_untold: no Kafka is configured, so nobody is told of the states of sites there")
+        yield None
+        return
+    retention_days = settings(os.environ).topic_retention_days
+
+    def make_producer() -> Producer:
+        # A topic that a broker makes by itself would not be compacted.
+        ensure_topics(stream, retention_days=retention_days)
+        return KafkaProducer(stream)
+
+    with closing(StatusTeller(make_producer, topics_of(stream).status)) as teller:
+        yield teller
 
 
 def main() -> None:

@@ -160,6 +160,12 @@ def kafka_server(file: str | None = None, environ: Mapping[str, str] = os.enviro
     return KafkaServer(client=fields.values, **ours)
 
 
+def is_kafka_configured(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether somebody says where Kafka is, for what can do without."""
+    named = environ.get(KAFKA_SERVER.variable("bootstrap_servers"))
+    return bool(named) or locate.usual_place(KAFKA_SERVER.file_name, environ).exists()
+
+
 def _require_sasl(fields: Fields) -> None:
     fields.require("sasl_mechanism", "missing; this security_protocol needs it")
     if fields.values.get("sasl_mechanism") in kafka_names.WITH_PASSWORD:

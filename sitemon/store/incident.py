@@ -16,6 +16,7 @@ from sitemon.incident.maintenance import Window, maintained
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
+from sitemon.incident.summary import Summary
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
@@ -25,6 +26,7 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("incident.sql")
 _outbox_sql: Final = load_queries("outbox.sql")
+_status_sql: Final = load_queries("status.sql")
 
 
 class Circumstances(NamedTuple):
@@ -187,6 +189,11 @@ class Taken(Deciding):
         kept = ({"site_id": n} | msgspec.structs.asdict(memory) for n, memory in memories.items() if memory)
         self._do("keep_states", states=_json(kept))
 
+    def note_states(self, states: Mapping[int, tuple[Summary, datetime]]) -> None:
+        """Keep the states of these sites, each with the slot of its newest row, and tell of those that changed."""
+        rows = ({"site_id": n, "newest_at": at} | summary._asdict() for n, (summary, at) in states.items())
+        self._cursor.execute(_status_sql["note_states"], {"states": _json(rows)})
+
 
 class Reminding(Deciding):
     """Incidents that are open, and of which nobody knows, with the names of their sites; they are ours meanwhile.
@@ -257,6 +264,7 @@ def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
         cursor.execute(_outbox_sql["forget_alerts"], {"before": before})
         cursor.execute(_sql["forget_windows"], {"before": before})
         cursor.execute(_sql["gather_marks"], {"most": most_marks})
+        cursor.execute(_status_sql["forget_untold"])
 
 
 def _memory(until: datetime, state: object) -> Memory | None:

@@ -28,6 +28,7 @@ class Topics(NamedTuple):
     schedule: str
     dead_letters: str
     marks: str
+    status: str
 
 
 def topics_of(server: KafkaServer) -> Topics:
@@ -36,7 +37,7 @@ def topics_of(server: KafkaServer) -> Topics:
     ``sitemon.results`` goes with ``sitemon.schedule`` and so on, any other name, ``checks``, with ``checks.schedule``.
     """
     prefix = server.topic.removesuffix(".results") or server.topic
-    names = (f"{prefix}.{name}" for name in ("schedule", "dead-letters", "marks"))
+    names = (f"{prefix}.{name}" for name in ("schedule", "dead-letters", "marks", "status"))
     return Topics(server.topic, *names)
 
 
@@ -88,6 +89,7 @@ def _settings(server: KafkaServer, retention_days: int) -> Mapping[str, Mapping[
     topics = topics_of(server)
     kept = {"retention.ms": str(retention_days * _DAY_MS)}
     schedule = {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS), _LAG: str(retention_days * _DAY_MS)}
+    status = {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}
     marks = kept | {"cleanup.policy": "compact,delete", "segment.ms": str(_HOUR_MS)}
     dead_letters = kept | {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
     replicas = {"replication_factor": server.replication_factor}
@@ -96,6 +98,7 @@ def _settings(server: KafkaServer, retention_days: int) -> Mapping[str, Mapping[
         topics.schedule: {"num_partitions": 1, "configs": schedule} | replicas,
         topics.dead_letters: {"num_partitions": 1, "configs": dead_letters} | replicas,
         topics.marks: {"num_partitions": 1, "configs": marks} | replicas,
+        topics.status: {"num_partitions": 1, "configs": status} | replicas,
     }
 
 

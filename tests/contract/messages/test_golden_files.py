@@ -15,6 +15,7 @@ from sitemon.model.marks import Mark, Published, Reign, decode_mark, encode_mark
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Phases, Result, decode, encode
 from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, Told, decode_event, encode_event
+from sitemon.model.status import OpenIncident, SiteStatus, decode_status, encode_status
 
 FOLDER = Path(__file__).parents[3] / "docs" / "messages"
 RESULT = Result(
@@ -65,6 +66,31 @@ MARKS: list[Mark] = [
 ]
 
 
+STATUSES = [
+    SiteStatus(
+        site="example",
+        sequence=41,
+        state="down",
+        since_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
+        regions={"eu": "down", "us": "down"},
+        incident=OpenIncident(
+            id=17,
+            started_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
+            reason="http_status",
+            http_code=503,
+            error="expected 200-299",
+        ),
+    ),
+    SiteStatus(
+        site="example",
+        sequence=42,
+        state="up",
+        since_at=datetime(2026, 11, 24, 7, 10, tzinfo=UTC),
+        regions={"eu": "up", "us": "up"},
+    ),
+]
+
+
 def golden_files() -> dict[str, bytes]:
     return {
         "marks-v1.json": listed(encode_mark(mark) for mark in MARKS),
@@ -73,6 +99,8 @@ def golden_files() -> dict[str, bytes]:
         "result-v1.schema.json": pretty(schema_of(Result)),
         "schedule-v1.json": listed(encode_event(event) for event in EVENTS),
         "schedule-v1.schema.json": pretty(schema_of(ScheduleEvent)),
+        "status-v1.json": listed(encode_status(status) for status in STATUSES),
+        "status-v1.schema.json": pretty(schema_of(SiteStatus)),
     }
 
 
@@ -132,6 +160,10 @@ def test_what_earlier_versions_wrote_is_read() -> None:
 
 def test_the_documented_marks_are_read() -> None:
     assert [decode_mark(value) for value in values_of("marks-v1.json")] == MARKS
+
+
+def test_the_documented_statuses_are_read() -> None:
+    assert [decode_status(value) for value in values_of("status-v1.json")] == STATUSES
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from sitemon.stream.producer import KafkaProducer, Producer, Record
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
 from tests.results import a_result
 
-MEMORY_TOPICS: Final = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks")
+MEMORY_TOPICS: Final = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks", "t.status")
 
 
 class Backend(ABC):

@@ -87,6 +87,12 @@ def delivered(scene: Scene) -> int:
     return int(count)
 
 
+def connections(scene: Scene) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+    [(count,)] = rows(scene.conn, query, ("sitemon-alerter",))
+    return int(count)
+
+
 def run(start: Start, *arguments: str, **variables: str) -> tuple[int, str]:
     process = start("main", *arguments, **variables)
     out, err = process.communicate(timeout=60)
@@ -97,6 +103,7 @@ def test_two_alerters_tell_each_incident_once_and_end_when_told_to(
     start: Start, scene: Scene, receiver: Receiver
 ) -> None:
     alerters = [start("alerter"), start("alerter")]
+    until(lambda: connections(scene) >= 4)  # a thread that decides and one that sends, in each
     for minute in range(6):
         outcome = Outcome.DOWN if 1 <= minute <= 4 else Outcome.UP
         failed = {"reason": Reason.HTTP_STATUS} if outcome is Outcome.DOWN else {}

@@ -28,7 +28,7 @@ from tests.results import MINUTE
 
 __all__ = ["conn", "names", "owner", "template"]
 
-TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks")
+TOPICS = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks", "s.status")
 GROUP = "recorder"
 DEAD_LETTER_RATIO = 0.5
 

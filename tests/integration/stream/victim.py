@@ -15,7 +15,7 @@ from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import open_spool
 from sitemon.stream.topics import Topics
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks", "t.status")
 
 
 class FileKafka:

@@ -18,7 +18,7 @@ from sitemon.stream.consumer import Consumer
 from sitemon.stream.memory import MemoryBroker, MemoryProducer
 from sitemon.stream.topics import Topics
 
-TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks")
+TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks", "s.status")
 
 
 class QuietStore:

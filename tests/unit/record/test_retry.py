@@ -13,7 +13,7 @@ from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.topics import Topics
 from tests.results import a_result
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks", "t.status")
 GOOD = encode(a_result())
 EVENT = Ended(site="blog", region="default", at_ms=3, token=1, sequence=2)
 MARK = Published(publisher="host:1", up_to_ms=5, made=2)

@@ -16,7 +16,7 @@ from sitemon.stream.dead_letters import DeadLetter, Kept
 from sitemon.stream.topics import Topics
 from tests.results import a_result
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks", "t.status")
 
 
 def kept(

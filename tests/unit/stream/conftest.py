@@ -16,7 +16,7 @@ from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool_folder import at_cluster, at_servers, open_spool
 from sitemon.stream.topics import Topics
 
-TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks")
+TOPICS = Topics("t.results", "t.schedule", "t.dead-letters", "t.marks", "t.status")
 SERVERS = at_servers(["kafka:9092"])
 MEMORY = at_cluster("memory")
 _numbers = itertools.count()

@@ -17,6 +17,7 @@ def test_the_other_topics_begin_like_it(topic: str, prefix: str) -> None:
         schedule=f"{prefix}.schedule",
         dead_letters=f"{prefix}.dead-letters",
         marks=f"{prefix}.marks",
+        status=f"{prefix}.status",
     )
 
 

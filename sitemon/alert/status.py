@@ -1,0 +1,89 @@
+"""Tells other programs how the sites are: each change of a state onto the compacted topic, after its transaction."""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sitemon.backoff import Backoff
+from sitemon.model.errors import SitemonError
+from sitemon.model.status import SiteStatus, encode_status
+from sitemon.store.connect import Connection
+from sitemon.store.status import is_any_untold, take_untold
+from sitemon.stream.producer import Producer, Record, send_all
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 500
+_SEND_S: Final = 10.0
+"""Far less than the half minute after which a transaction in which nothing happens is ended."""
+_CLOSE_S: Final = 2.0
+_IDLE_S: Final = 0.5
+_BACKOFF: Final = Backoff(first_s=0.5, longest_s=10.0)
+
+
+class _KafkaAwayError(Exception):
+    """Kafka does not take what is to be told."""
+
+
+class StatusTeller:
+    """Sends what nobody was told of yet. Its producer is made when there is something; a failed one is done with."""
+
+    def __init__(self, make_producer: Callable[[], Producer], topic: str) -> None:
+        self._make_producer = make_producer
+        self._topic = topic
+        self._producer: Producer | None = None
+        self._failures = 0
+        self._chance = random.Random()
+
+    def tell_due(self, conn: Connection) -> float:
+        """Send some of it; return how many seconds to wait before the next, 0 when there may be more.
+
+        At least once: killed between sending and marking, another sends the same again, in the same order. While Kafka
+        is away it says so once, and nothing is lost.
+
+        Raises:
+            RetryableError, RefusedError: of the database, as `sitemon.store.errors.translated` says.
+
+        """
+        if not is_any_untold(conn):
+            return _IDLE_S
+        try:
+            producer = self._connected()
+            with take_untold(conn, _AT_ONCE) as untold:
+                self._send(producer, untold)
+        except _KafkaAwayError as exc:
+            return self._failed(str(exc))
+        if self._failures:
+            self._failures = 0
+            log.info("alerter.kafka_back: telling the states of sites again")
+        return 0.0 if untold else _IDLE_S
+
+    def close(self) -> None:
+        """Close the producer, if there is one."""
+        if self._producer is not None:
+            self._producer.close(_CLOSE_S)
+            self._producer = None
+
+    def _connected(self) -> Producer:
+        try:
+            self._producer = self._producer or self._make_producer()
+        except SitemonError as exc:
+            raise _KafkaAwayError(str(exc)) from exc
+        return self._producer
+
+    def _send(self, producer: Producer, untold: Sequence[SiteStatus]) -> None:
+        records = [Record(self._topic, status.site.encode(), encode_status(status)) for status in untold]
+        try:
+            is_sent = send_all(producer, records, _SEND_S)
+        except SitemonError as exc:
+            raise _KafkaAwayError(str(exc)) from exc
+        if not is_sent:
+            raise _KafkaAwayError(f"no acknowledgement within {_SEND_S:g} s")
+
+    def _failed(self, problem: str) -> float:
+        if not self._failures:
+            log.warning("alerter.kafka_away: %s is not told of the states of sites: %s", self._topic, problem)
+        self._failures += 1
+        self.close()
+        return _BACKOFF.wait_s(self._failures, self._chance)

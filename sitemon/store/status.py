@@ -1,0 +1,55 @@
+"""The states of sites as alerters decided them, and which of their changes nobody was told of yet."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sitemon.model.status import OpenIncident, SiteStatus, State
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("status.sql")
+
+
+def is_any_untold(conn: Connection) -> bool:
+    """Return whether there is something to tell.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["is_any_untold"])
+        ((is_any,),) = cursor.fetchall()
+        return bool(is_any)
+
+
+@contextmanager
+def take_untold(conn: Connection, most: int) -> Iterator[Sequence[SiteStatus]]:
+    """Give the oldest changes that nobody was told of, none while another has them; after the block they are told.
+
+    An error in the block leaves them as they were.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["take_turn"])
+        ((is_ours,),) = cursor.fetchall()
+        if is_ours:
+            cursor.execute(_sql["untold"], {"most": most})
+        untold = [_status(*row) for row in cursor.fetchall()] if is_ours else []
+        yield untold
+        if untold:
+            cursor.execute(_sql["told"], {"sequences": [status.sequence for status in untold]})
+
+
+def _status(sequence: int, site: str, state: State, *rest: Any) -> SiteStatus:
+    since_at, regions, incident_id, started_at, *cause = rest
+    incident = None
+    if incident_id is not None:
+        names = ("reason", "http_code", "error")
+        incident = OpenIncident(id=incident_id, started_at=started_at, **dict(zip(names, cause, strict=True)))
+    return SiteStatus(site=site, sequence=sequence, state=state, since_at=since_at, regions=regions, incident=incident)
