@@ -7,10 +7,10 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
@@ -19,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sitemon import clock
+from sitemon.alert.events import RESOLVED
+from sitemon.alert.text import subject_of
 from sitemon.cli.terminal import Terminal, say
 from sitemon.local.demo import Demo
 from sitemon.local.sample import SAMPLES
@@ -30,16 +32,17 @@ from sitemon.store.read import SiteStatus
 _ENDING_S: Final = 3.0
 _LINE_EVERY_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.5
+_TOLD: Final = 10
 _SHOWS: Final = {site.name: site.shows for site in SAMPLES}
 
 
 @click.command("demo")
 @click.option("--for", "run_for_s", type=click.FloatRange(min=1), metavar="SECONDS", help="End after so many seconds.")
 def command(run_for_s: float | None) -> None:
-    """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL.
+    """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL, alerter.
 
-    It needs what pip install 'sitemon[local]' brings, and for Apache Kafka Java and Maven. It ends with a table of the
-    sites and with how many results were recorded.
+    It needs what pip install 'sitemon[local]' brings, and for Apache Kafka Java and Maven. Alerts go to a receiver of
+    its own, which shows them. It ends with a table of the sites and with how many results were recorded.
     """
     until_s = clock.monotonic_s() + (run_for_s - _ENDING_S if run_for_s else math.inf)
     logging.getLogger("sitemon.local").setLevel(logging.WARNING)
@@ -70,7 +73,7 @@ def _demo_in_a_folder() -> Iterator[Demo]:
 
 def _run(pipeline: Demo, until_s: float) -> int:
     console = Terminal()
-    say(f"starting PostgreSQL, Redis, Kafka, worker and recorder; their logs are in {pipeline.folder}")
+    say(f"starting PostgreSQL, Redis, Kafka, worker, recorder and alerter; their logs are in {pipeline.folder}")
     pipeline.up()
     try:
         _watch(pipeline, console, until_s)
@@ -78,6 +81,7 @@ def _run(pipeline: Demo, until_s: float) -> int:
         console.print("stopping")
     recorded = pipeline.finish()
     console.print(_table(pipeline.statuses()))
+    console.print(_told(pipeline.receiver.events))
     console.print(f"{recorded} results recorded")
     return recorded
 
@@ -88,8 +92,13 @@ def _watch(pipeline: Demo, console: Terminal, until_s: float) -> None:
             while _is_going_on(pipeline, until_s, _LOOK_EVERY_S):
                 live.update(_view(pipeline, console.width), refresh=True)
     else:
+        told = 0
         while _is_going_on(pipeline, until_s, _LINE_EVERY_S):
             console.print(_summary(pipeline.statuses(), pipeline.count()))
+            new = pipeline.receiver.events[told:]
+            told += len(new)
+            for event in new:
+                console.print(f"told at {event['timestamp'][11:19]}: {subject_of(event)}")
 
 
 def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
@@ -101,7 +110,18 @@ def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
 
 def _view(pipeline: Demo, width: int) -> RenderableType:
     table = status_table(pipeline.statuses(), pipeline.closed_at(), clock.utc_now(), width)
-    return Group(table, f"{pipeline.count()} results recorded; Ctrl-C ends it")
+    return Group(table, _told(pipeline.receiver.events), f"{pipeline.count()} results recorded; Ctrl-C ends it")
+
+
+def _told(events: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the newest alerts that came to the receiver of the demo."""
+    table = Table("told at (UTC)", "alert, as it came to a webhook", box=None, pad_edge=False)
+    for event in events[-_TOLD:]:
+        style = STYLES["up" if event["type"] == RESOLVED else "down"]
+        table.add_row(event["timestamp"][11:19], Text(subject_of(event), style))
+    if not events:
+        table.add_row("", Text("none yet", "dim"))
+    return table
 
 
 def _summary(statuses: Sequence[SiteStatus], recorded: int) -> str:

@@ -52,8 +52,8 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
             "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"
         ),
         "rebuild": _Entry("count the results again into hours, days and states", "rebuild --from 2026-11-24"),
-        "sample": _Entry("serve the sample sites", "sample"),
         "report": _Entry("report on a month: uptime, incidents, latencies, error budgets", "report --month 2026-10"),
+        "sample": _Entry("serve the sample sites", "sample"),
         "sites": _Entry("list the configured sites and their next slots", "sites --json"),
         "stack": _Entry("the local stack: PostgreSQL, Redis, Apache Kafka", "stack up"),
         "status": _Entry("show how the sites are, from the database", "status --watch"),

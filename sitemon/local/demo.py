@@ -1,4 +1,4 @@
-"""The demo: beat, worker, recorder and the local stack over the sample sites, every process a child of this one."""
+"""The demo: beat, worker, recorder, alerter and the local stack over the sample sites, each a child of this process."""
 
 import os
 import sysconfig
@@ -10,6 +10,7 @@ from typing import Final
 
 from sitemon import clock
 from sitemon.local.process import GuardedProcess, run_guarded
+from sitemon.local.receiver import AlertReceiver
 from sitemon.local.stack import PARTS, Stack
 from sitemon.model.errors import FatalError, RetryableError
 from sitemon.store.connect import Connection, connect
@@ -30,6 +31,7 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stack = Stack(folder, (*PARTS, "sample"))
+        self.receiver = AlertReceiver()
         self._processes: dict[str, GuardedProcess] = {}
 
     def up(self) -> None:
@@ -39,6 +41,8 @@ class Demo:
         provision, environment = [_script("sitemon"), "provision"], self._environment()
         run_guarded(provision, log=self._log("provision"), environment=environment, folder=self.folder)
         self._start("recorder", "sitemon-recorder")
+        self.receiver.write_alerts_yaml(self.folder)
+        self._start("alerter", "sitemon-alerter")
 
     def check(self) -> None:
         """Raise FatalError, naming its log, when a process has ended by itself."""
@@ -71,12 +75,13 @@ class Demo:
             return 0
 
     def finish(self) -> int:
-        """End worker and recorder in good order, so that all that was seen is recorded; return how much that is."""
+        """End all in good order, so that what was seen is recorded; return how much that is."""
         if worker := self._processes.get("worker"):
             worker.stop(timeout_s=_STOP_WITHIN_S)
         recorded = self._settled_count()
-        if recorder := self._processes.get("recorder"):
-            recorder.stop(timeout_s=_STOP_WITHIN_S)
+        for name in ("recorder", "alerter"):
+            if process := self._processes.get(name):
+                process.stop(timeout_s=_STOP_WITHIN_S)
         return recorded
 
     def down(self) -> None:
@@ -85,6 +90,7 @@ class Demo:
             process.kill()
         for part in self.stack.parts:
             part.kill()
+        self.receiver.close()
 
     def _settled_count(self) -> int:
         """Return how many results are recorded once that does not grow any more, for the last may be on their way."""
@@ -102,8 +108,8 @@ class Demo:
         )
 
     def _environment(self) -> Mapping[str, str]:
-        spool = {"SITEMON_SPOOL_DIR": str(self.folder / "spool")}
-        return _foreign(os.environ) | self.stack.environment | spool
+        ours = {"SITEMON_SPOOL_DIR": str(self.folder / "spool"), "CONF_DIR": str(self.folder)}
+        return _foreign(os.environ) | self.stack.environment | ours
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"

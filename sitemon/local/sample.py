@@ -35,6 +35,7 @@ class SampleSite(NamedTuple):
 SAMPLES: Final = (
     SampleSite("good", "http", "/good", "a site that is well", {"match": "In stock: [0-9]+"}),
     SampleSite("moved", "http", "/moved", "a redirect to a good page", {"match": "In stock"}),
+    SampleSite("outage", "http", "/outage", "is down for 8 s now and then", {}),
     SampleSite("slow", "http", "/slow", "takes 0.6 s", {}),
     SampleSite("flaky", "http", "/flaky", "fails at every fourth visit", {}, Reason.HTTP_STATUS),
     SampleSite("gone", "http", "/nowhere", "404, which is expected here", {"expect": {"status": [404]}}),

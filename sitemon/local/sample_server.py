@@ -23,7 +23,10 @@ SLOW_S: Final = 0.6
 STUCK_S: Final = 30.0
 FLAKY_EVERY: Final = 4
 _HANDSHAKE_S: Final = 10.0
+OUTAGE_AFTER_S, OUTAGE_S, OUTAGE_EVERY_S = 3.0, 8.0, 60.0
 _visits: Final = itertools.count(1)
+_began_s: Final[dict[str, float]] = {}
+"""When a page was visited first."""
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -72,6 +75,16 @@ def _flaky(page: _Page) -> None:
         page.answer(503, "Try again later")
 
 
+def _outage(page: _Page) -> None:
+    """Fail for a while, soon after the first visit and then every minute."""
+    now_s = clock.monotonic_s()
+    since_s = (now_s - _began_s.setdefault(page.path, now_s)) % OUTAGE_EVERY_S
+    if OUTAGE_AFTER_S <= since_s < OUTAGE_AFTER_S + OUTAGE_S:
+        page.answer(503, "Back soon")
+    else:
+        _good(page)
+
+
 def _broken(page: _Page) -> None:
     page.answer(500, "Internal server error")
 
@@ -100,6 +113,7 @@ _PAGES: Final[Mapping[str, Callable[[_Page], None]]] = {
     "/slow": _slow,
     "/stuck": _stuck,
     "/flaky": _flaky,
+    "/outage": _outage,
     "/broken": _broken,
     "/sold-out": _sold_out,
     "/moved": _moved,

@@ -67,6 +67,18 @@ def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: P
     assert list(home.glob("sitemon-demo-*")) == []
 
 
+@pytest.mark.usefixtures("kafka_jars")
+def test_it_shows_an_outage_and_the_alerts_of_it(home: Path) -> None:
+    process = demo(home)
+    assert process.stdout is not None
+    told = (line for line in process.stdout if line.startswith("told at "))
+    assert any("outage is down: http_status (503)" in line for line in told)
+    assert any(re.search(r"outage is up again after \d+ s", line) for line in told)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
 STAGES: dict[str, Callable[[Path], bool]] = {
     "it has just begun": lambda home: processes_of(home) != [],
     "it imports": lambda home: has_loaded(home, "msgspec"),

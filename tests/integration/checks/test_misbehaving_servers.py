@@ -52,5 +52,5 @@ def test_each_has_a_name_of_its_own_also_beside_the_sites_of_the_demo() -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_sites_of_the_demo_stay_thirteen() -> None:
-    assert len(SAMPLES) == 13
+def test_the_sites_of_the_demo_stay_fourteen() -> None:
+    assert len(SAMPLES) == 14
