@@ -39,7 +39,8 @@ def backtest(
     rules = {site: today(site) for site in recorded.sites}
     begun = {site: SiteTrial(site, Trial(one.policy), Trial(new(site, one.policy))) for site, one in rules.items()}
     good_rows = max((side.policy.up_after for trial in begun.values() for side in trial[1:]), default=1)
-    first_at, trials = until, {}
+    first_at = until
+    trials: dict[str, SiteTrial] = {}
     lead_from = max(since - LEAD, recorded.since)
     for site, rows in stream_rows(conn, lead_from, until, good_rows=good_rows):
         regions = rules[site].regions

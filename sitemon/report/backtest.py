@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -25,7 +25,7 @@ TABLE_WIDTH: Final = 100
 def backtest_report(done: Backtest, today_from: str, new_from: str) -> RenderableType:
     """Return the comparison; the two names say where the rules are from."""
     found = _all_outages(done)
-    sides = [_figures_of(found, side, done.until_at) for side in (1, 2)]
+    sides = [_figures_of(found, "today", done.until_at), _figures_of(found, "new", done.until_at)]
     differing = [(trial, of_site) for trial, of_site in found if _differ(of_site)]
     parts: list[RenderableType] = [
         Text(_headline(done), style="bold"),
@@ -55,13 +55,13 @@ def backtest_as_json(done: Backtest, today_from: str, new_from: str) -> dict[str
     return {
         "from_at": done.from_at,
         "until_at": done.until_at,
-        "today": {"rules": today_from} | _figures_of(found, 1, done.until_at)._asdict(),
-        "new": {"rules": new_from} | _figures_of(found, 2, done.until_at)._asdict(),
+        "today": {"rules": today_from} | _figures_of(found, "today", done.until_at)._asdict(),
+        "new": {"rules": new_from} | _figures_of(found, "new", done.until_at)._asdict(),
         "sites": [
             {
                 "site": trial.site,
-                "today": _side(trial.today.policy, _figures_of([(trial, of_site)], 1, done.until_at)),
-                "new": _side(trial.new.policy, _figures_of([(trial, of_site)], 2, done.until_at)),
+                "today": _side(trial.today.policy, _figures_of([(trial, of_site)], "today", done.until_at)),
+                "new": _side(trial.new.policy, _figures_of([(trial, of_site)], "new", done.until_at)),
             }
             for trial, of_site in found
         ],
@@ -77,6 +77,7 @@ def backtest_as_json(done: Backtest, today_from: str, new_from: str) -> dict[str
     }
 
 
+_Side = Literal["today", "new"]
 _Found = list[tuple[SiteTrial, list[Outage]]]
 
 
@@ -84,8 +85,9 @@ def _all_outages(done: Backtest) -> _Found:
     return [(trial, outages(trial, done.from_at)) for trial in done.trials]
 
 
-def _figures_of(found: _Found, side: int, until: datetime) -> Figures:
-    return figures([one[side] for _, of_site in found for one in of_site if one[side]], until)
+def _figures_of(found: _Found, side: _Side, until: datetime) -> Figures:
+    incidents = (getattr(one, side) for _, of_site in found for one in of_site)
+    return figures([incident for incident in incidents if incident], until)
 
 
 def _differ(of_site: Sequence[Outage]) -> bool:

@@ -84,7 +84,7 @@ def bar_chart(bars: Sequence[Bar], *, title: str, ticks: Iterable[Tick], width: 
     inner = _axes(top, lambda value: f"{value:g} %", ticks, width, height)
     each = _inner(width) / max(1, len(bars))
     for place, bar in enumerate(bars):
-        x, floor = _LEFT + place * each, height - _BOTTOM
+        x, floor = _LEFT + place * each, float(height - _BOTTOM)
         for share, fill in ((bar.down, DOWN), (bar.missed, "url(#missed)")):
             tall = 100 * share / top * (floor - _TOP)
             if tall:
@@ -181,8 +181,8 @@ def _line(line: Line, colour: str, top: float, width: int, height: int) -> Itera
             points.append(f"{x:.1f},{y:.1f}")
             continue
         if len(points) == 1:
-            x, y = points[0].split(",")
-            yield f"<circle cx='{x}' cy='{y}' r='1.8' fill='{colour}'/>"
+            across, down = points[0].split(",")
+            yield f"<circle cx='{across}' cy='{down}' r='1.8' fill='{colour}'/>"
         elif points:
             yield f"<polyline points='{' '.join(points)}' fill='none' stroke='{colour}' stroke-width='1.6'/>"
         points = []

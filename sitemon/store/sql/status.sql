@@ -14,8 +14,13 @@ WITH given AS (
         site_id integer, state text, since_at timestamptz, newest_at timestamptz, regions jsonb
     )
     LEFT JOIN sitemon.decided_state AS before USING (site_id)
-    LEFT JOIN sitemon.incident
-        ON incident.site_id = given.site_id AND ended_at IS NULL AND withdrawn_at IS NULL
+    LEFT JOIN LATERAL (
+        SELECT incident_id
+        FROM sitemon.incident
+        WHERE incident.site_id = given.site_id AND ended_at IS NULL AND withdrawn_at IS NULL
+        ORDER BY started_at DESC
+        LIMIT 1
+    ) AS incident ON given.state = 'down'
 ), noted AS (
     INSERT INTO sitemon.decided_state AS before (site_id, state, since_at, incident_id)
     SELECT site_id, state, since_at, incident_id FROM given ORDER BY site_id

@@ -1,8 +1,10 @@
 """What a report and a chart read, as a role that may read the public views alone; against the same sums by hand."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -154,6 +156,16 @@ def test_a_chart_has_a_bin_for_each_hour(reader: Connection, span: timedelta) ->
 
 def test_of_a_site_that_nobody_knows_there_is_no_chart(reader: Connection) -> None:
     assert read_plot(reader, "shop", None, TODAY, span=DAY, most_bins=10) is None
+
+
+@pytest.mark.usefixtures("recorded")
+def test_the_query_of_the_page_gives_the_same(reader: Connection) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
+    [query] = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    days = {"2026-10-01": FIRST, "2026-11-01": FIRST + 3 * DAY}
+    for written, day in days.items():
+        query = query.replace(written, f"{day:%Y-%m-%d}")
+    assert rows(reader, query) == [("shop", 64 / 72, 2), ("blog", 1.0, 0)]
 
 
 def test_a_day_of_an_empty_database(reader: Connection) -> None:

@@ -48,6 +48,7 @@ def test_missing_topics_are_made_each_for_its_purpose(kafka_server: KafkaServer)
         ),
         topics.dead_letters: (1, days | {"max.message.bytes": str(16 << 20)}),
         topics.marks: (1, days | {"cleanup.policy": "compact,delete", "segment.ms": "3600000"}),
+        topics.status: (1, {"cleanup.policy": "compact", "segment.ms": "86400000"}),
     }
 
 
