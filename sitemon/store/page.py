@@ -1,0 +1,68 @@
+"""What the page and the API read: the public views only, so that a member of `sitemon_reader` may."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("page.sql")
+
+
+class Watch(NamedTuple):
+    """A site in a region: how it is and since when, and its newest result. `seen_at`: None when nobody looked."""
+
+    site: str
+    region: str
+    url: str
+    state: str
+    state_since: datetime
+    seen_at: datetime | None
+    reason: str | None
+    http_code: int | None
+    latency_s: float | None
+    interval_s: float | None
+    labels: Mapping[str, str]
+
+
+class Incident(NamedTuple):
+    """A stretch in which a site was down. `decided_at` is when we knew; of one `withdrawn_at`, that it never was."""
+
+    incident_id: int
+    site: str
+    started_at: datetime
+    ended_at: datetime | None
+    regions: list[str]
+    reason: str | None
+    http_code: int | None
+    error: str | None
+    decided_at: datetime
+    withdrawn_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+
+class Present(NamedTuple):
+    """How everything is now. Up to `closed_at` it is decided what was missed."""
+
+    closed_at: datetime
+    watches: list[Watch]
+    open_incidents: list[Incident]
+
+
+def read_present(conn: Connection) -> Present:
+    """Return all sites that are still watched, and the incidents that are not over.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["freshness"])
+        ((closed_at,),) = cursor.fetchall()
+        cursor.execute(_sql["watches"])
+        watches = list(map(Watch._make, cursor.fetchall()))
+        cursor.execute(_sql["open_incidents"])
+        return Present(closed_at, watches, list(map(Incident._make, cursor.fetchall())))

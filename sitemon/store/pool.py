@@ -1,0 +1,89 @@
+"""Connections for readers: so many at most, opened when they are needed, and given up after an error."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import psycopg2
+
+from sitemon.model.errors import UnreachableError
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+
+_WAIT_S: Final = 2.0
+_SESSION: Final = "SET statement_timeout = '10s'"
+"""Nobody waits longer for a page; and a forgotten query must not hold one of few connections for a minute."""
+
+
+class Pool:
+    """At most `size` connections, each of which only reads and commits by itself. Thread-safe."""
+
+    def __init__(self, connect: Callable[[], Connection], size: int) -> None:
+        self._connect = connect
+        self._size = size
+        self._free = threading.BoundedSemaphore(size)
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []
+        self._is_closed = False
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection for the length of the block.
+
+        An error within it gives up this one and those that lie idle: a server that went away took them all.
+
+        Raises:
+            UnreachableError: all are in use for 2 s, or the server does not answer.
+            NotProvisionedError, RefusedError: as `sitemon.store.connect.connect` says.
+
+        """
+        if not self._free.acquire(timeout=_WAIT_S):
+            raise UnreachableError(f"all {self._size} connections of the page are in use")
+        try:
+            conn = self._take() or self._open()
+            try:
+                yield conn
+            except BaseException:
+                _close(conn)
+                self._drop_idle()
+                raise
+            self._give_back(conn)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """Close all that lie idle, and the others when they are given back."""
+        with self._lock:
+            self._is_closed = True
+        self._drop_idle()
+
+    def _take(self) -> Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _open(self) -> Connection:
+        conn = self._connect()
+        with translated():
+            conn.set_session(readonly=True, autocommit=True)
+            with conn.cursor() as cursor:
+                cursor.execute(_SESSION)
+        return conn
+
+    def _give_back(self, conn: Connection) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._idle.append(conn)
+                return
+        _close(conn)
+
+    def _drop_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for conn in idle:
+            _close(conn)
+
+
+def _close(conn: Connection) -> None:
+    with suppress(psycopg2.Error):
+        conn.close()

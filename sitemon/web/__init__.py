@@ -1,0 +1,1 @@
+"""The page and the API: what people and programs read of the database, over HTTP."""

@@ -1,0 +1,24 @@
+"""What the routes work with."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from sitemon.config.sites import SiteSet
+from sitemon.store.pool import Pool
+from sitemon.web.shared import Shared
+from sitemon.web.snapshot import Snapshot, Snapshots
+
+
+class Web(NamedTuple):
+    """`sites` returns the configured sites, None where they cannot be read here."""
+
+    snapshots: Snapshots
+    pool: Pool
+    shared: Shared
+    sites: Callable[[], SiteSet | None]
+
+    async def snapshot(self) -> Snapshot | None:
+        """Return how everything is, at most a second old while PostgreSQL answers; None: it was never read."""
+        return self.snapshots.fresh() or await run_in_threadpool(self.snapshots.wait_for_fresh)

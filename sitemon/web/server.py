@@ -1,0 +1,59 @@
+"""The application on uvicorn, until it is told to stop."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_GRACE_S: Final = 5
+"""So long may requests that are under way go on; the command ends within 10 s."""
+_BACKLOG: Final = 2_048
+_LOOK_EVERY_S: Final = 0.1
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the command, which ends with status 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 is any.
+
+    Raises:
+        OSError: the address cannot be bound.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event) -> None:
+    """Serve until `stop` is set."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=30,
+        lifespan="on",
+    )
+    asyncio.run(_serve(_Server(config), listener, stop))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, stop: threading.Event) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not stop.is_set() and not serving.done():
+        await asyncio.wait([serving], timeout=_LOOK_EVERY_S)
+    server.should_exit = True
+    await serving

@@ -1,0 +1,69 @@
+"""A site over all its regions. Pure."""
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from sitemon.store.page import Watch
+
+WORST_FIRST: Final = ("down", "unknown", "degraded", "maintenance", "up")
+"""The states of a site, in the order in which a page shows them."""
+
+
+class SiteView(NamedTuple):
+    """A site: its state and since when, and what its regions say, the worst first."""
+
+    name: str
+    url: str
+    state: str
+    since: datetime
+    labels: Mapping[str, str]
+    watches: tuple[Watch, ...]
+
+    @property
+    def evidence(self) -> Watch:
+        """What the worst of its regions says."""
+        return self.watches[0]
+
+
+def fold_sites(watches: Iterable[Watch]) -> list[SiteView]:
+    """Return the sites, the worst first, and by name."""
+    by_name = sorted(watches, key=operator.attrgetter("site"))
+    sites = [_fold(name, list(ours)) for name, ours in groupby(by_name, key=operator.attrgetter("site"))]
+    return sorted(sites, key=lambda site: rank(site.state))
+
+
+def rank(state: str) -> int:
+    """Return the place of a state, the worst first; a word of a newer version comes before all that are known."""
+    return WORST_FIRST.index(state) if state in WORST_FIRST else -1
+
+
+def _fold(name: str, watches: list[Watch]) -> SiteView:
+    if len(watches) > 1:
+        watches.sort(key=lambda watch: (rank(watch.state), watch.region))
+    state, since = state_of(watches)
+    newest = watches[0]
+    return SiteView(name, newest.url, state, since, newest.labels, tuple(watches))
+
+
+def state_of(watches: Sequence[Watch]) -> tuple[str, datetime]:
+    """Return the state of a site and since when.
+
+    It is down when more than half of the regions that have a view say so, degraded when some do or one is.
+    """
+    if len(watches) == 1:
+        return watches[0].state, watches[0].state_since
+    with_view = [watch for watch in watches if watch.state != "unknown"]
+    if not with_view:
+        return "unknown", max(watch.state_since for watch in watches)
+    down = sorted(watch.state_since for watch in with_view if watch.state == "down")
+    needed = len(with_view) // 2 + 1
+    if len(down) >= needed:
+        return "down", down[needed - 1]
+    not_up = [watch.state_since for watch in with_view if watch.state in ("down", "degraded")]
+    if not_up:
+        return "degraded", min(not_up)
+    best = min(with_view, key=lambda watch: rank(watch.state)).state
+    return best, max(watch.state_since for watch in with_view)

@@ -1,0 +1,145 @@
+"""How everything is, read once for all readers and at most a second old."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sitemon import clock
+from sitemon.model.errors import SitemonError
+from sitemon.store.page import Incident, Present
+from sitemon.web.sites import SiteView, fold_sites
+
+log = logging.getLogger(__name__)
+
+MAX_AGE_S: Final = 1.0
+_EVERY_S: Final = 0.7
+"""From the beginning of one reading to the next, so that a snapshot is not older than a second when it is replaced."""
+_WAIT_S: Final = 2.0
+"""So long does a reader wait for one that is fresh, before it takes what there is."""
+_ASKED_FOR_S: Final = 5.0
+"""Without a reader for so long, nothing is read."""
+
+
+class Snapshot(NamedTuple):
+    """How everything was at `at`. Each has another `version`.
+
+    `sites` are all, the worst first; `by_name` the same. `problem` says why there is none that is newer, if so.
+    """
+
+    version: int
+    at: datetime
+    closed_at: datetime
+    sites: list[SiteView]
+    by_name: dict[str, SiteView]
+    open_incidents: list[Incident]
+    problem: str | None = None
+
+
+class Snapshots:
+    """Keeps the newest snapshot. One thread reads while somebody asks; everybody else waits for nothing, or for it."""
+
+    def __init__(self, read: Callable[[], Present], utc_now: Callable[[], datetime] = clock.utc_now) -> None:
+        self._read = read
+        self._utc_now = utc_now
+        self._changed = threading.Condition()
+        self._newest: Snapshot | None = None
+        self._read_at_s = float("-inf")
+        self._asked_at_s = float("-inf")
+        self._tries = 0
+        self._problem: str | None = None
+        self._is_idle = False
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._asked_at_s = clock.monotonic_s()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after what it reads just now."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout=_WAIT_S)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the newest reading failed; None when it did not."""
+        return self._problem
+
+    def fresh(self) -> Snapshot | None:
+        """Return the newest snapshot if it is at most a second old, or if it is known that there is no newer one."""
+        with self._changed:
+            self._ask()
+            is_fresh = self._asked_at_s - self._read_at_s <= MAX_AGE_S
+            return self._newest if is_fresh or self._problem else None
+
+    def wait_for_fresh(self) -> Snapshot | None:
+        """Return `fresh`, waiting up to 2 s for it; then what there is, which is None before the first."""
+        with self._changed:
+            self._ask()
+            tries = self._tries
+            self._changed.wait_for(lambda: self._tries != tries, timeout=_WAIT_S)
+            return self._newest
+
+    def _ask(self) -> None:
+        self._asked_at_s = clock.monotonic_s()
+        if self._is_idle:
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while self._is_wanted():
+            self._take_one()
+
+    def _is_wanted(self) -> bool:
+        """Wait until it is time to read again, and somebody asks; return False at the end."""
+        with self._changed:
+            while not self._is_stopping:
+                now_s = clock.monotonic_s()
+                wait_s = self._read_at_s + _EVERY_S - now_s
+                if wait_s <= 0 and now_s - self._asked_at_s < _ASKED_FOR_S:
+                    return True
+                self._is_idle = wait_s <= 0
+                self._changed.wait(timeout=wait_s if wait_s > 0 else None)
+                self._is_idle = False
+            return False
+
+    def _take_one(self) -> None:
+        began_at_s, at = clock.monotonic_s(), self._utc_now()
+        try:
+            present = self._read()
+            sites = fold_sites(present.watches)
+        except SitemonError as exc:
+            self._failed(str(exc), began_at_s)
+        except Exception:
+            log.exception("web.failed: the snapshot: this is a mistake in sitemon")
+            self._failed("a mistake in sitemon, which is in its log", began_at_s)
+        else:
+            by_name = {site.name: site for site in sites}
+            self._succeeded(
+                Snapshot(self._tries + 1, at, present.closed_at, sites, by_name, present.open_incidents), began_at_s
+            )
+
+    def _failed(self, problem: str, began_at_s: float) -> None:
+        if self._problem is None:
+            log.warning("web.postgres_away: the page shows what it has: %s", problem)
+        with self._changed:
+            self._tries += 1
+            self._problem = problem
+            self._read_at_s = began_at_s
+            if self._newest:
+                self._newest = self._newest._replace(version=self._tries, problem=problem)
+            self._changed.notify_all()
+
+    def _succeeded(self, snapshot: Snapshot, began_at_s: float) -> None:
+        if self._problem is not None:
+            log.warning("web.postgres_back: going on")
+        with self._changed:
+            self._tries = snapshot.version
+            self._problem = None
+            self._read_at_s = began_at_s
+            self._newest = snapshot
+            self._changed.notify_all()
