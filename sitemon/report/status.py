@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sitemon.model.one_line import one_line
 from sitemon.report.palette import SIGNS, STYLES, age, latency, percent
+from sitemon.report.uptime import uptime
 from sitemon.store.read import SiteStatus
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -116,10 +117,3 @@ def sparkline(latencies_s: Sequence[float | None]) -> str:
         "·" if latency_s is None else _BARS[min(len(_BARS) - 1, int(latency_s / longest_s * len(_BARS)))]
         for latency_s in latencies_s
     )
-
-
-def uptime(low: float | None, high: float | None) -> str:
-    """Return the range of uptime, or one figure when nothing was missed."""
-    if low is None or high is None:
-        return ""
-    return percent(low) if low == high else f"{percent(low)}–{percent(high)}"

@@ -1,9 +1,10 @@
 """What the page and the API read: the public views only, so that a member of `sitemon_reader` may."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
+from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
@@ -66,3 +67,35 @@ def read_present(conn: Connection) -> Present:
         watches = list(map(Watch._make, cursor.fetchall()))
         cursor.execute(_sql["open_incidents"])
         return Present(closed_at, watches, list(map(Incident._make, cursor.fetchall())))
+
+
+def read_days(conn: Connection, sites: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:
+    """Return of each of these sites what was found on each day, from `first` on; None: nothing was due.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["days"], {"sites": list(sites), "first": first, "days": days})
+        found: dict[str, list[Counts | None]] = {site: [None] * days for site in sites}
+        for site, places, *columns in cursor.fetchall():
+            for place, *counts in zip(places, *columns, strict=True):
+                found[site][place] = Counts(*counts)
+        return found
+
+
+def read_trends(conn: Connection, sites: Sequence[str], first: datetime, hours: int) -> dict[str, list[float | None]]:
+    """Return of each of these sites the mean bucket of its latencies in each hour from `first` on.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["trends"], {"sites": list(sites), "first": first, "hours": hours})
+        found: dict[str, list[float | None]] = {site: [None] * hours for site in sites}
+        for site, places, means in cursor.fetchall():
+            for place, mean in zip(places, means, strict=True):
+                found[site][place] = mean
+        return found

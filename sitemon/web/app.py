@@ -1,7 +1,8 @@
 """The application: its routes, over what they work with."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from typing import Final
 
 from fastapi import FastAPI
@@ -10,11 +11,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from sitemon.config.sites import SiteSet
+from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
-from sitemon.store.page import Present, read_present
+from sitemon.store.page import Present, read_days, read_present, read_trends
 from sitemon.store.pool import Pool
-from sitemon.web import health, overview
+from sitemon.web import downloads, health, incident_pages, overview, site_page
 from sitemon.web.dependencies import Web
+from sitemon.web.history import History
 from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
@@ -22,29 +25,42 @@ from sitemon.web.templating import STATIC
 
 CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
+DOWNLOADS: Final = 2
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 def create_app(*, connect: Callable[[], Connection], sites: Callable[[], SiteSet | None] = lambda: None) -> FastAPI:
     """Return the page and the API over a database. What it opens it closes at the end of its lifespan."""
-    pool = Pool(connect, CONNECTIONS)
+    pool, for_downloads = Pool(connect, CONNECTIONS), Pool(connect, DOWNLOADS)
 
     def read() -> Present:
         with pool.connection() as conn:
             return read_present(conn)
 
-    web = Web(Snapshots(read), pool, Shared(), sites)
+    def days_of(names: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:
+        with pool.connection() as conn:
+            return read_days(conn, names, first, days)
+
+    def trends_of(names: Sequence[str], first: datetime, hours: int) -> dict[str, list[float | None]]:
+        with pool.connection() as conn:
+            return read_trends(conn, names, first, hours)
+
+    snapshots = Snapshots(read)
+    web = Web(snapshots, History(days_of, trends_of, snapshots.names), pool, for_downloads, Shared(), sites)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         web.snapshots.start()
+        web.history.start()
         yield
+        web.history.stop()
         web.snapshots.stop()
         pool.close()
+        for_downloads.close()
 
     app = FastAPI(title="sitemon", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(health.routes(web))
-    app.include_router(overview.routes(web))
+    for room in (health, overview, site_page, incident_pages, downloads):
+        app.include_router(room.routes(web))
     app.mount("/static", _Static(directory=STATIC))
     app.add_middleware(SecurityHeaders)
     return app

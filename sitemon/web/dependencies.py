@@ -7,15 +7,22 @@ from starlette.concurrency import run_in_threadpool
 
 from sitemon.config.sites import SiteSet
 from sitemon.store.pool import Pool
+from sitemon.web.history import History
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshot, Snapshots
 
 
 class Web(NamedTuple):
-    """`sites` returns the configured sites, None where they cannot be read here."""
+    """What routes share.
+
+    `pool` is for what is read at once, `downloads` for what may take long. `sites` returns the configured sites, None
+    where they cannot be read here.
+    """
 
     snapshots: Snapshots
+    history: History
     pool: Pool
+    downloads: Pool
     shared: Shared
     sites: Callable[[], SiteSet | None]
 

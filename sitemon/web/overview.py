@@ -1,10 +1,19 @@
 """The first page: all sites, the worst first."""
 
+from collections import Counter
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 
 from sitemon.web.dependencies import Web
+from sitemon.web.filters import Filters, chosen, labels_of, paged, read_filters
+from sitemon.web.pages import no_data
+from sitemon.web.sites import WORST_FIRST
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
+
+_MOST_VALUES: Final = 100
+"""A label with more values is none to choose from; the search finds them."""
 
 
 def routes(web: Web) -> APIRouter:
@@ -15,11 +24,46 @@ def routes(web: Web) -> APIRouter:
     async def overview(request: Request) -> Response:
         snapshot = await web.snapshot()
         if snapshot is None:
-            return Response(render("nothing.html", problem=web.snapshots.problem), 503, media_type="text/html")
-        return await web.shared.answer(request, snapshot.version, lambda: _page(snapshot))
+            return no_data(web)
+        filters = read_filters(request.query_params)
+        return await web.shared.answer(request, snapshot.version, lambda: _page(web, snapshot, filters))
 
     return router
 
 
-def _page(snapshot: Snapshot) -> str:
-    return render("overview.html", snapshot=snapshot)
+def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
+    found = chosen(snapshot.sites, filters)
+    groups, pages = paged(found, filters)
+    counts = Counter(site.state for site in snapshot.sites)
+    labels = labels_of(snapshot.sites)
+    return render(
+        "overview.html",
+        here="/",
+        snapshot=snapshot,
+        filters=filters,
+        headline=headline(counts),
+        worst=snapshot.sites[0].state if snapshot.sites else "unknown",
+        counts={state: counts[state] for state in WORST_FIRST if counts[state]},
+        total=len(snapshot.sites),
+        found=len(found),
+        incidents=snapshot.open_incidents,
+        labels={key: values for key, values in labels.items() if len(values) <= _MOST_VALUES},
+        groups=groups,
+        pages=pages,
+        page=min(filters.page, pages),
+        past=web.history.of([site.name for group in groups for site in group.sites]),
+    )
+
+
+def headline(counts: Counter[str]) -> str:
+    """Return in one sentence how everything is."""
+    total = counts.total()
+    if not total:
+        return "No sites yet"
+    for state, words in (("down", "down"), ("unknown", "unknown: nobody looked"), ("degraded", "degraded")):
+        count = counts[state]
+        if count == total:
+            return f"All {total:,} sites are {words}" if total > 1 else f"The site is {words}"
+        if count:
+            return f"{count:,} of {total:,} sites {'is' if count == 1 else 'are'} {words}"
+    return f"All {total:,} sites are up" if total > 1 else "The site is up"

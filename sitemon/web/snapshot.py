@@ -36,6 +36,11 @@ class Snapshot(NamedTuple):
     open_incidents: list[Incident]
     problem: str | None = None
 
+    @property
+    def lag_s(self) -> float:
+        """How long ago it was decided for the last time what was missed."""
+        return (self.at - self.closed_at).total_seconds()
+
 
 class Snapshots:
     """Keeps the newest snapshot. One thread reads while somebody asks; everybody else waits for nothing, or for it."""
@@ -69,6 +74,11 @@ class Snapshots:
     def problem(self) -> str | None:
         """Why the newest reading failed; None when it did not."""
         return self._problem
+
+    def names(self) -> list[str]:
+        """Return the names of all sites, the worst first."""
+        newest = self._newest
+        return [site.name for site in newest.sites] if newest else []
 
     def fresh(self) -> Snapshot | None:
         """Return the newest snapshot if it is at most a second old, or if it is known that there is no newer one."""

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from sitemon.report.palette import SIGNS, age, latency, percent
+from sitemon.alert.text import for_people
+from sitemon.model.moment import format_utc
+from sitemon.model.one_line import one_line
+from sitemon.report.palette import age, latency, percent
+from sitemon.report.svg import Svg
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
@@ -15,6 +20,10 @@ STATIC: Final = FOLDER / "static"
 
 def _digests() -> Mapping[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()}
+
+
+def _markup(picture: Svg) -> Markup:
+    return Markup(picture)  # noqa: S704  # made by sitemon.report.svg, which escapes
 
 
 def _environment() -> Environment:
@@ -26,8 +35,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"age": age, "latency": latency, "percent": percent}
-    environment.globals |= {"signs": SIGNS, "digests": _digests()}
+    environment.filters |= {
+        "age": age,
+        "duration": for_people,
+        "latency": latency,
+        "one_line": one_line,
+        "percent": percent,
+        "rfc3339": format_utc,
+        "svg": _markup,
+    }
+    environment.globals["digests"] = _digests()
+    environment.globals["parts"] = environment.get_template("parts.html").module
     return environment
 
 

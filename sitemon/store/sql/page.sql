@@ -36,3 +36,40 @@ SELECT
 FROM sitemon.incidents
 WHERE ended_at IS NULL AND withdrawn_at IS NULL
 ORDER BY started_at DESC;
+
+-- name: days
+-- Of each site its days with anything due, as arrays: a row for each day of many sites takes long to read.
+SELECT
+    site,
+    array_agg(day - %(first)s::date),
+    array_agg(up),
+    array_agg(degraded),
+    array_agg(down),
+    array_agg(missed)
+FROM (
+    SELECT
+        site,
+        day,
+        sum(up)::integer AS up,
+        sum(degraded)::integer AS degraded,
+        sum(down)::integer AS down,
+        sum(missed)::integer AS missed
+    FROM sitemon.uptime_daily
+    WHERE site = ANY(%(sites)s) AND day >= %(first)s::date AND day < %(first)s::date + %(days)s
+    GROUP BY site, day
+) AS counted
+GROUP BY site;
+
+-- name: trends
+-- Of each site its hours with a latency, and the mean of their buckets.
+SELECT site, array_agg(hour), array_agg(mean_bucket)
+FROM (
+    SELECT
+        site,
+        (extract(epoch FROM hour_at - %(first)s::timestamptz) / 3600)::integer AS hour,
+        sum(bucket * checks)::double precision / sum(checks) AS mean_bucket
+    FROM sitemon.latency_hourly
+    WHERE site = ANY(%(sites)s) AND hour_at >= %(first)s AND hour_at < %(first)s::timestamptz + %(hours)s * '1 hour'::interval
+    GROUP BY site, hour_at
+) AS hourly
+GROUP BY site;

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from sitemon.report.palette import age, latency, percent
-from sitemon.report.status import sparkline, status_table, uptime
+from sitemon.report.status import sparkline, status_table
+from sitemon.report.uptime import uptime
 from sitemon.store.read import SiteStatus
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

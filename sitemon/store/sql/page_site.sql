@@ -1,0 +1,172 @@
+-- One site. Only the views that sitemon_reader may read.
+
+-- name: raw_counts
+SELECT
+    floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
+    count(*) FILTER (WHERE outcome = 'up'),
+    count(*) FILTER (WHERE outcome = 'degraded'),
+    count(*) FILTER (WHERE outcome = 'down'),
+    count(*) FILTER (WHERE outcome = 'missed')
+FROM sitemon.results
+WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind <> 'adhoc'
+GROUP BY bin;
+
+-- name: raw_latencies
+-- Percentiles from the results themselves: there are few enough of them.
+SELECT bin, buckets, checks, percentiles_s[1], percentiles_s[2], percentiles_s[3]
+FROM (
+    SELECT
+        floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
+        array_agg(sitemon.latency_bucket(latency_s)) AS buckets,
+        array_agg(1::bigint) AS checks,
+        percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_s) AS percentiles_s
+    FROM sitemon.results
+    WHERE site = %(site)s
+        AND slot_at >= %(first)s
+        AND slot_at < %(until)s
+        AND kind <> 'adhoc'
+        AND outcome <> 'missed'
+        AND latency_s IS NOT NULL
+    GROUP BY bin
+) AS exact;
+
+-- name: hour_counts
+SELECT
+    floor(extract(epoch FROM hour_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
+    sum(up)::bigint,
+    sum(degraded)::bigint,
+    sum(down)::bigint,
+    sum(missed)::bigint
+FROM sitemon.uptime_hourly
+WHERE site = %(site)s AND hour_at >= %(first)s AND hour_at < %(until)s
+GROUP BY bin;
+
+-- name: hour_latencies
+SELECT bin, buckets, checks, p50_s, p95_s, p99_s
+FROM (
+    SELECT bin, array_agg(bucket) AS buckets, array_agg(checks) AS checks
+    FROM (
+        SELECT
+            floor(extract(epoch FROM hour_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
+            bucket,
+            sum(checks)::bigint AS checks
+        FROM sitemon.latency_hourly
+        WHERE site = %(site)s AND hour_at >= %(first)s AND hour_at < %(until)s
+        GROUP BY bin, bucket
+    ) AS summed
+    GROUP BY bin
+) AS histogram
+CROSS JOIN LATERAL sitemon.percentiles_s(buckets, checks);
+
+-- name: day_counts
+SELECT
+    floor((day - %(first)s::date) * 86400 / %(bin_s)s)::integer AS bin,
+    sum(up)::bigint,
+    sum(degraded)::bigint,
+    sum(down)::bigint,
+    sum(missed)::bigint
+FROM sitemon.uptime_daily
+WHERE site = %(site)s AND day >= %(first)s::date AND day <= %(until)s::date
+GROUP BY bin;
+
+-- name: day_latencies
+SELECT bin, buckets, checks, p50_s, p95_s, p99_s
+FROM (
+    SELECT bin, array_agg(bucket) AS buckets, array_agg(checks) AS checks
+    FROM (
+        SELECT
+            floor((day - %(first)s::date) * 86400 / %(bin_s)s)::integer AS bin,
+            bucket,
+            sum(checks)::bigint AS checks
+        FROM sitemon.latency_daily
+        WHERE site = %(site)s AND day >= %(first)s::date AND day <= %(until)s::date
+        GROUP BY bin, bucket
+    ) AS summed
+    GROUP BY bin
+) AS histogram
+CROSS JOIN LATERAL sitemon.percentiles_s(buckets, checks);
+
+-- name: phases
+-- The mean of each phase, of checks that took place.
+SELECT
+    floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
+    avg(dns_s),
+    avg(connect_s),
+    avg(tls_s),
+    avg(first_byte_s),
+    avg(download_s)
+FROM sitemon.results
+WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind <> 'adhoc' AND outcome <> 'missed'
+GROUP BY bin;
+
+-- name: newest
+-- Of each region the newest result at which somebody looked, and the newest certificate.
+SELECT DISTINCT ON (region)
+    region,
+    slot_at,
+    outcome,
+    reason,
+    http_code,
+    latency_s,
+    ip,
+    http_version,
+    redirects,
+    body_bytes,
+    match,
+    is_match_found,
+    error,
+    first_value(cert_expires_at) OVER (PARTITION BY region ORDER BY cert_expires_at IS NULL, slot_at DESC)
+FROM sitemon.results
+WHERE site = %(site)s AND slot_at >= %(since)s AND kind <> 'adhoc' AND outcome <> 'missed'
+ORDER BY region, slot_at DESC;
+
+-- name: incidents_of
+SELECT
+    incident_id,
+    site,
+    started_at,
+    ended_at,
+    regions,
+    reason,
+    http_code,
+    error,
+    decided_at,
+    withdrawn_at,
+    acknowledged_at,
+    acknowledged_by
+FROM sitemon.incidents
+WHERE site = %(site)s AND (ended_at IS NULL OR ended_at >= %(since)s) AND started_at < %(until)s AND withdrawn_at IS NULL
+ORDER BY started_at DESC
+LIMIT %(most)s;
+
+-- name: results
+-- Before a key, newest first; `since` bounds how far is looked.
+SELECT
+    slot_at,
+    region,
+    kind,
+    checked_at,
+    outcome,
+    reason,
+    http_code,
+    latency_s,
+    dns_s,
+    connect_s,
+    tls_s,
+    first_byte_s,
+    download_s,
+    is_match_found,
+    ip,
+    http_version,
+    redirects,
+    body_bytes,
+    cert_expires_at,
+    error,
+    url
+FROM sitemon.results
+WHERE site = %(site)s
+    AND slot_at >= %(since)s
+    AND slot_at <= %(slot_at)s
+    AND (slot_at, region, kind) < (%(slot_at)s, %(region)s, %(kind)s)
+ORDER BY slot_at DESC, region DESC, kind DESC
+LIMIT %(most)s;

@@ -1,0 +1,119 @@
+"""A site's results as a file: CSV (RFC 4180) or JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from sitemon.model.errors import SitemonError
+from sitemon.model.moment import format_utc
+from sitemon.store.page_site import Key, Row, all_results
+from sitemon.web.dependencies import Web
+from sitemon.web.pages import not_found
+from sitemon.web.ranges import DEFAULT_RANGE, RANGES
+
+_AT_ONCE: Final = 2_000
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""With one of these a spreadsheet takes a cell for a formula, which may be of whoever runs the site."""
+
+
+class _Form(NamedTuple):
+    media_type: str
+    write: Callable[[Iterable[Row]], Iterator[str]]
+
+
+def as_csv(rows: Iterable[Row]) -> Iterator[str]:
+    """Give lines, the names of the columns first."""
+    yield _line(Row._fields)
+    for row in rows:
+        yield _line([_cell(value) for value in _values(row).values()])
+
+
+def as_json(rows: Iterable[Row]) -> Iterator[str]:
+    """Give a list of objects, one a line."""
+    between = "[\n"
+    for row in rows:
+        yield between + json.dumps(_values(row))
+        between = ",\n"
+    yield "[]\n" if between == "[\n" else "\n]\n"
+
+
+_FORMS: Final[Mapping[str, _Form]] = MappingProxyType(
+    {"csv": _Form("text/csv; charset=utf-8", as_csv), "json": _Form("application/json", as_json)}
+)
+
+
+def routes(web: Web) -> APIRouter:
+    """Return `/results.csv` and `/results.json`."""
+    router = APIRouter()
+
+    def add(name: str, form: _Form) -> None:
+        @router.get(f"/results.{name}", name=name)
+        async def results(request: Request) -> Response:
+            snapshot = await web.snapshot()
+            site = request.query_params.get("site", "")
+            if snapshot is None or site not in snapshot.by_name:
+                return not_found(snapshot, f"No site {site} is watched.")
+            chosen = RANGES[request.query_params.get("range", "")] if _is_range(request) else RANGES[DEFAULT_RANGE]
+            since = snapshot.at - timedelta(seconds=chosen.bin_s * chosen.bins)
+            before = Key(snapshot.at + timedelta(days=2), "", "")
+
+            lent = ExitStack()
+            try:
+                conn = await run_in_threadpool(lent.enter_context, web.downloads.connection())
+            except SitemonError:
+                return Response("The database cannot be read now, or others are downloading.\n", 503)
+
+            def lines() -> Iterator[str]:
+                with lent:
+                    yield from form.write(all_results(conn, site, before, since, _AT_ONCE))
+
+            headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
+            return StreamingResponse(_pieces(lines()), media_type=form.media_type, headers=headers)
+
+    for name, form in _FORMS.items():
+        add(name, form)
+    return router
+
+
+def _is_range(request: Request) -> bool:
+    return request.query_params.get("range", "") in RANGES
+
+
+def _pieces(lines: Iterator[str], size: int = 32_768) -> Iterator[str]:
+    """Give lines together: each piece is handed from a thread to the event loop."""
+    held: list[str] = []
+    held_size = 0
+    for line in lines:
+        held.append(line)
+        held_size += len(line)
+        if held_size >= size:
+            yield "".join(held)
+            held, held_size = [], 0
+    yield "".join(held)
+
+
+def _values(row: Row) -> dict[str, object]:
+    return {
+        name: format_utc(value) if name.endswith("_at") and value is not None else value
+        for name, value in row._asdict().items()
+    }
+
+
+def _cell(value: object) -> object:
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if is_formula else value
+
+
+def _line(cells: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()

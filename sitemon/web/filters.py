@@ -1,0 +1,105 @@
+"""Which sites the overview shows, as its address says. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from sitemon.web.sites import WORST_FIRST, SiteView, rank
+
+PAGE_SIZE: Final = 100
+_LONGEST: Final = 200
+_NUMBER: Final = re.compile(r"[0-9]{1,6}")
+
+
+class Filters(NamedTuple):
+    """What the address asks for; empty is anything. `label` is ``team:web``, `group` the key of a label."""
+
+    q: str = ""
+    state: str = ""
+    label: str = ""
+    group: str = ""
+    page: int = 1
+
+    @property
+    def is_any(self) -> bool:
+        """Whether all sites are shown."""
+        return not (self.q or self.state or self.label)
+
+    def address(self, **changes: object) -> str:
+        """Return the address of the overview with these changes, on its first page unless they say otherwise."""
+        changed = self._replace(**{"page": 1} | changes)  # type: ignore[arg-type]  # typed by who calls
+        given = {key: value for key, value in changed._asdict().items() if value and (key, value) != ("page", 1)}
+        return "/?" + urlencode(given) if given else "/"
+
+
+def read_filters(query: Mapping[str, str]) -> Filters:
+    """Return what an address asks for. What makes no sense is as if it were not there."""
+    page = query.get("page", "")
+    state = query.get("state", "")
+    return Filters(
+        q=query.get("q", "").strip()[:_LONGEST],
+        state=state if state in WORST_FIRST else "",
+        label=query.get("label", "")[:_LONGEST],
+        group=query.get("group", "")[:_LONGEST],
+        page=int(page) if _NUMBER.fullmatch(page) and int(page) else 1,
+    )
+
+
+def chosen(sites: Iterable[SiteView], filters: Filters) -> list[SiteView]:
+    """Return the sites that fit, in their order. Every word of `q` is in the name, the URL or a label's value."""
+    words = filters.q.casefold().split()
+    key, _, value = filters.label.partition(":")
+    return [
+        site
+        for site in sites
+        if (not filters.state or site.state == filters.state)
+        and (not filters.label or site.labels.get(key) == value)
+        and (not words or _has(site, words))
+    ]
+
+
+def _has(site: SiteView, words: Sequence[str]) -> bool:
+    text = "\n".join((site.name, site.url, *site.labels.values())).casefold()
+    return all(word in text for word in words)
+
+
+class Group(NamedTuple):
+    """Sites with the same value of a label, None where they have none, as far as they are on this page.
+
+    `size` is how many it has on all pages; `is_continued`, that it began on an earlier one.
+    """
+
+    value: str | None
+    sites: Sequence[SiteView]
+    size: int
+    is_continued: bool
+
+
+def paged(sites: Sequence[SiteView], filters: Filters) -> tuple[list[Group], int]:
+    """Return the groups on this page, the worst first, and how many pages there are."""
+    pages = max(1, -(-len(sites) // PAGE_SIZE))
+    begin = (min(filters.page, pages) - 1) * PAGE_SIZE
+    if not filters.group:
+        return [Group(None, sites[begin : begin + PAGE_SIZE], len(sites), is_continued=False)], pages
+    by_value: dict[str | None, list[SiteView]] = {}
+    for site in sites:
+        by_value.setdefault(site.labels.get(filters.group), []).append(site)
+    order = sorted(by_value, key=lambda value: (rank(by_value[value][0].state), value is None, value or ""))
+    flat = [(value, site) for value in order for site in by_value[value]]
+    on_page = groupby(flat[begin : begin + PAGE_SIZE], key=lambda pair: pair[0])
+    groups = [(value, [site for _, site in pairs]) for value, pairs in on_page]
+    return [
+        Group(value, ours, len(by_value[value]), is_continued=ours[0] is not by_value[value][0])
+        for value, ours in groups
+    ], pages
+
+
+def labels_of(sites: Iterable[SiteView]) -> dict[str, list[str]]:
+    """Return the values of each label that sites have, in order."""
+    found: dict[str, set[str]] = {}
+    for site in sites:
+        for key, value in site.labels.items():
+            found.setdefault(key, set()).add(value)
+    return {key: sorted(found[key]) for key in sorted(found)}

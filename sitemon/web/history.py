@@ -1,0 +1,143 @@
+"""What a row of the overview shows of the past: 90 days, and the latencies of a day. It changes slowly, and costs."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from sitemon import clock
+from sitemon.model.counts import Counts, total_of
+from sitemon.model.errors import SitemonError
+from sitemon.report.bars import bars, label_of
+from sitemon.report.charts import sparkline
+from sitemon.report.latency_buckets import typical_s
+from sitemon.report.palette import latency
+from sitemon.report.svg import Svg
+from sitemon.report.uptime import uptime, words_of
+
+log = logging.getLogger(__name__)
+
+DAYS: Final = 90
+HOURS: Final = 24
+AT_ONCE: Final = 100
+_ROUND_S: Final = 15.0
+"""All sites are read again after so long, or later: a tenth of the time at most is spent on it."""
+_SHARE: Final = 10
+_OLD_S: Final = 600.0
+"""What is older is read again before it is shown."""
+_ASKED_FOR_S: Final = 60.0
+"""Without a reader for so long, nothing is read."""
+
+
+class Past(NamedTuple):
+    """A site's 90 days as bars, its uptime in them, what its exceptional days were, and its latencies of 24 hours.
+
+    `exceptions` is for the script that explains a bar below the pointer: ``place:words`` between line breaks.
+    """
+
+    bars: Svg
+    uptime: str
+    exceptions: str
+    sparkline: Svg
+
+
+NOTHING_YET: Final = Past(bars([None] * DAYS, "not read yet"), "", "", sparkline([], "not read yet"))
+
+ReadDays = Callable[[Sequence[str], date, int], dict[str, list[Counts | None]]]
+ReadTrends = Callable[[Sequence[str], datetime, int], dict[str, list[float | None]]]
+
+
+class History:
+    """Keeps the past of all sites; one thread reads it again and again while somebody asks."""
+
+    def __init__(self, read_days: ReadDays, read_trends: ReadTrends, names: Callable[[], Sequence[str]]) -> None:
+        self._read_days = read_days
+        self._read_trends = read_trends
+        self._names = names
+        self._past: dict[str, tuple[float, Past]] = {}
+        self._asked = threading.Event()
+        self._stopping = threading.Event()
+        self._asked_at_s = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after what it reads just now."""
+        self._stopping.set()
+        self._asked.set()
+        self._thread.join(timeout=2)
+
+    def of(self, names: Sequence[str]) -> dict[str, Past]:
+        """Return the past of these sites; what was never read, or long ago, is read now, if PostgreSQL answers."""
+        self._asked_at_s = clock.monotonic_s()
+        self._asked.set()
+        oldest_s = self._asked_at_s - _OLD_S
+        lacking = [name for name in names if self._past.get(name, (float("-inf"),))[0] < oldest_s]
+        if lacking:
+            self._try_to_read(lacking)
+        return {name: self._past[name][1] if name in self._past else NOTHING_YET for name in names}
+
+    def _run(self) -> None:
+        while self._asked.wait() and not self._stopping.is_set():
+            if clock.monotonic_s() - self._asked_at_s > _ASKED_FOR_S:
+                self._asked.clear()
+                continue
+            began_at_s = clock.monotonic_s()
+            for names in _pieces(self._names()):
+                read_at_s = clock.monotonic_s()
+                self._try_to_read(names)
+                if self._stopping.wait((clock.monotonic_s() - read_at_s) * (_SHARE - 1)):
+                    return
+            self._forget_those_that_ended()
+            self._stopping.wait(max(1.0, _ROUND_S - (clock.monotonic_s() - began_at_s)))
+
+    def _try_to_read(self, names: Sequence[str]) -> None:
+        """Read the past of these sites. Where it cannot be, the snapshot says so, and the old one stays."""
+        try:
+            self._read(names)
+        except SitemonError as exc:
+            log.debug("the past of %s sites: %s", len(names), exc)
+        except Exception:
+            log.exception("web.failed: the past of sites: this is a mistake in sitemon")
+
+    def _read(self, names: Sequence[str]) -> None:
+        now, now_s = clock.utc_now(), clock.monotonic_s()
+        first_day = now.date() - timedelta(days=DAYS - 1)
+        first_hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+        days = self._read_days(names, first_day, DAYS)
+        trends = self._read_trends(names, first_hour, HOURS)
+        for name in names:
+            self._past[name] = now_s, past_of(days[name], trends[name])
+
+    def _forget_those_that_ended(self) -> None:
+        for name in self._past.keys() - set(self._names()):
+            del self._past[name]
+
+
+def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[begin : begin + AT_ONCE] for begin in range(0, len(names), AT_ONCE))
+
+
+def past_of(days: Sequence[Counts | None], trend: Sequence[float | None]) -> Past:
+    """Return how a site's past is shown: its days, and the mean bucket of each hour."""
+    total = total_of(days)
+    exceptions = (
+        f"{place}:{words_of(counts)}" for place, counts in enumerate(days) if counts is None or counts.up < counts.total
+    )
+    latencies_s = [None if mean is None else typical_s(mean) for mean in trend]
+    return Past(
+        bars(days, label_of(days, "days")),
+        uptime(total.low, total.high),
+        "\n".join(exceptions),
+        sparkline(latencies_s, _range_of([each for each in latencies_s if each is not None])),
+    )
+
+
+def _range_of(latencies_s: Sequence[float]) -> str:
+    if not latencies_s:
+        return f"no latency in {HOURS} hours"
+    return f"latency in {HOURS} hours: {latency(min(latencies_s))} to {latency(max(latencies_s))}"

@@ -1,0 +1,125 @@
+"""The list of incidents, and a page for each."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from sitemon.model.moment import format_utc
+from sitemon.model.outcome import REASONS
+from sitemon.store.page import Incident
+from sitemon.store.page_incidents import Alert, Before, read_incident, read_incidents
+from sitemon.store.page_site import Key, Row, read_results
+from sitemon.web.dependencies import Web
+from sitemon.web.kept import Kept, Read
+from sitemon.web.pages import no_data, not_found
+from sitemon.web.snapshot import Snapshot
+from sitemon.web.templating import render
+from sitemon.web.timeline import timeline
+
+_MOST: Final = 50
+_ROWS: Final = 60
+_AROUND: Final = timedelta(minutes=15)
+_NUMBER: Final = re.compile(r"[0-9]{1,12}")
+
+
+class _Asked(NamedTuple):
+    open_only: bool
+    site: str | None
+    before: Before | None
+
+
+class _One(NamedTuple):
+    incident: Incident
+    alerts: list[Alert]
+    rows: list[Row]
+
+
+def routes(web: Web) -> APIRouter:
+    """Return `/incidents` and `/incidents/<id>`."""
+    router = APIRouter()
+    lists: Kept[list[Incident]] = Kept()
+    each: Kept[_One | None] = Kept()
+
+    @router.get("/incidents")
+    async def incidents(request: Request) -> Response:
+        snapshot = await web.snapshot()
+        if snapshot is None:
+            return no_data(web)
+        query = request.query_params
+        asked = _Asked(query.get("open") == "1", query.get("site") or None, _before(query.get("before", "")))
+
+        def read() -> list[Incident]:
+            with web.pool.connection() as conn:
+                return read_incidents(conn, _MOST + 1, **asked._asdict())
+
+        def page() -> str:
+            return _list(snapshot, asked, lists.of(str(asked), snapshot.at, read, is_away=bool(snapshot.problem)))
+
+        return await web.shared.answer(request, snapshot.version, page)
+
+    @router.get("/incidents/{number}")
+    async def incident(request: Request, number: str) -> Response:
+        snapshot = await web.snapshot()
+        if snapshot is None:
+            return no_data(web)
+        read = lambda: _read(web, int(number)) if _NUMBER.fullmatch(number) else None  # noqa: E731
+        found = await run_in_threadpool(each.of, number, snapshot.at, read, is_away=bool(snapshot.problem))
+        if found is None:
+            return no_data(web)
+        one = found.data
+        if one is None:
+            return not_found(snapshot, f"There is no incident {number}.")
+        return await web.shared.answer(request, snapshot.version, lambda: _page(snapshot, one))
+
+    return router
+
+
+def _read(web: Web, number: int) -> _One | None:
+    with web.pool.connection() as conn:
+        found = read_incident(conn, number)
+        if found is None:
+            return None
+        one, alerts = found
+        until = (one.ended_at or one.withdrawn_at or one.started_at + timedelta(days=1)) + _AROUND
+        rows = read_results(conn, one.site, Key(until, "", ""), one.started_at - _AROUND, _ROWS)
+        return _One(one, alerts, rows)
+
+
+def _list(snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None) -> str:
+    incidents = found.data if found else []
+    more = incidents[_MOST - 1] if len(incidents) > _MOST else None
+    return render(
+        "incidents.html",
+        here="/incidents",
+        snapshot=snapshot,
+        incidents=incidents[:_MOST],
+        is_read=found is not None,
+        asked=asked,
+        older=f"{format_utc(more.started_at)}~{more.incident_id}" if more else None,
+    )
+
+
+def _page(snapshot: Snapshot, one: _One) -> str:
+    meanings = {str(reason): meaning for reason, (_, meaning) in REASONS.items()}
+    return render(
+        "incident.html",
+        here="/incidents",
+        snapshot=snapshot,
+        incident=one.incident,
+        meaning=meanings.get(one.incident.reason or ""),
+        steps=timeline(one.incident, one.alerts),
+        alerts=one.alerts,
+        rows=one.rows,
+    )
+
+
+def _before(text: str) -> Before | None:
+    moment, _, number = text.partition("~")
+    try:
+        started_at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return Before(started_at, int(number)) if started_at.tzinfo and _NUMBER.fullmatch(number) else None

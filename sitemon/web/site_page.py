@@ -1,0 +1,134 @@
+"""A site's page: how it is and why, and its past in figures and results."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from sitemon.model.counts import Counts
+from sitemon.report.bars import bars, label_of
+from sitemon.store.page import Incident, read_days
+from sitemon.store.page_site import (
+    Key,
+    Newest,
+    Part,
+    Row,
+    Stretch,
+    read_counts,
+    read_incidents_of,
+    read_newest,
+    read_parts,
+    read_results,
+)
+from sitemon.web.configuration import configuration_of
+from sitemon.web.cursors import next_cursor, read_cursor
+from sitemon.web.dependencies import Web
+from sitemon.web.history import DAYS
+from sitemon.web.kept import Kept
+from sitemon.web.pages import no_data, not_found
+from sitemon.web.ranges import DEFAULT_RANGE, RANGES, days_before, stretch_of, ticks
+from sitemon.web.site_figures import GRID_DAYS, Moments, figures, grid_days, hours_grid
+from sitemon.web.sites import SiteView
+from sitemon.web.snapshot import Snapshot
+from sitemon.web.templating import render
+
+ROWS: Final = 50
+_INCIDENTS: Final = 20
+_EVER: Final = timedelta(days=3650)
+
+
+class _Data(NamedTuple):
+    """What the page reads of a site."""
+
+    stretch: Stretch
+    parts: list[Part | None]
+    in_stretch: list[Incident]
+    days: Sequence[Counts | None]
+    hours: list[Counts | None]
+    newest: list[Newest]
+    incidents: list[Incident]
+    rows: list[Row]
+
+
+class _Asked(NamedTuple):
+    """What the address asks for."""
+
+    range: str
+    before: Key | None
+
+
+def routes(web: Web) -> APIRouter:
+    """Return `/sites/<name>`."""
+    router = APIRouter()
+    kept: Kept[_Data] = Kept()
+
+    @router.get("/sites/{name:path}")
+    async def site_page(request: Request, name: str) -> Response:
+        snapshot = await web.snapshot()
+        if snapshot is None:
+            return no_data(web)
+        site = snapshot.by_name.get(name)
+        if site is None:
+            return not_found(snapshot, f"No site {name} is watched.")
+        query = request.query_params
+        chosen = query.get("range", "")
+        asked = _Asked(chosen if chosen in RANGES else DEFAULT_RANGE, read_cursor(query.get("before", "")))
+        return await web.shared.answer(request, snapshot.version, lambda: _page(web, kept, snapshot, site, asked))
+
+    return router
+
+
+def _page(web: Web, kept: Kept[_Data], snapshot: Snapshot, site: SiteView, asked: _Asked) -> str:
+    address = f"{site.name} {asked}"
+    found = kept.of(address, snapshot.at, lambda: _read(web, snapshot, site, asked), is_away=bool(snapshot.problem))
+    sites = web.sites()
+    configured = sites.by_name.get(site.name) if sites else None
+    shown: dict[str, object] = {"read_at": None}
+    if found:
+        shown = {"read_at": found.at} | _shown(found.data, snapshot, asked)
+    return render(
+        "site.html",
+        here="",
+        snapshot=snapshot,
+        site=site,
+        ranges={key: each.title for key, each in RANGES.items()},
+        range=asked.range,
+        is_first_page=asked.before is None,
+        configuration=[pair for pair in configuration_of(configured) if pair[1]] if configured else None,
+        **shown,
+    )
+
+
+def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
+    chosen, now, name = RANGES[asked.range], snapshot.at, site.name
+    stretch = stretch_of(chosen, site.evidence.interval_s, now)
+    before = asked.before or Key(now + timedelta(days=2), "", "")
+    with web.pool.connection() as conn:
+        return _Data(
+            stretch,
+            read_parts(conn, name, stretch, with_phases=chosen.has_phases),
+            read_incidents_of(conn, name, stretch.first, stretch.until, 1_000),
+            read_days(conn, [name], now.date() - timedelta(days=DAYS - 1), DAYS)[name],
+            read_counts(conn, name, days_before(now, GRID_DAYS)),
+            read_newest(conn, name, now - timedelta(days=1)),
+            read_incidents_of(conn, name, now - _EVER, now + _EVER, _INCIDENTS),
+            read_results(conn, name, before, now - _EVER, ROWS + 1),
+        )
+
+
+def _shown(data: _Data, snapshot: Snapshot, asked: _Asked) -> dict[str, object]:
+    moments = Moments(data.stretch, data.in_stretch, snapshot.closed_at)
+    hours = days_before(snapshot.at, GRID_DAYS)
+    return {
+        "figures": list(figures(data.parts, moments)),
+        "has_incidents": bool(data.in_stretch),
+        "ticks": ticks(data.stretch, RANGES[asked.range].tick),
+        "days_bars": bars(data.days, label_of(data.days, "days")),
+        "hours_svg": hours_grid(data.hours),
+        "hours_days": grid_days(hours),
+        "newest": data.newest,
+        "incidents": data.incidents,
+        "rows": data.rows[:ROWS],
+        "older": next_cursor(data.rows, ROWS),
+    }
