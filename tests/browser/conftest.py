@@ -1,0 +1,75 @@
+"""Fixtures: the page over a database of the test's own, and a browser that tells what it complains of."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.local.part import MissingToolError
+from sitemon.store.connect import Connection, connect
+from tests.browser.scene import few_with_incidents
+from tests.browser.serving import Site, serving
+from tests.conftest import lack
+from tests.databases import conn, names, owner, template
+
+__all__ = ["conn", "names", "owner", "template"]
+
+expect.set_options(timeout=15_000)
+
+_REPORT = (
+    "addEventListener('securitypolicyviolation', (e) => report(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium. Of a module: an event loop of Playwright's runs in this thread as long as it lives."""
+    path = shutil.which("chromium")
+    if path is None:
+        lack(MissingToolError("the page's tests need a browser: apt install chromium"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of; a test that expects some takes it out."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]:
+    """A fresh profile. It fails the test for what the browser complained of."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.expose_function("report", complaints.append)
+    context.add_init_script(_REPORT)
+    yield context
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A tab."""
+    return context.new_page()
+
+
+@pytest.fixture
+def site(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Site]:
+    """The page over the test's database."""
+    with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site:
+        yield site
+
+
+@pytest.fixture
+def few(conn: Connection) -> None:
+    """Thirteen sites with a past, some of which are not well."""
+    few_with_incidents(conn, clock.utc_now())

@@ -1,0 +1,108 @@
+"""Pictures of the page in all sizes, to be looked at: ``python -m tests.browser.look FOLDER [SCENE …]``."""
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from playwright.sync_api import Browser, sync_playwright
+
+from sitemon import clock
+from sitemon.local.postgres import Postgres
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.store.connect import Connection, connect
+from sitemon.store.provision import provision
+from sitemon.store.write import prepare_session
+from tests.browser.scene import FEW, few_with_incidents, incident, many, populate
+from tests.browser.serving import Site, serving
+from tests.databases import fresh_database
+
+WIDTHS: Final = (1440, 820, 390)
+
+
+class Scene(NamedTuple):
+    """What the database holds, and which pages are looked at."""
+
+    fill: Callable[[Connection, datetime], None]
+    paths: dict[str, str]
+
+
+def _many(count: int) -> Callable[[Connection, datetime], None]:
+    def fill(conn: Connection, now: datetime) -> None:
+        hours = 6.0 if count <= 500 else 0.2
+        plans = many(count)
+        populate(conn, plans, now, hours=hours)
+        for plan in [plan for plan in plans if plan.now is Outcome.DOWN][:40]:
+            incident(conn, plan.name, now - timedelta(minutes=42), http_code=502)
+
+    return fill
+
+
+def _all_down(conn: Connection, now: datetime) -> None:
+    populate(conn, [plan._replace(now=Outcome.DOWN, reason=Reason.CONNECT_ERROR, http_code=None) for plan in FEW], now)
+    for number, plan in enumerate(FEW):
+        incident(conn, plan.name, now - timedelta(minutes=200 + number), reason="connect_error", http_code=None)
+
+
+SCENES: Final = {
+    "few": Scene(
+        few_with_incidents,
+        {
+            "overview": "/",
+            "group": "/?group=team",
+            "site": "/sites/shop",
+            "down": "/sites/checkout?range=6h",
+            "quarter": "/sites/shop?range=90d",
+            "week": "/sites/warehouse?range=7d",
+            "incidents": "/incidents",
+            "incident": "/incidents/1",
+            "nowhere": "/sites/nowhere",
+        },
+    ),
+    "200": Scene(_many(200), {"overview": "/", "group": "/?group=team"}),
+    "10000": Scene(_many(10_000), {"overview": "/", "search": "/?q=pay&state=up", "group": "/?group=team&page=3"}),
+    "down": Scene(_all_down, {"overview": "/"}),
+    "none": Scene(lambda _conn, _now: None, {"overview": "/", "incidents": "/incidents"}),
+}
+
+
+def main(folder: Path, scenes: list[str]) -> None:
+    """Take them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir="/dev/shm") as place, sync_playwright() as playwright:
+        server = Postgres(Path(place))
+        Path(place).chmod(0o755)
+        server.start()
+        provision(server.server, server.admin, server.owner)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        try:
+            for name in scenes or SCENES:
+                with fresh_database(server.server, server.admin, server.owner) as owner:
+                    where = lambda: connect(server.server, owner, application_name="look")  # noqa: E731
+                    with closing(where()) as conn:
+                        prepare_session(conn)
+                        SCENES[name].fill(conn, clock.utc_now())
+                    with serving(where) as site:
+                        _take(browser, site, folder, name)
+        finally:
+            browser.close()
+            server.stop()
+
+
+def _take(browser: Browser, site: Site, folder: Path, scene: str) -> None:
+    for title, path in SCENES[scene].paths.items():
+        for width in WIDTHS:
+            for scheme in ("light", "dark"):
+                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+                page = context.new_page()
+                page.goto(site(path))
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=folder / f"{scene}-{title}-{width}-{scheme}.png", full_page=True)
+                context.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

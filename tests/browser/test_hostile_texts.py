@@ -1,0 +1,59 @@
+"""Whatever a site is called, answers or is labelled: no script of it runs and no markup of it breaks out."""
+
+from typing import Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sitemon import clock
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.store.connect import Connection
+from tests.browser.scene import Plan, incident, populate
+from tests.browser.serving import Site
+
+ATTACK: Final = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}</svg></title>\u202e\x1b[31m"
+NAME: Final = "x\"'><script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def _hostile(conn: Connection) -> None:
+    error = '=HYPERLINK("http://evil.example")' + ATTACK
+    labels = {"team": ATTACK, ATTACK: "web"}
+    now = clock.utc_now()
+    plan = Plan(NAME, Outcome.DOWN, Reason.HTTP_STATUS, 500, error, labels)
+    populate(conn, [plan], now, hours=2)
+    incident(conn, NAME, now - (now - now), error=error, acknowledged_at=now, acknowledged_by=ATTACK)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/?group=team",
+        f"/?q={NAME}",
+        f"/?label=team:{ATTACK}&group={ATTACK}",
+        f"/sites/{NAME}",
+        f"/sites/{NAME}?range=7d",
+        "/incidents",
+        f"/incidents?site={NAME}",
+        "/incidents/1",
+    ],
+)
+def test_it_is_text_and_nothing_else(site: Site, page: Page, address: str) -> None:
+    spoken: list[str] = []
+    page.on("dialog", lambda dialog: (spoken.append(dialog.message), dialog.dismiss()))
+    quoted = address.replace("\x1b", "%1B")
+    page.goto(site(quoted))
+    page.wait_for_load_state("networkidle")
+    assert spoken == []
+    assert page.locator("script").count() == 1
+    assert page.locator("main img, main script, [onerror]").count() == 0
+    expect(page.locator("main")).not_to_contain_text("49")
+    assert "\x1b" not in page.content()
+    assert "\u202e" not in page.locator("main").inner_text()
+
+
+def test_no_cell_of_a_csv_file_is_a_formula(site: Site, page: Page) -> None:
+    text = page.request.get(site("/results.csv"), params={"site": NAME, "range": "6h"}).text()
+    assert "'=HYPERLINK" in text
+    assert not any(cell.startswith("=") for line in text.splitlines() for cell in line.replace('"', "").split(","))
