@@ -1,7 +1,8 @@
 """``sitemon web``: the status page and the API, for as long as it is let."""
 
 import logging
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import click
@@ -9,9 +10,9 @@ import click
 from sitemon.cli import options
 from sitemon.cli.signals import stop_on_signals
 from sitemon.config.servers import database_credentials, postgres_server
-from sitemon.config.sites import SiteSet
+from sitemon.config.sites import SiteSet, load_sites
 from sitemon.config.sites_watcher import sites_watcher
-from sitemon.model.errors import ConfigurationError, FatalError
+from sitemon.model.errors import ConfigurationError, FatalError, RetryableError
 from sitemon.store.connect import Connection, connect
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,9 @@ def command(bind: tuple[str, int], db_conn: str | None, database: str | None) ->
         if (exc.name or "").partition(".")[0] not in _LIBRARIES:
             raise
         raise FatalError(f"{exc.name} is not installed: the page needs `pip install 'sitemon[web]'`") from exc
+    # Who is refused ends here. Who is not answered waits, and the page says so.
+    with suppress(RetryableError), closing(connected()):
+        pass
     with stop_on_signals() as stop:
         try:
             listener = listen(*bind)
@@ -64,16 +68,21 @@ def command(bind: tuple[str, int], db_conn: str | None, database: str | None) ->
             raise FatalError(f"cannot listen on {_place(*bind)}: {exc.strerror or exc}") from exc
         with closing(listener):
             log.info("web.listening: http://%s/", _place(*listener.getsockname()[:2]))
-            serve(create_app(connect=connected, sites=_sites), listener, stop)
+            serve(create_app(connect=connected, sites=_configured()), listener, stop)
 
 
 def _place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _sites() -> SiteSet | None:
-    """Return the configured sites; None where they are not, or are wrong: the page then shows no configuration."""
+def _configured() -> Callable[[], SiteSet | None]:
+    """Return what gives the configured sites: None where there are none, or wrong ones. The page then shows none."""
     try:
-        return sites_watcher().current()
-    except ConfigurationError:
-        return None
+        return sites_watcher().current if load_sites().sites else _no_sites
+    except ConfigurationError as exc:
+        log.warning("web.sites_not_read: the page shows no configuration: %s", exc)
+        return _no_sites
+
+
+def _no_sites() -> None:
+    return None

@@ -66,4 +66,5 @@ def headline(counts: Counter[str]) -> str:
             return f"All {total:,} sites are {words}" if total > 1 else f"The site is {words}"
         if count:
             return f"{count:,} of {total:,} sites {'is' if count == 1 else 'are'} {words}"
-    return f"All {total:,} sites are up" if total > 1 else "The site is up"
+    up = "up or in maintenance" if counts["maintenance"] else "up"
+    return f"All {total:,} sites are {up}" if total > 1 else f"The site is {up}"

@@ -1,0 +1,124 @@
+"""What the page reads, as a login that may read the public views alone."""
+
+from contextlib import closing
+from datetime import datetime, timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.counts import Counts, total_of
+from sitemon.model.outcome import Outcome
+from sitemon.store.connect import Connection
+from sitemon.store.page import read_days, read_present, read_trends
+from sitemon.store.page_incidents import Before, read_incident, read_incidents
+from sitemon.store.page_site import (
+    Key,
+    all_results,
+    read_counts,
+    read_incidents_of,
+    read_newest,
+    read_parts,
+    read_results,
+)
+from sitemon.web.ranges import RANGES, days_before, stretch_of
+from tests.browser.scene import DAY, few_with_incidents
+from tests.integration.web.conftest import Connect
+from tests.results import MINUTE
+
+
+@pytest.fixture
+def now(conn: Connection) -> datetime:
+    """The moment up to which thirteen sites have a past."""
+    now = clock.utc_now()
+    few_with_incidents(conn, now)
+    return now
+
+
+def test_how_everything_is(reader: Connect, now: datetime) -> None:
+    with closing(reader()) as conn:
+        present = read_present(conn)
+    assert abs(present.closed_at - now) < timedelta(seconds=1)
+    assert {watch.state for watch in present.watches} == {"down", "unknown", "degraded", "up"}
+    assert [incident.site for incident in present.open_incidents] == ["warehouse", "checkout"]
+    (shop,) = [watch for watch in present.watches if watch.site == "shop"]
+    assert (shop.labels, shop.interval_s) == ({"team": "web", "env": "prod"}, 300)
+
+
+def test_days_and_trends_of_some_sites(reader: Connect, now: datetime) -> None:
+    first = now.date() - timedelta(days=89)
+    with closing(reader()) as conn:
+        days = read_days(conn, ["shop", "docs", "nobody"], first, 90)
+        trends = read_trends(conn, ["shop", "nobody"], now - 23 * timedelta(hours=1), 24)
+    assert set(days) == {"shop", "docs", "nobody"}
+    assert days["shop"][66] == Counts(up=60, down=200, missed=28)
+    assert days["nobody"] == [None] * 90
+    assert days["shop"][49] == Counts(missed=288)
+    assert sum(mean is not None for mean in trends["shop"]) >= 22
+    assert trends["nobody"] == [None] * 24
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_each_range_has_counts_and_percentiles(reader: Connect, now: datetime, name: str) -> None:
+    chosen = RANGES[name]
+    stretch = stretch_of(chosen, 300, now)
+    with closing(reader()) as conn:
+        parts = read_parts(conn, "shop", stretch, with_phases=chosen.has_phases)
+    found = [part for part in parts if part and part.p50_s is not None]
+    assert found
+    for part in found:
+        assert part.p50_s is not None
+        assert part.p95_s is not None
+        assert part.p99_s is not None
+        assert 0 < part.p50_s <= part.p95_s <= part.p99_s
+        assert sum(part.histogram.values()) > 0
+    assert any(part.phases_s for part in found) == chosen.has_phases
+
+
+def test_raw_parts_count_each_result_once(reader: Connect, now: datetime) -> None:
+    stretch = stretch_of(RANGES["6h"], 300, now)
+    with closing(reader()) as conn:
+        counts = read_counts(conn, "checkout", stretch)
+        results = list(all_results(conn, "checkout", Key(now + DAY, "", ""), stretch.first, 7))
+    assert total_of(counts).total == len(results)
+    assert total_of(counts).down == sum(row.outcome == "down" for row in results) == 41
+
+
+def test_hours_of_two_weeks(reader: Connect, now: datetime) -> None:
+    with closing(reader()) as conn:
+        hours = read_counts(conn, "shop", days_before(now, 14))
+    assert len(hours) == 336
+    assert total_of(hours).total > 3_000
+
+
+def test_the_newest_result_and_certificate_of_each_region(reader: Connect, now: datetime) -> None:
+    with closing(reader()) as conn:
+        (down,) = read_newest(conn, "checkout", now - DAY)
+        (unseen,) = read_newest(conn, "search", now - DAY)
+    assert (down.outcome, down.error, down.http_code) == ("down", "status 503 is not one of 200-299", 503)
+    assert down.cert_expires_at is not None
+    assert unseen.outcome == Outcome.UP
+
+
+def test_results_go_on_after_a_key(reader: Connect, now: datetime) -> None:
+    with closing(reader()) as conn:
+        first = read_results(conn, "shop", Key(now + DAY, "", ""), now - 2 * DAY, 10)
+        second = read_results(conn, "shop", first[-1].key, now - 2 * DAY, 10)
+        every = list(all_results(conn, "shop", Key(now + DAY, "", ""), now - 2 * DAY, 10))
+    assert first + second == every[:20]
+    assert len(every) == 289
+    assert len({row.key for row in every}) == 289
+
+
+def test_incidents_of_a_site_and_of_all(reader: Connect, now: datetime) -> None:
+    with closing(reader()) as conn:
+        assert [one.site for one in read_incidents(conn, 10)] == ["warehouse", "checkout", "shop"]
+        newest = read_incidents(conn, 10)[0]
+        before = Before(newest.started_at, newest.incident_id)
+        assert [one.site for one in read_incidents(conn, 10, before=before)] == ["checkout", "shop"]
+        assert [one.site for one in read_incidents(conn, 10, open_only=True, site="checkout")] == ["checkout"]
+        assert [one.site for one in read_incidents_of(conn, "shop", now - DAY, now, 9)] == ["shop"]
+        assert read_incidents_of(conn, "shop", now - 10 * MINUTE, now, 9) == []
+        found = read_incident(conn, newest.incident_id)
+        assert found is not None
+        assert [(alert.channel, alert.state) for alert in found[1]] == [("ops", "delivered"), ("hook", "waiting")]
+        assert read_incident(conn, 2**40) is None

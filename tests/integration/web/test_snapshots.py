@@ -1,0 +1,95 @@
+"""One reading for all readers, at most a second old; after a failure, what there is, and why there is no newer one."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.errors import UnreachableError
+from sitemon.store.page import Present
+from sitemon.web.snapshot import MAX_AGE_S, Snapshots
+from tests.unit.web.watches import NOW, a_watch
+
+WITHIN_S = 10
+
+
+class Database:
+    def __init__(self) -> None:
+        self.reads = 0
+        self.is_away = False
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def read(self) -> Present:
+        self.may_answer.wait(WITHIN_S)
+        if self.is_away:
+            raise UnreachableError("nobody answers")
+        self.reads += 1
+        return Present(NOW, [a_watch()], [])
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def snapshots(database: Database) -> Iterator[Snapshots]:
+    snapshots = Snapshots(database.read)
+    snapshots.start()
+    yield snapshots
+    database.may_answer.set()
+    snapshots.stop()
+
+
+def until(snapshots: Snapshots, *, has_problem: bool) -> None:
+    ends_at_s = clock.monotonic_s() + WITHIN_S
+    while (snapshots.problem is not None) != has_problem:
+        snapshots.wait_for_fresh()
+        assert clock.monotonic_s() < ends_at_s
+
+
+def test_readers_at_the_same_moment_share_one_reading(snapshots: Snapshots, database: Database) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda _: snapshots.fresh() or snapshots.wait_for_fresh(), range(200)))
+    assert all(one is not None and one.sites[0].name == "shop" for one in found)
+    assert database.reads <= 3
+
+
+def test_what_is_fresh_is_at_most_a_second_old(snapshots: Snapshots, database: Database) -> None:
+    assert snapshots.wait_for_fresh() is not None
+    database.may_answer.clear()
+    asked_at_s = clock.monotonic_s()
+    while snapshots.fresh() is not None:
+        assert clock.monotonic_s() - asked_at_s < MAX_AGE_S + 1
+        clock.sleep(0.01)
+    database.may_answer.set()
+    assert snapshots.wait_for_fresh() is not None
+
+
+def test_while_the_database_is_away_readers_get_what_there_is_at_once(snapshots: Snapshots, database: Database) -> None:
+    before = snapshots.wait_for_fresh()
+    database.is_away = True
+    until(snapshots, has_problem=True)
+    kept = snapshots.fresh()
+    assert before is not None
+    assert kept is not None
+    assert kept.at >= before.at
+    assert kept.problem == "nobody answers"
+    database.is_away = False
+    until(snapshots, has_problem=False)
+    back = snapshots.fresh() or snapshots.wait_for_fresh()
+    assert back is not None
+    assert back.problem is None
+    assert back.version > kept.version
+
+
+def test_before_the_first_reading_there_is_nothing(database: Database) -> None:
+    database.is_away = True
+    snapshots = Snapshots(database.read)
+    snapshots.start()
+    assert snapshots.wait_for_fresh() is None
+    assert snapshots.problem == "nobody answers"
+    snapshots.stop()

@@ -1,0 +1,32 @@
+"""The configuration that a page shows holds no secret."""
+
+from sitemon.config.sites import site_from_fields
+from sitemon.web.configuration import configuration_of
+
+
+def test_every_secret_is_masked_and_what_is_plain_is_shown() -> None:
+    site = site_from_fields(
+        {
+            "name": "shop",
+            "url": "https://ann:hush-1@shop.example/health?key=hush-2",
+            "method": "POST",
+            "headers": {"X-Key": "${KEY}", "X-Literal": "hush-4", "Accept": "text/html", "Cookie": "hush-5"},
+            "auth": {"bearer": "hush-6"},
+            "body": "hush-7",
+            "proxy": "http://bob:hush-8@proxy.example:3128",
+            "match": "in stock",
+            "expect": {"status": [200, 404], "max_latency": "500ms"},
+        },
+        {"KEY": "hush-3"},
+    )
+    shown = dict(configuration_of(site))
+    assert "hush" not in str(shown)
+    assert shown["url"] == "https://shop.example/health"
+    assert "x-key: ***" in shown["headers"].lower()
+    assert "accept: text/html" in shown["headers"].lower()
+    assert shown["proxy"] == "proxy.example:3128 (***)"
+    assert (shown["match"], shown["expect.status"], shown["expect.max_latency"]) == (
+        "in stock",
+        "200-200, 404-404",
+        "0.5 s",
+    )

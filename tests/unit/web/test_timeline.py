@@ -1,0 +1,64 @@
+"""An incident is told in the order in which things happened."""
+
+from datetime import timedelta
+from typing import Any
+
+from sitemon.store.page import Incident
+from sitemon.store.page_incidents import Alert
+from sitemon.web.timeline import timeline
+from tests.unit.web.watches import NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+def an_incident(**fields: Any) -> Incident:
+    plain: dict[str, Any] = {
+        "ended_at": None,
+        "withdrawn_at": None,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+    }
+    known = {"incident_id": 1, "site": "shop", "regions": ["eu", "us"], "reason": "http_status", "http_code": 503}
+    return Incident(**({"started_at": NOW, "decided_at": NOW + 2 * MINUTE, "error": None} | known | plain | fields))
+
+
+def an_alert(minute: float, **fields: Any) -> Alert:
+    at = NOW + minute * MINUTE
+    return Alert(
+        **(
+            {
+                "alert_id": 1,
+                "type": "site.down",
+                "channel": "ops",
+                "state": "delivered",
+                "created_at": at,
+                "delivered_at": at,
+                "tries": 1,
+                "problem": None,
+            }
+            | fields
+        )
+    )
+
+
+def test_it_goes_from_the_first_failure_to_the_last_message() -> None:
+    incident = an_incident(ended_at=NOW + 9 * MINUTE, acknowledged_at=NOW + 5 * MINUTE, acknowledged_by="ann")
+    alerts = [an_alert(10, type="site.resolved"), an_alert(3)]
+    assert [step.words for step in timeline(incident, alerts)] == [
+        "the first failure",
+        "it counts as an incident",
+        "site.down to ops: delivered",
+        "known to ann",
+        "the first good result",
+        "site.resolved to ops: delivered",
+    ]
+
+
+def test_an_alert_that_did_not_arrive_says_why() -> None:
+    waiting = an_alert(3, state="waiting", delivered_at=None, tries=4, problem="answered 503")
+    step = timeline(an_incident(), [waiting])[-1]
+    assert (step.words, step.detail) == ("site.down to ops: waiting at try 4", "answered 503")
+
+
+def test_one_that_was_withdrawn_says_that_it_never_was() -> None:
+    assert timeline(an_incident(withdrawn_at=NOW + 4 * MINUTE), [])[-1].words.startswith("withdrawn")
