@@ -3,9 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
+import msgspec
 import psycopg2
+from psycopg2.extras import register_default_jsonb
 
 from sitemon.model.errors import UnreachableError
 from sitemon.store.connect import Connection
@@ -66,6 +69,7 @@ class Pool:
         conn = self._connect()
         with translated():
             conn.set_session(readonly=True, autocommit=True)
+            register_default_jsonb(conn, loads=_decoded)
             with conn.cursor() as cursor:
                 cursor.execute(_SESSION)
         return conn
@@ -82,6 +86,12 @@ class Pool:
             idle, self._idle = self._idle, []
         for conn in idle:
             _close(conn)
+
+
+@lru_cache(maxsize=4096)
+def _decoded(text: str) -> Any:
+    """Return what JSON says. Labels are the same for many sites, and read every second: they are not to be changed."""
+    return msgspec.json.decode(text)
 
 
 def _close(conn: Connection) -> None:

@@ -5,7 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -18,6 +21,7 @@ from sitemon.store.pool import Pool
 from sitemon.web import downloads, health, incident_pages, overview, site_page
 from sitemon.web.dependencies import Web
 from sitemon.web.history import History
+from sitemon.web.pages import not_found
 from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
@@ -59,11 +63,27 @@ def create_app(*, connect: Callable[[], Connection], sites: Callable[[], SiteSet
         for_downloads.close()
 
     app = FastAPI(title="sitemon", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    for room in (health, overview, site_page, incident_pages, downloads):
-        app.include_router(room.routes(web))
+    for pages in (health, overview, site_page, incident_pages, downloads):
+        app.include_router(_with_head(pages.routes(web)), include_in_schema=False)
+    app.add_exception_handler(404, _answer_nowhere)
     app.mount("/static", _Static(directory=STATIC))
     app.add_middleware(SecurityHeaders)
     return app
+
+
+async def _answer_nowhere(request: Request, exc: Exception) -> Response:
+    if request.url.path.startswith("/api/"):
+        assert isinstance(exc, HTTPException)  # noqa: S101  # for the type checker
+        return await http_exception_handler(request, exc)
+    return not_found(None, "There is no page at this address.")
+
+
+def _with_head(router: APIRouter) -> APIRouter:
+    """Let what answers GET answer HEAD too (RFC 9110, 9.3.2)."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.methods.add("HEAD")
+    return router
 
 
 class _Static(StaticFiles):

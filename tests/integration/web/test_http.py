@@ -1,0 +1,110 @@
+"""How pages are sent: once for all, compressed, known by their ETags, and with what keeps scripts of others out."""
+
+import gzip
+import http.client
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pytest
+
+from sitemon import clock
+from sitemon.store.connect import Connection
+from tests.browser.scene import few_with_incidents
+from tests.browser.serving import Site, serving
+from tests.integration.web.conftest import Connect
+
+PATHS = (
+    "/",
+    "/sites/shop",
+    "/incidents",
+    "/incidents/1",
+    "/sites/nowhere",
+    "/nowhere",
+    "/static/sitemon.js",
+    "/healthz",
+)
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@pytest.fixture
+def site(conn: Connection, reader: Connect) -> Iterator[Site]:
+    few_with_incidents(conn, clock.utc_now())
+    with serving(reader) as site:
+        yield site
+
+
+def ask(site: Site, path: str, method: str = "GET", **headers: str) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=15)
+    try:
+        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return Answer(answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_answer_keeps_scripts_of_others_out(site: Site, path: str) -> None:
+    headers = ask(site, path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+
+
+@pytest.mark.parametrize("path", ["/", "/sites/shop", "/incidents"])
+def test_a_page_holds_no_inline_script_or_style(site: Site, path: str) -> None:
+    text = ask(site, path).body.decode()
+    assert "style=" not in text
+    assert "<style" not in text
+    assert text.count("<script") == text.count('<script src="/static/') == 1
+    assert " on" not in [part[:3] for part in text.split("<")]
+
+
+def test_what_is_known_is_not_sent_again(site: Site) -> None:
+    first = ask(site, "/incidents/3", accept_encoding="gzip")
+    again = ask(site, "/incidents/3", accept_encoding="gzip", if_none_match=f'"other", {first.headers["etag"]}')
+    if again.status == 200:  # a new snapshot came between the two, and says of when it is
+        again = ask(site, "/incidents/3", accept_encoding="gzip", if_none_match=again.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert gzip.decompress(first.body).startswith(b"<!doctype html>")
+    assert first.headers["vary"] == "Accept-Encoding"
+
+
+def test_who_takes_no_compression_gets_none(site: Site) -> None:
+    plain = ask(site, "/")
+    assert "content-encoding" not in plain.headers
+    assert plain.body.startswith(b"<!doctype html>")
+
+
+def test_our_own_files_are_kept_by_the_browser(site: Site) -> None:
+    page = ask(site, "/").body.decode()
+    address = page.partition('href="/static/sitemon.css')[2].partition('"')[0]
+    answer = ask(site, "/static/sitemon.css" + address)
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_readers_at_once_get_the_same_page(site: Site) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: ask(site, "/"), range(64)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) <= 5
+
+
+@pytest.mark.parametrize("path", ["/", "/sites/shop", "/results.csv?site=shop"])
+def test_head_answers_as_get_does_without_the_content(site: Site, path: str) -> None:
+    answer = ask(site, path, "HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])
+def test_no_other_file_is_given_out(site: Site, path: str) -> None:
+    assert ask(site, path).status == 404
