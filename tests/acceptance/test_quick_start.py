@@ -1,7 +1,6 @@
 """The README's quick start, over the servers of the run in the place of those that it starts and ends."""
 
 import re
-import shutil
 import sysconfig
 from pathlib import Path
 
@@ -18,7 +17,9 @@ LOOK = "sitemon status --watch "
 
 
 def test_a_newcomer_sees_a_site_that_is_up(pipeline: Pipeline, sample: SampleServer) -> None:
-    shutil.copy(PROJECT / "Procfile", pipeline.folder)
+    procfile = (PROJECT / "Procfile").read_text()
+    assert "web: sitemon web\n" in procfile
+    (pipeline.folder / "Procfile").write_text(procfile.replace("sitemon web", "sitemon web --bind 127.0.0.1:0"))
     (pipeline.folder / ".sitemon").mkdir()
     (pipeline.folder / ".venv").symlink_to(sysconfig.get_path("data"))
     script, servers = SERVERS.subn("", QUICK_START)
