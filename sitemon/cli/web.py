@@ -1,6 +1,7 @@
 """``sitemon web``: the status page and the API, for as long as it is let."""
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any, Final
@@ -65,7 +66,7 @@ def command(bind: tuple[str, int], db_conn: str | None, database: str | None) ->
         try:
             listener = listen(*bind)
         except OSError as exc:
-            raise FatalError(f"cannot listen on {_place(*bind)}: {exc.strerror or exc}") from exc
+            raise FatalError(f"cannot listen on {_place(*bind)}: {_words_of(exc)}") from exc
         with closing(listener):
             log.info("web.listening: http://%s/", _place(*listener.getsockname()[:2]))
             serve(create_app(connect=connected, sites=_configured()), listener, stop)
@@ -73,6 +74,11 @@ def command(bind: tuple[str, int], db_conn: str | None, database: str | None) ->
 
 def _place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _words_of(exc: OSError) -> str:
+    """Return the system's words, to which Python adds the address; those of a name that is not found are its own."""
+    return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)
 
 
 def _configured() -> Callable[[], SiteSet | None]:

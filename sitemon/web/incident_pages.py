@@ -20,7 +20,7 @@ from sitemon.web.templating import render
 from sitemon.web.timeline import timeline
 
 _MOST: Final = 50
-_ROWS: Final = 60
+_ROWS: Final = 30
 _AROUND: Final = timedelta(minutes=15)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 
@@ -83,9 +83,10 @@ def _read(web: Web, number: int) -> _One | None:
         if found is None:
             return None
         one, alerts = found
-        until = (one.ended_at or one.withdrawn_at or one.started_at + timedelta(days=1)) + _AROUND
-        rows = read_results(conn, one.site, Key(until, "", ""), one.started_at - _AROUND, _ROWS)
-        return _One(one, alerts, rows)
+        moments = {one.started_at, one.ended_at or one.withdrawn_at or one.started_at}
+        around = [read_results(conn, one.site, Key(at + _AROUND, "", ""), at - _AROUND, _ROWS) for at in moments]
+        rows = {row.key: row for rows in around for row in rows}
+        return _One(one, alerts, [rows[key] for key in sorted(rows, reverse=True)])
 
 
 def _list(snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None) -> str:

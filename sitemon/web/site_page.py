@@ -33,8 +33,8 @@ from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
 
-ROWS: Final = 50
-_INCIDENTS: Final = 20
+ROWS: Final = 25
+_INCIDENTS: Final = 8
 _EVER: Final = timedelta(days=3650)
 
 

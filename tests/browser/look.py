@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -21,6 +21,7 @@ from tests.browser.serving import Site, serving
 from tests.databases import fresh_database
 
 WIDTHS: Final = (1440, 820, 390)
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 class Scene(NamedTuple):
@@ -93,15 +94,16 @@ def main(folder: Path, scenes: list[str]) -> None:
 
 
 def _take(browser: Browser, site: Site, folder: Path, scene: str) -> None:
+    page = browser.new_page()
     for title, path in SCENES[scene].paths.items():
+        page.goto(site(path))
+        page.evaluate("document.fonts.ready")
         for width in WIDTHS:
-            for scheme in ("light", "dark"):
-                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-                page = context.new_page()
-                page.goto(site(path))
-                page.wait_for_load_state("networkidle")
+            page.set_viewport_size({"width": width, "height": 900})
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
                 page.screenshot(path=folder / f"{scene}-{title}-{width}-{scheme}.png", full_page=True)
-                context.close()
+    page.close()
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ FROM (
     CROSS JOIN (SELECT region_id FROM sitemon.region) AS region
     CROSS JOIN LATERAL (SELECT (hashtextextended(site_id || ':' || day, 0) & 65535) / 65536.0 AS luck) AS chance
 ) AS days
+ON CONFLICT DO NOTHING
 """
 _BAD_DAY = """
 UPDATE sitemon.count_day SET up = 60, degraded = 0, down = 200, missed = 28
@@ -60,6 +61,7 @@ CROSS JOIN LATERAL (
     SELECT 24 + site_id %% 12 + (hashtextextended(site_id || ':' || at, 1) & 3)::integer AS base
 ) AS wave
 CROSS JOIN generate_series(1, 5) AS place
+ON CONFLICT DO NOTHING
 """
 _HOURS = """
 INSERT INTO sitemon.count_hour (hour_at, site_id, region_id, up, degraded, down, missed)
@@ -73,6 +75,7 @@ CROSS JOIN LATERAL (
         CASE WHEN hash > 1010 THEN 6 ELSE 0 END AS missed
     FROM (SELECT hashtextextended(site_id || '/' || at, 2) & 1023 AS hash) AS chance
 ) AS luck
+ON CONFLICT DO NOTHING
 """
 _INCIDENT = """
 INSERT INTO sitemon.incident (
@@ -204,13 +207,13 @@ def results_of(plan: Plan, slots: Sequence[datetime], random: Random) -> Iterato
 
 
 def _good(plan: Plan, slot_at: datetime, latency_s: float) -> Result:
-    shares = (0.05, 0.15, 0.25, 0.45, 0.1)
+    shares = {"dns": 0.05, "connect": 0.15, "tls": 0.25, "first_byte": 0.45, "download": 0.1}
     return a_result(
         plan.name,
         slot_at=slot_at,
         region=plan.region,
         latency_s=latency_s,
-        phases_s=Phases(*(share * latency_s for share in shares)),
+        phases_s=Phases(**{phase: share * latency_s for phase, share in shares.items()}),
         cert_expires_at=slot_at + 41 * DAY,
         ip="192.0.2.10",
     )

@@ -26,7 +26,7 @@ def test_an_incident_tells_what_happened_and_who_was_told(site: Site, page: Page
     told = page.locator("section", has=page.get_by_role("heading", name="Who was told"))
     expect(told.locator("tbody tr").first).to_contain_text("delivered")
     expect(told.locator("tbody tr").last).to_contain_text("answered 503")
-    expect(page.locator("section", has=page.get_by_role("heading", name="Results around it"))).to_contain_text("503")
+    expect(page.locator("section", has=page.get_by_role("heading", name="Results around"))).to_contain_text("503")
 
 
 def test_one_that_is_over_says_for_how_long_it_was(site: Site, page: Page) -> None:
