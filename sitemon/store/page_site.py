@@ -148,11 +148,11 @@ def _asked(site: str, stretch: Stretch) -> dict[str, object]:
 def _part(counts: Counts, found: list[Any] | None, phases_s: tuple[float, ...] | None) -> Part:
     if found is None:
         return Part(counts, phases_s=phases_s)
-    buckets, checks, *percentiles_s = found
+    buckets, checks, p50_s, p95_s, p99_s = found
     histogram: dict[int, int] = {}
     for bucket, count in zip(buckets, checks, strict=True):
         histogram[bucket] = histogram.get(bucket, 0) + count
-    return Part(counts, *percentiles_s, histogram, phases_s)
+    return Part(counts, p50_s, p95_s, p99_s, histogram, phases_s)
 
 
 def read_newest(conn: Connection, site: str, since: datetime) -> list[Newest]:

@@ -81,7 +81,7 @@ async def _answer_nowhere(request: Request, exc: Exception) -> Response:
 def _with_head(router: APIRouter) -> APIRouter:
     """Let what answers GET answer HEAD too (RFC 9110, 9.3.2)."""
     for route in router.routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute) and route.methods:
             route.methods.add("HEAD")
     return router
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -9,11 +10,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.part import MissingToolError
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import connect
+from sitemon.store.write import prepare_session
 from tests.browser.scene import few_with_incidents
 from tests.browser.serving import Site, serving
 from tests.conftest import lack
-from tests.databases import conn, names, owner, template
+from tests.databases import conn, execute, fresh_database, names, owner, template
 
 __all__ = ["conn", "names", "owner", "template"]
 
@@ -49,7 +51,7 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]
     context.set_default_timeout(15_000)
     context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.expose_function("report", complaints.append)
+    context.expose_function("report", lambda words: complaints.append(f"policy: {words}"))
     context.add_init_script(_REPORT)
     yield context
     context.close()
@@ -69,7 +71,14 @@ def site(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def few(conn: Connection) -> None:
-    """Thirteen sites with a past, some of which are not well."""
-    few_with_incidents(conn, clock.utc_now())
+@pytest.fixture(scope="session")
+def few_site(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Site]:
+    """The page over thirteen sites with a past, some of which are not well. For tests that only read."""
+    with fresh_database(postgres_server, admin, template) as owner:
+        with closing(connect(postgres_server, owner, application_name="test")) as conn:
+            prepare_session(conn)
+            few_with_incidents(conn, clock.utc_now())
+            # Nobody closes the account meanwhile, which the page would say.
+            execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms + 3600000")
+        with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site:
+            yield site

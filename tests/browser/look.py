@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal, NamedTuple
@@ -82,7 +83,7 @@ def main(folder: Path, scenes: list[str]) -> None:
         try:
             for name in scenes or SCENES:
                 with fresh_database(server.server, server.admin, server.owner) as owner:
-                    where = lambda: connect(server.server, owner, application_name="look")  # noqa: E731
+                    where = partial(connect, server.server, owner, application_name="look")
                     with closing(where()) as conn:
                         prepare_session(conn)
                         SCENES[name].fill(conn, clock.utc_now())

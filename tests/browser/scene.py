@@ -276,6 +276,11 @@ def few_with_incidents(conn: Connection, now: datetime) -> None:
     populate(conn, FEW, now)
     bad_day(conn, "shop", now - 23 * DAY)
     incident(conn, "checkout", now - timedelta(hours=3.4), error="status 503 is not one of 200-299")
-    fields = {"reason": "timeout", "http_code": None, "acknowledged_by": "ann", "acknowledged_at": now - 50 * MINUTE}
+    fields: dict[str, Any] = {
+        "reason": "timeout",
+        "http_code": None,
+        "acknowledged_by": "ann",
+        "acknowledged_at": now - 50 * MINUTE,
+    }
     incident(conn, "warehouse", now - timedelta(hours=3.3), **fields)
     incident(conn, "shop", now - timedelta(hours=9), now - timedelta(hours=8.2))

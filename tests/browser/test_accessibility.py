@@ -8,23 +8,22 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Site
 
-pytestmark = pytest.mark.usefixtures("few")
 PAGES = ("/", "/?group=team&q=s", "/?q=zzz", "/sites/shop", "/sites/checkout?range=90d", "/incidents", "/incidents/1")
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_axe_finds_nothing(site: Site, page: Page, address: str) -> None:
+def test_axe_finds_nothing(few_site: Site, page: Page, address: str) -> None:
     for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(site(address))
+        page.goto(few_site(address))
         options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
         found = Axe().run(page, options=options)
         assert found.violations_count == 0, found.generate_report()
 
 
-def test_dark_mode_comes_from_the_system(site: Site, page: Page) -> None:
-    page.goto(site())
+def test_dark_mode_comes_from_the_system(few_site: Site, page: Page) -> None:
+    page.goto(few_site())
     colour = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
@@ -32,8 +31,8 @@ def test_dark_mode_comes_from_the_system(site: Site, page: Page) -> None:
     assert page.evaluate(colour) == "rgb(18, 20, 22)"
 
 
-def test_the_keyboard_reaches_the_content_and_a_site(site: Site, page: Page) -> None:
-    page.goto(site("/?state=degraded"))
+def test_the_keyboard_reaches_the_content_and_a_few_site(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/?state=degraded"))
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     for _ in range(30):
@@ -44,8 +43,8 @@ def test_the_keyboard_reaches_the_content_and_a_site(site: Site, page: Page) -> 
     expect(page).to_have_url(re.compile("/sites/payments-api"))
 
 
-def test_nothing_is_wider_than_a_phone(site: Site, page: Page) -> None:
+def test_nothing_is_wider_than_a_phone(few_site: Site, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     for address in PAGES:
-        page.goto(site(address))
+        page.goto(few_site(address))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, address

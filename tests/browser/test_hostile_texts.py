@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from sitemon import clock
 from sitemon.model.outcome import Outcome, Reason
@@ -41,7 +41,12 @@ def _hostile(conn: Connection) -> None:
 )
 def test_it_is_text_and_nothing_else(site: Site, page: Page, address: str) -> None:
     spoken: list[str] = []
-    page.on("dialog", lambda dialog: (spoken.append(dialog.message), dialog.dismiss()))
+
+    def hear(dialog: Dialog) -> None:
+        spoken.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", hear)
     quoted = address.replace("\x1b", "%1B")
     page.goto(site(quoted))
     page.wait_for_load_state("networkidle")

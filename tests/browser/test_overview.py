@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from sitemon import clock
@@ -11,9 +10,8 @@ from tests.browser.scene import many, populate
 from tests.browser.serving import Site
 
 
-@pytest.mark.usefixtures("few")
-def test_it_shows_the_worst_first_with_its_age_and_why(site: Site, page: Page) -> None:
-    page.goto(site())
+def test_it_shows_the_worst_first_with_its_age_and_why(few_site: Site, page: Page) -> None:
+    page.goto(few_site())
     expect(page.get_by_role("heading", level=1)).to_have_text("2 of 13 sites are down")
     rows = page.locator("table.sites tbody tr")
     assert [rows.nth(n).locator("th").inner_text() for n in range(4)] == [
@@ -25,9 +23,8 @@ def test_it_shows_the_worst_first_with_its_age_and_why(site: Site, page: Page) -
     expect(rows.first.locator(".state-cell")).to_have_text(re.compile(r"down\s+3h\s+http_status 503"))
 
 
-@pytest.mark.usefixtures("few")
-def test_open_incidents_stand_on_top_and_lead_to_their_pages(site: Site, page: Page) -> None:
-    page.goto(site())
+def test_open_incidents_stand_on_top_and_lead_to_their_pages(few_site: Site, page: Page) -> None:
+    page.goto(few_site())
     incidents = page.locator("#open-incidents li")
     expect(incidents).to_have_count(2)
     expect(incidents.filter(has_text="warehouse")).to_contain_text("known to ann")
@@ -35,9 +32,8 @@ def test_open_incidents_stand_on_top_and_lead_to_their_pages(site: Site, page: P
     expect(page.get_by_role("heading", level=1)).to_contain_text("checkout is down for 3 h")
 
 
-@pytest.mark.usefixtures("few")
-def test_what_nobody_saw_is_hatched_and_uptime_is_a_range(site: Site, page: Page) -> None:
-    page.goto(site())
+def test_what_nobody_saw_is_hatched_and_uptime_is_a_range(few_site: Site, page: Page) -> None:
+    page.goto(few_site())
     row = page.locator("tr", has_text="docs")
     hatched = row.locator(".bar-missed")
     expect(hatched).to_have_attribute("fill", "url(#hatch)")
@@ -46,16 +42,14 @@ def test_what_nobody_saw_is_hatched_and_uptime_is_a_range(site: Site, page: Page
     expect(row.get_by_role("img", name=re.compile(r"90 days: .* on \d+ not fully seen"))).to_be_visible()
 
 
-@pytest.mark.usefixtures("few")
-def test_a_bar_tells_its_day_below_the_pointer(site: Site, page: Page) -> None:
-    page.goto(site())
+def test_a_bar_tells_its_day_below_the_pointer(few_site: Site, page: Page) -> None:
+    page.goto(few_site())
     page.locator("tr", has_text="shop").first.locator("svg.bars").hover(position={"x": 1, "y": 5})
     expect(page.locator(".tip")).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d: "))
 
 
-@pytest.mark.usefixtures("few")
-def test_it_says_of_when_the_data_is(site: Site, page: Page) -> None:
-    page.goto(site())
+def test_it_says_of_when_the_data_is(few_site: Site, page: Page) -> None:
+    page.goto(few_site())
     expect(page.locator("#as-of")).to_have_text(re.compile(r"as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
     expect(page.locator(".banner:visible")).to_have_count(0)
 

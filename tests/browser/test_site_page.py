@@ -9,51 +9,49 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Site
 
-pytestmark = pytest.mark.usefixtures("few")
 
-
-def test_it_says_how_the_site_is_and_why(site: Site, page: Page) -> None:
-    page.goto(site("/sites/checkout"))
+def test_it_says_how_the_site_is_and_why(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/checkout"))
     expect(page.get_by_role("heading", level=1)).to_have_text("checkout is down")
     expect(page.locator(".lead")).to_contain_text("http_status 503")
     expect(page.locator("main")).to_contain_text("status 503 is not one of 200-299")
     expect(page.get_by_role("link", name="pay", exact=True)).to_have_attribute("href", "/?label=team%3Apay")
 
 
-def test_a_certificate_says_when_it_expires(site: Site, page: Page) -> None:
-    page.goto(site("/sites/shop"))
+def test_a_certificate_says_when_it_expires(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop"))
     expect(page.locator(".facts")).to_contain_text(
         re.compile(r"expires \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, in 4[01] d")
     )
 
 
 @pytest.mark.parametrize("name", ["1 hour", "6 hours", "24 hours", "7 days", "30 days", "90 days", "1 year", "2 years"])
-def test_a_range_is_a_link_and_shows_latencies(site: Site, page: Page, name: str) -> None:
-    page.goto(site("/sites/shop"))
+def test_a_range_is_a_link_and_shows_latencies(few_site: Site, page: Page, name: str) -> None:
+    page.goto(few_site("/sites/shop"))
     page.get_by_role("link", name=name, exact=True).click()
     expect(page.locator(".ranges [aria-current]")).to_have_text(name)
     expect(page.get_by_role("img", name=re.compile("latency: half, 95 % and 99 %"))).to_be_visible()
     assert len(page.locator(".line.p95[d]").last.get_attribute("d") or "") > 20
 
 
-def test_phases_are_stacked_where_results_have_them(site: Site, page: Page) -> None:
-    page.goto(site("/sites/shop?range=6h"))
+def test_phases_are_stacked_where_results_have_them(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop?range=6h"))
     areas = page.locator("svg.chart .area")
     assert [areas.nth(n).get_attribute("class") for n in range(5)] == [
         f"area {phase}" for phase in ("dns", "connect", "tls", "first-byte", "download")
     ]
 
 
-def test_an_incident_is_drawn_into_the_figures(site: Site, page: Page) -> None:
-    page.goto(site("/sites/shop?range=24h"))
+def test_an_incident_is_drawn_into_the_figures(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop?range=24h"))
     expect(page.locator("svg.chart .incident-mark").first).to_be_visible()
-    page.goto(site("/sites/docs?range=24h"))
+    page.goto(few_site("/sites/docs?range=24h"))
     expect(page.locator("svg.chart")).to_have_count(3)
     expect(page.locator("svg.chart .incident-mark")).to_have_count(0)
 
 
-def test_results_go_on_from_page_to_page_without_gap_or_repetition(site: Site, page: Page) -> None:
-    page.goto(site("/sites/shop"))
+def test_results_go_on_from_page_to_page_without_gap_or_repetition(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop"))
     seen: list[str] = []
     while True:
         seen += page.locator("#results tbody time").all_inner_texts()
@@ -67,20 +65,20 @@ def test_results_go_on_from_page_to_page_without_gap_or_repetition(site: Site, p
     assert seen == sorted(seen, reverse=True)
 
 
-def test_results_can_be_downloaded(site: Site, page: Page) -> None:
-    page.goto(site("/sites/shop?range=1h"))
+def test_results_can_be_downloaded(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop?range=1h"))
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     assert len(rows) in (12, 13)
     assert rows[0]["slot_at"] > rows[1]["slot_at"]
     assert rows[0]["http_code"] == "200"
-    found = page.request.get(site("/results.json?site=shop&range=1h")).json()
+    found = page.request.get(few_site("/results.json?site=shop&range=1h")).json()
     assert [row["slot_at"] for row in found] == [row["slot_at"] for row in rows]
 
 
-def test_a_site_that_is_not_there_is_not_found(site: Site, page: Page, complaints: list[str]) -> None:
-    answer = page.goto(site("/sites/nowhere"))
+def test_a_site_that_is_not_there_is_not_found(few_site: Site, page: Page, complaints: list[str]) -> None:
+    answer = page.goto(few_site("/sites/nowhere"))
     assert answer is not None
     assert answer.status == 404
     expect(page.locator("main")).to_contain_text("No site nowhere is watched.")

@@ -8,8 +8,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.serving import Site
 
-pytestmark = pytest.mark.usefixtures("few")
-
 
 @pytest.fixture
 def plain_page(browser: Browser) -> Iterator[Page]:
@@ -18,16 +16,16 @@ def plain_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_the_overview_is_searched_by_its_form(site: Site, plain_page: Page) -> None:
-    plain_page.goto(site())
+def test_the_overview_is_searched_by_its_form(few_site: Site, plain_page: Page) -> None:
+    plain_page.goto(few_site())
     plain_page.get_by_role("searchbox").fill("pay")
     plain_page.get_by_role("button", name="Show").click()
     expect(plain_page).to_have_url(re.compile(r"\?q=pay"))
     expect(plain_page.locator("table.sites tbody tr")).to_have_count(2)
 
 
-def test_a_site_and_its_ranges_are_reached_by_links(site: Site, plain_page: Page) -> None:
-    plain_page.goto(site())
+def test_a_site_and_its_ranges_are_reached_by_links(few_site: Site, plain_page: Page) -> None:
+    plain_page.goto(few_site())
     plain_page.get_by_role("link", name="shop").click()
     plain_page.get_by_role("link", name="90 days", exact=True).click()
     expect(plain_page.locator("svg.chart").first).to_be_visible()

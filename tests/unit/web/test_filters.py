@@ -1,5 +1,7 @@
 """Which sites an address chooses, and how they lie on pages."""
 
+from typing import Any
+
 import pytest
 
 from sitemon.web.filters import PAGE_SIZE, Filters, chosen, labels_of, paged, read_filters
@@ -18,7 +20,7 @@ def sites() -> list[SiteView]:
     )
 
 
-def names(**given: str) -> list[str]:
+def names(**given: Any) -> list[str]:
     return [site.name for site in chosen(sites(), Filters(**given))]
 
 

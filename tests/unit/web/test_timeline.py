@@ -12,33 +12,25 @@ MINUTE = timedelta(minutes=1)
 
 
 def an_incident(**fields: Any) -> Incident:
-    plain: dict[str, Any] = {
-        "ended_at": None,
-        "withdrawn_at": None,
-        "acknowledged_at": None,
-        "acknowledged_by": None,
-    }
-    known = {"incident_id": 1, "site": "shop", "regions": ["eu", "us"], "reason": "http_status", "http_code": 503}
-    return Incident(**({"started_at": NOW, "decided_at": NOW + 2 * MINUTE, "error": None} | known | plain | fields))
+    return Incident(
+        incident_id=1,
+        site="shop",
+        started_at=NOW,
+        ended_at=None,
+        regions=["eu", "us"],
+        reason="http_status",
+        http_code=503,
+        error=None,
+        decided_at=NOW + 2 * MINUTE,
+        withdrawn_at=None,
+        acknowledged_at=None,
+        acknowledged_by=None,
+    )._replace(**fields)
 
 
 def an_alert(minute: float, **fields: Any) -> Alert:
     at = NOW + minute * MINUTE
-    return Alert(
-        **(
-            {
-                "alert_id": 1,
-                "type": "site.down",
-                "channel": "ops",
-                "state": "delivered",
-                "created_at": at,
-                "delivered_at": at,
-                "tries": 1,
-                "problem": None,
-            }
-            | fields
-        )
-    )
+    return Alert(1, "site.down", "ops", "delivered", at, at, 1, None)._replace(**fields)
 
 
 def test_it_goes_from_the_first_failure_to_the_last_message() -> None:
