@@ -84,7 +84,7 @@ def _page(web: Web, kept: Kept[_Data], snapshot: Snapshot, site: SiteView, asked
     found = kept.of(address, snapshot.at, lambda: _read(web, snapshot, site, asked), is_away=bool(snapshot.problem))
     sites = web.sites()
     configured = sites.by_name.get(site.name) if sites else None
-    shown: dict[str, object] = {"read_at": None}
+    shown: dict[str, object] = {"read_at": None, "newest": (), "incidents": None}
     if found:
         shown = {"read_at": found.at} | _shown(found.data, snapshot, asked)
     return render(

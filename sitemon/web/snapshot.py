@@ -18,6 +18,7 @@ _EVERY_S: Final = 0.7
 """From the beginning of one reading to the next, so that a snapshot is not older than a second when it is replaced."""
 _WAIT_S: Final = 2.0
 """So long does a reader wait for one that is fresh, before it takes what there is."""
+_FIRST_WAIT_S: Final = 8.0
 _ASKED_FOR_S: Final = 5.0
 """Without a reader for so long, nothing is read."""
 
@@ -88,11 +89,11 @@ class Snapshots:
             return self._newest if is_fresh or self._problem else None
 
     def wait_for_fresh(self) -> Snapshot | None:
-        """Return `fresh`, waiting up to 2 s for it; then what there is, which is None before the first."""
+        """Return `fresh`, waiting for it, longer for the first one; then what there is. None: there was none yet."""
         with self._changed:
             self._ask()
             tries = self._tries
-            self._changed.wait_for(lambda: self._tries != tries, timeout=_WAIT_S)
+            self._changed.wait_for(lambda: self._tries != tries, timeout=_WAIT_S if self._newest else _FIRST_WAIT_S)
             return self._newest
 
     def _ask(self) -> None:
