@@ -10,6 +10,7 @@ from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("page.sql")
+_PIECE: Final = 500
 
 
 class Watch(NamedTuple):
@@ -64,7 +65,8 @@ def read_present(conn: Connection) -> Present:
         cursor.execute(_sql["freshness"])
         ((closed_at,),) = cursor.fetchall()
         cursor.execute(_sql["watches"])
-        watches = list(map(Watch._make, cursor.fetchall()))
+        # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
+        watches = [Watch._make(row) for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for row in rows]
         cursor.execute(_sql["open_incidents"])
         return Present(closed_at, watches, list(map(Incident._make, cursor.fetchall())))
 

@@ -19,7 +19,7 @@ _EVERY_S: Final = 0.7
 _WAIT_S: Final = 2.0
 """So long does a reader wait for one that is fresh, before it takes what there is."""
 _FIRST_WAIT_S: Final = 8.0
-_ASKED_FOR_S: Final = 5.0
+_ASKED_FOR_S: Final = 60.0
 """Without a reader for so long, nothing is read."""
 
 
