@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from sitemon.model.counts import Counts
-from sitemon.report.bars import bars, label_of
+from sitemon.report.bars import label_of
 from sitemon.store.page import Incident, read_days
 from sitemon.store.page_site import (
     Key,
@@ -24,7 +24,7 @@ from sitemon.store.page_site import (
 from sitemon.web.configuration import configuration_of
 from sitemon.web.cursors import next_cursor, read_cursor
 from sitemon.web.dependencies import Web
-from sitemon.web.history import DAYS
+from sitemon.web.history import DAYS, past_of
 from sitemon.web.kept import Kept
 from sitemon.web.pages import no_data, not_found
 from sitemon.web.ranges import DEFAULT_RANGE, RANGES, days_before, stretch_of, ticks
@@ -124,7 +124,8 @@ def _shown(data: _Data, snapshot: Snapshot, asked: _Asked) -> dict[str, object]:
         "figures": list(figures(data.parts, moments)),
         "has_incidents": bool(data.in_stretch),
         "ticks": ticks(data.stretch, RANGES[asked.range].tick),
-        "days_bars": bars(data.days, label_of(data.days, "days")),
+        "past": past_of(data.days, []),
+        "days_in_words": label_of(data.days, "days"),
         "hours_svg": hours_grid(data.hours),
         "hours_days": grid_days(hours),
         "newest": data.newest,
