@@ -1,0 +1,58 @@
+"""The past of sites: read when somebody first asks, kept while it cannot be read."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import pytest
+
+from sitemon.model.counts import Counts
+from sitemon.model.errors import UnreachableError
+from sitemon.web.history import DAYS, NOTHING_YET, History, past_of
+
+
+class Database:
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.is_away = False
+
+    def days(self, names: Sequence[str], _first: date, days: int) -> dict[str, list[Counts | None]]:
+        if self.is_away:
+            raise UnreachableError("nobody answers")
+        self.asked.append(list(names))
+        return {name: [Counts(up=9)] * days for name in names}
+
+    def trends(self, names: Sequence[str], _first: datetime, hours: int) -> dict[str, list[float | None]]:
+        return {name: [20.0] * hours for name in names}
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def history(database: Database) -> History:
+    return History(database.days, database.trends, lambda: ["shop", "blog"])
+
+
+def test_what_is_known_is_not_read_again(history: History, database: Database) -> None:
+    assert history.of(["shop"])["shop"].uptime == "100%"
+    assert set(history.of(["shop", "blog"])) == {"shop", "blog"}
+    assert database.asked == [["shop"], ["blog"]]
+
+
+def test_while_the_database_is_away_what_is_known_stays(history: History, database: Database) -> None:
+    known = history.of(["shop"])["shop"]
+    database.is_away = True
+    assert history.of(["shop", "blog"]) == {"shop": known, "blog": NOTHING_YET}
+
+
+def test_only_days_that_were_not_wholly_up_are_explained() -> None:
+    days = [Counts(up=9), None, Counts(up=8, down=1), *[Counts(up=9)] * (DAYS - 3)]
+    past = past_of(days, [])
+    assert past.exceptions == "1:nothing was due\n2:88.88% up: 1 down of 9"
+    assert "no latency" in past.sparkline
+
+
+def test_a_sparkline_says_between_which_latencies_it_goes() -> None:
+    assert "latency in 24 hours: 29.3ms to 58.7ms" in past_of([None] * DAYS, [20.0, None, 24.0]).sparkline

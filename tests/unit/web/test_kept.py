@@ -1,0 +1,49 @@
+"""What was read last is shown while it cannot be read again."""
+
+from datetime import timedelta
+
+import pytest
+
+from sitemon.model.errors import UnreachableError
+from sitemon.web.kept import Kept, Read
+from tests.unit.web.watches import NOW
+
+LATER = NOW + timedelta(minutes=1)
+
+
+def fail() -> str:
+    raise UnreachableError("nobody answers")
+
+
+@pytest.fixture
+def kept() -> Kept[str]:
+    kept: Kept[str] = Kept()
+    kept.of("shop", NOW, lambda: "then", is_away=False)
+    return kept
+
+
+def test_what_can_be_read_is_new(kept: Kept[str]) -> None:
+    assert kept.of("shop", LATER, lambda: "now", is_away=False) == Read(LATER, "now")
+
+
+def test_what_cannot_be_read_is_what_it_was(kept: Kept[str]) -> None:
+    assert kept.of("shop", LATER, fail, is_away=False) == Read(NOW, "then")
+    assert kept.of("blog", LATER, fail, is_away=False) is None
+
+
+def test_while_the_database_is_known_to_be_away_nobody_tries(kept: Kept[str]) -> None:
+    tried: list[str] = []
+
+    def read() -> str:
+        tried.append("once")
+        return "now"
+
+    assert kept.of("shop", LATER, read, is_away=True) == Read(NOW, "then")
+    assert tried == []
+
+
+def test_it_keeps_the_newest_only(kept: Kept[str]) -> None:
+    for number in range(60):
+        kept.of(f"site-{number}", LATER, lambda: "x", is_away=False)
+    assert kept.of("shop", LATER, fail, is_away=False) is None
+    assert kept.of("site-59", LATER, fail, is_away=False) == Read(LATER, "x")
