@@ -44,6 +44,7 @@ def test_it_stays_and_comes_back(own_postgres: Postgres, page: Page, complaints:
             page.goto(site(address))
             expect(page.locator(".banner").first).to_contain_text(re.compile("Data as of .* UTC"))
         expect(page.locator("svg.chart").first).to_be_visible()
+        expect(page.locator("#charts")).to_contain_text("All figures and results of this page are as of")
         assert page.request.get(site("/healthz")).status == 200
         assert page.request.get(site("/readyz")).status == 503
         page.goto(site("/sites/docs"))
