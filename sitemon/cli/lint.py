@@ -13,6 +13,8 @@ from sitemon.config.fields import FileKind
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.config.verified import warning_of
+from sitemon.config.web import web_settings
+from sitemon.config.web_file import WEB
 from sitemon.model.errors import ConfigurationError, Mistake
 
 _SERVERS: Final[Sequence[tuple[FileKind, Callable[[], object]]]] = (
@@ -21,6 +23,7 @@ _SERVERS: Final[Sequence[tuple[FileKind, Callable[[], object]]]] = (
     (server_files.SITEMON_DB, servers.database_credentials),
     (server_files.KAFKA_SERVER, servers.kafka_server),
     (server_files.REDIS, servers.redis_server),
+    (WEB, web_settings),
 )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from sitemon.config import kafka_names
 from sitemon.config.fields import FileKind
 from sitemon.config.values import UnfitError, boolean, integer, one_of, secret, text
+from sitemon.config.web_file import WEB
 
 DEFAULT_TOPIC: Final = "sitemon.results"
 BROKERS_REPLICATION_FACTOR: Final = -1
@@ -96,4 +97,4 @@ REDIS: Final = FileKind(
     keys=("ssl_keyfile",),
     secrets=("url",),
 )
-KINDS: Final = (PG_SERVER, DB_ADMIN, SITEMON_DB, KAFKA_SERVER, REDIS)
+KINDS: Final = (PG_SERVER, DB_ADMIN, SITEMON_DB, KAFKA_SERVER, REDIS, WEB)

@@ -21,6 +21,7 @@ from sitemon.config.servers import (
 from sitemon.config.settings import known_variables
 from sitemon.config.site_fields import SHARED
 from sitemon.config.sites import load_sites
+from sitemon.config.web import web_settings
 from sitemon.model.site import Body, Proxy
 
 FOLDER: Final = Path(__file__).parents[3] / "conf_templates"
@@ -39,6 +40,7 @@ def test_the_servers_are_those_of_this_machine(tmp_path: Path, monkeypatch: pyte
     assert database_credentials(None, IN_FOLDER).database == "sitemon"
     assert kafka_server(None, IN_FOLDER).client == {"bootstrap_servers": ["127.0.0.1:9092"]}
     assert redis_server(None, IN_FOLDER).url == "redis://127.0.0.1:6379/0"
+    assert web_settings(None, IN_FOLDER).tokens == {}
 
 
 def test_the_sites_show_every_accepted_field() -> None:
@@ -86,7 +88,7 @@ def test_the_examples_of_the_readme_are_read(tmp_path: Path, monkeypatch: pytest
     for name in ("ca.pem", "service.cert", "service.key"):
         (tmp_path / name).touch(mode=0o600)
     examples = re.findall(r"^    (\{.*?\})$", (FOLDER / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    readers = (postgres_server, kafka_server, kafka_server, redis_server)
+    readers = (postgres_server, kafka_server, kafka_server, redis_server, web_settings)
     for example, read in zip(examples, readers, strict=True):
         file = tmp_path / "example.json"
         file.write_text(example)
