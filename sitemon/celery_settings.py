@@ -17,7 +17,7 @@ from kombu import Queue
 from sitemon.config.servers import RedisServer
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.redis_client import SOCKET_TIMEOUT_S
-from sitemon.schedule.batch import CHECK_SLOTS, queue_of
+from sitemon.schedule.batch import CHECK_SITE, CHECK_SLOTS, queue_of
 
 MANAGE_QUEUE: Final = "sitemon.manage"
 MANAGING_REGION: Final = "default"
@@ -155,7 +155,7 @@ def _queues(region: str) -> dict[str, Any]:
         "task_queues": {name: {} for name in consumed},
         "task_create_missing_queues": True,
         "task_routes": {
-            **{name: {"queue": queue} for name in ("sitemon.check_site", CHECK_SLOTS)},
+            **{name: {"queue": queue} for name in (CHECK_SITE, CHECK_SLOTS)},
             **{name: {"queue": MANAGE_QUEUE} for name in ("sitemon.provision", "sitemon.maintain")},
         },
     }

@@ -16,13 +16,13 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Kind, as_dict
-from sitemon.schedule.batch import CONFIRM_SLOTS, Slot, queue_of
+from sitemon.schedule.batch import ASKED_AT, CONFIRM_SLOTS, Slot, queue_of
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
 from sitemon.store.partitions import Retention
 from sitemon.store.provision import provision as provision_database
 from sitemon.stream.topics import ensure_topics
-from sitemon.worker.adhoc import ASKED_AT, AskedTask, check_and_publish
+from sitemon.worker.adhoc import AskedTask, check_and_publish
 from sitemon.worker.process import this_process
 
 log = logging.getLogger(__name__)

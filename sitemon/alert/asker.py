@@ -10,7 +10,7 @@ from sitemon.incident.confirming import FRESH_FOR
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import to_ms
 from sitemon.redis_client import mapped, redis_client
-from sitemon.schedule.batch import CONFIRM_SLOTS, queue_of
+from sitemon.schedule.batch import CHECK_SITE, CONFIRM_SLOTS, queue_of
 from sitemon.schedule.sending import send_slots, send_to
 from sitemon.store.confirming import Confirming, claim_due, forget_old, is_any_awaited, mark_sent
 from sitemon.store.connect import Connection
@@ -30,7 +30,6 @@ _LEASE_S: Final = 3.0
 
 
 REFERENCES_EVERY_S: Final = 5.0
-CHECK_SITE: Final = "sitemon.check_site"
 
 
 class Asker:

@@ -10,6 +10,12 @@ from sitemon.schedule.plan import DueSlot
 Slot = tuple[str, int]
 """A site's name and a due time in milliseconds of the epoch."""
 
+CHECK_SITE: Final = "sitemon.check_site"
+"""The task of a check that somebody asked for."""
+
+ASKED_AT: Final = "asked_at_ms"
+"""The header of its message that says when, so that a redelivery is the same result."""
+
 CHECK_SLOTS: Final = "sitemon.check_slots"
 """The task of a message that carries a batch; in the same queue are those of `sitemon check`."""
 

@@ -12,9 +12,9 @@ from sitemon.checks.result_of import result_of
 from sitemon.config.site_of import site_of
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Kind, Result
+from sitemon.schedule.batch import ASKED_AT
 from sitemon.worker.process import Process, is_stopping
 
-ASKED_AT: Final = "asked_at_ms"
 KAFKA_PATIENCE_S: Final = 20.0
 _PIECE_S: Final = 2.0
 """A stop is looked for so often: a worker has to end within 10 s."""

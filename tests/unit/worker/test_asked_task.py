@@ -3,7 +3,8 @@
 from celery import Celery
 from kombu import Connection, Queue
 
-from sitemon.worker.adhoc import ASKED_AT, AskedTask
+from sitemon.schedule.batch import ASKED_AT
+from sitemon.worker.adhoc import AskedTask
 
 
 def ask(url: str) -> str:
