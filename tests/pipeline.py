@@ -30,6 +30,7 @@ COMMANDS = {
     "recorder": ["sitemon-recorder"],
     "second-recorder": ["sitemon-recorder"],
     "alerter": ["sitemon-alerter"],
+    "web": ["sitemon", "web", "--bind", "127.0.0.1:0"],
 }
 T = TypeVar("T")
 

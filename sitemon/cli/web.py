@@ -1,4 +1,4 @@
-"""``sitemon web``: the status page and the API, for as long as it is let."""
+"""``sitemon web``: the status page and the API, for as long as it is let; ``sitemon web token``: who may act there."""
 
 import logging
 import os
@@ -10,11 +10,19 @@ import click
 
 from sitemon.cli import options
 from sitemon.cli.signals import stop_on_signals
-from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.cli.terminal import say
+from sitemon.config import locate
+from sitemon.config.server_files import REDIS
+from sitemon.config.servers import database_credentials, postgres_server, redis_server
+from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.config.sites_watcher import sites_watcher
+from sitemon.config.values import UnfitError
+from sitemon.config.web import web_settings
+from sitemon.config.web_file import WEB, token_name
 from sitemon.model.errors import ConfigurationError, FatalError, RetryableError
 from sitemon.store.connect import Connection, connect
+from sitemon.web.sessions import digest_of, new_token
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +39,33 @@ class _Address(click.ParamType[tuple[str, int]]):
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-@click.command("web")
+@click.command("token")
+@click.argument("name")
+def _token(name: str) -> None:
+    """Make a token for NAME, and print it, once, with the line to put into web.json.
+
+    Who has it may acknowledge incidents and have sites checked. To take it back, take the line out of web.json.
+    """
+    try:
+        token_name(name)
+    except UnfitError as exc:
+        raise click.UsageError(f"NAME: {exc.problem}") from exc
+    token = new_token()
+    say(f"the token, shown only now: {token}")
+    say(f'into "tokens" of {WEB.file_name}: "{name}": "{digest_of(token)}"')
+
+
+class _WithToken(click.Command):
+    """Takes ``token NAME`` for a command of its own; any other first word is the file of the database."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        """Read the command line."""
+        if args[:1] == [_token.name]:
+            return _token.make_context(f"{info_name} {_token.name}", args[1:], *rest, **extra)
+        return super().make_context(info_name, args, *rest, **extra)
+
+
+@click.command("web", cls=_WithToken)
 @click.option(
     "--bind",
     type=_Address(),
@@ -40,14 +74,17 @@ class _Address(click.ParamType[tuple[str, int]]):
     show_default=True,
     help="Where to listen; port 0 is any free one.",
 )
+@click.option("--public", "only_public", is_flag=True, help="Serve only what everybody may see, of public_groups.")
 @options.db_conn
 @options.database
-def command(bind: tuple[str, int], db_conn: str | None, database: str | None) -> None:
-    """Serve the status page, for browsers on this machine unless --bind says otherwise.
+def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, database: str | None) -> None:
+    """Serve the status page and the API, for programs on this machine unless --bind says otherwise.
 
-    It only reads the public views: a login that is a member of sitemon_reader will do.
+    `sitemon web token NAME` makes a token for who may act there. web.json says who else may, and what is public.
+
+    It only reads the public views: a login that is a member of sitemon_reader will do, but to acknowledge incidents.
     """
-    server, credentials = postgres_server(db_conn), database_credentials(database)
+    server, credentials, choices = postgres_server(db_conn), database_credentials(database), web_settings()
 
     def connected() -> Connection:
         return connect(server, credentials, application_name="sitemon-web")
@@ -69,7 +106,14 @@ def command(bind: tuple[str, int], db_conn: str | None, database: str | None) ->
             raise FatalError(f"cannot listen on {_place(*bind)}: {_words_of(exc)}") from exc
         with closing(listener):
             log.info("web.listening: http://%s/", _place(*listener.getsockname()[:2]))
-            serve(create_app(connect=connected, sites=_configured()), listener, stop)
+            app = create_app(
+                connect=connected,
+                sites=_configured(),
+                settings=choices,
+                ask=None if only_public else _asker(),
+                only_public=only_public,
+            )
+            serve(app, listener, stop)
 
 
 def _place(host: str, port: int) -> str:
@@ -79,6 +123,22 @@ def _place(host: str, port: int) -> str:
 def _words_of(exc: OSError) -> str:
     """Return the system's words, to which Python adds the address; those of a name that is not found are its own."""
     return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)
+
+
+def _asker() -> Callable[[str, str], dict[str, Any]] | None:
+    """Return what has a worker check a site; None where Redis is not configured: the page then only shows.
+
+    Raises:
+        ConfigurationError: what is configured of Redis or Celery is wrong.
+
+    """
+    if not locate.usual_place(REDIS.file_name, os.environ).exists() and not os.environ.get(REDIS.variable("url")):
+        log.info("web.no_checks: no %s, so that nobody can ask for a check", REDIS.file_name)
+        return None
+    from sitemon.celery_settings import celery_settings  # noqa: PLC0415  # Celery takes long to import
+    from sitemon.worker.asking import Asker  # noqa: PLC0415
+
+    return Asker(celery_settings(redis_server(), settings().region, os.environ)).check
 
 
 def _configured() -> Callable[[], SiteSet | None]:

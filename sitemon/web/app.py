@@ -6,22 +6,26 @@ from datetime import date, datetime
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.exception_handlers import http_exception_handler
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from sitemon.config.sites import SiteSet
+from sitemon.config.web import WebSettings
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.page import Present, read_days, read_present, read_trends
 from sitemon.store.pool import Pool
-from sitemon.web import downloads, health, incident_pages, overview, site_page
+from sitemon.web import downloads, health, incident_pages, overview, public_routes, refusals, sign_in, site_page
+from sitemon.web.acts import Acts, AskForCheck
+from sitemon.web.api.app import PREFIX, create_api
+from sitemon.web.api.events import STREAM_LASTS_S
+from sitemon.web.auth import Guard
 from sitemon.web.dependencies import Web
 from sitemon.web.history import History
 from sitemon.web.pages import not_found
+from sitemon.web.problems import on_http_exception
 from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
@@ -30,11 +34,23 @@ from sitemon.web.templating import STATIC
 CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
 DOWNLOADS: Final = 2
+_NOTHING_SAID: Final = WebSettings()
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
-def create_app(*, connect: Callable[[], Connection], sites: Callable[[], SiteSet | None] = lambda: None) -> FastAPI:
-    """Return the page and the API over a database. What it opens it closes at the end of its lifespan."""
+def create_app(
+    *,
+    connect: Callable[[], Connection],
+    sites: Callable[[], SiteSet | None] = lambda: None,
+    settings: WebSettings = _NOTHING_SAID,
+    ask: AskForCheck | None = None,
+    only_public: bool = False,
+    stream_lasts_s: float = STREAM_LASTS_S,
+) -> FastAPI:
+    """Return the page and the API over a database, or the public page alone.
+
+    What it opens it closes at the end of its lifespan. `ask` lets a worker check a site; None: nobody can.
+    """
     pool, for_downloads = Pool(connect, CONNECTIONS), Pool(connect, DOWNLOADS)
 
     def read() -> Present:
@@ -50,7 +66,10 @@ def create_app(*, connect: Callable[[], Connection], sites: Callable[[], SiteSet
             return read_trends(conn, names, first, hours)
 
     snapshots = Snapshots(read)
-    web = Web(snapshots, History(days_of, trends_of, snapshots.names), pool, for_downloads, Shared(), sites)
+    history = History(days_of, trends_of, snapshots.names)
+    guard = Guard(settings)
+    acts = Acts(guard, connect, ask)
+    web = Web(snapshots, history, pool, for_downloads, Shared(), sites, guard, acts)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -63,25 +82,33 @@ def create_app(*, connect: Callable[[], Connection], sites: Callable[[], SiteSet
         for_downloads.close()
 
     app = FastAPI(title="sitemon", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    for pages in (health, overview, site_page, incident_pages, downloads):
-        app.include_router(_with_head(pages.routes(web)), include_in_schema=False)
+    rooms = [health.routes(web), public_routes.routes(web, is_all=only_public)]
+    if only_public:
+        app.add_route("/", lambda _: RedirectResponse("/public"))
+    else:
+        rooms += [room.routes(web) for room in (overview, site_page, incident_pages, downloads, sign_in)]
+        app.mount(PREFIX, create_api(web, stream_lasts_s))
+    for room in rooms:
+        app.include_router(_with_head(room), include_in_schema=False)
     app.add_exception_handler(404, _answer_nowhere)
     app.mount("/static", _Static(directory=STATIC))
+    refusals.answer_with_pages(app)
+    if settings.sign_in_to_read:
+        app.add_middleware(refusals.ReadersOnly, guard=guard)
     app.add_middleware(SecurityHeaders)
     return app
 
 
 async def _answer_nowhere(request: Request, exc: Exception) -> Response:
     if request.url.path.startswith("/api/"):
-        assert isinstance(exc, HTTPException)  # noqa: S101  # for the type checker
-        return await http_exception_handler(request, exc)
+        return on_http_exception(request, exc)
     return not_found(None, "There is no page at this address.")
 
 
 def _with_head(router: APIRouter) -> APIRouter:
     """Let what answers GET answer HEAD too (RFC 9110, 9.3.2)."""
     for route in router.routes:
-        if isinstance(route, APIRoute) and route.methods:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
             route.methods.add("HEAD")
     return router
 

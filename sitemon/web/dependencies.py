@@ -7,6 +7,8 @@ from starlette.concurrency import run_in_threadpool
 
 from sitemon.config.sites import SiteSet
 from sitemon.store.pool import Pool
+from sitemon.web.acts import Acts
+from sitemon.web.auth import Guard
 from sitemon.web.history import History
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshot, Snapshots
@@ -17,6 +19,7 @@ class Web(NamedTuple):
 
     `pool` is for what is read at once, `downloads` for what may take long. `sites` returns the configured sites, None
     where they cannot be read here.
+    `guard` knows who asks and whether they may; `acts` are what operators do.
     """
 
     snapshots: Snapshots
@@ -25,6 +28,8 @@ class Web(NamedTuple):
     downloads: Pool
     shared: Shared
     sites: Callable[[], SiteSet | None]
+    guard: Guard
+    acts: Acts
 
     async def snapshot(self) -> Snapshot | None:
         """Return how everything is, at most a second old while PostgreSQL answers; None: it was never read."""

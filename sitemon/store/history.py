@@ -1,0 +1,216 @@
+"""What happened to a site, and what became of the schedule: a page of rows at a time, newest first.
+
+A page begins after a row that the reader has, not at a number, so that rows which are added meanwhile move none of it.
+Only views and functions that `sitemon_reader` may use. Rows are mappings with the names of the views.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("history.sql")
+
+Row = dict[str, Any]
+
+_FIRST_WINDOW: Final = timedelta(hours=1)
+_GROWTH: Final = 8
+_BEYOND: Final = timedelta(microseconds=1)
+
+
+class ResultsAfter(NamedTuple):
+    """The results of one slot after this region and kind, and those of older slots."""
+
+    slot_at: datetime
+    region: str = ""
+    kind: str = ""
+
+
+class HoursAfter(NamedTuple):
+    """The hours (or days) at `at` of regions after this one, and older ones; of the ledger, of sites after `site`."""
+
+    at: datetime | date
+    region: str = ""
+    site: str = ""
+
+
+class Stretch(NamedTuple):
+    """A site, and a stretch of time that ends before `until_at`; None as region is all."""
+
+    site: str
+    from_at: datetime
+    until_at: datetime
+    region: str | None = None
+
+
+class Totals(NamedTuple):
+    """The sums of a stretch of the ledger; `sitemon.store.read.LedgerHour` says what they mean."""
+
+    expected: int
+    real: int
+    told: int
+    derived: int
+    lost: int
+    unaccounted: int
+    unexpected: int
+
+
+def read_results(
+    conn: Connection,
+    of: Stretch,
+    after: ResultsAfter,
+    most: int,
+    *,
+    kind: str | None = None,
+    outcome: str | None = None,
+) -> list[Row]:
+    """Return results that come after one in the order of time, newest first.
+
+    It looks at an hour, then at eight times as much and so on: an index has the rows of a site in order, a view that
+    joins their names does not.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    found: list[Row] = []
+    given = {"site": of.site, "region": of.region, "kind": kind, "outcome": outcome}
+    cursor = {"after_at": after.slot_at, "after_region": after.region, "after_kind": after.kind}
+    for from_at, until_at in _windows(of.from_at, min(of.until_at, after.slot_at + _BEYOND)):
+        values = given | cursor | {"from": from_at, "until": until_at, "most": most - len(found)}
+        found += _rows(conn, "results", values)
+        if len(found) >= most:
+            break
+    return found
+
+
+def _windows(from_at: datetime, until_at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield stretches that lie side by side, from the newest on, each longer than the one before."""
+    length = _FIRST_WINDOW
+    while until_at > from_at:
+        start_at = until_at - length if until_at - from_at > length else from_at
+        yield start_at, until_at
+        until_at, length = start_at, length * _GROWTH
+
+
+def read_uptime(conn: Connection, of: Stretch, after: HoursAfter, most: int, *, is_daily: bool) -> list[Row]:
+    """Return hours, or days, of `sitemon.uptime_hourly` and `uptime_daily`.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return _rows(conn, "uptime_daily" if is_daily else "uptime_hourly", _values(of, after, most, is_daily=is_daily))
+
+
+def read_latency(conn: Connection, of: Stretch, after: HoursAfter, most: int, *, is_daily: bool) -> list[Row]:
+    """Return of hours, or days, how many checks took how long, with percentiles.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return _rows(conn, "latency_daily" if is_daily else "latency_hourly", _values(of, after, most, is_daily=is_daily))
+
+
+def _values(of: Stretch, after: HoursAfter, most: int, *, is_daily: bool) -> Mapping[str, object]:
+    stretch: tuple[date, date] = (of.from_at, of.until_at)
+    if is_daily:
+        # A day that has begun before the end counts.
+        stretch = (of.from_at.date(), (of.until_at - _BEYOND).date() + timedelta(days=1))
+    return {
+        "site": of.site,
+        "region": of.region,
+        "from": stretch[0],
+        "until": stretch[1],
+        "after_at": after.at,
+        "after_region": after.region,
+        "most": most,
+    }
+
+
+def read_recent_uptime(conn: Connection, sites: list[str]) -> list[Row]:
+    """Return the uptime of today and of the last 7, 30 and 90 days of these sites.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return _rows(conn, "uptime_recent", {"sites": sites})
+
+
+def read_latency_bounds(conn: Connection) -> list[float]:
+    """Return the lower bounds in seconds of the buckets of histograms, from bucket 1 on.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    bounds: list[float] = _rows(conn, "latency_bounds", {})[0]["bounds_s"]
+    return bounds
+
+
+def read_incidents(conn: Connection, before: int, most: int, *, site: str | None, state: str | None) -> list[Row]:
+    """Return incidents with a lower number, the newest first; without a state, those that were not withdrawn.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return _rows(conn, "incidents", {"before": before, "site": site, "state": state, "most": most})
+
+
+def read_incidents_of(conn: Connection, sites: list[str], since: datetime, most: int) -> list[Row]:
+    """Return the newest incidents of these sites that are open, or ended since a moment.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return _rows(conn, "incidents_of", {"sites": sites, "since": since, "most": most})
+
+
+def read_ledger_page(
+    conn: Connection,
+    from_at: datetime,
+    until_at: datetime,
+    after: HoursAfter,
+    most: int,
+    *,
+    site: str | None,
+    uneven: bool,
+) -> tuple[Totals, list[Row]]:
+    """Return the sums of a stretch of the ledger, and a page of its hours.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    values = {
+        "from": from_at,
+        "until": until_at,
+        "site": site,
+        "after_at": after.at,
+        "after_site": after.site,
+        "after_region": after.region,
+        "uneven": uneven,
+        "most": most,
+    }
+    rows = _rows(conn, "ledger", values)
+    totals = Totals._make(rows[0][f"sum_{name}"] for name in Totals._fields)
+    hours = [{name: value for name, value in row.items() if not name.startswith("sum_")} for row in rows]
+    return totals, [hour for hour in hours if hour["hour_at"] is not None]
+
+
+def _rows(conn: Connection, name: str, values: Mapping[str, object]) -> list[Row]:
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql[name], values)
+        columns = [column.name for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""After everything that can be."""

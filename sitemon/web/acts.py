@@ -1,0 +1,104 @@
+"""What operators do: each is decided here for the page and the API alike, and leaves a line in the log."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from sitemon import clock
+from sitemon.model.errors import ConfigurationError, RefusedError, SitemonError
+from sitemon.store.connect import Connection
+from sitemon.store.incident import acknowledge
+from sitemon.store.page import Incident
+from sitemon.store.page_incidents import read_incident
+from sitemon.web.auth import Actor, Guard
+from sitemon.web.limits import Limit
+from sitemon.web.problems import Problem, problem_of
+from sitemon.web.sites import SiteView
+
+CHECKS_OF_ONE: Final = 10
+CHECKS_OF_SITE: Final = 3
+CHECKS_WINDOW_S: Final = 60.0
+CHECKS_AT_ONCE: Final = 8
+"""A check under way holds a thread; there have to be others for readers."""
+
+AskForCheck = Callable[[str, str], dict[str, Any]]
+"""Takes a site and a region, and returns the result of a check as on Kafka."""
+
+
+class Acts:
+    """What may be done. `connect` opens a connection that may write; without `ask` nobody can ask for a check."""
+
+    def __init__(self, guard: Guard, connect: Callable[[], Connection], ask: AskForCheck | None) -> None:
+        self._guard = guard
+        self._connect = connect
+        self._ask = ask
+        self._by_actor = Limit(CHECKS_OF_ONE, CHECKS_WINDOW_S)
+        self._by_site = Limit(CHECKS_OF_SITE, CHECKS_WINDOW_S)
+        self._free = threading.BoundedSemaphore(CHECKS_AT_ONCE)
+
+    @property
+    def can_check(self) -> bool:
+        """Whether a check can be asked for at all."""
+        return self._ask is not None
+
+    def acknowledge(self, request: Request, actor: Actor, incident_id: int) -> Incident:
+        """Note that somebody knows of an incident, and return it.
+
+        Raises:
+            Problem: 404, there is none; 409, somebody knows already, or it was withdrawn; 403, 503.
+
+        """
+        try:
+            with closing(self._connect()) as conn:
+                is_ours = acknowledge(conn, incident_id, actor.name)
+                found = read_incident(conn, incident_id)
+        except RefusedError as exc:
+            raise Problem(
+                403, "the page's own database user may not acknowledge: docs/api.md says what it needs"
+            ) from exc
+        except SitemonError as exc:
+            raise problem_of(exc) from exc
+        if found is None:
+            raise Problem(404, "there is no incident of this number")
+        incident, _ = found
+        if not is_ours:
+            raise Problem(409, "it was withdrawn" if incident.withdrawn_at else "somebody knows of it already")
+        self._guard.audit("web.acknowledged: by=%s via=%s from=%s incident=%s", actor, request, incident_id)
+        return incident
+
+    def check(self, request: Request, actor: Actor, site: SiteView, region: str | None) -> dict[str, Any]:
+        """Let a worker check a site now, and return the result as on Kafka.
+
+        Raises:
+            Problem: 404, it is not watched from there; 409, nobody can ask for it; 429, too often; 503.
+
+        """
+        if self._ask is None:
+            raise Problem(409, "this page cannot ask workers: it has no redis.json")
+        regions = [watch.region for watch in site.watches if watch.interval_s]
+        if "://" in site.name or not regions:
+            raise Problem(409, "this site is not in the configuration, so that no worker knows it")
+        if region is not None and region not in regions:
+            raise Problem(404, "this site is not watched from this region")
+        self._take(actor, site.name)
+        chosen = region or regions[0]
+        self._guard.audit("web.check_asked: by=%s via=%s from=%s site=%s region=%s", actor, request, site.name, chosen)
+        if not self._free.acquire(blocking=False):
+            raise Problem(429, f"{CHECKS_AT_ONCE} checks are under way", {"Retry-After": "5"})
+        try:
+            return self._ask(site.name, chosen)
+        except ConfigurationError as exc:
+            raise Problem(409, "the worker that was asked does not know this site: its own sites lack it") from exc
+        except SitemonError as exc:
+            raise Problem(503, str(exc)) from exc
+        finally:
+            self._free.release()
+
+    def _take(self, actor: Actor, site: str) -> None:
+        now_s = clock.monotonic_s()
+        for limit, key in ((self._by_site, site), (self._by_actor, f"{actor.via}:{actor.name}")):
+            if wait_s := limit.take(key, now_s):
+                raise Problem(429, "checks were asked for too often", {"Retry-After": str(int(wait_s) + 1)})

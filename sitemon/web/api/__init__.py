@@ -1,0 +1,1 @@
+"""The JSON API, ``/api/v1``: for programs what the page is for people."""

@@ -1,0 +1,72 @@
+"""What all routes answer alike."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from sitemon.store.connect import Connection
+from sitemon.store.history import Row
+from sitemon.web.api.models import ProblemDetails
+from sitemon.web.dependencies import Web
+from sitemon.web.problems import MEDIA_TYPE, Problem
+from sitemon.web.sites import SiteView
+from sitemon.web.snapshot import Snapshot
+
+T = TypeVar("T")
+
+_WORDS: Final = {
+    401: "not signed in, or with a token that nobody has",
+    403: "not allowed",
+    404: "it is not there",
+    409: "not as it is now",
+    422: "not as it is described here",
+    429: "too often; `Retry-After` says when again",
+    503: "a server that is needed does not answer",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe with which statuses an operation may refuse, beside those that any may."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}}}
+    return {status: {"description": _WORDS[status], "content": content} for status in (*statuses, 401, 422, 429, 503)}
+
+
+def cut(rows: list[Row], limit: int, cursor_of: Callable[[Row], str]) -> tuple[list[Row], str | None]:
+    """Return at most `limit` rows, and the cursor of those after them; one more row says that there are any."""
+    return (rows[:limit], cursor_of(rows[limit - 1])) if len(rows) > limit else (rows, None)
+
+
+def read(web: Web, ask: Callable[[Connection], T]) -> T:
+    """Ask the database.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with web.pool.connection() as conn:
+        return ask(conn)
+
+
+async def present(web: Web) -> Snapshot:
+    """Return how everything is.
+
+    Raises:
+        Problem: 503, the database was never read.
+
+    """
+    snapshot = await web.snapshot()
+    if snapshot is None:
+        raise Problem(503, "the database does not answer, and has not since the page began", {"Retry-After": "5"})
+    return snapshot
+
+
+def site_of(snapshot: Snapshot, name: str) -> SiteView:
+    """Return a site by its name.
+
+    Raises:
+        Problem: 404, no site of this name is watched.
+
+    """
+    site = snapshot.by_name.get(name)
+    if site is None:
+        raise Problem(404, "no site of this name is watched")
+    return site

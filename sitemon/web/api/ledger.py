@@ -1,0 +1,55 @@
+"""The ledger: what the schedule asked for, and what became of it."""
+
+import threading
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from sitemon import clock
+from sitemon.store.connect import Connection
+from sitemon.store.history import Row, Totals, read_ledger_page
+from sitemon.web.api.answers import cut, present, refusals
+from sitemon.web.api.models import Ledger
+from sitemon.web.api.parameters import AHEAD, FIRST, LedgerQuery, cursor_of_ledger
+from sitemon.web.dependencies import Web
+from sitemon.web.problems import Problem
+
+_USUAL: Final = timedelta(days=1)
+_LONGEST: Final = timedelta(hours=48)
+
+
+def routes(web: Web) -> APIRouter:
+    """Return ``ledger``."""
+    router = APIRouter(tags=["ledger"])
+    one_at_a_time = threading.Lock()
+
+    @router.get("/ledger", responses=refusals())
+    async def get_ledger(request: Request, query: Annotated[LedgerQuery, Query()]) -> Ledger:
+        """Compare the schedule's own history with the rows there are, by the hour, the newest first."""
+        web.guard.reader_of(request)
+        snapshot = await present(web)
+        now = clock.utc_now()
+        until_at = max(FIRST, min(query.until_at or now, now + AHEAD))
+        from_at = max(query.from_at or until_at - _USUAL, until_at - _LONGEST)
+
+        def ask(conn: Connection) -> tuple[Totals, list[Row]]:
+            most = query.limit + 1
+            return read_ledger_page(conn, from_at, until_at, query.after, most, site=query.site, uneven=query.uneven)
+
+        def ask_alone() -> tuple[Totals, list[Row]]:
+            if not one_at_a_time.acquire(timeout=5):
+                raise Problem(503, "the ledger is being read for others", {"Retry-After": "5"})
+            try:
+                with web.downloads.connection() as conn:
+                    return ask(conn)
+            finally:
+                one_at_a_time.release()
+
+        totals, rows = await run_in_threadpool(ask_alone)
+        items, cursor = cut(rows, query.limit, cursor_of_ledger)
+        found = {"items": items, "next_cursor": cursor, "totals": totals._asdict(), "closed_at": snapshot.closed_at}
+        return Ledger.model_validate(found)
+
+    return router

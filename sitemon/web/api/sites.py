@@ -1,0 +1,101 @@
+"""Sites as they are now, and to have one checked."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from sitemon.store.page import Watch
+from sitemon.web.api.answers import present, refusals, site_of
+from sitemon.web.api.models import RegionStatus, Result, Site, Sites
+from sitemon.web.api.parameters import Region, SiteName, SitesQuery
+from sitemon.web.dependencies import Web
+from sitemon.web.sites import SiteView
+from sitemon.web.snapshot import Snapshot
+
+
+def routes(web: Web) -> APIRouter:
+    """Return ``sites``, ``sites/{name}`` and ``sites/{name}/check``."""
+    router = APIRouter(tags=["sites"])
+
+    @router.get("/sites", responses=refusals())
+    async def list_sites(request: Request, query: Annotated[SitesQuery, Query()]) -> Sites:
+        """List the sites that are watched, by their names."""
+        web.guard.reader_of(request)
+        snapshot = await present(web)
+        found = await run_in_threadpool(lambda: sorted(_matching(snapshot, query), key=lambda site: site.name))
+        page, rest = found[: query.limit], found[query.limit :]
+        numbers = _open_incidents(snapshot)
+        return Sites(
+            items=[_shown(site, numbers) for site in page],
+            next_cursor=page[-1].name if rest else None,
+            as_of=snapshot.at,
+        )
+
+    @router.post("/sites/{name:path}/check", responses=refusals(403, 404, 409))
+    async def check_site(request: Request, name: SiteName, region: Annotated[Region | None, Query()] = None) -> Result:
+        """Have a worker check a site now, and wait up to 30 s for its result: recorded, it counts for nothing."""
+        actor = web.guard.operator_of(request)
+        site = site_of(await present(web), name)
+        found = await run_in_threadpool(web.acts.check, request, actor, site, region)
+        return Result.model_validate(_as_in_view(found))
+
+    return router
+
+
+def last_routes(web: Web) -> APIRouter:
+    """Return ``sites/{name}``. A name may hold slashes, so this comes after all routes below a site."""
+    router = APIRouter(tags=["sites"])
+
+    @router.get("/sites/{name:path}", responses=refusals(404))
+    async def get_site(request: Request, name: SiteName) -> Site:
+        """Return a site."""
+        web.guard.reader_of(request)
+        snapshot = await present(web)
+        return _shown(site_of(snapshot, name), _open_incidents(snapshot))
+
+    return router
+
+
+def _matching(snapshot: Snapshot, query: SitesQuery) -> Iterator[SiteView]:
+    labels = [label.partition(":") for label in query.label]
+    words = query.q.casefold()
+    for site in snapshot.sites:
+        if (
+            (query.cursor is None or site.name > query.cursor)
+            and query.state in {None, site.state}
+            and (not words or words in site.name.casefold() or words in site.url.casefold())
+            and all(
+                name in site.labels and (not has_value or site.labels[name] == value)
+                for name, has_value, value in labels
+            )
+        ):
+            yield site
+
+
+def _open_incidents(snapshot: Snapshot) -> Mapping[str, int]:
+    return {incident.site: incident.incident_id for incident in snapshot.open_incidents}
+
+
+def _shown(site: SiteView, incidents: Mapping[str, int]) -> Site:
+    return Site(
+        site=site.name,
+        url=site.url,
+        state=site.state,
+        state_since=site.since,
+        labels=dict(site.labels),
+        incident_id=incidents.get(site.name),
+        regions=[_region(watch) for watch in site.watches],
+    )
+
+
+def _region(watch: Watch) -> RegionStatus:
+    return RegionStatus(**{name: getattr(watch, name) for name in RegionStatus.model_fields})
+
+
+def _as_in_view(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result with the names of the view: each phase is a column of its own."""
+    phases = message.get("phases_s") or {}
+    columns = {f"{phase}_s": phases.get(phase) for phase in ("dns", "connect", "tls", "first_byte", "download")}
+    return {**message, **columns}

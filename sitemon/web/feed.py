@@ -1,0 +1,71 @@
+"""The feed of public incidents (Atom, RFC 4287). Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
+from xml.etree import ElementTree as ET
+
+from sitemon.model.moment import format_utc
+from sitemon.report.palette import age
+from sitemon.web.badges import printable
+
+MEDIA_TYPE: Final = "application/atom+xml"
+_NAMESPACE: Final = "http://www.w3.org/2005/Atom"
+_NEVER: Final = "1970-01-01T00:00:00.000000Z"
+
+
+class Told(NamedTuple):
+    """An incident, as far as everybody may know of it; `ended_at` is None while it lasts."""
+
+    number: int
+    site: str
+    started_at: datetime
+    ended_at: datetime | None
+    decided_at: datetime
+
+
+def feed_of(title: str, page_url: str, feed_url: str, incidents: Iterable[Told]) -> bytes:
+    """Return the feed: an entry for each incident, which is updated when it ends."""
+    entries = [_entry(page_url, incident) for incident in incidents]
+    feed = ET.Element("feed", xmlns=_NAMESPACE)
+    _add(feed, "title", title)
+    _add(feed, "id", page_url)
+    _add(feed, "updated", max((_text_of(entry, "updated") for entry in entries), default=_NEVER))
+    ET.SubElement(feed, "link", rel="self", href=feed_url)
+    ET.SubElement(feed, "link", rel="alternate", type="text/html", href=page_url)
+    _add(ET.SubElement(feed, "author"), "name", title)
+    feed.extend(entries)
+    written: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _entry(page_url: str, incident: Told) -> ET.Element:
+    place = f"{page_url}#incident-{incident.number}"
+    entry = ET.Element("entry")
+    _add(entry, "title", f"{incident.site} is down" if incident.ended_at is None else f"{incident.site} was down")
+    _add(entry, "id", place)
+    _add(entry, "published", format_utc(incident.decided_at))
+    _add(entry, "updated", format_utc(max(incident.decided_at, incident.ended_at or incident.decided_at)))
+    ET.SubElement(entry, "link", rel="alternate", type="text/html", href=place)
+    _add(entry, "summary", _summary(incident))
+    return entry
+
+
+def _summary(incident: Told) -> str:
+    began = f"from {_minute(incident.started_at)}"
+    if incident.ended_at is None:
+        return f"{incident.site} is down {began} on."
+    lasted = age((incident.ended_at - incident.started_at).total_seconds())
+    return f"{incident.site} was down {began} to {_minute(incident.ended_at)}, for {lasted}."
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _add(parent: ET.Element, tag: str, text: str) -> None:
+    ET.SubElement(parent, tag).text = printable(text)
+
+
+def _text_of(entry: ET.Element, tag: str) -> str:
+    return entry.findtext(tag) or ""

@@ -1,0 +1,127 @@
+"""What everybody may see: the chosen groups, how their sites are, and when they were down. Nothing of why, or where."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sitemon import clock
+from sitemon.config.web_file import Group
+from sitemon.model.errors import SitemonError
+from sitemon.store.history import Row, read_incidents_of, read_recent_uptime
+from sitemon.web.dependencies import Web
+from sitemon.web.feed import Told
+from sitemon.web.history import Past
+from sitemon.web.problems import problem_of
+from sitemon.web.sites import SiteView, rank
+from sitemon.web.snapshot import Snapshot
+
+INCIDENTS_SINCE: Final = timedelta(days=30)
+_MOST_INCIDENTS: Final = 50
+_MOST_SITES: Final = 500
+"""Of a group: more than anybody reads."""
+_HISTORY_LASTS_S: Final = 20.0
+
+
+class PublicSite(NamedTuple):
+    """A site as everybody may see it, and its last 90 days."""
+
+    name: str
+    state: str
+    since: datetime
+    past: Past
+
+
+class PublicGroup(NamedTuple):
+    """Sites under a heading, the worst first."""
+
+    title: str
+    sites: list[PublicSite]
+
+
+class _History(NamedTuple):
+    """What is read from the database for public pages, at most every 20 s."""
+
+    read_at_s: float
+    sites: frozenset[str]
+    uptime: dict[str, dict[int, float]]
+    incidents: list[Told]
+
+
+class Public:
+    """The sites of the chosen groups, and what was of them. Thread-safe."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._groups = web.guard.settings.public_groups
+        self._history: _History | None = None
+
+    def names(self, snapshot: Snapshot) -> frozenset[str]:
+        """Return which sites everybody may see."""
+        return frozenset(site.name for group in self._groups for site in sites_of(group, snapshot.sites))
+
+    def groups(self, snapshot: Snapshot) -> list[PublicGroup]:
+        """Return the groups with their sites, as they are now."""
+        shown = {group.title: sites_of(group, snapshot.sites)[:_MOST_SITES] for group in self._groups}
+        past = self._web.history.of([site.name for sites in shown.values() for site in sites])
+        return [
+            PublicGroup(title, [PublicSite(site.name, site.state, site.since, past[site.name]) for site in sites])
+            for title, sites in shown.items()
+        ]
+
+    def incidents(self, snapshot: Snapshot) -> list[Told]:
+        """Return the incidents of the last 30 days, the newest first."""
+        return self._read(snapshot).incidents
+
+    def uptime(self, snapshot: Snapshot, name: str, days: int) -> float | None:
+        """Return the lower end of a site's uptime; None where there is none."""
+        history = self._read(snapshot)
+        if name in history.sites:
+            return history.uptime.get(name, {}).get(days)
+        with self._web.pool.connection() as conn:
+            return uptime_of(read_recent_uptime(conn, [name])).get(name, {}).get(days)
+
+    def _read(self, snapshot: Snapshot) -> _History:
+        """Return what there was; while the database is away, what was read before."""
+        known, names, now_s = self._history, self.names(snapshot), clock.monotonic_s()
+        if known and known.sites == names and now_s - known.read_at_s < _HISTORY_LASTS_S:
+            return known
+        try:
+            self._history = self._ask(names, now_s)
+        except SitemonError as exc:
+            if known is None:
+                raise problem_of(exc) from exc
+            self._history = known._replace(read_at_s=now_s)
+        return self._history
+
+    def _ask(self, names: frozenset[str], now_s: float) -> _History:
+        listed = sorted(names)
+        with self._web.pool.connection() as conn:
+            uptime = uptime_of(read_recent_uptime(conn, listed))
+            rows = read_incidents_of(conn, listed, clock.utc_now() - INCIDENTS_SINCE, _MOST_INCIDENTS)
+        columns = ("incident_id", "site", "started_at", "ended_at", "decided_at")
+        return _History(now_s, names, uptime, [Told(*(row[name] for name in columns)) for row in rows])
+
+
+def sites_of(group: Group, sites: Iterable[SiteView]) -> list[SiteView]:
+    """Return the sites of a group: those that have all of its labels."""
+    return [site for site in sites if all(site.labels.get(name) == label for name, label in group.match.items())]
+
+
+def uptime_of(rows: Iterable[Row]) -> dict[str, dict[int, float]]:
+    """Return the lower end of the uptime of sites by days, over all their regions."""
+    counted: dict[tuple[str, int], list[int]] = {}
+    for row in rows:
+        sums = counted.setdefault((row["site"], row["days"]), [0, 0])
+        sums[0] += row["up"] + row["degraded"]
+        sums[1] += row["up"] + row["degraded"] + row["down"] + row["missed"]
+    found: dict[str, dict[int, float]] = {}
+    for (site, days), (up, total) in counted.items():
+        if not total:
+            continue
+        found.setdefault(site, {})[days] = up / total
+    return found
+
+
+def worst_state(groups: Sequence[PublicGroup]) -> str | None:
+    """Return the state of the worst site of all; None where there is none."""
+    return min((site.state for group in groups for site in group.sites), key=rank, default=None)

@@ -1,0 +1,81 @@
+"""What everybody may ask for: the public page, its feed, and badges."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from sitemon.web import badges, feed
+from sitemon.web.badges import BadgeKind
+from sitemon.web.dependencies import Web
+from sitemon.web.problems import Problem
+from sitemon.web.public import Public, worst_state
+from sitemon.web.shared import make, respond
+from sitemon.web.sites import SiteView
+from sitemon.web.snapshot import Snapshot
+from sitemon.web.templating import render
+
+_BADGE_UPTIME_DAYS: Final = 30
+_EVERYWHERE: Final = "cross-origin"
+"""A badge stands on other sites' pages."""
+
+
+def routes(web: Web, *, is_all: bool) -> APIRouter:
+    """Return `/public`, `/feed.atom` and `/badge/…`; `is_all`: there is nothing else here for anybody to read."""
+    router = APIRouter()
+    public = Public(web)
+    settings = web.guard.settings
+
+    @router.get("/public")
+    async def page(request: Request) -> Response:
+        snapshot = await _present(web)
+        return await web.shared.answer(request, snapshot.version, lambda: _page(snapshot), key="public")
+
+    def _page(snapshot: Snapshot) -> str:
+        groups = public.groups(snapshot)
+        incidents = public.incidents(snapshot)
+        return render(
+            "public.html",
+            settings=settings,
+            groups=groups,
+            incidents=incidents,
+            worst=worst_state(groups),
+            snapshot=snapshot,
+        )
+
+    @router.get("/feed.atom")
+    async def atom(request: Request) -> Response:
+        incidents = await run_in_threadpool(public.incidents, await _present(web))
+        base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+        body = feed.feed_of(settings.public_title, f"{base}/public", f"{base}/feed.atom", incidents)
+        return respond(request, make(body, feed.MEDIA_TYPE))
+
+    @router.get("/badge/{name:path}/{kind}.svg")
+    async def badge(request: Request, name: str, kind: BadgeKind) -> Response:
+        snapshot = await _present(web)
+        site = snapshot.by_name.get(name)
+        if site is None or not (name in public.names(snapshot) or _may_read_all(request)):
+            raise Problem(404, "there is no badge of this site")
+        body = await run_in_threadpool(_badge, snapshot, site, kind)
+        response = respond(request, make(body.encode(), badges.MEDIA_TYPE))
+        response.headers["Cross-Origin-Resource-Policy"] = _EVERYWHERE
+        return response
+
+    def _may_read_all(request: Request) -> bool:
+        return not is_all and (not settings.sign_in_to_read or web.guard.actor_of(request) is not None)
+
+    def _badge(snapshot: Snapshot, site: SiteView, kind: BadgeKind) -> str:
+        if kind == "state":
+            return badges.state_badge(site.name, site.state)
+        if kind == "uptime":
+            return badges.uptime_badge(site.name, public.uptime(snapshot, site.name, _BADGE_UPTIME_DAYS))
+        return badges.latency_badge(site.name, site.evidence.latency_s)
+
+    return router
+
+
+async def _present(web: Web) -> Snapshot:
+    snapshot = await web.snapshot()
+    if snapshot is None:
+        raise Problem(503, "the database does not answer, and has not since the page began", {"Retry-After": "5"})
+    return snapshot

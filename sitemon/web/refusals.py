@@ -1,0 +1,68 @@
+"""What a browser gets instead of a page, and pages that only those may read who are signed in."""
+
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sitemon.model.errors import SitemonError
+from sitemon.web.auth import Guard
+from sitemon.web.problems import Problem, problem_of
+from sitemon.web.sign_in import PATH
+from sitemon.web.templating import render
+
+_OPEN: Final = frozenset({PATH, "/healthz", "/readyz", "/public", "/feed.atom"})
+_OPEN_BELOW: Final = ("/static/", "/badge/", "/api/")
+"""The API and the badges look themselves."""
+
+
+def answer_with_pages(app: FastAPI) -> None:
+    """Let what the application raises be answered by a page."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(SitemonError, _on_our_error)
+
+
+class ReadersOnly:
+    """Lets only those read who are signed in, but for what everybody may."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or send the browser to the sign-in."""
+        app = self._app
+        if scope["type"] == "http" and not _is_open(scope["path"]):
+            try:
+                self._guard.reader_of(Request(scope))
+            except Problem as exc:
+                app = _page(Request(scope), exc)
+        await app(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def _on_problem(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, Problem)  # noqa: S101 - registered for it
+    return _page(request, exc)
+
+
+def _on_our_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, SitemonError)  # noqa: S101 - registered for it
+    return _page(request, problem_of(exc))
+
+
+def _page(request: Request, problem: Problem) -> Response:
+    is_to_sign_in = (
+        problem.status == 401 and request.method in {"GET", "HEAD"} and "authorization" not in request.headers
+    )
+    if is_to_sign_in:
+        place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{PATH}?{urlencode({'next': place})}", 303, {"Cache-Control": "no-store"})
+    page = render("refused.html", snapshot=None, here="", problem=problem)
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(page, problem.status, headers, media_type="text/html")

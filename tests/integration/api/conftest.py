@@ -1,0 +1,61 @@
+"""Fixtures: sites in a database, and the page over it on a real server."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.result import as_dict
+from sitemon.store.connect import Connection, connect
+from sitemon.store.names import Names
+from sitemon.web.app import create_app
+from tests.databases import conn, names, owner, template
+from tests.integration.api.scene import BEARER, SETTINGS, Scene, serving
+from tests.results import a_result
+
+__all__ = ["conn", "names", "owner", "template"]
+
+Serve = Callable[..., httpx.Client]
+
+
+@pytest.fixture
+def scene(conn: Connection, names: Names) -> Scene:
+    """The sites."""
+    return Scene(conn, names)
+
+
+@pytest.fixture
+def serve_page(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> Iterator[Serve]:
+    """Serve the page, with the settings of the scene and a worker that finds all well, unless told otherwise."""
+
+    def connected() -> Connection:
+        return connect(postgres_server, owner, application_name="test-web")
+
+    def ask(site: str, region: str) -> dict[str, Any]:
+        return as_dict(a_result(site, region=region, kind="adhoc"))
+
+    with ExitStack() as stack:
+
+        def serve_it(**choices: Any) -> httpx.Client:
+            given: dict[str, Any] = {"connect": connected, "settings": SETTINGS, "ask": ask}
+            app = create_app(**given | choices)
+            base_url = stack.enter_context(serving(app))
+            return stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
+
+        yield serve_it
+
+
+@pytest.fixture
+def page(serve_page: Serve) -> httpx.Client:
+    """A browser of somebody who is not signed in."""
+    return serve_page()
+
+
+@pytest.fixture
+def program(page: httpx.Client) -> httpx.Client:
+    """A program that has a token."""
+    page.headers.update(BEARER)
+    return page

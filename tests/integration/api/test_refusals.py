@@ -1,0 +1,111 @@
+"""What is refused, and how: in a form that a program can read (RFC 9457), and with nothing done."""
+
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from sitemon.model.errors import UnreachableError
+from tests.integration.api.conftest import Serve
+from tests.integration.api.scene import BEARER, SETTINGS, Scene, problem
+
+V1 = "/api/v1"
+ACTS = [f"{V1}/incidents/1/ack", f"{V1}/sites/shop/check"]
+
+
+REFUSED = [
+    ("GET", "/nothing", 404),
+    ("GET", "/sites/nobody", 404),
+    ("GET", "/sites/nobody/results", 404),
+    ("GET", "/sites/nobody/uptime", 404),
+    ("GET", "/sites/nobody/latency", 404),
+    ("POST", "/sites/nobody/check", 404),
+    ("POST", "/sites/shop/check?region=eu", 404),
+    ("GET", "/incidents/2147483647", 404),
+    ("POST", "/incidents/2147483647/ack", 404),
+    ("GET", "/incidents/2147483648", 422),
+    ("GET", "/incidents/0", 422),
+    ("GET", "/incidents/x", 422),
+    ("GET", "/sites?limit=0", 422),
+    ("GET", "/sites?limit=1001", 422),
+    ("GET", "/sites?lable=team", 422),
+    ("GET", "/sites?state=well", 422),
+    ("GET", "/sites/shop/results?cursor=x", 422),
+    ("GET", "/sites/shop/results?from=yesterday", 422),
+    ("GET", "/sites/shop/results?from=0", 422),
+    ("GET", "/sites/shop/results?until=0001-01-01T00:00:00%2B14:00", 422),
+    ("GET", "/sites/shop/results?region=%00", 422),
+    ("GET", "/sites/shop/uptime?by=year", 422),
+    ("GET", "/incidents?cursor=-1", 422),
+    ("GET", "/incidents?site=%00", 422),
+    ("GET", "/ledger?cursor=1~x", 422),
+    ("DELETE", "/sites", 405),
+    ("POST", "/sites/shop", 405),
+    ("PUT", "/incidents/1/ack", 405),
+]
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_to_act_needs_a_sign_in(page: httpx.Client, scene: Scene, path: str) -> None:
+    answer = page.post(path)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="sitemon"'
+    assert problem(answer)["detail"] == "sign in to do this"
+    assert scene.acknowledged_by(scene.incident_id) is None
+
+
+def test_what_nobody_has_signs_nobody_in(page: httpx.Client) -> None:
+    for authorization in ("Bearer nobody", "Bearer", "Basic YW5uYTp4", "Bearer \xe4", "x"):
+        headers = [(b"Authorization", authorization.encode("latin-1"))]
+        answers = [page.get(f"{V1}/sites", headers=headers), *(page.post(path, headers=headers) for path in ACTS)]
+        assert {problem(answer)["status"] for answer in answers} <= {401, 429}, authorization
+
+
+def test_failed_sign_ins_are_limited_and_who_has_a_token_still_gets_in(page: httpx.Client) -> None:
+    wrong = [page.get(f"{V1}/sites", headers={"Authorization": f"Bearer {n}"}) for n in range(12)]
+    assert [answer.status_code for answer in wrong] == 10 * [401] + 2 * [429]
+    assert 0 < int(wrong[-1].headers["retry-after"]) <= 301
+    assert page.get(f"{V1}/sites", headers=BEARER).status_code == 200
+
+
+def test_what_cannot_be_answered_is_said(program: httpx.Client) -> None:
+    for method, path, status in REFUSED:
+        answer = program.request(method, V1 + path)
+        found = problem(answer)
+        assert (method, path, answer.status_code) == (method, path, status)
+        assert status != 405 or answer.headers["allow"]
+        assert status != 422 or found["errors"][0].keys() == {"in", "name", "detail"}
+
+
+def test_a_misspelt_parameter_is_named(page: httpx.Client) -> None:
+    [error] = problem(page.get(f"{V1}/sites", params={"lable": "team"}))["errors"]
+    assert (error["in"], error["name"]) == ("query", "lable")
+
+
+def test_to_read_may_need_a_sign_in_too(serve_page: Serve) -> None:
+    page = serve_page(settings=msgspec.structs.replace(SETTINGS, sign_in_to_read=True))
+    described = page.get(f"{V1}/openapi.json").json()["paths"]
+    reading = [path for path, methods in described.items() if "get" in methods]
+    for path in reading:
+        place = V1 + path.replace("{name}", "shop").replace("{incident_id}", "1")
+        assert problem(page.get(place))["detail"] == "sign in to read this"
+        assert described[path]["get"]["security"]
+    assert page.get(f"{V1}/sites", headers=BEARER).status_code == 200
+    assert len(reading) == 10
+
+
+def test_the_database_away_is_said_without_its_name(serve_page: Serve) -> None:
+    def connect() -> Any:
+        raise UnreachableError("PostgreSQL at pg.secret.example:5432: no answer")
+
+    page = serve_page(connect=connect)
+    for path in ("/sites", "/incidents", "/events"):
+        answer = page.get(V1 + path)
+        assert answer.status_code == 503
+        assert "retry-after" in answer.headers
+        assert "secret" not in problem(answer)["detail"]
+
+
+def test_pages_are_refused_as_pages(page: httpx.Client) -> None:
+    assert page.get("/badge/nobody/state.svg").headers["content-type"].startswith("text/html")

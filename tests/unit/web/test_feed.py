@@ -1,0 +1,42 @@
+"""The feed: what stands in it may be anything, and what it says follows from the incidents alone."""
+
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from sitemon.web.feed import Told, feed_of
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+AT = datetime(2026, 11, 24, 7, tzinfo=UTC)
+PAGE = "https://status.example/public"
+
+
+def feed(*incidents: Told, title: str = "Status") -> ET.Element:
+    return ET.fromstring(feed_of(title, PAGE, "https://status.example/feed.atom", incidents))  # noqa: S314 - our own
+
+
+def test_an_incident_keeps_its_id_and_is_updated_when_it_ends() -> None:
+    open_ = Told(17, "shop", AT, None, AT + timedelta(minutes=2))
+    ended = open_._replace(ended_at=AT + timedelta(minutes=9))
+    first, second = feed(open_).find(f"{ATOM}entry"), feed(ended).find(f"{ATOM}entry")
+    assert first is not None
+    assert second is not None
+    assert first.findtext(f"{ATOM}id") == second.findtext(f"{ATOM}id") == f"{PAGE}#incident-17"
+    assert first.findtext(f"{ATOM}updated") == "2026-11-24T07:02:00.000000Z"
+    assert second.findtext(f"{ATOM}updated") == "2026-11-24T07:09:00.000000Z"
+    assert first.findtext(f"{ATOM}summary") == "shop is down from 2026-11-24 07:00 UTC on."
+    assert (
+        second.findtext(f"{ATOM}summary") == "shop was down from 2026-11-24 07:00 UTC to 2026-11-24 07:09 UTC, for 9m."
+    )
+
+
+def test_without_incidents_it_is_a_feed_too() -> None:
+    found = feed()
+    assert [one.tag.removeprefix(ATOM) for one in found] == ["title", "id", "updated", "link", "link", "author"]
+
+
+@pytest.mark.parametrize("text", ["<b>&amp;]]></title>", "\x00\x08\x1b", "\ud800\ufffe", "\u202e"])
+def test_no_text_breaks_it(text: str) -> None:
+    found = feed(Told(1, text, AT, None, AT), title=text)
+    assert len(found.findall(f"{ATOM}entry")) == 1
