@@ -17,7 +17,17 @@ from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.page import Present, read_days, read_present, read_trends
 from sitemon.store.pool import Pool
-from sitemon.web import downloads, health, incident_pages, overview, public_routes, refusals, sign_in, site_page
+from sitemon.web import (
+    downloads,
+    health,
+    incident_pages,
+    operator_pages,
+    overview,
+    public_routes,
+    refusals,
+    sign_in,
+    site_page,
+)
 from sitemon.web.acts import Acts, AskForCheck
 from sitemon.web.api.app import PREFIX, create_api
 from sitemon.web.api.events import STREAM_LASTS_S
@@ -35,6 +45,8 @@ CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
 DOWNLOADS: Final = 2
 _NOTHING_SAID: Final = WebSettings()
+_ROOMS: Final = (overview, operator_pages, site_page, incident_pages, downloads, sign_in)
+"""In the order in which an address is looked for: what lies below a site comes before the site, whatever its name."""
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -86,7 +98,7 @@ def create_app(
     if only_public:
         app.add_route("/", lambda _: RedirectResponse("/public"))
     else:
-        rooms += [room.routes(web) for room in (overview, site_page, incident_pages, downloads, sign_in)]
+        rooms += [room.routes(web) for room in _ROOMS]
         app.mount(PREFIX, create_api(web, stream_lasts_s))
     for room in rooms:
         app.include_router(_with_head(room), include_in_schema=False)

@@ -56,6 +56,11 @@ class Guard:
         self._monotonic_s = monotonic_s
         self._failures = Limit(FAILURES, FAILURES_WINDOW_S)
 
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether anybody can sign in at all."""
+        return bool(self.settings.tokens or self.settings.proxy_header)
+
     def actor_of(self, request: Request) -> Actor | None:
         """Return who asks, None where they do not say.
 

@@ -72,7 +72,7 @@ def routes(web: Web) -> APIRouter:
         one = found.data
         if one is None:
             return not_found(snapshot, f"There is no incident {number}.")
-        return await web.shared.answer(request, snapshot.version, lambda: _page(snapshot, one))
+        return await web.shared.answer(request, snapshot.version, lambda: _page(web, snapshot, one))
 
     return router
 
@@ -103,7 +103,7 @@ def _list(snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None)
     )
 
 
-def _page(snapshot: Snapshot, one: _One) -> str:
+def _page(web: Web, snapshot: Snapshot, one: _One) -> str:
     meanings = {str(reason): meaning for reason, (_, meaning) in REASONS.items()}
     return render(
         "incident.html",
@@ -113,6 +113,7 @@ def _page(snapshot: Snapshot, one: _One) -> str:
         meaning=meanings.get(one.incident.reason or ""),
         steps=timeline(one.incident, one.alerts),
         alerts=one.alerts,
+        can_act=web.guard.can_sign_in,
         rows=one.rows,
     )
 

@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ def answer_with_pages(app: FastAPI) -> None:
     """Let what the application raises be answered by a page."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(SitemonError, _on_our_error)
+    app.add_exception_handler(RequestValidationError, _on_no_such_place)
 
 
 class ReadersOnly:
@@ -49,6 +51,10 @@ def _is_open(path: str) -> bool:
 def _on_problem(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, Problem)  # noqa: S101 - registered for it
     return _page(request, exc)
+
+
+def _on_no_such_place(request: Request, _exc: Exception) -> Response:
+    return _page(request, Problem(404, "there is nothing at this address"))
 
 
 def _on_our_error(request: Request, exc: Exception) -> Response:

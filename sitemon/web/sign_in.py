@@ -14,7 +14,7 @@ from sitemon.web.templating import render
 PATH: Final = "/sign-in"
 _LONGEST_BYTES: Final = 8_192
 _MOST_FIELDS: Final = 10
-_SECRET: Final = {"Cache-Control": "no-store"}
+SECRET: Final = {"Cache-Control": "no-store"}
 
 
 def routes(web: Web) -> APIRouter:
@@ -23,22 +23,22 @@ def routes(web: Web) -> APIRouter:
 
     @router.get(PATH)
     async def form(request: Request) -> Response:
-        return _form(local_path(request.query_params.get("next", "/")))
+        return _form(web, request, local_path(request.query_params.get("next", "/")))
 
     @router.post(PATH)
     async def sign_in(request: Request) -> Response:
         fields = await form_fields(request)
         place = local_path(fields.get("next", "/"))
-        response = RedirectResponse(place, 303, _SECRET)
+        response = RedirectResponse(place, 303, SECRET)
         try:
             web.guard.sign_in(request, fields.get("token", "").strip(), response)
         except Problem as exc:
-            return _form(place, exc)
+            return _form(web, request, place, exc)
         return response
 
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        response = RedirectResponse("/", 303, _SECRET)
+        response = RedirectResponse("/", 303, SECRET)
         web.guard.sign_out(request, (await form_fields(request)).get("csrf_token", ""), response)
         return response
 
@@ -63,7 +63,16 @@ async def form_fields(request: Request) -> dict[str, str]:
         raise Problem(422, "expected the fields of a form") from None
 
 
-def _form(place: str, problem: Problem | None = None) -> Response:
-    page = render("sign_in.html", snapshot=None, here=PATH, next=place, problem=problem.detail if problem else None)
-    headers = _SECRET | (problem.headers if problem else {})
+def _form(web: Web, request: Request, place: str, problem: Problem | None = None) -> Response:
+    actor = web.guard.actor_of(request)
+    page = render(
+        "sign_in.html",
+        snapshot=None,
+        here=PATH,
+        next=place,
+        problem=problem.detail if problem else None,
+        name=actor.name if actor and actor.via == "session" else None,
+        csrf_token=web.guard.csrf_token(request),
+    )
+    headers = SECRET | (problem.headers if problem else {})
     return Response(page, problem.status if problem else 200, headers, media_type="text/html")

@@ -95,6 +95,7 @@ def _page(web: Web, kept: Kept[_Data], snapshot: Snapshot, site: SiteView, asked
         ranges={key: each.title for key, each in RANGES.items()},
         range=asked.range,
         is_first_page=asked.before is None,
+        can_check=web.guard.can_sign_in and web.acts.can_check,
         configuration=[pair for pair in configuration_of(configured) if pair[1]] if configured else None,
         **shown,
     )

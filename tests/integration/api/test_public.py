@@ -132,4 +132,4 @@ def test_what_has_not_changed_is_not_sent_again(public: httpx.Client, path: str)
 
 
 def test_an_unknown_badge_is_refused(page: httpx.Client) -> None:
-    assert page.get("/badge/shop/other.svg").status_code == 422
+    assert page.get("/badge/shop/other.svg").status_code == 404
