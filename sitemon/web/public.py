@@ -54,10 +54,15 @@ class Public:
         self._web = web
         self._groups = web.guard.settings.public_groups
         self._history: _History | None = None
+        self._names: tuple[int, frozenset[str]] = (-1, frozenset())
 
     def names(self, snapshot: Snapshot) -> frozenset[str]:
         """Return which sites everybody may see."""
-        return frozenset(site.name for group in self._groups for site in sites_of(group, snapshot.sites))
+        version, names = self._names
+        if version != snapshot.version:
+            names = frozenset(site.name for group in self._groups for site in sites_of(group, snapshot.sites))
+            self._names = snapshot.version, names
+        return names
 
     def groups(self, snapshot: Snapshot) -> list[PublicGroup]:
         """Return the groups with their sites, as they are now."""

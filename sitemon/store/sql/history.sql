@@ -115,9 +115,10 @@ LIMIT %(most)s;
 SELECT sitemon.latency_bounds_s() AS bounds_s;
 
 -- name: uptime_recent
+-- All days that there are, by which the index begins.
 SELECT site, region, days, up, degraded, down, missed, uptime_low, uptime_high, coverage, as_of
 FROM sitemon.uptime_recent
-WHERE site = ANY (%(sites)s)
+WHERE days IN (1, 7, 30, 90) AND site = ANY (%(sites)s)
 ORDER BY site, days, region;
 
 -- name: incidents
