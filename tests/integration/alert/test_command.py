@@ -279,7 +279,10 @@ def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene) ->
         (["stop", "17"], "there is no window 17"),
     ],
 )
-def test_wrong_use_of_maintenance_is_one_line_and_status_2(start: Start, arguments: list[str], problem: str) -> None:
+def test_wrong_use_of_maintenance_is_one_line_and_status_2(
+    start: Start, scene: Scene, arguments: list[str], problem: str
+) -> None:
+    scene.write(scene.results("u"))
     status, said = run(start, "maintenance", *arguments)
     assert status == 2
     assert problem in said
