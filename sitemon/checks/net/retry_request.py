@@ -14,18 +14,37 @@ _KEY_SHARES: Final = tuple(bytes.fromhex("00330002") + bytes((1, group)) for gro
 """The extension that names the group, for ffdhe2048 to ffdhe8192: RFC 7919, 2."""
 
 
-def first_message(received: bytes | bytearray) -> bytes | None:
-    """Return the first handshake message, in however many records it came; None while it is not all there."""
-    message, at = b"", 0
-    while len(received) >= at + _RECORD_HEAD:
-        end = at + _RECORD_HEAD + int.from_bytes(received[at + 3 : at + _RECORD_HEAD])
-        if received[at] == _HANDSHAKE:
-            message += received[at + _RECORD_HEAD : end]
-        at = end
-        length = _MESSAGE_HEAD + int.from_bytes(message[1:_MESSAGE_HEAD])
-        if len(message) >= max(length, _MESSAGE_HEAD):
-            return message[:length]
-    return None
+class FirstMessage:
+    """The first handshake message, put together from what arrives, in however many records and pieces it comes.
+
+    Each byte is looked at once: a server may send thousands of them one by one. `received_bytes` is how many came.
+    """
+
+    def __init__(self) -> None:
+        self.received_bytes = 0
+        self._unread = bytearray()
+        self._message = bytearray()
+
+    def take(self, piece: bytes) -> bytes | None:
+        """Take what came next; return the message once it is all there."""
+        self.received_bytes += len(piece)
+        self._unread += piece
+        at = 0
+        while (end := self._end_of_record(at)) is not None:
+            if self._unread[at] == _HANDSHAKE:
+                self._message += self._unread[at + _RECORD_HEAD : end]
+            at = end
+            length = _MESSAGE_HEAD + int.from_bytes(self._message[1:_MESSAGE_HEAD])
+            if len(self._message) >= max(length, _MESSAGE_HEAD):
+                return bytes(self._message[:length])
+        del self._unread[:at]
+        return None
+
+    def _end_of_record(self, at: int) -> int | None:
+        """Return where the record ends that begins there; None while it is not all there."""
+        head = self._unread[at : at + _RECORD_HEAD]
+        end = at + _RECORD_HEAD + int.from_bytes(head[3:])
+        return end if len(head) == _RECORD_HEAD and end <= len(self._unread) else None
 
 
 def asks_for_finite_field(message: bytes) -> bool:

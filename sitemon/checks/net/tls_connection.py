@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
-from sitemon.checks.net.retry_request import asks_for_finite_field, first_message
+from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
 from sitemon.checks.net.tls import context_for, served_chain, words_of_bad_certificate
 from sitemon.clock import utc_now
 from sitemon.model.outcome import Reason
@@ -41,7 +41,7 @@ class TlsConnection:
         self._left = memoryview(b"")
         self._overhead_bytes = self._answered_bytes = 0
         self._piece_bytes = _PIECE_WITH_OUR_CERTIFICATE_BYTES if has_own_certificate else _PIECE_BYTES
-        self._first: bytearray | None = bytearray()  # until the server's first message was looked at
+        self._first: FirstMessage | None = FirstMessage()  # until it was looked at
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
     def __enter__(self) -> Self:
@@ -168,13 +168,12 @@ class TlsConnection:
 
     def _look_at_first(self, data: bytes) -> None:
         assert self._first is not None  # noqa: S101 - it is looked at once
-        self._first += data
-        message = first_message(self._first)
+        message = self._first.take(data)
         if message is not None:
             self._first = None
             if asks_for_finite_field(message):
                 raise CheckError(Reason.TLS_ERROR, "the server asks for a key exchange in a finite field")
-        elif len(self._first) > _LONGEST_FIRST_BYTES:
+        elif self._first.received_bytes > _LONGEST_FIRST_BYTES:
             raise CheckError(Reason.TLS_ERROR, "the server does not speak TLS on this port")
 
 
