@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOCKED := .venv/.locked
+FUZZER := .venv/.fuzzer
 KAFKA := .cache/kafka/manifest.json
 SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
@@ -44,6 +45,10 @@ soak: setup ## Break everything at random for MINUTES=30 at 500 checks a second
 interop: setup ## Compare checks of the real servers that are installed with curl, openssl and dig; about a minute
 	@PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.interop
 
+.PHONY: fuzz
+fuzz: setup $(FUZZER) ## Feed all that reads bytes of others for MINUTES=5, or T=name: what fails stays in .cache/fuzz
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) $(if $(T),--only $(T))
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, style and types
 	@$(BIN)/ruff format --check .
@@ -73,6 +78,7 @@ lock: ## Pin the newest dependencies that pyproject.toml allows, with hashes
 	@.cache/lock-venv/bin/pip install --quiet --require-hashes -r deploy/uv.txt
 	@$(BUILD_REQUIRES) | $(COMPILE) --all-extras --no-strip-extras --output-file requirements.lock pyproject.toml -
 	@echo uv | $(COMPILE) --output-file deploy/uv.txt -
+	@$(COMPILE) --group fuzz --output-file deploy/fuzz.txt
 
 .PHONY: lock-kafka
 lock-kafka: ## Pin Kafka's jars by hash, after a change of deploy/kafka/pom.xml
@@ -121,6 +127,11 @@ $(LOCKED): requirements.lock | .venv/bin/python
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@echo "setup: installing sitemon itself"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What libFuzzer is in has a file of its own, so that nothing else needs it.
+$(FUZZER): deploy/fuzz.txt | $(INSTALLED)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/fuzz.txt
 	@touch $@
 
 # Without Maven and KAFKA_HOME it only says so, and asks again next time.
