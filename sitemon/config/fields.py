@@ -150,8 +150,8 @@ def readable_file(folder: Path, path: str) -> str:
         UnfitError: there is none.
 
     """
-    file = (folder / Path(path).expanduser()).absolute()
-    if not file.is_file():
+    file = (folder / locate.expanded(path)).absolute()
+    if not (locate.exists(file) and file.is_file()):
         raise UnfitError(f"expected a file; there is none at {file}")
     if not os.access(file, os.R_OK):
         raise UnfitError(f"expected a file that can be read; {file} cannot")

@@ -1,6 +1,7 @@
 """Where configuration files are looked for, and whether others can read what is secret in them."""
 
 import logging
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,14 +32,27 @@ def places_of(file: str, environ: Mapping[str, str]) -> list[Path]:
 
     That is for a bare name the working folder, then ``CONF_DIR``, and for a path its own place.
     """
-    path = Path(file).expanduser()
+    path = expanded(file)
     is_bare = path.name == file
     return [path, conf_dir(environ) / path] if is_bare else [path]
 
 
 def find(places: Iterable[Path]) -> Path | None:
     """Return the first of these places that exists, or None."""
-    return next((place for place in places if place.exists()), None)
+    return next(filter(exists, places), None)
+
+
+def expanded(path: str) -> Path:
+    """Return a path with ``~`` and ``~user`` as shells expand them: what they do not know stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib raises RuntimeError
+
+
+def exists(place: Path) -> bool:
+    """Tell whether there is something that we may see; nothing has a name that is too long."""
+    try:
+        return place.exists()
+    except OSError:
+        return False
 
 
 def not_found(places: Iterable[Path]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from sitemon.config.locate import exists, expanded
 from sitemon.config.server_files import KINDS
 from sitemon.config.values import UnfitError, fraction, integer, one_of, region_name, size_bytes, text
 from sitemon.model.errors import ConfigurationError, Mistake
@@ -42,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     address_policy: str = PRIVATE
     address_allow: tuple[Network, ...] = ()
     secrets_allow: tuple[str, ...] | None = None
-    spool_dir: Path = Path("~/.local/state/sitemon/spool").expanduser()
+    spool_dir: Path = expanded("~/.local/state/sitemon/spool")
     spool_max_bytes: int = 1 << 30
     raw_retention_days: int = 30
     hourly_retention_days: int = 365
@@ -61,8 +62,8 @@ class _Choice(NamedTuple):
 
 
 def _folder(value: object) -> Path:
-    folder = Path(text(value)).expanduser().absolute()
-    if folder.exists() and not folder.is_dir():
+    folder = expanded(text(value)).absolute()
+    if exists(folder) and not folder.is_dir():
         raise UnfitError(f"expected a folder; {folder} is a file")
     return folder
 

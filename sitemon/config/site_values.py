@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sitemon.config.fields import readable_file
+from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
 from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
 from sitemon.model.site import Header, StatusRange
@@ -16,6 +17,8 @@ from sitemon.patterns.regex import compiled
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
+LONGEST_PEM_BYTES: Final = 4 << 20
+"""The roots of a system are a tenth of that; OpenSSL reads all of a file, however long it is."""
 LONGEST_LABELS_BYTES: Final = 4 << 10
 """With those of the defaults and the longest name, an event of the schedule stays far below what is recorded."""
 
@@ -223,11 +226,14 @@ def regions(value: object, _: Context) -> tuple[str, ...]:
 def file(value: object, context: Context) -> str:
     """Read the path of a file; it is absolute then."""
     path = text(value)
-    place = (context.folder / Path(path).expanduser()).absolute()
+    place = (context.folder / expanded(path)).absolute()
     if context.choices.address_policy == PUBLIC and not _is_below(place, context.folder):
         raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
     context.files.add(place)
-    return readable_file(context.folder, path)
+    found = readable_file(context.folder, path)
+    if Path(found).stat().st_size > LONGEST_PEM_BYTES:
+        raise UnfitError(f"expected a file of at most {LONGEST_PEM_BYTES >> 20} MiB")
+    return found
 
 
 def _is_below(place: Path, folder: Path) -> bool:

@@ -85,7 +85,7 @@ def sites_path(environ: Mapping[str, str]) -> Path | None:
             problem = f"{named} {locate.not_found(places)}"
             raise ConfigurationError([Mistake("SITEMON_SITES", None, "", problem)])
         return found
-    there = [place for place in usual_places(environ) if place.exists()]
+    there = [*filter(locate.exists, usual_places(environ))]
     if len(there) > 1:
         names = " and ".join(place.name for place in there)
         problem = f"expected one of {', '.join(FILE_NAMES)}; there are {names}"

@@ -71,3 +71,21 @@ def test_files_are_those_below_the_sites(tmp_path: Path, name: str, *, is_allowe
     else:
         with pytest.raises(ConfigurationError, match="expected a file below"):
             load_sites(environ | PUBLIC)
+
+
+@pytest.mark.parametrize("field", ["ca_file", "cert_file", "key_file"])
+def test_no_file_is_read_that_is_too_long_for_certificates(tmp_path: Path, field: str) -> None:
+    with (tmp_path / "long.pem").open("wb") as file:
+        file.truncate(1 << 30)
+    sites = f"sites: [{{name: a, url: 'https://a.example/', tls: {{{field}: long.pem}}}}]\n"
+    (tmp_path / "sites.yaml").write_text(sites)
+    with pytest.raises(ConfigurationError, match="expected a file of at most 4 MiB"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/ca.pem", "a" * 300, "a/" * 3_000])
+@pytest.mark.parametrize("choices", [{}, PUBLIC])
+def test_a_file_of_a_name_that_no_file_has_is_a_mistake(tmp_path: Path, name: str, choices: dict[str, str]) -> None:
+    (tmp_path / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {{ca_file: {name}}}}}]\n")
+    with pytest.raises(ConfigurationError, match="expected a file; there is none at"):
+        load_sites({"CONF_DIR": str(tmp_path)} | choices)

@@ -1,10 +1,13 @@
 """How our own processes behave."""
 
 import ipaddress
+import pwd
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from sitemon.config.locate import expanded
 from sitemon.config.settings import Settings, settings
 from sitemon.model.errors import ConfigurationError
 
@@ -115,3 +118,17 @@ def test_a_misspelt_variable_is_a_mistake() -> None:
 def test_the_variables_that_kubernetes_makes_of_a_service_are_left_alone(service: str) -> None:
     endings = ("SERVICE_HOST", "SERVICE_PORT", "PORT_9092_TCP", "PORT_9092_TCP_PROTO", "PORT_9092_TCP_ADDR")
     assert settings({f"SITEMON_{service}_{ending}": "10.0.0.1" for ending in endings}) == Settings()
+
+
+@pytest.mark.parametrize("folder", ["~nobody-of-this-name/spool", "/" + "a" * 300])
+def test_a_folder_of_a_name_that_nothing_has_is_none_that_is_there(folder: str) -> None:
+    assert settings({"SITEMON_SPOOL_DIR": folder}).spool_dir.name in {"spool", "a" * 300}
+
+
+def test_a_user_without_a_home_folder_has_paths_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert expanded("~/spool") == Path("~/spool")
