@@ -1,7 +1,6 @@
 """The channels of ``alerts.yaml``: one reader for each kind."""
 
 import base64
-import binascii
 import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sitemon.apprise_services import is_service
 from sitemon.config.complaints import Complaints
+from sitemon.config.site_urls import is_host
 from sitemon.config.site_values import Context, filled, name
 from sitemon.config.values import UnfitError, ValuePath, text
 from sitemon.model.alerts import Channel
@@ -103,7 +103,7 @@ class ChannelReader:
         found, _ = filled(text(value), self._context)
         try:
             key = base64.b64decode(found.removeprefix(_SECRET_PREFIX), validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error, and what base64 says of text that is not ASCII
             key = b""
         if not found.startswith(_SECRET_PREFIX) or not 24 <= len(key) <= 64:
             raise UnfitError(f"expected {_SECRET_PREFIX} and 24 to 64 bytes in base64")
@@ -115,7 +115,7 @@ def url_of(value: object, context: Context) -> str:
     found, _ = filled(text(value), context)
     try:
         parts = urlsplit(found)
-        is_fit = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_fit = parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         is_fit = False
     if not is_fit or "@" in parts.netloc or not (found.isascii() and found.isprintable() and " " not in found):

@@ -56,8 +56,8 @@ class Complaints:
             self.complain(path, f"expected a list, not {kind_of(value)}")
             return ()
         for place, word in enumerate(value):
-            if word in later:
+            if isinstance(word, str) and word in later:
                 self.complain((*path, place), "not supported yet")
-            elif word not in known:
+            elif not isinstance(word, str) or word not in known:
                 self.complain((*path, place), f"no {noun} of this name{suggestion(str(word), known)}")
         return tuple(map(str, value))

@@ -183,3 +183,19 @@ def test_a_wrong_heartbeat_is_refused(tmp_path: Path, words: str, expected: str)
 def test_references_are_urls_by_region(tmp_path: Path) -> None:
     words = 'references: {default: ["https://one.example/", "https://two.example/"]}'
     assert load(tmp_path, words).references == {"default": ("https://one.example/", "https://two.example/")}
+
+
+@pytest.mark.parametrize(
+    ("words", "mistake"),
+    [
+        ("channels: {a: {alertmanager: 'http://a/'}}\nroutes: [{channels: [[a]]}]", "no channel of this name"),
+        ("channels: {a: {alertmanager: 'http://a/'}}\nroutes: [{channels: [{a: 1}]}]", "no channel of this name"),
+        ("channels: {a: {webhook: 'http://a/', secret: whsec_ä}}", "expected whsec_ and 24 to 64 bytes in base64"),
+        ("channels: {a: {alertmanager: 'http://a..b/'}}", "expected a URL such as"),
+        (f"channels: {{a: {{alertmanager: 'http://{'a' * 64}.example/'}}}}", "expected a URL such as"),
+        ("channels: {a: {alertmanager: 'http://[::1.2]/'}}", "expected a URL such as"),
+    ],
+)
+def test_what_nobody_would_write_is_a_mistake_too(tmp_path: Path, words: str, mistake: str) -> None:
+    with pytest.raises(ConfigurationError, match=mistake):
+        load(tmp_path, words)
