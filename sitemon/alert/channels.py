@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,8 @@ from sitemon.alert.own_events import OWN, is_own_over, own_labels
 from sitemon.alert.text import body_of, subject_of
 from sitemon.model.alerts import Channel
 
+_LABEL: Final = re.compile(r"[A-Za-z0-9_]+")
+"""What may stand in a label's name behind ours, in every version of Alertmanager."""
 _OPEN_FOR: Final = timedelta(days=7)
 """Alertmanager takes an alert as over once its end has come; each reminder moves that."""
 
@@ -61,7 +64,7 @@ def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> 
     data = event["data"]
     alert = {
         "labels": {
-            **{f"label_{name}": value for name, value in data["labels"].items() if name.isidentifier()},
+            **{f"label_{name}": value for name, value in data["labels"].items() if _LABEL.fullmatch(name)},
             **_identity(event),
         },
         "annotations": {"summary": subject_of(event), "description": body_of(event)},

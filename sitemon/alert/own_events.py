@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sitemon.incident.connectivity import Turn
 from sitemon.model.moment import format_utc
+from sitemon.model.one_line import one_line
 from sitemon.model.outcome import REASONS
 from sitemon.store.silence import Silence
 
@@ -70,7 +71,7 @@ def own_body(event: Mapping[str, Any]) -> str:
         if data["state"] == "over":
             return f"It began at {data['began_at'][:19]}Z"
         more = ", …" if data["sites"] > len(data["named"]) else ""
-        named = f"\n{', '.join(data['named'])}{more}" if data["named"] else ""
+        named = f"\n{one_line(', '.join(data['named']))}{more}" if data["named"] else ""
         return f"Since {data['since'][:19]}Z\n{_CAUSES.get(data['cause'], data['cause'])}{named}"
     hosts = f"{data['hosts']} of {data['hosts_looked_at']} hosts"
     if event["type"] == REGION_ONLINE:
@@ -78,7 +79,7 @@ def own_body(event: Mapping[str, Any]) -> str:
     return (
         f"Since {data['since'][:19]}Z\n"
         f"{hosts} began to fail at once, for reasons of the network\n"
-        f"Look at the network of the workers of {data['region']}"
+        f"Look at the network of the workers of {one_line(data['region'])}"
     )
 
 

@@ -1,4 +1,7 @@
-"""An event in words that are understood at once, also at night and on a phone. Pure."""
+"""An event in words that are understood at once, also at night and on a phone. Pure.
+
+Whoever may write on Kafka's topics chooses names and errors: none of them becomes a line, or a header, of a message.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -7,6 +10,7 @@ from typing import Any, Final
 from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER, RESOLVED, TEST, WITHDRAWN
 from sitemon.alert.own_events import OWN, own_body, own_subject
 from sitemon.durations import for_people
+from sitemon.model.one_line import one_line
 from sitemon.model.outcome import REASONS
 
 _SOON: Final = timedelta(days=30)
@@ -24,13 +28,13 @@ _SUBJECTS: Final[Mapping[str, str]] = {
 def subject_of(event: Mapping[str, Any]) -> str:
     """Return one line: what, and since when or for how long."""
     if event["type"] in OWN:
-        return own_subject(event)
+        return one_line(own_subject(event))
     if event["type"] not in _SUBJECTS:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
     incident = data.get("incident") or {}
     return _SUBJECTS[event["type"]].format(
-        site=data["site"],
+        site=one_line(data["site"]),
         why=_why(incident),
         lasted=for_people(incident.get("duration_s", 0.0)),
         left=_left(data.get("cert_expires_at"), event["timestamp"]),
@@ -69,7 +73,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
         if is_down and not incident["acknowledged_by"]
         else f"Incident {incident['id']}",
     ]
-    return "\n".join(line for line in lines if line)
+    return "\n".join(one_line(line) for line in lines if line)
 
 
 def moment_words(moment: str, zone: tzinfo) -> str:

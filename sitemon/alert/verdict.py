@@ -62,6 +62,6 @@ def _seconds(retry_after: str | None, now: datetime) -> float:
         return min(float(retry_after), _LONGEST_RETRY_AFTER_S)
     try:
         asked_s = (parsedate_to_datetime(retry_after) - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(asked_s, 0.0), _LONGEST_RETRY_AFTER_S)

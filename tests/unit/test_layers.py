@@ -50,7 +50,6 @@ HOMES = {
     "fastapi": {"web"},
     "starlette": {"web"},
     "uvicorn": {"web"},
-    "jinja2": {"web"},
 }
 
 PURE = [

@@ -142,6 +142,26 @@ def test_of_one_that_was_in_maintenance() -> None:
     assert "Corrected: maintenance changed what was said before" in lines
 
 
+def test_nothing_of_others_makes_a_line_of_its_own() -> None:
+    hostile = "shop\r\nBcc: x@example\x1b[2J\u2028\u202e"
+    cause = Cause("http_status", 503, hostile)
+    around = Circumstances(f"https://shop.example/{hostile}", None, None)
+    event = event_of(
+        DOWN,
+        Change(What.OPENED, Incident(START, START, (hostile,), cause), 17),
+        number=17,
+        site=hostile,
+        labels={},
+        around=around,
+        now=START,
+        event_id=uuid.UUID(int=1),
+    )
+    subject, body = subject_of(event), body_of(event)
+    assert subject.isprintable()
+    assert body.replace("\n", "").isprintable()
+    assert body.count("\n") == 5
+
+
 def test_a_test_says_that_it_is_one() -> None:
     event = events.test_event(START, uuid.UUID(int=1))
     assert (subject_of(event), body_of(event)) == ("This is a test: alerts of sitemon arrive here", "Nothing is down.")

@@ -44,6 +44,7 @@ def test_a_status_has_its_fate(status: int, fate: Fate) -> None:
         ("999999999", 3600, 3600),
         ("soon", 2.5, 5),
         ("Tue, 24 Nov 2026 07:10:00", 2.5, 5),
+        ("Tue, 99999999999999999999 Nov 2026 07:10:00 GMT", 2.5, 5),
         (None, 2.5, 5),
     ],
 )
