@@ -16,6 +16,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
+from kafka.record.util import decode_varint
 
 from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
 
@@ -25,6 +26,9 @@ BATCH_MAX_BYTES: Final = 2 * DEAD_LETTER_MAX_BYTES
 POLL_BYTES: Final = 2 * BATCH_MAX_BYTES
 """After so much a poll brings no further batch."""
 
+LARGE_BATCH_BYTES: Final = 1 << 20
+_MOST_NUMBERS: Final = 10_000
+"""A record of a large batch holds so many, two for each header. Of 32 MiB of empty ones, kafka-python makes a GiB."""
 _WHY_CHARS: Final = 200
 _ENOUGH: Final = BATCH_MAX_BYTES + 1
 _EXPAND: Final[dict[int, Callable[[bytes], bytes]]] = {
@@ -123,11 +127,16 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
             yield self._unreadable(bytes(whole), exc)
 
     def _read_leniently(self) -> DefaultRecord:
+        is_large = len(self._buffer) > LARGE_BATCH_BYTES
+        read = self._read_bounded if is_large else self._read_msg
         try:
-            return self._read_msg()
+            return read()
         except UnicodeDecodeError:
             self._buffer = _Lenient(self._buffer)
-            return self._read_msg()
+            return read()
+
+    def _read_bounded(self) -> DefaultRecord:
+        return self._read_msg(_bounded())
 
     def _maybe_uncompress(self) -> None:
         expand = _EXPAND.get(self.compression_type)
@@ -143,6 +152,19 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
         why = f"{type(exc).__name__}: {exc}"[:_WHY_CHARS]
         moment, kind = self.max_timestamp, self.timestamp_type
         return DefaultRecord(len(whole), self.last_offset, moment, kind, None, Unreadable(whole, why), [])
+
+
+def _bounded() -> Callable[[bytearray, int], tuple[int, int]]:
+    """Return what reads the numbers of one record, until there are too many."""
+    left = iter(range(_MOST_NUMBERS))
+
+    def read(buffer: bytearray, at: int) -> tuple[int, int]:
+        if next(left, None) is None:
+            raise CorruptRecordError("a record has too many headers")
+        found: tuple[int, int] = decode_varint(buffer, at)
+        return found
+
+    return read
 
 
 class _Lenient(bytearray):

@@ -73,6 +73,16 @@ def test_a_batch_that_expands_beyond_all_measure_is_not_expanded(codec: int) -> 
     assert "more than 33,554,432 bytes" in unreadable.value.why
 
 
+@pytest.mark.parametrize("name", ["", Latin("\xe4")], ids=["utf8", "latin"])
+def test_of_a_large_batch_no_record_has_headers_without_measure(name: str) -> None:
+    large, header = b"v" * records.LARGE_BATCH_BYTES, (name, None)
+    few = Partition(a_batch(large, headers=[header] * 1_000)).poll()
+    assert [len(record.headers) for record in few] == [1_000]
+    (unreadable,) = Partition(a_batch(large, headers=[header] * 6_000)).poll()
+    assert isinstance(unreadable.value, Unreadable)
+    assert "too many headers" in unreadable.value.why
+
+
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_poll_brings_no_more_than_fits_and_the_rest_is_fetched_again(
     codec: int, monkeypatch: pytest.MonkeyPatch
