@@ -1,9 +1,13 @@
 """Searching with RE2: in linear time, whatever the pattern and whatever a stranger's page holds."""
 
 import functools
-from typing import Any
+from typing import Any, Final
 
 import re2
+
+_MOST_MEMORY_BYTES: Final = 2 << 20
+"""Of one regex, with what RE2 keeps of the texts that it saw: a hostile pair fills what it may, RE2's own 8 MiB too."""
+_MOST_KEPT: Final = 1_024
 
 
 def is_found(pattern: str, text: str) -> bool:
@@ -17,7 +21,7 @@ def is_found(pattern: str, text: str) -> bool:
     return compiled(pattern).search(text.encode()) is not None
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=_MOST_KEPT)
 def compiled(pattern: str) -> Any:
     """Return the compiled RE2 regex.
 
@@ -27,6 +31,7 @@ def compiled(pattern: str) -> Any:
     """
     options = re2.Options()
     options.log_errors = False  # RE2 would write to stderr
+    options.max_mem = _MOST_MEMORY_BYTES
     try:
         return re2.compile(pattern, options)
     except re2.error as exc:
