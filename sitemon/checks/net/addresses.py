@@ -68,6 +68,7 @@ _PRIVATE: Final = tuple(
         "172.16.0.0/12",
         "192.0.0.0/24",
         "192.0.2.0/24",
+        "192.88.99.0/24",
         "192.168.0.0/16",
         "198.18.0.0/15",
         "198.51.100.0/24",
@@ -75,6 +76,9 @@ _PRIVATE: Final = tuple(
         "240.0.0.0/4",
         "::1/128",
         "100::/64",
+        "100:0:0:1::/64",
+        "2001:2::/48",
+        "2001:10::/28",
         "2001:db8::/32",
         "3fff::/20",
         "5f00::/16",
@@ -90,6 +94,8 @@ _ENDS_IN_IPV4: Final = (
 )
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
+_ISATAP: Final = (0x00005EFE, 0x02005EFE)
+"""What stands before the IPv4 address of an ISATAP interface, whatever the prefix: RFC 5214, 6.1."""
 _TEREDO: Final = ipaddress.IPv6Network("2001::/32")
 
 
@@ -158,6 +164,8 @@ def _embedded(address: ipaddress.IPv6Address) -> Iterator[int]:
         yield last_32_bits ^ 0xFFFFFFFF  # RFC 4380: the client's address, inverted
     elif address in _LOCAL_NAT64:
         yield from _in_local_nat64(number)
+    elif number >> 32 & 0xFFFFFFFF in _ISATAP:
+        yield last_32_bits
 
 
 def _in_local_nat64(number: int) -> Iterator[int]:

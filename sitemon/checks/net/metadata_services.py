@@ -75,9 +75,19 @@ ADDRESSES: Final = (
 
 NAMES: Final = (
     MetadataService(
+        "instance-data",
+        "AWS",
+        "https://github.com/canonical/cloud-init, cloudinit/sources/DataSourceEc2.py",
+    ),
+    MetadataService(
         "instance-data.ec2.internal",
         "AWS",
         "https://cloudinit.readthedocs.io/en/latest/reference/datasources/ec2.html",
+    ),
+    MetadataService(
+        "metadata",
+        "Google Cloud",
+        "https://cloud.google.com/compute/docs/internal-dns, whose search path completes it",
     ),
     MetadataService(
         "metadata.goog",

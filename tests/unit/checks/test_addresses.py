@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
@@ -57,6 +58,8 @@ BLOCKED = [
     "100.96.0.96",
     "168.63.129.16",
     "192.0.0.192",
+    "2001:db8::5efe:169.254.169.254",
+    "fd12::200:5efe:100.100.100.200",
 ]
 PRIVATE = [
     "127.0.0.1",
@@ -115,6 +118,9 @@ def test_an_ipv4_address_inside_an_ipv6_one_counts(form: Callable[[str], str]) -
     assert reach_of(form("169.254.169.254")) is Reach.BLOCKED
     assert reach_of(form("10.1.2.3")) is Reach.PRIVATE
     assert reach_of(form("8.8.8.8")) is Reach.PUBLIC
+    of_ipv4 = [ip for service in ADDRESSES if "." in (ip := service.place.removesuffix("/32"))]
+    assert len(of_ipv4) >= 5
+    assert {reach_of(form(ip)) for ip in of_ipv4} == {Reach.BLOCKED}
 
 
 def test_the_deprecated_compatible_form_counts_too() -> None:
@@ -131,6 +137,18 @@ def test_a_metadata_service_is_never_visited_whatever_networks_are_allowed() -> 
         )
         assert service.owner
         assert service.source.startswith("https://")
+
+
+NOT_GLOBAL: Final = (
+    *("192.0.0.8", "192.88.99.1", "198.18.0.1", "240.0.0.1", "2001:2::1", "2001:10::1", "100:0:0:1::1", "2002::1"),
+    *("64:ff9b:1::1", "2001:db8::1", "3fff::1", "5f00::1"),
+)
+"""RFC 6890 and its updates: what is not globally reachable, beside the networks that everybody knows."""
+
+
+@pytest.mark.parametrize("ip", NOT_GLOBAL)
+def test_what_iana_calls_not_globally_reachable_is_not_public(ip: str) -> None:
+    assert reach_of(ip) is not Reach.PUBLIC
 
 
 def test_what_is_no_address_is_not_judged() -> None:
