@@ -154,7 +154,7 @@ class Pipeline:
             "HOME": str(self.folder),
         }
         foreign = {name: value for name, value in os.environ.items() if not name.startswith(("SITEMON_", "CELERY_"))}
-        return foreign | self.stack.environment | ours | self.extra
+        return foreign | own_code() | self.stack.environment | ours | self.extra
 
 
 def _catches(pid: int, awaited: signal.Signals) -> bool:
@@ -176,6 +176,14 @@ def _tree(pid: int) -> list[psutil.Process]:
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def own_code(*first: Path) -> dict[str, str]:
+    """Return the variable by which a process runs the code beside this test: an editable install is of one tree alone.
+
+    What is in the folders of `first` comes before it.
+    """
+    return {"PYTHONPATH": os.pathsep.join(map(str, (*first, Path(__file__).parents[1])))}
 
 
 def script(name: str) -> str:

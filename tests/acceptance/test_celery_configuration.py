@@ -7,7 +7,7 @@ import pytest
 
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import url, write_sites
-from tests.pipeline import Pipeline, script, wait_for
+from tests.pipeline import Pipeline, own_code, script, wait_for
 
 SHOW = ("-A", "sitemon", "report")
 
@@ -15,7 +15,7 @@ SHOW = ("-A", "sitemon", "report")
 def celery(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [script("celery"), *arguments],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder)} | environment,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder)} | own_code() | environment,
         cwd=folder,
         capture_output=True,
         text=True,
@@ -41,7 +41,7 @@ def test_celeryconfig_in_the_working_folder_overrides_the_packages_defaults(
 
 def test_so_does_the_module_that_celery_config_module_names(tmp_path: Path, servers: dict[str, str]) -> None:
     (tmp_path / "ours.py").write_text("worker_concurrency = 4\n")
-    named = servers | {"CELERY_CONFIG_MODULE": "ours", "PYTHONPATH": str(tmp_path)}
+    named = servers | {"CELERY_CONFIG_MODULE": "ours"} | own_code(tmp_path)
     assert "worker_concurrency: 4" in celery(tmp_path, named, *SHOW).stdout
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.pipeline import script, wait_for
+from tests.pipeline import own_code, script, wait_for
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def has_loaded(home: Path, library: str) -> bool:
 def demo(home: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [script("sitemon"), "demo", *arguments],
-        env=os.environ | {"TMPDIR": str(home)},
+        env=os.environ | own_code() | {"TMPDIR": str(home)},
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

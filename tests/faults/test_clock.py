@@ -1,12 +1,12 @@
 """The wall clock of all our processes steps by an hour and is set right again, as a broken time server does it."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from sitemon import clock
 from tests.faults.scene import OUTAGE_S, Scene
+from tests.pipeline import own_code
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -30,8 +30,7 @@ class StepClock:
 @pytest.fixture
 def set_clock(scene: Scene, tmp_path: Path) -> StepClock:
     set_clock = StepClock(tmp_path / "clock")
-    paths = [str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])]
-    scene.extra |= {"FAULTS_CLOCK_FILE": str(set_clock.file), "PYTHONPATH": os.pathsep.join(paths)}
+    scene.extra |= {"FAULTS_CLOCK_FILE": str(set_clock.file), **own_code(HOOK)}
     return set_clock
 
 

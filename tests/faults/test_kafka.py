@@ -13,7 +13,7 @@ from tests.faults.brokers import Cluster, RelayedKafka
 from tests.faults.outages import frozen, killed, stopped
 from tests.faults.relay import Relay
 from tests.faults.scene import Scene
-from tests.pipeline import wait_for
+from tests.pipeline import own_code, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -44,7 +44,7 @@ def test_a_freeze_longer_than_a_request_may_take(scene: Scene) -> None:
 
 
 def test_a_freeze_longer_than_the_delivery_timeout(scene: Scene) -> None:
-    scene.extra["PYTHONPATH"] = str(Path(__file__).parent / "delivery_hook")
+    scene.extra |= own_code(Path(__file__).parent / "delivery_hook")
     scene.extra["CELERY_CONFIG_MODULE"] = "expiring_deliveries"
     scene.extra["DELIVERY_TIMEOUT_MS"] = str(DELIVERY_TIMEOUT_MS)
     scene.extra["SITEMON_KAFKA_REQUEST_TIMEOUT_MS"] = "5000"

@@ -21,6 +21,7 @@ from sitemon.model.outcome import Outcome, Reason
 from tests.databases import rows
 from tests.integration.alert.receiver import KEY, Receiver
 from tests.integration.alert.scene import Scene
+from tests.pipeline import own_code
 from tests.results import a_result
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -34,7 +35,7 @@ def environ(postgres_server: PostgresServer, owner: Credentials, receiver: Recei
     (tmp_path / "sites.yaml").write_text("sites:\n  - {name: shop, url: https://shop.example/, down_after: 2}\n")
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[3]),
+        **own_code(),
         "CONF_DIR": str(tmp_path),
         "SITEMON_PG_HOST": postgres_server.host,
         "SITEMON_PG_PORT": str(postgres_server.port),

@@ -21,7 +21,7 @@ from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import rows
 from tests.integration.record.conftest import wait_until
 from tests.integration.record.reconcilers import ended, is_closed, reign, started
-from tests.pipeline import script
+from tests.pipeline import own_code, script
 from tests.results import a_result
 
 
@@ -62,6 +62,7 @@ def start(postgres_server: PostgresServer, owner: Credentials, tmp_path: Path) -
     def start_process(bootstrap_servers: str, topic: str = "t.results", **variables: str) -> Process:
         environ = {
             "PATH": os.environ["PATH"],
+            **own_code(),
             "SITEMON_PG_HOST": postgres_server.host,
             "SITEMON_PG_PORT": str(postgres_server.port),
             "SITEMON_PG_SSLMODE": "disable",

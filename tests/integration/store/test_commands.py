@@ -23,7 +23,7 @@ from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import as_admin, close_account, execute, open_account, rows, run
-from tests.pipeline import script
+from tests.pipeline import own_code, script
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -34,6 +34,7 @@ def environ(postgres_server: PostgresServer, admin: Credentials, owner: Credenti
     """What the environment says of the servers and of the test's database."""
     return {
         "PATH": os.environ["PATH"],
+        **own_code(),
         "SITEMON_PG_HOST": postgres_server.host,
         "SITEMON_PG_PORT": str(postgres_server.port),
         "SITEMON_PG_SSLMODE": "disable",
