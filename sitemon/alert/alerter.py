@@ -75,7 +75,7 @@ class Alerter:
             RefusedError: PostgreSQL refuses us at the start.
 
         """
-        works = [self._decide, self._look_around]
+        works: list[Callable[[Connection], None]] = [self._decide, self._look_around]
         works += [self._asking(self._asker)] if self._asker else []
         works += [self._telling(self._teller)] if self._teller else []
         for work in works:

@@ -39,7 +39,11 @@ def command(rules: str, since: float, as_json: bool, db_conn: str | None, databa
     with closing(connect(server, credentials, application_name="sitemon-backtest")) as conn:
         new.require(read_recorded(conn).sites)
         done = backtest(
-            conn, lambda name: rules_of_site(sites.by_name.get(name)), new.policy, now - timedelta(seconds=since), now
+            conn,
+            lambda name: rules_of_site(sites.by_name.get(name), sites.by_name),
+            new.policy,
+            now - timedelta(seconds=since),
+            now,
         )
     if as_json:
         say_json(backtest_as_json(done, sites.summary, new.source))

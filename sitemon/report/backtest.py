@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sitemon.alert.backtest import Backtest
-from sitemon.alert.text import for_people
+from sitemon.durations import for_people
 from sitemon.incident.backtest import Figures, Outage, SiteTrial, delay_s, duration_s, figures, outages
 from sitemon.incident.machine import Incident
 from sitemon.incident.policy import Policy

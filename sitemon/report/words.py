@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sitemon.alert.text import for_people
+from sitemon.durations import for_people
 from sitemon.report.figures import Budget, Counts, Figures, Report
 from sitemon.report.palette import latency, percent
 

@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sitemon.alert.text import for_people
+from sitemon.durations import for_people
 from sitemon.model.moment import format_utc
 from sitemon.model.one_line import one_line
 from sitemon.report.palette import age, latency, percent

@@ -12,7 +12,8 @@ SET LOCAL work_mem = '64MB';
 
 -- name: telling_rows
 -- Of a stretch of time the rows by which an incident may begin or end: all that are not good, and after each of them the
--- first good ones of each region. Further good rows change nothing, for then every region sees the site as up.
+-- first good ones of each region. Further good rows change nothing, for then every region sees the site as up. A failure
+-- in a window of maintenance says as little as a slot that was missed.
 SELECT
     site.name,
     slot_at,
@@ -27,16 +28,18 @@ FROM (
         row_number() OVER (PARTITION BY site_id, region_id, streak ORDER BY slot_at, kind) AS place
     FROM (
         SELECT
-            site_id,
+            result.site_id,
             region_id,
             slot_at,
             kind,
-            outcome,
+            CASE WHEN outcome = 'down' AND stretch.site_id IS NOT NULL THEN 'missed' ELSE outcome END AS outcome,
             reason_id,
             http_code,
             count(*) FILTER (WHERE outcome IN ('down', 'missed'))
-                OVER (PARTITION BY site_id ORDER BY slot_at, region_id, kind) AS streak
+                OVER (PARTITION BY result.site_id ORDER BY slot_at, region_id, kind) AS streak
         FROM sitemon.result
+        LEFT JOIN sitemon.maintenance_stretch AS stretch
+            ON stretch.site_id = result.site_id AND slot_at >= stretch.from_at AND slot_at < stretch.until_at
         WHERE slot_at >= %(from_at)s AND slot_at < %(until_at)s AND kind <> 'adhoc'
     ) AS counted
 ) AS placed

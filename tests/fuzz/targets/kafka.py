@@ -38,7 +38,7 @@ from tests.foreign import Latin, a_batch
 from tests.fuzz.target import SEPARATOR, Target, parts_of
 from tests.results import a_down, a_missed, a_result
 
-_TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks")
+_TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks", "s.status")
 _PLACE: Final = TopicPartition("s.results", 0)
 _BROKERS_BYTES: Final = 12
 """A broker makes the offset and the length of a batch, and refuses one whose checksum does not hold."""
@@ -154,22 +154,23 @@ TARGETS: Final = (
         "event",
         read_event,
         tuple(
-            map(
-                encode_event,
-                (
-                    Started(site="a", region="b", at_ms=1, interval_ms=1_000, from_slot_ms=2, labels={"c": "d"}),
-                    Ended(site="a", region="b", at_ms=3),
-                    Told(at_ms=3, token=1, sequence=2, first=1),
-                    Away(region="b", from_ms=4, until_ms=5),
-                    SentUpTo(at_ms=6),
-                ),
+            encode_event(event)
+            for event in (
+                Started(site="a", region="b", at_ms=1, interval_ms=1_000, from_slot_ms=2, labels={"c": "d"}),
+                Ended(site="a", region="b", at_ms=3),
+                Told(at_ms=3, token=1, sequence=2, first=1),
+                Away(region="b", from_ms=4, until_ms=5),
+                SentUpTo(at_ms=6),
             )
         ),
     ),
     Target(
         "mark",
         read_mark,
-        tuple(map(encode_mark, (Reign(token=1, from_ms=2, until_ms=3), Published(publisher="p", up_to_ms=4, made=5)))),
+        tuple(
+            encode_mark(mark)
+            for mark in (Reign(token=1, from_ms=2, until_ms=3), Published(publisher="p", up_to_ms=4, made=5))
+        ),
     ),
     Target(
         "dead_letter",

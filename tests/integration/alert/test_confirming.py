@@ -20,7 +20,7 @@ from sitemon.incident.policy import Policy
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
-from sitemon.schedule.batch import CONFIRM_SLOTS, queue_of
+from sitemon.schedule.batch import CHECK_SITE, CONFIRM_SLOTS, queue_of
 from sitemon.store.connect import connect
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
@@ -199,7 +199,7 @@ def test_reference_sites_are_asked_for_at_most_every_few_seconds(queues: Queues,
         asker.ask_for_references(region)
     assert queues.client.llen(queue_of("us")) == 0
     messages = [json.loads(message) for message in queues.client.lrange(queue_of("eu"), 0, -1)]
-    assert {message["headers"]["task"] for message in messages} == {module.CHECK_SITE}
+    assert {message["headers"]["task"] for message in messages} == {CHECK_SITE}
     assert [json.loads(b64decode(message["body"]))[0] for message in messages] == [[url] for url in reversed(urls)]
 
 
