@@ -59,7 +59,7 @@ def event_of(
             "is_corrected": change.what in {What.MOVED, What.WITHDRAWN},
             "well_for_s": _seconds(around.well_since, incident.started_at) if is_down else None,
             "incident": _incident(number, incident, around, now, is_down=is_down),
-            "cert_expires_at": format_utc(around.cert_expires_at) if around.cert_expires_at else None,
+            "cert_expires_at": format_utc(expires_at) if (expires_at := incident.cause.cert_expires_at) else None,
             "labels": dict(labels),
             "link": None,
             "is_maintained": around.is_maintained,

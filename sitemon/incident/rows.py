@@ -9,12 +9,13 @@ from sitemon.model.outcome import Outcome
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """Why a result is not up: its reason, HTTP status, words and piece of the page, as the result has them."""
+    """Why a result is not up, as the result has it: reason, HTTP status, words, piece of the page, certificate."""
 
     reason: str | None = None
     http_code: int | None = None
     error: str | None = None
     excerpt: str | None = None
+    cert_expires_at: datetime | None = None
 
 
 class Row(msgspec.Struct, frozen=True):

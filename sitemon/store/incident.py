@@ -33,7 +33,6 @@ class Circumstances(NamedTuple):
     """What is said beside an incident: the site's URL, since when it was well before, who knows already.
 
     `is_maintained`: a window of maintenance lies in it, or shortly before. `is_untold`: nobody was told of it.
-    `cert_expires_at` is of the certificate that was seen last.
     """
 
     url: str | None
@@ -41,7 +40,6 @@ class Circumstances(NamedTuple):
     acknowledged_by: str | None
     is_maintained: bool = False
     is_untold: bool = False
-    cert_expires_at: datetime | None = None
 
 
 class Saying(NamedTuple):

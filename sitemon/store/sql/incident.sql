@@ -56,6 +56,7 @@ SELECT
     result.http_code,
     result.error,
     result.excerpt,
+    result.cert_expires_at,
     result.checked_at + result.latency_s * '1 second'::interval
 FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
 CROSS JOIN sitemon.region
@@ -96,6 +97,7 @@ SELECT
     http_code,
     error,
     excerpt,
+    cert_expires_at,
     ended_at,
     closed_by_at
 FROM unnest(%(site_ids)s::integer[], %(since_at)s::timestamptz[]) AS given (site_id, since_at)
@@ -107,9 +109,9 @@ ORDER BY started_at;
 
 -- name: add_incidents
 INSERT INTO sitemon.incident (
-    site_id, started_at, opened_by_at, regions, reason, http_code, error, excerpt, ended_at, closed_by_at
+    site_id, started_at, opened_by_at, regions, reason, http_code, error, excerpt, cert_expires_at, ended_at, closed_by_at
 )
-SELECT site_id, started_at, opened_by_at, regions, reason, http_code, error, excerpt, ended_at, closed_by_at
+SELECT site_id, started_at, opened_by_at, regions, reason, http_code, error, excerpt, cert_expires_at, ended_at, closed_by_at
 FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s)
 RETURNING site_id, started_at, incident_id;
 
@@ -122,6 +124,7 @@ UPDATE sitemon.incident SET
     http_code = given.http_code,
     error = given.error,
     excerpt = given.excerpt,
+    cert_expires_at = given.cert_expires_at,
     ended_at = given.ended_at,
     closed_by_at = given.closed_by_at
 FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s) AS given
@@ -143,13 +146,17 @@ DELETE FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
 -- Where the newest result of a site was looked for, and since when it was not down before an incident.
 SELECT
     incident_id,
+    -- One in the other, not joined: while there are no statistics yet, a join reads all targets for each incident.
     (
-        SELECT target.url
-        FROM sitemon.current_state
-        JOIN sitemon.target USING (target_id)
-        WHERE current_state.site_id = incident.site_id
-        ORDER BY current_state.slot_at DESC
-        LIMIT 1
+        SELECT url
+        FROM sitemon.target
+        WHERE target_id = (
+            SELECT target_id
+            FROM sitemon.current_state
+            WHERE current_state.site_id = incident.site_id
+            ORDER BY slot_at DESC
+            LIMIT 1
+        )
     ),
     (
         SELECT max(before.ended_at)
@@ -167,18 +174,7 @@ SELECT
             -- One that was there before the window ended begins with the next failure after it.
             AND stretch.until_at > incident.started_at - '10 minutes'::interval
     ),
-    is_untold,
-    (
-        SELECT result.cert_expires_at
-        FROM sitemon.current_state
-        JOIN sitemon.result
-            ON result.site_id = current_state.site_id
-            AND result.region_id = current_state.region_id
-            AND result.slot_at = current_state.seen_slot_at
-        WHERE current_state.site_id = incident.site_id AND result.cert_expires_at IS NOT NULL
-        ORDER BY result.slot_at DESC
-        LIMIT 1
-    )
+    is_untold
 FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
@@ -195,7 +191,8 @@ SELECT
     reason,
     http_code,
     error,
-    excerpt
+    excerpt,
+    cert_expires_at
 FROM sitemon.incident
 JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE ended_at IS NULL

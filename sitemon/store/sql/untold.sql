@@ -11,6 +11,7 @@ SELECT
     http_code,
     error,
     excerpt,
+    cert_expires_at,
     ended_at,
     closed_by_at,
     behind

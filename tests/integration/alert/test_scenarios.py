@@ -7,6 +7,7 @@ import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
+from sitemon.model.moment import format_utc
 from sitemon.model.result import Kind
 from sitemon.store.connect import connect
 from sitemon.store.incident import acknowledge, read_incidents, take_open
@@ -52,11 +53,17 @@ def test_an_alerter_that_was_away_decides_later_with_the_right_times(scene: Scen
     assert scene.said == [("site.down", 3, None), ("site.resolved", 3, 7)]
 
 
-def test_the_piece_of_the_page_that_tells_why_is_told(scene: Scene) -> None:
-    scene.arrive(*[a_down(minute=minute, excerpt=f"Error {minute}") for minute in range(3)])
-    assert scene.receiver.events[0]["data"]["incident"]["excerpt"] == "Error 0"
+def test_what_the_first_failure_showed_is_told(scene: Scene) -> None:
+    downs = [
+        a_down(minute=minute, excerpt=f"Error {minute}", cert_expires_at=this_hour() + minute * MINUTE)
+        for minute in range(3)
+    ]
+    scene.arrive(*downs)
     scene.arrive(*scene.results("u", start=3))
-    assert scene.receiver.events[1]["data"]["incident"]["excerpt"] == "Error 0"
+    for event in scene.receiver.events:
+        assert event["data"]["incident"]["excerpt"] == "Error 0"
+        assert event["data"]["cert_expires_at"] == format_utc(this_hour())
+    assert len(scene.receiver.events) == 2
 
 
 def test_a_hang_is_told_with_its_reason(scene: Scene) -> None:

@@ -5,6 +5,7 @@ SET LOCAL statement_timeout = '30s';
 
 ALTER TABLE sitemon.result ADD COLUMN excerpt text;
 ALTER TABLE sitemon.incident ADD COLUMN excerpt text;
+ALTER TABLE sitemon.incident ADD COLUMN cert_expires_at timestamptz;
 
 CREATE OR REPLACE VIEW sitemon.results AS
 SELECT
