@@ -57,6 +57,11 @@ class Outage(NamedTuple):
         """When the earlier of both begins."""
         return min(one.started_at for one in (self.today, self.new) if one)
 
+    @property
+    def later_s(self) -> float | None:
+        """How much later the new thresholds would have told of it, below 0 earlier; None where only one does."""
+        return (self.new.opened_by - self.today.opened_by).total_seconds() if self.today and self.new else None
+
 
 class Figures(NamedTuple):
     """What somebody would have been told. Delays are from the first failing slot to the one that decided.
@@ -77,21 +82,15 @@ class Figures(NamedTuple):
 def outages(trial: SiteTrial, since: datetime) -> list[Outage]:
     """Return the incidents of both, those that overlap side by side, in the order of their beginnings."""
     today = dict(enumerate(trial.today.incidents(since)))
-    found = changes(list(today.items()), trial.new.incidents(since))
-    same = dict(today)
-    for change in found:
-        if change.number is not None:
-            del same[change.number]
-    both = [Outage(trial.site, one, one) for one in same.values()]
-    both += [
-        _outage(trial.site, change.what, None if change.number is None else today[change.number], change.incident)
-        for change in found
-    ]
-    return sorted(both, key=lambda outage: outage.started_at)
-
-
-def _outage(site: str, what: What, today: Incident | None, incident: Incident) -> Outage:
-    return Outage(site, today, None if what is What.WITHDRAWN else incident)
+    new: dict[int, Incident | None] = dict(today)
+    added = []
+    for change in changes(list(today.items()), trial.new.incidents(since)):
+        if change.number is None:
+            added.append(Outage(trial.site, None, change.incident))
+        else:
+            new[change.number] = None if change.what is What.WITHDRAWN else change.incident
+    found = [Outage(trial.site, incident, new[number]) for number, incident in today.items()] + added
+    return sorted(found, key=lambda outage: outage.started_at)
 
 
 def figures(incidents: Sequence[Incident], until: datetime) -> Figures:

@@ -1,5 +1,6 @@
 """What ``sitemon backtest`` shows: who would have been told what by other thresholds, beside those of today. Pure."""
 
+import statistics
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -16,7 +17,7 @@ from sitemon.incident.backtest import Figures, Outage, SiteTrial, delay_s, durat
 from sitemon.incident.machine import Incident
 from sitemon.incident.policy import Policy
 
-SHOWN: Final = 15
+SHOWN: Final = 10
 """So many sites and outages are shown, those that differ most or are newest; ``--json`` has all."""
 
 TABLE_WIDTH: Final = 100
@@ -31,6 +32,7 @@ def backtest_report(done: Backtest, today_from: str, new_from: str) -> Renderabl
         Text(_headline(done), style="bold"),
         Text(f"today: {today_from}\n  new: {new_from}\n", style="dim"),
         _totals(*sides),
+        Text(_later(found)),
     ]
     if not differing:
         return Group(*parts, Text("\nThe new rules would have told the same."))
@@ -125,6 +127,20 @@ def _totals(today: Figures, new: Figures) -> Table:
     return table
 
 
+def _later(found: _Found) -> str:
+    """Return how much later the new rules would have told of what both tell."""
+    shifts_s = [one.later_s for _, of_site in found for one in of_site if one.later_s is not None]
+    if not shifts_s:
+        return "told by both: no incident"
+    median_s = statistics.median(shifts_s)
+    when = (
+        f"{_shown(abs(median_s), is_s=True)} {'later' if median_s > 0 else 'earlier'}"
+        if median_s
+        else "at the same time"
+    )
+    return f"told by both: {_count(len(shifts_s), 'incident')}, by the new rules {when} (median)"
+
+
 def _shown(value: float | None, *, is_s: bool) -> str:
     if value is None:
         return "–"
@@ -139,16 +155,12 @@ def _difference(before: float | None, after: float | None, *, is_s: bool) -> str
 
 def _sites(differing: _Found, done: Backtest) -> Table:
     """Return a row for each site, those first whose alerts differ most."""
-    table = Table("site", "thresholds", box=None, pad_edge=False)
+    table = Table("site", "down/up after", box=None, pad_edge=False)
     for name in ("alerts", "short", "median delay"):
         table.add_column(name, justify="right", no_wrap=True)
     rows = [
-        (
-            trial,
-            figures([one.today for one in of_site if one.today], done.until_at),
-            figures([one.new for one in of_site if one.new], done.until_at),
-        )
-        for trial, of_site in differing
+        (one[0], _figures_of([one], "today", done.until_at), _figures_of([one], "new", done.until_at))
+        for one in differing
     ]
     rows.sort(key=lambda row: (-abs(row[2].incidents - row[1].incidents), row[0].site))
     for trial, today, new in rows[:SHOWN]:

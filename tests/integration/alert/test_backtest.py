@@ -76,6 +76,7 @@ def test_rules_are_compared(start: Start, scene: Scene, tmp_path: Path) -> None:
     ]
     status, said = run(start, "backtest", "--rules", "new.yaml", "--since", "1d")
     assert (status, "No longer told: 1 incident" in said, "2/1 → 4/2" in said) == (0, True, True)
+    assert "told by both: 1 incident, by the new rules 2 min later (median)" in said
 
 
 @pytest.mark.parametrize(

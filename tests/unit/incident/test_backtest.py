@@ -32,6 +32,11 @@ def test_what_only_one_of_both_would_tell_stands_alone() -> None:
     assert minutes(found) == [((1, 3), None), ((6, 10), (6, 10))]
 
 
+def test_it_says_how_much_later_the_new_thresholds_tell() -> None:
+    found = outages(trial_of("udduuuddddu", Policy(down_after=2), Policy(down_after=4)), at(0))
+    assert [one.later_s for one in found] == [None, 120.0]
+
+
 def test_flapping_is_one_incident_when_it_has_to_be_well_for_longer() -> None:
     found = outages(trial_of("udduddudduuu", Policy(down_after=2), Policy(down_after=2, up_after=3)), at(0))
     assert minutes(found) == [((1, 3), (1, 9)), ((4, 6), None), ((7, 9), None)]
