@@ -9,28 +9,13 @@ from sitemon.report.as_html import report_as_html
 from sitemon.store.report import DayCounts
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
 
-ALLOWED = {
-    *(
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "header",
-        "h1",
-        "h2",
-        "h3",
-        "p",
-        "dl",
-        "div",
-        "dt",
-        "dd",
-        "table",
-    ),
-    *("thead", "tbody", "tr", "th", "td", "section", "footer", "code"),
-    *("svg", "defs", "pattern", "rect", "line", "text", "polyline", "circle"),
-}
+ALLOWED = set(
+    re.findall(
+        r"\w+",
+        "html head meta title style body header main footer section h1 h2 h3 p dl div dt dd code "
+        "table thead tbody tr th td svg defs pattern rect line text polyline circle",
+    )
+)
 
 
 class Page(HTMLParser):
