@@ -227,3 +227,10 @@ def test_what_leaders_of_either_version_say_changes_nothing_that_holds(
     )
     write_notices(bare, names, [Ended(site="steady", region="default", token=1, sequence=2, at_ms=at_ms + 1)])
     assert "steady" not in status(bare)
+
+
+@pytest.mark.usefixtures("names")
+def test_alerters_decide_on_every_site_that_there_is(bare: Connection) -> None:
+    known = rows(bare, "SELECT DISTINCT site_id FROM sitemon.current_state ORDER BY site_id")
+    assert len(known) >= 3
+    assert rows(bare, "SELECT DISTINCT site_id FROM sitemon.undecided ORDER BY site_id") == known

@@ -25,6 +25,7 @@ from tests.integration.alert.test_command import Start, delivered, environ, star
 
 __all__ = ["environ", "start"]
 
+AWAY = {"SITEMON_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 Said = tuple[str, str, float | None, bool]
 
 
@@ -181,22 +182,38 @@ def test_what_nobody_tells_does_not_grow_without_end(scene: Scene) -> None:
     assert untold(scene) == [("up",)]
 
 
+def where(server: KafkaServer) -> dict[str, str]:
+    return {
+        "SITEMON_KAFKA_BOOTSTRAP_SERVERS": server.client["bootstrap_servers"],
+        "SITEMON_KAFKA_TOPIC": server.topic,
+    }
+
+
 def test_the_alerter_tells_where_kafka_is_configured(
     start: Start, scene: Scene, kafka_server: KafkaServer, topic: str
 ) -> None:
-    alerter = start(
-        "alerter",
-        SITEMON_KAFKA_BOOTSTRAP_SERVERS=kafka_server.client["bootstrap_servers"],
-        SITEMON_KAFKA_TOPIC=kafka_server.topic,
-    )
+    alerter = start("alerter", **where(kafka_server))
     scene.write(scene.results("uddd"))
     until(lambda: "down" in {one.state for one in told(kafka_server, topic)}, within_s=60)
     alerter.send_signal(signal.SIGTERM)
     assert alerter.wait(timeout=10) == 0
 
 
+def test_what_an_alerter_that_was_killed_did_not_tell_another_tells(
+    start: Start, scene: Scene, kafka_server: KafkaServer, topic: str
+) -> None:
+    first = start("alerter", **AWAY)
+    scene.write(scene.results("udd"))
+    until(lambda: delivered(scene) == 1)
+    first.kill()
+    first.wait()
+    start("alerter", **where(kafka_server))
+    until(lambda: [one.state for one in told(kafka_server, topic)][-1:] == ["down"], within_s=60)
+    assert said(told(kafka_server, topic))[-1] == ("shop", "down", 1, True)
+
+
 def test_the_alerter_goes_on_where_kafka_does_not_answer(start: Start, scene: Scene) -> None:
-    alerter = start("alerter", SITEMON_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    alerter = start("alerter", **AWAY)
     scene.write(scene.results("udd"))
     until(lambda: delivered(scene) == 1)
     alerter.send_signal(signal.SIGTERM)
