@@ -27,6 +27,7 @@ MOST_WAITING: Final = 100
 
 _FRESH_S: Final = FRESH_FOR.total_seconds()
 _LEASE_S: Final = 3.0
+_FORGET_EVERY_S: Final = 60.0
 
 
 REFERENCES_EVERY_S: Final = 5.0
@@ -45,6 +46,7 @@ class Asker:
         self._references_at_s: dict[str, float] = {}
         self._redis = redis_client(app)
         self._said: dict[str, str] = {}
+        self._forget_at_s = 0.0
 
     def ask_due(self, conn: Connection) -> bool:
         """Ask for what is due, some checks at most; return whether more will be due within seconds.
@@ -62,7 +64,9 @@ class Asker:
                 mark_sent(conn, region, checks)
         if due or is_any_awaited(conn, _FRESH_S):
             return True
-        forget_old(conn)
+        if clock.monotonic_s() >= self._forget_at_s:
+            forget_old(conn)
+            self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
         return False
 
     def ask_for_references(self, region: str) -> None:

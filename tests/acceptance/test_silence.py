@@ -28,10 +28,8 @@ class World(NamedTuple):
 def world(pipeline: Pipeline) -> Iterator[World]:
     """Two sites that are looked at every second, and everybody at work."""
     with ChangingServer() as server, Receiver() as receiver:
-        sites: list[dict[str, object]] = [
-            {"name": name, "url": server.url("/"), "interval": 1, "timeout": 1} for name in ("shop", "blog")
-        ]
-        write_sites(pipeline.sites_file, *sites)
+        shop: dict[str, object] = {"name": "shop", "url": server.url("/"), "interval": 1, "timeout": 1}
+        write_sites(pipeline.sites_file, shop, shop | {"name": "blog"})
         write_alerts(pipeline.folder, receiver, f'heartbeat: {{url: "{server.url(BEAT)}", every: 10s}}\n')
         pipeline.extra["CONF_DIR"] = str(pipeline.folder)
         pipeline.start("worker", "recorder", "alerter")

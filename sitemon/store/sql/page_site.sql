@@ -8,7 +8,7 @@ SELECT
     count(*) FILTER (WHERE outcome = 'down'),
     count(*) FILTER (WHERE outcome = 'missed')
 FROM sitemon.results
-WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind <> 'adhoc'
+WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm')
 GROUP BY bin;
 
 -- name: raw_latencies
@@ -24,7 +24,7 @@ FROM (
     WHERE site = %(site)s
         AND slot_at >= %(first)s
         AND slot_at < %(until)s
-        AND kind <> 'adhoc'
+        AND kind NOT IN ('adhoc', 'confirm')
         AND outcome <> 'missed'
         AND latency_s IS NOT NULL
     GROUP BY bin
@@ -96,7 +96,7 @@ SELECT
     avg(first_byte_s),
     avg(download_s)
 FROM sitemon.results
-WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind <> 'adhoc' AND outcome <> 'missed'
+WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm') AND outcome <> 'missed'
 GROUP BY bin;
 
 -- name: newest
@@ -117,7 +117,7 @@ SELECT DISTINCT ON (region)
     error,
     first_value(cert_expires_at) OVER (PARTITION BY region ORDER BY cert_expires_at IS NULL, slot_at DESC)
 FROM sitemon.results
-WHERE site = %(site)s AND slot_at >= %(since)s AND kind <> 'adhoc' AND outcome <> 'missed'
+WHERE site = %(site)s AND slot_at >= %(since)s AND kind NOT IN ('adhoc', 'confirm') AND outcome <> 'missed'
 ORDER BY region, slot_at DESC;
 
 -- name: incidents_of

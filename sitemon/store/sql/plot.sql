@@ -15,7 +15,7 @@ SELECT
 FROM sitemon.results
 WHERE site = %(site)s
     AND region = ANY (%(regions)s::text[])
-    AND kind <> 'adhoc'
+    AND kind NOT IN ('adhoc', 'confirm')
     AND slot_at >= %(from_at)s
     AND slot_at < %(until_at)s
 GROUP BY bin_at;

@@ -39,7 +39,7 @@ class Queues:
     """What workers of some regions would get."""
 
     def __init__(self, url: str) -> None:
-        self.client = redis.Redis.from_url(url)
+        self.client: Any = redis.Redis.from_url(url)
         self.failed_at = clock.utc_now() - 0.25 * SECOND
 
     def take(self, region: str) -> Asked:
