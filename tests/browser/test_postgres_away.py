@@ -39,6 +39,9 @@ def test_it_stays_and_comes_back(own_postgres: Postgres, page: Page, complaints:
             few_with_incidents(conn, clock.utc_now())
         expect(page.get_by_role("heading", level=1)).to_have_text("2 of 13 sites are down")
         page.goto(site("/sites/shop"))
+        seen_at = page.locator("#as-of").inner_text()
+        page.goto(site("/sites/docs?range=1h"))
+        expect(page.locator("#as-of")).not_to_have_text(seen_at)
         own_postgres.stop()
         for address in ("/", "/sites/shop"):
             page.goto(site(address))

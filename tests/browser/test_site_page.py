@@ -70,7 +70,7 @@ def test_results_can_be_downloaded(few_site: Site, page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    assert len(rows) in (12, 13)
+    assert 5 <= len(rows) <= 13
     assert rows[0]["slot_at"] > rows[1]["slot_at"]
     assert rows[0]["http_code"] == "200"
     found = page.request.get(few_site("/results.json?site=shop&range=1h")).json()
