@@ -3,6 +3,7 @@
 import gzip
 import io
 import sys
+import tracemalloc
 
 import pytest
 
@@ -52,7 +53,26 @@ def test_what_is_compressed_by_br_or_zstd_is_read(coding: str, body: bytes) -> N
 
 @OPTIONAL
 def test_a_bomb_of_br_or_zstd_ends_at_the_cap(coding: str) -> None:
-    assert decoded(compressed_by(coding, b"a" * (64 << 20)), coding, most_bytes=100_000) == b"a" * 100_000
+    bomb = compressed_by(coding, b"a" * (64 << 20))
+    tracemalloc.start()
+    try:
+        assert decoded(bomb, coding, most_bytes=100_000) == b"a" * 100_000
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 4 << 20
+
+
+@pytest.mark.parametrize(("exponent", "is_read"), [(23, True), (24, False), (27, False)])
+def test_zstd_has_the_window_that_a_content_coding_may_have(exponent: int, *, is_read: bool) -> None:
+    compressed_by("zstd", b"")  # or skip
+    window = bytes([(exponent - 10) << 3])  # RFC 8878, 3.1.1.1.2; behind it one raw block, the last
+    frame = bytes.fromhex("28b52ffd00") + window + bytes.fromhex("090000") + b"a"
+    if is_read:
+        assert decoded(frame, "zstd") == b"a"
+    else:
+        with pytest.raises(CheckError, match="compression of the response's body is broken"):
+            decoded(frame, "zstd")
 
 
 @OPTIONAL
