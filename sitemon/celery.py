@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sitemon.log_records import keep_plain
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.model.one_line import one_line
 from sitemon.redis_client import ping_redis, redis_client
+from sitemon.schedule.batch import queue_of
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
@@ -84,9 +85,19 @@ def _mind_the_threads(options: Mapping[str, Any]) -> None:
         _end(ConfigurationError("--autoscale: a pool of threads has one size: expected --concurrency"))
 
 
+def _mind_the_region(queues: Iterable[str]) -> None:
+    """Refuse the checks of another region: what is found here would be told as of ours, and theirs would be lost."""
+    region = settings(os.environ).region
+    for queue in queues:
+        other = queue.removeprefix(queue_of(""))
+        if other not in {queue, region}:
+            _end(ConfigurationError(f"-Q {queue}: this worker is of region {region}: expected SITEMON_REGION={other}"))
+
+
 def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
     if is_of_threads(options):
         _mind_the_threads(options)
+    _mind_the_region(options.get("queues") or ())
     _refuse_early()
     if _is_celery_command():
         work_on_all_cores(instance, options, settings(os.environ).worker_processes)

@@ -93,6 +93,13 @@ def test_what_a_pool_of_threads_cannot_do_is_one_line(tmp_path: Path, servers: d
     assert len(kept) == any("prefork" in word for word in pool)
 
 
+def test_the_queue_of_another_region_is_refused_in_one_line(tmp_path: Path, servers: dict[str, str]) -> None:
+    ended = celery(tmp_path, servers, "-A", "sitemon", "worker", "-Q", "sitemon.manage,checks.eu")
+    assert ended.returncode == 2
+    *_, refused = ended.stderr.splitlines()  # before it, that there are no sites
+    assert refused == "-Q checks.eu: this worker is of region default: expected SITEMON_REGION=eu"
+
+
 def test_no_configuration_at_all_is_one_line_too(tmp_path: Path) -> None:
     ended = celery(tmp_path, {}, "-A", "sitemon", "worker", "-B")
     assert ended.returncode == 2
