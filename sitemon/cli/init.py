@@ -23,9 +23,16 @@ def command(folder: Path) -> None:
     Only you can read them, since they are for passwords. A file that is there already is left as it is.
     """
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    for template in sorted((_IN_PROJECT if _IN_PROJECT.exists() else _IN_WHEEL).iterdir()):
+    for template in _templates():
         say(f"{_written(template, folder / template.name)} {folder / template.name}")
     say(f"fill them in, and then: {f'CONF_DIR={folder} ' if folder != Path('conf') else ''}sitemon lint")
+
+
+def _templates() -> list[Path]:
+    """Return the files of conf_templates, and the Procfile, which in the project is beside them."""
+    if not _IN_PROJECT.exists():
+        return sorted(_IN_WHEEL.iterdir())
+    return [*sorted(_IN_PROJECT.iterdir()), _IN_PROJECT.with_name("Procfile")]
 
 
 def _written(template: Path, file: Path) -> str:

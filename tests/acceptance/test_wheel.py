@@ -88,7 +88,9 @@ def test_it_writes_a_configuration_for_nobody_else_to_read(installed: Path, tmp_
     begun = run(installed, tmp_path, "sitemon", "init")
     assert begun.returncode == 0, begun.stderr
     conf = tmp_path / "conf"
-    assert {file.name for file in conf.iterdir()} == {file.name for file in (PROJECT / "conf_templates").iterdir()}
+    templates = {file.name for file in (PROJECT / "conf_templates").iterdir()}
+    assert {file.name for file in conf.iterdir()} == {*templates, "Procfile"}
+    assert (conf / "Procfile").read_bytes() == (PROJECT / "Procfile").read_bytes()
     assert {oct(file.stat().st_mode & 0o777) for file in conf.iterdir()} == {"0o600"}
     assert oct(conf.stat().st_mode & 0o777) == "0o700"
     linted = run(installed, tmp_path, "sitemon", "lint")
