@@ -16,10 +16,10 @@ from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
 
 from sitemon.model.errors import PoisonError, SpoolFullError
-from sitemon.model.marks import Published, Reign, encode_mark
+from sitemon.model.marks import Mark, Published, Reign, encode_mark
 from sitemon.model.moment import to_ms
 from sitemon.model.result import encode
-from sitemon.model.schedule import Away, Ended, SentUpTo, Started, Told, encode_event
+from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, Told, encode_event
 from sitemon.record.batch import sort_out
 from sitemon.record.notices import sort_out_notices
 from sitemon.record.retry import why_it_stays
@@ -146,32 +146,20 @@ def _spool_file() -> bytes:
 
 _VALUES: Final = (b"one" * 40, random.Random(1).randbytes(200))
 _HEADERS: Final = (("name", b"value"), (Latin("\xe4"), None))
+_EVENTS: Final[tuple[ScheduleEvent, ...]] = (
+    Started(site="a", region="b", at_ms=1, interval_ms=1_000, from_slot_ms=2, labels={"c": "d"}),
+    Ended(site="a", region="b", at_ms=3),
+    Told(at_ms=3, token=1, sequence=2, first=1),
+    Away(region="b", from_ms=4, until_ms=5),
+    SentUpTo(at_ms=6),
+)
+_MARKS: Final[tuple[Mark, ...]] = (Reign(token=1, from_ms=2, until_ms=3), Published(publisher="p", up_to_ms=4, made=5))
 
 TARGETS: Final = (
     Target("batch", read_batch, tuple(a_batch(*_VALUES, codec=codec, headers=_HEADERS) for codec in (0, 1, 3))),
     Target("result", read_result, tuple(map(encode, (a_result(match="a", error="b"), a_missed(), a_down())))),
-    Target(
-        "event",
-        read_event,
-        tuple(
-            encode_event(event)
-            for event in (
-                Started(site="a", region="b", at_ms=1, interval_ms=1_000, from_slot_ms=2, labels={"c": "d"}),
-                Ended(site="a", region="b", at_ms=3),
-                Told(at_ms=3, token=1, sequence=2, first=1),
-                Away(region="b", from_ms=4, until_ms=5),
-                SentUpTo(at_ms=6),
-            )
-        ),
-    ),
-    Target(
-        "mark",
-        read_mark,
-        tuple(
-            encode_mark(mark)
-            for mark in (Reign(token=1, from_ms=2, until_ms=3), Published(publisher="p", up_to_ms=4, made=5))
-        ),
-    ),
+    Target("event", read_event, tuple(encode_event(event) for event in _EVENTS)),
+    Target("mark", read_mark, tuple(encode_mark(mark) for mark in _MARKS)),
     Target(
         "dead_letter",
         read_dead_letter,
