@@ -61,7 +61,7 @@ def _measure() -> Measured:
         route = Route(channels=(people.name,), group_for_s=GROUP_FOR_S)
         alerts = Alerts(channels={people.name: people}, routes=(route,))
         add_channels(conn, [people.name])
-        decider = Decider(lambda _: rules_of_site(None), alerts, clock.utc_now)
+        decider = Decider(lambda _: rules_of_site(None, {}), alerts, clock.utc_now)
         names, now = Names(), clock.utc_now()
         _write(conn, names, sites, now - 5 * MINUTE, Outcome.UP)
         for failure in range(DOWN_AFTER):

@@ -99,6 +99,7 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
     # Who is refused ends here. Who is not answered waits, and the page says so.
     with suppress(RetryableError), closing(connected()):
         pass
+    ask = None if only_public else _asker()
     with stop_on_signals() as stop:
         try:
             listener = listen(*bind)
@@ -110,7 +111,7 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
                 connect=connected,
                 sites=_configured(),
                 settings=choices,
-                ask=None if only_public else _asker(),
+                ask=ask,
                 only_public=only_public,
             )
             serve(app, listener, stop)
@@ -133,7 +134,6 @@ def _asker() -> Callable[[str, str], dict[str, Any]] | None:
 
     """
     if not locate.usual_place(REDIS.file_name, os.environ).exists() and not os.environ.get(REDIS.variable("url")):
-        log.info("web.no_checks: no %s, so that nobody can ask for a check", REDIS.file_name)
         return None
     from sitemon.celery_settings import celery_settings  # noqa: PLC0415  # Celery takes long to import
     from sitemon.worker.asking import Asker  # noqa: PLC0415

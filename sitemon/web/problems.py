@@ -1,5 +1,6 @@
 """What is answered instead of what was asked for (RFC 9457), and the responses that say so."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -10,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from sitemon.model.errors import ConfigurationError, RefusedError, SitemonError
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_AFTER_S: Final = 5
@@ -58,8 +61,9 @@ def on_http_exception(_request: Request, exc: Exception) -> JSONResponse:
     return response_of(Problem(exc.status_code, words.get(exc.status_code, exc.detail), exc.headers))
 
 
-def on_mistake(_request: Request, _exc: Exception) -> JSONResponse:
-    """Answer a mistake of ours, which the server logs."""
+def on_mistake(request: Request, exc: Exception) -> JSONResponse:
+    """Answer a mistake of ours, and write it into the log."""
+    log.error("web.failed: %s %s: this is a mistake in sitemon", request.method, request.url.path, exc_info=exc)
     return response_of(Problem(500, "a mistake in sitemon, which is in its log"))
 
 

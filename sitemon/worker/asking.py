@@ -26,7 +26,8 @@ class PolledBackend(RedisBackend):
 class Asker:
     """Asks workers. `settings` are those of Celery, with the URL of Redis. Thread-safe."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         backend = f"{__name__}:{PolledBackend.__name__}+{settings['result_backend']}"
         self._app = Celery("sitemon", set_as_current=False)
         self._app.config_from_object({**settings, "result_backend": backend, "include": []})
@@ -35,7 +36,7 @@ class Asker:
         """Return what a worker of the region found of a configured site, as on Kafka. A worker publishes it too.
 
         Raises:
-            UnreachableError: Redis does not answer, or no worker did within 30 s.
+            UnreachableError: Redis does not answer, or no worker did in time.
             SitemonError: what the worker raised.
 
         """
@@ -50,18 +51,18 @@ class Asker:
             (site,),
             queue=queue_of(region),
             headers={ASKED_AT: clock.now_ms()},
-            expires=PATIENCE_S,
+            expires=self._patience_s,
             argsrepr="(hidden)",
             kwargsrepr="(hidden)",
         )
-        until_s = clock.monotonic_s() + PATIENCE_S
+        until_s = clock.monotonic_s() + self._patience_s
         while clock.monotonic_s() < until_s:
             found = self._app.backend.get_task_meta(asked.id)
             if found["status"] in states.READY_STATES:
                 self._app.backend.forget(asked.id)
                 return _answer(found["result"])
             clock.sleep(_LOOK_EVERY_S)
-        raise UnreachableError(f"no worker of region {region} has answered within {PATIENCE_S:g} s")
+        raise UnreachableError(f"no worker of region {region} has answered within {self._patience_s:g} s")
 
 
 def _answer(found: Any) -> dict[str, Any]:

@@ -23,7 +23,8 @@ SELECT
     redirects,
     body_bytes,
     cert_expires_at,
-    error
+    error,
+    excerpt
 FROM sitemon.results
 WHERE site = %(site)s
     AND slot_at >= %(from)s
@@ -36,7 +37,7 @@ ORDER BY slot_at DESC, region, kind
 LIMIT %(most)s;
 
 -- name: uptime_hourly
-SELECT site, region, hour_at, up, degraded, down, missed, uptime_low, uptime_high, coverage, p50_s, p95_s, p99_s
+SELECT site, region, hour_at, up, degraded, down, missed, maintenance, uptime_low, uptime_high, coverage, p50_s, p95_s, p99_s
 FROM sitemon.uptime_hourly
 WHERE site = %(site)s
     AND hour_at >= %(from)s
@@ -48,7 +49,7 @@ ORDER BY hour_at DESC, region
 LIMIT %(most)s;
 
 -- name: uptime_daily
-SELECT site, region, day, up, degraded, down, missed, uptime_low, uptime_high, coverage, p50_s, p95_s, p99_s
+SELECT site, region, day, up, degraded, down, missed, maintenance, uptime_low, uptime_high, coverage, p50_s, p95_s, p99_s
 FROM sitemon.uptime_daily
 WHERE site = %(site)s
     AND day >= %(from)s
@@ -116,7 +117,7 @@ SELECT sitemon.latency_bounds_s() AS bounds_s;
 
 -- name: uptime_recent
 -- All days that there are, by which the index begins.
-SELECT site, region, days, up, degraded, down, missed, uptime_low, uptime_high, coverage, as_of
+SELECT site, region, days, up, degraded, down, missed, maintenance, uptime_low, uptime_high, coverage, as_of
 FROM sitemon.uptime_recent
 WHERE days IN (1, 7, 30, 90) AND site = ANY (%(sites)s)
 ORDER BY site, days, region;
@@ -135,7 +136,8 @@ SELECT
     decided_at,
     withdrawn_at,
     acknowledged_at,
-    acknowledged_by
+    acknowledged_by,
+    behind
 FROM sitemon.incidents
 WHERE incident_id < %(before)s
     AND (%(site)s::text IS NULL OR site = %(site)s)

@@ -94,6 +94,7 @@ class Result(Answer):
     body_bytes: int
     cert_expires_at: Moment | None
     error: str | None
+    excerpt: str | None = Field(description="the piece of the page that tells why it is not up, without secrets")
 
 
 class _Uptime(Answer):
@@ -108,6 +109,7 @@ class _Uptime(Answer):
     degraded: Count
     down: Count
     missed: Count
+    maintenance: Count = Field(description="in windows of maintenance; they count in no other column")
     uptime_low: Fraction | None
     uptime_high: Fraction | None
     coverage: Fraction | None
@@ -194,6 +196,7 @@ class Incident(Answer):
     withdrawn_at: Moment | None = Field(description="when late results said that it never was")
     acknowledged_at: Moment | None
     acknowledged_by: str | None
+    behind: str | None = Field(description="the site that is down and that this one depends on: nobody is told meanwhile")
 
 
 class Alert(Answer):

@@ -109,3 +109,14 @@ def test_the_database_away_is_said_without_its_name(serve_page: Serve) -> None:
 
 def test_pages_are_refused_as_pages(page: httpx.Client) -> None:
     assert page.get("/badge/nobody/state.svg").headers["content-type"].startswith("text/html")
+
+
+def test_a_mistake_of_ours_is_said_and_logged(serve_page: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    def ask(site: str, region: str) -> dict[str, Any]:
+        raise ZeroDivisionError("hunter2")
+
+    answer = serve_page(ask=ask).post(f"{V1}/sites/shop/check", headers=BEARER)
+    assert answer.status_code == 500
+    assert "hunter2" not in problem(answer)["detail"]
+    assert "web.failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
