@@ -44,6 +44,7 @@ class Incident(NamedTuple):
     withdrawn_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    behind: str | None
 
 
 class Present(NamedTuple):

@@ -32,7 +32,8 @@ SELECT
     decided_at,
     withdrawn_at,
     acknowledged_at,
-    acknowledged_by
+    acknowledged_by,
+    behind
 FROM sitemon.incidents
 WHERE ended_at IS NULL AND withdrawn_at IS NULL
 ORDER BY started_at DESC;

@@ -14,7 +14,8 @@ SELECT
     decided_at,
     withdrawn_at,
     acknowledged_at,
-    acknowledged_by
+    acknowledged_by,
+    behind
 FROM sitemon.incidents
 WHERE (%(before_at)s::timestamptz IS NULL OR (started_at, incident_id) < (%(before_at)s, %(before_id)s))
     AND (NOT %(open_only)s OR (ended_at IS NULL AND withdrawn_at IS NULL))
@@ -35,7 +36,8 @@ SELECT
     decided_at,
     withdrawn_at,
     acknowledged_at,
-    acknowledged_by
+    acknowledged_by,
+    behind
 FROM sitemon.incidents
 WHERE incident_id = %(incident_id)s;
 

@@ -133,7 +133,8 @@ SELECT
     decided_at,
     withdrawn_at,
     acknowledged_at,
-    acknowledged_by
+    acknowledged_by,
+    behind
 FROM sitemon.incidents
 WHERE site = %(site)s AND (ended_at IS NULL OR ended_at >= %(since)s) AND started_at < %(until)s AND withdrawn_at IS NULL
 ORDER BY started_at DESC

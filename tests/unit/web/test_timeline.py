@@ -25,6 +25,7 @@ def an_incident(**fields: Any) -> Incident:
         withdrawn_at=None,
         acknowledged_at=None,
         acknowledged_by=None,
+        behind=None,
     )._replace(**fields)
 
 
