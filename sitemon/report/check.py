@@ -4,13 +4,12 @@ Names in certificates and URLs of redirects are a server's own words: they are s
 characters, never as markup.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +20,6 @@ from sitemon.checks.judge.failures import printable
 from sitemon.checks.net.tls import certificate_of
 from sitemon.checks.timing import PHASES
 from sitemon.model.moment import format_utc
-from sitemon.model.one_line import one_line
 from sitemon.model.outcome import REASONS
 from sitemon.model.result import Phases, Result
 from sitemon.model.target import scheme_of
@@ -29,7 +27,6 @@ from sitemon.report.palette import SIGNS, STYLES, latency
 
 _SOON: Final = timedelta(days=14)
 _BAR_WIDTH: Final = 32
-_PLAIN_WIDTH: Final = 100
 
 
 def report(result: Result, hops: Sequence[Hop], now: datetime, failures: Sequence[Failure] = ()) -> RenderableType:
@@ -43,13 +40,6 @@ def report(result: Result, hops: Sequence[Hop], now: datetime, failures: Sequenc
     elif result.phases_s is not None:
         parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2), expand=False))
     return Group(*parts)
-
-
-def plain_report(result: Result, now: datetime) -> str:
-    """Return the same as `report` as text of lines, for what is no terminal."""
-    written = io.StringIO()
-    Console(file=written, width=_PLAIN_WIDTH, color_system=None).print(report(result, (), now), markup=False)
-    return "\n".join(one_line(line.rstrip()) for line in written.getvalue().splitlines())
 
 
 def traced_failures(failures: Sequence[Failure]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from sitemon import clock
 from sitemon.model.result import Result
-from sitemon.report.check import plain_report
+from sitemon.report.plain import plain_report
 from sitemon.web.auth import not_signed_in
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem

@@ -196,7 +196,9 @@ class Incident(Answer):
     withdrawn_at: Moment | None = Field(description="when late results said that it never was")
     acknowledged_at: Moment | None
     acknowledged_by: str | None
-    behind: str | None = Field(description="the site that is down and that this one depends on: nobody is told meanwhile")
+    behind: str | None = Field(
+        description="the site that is down and that this one depends on: nobody is told meanwhile"
+    )
 
 
 class Alert(Answer):
