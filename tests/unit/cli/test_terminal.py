@@ -21,15 +21,8 @@ from sitemon.store.read import LedgerHour, SiteStatus
 
 NOW: Final = datetime(2026, 11, 24, 7, tzinfo=UTC)
 HOSTILE: Final = ["\x1b[2J\x1b]0;mine\x07", "a\nshop   ● up", "a\r\x85\u2028b", "\u202epohs", "[/]", "[red]a", ":bomb:"]
-<<<<<<< ours
-DOOR: Final = {"terminal.py": {"echo"}, "check.py": {"Console"}}
-"""`report.check.plain_report` writes into a text, for the page."""
-||||||| base
-DOOR: Final = {"terminal.py": {"echo"}}
-=======
 DOOR: Final = {"terminal.py": {"echo"}, "plain.py": {"Console"}}
 """The second writes into a text, for a page."""
->>>>>>> theirs
 
 
 def status_of(site: str) -> RenderableType:
