@@ -1,16 +1,17 @@
 """What operators do: each is decided here for the page and the API alike, and leaves a line in the log."""
 
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from sitemon import clock
-from sitemon.model.errors import ConfigurationError, RefusedError, SitemonError
+from sitemon.model.errors import ConfigurationError, FatalError, RefusedError, SitemonError
 from sitemon.store.connect import Connection
 from sitemon.store.incident import acknowledge
+from sitemon.store.maintenance_windows import Declaration, Declared, declare, stop
 from sitemon.store.page import Incident
 from sitemon.store.page_incidents import read_incident
 from sitemon.web.auth import Actor, Guard
@@ -51,16 +52,9 @@ class Acts:
             Problem: 404, there is none; 409, somebody knows already, or it was withdrawn; 403, 503.
 
         """
-        try:
-            with closing(self._connect()) as conn:
-                is_ours = acknowledge(conn, incident_id, actor.name)
-                found = read_incident(conn, incident_id)
-        except RefusedError as exc:
-            raise Problem(
-                403, "the page's own database user may not acknowledge: docs/api.md says what it needs"
-            ) from exc
-        except SitemonError as exc:
-            raise problem_of(exc) from exc
+        with self._writing() as conn:
+            is_ours = acknowledge(conn, incident_id, actor.name)
+            found = read_incident(conn, incident_id)
         if found is None:
             raise Problem(404, "there is no incident of this number")
         incident, _ = found
@@ -68,6 +62,46 @@ class Acts:
             raise Problem(409, "it was withdrawn" if incident.withdrawn_at else "somebody knows of it already")
         self._guard.audit("web.acknowledged: by=%s via=%s from=%s incident=%s", actor, request, incident_id)
         return incident
+
+    def declare_maintenance(self, request: Request, actor: Actor, declaration: Declaration) -> Declared:
+        """Declare a window of maintenance.
+
+        Raises:
+            Problem: 409, there is no such site, or results of that time are no longer kept; 403, 503.
+
+        """
+        with self._writing() as conn:
+            declared = declare(conn, declaration)
+        number, sites = declared
+        event = "web.maintenance_declared: by=%s via=%s from=%s maintenance=%s sites=%s"
+        self._guard.audit(event, actor, request, number, len(sites))
+        return declared
+
+    def end_maintenance(self, request: Request, actor: Actor, number: int, *, withdraw: bool) -> None:
+        """End a window of maintenance now, or let it never have been.
+
+        Raises:
+            Problem: 409, there is none of that number, or it is over already; 403, 503.
+
+        """
+        with self._writing() as conn:
+            is_changed = stop(conn, number, clock.utc_now(), withdraw=withdraw)
+        if not is_changed:
+            raise Problem(409, "it is over already")
+        how = "withdrawn" if withdraw else "ended"
+        self._guard.audit("web.maintenance_ended: by=%s via=%s from=%s maintenance=%s %s", actor, request, number, how)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with closing(self._connect()) as conn:
+                yield conn
+        except RefusedError as exc:
+            raise Problem(403, "the page's own database user may not do that: docs/api.md says what it needs") from exc
+        except FatalError as exc:
+            raise Problem(409, str(exc)) from exc
+        except SitemonError as exc:
+            raise problem_of(exc) from exc
 
     def check(self, request: Request, actor: Actor, site: SiteView, region: str | None) -> dict[str, Any]:
         """Let a worker check a site now, and return the result as on Kafka.

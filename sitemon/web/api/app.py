@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from sitemon.model.errors import SitemonError
-from sitemon.web.api import events, history, incidents, ledger, session, sites
+from sitemon.web.api import events, history, incidents, ledger, maintenance, session, sites
 from sitemon.web.api.models import ProblemDetails
 from sitemon.web.auth import COOKIE, CSRF_HEADER
 from sitemon.web.dependencies import Web
@@ -45,7 +45,13 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    for routes in (sites.routes(web), history.routes(web), incidents.routes(web), ledger.routes(web)):
+    for routes in (
+        sites.routes(web),
+        history.routes(web),
+        incidents.routes(web),
+        ledger.routes(web),
+        maintenance.routes(web),
+    ):
         api.include_router(routes)
     api.include_router(events.routes(web, stream_lasts_s))
     api.include_router(session.routes(web))
@@ -82,7 +88,7 @@ def _described(api: FastAPI, *, is_signed_in_to_read: bool) -> dict[str, Any]:
     described["servers"] = [{"url": PREFIX}]
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
-            if method == "post":
+            if method in {"post", "delete"}:
                 operation["security"] = _TO_ACT
             elif is_signed_in_to_read or path == "/session":
                 operation["security"] = _TO_READ

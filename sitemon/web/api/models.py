@@ -220,6 +220,17 @@ class IncidentWithAlerts(Incident):
     alerts: list[Alert]
 
 
+class Maintenance(Answer):
+    """A window of maintenance that was declared, with the names of the view `maintenance`."""
+
+    maintenance_id: int
+    sites: list[str]
+    from_at: Moment
+    until_at: Moment
+    reason: str | None
+    declared_by: str
+
+
 class LedgerTotals(Answer):
     """What the schedule asked for, and what became of it: expected = real + told + derived + unaccounted."""
 
