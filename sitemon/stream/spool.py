@@ -34,7 +34,7 @@ _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS destination (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
 )
 _ADDRESS: Final = (
-    "INSERT OR REPLACE INTO destination SELECT 1, ?1 WHERE NOT EXISTS (SELECT 1 FROM destination WHERE name = ?1)"
+    "INSERT OR REPLACE INTO destination SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM destination WHERE name = ?)"
 )
 _APPEND: Final = "INSERT INTO record (id, topic, key, value, headers) VALUES (?, ?, ?, ?, ?)"
 _READ: Final = "SELECT id, topic, key, value, headers FROM record ORDER BY id LIMIT ?"
@@ -159,7 +159,7 @@ class Spool:
         def insert(database: sqlite3.Connection) -> bool:
             if self._used_bytes(database) + wanted_bytes > self.max_bytes:
                 raise SpoolFullError(f"the spool {self.folder} holds its {self.max_bytes:,} bytes")
-            database.execute(_ADDRESS, (self.destination,))
+            database.execute(_ADDRESS, (self.destination,) * 2)
             database.executemany(_APPEND, rows)
             return True
 
