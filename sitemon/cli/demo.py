@@ -39,7 +39,7 @@ _SHOWS: Final = {site.name: site.shows for site in SAMPLES}
 @click.command("demo")
 @click.option("--for", "run_for_s", type=click.FloatRange(min=1), metavar="SECONDS", help="End after so many seconds.")
 def command(run_for_s: float | None) -> None:
-    """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL, alerter.
+    """Watch sample sites with the whole pipeline: beat, worker, Kafka, recorder, PostgreSQL, alerter, page.
 
     It needs what pip install 'sitemon[local]' brings, and for Apache Kafka Java and Maven. Alerts go to a receiver of
     its own, which shows them. It ends with a table of the sites and with how many results were recorded.
@@ -75,6 +75,8 @@ def _run(pipeline: Demo, until_s: float) -> int:
     console = Terminal()
     say(f"starting PostgreSQL, Redis, Kafka, worker, recorder and alerter; their logs are in {pipeline.folder}")
     pipeline.up()
+    if pipeline.page_url:
+        say(f"the page: {pipeline.page_url}")
     try:
         _watch(pipeline, console, until_s)
     except KeyboardInterrupt:
@@ -110,7 +112,8 @@ def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
 
 def _view(pipeline: Demo, width: int) -> RenderableType:
     table = status_table(pipeline.statuses(), pipeline.closed_at(), clock.utc_now(), width)
-    return Group(table, _told(pipeline.receiver.events), f"{pipeline.count()} results recorded; Ctrl-C ends it")
+    page = f"the page: {pipeline.page_url}; " if pipeline.page_url else ""
+    return Group(table, _told(pipeline.receiver.events), f"{page}{pipeline.count()} results recorded; Ctrl-C ends it")
 
 
 def _told(events: Sequence[Mapping[str, Any]]) -> Table:

@@ -1,5 +1,6 @@
-"""The demo: beat, worker, recorder, alerter and the local stack over the sample sites, each a child of this process."""
+"""The demo: all of sitemon and the local stack over the sample sites, each process a child of this one."""
 
+import importlib.util
 import os
 import sysconfig
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sitemon import clock
+from sitemon.local.ports import LOOPBACK, free_port
 from sitemon.local.process import GuardedProcess, run_guarded
 from sitemon.local.receiver import AlertReceiver
 from sitemon.local.stack import PARTS, Stack
@@ -26,12 +28,14 @@ class Demo:
 
     Nothing of it outlives this process. The environment of its processes is the stack's alone, so that neither a
     configuration of the working folder nor one of the environment has a part in it.
+    `page_url` is where the page is, once it was started; None without the extra `web`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stack = Stack(folder, (*PARTS, "sample"))
         self.receiver = AlertReceiver()
+        self.page_url: str | None = None
         self._processes: dict[str, GuardedProcess] = {}
 
     def up(self) -> None:
@@ -43,6 +47,10 @@ class Demo:
         self._start("recorder", "sitemon-recorder")
         self.receiver.write_alerts_yaml(self.folder)
         self._start("alerter", "sitemon-alerter")
+        if importlib.util.find_spec("fastapi"):  # of the extra web
+            address = f"{LOOPBACK}:{free_port()}"
+            self._start("web", "sitemon", "web", "--bind", address)
+            self.page_url = f"http://{address}/"
 
     def check(self) -> None:
         """Raise FatalError, naming its log, when a process has ended by itself."""
@@ -79,7 +87,7 @@ class Demo:
         if worker := self._processes.get("worker"):
             worker.stop(timeout_s=_STOP_WITHIN_S)
         recorded = self._settled_count()
-        for name in ("recorder", "alerter"):
+        for name in ("recorder", "alerter", "web"):
             if process := self._processes.get(name):
                 process.stop(timeout_s=_STOP_WITHIN_S)
         return recorded

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from tests.pipeline import own_code, script, wait_for
 
@@ -38,6 +39,13 @@ def has_loaded(home: Path, library: str) -> bool:
     with contextlib.suppress(psutil.Error):
         return any(f"/{library}/" in place.path for one in processes_of(home) for place in one.memory_maps())
     return False
+
+
+def page_at(url: str) -> str:
+    try:
+        return requests.get(url, timeout=5).text
+    except requests.ConnectionError:
+        return ""
 
 
 def demo(home: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -71,6 +79,8 @@ def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: P
 def test_it_shows_an_outage_and_the_alerts_of_it(home: Path) -> None:
     process = demo(home)
     assert process.stdout is not None
+    page = next(line for line in process.stdout if line.startswith("the page: ")).removeprefix("the page: ").strip()
+    wait_for(lambda: "outage" in page_at(page), 30)
     told = (line for line in process.stdout if line.startswith("told at "))
     assert any("outage is down: http_status (503)" in line for line in told)
     assert any(re.search(r"outage is up again after \d+ s", line) for line in told)
