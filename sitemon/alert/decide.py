@@ -21,6 +21,7 @@ from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
+from sitemon.store.held import Held, take_held
 from sitemon.store.incident import (
     Circumstances,
     Deciding,
@@ -31,7 +32,6 @@ from sitemon.store.incident import (
     take_open,
     take_sites,
 )
-from sitemon.store.untold import Untold, take_untold
 
 SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
@@ -157,30 +157,30 @@ class Decider:
         """
         after: int | None = 0
         while after is not None:
-            with take_untold(conn, after, SITES_AT_ONCE) as untold:
-                after = self._release(untold) if untold.incidents else None
+            with take_held(conn, after, SITES_AT_ONCE) as held:
+                after = self._release(held) if held.incidents else None
 
-    def _release(self, untold: Untold) -> int:
+    def _release(self, held: Held) -> int:
         """Tell of those of which it is time, and return the number of the last."""
         now = self._now()
-        rules = {site: self._rules_of(site) for site, _, _ in untold.incidents}
+        rules = {site: self._rules_of(site) for site, _, _ in held.incidents}
         names = {name for one in rules.values() for name in one.gateways}
-        gateways = untold.gateways({name: self._rules_of(name).settles for name in names}, now)
+        gateways = held.gateways({name: self._rules_of(name).settles for name in names}, now)
         stands = {
             number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
-            for site, number, incident in untold.incidents
+            for site, number, incident in held.incidents
         }
-        untold.put_behind({number: one.behind for number, one in stands.items()})
+        held.put_behind({number: one.behind for number, one in stands.items()})
         changed = [
             (site, Change(What.OPENED, incident, number))
-            for site, number, incident in untold.incidents
+            for site, number, incident in held.incidents
             if stands[number].is_told
         ]
         if changed:
-            numbers = [number for _, number, _ in untold.incidents if stands[number].is_told]
-            untold.tell(numbers)
-            self._tell(untold, changed, numbers)
-        return untold.incidents[-1][1]
+            numbers = [number for _, number, _ in held.incidents if stands[number].is_told]
+            held.tell(numbers)
+            self._tell(held, changed, numbers)
+        return held.incidents[-1][1]
 
     def _to_tell(self, site: str, number: int, reminding: Reminding) -> dict[str, list[str]]:
         """Return which channels are to be told what of an open incident."""
@@ -308,7 +308,7 @@ class Decider:
         alerts = []
         for (site, change), number in zip(changed, numbers, strict=True):
             labels = self._rules_of(site).labels
-            for type_ in () if around[number].is_untold else types_of(change):
+            for type_ in () if around[number].is_held else types_of(change):
                 event = event_of(
                     type_,
                     change,

@@ -32,14 +32,14 @@ _status_sql: Final = load_queries("status.sql")
 class Circumstances(NamedTuple):
     """What is said beside an incident: the site's URL, since when it was well before, who knows already.
 
-    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_untold`: nobody was told of it.
+    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_held`: nobody was told of it.
     """
 
     url: str | None
     well_since: datetime | None
     acknowledged_by: str | None
     is_maintained: bool = False
-    is_untold: bool = False
+    is_held: bool = False
 
 
 class Saying(NamedTuple):

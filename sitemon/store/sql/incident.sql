@@ -174,7 +174,7 @@ SELECT
             -- One that was there before the window ended begins with the next failure after it.
             AND stretch.until_at > incident.started_at - '10 minutes'::interval
     ),
-    is_untold
+    is_held
 FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
@@ -198,7 +198,7 @@ JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE ended_at IS NULL
     AND withdrawn_at IS NULL
     AND acknowledged_at IS NULL
-    AND NOT is_untold
+    AND NOT is_held
     AND NOT EXISTS (
         SELECT
         FROM sitemon.maintenance_stretch AS stretch
@@ -217,7 +217,7 @@ FOR NO KEY UPDATE OF site SKIP LOCKED;
 
 -- name: hold
 -- Nobody is told of these before it is known whether they lie behind other sites.
-UPDATE sitemon.incident SET is_untold = true WHERE incident_id = ANY (%(incident_ids)s);
+UPDATE sitemon.incident SET is_held = true WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: said_ages
 -- How many seconds ago each channel was told last that an incident lasts.

@@ -10,9 +10,9 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.result import Result
 from sitemon.store.connect import connect
+from sitemon.store.held import take_held
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.schedule import write_notices
-from sitemon.store.untold import take_untold
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, said_by
 from tests.integration.store.events import ended, started
@@ -185,8 +185,8 @@ def test_two_alerters_tell_once(story: Story, postgres_server: PostgresServer, o
     story.scene.write(story.scene.results("uuuu", site="balancer"))
     story.scene.decide()
     with closing(connect(postgres_server, owner, application_name="test")) as second:
-        with take_untold(second, after=0, most=10) as untold:
-            assert [site for site, _, _ in untold.incidents] == ["shop"]
+        with take_held(second, after=0, most=10) as held:
+            assert [site for site, _, _ in held.incidents] == ["shop"]
             story.arrive()  # passes over what the other one has
             assert story.said == []
         story.scene.decider.release(second)

@@ -363,14 +363,14 @@ COMMENT ON VIEW sitemon.site_status IS
 
 -- Dependencies --------------------------------------------------------------------------------------------------------
 
--- Nobody is told of an incident with is_untold; `behind` is the name of the site behind which it lies, or lay.
+-- Nobody is told of an incident with is_held; `behind` is the name of the site behind which it lies, or lay.
 ALTER TABLE sitemon.incident
-    ADD COLUMN is_untold boolean NOT NULL DEFAULT false,
+    ADD COLUMN is_held boolean NOT NULL DEFAULT false,
     ADD COLUMN behind text;
 
--- Query untold_incidents: those that may have to be told. One that was over while it lay behind another never is.
-CREATE INDEX incident_untold ON sitemon.incident (incident_id)
-WHERE is_untold AND withdrawn_at IS NULL AND (ended_at IS NULL OR behind IS NULL);
+-- Query held_incidents: those that may have to be told. One that was over while it lay behind another never is.
+CREATE INDEX incident_held ON sitemon.incident (incident_id)
+WHERE is_held AND withdrawn_at IS NULL AND (ended_at IS NULL OR behind IS NULL);
 
 CREATE OR REPLACE VIEW sitemon.incidents AS
 SELECT

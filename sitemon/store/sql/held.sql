@@ -1,4 +1,4 @@
--- name: untold_incidents
+-- name: held_incidents
 -- Not of sites that were taken out of the configuration: they are in no schedule any more. The sites are ours until the
 -- transaction ends.
 SELECT
@@ -17,7 +17,7 @@ SELECT
     behind
 FROM sitemon.incident
 JOIN sitemon.site ON site.site_id = incident.site_id
-WHERE is_untold
+WHERE is_held
     AND withdrawn_at IS NULL
     AND (ended_at IS NULL OR behind IS NULL)
     AND incident_id > %(after)s
@@ -59,7 +59,7 @@ WHERE site.name = ANY (%(names)s)
 GROUP BY site.site_id;
 
 -- name: tell
-UPDATE sitemon.incident SET is_untold = false, behind = NULL WHERE incident_id = ANY (%(incident_ids)s);
+UPDATE sitemon.incident SET is_held = false, behind = NULL WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: put_behind
 UPDATE sitemon.incident SET behind = given.behind

@@ -15,10 +15,10 @@ from sitemon.store.errors import translated
 from sitemon.store.incident import Deciding
 from sitemon.store.queries import load_queries
 
-_sql: Final = load_queries("untold.sql")
+_sql: Final = load_queries("held.sql")
 
 
-class Untold(Deciding):
+class Held(Deciding):
     """Incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
 
     `behind` are the sites behind which they lay when that was decided last.
@@ -28,9 +28,7 @@ class Untold(Deciding):
         super().__init__(cursor)
         self.incidents: list[tuple[str, int, Incident]] = []
         self.behind: dict[int, str | None] = {}
-        for site, number, started_at, opened_by, regions, *rest in self._ask(
-            "untold_incidents", after=after, most=most
-        ):
+        for site, number, started_at, opened_by, regions, *rest in self._ask("held_incidents", after=after, most=most):
             *cause, ended_at, closed_by, behind = rest
             incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
             self.incidents.append((site, number, incident))
@@ -65,7 +63,7 @@ class Untold(Deciding):
 
 
 @contextmanager
-def take_untold(conn: Connection, after: int, most: int) -> Iterator[Untold]:
+def take_held(conn: Connection, after: int, most: int) -> Iterator[Held]:
     """Take the first incidents after a number of which nobody was told, for one transaction.
 
     Those of sites that another alerter has are passed over.
@@ -75,4 +73,4 @@ def take_untold(conn: Connection, after: int, most: int) -> Iterator[Untold]:
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Untold(cursor, after, most)
+        yield Held(cursor, after, most)
