@@ -153,7 +153,8 @@ class Alerter:
         def ask(conn: Connection) -> None:
             while not self._stop.is_set():
                 while self._decider.suspected:
-                    asker.ask_for_references(self._decider.suspected.pop())
+                    region = self._decider.suspected.pop()
+                    asker.ask_for_references(region, self._current.references.get(region, ()))
                 if not asker.ask_due(conn):
                     wait_for_notice(conn, _LOOK_EVERY_S)
                 self._stop.wait(PAUSE_S)

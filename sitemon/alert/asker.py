@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sitemon import clock
@@ -40,9 +40,8 @@ class Asker:
     is made twice, and both results have the same key.
     """
 
-    def __init__(self, app: Any, references: Callable[[], Mapping[str, Sequence[str]]]) -> None:
+    def __init__(self, app: Any) -> None:
         self._app = app
-        self._references = references
         self._references_at_s: dict[str, float] = {}
         self._redis = redis_client(app)
         self._said: dict[str, str] = {}
@@ -69,15 +68,15 @@ class Asker:
             self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
         return False
 
-    def ask_for_references(self, region: str) -> None:
+    def ask_for_references(self, region: str, urls: Iterable[str]) -> None:
         """Ask for ad-hoc checks of a region's reference sites, unless it was just done."""
         if clock.monotonic_s() < self._references_at_s.get(region, 0.0):
             return
         self._references_at_s[region] = clock.monotonic_s() + REFERENCES_EVERY_S
         try:
-            for url in self._references().get(region, ()):
+            for url in urls:
                 send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=_FRESH_S)
-        except UnreachableError as exc:
+        except (UnreachableError, RefusedError) as exc:
             self._say(region, str(exc))
 
     def _is_asked(self, region: str, checks: Sequence[Confirming]) -> bool:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from sitemon.alert.decide import SiteRules
 from sitemon.incident.backtest import SiteTrial, Trial
+from sitemon.incident.connectivity import without_outages
 from sitemon.incident.policy import Policy
 from sitemon.store.backtest import read_recorded, stream_rows
 from sitemon.store.connect import Connection
@@ -44,7 +45,7 @@ def backtest(
     lead_from = max(since - LEAD, recorded.since)
     for site, rows in stream_rows(conn, lead_from, until, good_rows=good_rows):
         regions = rules[site].regions
-        ours = [row for row in rows if regions is None or row.region in regions]
+        ours = without_outages([row for row in rows if regions is None or row.region in regions], recorded.outages)
         if ours:
             trials[site] = trials.get(site, begun[site]).after(ours)
             first_at = min(first_at, ours[0].slot_at)

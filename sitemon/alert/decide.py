@@ -221,7 +221,8 @@ class Decider:
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
-        self._regions.look(taken, set().union(*taken.regions.values()))
+        # In one order, lest two alerters wait for each other.
+        self._regions.look(taken, sorted(set().union(*taken.regions.values())))
         now = self._now()
         policies = taken.policies({site_id: one.policy for site_id, one in rules.items()}, now)
         begun = self._known(taken, rules) | self._looked_back(taken, rules, policies)

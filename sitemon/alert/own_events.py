@@ -42,7 +42,7 @@ def silence_event(silence: Silence, now: datetime, *, is_over: bool) -> dict[str
     said = {
         "region": silence.region or None,
         "state": "over" if is_over else "silent",
-        "since": format_utc(silence.since_at),
+        "since": format_utc(now if is_over else silence.since_at),
         "began_at": format_utc(silence.since_at),
         "cause": silence.cause,
         "sites": silence.sites,

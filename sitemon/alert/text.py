@@ -39,7 +39,7 @@ def subject_of(event: Mapping[str, Any]) -> str:
         lasted=for_people(incident.get("duration_s", 0.0)),
         left=_left(data.get("cert_expires_at"), event["timestamp"]),
         at_last=f" for {for_people(incident['duration_s'])} and nobody knows of it" if data.get("is_escalated") else "",
-        instead="it was in maintenance" if data.get("is_maintained") else "late results say so",
+        instead="it was in maintenance" if data.get("is_maintained") else "what was known later says so",
     )
 
 
@@ -64,7 +64,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
         _quoted(incident["error"]),
         f"The page says: {_quoted(incident['excerpt'])}" if incident["excerpt"] else None,
         _certificate(data, event["timestamp"], zone),
-        f"Corrected: {'maintenance' if data['is_maintained'] else 'late results'} changed what was said before"
+        f"Corrected: {'maintenance' if data['is_maintained'] else 'what was known later'} changed what was said before"
         if data["is_corrected"]
         else None,
         f"Known to {incident['acknowledged_by']}" if incident["acknowledged_by"] else None,

@@ -48,7 +48,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     """
     server, owner = postgres_server(db_conn), database_credentials(database)
     alerts, sites = AlertsWatcher(), sites_watcher()
-    asker = _asker(alerts) if is_redis_configured() else None
+    asker = _asker() if is_redis_configured() else None
     stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
 
     def rules_of(name: str) -> SiteRules:
@@ -71,9 +71,8 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
             ).run()
 
 
-def _asker(alerts: AlertsWatcher) -> Asker:
-    app = sending_app(redis_server(), settings(os.environ).region, os.environ)
-    return Asker(app, lambda: alerts.current().references)
+def _asker() -> Asker:
+    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ))
 
 
 @contextmanager

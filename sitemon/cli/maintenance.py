@@ -1,6 +1,5 @@
 """``sitemon maintenance``: windows in which failures of a site open no incident."""
 
-import getpass
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -67,7 +66,7 @@ def command() -> None:
     "--since", type=_Moment(), default="0s", help="When it begins or began: 30m ago, or 2026-11-24T07:00Z.  [now]"
 )
 @click.option("--reason", help="Why, for others to read.")
-@click.option("--by", metavar="NAME", help="Who says so.  [default: the name that you are signed in by]")
+@options.by("Who says so.")
 @options.db_conn
 @click.option("--database", metavar="FILE", help="Who may write there.  [default: sitemon-db.json]")
 def start(
@@ -77,7 +76,7 @@ def start(
     length_s: float,
     since: datetime,
     reason: str | None,
-    by: str | None,
+    by: str,
     db_conn: str | None,
     database: str | None,
 ) -> None:
@@ -90,7 +89,7 @@ def start(
         )
     until_at = since + timedelta(seconds=length_s)
     with closing(_connect(db_conn, database)) as conn:
-        declaration = Declaration(since, until_at, sites, dict(labels), reason, by or getpass.getuser())
+        declaration = Declaration(since, until_at, sites, dict(labels), reason, by)
         number, names = declare(conn, declaration)
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     say(f"maintenance {number}: {shown}, until {until_at:%Y-%m-%d %H:%M:%S} UTC")

@@ -3,12 +3,16 @@
 A file that is not given is read from where its reader looks for it; the names in the help are those of the readers.
 """
 
-from typing import Any
+import getpass
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import click
 
 from sitemon.config.server_files import DB_ADMIN, KAFKA_SERVER, PG_SERVER, SITEMON_DB
 from sitemon.config.values import UnfitError, duration_s
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _Duration(click.ParamType[float]):
@@ -33,3 +37,23 @@ kafka = click.option(
 )
 database = click.argument("database", metavar=f"[{SITEMON_DB.file_name}]", required=False)
 match = click.option("--match", metavar="REGEX", help="An RE2 regex that must be found in the page.")
+
+
+_LONGEST_NAME: Final = 100
+
+
+def _name(_context: click.Context, _option: click.Parameter, name: str | None) -> str:
+    """Return who it is: it is shown to others, in messages too."""
+    try:
+        found = getpass.getuser() if name is None else name
+    except (KeyError, OSError):  # a user of a container that has a number and no name
+        raise click.UsageError("your user has no name here: give one by --by") from None
+    if not (found.isprintable() and 0 < len(found) <= _LONGEST_NAME):
+        raise click.UsageError(f"--by: expected a name of at most {_LONGEST_NAME} printable characters")
+    return found
+
+
+def by(words: str) -> Callable[[Decorated], Decorated]:
+    """Return the option that says who does it; `words` say what."""
+    usual = "[default: the name that you are signed in by]"
+    return click.option("--by", metavar="NAME", callback=_name, help=f"{words}  {usual}")

@@ -5,16 +5,20 @@ from typing import NamedTuple
 
 
 class Counts(NamedTuple):
-    """Checks by their outcomes. What was missed counts as down in `low` and as up in `high`."""
+    """Checks by their outcomes. What was missed counts as down in `low` and as up in `high`.
+
+    Those in windows of `maintenance` count in no other field, and in no figure.
+    """
 
     up: int = 0
     degraded: int = 0
     down: int = 0
     missed: int = 0
+    maintenance: int = 0
 
     @property
     def total(self) -> int:
-        """All that were due."""
+        """All that were due, but for those in maintenance."""
         return self.up + self.degraded + self.down + self.missed
 
     @property

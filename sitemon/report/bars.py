@@ -74,7 +74,7 @@ def label_of(days: Sequence[Counts | None], what: str) -> str:
     """Return in words what bars show: ``90 days: 99.2% up; on 2 down, on 1 not seen``."""
     total = total_of(days)
     if not total.total:
-        return f"{len(days)} {what}: nobody looked yet"
+        return f"{len(days)} {what}: {'in maintenance' if total.maintenance else 'nobody looked yet'}"
     down, missed = (sum(getattr(counts, part) > 0 for counts in days if counts) for part in ("down", "missed"))
     found = "".join(f", on {count} {word}" for count, word in ((down, "down"), (missed, "not fully seen")) if count)
     return f"{len(days)} {what}: {uptime(total.low, total.high)} up{found}"

@@ -59,7 +59,7 @@ class Repairs(NamedTuple):
     """
 
     incidents: int
-    lasting: int
+    open: int
     down_s: float
     detect_s: float | None
     repair_s: float | None

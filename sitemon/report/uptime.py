@@ -14,7 +14,7 @@ def uptime(low: float | None, high: float | None) -> str:
 def words_of(counts: Counts | None) -> str:
     """Return what was found: ``99.2%–99.4% up: 3 down, 2 not seen of 1,440``."""
     if counts is None or not counts.total:
-        return "nothing was due"
+        return "in maintenance" if counts and counts.maintenance else "nothing was due"
     if counts.missed == counts.total:
         return f"nobody looked: {counts.missed:,} not seen"
     parts = [(counts.down, "down"), (counts.degraded, "degraded"), (counts.missed, "not seen")]

@@ -53,7 +53,7 @@ def burn_of(budget: Budget | None) -> str:
 def incidents_of(figures: Figures) -> str:
     """Return how many incidents there were, and how many last."""
     found = figures.repairs
-    return f"{found.incidents}" + (f" ({found.lasting} open)" if found.lasting else "")
+    return f"{found.incidents}" + (f" ({found.open} open)" if found.open else "")
 
 
 def span_of(report: Report) -> str:

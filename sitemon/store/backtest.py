@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from sitemon.incident.connectivity import Outage
 from sitemon.incident.rows import Cause, Row
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
+from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
@@ -21,10 +23,11 @@ _FETCHED: Final = 10_000
 
 
 class Recorded(NamedTuple):
-    """Of which sites something is recorded, and since when rows are kept."""
+    """Of which sites something is recorded, since when rows are kept, and when regions were offline."""
 
     sites: frozenset[str]
     since: datetime
+    outages: tuple[Outage, ...]
 
 
 def read_recorded(conn: Connection) -> Recorded:
@@ -39,7 +42,7 @@ def read_recorded(conn: Connection) -> Recorded:
         sites = frozenset(name for (name,) in cursor.fetchall())
         cursor.execute(_sql["first_raw"])
         ((since,),) = cursor.fetchall()
-        return Recorded(sites, since)
+        return Recorded(sites, since, tuple(Connectivity(cursor).outages))
 
 
 def stream_rows(

@@ -250,7 +250,7 @@ def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
 
 
 def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
-    """Drop alerts that were dealt with and windows of the configuration that were over before a moment.
+    """Drop what was over before a moment: alerts that were dealt with, windows of the configuration, outages, silences.
 
     And gather what is to decide, where there is much of it.
 
@@ -260,7 +260,7 @@ def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_outbox_sql["forget_alerts"], {"before": before})
-        cursor.execute(_sql["forget_windows"], {"before": before})
+        cursor.execute(_sql["forget_old"], {"before": before})
         cursor.execute(_sql["gather_marks"], {"most": most_marks})
         cursor.execute(_status_sql["forget_untold"])
 

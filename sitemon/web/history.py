@@ -126,7 +126,9 @@ def past_of(days: Sequence[Counts | None], trend: Sequence[float | None]) -> Pas
     """Return how a site's past is shown: its days, and the mean bucket of each hour."""
     total = total_of(days)
     exceptions = (
-        f"{place}:{words_of(counts)}" for place, counts in enumerate(days) if counts is None or counts.up < counts.total
+        f"{place}:{words_of(counts)}"
+        for place, counts in enumerate(days)
+        if counts is None or not counts.total or counts.up < counts.total
     )
     latencies_s = [None if mean is None else typical_s(mean) for mean in trend]
     return Past(

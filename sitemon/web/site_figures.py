@@ -53,7 +53,7 @@ def backdrop(parts: Sequence[Part | None], moments: Moments) -> Backdrop:
     first, bin_s = moments.stretch.first, moments.stretch.bin_s
     whole_s = bin_s * len(parts)
     is_seen = [
-        (part is not None and part.counts.missed < part.counts.total)
+        (part is not None and (part.counts.missed < part.counts.total or part.counts.maintenance > 0))
         or first + timedelta(seconds=bin_s * (place + 1)) > moments.decided_at
         for place, part in enumerate(parts)
     ]

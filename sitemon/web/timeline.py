@@ -31,7 +31,7 @@ def _of_incident(incident: Incident) -> Iterator[Step]:
     if incident.ended_at:
         yield Step(incident.ended_at, "the first good result", "", "good")
     if incident.withdrawn_at:
-        yield Step(incident.withdrawn_at, "withdrawn: late results say that it never was", "", "good")
+        yield Step(incident.withdrawn_at, "withdrawn: by what was known later it never was", "", "good")
 
 
 def _of_alert(alert: Alert) -> Step:

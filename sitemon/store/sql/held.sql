@@ -1,6 +1,6 @@
 -- name: held_incidents
--- Not of sites that were taken out of the configuration: they are in no schedule any more. The sites are ours until the
--- transaction ends.
+-- Not of sites that were taken out of the configuration: they are in no schedule any more. Nor of what lasts while its site
+-- is in maintenance. The sites are ours until the transaction ends; an incident that changed meanwhile is looked at anew.
 SELECT
     site.name,
     incident_id,
@@ -20,6 +20,14 @@ JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE is_held
     AND withdrawn_at IS NULL
     AND (ended_at IS NULL OR behind IS NULL)
+    AND (
+        ended_at IS NOT NULL
+        OR NOT EXISTS (
+            SELECT
+            FROM sitemon.maintenance_stretch AS stretch
+            WHERE stretch.site_id = incident.site_id AND stretch.from_at <= now() AND stretch.until_at > now()
+        )
+    )
     AND incident_id > %(after)s
     AND (
         EXISTS (
@@ -31,7 +39,7 @@ WHERE is_held
     )
 ORDER BY incident_id
 LIMIT %(most)s
-FOR NO KEY UPDATE OF site SKIP LOCKED;
+FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 
 -- name: outages
 -- Incidents of these sites that lasted longer than up to a moment.
@@ -41,8 +49,8 @@ JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE site.name = ANY (%(names)s) AND withdrawn_at IS NULL AND (ended_at IS NULL OR ended_at >= %(since)s);
 
 -- name: gateways
--- How these sites are in all their regions: when they were seen to be well, or failing; whether rows of them wait to be
--- decided on; up to when they are maintained.
+-- How these sites are in all regions that look at them and are online: when they were seen to be well, or failing; whether
+-- rows of them wait to be decided on; up to when they are maintained.
 SELECT
     site.name,
     CASE WHEN bool_and(state.seen_outcome IN ('up', 'degraded')) THEN min(state.seen_slot_at) END,
@@ -54,7 +62,25 @@ SELECT
         WHERE stretch.site_id = site.site_id AND stretch.from_at <= %(now)s
     )
 FROM sitemon.site
-LEFT JOIN sitemon.current_state AS state ON state.site_id = site.site_id
+LEFT JOIN sitemon.current_state AS state
+    ON state.site_id = site.site_id
+    AND (
+        EXISTS (
+            SELECT
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE (stretch.site_id, stretch.region_id) = (state.site_id, state.region_id)
+                AND stretch.until_ms = 9223372036854775807
+        )
+        OR NOT EXISTS (
+            SELECT FROM sitemon.watch WHERE (watch.site_id, watch.region_id) = (state.site_id, state.region_id)
+        )
+    )
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.region_outage AS offline
+        JOIN sitemon.region ON region.name = offline.region
+        WHERE region.region_id = state.region_id AND offline.until_at IS NULL
+    )
 WHERE site.name = ANY (%(names)s)
 GROUP BY site.site_id;
 

@@ -184,7 +184,12 @@ WHERE incident_id = ANY (%(incident_ids)s);
 SELECT
     site.name,
     incident_id,
-    extract(epoch FROM now() - decided_at)::double precision,
+    -- Since somebody was told, which may be long after it was decided.
+    extract(
+        epoch FROM now() - greatest(
+            decided_at, (SELECT min(created_at) FROM sitemon.outbox WHERE outbox.incident_id = incident.incident_id)
+        )
+    )::double precision,
     started_at,
     opened_by_at,
     regions,
@@ -202,7 +207,10 @@ WHERE ended_at IS NULL
     AND NOT EXISTS (
         SELECT
         FROM sitemon.maintenance_stretch AS stretch
-        WHERE stretch.site_id = incident.site_id AND stretch.from_at <= now() AND stretch.until_at > now()
+        WHERE stretch.site_id = incident.site_id
+            AND stretch.from_at <= now()
+            -- Until the site was looked at after the window.
+            AND stretch.until_at > now() - '10 minutes'::interval
     )
     AND (
         EXISTS (
@@ -213,7 +221,7 @@ WHERE ended_at IS NULL
         OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id)
     )
 ORDER BY incident_id
-FOR NO KEY UPDATE OF site SKIP LOCKED;
+FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 
 -- name: hold
 -- Nobody is told of these before it is known whether they lie behind other sites.
@@ -226,9 +234,11 @@ FROM sitemon.outbox
 WHERE incident_id = ANY (%(incident_ids)s) AND type IN ('site.down', 'site.reminder')
 GROUP BY incident_id, channel;
 
--- name: forget_windows
--- Windows of the configuration; those that somebody declared are few, and say why.
+-- name: forget_old
+-- Of windows those of the configuration; those that somebody declared are few, and say why.
 DELETE FROM sitemon.maintenance_window WHERE is_configured AND until_at < %(before)s;
+DELETE FROM sitemon.region_outage WHERE until_at < %(before)s;
+DELETE FROM sitemon.silence WHERE ended_at < %(before)s;
 
 -- name: acknowledge
 UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s

@@ -46,7 +46,8 @@ SELECT
     array_agg(up),
     array_agg(degraded),
     array_agg(down),
-    array_agg(missed)
+    array_agg(missed),
+    array_agg(maintenance)
 FROM (
     SELECT
         site,
@@ -54,7 +55,8 @@ FROM (
         sum(up)::integer AS up,
         sum(degraded)::integer AS degraded,
         sum(down)::integer AS down,
-        sum(missed)::integer AS missed
+        sum(missed)::integer AS missed,
+        sum(maintenance)::integer AS maintenance
     FROM sitemon.uptime_daily
     WHERE site = ANY(%(sites)s) AND day >= %(first)s::date AND day < %(first)s::date + %(days)s
     GROUP BY site, day

@@ -3,12 +3,25 @@
 -- name: raw_counts
 SELECT
     floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
-    count(*) FILTER (WHERE outcome = 'up'),
-    count(*) FILTER (WHERE outcome = 'degraded'),
-    count(*) FILTER (WHERE outcome = 'down'),
-    count(*) FILTER (WHERE outcome = 'missed')
-FROM sitemon.results
-WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm')
+    count(*) FILTER (WHERE outcome = 'up' AND NOT is_maintained),
+    count(*) FILTER (WHERE outcome = 'degraded' AND NOT is_maintained),
+    count(*) FILTER (WHERE outcome = 'down' AND NOT is_maintained),
+    count(*) FILTER (WHERE outcome = 'missed' AND NOT is_maintained),
+    count(*) FILTER (WHERE is_maintained)
+FROM (
+    SELECT
+        slot_at,
+        outcome,
+        EXISTS (
+            SELECT
+            FROM sitemon.maintenance AS declared
+            WHERE declared.site = results.site
+                AND declared.from_at <= slot_at
+                AND declared.until_at > slot_at
+        ) AS is_maintained
+    FROM sitemon.results
+    WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm')
+) AS placed
 GROUP BY bin;
 
 -- name: raw_latencies
@@ -36,7 +49,8 @@ SELECT
     sum(up)::bigint,
     sum(degraded)::bigint,
     sum(down)::bigint,
-    sum(missed)::bigint
+    sum(missed)::bigint,
+    sum(maintenance)::bigint
 FROM sitemon.uptime_hourly
 WHERE site = %(site)s AND hour_at >= %(first)s AND hour_at < %(until)s
 GROUP BY bin;
@@ -64,7 +78,8 @@ SELECT
     sum(up)::bigint,
     sum(degraded)::bigint,
     sum(down)::bigint,
-    sum(missed)::bigint
+    sum(missed)::bigint,
+    sum(maintenance)::bigint
 FROM sitemon.uptime_daily
 WHERE site = %(site)s AND day >= %(first)s::date AND day <= %(until)s::date
 GROUP BY bin;

@@ -26,7 +26,7 @@ FROM (
     SELECT
         date_bin(%(bin)s, hour_at, %(from_at)s) AS bin_at,
         sum(missed)::bigint AS missed,
-        sum(up + degraded + down + missed)::bigint AS total
+        sum(up + degraded + down + missed + maintenance)::bigint AS total
     FROM sitemon.uptime_hourly
     WHERE site = %(site)s AND region = ANY (%(regions)s::text[]) AND hour_at >= %(from_at)s AND hour_at < %(until_at)s
     GROUP BY bin_at

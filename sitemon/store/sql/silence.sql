@@ -1,23 +1,38 @@
 -- name: silent
 -- Why sites have not been looked at for longer than three of their intervals and a minute, how many, and since when. What
--- stops everything is one cause; what concerns workers is one for each region.
-SELECT cause, region, count(*), min(state_since), (array_agg(site ORDER BY site))[:%(named)s]
-FROM (
+-- stops everything is one cause; what concerns workers, or a monitor, is one for each region. A window of maintenance is no
+-- reason not to look.
+WITH unseen AS (
     SELECT
         site,
-        state_since,
-        cause,
-        CASE WHEN cause IN ('not_recorded', 'beat_down') THEN '' ELSE region END AS region
+        region,
+        CASE WHEN outcome = 'missed' THEN coalesce(reason, 'lost') ELSE 'not_recorded' END AS cause,
+        CASE state WHEN 'unknown' THEN state_since ELSE seen_at END AS since_at
     FROM sitemon.site_status
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN outcome = 'missed' THEN coalesce(reason, 'lost') ELSE 'not_recorded' END AS cause
-    ) AS why
-    WHERE state = 'unknown'
-        AND NOT is_ended
-        AND state_since + (3 * interval_s + 60) * '1 second'::interval < now()
-) AS unseen
-GROUP BY cause, region
-ORDER BY cause, region;
+    WHERE NOT is_ended
+        AND CASE state
+            WHEN 'unknown' THEN state_since + (3 * interval_s + 60) * '1 second'::interval < now()
+            WHEN 'maintenance' THEN seen_at + (4 * interval_s + 60) * '1 second'::interval < now()
+            ELSE false
+        END
+), placed AS (
+    SELECT
+        *,
+        CASE
+            WHEN cause IN ('not_recorded', 'beat_down') AND EXISTS (
+                SELECT
+                FROM sitemon.schedule_stretch
+                JOIN sitemon.site AS scheduled USING (site_id)
+                WHERE scheduled.name = unseen.site AND until_ms = 9223372036854775807
+            ) THEN ''
+            ELSE region
+        END AS place
+    FROM unseen
+)
+SELECT cause, place, count(*), min(since_at), (array_agg(site ORDER BY site))[:%(named)s]
+FROM placed
+GROUP BY cause, place
+ORDER BY cause, place;
 
 -- name: open_silences
 SELECT cause, region, since_at FROM sitemon.silence WHERE ended_at IS NULL;

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from sitemon.model.errors import SitemonError
-from sitemon.web.api import events, history, incidents, ledger, maintenance, session, sites
+from sitemon.web.api import events, history, incidents, ledger, maintenance, report, session, sites
 from sitemon.web.api.models import ProblemDetails
 from sitemon.web.auth import COOKIE, CSRF_HEADER
 from sitemon.web.dependencies import Web
@@ -51,6 +51,7 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
         incidents.routes(web),
         ledger.routes(web),
         maintenance.routes(web),
+        report.routes(web),
     ):
         api.include_router(routes)
     api.include_router(events.routes(web, stream_lasts_s))

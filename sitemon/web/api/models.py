@@ -193,7 +193,7 @@ class Incident(Answer):
     http_code: int | None
     error: str | None
     decided_at: Moment = Field(description="when it was known")
-    withdrawn_at: Moment | None = Field(description="when late results said that it never was")
+    withdrawn_at: Moment | None = Field(description="when late results, maintenance or an offline region said so")
     acknowledged_at: Moment | None
     acknowledged_by: str | None
     behind: str | None = Field(

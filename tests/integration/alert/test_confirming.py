@@ -74,7 +74,7 @@ def asker(redis_url: str) -> Asker:
 
 
 def asker_at(url: str) -> Asker:
-    return Asker(sending_app(RedisServer(url=url), "default", {}), dict)
+    return Asker(sending_app(RedisServer(url=url), "default", {}))
 
 
 @pytest.fixture(autouse=True)
@@ -194,9 +194,9 @@ def test_a_storm_is_asked_for_in_pieces_and_whole_sites_first(scene: Scene, queu
 
 def test_reference_sites_are_asked_for_at_most_every_few_seconds(queues: Queues, redis_url: str) -> None:
     urls = ("https://one.example/", "https://two.example/")
-    asker = Asker(sending_app(RedisServer(url=redis_url), "default", {}), lambda: {"eu": urls})
-    for region in ("eu", "us", "eu"):
-        asker.ask_for_references(region)
+    asker = Asker(sending_app(RedisServer(url=redis_url), "default", {}))
+    for region, asked in (("eu", urls), ("us", ()), ("eu", urls)):
+        asker.ask_for_references(region, asked)
     assert queues.client.llen(queue_of("us")) == 0
     messages = [json.loads(message) for message in queues.client.lrange(queue_of("eu"), 0, -1)]
     assert {message["headers"]["task"] for message in messages} == {CHECK_SITE}

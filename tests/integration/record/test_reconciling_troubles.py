@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sitemon import clock
+from sitemon import clock, outage
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.record import outage
 from sitemon.record import reconciler as module
 from sitemon.store import account as store_account
 from sitemon.store.account import read_account

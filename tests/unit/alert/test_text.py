@@ -132,8 +132,8 @@ def test_several_are_counted_the_worst_first() -> None:
 
 def test_of_one_that_never_was_down() -> None:
     subject, lines = said(WITHDRAWN, What.WITHDRAWN)
-    assert subject == "shop was not down: late results say so"
-    assert "Corrected: late results changed what was said before" in lines
+    assert subject == "shop was not down: what was known later says so"
+    assert "Corrected: what was known later changed what was said before" in lines
 
 
 def test_of_one_that_was_in_maintenance() -> None:

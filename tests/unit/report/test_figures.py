@@ -80,7 +80,7 @@ def test_times_to_detect_and_to_repair_are_means() -> None:
         incidents=[an_incident(1, lasts=5), an_incident(2, minute=60, lasts=15), an_incident(3, minute=90, lasts=None)]
     )
     found = report.figures.repairs
-    assert (found.incidents, found.lasting, found.detect_s, found.repair_s) == (3, 1, 120.0, 600.0)
+    assert (found.incidents, found.open, found.detect_s, found.repair_s) == (3, 1, 120.0, 600.0)
 
 
 def test_an_incident_counts_as_down_only_within_the_report() -> None:
