@@ -1,11 +1,11 @@
 """A report on a month, or on other days: what ``sitemon report`` tells."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
@@ -22,14 +22,6 @@ _MOST_DAYS: Final = 400
 _FIRST_YEAR: Final = 1970
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("expected a time zone such as UTC or Europe/Helsinki") from None
-    return name
-
-
 _Day = Annotated[date, WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-01"]})]
 
 
@@ -38,10 +30,12 @@ class ReportQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    month: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}$")] | None = Field(None, examples=["2026-10"])
+    month: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = Field(
+        None, examples=["2026-10"]
+    )
     first: _Day | None = Field(None, alias="from", description="the first day, instead of a month")
     last: _Day | None = Field(None, alias="until", description="the last day, included; by default today")
-    timezone: Annotated[str, StringConstraints(max_length=100), AfterValidator(_zone)] = "UTC"
+    timezone: Annotated[str, StringConstraints(max_length=100)] = Field("UTC", examples=["Europe/Helsinki"])
     group_by: Annotated[str, StringConstraints(pattern=r"^[^\x00]{1,1000}$")] | None = Field(
         None, description="a group for each value of this label", examples=["team"]
     )
@@ -50,15 +44,15 @@ class ReportQuery(BaseModel):
         """Return the days that are asked for.
 
         Raises:
-            Problem: 422, they are none, or too many.
+            Problem: 409, they are none, or too many.
 
         """
-        zone = UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
+        zone = self._zone()
         today = now.astimezone(zone).date()
         if self.month is not None and (self.first or self.last):
-            raise Problem(422, "month does not go together with from and until")
+            raise Problem(409, "month does not go together with from and until")
         if self.first is None and self.last is not None:
-            raise Problem(422, "until needs from")
+            raise Problem(409, "until needs from")
         try:
             period = (
                 Period(self.first, self.last or today, zone)
@@ -66,13 +60,19 @@ class ReportQuery(BaseModel):
                 else month_of(self.month or f"{today:%Y-%m}", zone)
             )
         except ValueError as exc:
-            raise Problem(422, f"month: {exc}") from exc
+            raise Problem(409, f"month: {exc}") from exc
         if (
             not _FIRST_YEAR < period.first.year <= today.year + 1
             or not 0 <= (period.last - period.first).days < _MOST_DAYS
         ):
-            raise Problem(422, f"expected 1 to {_MOST_DAYS} days since {_FIRST_YEAR + 1}")
+            raise Problem(409, f"expected 1 to {_MOST_DAYS} days since {_FIRST_YEAR + 1}")
         return period
+
+    def _zone(self) -> tzinfo:
+        try:
+            return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise Problem(409, "expected a time zone such as UTC or Europe/Helsinki") from None
 
 
 class _Uptime(Answer):
@@ -167,7 +167,7 @@ def routes(web: Web) -> APIRouter:
     """Return ``report``."""
     router = APIRouter(tags=["report"])
 
-    @router.get("/report", responses=refusals())
+    @router.get("/report", responses=refusals(409))
     async def get_report(request: Request, query: Annotated[ReportQuery, Query()]) -> Report:
         """Report on a month, or on other days."""
         web.guard.reader_of(request)

@@ -6,7 +6,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.store.maintenance_windows import Declaration, declare, stop
-from tests.databases import rows
+from tests.databases import execute, rows
 from tests.integration.alert.scene import Said, Scene
 from tests.results import MINUTE, this_hour
 
@@ -128,6 +128,10 @@ def test_nobody_is_reminded_in_maintenance(scene: Scene) -> None:
     scene.remind()
     assert scene.said == [("site.down", -59, None)]
     assert stop(scene.conn, number, clock.utc_now(), withdraw=False)
+    scene.remind()
+    assert [type_ for type_, _, _ in scene.said] == ["site.down"]  # until it was looked at after the window
+    ended = "UPDATE sitemon.maintenance_stretch SET from_at = from_at - '1 h'::interval, until_at = %s"
+    execute(scene.conn, ended, (now - HOUR / 2,))
     scene.remind()
     assert [type_ for type_, _, _ in scene.said] == ["site.down", "site.reminder"]
 

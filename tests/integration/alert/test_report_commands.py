@@ -32,7 +32,7 @@ def test_a_report_in_every_format(start: Start) -> None:
     day = this_hour() - 30 * MINUTE
     first = ("--from", f"{day:%Y-%m-%d}")
     status, said = run(start, "report", *first, "--format", "json")
-    found = json.loads(said)
+    found = json.loads(said)["figures"]
     assert (status, found["up"], found["down"], found["missed"]) == (0, 9, 3, 2)
     status, said = run(start, "report", *first, "--format", "csv")
     lines = list(csv.DictReader(io.StringIO(said)))

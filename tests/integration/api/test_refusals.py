@@ -92,7 +92,7 @@ def test_to_read_may_need_a_sign_in_too(serve_page: Serve) -> None:
         assert problem(page.get(place))["detail"] == "sign in to read this"
         assert described[path]["get"]["security"]
     assert page.get(f"{V1}/sites", headers=BEARER).status_code == 200
-    assert len(reading) == 10
+    assert len(reading) == 11
 
 
 def test_the_database_away_is_said_without_its_name(serve_page: Serve) -> None:
