@@ -11,9 +11,7 @@ import click
 from sitemon.cli import options
 from sitemon.cli.signals import stop_on_signals
 from sitemon.cli.terminal import say
-from sitemon.config import locate
-from sitemon.config.server_files import REDIS
-from sitemon.config.servers import database_credentials, postgres_server, redis_server
+from sitemon.config.servers import database_credentials, is_redis_configured, postgres_server, redis_server
 from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.config.sites_watcher import sites_watcher
@@ -133,12 +131,12 @@ def _asker() -> Callable[[str, str], dict[str, Any]] | None:
         ConfigurationError: what is configured of Redis or Celery is wrong.
 
     """
-    if not locate.usual_place(REDIS.file_name, os.environ).exists() and not os.environ.get(REDIS.variable("url")):
+    if not is_redis_configured():
         return None
     from sitemon.celery_settings import celery_settings  # noqa: PLC0415  # Celery takes long to import
-    from sitemon.worker.asking import Asker  # noqa: PLC0415
+    from sitemon.worker.asking import CheckNow  # noqa: PLC0415
 
-    return Asker(celery_settings(redis_server(), settings().region, os.environ)).check
+    return CheckNow(celery_settings(redis_server(), settings().region, os.environ)).check
 
 
 def _configured() -> Callable[[], SiteSet | None]:

@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from sitemon.report.braille import Canvas
+from sitemon.report.charts import nice_max
 from sitemon.report.palette import STYLES, age, latency
-from sitemon.report.standalone_svg import Band, Line, Tick, line_chart, nice_top
+from sitemon.report.standalone_svg import Band, Line, Tick, line_chart
 from sitemon.store.plot import Bin, SitePlot
 
 _LABEL: Final = 8
@@ -51,7 +52,7 @@ def plot_as_svg(plot: SitePlot, width: int = 960, height: int = 320) -> str:
 
 
 def _top(plot: SitePlot) -> float:
-    return nice_top(max((value for one in plot.bins for value in one[:2] if value is not None), default=0.0))
+    return nice_max(value for one in plot.bins for value in one[:2])
 
 
 def _headline(plot: SitePlot) -> Text:

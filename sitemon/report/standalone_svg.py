@@ -4,12 +4,12 @@ Colours are of the middle of Okabe and Ito's palette, which colour-blind people 
 was missed is hatched as well.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from typing import Final, Literal, NamedTuple
 
 from sitemon.model.one_line import one_line
+from sitemon.report.charts import nice_max
 
 UP: Final = "#009e73"
 DEGRADED: Final = "#e69f00"
@@ -70,7 +70,7 @@ def line_chart(
     height: int = 200,
 ) -> str:
     """Return a chart of lines over stretches that were down or missed. `written` writes a value of the other axis."""
-    top = nice_top(max((value for line in lines for value in line.values if value is not None), default=0.0))
+    top = nice_max(value for line in lines for value in line.values)
     inner = [*_bands(bands, width, height), *_axes(top, written, ticks, width, height)]
     for line, colour in zip(lines, LINES, strict=False):
         inner += _line(line, colour, top, width, height)
@@ -80,7 +80,7 @@ def line_chart(
 
 def bar_chart(bars: Sequence[Bar], *, title: str, ticks: Iterable[Tick], width: int = 720, height: int = 200) -> str:
     """Return a chart of bars, in percent; the highest decides on the scale."""
-    top = nice_top(100 * max((bar.down + bar.missed for bar in bars), default=0.0))
+    top = nice_max(100 * (bar.down + bar.missed) for bar in bars)
     inner = _axes(top, lambda value: f"{value:g} %", ticks, width, height)
     each = _inner(width) / max(1, len(bars))
     for place, bar in enumerate(bars):
@@ -105,14 +105,6 @@ def strip(cells: Sequence[Cell], title: str) -> str:
         for place, cell in enumerate(cells)
     ]
     return _svg(title, inner, 5 * len(cells), 12)
-
-
-def nice_top(largest: float) -> float:
-    """Return a round number from `largest` on: 1, 2, 3, 4, 5, 6 or 8 times a power of ten."""
-    if largest <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(largest))
-    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
 
 
 def _svg(title: str, inner: Iterable[str], width: int, height: int) -> str:

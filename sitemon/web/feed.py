@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
+from sitemon.durations import for_people
 from sitemon.model.moment import format_utc
-from sitemon.report.palette import age
 from sitemon.web.badges import printable
 
 MEDIA_TYPE: Final = "application/atom+xml"
@@ -55,7 +55,7 @@ def _summary(incident: Told) -> str:
     began = f"from {_minute(incident.started_at)}"
     if incident.ended_at is None:
         return f"{incident.site} is down {began} on."
-    lasted = age((incident.ended_at - incident.started_at).total_seconds())
+    lasted = for_people((incident.ended_at - incident.started_at).total_seconds())
     return f"{incident.site} was down {began} to {_minute(incident.ended_at)}, for {lasted}."
 
 

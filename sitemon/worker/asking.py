@@ -23,7 +23,7 @@ class PolledBackend(RedisBackend):
         """Subscribe to nothing."""
 
 
-class Asker:
+class CheckNow:
     """Asks workers. `settings` are those of Celery, with the URL of Redis. Thread-safe."""
 
     def __init__(self, settings: Mapping[str, Any], patience_s: float = PATIENCE_S) -> None:

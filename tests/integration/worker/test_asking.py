@@ -5,11 +5,11 @@ import pytest
 from sitemon.celery_settings import celery_settings
 from sitemon.config.servers import RedisServer
 from sitemon.model.errors import UnreachableError
-from sitemon.worker.asking import Asker
+from sitemon.worker.asking import CheckNow
 
 
-def asker(url: str) -> Asker:
-    return Asker(celery_settings(RedisServer(url=url), "default", {}), patience_s=0.5)
+def asker(url: str) -> CheckNow:
+    return CheckNow(celery_settings(RedisServer(url=url), "default", {}), patience_s=0.5)
 
 
 def test_without_a_worker_it_ends_and_says_so(redis_url: str) -> None:

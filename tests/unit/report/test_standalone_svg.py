@@ -5,8 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sitemon.report.charts import nice_max
 from sitemon.report.palette import latency
-from sitemon.report.standalone_svg import Band, Bar, Cell, Line, Tick, bar_chart, line_chart, nice_top, strip
+from sitemon.report.standalone_svg import Band, Bar, Cell, Line, Tick, bar_chart, line_chart, strip
 from tests.unit.report.reports import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -21,7 +22,7 @@ def parsed(text: str) -> ET.Element:
     [(0.0, 1.0), (0.9, 1.0), (1.0, 1.0), (1.01, 2.0), (2.5, 3.0), (8.1, 10.0), (0.035, 0.04), (120, 200)],
 )
 def test_an_axis_ends_at_a_round_number(largest: float, top: float) -> None:
-    assert math.isclose(nice_top(largest), top)
+    assert math.isclose(nice_max([largest]), top)
 
 
 def test_a_gap_breaks_the_line_and_a_lonely_value_is_a_dot() -> None:

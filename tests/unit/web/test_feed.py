@@ -26,9 +26,8 @@ def test_an_incident_keeps_its_id_and_is_updated_when_it_ends() -> None:
     assert first.findtext(f"{ATOM}updated") == "2026-11-24T07:02:00.000000Z"
     assert second.findtext(f"{ATOM}updated") == "2026-11-24T07:09:00.000000Z"
     assert first.findtext(f"{ATOM}summary") == "shop is down from 2026-11-24 07:00 UTC on."
-    assert (
-        second.findtext(f"{ATOM}summary") == "shop was down from 2026-11-24 07:00 UTC to 2026-11-24 07:09 UTC, for 9m."
-    )
+    lasted = "shop was down from 2026-11-24 07:00 UTC to 2026-11-24 07:09 UTC, for 9 min."
+    assert second.findtext(f"{ATOM}summary") == lasted
 
 
 def test_without_incidents_it_is_a_feed_too() -> None:
