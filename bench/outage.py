@@ -12,8 +12,9 @@ from typing import Final
 
 from bench.figures import Bench, Figure, Measured
 from sitemon import clock
-from sitemon.alert.decide import Decider, rules_of_site
+from sitemon.alert.decide import Decider
 from sitemon.alert.outlets import sender_of
+from sitemon.alert.rules import rules_of_site
 from sitemon.local.postgres import Postgres
 from sitemon.model.alerts import Alerts, Route
 from sitemon.model.outcome import Outcome

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sitemon.alert.decide import SiteRules
+from sitemon.alert.rules import SiteRules
 from sitemon.incident.backtest import SiteTrial, Trial
 from sitemon.incident.connectivity import without_outages
 from sitemon.incident.policy import Policy

@@ -3,23 +3,22 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
 from sitemon.alert.regions import Regions
+from sitemon.alert.rules import SiteRules, of_regions, ours
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
-from sitemon.incident.dependence import all_gateways, standing
-from sitemon.incident.machine import SiteState
+from sitemon.incident.dependence import standing
 from sitemon.incident.memory import Memory, just_before, refold
-from sitemon.incident.policy import Policies, Policy
+from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
 from sitemon.incident.summary import summary
 from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
-from sitemon.model.site import Site
 from sitemon.store.connect import Connection
 from sitemon.store.held import Held, take_held
 from sitemon.store.incident import (
@@ -37,53 +36,8 @@ SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
-_ON_THE_WAY: Final = timedelta(seconds=5)
-"""What a result takes from its check to here, while nothing is amiss."""
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
-
-
-class SiteRules(NamedTuple):
-    """What the configuration says of a site: its thresholds, labels, regions (None: all) and interval.
-
-    `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
-    checks at once.
-    """
-
-    policy: Policy
-    labels: Mapping[str, str]
-    regions: frozenset[str] | None
-    interval: timedelta
-    timeout: timedelta = timedelta(seconds=10)
-    gateways: tuple[str, ...] = ()
-    confirm: bool = False
-
-    @property
-    def settles(self) -> timedelta:
-        """How long an outage takes at most to be decided, if results are not late: it begins just after a check."""
-        return (self.policy.down_after + 1) * self.interval + self.timeout + _ON_THE_WAY
-
-
-def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
-    """Return the rules of a configured site; of one that is not, as of what a monitor watches, the usual ones."""
-    if site is None:
-        return SiteRules(Policy(), {}, None, timedelta(minutes=1))
-    return SiteRules(
-        Policy(site.down_after, site.up_after),
-        site.labels,
-        frozenset(site.regions),
-        timedelta(milliseconds=site.interval_ms),
-        timedelta(seconds=site.timeout_s),
-        _gateways(site, by_name) if site.depends_on else (),
-        confirm=site.confirm and site.enabled,
-    )
-
-
-def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:
-    """Return those that are watched: of one that is not, nobody knows whether it is still down."""
-    found = all_gateways(site.name, lambda name: by_name[name].depends_on)
-    return tuple(name for name in found if by_name[name].enabled)
 
 
 class Decider:
@@ -260,7 +214,7 @@ class Decider:
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
         """Return what was kept of sites whose rows changed after it, and the rows since."""
         memories = {
-            site_id: _of_regions(memory, rules[site_id])
+            site_id: of_regions(memory, rules[site_id])
             for site_id, memory in taken.memories.items()
             if site_id in taken.changed_from and taken.changed_from[site_id] > memory.until
         }
@@ -283,7 +237,7 @@ class Decider:
                 for site_id, changed_from in waiting.items()
             }
             for site_id, rows in self._rows(taken, rules, from_at).items():
-                regions = _ours(taken.regions[site_id], rules[site_id])
+                regions = ours(taken.regions[site_id], rules[site_id])
                 state = determined(policies[site_id], rows, regions, waiting[site_id])
                 if state is not None:
                     found[site_id] = just_before(waiting.pop(site_id), state), rows
@@ -296,7 +250,7 @@ class Decider:
         found = taken.rows(from_at) if from_at else {}
         outages = taken.connectivity.outages
         return {
-            site_id: without_outages([row for row in rows if _ours({row.region}, rules[site_id])], outages)
+            site_id: without_outages([row for row in rows if ours({row.region}, rules[site_id])], outages)
             for site_id, rows in found.items()
         }
 
@@ -328,14 +282,3 @@ class Decider:
 def _newest(begun: tuple[Memory, list[Row]]) -> datetime:
     memory, rows = begun
     return rows[-1].slot_at if rows else memory.until
-
-
-def _ours(regions: set[str], rules: SiteRules) -> set[str]:
-    return regions if rules.regions is None else regions & rules.regions
-
-
-def _of_regions(memory: Memory, rules: SiteRules) -> Memory:
-    """Forget what was said by regions from which the site is no longer checked."""
-    ours = _ours({*memory.state.regions}, rules)
-    regions = {name: view for name, view in memory.state.regions.items() if name in ours}
-    return Memory(SiteState(regions, memory.state.incident), memory.until)

@@ -10,8 +10,9 @@ import click
 from sitemon import clock
 from sitemon.alert.alerter import Alerter
 from sitemon.alert.asker import Asker
-from sitemon.alert.decide import Decider, SiteRules, rules_of_site
+from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
+from sitemon.alert.rules import SiteRules, rules_of_site
 from sitemon.alert.status import StatusTeller
 from sitemon.celery_settings import sending_app
 from sitemon.cli import options

@@ -8,7 +8,7 @@ import click
 
 from sitemon import clock
 from sitemon.alert.backtest import backtest
-from sitemon.alert.decide import rules_of_site
+from sitemon.alert.rules import rules_of_site
 from sitemon.cli import options
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.rules import load_rules

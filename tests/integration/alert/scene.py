@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from sitemon import clock
-from sitemon.alert.decide import Decider, SiteRules
+from sitemon.alert.decide import Decider
 from sitemon.alert.outlets import sender_of
+from sitemon.alert.rules import SiteRules
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Alerts, Channel, Route
 from sitemon.model.outcome import Outcome

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sitemon.alert.decide import Decider, SiteRules
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Alerts, Channel

@@ -13,7 +13,8 @@ import redis
 from sitemon import clock
 from sitemon.alert import asker as module
 from sitemon.alert.asker import Asker
-from sitemon.alert.decide import Decider, SiteRules
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import SiteRules
 from sitemon.celery_settings import sending_app
 from sitemon.config.servers import Credentials, PostgresServer, RedisServer
 from sitemon.incident.policy import Policy

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from sitemon.alert.decide import Decider, SiteRules
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.result import Result

@@ -7,7 +7,8 @@ import pytest
 
 from sitemon import clock
 from sitemon.alert import regions as module
-from sitemon.alert.decide import Decider, rules_of_site
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import rules_of_site
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result

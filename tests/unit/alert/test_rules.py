@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sitemon.alert.decide import rules_of_site
+from sitemon.alert.rules import rules_of_site
 from sitemon.model.site import Site
 
 SITES = {
