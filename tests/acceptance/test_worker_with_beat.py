@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from sitemon import clock
-from sitemon.local.sample import SampleServer
+from sitemon.local.sample import SAMPLES, SampleServer
 from sitemon.schedule.slots import next_slot_ms
 from tests.acceptance.conftest import url, write_sites
 from tests.pipeline import Pipeline, wait_for
@@ -41,7 +41,9 @@ def wait_for_slots_after(pipeline: Pipeline, moment_ms: int, within_s: float = 4
 def test_rows_arrive_of_every_sample_site_and_none_twice(pipeline: Pipeline, sample: SampleServer) -> None:
     pipeline.extra["SITEMON_SITES"] = str(sample.sites_file)
     pipeline.start("worker", "recorder")
-    wait_for(lambda: len(pipeline.rows(OUTCOMES)) == 13 and pipeline.rows(FEWEST_ROWS)[0][0] >= 5, within_s=60)
+    wait_for(
+        lambda: len(pipeline.rows(OUTCOMES)) == len(SAMPLES) and pipeline.rows(FEWEST_ROWS)[0][0] >= 5, within_s=60
+    )
     outcomes = {site: (outcome, reason) for site, outcome, reason in pipeline.rows(OUTCOMES)}
     assert outcomes["good"] == ("up", None)
     assert outcomes["broken"] == ("down", "http_status")
