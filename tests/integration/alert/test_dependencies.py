@@ -3,8 +3,10 @@
 from contextlib import closing
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from sitemon import clock
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
@@ -12,7 +14,7 @@ from sitemon.incident.policy import Policy
 from sitemon.model.result import Result
 from sitemon.store.connect import connect
 from sitemon.store.held import take_held
-from sitemon.store.maintenance_windows import Declaration, declare
+from sitemon.store.maintenance_windows import Declaration, declare, stop
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, said_by
@@ -209,3 +211,23 @@ def test_of_a_site_that_is_watched_no_more_nothing_is_said(story: Story) -> None
     story.minute = 60
     story.arrive()
     assert {site for site, *_ in story.said} == {"line"}
+
+
+def test_nobody_is_told_of_a_held_incident_while_its_site_is_in_maintenance(story: Story) -> None:
+    now = clock.utc_now()
+    story.scene.write(story.scene.results("u", start=-30))
+    number, _ = declare(story.scene.conn, Declaration(now, now + timedelta(hours=1), ["shop"]))
+    story.play(line="udddddu" + 9 * "u", shop="uddddd" + 10 * "d")
+    assert [site for site, *_ in story.said] == ["line", "line"]
+    assert stop(story.scene.conn, number, clock.utc_now(), withdraw=True)
+    story.arrive()
+    assert [(site, type_) for site, type_, *_ in story.said[2:]] == [("shop", "site.down")]
+
+
+def test_a_region_that_looks_at_the_gateway_no_more_says_nothing_of_it(story: Story) -> None:
+    scene = story.scene
+    write_notices(scene.conn, scene.names, [started(-60, site="line", region="us"), started(-60, site="line")])
+    scene.write(scene.results("d", start=-30, site="line", region="us"))
+    write_notices(scene.conn, scene.names, [msgspec.structs.replace(ended(-20, site="line"), region="us")])
+    story.play(line="uuuuuuu", balancer="uddddd ")
+    assert [(site, type_) for site, type_, *_ in story.said] == [("balancer", "site.down")]

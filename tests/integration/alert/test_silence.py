@@ -1,7 +1,7 @@
 """What people are told when nobody looks at sites, and when an outside service is called."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from sitemon import clock
 from sitemon.alert.silence import Heart, say_silences
 from sitemon.model.alerts import Heartbeat
 from sitemon.model.outcome import Reason
+from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.schedule import write_notices
 from tests.acceptance.changing import ChangingServer
 from tests.integration.alert.scene import Scene
@@ -60,6 +61,24 @@ def test_what_concerns_the_workers_of_a_region_is_said_of_it(scene: Scene) -> No
     scene.write([a_result(slot_at=this_minute(), region="us")])
     assert say(scene) == [("silent", "worker_lost", 1)]
     assert scene.receiver.events[0]["data"]["region"] == "eu"
+
+
+def test_a_monitor_that_was_stopped_masks_no_other_silence(scene: Scene) -> None:
+    scene.write([a_result("tried", slot_at=at(minute), kind="monitor") for minute in (0, 1)])
+    assert say(scene) == [("silent", "not_recorded", 1)]
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.write([a_result(slot_at=at(0))])
+    assert say(scene) == [("silent", "not_recorded", 1)]
+    assert scene.receiver.events[-1]["data"]["named"] == ["shop"]
+
+
+def test_a_window_of_maintenance_is_no_reason_not_to_look(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.write([a_result(slot_at=at(0))])
+    assert say(scene) == [("silent", "not_recorded", 1)]
+    now = clock.utc_now()
+    declare(scene.conn, Declaration(now, now + timedelta(hours=1), ["shop"]))
+    assert say(scene) == []
 
 
 def test_a_few_missed_slots_are_not_worth_a_word(scene: Scene) -> None:

@@ -8,11 +8,15 @@ import pytest
 from sitemon import clock
 from sitemon.model.counts import Counts, total_of
 from sitemon.model.outcome import Outcome
+from sitemon.report.uptime import words_of
 from sitemon.store.connect import Connection
+from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.page import read_days, read_present, read_trends
 from sitemon.store.page_incidents import Before, read_incident, read_incidents
 from sitemon.store.page_site import (
     Key,
+    Source,
+    Stretch,
     all_results,
     read_counts,
     read_incidents_of,
@@ -122,3 +126,16 @@ def test_incidents_of_a_site_and_of_all(reader: Connect, now: datetime) -> None:
         assert found is not None
         assert [(alert.channel, alert.state) for alert in found[1]] == [("ops", "delivered"), ("hook", "waiting")]
         assert read_incident(conn, 2**40) is None
+
+
+@pytest.mark.parametrize("source", [Source.RAW, Source.HOUR])
+def test_what_lies_in_a_window_of_maintenance_counts_apart(
+    conn: Connection, reader: Connect, now: datetime, source: Source
+) -> None:
+    begin = now.replace(minute=0, second=0, microsecond=0) - 5 * timedelta(hours=1)
+    declare(conn, Declaration(begin, begin + timedelta(hours=1), ["shop"]))
+    with closing(reader()) as reading:
+        (counts,) = read_counts(reading, "shop", Stretch(source, begin, 3_600, 1))
+    assert counts is not None
+    assert (counts.total, counts.maintenance) == (0, 12)
+    assert words_of(counts) == "in maintenance"
