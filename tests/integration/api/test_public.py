@@ -89,7 +89,7 @@ def test_the_feed_has_an_entry_for_each_public_incident_and_says_when_it_ended(
     assert [number.rpartition("-")[2] for number in told] == [str(hostile), str(ended)]
     first, second = told.values()
     assert first.findtext(f"{ATOM}title") == f"{HOSTILE.replace(chr(0x202E), chr(0xFFFD))} is down"
-    assert second.findtext(f"{ATOM}summary", "").endswith("for 8m.")
+    assert second.findtext(f"{ATOM}summary", "").endswith("for 8 min.")
     updated = [entry.findtext(f"{ATOM}updated", "") for entry in told.values()]
     assert feed.findtext(f"{ATOM}updated") == max(updated)
 
