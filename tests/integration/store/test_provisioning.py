@@ -30,6 +30,8 @@ VIEWS = {
     "ledger",
     "incidents",
     "alerts",
+    "maintenance",
+    "freshness",
     "site_info",
     "site_state",
 }
