@@ -17,7 +17,7 @@ from sitemon.report.as_data import report_as_csv, report_as_json
 from sitemon.report.as_html import report_as_html
 from sitemon.report.as_text import TABLE_WIDTH, report_as_text
 from sitemon.report.figures import Report, report_of
-from sitemon.report.period import Period, month_of
+from sitemon.report.period import Period, period_of
 from sitemon.store.connect import connect
 from sitemon.store.report import read_report
 
@@ -83,16 +83,11 @@ def _period(month: str | None, first: datetime | None, last: datetime | None, no
     """Return the days that are asked for; `now` is in their time zone."""
     zone = now.tzinfo
     assert zone  # noqa: S101 - for the type checker
-    if month is not None and (first or last):
-        raise click.UsageError("--month does not go together with --from and --until")
-    if first is None:
-        if last is not None:
-            raise click.UsageError("--until needs --from")
-        try:
-            return month_of(month or f"{now:%Y-%m}", zone)
-        except ValueError as exc:
-            raise click.UsageError(f"--month: {exc}") from exc
-    until = last.date() if last else now.date()
-    if until < first.date():
+    days = (day.date() if day else None for day in (first, last))
+    try:
+        period = period_of(month, *days, today=now.date(), zone=zone, mark="--")
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
+    if period.last < period.first:
         raise click.UsageError("--until lies before --from")
-    return Period(first.date(), until, zone)
+    return period

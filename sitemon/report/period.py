@@ -65,6 +65,27 @@ def month_of(text: str, zone: tzinfo) -> Period:
         raise ValueError("expected a month such as 2026-10") from exc
 
 
+def period_of(
+    month: str | None, first: date | None, last: date | None, *, today: date, zone: tzinfo, mark: str = ""
+) -> Period:
+    """Return a month, or the days from `first` to `last`; by default this month, and up to today.
+
+    Raises:
+        ValueError: they do not go together, or are none. Their names begin with `mark`.
+
+    """
+    if month is not None and (first or last):
+        raise ValueError(f"{mark}month does not go together with {mark}from and {mark}until")
+    if first is not None:
+        return Period(first, last or today, zone)
+    if last is not None:
+        raise ValueError(f"{mark}until needs {mark}from")
+    try:
+        return month_of(month or f"{today:%Y-%m}", zone)
+    except ValueError as exc:
+        raise ValueError(f"{mark}month: {exc}") from exc
+
+
 def _last_of_month(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
