@@ -38,14 +38,10 @@ class Complaints:
         self.complain(path, f"expected a mapping of names, not {kind_of(value)}")
         return False
 
-    def refuse_unknown(
-        self, path: ValuePath, fields: Mapping[str, Any], known: Iterable[str], later: Iterable[str] = ()
-    ) -> None:
-        """Complain of fields that nobody knows; of those that are to come `later` say so."""
+    def refuse_unknown(self, path: ValuePath, fields: Mapping[str, Any], known: Iterable[str]) -> None:
+        """Complain of fields that nobody knows."""
         for name in fields:
-            if name in later:
-                self.complain((*path, name), "not supported yet")
-            elif name not in known:
+            if name not in known:
                 self.complain((*path, name), f"unknown field{suggestion(name, known)}")
 
     def words(

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from sitemon import clock
 from sitemon.report.as_data import report_as_json
 from sitemon.report.figures import report_of
-from sitemon.report.period import Period, month_of
+from sitemon.report.period import Period, period_of
 from sitemon.store.report import read_report
 from sitemon.web.api.answers import refusals
 from sitemon.web.api.models import Answer, Count, Day, Fraction, Moment, Seconds
@@ -49,18 +49,10 @@ class ReportQuery(BaseModel):
         """
         zone = self._zone()
         today = now.astimezone(zone).date()
-        if self.month is not None and (self.first or self.last):
-            raise Problem(409, "month does not go together with from and until")
-        if self.first is None and self.last is not None:
-            raise Problem(409, "until needs from")
         try:
-            period = (
-                Period(self.first, self.last or today, zone)
-                if self.first
-                else month_of(self.month or f"{today:%Y-%m}", zone)
-            )
+            period = period_of(self.month, self.first, self.last, today=today, zone=zone)
         except ValueError as exc:
-            raise Problem(409, f"month: {exc}") from exc
+            raise Problem(409, str(exc)) from exc
         if (
             not _FIRST_YEAR < period.first.year <= today.year + 1
             or not 0 <= (period.last - period.first).days < _MOST_DAYS
