@@ -1,24 +1,19 @@
 """What operators do by pages: each asks first, since pages that only show are the same for everybody."""
 
-from typing import Annotated
-
 import msgspec
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from sitemon import clock
 from sitemon.model.result import Result
 from sitemon.report.plain import plain_report
+from sitemon.web.api.answers import site_of
+from sitemon.web.api.parameters import Number
 from sitemon.web.auth import not_signed_in
 from sitemon.web.dependencies import Web
-from sitemon.web.problems import Problem
 from sitemon.web.sign_in import SECRET, form_fields
-from sitemon.web.sites import SiteView
-from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
-
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 def routes(web: Web) -> APIRouter:
@@ -38,14 +33,14 @@ def routes(web: Web) -> APIRouter:
 
     @router.get("/sites/{name:path}/check")
     async def ask_to_check(request: Request, name: str) -> Response:
-        site = _site(await web.snapshot(), name)
+        site = site_of(await web.snapshot(), name)
         words = "A worker visits it at once. That counts neither for its uptime nor for incidents."
         return _question(web, request, f"Check {site.name} now?", words, "Check it")
 
     @router.post("/sites/{name:path}/check")
     async def check(request: Request, name: str) -> Response:
         actor = web.guard.operator_of(request, await _token_in(request))
-        site = _site(await web.snapshot(), name)
+        site = site_of(await web.snapshot(), name)
         found = await run_in_threadpool(web.acts.check, request, actor, site, None)
         report = plain_report(msgspec.convert(found, Result, strict=False), clock.utc_now())
         page = render("checked.html", snapshot=None, here="", site=site, report=report)
@@ -70,9 +65,3 @@ def _question(web: Web, request: Request, question: str, words: str, yes: str) -
     token = web.guard.csrf_token(request)
     page = render("question.html", snapshot=None, here="", question=question, words=words, yes=yes, csrf_token=token)
     return Response(page, headers=SECRET, media_type="text/html")
-
-
-def _site(snapshot: Snapshot | None, name: str) -> SiteView:
-    if snapshot is None or name not in snapshot.by_name:
-        raise Problem(404, "no site of this name is watched")
-    return snapshot.by_name[name]

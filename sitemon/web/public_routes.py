@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.web import badges, feed
+from sitemon.web.api.answers import present
 from sitemon.web.badges import BadgeKind
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
@@ -28,7 +29,7 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
 
     @router.get("/public")
     async def page(request: Request) -> Response:
-        snapshot = await _present(web)
+        snapshot = await present(web)
         return await web.shared.answer(request, snapshot.version, lambda: _page(snapshot), key="public")
 
     def _page(snapshot: Snapshot) -> str:
@@ -45,14 +46,14 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
 
     @router.get("/feed.atom")
     async def atom(request: Request) -> Response:
-        incidents = await run_in_threadpool(public.incidents, await _present(web))
+        incidents = await run_in_threadpool(public.incidents, await present(web))
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
         body = feed.feed_of(settings.public_title, f"{base}/public", f"{base}/feed.atom", incidents)
         return respond(request, make(body, feed.MEDIA_TYPE))
 
     @router.get("/badge/{name:path}/{kind}.svg")
     async def badge(request: Request, name: str, kind: BadgeKind) -> Response:
-        snapshot = await _present(web)
+        snapshot = await present(web)
         site = snapshot.by_name.get(name)
         if site is None or not (name in public.names(snapshot) or _may_read_all(request)):
             raise Problem(404, "there is no badge of this site")
@@ -72,10 +73,3 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         return badges.latency_badge(site.name, site.evidence.latency_s)
 
     return router
-
-
-async def _present(web: Web) -> Snapshot:
-    snapshot = await web.snapshot()
-    if snapshot is None:
-        raise Problem(503, "the database does not answer, and has not since the page began", {"Retry-After": "5"})
-    return snapshot

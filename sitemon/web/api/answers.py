@@ -59,14 +59,14 @@ async def present(web: Web) -> Snapshot:
     return snapshot
 
 
-def site_of(snapshot: Snapshot, name: str) -> SiteView:
-    """Return a site by its name.
+def site_of(snapshot: Snapshot | None, name: str) -> SiteView:
+    """Return a site by its name; of a database that was never read there is none.
 
     Raises:
         Problem: 404, no site of this name is watched.
 
     """
-    site = snapshot.by_name.get(name)
+    site = snapshot.by_name.get(name) if snapshot else None
     if site is None:
         raise Problem(404, "no site of this name is watched")
     return site

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.store.connect import Connection
@@ -10,12 +10,11 @@ from sitemon.store.history import Row, read_incidents
 from sitemon.store.page_incidents import read_incident
 from sitemon.web.api.answers import cut, read, refusals
 from sitemon.web.api.models import Incident, IncidentWithAlerts, Page
-from sitemon.web.api.parameters import IncidentsQuery
+from sitemon.web.api.parameters import IncidentsQuery, Number
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
 
 _LARGEST: Final = 2**31 - 1
-Number = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
 
 
 def routes(web: Web) -> APIRouter:

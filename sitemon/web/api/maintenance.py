@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.store.maintenance_windows import Declaration
 from sitemon.web.api.answers import refusals
 from sitemon.web.api.models import Maintenance
-from sitemon.web.api.parameters import Moment, Name
+from sitemon.web.api.parameters import Moment, Name, Number
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
 
@@ -20,7 +20,6 @@ _MOST: Final = 1_000
 
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]{1,1000}$")]
 _Labels = Annotated[dict[str, str], Field(max_length=20)]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 
 
 class _Window(BaseModel):
