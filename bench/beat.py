@@ -23,7 +23,8 @@ from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
 from sitemon.model.site import DEFAULT_REGION, Site
-from sitemon.schedule.batch import CHECK_SLOTS, Batch, queue_of
+from sitemon.queues import CHECK_SLOTS, queue_of
+from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.resend import note_received

@@ -24,7 +24,7 @@ from sitemon import clock
 from sitemon.local.ports import free_port
 from sitemon.local.process import GuardedProcess
 from sitemon.local.stack import Stack
-from sitemon.schedule.batch import queue_of
+from sitemon.queues import queue_of
 from tests.pipeline import Pipeline, script, wait_for
 
 CORES: Final = os.cpu_count() or 1

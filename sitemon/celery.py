@@ -16,8 +16,8 @@ from sitemon.config.sites_watcher import sites_watcher
 from sitemon.log_records import keep_plain
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.model.one_line import one_line
+from sitemon.queues import queue_of
 from sitemon.redis_client import ping_redis, redis_client
-from sitemon.schedule.batch import queue_of
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel

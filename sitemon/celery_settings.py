@@ -16,8 +16,8 @@ from kombu import Queue
 
 from sitemon.config.servers import RedisServer
 from sitemon.model.errors import ConfigurationError, Mistake
+from sitemon.queues import CHECK_SITE, CHECK_SLOTS, queue_of
 from sitemon.redis_client import SOCKET_TIMEOUT_S
-from sitemon.schedule.batch import CHECK_SITE, CHECK_SLOTS, queue_of
 
 MANAGE_QUEUE: Final = "sitemon.manage"
 MANAGING_REGION: Final = "default"

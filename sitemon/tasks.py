@@ -16,7 +16,8 @@ from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Kind, as_dict
-from sitemon.schedule.batch import ASKED_AT, CONFIRM_SLOTS, Slot, queue_of
+from sitemon.model.schedule import Slot
+from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, queue_of
 from sitemon.store.connect import connect
 from sitemon.store.maintain import maintain as maintain_database
 from sitemon.store.partitions import Retention

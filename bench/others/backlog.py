@@ -9,7 +9,8 @@ import sys
 from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.sites_watcher import SitesWatcher
-from sitemon.schedule.batch import CHECK_SLOTS, batches_of, queue_of
+from sitemon.queues import CHECK_SLOTS, queue_of
+from sitemon.schedule.batch import batches_of
 from sitemon.schedule.plan import Watch
 
 

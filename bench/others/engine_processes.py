@@ -18,7 +18,7 @@ from celery import signals
 
 from sitemon import tasks
 from sitemon.config.settings import settings
-from sitemon.schedule.batch import Slot
+from sitemon.model.schedule import Slot
 from sitemon.worker.process import this_process
 
 _PROCESSES: Final = os.cpu_count() or 1

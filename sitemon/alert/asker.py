@@ -9,9 +9,8 @@ from sitemon import clock
 from sitemon.incident.confirming import FRESH_FOR
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import to_ms
+from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of, send_slots, send_to
 from sitemon.redis_client import mapped, redis_client
-from sitemon.schedule.batch import CHECK_SITE, CONFIRM_SLOTS, queue_of
-from sitemon.schedule.sending import send_slots, send_to
 from sitemon.store.confirming import Confirming, claim_due, forget_old, is_any_awaited, mark_sent
 from sitemon.store.connect import Connection
 

@@ -13,6 +13,9 @@ from sitemon.model.errors import PoisonError
 
 VERSION: Final = 1
 
+Slot = tuple[str, int]
+"""A site's name and a due time in milliseconds of the epoch."""
+
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
     """What a leader said at `at_ms` (milliseconds of the epoch).

@@ -11,8 +11,8 @@ from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
-from sitemon.schedule.batch import CHECK_SLOTS, Batch
-from sitemon.schedule.sending import send_slots
+from sitemon.queues import CHECK_SLOTS, send_slots
+from sitemon.schedule.batch import Batch
 from sitemon.stream.messages import messenger_of_this_process
 
 KAFKA_PATIENCE_S: Final = 0.5

@@ -6,8 +6,9 @@ from typing import Final
 
 from sitemon.model.outcome import Reason
 from sitemon.model.result import missed_result
+from sitemon.queues import queue_of
 from sitemon.redis_client import mapped
-from sitemon.schedule.batch import Batch, batches_of, queue_of
+from sitemon.schedule.batch import Batch, batches_of
 from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Lease, Progress
 from sitemon.schedule.plan import DueSlot, Plan

@@ -12,7 +12,7 @@ from sitemon.checks.result_of import result_of
 from sitemon.config.site_of import site_of
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Kind, Result
-from sitemon.schedule.batch import ASKED_AT
+from sitemon.queues import ASKED_AT
 from sitemon.worker.process import Process, is_stopping
 
 KAFKA_PATIENCE_S: Final = 20.0

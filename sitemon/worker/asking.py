@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from sitemon import clock
 from sitemon.model.errors import SitemonError, UnreachableError
-from sitemon.schedule.batch import ASKED_AT, CHECK_SITE, queue_of
+from sitemon.queues import ASKED_AT, CHECK_SITE, queue_of
 
 PATIENCE_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1

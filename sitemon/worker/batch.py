@@ -21,8 +21,8 @@ from sitemon.model.errors import SpoolFullError
 from sitemon.model.moment import from_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result, missed_result
+from sitemon.model.schedule import Slot
 from sitemon.model.site import Site
-from sitemon.schedule.batch import Slot
 from sitemon.schedule.slots import is_too_late
 
 STOP_GRACE_S: Final = 3.0

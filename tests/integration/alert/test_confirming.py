@@ -21,7 +21,7 @@ from sitemon.incident.policy import Policy
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
-from sitemon.schedule.batch import CHECK_SITE, CONFIRM_SLOTS, queue_of
+from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of
 from sitemon.store.connect import connect
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
-from sitemon.schedule.batch import queue_of
+from sitemon.queues import queue_of
 from sitemon.schedule.leader import LOOK_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.resend import note_received

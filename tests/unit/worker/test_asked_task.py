@@ -3,7 +3,7 @@
 from celery import Celery
 from kombu import Connection, Queue
 
-from sitemon.schedule.batch import ASKED_AT
+from sitemon.queues import ASKED_AT
 from sitemon.worker.adhoc import AskedTask
 
 
