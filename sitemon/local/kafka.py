@@ -70,6 +70,12 @@ class Kafka(KafkaProtocolPart):
         super().__init__(folder)
         self._data = self.folder / "data"
         self._properties = self.folder / "server.properties"
+        self._controller_port = 0
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """The broker's and the controller's."""
+        return [self.port, self._controller_port]
 
     def obtain(self) -> None:
         """Find Java and Kafka's jars; Maven fetches them the first time."""
@@ -78,6 +84,7 @@ class Kafka(KafkaProtocolPart):
 
     def prepare(self) -> None:
         """Write the configuration and format the data folder once."""
+        self._controller_port = free_port()
         (self.folder / "log4j2.properties").write_text(_LOGGING)
         self._properties.write_text(self.configuration())
         if not (self._data / "meta.properties").exists():  # which formatting writes last
@@ -86,7 +93,7 @@ class Kafka(KafkaProtocolPart):
 
     def configuration(self) -> str:
         """Return this start's server.properties. A later line of the same name wins, so more may be added behind."""
-        return _PROPERTIES.format(host=LOOPBACK, port=self.port, controller_port=free_port(), data=self._data)
+        return _PROPERTIES.format(host=LOOPBACK, port=self.port, controller_port=self._controller_port, data=self._data)
 
     def command(self) -> Sequence[str | Path]:
         """Return the broker's command line."""

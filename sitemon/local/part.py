@@ -84,6 +84,11 @@ class Part(ABC):
             raise FatalError(f"{self.name} was never started in {self.folder.parent}") from None
 
     @property
+    def ports(self) -> Sequence[int]:
+        """All that this start listens on."""
+        return [self.port]
+
+    @property
     def is_listening(self) -> bool:
         """Whether the server answers in its own protocol now, whichever process started it."""
         return self._port_file.exists() and self.answers()
@@ -118,9 +123,9 @@ class Part(ABC):
                 if self._becomes_ready(self._process, cancelled or threading.Event()):
                     log.info("stack.part_started: %s answers on port %s", self.name, self.port)
                     return
-                if is_free(self.port):
+                if all(is_free(port) for port in self.ports):
                     break
-                self._pick_port()  # it was taken between our look and the server's
+                self._pick_port()  # one was taken between our look and the server's
                 self.prepare()
         raise FatalError(f"{self.name} did not start: see {self.log}")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sitemon.local import stack as stack_module
+from sitemon.local.kafka import Kafka
 from sitemon.local.part import Part
-from sitemon.local.ports import is_free
+from sitemon.local.ports import free_port, is_free
 from sitemon.local.stack import PARTS, Stack
 from sitemon.model.errors import FatalError
 from tests.integration.local.processes import owner, processes_of, wait_until
@@ -56,6 +57,20 @@ def test_a_part_takes_another_port_when_its_own_is_taken(part: Part) -> None:
         part.start()
         assert part.is_listening
         assert part.port != port
+
+
+def test_a_controller_whose_port_was_taken_since_we_looked_gets_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka = Kafka(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for_broker, for_controller = free_port(), free_port()
+        ports = iter([for_broker, taken.getsockname()[1], for_controller])
+        for module in ("sitemon.local.part", "sitemon.local.kafka"):
+            monkeypatch.setattr(f"{module}.free_port", lambda: next(ports))
+        kafka.start()
+        assert kafka.ports == [for_broker, for_controller]
+    kafka.stop()
 
 
 def test_a_part_ends_with_its_folder_in_use_by_another_process_in_one_line(own_stack: Stack) -> None:
