@@ -18,6 +18,7 @@ from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableEr
 from sitemon.model.one_line import one_line
 from sitemon.queues import queue_of
 from sitemon.redis_client import ping_redis, redis_client
+from sitemon.schedule.beat import end_after_the_tick_when_asked, end_at_once_when_asked
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
@@ -61,7 +62,7 @@ def _end(exc: Exception) -> None:
     raise SystemExit(2)
 
 
-def _refuse_early(**_: Any) -> None:
+def _refuse_early() -> None:
     """Ask Redis and Kafka once whether they take us, and make missing topics where we may.
 
     One that does not answer yet is waited for later.
@@ -74,6 +75,12 @@ def _refuse_early(**_: Any) -> None:
         _say(f"sitemon.waiting: {exc}")
     except RefusedError as exc:
         _end(exc)
+
+
+def _begin_beat(sender: Any, **_: Any) -> None:
+    end_at_once_when_asked()
+    _refuse_early()
+    end_after_the_tick_when_asked(sender)
 
 
 def _mind_the_threads(options: Mapping[str, Any]) -> None:
@@ -114,7 +121,7 @@ signals.after_setup_logger.connect(tell_in_one_line, weak=False)
 signals.after_setup_logger.connect(keep_plain, weak=False)
 signals.after_setup_task_logger.connect(keep_plain, weak=False)
 signals.celeryd_init.connect(_begin_worker, weak=False)
-signals.beat_init.connect(_refuse_early, weak=False)
+signals.beat_init.connect(_begin_beat, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
 signals.task_received.connect(note_batch, weak=False)
 signals.task_revoked.connect(note_revoked, weak=False)
