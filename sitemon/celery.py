@@ -18,10 +18,10 @@ from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableEr
 from sitemon.model.one_line import one_line
 from sitemon.queues import queue_of
 from sitemon.redis_client import ping_redis, redis_client
-from sitemon.schedule.beat import end_after_the_tick_when_asked, end_at_once_when_asked
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import channel
+from sitemon.worker.beat_ending import Beat, end_after_the_tick_when_told, end_at_once_when_told
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch, note_revoked
 from sitemon.worker.cores import is_of_threads, work_on_all_cores
 from sitemon.worker.lost_connections import tell_in_one_line
@@ -38,6 +38,7 @@ def create_app() -> Celery:
     region = settings(os.environ).region
     channel.install()
     app = Celery("sitemon")
+    app.Beat = app.subclass_with_self(Beat)  # type: ignore[misc]  # a cached property of kombu may be set
     app.config_from_object(celery_settings(redis_server(), region, os.environ))
     kafka_server()
     sites_watcher()
@@ -78,9 +79,9 @@ def _refuse_early() -> None:
 
 
 def _begin_beat(sender: Any, **_: Any) -> None:
-    end_at_once_when_asked()
+    end_at_once_when_told()
     _refuse_early()
-    end_after_the_tick_when_asked(sender)
+    end_after_the_tick_when_told(sender)
 
 
 def _mind_the_threads(options: Mapping[str, Any]) -> None:

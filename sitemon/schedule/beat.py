@@ -4,7 +4,6 @@ It is thin: what becomes of the sites' slots is `Leader`'s; Celery's own entries
 """
 
 import logging
-import signal
 from typing import Any, Final
 
 from celery.beat import ScheduleEntry, Scheduler
@@ -22,27 +21,6 @@ log = logging.getLogger(__name__)
 MAINTAIN: Final = "sitemon.maintain"
 """The entry that is due at every start too: a database that nobody maintained for a day has no partition."""
 TROUBLE_WAIT_S: Final = 0.5
-_STOPS: Final = (signal.SIGTERM, signal.SIGINT)
-
-
-def end_at_once_when_asked() -> None:
-    """Let a signal end this process: nothing is begun yet.
-
-    Celery would raise SystemExit wherever the process is, and kafka-python takes that for a failure of its own.
-    """
-    for number in _STOPS:
-        signal.signal(number, signal.SIG_DFL)
-
-
-def end_after_the_tick_when_asked(service: Any) -> None:
-    """Let a signal end Celery's beat service between two ticks, with nothing half done, and a second one at once."""
-
-    def end(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        service._is_shutdown.set()  # noqa: SLF001  # its public `stop` logs, which a signal's handler must not
-
-    for number in _STOPS:
-        signal.signal(number, end)
 
 
 class SiteScheduler(Scheduler):

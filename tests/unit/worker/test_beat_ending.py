@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from celery.beat import Service
 
-from sitemon.schedule.beat import end_after_the_tick_when_asked
+from sitemon.worker.beat_ending import end_after_the_tick_when_told
 
 
 class Swallowing:
@@ -46,7 +46,7 @@ def _own_handlers() -> Iterator[None]:
 def test_a_signal_in_a_tick_ends_it_after_that_tick() -> None:
     service: Any = Service(Celery())
     service.scheduler = scheduler = Swallowing()
-    end_after_the_tick_when_asked(service)
+    end_after_the_tick_when_told(service)
     service.start()
     assert scheduler.did == ["begin", "end", "close"]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # the next one ends it at once
