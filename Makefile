@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 LOCKED := .venv/.locked
 FUZZER := .venv/.fuzzer
 KAFKA := .cache/kafka/manifest.json
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 ##@ Use
 

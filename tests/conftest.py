@@ -22,6 +22,7 @@ from sitemon.local.part import MissingToolError, Part
 from sitemon.local.postgres import Postgres
 from sitemon.local.stack import Stack
 from sitemon.local.valkey import Valkey
+from tests.scheduling import WAITING, WaitingBesideComputing
 from tests.servers import Servers, await_started
 
 PartT = TypeVar("PartT", bound=Part)
@@ -70,6 +71,18 @@ _TIERS = ("faults", "acceptance", "browser", "integration", "migration", "contra
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the tiers whose files take longest come first, so that no process ends long after the others."""
     items.sort(key=lambda item: _TIERS.index(item.path.relative_to(Path(__file__).parent).parts[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` is: one a core, and those that mostly wait."""
+    return (os.cpu_count() or 1) + WAITING
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let tests that mostly wait run beside those that compute; any other `--dist` is as xdist has it."""
+    return WaitingBesideComputing(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,30 @@
+"""Which process of xdist runs which file: tests that mostly wait run beside those that keep a core busy."""
+
+from typing import Final
+
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+WAITING: Final = 2
+"""So many processes begin with the files that mostly wait, beside one a core for all others."""
+_MOSTLY_WAIT: Final = ("tests/acceptance/", "tests/faults/")
+
+
+class WaitingBesideComputing(LoadFileScheduling):
+    """A file is one process's. The first few processes take files that mostly wait as long as there are any.
+
+    In one queue they would come one after the other, with idle cores, or all at once, with none for anybody.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        scope = next((one for one in self.workqueue if _mostly_waits(one) == self._is_to_wait(node)), None)
+        if scope is not None:
+            self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
+
+    def _is_to_wait(self, node: WorkerController) -> bool:
+        return self.nodes.index(node) < min(WAITING, len(self.nodes) - 1)
+
+
+def _mostly_waits(scope: str) -> bool:
+    return scope.startswith(_MOSTLY_WAIT)
