@@ -1,6 +1,7 @@
 """The API as an application of its own, beside the page: its routes, its errors and its description."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -62,11 +63,15 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
     api.add_exception_handler(RequestValidationError, on_validation_error)
     api.add_exception_handler(SitemonError, _on_our_error)
     api.add_exception_handler(Exception, on_mistake)
-    described = _described(api, is_signed_in_to_read=web.guard.settings.sign_in_to_read)
+
+    @cache
+    def described() -> dict[str, Any]:
+        return _described(api, is_signed_in_to_read=web.guard.settings.sign_in_to_read)
 
     @api.get("/openapi.json", include_in_schema=False)
-    def openapi() -> Response:
-        return JSONResponse(described)
+    async def openapi() -> Response:
+        """Describe the API. On the event loop, where no two make the description at once."""
+        return JSONResponse(described())
 
     return api
 
