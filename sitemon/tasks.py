@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 from celery import Task
@@ -11,17 +10,13 @@ from celery.exceptions import Ignore
 
 from sitemon import clock
 from sitemon.celery import app
-from sitemon.config.servers import admin_credentials, database_credentials, kafka_server, postgres_server
+from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Kind, as_dict
 from sitemon.model.schedule import Slot
 from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, queue_of
-from sitemon.store.connect import connect
-from sitemon.store.maintain import maintain as maintain_database
-from sitemon.store.partitions import Retention
-from sitemon.store.provision import provision as provision_database
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import AskedTask, check_and_publish
 from sitemon.worker.process import this_process
@@ -73,8 +68,10 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
 @app.task(name="sitemon.provision", throws=(SitemonError,))
 def provision() -> None:
     """Make what is missing: the database, its roles and schema, the Kafka topics. Again is no error."""
+    from sitemon.worker.managing import provision_database  # noqa: PLC0415 - see there
+
     choices = settings(os.environ)
-    provision_database(postgres_server(), admin_credentials(), database_credentials(), Retention.of(choices))
+    provision_database(choices)
     ensure_topics(kafka_server(), retention_days=choices.topic_retention_days)
 
 
@@ -89,6 +86,6 @@ def provision() -> None:
 )
 def maintain() -> None:
     """Make the partitions of the coming day and drop what is past its retention."""
-    retention = Retention.of(settings(os.environ))
-    with closing(connect(postgres_server(), database_credentials(), application_name="sitemon-maintain")) as conn:
-        maintain_database(conn, retention, clock.utc_now())
+    from sitemon.worker.managing import maintain_database  # noqa: PLC0415 - see there
+
+    maintain_database(settings(os.environ))
