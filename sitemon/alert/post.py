@@ -37,22 +37,36 @@ def _connection(scheme: str, host: str, port: int | None, timeout_s: float) -> h
 
 
 def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    sock = connection.sock
-    # The timeout of a socket begins anew with each byte that drips in.
-    alarm = threading.Timer(connection.timeout or TIMEOUT_S, _shut_down, [sock])
-    alarm.daemon = True
-    alarm.start()
-    try:
+    with _Alarm(connection.sock, connection.timeout or TIMEOUT_S):
         connection.request("POST", path, body, dict(headers))
         response = connection.getresponse()
         return Answer(response.status, response.getheader("Retry-After"))
-    finally:
-        alarm.cancel()
 
 
-def _shut_down(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+class _Alarm:
+    """Ends what goes on over a socket after a time: its own timeout begins anew with each byte that drips in.
+
+    Raises TimeoutError in place of the error by which that shows: it would look as if the receiver had hung up.
+    """
+
+    def __init__(self, sock: socket.socket, timeout_s: float) -> None:
+        self._sock = sock
+        self._is_late = threading.Event()
+        self._timer = threading.Timer(timeout_s, self._hang_up)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._timer.cancel()
+        if self._is_late.is_set() and isinstance(error, OSError | http.client.HTTPException):
+            raise TimeoutError from error
+
+    def _hang_up(self) -> None:
+        self._is_late.set()
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
 
 def _words_of(exc: Exception) -> str:
