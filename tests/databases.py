@@ -58,6 +58,18 @@ def names() -> Names:
     return Names()
 
 
+def environment_of(server: PostgresServer, owner: Credentials) -> dict[str, str]:
+    """Return what the environment of a process says of a database."""
+    return {
+        "SITEMON_PG_HOST": server.host,
+        "SITEMON_PG_PORT": str(server.port),
+        "SITEMON_PG_SSLMODE": "disable",
+        "SITEMON_DB_USER": owner.user,
+        "SITEMON_DB_PASSWORD": owner.password,
+        "SITEMON_DB_DATABASE": owner.database,
+    }
+
+
 def as_admin(server: PostgresServer, admin: Credentials, database: str | None = None) -> Connection:
     """Connect as the administrator; each statement is its own transaction."""
     place = Credentials(user=admin.user, password=admin.password, database=database or admin.database)

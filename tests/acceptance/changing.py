@@ -1,13 +1,10 @@
-"""A server whose pages fail and recover when a test says so, and what is told of them."""
+"""A server whose pages fail and recover when a test says so."""
 
-import base64
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Self
 
 from sitemon import clock
-from tests.integration.alert.receiver import KEY, Receiver
 
 HANG_S = 8.0
 
@@ -71,14 +68,3 @@ def _handler_of(server: ChangingServer) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
-
-
-def write_alerts(folder: Path, receiver: Receiver, more: str = "", events: str = "") -> None:
-    """Write an alerts.yaml that tells the receiver everything."""
-    secret = f"whsec_{base64.b64encode(KEY).decode()}"
-    file = folder / "alerts.yaml"
-    file.write_text(
-        f'channels:\n  hook: {{webhook: "{receiver.url}", secret: "{secret}"}}\n'
-        f"routes:\n  - {{channels: [hook]{events}}}\n{more}"
-    )
-    file.chmod(0o600)

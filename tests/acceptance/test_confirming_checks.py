@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.changing import ChangingServer, write_alerts
+from tests.acceptance.changing import ChangingServer
 from tests.acceptance.conftest import write_sites
-from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.receiver import Receiver, write_alerts
 from tests.pipeline import Pipeline, wait_for
 
 INTERVAL_S = 20
@@ -38,7 +38,7 @@ def watched(pipeline: Pipeline, server: ChangingServer, receiver: Receiver) -> P
             for name in SITES
         ],
     )
-    write_alerts(pipeline.folder, receiver)
+    write_alerts(pipeline.folder, {"hook": receiver})
     pipeline.extra["CONF_DIR"] = str(pipeline.folder)
     pipeline.start("worker", "recorder", "alerter")
     well = "SELECT count(*) FROM sitemon.site_status WHERE state = 'up'"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.changing import ChangingServer, write_alerts
+from tests.acceptance.changing import ChangingServer
 from tests.acceptance.conftest import write_sites
-from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.receiver import Receiver, write_alerts
 from tests.pipeline import Pipeline, wait_for
 
 INTERVAL_S = 5
@@ -34,7 +34,7 @@ def world(pipeline: Pipeline) -> Iterator[World]:
         ports = [servers.enter_context(ChangingServer()).port for _ in range(2)]
         shop, reference = (f"http://127.0.0.1:{port}/" for port in ports)
         write_sites(pipeline.sites_file, {"name": "shop", "url": shop, "interval": INTERVAL_S})
-        write_alerts(pipeline.folder, receiver, f'references: {{default: ["{reference}"]}}\n')
+        write_alerts(pipeline.folder, {"hook": receiver}, references={"default": [reference]})
         pipeline.extra["CONF_DIR"] = str(pipeline.folder)
         pipeline.start("worker", "recorder", "alerter")
         wait_for(lambda: pipeline.rows("SELECT state FROM sitemon.site_status") == [("up",)], 60)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.changing import ChangingServer, write_alerts
+from tests.acceptance.changing import ChangingServer
 from tests.acceptance.conftest import write_sites
-from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.receiver import Receiver, write_alerts
 from tests.pipeline import Pipeline, wait_for
 
 BEAT = "/beat"
@@ -30,7 +30,7 @@ def world(pipeline: Pipeline) -> Iterator[World]:
     with ChangingServer() as server, Receiver() as receiver:
         shop: dict[str, object] = {"name": "shop", "url": server.url("/"), "interval": 1, "timeout": 1}
         write_sites(pipeline.sites_file, shop, shop | {"name": "blog"})
-        write_alerts(pipeline.folder, receiver, f'heartbeat: {{url: "{server.url(BEAT)}", every: 10s}}\n')
+        write_alerts(pipeline.folder, {"hook": receiver}, heartbeat={"url": server.url(BEAT), "every": "10s"})
         pipeline.extra["CONF_DIR"] = str(pipeline.folder)
         pipeline.start("worker", "recorder", "alerter")
         yield World(pipeline, server, receiver)

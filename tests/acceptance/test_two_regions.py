@@ -6,10 +6,10 @@ from typing import NamedTuple
 import pytest
 
 from sitemon.local.behaviours import closed_port
-from tests.acceptance.changing import ChangingServer, write_alerts
+from tests.acceptance.changing import ChangingServer
 from tests.acceptance.conftest import write_sites
 from tests.faults.relay import Relay
-from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.receiver import Receiver, write_alerts
 from tests.pipeline import Pipeline, wait_for
 
 INTERVAL_S = 20
@@ -30,7 +30,7 @@ class World(NamedTuple):
 def world(pipeline: Pipeline) -> Iterator[World]:
     """A site that is well, seen by a worker in each of two regions."""
     with ChangingServer() as server, Relay(server.port) as from_eu, Receiver() as receiver:
-        write_alerts(pipeline.folder, receiver)
+        write_alerts(pipeline.folder, {"hook": receiver})
         pipeline.extra["CONF_DIR"] = str(pipeline.folder)
         for region, port in (("us", server.port), ("eu", from_eu.port)):
             pipeline.sites_file = pipeline.folder / f"{region}.json"

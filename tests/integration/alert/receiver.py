@@ -1,42 +1,66 @@
-"""A local receiver of webhooks: it keeps what came, in order, and answers what it is told to."""
+"""A local receiver of alerts: it keeps what came, in order, and answers what it is told to."""
 
 import base64
 import hashlib
 import hmac
 import json
 import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from sitemon import clock
 from sitemon.model.alerts import Channel
 
 KEY = b"a key of twenty-four bytes and more"
+SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
+
+
+class Arrival(NamedTuple):
+    """What came on a channel, and when by the clock of the test."""
+
+    moment: str
+    channel: str
+    body: Any
 
 
 class Receiver:
-    """Answers 204, or what `answers` has next: a status, or one with headers; 0 closes without an answer."""
+    """Answers 204, or what `answers` has next: a status, or one with headers; 0 closes without an answer.
+
+    `clock` says what time it is for the test, if that is another one than everybody's.
+    """
 
     def __init__(self) -> None:
+        self.arrivals: list[Arrival] = []
         self.events: list[dict[str, Any]] = []
         self.bodies: list[Any] = []
         self.ids: list[str] = []
         self.arrived_s: list[float] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.tries = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.clock: Callable[[], str] = str
+        self._goes_on = threading.Event()
+        self._goes_on.set()
+        self._answers_late = True
+        self._port = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/hook"
+        return f"http://127.0.0.1:{self._port}/hook"
 
     def channel(self, name: str = "hook") -> Channel:
-        return Channel(name=name, kind="webhook", url=self.url, secret=KEY)
+        return Channel(name=name, kind="webhook", url=f"http://127.0.0.1:{self._port}/{name}/hook", secret=KEY)
+
+    def webhook(self, name: str) -> dict[str, object]:
+        """Return that channel as a file has it."""
+        return {"webhook": self.channel(name).url, "secret": SECRET}
 
     def people(self, name: str = "ops", **fields: Any) -> Channel:
         """Return a channel for people: what they would read comes here as JSON."""
-        return Channel(name=name, kind="apprise", url=f"json://127.0.0.1:{self._server.server_port}/people", **fields)
+        return Channel(name=name, kind="apprise", url=f"json://127.0.0.1:{self._port}/{name}/people", **fields)
 
     @property
     def read(self) -> list[tuple[str, list[str]]]:
@@ -46,25 +70,73 @@ class Receiver:
     def take(self, path: str, headers: Any, body: bytes) -> tuple[int, dict[str, str]]:
         """Return the answer to a request; what is not signed as it must be is refused."""
         self.tries += 1
+        if not self._goes_on.is_set():
+            self._goes_on.wait()
+            if not self._answers_late:
+                return 0, {}
         status, answer_headers = self.answers.pop(0) if self.answers else (204, {})
-        if path == "/hook" and not _is_signed(headers, body):
+        *channel, kind = path.strip("/").split("/")
+        if kind == "hook" and not _is_signed(headers, body):
             return 401, {}
         if 200 <= status < 300:
-            self.bodies.append(json.loads(body))
-            if path == "/hook":
-                self.events.append(json.loads(body))
+            found = json.loads(body)
+            self.arrivals.append(Arrival(self.clock(), "/".join(channel), found))
+            self.bodies.append(found)
+            if kind == "hook":
+                self.events.append(found)
                 self.ids.append(headers["webhook-id"])
                 self.arrived_s.append(clock.monotonic_s())
         return status, answer_headers
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let nobody listen on its port: connections are refused."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
 
-    def __exit__(self, *_: object) -> None:
+    @contextmanager
+    def slow(self, *, answers: bool) -> Iterator[None]:
+        """Let requests wait until the end; then they are answered as usual, or closed, and nothing of them is kept."""
+        self._answers_late = answers
+        self._goes_on.clear()
+        try:
+            yield
+        finally:
+            self._goes_on.set()
+
+    def _start(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler_of(self))
+        self._port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def _stop(self) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+
+def write_alerts(folder: Path, channels: Mapping[str, Receiver | Mapping[str, object]], **fields: object) -> None:
+    """Write an alerts.yaml in one step, as an editor does.
+
+    Each channel hears of every site, unless there are `routes` among the further `fields`. A receiver stands for a
+    webhook that leads there.
+    """
+    written = {name: one.webhook(name) if isinstance(one, Receiver) else one for name, one in channels.items()}
+    new = folder / "alerts.new"
+    new.write_text(json.dumps({"channels": written, "routes": [{"channels": [*channels]}], **fields}))
+    new.chmod(0o600)
+    new.replace(folder / "alerts.yaml")
 
 
 def _is_signed(headers: Any, body: bytes) -> bool:
@@ -78,7 +150,7 @@ def _handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers = receiver.take(self.path, self.headers, body)
+            status, headers = receiver.take(urlsplit(self.path).path, self.headers, body)
             if status:
                 self.send_response(status)
                 for name, value in headers.items():

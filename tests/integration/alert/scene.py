@@ -21,7 +21,7 @@ from tests.databases import execute, rows
 from tests.integration.alert.receiver import Receiver
 from tests.results import MINUTE, a_result, this_hour
 
-_OUTCOMES = {"u": Outcome.UP, "g": Outcome.DEGRADED, "d": Outcome.DOWN, "m": Outcome.MISSED}
+OUTCOMES = {"u": Outcome.UP, "g": Outcome.DEGRADED, "d": Outcome.DOWN, "m": Outcome.MISSED}
 _EARLIER = (
     "UPDATE sitemon.outbox SET created_at = created_at - %(by)s, due_at = due_at - %(by)s",
     "UPDATE sitemon.channel SET leased_until_at = leased_until_at - %(by)s, due_at = due_at - %(by)s",
@@ -50,7 +50,7 @@ class Scene:
     def results(self, letters: str, start: float = 0, site: str = "shop", region: str = "default") -> list[Result]:
         """Return a result for each letter, a minute apart; a space is a slot without one."""
         return [
-            a_result(site, minute=start + minute, outcome=_OUTCOMES[letter], region=region)
+            a_result(site, minute=start + minute, outcome=OUTCOMES[letter], region=region)
             for minute, letter in enumerate(letters)
             if letter != " "
         ]
@@ -79,10 +79,8 @@ class Scene:
         self.send()
 
     def pass_time(self, hours: float) -> None:
-        """Let everything that the alerter noted have been so many hours earlier."""
-        earlier = {"by": timedelta(hours=hours)}
-        for query in _EARLIER:
-            execute(self.conn, query, earlier)
+        """Let so many hours pass."""
+        pass_time(self.conn, timedelta(hours=hours))
 
     @property
     def said(self) -> list[Said]:
@@ -94,6 +92,12 @@ class Scene:
         """The incidents that the database has, withdrawn ones left out."""
         query = "SELECT started_at, ended_at FROM sitemon.incidents WHERE withdrawn_at IS NULL ORDER BY started_at"
         return [(minute_of(start), minute_of(end)) for start, end in rows(self.conn, query)]
+
+
+def pass_time(conn: Connection, time: timedelta) -> None:
+    """Let everything that alerters noted have been so much earlier."""
+    for query in _EARLIER:
+        execute(conn, query, {"by": time})
 
 
 def said_by(event: dict[str, Any]) -> Said:

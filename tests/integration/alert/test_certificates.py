@@ -51,14 +51,6 @@ def test_thresholds_that_nobody_looked_at_are_passed_over(warn: Warn) -> None:
     assert [warn(days) for days in (40, 3, 2)] == [[], [7], []]
 
 
-def test_a_new_certificate_is_warned_of_anew(scene: Scene, warn: Warn, expires_at: datetime) -> None:
-    assert warn(10) == [14]
-    renewed_at = expires_at + 90 * DAY
-    scene.arrive(a_result(minute=1, cert_expires_at=renewed_at))
-    assert warn(9) == []
-    assert look(scene, renewed_at - 20 * DAY) == [30]
-
-
 def test_what_is_said_of_it(scene: Scene, warn: Warn) -> None:
     warn(6)
     [event] = scene.receiver.events

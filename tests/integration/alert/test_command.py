@@ -1,6 +1,5 @@
 """``sitemon-alerter`` as a process, and the commands that people use."""
 
-import base64
 import itertools
 import json
 import os
@@ -8,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,11 +14,11 @@ import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.ports import free_port
-from sitemon.model.outcome import Outcome, Reason
-from tests.databases import rows
-from tests.integration.alert.receiver import KEY, Receiver
+from sitemon.model.outcome import Outcome
+from tests.databases import environment_of, rows
+from tests.integration.alert.receiver import SECRET, Receiver, write_alerts
 from tests.integration.alert.scene import Scene
-from tests.pipeline import own_code
+from tests.pipeline import own_code, wait_for
 from tests.results import a_result
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -31,18 +28,13 @@ _ENTRY = "from sitemon.cli.{0} import main; main()"
 @pytest.fixture
 def environ(postgres_server: PostgresServer, owner: Credentials, receiver: Receiver, tmp_path: Path) -> dict[str, str]:
     """What the environment says: the test's database, and a folder with sites and alerts."""
-    write_alerts(tmp_path, hook=receiver)
+    write_alerts(tmp_path, {"hook": receiver})
     (tmp_path / "sites.yaml").write_text("sites:\n  - {name: shop, url: https://shop.example/, down_after: 2}\n")
     return {
         "PATH": os.environ["PATH"],
         **own_code(),
         "CONF_DIR": str(tmp_path),
-        "SITEMON_PG_HOST": postgres_server.host,
-        "SITEMON_PG_PORT": str(postgres_server.port),
-        "SITEMON_PG_SSLMODE": "disable",
-        "SITEMON_DB_USER": owner.user,
-        "SITEMON_DB_PASSWORD": owner.password,
-        "SITEMON_DB_DATABASE": owner.database,
+        **environment_of(postgres_server, owner),
     }
 
 
@@ -65,24 +57,6 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def write_alerts(folder: Path, **receivers: Receiver | str) -> None:
-    """Let each site be told of on webhooks of these names."""
-    secret = f"whsec_{base64.b64encode(KEY).decode()}"
-    urls = {name: receiver if isinstance(receiver, str) else receiver.url for name, receiver in receivers.items()}
-    channels = "".join(f'  {name}: {{webhook: "{url}", secret: "{secret}"}}\n' for name, url in urls.items())
-    new = folder / "alerts.new"
-    new.write_text(f"channels:\n{channels}routes:\n  - channels: [{', '.join(urls)}]\n")
-    new.chmod(0o600)
-    new.replace(folder / "alerts.yaml")
-
-
-def until(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)  # noqa: TID251
-
-
 def delivered(scene: Scene) -> int:
     [(count,)] = rows(scene.conn, "SELECT count(*) FROM sitemon.alerts WHERE state = 'delivered'")
     return int(count)
@@ -100,61 +74,6 @@ def run(start: Start, *arguments: str, **variables: str) -> tuple[int, str]:
     return process.returncode, out + err
 
 
-def test_two_alerters_tell_each_incident_once_and_end_when_told_to(
-    start: Start, scene: Scene, receiver: Receiver
-) -> None:
-    alerters = [start("alerter"), start("alerter")]
-    until(lambda: connections(scene) >= 4)  # a thread that decides and one that sends, in each
-    for minute in range(6):
-        outcome = Outcome.DOWN if 1 <= minute <= 4 else Outcome.UP
-        failed = {"reason": Reason.HTTP_STATUS} if outcome is Outcome.DOWN else {}
-        scene.write([a_result(f"site-{n}", minute=minute, outcome=outcome, **failed) for n in range(10)])
-    until(lambda: len(receiver.events) >= 20)
-    for alerter in alerters:
-        alerter.send_signal(signal.SIGTERM)
-    assert [alerter.wait(timeout=10) for alerter in alerters] == [0, 0]
-    told = Counter((event["data"]["site"], event["type"]) for event in receiver.events)
-    assert set(told.values()) == {1}
-    assert len(told) == 20
-
-
-def test_one_that_was_killed_is_followed_by_another(start: Start, scene: Scene) -> None:
-    first = start("alerter")
-    scene.write(scene.results("udd"))
-    until(lambda: delivered(scene) == 1)  # down_after is 2
-    first.kill()
-    first.wait()
-    scene.write(scene.results("du", start=3))
-    start("alerter")
-    scene.pass_time(hours=0.1)
-    until(lambda: delivered(scene) == 2)
-    assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
-
-
-def test_however_often_it_is_killed_all_is_told_and_nothing_by_two_ids(
-    start: Start, scene: Scene, receiver: Receiver
-) -> None:
-    kills, sites = 4, [f"site-{number}" for number in range(15)]
-    for kill in range(kills):
-        heard = len(receiver.events)
-        alerter = start("alerter")
-        scene.write([result for site in sites for result in scene.results("dddu", start=4 * kill, site=site)])
-        until(lambda heard=heard, kill=kill: len(receiver.events) > heard + kill)  # type: ignore[misc]
-        alerter.kill()
-        alerter.wait()
-        scene.pass_time(hours=0.1)  # its lease is over
-    start("alerter")
-    until(lambda: delivered(scene) == 2 * kills * len(sites))
-    ids: dict[tuple[str, ...], set[str]] = {}
-    for event in receiver.events:
-        incident = event["data"]["incident"]
-        told = (event["type"], event["data"]["site"], incident["started_at"])
-        ids.setdefault(told, set()).add(event["data"]["id"])
-    assert len(ids) == 2 * kills * len(sites)
-    assert {len(found) for found in ids.values()} == {1}
-    assert len(receiver.events) <= 2 * kills * len(sites) + kills
-
-
 def test_edits_of_the_channels_are_taken_up_within_five_seconds(
     start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -166,14 +85,14 @@ def test_edits_of_the_channels_are_taken_up_within_five_seconds(
         return any(event["data"]["site"].startswith(name) for event in told.events)
 
     alerter = start("alerter")
-    until(lambda: is_told(receiver, "before"))
+    wait_for(lambda: is_told(receiver, "before"))
     with Receiver() as other:
-        write_alerts(tmp_path, other=other)
-        until(lambda: is_told(other, "edited"), within_s=5)
+        write_alerts(tmp_path, {"other": other})
+        wait_for(lambda: is_told(other, "edited"), within_s=5)
         (tmp_path / "alerts.yaml").write_text("chanels: {}\n")
         lines = alerter.stderr or ()
         [kept] = itertools.islice((line for line in lines if "config.alerts_kept" in line), 1)
-        until(lambda: is_told(other, "kept"), within_s=5)
+        wait_for(lambda: is_told(other, "kept"), within_s=5)
     alerter.send_signal(signal.SIGTERM)
     assert "alerts.yaml:1: chanels: unknown field; did you mean channels?" in kept
     assert "config.alerts_kept" not in alerter.communicate(timeout=15)[1]
@@ -190,7 +109,7 @@ def test_people_are_told_of_many_sites_by_one_message_and_nothing_is_kept_on_dis
     (tmp_path / "alerts.yaml").chmod(0o600)
     start("alerter", HOME=str(home))
     scene.write([result for site in range(300) for result in scene.results("uddd", site=f"site-{site:03}")])
-    until(lambda: delivered(scene) == 300)
+    wait_for(lambda: delivered(scene) == 300)
     assert [subject for subject, _ in receiver.read] == ["300 sites are down: site-000, site-001, site-002, …"]
     assert [*home.iterdir()] == []
 
@@ -199,12 +118,13 @@ def test_a_channel_that_never_answers_holds_up_no_other(
     start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        write_alerts(tmp_path, silent=f"http://127.0.0.1:{silent.getsockname()[1]}/", hook=receiver)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        write_alerts(tmp_path, {"silent": {"webhook": url, "secret": SECRET}, "hook": receiver})
         start("alerter")
         scene.write(scene.results("udd"))
-        until(lambda: len(receiver.events) == 1)
+        wait_for(lambda: len(receiver.events) == 1)
         scene.write(scene.results("u", start=3))
-        until(lambda: len(receiver.events) == 2, within_s=5)
+        wait_for(lambda: len(receiver.events) == 2, within_s=5)
     waiting = rows(scene.conn, "SELECT type FROM sitemon.alerts WHERE channel = 'silent' AND state = 'waiting'")
     assert len(waiting) == 2
 
@@ -302,8 +222,8 @@ def test_of_a_site_behind_one_that_is_down_an_alerter_says_nothing(
     for minute, outcome in enumerate([Outcome.UP, Outcome.DOWN, Outcome.DOWN, Outcome.DOWN]):
         scene.write([a_result(site, minute=minute - 60, outcome=outcome) for site in ("shop", "gateway")])
     behind = "SELECT count(*) FROM sitemon.incidents WHERE site = 'shop' AND behind = 'gateway'"
-    until(lambda: rows(scene.conn, behind) == [(1,)])
-    until(lambda: delivered(scene) == 1)
+    wait_for(lambda: rows(scene.conn, behind) == [(1,)])
+    wait_for(lambda: delivered(scene) == 1)
     assert [event["data"]["site"] for event in receiver.events] == ["gateway"]
     assert "open, behind gateway" in run(start, "incidents")[1]
 
@@ -315,7 +235,7 @@ def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, scene: Sc
     )
     start("alerter")
     planned = "SELECT count(*) FROM sitemon.maintenance WHERE is_configured AND site = 'shop'"
-    until(lambda: rows(scene.conn, planned)[0][0] >= 15)
+    wait_for(lambda: rows(scene.conn, planned)[0][0] >= 15)
     assert "the configuration" in run(start, "maintenance", "list")[1]
 
 

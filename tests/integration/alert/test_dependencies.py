@@ -77,40 +77,16 @@ def story(scene: Scene) -> Story:
     ("letters", "expected", "lies_behind"),
     [
         pytest.param(
-            {"line": "uuuuuuu", "shop": "uddddd "},
-            [("shop", "site.down", 1, None)],
-            [("shop", None)],
-            id="only the site itself",
-        ),
-        pytest.param(
             {"line": "udddddd", "shop": "udddddd"},
             [("line", "site.down", 1, None)],
             [("line", None), ("shop", "line")],
             id="both at once",
         ),
         pytest.param(
-            {"line": "uuudddd", "shop": "uuddddd"},
-            [("line", "site.down", 3, None)],
-            [("line", None), ("shop", "line")],
-            id="the site a moment before",
-        ),
-        pytest.param(
-            {"line": "uddddduuuu", "shop": "uddddduuuu"},
-            [("line", "site.down", 1, None), ("line", "site.resolved", 1, 6)],
-            [("line", None), ("shop", "line")],
-            id="both are back",
-        ),
-        pytest.param(
             {"line": "udddddu" + 9 * "u", "shop": "uddddd" + 10 * "d"},
             [("line", "site.down", 1, None), ("line", "site.resolved", 1, 6), ("shop", "site.down", 1, None)],
             [("line", None), ("shop", None)],
             id="the site is not back",
-        ),
-        pytest.param(
-            {"line": "uuuuuuu", "shop": "uddddduu"},
-            [("shop", "site.down", 1, None), ("shop", "site.resolved", 1, 6)],
-            [("shop", None)],
-            id="the site alone, and back",
         ),
         pytest.param(
             {"line": "udddddd", "balancer": "udddddd", "shop": "udddddd"},

@@ -32,21 +32,6 @@ def know(scene: Scene) -> None:
     assert acknowledge(scene.conn, incident.incident_id, "anna")
 
 
-def test_it_is_told_once_after_its_time_and_with_its_end(scene: Scene, boss: Receiver) -> None:
-    scene.arrive(*scene.results("uddd"))
-    scene.pass_time(hours=0.2)
-    scene.remind()
-    assert said(boss) == []
-    for _ in range(3):
-        scene.pass_time(hours=0.1)
-        scene.remind()
-    assert said(boss) == ["site.down"]
-    assert boss.events[0]["data"]["is_escalated"] is True
-    scene.arrive(*scene.results("u", start=4))
-    assert said(boss) == ["site.down", "site.resolved"]
-    assert said(scene.receiver) == ["site.down", "site.resolved"]
-
-
 def test_who_was_told_is_reminded_too(scene: Scene, boss: Receiver) -> None:
     scene.arrive(*scene.results("uddd"))
     for _ in range(9):
@@ -58,16 +43,6 @@ def test_who_was_told_is_reminded_too(scene: Scene, boss: Receiver) -> None:
     scene.remind()
     assert said(boss) == ["site.down", "site.reminder", "site.reminder"]
     assert said(scene.receiver) == ["site.down", "site.reminder", "site.reminder"]
-
-
-def test_an_acknowledged_one_is_not_escalated_nor_its_end_told(scene: Scene, boss: Receiver) -> None:
-    scene.arrive(*scene.results("uddd"))
-    know(scene)
-    scene.pass_time(hours=1)
-    scene.remind()
-    scene.arrive(*scene.results("u", start=4))
-    assert said(boss) == []
-    assert said(scene.receiver) == ["site.down", "site.resolved"]
 
 
 def test_nor_is_one_that_is_over(scene: Scene, boss: Receiver) -> None:

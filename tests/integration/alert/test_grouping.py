@@ -1,10 +1,5 @@
 """What happens together is told together, to people; to programs one by one."""
 
-import pytest
-
-from sitemon.alert.message import Message
-from sitemon.alert.sender import MessageSender
-from sitemon.alert.verdict import Answer
 from sitemon.incident.policy import Policy
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
@@ -57,33 +52,6 @@ def test_one_incident_is_a_message_by_itself(scene: Scene) -> None:
     scene.pass_time(hours=A_MINUTE_H)
     scene.send()
     assert [subject for subject, _ in scene.receiver.read] == ["site-00 is down: timeout"]
-
-
-class Killed(BaseException):
-    """The alerter died here."""
-
-
-@pytest.mark.parametrize("is_sent", [False, True], ids=["before it sent", "before it marked"])
-def test_one_that_is_killed_while_it_sends_a_message_loses_none_of_it(scene: Scene, is_sent: bool) -> None:
-    told: list[Message] = []
-
-    def tell_and_die(message: Message) -> Answer:
-        told.extend([message] * is_sent)
-        raise Killed
-
-    channel = scene.receiver.people()
-    scene.use(channel)
-    fail(scene, SITES[:3])
-    scene.pass_time(hours=A_MINUTE_H)
-    with pytest.raises(Killed):
-        MessageSender(channel, tell_and_die).send_due(scene.conn)
-    scene.conn.rollback()
-    fail(scene, SITES[3:4])
-    scene.pass_time(hours=0.1)
-    scene.send()
-    subjects = [message.subject for message in told] + [subject for subject, _ in scene.receiver.read]
-    first = "3 sites are down: site-00, site-01, site-02"
-    assert subjects == [first] * is_sent + [first, "site-03 is down: timeout"]
 
 
 def test_a_message_that_fails_is_sent_again_as_the_same_one(scene: Scene) -> None:

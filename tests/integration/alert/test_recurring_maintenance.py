@@ -1,7 +1,6 @@
 """Windows of ``sites.yaml``: written down ahead, through both changes of the clock, and what people are told then."""
 
 import threading
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,14 +11,11 @@ from sitemon.alert.maintenance import Planner
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.maintenance import Recurring
-from sitemon.model.outcome import Outcome
 from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection, connect
 from sitemon.store.maintenance_plan import plan
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
 from tests.databases import rows
-from tests.integration.alert.scene import Scene
-from tests.results import a_result
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 HELSINKI = "Europe/Helsinki"
@@ -42,43 +38,6 @@ def planned(conn: Connection) -> list[tuple[str, str]]:
 
 def plan_at(conn: Connection, now: datetime, *rules: Recurring) -> int:
     return plan(conn, {"shop": rules} if rules else {}, now, windows)
-
-
-@pytest.mark.parametrize(
-    ("day", "start", "fails", "expected"),
-    [
-        # The clock goes from 03:00 to 04:00, at 01:00 UTC.
-        pytest.param("2027-03-28", "02:30", ("00:30", "02:30"), [], id="forward in the window"),
-        pytest.param("2027-03-28", "02:30", ("00:30", "03:30"), ["02:30", "03:30"], id="forward, and down after it"),
-        pytest.param("2027-03-28", "02:30", ("00:10", "01:00"), [], id="forward, and down shortly before"),
-        pytest.param("2027-03-28", "03:30", ("01:30", "03:30"), [], id="a beginning that is skipped"),
-        pytest.param("2027-03-28", "03:30", ("00:30", "01:30"), ["00:30", "01:30"], id="before that beginning"),
-        # The clock goes from 04:00 back to 03:00, at 01:00 UTC.
-        pytest.param("2026-10-25", "03:30", ("00:30", "02:30"), [], id="a beginning that comes twice"),
-        pytest.param("2026-10-25", "03:30", ("00:30", "03:30"), ["02:30", "03:30"], id="twice, and down after it"),
-        pytest.param("2026-10-25", "02:30", ("23:30", "01:30"), [], id="back in the window"),
-    ],
-)
-def test_where_the_clock_is_changed(
-    scene: Scene, day: str, start: str, fails: tuple[str, str], expected: Sequence[str]
-) -> None:
-    """A row every ten minutes, down between two moments in UTC; expected are beginning and end of what is told."""
-    noon = datetime.fromisoformat(f"{day}T12:00Z")
-    make_partitions(scene.conn, noon, DEFAULT_RETENTION)
-    plan_at(scene.conn, noon - 3 * DAY, Recurring(start, 7200, "FREQ=DAILY", HELSINKI))
-    first = noon - 14 * HOUR
-    down_from, down_until = (_moment(first, clock) for clock in fails)
-    for step in range(6 * 12):
-        slot_at = first + step * 10 * timedelta(minutes=1)
-        outcome = Outcome.DOWN if down_from <= slot_at < down_until else Outcome.UP
-        scene.arrive(a_result(slot_at=slot_at, outcome=outcome))
-    assert [event["data"]["since"][11:16] for event in scene.receiver.events] == expected
-
-
-def _moment(first: datetime, clock: str) -> datetime:
-    """Return when a clock of UTC shows this for the first time."""
-    found = datetime.combine(first.date(), datetime.strptime(clock, "%H:%M").time(), UTC)  # noqa: DTZ007 - a time
-    return found if found >= first else found + DAY
 
 
 def test_windows_are_written_down_fifteen_days_ahead_and_once(conn: Connection) -> None:

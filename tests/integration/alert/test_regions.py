@@ -39,48 +39,6 @@ def told(scene: Scene) -> list[tuple[str, str | None]]:
     return [(event["type"], event["data"]["site"]) for event in scene.receiver.events]
 
 
-def test_offline_and_online_again_are_two_messages(scene: Scene) -> None:
-    for slot in slots(scene, "uuddddddduuu"):
-        scene.arrive(*slot)
-    assert told(scene) == [("region.offline", None), ("region.online", None)]
-    offline, online = (event["data"] for event in scene.receiver.events)
-    assert (offline["region"], offline["state"], offline["hosts"], offline["hosts_looked_at"]) == (
-        "default",
-        "offline",
-        8,
-        8,
-    )
-    assert (online["state"], online["began_at"]) == ("online", offline["since"])
-    assert scene.incidents == []
-
-
-def test_a_site_that_is_down_all_the_same_is_told_afterwards(scene: Scene) -> None:
-    for slot in slots(scene, "uudddd"):
-        scene.arrive(*slot)
-    ill, well = SITES[:1], SITES[1:]
-    for minute in range(6, 10):
-        scene.arrive(*slots(scene, "d", ill, minute)[0], *slots(scene, "u", well, minute)[0])
-    assert told(scene) == [("region.offline", None), ("region.online", None), ("site.down", "site-0")]
-    assert scene.incidents == [(6, None)]
-
-
-def test_what_was_said_before_it_was_found_out_is_withdrawn(scene: Scene) -> None:
-    first, others = SITES[:2], SITES[2:]
-    scene.arrive(*slots(scene, "u")[0])
-    for slot in slots(scene, "ddd", first, 1):
-        scene.arrive(*slot)
-    assert scene.incidents == [(1, None), (1, None)]
-    scene.arrive(*slots(scene, "d", others, 3.5)[0])
-    said = told(scene)
-    assert said[:2] == [("site.down", "site-0"), ("site.down", "site-1")]
-    assert sorted(said[2:]) == [
-        ("incident.withdrawn", "site-0"),
-        ("incident.withdrawn", "site-1"),
-        ("region.offline", None),
-    ]
-    assert scene.incidents == []
-
-
 def test_a_server_that_answers_with_errors_is_no_network(scene: Scene) -> None:
     for slot in slots(scene, "uuddd"):
         scene.arrive(*[result_with(result, Reason.HTTP_STATUS) for result in slot])

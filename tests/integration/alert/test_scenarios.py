@@ -1,4 +1,4 @@
-"""What people are told, exactly: a script of rows, and the messages that a receiver must get."""
+"""What is decided of rows, and told: the finer cases. What happens to people is in ``tests/scenarios``."""
 
 import json
 from contextlib import closing
@@ -10,7 +10,7 @@ from sitemon.incident.policy import Policy
 from sitemon.model.moment import format_utc
 from sitemon.model.result import Kind
 from sitemon.store.connect import connect
-from sitemon.store.incident import acknowledge, read_incidents, take_open
+from sitemon.store.incident import take_open
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
@@ -22,17 +22,6 @@ from tests.results import MINUTE, a_down, this_hour
     ("letters", "expected"),
     [
         pytest.param("uuu", [], id="well"),
-        pytest.param("uduuduuduu", [], id="blip"),
-        pytest.param("uddudduddu", [], id="flapping"),
-        pytest.param("uddd", [("site.down", 1, None)], id="outage"),
-        pytest.param(
-            "u" + 10 * "d" + "uu", [("site.down", 1, None), ("site.resolved", 1, 11)], id="outage of ten minutes"
-        ),
-        pytest.param(
-            "udddudddu",
-            [("site.down", 1, None), ("site.resolved", 1, 4), ("site.down", 5, None), ("site.resolved", 5, 8)],
-            id="twice",
-        ),
         pytest.param("ddd", [("site.down", 0, None)], id="never well"),
         pytest.param("udmdmd", [("site.down", 1, None)], id="missed slots between"),
         pytest.param("umm" + "m" * 9, [], id="nobody looks"),
@@ -44,13 +33,6 @@ def test_rows_that_come_one_by_one(scene: Scene, letters: str, expected: list[Sa
     for result in scene.results(letters):
         scene.arrive(result)
     assert scene.said == expected
-
-
-def test_an_alerter_that_was_away_decides_later_with_the_right_times(scene: Scene) -> None:
-    for result in scene.results("uuudddduu"):
-        scene.write([result])
-    scene.arrive()
-    assert scene.said == [("site.down", 3, None), ("site.resolved", 3, 7)]
 
 
 def test_what_the_first_failure_showed_is_told(scene: Scene) -> None:
@@ -76,78 +58,11 @@ def test_a_hang_is_told_with_its_reason(scene: Scene) -> None:
     assert event["data"]["is_corrected"] is False
 
 
-@pytest.mark.parametrize(
-    ("first", "late", "expected"),
-    [
-        pytest.param("u ddd", ("d", 1), [("site.down", 2, None), ("site.down", 1, None)], id="it began before"),
-        pytest.param("u d dd", ("u", 3), [("site.down", 2, None), ("incident.withdrawn", 2, None)], id="it never was"),
-        pytest.param(
-            "uddd  u",
-            ("u", 5),
-            [("site.down", 1, None), ("site.resolved", 1, 6), ("site.resolved", 1, 5)],
-            id="it ended before",
-        ),
-        pytest.param(
-            "udddddd dddu",
-            ("u", 7),
-            [
-                ("site.down", 1, None),
-                ("site.resolved", 1, 11),
-                ("site.resolved", 1, 7),
-                ("site.down", 8, None),
-                ("site.resolved", 8, 11),
-            ],
-            id="it was two",
-        ),
-        pytest.param("uud duuuuuuuuuu", ("d", 3), [("site.down", 2, None), ("site.resolved", 2, 5)], id="it was one"),
-        pytest.param(
-            "udmdduuuuuuuuuuu",
-            ("u", 2),
-            [("site.down", 1, None), ("site.resolved", 1, 5), ("incident.withdrawn", 1, 5)],
-            id="a real result in the place of a missed one",
-        ),
-    ],
-)
-def test_late_results_correct_what_was_said(
-    scene: Scene, first: str, late: tuple[str, int], expected: list[Said]
-) -> None:
-    for result in scene.results(first):
-        scene.arrive(result)
-    letter, minute = late
-    scene.arrive(*scene.results(letter, start=minute))
-    assert scene.said == expected
-    corrections = [event["data"]["is_corrected"] for event in scene.receiver.events]
-    assert corrections.count(True) == (0 if first.startswith("uud ") else 1)
-
-
-def test_one_region_of_two_is_no_outage(scene: Scene) -> None:
-    for eu, us in zip(scene.results("udddddddu", region="eu"), scene.results("uuuuudddu", region="us"), strict=True):
-        scene.arrive(eu, us)
-    assert scene.said == [("site.down", 5, None), ("site.resolved", 5, 8)]
-    assert scene.receiver.events[0]["data"]["regions"] == {"eu": "down", "us": "down"}
-
-
 def test_thresholds_are_those_of_the_site(scene: Scene) -> None:
     scene.use(scene.receiver.channel(), policy=Policy(down_after=1, up_after=2))
     for result in scene.results("ududuu"):
         scene.arrive(result)
     assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
-
-
-def test_an_edited_policy_holds_for_rows_from_its_edit_on(scene: Scene) -> None:
-    scene.use(scene.receiver.channel(), now=this_hour())
-    scene.arrive(*scene.results("uddd"))
-    scene.use(scene.receiver.channel(), policy=Policy(down_after=6), now=this_hour() + 4.5 * MINUTE)
-    for result in scene.results("dudddduddddddu", start=4):
-        scene.arrive(result)
-    scene.arrive(*scene.results("u", start=-1))  # all of it is folded again
-    expected = [(1, 5), (11, 17)]
-    assert scene.incidents == expected
-    assert scene.said == [
-        (type_, start, end if type_ == "site.resolved" else None)
-        for start, end in expected
-        for type_ in ("site.down", "site.resolved")
-    ]
 
 
 def test_a_site_that_is_up_and_stays_up_is_not_looked_at(scene: Scene) -> None:
@@ -166,19 +81,6 @@ def test_adhoc_checks_decide_nothing(scene: Scene) -> None:
 def test_what_is_sent_holds_no_secret_of_the_channel(scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     assert "key of twenty-four" not in json.dumps(scene.receiver.events) + repr(scene.alerts)
-
-
-def test_people_are_reminded_until_somebody_knows(scene: Scene) -> None:
-    scene.arrive(*scene.results("uddd"))
-    for _ in range(5):  # half an hour each
-        scene.pass_time(hours=0.5)
-        scene.remind()
-    assert scene.said == [("site.down", 1, None)] + 2 * [("site.reminder", 1, None)]
-    [incident] = read_incidents(scene.conn, this_hour(), open_only=True)
-    assert acknowledge(scene.conn, incident.incident_id, "anna")
-    scene.pass_time(hours=2)
-    scene.remind()
-    assert len(scene.said) == 3
 
 
 def test_nobody_is_reminded_of_what_is_over(scene: Scene) -> None:

@@ -21,7 +21,8 @@ from sitemon.stream.reading import read_all
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene, minute_of
-from tests.integration.alert.test_command import Start, delivered, environ, start, until
+from tests.integration.alert.test_command import Start, delivered, environ, start
+from tests.pipeline import wait_for
 
 __all__ = ["environ", "start"]
 
@@ -194,7 +195,7 @@ def test_the_alerter_tells_where_kafka_is_configured(
 ) -> None:
     alerter = start("alerter", **where(kafka_server))
     scene.write(scene.results("uddd"))
-    until(lambda: "down" in {one.state for one in told(kafka_server, topic)}, within_s=60)
+    wait_for(lambda: "down" in {one.state for one in told(kafka_server, topic)}, within_s=60)
     alerter.send_signal(signal.SIGTERM)
     assert alerter.wait(timeout=10) == 0
 
@@ -204,18 +205,18 @@ def test_what_an_alerter_that_was_killed_did_not_tell_another_tells(
 ) -> None:
     first = start("alerter", **AWAY)
     scene.write(scene.results("udd"))
-    until(lambda: delivered(scene) == 1)
+    wait_for(lambda: delivered(scene) == 1)
     first.kill()
     first.wait()
     start("alerter", **where(kafka_server))
-    until(lambda: [one.state for one in told(kafka_server, topic)][-1:] == ["down"], within_s=60)
+    wait_for(lambda: [one.state for one in told(kafka_server, topic)][-1:] == ["down"], within_s=60)
     assert said(told(kafka_server, topic))[-1] == ("shop", "down", 1, True)
 
 
 def test_the_alerter_goes_on_where_kafka_does_not_answer(start: Start, scene: Scene) -> None:
     alerter = start("alerter", **AWAY)
     scene.write(scene.results("udd"))
-    until(lambda: delivered(scene) == 1)
+    wait_for(lambda: delivered(scene) == 1)
     alerter.send_signal(signal.SIGTERM)
     _, err = alerter.communicate(timeout=10)
     assert alerter.returncode == 0
