@@ -65,7 +65,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[SERVERS].close()
 
 
-_TIERS = ("faults", "acceptance", "browser", "integration", "migration", "contract", "unit")
+_TIERS = ("faults", "acceptance", "browser", "scenarios", "integration", "migration", "contract", "unit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
