@@ -72,6 +72,8 @@ class _Alarm:
 def _words_of(exc: Exception) -> str:
     if isinstance(exc, TimeoutError):
         return "no answer in time"
+    if isinstance(exc, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
     if isinstance(exc, OSError):
         return (exc.strerror or type(exc).__name__)[:200]
     return "no answer in HTTP"

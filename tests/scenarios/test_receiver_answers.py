@@ -9,6 +9,7 @@ from tests.databases import rows
 from tests.scenarios.story import Story
 from tests.scenarios.table import lines_of
 
+PROBLEM = "SELECT problem FROM sitemon.alerts WHERE tries > 0"
 OUTAGE = """
     00:00  shop  udddu
 """
@@ -38,18 +39,26 @@ def test_after_429_the_channel_waits_as_long_as_it_was_asked_to(story: Story) ->
     """)
 
 
-def test_one_that_answers_nothing_is_asked_again(story: Story) -> None:
-    story.senders = [
-        Sender(
-            story.alerts.channels["hook"],
-            lambda request: post(request.url, request.body, request.headers, timeout_s=0.2),
-        )
-    ]
+def test_one_that_hangs_is_asked_again(story: Story) -> None:
+    hook = story.alerts.channels["hook"]
+    story.senders = [Sender(hook, lambda request: post(request.url, request.body, request.headers, timeout_s=0.2))]
     with story.receiver.slow(answers=False):
         story.plays(OUTAGE)
-    assert rows(story.conn, "SELECT problem FROM sitemon.alerts WHERE tries > 0") == [("no answer in time",)]
+    assert rows(story.conn, PROBLEM) == [("no answer in time",)]
     story.goes_on_until("00:05")
     assert story.told == lines_of("""
         00:05  site.down      hook  shop  since 00:01, timeout
         00:05  site.resolved  hook  shop  00:01 to 00:04, timeout
+    """)
+
+
+def test_one_that_closes_without_an_answer_is_asked_again(story: Story) -> None:
+    story.receiver.answers = [(0, {})]
+    story.plays("""
+        00:00  shop  uddd
+    """)
+    assert rows(story.conn, PROBLEM) == [("it closed the connection without an answer",)]
+    story.goes_on_until("00:04")
+    assert story.told == lines_of("""
+        00:04  site.down  hook  shop  since 00:01, timeout
     """)
