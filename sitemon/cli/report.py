@@ -13,6 +13,7 @@ from sitemon.cli import options
 from sitemon.cli.terminal import Terminal, say_document, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.sites import load_sites
+from sitemon.patterns.time_zones import time_zone
 from sitemon.report.as_data import report_as_csv, report_as_json
 from sitemon.report.as_html import report_as_html
 from sitemon.report.as_text import TABLE_WIDTH, report_as_text
@@ -40,9 +41,9 @@ class _Zone(click.ParamType[ZoneInfo]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
         try:
-            return ZoneInfo(str(value))
-        except (KeyError, ValueError, OSError):
-            self.fail("expected a time zone such as UTC or Europe/Helsinki", param, ctx)
+            return time_zone(str(value))
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 @click.command("report")

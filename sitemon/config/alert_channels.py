@@ -1,7 +1,6 @@
 """The channels of ``alerts.yaml``: one reader for each kind."""
 
 import base64
-import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from sitemon.config.site_urls import is_host
 from sitemon.config.site_values import Context, filled, name
 from sitemon.config.values import UnfitError, ValuePath, text
 from sitemon.model.alerts import Channel
+from sitemon.patterns.time_zones import time_zone
 
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the specification's mark of a secret
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -126,7 +126,6 @@ def url_of(value: object, context: Context) -> str:
 def _timezone(value: object) -> str:
     found = text(value)
     try:
-        zoneinfo.ZoneInfo(found)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise UnfitError("expected a time zone such as Europe/Helsinki") from None
-    return found
+        return time_zone(found).key
+    except ValueError as exc:
+        raise UnfitError(str(exc)) from exc

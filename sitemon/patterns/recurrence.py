@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrule, rrulestr
 
 from sitemon.model.maintenance import Recurring
+from sitemon.patterns.time_zones import time_zone
 
 _FREQUENCIES: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS: Final = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS")
@@ -27,7 +28,6 @@ _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2200
 
 _START: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)T)?(\d\d:\d\d(?::\d\d)?)")
-_ZONE: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
 
 _CYCLE_YEARS: Final = 400
 """After so many years the calendar is the same again, with its weekdays."""
@@ -183,7 +183,6 @@ def _start(text: str) -> tuple[date | None, time]:
 
 def _zone(name: str) -> ZoneInfo:
     try:
-        # Of other text, ZoneInfo would make a path.
-        return ZoneInfo(name if _ZONE.fullmatch(name) else "")
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise ValueError("timezone: expected a name of the zone database, such as Europe/Helsinki") from exc
+        return time_zone(name)
+    except ValueError as exc:
+        raise ValueError(f"timezone: {exc}") from exc

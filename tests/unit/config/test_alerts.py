@@ -126,7 +126,7 @@ def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> No
         ":11: channels.seven.webhook: the environment variable UNSET is not set",
         f":11: channels.seven.secret: {NOT_OURS}",
         ":12: channels.eight.secret: means nothing to apprise",
-        ":12: channels.eight.timezone: expected a time zone such as Europe/Helsinki",
+        ":12: channels.eight.timezone: expected a time zone such as UTC or Europe/Helsinki",
         f":12: channels.eight.apprise[1]: {NO_SERVICE}",
         ":12: channels.eight.apprise[2]: expected text, not a number (put it in quotes)",
         ":13: channels.nine/2: expected 1 to 200 letters, digits, dashes, underscores and dots",
