@@ -31,6 +31,11 @@ class Counts(NamedTuple):
         """The fraction that was not surely down; None without a check."""
         return (self.total - self.down) / self.total if self.total else None
 
+    @property
+    def coverage(self) -> float | None:
+        """The fraction that was looked at; None without a check."""
+        return (self.total - self.missed) / self.total if self.total else None
+
 
 def total_of(counts: Iterable[Counts | None]) -> Counts:
     """Return the sum of counts, leaving out what is not known."""

@@ -5,8 +5,9 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sitemon.model.counts import Counts
 from sitemon.model.one_line import one_line
-from sitemon.report.figures import Budget, Counts, Day, Figures, GroupReport, Report, SiteReport
+from sitemon.report.figures import Budget, Day, Figures, GroupReport, Report, SiteReport
 
 _FORMULA: Final = ("=", "+", "-", "@")
 """A cell that begins so is taken for a formula by spreadsheets, whoever wrote the text."""
@@ -39,6 +40,7 @@ CSV_COLUMNS: Final = (
     "burn_rate_high",
     "uptime_view",
     "latency_view",
+    "maintenance",
 )
 
 
@@ -119,7 +121,8 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 
 def _uptime(counts: Counts) -> dict[str, Any]:
-    return {name: _rounded(getattr(counts, name)) for name in ("uptime_low", "uptime_high", "coverage")}
+    found = {"uptime_low": counts.low, "uptime_high": counts.high, "coverage": counts.coverage}
+    return {name: _rounded(value) for name, value in found.items()}
 
 
 def _day(day: Day) -> Mapping[str, Any]:

@@ -91,6 +91,7 @@ def _cell(day: Day) -> Cell:
 
 def _day_words(day: Day) -> str:
     counts = day.counts
+    apart = f", {words.maintenance_of(counts)}" if counts.maintenance else ""
     if not counts.total:
-        return f"{day.day:%Y-%m-%d}: nothing is known"
-    return f"{day.day:%Y-%m-%d}: {words.uptime_of(counts)} up, {percent(counts.coverage)} looked at"
+        return f"{day.day:%Y-%m-%d}: nothing is known{apart}"
+    return f"{day.day:%Y-%m-%d}: {words.uptime_of(counts)} up, {percent(counts.coverage)} looked at{apart}"

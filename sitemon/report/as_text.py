@@ -17,6 +17,7 @@ from sitemon.report.words import (
     incidents_of,
     latency_of,
     left_of,
+    maintenance_of,
     seconds,
     span_of,
     target_of,
@@ -47,8 +48,9 @@ def report_as_text(report: Report) -> RenderableType:
 def _facts(figures: Figures) -> Table:
     table = Table.grid(padding=(0, 2))
     found, times = figures.repairs, figures.latencies
+    apart = f"; {maintenance_of(figures.counts)}" if figures.counts.maintenance else ""
     for name, value in (
-        ("uptime", f"{uptime_of(figures.counts)}, of which {coverage_of(figures.counts)} was looked at"),
+        ("uptime", f"{uptime_of(figures.counts)}, of which {coverage_of(figures.counts)} was looked at{apart}"),
         ("incidents", f"{incidents_of(figures)}, {seconds(found.down_s)} in all"),
         ("mean time", f"to detect {seconds(found.detect_s)}, to repair {seconds(found.repair_s)}"),
         ("latency", f"p50 {latency_of(times.p50_s)}, p95 {latency_of(times.p95_s)}, p99 {latency_of(times.p99_s)}"),

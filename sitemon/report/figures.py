@@ -5,42 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from sitemon.model.counts import Counts, total_of
+from sitemon.report.latency_buckets import BUCKETS, lower_s
 from sitemon.report.period import Period
 from sitemon.store.report import DayCounts, Histogram, ReportedIncident, ReportRows, Source
-
-BOUNDS_S: Final = tuple(2 ** (step / 4) / 1000 for step in range(63))
-"""The lower bounds of buckets 1 to 63 of a latency histogram, in seconds: those of ``sitemon.latency_bounds_s``."""
-
-
-class Counts(NamedTuple):
-    """Outcomes of checks. What was missed counts as down in `uptime_low`, as up in `uptime_high`; None without any."""
-
-    up: int = 0
-    degraded: int = 0
-    down: int = 0
-    missed: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self)
-
-    @property
-    def uptime_low(self) -> float | None:
-        """The fraction that was certainly up."""
-        return (self.up + self.degraded) / self.total if self.total else None
-
-    @property
-    def uptime_high(self) -> float | None:
-        """The fraction that was not certainly down."""
-        return (self.total - self.down) / self.total if self.total else None
-
-    @property
-    def coverage(self) -> float | None:
-        """The fraction that was looked at."""
-        return (self.total - self.missed) / self.total if self.total else None
 
 
 class Latencies(NamedTuple):
@@ -130,7 +100,7 @@ class Report(NamedTuple):
     def worst(self, most: int) -> list[SiteReport]:
         """Return the sites that were down most, none of which was well all the time."""
         sites = sorted((site for group in self.groups for site in group.sites), key=_badness)
-        return [site for site in sites if site.figures.counts.uptime_low != 1][:most]
+        return [site for site in sites if site.figures.counts.low != 1][:most]
 
 
 def report_of(
@@ -161,9 +131,9 @@ def percentile_s(checks: Histogram, fraction: float) -> float | None:
     rank = fraction * totals[-1]
     place = bisect_left(totals, rank)
     bucket, count = filled[place]
-    lower_s = BOUNDS_S[bucket - 1] if bucket else 0.0
-    upper_s = BOUNDS_S[bucket] if bucket < len(BOUNDS_S) else lower_s
-    return lower_s + (upper_s - lower_s) * (rank - (totals[place] - count)) / count
+    from_s = lower_s(bucket)
+    to_s = lower_s(bucket + 1) if bucket + 1 < BUCKETS else from_s
+    return from_s + (to_s - from_s) * (rank - (totals[place] - count)) / count
 
 
 def latencies_of(histograms: Iterable[Histogram]) -> Latencies:
@@ -175,12 +145,16 @@ def latencies_of(histograms: Iterable[Histogram]) -> Latencies:
 
 
 def budget_of(slo: float, counts: Counts, period_s: float, observed_s: float) -> Budget:
-    """Return the budget of a target over a period, of which a site was looked at for `observed_s` seconds."""
+    """Return the budget of a target over a period, of which a site was looked at for `observed_s` seconds.
+
+    In maintenance nothing of it is spent.
+    """
     may_fail = 1 - slo / 100
     if not counts.total:
         return Budget(slo, may_fail * period_s, None, None, None, None)
     burns = [failed / counts.total / may_fail for failed in (counts.down, counts.down + counts.missed)]
-    left_high, left_low = (1 - burn * observed_s / period_s for burn in burns)
+    counted_s = observed_s * counts.total / (counts.total + counts.maintenance)
+    left_high, left_low = (1 - burn * counted_s / period_s for burn in burns)
     return Budget(slo, may_fail * period_s, left_low, left_high, *burns)
 
 
@@ -218,7 +192,7 @@ def _group(name: str, sites: list[SiteReport], rows: ReportRows, period: Period,
 
 def _badness(site: SiteReport) -> tuple[float, float, str]:
     counts = site.figures.counts
-    return (2.0 if counts.uptime_low is None else counts.uptime_low, counts.uptime_high or 0.0, site.site)
+    return (2.0 if counts.low is None else counts.low, counts.high or 0.0, site.site)
 
 
 def _figures(
@@ -228,21 +202,16 @@ def _figures(
     period: Period,
     until_at: datetime,
 ) -> Figures:
-    total = _sum(day for days in counts.values() for day in days)
+    total = total_of(day.counts for days in counts.values() for day in days)
     return Figures(total, latencies_of(histograms.values()), _repairs(incidents, period.from_at, until_at))
 
 
 def _days(counts: Mapping[str, Sequence[DayCounts]], period: Period) -> list[Day]:
-    by_day: dict[int, list[DayCounts]] = {}
+    by_day: dict[int, list[Counts]] = {}
     for days in counts.values():
         for day in days:
-            by_day.setdefault(day.day, []).append(day)
-    return [Day(day, _sum(by_day.get(place, []))) for place, day in enumerate(period.days)]
-
-
-def _sum(days: Iterable[DayCounts]) -> Counts:
-    columns = list(zip(*days, strict=True))[1:]
-    return Counts(*map(sum, columns))
+            by_day.setdefault(day.day, []).append(day.counts)
+    return [Day(day, total_of(by_day.get(place, []))) for place, day in enumerate(period.days)]
 
 
 def _repairs(incidents: Sequence[ReportedIncident], from_at: datetime, until_at: datetime) -> Repairs:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from sitemon.durations import for_people
-from sitemon.report.figures import Budget, Counts, Figures, Report
+from sitemon.model.counts import Counts
+from sitemon.report.figures import Budget, Figures, Report
 from sitemon.report.palette import latency, percent
 
 NOTHING: Final = "–"
@@ -11,12 +12,17 @@ NOTHING: Final = "–"
 
 def uptime_of(counts: Counts) -> str:
     """Return the range of uptime: ``99.52%``, or ``99.1%–99.52%`` where something was missed."""
-    return _range(percent(counts.uptime_low), percent(counts.uptime_high), "–") or NOTHING
+    return _range(percent(counts.low), percent(counts.high), "–") or NOTHING
 
 
 def coverage_of(counts: Counts) -> str:
     """Return how much was looked at."""
     return percent(counts.coverage) or NOTHING
+
+
+def maintenance_of(counts: Counts) -> str:
+    """Return how many checks lay in windows of maintenance, and count in no other figure."""
+    return f"{counts.maintenance:,} {'check' if counts.maintenance == 1 else 'checks'} in maintenance"
 
 
 def seconds(value_s: float | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
@@ -16,13 +17,10 @@ Histogram = dict[int, int]
 
 
 class DayCounts(NamedTuple):
-    """Outcomes of one day; `day` is its number in the report, from 0 on."""
+    """What was found on one day; `day` is its number in the report, from 0 on."""
 
     day: int
-    up: int
-    degraded: int
-    down: int
-    missed: int
+    counts: Counts
 
 
 class ReportedIncident(NamedTuple):
@@ -82,7 +80,7 @@ def read_report(
         labels: dict[str, dict[str, str]] = dict(ask("report_sites"))
         counts: dict[str, list[DayCounts]] = defaultdict(list)
         for site, day, *numbers in sorted(ask(f"counts_by_{how}")):
-            counts[site].append(DayCounts(day - 1, *numbers))
+            counts[site].append(DayCounts(day - 1, Counts(*numbers)))
         incidents = [ReportedIncident._make(row) for row in ask("report_incidents")]
         sites = sorted({*counts, *(incident.site for incident in incidents)})
         groups = {site: labels.get(site, {}).get(group_by, "") if group_by else "" for site in sites}

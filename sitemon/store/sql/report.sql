@@ -14,7 +14,8 @@ SELECT
     sum(up)::bigint,
     sum(degraded)::bigint,
     sum(down)::bigint,
-    sum(missed)::bigint
+    sum(missed)::bigint,
+    sum(maintenance)::bigint
 FROM sitemon.uptime_daily
 WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
 GROUP BY 1, 2;
@@ -26,7 +27,8 @@ SELECT
     sum(up)::bigint,
     sum(degraded)::bigint,
     sum(down)::bigint,
-    sum(missed)::bigint
+    sum(missed)::bigint,
+    sum(maintenance)::bigint
 FROM sitemon.uptime_hourly
 WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
 GROUP BY 1, 2;

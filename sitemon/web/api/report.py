@@ -1,14 +1,14 @@
 """A report on a month, or on other days: what ``sitemon report`` tells."""
 
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
+from sitemon.patterns.time_zones import time_zone
 from sitemon.report.as_data import report_as_json
 from sitemon.report.figures import report_of
 from sitemon.report.period import Period, period_of
@@ -47,9 +47,9 @@ class ReportQuery(BaseModel):
             Problem: 409, they are none, or too many.
 
         """
-        zone = self._zone()
-        today = now.astimezone(zone).date()
         try:
+            zone = time_zone(self.timezone)
+            today = now.astimezone(zone).date()
             period = period_of(self.month, self.first, self.last, today=today, zone=zone)
         except ValueError as exc:
             raise Problem(409, str(exc)) from exc
@@ -60,12 +60,6 @@ class ReportQuery(BaseModel):
             raise Problem(409, f"expected 1 to {_MOST_DAYS} days since {_FIRST_YEAR + 1}")
         return period
 
-    def _zone(self) -> tzinfo:
-        try:
-            return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):
-            raise Problem(409, "expected a time zone such as UTC or Europe/Helsinki") from None
-
 
 class _Uptime(Answer):
     uptime_low: Fraction | None
@@ -75,6 +69,7 @@ class _Uptime(Answer):
     degraded: Count
     down: Count
     missed: Count
+    maintenance: Count
 
 
 class _Percentiles(Answer):

@@ -11,6 +11,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.counts import Counts, total_of
 from sitemon.report.figures import percentile_s, report_of
 from sitemon.report.period import Period
 from sitemon.store.connect import Connection
@@ -72,11 +73,15 @@ def read(reader: Connection, of: Period, group_by: str | None = None) -> ReportR
     return read_report(reader, of.starts_at, of.until_at, by_days=of.is_of_utc_days, group_by=group_by)
 
 
+def days(*counts: Counts) -> list[DayCounts]:
+    return [DayCounts(place, found) for place, found in enumerate(counts)]
+
+
 @pytest.mark.usefixtures("recorded")
 def test_days_of_utc_are_counted(reader: Connection) -> None:
     found = read(reader, period())
-    assert found.counts["shop"] == [DayCounts(0, 20, 0, 2, 2), DayCounts(1, 22, 0, 0, 2), DayCounts(2, 22, 0, 0, 2)]
-    assert found.counts["blog"] == [DayCounts(1, 1, 0, 0, 0)]
+    assert found.counts["shop"] == days(Counts(20, 0, 2, 2), Counts(22, 0, 0, 2), Counts(22, 0, 0, 2))
+    assert found.counts["blog"] == [DayCounts(1, Counts(up=1))]
     assert {source.view for source in found.sources} == {
         "sitemon.uptime_daily",
         "sitemon.latency_daily",
@@ -88,7 +93,7 @@ def test_days_of_utc_are_counted(reader: Connection) -> None:
 @pytest.mark.usefixtures("recorded")
 def test_days_of_another_zone_are_counted_from_hours(reader: Connection) -> None:
     found = read(reader, period("Etc/GMT-2"))  # two hours before UTC
-    assert found.counts["shop"] == [DayCounts(0, 20, 0, 2, 0), DayCounts(1, 22, 0, 0, 2), DayCounts(2, 22, 0, 0, 2)]
+    assert found.counts["shop"] == days(Counts(20, 0, 2, 0), Counts(22, 0, 0, 2), Counts(22, 0, 0, 2))
     assert found.sources[0].view == "sitemon.uptime_hourly"
 
 
@@ -99,9 +104,8 @@ def test_its_sources_lead_to_the_same_figures(reader: Connection) -> None:
         source = found.sources[0]
         sums = "sum(up)::int, sum(down)::int, sum(missed)::int"
         query = f"SELECT {sums} FROM {source.view} WHERE site = 'shop' AND {source.rows}"  # noqa: S608 - our own words
-        days = found.counts["shop"]
-        expected = (sum(day.up for day in days), sum(day.down for day in days), sum(day.missed for day in days))
-        assert rows(reader, query) == [expected]
+        total = total_of(day.counts for day in found.counts["shop"])
+        assert rows(reader, query) == [(total.up, total.down, total.missed)]
 
 
 @pytest.mark.usefixtures("recorded")
@@ -118,7 +122,7 @@ def test_the_report_of_it(reader: Connection) -> None:
     report = report_of(read(reader, period()), period(), {"shop": 90.0}, clock.utc_now(), None)
     [blog, shop] = sorted(report.groups[0].sites)
     counts = shop.figures.counts
-    assert (counts.uptime_low, counts.uptime_high) == (64 / 72, 70 / 72)
+    assert (counts.low, counts.high) == (64 / 72, 70 / 72)
     repairs = shop.figures.repairs
     assert (repairs.incidents, repairs.detect_s, repairs.repair_s, repairs.down_s) == (1, 300.0, 7200.0, 7200.0)
     assert shop.budget is not None

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
+from sitemon.model.counts import Counts
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
 from sitemon.store.report import DayCounts, ReportedIncident, ReportRows, Source
@@ -29,8 +30,12 @@ def rows(**changed: Any) -> ReportRows:
         "groups": {"shop": "web", "blog": ""},
         "labels": {"shop": {"team": "web"}, "blog": {}},
         "counts": {
-            "shop": [DayCounts(0, 900, 0, 100, 0), DayCounts(1, 900, 0, 0, 100), DayCounts(2, 1000, 0, 0, 0)],
-            "blog": [DayCounts(2, 990, 10, 0, 0)],
+            "shop": [
+                DayCounts(0, Counts(up=900, down=100)),
+                DayCounts(1, Counts(up=900, missed=100)),
+                DayCounts(2, Counts(up=1000)),
+            ],
+            "blog": [DayCounts(2, Counts(up=990, degraded=10))],
         },
         "latencies": {"shop": {20: 100}, "blog": {30: 300}},
         "group_latencies": {("web", 0): {20: 100}, ("", 2): {30: 300}},

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sitemon.model.counts import Counts
 from sitemon.model.moment import format_utc
 from sitemon.report.as_data import CSV_COLUMNS, report_as_csv, report_as_json, text_cell
+from sitemon.store.report import DayCounts
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report
 
 PAGE = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
@@ -60,6 +62,14 @@ def test_json_has_all_of_it() -> None:
     assert [day["down"] for day in shop["days"]] == [100, 0, 0]
     assert found["incidents"][0]["started_at"] == "2026-10-01T00:00:00.000000Z"
     assert found["sources"][0]["view"] == "sitemon.uptime_daily"
+
+
+def test_checks_in_maintenance_are_counted_apart() -> None:
+    report = a_report(counts={"shop": [DayCounts(0, Counts(up=9, down=1, maintenance=30))]})
+    shop = report_as_json(report)["groups"][0]["sites"][0]
+    assert (shop["uptime_low"], shop["up"], shop["down"], shop["maintenance"]) == (0.9, 9, 1, 30)
+    assert shop["days"][0]["maintenance"] == 30
+    assert lines_of(report_as_csv(report))[0]["maintenance"] == "30"
 
 
 def test_the_page_explains_every_column() -> None:

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from sitemon.model.counts import Counts
 from sitemon.report.as_html import report_as_html
 from sitemon.store.report import DayCounts
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
@@ -47,7 +48,8 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def hostile() -> Page:
-    counts = {HOSTILE: [DayCounts(0, 1, 1, 1, 1), DayCounts(1, 0, 0, 0, 1), DayCounts(2, 5, 0, 0, 0)]}
+    days = [Counts(1, 1, 1, 1, 1), Counts(missed=1), Counts(up=5)]
+    counts = {HOSTILE: [DayCounts(place, found) for place, found in enumerate(days)]}
     return Page(
         report_as_html(
             a_report(

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitemon.report.figures import BOUNDS_S, Counts, budget_of, latencies_of, percentile_s
+from sitemon.model.counts import Counts
+from sitemon.report.figures import budget_of, latencies_of, percentile_s
+from sitemon.report.latency_buckets import BUCKETS, lower_s
 from sitemon.store.report import DayCounts
 from tests.histogram import BOUNDS_S as EXPECTED_BOUNDS_S
 from tests.histogram import percentile_s as expected_percentile_s
@@ -15,8 +17,15 @@ from tests.unit.report.reports import START, a_bare_report, a_report, an_inciden
 
 def test_uptime_is_a_range_where_slots_were_missed() -> None:
     counts = Counts(up=90, degraded=5, down=3, missed=2)
-    assert (counts.uptime_low, counts.uptime_high, counts.coverage) == (0.95, 0.97, 0.98)
-    assert Counts().uptime_low is None
+    assert (counts.low, counts.high, counts.coverage) == (0.95, 0.97, 0.98)
+    assert Counts().low is None
+
+
+def test_what_lies_in_maintenance_changes_neither_uptime_nor_budget() -> None:
+    spent, apart = Counts(up=90, down=10), Counts(up=90, down=10, maintenance=100)
+    assert (apart.low, apart.high, apart.coverage) == (spent.low, spent.high, spent.coverage)
+    expected = budget_of(90.0, spent, period_s=1000.0, observed_s=100.0)
+    assert budget_of(90.0, apart, period_s=1000.0, observed_s=200.0) == pytest.approx(expected)
 
 
 def test_groups_have_their_sites_and_the_nameless_one_comes_last() -> None:
@@ -42,7 +51,7 @@ def test_percentiles_of_a_group_are_of_all_checks_not_means_of_means() -> None:
 @given(st.dictionaries(st.integers(0, 63), st.integers(0, 1000)), st.sampled_from([0.5, 0.95, 0.99]))
 def test_a_percentile_is_that_of_the_database(checks: dict[int, int], fraction: float) -> None:
     assert percentile_s(checks, fraction) == pytest.approx(expected_percentile_s(checks, fraction))
-    assert pytest.approx(EXPECTED_BOUNDS_S) == BOUNDS_S
+    assert [lower_s(bucket) for bucket in range(1, BUCKETS)] == pytest.approx(EXPECTED_BOUNDS_S)
 
 
 def test_a_budget_is_spent_by_what_was_down_and_perhaps_by_what_was_missed() -> None:
@@ -69,7 +78,7 @@ def test_a_site_without_a_target_has_no_budget() -> None:
 
 
 def test_a_site_that_came_on_the_last_of_three_days_has_spent_only_of_that() -> None:
-    report = a_report(slos={"blog": 99.0}, counts={"blog": [DayCounts(2, 990, 0, 10, 0)]})
+    report = a_report(slos={"blog": 99.0}, counts={"blog": [DayCounts(2, Counts(up=990, down=10))]})
     budget = report.groups[1].sites[0].budget
     assert budget is not None
     assert (budget.burn_low, budget.left_low) == pytest.approx((1.0, 2 / 3))
