@@ -1,7 +1,7 @@
 """Whether a region is offline: where most of what it looks at fails at once, its network is to blame. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,6 +14,8 @@ LEAST_HOSTS: Final = 5
 """Of fewer that fail at once it is believed that they are down."""
 
 _LEAST_WELL: Final = 2
+_PAUSE: Final = timedelta(minutes=2)
+"""What began to fail longer than this before all that fails at once has a cause of its own."""
 
 
 class Seen(NamedTuple):
@@ -61,14 +63,29 @@ def gone_offline(seen: Sequence[Seen], online_since: datetime | None) -> Turn | 
 
     What began to fail before the region was online again, if it was offline, says nothing anew.
     """
-    found = None
     begun = [one.since_at for one in seen if one.is_cut and (online_since is None or one.since_at >= online_since)]
     for moment in _moments(begun, LEAST_HOSTS):
-        looked_at = [one for one in seen if one.slot_at >= moment and not (one.is_cut and one.since_at < moment)]
-        cut, hosts = _hosts(one for one in looked_at if one.is_cut), _hosts(looked_at)
-        if cut >= LEAST_HOSTS and 2 * cut > hosts:
-            found = Turn(moment, cut, hosts)
-    return found
+        if _turn_at(moment, seen):
+            first = _first_of_run(begun, moment)
+            turns = (_turn_at(one, seen) for one in _moments([one for one in begun if one >= first], LEAST_HOSTS))
+            return [turn for turn in turns if turn][-1]
+    return None
+
+
+def _turn_at(moment: datetime, seen: Sequence[Seen]) -> Turn | None:
+    """Return that a region is offline since a moment, if most hosts that it looked at began to fail since then."""
+    looked_at = [one for one in seen if one.slot_at >= moment and not (one.is_cut and one.since_at < moment)]
+    cut, hosts = _hosts(one for one in looked_at if one.is_cut), _hosts(looked_at)
+    return Turn(moment, cut, hosts) if cut >= LEAST_HOSTS and 2 * cut > hosts else None
+
+
+def _first_of_run(moments: Iterable[datetime], of: datetime) -> datetime:
+    """Return the first of the moments that follow each other without a pause up to one of them."""
+    for moment in sorted((moment for moment in moments if moment < of), reverse=True):
+        if of - moment > _PAUSE:
+            break
+        of = moment
+    return of
 
 
 def cut_since(seen: Sequence[Seen], online_since: datetime | None) -> datetime | None:
