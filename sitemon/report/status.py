@@ -86,6 +86,8 @@ def _reason(site: SiteStatus, now: datetime) -> str:
     """Return why a site is not up; of an unknown one, why if that is decided, and since when nobody looked."""
     if site.state != "unknown":
         return site.reason or ""
+    if site.is_region_offline:
+        return f"{site.region} is offline: {site.reason}"
     looked = f"since {age((now - site.seen_at).total_seconds())}" if site.seen_at else "yet"
     why = f"{site.reason}: " if site.outcome == "missed" and site.reason else ""
     return f"{why}not looked at {looked}"

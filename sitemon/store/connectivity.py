@@ -10,6 +10,8 @@ from sitemon.incident.connectivity import NETWORK_REASONS, Outage, Reference, Se
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("connectivity.sql")
+_rollup_sql: Final = load_queries("rollup.sql")
+_write_sql: Final = load_queries("write.sql")
 
 LOOKED_AT_WITHIN: Final = timedelta(minutes=2)
 """What a region has not looked at for longer than this, before its newest result, says nothing of its network."""
@@ -40,19 +42,30 @@ class Connectivity:
     def begin(self, region: str, from_at: datetime) -> bool:
         """Note that a region is offline; return False where another alerter has noted it already.
 
-        What it saw since has to be decided anew.
+        What it saw since has to be decided anew, and what it could not reach counts as missed. Until the transaction
+        ends, no batch is written.
         """
+        self._cursor.execute(_write_sql["lock_alone"])
         is_new = bool(self._all("begin_outage", region=region, from_at=from_at))
         if is_new:
+            self._count_anew(region, from_at, sign=1)
             self._decide_anew(region, from_at)
         return is_new
 
     def end(self, region: str, until_at: datetime) -> bool:
-        """Note that a region is online again; return False where another alerter has noted it already."""
+        """Note that a region is online again, as `begin` does; what it does not reach since then is down."""
+        self._cursor.execute(_write_sql["lock_alone"])
         is_new = bool(self._all("end_outage", region=region, until_at=until_at))
         if is_new:
+            self._count_anew(region, until_at, sign=-1)
             self._decide_anew(region, until_at)
         return is_new
+
+    def _count_anew(self, region: str, from_at: datetime, sign: int) -> None:
+        ((is_any,),) = self._all("move_unreached", region=region, from_at=from_at, sign=sign)
+        if is_any:
+            self._cursor.execute(_sql["forget_empty"], {"from_at": from_at})
+            self._cursor.execute(_rollup_sql["make_recent_due"])
 
     def _decide_anew(self, region: str, from_at: datetime) -> None:
         self._cursor.execute(_sql["decide_anew"], {"region": region, "from_at": from_at})

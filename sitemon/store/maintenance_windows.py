@@ -125,11 +125,11 @@ def _count_anew(cursor: Cursor, marks: Watermarks, changed: Iterable[SiteWindow]
         return
     site_ids, hours_at = map(list, zip(*hours, strict=True))
     values: dict[str, Any] = {"site_ids": site_ids, "hours_at": hours_at, "hours_until_at": marks.hours_until_at}
-    for name in ("forget_hours", "count_hours"):
+    for name in ("forget_hours", "count_hours", "forget_latency_hours", "count_latency_hours"):
         cursor.execute(_sql[name], values)
     days: set[tuple[int, date]] = {(site_id, hour.date()) for site_id, hour in hours if hour.date() < marks.days_until}
     values = {"site_ids": [site_id for site_id, _ in sorted(days)], "days": [day for _, day in sorted(days)]}
-    for name in ("forget_days", "sum_days"):
+    for name in ("forget_days", "sum_days", "forget_latency_days", "sum_latency_days"):
         cursor.execute(_sql[name], values)
     make_recent_due(cursor)
 

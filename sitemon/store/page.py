@@ -14,7 +14,10 @@ _PIECE: Final = 500
 
 
 class Watch(NamedTuple):
-    """A site in a region: how it is and since when, and its newest result. `seen_at`: None when nobody looked."""
+    """A site in a region: how it is and since when, and its newest result. `seen_at`: None when nobody looked.
+
+    `is_region_offline`: the region could not reach it, and is offline.
+    """
 
     site: str
     region: str
@@ -27,6 +30,7 @@ class Watch(NamedTuple):
     latency_s: float | None
     interval_s: float | None
     labels: Mapping[str, str]
+    is_region_offline: bool = False
 
 
 class Incident(NamedTuple):

@@ -17,7 +17,8 @@ class SiteStatus(NamedTuple):
     `seen_at` is the newest slot at which somebody did, None when nobody ever did. `outcome` and what follows it are
     those of the newest result, which may be ``missed``; all of them are None without one. `latencies_s` are those of
     the newest results, oldest first, None where there was none. `uptime_low` counts what was missed as down,
-    `uptime_high` as up; both and `coverage` are fractions, None without a result.
+    `uptime_high` as up; both and `coverage` are fractions, None without a result. `is_region_offline`: the region could
+    not reach it, and is offline.
     """
 
     site: str
@@ -37,6 +38,7 @@ class SiteStatus(NamedTuple):
     uptime_low: float | None
     uptime_high: float | None
     coverage: float | None
+    is_region_offline: bool = False
 
 
 def read_status(conn: Connection, now: datetime, *, newest_results: int = 20) -> list[SiteStatus]:
@@ -49,8 +51,8 @@ def read_status(conn: Connection, now: datetime, *, newest_results: int = 20) ->
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["status"], {"now": now, "newest_results": newest_results})
         return [
-            SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage))
-            for *known, latencies_s, low, high, coverage in cursor.fetchall()
+            SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage, is_offline))
+            for *known, latencies_s, low, high, coverage, is_offline in cursor.fetchall()
         ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.incident.connectivity import NETWORK_REASONS
 from sitemon.model.errors import FatalError
 from sitemon.model.outcome import REASONS, Outcome
 from sitemon.model.result import Kind
@@ -116,6 +117,7 @@ def test_the_database_has_the_words_of_the_model(bare: Connection) -> None:
     assert rows(bare, "SELECT unnest(enum_range(NULL::sitemon.kind))::text") == [(word,) for word in Kind]
     known = [(reason, outcome, meaning) for reason, (outcome, meaning) in REASONS.items()]
     assert rows(bare, "SELECT name, outcome::text, meaning FROM sitemon.reason ORDER BY reason_id") == known
+    assert {name for (name,) in rows(bare, "SELECT name FROM sitemon.reason WHERE is_network")} == NETWORK_REASONS
 
 
 def test_each_public_view_says_what_it_is(bare: Connection) -> None:

@@ -60,6 +60,55 @@ RETURNING region;
 -- name: end_outage
 UPDATE sitemon.region_outage SET until_at = %(until_at)s WHERE region = %(region)s AND until_at IS NULL RETURNING region;
 
+-- name: move_unreached
+-- What the region could not reach from a slot on counts as missed from now on (`sign` 1), or as down again (-1), in hours and
+-- days that are rolled up; its latencies do not count while it is missed.
+WITH unreached AS (
+    SELECT
+        result.site_id,
+        result.region_id,
+        sitemon.hour_of(result.slot_at) AS hour_at,
+        sitemon.latency_bucket(latency_s) AS bucket,
+        %(sign)s * count(*) AS checks
+    FROM sitemon.result
+    JOIN sitemon.region ON region.region_id = result.region_id AND region.name = %(region)s
+    JOIN sitemon.reason ON reason.reason_id = result.reason_id AND reason.is_network
+    LEFT JOIN sitemon.maintenance_stretch AS stretch
+        ON stretch.site_id = result.site_id AND result.slot_at >= stretch.from_at AND result.slot_at < stretch.until_at
+    WHERE result.slot_at >= %(from_at)s
+        AND result.slot_at < (SELECT hours_until_at FROM sitemon.watermark)
+        AND result.outcome = 'down'
+        AND result.kind NOT IN ('adhoc', 'confirm')
+        AND stretch.site_id IS NULL
+    GROUP BY 1, 2, 3, 4
+), move_hours AS (
+    UPDATE sitemon.count_hour AS hour SET down = hour.down - moved.checks, missed = hour.missed + moved.checks
+    FROM (SELECT site_id, region_id, hour_at, sum(checks) AS checks FROM unreached GROUP BY 1, 2, 3) AS moved
+    WHERE (hour.site_id, hour.region_id, hour.hour_at) = (moved.site_id, moved.region_id, moved.hour_at)
+), move_days AS (
+    UPDATE sitemon.count_day AS daily SET down = daily.down - moved.checks, missed = daily.missed + moved.checks
+    FROM (
+        SELECT site_id, region_id, sitemon.day_of(hour_at) AS day, sum(checks) AS checks FROM unreached GROUP BY 1, 2, 3
+    ) AS moved
+    WHERE (daily.site_id, daily.region_id, daily.day) = (moved.site_id, moved.region_id, moved.day)
+), move_latencies AS (
+    INSERT INTO sitemon.latency_hour AS hour (site_id, region_id, hour_at, bucket, checks)
+    SELECT site_id, region_id, hour_at, bucket, -checks FROM unreached WHERE bucket IS NOT NULL
+    ON CONFLICT (site_id, region_id, hour_at, bucket) DO UPDATE SET checks = hour.checks + excluded.checks
+), move_latency_days AS (
+    INSERT INTO sitemon.latency_day AS daily (site_id, region_id, day, bucket, checks)
+    SELECT site_id, region_id, sitemon.day_of(hour_at), bucket, -sum(checks)
+    FROM unreached
+    WHERE bucket IS NOT NULL AND sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
+    GROUP BY 1, 2, 3, 4
+    ON CONFLICT (site_id, region_id, day, bucket) DO UPDATE SET checks = daily.checks + excluded.checks
+)
+SELECT count(*) > 0 FROM unreached;
+
+-- name: forget_empty
+DELETE FROM sitemon.latency_hour WHERE hour_at >= sitemon.hour_of(%(from_at)s) AND checks = 0;
+DELETE FROM sitemon.latency_day WHERE day >= sitemon.day_of(%(from_at)s) AND checks = 0;
+
 -- name: decide_anew
 -- Sites of which the region saw something new since.
 INSERT INTO sitemon.undecided (site_id, from_at)

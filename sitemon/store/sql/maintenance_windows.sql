@@ -62,6 +62,25 @@ JOIN sitemon.counted_result AS counted
     AND counted.slot_at < %(hours_until_at)s
 GROUP BY 1, 2, 3;
 
+-- name: forget_latency_hours
+DELETE FROM sitemon.latency_hour AS hour
+USING unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
+WHERE (hour.site_id, hour.hour_at) = (given.site_id, given.hour_at);
+
+-- name: count_latency_hours
+INSERT INTO sitemon.latency_hour (site_id, region_id, hour_at, bucket, checks)
+SELECT counted.site_id, counted.region_id, counted.hour_at, bucket, count(*)
+FROM unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
+CROSS JOIN sitemon.region
+JOIN sitemon.counted_result AS counted
+    ON counted.site_id = given.site_id
+    AND counted.region_id = region.region_id
+    AND counted.slot_at >= given.hour_at
+    AND counted.slot_at < given.hour_at + '1 hour'::interval
+    AND counted.slot_at < %(hours_until_at)s
+WHERE bucket IS NOT NULL
+GROUP BY 1, 2, 3, 4;
+
 -- name: forget_days
 DELETE FROM sitemon.count_day AS daily
 USING unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
@@ -79,6 +98,23 @@ JOIN sitemon.count_hour AS hour
     AND hour.hour_at >= given.day::timestamp AT TIME ZONE 'UTC'
     AND hour.hour_at < (given.day + 1)::timestamp AT TIME ZONE 'UTC'
 GROUP BY 1, 2, 3;
+
+-- name: forget_latency_days
+DELETE FROM sitemon.latency_day AS daily
+USING unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
+WHERE (daily.site_id, daily.day) = (given.site_id, given.day);
+
+-- name: sum_latency_days
+INSERT INTO sitemon.latency_day (site_id, region_id, day, bucket, checks)
+SELECT hour.site_id, hour.region_id, given.day, bucket, sum(checks)
+FROM unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
+CROSS JOIN sitemon.region
+JOIN sitemon.latency_hour AS hour
+    ON hour.site_id = given.site_id
+    AND hour.region_id = region.region_id
+    AND hour.hour_at >= given.day::timestamp AT TIME ZONE 'UTC'
+    AND hour.hour_at < (given.day + 1)::timestamp AT TIME ZONE 'UTC'
+GROUP BY 1, 2, 3, 4;
 
 -- name: mark
 -- Sites that have rows of slots from these moments on. Confirming checks, whose slots follow shortly, are in no state.

@@ -15,7 +15,8 @@ SELECT
     http_code,
     latency_s,
     interval_s,
-    labels
+    labels,
+    is_region_offline
 FROM sitemon.site_status
 WHERE NOT is_ended;
 

@@ -3,24 +3,17 @@
 -- name: raw_counts
 SELECT
     floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
-    count(*) FILTER (WHERE outcome = 'up' AND NOT is_maintained),
-    count(*) FILTER (WHERE outcome = 'degraded' AND NOT is_maintained),
-    count(*) FILTER (WHERE outcome = 'down' AND NOT is_maintained),
-    count(*) FILTER (WHERE outcome = 'missed' AND NOT is_maintained),
-    count(*) FILTER (WHERE is_maintained)
+    count(*) FILTER (WHERE counts_as = 'up'),
+    count(*) FILTER (WHERE counts_as = 'degraded'),
+    count(*) FILTER (WHERE counts_as = 'down'),
+    count(*) FILTER (WHERE counts_as = 'missed'),
+    count(*) FILTER (WHERE counts_as = 'maintenance')
 FROM (
-    SELECT
-        slot_at,
-        outcome,
-        EXISTS (
-            SELECT
-            FROM sitemon.maintenance AS declared
-            WHERE declared.site = results.site
-                AND declared.from_at <= slot_at
-                AND declared.until_at > slot_at
-        ) AS is_maintained
+    -- OFFSET 0, so that it is found out once for each row.
+    SELECT slot_at, counts_as
     FROM sitemon.results
     WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm')
+    OFFSET 0
 ) AS placed
 GROUP BY bin;
 
@@ -38,7 +31,7 @@ FROM (
         AND slot_at >= %(first)s
         AND slot_at < %(until)s
         AND kind NOT IN ('adhoc', 'confirm')
-        AND outcome <> 'missed'
+        AND counts_as IN ('up', 'degraded', 'down')
         AND latency_s IS NOT NULL
     GROUP BY bin
 ) AS exact;
@@ -102,7 +95,7 @@ FROM (
 CROSS JOIN LATERAL sitemon.percentiles_s(buckets, checks);
 
 -- name: phases
--- The mean of each phase, of checks that took place.
+-- The mean of each phase, of checks that took place and count.
 SELECT
     floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
     avg(dns_s),
@@ -111,7 +104,11 @@ SELECT
     avg(first_byte_s),
     avg(download_s)
 FROM sitemon.results
-WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm') AND outcome <> 'missed'
+WHERE site = %(site)s
+    AND slot_at >= %(first)s
+    AND slot_at < %(until)s
+    AND kind NOT IN ('adhoc', 'confirm')
+    AND counts_as IN ('up', 'degraded', 'down')
 GROUP BY bin;
 
 -- name: newest

@@ -8,16 +8,21 @@ SELECT region, interval_s FROM sitemon.site_status WHERE site = %(site)s ORDER B
 -- name: bins_of_results
 SELECT
     date_bin(%(bin)s, slot_at, %(from_at)s) AS bin_at,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome <> 'missed'),
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome <> 'missed'),
-    count(*) FILTER (WHERE outcome = 'missed'),
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE counts_as IN ('up', 'degraded', 'down')),
+    percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE counts_as IN ('up', 'degraded', 'down')),
+    count(*) FILTER (WHERE counts_as = 'missed'),
     count(*)
-FROM sitemon.results
-WHERE site = %(site)s
-    AND region = ANY (%(regions)s::text[])
-    AND kind NOT IN ('adhoc', 'confirm')
-    AND slot_at >= %(from_at)s
-    AND slot_at < %(until_at)s
+FROM (
+    -- OFFSET 0, so that it is found out once for each row.
+    SELECT slot_at, latency_s, counts_as
+    FROM sitemon.results
+    WHERE site = %(site)s
+        AND region = ANY (%(regions)s::text[])
+        AND kind NOT IN ('adhoc', 'confirm')
+        AND slot_at >= %(from_at)s
+        AND slot_at < %(until_at)s
+    OFFSET 0
+) AS counted
 GROUP BY bin_at;
 
 -- name: bins_of_hours

@@ -29,7 +29,8 @@ SELECT
     ),
     (uptime.up + uptime.degraded)::double precision / uptime.total,
     (uptime.up + uptime.degraded + uptime.missed)::double precision / uptime.total,
-    (uptime.total - uptime.missed)::double precision / uptime.total
+    (uptime.total - uptime.missed)::double precision / uptime.total,
+    status.is_region_offline
 FROM sitemon.site_status AS status
 JOIN sitemon.site ON site.name = status.site
 JOIN sitemon.region ON region.name = status.region

@@ -10,6 +10,8 @@ WITH unseen AS (
         CASE state WHEN 'unknown' THEN state_since ELSE seen_at END AS since_at
     FROM sitemon.site_status
     WHERE NOT is_ended
+        -- That is said of the region.
+        AND NOT is_region_offline
         AND CASE state
             WHEN 'unknown' THEN state_since + (3 * interval_s + 60) * '1 second'::interval < now()
             WHEN 'maintenance' THEN seen_at + (4 * interval_s + 60) * '1 second'::interval < now()

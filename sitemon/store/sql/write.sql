@@ -173,8 +173,25 @@ WITH changed AS (
     GROUP BY site_id
     RETURNING site_id
 ), late AS (
+    -- As counted_result says, which does not see these rows yet.
     SELECT
-        changed.site_id, region_id, slot_at, outcome, latency_s, revision, stretch.site_id IS NOT NULL AS is_maintained
+        changed.site_id,
+        region_id,
+        slot_at,
+        CASE
+            WHEN outcome = 'down' AND EXISTS (
+                SELECT
+                FROM sitemon.blind_stretch AS blind
+                WHERE blind.region_id = changed.region_id
+                    AND blind.reason_id = changed.reason_id
+                    AND changed.slot_at >= blind.from_at
+                    AND changed.slot_at < blind.until_at
+            ) THEN 'missed'
+            ELSE outcome
+        END AS outcome,
+        latency_s,
+        revision,
+        stretch.site_id IS NOT NULL AS is_maintained
     FROM changed
     LEFT JOIN sitemon.maintenance_stretch AS stretch
         ON stretch.site_id = changed.site_id
@@ -203,7 +220,7 @@ WITH changed AS (
         sitemon.latency_bucket(latency_s) AS bucket,
         count(*) AS checks
     FROM late
-    WHERE outcome <> 'missed' AND latency_s IS NOT NULL
+    WHERE outcome <> 'missed' AND latency_s IS NOT NULL AND NOT is_maintained
     GROUP BY 1, 2, 3, 4
 ), move_hours AS (
     INSERT INTO sitemon.count_hour AS hour (site_id, region_id, hour_at, up, degraded, down, missed, maintenance)

@@ -48,6 +48,7 @@ class RegionStatus(Answer):
     http_code: int | None
     latency_s: Seconds | None
     interval_s: Seconds | None = Field(description="null: it is in no schedule")
+    is_region_offline: bool = Field(description="the region could not reach it, and is offline")
 
 
 class Site(Answer):
