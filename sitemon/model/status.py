@@ -11,11 +11,15 @@ from sitemon.model.moment import format_utc
 VERSION: Final = 1
 
 State = Literal["up", "degraded", "down", "unknown", "maintenance"]
-"""Of a site over all its regions: ``degraded`` is down as seen from some of them, ``unknown`` seen from none."""
+"""Of a site over all its regions.
+
+``down`` while an incident is open; ``degraded``: down as seen from some, or slow; ``unknown``: seen from none now;
+``maintenance`` in a window, whatever is seen. The last two come before the others.
+"""
 
 
 class OpenIncident(msgspec.Struct, frozen=True, kw_only=True):
-    """The incident of a site that is down; `reason`, `http_code` and `error` are of its first failure."""
+    """The incident of a site that is not over; `reason`, `http_code` and `error` are of its first failure."""
 
     id: int
     started_at: datetime

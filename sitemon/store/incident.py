@@ -191,6 +191,7 @@ class Taken(Deciding):
         """Keep the states of these sites, each with the slot of its newest row, and tell of those that changed."""
         rows = ({"site_id": n, "newest_at": at} | summary._asdict() for n, (summary, at) in states.items())
         self._cursor.execute(_status_sql["note_states"], {"states": _json(rows)})
+        self._cursor.execute(_status_sql["note_changes"], {"site_ids": list(states)})
 
 
 class Reminding(Deciding):

@@ -1,39 +1,58 @@
 -- name: note_states
--- Keep the states of these sites, and what is to be told of those that changed. Where since_at is null it is as it was, or
--- since newest_at.
-WITH given AS (
-    SELECT
-        given.site_id,
-        given.state,
-        given.regions,
-        incident.incident_id,
-        coalesce(
-            given.since_at, CASE WHEN before.state = given.state THEN before.since_at END, given.newest_at
-        ) AS since_at
-    FROM jsonb_to_recordset(%(states)s) AS given (
-        site_id integer, state text, since_at timestamptz, newest_at timestamptz, regions jsonb
-    )
-    LEFT JOIN sitemon.decided_state AS before USING (site_id)
-    LEFT JOIN LATERAL (
-        SELECT incident_id
-        FROM sitemon.incident
-        WHERE incident.site_id = given.site_id AND ended_at IS NULL AND withdrawn_at IS NULL
-        ORDER BY started_at DESC
-        LIMIT 1
-    ) AS incident ON given.state = 'down'
-), noted AS (
-    INSERT INTO sitemon.decided_state AS before (site_id, state, since_at, incident_id)
-    SELECT site_id, state, since_at, incident_id FROM given ORDER BY site_id
-    ON CONFLICT (site_id) DO UPDATE SET
-        state = excluded.state, since_at = excluded.since_at, incident_id = excluded.incident_id
-    WHERE (before.state, before.since_at, before.incident_id)
-        IS DISTINCT FROM (excluded.state, excluded.since_at, excluded.incident_id)
-    RETURNING site_id
+-- Keep the states of these sites as they were decided. Where since_at is null it is as it was, or since newest_at.
+INSERT INTO sitemon.decided_state AS decided (site_id, state, since_at, incident_id, regions)
+SELECT
+    given.site_id,
+    given.state,
+    coalesce(given.since_at, CASE WHEN before.state = given.state THEN before.since_at END, given.newest_at),
+    incident.incident_id,
+    given.regions
+FROM jsonb_to_recordset(%(states)s) AS given (
+    site_id integer, state text, since_at timestamptz, newest_at timestamptz, regions jsonb
+)
+LEFT JOIN sitemon.decided_state AS before USING (site_id)
+LEFT JOIN LATERAL (
+    SELECT incident_id
+    FROM sitemon.incident
+    WHERE incident.site_id = given.site_id AND ended_at IS NULL AND withdrawn_at IS NULL
+    ORDER BY started_at DESC
+    LIMIT 1
+) AS incident ON given.state = 'down'
+ORDER BY given.site_id
+ON CONFLICT (site_id) DO UPDATE SET
+    state = excluded.state,
+    since_at = excluded.since_at,
+    incident_id = excluded.incident_id,
+    regions = excluded.regions
+WHERE (decided.state, decided.since_at, decided.incident_id, decided.regions)
+    IS DISTINCT FROM (excluded.state, excluded.since_at, excluded.incident_id, excluded.regions);
+
+-- name: take_changed
+-- Sites whose state is another than what was to be told of them last; those that an alerter has in hand are passed over.
+SELECT site.site_id
+FROM sitemon.shown_state AS shown
+JOIN sitemon.decided_state AS decided ON decided.site_id = shown.site_id
+JOIN sitemon.site ON site.site_id = shown.site_id
+WHERE (told_state, told_since_at, told_incident_id) IS DISTINCT FROM (shown.state, shown.since_at, shown.incident_id)
+ORDER BY site.site_id
+LIMIT %(most)s
+FOR NO KEY UPDATE OF site SKIP LOCKED;
+
+-- name: note_changes
+-- What is to be told of these sites, which are ours: it is looked at again, now that nobody else decides on them.
+WITH changed AS (
+    UPDATE sitemon.decided_state AS decided SET
+        told_state = shown.state, told_since_at = shown.since_at, told_incident_id = shown.incident_id
+    FROM sitemon.shown_state AS shown
+    WHERE shown.site_id = ANY (%(site_ids)s)
+        AND decided.site_id = shown.site_id
+        AND (told_state, told_since_at, told_incident_id)
+            IS DISTINCT FROM (shown.state, shown.since_at, shown.incident_id)
+    RETURNING shown.site_id, shown.state, shown.since_at, shown.regions, shown.incident_id
 )
 INSERT INTO sitemon.untold_state (site_id, state, since_at, regions, incident_id)
 SELECT site_id, state, since_at, regions, incident_id
-FROM given
-JOIN noted USING (site_id)
+FROM changed
 ORDER BY site_id;
 
 -- name: is_any_untold

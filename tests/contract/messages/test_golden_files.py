@@ -66,6 +66,13 @@ MARKS: list[Mark] = [
 ]
 
 
+OPEN = OpenIncident(
+    id=17,
+    started_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
+    reason="http_status",
+    http_code=503,
+    error="expected 200-299",
+)
 STATUSES = [
     SiteStatus(
         site="example",
@@ -73,17 +80,27 @@ STATUSES = [
         state="down",
         since_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
         regions={"eu": "down", "us": "down"},
-        incident=OpenIncident(
-            id=17,
-            started_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
-            reason="http_status",
-            http_code=503,
-            error="expected 200-299",
-        ),
+        incident=OPEN,
     ),
     SiteStatus(
         site="example",
         sequence=42,
+        state="maintenance",
+        since_at=datetime(2026, 11, 24, 7, 5, tzinfo=UTC),
+        regions={"eu": "down", "us": "down"},
+        incident=OPEN,
+    ),
+    SiteStatus(
+        site="example",
+        sequence=43,
+        state="unknown",
+        since_at=datetime(2026, 11, 24, 7, 8, tzinfo=UTC),
+        regions={},
+        incident=OPEN,
+    ),
+    SiteStatus(
+        site="example",
+        sequence=44,
         state="up",
         since_at=datetime(2026, 11, 24, 7, 10, tzinfo=UTC),
         regions={"eu": "up", "us": "up"},
