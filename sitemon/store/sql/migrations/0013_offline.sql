@@ -25,13 +25,15 @@ SELECT
     region_id,
     slot_at,
     sitemon.hour_of(slot_at) AS hour_at,
-    (outcome = 'up' AND NOT is_maintained)::integer AS up,
-    (outcome = 'degraded' AND NOT is_maintained)::integer AS degraded,
-    (outcome = 'down' AND NOT is_maintained AND NOT is_blind)::integer AS down,
-    ((outcome = 'missed' OR is_blind) AND NOT is_maintained)::integer AS missed,
-    CASE WHEN outcome <> 'missed' AND NOT is_maintained AND NOT is_blind THEN sitemon.latency_bucket(latency_s) END
-        AS bucket,
-    is_maintained::integer AS maintenance
+    (outcome = 'up' AND is_counted)::integer AS up,
+    (outcome = 'degraded' AND is_counted)::integer AS degraded,
+    -- Few are down: only of those it is looked up whether the region was offline.
+    (outcome = 'down' AND is_counted AND NOT is_blind)::integer AS down,
+    (outcome <> 'up' AND is_counted AND (outcome = 'missed' OR outcome = 'down' AND is_blind))::integer AS missed,
+    CASE WHEN outcome <> 'missed' AND is_counted AND (outcome <> 'down' OR NOT is_blind)
+        THEN sitemon.latency_bucket(latency_s)
+    END AS bucket,
+    (NOT is_counted)::integer AS maintenance
 FROM (
     SELECT
         result.site_id,
@@ -39,9 +41,8 @@ FROM (
         slot_at,
         outcome,
         latency_s,
-        stretch.site_id IS NOT NULL AS is_maintained,
-        -- Few are down: it is looked up only of those.
-        outcome = 'down' AND EXISTS (
+        stretch.site_id IS NULL AS is_counted,
+        EXISTS (
             SELECT
             FROM sitemon.blind_stretch AS blind
             WHERE blind.region_id = result.region_id
@@ -124,11 +125,16 @@ COMMENT ON VIEW sitemon.latency_hourly IS
 
 -- State ---------------------------------------------------------------------------------------------------------------
 
+-- Sites that are in a window.
+CREATE VIEW sitemon.maintained_now AS
+SELECT site_id, from_at FROM sitemon.maintenance_stretch WHERE from_at <= now() AND until_at > now();
+
 -- Each site in each region as its newest result, the schedule and the region's connection say, maintenance left out.
 CREATE VIEW sitemon.watch_state AS
 SELECT
     state.site_id,
     state.region_id,
+    site.name AS site,
     region.name AS region,
     state.target_id,
     state.outcome::text AS outcome,
@@ -172,6 +178,8 @@ SELECT
     coalesce(watch.labels, '{}') AS labels,
     blind.from_at IS NOT NULL AS is_region_offline
 FROM sitemon.current_state AS state
+-- Here, for a condition on its name would come late after more joins.
+JOIN sitemon.site ON site.site_id = state.site_id
 JOIN sitemon.region ON region.region_id = state.region_id
 LEFT JOIN (
     SELECT
@@ -193,12 +201,14 @@ LEFT JOIN sitemon.watch ON watch.site_id = state.site_id AND watch.region_id = s
 LEFT JOIN LATERAL (
     SELECT max(result.slot_at) AS slot_at
     FROM sitemon.result
-    WHERE result.site_id = state.site_id
+    -- The first condition is of the site: only of a monitor's anything is looked up.
+    WHERE state.kind = 'monitor'
+        AND result.site_id = state.site_id
         AND result.region_id = state.region_id
         AND result.kind = 'monitor'
         AND result.slot_at < state.slot_at
         AND result.slot_at >= state.slot_at - '1 day'::interval
-) AS before ON state.kind = 'monitor' AND stretch.site_id IS NULL
+) AS before ON stretch.site_id IS NULL
 LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id
 LEFT JOIN sitemon.blind_stretch AS blind
     ON state.outcome = 'down'
@@ -223,43 +233,13 @@ CROSS JOIN LATERAL (
         -- Looked at by a clock that was ahead: it says nothing of now.
         OR coalesce(sitemon.to_ms(state.slot_at) > stretch.now_ms + stretch.interval_ms, false)
         OR coalesce(now() > state.slot_at + 2 * (state.slot_at - before.slot_at) + '72 s'::interval, false) AS is_unseen
-) AS found
-UNION ALL
--- Those that are in the schedule, and of which there is no result yet.
-SELECT
-    stretch.site_id,
-    stretch.region_id,
-    region.name,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    false,
-    'unknown',
-    sitemon.from_ms(stretch.from_ms),
-    NULL,
-    stretch.interval_ms / 1000.0,
-    coalesce(watch.labels, '{}'),
-    false
-FROM sitemon.schedule_stretch AS stretch
-JOIN sitemon.region ON region.region_id = stretch.region_id
-LEFT JOIN sitemon.watch ON watch.site_id = stretch.site_id AND watch.region_id = stretch.region_id
-WHERE stretch.until_ms = 9223372036854775807
-    AND NOT EXISTS (
-        SELECT
-        FROM sitemon.current_state AS state
-        WHERE state.site_id = stretch.site_id AND state.region_id = stretch.region_id
-    );
+) AS found;
 
 CREATE OR REPLACE VIEW sitemon.site_status AS
 SELECT
-    site.name AS site,
+    watch.site,
     watch.region,
-    coalesce(target.url, '') AS url,
+    target.url,
     watch.outcome,
     watch.since_at,
     watch.slot_at,
@@ -275,11 +255,39 @@ SELECT
     watch.labels,
     watch.is_region_offline
 FROM sitemon.watch_state AS watch
-JOIN sitemon.site ON site.site_id = watch.site_id
-LEFT JOIN (
-    SELECT site_id, from_at FROM sitemon.maintenance_stretch WHERE from_at <= now() AND until_at > now()
-) AS maintained ON maintained.site_id = watch.site_id
-LEFT JOIN sitemon.target ON target.target_id = watch.target_id;
+JOIN sitemon.target ON target.target_id = watch.target_id
+LEFT JOIN sitemon.maintained_now AS maintained ON maintained.site_id = watch.site_id
+UNION ALL
+-- Those that are in the schedule, and of which there is no result yet.
+SELECT
+    site.name,
+    region.name,
+    '',
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    false,
+    CASE WHEN maintained.site_id IS NOT NULL THEN 'maintenance' ELSE 'unknown' END,
+    coalesce(maintained.from_at, sitemon.from_ms(stretch.from_ms)),
+    NULL,
+    stretch.interval_ms / 1000.0,
+    coalesce(watch.labels, '{}'),
+    false
+FROM sitemon.schedule_stretch AS stretch
+JOIN sitemon.site ON site.site_id = stretch.site_id
+JOIN sitemon.region ON region.region_id = stretch.region_id
+LEFT JOIN sitemon.watch ON watch.site_id = stretch.site_id AND watch.region_id = stretch.region_id
+LEFT JOIN sitemon.maintained_now AS maintained ON maintained.site_id = stretch.site_id
+WHERE stretch.until_ms = 9223372036854775807
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.current_state AS state
+        WHERE state.site_id = stretch.site_id AND state.region_id = stretch.region_id
+    );
 
 COMMENT ON VIEW sitemon.site_status IS
     'Each site in each region: its newest result, and since when the outcome is what it is, not counting what was '

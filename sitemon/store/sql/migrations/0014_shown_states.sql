@@ -15,7 +15,8 @@ UPDATE sitemon.decided_state SET told_state = state, told_since_at = since_at, t
 -- How each site is: as it was decided, but for windows of maintenance, for what nobody sees now, and for what is slow.
 CREATE VIEW sitemon.shown_state AS
 SELECT
-    decided.site_id,
+    -- Of the part that is grouped by it, so that a condition on it reaches that.
+    seen.site_id,
     CASE
         WHEN maintained.site_id IS NOT NULL THEN 'maintenance'
         WHEN seen.is_unknown THEN 'unknown'
@@ -42,9 +43,7 @@ JOIN (
     WHERE NOT is_ended
     GROUP BY site_id
 ) AS seen ON seen.site_id = decided.site_id
-LEFT JOIN (
-    SELECT site_id, from_at FROM sitemon.maintenance_stretch WHERE from_at <= now() AND until_at > now()
-) AS maintained ON maintained.site_id = decided.site_id;
+LEFT JOIN sitemon.maintained_now AS maintained ON maintained.site_id = decided.site_id;
 
 -- So that the regions of all sites are known.
 INSERT INTO sitemon.undecided (site_id, from_at)
