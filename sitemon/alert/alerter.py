@@ -147,6 +147,7 @@ class Alerter:
                 regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
             if not self._decider.decide(conn):
                 self._decider.release(conn)
+                self._decider.tell_degraded(conn)
                 wait_for_notice(conn, _LOOK_EVERY_S)
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:

@@ -1,12 +1,12 @@
 """Warnings of certificates that expire soon: one for each threshold, and anew for a new certificate."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon.alert.events import certificate_event
-from sitemon.model.alerts import Alerts
+from sitemon.model.alerts import Alerts, Audience
 from sitemon.store.certificate import Due, look_at_certificates
 from sitemon.store.connect import Connection
 from sitemon.store.incident import Saying
@@ -20,7 +20,7 @@ def threshold_days(left: timedelta) -> int | None:
 
 
 def warn_of_certificates(
-    conn: Connection, labels_of: Callable[[str], Mapping[str, str]], alerts: Alerts, now: datetime
+    conn: Connection, audience_of: Callable[[str], Audience], alerts: Alerts, now: datetime
 ) -> None:
     """Put what is to be said of certificates into the outbox.
 
@@ -34,7 +34,7 @@ def warn_of_certificates(
         heard_by = {
             one.site: found
             for one in certificates.expiring
-            if (found := alerts.recipients(labels_of(one.site), "certificate"))
+            if (found := alerts.recipients(audience_of(one.site), "certificate"))
         }
         due = [
             Due(one, days)
@@ -48,6 +48,7 @@ def warn_of_certificates(
         certificates.say(
             Saying(channel, None, event, wait_s)
             for certificate, days in certificates.note(due)
-            for event in (certificate_event(certificate, days, labels_of(certificate.site), now, uuid.uuid4()),)
+            for labels in (audience_of(certificate.site).labels,)
+            for event in (certificate_event(certificate, days, labels, now, uuid.uuid4()),)
             for channel, wait_s in heard_by[certificate.site]
         )

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER
+from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER
 from sitemon.alert.own_events import OWN, is_own_over, own_labels
 from sitemon.alert.text import body_of, subject_of
 from sitemon.model.alerts import Channel
@@ -83,6 +83,8 @@ def _identity(event: Mapping[str, Any]) -> dict[str, str]:
     data = event["data"]
     if event["type"] == CERTIFICATE:
         named = {"alertname": "CertificateExpiring", "cert_expires_at": data["cert_expires_at"]}
+    elif event["type"] in {DEGRADED, RECOVERED}:
+        named = {"alertname": "SiteDegraded"}
     else:
         named = {"alertname": "SiteDown", "incident": str((data.get("incident") or {}).get("id", ""))}
     return named | {"site": data["site"]}
@@ -91,9 +93,11 @@ def _identity(event: Mapping[str, Any]) -> dict[str, str]:
 def _ends_at(event: Mapping[str, Any], now: datetime) -> str:
     if event["type"] == CERTIFICATE:
         return str(event["data"]["cert_expires_at"])
-    is_over = is_own_over(event) if event["type"] in OWN else event["type"] not in {DOWN, REMINDER}
+    is_over = is_own_over(event) if event["type"] in OWN else event["type"] not in {DOWN, REMINDER, DEGRADED}
     if not is_over:
         return (now + _OPEN_FOR).isoformat()
+    if event["type"] == RECOVERED:
+        return str(event["data"]["since"])
     return str((event["data"].get("incident") or {}).get("ended_at") or event["timestamp"])
 
 

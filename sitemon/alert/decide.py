@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sitemon.alert.certificates import warn_of_certificates
+from sitemon.alert.degraded import tell_degraded
 from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
 from sitemon.alert.regions import Regions
 from sitemon.alert.rules import SiteRules, of_regions, ours
@@ -16,7 +17,7 @@ from sitemon.incident.dependence import standing
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
-from sitemon.incident.summary import summary
+from sitemon.incident.summary import degraded, summary
 from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.store.connect import Connection
@@ -31,6 +32,7 @@ from sitemon.store.incident import (
     take_open,
     take_sites,
 )
+from sitemon.store.states import Decided
 
 SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
@@ -119,7 +121,8 @@ class Decider:
         now = self._now()
         rules = {site: self._rules_of(site) for site, _, _ in held.incidents}
         names = {name for one in rules.values() for name in one.gateways}
-        gateways = held.gateways({name: self._rules_of(name).settles for name in names}, now)
+        since = min(incident.started_at for _, _, incident in held.incidents)
+        gateways = held.gateways({name: self._rules_of(name).settles for name in names}, since, now)
         stands = {
             number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
             for site, number, incident in held.incidents
@@ -138,8 +141,8 @@ class Decider:
 
     def _to_tell(self, site: str, number: int, reminding: Reminding) -> dict[str, list[str]]:
         """Return which channels are to be told what of an open incident."""
-        labels, ages_s = self._rules_of(site).labels, reminding.ages_s
-        every_s, after_s = self._alerts.reminders_for(labels), self._alerts.escalations_for(labels)
+        audience, ages_s = self._rules_of(site).audience, reminding.ages_s
+        every_s, after_s = self._alerts.reminders_for(audience), self._alerts.escalations_for(audience)
         found = {
             REMINDER: [name for name, wait_s in every_s.items() if ages_s.get((number, name), -1.0) >= wait_s],
             DOWN: [
@@ -157,7 +160,7 @@ class Decider:
             change,
             number=change.number or 0,
             site=site,
-            labels=self._rules_of(site).labels,
+            labels=self._rules_of(site).audience.labels,
             around=around,
             now=self._now(),
             event_id=uuid.uuid4(),
@@ -171,7 +174,16 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is warned then.
 
         """
-        warn_of_certificates(conn, lambda site: self._rules_of(site).labels, self._alerts, self._now())
+        warn_of_certificates(conn, lambda site: self._rules_of(site).audience, self._alerts, self._now())
+
+    def tell_degraded(self, conn: Connection) -> None:
+        """Tell of sites that are degraded, and of those that are no more.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
+
+        """
+        tell_degraded(conn, self._rules_of, self._alerts, self._now())
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
@@ -206,7 +218,11 @@ class Decider:
         )
         taken.note_states(
             {
-                site_id: (summary(one.state, one.incidents[-1] if one.incidents else None), _newest(begun[site_id]))
+                site_id: Decided(
+                    summary(one.state, one.incidents[-1] if one.incidents else None),
+                    _newest(begun[site_id]),
+                    degraded(one.state),
+                )
                 for site_id, one in refolded.items()
             }
         )
@@ -262,19 +278,19 @@ class Decider:
         )
         alerts = []
         for (site, change), number in zip(changed, numbers, strict=True):
-            labels = self._rules_of(site).labels
+            audience = self._rules_of(site).audience
             for type_ in () if around[number].is_held else types_of(change):
                 event = event_of(
                     type_,
                     change,
                     number=number,
                     site=site,
-                    labels=labels,
+                    labels=audience.labels,
                     around=around[number],
                     now=now,
                     event_id=uuid.uuid4(),
                 )
-                heard_by = self._alerts.recipients(labels, _EVENTS[type_], told.get(number, ()))
+                heard_by = self._alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))
                 alerts += [Saying(name, number, event, wait_s) for name, wait_s in heard_by]
         deciding.say(alerts)
 

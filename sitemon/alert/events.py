@@ -9,12 +9,15 @@ from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.model.moment import format_utc
 from sitemon.store.certificate import Expiring
+from sitemon.store.degraded import Degradation
 from sitemon.store.incident import Circumstances
 
 DOWN: Final = "site.down"
 REMINDER: Final = "site.reminder"
 RESOLVED: Final = "site.resolved"
 WITHDRAWN: Final = "incident.withdrawn"
+DEGRADED: Final = "site.degraded"
+RECOVERED: Final = "site.recovered"
 CERTIFICATE: Final = "certificate.expiring"
 TEST: Final = "test"
 
@@ -65,6 +68,30 @@ def event_of(
             "is_maintained": around.is_maintained,
         },
     }
+
+
+def degraded_event(one: Degradation, labels: Mapping[str, str], now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
+    """Return an event that says that a site is degraded, or, if it ended, that it is no more."""
+    is_over = one.ended_at is not None
+    data = {
+        "id": str(event_id),
+        "site": one.site,
+        "url": one.url,
+        "state": "up" if is_over else "degraded",
+        "since": format_utc(one.ended_at or one.since_at),
+        "began_at": format_utc(one.since_at),
+        "duration_s": _seconds(one.since_at, one.ended_at or now),
+        "regions": dict.fromkeys(one.regions, "up") if is_over else dict(one.regions),
+        "reason": one.cause.reason,
+        "http_code": one.cause.http_code,
+        "error": one.cause.error,
+        "excerpt": one.cause.excerpt,
+        "cert_expires_at": format_utc(expires_at) if (expires_at := one.cause.cert_expires_at) else None,
+        "incident": None,
+        "labels": dict(labels),
+        "link": None,
+    }
+    return {"type": RECOVERED if is_over else DEGRADED, "timestamp": format_utc(now), "data": data}
 
 
 def certificate_event(

@@ -5,7 +5,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER, RESOLVED, WITHDRAWN
+from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
 from sitemon.alert.text import body_of, moment_words, subject_of
 
@@ -13,14 +13,16 @@ MOST_EVENTS: Final = 20
 """Of further ones a message says only how many there are."""
 
 _NAMED: Final = 3
-_BAD_NEWS: Final = frozenset({DOWN, REMINDER, CERTIFICATE, REGION_OFFLINE})
+_BAD_NEWS: Final = frozenset({DOWN, REMINDER, DEGRADED, CERTIFICATE, REGION_OFFLINE})
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     DOWN: ("{} site is down", "{} sites are down"),
     REMINDER: ("{} site is still down", "{} sites are still down"),
+    DEGRADED: ("{} site is degraded", "{} sites are degraded"),
     REGION_OFFLINE: ("{} region is offline", "{} regions are offline"),
     SILENT: ("{} message of silence", "{} messages of silence"),
     RESOLVED: ("{} site is up again", "{} sites are up again"),
     WITHDRAWN: ("{} site was not down", "{} sites were not down"),
+    RECOVERED: ("{} site is no longer degraded", "{} sites are no longer degraded"),
     CERTIFICATE: ("{} certificate expires", "{} certificates expire"),
     REGION_ONLINE: ("{} region is online again", "{} regions are online again"),
 }
@@ -75,7 +77,7 @@ def _block(event: Mapping[str, Any], zone: tzinfo) -> str:
     data = event["data"]
     incident = data.get("incident")
     lines = [subject_of(event), data["url"]]
-    if incident:
+    if "regions" in data:
         lines.append(f"Since {moment_words(data['since'], zone)}, seen from {', '.join(data['regions'])}")
     if incident and event["type"] in _BAD_NEWS:
         lines.append(f"Acknowledge: sitemon ack {incident['id']}")

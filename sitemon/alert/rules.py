@@ -8,6 +8,7 @@ from sitemon.incident.dependence import all_gateways
 from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Policy
+from sitemon.model.alerts import Audience
 from sitemon.model.site import Site
 
 _ON_THE_WAY: Final = timedelta(seconds=5)
@@ -15,14 +16,14 @@ _ON_THE_WAY: Final = timedelta(seconds=5)
 
 
 class SiteRules(NamedTuple):
-    """What the configuration says of a site: its thresholds, labels, regions (None: all) and interval.
+    """What the configuration says of a site: its thresholds, who is told, its regions (None: all) and interval.
 
     `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
     checks at once.
     """
 
     policy: Policy
-    labels: Mapping[str, str]
+    audience: Audience
     regions: frozenset[str] | None
     interval: timedelta
     timeout: timedelta = timedelta(seconds=10)
@@ -30,18 +31,23 @@ class SiteRules(NamedTuple):
     confirm: bool = False
 
     @property
+    def round(self) -> timedelta:
+        """How long it takes at most until each region has looked at it once, if results are not late."""
+        return self.interval + self.timeout + _ON_THE_WAY
+
+    @property
     def settles(self) -> timedelta:
         """How long an outage takes at most to be decided, if results are not late: it begins just after a check."""
-        return (self.policy.down_after + 1) * self.interval + self.timeout + _ON_THE_WAY
+        return self.policy.down_after * self.interval + self.round
 
 
 def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
     """Return the rules of a configured site; of one that is not, as of what a monitor watches, the usual ones."""
     if site is None:
-        return SiteRules(Policy(), {}, None, timedelta(minutes=1))
+        return SiteRules(Policy(), Audience(), None, timedelta(minutes=1))
     return SiteRules(
         Policy(site.down_after, site.up_after),
-        site.labels,
+        Audience(site.labels, site.alerts, site.remind_every_s),
         frozenset(site.regions),
         timedelta(milliseconds=site.interval_ms),
         timedelta(seconds=site.timeout_s),

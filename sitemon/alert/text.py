@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from sitemon.alert.events import CERTIFICATE, DOWN, REMINDER, RESOLVED, TEST, WITHDRAWN
+from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, TEST, WITHDRAWN
 from sitemon.alert.own_events import OWN, own_body, own_subject
 from sitemon.durations import for_people
 from sitemon.model.one_line import one_line
@@ -16,11 +16,15 @@ from sitemon.model.outcome import REASONS
 _SOON: Final = timedelta(days=30)
 """A certificate that lasts longer is not spoken of."""
 
+_OF_DEGRADED: Final = frozenset({DEGRADED, RECOVERED})
+
 _SUBJECTS: Final[Mapping[str, str]] = {
     DOWN: "{site} is down{at_last}: {why}",
     REMINDER: "{site} is still down after {lasted}: {why}",
     RESOLVED: "{site} is up again after {lasted}",
     WITHDRAWN: "{site} was not down: {instead}",
+    DEGRADED: "{site} is degraded{where}: {why}",
+    RECOVERED: "{site} is no longer degraded, after {lasted}",
     CERTIFICATE: "{site}: its certificate expires in {left}",
 }
 
@@ -32,10 +36,11 @@ def subject_of(event: Mapping[str, Any]) -> str:
     if event["type"] not in _SUBJECTS:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
-    incident = data.get("incident") or {}
+    incident = data if event["type"] in _OF_DEGRADED else data.get("incident") or {}
     return _SUBJECTS[event["type"]].format(
         site=one_line(data["site"]),
         why=_why(incident),
+        where=f", down from {one_line(', '.join(down))}" if (down := _seen_as("down", data)) else "",
         lasted=for_people(incident.get("duration_s", 0.0)),
         left=_left(data.get("cert_expires_at"), event["timestamp"]),
         at_last=f" for {for_people(incident['duration_s'])} and nobody knows of it" if data.get("is_escalated") else "",
@@ -52,6 +57,8 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     data = event["data"]
     if event["type"] == CERTIFICATE:
         return "\n".join(filter(None, [data["url"], _certificate(data, event["timestamp"], zone), data["link"]]))
+    if event["type"] in _OF_DEGRADED:
+        return _degraded_body(event, zone)
     incident = data["incident"]
     is_down = event["type"] in {DOWN, REMINDER}
     lines = [
@@ -74,6 +81,31 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
         else f"Incident {incident['id']}",
     ]
     return "\n".join(one_line(line) for line in lines if line)
+
+
+def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
+    data = event["data"]
+    is_over = event["type"] == RECOVERED
+    lines = [
+        data["url"],
+        f"Degraded since {moment_words(data['began_at'], zone)}",
+        f"Up again since {moment_words(data['since'], zone)}" if is_over else None,
+        *(
+            f"{words} from {', '.join(regions)}"
+            for words, state in (("Down", "down"), ("Slow", "degraded"), ("Well", "up"))
+            if (regions := _seen_as(state, data)) and not is_over
+        ),
+        f"Why: {_meaning(data)}",
+        _quoted(data["error"]),
+        f"The page says: {_quoted(data['excerpt'])}" if data["excerpt"] else None,
+        _certificate(data, event["timestamp"], zone),
+        data["link"],
+    ]
+    return "\n".join(one_line(line) for line in lines if line)
+
+
+def _seen_as(state: str, data: Mapping[str, Any]) -> list[str]:
+    return [region for region, seen in data.get("regions", {}).items() if seen == state]
 
 
 def moment_words(moment: str, zone: tzinfo) -> str:

@@ -12,6 +12,7 @@ from sitemon.alert.alerter import Alerter
 from sitemon.alert.asker import Asker
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
+from sitemon.alert.named_channels import NamedChannels
 from sitemon.alert.rules import SiteRules, rules_of_site
 from sitemon.alert.status import StatusTeller
 from sitemon.celery_settings import sending_app
@@ -30,6 +31,7 @@ from sitemon.config.servers import (
 )
 from sitemon.config.settings import settings
 from sitemon.config.sites_watcher import sites_watcher
+from sitemon.model.alerts import Alerts
 from sitemon.store.connect import connect
 from sitemon.stream.producer import KafkaProducer, Producer
 from sitemon.stream.topics import ensure_topics, topics_of
@@ -52,6 +54,13 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     asker = _asker() if is_redis_configured() else None
     stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
 
+    named = NamedChannels(sites.current(), alerts.current())
+
+    def current_alerts() -> Alerts:
+        found = alerts.current()
+        named.look(sites.current(), found)
+        return found
+
     def rules_of(name: str) -> SiteRules:
         by_name = sites.current().by_name
         return rules_of_site(by_name.get(name), by_name)
@@ -67,7 +76,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
                 decider=Decider(rules_of, alerts.current(), clock.utc_now),
                 asker=asker,
                 teller=teller,
-                alerts=alerts.current,
+                alerts=current_alerts,
                 stop=stop,
             ).run()
 

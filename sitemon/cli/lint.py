@@ -67,10 +67,11 @@ def _look() -> _Findings:
             warning = warning_of(_try(reader, mistakes))
             warnings += [f"{sources}: {warning}"] if warning else []
     _try(settings, mistakes)
+    told = None
     if locate.usual_place(alerts.FILE_NAME, os.environ).exists():
-        _try(alerts.load_alerts, mistakes)
+        told = _try(alerts.load_alerts, mistakes)
         read.append(alerts.FILE_NAME)
-    return _Findings(mistakes, read, warnings, _try(load_sites, mistakes))
+    return _Findings(mistakes, read, warnings, _try(lambda: load_sites(channels=told and told.names), mistakes))
 
 
 def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:

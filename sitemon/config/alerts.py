@@ -9,17 +9,14 @@ from sitemon.config.alert_channels import ChannelReader, url_of
 from sitemon.config.complaints import Complaints
 from sitemon.config.documents import Document, read_document
 from sitemon.config.settings import Settings
+from sitemon.config.site_alerts import remind_every_s
 from sitemon.config.site_values import Context, labels
 from sitemon.config.values import UnfitError, ValuePath, boolean, duration_s, kind_of
-from sitemon.model.alerts import EVENTS, Alerts, Escalation, Heartbeat, Route
+from sitemon.model.alerts import ASKED_FOR, EVENTS, Alerts, Escalation, Heartbeat, Route
 from sitemon.model.errors import ConfigurationError
 
 FILE_NAME: Final = "alerts.yaml"
 
-_LATER: Final = ("degraded",)
-"""Events that are known and not supported yet."""
-
-_LEAST_REMINDER_S: Final = 300.0
 _LEAST_HEARTBEAT_S: Final = 10.0
 _LONGEST_GROUP_S: Final = 600.0
 HEARTBEAT_FIELDS: Final = ("url", "every")
@@ -86,10 +83,10 @@ class _Reader:
         if "channels" not in fields:
             complaints.complain(path, "channels: missing")
         channels = self._channels((*path, "channels"), fields.get("channels", []), names)
-        events = complaints.words((*path, "events"), fields.get("events", [*EVENTS]), EVENTS, "event", _LATER)
+        events = complaints.words((*path, "events"), fields.get("events", [*EVENTS]), (*EVENTS, *ASKED_FOR), "event")
         match = complaints.read((*path, "match"), fields.get("match", {}), lambda found: labels(found, self._context))
         goes_on = complaints.read((*path, "continue"), fields.get("continue", False), boolean)
-        every_s = complaints.read((*path, "remind_every"), fields.get("remind_every", 3600), _remind_every_s)
+        every_s = complaints.read((*path, "remind_every"), fields.get("remind_every", 3600), remind_every_s)
         group_for_s = complaints.read((*path, "group_for"), fields.get("group_for", 10), _group_for_s)
         return Route(
             match=match or {},
@@ -177,11 +174,4 @@ def _every_s(value: object) -> float:
     found_s = duration_s(value)
     if found_s < _LEAST_HEARTBEAT_S:
         raise UnfitError("expected at least 10s")
-    return found_s
-
-
-def _remind_every_s(value: object) -> float:
-    found_s = duration_s(value)
-    if 0 < found_s < _LEAST_REMINDER_S:
-        raise UnfitError("expected 0 for never, or at least 5m")
     return found_s

@@ -44,16 +44,12 @@ class Complaints:
             if name not in known:
                 self.complain((*path, name), f"unknown field{suggestion(name, known)}")
 
-    def words(
-        self, path: ValuePath, value: object, known: Iterable[str], noun: str, later: Iterable[str] = ()
-    ) -> tuple[str, ...]:
+    def words(self, path: ValuePath, value: object, known: Iterable[str], noun: str) -> tuple[str, ...]:
         """Return a list of words, each of which must be known."""
         if not isinstance(value, list):
             self.complain(path, f"expected a list, not {kind_of(value)}")
             return ()
         for place, word in enumerate(value):
-            if isinstance(word, str) and word in later:
-                self.complain((*path, place), "not supported yet")
-            elif not isinstance(word, str) or word not in known:
+            if not isinstance(word, str) or word not in known:
                 self.complain((*path, place), f"no {noun} of this name{suggestion(str(word), known)}")
         return tuple(map(str, value))

@@ -8,7 +8,7 @@ import marshal
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sitemon.config import site_expect, site_maintenance, site_requests, site_urls, site_values
+from sitemon.config import site_alerts, site_expect, site_maintenance, site_requests, site_urls, site_values
 from sitemon.config.site_conflicts import Problem
 from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, boolean, integer, kind_of, one_of, suggestion
@@ -75,17 +75,11 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "maintenance": _Field("maintenance", site_maintenance.maintenance),
     "depends_on": _Field("depends_on", site_maintenance.depends_on),
     "confirm": _Field("confirm", _plain(boolean)),
+    "remind_every": _Field("remind_every_s", _plain(site_alerts.remind_every_s)),
+    "alerts": _Field("alerts", site_alerts.alerts),
     "slo": _Field("slo", site_values.slo),
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
-
-LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "": ("remind_every", "alerts"),
-    "tls": (),
-    "expect": (),
-}
-"""Fields that are known and not supported yet, by the field that they stand in."""
-
 
 _MOST_TOGETHER: Final = 1_000
 """How many sets of fields are kept whole: sites that have one each would fill the memory."""
@@ -155,7 +149,7 @@ def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath,
     field = fields.get(name)
     path = (*above, name)
     if field is None:
-        return _Reading({}, [(path, _unknown(name, fields, str(above[0]) if above else ""))])
+        return _Reading({}, [(path, _unknown(name, fields, above))])
     if isinstance(field, _Field):
         try:
             return _Reading({field.attribute: field.read(value, context)}, [])
@@ -170,15 +164,12 @@ def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath,
     )
 
 
-def _unknown(name: object, fields: Mapping[str, Any], above: str) -> str:
-    if name in LATER[above]:
-        return "not supported yet"
-    for group, later in LATER.items():
-        inside = SHARED.get(group, {})
-        if group and (name in later or (isinstance(inside, Mapping) and name in inside)):
+def _unknown(name: object, fields: Mapping[str, Any], above: ValuePath) -> str:
+    for group, inside in SHARED.items():
+        if isinstance(inside, Mapping) and name in inside:
             return f"unknown field here; it belongs under {group}"
     own = () if above else _OWN
-    return f"unknown field{suggestion(str(name), [*own, *fields, *LATER[above]])}"
+    return f"unknown field{suggestion(str(name), [*own, *fields])}"
 
 
 _OF_TLS: Final = ("verify", "ca_file", "cert_file", "key_file", "server_name")

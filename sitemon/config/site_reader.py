@@ -1,12 +1,12 @@
 """Reads the files of the sites, one after the other: their sites, and their mistakes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from sitemon.config.documents import Document, read_document, show_path
 from sitemon.config.settings import settings_of_sites
-from sitemon.config.site_conflicts import conflicts
+from sitemon.config.site_conflicts import Problem, conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_maintenance import dependency_problems
 from sitemon.config.site_values import Context
@@ -21,14 +21,16 @@ _REQUIRED: Final = ("name", "url")
 class SiteReader:
     """The sites and the mistakes of all files read so far; the sites are whole only while there is no mistake.
 
-    `files` are further files that the sites name.
+    `channels` are those that sites may name; None: any, for who does not know them. `files` are further files that the
+    sites name.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], channels: Collection[str] | None = None) -> None:
         self.sites: dict[str, Site] = {}
         self.mistakes: list[Mistake] = []
         self.files: set[Path] = set()
         self._environ = environ
+        self._channels = channels
         self._choices = settings_of_sites(environ)
         # Not the documents: their values are a million objects, and are to go before the next file is read.
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
@@ -69,6 +71,7 @@ class SiteReader:
             return {}
         own = [name for name in _REQUIRED if name in mapping]
         values, problems = reader.read({name: value for name, value in mapping.items() if name not in own})
+        problems += self._unknown_channels(values)
         problems += [((name,), "belongs to a site, not to defaults") for name in own]
         for path, problem in problems:
             self._complain(document, ("defaults", *path), problem)
@@ -85,6 +88,7 @@ class SiteReader:
                 self._complain(document, ("sites", place), f"expected a mapping, not {kind_of(mapping)}")
                 continue
             values, problems = reader.read(mapping)
+            problems += self._unknown_channels(values)
             problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
             problems += conflicts(values, defaults)
             name = values.get("name", f"sites[{place}]")
@@ -99,14 +103,22 @@ class SiteReader:
             elif not self.mistakes:
                 self.sites[name] = site_of(values, defaults)
 
+    def _unknown_channels(self, values: Mapping[str, Any]) -> list[Problem]:
+        known, named = self._channels, values.get("alerts")
+        if known is None or not named:
+            return []
+        return [
+            (("alerts", place), f"no channel of this name{suggestion(one, known)}")
+            for place, one in enumerate(named)
+            if one not in known
+        ]
+
     def _first_place(self, name: str) -> str:
         file, place = self._places[name]
         file_name, line_of = self._read_files[file]
         return f"{file_name}:{line_of(('sites', place))}"
 
-    def _complain_about_site(
-        self, document: Document, place: int, name: str, problems: list[tuple[ValuePath, str]]
-    ) -> None:
+    def _complain_about_site(self, document: Document, place: int, name: str, problems: list[Problem]) -> None:
         for path, problem in problems:
             mistake = document.mistake(("sites", place, *path), problem, f"{name}: {show_path(path)}")
             self.mistakes.append(mistake)

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -43,15 +43,18 @@ class SiteSet(msgspec.Struct, frozen=True, kw_only=True):
         return f"{len(self.sites)} {'site' if len(self.sites) == 1 else 'sites'} from {self.source}"
 
 
-def load_sites(environ: Mapping[str, str] = os.environ, path: Path | None = None) -> SiteSet:
+def load_sites(
+    environ: Mapping[str, str] = os.environ, path: Path | None = None, channels: Collection[str] | None = None
+) -> SiteSet:
     """Read the sites from `path`, or from where the environment says. No file at all is a set of no sites.
+
+    With `channels` a site may name no others.
 
     Raises:
         ConfigurationError: with every mistake in every file.
 
     """
-    reader = SiteReader(environ)
-    return load_with(reader, environ, path)
+    return load_with(SiteReader(environ, channels), environ, path)
 
 
 def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Site:

@@ -40,6 +40,13 @@ class SiteState(msgspec.Struct, frozen=True):
         """Whether further good rows change nothing: every region sees it as up, and no streak has begun."""
         return self.incident is None and all(view == UP for view in self.regions.values())
 
+    @property
+    def is_degraded(self) -> bool:
+        """Whether it is not down, and a region sees it as down, or as up and slow for long enough."""
+        return self.incident is None and any(
+            view.view == "down" or view.slowness.is_lasting for view in self.regions.values()
+        )
+
 
 NOTHING: Final = SiteState()
 
@@ -101,7 +108,7 @@ def _ended(
     incident: Incident, slot_at: datetime, before: Mapping[str, RegionView], after: Mapping[str, RegionView]
 ) -> Incident:
     """Return the incident with its end: the first good row of a streak that healed a region, if that is in it."""
-    healed = (view.good_since for name, view in before.items() if view.view == "down" and after[name] == UP)
+    healed = (view.good_since for name, view in before.items() if view.view == "down" and after[name].view == "up")
     ended_at = min((since for since in healed if since and since > incident.started_at), default=slot_at)
     return msgspec.structs.replace(incident, ended_at=ended_at, closed_by=slot_at)
 

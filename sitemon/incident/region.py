@@ -10,6 +10,23 @@ from sitemon.incident.rows import Cause, Row
 from sitemon.model.outcome import Outcome
 
 
+class Slowness(msgspec.Struct, frozen=True):
+    """The ``degraded`` results of a region without an ``up`` one between them; failures and missed slots say nothing.
+
+    `since` and `cause` are of the first. `is_lasting`: there were `down_after` of them; it ends with `up_after` results
+    that are up and follow each other, `ups` so far.
+    """
+
+    count: int = 0
+    since: datetime | None = None
+    cause: Cause = Cause()
+    is_lasting: bool = False
+    ups: int = 0
+
+
+NOT_SLOW: Final = Slowness()
+
+
 class RegionView(msgspec.Struct, frozen=True):
     """What a region says of a site, and the streak that may change it.
 
@@ -24,6 +41,7 @@ class RegionView(msgspec.Struct, frozen=True):
     goods: int = 0
     good_since: datetime | None = None
     missed: int = 0
+    slowness: Slowness = NOT_SLOW
 
 
 UNKNOWN: Final = RegionView()
@@ -36,7 +54,9 @@ def seen(policy: Policy, before: RegionView, row: Row) -> RegionView:
         return UNKNOWN
     if row.outcome is Outcome.MISSED:
         return _missed(before)
-    return _good(policy, before, row) if row.is_good else _failed(policy, before, row)
+    after = _good(policy, before, row) if row.is_good else _failed(policy, before, row)
+    slowness = _slowness(policy, before.slowness, row)
+    return after if after.slowness == slowness else msgspec.structs.replace(after, slowness=slowness)
 
 
 def _missed(before: RegionView) -> RegionView:
@@ -62,3 +82,19 @@ def _failed(policy: Policy, before: RegionView, row: Row) -> RegionView:
         failing_since=before.failing_since or row.slot_at,
         cause=before.cause if before.failing_since else row.cause,
     )
+
+
+def _slowness(policy: Policy, before: Slowness, row: Row) -> Slowness:
+    if row.outcome is Outcome.DEGRADED:
+        count = before.count + 1
+        return Slowness(
+            count=count,
+            since=before.since or row.slot_at,
+            cause=before.cause if before.since else row.cause,
+            is_lasting=before.is_lasting or count >= policy.down_after,
+        )
+    if not row.is_good:
+        return before
+    if before.is_lasting and before.ups + 1 < policy.up_after:
+        return msgspec.structs.replace(before, ups=before.ups + 1)
+    return NOT_SLOW

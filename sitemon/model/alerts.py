@@ -6,7 +6,10 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 EVENTS: Final = ("down", "resolved", "reminder", "certificate", "region", "silent")
-"""What a route may pass on. What corrects a message goes where that one went."""
+"""What a route passes on if it does not say. What corrects a message goes where that one went."""
+
+ASKED_FOR: Final = ("degraded",)
+"""What it passes on only where it says so."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return self.channels + tuple(name for step in self.escalate for name in step.channels)
 
 
+class Audience(NamedTuple):
+    """What a site says of who is told of it: `labels` for the routes, or `channels` instead of them, perhaps none.
+
+    `remind_every_s` holds instead of that of each route; 0: never.
+    """
+
+    labels: Mapping[str, str] = {}
+    channels: tuple[str, ...] | None = None
+    remind_every_s: float | None = None
+
+
 class Recipient(NamedTuple):
     """A channel, and how many seconds it waits for further events to come as one message."""
 
@@ -98,37 +112,34 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: Heartbeat | None = None
     references: Mapping[str, tuple[str, ...]] = {}
 
-    def reminders_for(self, labels: Mapping[str, str]) -> dict[str, float]:
+    def reminders_for(self, audience: Audience) -> dict[str, float]:
         """Return which channels are reminded of an incident of such a site, and every how many seconds.
 
         Those to which it was escalated are among them: nobody is reminded of what they were not told.
         """
         found: dict[str, float] = {}
-        for route in self._taken(labels):
-            if route.remind_every_s and "reminder" in route.events:
-                found |= {name: route.remind_every_s for name in route.all_channels if name not in found}
+        for route in self._taken(audience):
+            every_s = route.remind_every_s if audience.remind_every_s is None else audience.remind_every_s
+            if every_s and "reminder" in route.events:
+                found |= {name: every_s for name in route.all_channels if name not in found}
         return found
 
-    def escalations_for(self, labels: Mapping[str, str]) -> dict[str, float]:
+    def escalations_for(self, audience: Audience) -> dict[str, float]:
         """Return to which channels an incident of such a site is escalated, and after how many seconds."""
         found: dict[str, float] = {}
-        for route in self._taken(labels):
+        for route in self._taken(audience):
             for step in route.escalate:
                 for name in step.channels:
                     found[name] = min(step.after_s, found.get(name, step.after_s))
         return found
 
-    def channels_for(self, labels: Mapping[str, str], event: str) -> list[str]:
-        """Return which channels hear an event of a site with these labels, each once."""
-        return [recipient.channel for recipient in self.recipients(labels, event)]
-
-    def recipients(self, labels: Mapping[str, str], event: str, told: Collection[str] = ()) -> list[Recipient]:
-        """Return who hears an event of a site with these labels, each once: by the routes, or because it was `told`.
+    def recipients(self, audience: Audience, event: str, told: Collection[str] = ()) -> list[Recipient]:
+        """Return who hears an event of such a site, each once: by the routes, or because it was `told`.
 
         Those who were told that a site is down hear the rest of it, also where the routes are others by now; but for
         those who do not want to hear such events.
         """
-        routes = list(self._taken(labels))
+        routes = list(self._taken(audience))
         waits_s: dict[str, float] = {}
         for route in routes:
             if event in route.events:
@@ -147,9 +158,26 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
         """Return which channels hear an event that is of no site, by any route, each once."""
         return list(dict.fromkeys(name for route in self.routes if event in route.events for name in route.channels))
 
-    def _taken(self, labels: Mapping[str, str]) -> Iterator[Route]:
+    @property
+    def names(self) -> frozenset[str]:
+        """The names by which sites and routes call the channels."""
+        return frozenset(name.partition("/")[0] for name in self.channels)
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """Return the channels of a name: those of a list of services are `name`, `name/2`, …; none: nobody knows it."""
+        return tuple(one for one in self.channels if one == name or one.startswith(f"{name}/"))
+
+    def _taken(self, audience: Audience) -> Iterator[Route]:
+        """Yield the routes that a site takes; if it names channels of which there is none, it is as if it did not."""
+        named = audience.channels
+        if named is not None:
+            channels = tuple(channel for name in named for channel in self.named(name))
+            if channels:
+                yield Route(channels=channels)
+            if channels or not named:
+                return
         for route in self.routes:
-            if route.fits(labels):
+            if route.fits(audience.labels):
                 yield route
                 if not route.goes_on:
                     return

@@ -146,6 +146,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `confirm`: its first failure is followed by further checks at once.
     Its failures within windows of `maintenance` make no incident. Of an incident nobody is told while a site is down
     that it `depends_on`.
+    Who is told of it is named by `alerts`, channels instead of the routes, none of them: nobody; None: by the routes.
+    `remind_every_s` holds instead of that of each route; 0: never.
     `slo` is the target of its uptime in percent, for reports.
     """
 
@@ -172,6 +174,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     maintenance: tuple[Recurring, ...] = ()
     depends_on: tuple[str, ...] = ()
     confirm: bool = True
+    remind_every_s: float | None = None
+    alerts: tuple[str, ...] | None = None
     slo: float | None = None
 
     def __repr__(self) -> str:

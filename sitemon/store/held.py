@@ -18,7 +18,29 @@ from sitemon.store.queries import load_queries
 _sql: Final = load_queries("held.sql")
 
 
-class Held(Deciding):
+class Behind(Deciding):
+    """A transaction in which it is decided whether sites lie behind others."""
+
+    def gateways(self, settles: Mapping[str, timedelta], since: datetime, now: datetime) -> dict[str, Gateway]:
+        """Return what is known of these sites; `settles` says how long an outage of each takes to be decided.
+
+        Of outages those that were over before `since` are left out.
+        """
+        unseen: tuple[Any, ...] = (None, False, False, None)
+        found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
+        found |= {name: tuple(state) for name, *state in self._ask("gateways", names=list(settles), now=now)}
+        # Only then: what another alerter decides meanwhile is undecided above, or seen here.
+        outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
+        for name, began_at, ended_at in self._ask("outages", names=list(settles), since=since):
+            outages[name].append((began_at, ended_at))
+        return {name: Gateway._make((name, outages[name], *found[name], settles[name])) for name in settles}
+
+    def _ask(self, name: str, **values: object) -> list[Any]:
+        self._cursor.execute(_sql[name], values)
+        return self._cursor.fetchall()
+
+
+class Held(Behind):
     """Incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
 
     `behind` are the sites behind which they lay when that was decided last.
@@ -34,18 +56,6 @@ class Held(Deciding):
             self.incidents.append((site, number, incident))
             self.behind[number] = behind
 
-    def gateways(self, settles: Mapping[str, timedelta], now: datetime) -> dict[str, Gateway]:
-        """Return what is known of these sites; `settles` says how long an outage of each takes to be decided."""
-        unseen: tuple[Any, ...] = (None, False, False, None)
-        found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
-        found |= {name: tuple(state) for name, *state in self._ask("gateways", names=list(settles), now=now)}
-        # Only then: what another alerter decides meanwhile is undecided above, or seen here.
-        since = min((incident.started_at for _, _, incident in self.incidents), default=now)
-        outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
-        for name, began_at, ended_at in self._ask("outages", names=list(settles), since=since):
-            outages[name].append((began_at, ended_at))
-        return {name: Gateway._make((name, outages[name], *found[name], settles[name])) for name in settles}
-
     def put_behind(self, behind: Mapping[int, str | None]) -> None:
         """Say of incidents behind which site they lie, where that is another one than before."""
         changed = {number: name for number, name in behind.items() if name != self.behind[number]}
@@ -56,10 +66,6 @@ class Held(Deciding):
     def tell(self, numbers: Sequence[int]) -> None:
         """Let people be told of these incidents from now on."""
         self._cursor.execute(_sql["tell"], {"incident_ids": list(numbers)})
-
-    def _ask(self, name: str, **values: object) -> list[Any]:
-        self._cursor.execute(_sql[name], values)
-        return self._cursor.fetchall()
 
 
 @contextmanager

@@ -16,13 +16,13 @@ from sitemon.incident.maintenance import Window, maintained
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
-from sitemon.incident.summary import Summary
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
 from sitemon.store.notices import notify
 from sitemon.store.queries import load_queries
+from sitemon.store.states import Decided, note_states
 
 _sql: Final = load_queries("incident.sql")
 _outbox_sql: Final = load_queries("outbox.sql")
@@ -187,10 +187,9 @@ class Taken(Deciding):
         kept = ({"site_id": n} | msgspec.structs.asdict(memory) for n, memory in memories.items() if memory)
         self._do("keep_states", states=_json(kept))
 
-    def note_states(self, states: Mapping[int, tuple[Summary, datetime]]) -> None:
-        """Keep the states of these sites, each with the slot of its newest row, and tell of those that changed."""
-        rows = ({"site_id": n, "newest_at": at} | summary._asdict() for n, (summary, at) in states.items())
-        self._cursor.execute(_status_sql["note_states"], {"states": _json(rows)})
+    def note_states(self, states: Mapping[int, Decided]) -> None:
+        """Keep the states of these sites, and what is to be told of those that changed."""
+        note_states(self._cursor, states)
         self._cursor.execute(_status_sql["note_changes"], {"site_ids": list(states)})
 
 

@@ -163,7 +163,7 @@ WITH changed AS (
         WHERE NOT newest.is_simple
             OR moved.site_id IS NULL
             OR moved.since_at = newest.first_slot_at
-            OR newest.outcome IN ('down', 'missed')
+            OR newest.outcome <> 'up'
             OR incident_state.site_id IS NOT NULL
         UNION ALL
         SELECT site_id, slot_at

@@ -15,6 +15,7 @@ from sitemon.config.alerts import load_alerts
 from sitemon.config.documents import read_document
 from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
+from sitemon.model.alerts import Audience
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.target import target_of
 from tests.fuzz.target import SEPARATOR, Target, parts_of
@@ -69,8 +70,8 @@ def read_alerts(data: bytes) -> None:
     file = _file("alerts.yaml", data)
     with suppress(ConfigurationError):
         alerts = load_alerts({**_ENVIRONMENT, "CONF_DIR": str(file.parent)})
-        alerts.channels_for({"team": "web"}, "down")
-        alerts.reminders_for({"team": "web"})
+        alerts.recipients(Audience({"team": "web"}), "down")
+        alerts.reminders_for(Audience({"team": "web"}))
 
 
 def read_server(data: bytes) -> None:

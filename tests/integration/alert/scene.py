@@ -10,7 +10,7 @@ from sitemon.alert.decide import Decider
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.rules import SiteRules
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import Alerts, Channel, Route
+from sitemon.model.alerts import Alerts, Audience, Channel, Route
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
@@ -42,7 +42,7 @@ class Scene:
         names = tuple(channel.name for channel in channels)
         fields = {"channels": names} | route
         self.alerts = Alerts(channels={one.name: one for one in channels}, routes=(Route(**fields),))
-        rules = SiteRules(policy or Policy(), {"team": "web"}, None, timedelta(minutes=1))
+        rules = SiteRules(policy or Policy(), Audience({"team": "web"}), None, timedelta(minutes=1))
         self.decider = Decider(lambda _: rules, self.alerts, lambda: now or clock.utc_now())
         self.senders = [sender_of(channel) for channel in channels]
         add_channels(self.conn, names)

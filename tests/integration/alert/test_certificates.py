@@ -10,7 +10,7 @@ from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import Alerts, Channel
+from sitemon.model.alerts import Alerts, Audience, Channel
 from sitemon.model.moment import format_utc
 from sitemon.store.certificate import Due, look_at_certificates
 from sitemon.store.connect import connect
@@ -35,7 +35,7 @@ def warn(scene: Scene, expires_at: datetime) -> Warn:
 
 def look(scene: Scene, now: datetime, alerts: Alerts | None = None) -> list[int]:
     before = len(scene.receiver.events)
-    rules = SiteRules(Policy(), {"team": "web"}, None, timedelta(minutes=1))
+    rules = SiteRules(Policy(), Audience({"team": "web"}), None, timedelta(minutes=1))
     Decider(lambda _: rules, alerts or scene.alerts, lambda: now).warn_of_certificates(scene.conn)
     scene.send()
     assert {event["type"] for event in scene.receiver.events[before:]} <= {"certificate.expiring"}

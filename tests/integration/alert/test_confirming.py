@@ -18,6 +18,7 @@ from sitemon.alert.rules import SiteRules
 from sitemon.celery_settings import sending_app
 from sitemon.config.servers import Credentials, PostgresServer, RedisServer
 from sitemon.incident.policy import Policy
+from sitemon.model.alerts import Audience
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
@@ -80,7 +81,7 @@ def asker_at(url: str) -> Asker:
 
 @pytest.fixture(autouse=True)
 def _configured(scene: Scene) -> None:
-    rules = SiteRules(Policy(), {}, None, timedelta(minutes=1), confirm=True)
+    rules = SiteRules(Policy(), Audience(), None, timedelta(minutes=1), confirm=True)
     scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now)
 
 

@@ -11,6 +11,7 @@ from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
+from sitemon.model.alerts import Audience
 from sitemon.model.result import Result
 from sitemon.store.connect import connect
 from sitemon.store.held import take_held
@@ -33,7 +34,7 @@ class Story:
         self.minute = 0.0
 
         def rules_of(name: str) -> SiteRules:
-            return SiteRules(Policy(), {}, None, timedelta(minutes=1), gateways=GATEWAYS.get(name, ()))
+            return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=GATEWAYS.get(name, ()))
 
         scene.decider = Decider(rules_of, scene.alerts, lambda: this_hour() + self.minute * MINUTE)
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sitemon.model.alerts import Alerts, Channel, Escalation, Route
+from sitemon.model.alerts import Alerts, Audience, Channel, Escalation, Route
 
+WEB = Audience({"team": "web"})
 ROUTES = (
     Route(match={"team": "web"}, channels=("web",), goes_on=True),
     Route(match={"team": "web", "tier": "1"}, channels=("pager", "web"), events=("down",)),
@@ -18,9 +19,9 @@ def test_reminders_come_as_the_first_route_to_a_channel_says() -> None:
         Route(channels=("web", "all")),
     )
     alerts = Alerts(routes=routes)
-    assert alerts.reminders_for({"team": "web"}) == {"web": 600.0, "all": 3600.0}
-    assert alerts.reminders_for({"team": "db"}) == {}
-    assert Alerts(routes=(Route(channels=("a",), remind_every_s=0.0),)).reminders_for({}) == {}
+    assert alerts.reminders_for(WEB) == {"web": 600.0, "all": 3600.0}
+    assert alerts.reminders_for(Audience({"team": "db"})) == {}
+    assert Alerts(routes=(Route(channels=("a",), remind_every_s=0.0),)).reminders_for(Audience()) == {}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,8 @@ def test_reminders_come_as_the_first_route_to_a_channel_says() -> None:
     ],
 )
 def test_the_first_route_that_fits_is_taken(labels: dict[str, str], event: str, expected: list[str]) -> None:
-    assert Alerts(routes=ROUTES).channels_for(labels, event) == expected
+    found = Alerts(routes=ROUTES).recipients(Audience(labels), event)
+    assert [recipient.channel for recipient in found] == expected
 
 
 CHANNELS = {name: Channel(name=name, kind="apprise", url="json://x") for name in ("web", "boss", "old")}
@@ -54,12 +56,12 @@ ESCALATED = Alerts(
 
 
 def test_people_wait_for_further_events_and_programs_do_not() -> None:
-    assert ESCALATED.recipients({"team": "web"}, "down") == [("web", 30.0), ("hook", 0.0)]
+    assert ESCALATED.recipients(WEB, "down") == [("web", 30.0), ("hook", 0.0)]
 
 
 def test_an_incident_is_escalated_after_the_shortest_time() -> None:
-    assert ESCALATED.escalations_for({"team": "web"}) == {"boss": 60.0, "hook": 60.0}
-    assert ESCALATED.escalations_for({}) == {}
+    assert ESCALATED.escalations_for(WEB) == {"boss": 60.0, "hook": 60.0}
+    assert ESCALATED.escalations_for(Audience()) == {}
 
 
 @pytest.mark.parametrize(
@@ -73,9 +75,48 @@ def test_an_incident_is_escalated_after_the_shortest_time() -> None:
     ids=["nobody else", "by escalation", "by a route of before", "one that is in no configuration"],
 )
 def test_who_was_told_hears_the_rest_of_it(told: list[str], expected: list[str]) -> None:
-    found = ESCALATED.recipients({"team": "web"}, "resolved", told)
+    found = ESCALATED.recipients(WEB, "resolved", told)
     assert [recipient.channel for recipient in found] == expected
 
 
 def test_but_for_those_who_do_not_want_to() -> None:
-    assert ESCALATED.recipients({}, "resolved", ["old"]) == []
+    assert ESCALATED.recipients(Audience(), "resolved", ["old"]) == []
+
+
+def test_a_site_that_names_channels_is_told_of_there_instead_of_by_the_routes() -> None:
+    named = WEB._replace(channels=("boss",))
+    assert ESCALATED.recipients(named, "down") == [("boss", 10.0)]
+    assert ESCALATED.recipients(named, "degraded") == []
+    assert ESCALATED.escalations_for(named) == {}
+    assert ESCALATED.reminders_for(named) == {"boss": 3600.0}
+
+
+def test_of_a_site_that_is_off_only_those_hear_who_were_told_before() -> None:
+    off = WEB._replace(channels=())
+    assert ESCALATED.recipients(off, "down") == []
+    assert ESCALATED.reminders_for(off) == {}
+    assert ESCALATED.recipients(off, "resolved", ["web"]) == [("web", 0.0)]
+
+
+def test_each_service_of_a_list_is_told() -> None:
+    channels = {name: Channel(name=name, kind="apprise", url="json://x") for name in ("ops", "ops/2", "opsy")}
+    alerts = Alerts(channels=channels)
+    found = alerts.recipients(Audience(channels=("ops",)), "down")
+    assert [recipient.channel for recipient in found] == ["ops", "ops/2"]
+    assert alerts.names == {"ops", "opsy"}
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [(["gone", "boss"], ["boss"]), (["gone"], ["web", "hook"])], ids=["some", "none"]
+)
+def test_of_channels_that_are_not_there_the_others_hear_or_else_the_routes(
+    named: list[str], expected: list[str]
+) -> None:
+    found = ESCALATED.recipients(WEB._replace(channels=tuple(named)), "down")
+    assert [recipient.channel for recipient in found] == expected
+
+
+@pytest.mark.parametrize(("every_s", "expected"), [(600.0, {"web": 600.0}), (0.0, {}), (None, {"web": 3600.0})])
+def test_a_site_says_itself_how_often_it_is_reminded_of(every_s: float | None, expected: dict[str, float]) -> None:
+    alerts = Alerts(routes=(Route(channels=("web",)),))
+    assert alerts.reminders_for(Audience(remind_every_s=every_s)) == expected

@@ -24,6 +24,9 @@ OF_THE_PAGE: Final = "expected a regex in quotes as the second argument of match
 
 EXPECTED: Final = {
     "a_list.yaml": [":1: expected defaults: and sites:, not a list"],
+    "alerts_not_a_list.yaml": [":4: a: alerts: expected a list of at most 20 channels of alerts.yaml, or off"],
+    "alerts_number.yaml": [":4: a: alerts[1]: expected the name of a channel"],
+    "alerts_on.yaml": [":2: defaults.alerts: expected a list of at most 20 channels of alerts.yaml, or off"],
     "auth_basic_and_bearer.yaml": [":4: a: auth: expected {basic: {username: …, password: …}} or {bearer: …}"],
     "auth_bearer_with_space.yaml": [":4: a: auth.bearer: expected a token without spaces, in ASCII"],
     "auth_beside_header.yaml": [":4: a: auth: stands twice, here and as the header Authorization"],
@@ -109,7 +112,6 @@ EXPECTED: Final = {
     ],
     "field_in_the_wrong_place.yaml": [":4: a: status: unknown field here; it belongs under expect"],
     "field_misspelt.yaml": [":4: a: intervall: unknown field; did you mean interval?"],
-    "field_of_a_later_issue.yaml": [":4: a: remind_every: not supported yet"],
     "follow_redirects_number.yaml": [":4: a: follow_redirects: expected true or false, not a number"],
     "header_framing.yaml": [":4: a: headers.Transfer-Encoding: is written by sitemon: it says where the request ends"],
     "header_line_break.yaml": [
@@ -194,6 +196,7 @@ EXPECTED: Final = {
     "not_yaml.yaml": [":3: not valid YAML: did not find expected '-' indicator"],
     "proxy_of_tls.yaml": [":4: a: proxy: expected a proxy such as http://proxy.example:3128"],
     "proxy_without_port.yaml": [":4: a: proxy: expected a proxy such as http://proxy.example:3128"],
+    "remind_every_too_short.yaml": [":4: a: remind_every: expected 0 for never, or at least 5m"],
     "regions_name.yaml": [":4: a: regions[1]: expected 1 to 64 letters, digits, dashes and underscores"],
     "regions_not_a_list.yaml": [":4: a: regions: expected a list of at least one region"],
     "site_not_a_mapping.yaml": [":2: sites[0]: expected a mapping, not text"],

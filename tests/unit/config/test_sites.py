@@ -209,6 +209,44 @@ def test_a_site_goes_before_the_defaults_field_by_field(tmp_path: Path) -> None:
     assert not site.tls.verify
 
 
+def test_who_is_told_of_a_site_and_how_often_is_inherited(tmp_path: Path) -> None:
+    sites = sites_of(
+        tmp_path,
+        """
+        defaults: {alerts: [ops, ops], remind_every: 2h}
+        sites:
+          - {name: a, url: http://a/}
+          - {name: b, url: http://b/, alerts: [hook, ops], remind_every: 0}
+          - {name: c, url: http://c/, alerts: off, remind_every: 5m}
+          - {name: d, url: http://d/, alerts: "off"}
+        """,
+    )
+    assert [(site.alerts, site.remind_every_s) for site in sites.sites] == [
+        (("ops",), 7200.0),
+        (("hook", "ops"), 0.0),
+        ((), 300.0),
+        ((), 7200.0),
+    ]
+    [plain] = sites_of(tmp_path, "sites: [{name: a, url: http://a/}]").sites
+    assert (plain.alerts, plain.remind_every_s) == (None, None)
+
+
+def test_channels_that_are_not_there_are_mistakes_where_they_are_named(tmp_path: Path) -> None:
+    (tmp_path / "sites.yaml").write_text(
+        "defaults: {alerts: [opps]}\nsites:\n- {name: a, url: http://a/}\n"
+        "- {name: b, url: http://b/, alerts: [ops, x]}\n"
+        "- {name: c, url: http://c/, alerts: off}\n"
+    )
+    environ = {"CONF_DIR": str(tmp_path)}
+    assert len(load_sites(environ).sites) == 3
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites(environ, channels=frozenset({"ops"}))
+    assert [(one.line, one.field, one.problem) for one in caught.value.mistakes] == [
+        (1, "defaults.alerts[0]", "no channel of this name; did you mean ops?"),
+        (4, "b: alerts[1]", "no channel of this name"),
+    ]
+
+
 def test_each_file_of_a_folder_has_its_own_defaults(tmp_path: Path) -> None:
     folder = tmp_path / "sites.d"
     folder.mkdir()

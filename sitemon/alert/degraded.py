@@ -1,0 +1,83 @@
+"""Tells that sites are degraded, and that they are no more: once it is clear that they are not about to be down."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from sitemon.alert.events import degraded_event
+from sitemon.alert.rules import SiteRules
+from sitemon.incident.dependence import standing
+from sitemon.incident.machine import Incident
+from sitemon.model.alerts import Alerts, Recipient
+from sitemon.store.connect import Connection
+from sitemon.store.degraded import Degradation, Degradations, take_degraded
+from sitemon.store.incident import Saying
+
+_AT_ONCE: Final = 200
+
+
+def tell_degraded(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
+    """Put what is to be said of degraded sites into the outbox.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
+
+    """
+    after: int | None = 0
+    while after is not None:
+        with take_degraded(conn, after, _AT_ONCE) as found:
+            rules = {one.site: rules_of(one.site) for one in found.sites}
+            _tell(found, rules, alerts, now, _behind(found, rules, rules_of, now))
+            after = found.sites[-1].site_id if found.sites else None
+
+
+def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, now: datetime, behind: set[str]) -> None:
+    heard_by: dict[int, list[Recipient]] = {}
+    for one in found.sites:
+        audience = rules[one.site].audience
+        if one.ended_at is not None:
+            told = one.channels or ()
+            heard_by[one.site_id] = [
+                recipient for recipient in alerts.recipients(audience, "degraded", told) if recipient.channel in told
+            ]
+        elif one.site not in behind and _is_clear(one, rules[one.site], now):
+            heard_by[one.site_id] = alerts.recipients(audience, "degraded")
+    if not heard_by:
+        return
+    found.say(
+        Saying(channel, None, event, wait_s)
+        for one in found.sites
+        if heard_by.get(one.site_id)
+        for event in (degraded_event(one, rules[one.site].audience.labels, now, uuid.uuid4()),)
+        for channel, wait_s in heard_by[one.site_id]
+    )
+    over = [one.site_id for one in found.sites if one.ended_at is not None]
+    found.forget(over)
+    found.tell({n: [one.channel for one in heard] for n, heard in heard_by.items() if n not in over})
+
+
+def _is_clear(one: Degradation, rules: SiteRules, now: datetime) -> bool:
+    """Tell whether each region has looked since the first of them saw it as down: else it may be down from all."""
+    return "down" not in one.regions.values() or now >= one.since_at + rules.round
+
+
+def _behind(
+    found: Degradations, rules: Mapping[str, SiteRules], rules_of: Callable[[str], SiteRules], now: datetime
+) -> set[str]:
+    """Return the sites that lie, or may lie, behind others that are down or degraded."""
+    depending = [one for one in found.sites if rules[one.site].gateways and one.ended_at is None]
+    if not depending:
+        return set()
+    names = {name for one in depending for name in rules[one.site].gateways}
+    since = min(one.since_at for one in depending)
+    gateways = found.gateways({name: rules_of(name).settles for name in names}, since, now)
+    degraded = found.degraded_of(names)
+
+    def is_behind(one: Degradation) -> bool:
+        on = rules[one.site].gateways
+        as_incident = Incident(one.since_at, one.since_at, tuple(one.regions), one.cause)
+        stands = standing(as_incident, [gateways[name] for name in on], now, rules[one.site].settles)
+        return not stands.is_told or not degraded.isdisjoint(on)
+
+    return {one.site for one in depending if is_behind(one)}
