@@ -1,9 +1,10 @@
 """Windows of the configuration, written down ahead: so they are known where the rows are, whoever reads them.
 
-An edit holds from when it is first seen; what was before stays. Any number of alerters may be at it.
+An edit holds from when it is first seen; what was before stays. Any number of alerters may be at it: of those whose
+configurations differ, the one that was edited or started last has its way, once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -29,21 +30,44 @@ _PLANNED_FOR: Final = timedelta(days=8)
 _SITES_AT_ONCE: Final = 1_000
 
 Rules = Mapping[str, tuple[Recurring, ...]]
-"""The windows of each site that has any."""
+"""The windows of each site of a configuration; of most sites there are none."""
 
 WindowsOf = Callable[[Recurring, datetime, datetime], Sequence[tuple[datetime, datetime]]]
 
 
+class Planned(NamedTuple):
+    """How many windows were written down, and of which sites others are than this configuration says."""
+
+    count: int
+    differing: Sequence[str]
+
+
+class _Wanted(NamedTuple):
+    """The windows of sites, and of which of these they were edited."""
+
+    rules: Rules
+    edited: Collection[str]
+
+    def of(self, names: Collection[str]) -> "_Wanted":
+        """Return what is wanted of these sites alone."""
+        return _Wanted({name: self.rules[name] for name in names if name in self.rules}, {*names} & {*self.edited})
+
+
 class _Plan(NamedTuple):
+    """What is kept of a site. `is_ended`: the schedule had it, and has it no more."""
+
     site_id: int
     rules: tuple[Recurring, ...] | None
     until_at: datetime
+    is_ended: bool
 
 
-def plan(conn: Connection, rules: Rules, now: datetime, windows_of: WindowsOf) -> int:
-    """Write down the windows of these rules that are not yet, and return how many; of other sites, end those there are.
+def plan(conn: Connection, rules: Rules, edited: Collection[str], now: datetime, windows_of: WindowsOf) -> Planned:
+    """Write down the windows of sites that are `edited`, and go on with those of the others as they are kept.
 
-    `windows_of` gives the windows of a rule that begin in a stretch of time.
+    Of two alerters whose configurations differ neither undoes what the other has planned: a site that is not edited
+    keeps its windows, and one that is in no `rules` has them until the schedule has ended it. `windows_of` gives the
+    windows of a rule that begin in a stretch of time.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -51,37 +75,40 @@ def plan(conn: Connection, rules: Rules, now: datetime, windows_of: WindowsOf) -
     """
     with translated(), conn, conn.cursor() as cursor:
         plans = _plans(cursor)
-    names = [*_edited(rules, plans), *_due(rules, plans, now)]
+    wanted = _Wanted(rules, edited)
+    changes = _changes(wanted, plans)
+    names = [*changes, *(name for name in _due(rules, plans, now) if name not in changes)]
     count = 0
     for start in range(0, len(names), _SITES_AT_ONCE):
-        piece = {name: rules.get(name, ()) for name in names[start : start + _SITES_AT_ONCE]}
-        count += _plan_piece(conn, piece, now, windows_of)
-    return count
+        piece = names[start : start + _SITES_AT_ONCE]
+        count += _plan_piece(conn, piece, wanted.of(piece), now, windows_of)
+    return Planned(count, [name for name, own in rules.items() if name not in changes and _kept(plans, name) != own])
 
 
-def _plan_piece(conn: Connection, piece: Rules, now: datetime, windows_of: WindowsOf) -> int:
-    """Do so for some sites, in one transaction, in which nobody writes results; one without rules has no windows."""
-    rules = {name: one for name, one in piece.items() if one}
+def _plan_piece(conn: Connection, piece: Sequence[str], wanted: _Wanted, now: datetime, windows_of: WindowsOf) -> int:
+    """Do so for some sites, in one transaction, in which nobody writes results."""
     with alone(conn) as (cursor, marks):
         # Another alerter may have been faster.
-        plans = _plans(cursor, list(piece))
-        edited, due = set(_edited(rules, plans)), _due(rules, plans, now)
-        changed = _end(cursor, [plans[name].site_id for name in edited if name in plans], now)
-        numbers = Names().sites(cursor, [name for name in edited if name in rules])
-        begun = {name: (numbers[name], now) for name in edited if name in rules}
+        plans = _plans(cursor, piece)
+        changes = _changes(wanted, plans)
+        due = [name for name in _due(wanted.rules, plans, now) if name not in changes]
+        ended = _end(cursor, [plans[name].site_id for name in changes if name in plans], now)
+        numbers = Names().sites(cursor, [name for name, own in changes.items() if own])
+        rules = {**{name: own for name, own in changes.items() if own}, **{name: _kept(plans, name) for name in due}}
+        begun = {name: (numbers[name], now) for name, own in changes.items() if own}
         begun |= {name: (plans[name].site_id, max(plans[name].until_at, marks.raw_from_at)) for name in due}
         # Two rules of a site may have the same window.
         new = sorted(
             {
                 SiteWindow(site_id, max(from_at, begin_at), until_at)
                 for name, (site_id, from_at) in begun.items()
-                for rule in rules[name]
-                for begin_at, until_at in _windows(rule, from_at, now, windows_of, is_edited=name in edited)
+                for rule in rules[name] or ()
+                for begin_at, until_at in _windows(rule, from_at, now, windows_of, is_edited=name in changes)
             }
         )
         _add(cursor, new)
-        _keep(cursor, {site_id: rules[name] for name, (site_id, _) in begun.items()}, now + HORIZON)
-        follow(cursor, marks, [*changed, *new])
+        _keep(cursor, {site_id: rules[name] or () for name, (site_id, _) in begun.items()}, now + HORIZON)
+        follow(cursor, marks, [*ended, *new])
     return len(new)
 
 
@@ -103,7 +130,7 @@ def _windows(
 def _plans(cursor: Cursor, names: Sequence[str] | None = None) -> dict[str, _Plan]:
     """Return what is kept of these sites, or of all."""
     cursor.execute(_sql["plans"], {"names": names})
-    return {name: _Plan(site_id, _rules(kept), until_at) for name, site_id, kept, until_at in cursor.fetchall()}
+    return {name: _Plan(site_id, _rules(kept), *rest) for name, site_id, kept, *rest in cursor.fetchall()}
 
 
 def _rules(kept: object) -> tuple[Recurring, ...] | None:
@@ -114,17 +141,21 @@ def _rules(kept: object) -> tuple[Recurring, ...] | None:
         return None
 
 
-def _edited(rules: Rules, plans: Mapping[str, _Plan]) -> list[str]:
-    gone = [name for name in plans if name not in rules]
-    return [*gone, *(name for name in rules if name not in plans or plans[name].rules != rules[name])]
+def _kept(plans: Mapping[str, _Plan], name: str) -> tuple[Recurring, ...] | None:
+    return plans[name].rules if name in plans else ()
+
+
+def _changes(wanted: _Wanted, plans: Mapping[str, _Plan]) -> Rules:
+    """Return the sites whose plan is to be another one, with their windows: none of those that have ended."""
+    rules = wanted.rules
+    new = {name: rules[name] for name in wanted.edited if _kept(plans, name) != rules[name]}
+    unread = {name: rules[name] for name, one in plans.items() if one.rules is None and name in rules}
+    gone: Rules = {name: () for name, one in plans.items() if one.is_ended and not rules.get(name)}
+    return {**gone, **unread, **new}
 
 
 def _due(rules: Rules, plans: Mapping[str, _Plan], now: datetime) -> list[str]:
-    return [
-        name
-        for name in rules
-        if name in plans and plans[name].rules == rules[name] and plans[name].until_at < now + _PLANNED_FOR
-    ]
+    return [name for name, one in plans.items() if name in rules and one.rules and one.until_at < now + _PLANNED_FOR]
 
 
 def _end(cursor: Cursor, site_ids: Sequence[int], now: datetime) -> list[SiteWindow]:

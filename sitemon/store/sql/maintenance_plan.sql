@@ -1,5 +1,15 @@
 -- name: plans
-SELECT site.name, plan.site_id, plan.rules, plan.planned_until_at
+SELECT
+    site.name,
+    plan.site_id,
+    plan.rules,
+    plan.planned_until_at,
+    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = plan.site_id)
+    AND NOT EXISTS (
+        SELECT
+        FROM sitemon.schedule_stretch AS stretch
+        WHERE stretch.site_id = plan.site_id AND stretch.until_ms = 9223372036854775807
+    )
 FROM sitemon.maintenance_plan AS plan
 JOIN sitemon.site ON site.site_id = plan.site_id
 WHERE %(names)s::text[] IS NULL OR site.name = ANY (%(names)s::text[]);
