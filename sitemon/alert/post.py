@@ -1,43 +1,102 @@
 """One POST to a receiver of alerts, which may be slow, gone or hostile."""
 
 import http.client
+import queue
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from typing import Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from sitemon import clock
 from sitemon.alert.verdict import Answer
 
 TIMEOUT_S: Final = 10.0
 
 
+class _Address(NamedTuple):
+    family: socket.AddressFamily
+    sockaddr: Any
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Answer:
     """Send a body and return the answer's status; no redirect is followed, and nothing of the answer's body is read.
 
-    It ends after twice `timeout_s` at the latest: connecting and the rest may each take it once.
+    It ends after twice `timeout_s` at the latest: to connect, to whichever address of the host, and the rest may each
+    take it once.
     """
     parts = urlsplit(url)
-    with closing(_connection(parts.scheme, parts.hostname or "", parts.port, timeout_s)) as connection:
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    with closing(kind(parts.hostname or "", parts.port, timeout=timeout_s)) as connection:
         try:
-            connection.connect()
-            return _exchange(
-                connection, f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", body, headers
-            )
+            connection.sock = _connected(connection.host, connection.port, timeout_s, is_tls=parts.scheme == "https")
+            path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+            return _exchange(connection, path, body, headers, timeout_s)
         except (OSError, http.client.HTTPException) as exc:
             return Answer(0, problem=_words_of(exc))
 
 
-def _connection(scheme: str, host: str, port: int | None, timeout_s: float) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=timeout_s)
+def _connected(host: str, port: int, timeout_s: float, *, is_tls: bool) -> socket.socket:
+    """Connect to the first address of a host that answers, in time for all of them. Raises OSError."""
+    until_s = clock.monotonic_s() + timeout_s
+    waiting = list(_addresses(host, port, timeout_s))
+    while True:
+        family, sockaddr = waiting.pop(0)
+        # Each has its share of the time that is left, the last one all of it.
+        share_s = max(0.001, (until_s - clock.monotonic_s()) / (len(waiting) + 1))
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(share_s)
+            sock.connect(sockaddr)
+            return _with_tls(sock, host, share_s) if is_tls else sock
+        except OSError:
+            sock.close()
+            if not waiting:
+                raise
 
 
-def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    with _Alarm(connection.sock, connection.timeout or TIMEOUT_S):
+def _addresses(host: str, port: int, timeout_s: float) -> Sequence[_Address]:
+    """Return the addresses of a host, each once; the system's resolver knows no timeout. Raises OSError."""
+    answers: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put(list(dict.fromkeys(_Address(family, sockaddr) for family, _, _, _, sockaddr in found)))
+        except OSError as exc:
+            answers.put(exc)
+        except UnicodeError:  # a label of more than 63 characters
+            answers.put(OSError(0, "no such host"))
+
+    threading.Thread(target=resolve, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def _with_tls(sock: socket.socket, host: str, timeout_s: float) -> socket.socket:
+    context = ssl.create_default_context()
+    tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        with _Alarm(tls, timeout_s):
+            tls.do_handshake()
+    except OSError:
+        tls.close()
+        raise
+    return tls
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+) -> Answer:
+    connection.sock.settimeout(timeout_s)
+    with _Alarm(connection.sock, timeout_s):
         connection.request("POST", path, body, dict(headers))
         response = connection.getresponse()
         return Answer(response.status, response.getheader("Retry-After"))
@@ -66,7 +125,7 @@ class _Alarm:
     def _hang_up(self) -> None:
         self._is_late.set()
         with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
 
 def _words_of(exc: Exception) -> str:
