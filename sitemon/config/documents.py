@@ -19,6 +19,9 @@ from sitemon.model.errors import ConfigurationError, Mistake
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _LONGEST_BYTES: Final = 256 << 20
+_MOST_IN_JSON: Final = 10_000_000
+"""Of commas, brackets and braces, hence of values: each of these takes less than 200 bytes while a file is read."""
+
 _HALF_OF_A_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _TAG_OR_ALIAS: Final = re.compile(r"\b(tag|alias)\b.*")
 """What PyYAML takes a password for that begins with ``!`` or ``*``; then its words hold it."""
@@ -76,6 +79,8 @@ def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:
 
 
 def _read_json(content: str, file: Path) -> Document:
+    if sum(map(content.count, ",[{")) > _MOST_IN_JSON:
+        raise _refused(file, None, f"more than {_MOST_IN_JSON:,} values")
     lines = JsonLines(content)
     is_repeated = False
 

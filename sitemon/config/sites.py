@@ -102,10 +102,18 @@ def usual_places(environ: Mapping[str, str]) -> list[Path]:
 
 
 def files_in(source: Path) -> list[Path]:
-    """Return the file itself, or the YAML and JSON files of a folder in the order of their names."""
-    if not source.is_dir():
-        return [source]
-    return sorted(file for file in source.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
+    """Return the file itself, or the YAML and JSON files of a folder in the order of their names.
+
+    Raises:
+        ConfigurationError: the folder cannot be read.
+
+    """
+    try:
+        if not source.is_dir():
+            return [source]
+        return sorted(file for file in source.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
+    except OSError as exc:
+        raise ConfigurationError([Mistake(str(source), None, "", f"cannot be read: {exc.strerror}")]) from exc
 
 
 def load_with(reader: SiteReader, environ: Mapping[str, str], path: Path | None) -> SiteSet:

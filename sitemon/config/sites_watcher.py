@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -128,5 +129,6 @@ class SitesWatcher:
             roots = locate.places_of(named, self._environ)
         for root in roots:
             yield root
-            if root.is_dir():
+            # One that cannot be read has no files: that is an edit, and said when it is taken up.
+            with suppress(ConfigurationError):
                 yield from files_in(root)

@@ -1,7 +1,7 @@
-"""How deep a YAML document may be nested, and how long it may become by its aliases: known before any of it is built.
+"""How deep a YAML document may be nested, how many values it may have, and how long it may become by its aliases.
 
-libyaml builds nested values by recursion and ends the process at some depth; 461 bytes of aliases of aliases can stand
-for gigabytes.
+That is known before any of it is built: libyaml builds nested values by recursion and ends the process at some depth;
+461 bytes of aliases of aliases can stand for gigabytes.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,8 @@ from sitemon.config.values import DEEPEST
 
 _LONGER_BY_ALIASES: Final = 30
 _ALWAYS_ALLOWED: Final = 100_000
+MOST_VALUES: Final = 3_000_000
+"""Names of fields count as well. Each takes up to half a kilobyte in a read; 100,000 sites may have 14 fields."""
 
 
 class YamlBoundsError(Exception):
@@ -28,7 +30,8 @@ def check_bounds(events: Iterable[yaml.Event]) -> None:
     """Follow a document's events.
 
     Raises:
-        YamlBoundsError: it is nested too deeply, contains itself, or is very much longer without its aliases.
+        YamlBoundsError: it is nested too deeply, contains itself, has too many values, or very many more without its
+            aliases.
         yaml.YAMLError: it is not valid.
 
     """
@@ -58,6 +61,8 @@ class _Document:
         elif event.anchor is not None:
             self._by_anchor[event.anchor] = 1
         self._written += 1
+        if self._written > MOST_VALUES:
+            raise YamlBoundsError(event, f"more than {MOST_VALUES:,} values; as JSON, more can be read")
         self._values += 1
 
     def end(self) -> None:
