@@ -7,6 +7,7 @@ FOR_EVER_MS: Final = 9_223_372_036_854_775_807
 """The end of a stretch that has none yet."""
 
 _MOST_POINTS: Final = 10_000
+"""So many slots of one site may stand alone: a second each of them, clocks may have gone back for three hours."""
 
 
 class Edit(NamedTuple):
@@ -50,12 +51,17 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
     """
     ordered = sorted(set(edits))
     found = _until(before, min((edit.at_ms + 1 for edit in ordered), default=FOR_EVER_MS))
+    points: dict[int, Stretch] = {}
+    end_ms = max((one.until_ms for one in found), default=None)
     for stretch in _cut(ordered):
-        first_free_ms = stretch.first_from(max((earlier.until_ms for earlier in found), default=stretch.from_ms))
-        found += _points(stretch, min(first_free_ms, stretch.until_ms), tuple(found))
+        first_free_ms = stretch.from_ms if end_ms is None else stretch.first_from(end_ms)
+        for slot_ms in _points(stretch, min(first_free_ms, stretch.until_ms), found, points):
+            points[slot_ms] = stretch._replace(from_ms=slot_ms, until_ms=slot_ms + 1)
+            end_ms = max(end_ms or 0, slot_ms + 1)
         if first_free_ms < stretch.until_ms:
             found.append(stretch._replace(from_ms=first_free_ms))
-    return _joined(sorted(found))
+            end_ms = max(end_ms or 0, stretch.until_ms)
+    return _joined(sorted([*found, *points.values()]))
 
 
 def _cut(edits: Sequence[Edit]) -> list[Stretch]:
@@ -73,13 +79,11 @@ def _until(stretches: Iterable[Stretch], until_ms: int) -> list[Stretch]:
     return [one._replace(until_ms=min(one.until_ms, until_ms)) for one in stretches if one.from_ms < until_ms]
 
 
-def _points(stretch: Stretch, until_ms: int, others: Collection[Stretch]) -> list[Stretch]:
-    """Return the slots before `until_ms` that no other stretch has, each as a stretch of its own."""
-    return [
-        stretch._replace(from_ms=slot_ms, until_ms=slot_ms + 1)
-        for slot_ms in range(stretch.from_ms, until_ms, stretch.interval_ms)[:_MOST_POINTS]
-        if not any(other.has(slot_ms) for other in others)
-    ]
+def _points(stretch: Stretch, until_ms: int, others: Iterable[Stretch], points: Collection[int]) -> list[int]:
+    """Return the slots before `until_ms` that no other stretch has and that are not among these points."""
+    slots = range(stretch.from_ms, until_ms, stretch.interval_ms)[: _MOST_POINTS - len(points)]
+    near = [other for other in others if other.until_ms > stretch.from_ms] if slots else []
+    return [slot_ms for slot_ms in slots if slot_ms not in points and not any(other.has(slot_ms) for other in near)]
 
 
 def _is_same_grid(one: Stretch, other: Stretch) -> bool:
@@ -112,6 +116,14 @@ def first_difference_ms(before: Iterable[Stretch], after: Iterable[Stretch]) -> 
         until_ms = ends.pop((one.from_ms, one.interval_ms, one.patience_ms), None)
         firsts.append(one.from_ms if until_ms is None else min(until_ms, one.until_ms))
     return min([*firsts, *(from_ms for from_ms, _, _ in ends)], default=None)
+
+
+def bounded(moment_ms: int, before: Sequence[Stretch], after: Sequence[Stretch]) -> Sequence[Stretch]:
+    """Return `after`, but the slots of `before` up to a moment."""
+    since_ms = first_difference_ms(before, after)
+    if since_ms is None or since_ms >= moment_ms:
+        return after
+    return _joined(sorted(changed_from(moment_ms, before, after)))
 
 
 def changed_from(moment_ms: int, before: Iterable[Stretch], after: Iterable[Stretch]) -> list[Stretch]:

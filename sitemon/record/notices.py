@@ -7,7 +7,6 @@ from msgspec import structs
 
 from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
-from sitemon.model.moment import LATEST_MS
 from sitemon.model.schedule import SentUpTo, Started, decode_event
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.batch import Rejected, check_name, read_of, value_of
@@ -17,6 +16,7 @@ from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
 _MIN_INTERVAL_MS: Final = 1_000
+_MAX_INTERVAL_MS: Final = 366 * 86_400_000
 _NAMES: Final = {"site", "region", "publisher"}
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
 
@@ -69,9 +69,9 @@ def _problem_of_labels(one: Notice) -> str:
 def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
     """Return what is out of range, or nothing."""
     numbers = {name: value for name, value in fields.items() if isinstance(value, int)}
-    if not _MIN_INTERVAL_MS <= numbers.get("interval_ms", _MIN_INTERVAL_MS) <= LATEST_MS:
+    if not _MIN_INTERVAL_MS <= numbers.get("interval_ms", _MIN_INTERVAL_MS) <= _MAX_INTERVAL_MS:
         return "the interval is out of range"
-    if not 0 <= numbers.get("patience_ms", 0) <= LATEST_MS:
+    if not 0 <= numbers.get("patience_ms", 0) <= 2 * _MAX_INTERVAL_MS:
         return "the patience is out of range"
     # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
     limits_ms = dict.fromkeys(_MOMENTS, latest_ms) | {"from_slot_ms": latest_ms + numbers.get("interval_ms", 0)}

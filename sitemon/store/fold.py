@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon.model.stretches import FOR_EVER_MS, Edit, Stretch, changed_from, first_difference_ms, stretches_of
-from sitemon.store.account import account_of, close_again
+from sitemon.model.stretches import FOR_EVER_MS, Edit, Stretch, bounded, changed_from, first_difference_ms, stretches_of
+from sitemon.store.account import Account, account_of, close_again
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.names import WatchId, columns_of
@@ -24,6 +24,11 @@ _sql: Final = load_queries("fold.sql")
 _WATCHES_AT_ONCE: Final = 1_000
 _SLOTS_AT_ONCE: Final = 50_000
 """A transaction deletes and derives so many rows in 1 to 3 s."""
+
+MOST_CLOSED_SLOTS: Final = 86_400
+"""So many slots that are closed an event may change: a day of one a second. What it says of earlier ones is lost."""
+
+_DAY_MS: Final = 86_400_000
 
 
 def fold(conn: Connection) -> None:
@@ -52,8 +57,8 @@ def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
     begin_batch(cursor)
     columns = columns_of(watches)
     edits, with_base = _edits(cursor, columns)
-    changes = _changes(cursor, columns, edits, with_base)
     account = account_of(cursor)
+    changes = _changes(cursor, columns, edits, with_base, account)
     from_ms = min(until_ms, account.closed_ms + 1) - _width_ms(changes.values())
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
     _keep_stretches(
@@ -92,7 +97,11 @@ class _Change(NamedTuple):
 
 
 def _changes(
-    cursor: Cursor, columns: Mapping[str, object], edits: Mapping[WatchId, Sequence[Edit]], with_base: set[WatchId]
+    cursor: Cursor,
+    columns: Mapping[str, object],
+    edits: Mapping[WatchId, Sequence[Edit]],
+    with_base: set[WatchId],
+    account: Account,
 ) -> dict[WatchId, _Change]:
     before: dict[WatchId, list[Stretch]] = defaultdict(list)
     cursor.execute(_sql["stretches"], columns)
@@ -101,10 +110,17 @@ def _changes(
     changes = {}
     for watch, own in edits.items():
         after = stretches_of(own, before[watch] if watch in with_base else ())
+        after = bounded(_floor_ms(account, [*before[watch], *after]), before[watch], after)
         since_ms = first_difference_ms(before[watch], after)
         if since_ms is not None:
             changes[watch] = _Change(before[watch], after, since_ms)
     return changes
+
+
+def _floor_ms(account: Account, stretches: Iterable[Stretch]) -> int:
+    """Return before which moment an event changes nothing: whoever writes it could have years derived by the second."""
+    shortest_ms = min((one.interval_ms for one in stretches), default=0)
+    return max(account.from_ms - _DAY_MS, account.closed_ms - MOST_CLOSED_SLOTS * shortest_ms)
 
 
 def _width_ms(changes: Iterable[_Change]) -> int:

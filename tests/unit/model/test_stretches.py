@@ -5,6 +5,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sitemon import clock
 from sitemon.model.stretches import FOR_EVER_MS, Edit, Stretch, first_difference_ms, stretches_of
 
 PATIENCE_MS = 30
@@ -105,3 +106,11 @@ def test_it_is_the_slots_that_each_event_asks_for_once_and_in_any_order(edits: l
     found = stretches_of(edits)
     assert slots(found) == sorted(wanted)
     assert stretches_of(reversed(edits)) == stretches_of([*edits, *edits]) == found
+
+
+def test_many_events_that_reach_far_back_take_little_time() -> None:
+    edits = [started(number, 10**9, 1_000 + number, from_ms=number) for number in range(200)]
+    began_s = clock.monotonic_s()
+    found = stretches_of(edits)
+    assert len(found) < 10_000
+    assert clock.monotonic_s() - began_s < 10

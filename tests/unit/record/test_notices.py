@@ -114,6 +114,7 @@ def test_events_of_earlier_versions_have_neither_token_nor_patience() -> None:
         started(interval_ms=-1_000),
         started(interval_ms=999),
         started(interval_ms=2**62),
+        started(interval_ms=367 * DAY_MS),
         started(at_ms=-1),
         started(at_ms=LATEST_MS + 1),
         started(from_slot_ms=-1),
@@ -121,6 +122,7 @@ def test_events_of_earlier_versions_have_neither_token_nor_patience() -> None:
         started(interval_ms=1_000, from_slot_ms=LATEST_MS + 1_001),
         started(patience_ms=-1),
         started(patience_ms=2**62),
+        started(patience_ms=733 * DAY_MS),
         started(token=-1),
         started(token=2**63),
         started(sequence=2**63),
@@ -166,6 +168,7 @@ def test_a_mark_out_of_range_is_rejected(mark: Mark) -> None:
     "event",
     [
         started(at_ms=LATEST_MS, interval_ms=DAY_MS, from_slot_ms=LATEST_MS + DAY_MS),
+        started(interval_ms=366 * DAY_MS, patience_ms=732 * DAY_MS),
         started(at_ms=LATEST_MS, from_slot_ms=1),
         ended(at_ms=0, token=2**63 - 1, sequence=2**63 - 1),
         told(at_ms=LATEST_MS),

@@ -1,0 +1,61 @@
+"""However far back an event reaches, it changes so many closed slots of its site, and the account stays even."""
+
+import pytest
+from msgspec.structs import replace
+
+from sitemon import clock
+from sitemon.store import fold as module
+from sitemon.store.connect import Connection
+from sitemon.store.names import Names
+from sitemon.store.schedule import Notice, write_notices
+from tests.databases import close_account, open_account, rows
+from tests.integration.store.events import at, away, ended, reign, started, told
+from tests.integration.store.test_slices import UNEVEN
+
+MOST = 50
+EVERY_SECOND = started(0, 1, "new", patience_s=1)
+BEYOND_ALL = replace(EVERY_SECOND, at_ms=1, from_slot_ms=2, token=2**63 - 1, sequence=2**63 - 1)
+
+
+@pytest.fixture(autouse=True)
+def _account(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site has had a slot a minute for hours, and all of them are derived."""
+    open_account(conn, at(-1))
+    write_notices(conn, names, [reign(-60, 400), started(0)])
+    close_account(conn, clock.utc_now())
+    monkeypatch.setattr(module, "MOST_CLOSED_SLOTS", MOST)
+
+
+def slots(conn: Connection) -> set[tuple[str, object]]:
+    """The closed slots of all sites that have a derived row."""
+    return set(rows(conn, "SELECT site, slot_at FROM sitemon.results WHERE outcome = 'missed'"))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([EVERY_SECOND], id="a site that began hours ago"),
+        pytest.param([BEYOND_ALL], id="since 1970, by the largest numbers"),
+        pytest.param([BEYOND_ALL, away(-1e7, 200)], id="since 1970, and nobody was there"),
+        pytest.param([replace(EVERY_SECOND, at_ms=started(290).at_ms)], id="said today, of hours ago"),
+        pytest.param([started(0, 1, patience_s=1, said=1)], id="another interval since hours ago"),
+        pytest.param([ended(1)], id="the end of a site hours ago"),
+        pytest.param([told(1, first=1)], id="a telling that names nothing"),
+        pytest.param([replace(started(5, 90), at_ms=1)], id="one that undoes all before"),
+    ],
+)
+def test_an_event_changes_so_many_closed_slots_at_most(conn: Connection, names: Names, events: list[Notice]) -> None:
+    before = slots(conn)
+    write_notices(conn, names, events)
+    changed = slots(conn) ^ before
+    assert 0 < len(changed) <= 2 * MOST  # those of the interval before go, and those of the new one come
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]
+    assert rows(conn, "SELECT count(*) < 100 FROM sitemon.away_hour") == [(True,)]
+
+
+def test_what_an_event_may_change_it_changes_once(conn: Connection, names: Names) -> None:
+    write_notices(conn, names, [EVERY_SECOND])
+    before = rows(conn, "SELECT * FROM sitemon.schedule_stretch ORDER BY 1, 2, 3")
+    again = replace(EVERY_SECOND, at_ms=EVERY_SECOND.at_ms + 1, sequence=EVERY_SECOND.sequence + 1)
+    write_notices(conn, names, [again])
+    assert rows(conn, "SELECT * FROM sitemon.schedule_stretch ORDER BY 1, 2, 3") == before
