@@ -120,7 +120,8 @@ def _changes(
 def _floor_ms(account: Account, stretches: Iterable[Stretch]) -> int:
     """Return before which moment an event changes nothing: whoever writes it could have years derived by the second."""
     shortest_ms = min((one.interval_ms for one in stretches), default=0)
-    return max(account.from_ms - _DAY_MS, account.closed_ms - MOST_CLOSED_SLOTS * shortest_ms)
+    floor_ms = account.closed_ms - MOST_CLOSED_SLOTS * shortest_ms
+    return max(floor_ms, account.from_ms - _DAY_MS) if account.from_ms <= account.closed_ms else floor_ms
 
 
 def _width_ms(changes: Iterable[_Change]) -> int:
