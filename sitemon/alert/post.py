@@ -33,7 +33,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = T
         try:
             connection.sock = _connected(connection.host, connection.port, timeout_s, is_tls=parts.scheme == "https")
             path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-            return _exchange(connection, path, body, headers, timeout_s)
+            return _exchange(connection, path, body, headers)
         except (OSError, http.client.HTTPException) as exc:
             return Answer(0, problem=_words_of(exc))
 
@@ -92,11 +92,9 @@ def _with_tls(sock: socket.socket, host: str, timeout_s: float) -> socket.socket
     return tls
 
 
-def _exchange(
-    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
-) -> Answer:
-    connection.sock.settimeout(timeout_s)
-    with _Alarm(connection.sock, timeout_s):
+def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    connection.sock.settimeout(connection.timeout)
+    with _Alarm(connection.sock, connection.timeout or TIMEOUT_S):
         connection.request("POST", path, body, dict(headers))
         response = connection.getresponse()
         return Answer(response.status, response.getheader("Retry-After"))

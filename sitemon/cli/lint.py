@@ -71,7 +71,9 @@ def _look() -> _Findings:
     if locate.usual_place(alerts.FILE_NAME, os.environ).exists():
         told = _try(alerts.load_alerts, mistakes)
         read.append(alerts.FILE_NAME)
-    return _Findings(mistakes, read, warnings, _try(lambda: load_sites(channels=told and told.names), mistakes))
+    return _Findings(
+        mistakes, read, warnings, _try(lambda: load_sites(channels=told.names if told else None), mistakes)
+    )
 
 
 def _try(read: Callable[[], _T], mistakes: list[Mistake]) -> _T | None:

@@ -4,28 +4,42 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from sitemon.incident.change import What, changes
-from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
+from sitemon.incident.machine import NOTHING, Incident, SiteState, slot_of, step
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row
+from sitemon.incident.summary import is_up
 
 SHORT: Final = timedelta(minutes=1)
 """A site that was down for less than this would mostly have been up again before anybody looked."""
 
 
 class Trial(NamedTuple):
-    """What the rows of a site so far come to by some thresholds."""
+    """What the rows of a site so far come to by some thresholds.
+
+    `degraded_at` are the slots by which it became degraded; `is_told`: it has not been up since the last of them.
+    """
 
     policy: Policy
     state: SiteState = NOTHING
     closed: tuple[Incident, ...] = ()
+    degraded_at: tuple[datetime, ...] = ()
+    is_told: bool = False
 
     def after(self, rows: Iterable[Row]) -> "Trial":
         """Return the trial after further rows, which must be in order and of later slots."""
-        folded = fold(self.policy, self.state, rows)
-        return Trial(self.policy, folded.state, self.closed + folded.closed)
+        state, is_told = self.state, self.is_told
+        closed: list[Incident] = []
+        degraded_at: list[datetime] = []
+        for slot_at, of_slot in groupby(rows, slot_of):
+            state, ended = step(self.policy, state, tuple(of_slot))
+            closed += [ended] if ended else []
+            degraded_at += [slot_at] if state.is_degraded and not is_told else []
+            is_told = state.is_degraded or (is_told and not is_up(state))
+        return Trial(self.policy, state, self.closed + tuple(closed), self.degraded_at + tuple(degraded_at), is_told)
 
     def incidents(self, since: datetime) -> list[Incident]:
         """Return what was decided by rows of slots from `since` on: earlier rows only say how the site was then."""
@@ -68,6 +82,7 @@ class Figures(NamedTuple):
 
     Each incident is one message that a site is down, each that is over one that it is up again. `short` are those over
     in less than a minute. `down_s` is how long they lasted in all. Delays are None without an incident.
+    `degraded` is how often it became degraded: those hear of it who ask for that.
     """
 
     incidents: int
@@ -77,6 +92,7 @@ class Figures(NamedTuple):
     delay_median_s: float | None
     delay_p95_s: float | None
     delay_longest_s: float | None
+    degraded: int = 0
 
 
 def outages(trial: SiteTrial, since: datetime) -> list[Outage]:
@@ -93,8 +109,8 @@ def outages(trial: SiteTrial, since: datetime) -> list[Outage]:
     return sorted(found, key=lambda outage: outage.started_at)
 
 
-def figures(incidents: Sequence[Incident], until: datetime) -> Figures:
-    """Return the figures of incidents; one that is open lasts until `until`."""
+def figures(incidents: Sequence[Incident], until: datetime, degraded: int = 0) -> Figures:
+    """Return the figures of incidents, and of how often it was degraded; one that is open lasts until `until`."""
     delays_s = sorted(delay_s(incident) for incident in incidents)
     over = [incident for incident in incidents if incident.ended_at]
     return Figures(
@@ -105,6 +121,7 @@ def figures(incidents: Sequence[Incident], until: datetime) -> Figures:
         delay_median_s=statistics.median(delays_s) if delays_s else None,
         delay_p95_s=delays_s[math.ceil(0.95 * len(delays_s)) - 1] if delays_s else None,
         delay_longest_s=delays_s[-1] if delays_s else None,
+        degraded=degraded,
     )
 
 

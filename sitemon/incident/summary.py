@@ -41,6 +41,11 @@ def summary(state: SiteState, last: Incident | None) -> Summary:
     return Summary("up", last.ended_at if last else None, regions)
 
 
+def is_up(state: SiteState) -> bool:
+    """Tell whether a site is up: neither down nor degraded, and seen."""
+    return summary(state, None).state == "up"
+
+
 def degraded(state: SiteState) -> Degraded | None:
     """Return how a site is degraded; None: it is not."""
     if not state.is_degraded:

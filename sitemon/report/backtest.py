@@ -26,7 +26,7 @@ TABLE_WIDTH: Final = 100
 def backtest_report(done: Backtest, today_from: str, new_from: str) -> RenderableType:
     """Return the comparison; the two names say where the rules are from."""
     found = _all_outages(done)
-    sides = [_figures_of(found, "today", done.until_at), _figures_of(found, "new", done.until_at)]
+    sides = [_figures_of(found, "today", done), _figures_of(found, "new", done)]
     differing = [(trial, of_site) for trial, of_site in found if _differ(of_site)]
     parts: list[RenderableType] = [
         Text(_headline(done), style="bold"),
@@ -57,13 +57,13 @@ def backtest_as_json(done: Backtest, today_from: str, new_from: str) -> dict[str
     return {
         "from_at": done.from_at,
         "until_at": done.until_at,
-        "today": {"rules": today_from} | _figures_of(found, "today", done.until_at)._asdict(),
-        "new": {"rules": new_from} | _figures_of(found, "new", done.until_at)._asdict(),
+        "today": {"rules": today_from} | _figures_of(found, "today", done)._asdict(),
+        "new": {"rules": new_from} | _figures_of(found, "new", done)._asdict(),
         "sites": [
             {
                 "site": trial.site,
-                "today": _side(trial.today.policy, _figures_of([(trial, of_site)], "today", done.until_at)),
-                "new": _side(trial.new.policy, _figures_of([(trial, of_site)], "new", done.until_at)),
+                "today": _side(trial.today.policy, _figures_of([(trial, of_site)], "today", done)),
+                "new": _side(trial.new.policy, _figures_of([(trial, of_site)], "new", done)),
             }
             for trial, of_site in found
         ],
@@ -87,9 +87,10 @@ def _all_outages(done: Backtest) -> _Found:
     return [(trial, outages(trial, done.from_at)) for trial in done.trials]
 
 
-def _figures_of(found: _Found, side: _Side, until: datetime) -> Figures:
+def _figures_of(found: _Found, side: _Side, done: Backtest) -> Figures:
     incidents = (getattr(one, side) for _, of_site in found for one in of_site)
-    return figures([incident for incident in incidents if incident], until)
+    degraded = sum(at >= done.from_at for trial, _ in found for at in getattr(trial, side).degraded_at)
+    return figures([incident for incident in incidents if incident], done.until_at, degraded)
 
 
 def _differ(of_site: Sequence[Outage]) -> bool:
@@ -118,6 +119,7 @@ def _totals(today: Figures, new: Figures) -> Table:
         ("alerts that a site is down", today.incidents, new.incidents, False),
         ("… of which over in less than a minute", today.short, new.short, False),
         ("alerts that it is up again", today.resolved, new.resolved, False),
+        ("times degraded, for those who ask for it", today.degraded, new.degraded, False),
         ("time spent in incidents", today.down_s, new.down_s, True),
         ("from the first failing check to the alert, median", today.delay_median_s, new.delay_median_s, True),
         ("… 95 of 100 within", today.delay_p95_s, new.delay_p95_s, True),
@@ -158,10 +160,7 @@ def _sites(differing: _Found, done: Backtest) -> Table:
     table = Table("site", "down/up after", box=None, pad_edge=False)
     for name in ("alerts", "short", "median delay"):
         table.add_column(name, justify="right", no_wrap=True)
-    rows = [
-        (one[0], _figures_of([one], "today", done.until_at), _figures_of([one], "new", done.until_at))
-        for one in differing
-    ]
+    rows = [(one[0], _figures_of([one], "today", done), _figures_of([one], "new", done)) for one in differing]
     rows.sort(key=lambda row: (-abs(row[2].incidents - row[1].incidents), row[0].site))
     for trial, today, new in rows[:SHOWN]:
         table.add_row(

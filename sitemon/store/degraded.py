@@ -36,7 +36,10 @@ class Degradations(Behind):
     def __init__(self, cursor: Cursor, after: int, most: int) -> None:
         super().__init__(cursor)
         cursor.execute(_sql["to_tell"], {"after": after, "most": most})
-        self.sites = [Degradation(*row[:7], Cause(*row[7:])) for row in cursor.fetchall()]
+        self.sites = [
+            Degradation(site_id, site, url, since_at, ended_at, channels, regions, Cause(*cause))
+            for site_id, site, url, since_at, ended_at, channels, regions, *cause in cursor.fetchall()
+        ]
 
     def degraded_of(self, names: Iterable[str]) -> set[str]:
         """Return which of these sites are degraded."""

@@ -109,8 +109,8 @@ def _changes(
         before[site_id, region_id].append(Stretch(*stretch))
     changes = {}
     for watch, own in edits.items():
-        after = stretches_of(own, before[watch] if watch in with_base else ())
-        after = bounded(_floor_ms(account, [*before[watch], *after]), before[watch], after)
+        wanted = stretches_of(own, before[watch] if watch in with_base else ())
+        after = bounded(_floor_ms(account, [*before[watch], *wanted]), before[watch], wanted)
         since_ms = first_difference_ms(before[watch], after)
         if since_ms is not None:
             changes[watch] = _Change(before[watch], after, since_ms)

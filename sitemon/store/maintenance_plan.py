@@ -38,7 +38,7 @@ WindowsOf = Callable[[Recurring, datetime, datetime], Sequence[tuple[datetime, d
 class Planned(NamedTuple):
     """How many windows were written down, and of which sites others are than this configuration says."""
 
-    count: int
+    windows: int
     differing: Sequence[str]
 
 

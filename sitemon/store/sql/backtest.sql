@@ -11,9 +11,9 @@ SET LOCAL statement_timeout = '10min';
 SET LOCAL work_mem = '64MB';
 
 -- name: telling_rows
--- Of a stretch of time the rows by which an incident may begin or end: all that are not good, and after each of them the
--- first good ones of each region. Further good rows change nothing, for then every region sees the site as up. A failure
--- in a window of maintenance says as little as a slot that was missed.
+-- Of a stretch of time the rows by which a state may change: all that are not up, and after each of them the first of each
+-- region that are. Further ones change nothing, for then every region sees the site as up. In a window of maintenance a
+-- failure says as little as a slot that was missed, and a slow result as little as an ``up`` one.
 SELECT
     site.name,
     slot_at,
@@ -32,10 +32,15 @@ FROM (
             region_id,
             slot_at,
             kind,
-            CASE WHEN outcome = 'down' AND stretch.site_id IS NOT NULL THEN 'missed' ELSE outcome END AS outcome,
+            CASE
+                WHEN stretch.site_id IS NULL THEN outcome
+                WHEN outcome = 'down' THEN 'missed'
+                WHEN outcome = 'degraded' THEN 'up'
+                ELSE outcome
+            END AS outcome,
             reason_id,
             http_code,
-            count(*) FILTER (WHERE outcome IN ('down', 'missed'))
+            count(*) FILTER (WHERE outcome <> 'up')
                 OVER (PARTITION BY result.site_id ORDER BY slot_at, region_id, kind) AS streak
         FROM sitemon.result
         LEFT JOIN sitemon.maintenance_stretch AS stretch
@@ -46,5 +51,5 @@ FROM (
 JOIN sitemon.site USING (site_id)
 JOIN sitemon.region USING (region_id)
 LEFT JOIN sitemon.reason USING (reason_id)
-WHERE placed.outcome IN ('down', 'missed') OR place <= %(good_rows)s + 1
+WHERE placed.outcome <> 'up' OR place <= %(good_rows)s + 1
 ORDER BY site.name, slot_at, region.name, kind::text;

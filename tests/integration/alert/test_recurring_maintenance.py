@@ -37,7 +37,7 @@ def planned(conn: Connection) -> list[tuple[str, str]]:
 
 
 def plan_at(conn: Connection, now: datetime, *rules: Recurring) -> int:
-    return plan(conn, {"shop": rules}, {"shop"}, now, windows).count
+    return plan(conn, {"shop": rules}, {"shop"}, now, windows).windows
 
 
 def test_windows_are_written_down_fifteen_days_ahead_and_once(conn: Connection) -> None:

@@ -72,3 +72,9 @@ def test_rows_in_portions_come_to_what_they_come_to_at_once(letters: str, cuts: 
     for start, end in pairwise(borders):
         trial = trial.after(rows[start:end])
     assert trial.incidents(at(0)) == list(fold(policy, NOTHING, rows).incidents)
+
+
+def test_it_counts_how_often_a_site_becomes_degraded() -> None:
+    trial = trial_of("ugggggugggdddgggu", Policy(), Policy(down_after=5))
+    assert [minute_of(at_) for at_ in trial.today.degraded_at] == [3, 9]
+    assert [minute_of(at_) for at_ in trial.new.degraded_at] == [5, 14]
