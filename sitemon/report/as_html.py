@@ -1,6 +1,7 @@
-"""A report as one HTML page that needs nothing else, and prints a page a group. Pure.
+"""A report as HTML: one page that needs nothing else, or a part of the status page. It prints a page a group. Pure.
 
-Jinja2 escapes whatever it puts in; what is marked as safe are our own charts, which escape what is in them.
+Jinja2 escapes whatever it puts in; what is marked as safe are our own charts, which escape what is in them, and the
+style sheet. No element has a style of its own, which the status page's Content-Security-Policy forbids.
 """
 
 import functools
@@ -17,29 +18,68 @@ from sitemon.report.figures import Day, GroupReport, Report
 from sitemon.report.palette import latency, percent
 from sitemon.report.standalone_svg import Bar, Cell, Line, Tick, bar_chart, line_chart, strip
 
+STATIC: Final = resources.files("sitemon.report") / "static"
+STYLE_SHEET: Final = "report.css"
 WORST: Final = 10
 _SHOWN_INCIDENTS: Final = 50
+_SHOWN_GROUPS: Final = 50
+_SHOWN_SITES: Final = 500
+_SHOWN_DAYS: Final = 10_000
+"""Of all sites together, in a page that is looked at: a megabyte, which a browser draws at once."""
 
 
 def report_as_html(report: Report) -> str:
-    """Return the whole page."""
-    return _template().render(
-        report=report,
-        worst=report.worst(WORST),
-        shown_incidents=_SHOWN_INCIDENTS,
-        words=words,
-        charts=charts,
-        day_strip=day_strip,
+    """Return the whole page, with all groups and sites."""
+    style_sheet = Markup((STATIC / STYLE_SHEET).read_text(encoding="utf-8"))  # noqa: S704 - our own
+    groups = [(group, len(group.sites)) for group in report.groups]
+    return _render("report.html", report, groups, style_sheet=style_sheet, has_links=False)
+
+
+def report_as_part(report: Report) -> Markup:
+    """Return what stands in a page of the status page, below `STYLE_SHEET`: not more than a browser bears."""
+    groups = report.groups[:_SHOWN_GROUPS]
+    most = min(_SHOWN_SITES, _SHOWN_DAYS // len(report.period.days))
+    sizes = shares([len(group.sites) for group in groups], most)
+    found = _render("report_body.html", report, list(zip(groups, sizes, strict=True)), has_links=True)
+    return Markup(found)  # noqa: S704 - by a template that escapes
+
+
+def shares(sizes: Sequence[int], most: int) -> list[int]:
+    """Return how much is shown of each group when it is `most` of all: small ones whole, the others alike."""
+    found = [0] * len(sizes)
+    for done, place in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        found[place] = min(sizes[place], most // (len(sizes) - done))
+        most -= found[place]
+    return found
+
+
+def _render(name: str, report: Report, groups: Sequence[tuple[GroupReport, int]], **more: object) -> str:
+    return (
+        _environment()
+        .get_template(name)
+        .render(
+            report=report,
+            worst=report.worst(WORST),
+            groups=groups,
+            shown_incidents=_SHOWN_INCIDENTS,
+            words=words,
+            charts=charts,
+            day_strip=day_strip,
+            **more,
+        )
     )
 
 
 @functools.cache
-def _template() -> jinja2.Template:
-    text = (resources.files("sitemon.report") / "templates" / "report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_plain
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("sitemon.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_plain,
     )
-    return environment.from_string(text)
 
 
 def _plain(value: Any) -> Any:

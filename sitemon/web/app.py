@@ -25,6 +25,7 @@ from sitemon.web import (
     overview,
     public_routes,
     refusals,
+    report_page,
     sign_in,
     site_page,
 )
@@ -36,6 +37,7 @@ from sitemon.web.dependencies import Web
 from sitemon.web.history import History
 from sitemon.web.pages import not_found
 from sitemon.web.problems import on_http_exception
+from sitemon.web.reports import Reports
 from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
@@ -44,8 +46,10 @@ from sitemon.web.templating import STATIC
 CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
 DOWNLOADS: Final = 2
+REPORTS: Final = 1
+"""One is made at a time."""
 _NOTHING_SAID: Final = WebSettings()
-_ROOMS: Final = (overview, operator_pages, site_page, incident_pages, downloads, sign_in)
+_ROOMS: Final = (overview, operator_pages, site_page, incident_pages, report_page, downloads, sign_in)
 """In the order in which an address is looked for: what lies below a site comes before the site, whatever its name."""
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -63,7 +67,7 @@ def create_app(
 
     What it opens it closes at the end of its lifespan. `ask` lets a worker check a site; None: nobody can.
     """
-    pool, for_downloads = Pool(connect, CONNECTIONS), Pool(connect, DOWNLOADS)
+    pool, for_downloads, for_reports = (Pool(connect, size) for size in (CONNECTIONS, DOWNLOADS, REPORTS))
 
     def read() -> Present:
         with pool.connection() as conn:
@@ -81,7 +85,8 @@ def create_app(
     history = History(days_of, trends_of, snapshots.names)
     guard = Guard(settings)
     acts = Acts(guard, connect, ask)
-    web = Web(snapshots, history, pool, for_downloads, Shared(), sites, guard, acts)
+    reports = Reports(for_reports, sites)
+    web = Web(snapshots, history, pool, for_downloads, Shared(), reports, sites, guard, acts)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -90,8 +95,8 @@ def create_app(
         yield
         web.history.stop()
         web.snapshots.stop()
-        pool.close()
-        for_downloads.close()
+        for each in (pool, for_downloads, for_reports):
+            each.close()
 
     app = FastAPI(title="sitemon", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     rooms = [health.routes(web), public_routes.routes(web, is_all=only_public)]
@@ -103,7 +108,7 @@ def create_app(
     for room in rooms:
         app.include_router(_with_head(room), include_in_schema=False)
     app.add_exception_handler(404, _answer_nowhere)
-    app.mount("/static", _Static(directory=STATIC))
+    app.mount("/static", _Static(directory=STATIC, packages=[("sitemon.report", "static")]))
     refusals.answer_with_pages(app)
     if settings.sign_in_to_read:
         app.add_middleware(refusals.ReadersOnly, guard=guard)

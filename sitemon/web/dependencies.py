@@ -10,6 +10,7 @@ from sitemon.store.pool import Pool
 from sitemon.web.acts import Acts
 from sitemon.web.auth import Guard
 from sitemon.web.history import History
+from sitemon.web.reports import Reports
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshot, Snapshots
 
@@ -27,6 +28,7 @@ class Web(NamedTuple):
     pool: Pool
     downloads: Pool
     shared: Shared
+    reports: Reports
     sites: Callable[[], SiteSet | None]
     guard: Guard
     acts: Acts

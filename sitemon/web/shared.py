@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from fastapi import Request, Response
@@ -12,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 _MOST: Final = 200
 """So many pages are kept; each is at most some hundred kilobytes."""
+_AT_ONCE: Final = 40
+"""As many as there are threads."""
 _LEVEL: Final = 5
 _HEADERS: Final = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 
@@ -26,9 +28,14 @@ class Made(NamedTuple):
 
 
 class Shared:
-    """The newest pages, by their addresses. Belongs to the thread of the event loop."""
+    """The newest pages, by their addresses: `most` are kept. Belongs to the thread of the event loop.
 
-    def __init__(self) -> None:
+    No more than `at_once` are made at the same time; the others wait, and hold no thread.
+    """
+
+    def __init__(self, most: int = _MOST, at_once: int = _AT_ONCE) -> None:
+        self._most = most
+        self._turns = asyncio.Semaphore(at_once)
         self._made: OrderedDict[str, tuple[int, asyncio.Future[Made]]] = OrderedDict()
 
     async def answer(
@@ -49,7 +56,7 @@ class Shared:
         if future is None or version_made != version:
             future = asyncio.ensure_future(self._make(render, media_type))
             self._made[address] = (version, future)
-            if len(self._made) > _MOST:
+            if len(self._made) > self._most:
                 self._made.popitem(last=False)
         self._made.move_to_end(address)
         try:
@@ -60,9 +67,9 @@ class Shared:
             raise
         return respond(request, made)
 
-    @staticmethod
-    def _make(render: Callable[[], str], media_type: str) -> Awaitable[Made]:
-        return run_in_threadpool(lambda: make(render().encode(), media_type))
+    async def _make(self, render: Callable[[], str], media_type: str) -> Made:
+        async with self._turns:
+            return await run_in_threadpool(lambda: make(render().encode(), media_type))
 
 
 def make(body: bytes, media_type: str) -> Made:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sitemon.durations import for_people
 from sitemon.model.moment import format_utc
 from sitemon.model.one_line import one_line
+from sitemon.report.as_html import STATIC as STATIC_OF_REPORT
 from sitemon.report.palette import age, latency, percent
 from sitemon.report.svg import Svg
 
@@ -19,7 +20,8 @@ STATIC: Final = FOLDER / "static"
 
 
 def _digests() -> Mapping[str, str]:
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()}
+    files = (file for folder in (STATIC, STATIC_OF_REPORT) for file in folder.iterdir())
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in files}
 
 
 def _markup(picture: Svg) -> Markup:

@@ -8,7 +8,16 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Site
 
-PAGES = ("/", "/?group=team&q=s", "/?q=zzz", "/sites/shop", "/sites/checkout?range=90d", "/incidents", "/incidents/1")
+PAGES = (
+    "/",
+    "/?group=team&q=s",
+    "/?q=zzz",
+    "/sites/shop",
+    "/sites/checkout?range=90d",
+    "/incidents",
+    "/incidents/1",
+    "/report?group_by=team",
+)
 
 
 @pytest.mark.parametrize("address", PAGES)

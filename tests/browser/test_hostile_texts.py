@@ -37,6 +37,10 @@ def _hostile(conn: Connection) -> None:
         "/incidents",
         f"/incidents?site={NAME}",
         "/incidents/1",
+        "/report",
+        "/report?group_by=team",
+        f"/report?group_by={ATTACK}",
+        f"/report?month={ATTACK}",
     ],
 )
 def test_it_is_text_and_nothing_else(site: Site, page: Page, address: str) -> None:

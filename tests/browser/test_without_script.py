@@ -24,6 +24,17 @@ def test_the_overview_is_searched_by_its_form(few_site: Site, plain_page: Page) 
     expect(plain_page.locator("table.sites tbody tr")).to_have_count(2)
 
 
+def test_a_report_is_chosen_by_its_form(few_site: Site, plain_page: Page) -> None:
+    plain_page.goto(few_site())
+    plain_page.get_by_role("link", name="Report").click()
+    plain_page.get_by_label("Month").select_option(index=1)
+    plain_page.get_by_label("Group by").select_option("team")
+    plain_page.get_by_role("button", name="Show").click()
+    expect(plain_page).to_have_url(re.compile(r"/report\?month=\d{4}-\d\d&group_by=team$"))
+    expect(plain_page.get_by_role("heading", name="team: web")).to_be_visible()
+    expect(plain_page.locator("section.group svg").first).to_be_visible()
+
+
 def test_a_site_and_its_ranges_are_reached_by_links(few_site: Site, plain_page: Page) -> None:
     plain_page.goto(few_site())
     plain_page.get_by_role("link", name="shop").click()

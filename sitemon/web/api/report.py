@@ -1,64 +1,17 @@
 """A report on a month, or on other days: what ``sitemon report`` tells."""
 
-from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from sitemon import clock
-from sitemon.patterns.time_zones import time_zone
+from sitemon.report import figures
 from sitemon.report.as_data import report_as_json
-from sitemon.report.figures import report_of
-from sitemon.report.period import Period, period_of
-from sitemon.store.report import read_report
-from sitemon.web.api.answers import refusals
+from sitemon.web.api.answers import present, refusals
 from sitemon.web.api.models import Answer, Count, Day, Fraction, Moment, Seconds
 from sitemon.web.dependencies import Web
-from sitemon.web.problems import Problem
-
-_MOST_DAYS: Final = 400
-_FIRST_YEAR: Final = 1970
-
-
-_Day = Annotated[date, WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-01"]})]
-
-
-class ReportQuery(BaseModel):
-    """Which days, and whose; without any, this month so far."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    month: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = Field(
-        None, examples=["2026-10"]
-    )
-    first: _Day | None = Field(None, alias="from", description="the first day, instead of a month")
-    last: _Day | None = Field(None, alias="until", description="the last day, included; by default today")
-    timezone: Annotated[str, StringConstraints(max_length=100)] = Field("UTC", examples=["Europe/Helsinki"])
-    group_by: Annotated[str, StringConstraints(pattern=r"^[^\x00]{1,1000}$")] | None = Field(
-        None, description="a group for each value of this label", examples=["team"]
-    )
-
-    def period(self, now: datetime) -> Period:
-        """Return the days that are asked for.
-
-        Raises:
-            Problem: 409, they are none, or too many.
-
-        """
-        try:
-            zone = time_zone(self.timezone)
-            today = now.astimezone(zone).date()
-            period = period_of(self.month, self.first, self.last, today=today, zone=zone)
-        except ValueError as exc:
-            raise Problem(409, str(exc)) from exc
-        if (
-            not _FIRST_YEAR < period.first.year <= today.year + 1
-            or not 0 <= (period.last - period.first).days < _MOST_DAYS
-        ):
-            raise Problem(409, f"expected 1 to {_MOST_DAYS} days since {_FIRST_YEAR + 1}")
-        return period
+from sitemon.web.report_query import ReportQuery
 
 
 class _Uptime(Answer):
@@ -154,21 +107,18 @@ def routes(web: Web) -> APIRouter:
     """Return ``report``."""
     router = APIRouter(tags=["report"])
 
-    @router.get("/report", responses=refusals(409))
-    async def get_report(request: Request, query: Annotated[ReportQuery, Query()]) -> Report:
+    @router.get("/report", response_model=Report, responses=refusals(409))
+    async def get_report(request: Request, query: Annotated[ReportQuery, Query()]) -> Response:
         """Report on a month, or on other days."""
         web.guard.reader_of(request)
-        now = clock.utc_now()
-        period = query.period(now)
-
-        def make() -> dict[str, Any]:
-            by_days = period.is_of_utc_days
-            with web.downloads.connection() as conn:
-                rows = read_report(conn, period.starts_at, period.until_at, by_days=by_days, group_by=query.group_by)
-            sites = web.sites()
-            slos = {site.name: site.slo for site in (sites.sites if sites else ()) if site.slo is not None}
-            return report_as_json(report_of(rows, period, slos, now, query.group_by))
-
-        return Report.model_validate(await run_in_threadpool(make))
+        period = query.period(clock.utc_now())
+        snapshot = await present(web)
+        return await web.reports.answer(
+            request, snapshot, period, query.group_by, write=_written, media_type="application/json"
+        )
 
     return router
+
+
+def _written(report: figures.Report) -> str:
+    return Report.model_validate(report_as_json(report)).model_dump_json()

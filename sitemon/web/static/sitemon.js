@@ -36,7 +36,7 @@
   }
 
   function refresh() {
-    const isReading = document.hidden || !getSelection().isCollapsed || document.querySelector("main details[open]");
+    const isReading = document.hidden || !getSelection().isCollapsed || document.querySelector("main details[open], [data-still]");
     if (isReading) timer = setTimeout(refresh, REFRESH_MS);
     else if (document.querySelector("[data-live]")) load();
     else location.reload();

@@ -19,6 +19,7 @@ PATHS = (
     "/sites/shop",
     "/incidents",
     "/incidents/1",
+    "/report",
     "/sites/nowhere",
     "/nowhere",
     "/static/sitemon.js",
@@ -60,7 +61,7 @@ def test_each_answer_keeps_scripts_of_others_out(site: Site, path: str) -> None:
     assert "server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/sites/shop", "/incidents"])
+@pytest.mark.parametrize("path", ["/", "/sites/shop", "/incidents", "/report?group_by=team"])
 def test_a_page_holds_no_inline_script_or_style(site: Site, path: str) -> None:
     text = ask(site, path).body.decode()
     assert "style=" not in text

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from sitemon.model.counts import Counts
-from sitemon.report.as_html import report_as_html
+from sitemon.report.as_html import report_as_html, report_as_part, shares
 from sitemon.store.report import DayCounts
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
 
@@ -102,3 +102,32 @@ def test_what_was_overspent_stands_out() -> None:
 def test_a_page_of_nothing_is_a_page() -> None:
     page = Page(report_as_html(a_bare_report({})))
     assert page.open == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "expected"),
+    [([], 9, []), ([5, 100, 3], 50, [5, 42, 3]), ([9, 9, 9], 7, [2, 2, 3]), ([1, 1], 0, [0, 0]), ([4], 9, [4])],
+)
+def test_small_groups_are_shown_whole_and_others_alike(sizes: list[int], most: int, expected: list[int]) -> None:
+    assert shares(sizes, most) == expected
+
+
+def test_a_part_of_another_page_has_no_style_of_its_own_and_leads_on() -> None:
+    part = report_as_part(a_report())
+    assert "<style" not in part
+    assert "style=" not in part
+    assert '<a href="/sites/shop">shop</a>' in part
+    assert '<a href="/incidents/1">1</a>' in part
+    assert "<a " not in report_as_html(a_report())
+
+
+def test_a_part_is_no_longer_than_a_browser_bears() -> None:
+    sites = {f"site-{number:05}": f"group-{number % 70:02}" for number in range(9_000)}
+    counts = {site: [DayCounts(0, 1, 0, 1, 0)] for site in sites}
+    part = report_as_part(
+        a_report(groups=sites, labels={}, counts=counts, latencies={}, group_latencies={}, incidents=[])
+    )
+    assert part.count('<section class="group">') == 50
+    assert "and 20 further groups, which the JSON has" in part
+    assert len(part) < 2_000_000
+    assert report_as_html(a_bare_report(sites)).count('<section class="group">') == 70

@@ -1,0 +1,75 @@
+"""Reports, which take long: one is made at a time, once for all who ask for the same, and kept for a while."""
+
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import Request, Response
+
+from sitemon import clock
+from sitemon.config.sites import SiteSet
+from sitemon.report.figures import Report, report_of
+from sitemon.report.period import Period
+from sitemon.store.pool import Pool
+from sitemon.store.report import read_report
+from sitemon.web.problems import Problem
+from sitemon.web.shared import Shared
+from sitemon.web.snapshot import Snapshot
+
+_KEPT: Final = 16
+_WAITING: Final = 20
+_LASTS_S: Final = 30.0
+_LASTS_OF_PAST_S: Final = 600.0
+"""What is over changes only by late results, and by windows of maintenance that are declared afterwards."""
+
+
+class Reports:
+    """Makes and keeps reports. `pool` is for nothing else: others need not wait. For the thread of the event loop."""
+
+    def __init__(self, pool: Pool, sites: Callable[[], SiteSet | None]) -> None:
+        self._pool = pool
+        self._sites = sites
+        self._shared = Shared(_KEPT, at_once=1)
+        self._waiting = 0
+        self._now_s = 0.0
+
+    async def answer(
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        period: Period,
+        group_by: str | None,
+        *,
+        write: Callable[[Report], str],
+        media_type: str = "text/html; charset=utf-8",
+    ) -> Response:
+        """Return a report as `write` writes it, at most 30 s old, or 10 min when its days are over.
+
+        While PostgreSQL is away those that are kept stay as they are.
+
+        Raises:
+            Problem: 503, too many wait for reports.
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+        """
+        if self._waiting >= _WAITING:
+            raise Problem(503, "many others wait for reports", {"Retry-After": "5"})
+        if not snapshot.problem:
+            self._now_s = clock.monotonic_s()
+        lasts_s = _LASTS_OF_PAST_S if snapshot.closed_at >= period.until_at else _LASTS_S
+        version = int(self._now_s // lasts_s)
+        self._waiting += 1
+        try:
+            return await self._shared.answer(
+                request, version, lambda: write(self._read(period, group_by)), media_type=media_type
+            )
+        finally:
+            self._waiting -= 1
+
+    def _read(self, period: Period, group_by: str | None) -> Report:
+        with self._pool.connection() as conn:
+            rows = read_report(
+                conn, period.starts_at, period.until_at, by_days=period.is_of_utc_days, group_by=group_by
+            )
+        sites = self._sites()
+        slos = {site.name: site.slo for site in (sites.sites if sites else ()) if site.slo is not None}
+        return report_of(rows, period, slos, clock.utc_now(), group_by)
