@@ -47,22 +47,31 @@ def read_filters(query: Mapping[str, str]) -> Filters:
     )
 
 
+class Search:
+    """What is searched for: each of its words is in the name, the URL or a label's value, in capitals or not."""
+
+    def __init__(self, text: str) -> None:
+        self._words = text.casefold().split()
+
+    def finds(self, site: SiteView) -> bool:
+        """Tell whether a site has all of the words."""
+        if not self._words:
+            return True
+        text = "\n".join((site.name, site.url, *site.labels.values())).casefold()
+        return all(word in text for word in self._words)
+
+
 def chosen(sites: Iterable[SiteView], filters: Filters) -> list[SiteView]:
-    """Return the sites that fit, in their order. Every word of `q` is in the name, the URL or a label's value."""
-    words = filters.q.casefold().split()
+    """Return the sites that fit, in their order."""
+    search = Search(filters.q)
     key, _, value = filters.label.partition(":")
     return [
         site
         for site in sites
         if (not filters.state or site.state == filters.state)
         and (not filters.label or site.labels.get(key) == value)
-        and (not words or _has(site, words))
+        and search.finds(site)
     ]
-
-
-def _has(site: SiteView, words: Sequence[str]) -> bool:
-    text = "\n".join((site.name, site.url, *site.labels.values())).casefold()
-    return all(word in text for word in words)
 
 
 class Group(NamedTuple):

@@ -22,6 +22,7 @@ _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Z
 _EXAMPLE: Final = "2026-11-24T07:00:00Z"
 _TEXT: Final = r"[^\x00]"
 _MICROSECOND: Final = timedelta(microseconds=1)
+_RESULT: Final = rf"^[0-9]{{1,17}}~({'|'.join(Kind)})~{_TEXT}{{1,200}}$"
 
 
 def _moment(value: Any) -> datetime:
@@ -66,7 +67,9 @@ class SitesQuery(_Query):
         description="only with this label: `team:web`, or `team` whatever it is",
         examples=[["team:web"]],
     )
-    q: Annotated[str, StringConstraints(max_length=200)] = Field("", description="only with this text in name or URL")
+    q: Annotated[str, StringConstraints(max_length=200)] = Field(
+        "", description="only with each of these words in its name, its URL or the value of a label"
+    )
     cursor: Annotated[str, StringConstraints(max_length=1_000)] | None = None
 
 
@@ -89,17 +92,12 @@ class ResultsQuery(_StretchQuery):
 
     kind: Kind | None = None
     outcome: Outcome | None = None
-    cursor: (
-        Annotated[str, StringConstraints(pattern=rf"^[0-9]{{1,17}}~({'|'.join(Kind)})~{_TEXT}{{1,200}}$")] | None
-    ) = None
+    cursor: Annotated[str, StringConstraints(pattern=_RESULT)] | None = None
 
     @property
     def after(self) -> ResultsAfter:
         """The last result that the reader has."""
-        if self.cursor is None:
-            return ResultsAfter(END_OF_TIME)
-        at_us, kind, region = self.cursor.split("~", 2)
-        return ResultsAfter(FIRST + int(at_us) * _MICROSECOND, region, kind)
+        return read_result_cursor(self.cursor or "") or ResultsAfter(END_OF_TIME)
 
 
 class SeriesQuery(_StretchQuery):
@@ -153,6 +151,14 @@ class LedgerQuery(_Query):
 def cursor_of_result(row: Row) -> str:
     """Return the cursor of what comes after a result."""
     return f"{(row['slot_at'] - FIRST) // _MICROSECOND}~{row['kind']}~{row['region']}"
+
+
+def read_result_cursor(cursor: str) -> ResultsAfter | None:
+    """Return the place that the cursor of a result says; None when it is none."""
+    if not re.fullmatch(_RESULT, cursor):
+        return None
+    at_us, kind, region = cursor.split("~", 2)
+    return ResultsAfter(FIRST + int(at_us) * _MICROSECOND, region, kind)
 
 
 def cursor_of_hour(row: Row) -> str:

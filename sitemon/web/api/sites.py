@@ -11,6 +11,7 @@ from sitemon.web.api.answers import present, refusals, site_of
 from sitemon.web.api.models import RegionStatus, Result, Site, Sites
 from sitemon.web.api.parameters import Region, SiteName, SitesQuery
 from sitemon.web.dependencies import Web
+from sitemon.web.filters import Search
 from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 
@@ -60,12 +61,12 @@ def last_routes(web: Web) -> APIRouter:
 
 def _matching(snapshot: Snapshot, query: SitesQuery) -> Iterator[SiteView]:
     labels = [label.partition(":") for label in query.label]
-    words = query.q.casefold()
+    search = Search(query.q)
     for site in snapshot.sites:
         if (
             (query.cursor is None or site.name > query.cursor)
             and query.state in {None, site.state}
-            and (not words or words in site.name.casefold() or words in site.url.casefold())
+            and search.finds(site)
             and all(
                 name in site.labels and (not has_value or site.labels[name] == value)
                 for name, has_value, value in labels
