@@ -37,7 +37,7 @@ class HoursAfter(NamedTuple):
     site: str = ""
 
 
-class Stretch(NamedTuple):
+class SiteStretch(NamedTuple):
     """A site, and a stretch of time that ends before `until_at`; None as region is all."""
 
     site: str
@@ -60,17 +60,18 @@ class Totals(NamedTuple):
 
 def read_results(
     conn: Connection,
-    of: Stretch,
+    of: SiteStretch,
     after: ResultsAfter,
     most: int,
     *,
+    now: datetime,
     kind: str | None = None,
     outcome: str | None = None,
 ) -> list[Row]:
     """Return results that come after one in the order of time, newest first.
 
-    It looks at an hour, then at eight times as much and so on: an index has the rows of a site in order, a view that
-    joins their names does not.
+    It looks at the hour before `now`, or before the end, then at eight times as much and so on: an index has the rows
+    of a site in order, a view that joins their names does not.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -79,7 +80,7 @@ def read_results(
     found: list[Row] = []
     given = {"site": of.site, "region": of.region, "kind": kind, "outcome": outcome}
     cursor = {"after_at": after.slot_at, "after_region": after.region, "after_kind": after.kind}
-    for from_at, until_at in _windows(of.from_at, min(of.until_at, after.slot_at + _BEYOND)):
+    for from_at, until_at in _windows(of.from_at, min(of.until_at, after.slot_at + _BEYOND), now):
         values = given | cursor | {"from": from_at, "until": until_at, "most": most - len(found)}
         found += _rows(conn, "results", values)
         if len(found) >= most:
@@ -87,16 +88,33 @@ def read_results(
     return found
 
 
-def _windows(from_at: datetime, until_at: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield stretches that lie side by side, from the newest on, each longer than the one before."""
+def _windows(from_at: datetime, until_at: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield stretches that lie side by side, from the newest on, each longer than the one before.
+
+    What lies ahead, by a clock that is wrong, is hardly anything: the first has all of it.
+    """
     length = _FIRST_WINDOW
     while until_at > from_at:
-        start_at = until_at - length if until_at - from_at > length else from_at
+        newest_at = min(until_at, now)
+        start_at = newest_at - length if newest_at - from_at > length else from_at
         yield start_at, until_at
         until_at, length = start_at, length * _GROWTH
 
 
-def read_uptime(conn: Connection, of: Stretch, after: HoursAfter, most: int, *, is_daily: bool) -> list[Row]:
+def all_results(conn: Connection, of: SiteStretch, at_once: int, now: datetime) -> Iterator[Row]:
+    """Give all results of a stretch, newest first, `at_once` from a query.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    after = ResultsAfter(END_OF_TIME)
+    while rows := read_results(conn, of, after, at_once, now=now):
+        yield from rows
+        after = ResultsAfter(rows[-1]["slot_at"], rows[-1]["region"], rows[-1]["kind"])
+
+
+def read_uptime(conn: Connection, of: SiteStretch, after: HoursAfter, most: int, *, is_daily: bool) -> list[Row]:
     """Return hours, or days, of `sitemon.uptime_hourly` and `uptime_daily`.
 
     Raises:
@@ -106,7 +124,7 @@ def read_uptime(conn: Connection, of: Stretch, after: HoursAfter, most: int, *, 
     return _rows(conn, "uptime_daily" if is_daily else "uptime_hourly", _values(of, after, most, is_daily=is_daily))
 
 
-def read_latency(conn: Connection, of: Stretch, after: HoursAfter, most: int, *, is_daily: bool) -> list[Row]:
+def read_latency(conn: Connection, of: SiteStretch, after: HoursAfter, most: int, *, is_daily: bool) -> list[Row]:
     """Return of hours, or days, how many checks took how long, with percentiles.
 
     Raises:
@@ -116,7 +134,7 @@ def read_latency(conn: Connection, of: Stretch, after: HoursAfter, most: int, *,
     return _rows(conn, "latency_daily" if is_daily else "latency_hourly", _values(of, after, most, is_daily=is_daily))
 
 
-def _values(of: Stretch, after: HoursAfter, most: int, *, is_daily: bool) -> Mapping[str, object]:
+def _values(of: SiteStretch, after: HoursAfter, most: int, *, is_daily: bool) -> Mapping[str, object]:
     stretch: tuple[date, date] = (of.from_at, of.until_at)
     if is_daily:
         # A day that has begun before the end counts.
@@ -151,26 +169,6 @@ def read_latency_bounds(conn: Connection) -> list[float]:
     """
     bounds: list[float] = _rows(conn, "latency_bounds", {})[0]["bounds_s"]
     return bounds
-
-
-def read_incidents(conn: Connection, before: int, most: int, *, site: str | None, state: str | None) -> list[Row]:
-    """Return incidents with a lower number, the newest first; without a state, those that were not withdrawn.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    return _rows(conn, "incidents", {"before": before, "site": site, "state": state, "most": most})
-
-
-def read_incidents_of(conn: Connection, sites: list[str], since: datetime, most: int) -> list[Row]:
-    """Return the newest incidents of these sites that are open, or ended since a moment.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    return _rows(conn, "incidents_of", {"sites": sites, "since": since, "most": most})
 
 
 def read_ledger_page(

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
+from sitemon.store.page_incidents import Incident, read_incidents
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("page.sql")
@@ -33,24 +34,6 @@ class Watch(NamedTuple):
     is_region_offline: bool = False
 
 
-class Incident(NamedTuple):
-    """A stretch in which a site was down. `decided_at` is when we knew; of one `withdrawn_at`, that it never was."""
-
-    incident_id: int
-    site: str
-    started_at: datetime
-    ended_at: datetime | None
-    regions: list[str]
-    reason: str | None
-    http_code: int | None
-    error: str | None
-    decided_at: datetime
-    withdrawn_at: datetime | None
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    behind: str | None
-
-
 class Present(NamedTuple):
     """How everything is now. Up to `closed_at` it is decided what was missed."""
 
@@ -72,8 +55,7 @@ def read_present(conn: Connection) -> Present:
         cursor.execute(_sql["watches"])
         # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
         watches = [Watch._make(row) for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for row in rows]
-        cursor.execute(_sql["open_incidents"])
-        return Present(closed_at, watches, list(map(Incident._make, cursor.fetchall())))
+    return Present(closed_at, watches, read_incidents(conn, state="open"))
 
 
 def read_days(conn: Connection, sites: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:

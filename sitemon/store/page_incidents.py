@@ -1,15 +1,39 @@
-"""What the page and the API read of incidents: the public views only, so that a member of `sitemon_reader` may."""
+"""What the page and the API read of incidents: the public views only, so that a member of `sitemon_reader` may.
 
+To write a note needs a right more: docs/api.md says which.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.page import Incident
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("page_incidents.sql")
 _LARGEST: Final = 2**31 - 1
+_MOST_NOTES: Final = 200
+
+State = Literal["any", "open", "ended", "withdrawn"]
+
+
+class Incident(NamedTuple):
+    """A stretch in which a site was down. `decided_at` is when we knew; of one `withdrawn_at`, that it never was."""
+
+    incident_id: int
+    site: str
+    started_at: datetime
+    ended_at: datetime | None
+    regions: list[str]
+    reason: str | None
+    http_code: int | None
+    error: str | None
+    decided_at: datetime
+    withdrawn_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    behind: str | None
 
 
 class Alert(NamedTuple):
@@ -25,6 +49,25 @@ class Alert(NamedTuple):
     problem: str | None
 
 
+class Note(NamedTuple):
+    """What somebody wrote of an incident, for everybody when it is published."""
+
+    note_id: int
+    incident_id: int
+    written_at: datetime
+    written_by: str
+    note: str
+    is_published: bool
+
+
+class FullIncident(NamedTuple):
+    """An incident, and what was said of it, by us and by people."""
+
+    incident: Incident
+    alerts: list[Alert]
+    notes: list[Note]
+
+
 class Before(NamedTuple):
     """The place of an incident among all, the newest first."""
 
@@ -33,23 +76,44 @@ class Before(NamedTuple):
 
 
 def read_incidents(
-    conn: Connection, most: int, *, before: Before | None = None, open_only: bool = False, site: str | None = None
+    conn: Connection,
+    most: int | None = None,
+    *,
+    incident_id: int | None = None,
+    sites: Sequence[str] | None = None,
+    state: State | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: Before | None = None,
+    before_number: int | None = None,
 ) -> list[Incident]:
-    """Return the newest incidents, of all sites or of one, before the place of another one.
+    """Return the newest incidents, by their beginnings, or by their numbers before one of these.
+
+    Without a state they are those that were not withdrawn; `since` and `until` bound a stretch of time that they touch.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    started_at, number = before or (None, None)
-    asked = {"before_at": started_at, "before_id": number, "open_only": open_only, "site": site, "most": most}
+    before_at, before_id = before or (None, None)
+    asked = {
+        "most": most,
+        "incident_id": incident_id,
+        "sites": None if sites is None else list(sites),
+        "state": state,
+        "since": since,
+        "until": until,
+        "before_at": before_at,
+        "before_id": before_id,
+        "before_number": before_number,
+    }
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql["incidents"], asked)
         return list(map(Incident._make, cursor.fetchall()))
 
 
-def read_incident(conn: Connection, incident_id: int) -> tuple[Incident, list[Alert]] | None:
-    """Return an incident and what was to be said of it; None: there is none.
+def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:
+    """Return an incident and what was said of it; None: there is none.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -57,9 +121,36 @@ def read_incident(conn: Connection, incident_id: int) -> tuple[Incident, list[Al
     """
     if incident_id > _LARGEST:
         return None
+    found = read_incidents(conn, incident_id=incident_id, state="any")
+    if not found:
+        return None
     with translated(), conn.cursor() as cursor:
-        cursor.execute(_sql["incident"], {"incident_id": incident_id})
-        found = [Incident._make(row) for row in cursor.fetchall()]
         cursor.execute(_sql["alerts_of"], {"incident_id": incident_id})
         alerts = [Alert._make(row) for row in cursor.fetchall()]
-    return (found[0], alerts) if found else None
+    return FullIncident(found[0], alerts, read_notes(conn, [incident_id]))
+
+
+def read_notes(conn: Connection, incident_ids: Sequence[int], *, published_only: bool = False) -> list[Note]:
+    """Return the newest notes on incidents, in the order in which they were written.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    asked = {"incident_ids": list(incident_ids), "published_only": published_only, "most": _MOST_NOTES}
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["notes_of"], asked)
+        return [Note._make(row) for row in cursor.fetchall()]
+
+
+def add_note(conn: Connection, incident_id: int, by: str, note: str, *, is_published: bool) -> bool:
+    """Write a note on an incident; return False when there is none of this number.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    asked = {"incident_id": incident_id, "by": by, "note": note, "is_published": is_published}
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["add_note"], asked)
+        return bool(cursor.rowcount)

@@ -1,6 +1,6 @@
 """What the page and the API read of one site: the public views only, so that a member of `sitemon_reader` may."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -10,13 +10,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.page import Incident
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("page_site.sql")
-
-_LOOK_BACK: Final = tuple(timedelta(hours=hours) for hours in (2, 48, 24 * 30, 24 * 3650))
-"""How far results are looked for, further and further: those of a month of a site would have to be sorted."""
 
 
 class Source(StrEnum):
@@ -69,45 +65,6 @@ class Newest(NamedTuple):
     is_match_found: bool | None
     error: str | None
     cert_expires_at: datetime | None
-
-
-class Key(NamedTuple):
-    """The place of a result among those of its site."""
-
-    slot_at: datetime
-    region: str
-    kind: str
-
-
-class Row(NamedTuple):
-    """A result, by the names of the view `results`."""
-
-    slot_at: datetime
-    region: str
-    kind: str
-    checked_at: datetime
-    outcome: str
-    reason: str | None
-    http_code: int | None
-    latency_s: float | None
-    dns_s: float | None
-    connect_s: float | None
-    tls_s: float | None
-    first_byte_s: float | None
-    download_s: float | None
-    is_match_found: bool | None
-    ip: str | None
-    http_version: str | None
-    redirects: int
-    body_bytes: int
-    cert_expires_at: datetime | None
-    error: str | None
-    url: str
-
-    @property
-    def key(self) -> Key:
-        """Its place."""
-        return Key(self.slot_at, self.region, self.kind)
 
 
 def read_counts(conn: Connection, site: str, stretch: Stretch) -> list[Counts | None]:
@@ -164,46 +121,6 @@ def read_newest(conn: Connection, site: str, since: datetime) -> list[Newest]:
     """
     with translated(), conn.cursor() as cursor:
         return list(map(Newest._make, _all(cursor, "newest", {"site": site, "since": since})))
-
-
-def read_incidents_of(conn: Connection, site: str, since: datetime, until: datetime, most: int) -> list[Incident]:
-    """Return the incidents of a site that are not withdrawn and touch a stretch of time, newest first.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    asked = {"site": site, "since": since, "until": until, "most": most}
-    with translated(), conn.cursor() as cursor:
-        return list(map(Incident._make, _all(cursor, "incidents_of", asked)))
-
-
-def read_results(conn: Connection, site: str, before: Key, since: datetime, most: int) -> list[Row]:
-    """Return the results of a site before a key, since a moment, newest first.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    with translated(), conn.cursor() as cursor:
-        rows: list[Any] = []
-        for begin in (max(since, before.slot_at - far) for far in _LOOK_BACK):
-            rows = _all(cursor, "results", {"site": site, "since": begin, "most": most} | before._asdict())
-            if len(rows) == most or begin == since:
-                break
-        return list(map(Row._make, rows))
-
-
-def all_results(conn: Connection, site: str, before: Key, since: datetime, at_once: int) -> Iterator[Row]:
-    """Give the results of a site before a key, since a moment, newest first, `at_once` from a query.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    while rows := read_results(conn, site, before, since, at_once):
-        yield from rows
-        before = rows[-1].key
 
 
 def _all(cursor: Cursor, name: str, values: Mapping[str, object]) -> list[Any]:

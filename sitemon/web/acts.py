@@ -9,11 +9,11 @@ from starlette.requests import Request
 
 from sitemon import clock
 from sitemon.model.errors import ConfigurationError, FatalError, RefusedError, SitemonError
+from sitemon.model.note import note_of
 from sitemon.store.connect import Connection
 from sitemon.store.incident import acknowledge
 from sitemon.store.maintenance_windows import Declaration, Declared, declare, stop
-from sitemon.store.page import Incident
-from sitemon.store.page_incidents import read_incident
+from sitemon.store.page_incidents import FullIncident, Incident, add_note, read_incident
 from sitemon.web.auth import Actor, Guard
 from sitemon.web.limits import Limit
 from sitemon.web.problems import Problem, problem_of
@@ -57,11 +57,31 @@ class Acts:
             found = read_incident(conn, incident_id)
         if found is None:
             raise Problem(404, "there is no incident of this number")
-        incident, _ = found
+        incident = found.incident
         if not is_ours:
             raise Problem(409, "it was withdrawn" if incident.withdrawn_at else "somebody knows of it already")
         self._guard.audit("web.acknowledged: by=%s via=%s from=%s incident=%s", actor, request, incident_id)
         return incident
+
+    def note(self, request: Request, actor: Actor, incident_id: int, text: str, *, is_published: bool) -> FullIncident:
+        """Write a note on an incident, and return it with all that was said of it.
+
+        Raises:
+            Problem: 404, there is none; 409, it is no note; 403, 503.
+
+        """
+        try:
+            note = note_of(text)
+        except ValueError as exc:
+            raise Problem(409, str(exc)) from exc
+        with self._writing() as conn:
+            add_note(conn, incident_id, actor.name, note, is_published=is_published)
+            found = read_incident(conn, incident_id)
+        if found is None:
+            raise Problem(404, "there is no incident of this number")
+        how = "published" if is_published else "unpublished"
+        self._guard.audit("web.noted: by=%s via=%s from=%s incident=%s %s", actor, request, incident_id, how)
+        return found
 
     def declare_maintenance(self, request: Request, actor: Actor, declaration: Declaration) -> Declared:
         """Declare a window of maintenance.

@@ -15,7 +15,8 @@ from starlette.responses import StreamingResponse
 
 from sitemon.model.errors import SitemonError
 from sitemon.model.moment import format_utc
-from sitemon.store.page_site import Key, Row, all_results
+from sitemon.store.history import Row, SiteStretch, all_results
+from sitemon.web.api.parameters import AHEAD
 from sitemon.web.dependencies import Web
 from sitemon.web.pages import not_found
 from sitemon.web.ranges import DEFAULT_RANGE, RANGES
@@ -25,6 +26,31 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With one of these a spreadsheet takes a cell for a formula, which may be of whoever runs the site."""
 
 
+COLUMNS: Final = (
+    "slot_at",
+    "region",
+    "kind",
+    "checked_at",
+    "outcome",
+    "reason",
+    "http_code",
+    "latency_s",
+    "dns_s",
+    "connect_s",
+    "tls_s",
+    "first_byte_s",
+    "download_s",
+    "is_match_found",
+    "ip",
+    "http_version",
+    "redirects",
+    "body_bytes",
+    "cert_expires_at",
+    "error",
+    "url",
+)
+
+
 class _Form(NamedTuple):
     media_type: str
     write: Callable[[Iterable[Row]], Iterator[str]]
@@ -32,7 +58,7 @@ class _Form(NamedTuple):
 
 def as_csv(rows: Iterable[Row]) -> Iterator[str]:
     """Give lines, the names of the columns first."""
-    yield _line(Row._fields)
+    yield _line(COLUMNS)
     for row in rows:
         yield _line([_cell(value) for value in _values(row).values()])
 
@@ -64,7 +90,7 @@ def routes(web: Web) -> APIRouter:
                 return not_found(snapshot, f"No site {site} is watched.")
             chosen = RANGES[request.query_params.get("range", "")] if _is_range(request) else RANGES[DEFAULT_RANGE]
             since = snapshot.at - timedelta(seconds=chosen.bin_s * chosen.bins)
-            before = Key(snapshot.at + timedelta(days=2), "", "")
+            stretch = SiteStretch(site, since, snapshot.at + AHEAD)
 
             lent = ExitStack()
             try:
@@ -74,7 +100,7 @@ def routes(web: Web) -> APIRouter:
 
             def lines() -> Iterator[str]:
                 with lent:
-                    yield from form.write(all_results(conn, site, before, since, _AT_ONCE))
+                    yield from form.write(all_results(conn, stretch, _AT_ONCE, snapshot.at))
 
             headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
             return StreamingResponse(_pieces(lines()), media_type=form.media_type, headers=headers)
@@ -103,8 +129,7 @@ def _pieces(lines: Iterator[str], size: int = 32_768) -> Iterator[str]:
 
 def _values(row: Row) -> dict[str, object]:
     return {
-        name: format_utc(value) if name.endswith("_at") and value is not None else value
-        for name, value in row._asdict().items()
+        name: format_utc(row[name]) if name.endswith("_at") and row[name] is not None else row[name] for name in COLUMNS
     }
 
 

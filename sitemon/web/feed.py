@@ -1,6 +1,6 @@
 """The feed of public incidents (Atom, RFC 4287). Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
@@ -14,6 +14,13 @@ _NAMESPACE: Final = "http://www.w3.org/2005/Atom"
 _NEVER: Final = "1970-01-01T00:00:00.000000Z"
 
 
+class PublicNote(NamedTuple):
+    """A note that is for everybody."""
+
+    written_at: datetime
+    note: str
+
+
 class Told(NamedTuple):
     """An incident, as far as everybody may know of it; `ended_at` is None while it lasts."""
 
@@ -22,10 +29,11 @@ class Told(NamedTuple):
     started_at: datetime
     ended_at: datetime | None
     decided_at: datetime
+    notes: Sequence[PublicNote] = ()
 
 
 def feed_of(title: str, page_url: str, feed_url: str, incidents: Iterable[Told]) -> bytes:
-    """Return the feed: an entry for each incident, which is updated when it ends."""
+    """Return the feed: an entry for each incident, which is updated by notes and when it ends."""
     entries = [_entry(page_url, incident) for incident in incidents]
     feed = ET.Element("feed", xmlns=_NAMESPACE)
     _add(feed, "title", title)
@@ -45,9 +53,14 @@ def _entry(page_url: str, incident: Told) -> ET.Element:
     _add(entry, "title", f"{incident.site} is down" if incident.ended_at is None else f"{incident.site} was down")
     _add(entry, "id", place)
     _add(entry, "published", format_utc(incident.decided_at))
-    _add(entry, "updated", format_utc(max(incident.decided_at, incident.ended_at or incident.decided_at)))
+    moments = [incident.decided_at, *(note.written_at for note in incident.notes)]
+    _add(entry, "updated", format_utc(max(moments + ([incident.ended_at] if incident.ended_at else []))))
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=place)
-    _add(entry, "summary", _summary(incident))
+    summary = _summary(incident)
+    _add(entry, "summary", summary)
+    if incident.notes:
+        lines = [summary, *(f"{_minute(note.written_at)}: {note.note}" for note in incident.notes)]
+        ET.SubElement(entry, "content", type="text").text = "\n".join(map(printable, lines))
     return entry
 
 

@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 from sitemon.model.moment import format_utc
 from sitemon.model.outcome import REASONS
-from sitemon.store.page import Incident
-from sitemon.store.page_incidents import Alert, Before, read_incident, read_incidents
-from sitemon.store.page_site import Key, Row, read_results
+from sitemon.store.connect import Connection
+from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
+from sitemon.store.page_incidents import Alert, Before, Incident, Note, read_incident, read_incidents
 from sitemon.web.dependencies import Web
 from sitemon.web.kept import Kept, Read
 from sitemon.web.pages import no_data, not_found
@@ -30,10 +30,16 @@ class _Asked(NamedTuple):
     site: str | None
     before: Before | None
 
+    def read(self, conn: Connection) -> list[Incident]:
+        """Return one more than a page shows."""
+        sites, state = [self.site] if self.site else None, "open" if self.open_only else "any"
+        return read_incidents(conn, _MOST + 1, sites=sites, state=state, before=self.before)
+
 
 class _One(NamedTuple):
     incident: Incident
     alerts: list[Alert]
+    notes: list[Note]
     rows: list[Row]
 
 
@@ -53,7 +59,7 @@ def routes(web: Web) -> APIRouter:
 
         def read() -> list[Incident]:
             with web.pool.connection() as conn:
-                return read_incidents(conn, _MOST + 1, **asked._asdict())
+                return asked.read(conn)
 
         def page() -> str:
             return _list(snapshot, asked, lists.of(str(asked), snapshot.at, read, is_away=bool(snapshot.problem)))
@@ -82,11 +88,17 @@ def _read(web: Web, number: int) -> _One | None:
         found = read_incident(conn, number)
         if found is None:
             return None
-        one, alerts = found
-        moments = {one.started_at, one.ended_at or one.withdrawn_at or one.started_at}
-        around = [read_results(conn, one.site, Key(at + _AROUND, "", ""), at - _AROUND, _ROWS) for at in moments]
-        rows = {row.key: row for rows in around for row in rows}
-        return _One(one, alerts, [rows[key] for key in sorted(rows, reverse=True)])
+        one, alerts, notes = found
+        moments = sorted({one.started_at, one.ended_at or one.withdrawn_at or one.started_at}, reverse=True)
+        around = [row for at in moments for row in _results_around(conn, one.site, at)]
+        # Those around its end first, of which some are around its beginning too.
+        rows = {(row["slot_at"], row["region"], row["kind"]): row for row in around}
+        return _One(one, alerts, notes, list(rows.values()))
+
+
+def _results_around(conn: Connection, site: str, at: datetime) -> list[Row]:
+    stretch = SiteStretch(site, at - _AROUND, at + _AROUND)
+    return read_results(conn, stretch, ResultsAfter(END_OF_TIME), _ROWS, now=at + _AROUND)
 
 
 def _list(snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None) -> str:
@@ -111,7 +123,7 @@ def _page(web: Web, snapshot: Snapshot, one: _One) -> str:
         snapshot=snapshot,
         incident=one.incident,
         meaning=meanings.get(one.incident.reason or ""),
-        steps=timeline(one.incident, one.alerts),
+        steps=timeline(one.incident, one.alerts, one.notes),
         alerts=one.alerts,
         can_act=web.guard.can_sign_in,
         rows=one.rows,

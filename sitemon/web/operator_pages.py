@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from sitemon import clock
+from sitemon.model.note import LONGEST_CHARS
 from sitemon.model.result import Result
 from sitemon.report.plain import plain_report
 from sitemon.web.api.answers import site_of
@@ -17,7 +18,7 @@ from sitemon.web.templating import render
 
 
 def routes(web: Web) -> APIRouter:
-    """Return `/incidents/<id>/acknowledge` and `/sites/<name>/check`."""
+    """Return `/incidents/<id>/acknowledge`, `/incidents/<id>/note` and `/sites/<name>/check`."""
     router = APIRouter()
 
     @router.get("/incidents/{number}/acknowledge")
@@ -29,6 +30,23 @@ def routes(web: Web) -> APIRouter:
     async def acknowledge(request: Request, number: Number) -> Response:
         actor = web.guard.operator_of(request, await _token_in(request))
         await run_in_threadpool(web.acts.acknowledge, request, actor, number)
+        return await _back_to(number)
+
+    @router.get("/incidents/{number}/note")
+    async def ask_for_note(request: Request, number: Number) -> Response:
+        return _form(web, request, "note.html", number=number, longest=LONGEST_CHARS)
+
+    @router.post("/incidents/{number}/note")
+    async def note(request: Request, number: Number) -> Response:
+        fields = await form_fields(request)
+        actor = web.guard.operator_of(request, fields.get("csrf_token", ""))
+        text, is_published = fields.get("note", ""), "is_published" in fields
+        await run_in_threadpool(web.acts.note, request, actor, number, text, is_published=is_published)
+        return await _back_to(number)
+
+    async def _back_to(number: int) -> Response:
+        # What is shown of an incident is kept for as long as the snapshot.
+        await run_in_threadpool(web.snapshots.wait_for_fresh)
         return RedirectResponse(f"/incidents/{number}", 303, SECRET)
 
     @router.get("/sites/{name:path}/check")
@@ -54,7 +72,12 @@ async def _token_in(request: Request) -> str:
 
 
 def _question(web: Web, request: Request, question: str, words: str, yes: str) -> Response:
-    """Return a page that asks whether somebody means it.
+    """Return a page that asks whether somebody means it."""
+    return _form(web, request, "question.html", question=question, words=words, yes=yes)
+
+
+def _form(web: Web, request: Request, template: str, **values: object) -> Response:
+    """Return a page that asks for what an operator does.
 
     Raises:
         Problem: 401, nobody is signed in; 429.
@@ -63,5 +86,5 @@ def _question(web: Web, request: Request, question: str, words: str, yes: str) -
     if web.guard.actor_of(request) is None:
         raise not_signed_in("sign in to do this")
     token = web.guard.csrf_token(request)
-    page = render("question.html", snapshot=None, here="", question=question, words=words, yes=yes, csrf_token=token)
+    page = render(template, snapshot=None, here="", csrf_token=token, **values)
     return Response(page, headers=SECRET, media_type="text/html")

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 from sitemon import clock
 from sitemon.config.web_file import Group
 from sitemon.model.errors import SitemonError
-from sitemon.store.history import Row, read_incidents_of, read_recent_uptime
+from sitemon.store.history import Row, read_recent_uptime
+from sitemon.store.page_incidents import Incident, Note, read_incidents, read_notes
 from sitemon.web.dependencies import Web
-from sitemon.web.feed import Told
+from sitemon.web.feed import PublicNote, Told
 from sitemon.web.history import Past
 from sitemon.web.problems import problem_of
 from sitemon.web.sites import SiteView, rank
@@ -52,16 +53,20 @@ class Public:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._groups = web.guard.settings.public_groups
         self._history: _History | None = None
-        self._names: tuple[int, frozenset[str]] = (-1, frozenset())
+        self._names: tuple[tuple[int, Sequence[Group]], frozenset[str]] = ((-1, ()), frozenset())
+
+    @property
+    def _groups(self) -> Sequence[Group]:
+        return self._web.guard.settings.public_groups
 
     def names(self, snapshot: Snapshot) -> frozenset[str]:
         """Return which sites everybody may see."""
-        version, names = self._names
-        if version != snapshot.version:
-            names = frozenset(site.name for group in self._groups for site in sites_of(group, snapshot.sites))
-            self._names = snapshot.version, names
+        of, names = self._names
+        groups = self._groups
+        if of != (snapshot.version, groups):
+            names = frozenset(site.name for group in groups for site in sites_of(group, snapshot.sites))
+            self._names = (snapshot.version, groups), names
         return names
 
     def groups(self, snapshot: Snapshot) -> list[PublicGroup]:
@@ -102,9 +107,18 @@ class Public:
         listed = sorted(names)
         with self._web.pool.connection() as conn:
             uptime = uptime_of(read_recent_uptime(conn, listed))
-            rows = read_incidents_of(conn, listed, clock.utc_now() - INCIDENTS_SINCE, _MOST_INCIDENTS)
-        columns = ("incident_id", "site", "started_at", "ended_at", "decided_at")
-        return _History(now_s, names, uptime, [Told(*(row[name] for name in columns)) for row in rows])
+            incidents = read_incidents(conn, _MOST_INCIDENTS, sites=listed, since=clock.utc_now() - INCIDENTS_SINCE)
+            notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
+        return _History(now_s, names, uptime, [told(incident, notes) for incident in incidents])
+
+
+def told(incident: Incident, notes: Iterable[Note]) -> Told:
+    """Return what everybody may know of an incident: of its notes those that are published, and not who wrote them."""
+    ours = (note for note in notes if note.incident_id == incident.incident_id and note.is_published)
+    public = tuple(PublicNote(note.written_at, note.note) for note in ours)
+    return Told(
+        incident.incident_id, incident.site, incident.started_at, incident.ended_at, incident.decided_at, public
+    )
 
 
 def sites_of(group: Group, sites: Iterable[SiteView]) -> list[SiteView]:

@@ -10,7 +10,7 @@ from sitemon.report.charts import Backdrop, Band, areas, heat_map, lines, nice_m
 from sitemon.report.latency_buckets import lower_s
 from sitemon.report.palette import latency
 from sitemon.report.svg import Svg
-from sitemon.store.page import Incident
+from sitemon.store.page_incidents import Incident
 from sitemon.store.page_site import Part, Stretch
 
 PERCENTILES: Final = ("p50", "p95", "p99")

@@ -8,21 +8,20 @@ from fastapi import APIRouter, Request, Response
 
 from sitemon.model.counts import Counts
 from sitemon.report.bars import label_of
-from sitemon.store.page import Incident, read_days
+from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
+from sitemon.store.page import read_days
+from sitemon.store.page_incidents import Incident, read_incidents
 from sitemon.store.page_site import (
-    Key,
     Newest,
     Part,
-    Row,
     Stretch,
     read_counts,
-    read_incidents_of,
     read_newest,
     read_parts,
-    read_results,
 )
+from sitemon.web.api.answers import cut
+from sitemon.web.api.parameters import AHEAD, cursor_of_result, read_result_cursor
 from sitemon.web.configuration import configuration_of
-from sitemon.web.cursors import next_cursor, read_cursor
 from sitemon.web.dependencies import Web
 from sitemon.web.history import DAYS, past_of
 from sitemon.web.kept import Kept
@@ -55,7 +54,7 @@ class _Asked(NamedTuple):
     """What the address asks for."""
 
     range: str
-    before: Key | None
+    before: ResultsAfter | None
 
 
 def routes(web: Web) -> APIRouter:
@@ -73,7 +72,7 @@ def routes(web: Web) -> APIRouter:
             return not_found(snapshot, f"No site {name} is watched.")
         query = request.query_params
         chosen = query.get("range", "")
-        asked = _Asked(chosen if chosen in RANGES else DEFAULT_RANGE, read_cursor(query.get("before", "")))
+        asked = _Asked(chosen if chosen in RANGES else DEFAULT_RANGE, read_result_cursor(query.get("before", "")))
         return await web.shared.answer(request, snapshot.version, lambda: _page(web, kept, snapshot, site, asked))
 
     return router
@@ -104,23 +103,24 @@ def _page(web: Web, kept: Kept[_Data], snapshot: Snapshot, site: SiteView, asked
 def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
     chosen, now, name = RANGES[asked.range], snapshot.at, site.name
     stretch = stretch_of(chosen, site.evidence.interval_s, now)
-    before = asked.before or Key(now + timedelta(days=2), "", "")
+    before = asked.before or ResultsAfter(END_OF_TIME)
     with web.pool.connection() as conn:
         return _Data(
             stretch,
             read_parts(conn, name, stretch, with_phases=chosen.has_phases),
-            read_incidents_of(conn, name, stretch.first, stretch.until, 1_000),
+            read_incidents(conn, 1_000, sites=[name], since=stretch.first, until=stretch.until),
             read_days(conn, [name], now.date() - timedelta(days=DAYS - 1), DAYS)[name],
             read_counts(conn, name, days_before(now, GRID_DAYS)),
             read_newest(conn, name, now - timedelta(days=1)),
-            read_incidents_of(conn, name, now - _EVER, now + _EVER, _INCIDENTS),
-            read_results(conn, name, before, now - _EVER, ROWS + 1),
+            read_incidents(conn, _INCIDENTS, sites=[name]),
+            read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now),
         )
 
 
 def _shown(data: _Data, snapshot: Snapshot, asked: _Asked) -> dict[str, object]:
     moments = Moments(data.stretch, data.in_stretch, snapshot.closed_at)
     hours = days_before(snapshot.at, GRID_DAYS)
+    rows, older = cut(data.rows, ROWS, cursor_of_result)
     return {
         "figures": list(figures(data.parts, moments)),
         "has_incidents": bool(data.in_stretch),
@@ -131,6 +131,6 @@ def _shown(data: _Data, snapshot: Snapshot, asked: _Asked) -> dict[str, object]:
         "hours_days": grid_days(hours),
         "newest": data.newest,
         "incidents": data.incidents,
-        "rows": data.rows[:ROWS],
-        "older": next_cursor(data.rows, ROWS),
+        "rows": rows,
+        "older": older,
     }

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.model.errors import SitemonError
-from sitemon.store.page import Incident, Present
+from sitemon.store.page import Present
+from sitemon.store.page_incidents import Incident
 from sitemon.web.sites import SiteView, fold_sites
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sitemon.store.page import Incident
-from sitemon.store.page_incidents import Alert
+from sitemon.store.page_incidents import Alert, Incident, Note
 
 
 class Step(NamedTuple):
@@ -17,9 +16,10 @@ class Step(NamedTuple):
     tone: str = ""
 
 
-def timeline(incident: Incident, alerts: Sequence[Alert]) -> list[Step]:
+def timeline(incident: Incident, alerts: Sequence[Alert], notes: Sequence[Note]) -> list[Step]:
     """Return what happened, in its order."""
-    return sorted([*_of_incident(incident), *map(_of_alert, alerts)], key=lambda step: step.at)
+    steps = [*_of_incident(incident), *map(_of_alert, alerts), *map(_of_note, notes)]
+    return sorted(steps, key=lambda step: step.at)
 
 
 def _of_incident(incident: Incident) -> Iterator[Step]:
@@ -38,3 +38,8 @@ def _of_alert(alert: Alert) -> Step:
     words = f"{alert.type} to {alert.channel}: {alert.state}"
     tries = f" at try {alert.tries}" if alert.tries > 1 else ""
     return Step(alert.delivered_at or alert.created_at, words + tries, alert.problem or "")
+
+
+def _of_note(note: Note) -> Step:
+    whose = "public note" if note.is_published else "note"
+    return Step(note.written_at, f"{whose} by {note.written_by}:", note.note)

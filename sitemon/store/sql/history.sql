@@ -122,41 +122,6 @@ FROM sitemon.uptime_recent
 WHERE days IN (1, 7, 30, 90) AND site = ANY (%(sites)s)
 ORDER BY site, days, region;
 
--- name: incidents
--- The newest number first: a new one never comes between two pages.
-SELECT
-    incident_id,
-    site,
-    started_at,
-    ended_at,
-    regions,
-    reason,
-    http_code,
-    error,
-    decided_at,
-    withdrawn_at,
-    acknowledged_at,
-    acknowledged_by,
-    behind
-FROM sitemon.incidents
-WHERE incident_id < %(before)s
-    AND (%(site)s::text IS NULL OR site = %(site)s)
-    AND CASE %(state)s::text
-        WHEN 'open' THEN ended_at IS NULL AND withdrawn_at IS NULL
-        WHEN 'ended' THEN ended_at IS NOT NULL AND withdrawn_at IS NULL
-        WHEN 'withdrawn' THEN withdrawn_at IS NOT NULL
-        ELSE withdrawn_at IS NULL
-    END
-ORDER BY incident_id DESC
-LIMIT %(most)s;
-
--- name: incidents_of
-SELECT incident_id, site, started_at, ended_at, decided_at
-FROM sitemon.incidents
-WHERE site = ANY (%(sites)s) AND withdrawn_at IS NULL AND (ended_at IS NULL OR ended_at >= %(since)s)
-ORDER BY started_at DESC, incident_id DESC
-LIMIT %(most)s;
-
 -- name: ledger
 -- All sums, and beside them one page of the hours.
 WITH ledger AS MATERIALIZED (

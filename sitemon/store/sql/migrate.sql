@@ -42,6 +42,7 @@ BEGIN
             sitemon.ledger,
             sitemon.incidents,
             sitemon.alerts,
+            sitemon.notes,
             sitemon.maintenance,
             sitemon.freshness,
             sitemon.site_info,

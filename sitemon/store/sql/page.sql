@@ -20,25 +20,6 @@ SELECT
 FROM sitemon.site_status
 WHERE NOT is_ended;
 
--- name: open_incidents
-SELECT
-    incident_id,
-    site,
-    started_at,
-    ended_at,
-    regions,
-    reason,
-    http_code,
-    error,
-    decided_at,
-    withdrawn_at,
-    acknowledged_at,
-    acknowledged_by,
-    behind
-FROM sitemon.incidents
-WHERE ended_at IS NULL AND withdrawn_at IS NULL
-ORDER BY started_at DESC;
-
 -- name: days
 -- Of each site its days with anything due, as arrays: a row for each day of many sites takes long to read.
 SELECT

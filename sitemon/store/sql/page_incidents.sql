@@ -1,7 +1,8 @@
 -- Only the views that sitemon_reader may read.
 
 -- name: incidents
--- Before a number, newest first; those that are withdrawn are shown as such.
+-- The newest first, by their numbers when the reader goes on after one, else by their beginnings. A filter that is null
+-- leaves none out; without a state those that were withdrawn are left out.
 SELECT
     incident_id,
     site,
@@ -17,32 +18,42 @@ SELECT
     acknowledged_by,
     behind
 FROM sitemon.incidents
-WHERE (%(before_at)s::timestamptz IS NULL OR (started_at, incident_id) < (%(before_at)s, %(before_id)s))
-    AND (NOT %(open_only)s OR (ended_at IS NULL AND withdrawn_at IS NULL))
-    AND (%(site)s::text IS NULL OR site = %(site)s)
-ORDER BY started_at DESC, incident_id DESC
+WHERE (%(incident_id)s::integer IS NULL OR incident_id = %(incident_id)s)
+    AND (%(before_number)s::integer IS NULL OR incident_id < %(before_number)s)
+    AND (%(before_at)s::timestamptz IS NULL OR (started_at, incident_id) < (%(before_at)s, %(before_id)s))
+    AND (%(sites)s::text[] IS NULL OR site = ANY (%(sites)s::text[]))
+    AND (%(since)s::timestamptz IS NULL OR ended_at IS NULL OR ended_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR started_at < %(until)s)
+    AND CASE %(state)s::text
+        WHEN 'any' THEN true
+        WHEN 'open' THEN ended_at IS NULL AND withdrawn_at IS NULL
+        WHEN 'ended' THEN ended_at IS NOT NULL AND withdrawn_at IS NULL
+        WHEN 'withdrawn' THEN withdrawn_at IS NOT NULL
+        ELSE withdrawn_at IS NULL
+    END
+ORDER BY CASE WHEN %(before_number)s::integer IS NOT NULL THEN incident_id END DESC, started_at DESC, incident_id DESC
 LIMIT %(most)s;
-
--- name: incident
-SELECT
-    incident_id,
-    site,
-    started_at,
-    ended_at,
-    regions,
-    reason,
-    http_code,
-    error,
-    decided_at,
-    withdrawn_at,
-    acknowledged_at,
-    acknowledged_by,
-    behind
-FROM sitemon.incidents
-WHERE incident_id = %(incident_id)s;
 
 -- name: alerts_of
 SELECT alert_id, type, channel, state, created_at, delivered_at, tries, problem
 FROM sitemon.alerts
 WHERE incident_id = %(incident_id)s
 ORDER BY alert_id;
+
+-- name: notes_of
+-- The newest so many, in the order in which they were written.
+SELECT note_id, incident_id, written_at, written_by, note, is_published
+FROM (
+    SELECT note_id, incident_id, written_at, written_by, note, is_published
+    FROM sitemon.notes
+    WHERE incident_id = ANY (%(incident_ids)s) AND (is_published OR NOT %(published_only)s)
+    ORDER BY note_id DESC
+    LIMIT %(most)s
+) AS newest
+ORDER BY note_id;
+
+-- name: add_note
+INSERT INTO sitemon.incident_note (incident_id, written_by, note, is_published)
+SELECT incident_id, %(by)s, %(note)s, %(is_published)s
+FROM sitemon.incidents
+WHERE incident_id = %(incident_id)s;

@@ -10,7 +10,7 @@ from sitemon import clock
 from sitemon.store.connect import Connection
 from sitemon.store.history import (
     Row,
-    Stretch,
+    SiteStretch,
     read_latency,
     read_latency_bounds,
     read_recent_uptime,
@@ -35,11 +35,12 @@ def routes(web: Web) -> APIRouter:
         """List the results of a site, the newest first, those of all kinds unless one is asked for."""
         web.guard.reader_of(request)
         site = site_of(await present(web), name)
-        from_at, until_at = query.stretch(clock.utc_now(), None)
-        of = Stretch(site.name, from_at, until_at, query.region)
+        now = clock.utc_now()
+        from_at, until_at = query.stretch(now, None)
+        of = SiteStretch(site.name, from_at, until_at, query.region)
 
         def ask(conn: Connection) -> list[Row]:
-            return read_results(conn, of, query.after, query.limit + 1, kind=query.kind, outcome=query.outcome)
+            return read_results(conn, of, query.after, query.limit + 1, now=now, kind=query.kind, outcome=query.outcome)
 
         rows, cursor = cut(await run_in_threadpool(read, web, ask), query.limit, cursor_of_result)
         return Page[Result](items=[Result(**row) for row in rows], next_cursor=cursor)
@@ -75,6 +76,6 @@ def routes(web: Web) -> APIRouter:
     return router
 
 
-def _stretch(site: str, query: SeriesQuery) -> Stretch:
+def _stretch(site: str, query: SeriesQuery) -> SiteStretch:
     from_at, until_at = query.stretch(clock.utc_now(), _QUARTER if query.by == "day" else _WEEK)
-    return Stretch(site, from_at, until_at, query.region)
+    return SiteStretch(site, from_at, until_at, query.region)

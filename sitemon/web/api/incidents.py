@@ -1,15 +1,18 @@
-"""Incidents, and to say that somebody knows of one."""
+"""Incidents, to say that somebody knows of one, and what is to say of it."""
 
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
+from sitemon.model.note import LONGEST_CHARS
 from sitemon.store.connect import Connection
-from sitemon.store.history import Row, read_incidents
-from sitemon.store.page_incidents import read_incident
+from sitemon.store.history import Row
+from sitemon.store.page_incidents import FullIncident, read_incident, read_incidents
 from sitemon.web.api.answers import cut, read, refusals
-from sitemon.web.api.models import Incident, IncidentWithAlerts, Page
+from sitemon.web.api.models import Incident, IncidentInFull, Page
 from sitemon.web.api.parameters import IncidentsQuery, Number
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
@@ -17,8 +20,21 @@ from sitemon.web.problems import Problem
 _LARGEST: Final = 2**31 - 1
 
 
+class NewNote(BaseModel):
+    """A note on an incident, of printable characters on one line."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[str, StringConstraints(pattern=rf"^[^\x00]{{1,{LONGEST_CHARS}}}$")] = Field(
+        examples=["The disk is full: we are making room."]
+    )
+    is_published: bool = Field(
+        False, description="for everybody: on the public page and in its feed, without your name"
+    )
+
+
 def routes(web: Web) -> APIRouter:
-    """Return ``incidents``, ``incidents/{incident_id}`` and ``…/ack``."""
+    """Return ``incidents``, ``incidents/{incident_id}``, ``…/ack`` and ``…/notes``."""
     router = APIRouter(tags=["incidents"])
 
     @router.get("/incidents", responses=refusals())
@@ -28,21 +44,22 @@ def routes(web: Web) -> APIRouter:
         before = int(query.cursor) if query.cursor else _LARGEST
 
         def ask(conn: Connection) -> list[Row]:
-            return read_incidents(conn, before, query.limit + 1, site=query.site, state=query.state)
+            sites = [query.site] if query.site else None
+            found = read_incidents(conn, query.limit + 1, sites=sites, state=query.state, before_number=before)
+            return [one._asdict() for one in found]
 
         rows = await run_in_threadpool(read, web, ask)
         items, cursor = cut(rows, query.limit, lambda row: str(row["incident_id"]))
         return Page[Incident].model_validate({"items": items, "next_cursor": cursor})
 
     @router.get("/incidents/{incident_id}", responses=refusals(404))
-    async def get_incident(request: Request, incident_id: Number) -> IncidentWithAlerts:
-        """Return an incident, and what was said of it."""
+    async def get_incident(request: Request, incident_id: Number) -> IncidentInFull:
+        """Return an incident, and what was said of it: alerts, and notes of people."""
         web.guard.reader_of(request)
         found = await run_in_threadpool(read, web, lambda conn: read_incident(conn, incident_id))
         if found is None:
             raise Problem(404, "there is no incident of this number")
-        incident, alerts = found
-        return IncidentWithAlerts.model_validate(incident._asdict() | {"alerts": [one._asdict() for one in alerts]})
+        return _in_full(found)
 
     @router.post("/incidents/{incident_id}/ack", responses=refusals(403, 404, 409))
     async def acknowledge_incident(request: Request, incident_id: Number) -> Incident:
@@ -51,4 +68,16 @@ def routes(web: Web) -> APIRouter:
         incident = await run_in_threadpool(web.acts.acknowledge, request, actor, incident_id)
         return Incident.model_validate(incident._asdict())
 
+    @router.post("/incidents/{incident_id}/notes", status_code=201, responses=refusals(403, 404, 409))
+    async def note_incident(request: Request, incident_id: Number, note: NewNote) -> IncidentInFull:
+        """Write a note on an incident: for those who may read it here, or for everybody."""
+        actor = web.guard.operator_of(request)
+        write = partial(web.acts.note, is_published=note.is_published)
+        return _in_full(await run_in_threadpool(write, request, actor, incident_id, note.note))
+
     return router
+
+
+def _in_full(found: FullIncident) -> IncidentInFull:
+    said = {"alerts": [one._asdict() for one in found.alerts], "notes": [one._asdict() for one in found.notes]}
+    return IncidentInFull.model_validate(found.incident._asdict() | said)

@@ -215,10 +215,21 @@ class Alert(Answer):
     problem: str | None
 
 
-class IncidentWithAlerts(Incident):
+class Note(Answer):
+    """What somebody wrote of an incident, of the view `notes`."""
+
+    note_id: int
+    written_at: Moment
+    written_by: str
+    note: str
+    is_published: bool = Field(description="the public page and its feed show it, without the name")
+
+
+class IncidentInFull(Incident):
     """An incident, and what was said of it."""
 
     alerts: list[Alert]
+    notes: list[Note] = Field(description="the newest 200, in the order in which they were written")
 
 
 class Maintenance(Answer):

@@ -166,6 +166,14 @@ def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> No
     assert run(start, "ack", number, "--by", "anna") == (0, f"incident {number}: acknowledged\n")
     assert run(start, "ack", number)[0] == 1
     assert "open, known to anna" in run(start, "incidents")[1]
+    assert run(start, "note", number, "the disk is full", "--by", "anna") == (0, f"incident {number}: noted\n")
+    public = run(start, "note", number, "we are on it", "--publish", "--by", "ben")
+    assert public == (0, f"incident {number}: noted, for everybody\n")
+    assert run(start, "note", "4711", "x") == (1, "incident 4711: there is none\n")
+    assert rows(scene.conn, "SELECT written_by, note, is_published FROM sitemon.notes ORDER BY note_id") == [
+        ("anna", "the disk is full", False),
+        ("ben", "we are on it", True),
+    ]
     scene.arrive(*scene.results("u", start=4))
     assert scene.receiver.events[-1]["data"]["incident"]["acknowledged_by"] == "anna"
     assert run(start, "incidents", "--open") == (0, "no incidents\n")

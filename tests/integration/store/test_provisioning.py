@@ -30,6 +30,7 @@ VIEWS = {
     "ledger",
     "incidents",
     "alerts",
+    "notes",
     "maintenance",
     "freshness",
     "site_info",

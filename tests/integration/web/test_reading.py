@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,22 +11,20 @@ from sitemon.model.counts import Counts, total_of
 from sitemon.model.outcome import Outcome
 from sitemon.report.uptime import words_of
 from sitemon.store.connect import Connection
+from sitemon.store.history import END_OF_TIME, ResultsAfter, SiteStretch, all_results, read_results
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.page import read_days, read_present, read_trends
 from sitemon.store.page_incidents import Before, read_incident, read_incidents
 from sitemon.store.page_site import (
-    Key,
     Source,
     Stretch,
-    all_results,
     read_counts,
-    read_incidents_of,
     read_newest,
     read_parts,
-    read_results,
 )
 from sitemon.web.ranges import RANGES, days_before, stretch_of
 from tests.browser.scene import DAY, few_with_incidents
+from tests.databases import execute
 from tests.integration.web.conftest import Connect
 from tests.results import MINUTE
 
@@ -82,9 +81,9 @@ def test_raw_parts_count_each_result_once(reader: Connect, now: datetime) -> Non
     stretch = stretch_of(RANGES["6h"], 300, now)
     with closing(reader()) as conn:
         counts = read_counts(conn, "checkout", stretch)
-        results = list(all_results(conn, "checkout", Key(now + DAY, "", ""), stretch.first, 7))
+        results = list(all_results(conn, SiteStretch("checkout", stretch.first, now + DAY), 7, now))
     assert total_of(counts).total == len(results)
-    assert total_of(counts).down == sum(row.outcome == "down" for row in results) == 41
+    assert total_of(counts).down == sum(row["outcome"] == "down" for row in results) == 41
 
 
 def test_hours_of_two_weeks(reader: Connect, now: datetime) -> None:
@@ -103,29 +102,42 @@ def test_the_newest_result_and_certificate_of_each_region(reader: Connect, now: 
     assert unseen.outcome == Outcome.UP
 
 
-def test_results_go_on_after_a_key(reader: Connect, now: datetime) -> None:
+def test_results_go_on_after_one(reader: Connect, now: datetime) -> None:
+    stretch = SiteStretch("shop", now - 2 * DAY, now + DAY)
     with closing(reader()) as conn:
-        first = read_results(conn, "shop", Key(now + DAY, "", ""), now - 2 * DAY, 10)
-        second = read_results(conn, "shop", first[-1].key, now - 2 * DAY, 10)
-        every = list(all_results(conn, "shop", Key(now + DAY, "", ""), now - 2 * DAY, 10))
+        first = read_results(conn, stretch, ResultsAfter(END_OF_TIME), 10, now=now)
+        after = ResultsAfter(first[-1]["slot_at"], first[-1]["region"], first[-1]["kind"])
+        second = read_results(conn, stretch, after, 10, now=now)
+        every = list(all_results(conn, stretch, 10, now))
     assert first + second == every[:20]
     assert len(every) == 289
-    assert len({row.key for row in every}) == 289
+    assert len({row["slot_at"] for row in every}) == 289
 
 
-def test_incidents_of_a_site_and_of_all(reader: Connect, now: datetime) -> None:
-    with closing(reader()) as conn:
-        assert [one.site for one in read_incidents(conn, 10)] == ["warehouse", "checkout", "shop"]
-        newest = read_incidents(conn, 10)[0]
-        before = Before(newest.started_at, newest.incident_id)
-        assert [one.site for one in read_incidents(conn, 10, before=before)] == ["checkout", "shop"]
-        assert [one.site for one in read_incidents(conn, 10, open_only=True, site="checkout")] == ["checkout"]
-        assert [one.site for one in read_incidents_of(conn, "shop", now - DAY, now, 9)] == ["shop"]
-        assert read_incidents_of(conn, "shop", now - 10 * MINUTE, now, 9) == []
-        found = read_incident(conn, newest.incident_id)
+def test_incidents_of_a_site_and_of_all(conn: Connection, reader: Connect, now: datetime) -> None:
+    with closing(reader()) as reading:
+
+        def sites(most: int | None = None, **asked: Any) -> list[str]:
+            return [one.site for one in read_incidents(reading, most, **asked)]
+
+        assert sites() == ["warehouse", "checkout", "shop"]
+        assert sites(2) == ["warehouse", "checkout"]
+        newest = read_incidents(reading)[0]
+        assert sites(before=Before(newest.started_at, newest.incident_id)) == ["checkout", "shop"]
+        assert sites(before_number=3) == ["warehouse", "checkout"]
+        assert sites(before_number=4) == ["shop", "warehouse", "checkout"]
+        assert sites(state="open", sites=["checkout", "shop"]) == ["checkout"]
+        assert sites(state="ended") == ["shop"]
+        assert sites(sites=["shop"], since=now - DAY, until=now) == ["shop"]
+        assert sites(sites=["shop"], since=now - 10 * MINUTE, until=now) == []
+        assert sites(sites=["checkout"], until=now - DAY) == []
+        assert sites(sites=[]) == []
+        found = read_incident(reading, newest.incident_id)
         assert found is not None
-        assert [(alert.channel, alert.state) for alert in found[1]] == [("ops", "delivered"), ("hook", "waiting")]
-        assert read_incident(conn, 2**40) is None
+        assert [(alert.channel, alert.state) for alert in found.alerts] == [("ops", "delivered"), ("hook", "waiting")]
+        execute(conn, "UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = 3")
+        assert (sites(state="withdrawn"), "shop" in sites(), "shop" in sites(state="any")) == (["shop"], False, True)
+        assert read_incident(reading, 2**40) is None
 
 
 @pytest.mark.parametrize("source", [Source.RAW, Source.HOUR])

@@ -1,4 +1,4 @@
-"""Who acknowledges an incident, or declares maintenance, is shown to others: in tables, in messages of every kind."""
+"""Who acknowledges an incident, writes of it, or declares maintenance, is shown to others, in places of every kind."""
 
 import getpass
 from typing import NoReturn
@@ -8,8 +8,9 @@ import pytest
 
 from sitemon.cli.ack import command as ack
 from sitemon.cli.maintenance import start
+from sitemon.cli.note import command as note
 
-ACTS = [(ack, ["17"]), (start, ["shop", "--for", "1h"])]
+ACTS = [(ack, ["17"]), (note, ["17", "the disk is full"]), (start, ["shop", "--for", "1h"])]
 
 
 @pytest.mark.parametrize(("command", "words"), ACTS)
@@ -30,3 +31,9 @@ def test_who_has_no_name_is_asked_for_one(
     monkeypatch.setattr(getpass, "getuser", nobody)
     with pytest.raises(click.UsageError, match="your user has no name here: give one by --by"):
         command.main(words, standalone_mode=False)
+
+
+@pytest.mark.parametrize("text", ["", "a\nb", "\u202e", "x" * 501])
+def test_what_is_no_note_is_wrong_use(text: str) -> None:
+    with pytest.raises(click.UsageError, match="expected a note of at most 500 printable characters, on one line"):
+        note.main(["17", text], standalone_mode=False)

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from sitemon.web.feed import Told, feed_of
+from sitemon.web.feed import PublicNote, Told, feed_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 AT = datetime(2026, 11, 24, 7, tzinfo=UTC)
@@ -39,3 +39,18 @@ def test_without_incidents_it_is_a_feed_too() -> None:
 def test_no_text_breaks_it(text: str) -> None:
     found = feed(Told(1, text, AT, None, AT), title=text)
     assert len(found.findall(f"{ATOM}entry")) == 1
+
+
+def test_a_note_updates_the_entry_and_stands_in_its_content() -> None:
+    told = Told(17, "shop", AT, None, AT + timedelta(minutes=2))
+    notes = (PublicNote(AT + timedelta(minutes=5), "we are on it"), PublicNote(AT + timedelta(minutes=8), "<b>\x1b"))
+    before, after = feed(told).find(f"{ATOM}entry"), feed(told._replace(notes=notes)).find(f"{ATOM}entry")
+    assert before is not None
+    assert after is not None
+    assert before.find(f"{ATOM}content") is None
+    assert after.findtext(f"{ATOM}updated") == "2026-11-24T07:08:00.000000Z"
+    assert after.findtext(f"{ATOM}content", "").split("\n") == [
+        after.findtext(f"{ATOM}summary"),
+        "2026-11-24 07:05 UTC: we are on it",
+        "2026-11-24 07:08 UTC: <b>\ufffd",
+    ]

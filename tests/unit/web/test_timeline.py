@@ -3,8 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sitemon.store.page import Incident
-from sitemon.store.page_incidents import Alert
+from sitemon.store.page_incidents import Alert, Incident, Note
 from sitemon.web.timeline import timeline
 from tests.unit.web.watches import NOW
 
@@ -37,7 +36,7 @@ def an_alert(minute: float, **fields: Any) -> Alert:
 def test_it_goes_from_the_first_failure_to_the_last_message() -> None:
     incident = an_incident(ended_at=NOW + 9 * MINUTE, acknowledged_at=NOW + 5 * MINUTE, acknowledged_by="ann")
     alerts = [an_alert(10, type="site.resolved"), an_alert(3)]
-    assert [step.words for step in timeline(incident, alerts)] == [
+    assert [step.words for step in timeline(incident, alerts, [])] == [
         "the first failure",
         "it counts as an incident",
         "site.down to ops: delivered",
@@ -49,9 +48,19 @@ def test_it_goes_from_the_first_failure_to_the_last_message() -> None:
 
 def test_an_alert_that_did_not_arrive_says_why() -> None:
     waiting = an_alert(3, state="waiting", delivered_at=None, tries=4, problem="answered 503")
-    step = timeline(an_incident(), [waiting])[-1]
+    step = timeline(an_incident(), [waiting], [])[-1]
     assert (step.words, step.detail) == ("site.down to ops: waiting at try 4", "answered 503")
 
 
 def test_one_that_was_withdrawn_says_that_it_never_was() -> None:
-    assert timeline(an_incident(withdrawn_at=NOW + 4 * MINUTE), [])[-1].words.startswith("withdrawn")
+    assert timeline(an_incident(withdrawn_at=NOW + 4 * MINUTE), [], [])[-1].words.startswith("withdrawn")
+
+
+def test_notes_of_people_stand_in_it_with_their_names() -> None:
+    notes = [Note(1, 1, NOW + minute * MINUTE, "ann", f"note {minute}", minute == 9) for minute in (1, 9)]
+    steps = timeline(an_incident(), [an_alert(5)], notes)
+    assert [(step.words, step.detail) for step in steps if step.detail.startswith("note")] == [
+        ("note by ann:", "note 1"),
+        ("public note by ann:", "note 9"),
+    ]
+    assert steps[-1].detail == "note 9"

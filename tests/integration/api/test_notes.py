@@ -1,0 +1,121 @@
+"""Notes on incidents: whoever may act writes them; everybody sees those that are published, and not who wrote them."""
+
+import logging
+from contextlib import closing
+
+import httpx
+import pytest
+
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.store.connect import connect
+from tests.databases import as_admin, dicts, run
+from tests.integration.api.conftest import Serve
+from tests.integration.api.scene import BEARER, HOSTILE_ERROR, Scene, problem
+from tests.integration.api.test_operator_pages import form_token, sign_in
+from tests.results import this_hour
+
+V1 = "/api/v1"
+SECRET = "it was ben's deploy"
+PUBLIC = "We are on it: </li><script>alert(3)</script> & more"
+
+
+def write(page: httpx.Client, scene: Scene, note: str, *, is_published: bool = False) -> httpx.Response:
+    path = f"{V1}/incidents/{scene.incident_id}/notes"
+    return page.post(path, json={"note": note, "is_published": is_published}, headers=BEARER)
+
+
+def notes_in(scene: Scene) -> list[dict[str, object]]:
+    return dicts(scene.conn, "SELECT written_by, note, is_published FROM sitemon.notes ORDER BY note_id")
+
+
+def test_a_program_writes_a_note_and_reads_it(
+    page: httpx.Client, scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    answer = write(page, scene, f" {SECRET} ")
+    assert answer.status_code == 201
+    [note] = answer.json()["notes"]
+    assert (note["written_by"], note["note"], note["is_published"]) == ("anna", SECRET, False)
+    assert page.get(f"{V1}/incidents/{scene.incident_id}").json() == answer.json()
+    line = f"web.noted: by=anna via=token from=127.0.0.1 incident={scene.incident_id} unpublished"
+    assert [event for event in caplog.messages if "web.noted" in event] == [line]
+
+
+@pytest.mark.parametrize(
+    ("note", "status"), [("", 422), ("x" * 501, 422), ("a\0b", 422), ("a\nb", 409), ("   ", 409), ("\u202ea", 409)]
+)
+def test_what_is_no_note_is_refused(page: httpx.Client, scene: Scene, note: str, status: int) -> None:
+    answer = write(page, scene, note)
+    assert (answer.status_code, problem(answer)["status"]) == (status, status)
+    assert notes_in(scene) == []
+
+
+def test_nobody_writes_on_what_is_not_there_or_without_a_sign_in(page: httpx.Client, scene: Scene) -> None:
+    note = {"note": "hello"}
+    assert page.post(f"{V1}/incidents/2147483647/notes", json=note, headers=BEARER).status_code == 404
+    assert page.post(f"{V1}/incidents/{scene.incident_id}/notes", json=note).status_code == 401
+    path = f"/incidents/{scene.incident_id}/note"
+    assert page.get(path).status_code == 303
+    sign_in(page)
+    assert page.post(path, data=note | {"csrf_token": "forged"}).status_code == 403
+    assert notes_in(scene) == []
+
+
+def test_an_operator_writes_one_by_the_page_which_shows_it_at_once(page: httpx.Client, scene: Scene) -> None:
+    sign_in(page)
+    incident = f"/incidents/{scene.incident_id}"
+    assert f'href="{incident}/note"' in page.get(incident).text
+    fields = {"note": HOSTILE_ERROR, "csrf_token": form_token(page, f"{incident}/note")}
+    answer = page.post(f"{incident}/note", data=fields)
+    assert (answer.status_code, answer.headers["location"]) == (303, incident)
+    text = page.get(incident).text
+    assert "note by anna:" in text
+    assert "&lt;script&gt;alert(2)" in text
+    assert "<script>alert" not in text
+    assert notes_in(scene) == [{"written_by": "anna", "note": HOSTILE_ERROR, "is_published": False}]
+    refused = page.post(f"{incident}/note", data=fields | {"note": "a\nb"})
+    assert (refused.status_code, "printable characters, on one line" in refused.text) == (409, True)
+
+
+def test_everybody_sees_what_is_published_and_nothing_else_of_notes(serve_page: Serve, scene: Scene) -> None:
+    page, public = serve_page(), serve_page(only_public=True)
+    before = public.get("/feed.atom").text
+    assert write(page, scene, SECRET).status_code == 201
+    assert write(page, scene, PUBLIC, is_published=True).status_code == 201
+    fresh = serve_page(only_public=True)
+    for path in ("/public", "/feed.atom"):
+        text = fresh.get(path).text
+        assert "We are on it: &lt;/li&gt;&lt;script&gt;alert(3)&lt;/script&gt; &amp; more" in text
+        assert "<script>alert" not in text
+        assert [word for word in (SECRET, "anna", "ben") if word in text] == []
+    assert "<content" not in before
+    assert fresh.post(f"{V1}/incidents/{scene.incident_id}/notes", json={"note": "x"}).status_code == 404
+    assert fresh.get(f"/incidents/{scene.incident_id}/note", headers=BEARER).status_code == 404
+
+
+def test_notes_on_sites_that_are_not_public_are_not(page: httpx.Client, serve_page: Serve, scene: Scene) -> None:
+    number = scene.incident("intern", this_hour())
+    answer = page.post(
+        f"{V1}/incidents/{number}/notes", json={"note": "of intern", "is_published": True}, headers=BEARER
+    )
+    assert answer.status_code == 201
+    public = serve_page(only_public=True)
+    assert [path for path in ("/public", "/feed.atom") if "of intern" in public.get(path).text] == []
+
+
+def test_who_may_only_read_the_database_writes_notes_with_one_right_more(
+    serve_page: Serve, scene: Scene, postgres_server: PostgresServer, owner: Credentials, admin: Credentials
+) -> None:
+    reader = Credentials(user=f"page-{owner.database}", password="p", database=owner.database)
+    with closing(as_admin(postgres_server, admin, owner.database)) as conn:
+        run(conn, "CREATE ROLE {role} LOGIN PASSWORD 'p' IN ROLE sitemon_reader", role=reader.user)
+        try:
+            page = serve_page(connect=lambda: connect(postgres_server, reader, application_name="test-web"))
+            assert problem(write(page, scene, "x"))["status"] == 403
+            run(conn, "GRANT INSERT ON sitemon.incident_note TO {role}", role=reader.user)
+            assert write(page, scene, "x").status_code == 201
+        finally:
+            page.close()
+            run(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-web'")
+            run(conn, "DROP OWNED BY {role}", role=reader.user)
+            run(conn, "DROP ROLE {role}", role=reader.user)
