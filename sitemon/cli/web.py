@@ -16,8 +16,8 @@ from sitemon.config.settings import settings
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.config.values import UnfitError
-from sitemon.config.web import web_settings
 from sitemon.config.web_file import WEB, token_name
+from sitemon.config.web_watcher import WebWatcher
 from sitemon.model.errors import ConfigurationError, FatalError, RetryableError
 from sitemon.store.connect import Connection, connect
 from sitemon.web.sessions import digest_of, new_token
@@ -82,7 +82,7 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
 
     It only reads the public views: a login that is a member of sitemon_reader will do, but to acknowledge incidents.
     """
-    server, credentials, choices = postgres_server(db_conn), database_credentials(database), web_settings()
+    server, credentials, choices = postgres_server(db_conn), database_credentials(database), WebWatcher()
 
     def connected() -> Connection:
         return connect(server, credentials, application_name="sitemon-web")
@@ -108,7 +108,7 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
             app = create_app(
                 connect=connected,
                 sites=_configured(),
-                settings=choices,
+                settings=choices.current,
                 ask=ask,
                 only_public=only_public,
             )

@@ -58,7 +58,7 @@ def create_app(
     *,
     connect: Callable[[], Connection],
     sites: Callable[[], SiteSet | None] = lambda: None,
-    settings: WebSettings = _NOTHING_SAID,
+    settings: Callable[[], WebSettings] = lambda: _NOTHING_SAID,
     ask: AskForCheck | None = None,
     only_public: bool = False,
     stream_lasts_s: float = STREAM_LASTS_S,
@@ -110,8 +110,7 @@ def create_app(
     app.add_exception_handler(404, _answer_nowhere)
     app.mount("/static", _Static(directory=STATIC, packages=[("sitemon.report", "static")]))
     refusals.answer_with_pages(app)
-    if settings.sign_in_to_read:
-        app.add_middleware(refusals.ReadersOnly, guard=guard)
+    app.add_middleware(refusals.ReadersOnly, guard=guard)
     app.add_middleware(SecurityHeaders)
     return app
 

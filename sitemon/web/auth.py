@@ -45,21 +45,38 @@ class Guard:
 
     def __init__(
         self,
-        settings: WebSettings,
+        settings: Callable[[], WebSettings],
         utc_now: Callable[[], datetime] = clock.utc_now,
         monotonic_s: Callable[[], float] = clock.monotonic_s,
     ) -> None:
-        self.settings = settings
-        key = settings.session_key.encode() if settings.session_key else secrets.token_bytes(32)
-        self._sessions = Sessions(key, settings.tokens)
+        self._settings = settings
+        self._own_key = secrets.token_bytes(32)
+        self._made = self._make(settings())
         self._utc_now = utc_now
         self._monotonic_s = monotonic_s
         self._failures = Limit(FAILURES, FAILURES_WINDOW_S)
 
     @property
+    def settings(self) -> WebSettings:
+        """What web.json says now."""
+        return self._settings()
+
+    @property
+    def _sessions(self) -> Sessions:
+        settings = self.settings
+        if settings is not self._made[0]:
+            self._made = self._make(settings)
+        return self._made[1]
+
+    def _make(self, settings: WebSettings) -> tuple[WebSettings, Sessions]:
+        key = settings.session_key.encode() if settings.session_key else self._own_key
+        return settings, Sessions(key, settings.tokens)
+
+    @property
     def can_sign_in(self) -> bool:
         """Whether anybody can sign in at all."""
-        return bool(self.settings.tokens or self.settings.proxy_header)
+        settings = self.settings
+        return bool(settings.tokens or settings.proxy_header)
 
     def actor_of(self, request: Request) -> Actor | None:
         """Return who asks, None where they do not say.

@@ -25,7 +25,6 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     """Return `/public`, `/feed.atom` and `/badge/…`; `is_all`: there is nothing else here for anybody to read."""
     router = APIRouter()
     public = Public(web)
-    settings = web.guard.settings
 
     @router.get("/public")
     async def page(request: Request) -> Response:
@@ -37,7 +36,7 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         incidents = public.incidents(snapshot)
         return render(
             "public.html",
-            settings=settings,
+            settings=web.guard.settings,
             groups=groups,
             incidents=incidents,
             worst=worst_state(groups),
@@ -47,6 +46,7 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     @router.get("/feed.atom")
     async def atom(request: Request) -> Response:
         incidents = await run_in_threadpool(public.incidents, await present(web))
+        settings = web.guard.settings
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
         body = feed.feed_of(settings.public_title, f"{base}/public", f"{base}/feed.atom", incidents)
         return respond(request, make(body, feed.MEDIA_TYPE))
@@ -63,7 +63,7 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         return response
 
     def _may_read_all(request: Request) -> bool:
-        return not is_all and (not settings.sign_in_to_read or web.guard.actor_of(request) is not None)
+        return not is_all and (not web.guard.settings.sign_in_to_read or web.guard.actor_of(request) is not None)
 
     def _badge(snapshot: Snapshot, site: SiteView, kind: BadgeKind) -> str:
         if kind == "state":

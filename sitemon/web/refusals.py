@@ -27,7 +27,7 @@ def answer_with_pages(app: FastAPI) -> None:
 
 
 class ReadersOnly:
-    """Lets only those read who are signed in, but for what everybody may."""
+    """Lets only those read who are signed in, where web.json says so, but for what everybody may."""
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class ReadersOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or send the browser to the sign-in."""
         app = self._app
-        if scope["type"] == "http" and not _is_open(scope["path"]):
+        if scope["type"] == "http" and self._guard.settings.sign_in_to_read and not _is_open(scope["path"]):
             try:
                 self._guard.reader_of(Request(scope))
             except Problem as exc:

@@ -26,7 +26,7 @@ def address(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -
     """The page, with a worker that finds all well."""
     app = create_app(
         connect=lambda: connect(postgres_server, owner, application_name="test-web"),
-        settings=SETTINGS,
+        settings=lambda: SETTINGS,
         ask=lambda site, region: as_dict(a_result(site, region=region, kind="adhoc")),
     )
     with serving(app) as address:
@@ -85,3 +85,28 @@ def assert_accessible(page: Page) -> None:
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_operator_writes_notes_of_which_everybody_sees_the_published(
+    page: Page, address: str, scene: Scene, complaints: list[str]
+) -> None:
+    hostile = "</li></ul><img src=x onerror=alert(1)><script>alert(2)</script> = we are on it"
+    page.goto(f"{address}/incidents/{scene.incident_id}")
+    page.get_by_role("link", name="Write a note").click()
+    sign_in(page, TOKEN)
+    assert_accessible(page)
+    page.get_by_label("Note").fill("it was ben")
+    page.get_by_role("button", name="Write it").click()
+    expect(page.locator(".timeline")).to_contain_text("note by anna: it was ben")
+    page.get_by_role("link", name="Write a note").click()
+    page.get_by_label("Note").fill(hostile)
+    page.get_by_label("for everybody").check()
+    page.get_by_role("button", name="Write it").click()
+    expect(page.locator(".timeline")).to_contain_text(f"public note by anna: {hostile}")
+    page.goto(f"{address}/public")
+    expect(page.locator(f"#incident-{scene.incident_id}")).to_contain_text(hostile)
+    assert_accessible(page)
+    for words in ("it was ben", "anna"):
+        expect(page.locator("body")).not_to_contain_text(words)
+    assert page.locator("main img, main script, [onerror]").count() == 0
+    assert complaints == []

@@ -1,5 +1,6 @@
 """The API as an application of its own, beside the page: its routes, its errors and its description."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -65,13 +66,13 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
     api.add_exception_handler(Exception, on_mistake)
 
     @cache
-    def described() -> dict[str, Any]:
-        return _described(api, is_signed_in_to_read=web.guard.settings.sign_in_to_read)
+    def described(*, is_signed_in_to_read: bool) -> dict[str, Any]:
+        return _described(api, is_signed_in_to_read=is_signed_in_to_read)
 
     @api.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
         """Describe the API. On the event loop, where no two make the description at once."""
-        return JSONResponse(described())
+        return JSONResponse(described(is_signed_in_to_read=web.guard.settings.sign_in_to_read))
 
     return api
 
@@ -87,7 +88,7 @@ def _on_our_error(_request: Request, exc: Exception) -> Response:
 
 def _described(api: FastAPI, *, is_signed_in_to_read: bool) -> dict[str, Any]:
     """Return the description: what the framework knows, who may do what, and what a refusal looks like."""
-    described = api.openapi()
+    described = copy.deepcopy(api.openapi())
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     described["components"]["schemas"] |= {ProblemDetails.__name__: problem, **problem.pop("$defs")}
     described["components"]["securitySchemes"] = _SCHEMES

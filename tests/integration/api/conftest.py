@@ -43,7 +43,9 @@ def serve_page(scene: Scene, postgres_server: PostgresServer, owner: Credentials
     with ExitStack() as stack:
 
         def serve_it(**choices: Any) -> httpx.Client:
-            given: dict[str, Any] = {"connect": connected, "settings": SETTINGS, "ask": ask}
+            settings = choices.pop("settings", SETTINGS)
+            look = settings if callable(settings) else lambda: settings
+            given: dict[str, Any] = {"connect": connected, "settings": look, "ask": ask}
             app = create_app(**given | choices)
             base_url = stack.enter_context(serving(app))
             return stack.enter_context(httpx.Client(base_url=base_url, timeout=10, verify=_TRUSTS_NOBODY))

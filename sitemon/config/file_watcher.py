@@ -1,0 +1,68 @@
+"""What one file says to a running process, which follows its edits."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from sitemon.config.edits import Edits, State
+from sitemon.model.errors import ConfigurationError
+
+log: Final = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Events(NamedTuple):
+    """What is logged: an edit was taken up (and what it comes to), was kept out (and why), or failed by our mistake."""
+
+    reloaded: str
+    kept: str
+    failed: str
+
+
+class FileWatcher(Generic[T]):
+    """A file for a running process: edits are taken up, a bad edit keeps what there was.
+
+    Raises:
+        ConfigurationError: the file has mistakes at the start.
+
+    """
+
+    def __init__(self, file: Path, load: Callable[[], T], summary: Callable[[T], str], events: Events) -> None:
+        self._file = file
+        self._load = load
+        self._summary = summary
+        self._events = events
+        self._trouble = ""
+        self._edits = Edits(lambda: [self._file])
+        self._content = load()
+
+    def current(self) -> T:
+        """Look at the file, and return what it says; the same object while nothing changed. For one thread."""
+        look = self._edits.look()
+        if not look.is_edited:
+            self._trouble = ""
+        elif look.is_settled:
+            self._take_up(look.state)
+        return self._content
+
+    def _take_up(self, state: State) -> None:
+        if not self._file.exists():
+            self._keep_old(f"{self._file} is not there any more")
+            return
+        try:
+            self._content = self._load()
+        except ConfigurationError as exc:
+            self._keep_old(str(exc))
+        except Exception:
+            # Whatever an edit is, it ends no process that has read the file once.
+            log.exception(self._events.failed)
+        else:
+            log.info(self._events.reloaded, self._summary(self._content))
+        self._edits.take_up(state)
+
+    def _keep_old(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.error(self._events.kept, trouble)
+        self._trouble = trouble
