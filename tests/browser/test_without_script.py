@@ -26,7 +26,7 @@ def test_the_overview_is_searched_by_its_form(few_site: Site, plain_page: Page) 
 
 def test_a_report_is_chosen_by_its_form(few_site: Site, plain_page: Page) -> None:
     plain_page.goto(few_site())
-    plain_page.get_by_role("link", name="Report").click()
+    plain_page.get_by_role("link", name="Report", exact=True).click()
     plain_page.get_by_label("Month").select_option(index=1)
     plain_page.get_by_label("Group by").select_option("team")
     plain_page.get_by_role("button", name="Show").click()
