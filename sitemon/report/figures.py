@@ -114,9 +114,12 @@ def report_of(
     sites = {
         site: _site(site, rows, incidents[site], period, slo=slos.get(site), until_at=until_at) for site in rows.groups
     }
+    members: dict[str, list[SiteReport]] = {name: [] for name in rows.groups.values()}
+    for site, name in rows.groups.items():
+        members[name].append(sites[site])
     groups = [
-        _group(name, [sites[site] for site, group in rows.groups.items() if group == name], rows, period, until_at)
-        for name in sorted(set(rows.groups.values()), key=lambda name: (not name, name))
+        _group(name, members[name], incidents, rows, period, until_at=until_at)
+        for name in sorted(members, key=lambda name: (not name, name))
     ]
     everything = _figures(rows.counts, rows.latencies, rows.incidents, period, until_at)
     return Report(period, until_at, now, group_by, everything, groups, rows.sources)
@@ -177,11 +180,22 @@ def _site(
     return SiteReport(site, rows.labels.get(site, {}), found, budget, _days({site: counts}, period))
 
 
-def _group(name: str, sites: list[SiteReport], rows: ReportRows, period: Period, until_at: datetime) -> GroupReport:
-    names = {site.site for site in sites}
-    incidents = [incident for incident in rows.incidents if incident.site in names]
-    counts = {site: days for site, days in rows.counts.items() if site in names}
-    histograms = {site: histogram for site, histogram in rows.latencies.items() if site in names}
+def _group(
+    name: str,
+    sites: list[SiteReport],
+    incidents_of: Mapping[str, list[ReportedIncident]],
+    rows: ReportRows,
+    period: Period,
+    *,
+    until_at: datetime,
+) -> GroupReport:
+    names = [site.site for site in sites]
+    incidents = sorted(
+        (incident for site in names for incident in incidents_of[site]),
+        key=lambda incident: (incident.started_at, incident.incident_id),
+    )
+    counts = {site: rows.counts.get(site, []) for site in names}
+    histograms = {site: rows.latencies.get(site, {}) for site in names}
     days = [
         day._replace(latencies=latencies_of([rows.group_latencies.get((name, place), {})]))
         for place, day in enumerate(_days(counts, period))

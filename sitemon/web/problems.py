@@ -55,8 +55,10 @@ def on_problem(_request: Request, exc: Exception) -> JSONResponse:
 
 
 def on_http_exception(_request: Request, exc: Exception) -> JSONResponse:
-    """Answer what the framework refuses: 404, 405 with what is allowed."""
+    """Answer what the framework refuses: 404, 405 with what is allowed, a body that is no text."""
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for it
+    if exc.status_code == HTTPStatus.BAD_REQUEST:
+        return response_of(Problem(422, "not as the API describes it: body"))
     words = {404: "there is nothing at this address", 405: "not with this method"}
     return response_of(Problem(exc.status_code, words.get(exc.status_code, exc.detail), exc.headers))
 

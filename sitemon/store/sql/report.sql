@@ -18,7 +18,8 @@ SELECT
     sum(maintenance)::bigint
 FROM sitemon.uptime_daily
 WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
-GROUP BY 1, 2;
+GROUP BY 1, 2
+ORDER BY 1, 2;
 
 -- name: counts_by_hours
 SELECT
@@ -31,7 +32,8 @@ SELECT
     sum(maintenance)::bigint
 FROM sitemon.uptime_hourly
 WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
-GROUP BY 1, 2;
+GROUP BY 1, 2
+ORDER BY 1, 2;
 
 -- name: latencies_by_days
 SELECT site, bucket, sum(checks)::bigint

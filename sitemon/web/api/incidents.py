@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.model.note import LONGEST_CHARS
@@ -28,7 +28,7 @@ class NewNote(BaseModel):
     note: Annotated[str, StringConstraints(pattern=rf"^[^\x00]{{1,{LONGEST_CHARS}}}$")] = Field(
         examples=["The disk is full: we are making room."]
     )
-    is_published: bool = Field(
+    is_published: StrictBool = Field(
         False, description="for everybody: on the public page and in its feed, without your name"
     )
 
