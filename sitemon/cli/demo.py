@@ -77,6 +77,9 @@ def _run(pipeline: Demo, until_s: float) -> int:
     pipeline.up()
     if pipeline.page_url:
         say(f"the page: {pipeline.page_url}")
+    say(
+        f"made up: all that lies before {pipeline.made_up_until_at:%Y-%m-%d %H:%M} UTC, so that there is a past to show"
+    )
     try:
         _watch(pipeline, console, until_s)
     except KeyboardInterrupt:
@@ -113,7 +116,9 @@ def _is_going_on(pipeline: Demo, until_s: float, wait_s: float) -> bool:
 def _view(pipeline: Demo, width: int) -> RenderableType:
     table = status_table(pipeline.statuses(), pipeline.closed_at(), clock.utc_now(), width)
     page = f"the page: {pipeline.page_url}; " if pipeline.page_url else ""
-    return Group(table, _told(pipeline.receiver.events), f"{page}{pipeline.count()} results recorded; Ctrl-C ends it")
+    made_up = f"before {pipeline.made_up_until_at:%H:%M} UTC all is made up; "
+    said = f"{page}{made_up}{pipeline.count()} results recorded; Ctrl-C ends it"
+    return Group(table, _told(pipeline.receiver.events), said)
 
 
 def _told(events: Sequence[Mapping[str, Any]]) -> Table:

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from sitemon import clock
+from sitemon.config.sites import load_sites
+from sitemon.local.past import believable_past
 from sitemon.local.ports import LOOPBACK, free_port
 from sitemon.local.process import GuardedProcess, run_guarded
 from sitemon.local.receiver import AlertReceiver
 from sitemon.local.stack import PARTS, Stack
 from sitemon.model.errors import FatalError, RetryableError
 from sitemon.store.connect import Connection, connect
+from sitemon.store.past import write_past
 from sitemon.store.read import SiteStatus, count_results, read_closed_at, read_status
+from sitemon.store.write import prepare_session
 
 _STOP_WITHIN_S: Final = 4.0
 _SETTLE_WITHIN_S: Final = 2.0
@@ -28,7 +32,8 @@ class Demo:
 
     Nothing of it outlives this process. The environment of its processes is the stack's alone, so that neither a
     configuration of the working folder nor one of the environment has a part in it.
-    `page_url` is where the page is, once it was started; None without the extra `web`.
+    `page_url` is where the page is, once it was started; None without the extra `web`. What lies before
+    `made_up_until_at` is made up: its own database alone gets a past.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,6 +41,7 @@ class Demo:
         self.stack = Stack(folder, (*PARTS, "sample"))
         self.receiver = AlertReceiver()
         self.page_url: str | None = None
+        self.made_up_until_at = clock.utc_now().replace(second=0, microsecond=0)
         self._processes: dict[str, GuardedProcess] = {}
 
     def up(self) -> None:
@@ -44,6 +50,7 @@ class Demo:
         self._start("worker", "celery", "-A", "sitemon", "worker", "-B", "--loglevel", "info")
         provision, environment = [_script("sitemon"), "provision"], self._environment()
         run_guarded(provision, log=self._log("provision"), environment=environment, folder=self.folder)
+        self._make_up_a_past()
         self._start("recorder", "sitemon-recorder")
         self.receiver.write_alerts_yaml(self.folder)
         self._start("alerter", "sitemon-alerter")
@@ -99,6 +106,13 @@ class Demo:
         for part in self.stack.parts:
             part.kill()
         self.receiver.close()
+
+    def _make_up_a_past(self) -> None:
+        """Write ninety days of the sample sites, before anybody writes results; checks have begun meanwhile."""
+        sites = load_sites(self.stack.environment).sites
+        with closing(self._connect()) as conn:
+            prepare_session(conn)
+            write_past(conn, believable_past(sites, self.made_up_until_at))
 
     def _settled_count(self) -> int:
         """Return how many results are recorded once that does not grow any more, for the last may be on their way."""

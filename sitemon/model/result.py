@@ -4,8 +4,10 @@
 without a new version.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -23,6 +25,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
 """What PostgreSQL's smallint, integer and real hold: the decoder refuses the rest, at no cost for what is good."""
 
 Excerpt = Annotated[str, msgspec.Meta(max_length=512)]
+DistinguishedName = Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class Kind(StrEnum):
@@ -44,12 +47,22 @@ class Phases(msgspec.Struct, frozen=True, kw_only=True):
     download: Seconds = 0.0
 
 
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate that a server sent; the names are its owner's and its issuer's, as RFC 4514 writes them."""
+
+    subject: DistinguishedName
+    issuer: DistinguishedName
+    begins_at: datetime
+    expires_at: datetime
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found. Its key is (site, region, slot_at, kind).
 
     `checked_at` is when the check began; of a ``missed`` result, when that was known. `latency_s` is the whole
     check in seconds, redirects included. A ``missed`` result has no latency, phases or HTTP code. `excerpt` is the
-    piece of the response that tells why a site is down, on one line and without the site's secrets.
+    piece of the response that tells why a site is down, on one line and without the site's secrets. `certificates` are
+    those that the server sent, its own first, when they are others than before; mostly null.
     """
 
     v: int = VERSION
@@ -73,6 +86,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cert_expires_at: datetime | None = None
     error: str | None = None
     excerpt: Excerpt | None = None
+    certificates: tuple[Certificate, ...] | None = None
 
 
 def missed_result(
@@ -109,7 +123,22 @@ def as_dict(result: Result) -> dict[str, Any]:
             fields[name] = format_utc(fields[name])
     if result.phases_s is not None:
         fields["phases_s"] = msgspec.structs.asdict(result.phases_s)
+    if result.certificates is not None:
+        fields["certificates"] = certificates_as_dicts(result.certificates)
     return fields
+
+
+def certificates_as_dicts(certificates: Iterable[Certificate]) -> list[dict[str, str]]:
+    """Return certificates as plain JSON types."""
+    return [
+        {
+            "subject": one.subject,
+            "issuer": one.issuer,
+            "begins_at": format_utc(one.begins_at),
+            "expires_at": format_utc(one.expires_at),
+        }
+        for one in certificates
+    ]
 
 
 def encode(result: Result) -> bytes:
@@ -134,9 +163,16 @@ def decode(value: bytes) -> Result:
         raise PoisonError("not_a_result", "it is nested too deeply") from exc
     if result.v != VERSION:
         raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
-    for moment in (result.slot_at, result.checked_at, result.cert_expires_at):
+    dates = ((one.begins_at, one.expires_at) for one in result.certificates or ())
+    for moment in (result.slot_at, result.checked_at, result.cert_expires_at, *chain.from_iterable(dates)):
         if moment is not None and moment.tzinfo is None:
             raise PoisonError("not_a_result", "a moment has no time zone")
-    if _NUL_IN_JSON in value and any("\0" in text for text in msgspec.structs.astuple(result) if isinstance(text, str)):
+    if _NUL_IN_JSON in value and any("\0" in text for text in _texts(result)):
         raise PoisonError("not_text", "a text holds a NUL")
     return result
+
+
+def _texts(result: Result) -> Iterator[str]:
+    yield from (text for text in msgspec.structs.astuple(result) if isinstance(text, str))
+    for one in result.certificates or ():
+        yield from (one.subject, one.issuer)

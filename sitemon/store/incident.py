@@ -17,6 +17,7 @@ from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
+from sitemon.store.chains import forget_chains
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
@@ -252,7 +253,7 @@ def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
 def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
     """Drop what was over before a moment: alerts that were dealt with, windows of the configuration, outages, silences.
 
-    And gather what is to decide, where there is much of it.
+    And chains of certificates; and gather what is to decide, where there is much of it.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -263,6 +264,7 @@ def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
         cursor.execute(_sql["forget_old"], {"before": before})
         cursor.execute(_sql["gather_marks"], {"most": most_marks})
         cursor.execute(_status_sql["forget_untold"])
+        forget_chains(cursor, before)
 
 
 def _memory(until: datetime, state: object) -> Memory | None:

@@ -35,11 +35,15 @@ class Watch(NamedTuple):
 
 
 class Present(NamedTuple):
-    """How everything is now. Up to `closed_at` it is decided what was missed."""
+    """How everything is now. Up to `closed_at` it is decided what was missed.
+
+    What lies before `made_up_until_at` never was: None but in the demo.
+    """
 
     closed_at: datetime
     watches: list[Watch]
     open_incidents: list[Incident]
+    made_up_until_at: datetime | None = None
 
 
 def read_present(conn: Connection) -> Present:
@@ -51,11 +55,11 @@ def read_present(conn: Connection) -> Present:
     """
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql["freshness"])
-        ((closed_at,),) = cursor.fetchall()
+        ((closed_at, made_up_until_at),) = cursor.fetchall()
         cursor.execute(_sql["watches"])
         # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
         watches = [Watch._make(row) for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for row in rows]
-    return Present(closed_at, watches, read_incidents(conn, state="open"))
+    return Present(closed_at, watches, read_incidents(conn, state="open"), made_up_until_at)
 
 
 def read_days(conn: Connection, sites: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:

@@ -67,6 +67,24 @@ class Newest(NamedTuple):
     cert_expires_at: datetime | None
 
 
+class SentCertificate(NamedTuple):
+    """A certificate that a server sent."""
+
+    subject: str
+    issuer: str
+    begins_at: datetime
+    expires_at: datetime
+
+
+class Chain(NamedTuple):
+    """The certificates that a server sent to a region, its own first, from one moment to another."""
+
+    region: str
+    first_at: datetime
+    last_at: datetime
+    certificates: list[SentCertificate]
+
+
 def read_counts(conn: Connection, site: str, stretch: Stretch) -> list[Counts | None]:
     """Return how many checks found what in each part of a stretch; None: nothing was due.
 
@@ -121,6 +139,20 @@ def read_newest(conn: Connection, site: str, since: datetime) -> list[Newest]:
     """
     with translated(), conn.cursor() as cursor:
         return list(map(Newest._make, _all(cursor, "newest", {"site": site, "since": since})))
+
+
+def read_chains(conn: Connection, site: str, most: int) -> list[Chain]:
+    """Return the chains of a site, newest first.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        return [
+            Chain(region, first_at, last_at, list(map(SentCertificate._make, zip(*columns, strict=True))))
+            for region, first_at, last_at, *columns in _all(cursor, "chains", {"site": site, "most": most})
+        ]
 
 
 def _all(cursor: Cursor, name: str, values: Mapping[str, object]) -> list[Any]:

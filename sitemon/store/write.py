@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.result import Kind, Result
 from sitemon.model.topic_partition import TopicPartition
+from sitemon.store.chains import note_chains
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import Names
@@ -78,10 +79,12 @@ def write_batch(
         move_positions(cursor, read or {})
         if results:
             begin_batch(cursor)
-            rows = rows_of(results, names.resolve(cursor, results))
+            numbers = names.resolve(cursor, results)
+            rows = rows_of(results, numbers)
             on_encoded()
             cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=_PIECE_BYTES)
             written = merge(cursor)
+            note_chains(cursor, results, numbers)
         scheduled = sum(result.kind is Kind.SCHEDULED for result in results)
         beside = sum(one.beside for one in (read or {}).values())
         tally = {"recorded": written.scheduled, "repeated": scheduled - written.scheduled + beside}

@@ -12,9 +12,11 @@ from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, r
 from sitemon.store.page import read_days
 from sitemon.store.page_incidents import Incident, read_incidents
 from sitemon.store.page_site import (
+    Chain,
     Newest,
     Part,
     Stretch,
+    read_chains,
     read_counts,
     read_newest,
     read_parts,
@@ -34,6 +36,7 @@ from sitemon.web.templating import render
 
 ROWS: Final = 25
 _INCIDENTS: Final = 8
+_CHAINS: Final = 6
 _EVER: Final = timedelta(days=3650)
 
 
@@ -47,6 +50,7 @@ class _Data(NamedTuple):
     hours: list[Counts | None]
     newest: list[Newest]
     incidents: list[Incident]
+    chains: list[Chain]
     rows: list[Row]
 
 
@@ -113,6 +117,7 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
             read_counts(conn, name, days_before(now, GRID_DAYS)),
             read_newest(conn, name, now - timedelta(days=1)),
             read_incidents(conn, _INCIDENTS, sites=[name]),
+            read_chains(conn, name, _CHAINS),
             read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now),
         )
 
@@ -131,6 +136,7 @@ def _shown(data: _Data, snapshot: Snapshot, asked: _Asked) -> dict[str, object]:
         "hours_days": grid_days(hours),
         "newest": data.newest,
         "incidents": data.incidents,
+        "chains": data.chains,
         "rows": rows,
         "older": older,
     }

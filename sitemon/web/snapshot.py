@@ -27,7 +27,8 @@ _ASKED_FOR_S: Final = 60.0
 class Snapshot(NamedTuple):
     """How everything was at `at`. Each has another `version`.
 
-    `sites` are all, the worst first; `by_name` the same. `problem` says why there is none that is newer, if so.
+    `sites` are all, the worst first; `by_name` the same. `problem` says why there is none that is newer, if so. What
+    lies before `made_up_until_at` is the demo's.
     """
 
     version: int
@@ -37,6 +38,7 @@ class Snapshot(NamedTuple):
     by_name: dict[str, SiteView]
     open_incidents: list[Incident]
     problem: str | None = None
+    made_up_until_at: datetime | None = None
 
     @property
     def lag_s(self) -> float:
@@ -131,8 +133,10 @@ class Snapshots:
             self._failed("a mistake in sitemon, which is in its log", began_at_s)
         else:
             by_name = {site.name: site for site in sites}
+            version, incidents, made_up = self._tries + 1, present.open_incidents, present.made_up_until_at
             self._succeeded(
-                Snapshot(self._tries + 1, at, present.closed_at, sites, by_name, present.open_incidents), began_at_s
+                Snapshot(version, at, present.closed_at, sites, by_name, incidents, made_up_until_at=made_up),
+                began_at_s,
             )
 
     def _failed(self, problem: str, began_at_s: float) -> None:

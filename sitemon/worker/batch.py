@@ -8,7 +8,7 @@ import collections
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -24,6 +24,7 @@ from sitemon.model.result import Kind, Result, missed_result
 from sitemon.model.schedule import Slot
 from sitemon.model.site import Site
 from sitemon.schedule.slots import is_too_late
+from sitemon.worker.chains import Chains
 
 STOP_GRACE_S: Final = 3.0
 """How long checks may go on once the worker is asked to stop: most end within it, and 10 s are all there is."""
@@ -35,7 +36,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BatchRunner:
-    """What it takes to check slots: the sites, an engine, a way to make results safe, and who we are."""
+    """What it takes to check slots: the sites, an engine, a way to make results safe, and who we are.
+
+    `chains` are the chains of certificates that were told of.
+    """
 
     sites: Callable[[], SiteSet]
     refreshed_sites: Callable[[], SiteSet]
@@ -44,6 +48,7 @@ class BatchRunner:
     region: str
     ready_at_ms: int
     is_stopping: Callable[[], bool]
+    chains: Chains = field(default_factory=Chains)
 
     def run(self, slots: Sequence[Slot], *, is_redelivered: bool, kind: Kind = Kind.SCHEDULED) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished.
@@ -129,7 +134,8 @@ class _Batch:
 
     def _note(self, slot: Slot, site: Site, seen: Observation) -> None:
         region, slot_at = self._runner.region, from_ms(slot[1])
-        self._take(slot, result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at))
+        result = result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at)
+        self._take(slot, self._runner.chains.tell(result, seen, monotonic_s()))
 
     def _take(self, slot: Slot, result: Result) -> None:
         self._found.append((slot, result))

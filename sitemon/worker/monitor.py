@@ -18,6 +18,7 @@ from sitemon.model.schedule import Started
 from sitemon.model.site import Site
 from sitemon.schedule.plan import Plan
 from sitemon.schedule.slots import next_slot_ms
+from sitemon.worker.chains import Chains
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Monitor:
         self._region = region
         self._found: queue.SimpleQueue[_Found | None] = queue.SimpleQueue()
         self._outcomes: dict[str, Outcome] = {}
+        self._chains = Chains()
         self._open: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
@@ -107,4 +109,5 @@ class Monitor:
         if self._outcomes.get(site.name) != seen.outcome:
             log.info("monitor.outcome: %s is %s%s", site.name, seen.outcome, f": {seen.error}" if seen.error else "")
             self._outcomes[site.name] = seen.outcome
-        return result_of(seen, site, region=self._region, kind=Kind.MONITOR, slot_at=from_ms(slot_ms))
+        result = result_of(seen, site, region=self._region, kind=Kind.MONITOR, slot_at=from_ms(slot_ms))
+        return self._chains.tell(result, seen, clock.monotonic_s())

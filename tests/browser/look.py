@@ -1,8 +1,11 @@
-"""Pictures of the page in all sizes, to be looked at: ``python -m tests.browser.look FOLDER [SCENE …]``."""
+"""Pictures of the page in all sizes, to be looked at: ``python -m tests.browser.look FOLDER [SCENE …]``.
+
+Without a folder it takes those of docs/images anew.
+"""
 
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -71,24 +74,66 @@ SCENES: Final = {
 }
 
 
-def main(folder: Path, scenes: list[str]) -> None:
-    """Take them."""
+class Picture(NamedTuple):
+    """A picture of the documentation: of a page of scene `few`, as much as fits the size."""
+
+    path: str
+    width: int
+    height: int
+    scheme: Literal["light", "dark"]
+
+
+DOCUMENTED: Final = {
+    "page-overview.png": Picture("/", 1240, 900, "light"),
+    "page-site-dark.png": Picture("/sites/checkout?range=24h", 1240, 1130, "dark"),
+    "page-phone.png": Picture("/", 390, 844, "dark"),
+}
+IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
+
+
+def take(folder: Path, scenes: list[str]) -> None:
+    """Take pictures of all pages of these scenes, or of all, in all sizes."""
     folder.mkdir(parents=True, exist_ok=True)
+    with _studio() as (browser, shown):
+        for name in scenes or SCENES:
+            with shown(name) as site:
+                _take(browser, site, folder, name)
+
+
+def take_documented() -> None:
+    """Take those of the documentation."""
+    with _studio() as (browser, shown), shown("few") as site:
+        for name, picture in DOCUMENTED.items():
+            page = browser.new_page(
+                viewport={"width": picture.width, "height": picture.height}, color_scheme=picture.scheme
+            )
+            page.goto(site(picture.path))
+            page.screenshot(path=IMAGES / name)
+            page.close()
+
+
+@contextmanager
+def _studio() -> Iterator[tuple[Browser, Callable[[str], AbstractContextManager[Site]]]]:
+    """Give a browser, and what serves the page of a scene."""
     with TemporaryDirectory(dir="/dev/shm") as place, sync_playwright() as playwright:
         server = Postgres(Path(place))
         Path(place).chmod(0o755)
         server.start()
         provision(server.server, server.admin, server.owner)
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+
+        @contextmanager
+        def shown(name: str) -> Iterator[Site]:
+            with fresh_database(server.server, server.admin, server.owner) as owner:
+                where = partial(connect, server.server, owner, application_name="look")
+                with closing(where()) as conn:
+                    prepare_session(conn)
+                    SCENES[name].fill(conn, clock.utc_now())
+                with serving(where) as site:
+                    yield site
+
         try:
-            for name in scenes or SCENES:
-                with fresh_database(server.server, server.admin, server.owner) as owner:
-                    where = partial(connect, server.server, owner, application_name="look")
-                    with closing(where()) as conn:
-                        prepare_session(conn)
-                        SCENES[name].fill(conn, clock.utc_now())
-                    with serving(where) as site:
-                        _take(browser, site, folder, name)
+            yield browser, shown
         finally:
             browser.close()
             server.stop()
@@ -108,4 +153,7 @@ def _take(browser: Browser, site: Site, folder: Path, scene: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    if sys.argv[1:]:
+        take(Path(sys.argv[1]), sys.argv[2:])
+    else:
+        take_documented()

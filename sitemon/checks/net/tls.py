@@ -10,18 +10,21 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from sitemon.model.result import Certificate
 from sitemon.model.site import Tls
 
 _contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", ssl.SSLContext]]] = {}
 _contexts_lock: Final = threading.Lock()
 
 _HAS_EXPIRED: Final = 10
+_MOST_TOLD: Final = 8
+_LONGEST_NAME: Final = 256
 # OpenSSL's X509_V_ERR_… numbers, x509_vfy.h.
 _BY_VERIFY_CODE: Final = {
     9: "the certificate is not valid yet",
@@ -148,23 +151,29 @@ def served_chain(connection: ssl.SSLObject) -> tuple[bytes, ...]:
     return tuple(certificate.public_bytes(_ssl.ENCODING_DER) for certificate in inner.get_unverified_chain() or ())
 
 
-class Certificate(NamedTuple):
-    """What a person wants to know of a certificate; the names are its owner's, as RFC 4514 writes them."""
-
-    subject: str
-    issuer: str
-    begins_at: datetime
-    expires_at: datetime
-
-
 def certificate_of(certificate: bytes) -> Certificate | None:
     """Read a DER-encoded certificate; None if it cannot be read."""
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         subject, issuer = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
-        return Certificate(subject, issuer, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+        begins_at, expires_at = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+        return Certificate(subject=subject, issuer=issuer, begins_at=begins_at, expires_at=expires_at)
     except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
         return None
+
+
+def told_of(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
+    """Return what a result tells of a chain: of its first certificates, and of long names their beginning."""
+    return tuple(
+        Certificate(
+            subject=one.subject[:_LONGEST_NAME],
+            issuer=one.issuer[:_LONGEST_NAME],
+            begins_at=one.begins_at,
+            expires_at=one.expires_at,
+        )
+        for one in map(certificate_of, chain[:_MOST_TOLD])
+        if one is not None
+    )
 
 
 def expiry_of(certificate: bytes) -> datetime | None:

@@ -45,6 +45,7 @@ BEGIN
             sitemon.notes,
             sitemon.maintenance,
             sitemon.freshness,
+            sitemon.certificates,
             sitemon.site_info,
             sitemon.site_state
         TO sitemon_reader;

@@ -1,7 +1,7 @@
 -- Only the views that sitemon_reader may read.
 
 -- name: freshness
-SELECT closed_at FROM sitemon.freshness;
+SELECT closed_at, made_up_until_at FROM sitemon.freshness;
 
 -- name: watches
 SELECT

@@ -131,3 +131,13 @@ SELECT DISTINCT ON (region)
 FROM sitemon.results
 WHERE site = %(site)s AND slot_at >= %(since)s AND kind NOT IN ('adhoc', 'confirm') AND outcome <> 'missed'
 ORDER BY region, slot_at DESC;
+
+-- name: chains
+-- The newest first.
+SELECT region, first_at, last_at, array_agg(subject ORDER BY place), array_agg(issuer ORDER BY place),
+    array_agg(begins_at ORDER BY place), array_agg(expires_at ORDER BY place)
+FROM sitemon.certificates
+WHERE site = %(site)s
+GROUP BY region, chain, first_at, last_at
+ORDER BY last_at DESC, first_at DESC
+LIMIT %(most)s;

@@ -54,7 +54,10 @@ ORDER BY
     status.region;
 
 -- name: count_results
-SELECT count(*) FROM sitemon.result;
+-- Of those that somebody found.
+SELECT count(*)
+FROM sitemon.result
+WHERE slot_at >= (SELECT coalesce(made_up_until_at, '-infinity') FROM sitemon.watermark);
 
 -- name: ledger
 SELECT site, region, hour_at, expected, "real", told, derived, lost, unaccounted, unexpected

@@ -13,7 +13,7 @@ import pytest
 
 from sitemon.model.marks import Mark, Published, Reign, decode_mark, encode_mark
 from sitemon.model.outcome import Outcome
-from sitemon.model.result import Kind, Phases, Result, decode, encode
+from sitemon.model.result import Certificate, Kind, Phases, Result, decode, encode
 from sitemon.model.schedule import Away, Ended, ScheduleEvent, SentUpTo, Started, Told, decode_event, encode_event
 from sitemon.model.status import OpenIncident, SiteStatus, decode_status, encode_status
 
@@ -35,6 +35,14 @@ RESULT = Result(
     http_version="1.1",
     body_bytes=1256,
     cert_expires_at=datetime(2027, 1, 31, 12, tzinfo=UTC),
+    certificates=(
+        Certificate(
+            subject="CN=example.org",
+            issuer="CN=Example CA,O=Example,C=FI",
+            begins_at=datetime(2026, 11, 2, 12, tzinfo=UTC),
+            expires_at=datetime(2027, 1, 31, 12, tzinfo=UTC),
+        ),
+    ),
 )
 EVENTS: list[ScheduleEvent] = [
     Started(

@@ -33,6 +33,7 @@ VIEWS = {
     "notes",
     "maintenance",
     "freshness",
+    "certificates",
     "site_info",
     "site_state",
 }

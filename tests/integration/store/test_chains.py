@@ -1,0 +1,53 @@
+"""Chains of certificates, as results carry them: each is kept once, with when it was there, in whichever order."""
+
+import itertools
+from datetime import datetime, timedelta
+
+from sitemon.model.result import Certificate
+from sitemon.store.connect import Connection
+from sitemon.store.incident import tidy
+from sitemon.store.names import Names
+from sitemon.store.page_site import read_chains
+from sitemon.store.write import write_batch
+from tests.databases import rows
+from tests.results import a_result, this_hour
+
+
+def certificate(name: str, days: int) -> Certificate:
+    begins_at = this_hour() - timedelta(days=1)
+    return Certificate(
+        subject=f"CN={name}", issuer="CN=an authority", begins_at=begins_at, expires_at=begins_at + timedelta(days=days)
+    )
+
+
+OLD = (certificate("shop", 30), certificate("an authority", 300))
+NEW = (certificate("shop", 90), certificate("an authority", 300))
+TOLD = [(0, OLD), (5, OLD), (10, NEW), (20, NEW)]
+
+
+def at(minute: int) -> datetime:
+    return this_hour() + timedelta(minutes=minute)
+
+
+def test_each_is_kept_once_from_first_to_last(conn: Connection, names: Names) -> None:
+    for number, order in enumerate(itertools.permutations(TOLD)):
+        site = f"shop-{number}"
+        for minute, chain in [*order, *order]:
+            write_batch(conn, names, [a_result(site, minute=minute, certificates=chain), a_result(minute=minute)])
+        chains = read_chains(conn, site, 5)
+        assert [(one.first_at, one.last_at) for one in chains] == [(at(10), at(20)), (at(0), at(5))]
+        assert [[tuple(each) for each in one.certificates] for one in chains] == [
+            [(each.subject, each.issuer, each.begins_at, each.expires_at) for each in chain] for chain in (NEW, OLD)
+        ]
+    assert read_chains(conn, "shop", 5) == []
+
+
+def test_several_of_one_batch_are_kept_too(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result("shop", minute=minute, certificates=chain) for minute, chain in TOLD])
+    assert [one.last_at for one in read_chains(conn, "shop", 5)] == [at(20), at(5)]
+
+
+def test_one_that_nobody_told_of_for_long_is_forgotten(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result("shop", minute=minute, certificates=chain) for minute, chain in TOLD])
+    tidy(conn, at(6))
+    assert rows(conn, "SELECT DISTINCT last_at FROM sitemon.certificates") == [(at(20),)]
