@@ -27,7 +27,7 @@ class Habit(NamedTuple):
     Its latency at night, by how much that grows during the day, what share of its checks fails alone, and its status.
     """
 
-    latency_s: float = 0.004
+    latency_s: float = 0.002
     growth: float = 0.5
     failing: float = 0.0
     http_code: int = 200
@@ -55,16 +55,16 @@ def _timeout(days: float, hours: float) -> Episode:
 
 HABITS: Final = {
     "good": Habit(episodes=(_refused(23.13, 7.7), failed(66.41, 0.3, 502))),
-    "moved": Habit(0.008, episodes=(failed(17.62, 0.6, 500), _slow(48.3, 5))),
+    "moved": Habit(0.004, episodes=(failed(17.62, 0.6, 500), _slow(48.3, 5))),
     "outage": Habit(
         episodes=tuple(
             failed(days, minutes / 60, 503) for days, minutes in ((3.27, 9), (9.56, 35), (31.9, 6), (54.44, 70))
         )
     ),
     "slow": Habit(0.605, 0.25, episodes=(_slow(0.31, 1.5), _slow(12.55, 9), _slow(37.2, 20))),
-    "flaky": Habit(0.004, failing=0.004, episodes=(failed(6.84, 0.2, 503), failed(28.37, 1.5, 503, "ann"))),
-    "gone": Habit(0.004, 0.3, http_code=404),
-    "broken": Habit(0.005, episodes=(failed(0.62, 0.4, 500, "ann"), failed(15.48, 2.2, 500), failed(72.7, 0.7, 500))),
+    "flaky": Habit(failing=0.0004, episodes=(failed(6.84, 0.2, 503), failed(28.37, 1.5, 503, "ann"))),
+    "gone": Habit(growth=0.3, http_code=404),
+    "broken": Habit(episodes=(failed(0.62, 0.4, 500, "ann"), failed(15.48, 2.2, 500), failed(72.7, 0.7, 500))),
     "sold-out": Habit(
         episodes=(
             Episode(5.71 * _DAY, 3 * _HOUR, Outcome.DOWN, Reason.NO_MATCH, 200, "not found: In stock", "tom"),
@@ -77,15 +77,15 @@ HABITS: Final = {
             Episode(20.35 * _DAY, 0.9 * _HOUR, Outcome.DOWN, Reason.PROTOCOL_ERROR, None, "the connection was reset"),
         )
     ),
-    "refused": Habit(0.003, episodes=(_refused(2.59, 0.3), _refused(34.21, 11))),
-    "expiring": Habit(0.011, 0.6),
+    "refused": Habit(episodes=(_refused(2.59, 0.3), _refused(34.21, 11))),
+    "expiring": Habit(0.007, 0.6),
     "expired": Habit(
-        0.011,
+        0.007,
         episodes=(
             Episode(62.8 * _DAY, 9 * _HOUR, Outcome.DOWN, Reason.TLS_ERROR, None, "the certificate has expired", "tom"),
         ),
     ),
-    "untrusted": Habit(0.011, 0.6, episodes=(failed(25.09, 0.5, 502),)),
+    "untrusted": Habit(0.007, 0.6, episodes=(failed(25.09, 0.5, 502),)),
 }
 MONITOR_OFF: Final = (
     Episode(41.23 * _DAY, 30 * _HOUR, Outcome.MISSED, Reason.BEAT_DOWN),

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.result import Phases, Result
+from sitemon.model.result import Certificate, Phases, Result
 from sitemon.model.schedule import Started
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
@@ -194,6 +194,7 @@ def _write_results(conn: Connection, names: Names, plans: Sequence[Plan], slots:
 
 def results_of(plan: Plan, slots: Sequence[datetime], random: Random) -> Iterator[Result]:
     """Give the results of a site: mostly good, and for the last seventh as the plan says."""
+    expires_at = slots[-1] + 41 * DAY
     begin = len(slots) - max(1, len(slots) // 7) if plan.now is not Outcome.UP else len(slots)
     for place, slot_at in enumerate(slots):
         latency_s = plan.latency_s * random.lognormvariate(0, 0.25) * (1.2 + 0.3 * math.sin(place / 20))
@@ -203,10 +204,21 @@ def results_of(plan: Plan, slots: Sequence[datetime], random: Random) -> Iterato
         elif is_odd:
             yield a_result(plan.name, slot_at=slot_at, region=plan.region, outcome=Outcome.MISSED)
         else:
-            yield _good(plan, slot_at, min(latency_s, 2.0))
+            certificates = _chain(plan, expires_at) if place % 12 == 0 else None
+            yield _good(plan, slot_at, min(latency_s, 2.0), cert_expires_at=expires_at, certificates=certificates)
 
 
-def _good(plan: Plan, slot_at: datetime, latency_s: float) -> Result:
+def _chain(plan: Plan, expires_at: datetime) -> tuple[Certificate, ...]:
+    issuer, root = "CN=Example TLS CA 3,O=Example Trust,C=FI", "CN=Example Root,O=Example Trust,C=FI"
+    return (
+        Certificate(
+            subject=f"CN={plan.name}.example", issuer=issuer, begins_at=expires_at - 90 * DAY, expires_at=expires_at
+        ),
+        Certificate(subject=issuer, issuer=root, begins_at=expires_at - 700 * DAY, expires_at=expires_at + 1_100 * DAY),
+    )
+
+
+def _good(plan: Plan, slot_at: datetime, latency_s: float, **fields: Any) -> Result:
     shares = {"dns": 0.05, "connect": 0.15, "tls": 0.25, "first_byte": 0.45, "download": 0.1}
     return a_result(
         plan.name,
@@ -214,8 +226,8 @@ def _good(plan: Plan, slot_at: datetime, latency_s: float) -> Result:
         region=plan.region,
         latency_s=latency_s,
         phases_s=Phases(**{phase: share * latency_s for phase, share in shares.items()}),
-        cert_expires_at=slot_at + 41 * DAY,
         ip="192.0.2.10",
+        **fields,
     )
 
 
