@@ -76,6 +76,7 @@ def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: P
     assert int(last[1]) > 0
     for site, outcome in (("good", "up"), ("broken", "down"), ("stuck", "down")):
         assert re.search(rf"^{site} .* {outcome} ", printed, re.MULTILINE)
+    assert "made up: all that lies before" in printed
     assert list(home.glob("sitemon-demo-*")) == []
 
 
@@ -86,6 +87,7 @@ def test_it_shows_an_outage_and_the_alerts_of_it(home: Path) -> None:
     assert process.stdout is not None
     page = next(line for line in process.stdout if line.startswith("the page: ")).removeprefix("the page: ").strip()
     wait_for(lambda: "outage" in page_at(page), 30)
+    assert "is made up" in page_at(page)
     told = (line for line in process.stdout if line.startswith("told at "))
     assert any("outage is down: http_status (503)" in line for line in told)
     assert any(re.search(r"outage is up again after \d+ s", line) for line in told)
