@@ -74,7 +74,7 @@ class _Story:
     def sums(self, at: datetime, length: timedelta) -> Sums:
         """Return the sums of an hour or a day."""
         found = Counter(self._found_in(at, length))
-        alone = round(self._habit.failing * found[Outcome.UP] * self._random.expovariate(1))
+        alone = min(found[Outcome.UP], int(self._habit.failing * found[Outcome.UP] + self._random.random()))
         counts = Counts(
             up=found[Outcome.UP] - alone,
             degraded=found[Outcome.DEGRADED],
