@@ -30,6 +30,7 @@ def routes(web: Web) -> APIRouter:
     async def acknowledge(request: Request, number: Number) -> Response:
         actor = web.guard.operator_of(request, await _token_in(request))
         await run_in_threadpool(web.acts.acknowledge, request, actor, number)
+        web.shared.forget()
         return await _back_to(number)
 
     @router.get("/incidents/{number}/note")

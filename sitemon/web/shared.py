@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 _MOST: Final = 200
 """So many pages are kept; each is at most some hundred kilobytes."""
-_AT_ONCE: Final = 40
-"""As many as there are threads."""
+_AT_ONCE: Final = 3
+"""So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
 _LEVEL: Final = 5
 _HEADERS: Final = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 
@@ -27,6 +27,14 @@ class Made(NamedTuple):
     media_type: str
 
 
+class _Page(NamedTuple):
+    """What is made of a snapshot's page, and what was made of it for the snapshot before."""
+
+    version: int
+    making: "asyncio.Future[Made]"
+    before: Made | None
+
+
 class Shared:
     """The newest pages, by their addresses: `most` are kept. Belongs to the thread of the event loop.
 
@@ -36,7 +44,7 @@ class Shared:
     def __init__(self, most: int = _MOST, at_once: int = _AT_ONCE) -> None:
         self._most = most
         self._turns = asyncio.Semaphore(at_once)
-        self._made: OrderedDict[str, tuple[int, asyncio.Future[Made]]] = OrderedDict()
+        self._pages: OrderedDict[str, _Page] = OrderedDict()
 
     async def answer(
         self,
@@ -47,29 +55,46 @@ class Shared:
         key: str = "",
         media_type: str = "text/html; charset=utf-8",
     ) -> Response:
-        """Return the page of this address and `version`, rendered in a thread by the first who asks for it.
+        """Return the page of this address and `version`, rendered in a thread for the first who asks for it.
 
-        `key` tells apart pages of one address that are not the same for everybody.
+        While it is made, who asks gets that of the version before, if there is one: nobody waits for a page that
+        others read. `key` tells apart pages of one address that are not the same for everybody.
         """
         address = f"{key} {request.url.path}?{request.url.query}"
-        version_made, future = self._made.get(address, (None, None))
-        if future is None or version_made != version:
-            future = asyncio.ensure_future(self._make(render, media_type))
-            self._made[address] = (version, future)
-            if len(self._made) > self._most:
-                self._made.popitem(last=False)
-        self._made.move_to_end(address)
-        try:
-            made = await asyncio.shield(future)
-        except Exception:
-            if self._made.get(address) == (version, future):
-                del self._made[address]
-            raise
-        return respond(request, made)
+        page = self._pages.get(address)
+        if page is None or page.version != version:
+            page = self._begin(address, version, page, lambda: make(render().encode(), media_type))
+        self._pages.move_to_end(address)
+        if page.before is not None and not page.making.done():
+            return respond(request, page.before)
+        return respond(request, await asyncio.shield(page.making))
 
-    async def _make(self, render: Callable[[], str], media_type: str) -> Made:
+    def forget(self) -> None:
+        """Forget all pages: somebody has done what shows on them."""
+        self._pages.clear()
+
+    def _begin(self, address: str, version: int, known: _Page | None, make_it: Callable[[], Made]) -> _Page:
+        making = asyncio.ensure_future(self._make(make_it))
+        page = _Page(version, making, _made_for(version - 1, known))
+        making.add_done_callback(lambda _: self._forget_if_failed(address, page))
+        self._pages[address] = page
+        if len(self._pages) > self._most:
+            self._pages.popitem(last=False)
+        return page
+
+    async def _make(self, make_it: Callable[[], Made]) -> Made:
         async with self._turns:
-            return await run_in_threadpool(lambda: make(render().encode(), media_type))
+            return await run_in_threadpool(make_it)
+
+    def _forget_if_failed(self, address: str, page: _Page) -> None:
+        has_failed = page.making.cancelled() or page.making.exception() is not None
+        if has_failed and self._pages.get(address) is page:
+            del self._pages[address]
+
+
+def _made_for(version: int, page: _Page | None) -> Made | None:
+    is_made = page is not None and page.version == version and page.making.done() and not page.making.cancelled()
+    return page.making.result() if page and is_made and page.making.exception() is None else None
 
 
 def make(body: bytes, media_type: str) -> Made:

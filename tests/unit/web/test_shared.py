@@ -1,0 +1,131 @@
+"""A page is made once for a snapshot; while it is made anew, readers get the one before; few are kept."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sitemon.web.shared import Shared
+
+WITHIN_S = 10
+MOST = 200
+
+
+def asking(path: str = "/") -> Request:
+    address, _, query = path.partition("?")
+    return Request({"type": "http", "method": "GET", "path": address, "query_string": query.encode(), "headers": []})
+
+
+def in_loop(work: Callable[[Shared], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await asyncio.wait_for(work(Shared()), WITHIN_S)
+
+    asyncio.run(run())
+
+
+def text(response: Response) -> str:
+    return bytes(response.body).decode()
+
+
+class Slow:
+    """A page that is ready when the test says so."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self.is_begun = threading.Event()
+        self.may_end = threading.Event()
+
+    def __call__(self) -> str:
+        self.is_begun.set()
+        assert self.may_end.wait(WITHIN_S)
+        return self._words
+
+
+def test_while_a_page_is_made_anew_readers_get_the_one_before() -> None:
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking(), 1, lambda: "first")
+        second = Slow("second")
+        assert text(await shared.answer(asking(), 2, second)) == "first"
+        assert text(await shared.answer(asking(), 2, second)) == "first"
+        second.may_end.set()
+        while text(found := await shared.answer(asking(), 2, second)) == "first":
+            await asyncio.sleep(0)
+        assert text(found) == "second"
+
+    in_loop(work)
+
+
+def test_nobody_gets_a_page_that_is_older_than_the_one_before() -> None:
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking(), 1, lambda: "first")
+        assert text(await shared.answer(asking(), 3, lambda: "third")) == "third"
+
+    in_loop(work)
+
+
+def test_who_asks_at_the_same_time_waits_for_one_making() -> None:
+    made: list[str] = []
+
+    async def work(shared: Shared) -> None:
+        def make() -> str:
+            made.append("once")
+            return "page"
+
+        answers = await asyncio.gather(*(shared.answer(asking(), 1, make) for _ in range(20)))
+        assert {text(answer) for answer in answers} == {"page"}
+
+    in_loop(work)
+    assert made == ["once"]
+
+
+def test_what_could_not_be_made_is_made_by_the_next_who_asks() -> None:
+    def fail() -> str:
+        raise LookupError("no")
+
+    async def work(shared: Shared) -> None:
+        for _ in range(2):
+            with pytest.raises(LookupError):
+                await shared.answer(asking(), 1, fail)
+        assert text(await shared.answer(asking(), 1, lambda: "page")) == "page"
+
+    in_loop(work)
+
+
+def test_a_page_that_takes_long_holds_up_no_other() -> None:
+    async def work(shared: Shared) -> None:
+        slow = Slow("slow")
+        waiting = asyncio.ensure_future(shared.answer(asking("/slow"), 1, slow))
+        assert text(await shared.answer(asking("/quick"), 1, lambda: "quick")) == "quick"
+        slow.may_end.set()
+        assert text(await waiting) == "slow"
+
+    in_loop(work)
+
+
+def test_of_any_number_of_addresses_few_pages_are_kept_and_the_one_that_is_read_among_them() -> None:
+    made: list[str] = []
+
+    async def work(shared: Shared) -> None:
+        def front() -> str:
+            made.append("front")
+            return "front"
+
+        for number in range(3 * MOST):
+            await shared.answer(asking(f"/?q={number}"), 1, lambda: "page")
+            await shared.answer(asking(), 1, front)
+        assert len(shared._pages) == MOST
+
+    in_loop(work)
+    assert made == ["front"]
+
+
+def test_what_somebody_did_shows_at_once() -> None:
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking(), 1, lambda: "before")
+        shared.forget()
+        assert text(await shared.answer(asking(), 1, lambda: "after")) == "after"
+
+    in_loop(work)
