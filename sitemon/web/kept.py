@@ -1,10 +1,10 @@
-"""What was read last, for when it cannot be read again."""
+"""What was read last: for when it cannot be read again, or need not be."""
 
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from sitemon.model.errors import SitemonError
@@ -12,14 +12,17 @@ from sitemon.model.errors import SitemonError
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_MOST: Final = 50
+_MOST: Final = 200
+_LASTS: Final = timedelta(seconds=10)
+"""What is not in the evidence may have changed all the same: results that came late, checks that somebody asked for."""
 
 
 class Read(NamedTuple, Generic[T]):
-    """What was read, and of when it is."""
+    """What was read, and of when it is; `evidence` is what told that there was something to read."""
 
     at: datetime
     data: T
+    evidence: object = None
 
 
 class Kept(Generic[T]):
@@ -29,20 +32,26 @@ class Kept(Generic[T]):
         self._lock = threading.Lock()
         self._by_address: OrderedDict[str, Read[T]] = OrderedDict()
 
-    def of(self, address: str, at: datetime, read: Callable[[], T], *, is_away: bool) -> Read[T] | None:
+    def of(
+        self, address: str, at: datetime, read: Callable[[], T], *, is_away: bool, evidence: object = None
+    ) -> Read[T] | None:
         """Return what `read` finds; where it cannot be read, what was found last, or None.
 
-        While it is known that PostgreSQL is away nobody tries: that would take as long as to connect.
+        What was found by the same evidence less than 10 s ago is not read again. While it is known that PostgreSQL is
+        away nobody tries: that would take as long as to connect.
         """
+        with self._lock:
+            known = self._by_address.get(address)
+        is_known = known is not None and evidence is not None and known.evidence == evidence and at - known.at < _LASTS
+        if is_away or is_known:
+            return known
         try:
-            if not is_away:
-                found = Read(at, read())
-                self._keep(address, found)
-                return found
+            found = Read(at, read(), evidence)
         except SitemonError as exc:
             log.debug("%s: %s", address, exc)
-        with self._lock:
-            return self._by_address.get(address)
+            return known
+        self._keep(address, found)
+        return found
 
     def _keep(self, address: str, found: Read[T]) -> None:
         with self._lock:

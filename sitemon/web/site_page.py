@@ -64,7 +64,7 @@ class _Asked(NamedTuple):
 def routes(web: Web) -> APIRouter:
     """Return `/sites/<name>`."""
     router = APIRouter()
-    kept: Kept[_Data] = Kept()
+    kept: Kept[dict[str, object]] = Kept()
 
     @router.get("/sites/{name:path}")
     async def site_page(request: Request, name: str) -> Response:
@@ -82,14 +82,21 @@ def routes(web: Web) -> APIRouter:
     return router
 
 
-def _page(web: Web, kept: Kept[_Data], snapshot: Snapshot, site: SiteView, asked: _Asked) -> str:
+def _page(web: Web, kept: Kept[dict[str, object]], snapshot: Snapshot, site: SiteView, asked: _Asked) -> str:
     address = f"{site.name} {asked}"
-    found = kept.of(address, snapshot.at, lambda: _read(web, snapshot, site, asked), is_away=bool(snapshot.problem))
+    its_open = [incident for incident in snapshot.open_incidents if incident.site == site.name]
+    found = kept.of(
+        address,
+        snapshot.at,
+        lambda: _shown(_read(web, snapshot, site, asked), snapshot, asked),
+        is_away=bool(snapshot.problem),
+        evidence=(site.watches, its_open),
+    )
     sites = web.sites()
     configured = sites.by_name.get(site.name) if sites else None
     shown: dict[str, object] = {"read_at": None, "newest": (), "incidents": None}
     if found:
-        shown = {"read_at": found.at} | _shown(found.data, snapshot, asked)
+        shown = {"read_at": found.at} | found.data
     return render(
         "site.html",
         here="",

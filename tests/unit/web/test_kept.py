@@ -42,8 +42,22 @@ def test_while_the_database_is_known_to_be_away_nobody_tries(kept: Kept[str]) ->
     assert tried == []
 
 
+def test_with_nothing_new_of_it_it_is_not_read_again() -> None:
+    kept: Kept[str] = Kept()
+    kept.of("shop", NOW, lambda: "then", is_away=False, evidence="up at 12:00")
+    soon = NOW + timedelta(seconds=9)
+    assert kept.of("shop", soon, fail, is_away=False, evidence="up at 12:00") == Read(NOW, "then", "up at 12:00")
+    assert kept.of("shop", soon, lambda: "now", is_away=False, evidence="up at 12:01") == Read(
+        soon, "now", "up at 12:01"
+    )
+    late = soon + timedelta(seconds=10)
+    assert kept.of("shop", late, lambda: "late", is_away=False, evidence="up at 12:01") == Read(
+        late, "late", "up at 12:01"
+    )
+
+
 def test_it_keeps_the_newest_only(kept: Kept[str]) -> None:
-    for number in range(60):
+    for number in range(300):
         kept.of(f"site-{number}", LATER, lambda: "x", is_away=False)
     assert kept.of("shop", LATER, fail, is_away=False) is None
-    assert kept.of("site-59", LATER, fail, is_away=False) == Read(LATER, "x")
+    assert kept.of("site-299", LATER, fail, is_away=False) == Read(LATER, "x")
