@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from starlette.concurrency import run_in_threadpool
-
 from sitemon.config.sites import SiteSet
 from sitemon.store.pool import Pool
 from sitemon.web.acts import Acts
@@ -35,4 +33,4 @@ class Web(NamedTuple):
 
     async def snapshot(self) -> Snapshot | None:
         """Return how everything is, at most a second old while PostgreSQL answers; None: it was never read."""
-        return self.snapshots.fresh() or await run_in_threadpool(self.snapshots.wait_for_fresh)
+        return await self.snapshots.newest()

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from sitemon.web.dependencies import Web
-from sitemon.web.filters import Filters, chosen, labels_of, paged, read_filters
+from sitemon.web.filters import Filters, chosen, paged, read_filters
 from sitemon.web.pages import no_data
 from sitemon.web.sites import WORST_FIRST
 from sitemon.web.snapshot import Snapshot
@@ -34,8 +34,7 @@ def routes(web: Web) -> APIRouter:
 def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
     found = chosen(snapshot.sites, filters)
     groups, pages = paged(found, filters)
-    counts = Counter(site.state for site in snapshot.sites)
-    labels = labels_of(snapshot.sites)
+    counts = snapshot.counts
     return render(
         "overview.html",
         here="/",
@@ -47,7 +46,7 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
         total=len(snapshot.sites),
         found=len(found),
         incidents=snapshot.open_incidents,
-        labels={key: values for key, values in labels.items() if len(values) <= _MOST_VALUES},
+        labels={key: values for key, values in snapshot.labels.items() if len(values) <= _MOST_VALUES},
         groups=groups,
         pages=pages,
         page=min(filters.page, pages),

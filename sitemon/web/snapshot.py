@@ -1,15 +1,20 @@
 """How everything is, read once for all readers and at most a second old."""
 
+import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
+
+from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
 from sitemon.model.errors import SitemonError
 from sitemon.store.page import Present
 from sitemon.store.page_incidents import Incident
+from sitemon.web.filters import labels_of
 from sitemon.web.sites import SiteView, fold_sites
 
 log = logging.getLogger(__name__)
@@ -27,8 +32,9 @@ _ASKED_FOR_S: Final = 60.0
 class Snapshot(NamedTuple):
     """How everything was at `at`. Each has another `version`.
 
-    `sites` are all, the worst first; `by_name` the same. `problem` says why there is none that is newer, if so. What
-    lies before `made_up_until_at` is the demo's.
+    `sites` are all, the worst first; `by_name` the same. `counts` says how many are in which state, `labels` which
+    values each label has. `problem` says why there is none that is newer, if so. What lies before `made_up_until_at` is
+    the demo's.
     """
 
     version: int
@@ -37,6 +43,8 @@ class Snapshot(NamedTuple):
     sites: list[SiteView]
     by_name: dict[str, SiteView]
     open_incidents: list[Incident]
+    counts: Counter[str]
+    labels: Mapping[str, Sequence[str]]
     problem: str | None = None
     made_up_until_at: datetime | None = None
 
@@ -44,6 +52,24 @@ class Snapshot(NamedTuple):
     def lag_s(self) -> float:
         """How long ago it was decided for the last time what was missed."""
         return (self.at - self.closed_at).total_seconds()
+
+
+def snapshot_of(version: int, at: datetime, present: Present) -> Snapshot:
+    """Return what was read at a moment as pages need it."""
+    sites = fold_sites(present.watches)
+    by_name = {site.name: site for site in sites}
+    counts = Counter(site.state for site in sites)
+    return Snapshot(
+        version,
+        at,
+        present.closed_at,
+        sites,
+        by_name,
+        present.open_incidents,
+        counts,
+        labels_of(sites),
+        made_up_until_at=present.made_up_until_at,
+    )
 
 
 class Snapshots:
@@ -61,6 +87,7 @@ class Snapshots:
         self._is_idle = False
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+        self._waiting: asyncio.Future[Snapshot | None] | None = None
 
     def start(self) -> None:
         """Begin to read."""
@@ -83,6 +110,15 @@ class Snapshots:
         """Return the names of all sites, the worst first."""
         newest = self._newest
         return [site.name for site in newest.sites] if newest else []
+
+    async def newest(self) -> Snapshot | None:
+        """Return what `fresh` or `wait_for_fresh` do. All who have to wait do so in one thread."""
+        found = self.fresh()
+        if found is not None:
+            return found
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.ensure_future(run_in_threadpool(self.wait_for_fresh))
+        return await asyncio.shield(self._waiting)
 
     def fresh(self) -> Snapshot | None:
         """Return the newest snapshot if it is at most a second old, or if it is known that there is no newer one."""
@@ -124,20 +160,14 @@ class Snapshots:
     def _take_one(self) -> None:
         began_at_s, at = clock.monotonic_s(), self._utc_now()
         try:
-            present = self._read()
-            sites = fold_sites(present.watches)
+            found = snapshot_of(self._tries + 1, at, self._read())
         except SitemonError as exc:
             self._failed(str(exc), began_at_s)
         except Exception:
             log.exception("web.failed: the snapshot: this is a mistake in sitemon")
             self._failed("a mistake in sitemon, which is in its log", began_at_s)
         else:
-            by_name = {site.name: site for site in sites}
-            version, incidents, made_up = self._tries + 1, present.open_incidents, present.made_up_until_at
-            self._succeeded(
-                Snapshot(version, at, present.closed_at, sites, by_name, incidents, made_up_until_at=made_up),
-                began_at_s,
-            )
+            self._succeeded(found, began_at_s)
 
     def _failed(self, problem: str, began_at_s: float) -> None:
         if self._problem is None:
