@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from sitemon import clock
@@ -22,9 +23,10 @@ MOST_STREAMS: Final = 200
 _LOOK_EVERY_S: Final = 1.0
 _KEEP_ALIVE_S: Final = 15.0
 _RETRY_MS: Final = 3_000
-_MOST_WAITING: Final = 1_000
+_MOST_WAITING: Final = 60
+"""A minute of changes: what is told at once is one text, the same for all."""
 _MEDIA_TYPE: Final = "text/event-stream"
-_END: Final = ""
+_END: Final = b""
 
 
 class Broadcast:
@@ -32,13 +34,13 @@ class Broadcast:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._listeners: set[asyncio.Queue[str]] = set()
+        self._listeners: set[asyncio.Queue[bytes]] = set()
         self._looking: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[asyncio.Queue[str]]:
-        """Give a queue of events; `_END` in it says that its reader was too slow."""
-        ours: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
+    async def listen(self) -> AsyncIterator[asyncio.Queue[bytes]]:
+        """Give a queue of what is told; `_END` in it says that its reader was too slow."""
+        ours: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
         self._listeners.add(ours)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
@@ -61,17 +63,18 @@ class Broadcast:
             await asyncio.sleep(_LOOK_EVERY_S)
             snapshot = await self._web.snapshot()
             if snapshot is not None and snapshot.version != before.version:
-                for event in changes(before, snapshot):
-                    self._tell(event)
+                events = await run_in_threadpool(lambda was, now: "".join(changes(was, now)), before, snapshot)
+                if events:
+                    self._tell(events.encode())
                 before = snapshot
 
-    def _tell(self, event: str) -> None:
+    def _tell(self, events: bytes) -> None:
         for listener in list(self._listeners):
             is_too_slow = listener.full()
             if is_too_slow:
                 self._listeners.discard(listener)
                 listener.get_nowait()
-            listener.put_nowait(_END if is_too_slow else event)
+            listener.put_nowait(_END if is_too_slow else events)
 
 
 def changes(before: Snapshot, now: Snapshot) -> Iterator[str]:
@@ -119,15 +122,15 @@ def routes(web: Web, stream_lasts_s: float) -> APIRouter:
     return router
 
 
-async def _stream(broadcast: Broadcast, lasts_s: float) -> AsyncIterator[str]:
+async def _stream(broadcast: Broadcast, lasts_s: float) -> AsyncIterator[bytes]:
     until_s = clock.monotonic_s() + lasts_s
     async with broadcast.listen() as events:
-        yield f"retry: {_RETRY_MS}\n\n"
+        yield f"retry: {_RETRY_MS}\n\n".encode()
         while (left_s := until_s - clock.monotonic_s()) > 0:
             try:
                 event = await asyncio.wait_for(events.get(), min(left_s, _KEEP_ALIVE_S))
             except TimeoutError:
-                yield ": still here\n\n"
+                yield b": still here\n\n"
                 continue
             if event == _END:
                 return
