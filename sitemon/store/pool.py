@@ -15,8 +15,12 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 
 _WAIT_S: Final = 2.0
-_SESSION: Final = "SET statement_timeout = '10s'"
-"""Nobody waits longer for a page; and a forgotten query must not hold one of few connections for a minute."""
+_SESSION: Final = "SET statement_timeout = '10s'; SET max_parallel_workers_per_gather = 0; SET random_page_cost = 1.1"
+"""Nobody waits longer for a page; and a forgotten query must not hold one of few connections for a minute.
+
+What a page reads is little, found by indexes, and in memory as a rule. To start workers for it takes longer, and others
+need the processors too.
+"""
 
 
 class Pool:

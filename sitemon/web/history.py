@@ -24,10 +24,13 @@ AT_ONCE: Final = 100
 _ROUND_S: Final = 15.0
 """All sites are read again after so long, or later: a tenth of the time at most is spent on it."""
 _SHARE: Final = 10
+_FIRST_SHARE: Final = 2
+"""The first time half of the time is: who turns the page is not to wait."""
 _OLD_S: Final = 600.0
 """What is older is read again before it is shown."""
 _ASKED_FOR_S: Final = 60.0
-"""Without a reader for so long, nothing is read."""
+_ROUND_UNASKED_S: Final = 300.0
+"""Without a reader for a minute, all is read again after so long, so that the next reader finds nothing that is old."""
 
 
 class Past(NamedTuple):
@@ -49,7 +52,7 @@ ReadTrends = Callable[[Sequence[str], datetime, int], dict[str, list[float | Non
 
 
 class History:
-    """Keeps the past of all sites; one thread reads it again and again while somebody asks."""
+    """Keeps the past of all sites; one thread reads it again and again, less often while nobody asks."""
 
     def __init__(self, read_days: ReadDays, read_trends: ReadTrends, names: Callable[[], Sequence[str]]) -> None:
         self._read_days = read_days
@@ -82,18 +85,25 @@ class History:
         return {name: self._past[name][1] if name in self._past else NOTHING_YET for name in names}
 
     def _run(self) -> None:
-        while self._asked.wait() and not self._stopping.is_set():
-            if clock.monotonic_s() - self._asked_at_s > _ASKED_FOR_S:
-                self._asked.clear()
-                continue
+        share = _FIRST_SHARE
+        while not self._stopping.is_set():
             began_at_s = clock.monotonic_s()
-            for names in _pieces(self._names()):
+            names = self._names()
+            for piece in _pieces(names):
                 read_at_s = clock.monotonic_s()
-                self._try_to_read(names)
-                if self._stopping.wait((clock.monotonic_s() - read_at_s) * (_SHARE - 1)):
+                self._try_to_read(piece)
+                if self._stopping.wait((clock.monotonic_s() - read_at_s) * (share - 1)):
                     return
             self._forget_those_that_ended()
-            self._stopping.wait(max(1.0, _ROUND_S - (clock.monotonic_s() - began_at_s)))
+            share = _SHARE if names else share
+            self._pause(began_at_s, _ROUND_S if names else 1.0)
+
+    def _pause(self, began_at_s: float, round_s: float) -> None:
+        """Wait for the next round: for so long since the last one began, or until somebody asks."""
+        self._stopping.wait(max(1.0, began_at_s + round_s - clock.monotonic_s()))
+        if clock.monotonic_s() - self._asked_at_s > _ASKED_FOR_S:
+            self._asked.clear()
+            self._asked.wait(began_at_s + _ROUND_UNASKED_S - clock.monotonic_s())
 
     def _try_to_read(self, names: Sequence[str]) -> None:
         """Read the past of these sites. Where it cannot be, the snapshot says so, and the old one stays."""
