@@ -19,6 +19,7 @@ from sitemon.config.values import UnfitError
 from sitemon.config.web_file import WEB, token_name
 from sitemon.config.web_watcher import WebWatcher
 from sitemon.model.errors import ConfigurationError, FatalError, RetryableError
+from sitemon.per_process import spare_collector, take_short_turns
 from sitemon.store.connect import Connection, connect
 from sitemon.web.sessions import digest_of, new_token
 
@@ -82,6 +83,8 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
 
     It only reads the public views: a login that is a member of sitemon_reader will do, but to acknowledge incidents.
     """
+    spare_collector()
+    take_short_turns()
     server, credentials, choices = postgres_server(db_conn), database_credentials(database), WebWatcher()
 
     def connected() -> Connection:
