@@ -10,7 +10,7 @@ WAITING: Final = 2
 _MOSTLY_WAIT: Final = ("tests/acceptance/", "tests/faults/")
 
 
-class WaitingBesideComputing(LoadFileScheduling):
+class WaitingBesideComputing(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """A file is one process's. The first few processes take files that mostly wait as long as there are any.
 
     In one queue they would come one after the other, with idle cores, or all at once, with none for anybody.
@@ -23,7 +23,7 @@ class WaitingBesideComputing(LoadFileScheduling):
         super()._assign_work_unit(node)
 
     def _is_to_wait(self, node: WorkerController) -> bool:
-        return self.nodes.index(node) < min(WAITING, len(self.nodes) - 1)
+        return bool(self.nodes.index(node) < min(WAITING, len(self.nodes) - 1))
 
 
 def _mostly_waits(scope: str) -> bool:

@@ -73,7 +73,7 @@ class Kafka(KafkaProtocolPart):
         self._controller_port = 0
 
     @property
-    def ports(self) -> Sequence[int]:
+    def listening_on(self) -> Sequence[int]:
         """The broker's and the controller's."""
         return [self.port, self._controller_port]
 

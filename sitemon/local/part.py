@@ -84,7 +84,7 @@ class Part(ABC):
             raise FatalError(f"{self.name} was never started in {self.folder.parent}") from None
 
     @property
-    def ports(self) -> Sequence[int]:
+    def listening_on(self) -> Sequence[int]:
         """All that this start listens on."""
         return [self.port]
 
@@ -123,7 +123,7 @@ class Part(ABC):
                 if self._becomes_ready(self._process, cancelled or threading.Event()):
                     log.info("stack.part_started: %s answers on port %s", self.name, self.port)
                     return
-                if all(is_free(port) for port in self.ports):
+                if all(is_free(port) for port in self.listening_on):
                     break
                 self._pick_port()  # one was taken between our look and the server's
                 self.prepare()

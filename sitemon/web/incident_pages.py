@@ -32,8 +32,10 @@ class _Asked(NamedTuple):
 
     def read(self, conn: Connection) -> list[Incident]:
         """Return one more than a page shows."""
-        sites, state = [self.site] if self.site else None, "open" if self.open_only else "any"
-        return read_incidents(conn, _MOST + 1, sites=sites, state=state, before=self.before)
+        sites = [self.site] if self.site else None
+        return read_incidents(
+            conn, _MOST + 1, sites=sites, state="open" if self.open_only else "any", before=self.before
+        )
 
 
 class _One(NamedTuple):

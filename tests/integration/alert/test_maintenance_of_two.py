@@ -16,8 +16,9 @@ from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
-from tests.integration.alert.test_command import Start, environ, start, until
+from tests.integration.alert.test_command import Start, environ, start
 from tests.integration.store.events import ended, started
+from tests.pipeline import wait_for
 
 __all__ = ["environ", "start"]
 
@@ -52,13 +53,13 @@ def write_sites(file: Path, rules: dict[str, str]) -> str:
 
 def test_what_one_alerter_has_planned_another_does_not_undo(start: Start, scene: Scene, tmp_path: Path) -> None:
     one = start("alerter", SITEMON_SITES=write_sites(tmp_path / "one.yaml", {"shop": "daily"}))
-    until(lambda: is_planned(scene.conn, "daily"))
+    wait_for(lambda: is_planned(scene.conn, "daily"))
     other = start("alerter", SITEMON_SITES=write_sites(tmp_path / "other.yaml", {"shop": "weekly", "wiki": "daily"}))
-    until(lambda: is_planned(scene.conn, "weekly"))
-    until(lambda: is_planned(scene.conn, "daily", "wiki"))
+    wait_for(lambda: is_planned(scene.conn, "weekly"))
+    wait_for(lambda: is_planned(scene.conn, "daily", "wiki"))
     # The first one plans again, and another site alone was edited there.
     write_sites(tmp_path / "one.yaml", {"shop": "daily", "blog": "daily"})
-    until(lambda: is_planned(scene.conn, "daily", "blog"))
+    wait_for(lambda: is_planned(scene.conn, "daily", "blog"))
     assert is_planned(scene.conn, "weekly")
     assert is_planned(scene.conn, "daily", "wiki")
     differs = "alerter.maintenance_differs: another alerter has planned other windows of 1 sites, such as shop"
@@ -66,10 +67,10 @@ def test_what_one_alerter_has_planned_another_does_not_undo(start: Start, scene:
     assert differs in said
     # An edit of the site itself holds, wherever it was made last.
     write_sites(tmp_path / "one.yaml", {"shop": "daily"} | {"blog": "weekly"})
-    until(lambda: is_planned(scene.conn, "weekly", "blog"))
+    wait_for(lambda: is_planned(scene.conn, "weekly", "blog"))
     assert is_planned(scene.conn, "weekly")
     write_sites(tmp_path / "other.yaml", {"shop": "daily", "wiki": "daily"})
-    until(lambda: is_planned(scene.conn, "daily"))
+    wait_for(lambda: is_planned(scene.conn, "daily"))
     other.terminate()
     assert "maintenance_differs" not in other.communicate(timeout=15)[1]
 

@@ -28,6 +28,7 @@ HOUR = timedelta(hours=1)
 START = this_hour() - 30 * HOUR
 """So that a day ends since then."""
 SITES = [f"site-{n}" for n in range(8)]
+AN_ERROR: dict[str, Any] = {"reason": Reason.HTTP_STATUS, "http_code": 503}
 OUTCOMES = {"u": Outcome.UP, "d": Outcome.DOWN, "e": Outcome.DOWN, "m": Outcome.MISSED}
 
 
@@ -42,7 +43,7 @@ def results(letters: str, first: int = 0) -> list[Result]:
             slot_at=at(first + 10 * place),
             outcome=OUTCOMES[letter],
             latency_s=None if letter == "m" else 1.0 if letter == "d" else 0.1,
-            **({"reason": Reason.HTTP_STATUS, "http_code": 503} if letter == "e" else {}),
+            **(AN_ERROR if letter == "e" else {}),
         )
         for place, letter in enumerate(letters)
         if letter != " "

@@ -12,8 +12,8 @@ from sitemon.store.schedule import write_notices
 from sitemon.store.status import note_changes
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene, minute_of
-from tests.integration.alert.test_command import until
 from tests.integration.store.events import started
+from tests.pipeline import wait_for
 from tests.results import MINUTE
 
 HOUR = timedelta(hours=1)
@@ -52,7 +52,7 @@ def test_a_window_that_was_declared_before_is_told_when_its_time_has_come(scene:
     soon = clock.utc_now() + timedelta(seconds=0.5)
     declare(scene.conn, Declaration(soon, soon + timedelta(seconds=0.5), ["shop"]))
     for _ in range(2):
-        until(lambda: look(scene) == 1)
+        wait_for(lambda: look(scene) == 1)
     assert [state for state, _, _ in told(scene)] == ["up", "maintenance", "up"]
 
 

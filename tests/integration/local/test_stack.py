@@ -69,7 +69,7 @@ def test_a_controller_whose_port_was_taken_since_we_looked_gets_another(
         for module in ("sitemon.local.part", "sitemon.local.kafka"):
             monkeypatch.setattr(f"{module}.free_port", lambda: next(ports))
         kafka.start()
-        assert kafka.ports == [for_broker, for_controller]
+        assert kafka.listening_on == [for_broker, for_controller]
     kafka.stop()
 
 

@@ -123,7 +123,7 @@ def test_a_part_of_another_page_has_no_style_of_its_own_and_leads_on() -> None:
 
 def test_a_part_is_no_longer_than_a_browser_bears() -> None:
     sites = {f"site-{number:05}": f"group-{number % 70:02}" for number in range(9_000)}
-    counts = {site: [DayCounts(0, 1, 0, 1, 0)] for site in sites}
+    counts = {site: [DayCounts(0, Counts(up=1, down=1))] for site in sites}
     part = report_as_part(
         a_report(groups=sites, labels={}, counts=counts, latencies={}, group_latencies={}, incidents=[])
     )
