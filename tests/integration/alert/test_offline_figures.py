@@ -28,8 +28,11 @@ HOUR = timedelta(hours=1)
 START = this_hour() - 30 * HOUR
 """So that a day ends since then."""
 SITES = [f"site-{n}" for n in range(8)]
-AN_ERROR: dict[str, Any] = {"reason": Reason.HTTP_STATUS, "http_code": 503}
-OUTCOMES = {"u": Outcome.UP, "d": Outcome.DOWN, "e": Outcome.DOWN, "m": Outcome.MISSED}
+FIELDS: dict[str, dict[str, Any]] = {
+    "u": {"latency_s": 0.1},
+    "d": {"outcome": Outcome.DOWN, "latency_s": 1.0},
+    "e": {"outcome": Outcome.DOWN, "latency_s": 0.1, "reason": Reason.HTTP_STATUS, "http_code": 503},
+}
 
 
 def at(minute: float) -> datetime:
@@ -39,12 +42,7 @@ def at(minute: float) -> datetime:
 def results(letters: str, first: int = 0) -> list[Result]:
     """Return a result every ten minutes; ``e`` is an answer that is an error, ``d`` none within a second."""
     return [
-        a_result(
-            slot_at=at(first + 10 * place),
-            outcome=OUTCOMES[letter],
-            latency_s=None if letter == "m" else 1.0 if letter == "d" else 0.1,
-            **(AN_ERROR if letter == "e" else {}),
-        )
+        a_result(slot_at=at(first + 10 * place), **FIELDS[letter])
         for place, letter in enumerate(letters)
         if letter != " "
     ]
