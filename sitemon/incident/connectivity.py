@@ -14,7 +14,7 @@ LEAST_HOSTS: Final = 5
 """Of fewer that fail at once it is believed that they are down."""
 
 _LEAST_WELL: Final = 2
-_PAUSE: Final = timedelta(minutes=2)
+_PAUSE: Final = timedelta(minutes=10)
 """What began to fail longer than this before all that fails at once has a cause of its own."""
 
 

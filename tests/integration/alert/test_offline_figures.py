@@ -180,14 +180,14 @@ def test_what_other_regions_see_holds(scene: Scene) -> None:
 @pytest.mark.usefixtures("_looked_at_each_time")
 def test_a_site_that_was_down_before_is_unknown_meanwhile_and_down_since_then(scene: Scene) -> None:
     first = {"reason": Reason.HTTP_STATUS, "http_code": 503}
-    arrive(scene, "u")
-    for minute in range(1, 4):
+    arrive(scene, "u", start=-21)
+    for minute in range(-20, -17):
         scene.arrive(
             *scene.results("u", minute, "site-1"), a_result("shop", minute=minute, outcome=Outcome.DOWN, **first)
         )
-    assert (scene.incidents, shown(scene, "shop")) == ([(1, None)], ("down", 1))
+    assert (scene.incidents, shown(scene, "shop")) == ([(-20, None)], ("down", -20))
     arrive(scene, "dd", [*SITES, "shop"], start=4)
-    assert (scene.incidents, shown(scene, "shop")) == ([(1, None)], ("unknown", 4))
+    assert (scene.incidents, shown(scene, "shop")) == ([(-20, None)], ("unknown", 4))
     arrive(scene, "u", SITES, start=6)
     scene.arrive(a_result("shop", minute=6, outcome=Outcome.DOWN, **first))
-    assert (scene.incidents, shown(scene, "shop")) == ([(1, None)], ("down", 1))
+    assert (scene.incidents, shown(scene, "shop")) == ([(-20, None)], ("down", -20))

@@ -50,9 +50,9 @@ def region(*sites: tuple[int, float, float, str]) -> list[Seen]:
         # Those that failed before, when most were well, say nothing anew.
         ([(5, 5, 5, "cut"), (3, 5.5, 1, "cut"), (20, 4, 0, "well")], Turn(at(5), 5, 5)),
         # Nor when nothing is left that was well in between.
-        ([(8, 5, 5, "cut"), (1, 5.5, 1, "cut")], Turn(at(5), 8, 8)),
+        ([(8, 25, 25, "cut"), (1, 25.5, 1, "cut")], Turn(at(25), 8, 8)),
         # One by one, they began at once.
-        ([(4, 9, 9, "cut"), (4, 9, 7.5, "cut"), (4, 9, 6, "cut"), (4, 9, 1, "cut")], Turn(at(6), 12, 12)),
+        ([(4, 40, 40, "cut"), (4, 40, 33, "cut"), (4, 40, 26, "cut"), (4, 40, 1, "cut")], Turn(at(26), 12, 12)),
     ],
 )
 def test_it_is_offline_when_most_that_it_looks_at_fails_at_once(sites: Sites, expected: object) -> None:
