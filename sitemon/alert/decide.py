@@ -3,12 +3,13 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.degraded import tell_degraded
-from sitemon.alert.events import DOWN, REMINDER, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
 from sitemon.alert.regions import Regions
+from sitemon.alert.reminders import remind
 from sitemon.alert.rules import SiteRules, of_regions, ours
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
@@ -23,13 +24,10 @@ from sitemon.model.alerts import Alerts
 from sitemon.store.connect import Connection
 from sitemon.store.held import Held, take_held
 from sitemon.store.incident import (
-    Circumstances,
     Deciding,
-    Reminding,
     Saying,
     Taken,
     begin_deciding,
-    take_open,
     take_sites,
 )
 from sitemon.store.states import Decided
@@ -88,21 +86,7 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        with take_open(conn) as reminding:
-            due = {
-                number: (site, incident, channels)
-                for site, number, incident in reminding.incidents
-                if (channels := self._to_tell(site, number, reminding))
-            }
-            if due:
-                around = reminding.circumstances(list(due))
-                reminding.say(
-                    Saying(channel, number, event)
-                    for number, (site, incident, channels) in due.items()
-                    for type_, names in channels.items()
-                    for event in (self._news(type_, site, Change(What.NOTED, incident, number), around[number]),)
-                    for channel in names
-                )
+        remind(conn, self._rules_of, self._alerts, self._now())
 
     def release(self, conn: Connection) -> None:
         """Tell of incidents of sites that depend on others, where it is known that they do not lie behind those.
@@ -138,34 +122,6 @@ class Decider:
             held.tell(numbers)
             self._tell(held, changed, numbers)
         return held.incidents[-1][1]
-
-    def _to_tell(self, site: str, number: int, reminding: Reminding) -> dict[str, list[str]]:
-        """Return which channels are to be told what of an open incident."""
-        audience, ages_s = self._rules_of(site).audience, reminding.ages_s
-        every_s, after_s = self._alerts.reminders_for(audience), self._alerts.escalations_for(audience)
-        found = {
-            REMINDER: [name for name, wait_s in every_s.items() if ages_s.get((number, name), -1.0) >= wait_s],
-            DOWN: [
-                name
-                for name, wait_s in after_s.items()
-                if (number, name) not in ages_s and reminding.open_for_s[number] >= wait_s
-            ],
-        }
-        return {type_: names for type_, names in found.items() if names}
-
-    def _news(self, type_: str, site: str, change: Change[int], around: Circumstances) -> dict[str, Any]:
-        """Return an event of an incident that is open still: a reminder, or what those hear to whom it is escalated."""
-        event = event_of(
-            type_,
-            change,
-            number=change.number or 0,
-            site=site,
-            labels=self._rules_of(site).audience.labels,
-            around=around,
-            now=self._now(),
-            event_id=uuid.uuid4(),
-        )
-        return event | {"data": event["data"] | {"is_escalated": type_ == DOWN}}
 
     def warn_of_certificates(self, conn: Connection) -> None:
         """Warn of certificates that expire soon, once for each threshold.

@@ -11,7 +11,7 @@ from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.report.incidents import incidents_table
 from sitemon.store.connect import connect
-from sitemon.store.incident import read_incidents
+from sitemon.store.known_incidents import read_incidents
 
 
 @click.command("incidents")

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sitemon.durations import for_people
-from sitemon.store.incident import KnownIncident
+from sitemon.store.known_incidents import KnownIncident
 from sitemon.store.outbox import KnownAlert
 
 

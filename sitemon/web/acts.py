@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.model.errors import ConfigurationError, FatalError, RefusedError, SitemonError
 from sitemon.model.note import note_of
 from sitemon.store.connect import Connection
-from sitemon.store.incident import acknowledge
+from sitemon.store.known_incidents import acknowledge
 from sitemon.store.maintenance_windows import Declaration, Declared, declare, stop
 from sitemon.store.page_incidents import FullIncident, Incident, add_note, read_incident
 from sitemon.web.auth import Actor, Guard

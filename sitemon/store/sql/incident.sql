@@ -239,25 +239,3 @@ GROUP BY incident_id, channel;
 DELETE FROM sitemon.maintenance_window WHERE is_configured AND until_at < %(before)s;
 DELETE FROM sitemon.region_outage WHERE until_at < %(before)s;
 DELETE FROM sitemon.silence WHERE ended_at < %(before)s;
-
--- name: acknowledge
-UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s
-WHERE incident_id = %(incident_id)s AND withdrawn_at IS NULL AND acknowledged_at IS NULL;
-
--- name: incidents
-SELECT
-    incident_id,
-    site,
-    started_at,
-    ended_at,
-    regions,
-    reason,
-    http_code,
-    error,
-    acknowledged_by,
-    withdrawn_at IS NOT NULL,
-    behind
-FROM sitemon.incidents
-WHERE (ended_at IS NULL OR ended_at >= %(since)s)
-    AND (NOT %(open_only)s OR ended_at IS NULL AND withdrawn_at IS NULL)
-ORDER BY started_at DESC;

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sitemon.model.alerts import Alerts, Escalation, Route
-from sitemon.store.incident import acknowledge, read_incidents
+from sitemon.store.known_incidents import acknowledge, read_incidents
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
 from tests.results import this_hour

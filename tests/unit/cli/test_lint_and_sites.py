@@ -53,6 +53,16 @@ def test_lint_prints_every_mistake_of_all_files(monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_lint_finds_channels_that_alerts_has_not() -> None:
+    Path("conf/sites.yaml").write_text("sites:\n- {name: a, url: http://a/, alerts: [am, opps]}\n")
+    assert said_by(lint.command)[0] == 0  # whoever reads only sites knows no channels
+    Path("conf/alerts.yaml").write_text("channels: {am: {alertmanager: http://am.example:9093}}\n")
+    assert said_by(lint.command) == (
+        1,
+        ["conf/sites.yaml:2: a: alerts[1]: no channel of this name", "1 mistake"],
+    )
+
+
 def test_lint_without_mistakes_says_what_it_read_and_advises() -> None:
     Path("conf/sites.yaml").write_text(SITES)
     Path("conf/pg-server.json").write_text('{"host": "h"}')
