@@ -7,11 +7,11 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from sitemon import clock
@@ -21,7 +21,7 @@ from sitemon.config.servers import Credentials
 from sitemon.local.postgres import Postgres
 from sitemon.model.alerts import Alerts, Channel, Route
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.result import Result, decode, encode
+from sitemon.model.result import decode, encode
 from sitemon.store import write
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
@@ -36,6 +36,14 @@ SLOTS: Final = 3
 BATCH: Final = 1_000
 WARM_UP: Final = 4
 """Slots, after which each site that fails has its incident."""
+
+WAYS: Final = {
+    "plain, up": (False, False),
+    "marked, up": (True, False),
+    "plain, down": (False, True),
+    "marked, down": (True, True),
+}
+"""Whether there are marks, and whether every tenth site is down."""
 
 ALL_UP_GOAL: Final = 1.1
 TENTH_DOWN_GOAL: Final = 1.3
@@ -64,16 +72,15 @@ class Way:
         self._recorder = recorder
         self._alerter = alerter
         self._is_marked = is_marked
-        self._is_down = is_down
+        self.is_down = is_down
         self._merge = write._sql["merge_results"] if is_marked else _without_marks()
         self._names = Names()
         hook = Channel(name="hook", kind="webhook", url="http://127.0.0.1:1/")
         alerts = Alerts(channels={hook.name: hook}, routes=(Route(channels=(hook.name,)),))
         self._decider = Decider(lambda _: rules_of_site(None, {}), alerts, clock.utc_now)
 
-    def record(self, slot_at: datetime) -> Spent:
+    def record(self, values: Sequence[bytes]) -> Spent:
         """Read and write all results of a slot as a recorder does; then the alerter decides, which does not count."""
-        values = [encode(self._result(site, slot_at)) for site in range(SITES)]
         write._sql["merge_results"] = self._merge
         before = self._spent()
         for first in range(0, SITES, BATCH):
@@ -91,14 +98,18 @@ class Way:
             ((count,),) = cursor.fetchall()
         return int(count)
 
-    def _result(self, site: int, slot_at: datetime) -> Result:
-        if self._is_down and site % DOWN_EVERY == 0:
-            return a_result(f"site-{site}", slot_at=slot_at, outcome=Outcome.DOWN, reason=Reason.HTTP_STATUS)
-        return a_result(f"site-{site}", slot_at=slot_at)
-
     def _spent(self) -> Spent:
         session = Path(f"/proc/{self._recorder.get_backend_pid()}/schedstat")
         return Spent(time.process_time(), int(session.read_text().split()[0]) / 1e9)
+
+
+def _record(ways: Mapping[str, Way], slot_at: datetime) -> dict[str, Spent]:
+    """Record a slot each way."""
+    up = [encode(a_result(f"site-{site}", slot_at=slot_at)) for site in range(SITES)]
+    fields: dict[str, Any] = {"slot_at": slot_at, "outcome": Outcome.DOWN, "reason": Reason.HTTP_STATUS}
+    some_down = list(up)
+    some_down[::DOWN_EVERY] = [encode(a_result(f"site-{site}", **fields)) for site in range(0, SITES, DOWN_EVERY)]
+    return {name: way.record(some_down if way.is_down else up) for name, way in ways.items()}
 
 
 def _without_marks() -> str:
@@ -112,14 +123,12 @@ def _without_marks() -> str:
 @contextmanager
 def _ways() -> Iterator[dict[str, Way]]:
     """Make a database for each way."""
-    ways = {"plain, up": (False, False), "marked, up": (True, False), "plain, down": (False, True)}
-    ways["marked, down"] = (True, True)
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, ExitStack() as stack:
         postgres = Postgres(Path(name))
         postgres.start()
         stack.callback(postgres.stop)
         found = {}
-        for number, (way, (is_marked, is_down)) in enumerate(ways.items()):
+        for number, (way, (is_marked, is_down)) in enumerate(WAYS.items()):
             owner = Credentials(user=f"bench_{number}", password="bench", database=f"bench_{number}")
             provision(postgres.server, postgres.admin, owner)
             recorder, alerter = (
@@ -136,15 +145,13 @@ def _measure() -> Measured:
     slot_at = clock.utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     with _ways() as ways:
         for _ in range(WARM_UP):
-            for way in ways.values():
-                way.record(slot_at)
+            _record(ways, slot_at)
             slot_at += MINUTE
         rounds: dict[str, list[Spent]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
             spent = {name: Spent(0.0, 0.0) for name in ways}
             for _ in range(SLOTS):
-                for name, way in ways.items():
-                    one = way.record(slot_at)
+                for name, one in _record(ways, slot_at).items():
                     spent[name] = Spent(*map(sum, zip(spent[name], one, strict=True)))
                 slot_at += MINUTE
             for name in ways:
