@@ -11,7 +11,7 @@ from sitemon.model.moment import format_utc
 from sitemon.model.outcome import REASONS
 from sitemon.store.connect import Connection
 from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
-from sitemon.store.page_incidents import Alert, Before, Incident, Note, read_incident, read_incidents
+from sitemon.store.page_incidents import Alert, Before, Incident, Note, State, read_incident, read_incidents
 from sitemon.web.dependencies import Web
 from sitemon.web.kept import Kept, Read
 from sitemon.web.pages import no_data, not_found
@@ -33,9 +33,8 @@ class _Asked(NamedTuple):
     def read(self, conn: Connection) -> list[Incident]:
         """Return one more than a page shows."""
         sites = [self.site] if self.site else None
-        return read_incidents(
-            conn, _MOST + 1, sites=sites, state="open" if self.open_only else "any", before=self.before
-        )
+        state: State = "open" if self.open_only else "any"
+        return read_incidents(conn, _MOST + 1, sites=sites, state=state, before=self.before)
 
 
 class _One(NamedTuple):

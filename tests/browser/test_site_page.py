@@ -58,9 +58,9 @@ def test_results_go_on_from_page_to_page_without_gap_or_repetition(few_site: Sit
         older = page.get_by_role("link", name="older")
         if not older.count():
             break
-        last = seen[-1].replace(" ", "T").replace(":", "%3A")
+        address = page.url
         older.click()
-        page.wait_for_url(f"**before={last}*")
+        expect(page).not_to_have_url(address)
     assert len(seen) == len(set(seen)) == 289
     assert seen == sorted(seen, reverse=True)
 
