@@ -1,5 +1,7 @@
 """A database with months of history: as many rows, in the order in which a recorder would have written them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,6 +15,7 @@ from sitemon.store.partitions import RESULTS, Partition, Retention, make_partiti
 
 _NAMED: Final = Path(__file__).with_name("history.sql").read_text(encoding="utf-8").split("-- name: ")
 _sql: Final = dict(part.split("\n", 1) for part in _NAMED[1:])
+_FAST_LOAD: Final = ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'")
 _LOAD: Final = "SET statement_timeout = 0; SET maintenance_work_mem = '512MB'; SET synchronous_commit = off"
 _DETACH: Final = "ALTER TABLE sitemon.{table} DETACH PARTITION sitemon.{partition}"
 _DROP_KEY: Final = "ALTER TABLE sitemon.{partition} DROP CONSTRAINT {key}"
@@ -26,12 +29,32 @@ _KEYS: Final = {
 
 
 class Size(NamedTuple):
-    """How much history: rollups of `sites` for `days`, results every 5 minutes of `raw_sites` for `raw_days`."""
+    """How much history: rollups of `sites`, by the day for `days` and by the hour for `hour_days`.
+
+    Results, every 5 minutes, are those of `raw_sites` for `raw_days`.
+    """
 
     sites: int
     days: int
+    hour_days: int
     raw_sites: int
     raw_days: int
+
+
+@contextmanager
+def filling_fast(admin: Connection) -> Iterator[None]:
+    """Let the server, in the block, write without caring for what a crash would leave. `admin` commits by itself."""
+    _change(admin, *(f"SET {setting}" for setting in _FAST_LOAD))
+    yield
+    _change(admin, "RESET ALL")
+
+
+def _change(admin: Connection, *changes: str) -> None:
+    with admin.cursor() as cursor:
+        for change in changes:
+            cursor.execute(f"ALTER SYSTEM {change}")
+        cursor.execute("SELECT pg_reload_conf()")
+        cursor.execute("CHECKPOINT")
 
 
 def fill(conn: Connection, size: Size, now: datetime) -> None:
@@ -41,6 +64,7 @@ def fill(conn: Connection, size: Size, now: datetime) -> None:
         **size._asdict(),
         "now": now,
         "from_at": today - timedelta(days=size.days),
+        "hours_from_at": today - timedelta(days=size.hour_days),
         "today": today,
     }
     conn.autocommit = True
@@ -65,7 +89,7 @@ def _partitions(conn: Connection, size: Size, now: datetime) -> list[Partition]:
     """Make the partitions as time would have, and return those that are to be filled."""
     retention = Retention(raw_days=size.raw_days)
     made: dict[str, Partition] = {}
-    for days in range(size.days, -1, -1):
+    for days in range(size.hour_days, -1, -1):
         then = now - timedelta(days=days)
         if days % size.raw_days == 0:
             make_partitions(conn, then, retention)
@@ -82,7 +106,7 @@ def _fill_partition(cursor: Cursor, partition: Partition, values: dict[str, Any]
         "columns": sql.SQL(", ").join(map(sql.Identifier, _KEYS[partition.table])),
     }
     first_at, end_at = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (partition.first, partition.end))
-    span = {"first": max(first_at, values["from_at"]), "end": min(end_at, values["now"])}
+    span = {"first": max(first_at, values["hours_from_at"]), "end": min(end_at, values["now"])}
     for statement in (_DETACH, _DROP_KEY, _sql[partition.table], _ADD_KEY):
         cursor.execute(sql.SQL(statement).format(**names), values | span)
     cursor.execute(sql.SQL(_ATTACH).format(**names), (first_at, end_at))

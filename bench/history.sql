@@ -23,7 +23,7 @@ SELECT
 FROM (
     SELECT
         site_id,
-        slot + (site_id - 1) * '300 ms'::interval AS slot_at,
+        slot + (site_id - 1) * '300 s'::interval / %(raw_sites)s AS slot_at,
         random() < 0.001 AS is_down,
         -- About a lognormal: most within two buckets of the site's own latency, from 60 ms to 1 s.
         0.06 * 2 ^ (mod(site_id, 17) / 4.0) * exp(0.4 * (random() + random() + random() - 1.5)) AS latency_s

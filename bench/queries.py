@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
-from bench.history import Size, fill
+from bench.history import Size, fill, filling_fast
 from sitemon import clock
 from sitemon.local.postgres import Postgres
 from sitemon.store.connect import Connection, connect
@@ -24,7 +24,7 @@ from sitemon.store.queries import load_queries
 from sitemon.store.read import read_status
 
 LIMIT_MS: Final = 100.0
-SIZE: Final = Size(sites=10_000, days=90, raw_sites=1_000, raw_days=30)
+SIZE: Final = Size(sites=10_000, days=90, hour_days=90, raw_sites=1_000, raw_days=30)
 DAY: Final = timedelta(days=1)
 ASKED: Final = {"site": "site-77"}
 
@@ -55,7 +55,6 @@ FROM pg_class LEFT JOIN pg_inherits ON inhrelid = oid
 WHERE %s::regclass IN (oid, inhparent)
 """
 _DELETE: Final = "DELETE FROM sitemon.result WHERE slot_at >= %s AND slot_at < %s"
-_FAST_LOAD: Final = ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'")
 
 
 class _Place(NamedTuple):
@@ -76,20 +75,11 @@ def _filled() -> Iterator[_Place]:
                 admin.autocommit = True
                 with closing(connect(postgres.server, postgres.owner, application_name="sitemon-bench")) as conn:
                     now = clock.utc_now()
-                    _set(admin, *(f"SET {setting}" for setting in _FAST_LOAD))
-                    fill(conn, SIZE, now)
-                    _set(admin, "RESET ALL")
+                    with filling_fast(admin):
+                        fill(conn, SIZE, now)
                     yield _Place(conn, now)
         finally:
             postgres.stop()
-
-
-def _set(admin: Connection, *changes: str) -> None:
-    with admin.cursor() as cursor:
-        for change in changes:
-            cursor.execute(f"ALTER SYSTEM {change}")
-        cursor.execute("SELECT pg_reload_conf()")
-        cursor.execute("CHECKPOINT")
 
 
 def _ms(work: Callable[[], object]) -> float:

@@ -128,7 +128,7 @@ class _Place:
 
 def _result(site: int, slot_ms: int) -> Result:
     slot_at = from_ms(slot_ms)
-    return structs.replace(a_result(site % 1_000, slot_at, slot_at), site=f"site-{site}")
+    return structs.replace(a_result(site % 1_000, slot_at, slot_at, is_up=True), site=f"site-{site}")
 
 
 @contextmanager

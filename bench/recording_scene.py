@@ -85,7 +85,7 @@ class Stretch(NamedTuple):
     def results(self) -> Iterable[Result]:
         """Make them, in the order of their slots."""
         return (
-            a_result(site, self.first_at + slot * MINUTE, clock.utc_now())
+            a_result(site, self.first_at + slot * MINUTE, clock.utc_now(), is_up=site % DOWN_EVERY > 0)
             for slot in range(self.slots)
             for site in range(self.sites)
         )
@@ -213,9 +213,8 @@ def connect_as_admin(stack: Stack) -> Connection:
     return conn
 
 
-def a_result(site: int, slot_at: datetime, checked_at: datetime) -> Result:
+def a_result(site: int, slot_at: datetime, checked_at: datetime, *, is_up: bool) -> Result:
     """Return what a check of a small page finds."""
-    is_up = site % DOWN_EVERY > 0
     return Result(
         site=f"site-{site}",
         url=f"https://site-{site}.example/health",

@@ -10,10 +10,13 @@ from typing import Final, NamedTuple
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from sitemon import clock
+
 _MOST: Final = 200
 """So many pages are kept; each is at most some hundred kilobytes."""
 _AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
+_JUST_MADE_S: Final = 1.0
 _LEVEL: Final = 5
 _HEADERS: Final = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 
@@ -27,11 +30,16 @@ class Made(NamedTuple):
     media_type: str
 
 
+class _Finished(NamedTuple):
+    made: Made
+    at_s: float
+
+
 class _Page(NamedTuple):
-    """What is made of a snapshot's page, and what was made of it for the snapshot before."""
+    """What is made of a snapshot's page, and what was made of it for an earlier one, if that is not long ago."""
 
     version: int
-    making: "asyncio.Future[Made]"
+    making: "asyncio.Future[_Finished]"
     before: Made | None
 
 
@@ -57,17 +65,17 @@ class Shared:
     ) -> Response:
         """Return the page of this address and `version`, rendered in a thread for the first who asks for it.
 
-        While it is made, who asks gets that of the version before, if there is one: nobody waits for a page that
-        others read. `key` tells apart pages of one address that are not the same for everybody.
+        While it is made, who asks gets that of the version before, or one that was made within the last second: nobody
+        waits for a page that others read. `key` tells apart pages of one address that are not the same for everybody.
         """
         address = f"{key} {request.url.path}?{request.url.query}"
         page = self._pages.get(address)
-        if page is None or page.version != version:
+        if page is None or (page.version != version and page.making.done()):
             page = self._begin(address, version, page, lambda: make(render().encode(), media_type))
         self._pages.move_to_end(address)
         if page.before is not None and not page.making.done():
             return respond(request, page.before)
-        return respond(request, await asyncio.shield(page.making))
+        return respond(request, (await asyncio.shield(page.making)).made)
 
     def forget(self) -> None:
         """Forget all pages: somebody has done what shows on them."""
@@ -75,16 +83,16 @@ class Shared:
 
     def _begin(self, address: str, version: int, known: _Page | None, make_it: Callable[[], Made]) -> _Page:
         making = asyncio.ensure_future(self._make(make_it))
-        page = _Page(version, making, _made_for(version - 1, known))
+        page = _Page(version, making, _recent(known, version))
         making.add_done_callback(lambda _: self._forget_if_failed(address, page))
         self._pages[address] = page
         if len(self._pages) > self._most:
             self._pages.popitem(last=False)
         return page
 
-    async def _make(self, make_it: Callable[[], Made]) -> Made:
+    async def _make(self, make_it: Callable[[], Made]) -> _Finished:
         async with self._turns:
-            return await run_in_threadpool(make_it)
+            return _Finished(await run_in_threadpool(make_it), clock.monotonic_s())
 
     def _forget_if_failed(self, address: str, page: _Page) -> None:
         has_failed = page.making.cancelled() or page.making.exception() is not None
@@ -92,9 +100,11 @@ class Shared:
             del self._pages[address]
 
 
-def _made_for(version: int, page: _Page | None) -> Made | None:
-    is_made = page is not None and page.version == version and page.making.done() and not page.making.cancelled()
-    return page.making.result() if page and is_made and page.making.exception() is None else None
+def _recent(page: _Page | None, version: int) -> Made | None:
+    if page is None or page.making.cancelled() or page.making.exception() is not None:
+        return None
+    made, at_s = page.making.result()
+    return made if page.version == version - 1 or clock.monotonic_s() - at_s < _JUST_MADE_S else None
 
 
 def make(body: bytes, media_type: str) -> Made:

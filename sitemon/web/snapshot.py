@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 MAX_AGE_S: Final = 1.0
 _EVERY_S: Final = 0.7
 """From the beginning of one reading to the next, so that a snapshot is not older than a second when it is replaced."""
+_BEARABLE_S: Final = 5.0
+"""While PostgreSQL is slow, readers get one that is not older: it says of when it is, and to wait makes none newer."""
 _WAIT_S: Final = 2.0
 """So long does a reader wait for one that is fresh, before it takes what there is."""
 _FIRST_WAIT_S: Final = 8.0
@@ -85,6 +87,7 @@ class Snapshots:
         self._tries = 0
         self._problem: str | None = None
         self._is_idle = False
+        self._is_reading = False
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
         self._waiting: asyncio.Future[Snapshot | None] | None = None
@@ -121,10 +124,14 @@ class Snapshots:
         return await asyncio.shield(self._waiting)
 
     def fresh(self) -> Snapshot | None:
-        """Return the newest snapshot if it is at most a second old, or if it is known that there is no newer one."""
+        """Return the newest snapshot if it is at most a second old, or 5 s while a newer one is being read.
+
+        One of any age if it is known that there is no newer one; else None.
+        """
         with self._changed:
             self._ask()
-            is_fresh = self._asked_at_s - self._read_at_s <= MAX_AGE_S
+            longest_s = _BEARABLE_S if self._is_reading else MAX_AGE_S
+            is_fresh = self._asked_at_s - self._read_at_s <= longest_s
             return self._newest if is_fresh or self._problem else None
 
     def wait_for_fresh(self) -> Snapshot | None:
@@ -142,7 +149,9 @@ class Snapshots:
 
     def _run(self) -> None:
         while self._is_wanted():
+            self._is_reading = True
             self._take_one()
+            self._is_reading = False
 
     def _is_wanted(self) -> bool:
         """Wait until it is time to read again, and somebody asks; return False at the end."""

@@ -8,6 +8,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sitemon.web import shared
 from sitemon.web.shared import Shared
 
 WITHIN_S = 10
@@ -58,7 +59,25 @@ def test_while_a_page_is_made_anew_readers_get_the_one_before() -> None:
     in_loop(work)
 
 
-def test_nobody_gets_a_page_that_is_older_than_the_one_before() -> None:
+def test_while_a_page_takes_long_no_other_is_begun_for_it() -> None:
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking(), 1, lambda: "first")
+        second = Slow("second")
+        for version in range(2, 9):
+            assert text(await shared.answer(asking(), version, second)) == "first"
+        second.may_end.set()
+        while text(await shared.answer(asking(), 9, lambda: "ninth")) == "first":
+            await asyncio.sleep(0)
+        while text(found := await shared.answer(asking(), 9, lambda: "ninth")) == "second":
+            await asyncio.sleep(0)
+        assert text(found) == "ninth"
+
+    in_loop(work)
+
+
+def test_nobody_gets_a_page_that_was_made_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_JUST_MADE_S", 0.0)
+
     async def work(shared: Shared) -> None:
         await shared.answer(asking(), 1, lambda: "first")
         assert text(await shared.answer(asking(), 3, lambda: "third")) == "third"

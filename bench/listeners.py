@@ -1,0 +1,53 @@
+"""Programs that listen to the changes of states, as server-sent events, and do nothing with them."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+_REQUEST: Final = b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+_LOOK_EVERY_S: Final = 0.2
+
+
+class Heard:
+    """How much all listeners were told."""
+
+    def __init__(self, listeners: int) -> None:
+        self._listeners = listeners
+        self.events = 0
+
+    def events_each(self) -> int:
+        """Return how many changes each listener was told."""
+        return self.events // max(1, self._listeners)
+
+
+@contextmanager
+def listening(port: int, listeners: int) -> Iterator[Heard]:
+    """Let so many listen for the length of the block."""
+    heard, stop = Heard(listeners), threading.Event()
+    with ExitStack() as opened, selectors.DefaultSelector() as selector:
+        for _ in range(listeners):
+            listener = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            listener.sendall(_REQUEST)
+            selector.register(listener, selectors.EVENT_READ)
+        thread = threading.Thread(target=_hear, args=(selector, heard, stop))
+        thread.start()
+        try:
+            yield heard
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _hear(selector: selectors.BaseSelector, heard: Heard, stop: threading.Event) -> None:
+    while not stop.is_set():
+        for key, _ in selector.select(_LOOK_EVERY_S) if selector.get_map() else ():
+            assert isinstance(key.fileobj, socket.socket)
+            said = key.fileobj.recv(1 << 16)
+            if not said:
+                selector.unregister(key.fileobj)
+            heard.events += said.count(b"event: ")
+        if not selector.get_map():
+            stop.wait(_LOOK_EVERY_S)
