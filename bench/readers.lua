@@ -1,4 +1,4 @@
--- Readers, for wrk: each connection asks for one of the addresses in a file, reads the answer, and waits 0.5 to 1.5 s.
+-- Readers, for wrk: each connection asks for one of the addresses in a file, reads the answer, and waits 0.4 to 1.4 s.
 
 local paths = {}
 local headers = { ["Accept-Encoding"] = "gzip" }
@@ -10,7 +10,7 @@ function init(arguments)
 end
 
 function delay()
-  return math.random(500, 1500)
+  return math.random(400, 1400)
 end
 
 function request()

@@ -1,8 +1,9 @@
 """Readers of a page, at a steady rate, by wrk.
 
-wrk has no rate: as many connections as requests a second, each of which waits about a second between two requests, come
-to it. While the server stalls for less than a second, each connection asks at most once less than it would have, so
-that what nobody had to wait for, since nobody could ask, is little; of longer stalls wrk itself adds what is missing.
+wrk has no rate: as many connections as requests a second, each of which waits 0.9 s on average between two requests,
+come to a little more. While the server stalls for less than a second, each connection asks at most once less than it
+would have, so that what nobody had to wait for, since nobody could ask, is little; of longer stalls wrk adds what is
+missing.
 """
 
 import json
@@ -66,8 +67,10 @@ def _start(url: str, readers: Readers, seconds: int, folder: Path) -> "subproces
 
 def _waited(counted: Mapping[str, float]) -> Waited:
     return Waited(
-        counted["requests"] / counted["duration_us"] * 1e6,
-        int(counted["failed"]),
-        *(counted[f"{name}_us"] / 1_000 for name in ("p50", "p99", "most")),
-        counted["bytes"] / max(1, counted["requests"]),
+        rate=counted["requests"] / counted["duration_us"] * 1e6,
+        failed=int(counted["failed"]),
+        p50_ms=counted["p50_us"] / 1_000,
+        p99_ms=counted["p99_us"] / 1_000,
+        most_ms=counted["most_us"] / 1_000,
+        mean_bytes=counted["bytes"] / max(1, counted["requests"]),
     )

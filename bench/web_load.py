@@ -88,8 +88,9 @@ def ask(port: int, path: str) -> Asked:
 def page(pipeline: Pipeline) -> Iterator[int]:
     """Serve the page as a user does, and give its port."""
     pipeline.start("web")
-    found = wait_for(lambda: re.search(r"web\.listening: http://127\.0\.0\.1:(\d+)/", pipeline.log_of("web")))
-    port = int(found[1])
+    (port,) = map(
+        int, wait_for(lambda: re.findall(r"web\.listening: http://127\.0\.0\.1:(\d+)/", pipeline.log_of("web")))
+    )
     wait_for(lambda: _is_alive(port))
     try:
         yield port
