@@ -3,6 +3,7 @@
 A test that kills a part takes a `Stack` of its own: these are shared.
 """
 
+import gc
 import itertools
 import os
 import socket
@@ -63,6 +64,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End them."""
     if SERVERS in config.stash:
         config.stash[SERVERS].close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector the thousands of tests, which all live until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 _TIERS = ("faults", "acceptance", "browser", "scenarios", "integration", "migration", "contract", "unit")

@@ -131,11 +131,9 @@ def serve() -> Iterator[ServerFactory]:
 
 
 @pytest.fixture
-def frozen_heap() -> Iterator[None]:
+def frozen_heap() -> None:
     """Spare a test of deadlines the garbage collection of all that pytest holds: it stops every thread for 100 ms."""
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
