@@ -23,7 +23,8 @@ class WaitingBesideComputing(LoadFileScheduling):  # type: ignore[misc]  # xdist
         super()._assign_work_unit(node)
 
     def _is_to_wait(self, node: WorkerController) -> bool:
-        return bool(self.nodes.index(node) < min(WAITING, len(self.nodes) - 1))
+        nodes = list(self.nodes)
+        return nodes.index(node) < min(WAITING, len(nodes) - 1)
 
 
 def _mostly_waits(scope: str) -> bool:
