@@ -23,7 +23,7 @@ from sitemon.local.part import MissingToolError, Part
 from sitemon.local.postgres import Postgres
 from sitemon.local.stack import Stack
 from sitemon.local.valkey import Valkey
-from tests.scheduling import WAITING, WaitingBesideComputing
+from tests.scheduling import MOST_COMPUTING, WAITING, WaitingBesideComputing
 from tests.servers import Servers, await_started
 
 PartT = TypeVar("PartT", bound=Part)
@@ -87,8 +87,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` is: one a core, and those that mostly wait."""
-    return (os.cpu_count() or 1) + WAITING
+    """Return how many processes `-n auto` is: one a core, up to a few, and those that mostly wait."""
+    return min(os.cpu_count() or 1, MOST_COMPUTING) + WAITING
 
 
 @pytest.hookimpl(optionalhook=True)
