@@ -1,7 +1,7 @@
 """Bars of days or hours: how much of each was up, down, and seen at all. Pure.
 
 A bar is filled from its foot with what was good, above it lies what was down, and on top, hatched, what nobody saw. So
-outages and gaps differ by their place as well as by their colour. Where nothing was due there is no bar.
+outages and gaps differ by their place as well as by their colour. Where nothing was due, the bar's place is empty.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,8 @@ def bars(days: Sequence[Counts | None], label: str) -> Svg:
             for part, top, height in stacked(counts):
                 parts[part].append(box(place * STEP, top * HEIGHT, WIDTH, height * HEIGHT))
     return picture(
-        path(_runs(days), "bar-up"),
+        path(_runs([counts is None or not counts.total for counts in days]), "bar-none"),
+        path(_runs([counts is not None and counts.up > 0 for counts in days]), "bar-up"),
         path(parts["degraded"], "bar-degraded"),
         path(parts["down"], "bar-down"),
         path(parts["missed"], "bar-missed", fill=HATCH),
@@ -58,11 +59,10 @@ def stacked(counts: Counts) -> Iterator[tuple[str, float, float]]:
             top += height
 
 
-def _runs(days: Sequence[Counts | None]) -> Iterator[str]:
-    """Give a line through each run of days with something up; its dashes, in the style sheet, make it bars."""
+def _runs(are_bars: Sequence[bool]) -> Iterator[str]:
+    """Give a line through each run of bars of one kind; its dashes, in the style sheet, make it bars."""
     begin: int | None = None
-    for place, counts in enumerate((*days, None)):
-        is_bar = counts is not None and counts.up > 0
+    for place, is_bar in enumerate((*are_bars, False)):
         if is_bar and begin is None:
             begin = place
         elif not is_bar and begin is not None:

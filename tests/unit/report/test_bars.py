@@ -1,4 +1,4 @@
-"""Bars are honest: what was missed is hatched, a single failure is seen, and where nothing was due there is no bar."""
+"""Bars are honest: what was missed is hatched, a single failure is seen, what was not due is empty."""
 
 import pytest
 
@@ -10,7 +10,11 @@ GOOD = Counts(up=288)
 
 
 def test_good_days_are_one_line_and_a_gap_breaks_it() -> None:
-    assert paths(bars([GOOD, GOOD, None, GOOD], "x")) == {"bar-up": "M0 12h7M12 12h3"}
+    assert paths(bars([GOOD, GOOD, None, GOOD], "x")) == {"bar-up": "M0 12h7M12 12h3", "bar-none": "M8 12h3"}
+
+
+def test_days_on_which_nothing_was_due_have_an_empty_place() -> None:
+    assert paths(bars([None, Counts(maintenance=9), Counts(missed=1)], "x"))["bar-none"] == "M0 12h7"
 
 
 def test_a_single_failure_takes_a_quarter_of_the_bar_on_top() -> None:
