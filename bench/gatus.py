@@ -1,6 +1,6 @@
 """The whole pipeline beside Gatus with its PostgreSQL store, each with a PostgreSQL server of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -24,40 +24,38 @@ FULL_AFTER_S: Final = 125.0
 
 
 @contextmanager
-def gatus(folder: Path, postgres: Postgres, url: str) -> Iterator[GuardedProcess]:
-    """Run Gatus over endpoints at this URL, each every second."""
-    program = tool("gatus", package="build it from its repository with Go")
-    admin = postgres.admin
-    where = f"{LOOPBACK}:{postgres.port}/{admin.database}"
-    configuration = folder / "gatus.yaml"
-    configuration.write_text(
-        yaml.safe_dump(
-            {
-                "concurrency": 50,
-                "storage": {
-                    "type": "postgres",
-                    "path": f"postgres://{admin.user}:{admin.password}@{where}?sslmode=disable",
-                },
-                "web": {"address": LOOPBACK, "port": free_port()},
-                "endpoints": [
-                    {
-                        "name": f"site-{number}",
-                        "url": f"{url}/site-{number}",
-                        "interval": "1s",
-                        "conditions": ["[STATUS] == 200", "[BODY] == pat(*all is well*)"],
-                    }
-                    for number in range(RATE)
-                ],
-            }
-        )
-    )
+def gatus(folder: Path, configuration: Mapping[str, object]) -> Iterator[GuardedProcess]:
+    """Run Gatus by a configuration. Raises ToolMissingError when it is not installed."""
+    program = tool("gatus", package="build it from github.com/TwiN/gatus with CGO_ENABLED=0 go build -o gatus .")
+    file = folder / "gatus.yaml"
+    file.write_text(yaml.safe_dump(configuration))
     process = GuardedProcess(
-        [program], log=folder / "gatus.log", environment={"GATUS_CONFIG_PATH": str(configuration)}, folder=folder
+        [program], log=folder / "gatus.log", environment={"GATUS_CONFIG_PATH": str(file)}, folder=folder
     )
     try:
         yield process
     finally:
         process.stop(timeout_s=10)
+
+
+def configuration_of(postgres: Postgres, url: str) -> dict[str, object]:
+    """Return what Gatus is to do: look at endpoints at this URL, each every second."""
+    admin = postgres.admin
+    where = f"{LOOPBACK}:{postgres.port}/{admin.database}"
+    return {
+        "concurrency": 50,
+        "storage": {"type": "postgres", "path": f"postgres://{admin.user}:{admin.password}@{where}?sslmode=disable"},
+        "web": {"address": LOOPBACK, "port": free_port()},
+        "endpoints": [
+            {
+                "name": f"site-{number}",
+                "url": f"{url}/site-{number}",
+                "interval": "1s",
+                "conditions": ["[STATUS] == 200", "[BODY] == pat(*all is well*)"],
+            }
+            for number in range(RATE)
+        ],
+    }
 
 
 @contextmanager
@@ -76,7 +74,7 @@ def measure() -> Measured:
     with (
         running() as at_work,
         postgres_in(at_work.folder) as postgres,
-        gatus(at_work.folder, postgres, at_work.their_url) as process,
+        gatus(at_work.folder, configuration_of(postgres, at_work.their_url)) as process,
     ):
         stack = at_work.pipeline.stack
         clock.sleep(RATE * START_EVERY_S + FULL_AFTER_S)
