@@ -24,7 +24,8 @@ SELECT
     body_bytes,
     cert_expires_at,
     error,
-    excerpt
+    excerpt,
+    counts_as
 FROM sitemon.results
 WHERE site = %(site)s
     AND slot_at >= %(from)s

@@ -96,6 +96,9 @@ class Result(Answer):
     cert_expires_at: Moment | None
     error: str | None
     excerpt: str | None = Field(description="the piece of the page that tells why it is not up, without secrets")
+    counts_as: Literal["up", "degraded", "down", "missed", "maintenance"] | None = Field(
+        None, description="the count of uptime that it is in; null: in none"
+    )
 
 
 class _Uptime(Answer):
