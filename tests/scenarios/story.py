@@ -20,7 +20,7 @@ from sitemon.config.alerts import load_alerts
 from sitemon.config.sites import load_sites
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
-from sitemon.store.incident import acknowledge, read_incidents
+from sitemon.store.known_incidents import acknowledge, read_incidents
 from sitemon.store.names import Names
 from sitemon.store.outbox import add_channels
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
@@ -114,6 +114,7 @@ class Story:
         while decider.decide(self.conn):
             pass
         decider.release(self.conn)
+        decider.tell_degraded(self.conn)
         for sender in self.senders:
             while sender.send_due(self.conn):
                 pass

@@ -11,7 +11,6 @@ from sitemon.model.moment import format_utc
 from sitemon.model.result import Kind
 from sitemon.store.connect import connect
 from sitemon.store.incident import take_open
-from sitemon.store.known_incidents import acknowledge, read_incidents
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
