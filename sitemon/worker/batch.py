@@ -126,7 +126,9 @@ class _Batch:
     def _why_missed(self, slot_ms: int, site: Site | None, at_ms: int) -> Reason | None:
         if site is None:
             return Reason.UNKNOWN_SITE
-        if not is_too_late(slot_ms, site.interval_ms, at_ms):
+        # Those that confirm a failure are seconds apart, and made at once they would be one look: they do not wait.
+        may_wait_ms = 0 if self._kind is Kind.CONFIRM else site.interval_ms
+        if not is_too_late(slot_ms, may_wait_ms, at_ms):
             return None
         if self._is_redelivered:
             return Reason.WORKER_LOST

@@ -192,6 +192,14 @@ def test_a_confirming_check_that_cannot_be_made_has_no_result() -> None:
     assert [result.site for result in bench.results] == ["blog"]
 
 
+@pytest.mark.timeout(5)
+def test_confirming_checks_that_waited_are_not_made_at_the_same_moment() -> None:
+    bench, now_ms = Bench(SHOP), clock.now_ms()
+    slots = [("shop", now_ms - 2_500), ("shop", now_ms - 500)]
+    assert bench.runner().run(slots, is_redelivered=False, kind=Kind.CONFIRM) == slots[:1]
+    assert [to_ms(r.slot_at) for r in bench.results] == [now_ms - 500]
+
+
 def test_when_nothing_takes_results_a_stop_gives_the_slots_back() -> None:
     bench, now_ms = Bench(SHOP), clock.now_ms()
 
