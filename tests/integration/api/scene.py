@@ -58,7 +58,7 @@ class Scene:
         self.incident_id = self.incident("wiki", this_hour())
 
     def schedule(self, site: str, team: str) -> None:
-        """Let a site be due once an hour, the last time at the beginning of this one."""
+        """Let a site be due every two hours, the last time at the beginning of this one: the next is far from any test."""
         said_ms = to_ms(this_hour()) - 3_000
         event = Started(
             site=site,
@@ -66,7 +66,7 @@ class Scene:
             token=1,
             sequence=said_ms,
             at_ms=said_ms,
-            interval_ms=3_600_000,
+            interval_ms=7_200_000,
             from_slot_ms=to_ms(this_hour()),
             patience_ms=40_000,
             labels={"team": team},
