@@ -58,7 +58,7 @@ class Scene:
         self.incident_id = self.incident("wiki", this_hour())
 
     def schedule(self, site: str, team: str) -> None:
-        """Let a site be due every two hours, the last time at the beginning of this one: the next is far from any test."""
+        """Let a site be due every two hours, the last time when this one began: the next is far from any test."""
         said_ms = to_ms(this_hour()) - 3_000
         event = Started(
             site=site,
