@@ -34,10 +34,10 @@ def test_what_was_told_before_it_was_clear_is_withdrawn(story: Story) -> None:
 def test_one_that_was_down_before_stays_so(story: Story) -> None:
     others = [f"site-{number}" for number in range(7)]
     story.sites(shop={}, **{site: {} for site in others})
-    story.plays(f"00:00  shop  u{15 * 'd'}u\n" + "\n".join(f"00:00  {site}  {10 * 'u'}dddduuu" for site in others))
+    story.plays(f"00:00  shop  u{25 * 'd'}u\n" + "\n".join(f"00:00  {site}  {20 * 'u'}dddduuu" for site in others))
     assert story.told == lines_of("""
         00:03  site.down       hook  shop     since 00:01, timeout
-        00:10  region.offline  hook  default  since 00:10: 7 of 7 hosts
-        00:14  region.online   hook  default  since 00:14: 7 of 8 hosts
-        00:16  site.resolved   hook  shop     00:01 to 00:16, timeout
+        00:20  region.offline  hook  default  since 00:20: 7 of 7 hosts
+        00:24  region.online   hook  default  since 00:24: 7 of 8 hosts
+        00:26  site.resolved   hook  shop     00:01 to 00:26, timeout
     """)

@@ -181,7 +181,7 @@ def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> No
 
 def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
-    status, said = run(start, "maintenance", "start", "shop", "--for", "2h", "--since", "1h", "--by", "anna")
+    status, said = run(start, "maintenance", "start", "shop", "--for", "4h", "--since", "2h", "--by", "anna")
     assert (status, said.partition(", until ")[0]) == (0, "maintenance 1: shop")
     scene.arrive()
     assert scene.said[1:] == [("incident.withdrawn", 1, None)]

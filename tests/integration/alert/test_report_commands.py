@@ -40,7 +40,7 @@ def test_a_report_in_every_format(start: Start) -> None:
     status, said = run(start, "report", *first, "--timezone", "America/New_York", "--group-by", "team")
     assert (status, "without team" in said, "sitemon.uptime_hourly where hour_at >=" in said) == (0, True, True)
     status, said = run(start, "report", "--month", f"{day:%Y-%m}", "--format", "html")
-    assert (status, said.startswith("<!doctype html>"), "<td>-dash</td>" in said) == (0, True, True)
+    assert (status, said.startswith("<!doctype html>"), '<th scope="row">-dash</th>' in said) == (0, True, True)
 
 
 @pytest.mark.parametrize(
