@@ -3,14 +3,12 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from sitemon.incident.rows import Row
 from sitemon.model.outcome import Outcome
-
-_IN_WINDOWS: Final = {Outcome.DOWN: Outcome.MISSED, Outcome.DEGRADED: Outcome.UP}
 
 
 class Window(NamedTuple):
@@ -23,7 +21,7 @@ class Window(NamedTuple):
 def maintained(rows: Iterable[Row], windows: Sequence[Window]) -> list[Row]:
     """Return rows as they are folded, given windows in their order, no two of which overlap.
 
-    Good rows stay good: they end an incident that was open when the window began.
+    Good rows stay good, slow ones too: they end an incident that was open when the window began.
     """
     if not windows:
         return list(rows)
@@ -34,8 +32,8 @@ def maintained(rows: Iterable[Row], windows: Sequence[Window]) -> list[Row]:
         return place > 0 and slot_at < windows[place - 1].until_at
 
     return [
-        msgspec.structs.replace(row, outcome=_IN_WINDOWS[row.outcome])
-        if row.outcome in _IN_WINDOWS and is_maintained(row.slot_at)
+        msgspec.structs.replace(row, outcome=Outcome.MISSED if row.is_failure else row.outcome, is_maintained=True)
+        if row.outcome in {Outcome.DOWN, Outcome.DEGRADED} and is_maintained(row.slot_at)
         else row
         for row in rows
     ]

@@ -11,10 +11,11 @@ from sitemon.model.outcome import Outcome
 
 
 class Slowness(msgspec.Struct, frozen=True):
-    """The ``degraded`` results of a region without an ``up`` one between them; failures and missed slots say nothing.
+    """The ``degraded`` results of a region without an ``up`` one between them.
 
-    `since` and `cause` are of the first. `is_lasting`: there were `down_after` of them; it ends with `up_after` results
-    that are up and follow each other, `ups` so far.
+    Failures, missed slots, and slow results within maintenance, say nothing. `since` and `cause` are of the first.
+    `is_lasting`: there were `down_after` of them; it ends with `up_after` results that are up and follow each other,
+    `ups` so far.
     """
 
     count: int = 0
@@ -85,7 +86,7 @@ def _failed(policy: Policy, before: RegionView, row: Row) -> RegionView:
 
 
 def _slowness(policy: Policy, before: Slowness, row: Row) -> Slowness:
-    if row.outcome is Outcome.DEGRADED:
+    if row.is_slow:
         count = before.count + 1
         return Slowness(
             count=count,
@@ -93,7 +94,7 @@ def _slowness(policy: Policy, before: Slowness, row: Row) -> Slowness:
             cause=before.cause if before.since else row.cause,
             is_lasting=before.is_lasting or count >= policy.down_after,
         )
-    if not row.is_good:
+    if row.outcome is not Outcome.UP:
         return before
     if before.is_lasting and before.ups + 1 < policy.up_after:
         return msgspec.structs.replace(before, ups=before.ups + 1)

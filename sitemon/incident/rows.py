@@ -22,7 +22,7 @@ class Row(msgspec.Struct, frozen=True):
     """One result of a site, of any kind but ``adhoc``. Its key is (slot_at, region, kind).
 
     `ended_at` is when the check had ended, by the clock of who made it; None of one that was missed. `is_blind`: its
-    region was offline, and has no view of it.
+    region was offline, and has no view of it. `is_maintained`: it was in maintenance, where slowness says nothing.
     """
 
     slot_at: datetime
@@ -32,11 +32,17 @@ class Row(msgspec.Struct, frozen=True):
     cause: Cause = Cause()
     ended_at: datetime | None = None
     is_blind: bool = False
+    is_maintained: bool = False
 
     @property
     def is_good(self) -> bool:
         """Whether the site was seen, and not as down: ``degraded`` is up, but slow."""
         return self.outcome in {Outcome.UP, Outcome.DEGRADED}
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the site was seen as ``degraded``, outside of maintenance."""
+        return self.outcome is Outcome.DEGRADED and not self.is_maintained
 
     @property
     def is_failure(self) -> bool:

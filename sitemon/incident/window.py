@@ -47,8 +47,10 @@ class _Streak:
         is_missed = row.outcome is Outcome.MISSED
         self._missed = self._missed + 1 if is_missed else 0
         if row.is_good:
-            is_up = row.outcome is Outcome.UP
-            self._ups, self._slow = (self._ups + 1, 0) if is_up else (0, self._slow + 1)
+            if row.outcome is Outcome.UP:
+                self._ups, self._slow = self._ups + 1, 0
+            elif row.is_slow:
+                self._ups, self._slow = 0, self._slow + 1
             self._is_slowness_known |= self._ups >= policy.up_after or self._slow >= policy.down_after
         if not is_missed:
             self._goods = self._goods + 1 if row.is_good else 0

@@ -66,8 +66,8 @@ def stream_rows(
             cursor.execute(_sql["telling_rows"], {"from_at": from_at, "until_at": next_at, "good_rows": good_rows})
             for site, of_site in groupby(cursor, operator.itemgetter(0)):
                 rows = [
-                    Row(slot_at, region, kind, Outcome(outcome), Cause(*cause))
-                    for _, slot_at, region, kind, outcome, *cause in of_site
+                    Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), is_maintained=is_maintained)
+                    for _, slot_at, region, kind, outcome, is_maintained, *cause in of_site
                 ]
                 yield site, rows
         from_at = next_at

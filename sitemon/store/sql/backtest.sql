@@ -13,13 +13,14 @@ SET LOCAL work_mem = '64MB';
 -- name: telling_rows
 -- Of a stretch of time the rows by which a state may change: all that are not up, and after each of them the first of each
 -- region that are. Further ones change nothing, for then every region sees the site as up. In a window of maintenance a
--- failure says as little as a slot that was missed, and a slow result as little as an ``up`` one.
+-- failure says as little as a slot that was missed.
 SELECT
     site.name,
     slot_at,
     region.name,
     kind::text,
     placed.outcome::text,
+    is_maintained,
     reason.name,
     http_code
 FROM (
@@ -32,12 +33,8 @@ FROM (
             region_id,
             slot_at,
             kind,
-            CASE
-                WHEN stretch.site_id IS NULL THEN outcome
-                WHEN outcome = 'down' THEN 'missed'
-                WHEN outcome = 'degraded' THEN 'up'
-                ELSE outcome
-            END AS outcome,
+            CASE WHEN outcome = 'down' AND stretch.site_id IS NOT NULL THEN 'missed' ELSE outcome END AS outcome,
+            stretch.site_id IS NOT NULL AS is_maintained,
             reason_id,
             http_code,
             count(*) FILTER (WHERE outcome <> 'up')

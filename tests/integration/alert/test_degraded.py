@@ -167,3 +167,12 @@ def test_thresholds_are_those_of_the_site(scene: Scene) -> None:
     assert told(scene) == ["site.degraded"]
     arrive(scene, ("default", "uu"), start=5)
     assert told(scene) == ["site.degraded", "site.recovered"]
+
+
+def test_slow_results_within_a_window_neither_begin_nor_end_it(scene: Scene) -> None:
+    arrive(scene, ("default", "uggg"))
+    declare(scene.conn, Declaration(this_hour() + 4 * MINUTE, this_hour() + 10 * MINUTE, ["shop"]))
+    arrive(scene, ("default", "gggggggg"), start=4)
+    assert told(scene) == ["site.degraded"]
+    arrive(scene, ("default", "u"), start=12)
+    assert told(scene) == ["site.degraded", "site.recovered"]
