@@ -13,6 +13,9 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("chains.sql")
 
+MOST_KEPT: Final = 100
+"""Of a site in a region. A server that makes a certificate for each visit would fill the disk with them in a year."""
+
 
 def note_chains(cursor: Cursor, results: Iterable[Result], numbers: Numbers) -> None:
     """Note the chains that results carry; mostly none does."""
@@ -31,5 +34,5 @@ def note_chains(cursor: Cursor, results: Iterable[Result], numbers: Numbers) -> 
 
 
 def forget_chains(cursor: Cursor, before: datetime) -> None:
-    """Forget those that were told of for the last time before a moment."""
-    cursor.execute(_sql["forget_chains"], {"before": before})
+    """Forget those that were told of for the last time before a moment, and all but the newest `MOST_KEPT`."""
+    cursor.execute(_sql["forget_chains"], {"before": before, "most": MOST_KEPT})

@@ -11,4 +11,20 @@ ON CONFLICT (site_id, region_id, digest) DO UPDATE SET
     last_at = greatest(known.last_at, excluded.last_at);
 
 -- name: forget_chains
-DELETE FROM sitemon.certificate_chain WHERE last_at < %(before)s;
+-- Old ones, and all but the newest of a server that has others again and again. One that is told of at this moment stays,
+-- and nobody waits for anybody.
+DELETE FROM sitemon.certificate_chain
+WHERE (site_id, region_id, digest) IN (
+    SELECT site_id, region_id, digest
+    FROM sitemon.certificate_chain
+    JOIN (
+        SELECT
+            site_id,
+            region_id,
+            digest,
+            row_number() OVER (PARTITION BY site_id, region_id ORDER BY last_at DESC, digest) AS place
+        FROM sitemon.certificate_chain
+    ) AS placed USING (site_id, region_id, digest)
+    WHERE last_at < %(before)s OR place > %(most)s
+    FOR UPDATE OF certificate_chain SKIP LOCKED
+);

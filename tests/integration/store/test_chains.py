@@ -4,6 +4,7 @@ import itertools
 from datetime import datetime, timedelta
 
 from sitemon.model.result import Certificate
+from sitemon.store.chains import MOST_KEPT
 from sitemon.store.connect import Connection
 from sitemon.store.incident import tidy
 from sitemon.store.names import Names
@@ -51,3 +52,14 @@ def test_one_that_nobody_told_of_for_long_is_forgotten(conn: Connection, names: 
     write_batch(conn, names, [a_result("shop", minute=minute, certificates=chain) for minute, chain in TOLD])
     tidy(conn, at(6))
     assert rows(conn, "SELECT DISTINCT last_at FROM sitemon.certificates") == [(at(20),)]
+
+
+def test_of_a_server_that_has_another_at_each_visit_the_newest_are_kept(conn: Connection, names: Names) -> None:
+    most = MOST_KEPT + 5
+    chains = [(certificate(f"shop-{number}", 30),) for number in range(most)]
+    write_batch(conn, names, [a_result("shop", minute=n / 10, certificates=one) for n, one in enumerate(chains)])
+    write_batch(conn, names, [a_result("blog", certificates=OLD)])
+    tidy(conn, at(-1))
+    kept = read_chains(conn, "shop", most)
+    assert [one.certificates[0].subject for one in kept] == [f"CN=shop-{n}" for n in reversed(range(5, most))]
+    assert len(read_chains(conn, "blog", 5)) == 1
