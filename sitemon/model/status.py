@@ -13,8 +13,8 @@ VERSION: Final = 1
 State = Literal["up", "degraded", "down", "unknown", "maintenance"]
 """Of a site over all its regions.
 
-``down`` while an incident is open; ``degraded``: down as seen from some, or slow; ``unknown``: seen from none now;
-``maintenance`` in a window, whatever is seen. The last two come before the others.
+``down`` while an incident is open; ``degraded``: down as seen from some, or slow for long enough; ``unknown``: seen
+from none now; ``maintenance`` in a window, whatever is seen. The last two come before the others.
 """
 
 

@@ -95,8 +95,10 @@ def test_each_change_is_told_in_its_order(
         ("umu", [("up", 0), ("unknown", 1), ("up", 0)]),
         ("ummmmmu", [("up", 0), ("unknown", 1), ("up", 6)]),
         ("mm", [("unknown", 0)]),
-        ("uggu", [("up", 0), ("degraded", 1), ("up", 0)]),
-        ("ggg", [("degraded", 0)]),
+        ("uggu", [("up", 0)]),
+        ("ugggu", [("up", 0), ("degraded", 1), ("up", 4)]),
+        ("ggg", [("up", 0), ("degraded", 0)]),
+        ("ugggmmmu", [("up", 0), ("degraded", 1), ("unknown", 4), ("up", 7)]),
     ],
 )
 def test_each_change_is_told_and_nothing_else(scene: Scene, letters: str, expected: list[tuple[str, float]]) -> None:

@@ -12,7 +12,7 @@ ALTER TABLE sitemon.decided_state
 
 UPDATE sitemon.decided_state SET told_state = state, told_since_at = since_at, told_incident_id = incident_id;
 
--- How each site is: as it was decided, but for windows of maintenance, for what nobody sees now, and for what is slow.
+-- How each site is: as it was decided, but for windows of maintenance, and for what nobody sees now.
 CREATE VIEW sitemon.shown_state AS
 SELECT
     -- Of the part that is grouped by it, so that a condition on it reaches that.
@@ -20,13 +20,11 @@ SELECT
     CASE
         WHEN maintained.site_id IS NOT NULL THEN 'maintenance'
         WHEN seen.is_unknown THEN 'unknown'
-        WHEN decided.state = 'up' AND seen.degraded_since_at IS NOT NULL THEN 'degraded'
         ELSE decided.state
     END AS state,
     CASE
         WHEN maintained.site_id IS NOT NULL THEN maintained.from_at
         WHEN seen.is_unknown THEN seen.unknown_since_at
-        WHEN decided.state = 'up' AND seen.degraded_since_at IS NOT NULL THEN seen.degraded_since_at
         ELSE decided.since_at
     END AS since_at,
     decided.incident_id,
@@ -37,7 +35,6 @@ JOIN (
         site_id,
         bool_and(state = 'unknown') AS is_unknown,
         max(state_since) AS unknown_since_at,
-        min(state_since) FILTER (WHERE state = 'degraded') AS degraded_since_at,
         coalesce(array_agg(region) FILTER (WHERE state = 'unknown'), '{}') AS unseen
     FROM sitemon.watch_state
     WHERE NOT is_ended
