@@ -83,26 +83,33 @@ class GuardBeat(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin to look after the beat, when there is one."""
         self._is_stopping = threading.Event()
+        self._restarting = threading.Lock()
+        self._first = parent.beat
         if parent.beat is not None:
             threading.Thread(target=self._guard, args=(parent,), name="guard-beat", daemon=True).start()
 
-    def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery passes it
-        """Cease to look after it, before celery ends it."""
-        self._is_stopping.set()
+    def stop(self, parent: Any) -> None:
+        """Cease to look after it, before celery ends it; end one that we started, of which celery does not know."""
+        with self._restarting:
+            self._is_stopping.set()
+        if parent.beat is not self._first:
+            parent.beat.stop()
 
-    def terminate(self, parent: Any) -> None:  # noqa: ARG002  # celery passes it
-        """Cease to look after it, before celery ends it at once."""
-        self._is_stopping.set()
+    terminate = stop
 
     def _guard(self, worker: Any) -> None:
         while not self._is_stopping.wait(GUARD_EVERY_S):
-            if worker.beat.is_alive():
-                continue
-            log.error("worker.beat_died: the embedded beat ended (exit %s): starting it again", worker.beat.exitcode)
-            worker.beat = EmbeddedService(
-                worker.app, schedule_filename=worker.schedule_filename, scheduler_cls=worker.scheduler
-            )
-            worker.beat.start()
+            with self._restarting:
+                if not self._is_stopping.is_set() and not worker.beat.is_alive():
+                    self._restart(worker)
+
+    @staticmethod
+    def _restart(worker: Any) -> None:
+        log.error("worker.beat_died: the embedded beat ended (exit %s): starting it again", worker.beat.exitcode)
+        worker.beat = EmbeddedService(
+            worker.app, schedule_filename=worker.schedule_filename, scheduler_cls=worker.scheduler
+        )
+        worker.beat.start()
 
 
 def die_with_parent(**_: Any) -> None:
