@@ -4,12 +4,13 @@ It is thin: what becomes of the sites' slots is `Leader`'s; Celery's own entries
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from celery.beat import ScheduleEntry, Scheduler
 
 from sitemon import clock
-from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
+from sitemon.model.errors import RefusedError, SitemonError, SpoolFullError, UnreachableError
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.redis_client import evicting_policy, redis_client
 from sitemon.schedule.celery_effects import CeleryEffects
@@ -28,6 +29,7 @@ class SiteScheduler(Scheduler):
 
     Any number of beats may run: one leads, the others stand by. An entry's last run is kept in Redis, so that it is
     neither skipped nor repeated over a restart or a change of leader, unless the beat dies in the very moment of it.
+    `is_ending` tells whether the beat was told to end: then nothing is waited for that may never come.
     """
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
@@ -36,6 +38,7 @@ class SiteScheduler(Scheduler):
         self._lease = Lease(redis_client(app))
         self._was_leading = False
         self._is_waiting = False
+        self.is_ending: Callable[[], bool] = lambda: False
         kwargs["max_interval"] = 1
         super().__init__(app=app, **kwargs)
 
@@ -48,7 +51,7 @@ class SiteScheduler(Scheduler):
         """Do everything that is due; return in how many seconds to come again."""
         try:
             wait_s = self._leading_tick(*args, **kwargs)
-        except (UnreachableError, RefusedError) as exc:
+        except (UnreachableError, RefusedError, SpoolFullError) as exc:
             if not self._is_waiting:
                 log.warning("beat.waiting: %s", exc)
             self._is_waiting = True
@@ -83,7 +86,7 @@ class SiteScheduler(Scheduler):
         if self._leader is None:
             if policy := evicting_policy(self._lease.client):
                 log.warning("beat.redis_may_evict: what waits there is lost when Redis is full: %s", policy)
-            self._effects = CeleryEffects(self.app)
+            self._effects = CeleryEffects(self.app, self.is_ending)
             self._leader = Leader(self._lease, self._effects)
         leader = self._leader
         wait_s = leader.tick(clock.now_ms(), clock.monotonic_s())

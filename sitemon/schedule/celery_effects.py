@@ -1,7 +1,7 @@
 """The effects of a leader in a Celery beat: batches go to Celery, all else to Kafka."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sitemon.config.servers import kafka_server
@@ -22,10 +22,14 @@ _CLOSE_S: Final = 3.0
 
 
 class CeleryEffects:
-    """The real `Effects`. Raises ConfigurationError when Kafka, the spool or the sites are not configured well."""
+    """The real `Effects`. Raises ConfigurationError when Kafka, the spool or the sites are not configured well.
 
-    def __init__(self, app: Any) -> None:
+    Where nothing takes what is to be published, that is waited for until `is_ending`; then it raises SpoolFullError.
+    """
+
+    def __init__(self, app: Any, is_ending: Callable[[], bool]) -> None:
         self._app = app
+        self._is_ending = is_ending
         self._messenger = messenger_of_this_process(kafka_server(), settings(os.environ), patience_s=KAFKA_PATIENCE_S)
         self._watcher = sites_watcher()  # loaded by the application, or by the worker that we were forked from
 
@@ -39,15 +43,15 @@ class CeleryEffects:
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         """Return once the results are safe."""
-        self._messenger.publish_results(results)
+        self._messenger.publish_results(results, give_up=self._is_ending)
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         """Return once the schedule's events are safe."""
-        self._messenger.publish_events(events)
+        self._messenger.publish_events(events, give_up=self._is_ending)
 
     def publish_mark(self, mark: Mark) -> None:
         """Return once the mark is safe."""
-        self._messenger.publish_marks([mark])
+        self._messenger.publish_marks([mark], give_up=self._is_ending)
 
     def close(self) -> None:
         """Say that this process publishes no more; an embedded beat ends without the functions of `atexit`."""

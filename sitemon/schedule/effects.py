@@ -11,7 +11,7 @@ from sitemon.schedule.batch import Batch
 
 
 class Effects(Protocol):
-    """The leader's effects. Each may raise UnreachableError."""
+    """The leader's effects. Each may raise UnreachableError, and SpoolFullError when the process ends."""
 
     def sites(self) -> SiteSet:
         """Return the sites as they are configured now; the same object while nothing changed."""

@@ -28,13 +28,13 @@ class Messenger:
         with self._marker.publishing(results):
             self._publisher.publish([result_record(self._topics, result) for result in results], give_up=give_up)
 
-    def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
+    def publish_events(self, events: Sequence[ScheduleEvent], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once the schedule's events are safe. See `Publisher.publish`."""
-        self._publisher.publish([event_record(self._topics, event) for event in events])
+        self._publisher.publish([event_record(self._topics, event) for event in events], give_up=give_up)
 
-    def publish_marks(self, marks: Sequence[Mark]) -> None:
+    def publish_marks(self, marks: Sequence[Mark], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once the marks are safe. See `Publisher.publish`."""
-        self._publisher.publish([mark_record(self._topics, mark) for mark in marks])
+        self._publisher.publish([mark_record(self._topics, mark) for mark in marks], give_up=give_up)
 
     def tell_marks(self) -> None:
         """Say from now on, and when it is closed, up to when this process has published its results, and how many."""

@@ -31,7 +31,9 @@ def end_after_the_tick_when_told(service: Any) -> None:
 
     def end(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        service._is_shutdown.set()  # noqa: SLF001  # its public `stop` logs, which a signal's handler must not
+        is_ending.set()
 
+    is_ending = service._is_shutdown  # noqa: SLF001  # its public `stop` logs, which a signal's handler must not
+    service.scheduler.is_ending = is_ending.is_set
     for number in _STOPS:
         signal.signal(number, end)
