@@ -59,9 +59,7 @@ WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
     AND (
         ended_at IS NOT NULL
         OR NOT EXISTS (
-            SELECT
-            FROM sitemon.maintenance_stretch AS stretch
-            WHERE stretch.site_id = degradation.site_id AND stretch.from_at <= now() AND stretch.until_at > now()
+            SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = degradation.site_id
         )
     )
     AND (

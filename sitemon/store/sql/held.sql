@@ -23,9 +23,7 @@ WHERE is_held
     AND (
         ended_at IS NOT NULL
         OR NOT EXISTS (
-            SELECT
-            FROM sitemon.maintenance_stretch AS stretch
-            WHERE stretch.site_id = incident.site_id AND stretch.from_at <= now() AND stretch.until_at > now()
+            SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = incident.site_id
         )
     )
     AND incident_id > %(after)s
