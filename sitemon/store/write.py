@@ -130,5 +130,8 @@ def count_away(cursor: Cursor, hours: Sequence[AwayHours]) -> None:
 
 
 def lock_away(cursor: Cursor) -> None:
-    """Let nobody else count what was missed without a row. It is the last lock, lest two wait for each other."""
+    """Let nobody else count what was missed without a row. It is the last lock, lest two wait for each other.
+
+    But for those of chains: who holds one of these waits for no other.
+    """
     cursor.execute(_sql["lock_away"])
