@@ -88,6 +88,15 @@ def test_how_everything_is(ask: Ask) -> None:
     assert found == [("wiki", "unknown"), ("blog", "up"), ("shop", "up")]
 
 
+def test_what_an_offline_region_did_not_reach_is_missed_by_the_minute_and_no_outage(
+    ask: Ask, conn: Connection, began_at: datetime
+) -> None:
+    outage = "INSERT INTO sitemon.region_outage (region, from_at, until_at) VALUES ('default', %s, %s)"
+    execute(conn, outage, (began_at + MINUTE, began_at + 2 * MINUTE))
+    assert [(row["up"], row["down"], row["missed"]) for row in ask("By minute", 0)[:2]] == [(1, 0, 0), (0, 0, 1)]
+    assert ask("Outages", 0) == []
+
+
 def test_by_minute(ask: Ask) -> None:
     found = ask("By minute", 0)
     assert [(row["up"], row["down"], row["missed"]) for row in found[:4]] == [
