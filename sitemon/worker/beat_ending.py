@@ -29,8 +29,8 @@ def end_at_once_when_told() -> None:
 def end_after_the_tick_when_told(service: Any) -> None:
     """Let a signal end Celery's beat service between two ticks, with nothing half done, and a second one at once."""
 
-    def end(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def end(_number: int, _frame: object) -> None:
+        end_at_once_when_told()
         is_ending.set()
 
     is_ending = service._is_shutdown  # noqa: SLF001  # its public `stop` logs, which a signal's handler must not
