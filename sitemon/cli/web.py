@@ -81,8 +81,8 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
 
     `sitemon web token NAME` makes a token for who may act there. web.json says who else may, and what is public.
 
-    To show, it only reads the public views, for which a login that is a member of sitemon_reader will do. To acknowledge
-    incidents, write notes and declare maintenance takes more (docs/api.md).
+    To show, it only reads the public views, for which a login that is a member of sitemon_reader will do. To
+    acknowledge incidents, write notes and declare maintenance takes more (docs/api.md).
     """
     spare_collector()
     take_short_turns()

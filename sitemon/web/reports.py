@@ -44,8 +44,8 @@ class Reports:
     ) -> Response:
         """Return a report as `write` writes it, made anew after 30 s, or 10 min when its days are over.
 
-        Who asks first then still gets the one before, which is at most twice as old. While PostgreSQL is away those that
-        are kept stay as they are.
+        Who asks first then still gets the one before, which is at most twice as old. While PostgreSQL is away those
+        that are kept stay as they are.
 
         Raises:
             Problem: 503, too many wait for reports.
