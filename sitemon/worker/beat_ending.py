@@ -4,6 +4,7 @@ Celery itself raises SystemExit wherever the process is. Raised in a task of kaf
 that is logged and forgotten, and the beat goes on; raised in a tick, it leaves the tick half done.
 """
 
+import os
 import signal
 from typing import Any, Final
 
@@ -21,16 +22,17 @@ class Beat(celery.apps.beat.Beat):
 
 
 def end_at_once_when_told() -> None:
-    """Let a signal end this process."""
+    """Let a signal end this process with status 0."""
     for number in _STOPS:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, lambda *_: os._exit(0))
 
 
 def end_after_the_tick_when_told(service: Any) -> None:
     """Let a signal end Celery's beat service between two ticks, with nothing half done, and a second one at once."""
 
     def end(_number: int, _frame: object) -> None:
-        end_at_once_when_told()
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_DFL)
         is_ending.set()
 
     is_ending = service._is_shutdown  # noqa: SLF001  # its public `stop` logs, which a signal's handler must not
