@@ -30,7 +30,6 @@ def routes(web: Web) -> APIRouter:
     async def acknowledge(request: Request, number: Number) -> Response:
         actor = web.guard.operator_of(request, await _token_in(request))
         await run_in_threadpool(web.acts.acknowledge, request, actor, number)
-        web.shared.forget()
         return await _back_to(number)
 
     @router.get("/incidents/{number}/note")
@@ -46,8 +45,9 @@ def routes(web: Web) -> APIRouter:
         return await _back_to(number)
 
     async def _back_to(number: int) -> Response:
-        # What is shown of an incident is kept for as long as the snapshot.
+        # The next snapshot tells of it; of the pages before it who has acted is to see none.
         await run_in_threadpool(web.snapshots.wait_for_fresh)
+        web.shared.forget()
         return RedirectResponse(f"/incidents/{number}", 303, SECRET)
 
     @router.get("/sites/{name:path}/check")
