@@ -50,6 +50,7 @@ def _page(report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime)
         "report.html",
         here="/report",
         snapshot=None,
+        made_up_until_at=snapshot.made_up_until_at,
         style_sheet=STYLE_SHEET,
         title=period.title,
         months=months(now.astimezone(period.zone).date(), period.first if is_month else None),

@@ -27,7 +27,7 @@ def demo(conn: Connection, site: Site) -> Site:
 
 
 def test_every_page_says_that_it_is_made_up(demo: Site, page: Page) -> None:
-    for path in ("/", "/incidents", "/incidents/1", "/sites/good"):
+    for path in ("/", "/incidents", "/incidents/1", "/sites/good", "/report", "/public"):
         page.goto(demo(path))
         expect(page.locator(".note")).to_have_text(re.compile(r"^A demo\. What lies before .* UTC is made up"))
 
