@@ -91,7 +91,7 @@ class Public:
             return uptime_of(read_recent_uptime(conn, [name])).get(name, {}).get(days)
 
     def _read(self, snapshot: Snapshot) -> _History:
-        """Return what there was; while the database is away, what was read before."""
+        """Return what there was; while the database is away, what was read before of sites that are public now."""
         known, names, now_s = self._history, self.names(snapshot), clock.monotonic_s()
         if known and known.sites == names and now_s - known.read_at_s < _HISTORY_LASTS_S:
             return known
@@ -100,7 +100,8 @@ class Public:
         except SitemonError as exc:
             if known is None:
                 raise problem_of(exc) from exc
-            self._history = known._replace(read_at_s=now_s)
+            still_public = [incident for incident in known.incidents if incident.site in names]
+            self._history = _History(now_s, names, known.uptime, still_public)
         return self._history
 
     def _ask(self, names: frozenset[str], now_s: float) -> _History:

@@ -8,8 +8,12 @@ import httpx
 import msgspec
 import pytest
 
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.web_file import Group
 from sitemon.config.web_watcher import WebWatcher
+from sitemon.model.errors import UnreachableError
+from sitemon.store.connect import Connection, connect
+from tests.databases import execute
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import BEARER, SETTINGS, TOKEN, Scene
 from tests.pipeline import wait_for
@@ -57,6 +61,25 @@ def test_other_groups_are_public(page: httpx.Client, held: list[Any]) -> None:
     wait_for(lambda: "Inside" in page.get("/public").text)
     text = page.get("/public").text
     assert ("New" in text, "intern" in text, "shop" in text) == (True, True, False)
+
+
+def test_what_is_not_public_any_more_is_not_shown_while_the_database_is_away_either(
+    serve_page: Serve, scene: Scene, held: list[Any], postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    is_away = False
+
+    def connected() -> Connection:
+        if is_away:
+            raise UnreachableError("away")
+        return connect(postgres_server, owner, application_name="test-away")
+
+    page = serve_page(connect=connected, settings=lambda: held[0])
+    assert "wiki is down" in page.get("/feed.atom").text
+    is_away = True
+    execute(scene.conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-away'")
+    wait_for(lambda: "Data as of" in page.get("/public").text)
+    held[0] = msgspec.structs.replace(SETTINGS, public_groups=(Group("Inside", {"team": "ops"}),))
+    assert "wiki" not in page.get("/feed.atom").text
 
 
 def test_an_edit_of_the_file_is_taken_up(serve_page: Serve, scene: Scene, tmp_path: Path) -> None:
