@@ -82,7 +82,8 @@ class History:
         lacking = [name for name in names if self._past.get(name, (float("-inf"),))[0] < oldest_s]
         if lacking:
             self._try_to_read(lacking)
-        return {name: self._past[name][1] if name in self._past else NOTHING_YET for name in names}
+        # The thread forgets sites that ended meanwhile: each is looked up once.
+        return {name: self._past.get(name, (0.0, NOTHING_YET))[1] for name in names}
 
     def _run(self) -> None:
         share = _FIRST_SHARE
