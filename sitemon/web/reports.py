@@ -42,10 +42,10 @@ class Reports:
         write: Callable[[Report], str],
         media_type: str = "text/html; charset=utf-8",
     ) -> Response:
-        """Return a report as `write` writes it, made anew after 30 s, or 10 min when its days are over.
+        """Return a report as `write` writes it, at most a minute old, or 20 min when its days are over.
 
-        Who asks first then still gets the one before, which is at most twice as old. While PostgreSQL is away those
-        that are kept stay as they are.
+        One of the 30 s or 10 min before is returned while the next one is made. While PostgreSQL is away those that are
+        kept stay as they are.
 
         Raises:
             Problem: 503, too many wait for reports.
@@ -60,8 +60,13 @@ class Reports:
         version = int(self._now_s // lasts_s)
         self._waiting += 1
         try:
+            # An address that names no days means others from the next month on.
             return await self._shared.answer(
-                request, version, lambda: write(self._read(period, group_by)), media_type=media_type
+                request,
+                version,
+                lambda: write(self._read(period, group_by)),
+                key=f"{period.first} {period.last}",
+                media_type=media_type,
             )
         finally:
             self._waiting -= 1
