@@ -11,7 +11,6 @@ from sitemon.report.as_html import STYLE_SHEET, report_as_part
 from sitemon.report.figures import Report
 from sitemon.web.api.app import PREFIX
 from sitemon.web.dependencies import Web
-from sitemon.web.filters import labels_of
 from sitemon.web.pages import no_data
 from sitemon.web.report_query import ReportQuery, read_query
 from sitemon.web.snapshot import Snapshot
@@ -43,9 +42,8 @@ def routes(web: Web) -> APIRouter:
 
 def _page(report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime) -> str:
     period = report.period
-    is_month = query.first is None
     given = query.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    labels = list(labels_of(snapshot.sites))
+    labels = list(snapshot.labels)
     return render(
         "report.html",
         here="/report",
@@ -53,8 +51,10 @@ def _page(report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime)
         made_up_until_at=snapshot.made_up_until_at,
         style_sheet=STYLE_SHEET,
         title=period.title,
-        months=months(now.astimezone(period.zone).date(), period.first if is_month else None),
-        month=f"{period.first:%Y-%m}" if is_month else None,
+        months=months(now.astimezone(period.zone).date(), period.first),
+        month=None if query.first else f"{period.first:%Y-%m}",
+        first=query.first,
+        last=query.last,
         labels=labels if query.group_by in {None, *labels} else [*labels, query.group_by],
         group_by=query.group_by,
         timezone=query.timezone,
@@ -63,11 +63,10 @@ def _page(report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime)
     )
 
 
-def months(today: date, chosen: date | None) -> list[tuple[str, str]]:
+def months(today: date, chosen: date) -> list[tuple[str, str]]:
     """Return the months to choose from, the newest first, and their names; the chosen one is among them."""
     found = [today.replace(day=1)]
     while len(found) < _MONTHS:
         found.append((found[-1] - timedelta(days=1)).replace(day=1))
-    if chosen is not None:
-        found = sorted({*found, chosen.replace(day=1)}, reverse=True)
-    return [(f"{month:%Y-%m}", f"{month:%B %Y}") for month in found]
+    shown = sorted({*found, chosen.replace(day=1)}, reverse=True)
+    return [(f"{month:%Y-%m}", f"{month:%B %Y}") for month in shown]

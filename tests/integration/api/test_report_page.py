@@ -65,6 +65,15 @@ def test_months_and_groups_are_chosen_in_its_form(page: httpx.Client) -> None:
     assert page.get("/report", params={"month": "", "group_by": ""}).status_code == 200
 
 
+def test_another_group_of_other_days_is_of_the_same_days(page: httpx.Client) -> None:
+    text = page.get("/report", params={"from": "2026-10-02", "until": "2026-10-08"}).text
+    [form] = re.findall(r"<form.*?</form>", text, re.DOTALL)
+    kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    assert kept == {"from": "2026-10-02", "until": "2026-10-08"}
+    assert 'name="month"' not in form
+    assert "<h1>Uptime, 2026-10-02 to 2026-10-08</h1>" in page.get("/report", params=kept | {"group_by": "team"}).text
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "words"),
     [

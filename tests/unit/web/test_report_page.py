@@ -10,7 +10,7 @@ from sitemon.web.report_query import read_query
 
 
 def test_months_go_back_from_this_one() -> None:
-    found = months(date(2026, 1, 31), None)
+    found = months(date(2026, 1, 31), date(2026, 1, 1))
     assert found[:3] == [("2026-01", "January 2026"), ("2025-12", "December 2025"), ("2025-11", "November 2025")]
     assert len(found) == 25
 
