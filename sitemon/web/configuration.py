@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from sitemon.durations import for_people
+from sitemon.model.maintenance import Recurring
 from sitemon.model.site import Body, Expect, Header, Site, Tls
 
 _PLAIN_HEADERS: Final = frozenset({"accept", "accept-language", "cache-control", "content-type", "host", "user-agent"})
@@ -25,6 +27,8 @@ def configuration_of(site: Site) -> Iterator[tuple[str, str]]:
     yield from _tls(site.tls)
     yield "down_after", f"{site.down_after}"
     yield "up_after", f"{site.up_after}"
+    yield "confirm", _plain(site.confirm)
+    yield from _alerts(site)
 
 
 def _request(site: Site) -> Iterator[tuple[str, str]]:
@@ -55,6 +59,20 @@ def _expect(expect: Expect) -> Iterator[tuple[str, str]]:
     yield "expect.body_size", "" if expect.body_size_bytes is None else f"{expect.body_size_bytes:,} bytes"
     yield "expect.max_latency", "" if expect.max_latency_s is None else f"{expect.max_latency_s:g} s"
     yield "expect.cert_days", "" if expect.cert_days is None else f"{expect.cert_days}"
+
+
+def _alerts(site: Site) -> Iterator[tuple[str, str]]:
+    yield "alerts", "" if site.alerts is None else ", ".join(site.alerts) or "off"
+    if site.remind_every_s is not None:
+        yield "remind_every", for_people(site.remind_every_s) if site.remind_every_s else "never"
+    yield "maintenance", "; ".join(map(_recurring, site.maintenance))
+    yield "depends_on", ", ".join(site.depends_on)
+    yield "slo", "" if site.slo is None else f"{site.slo:g} %"
+
+
+def _recurring(window: Recurring) -> str:
+    rule = f"{window.rrule}, " if window.rrule else ""
+    return f"{rule}{window.start} {window.timezone} for {for_people(window.duration_s)}"
 
 
 def _tls(tls: Tls) -> Iterator[tuple[str, str]]:

@@ -30,3 +30,33 @@ def test_every_secret_is_masked_and_what_is_plain_is_shown() -> None:
         "200-200, 404-404",
         "0.5 s",
     )
+
+
+def test_who_is_told_and_when_is_shown() -> None:
+    fields = {
+        "name": "shop",
+        "url": "https://shop.example/",
+        "alerts": ["ops", "hook"],
+        "remind_every": "2h",
+        "confirm": False,
+        "maintenance": [{"rrule": "FREQ=WEEKLY;BYDAY=SU", "start": "02:00", "duration": "2h"}],
+        "depends_on": ["gateway"],
+        "slo": 99.9,
+    }
+    shown = dict(configuration_of(site_from_fields(fields, {})))
+    assert {name: shown[name] for name in list(fields)[2:]} == {
+        "alerts": "ops, hook",
+        "remind_every": "2 h",
+        "confirm": "false",
+        "maintenance": "FREQ=WEEKLY;BYDAY=SU, 02:00 UTC for 2 h",
+        "depends_on": "gateway",
+        "slo": "99.9 %",
+    }
+
+
+def test_a_site_of_which_nobody_is_told_or_reminded_says_so() -> None:
+    plain = dict(configuration_of(site_from_fields({"name": "shop", "url": "https://shop.example/"}, {})))
+    assert (plain["alerts"], "remind_every" in plain) == ("", False)
+    quiet = {"name": "shop", "url": "https://shop.example/", "alerts": "off", "remind_every": 0}
+    shown = dict(configuration_of(site_from_fields(quiet, {})))
+    assert (shown["alerts"], shown["remind_every"]) == ("off", "never")
