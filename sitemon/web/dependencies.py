@@ -32,5 +32,5 @@ class Web(NamedTuple):
     acts: Acts
 
     async def snapshot(self) -> Snapshot | None:
-        """Return how everything is, at most a second old while PostgreSQL answers; None: it was never read."""
+        """Return how everything is, as fresh as `Snapshots` has it; None: it was never read."""
         return await self.snapshots.newest()

@@ -1,4 +1,4 @@
-"""How everything is, read once for all readers and at most a second old."""
+"""How everything is, read once for all readers: at most a second old, or 5 s where PostgreSQL is slow."""
 
 import asyncio
 import logging
