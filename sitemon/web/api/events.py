@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ MOST_STREAMS: Final = 200
 _LOOK_EVERY_S: Final = 1.0
 _KEEP_ALIVE_S: Final = 15.0
 _RETRY_MS: Final = 3_000
+_RETRY_WHEN_FULL_S: Final = 30
 _MOST_WAITING: Final = 60
 """A minute of changes: what is told at once is one text, the same for all."""
 _MEDIA_TYPE: Final = "text/event-stream"
@@ -114,7 +115,7 @@ def routes(web: Web, stream_lasts_s: float) -> APIRouter:
         web.guard.reader_of(request)
         await present(web)
         if broadcast.is_full:
-            raise Problem(503, f"{MOST_STREAMS} others listen already", {"Retry-After": "30"})
+            raise Problem(503, f"{MOST_STREAMS} others listen already", {"Retry-After": f"{_RETRY_WHEN_FULL_S}"})
         return StreamingResponse(
             _stream(broadcast, stream_lasts_s), media_type=_MEDIA_TYPE, headers={"Cache-Control": "no-store"}
         )
@@ -122,7 +123,10 @@ def routes(web: Web, stream_lasts_s: float) -> APIRouter:
     return router
 
 
-async def _stream(broadcast: Broadcast, lasts_s: float) -> AsyncIterator[bytes]:
+async def _stream(broadcast: Broadcast, lasts_s: float) -> AsyncGenerator[bytes, None]:
+    if broadcast.is_full:  # many asked at the same moment, before any of them listened
+        yield f"retry: {_RETRY_WHEN_FULL_S * 1_000}\n\n".encode()
+        return
     until_s = clock.monotonic_s() + lasts_s
     async with broadcast.listen() as events:
         yield f"retry: {_RETRY_MS}\n\n".encode()
