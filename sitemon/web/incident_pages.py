@@ -73,7 +73,8 @@ def routes(web: Web) -> APIRouter:
         if snapshot is None:
             return no_data(web)
         read = lambda: _read(web, int(number)) if _NUMBER.fullmatch(number) else None  # noqa: E731
-        found = await run_in_threadpool(each.of, number, snapshot.at, read, is_away=bool(snapshot.problem))
+        is_away = bool(snapshot.problem)
+        found = await run_in_threadpool(each.of, number, snapshot.at, read, is_away=is_away, evidence=snapshot.version)
         if found is None:
             return no_data(web)
         one = found.data
