@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sitemon import clock
-from sitemon.incident.confirming import FRESH_FOR
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import to_ms
 from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of, send_slots, send_to
 from sitemon.redis_client import mapped, redis_client
+from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.confirming import Confirming, claim_due, forget_old, is_any_awaited, mark_sent
 from sitemon.store.connect import Connection
 
@@ -24,7 +24,8 @@ the scheduled checks decide the rest."""
 MOST_WAITING: Final = 100
 """Messages in a region's queue beyond which nothing is asked for: its workers have too much to do, or are not there."""
 
-_FRESH_S: Final = FRESH_FOR.total_seconds()
+_FRESH_S: Final = LATE_GRACE_MS / 1_000
+"""Workers make none that is later."""
 _LEASE_S: Final = 3.0
 _FORGET_EVERY_S: Final = 60.0
 
@@ -74,7 +75,7 @@ class Asker:
         self._references_at_s[region] = clock.monotonic_s() + REFERENCES_EVERY_S
         try:
             for url in urls:
-                send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=_FRESH_S)
+                send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=REFERENCES_EVERY_S)
         except (UnreachableError, RefusedError) as exc:
             self._say(region, str(exc))
 

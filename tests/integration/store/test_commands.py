@@ -207,6 +207,7 @@ def test_status_for_scripts_is_json(command: Command, conn: Connection, names: N
         "state": "unknown",
         "state_since": f"{hour}:01:00.000000Z",
         "seen_at": f"{hour}:00:00.000000Z",
+        "is_region_offline": False,
         "latencies_s": [0.5, None],
         "uptime_low": 0.5,
         "uptime_high": 1.0,

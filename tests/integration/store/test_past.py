@@ -60,7 +60,7 @@ def test_hours_are_the_sums_of_their_results(conn: Connection, until: datetime) 
     told = [row for row in rows(conn, HOURS) if row[1] >= first_at]
     assert told == rows(conn, SUMS)
     latencies = "SELECT sum(checks) FROM sitemon.latency_hourly WHERE hour_at >= %s"
-    seen = "SELECT count(*) FROM sitemon.results WHERE outcome <> 'missed'"
+    seen = "SELECT count(*) FROM sitemon.results WHERE counts_as NOT IN ('missed', 'maintenance')"
     assert rows(conn, latencies, (first_at,)) == rows(conn, seen)
 
 

@@ -146,6 +146,7 @@ def test_the_view_of_results_has_what_the_message_had(conn: Connection, names: N
         "cert_expires_at": None,
         "error": "a word",
         "excerpt": "a piece",
+        "counts_as": "up",
     }
 
 
