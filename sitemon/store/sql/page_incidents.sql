@@ -41,16 +41,17 @@ WHERE incident_id = %(incident_id)s
 ORDER BY alert_id;
 
 -- name: notes_of
--- The newest so many, in the order in which they were written.
-SELECT note_id, incident_id, written_at, written_by, note, is_published
-FROM (
+-- Of each incident the newest so many, in the order in which they were written.
+SELECT newest.note_id, newest.incident_id, newest.written_at, newest.written_by, newest.note, newest.is_published
+FROM unnest(%(incident_ids)s::integer[]) AS asked (incident_id)
+CROSS JOIN LATERAL (
     SELECT note_id, incident_id, written_at, written_by, note, is_published
     FROM sitemon.notes
-    WHERE incident_id = ANY (%(incident_ids)s) AND (is_published OR NOT %(published_only)s)
+    WHERE notes.incident_id = asked.incident_id AND (is_published OR NOT %(published_only)s)
     ORDER BY note_id DESC
     LIMIT %(most)s
 ) AS newest
-ORDER BY note_id;
+ORDER BY newest.note_id;
 
 -- name: add_note
 INSERT INTO sitemon.incident_note (incident_id, written_by, note, is_published)

@@ -103,6 +103,15 @@ def test_notes_on_sites_that_are_not_public_are_not(page: httpx.Client, serve_pa
     assert [path for path in ("/public", "/feed.atom") if "of intern" in public.get(path).text] == []
 
 
+def test_many_notes_on_one_incident_hide_none_of_another(serve_page: Serve, scene: Scene) -> None:
+    numbers = (scene.incident_id, scene.incident("shop", this_hour()))
+    query = "INSERT INTO sitemon.incident_note (incident_id, written_by, note, is_published) SELECT %s, 'ben', %s, true"
+    with scene.conn, scene.conn.cursor() as cursor:
+        cursor.execute(query, (numbers[0], "the only one"))
+        cursor.execute(f"{query} FROM generate_series(1, 250)", (numbers[1], "one of many"))
+    assert "the only one" in serve_page(only_public=True).get("/public").text
+
+
 def test_who_may_only_read_the_database_writes_notes_with_one_right_more(
     serve_page: Serve, scene: Scene, postgres_server: PostgresServer, owner: Credentials, admin: Credentials
 ) -> None:
