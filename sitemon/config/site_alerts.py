@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sitemon.config.site_values import Context, name
+from sitemon.config.site_values import Context, distinct_names
 from sitemon.config.values import UnfitError, duration_s
 
 _LEAST_REMINDER_S: Final = 300.0
@@ -23,10 +23,4 @@ def alerts(value: object, context: Context) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list) or not value or len(value) > _MOST_CHANNELS:
         raise UnfitError(f"expected a list of at most {_MOST_CHANNELS} channels of alerts.yaml, or off")
-    found: dict[str, None] = {}
-    for place, one in enumerate(value):
-        try:
-            found[name(one, context)] = None
-        except UnfitError as exc:
-            raise UnfitError("expected the name of a channel", (place,)) from exc
-    return tuple(found)
+    return distinct_names(value, context, "expected the name of a channel")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from sitemon.config.site_values import Context, name
+from sitemon.config.site_values import Context, distinct_names
 from sitemon.config.values import UnfitError, duration_s, kind_of, suggestion, text
 from sitemon.model.maintenance import Recurring
 from sitemon.patterns.recurrence import problem_of
@@ -65,13 +65,7 @@ def depends_on(value: object, context: Context) -> tuple[str, ...]:
     """Read the names of the sites that this one lies behind; there may be none."""
     if not isinstance(value, list) or len(value) > _MOST_GATEWAYS:
         raise UnfitError(f"expected a list of at most {_MOST_GATEWAYS} names of sites")
-    found: dict[str, None] = {}
-    for place, one in enumerate(value):
-        try:
-            found[name(one, context)] = None
-        except UnfitError as exc:
-            raise UnfitError("expected the name of a site", (place,)) from exc
-    return tuple(found)
+    return distinct_names(value, context, "expected the name of a site")
 
 
 def dependency_problems(gateways: Mapping[str, tuple[str, ...]], known: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -53,6 +53,17 @@ def name(value: object, _: Context) -> str:
     return found
 
 
+def distinct_names(value: list[object], context: Context, problem: str) -> tuple[str, ...]:
+    """Read a list of names, each once; `problem` says what one that is none should be."""
+    found: dict[str, None] = {}
+    for place, one in enumerate(value):
+        try:
+            found[name(one, context)] = None
+        except UnfitError as exc:
+            raise UnfitError(problem, (place,)) from exc
+    return tuple(found)
+
+
 def interval_ms(value: object, _: Context) -> int:
     """Read how often a site is checked, in whole milliseconds."""
     exact_ms = duration_s(value) * 1_000
