@@ -8,7 +8,7 @@ from sitemon.cli import options
 from sitemon.cli.terminal import say
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.store.connect import connect
-from sitemon.store.known_incidents import acknowledge
+from sitemon.store.page_incidents import acknowledge
 
 
 @click.command("ack")

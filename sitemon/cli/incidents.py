@@ -9,9 +9,9 @@ from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
-from sitemon.report.incidents import incidents_table
+from sitemon.report.incidents import incident_for_scripts, incidents_table
 from sitemon.store.connect import connect
-from sitemon.store.known_incidents import read_incidents
+from sitemon.store.page_incidents import read_incidents
 
 
 @click.command("incidents")
@@ -24,9 +24,9 @@ def command(open_only: bool, since: float, as_json: bool, db_conn: str | None, d
     """List the incidents, newest first: stretches in which a site was down, by its thresholds."""
     server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
     with closing(connect(server, credentials, application_name="sitemon-incidents")) as conn:
-        found = read_incidents(conn, now - timedelta(seconds=since), open_only=open_only)
+        found = read_incidents(conn, state="open" if open_only else "any", since=now - timedelta(seconds=since))
     if as_json:
-        say_json([one._asdict() for one in found])
+        say_json([incident_for_scripts(one) for one in found])
     elif found:
         Terminal(width=max(Terminal().width, 120)).print(incidents_table(found, now))
     else:

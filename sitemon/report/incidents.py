@@ -2,16 +2,35 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
 
 from sitemon.durations import for_people
-from sitemon.store.known_incidents import KnownIncident
 from sitemon.store.outbox import KnownAlert
+from sitemon.store.page_incidents import Incident
+
+_OF_SCRIPTS: Final = (
+    "incident_id",
+    "site",
+    "started_at",
+    "ended_at",
+    "regions",
+    "reason",
+    "http_code",
+    "error",
+    "acknowledged_by",
+)
 
 
-def incidents_table(incidents: Iterable[KnownIncident], now: datetime) -> Table:
+def incident_for_scripts(one: Incident) -> dict[str, Any]:
+    """Return an incident as ``sitemon incidents --json`` prints it."""
+    found = {name: getattr(one, name) for name in _OF_SCRIPTS}
+    return found | {"is_withdrawn": one.withdrawn_at is not None, "behind": one.behind}
+
+
+def incidents_table(incidents: Iterable[Incident], now: datetime) -> Table:
     """Return a table of incidents; one that is open lasts until now."""
     table = Table("incident", "site", "since (UTC)", "lasted", "state", "from", "why", box=None, pad_edge=False)
     for one in incidents:
@@ -51,8 +70,8 @@ def alerts_table(alerts: Iterable[KnownAlert]) -> Table:
     return table
 
 
-def _state(one: KnownIncident) -> str:
-    if one.is_withdrawn:
+def _state(one: Incident) -> str:
+    if one.withdrawn_at:
         return "withdrawn"
     behind = f", behind {one.behind}" if one.behind else ""
     known_to = f", known to {one.acknowledged_by}" if one.acknowledged_by else ""

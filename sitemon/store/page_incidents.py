@@ -1,6 +1,6 @@
-"""What the page and the API read of incidents: the public views only, so that a member of `sitemon_reader` may.
+"""Incidents as people read them: from the public views only, so that a member of `sitemon_reader` may.
 
-To write a note needs a right more: docs/api.md says which.
+To say that somebody knows of one, or to write a note, needs a right more: docs/api.md says which.
 """
 
 from collections.abc import Sequence
@@ -141,6 +141,18 @@ def read_notes(conn: Connection, incident_ids: Sequence[int], *, published_only:
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql["notes_of"], asked)
         return [Note._make(row) for row in cursor.fetchall()]
+
+
+def acknowledge(conn: Connection, incident_id: int, by: str) -> bool:
+    """Say that somebody knows of an incident; return False when there is none, or somebody does already.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["acknowledge"], {"incident_id": incident_id, "by": by})
+        return bool(cursor.rowcount)
 
 
 def add_note(conn: Connection, incident_id: int, by: str, note: str, *, is_published: bool) -> bool:

@@ -11,9 +11,8 @@ from sitemon import clock
 from sitemon.model.errors import ConfigurationError, FatalError, RefusedError, SitemonError
 from sitemon.model.note import note_of
 from sitemon.store.connect import Connection
-from sitemon.store.known_incidents import acknowledge
 from sitemon.store.maintenance_windows import Declaration, Declared, declare, stop
-from sitemon.store.page_incidents import FullIncident, Incident, add_note, read_incident
+from sitemon.store.page_incidents import FullIncident, Incident, acknowledge, add_note, read_incident
 from sitemon.web.auth import Actor, Guard
 from sitemon.web.limits import Limit
 from sitemon.web.problems import Problem, problem_of

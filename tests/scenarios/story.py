@@ -20,9 +20,9 @@ from sitemon.config.alerts import load_alerts
 from sitemon.config.sites import load_sites
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
-from sitemon.store.known_incidents import acknowledge, read_incidents
 from sitemon.store.names import Names
 from sitemon.store.outbox import add_channels
+from sitemon.store.page_incidents import acknowledge, read_incidents
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
 from sitemon.store.write import write_batch
 from tests.databases import rows
@@ -121,7 +121,7 @@ class Story:
 
     def acknowledges(self, by: str) -> None:
         """Let somebody say that they know of the only open incident."""
-        [incident] = read_incidents(self.conn, self.begins_at, open_only=True)
+        [incident] = read_incidents(self.conn, state="open")
         assert acknowledge(self.conn, incident.incident_id, by)
 
     @property

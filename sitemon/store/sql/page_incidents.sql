@@ -53,6 +53,10 @@ CROSS JOIN LATERAL (
 ) AS newest
 ORDER BY newest.note_id;
 
+-- name: acknowledge
+UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s
+WHERE incident_id = %(incident_id)s AND withdrawn_at IS NULL AND acknowledged_at IS NULL;
+
 -- name: add_note
 INSERT INTO sitemon.incident_note (incident_id, written_by, note, is_published)
 SELECT incident_id, %(by)s, %(note)s, %(is_published)s

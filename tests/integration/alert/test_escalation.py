@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from sitemon.model.alerts import Alerts, Escalation, Route
-from sitemon.store.known_incidents import acknowledge, read_incidents
+from sitemon.store.page_incidents import acknowledge, read_incidents
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
-from tests.results import this_hour
 
 QUARTER_H = 0.25
 STEP = Escalation(900.0, ("boss",))
@@ -28,7 +27,7 @@ def said(receiver: Receiver) -> list[str]:
 
 
 def know(scene: Scene) -> None:
-    [incident] = read_incidents(scene.conn, this_hour(), open_only=True)
+    [incident] = read_incidents(scene.conn, state="open")
     assert acknowledge(scene.conn, incident.incident_id, "anna")
 
 
