@@ -30,7 +30,8 @@ def recorded(scene: Scene, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("recorded")
 def test_a_report_in_every_format(start: Start) -> None:
     day = this_hour() - 30 * MINUTE
-    first = ("--from", f"{day:%Y-%m-%d}")
+    # The day before: in the first hours of a day in UTC it has not begun in New York, and a period may not either.
+    first = ("--from", f"{day - 24 * 60 * MINUTE:%Y-%m-%d}")
     status, said = run(start, "report", *first, "--format", "json")
     found = json.loads(said)["figures"]
     assert (status, found["up"], found["down"], found["missed"]) == (0, 9, 3, 2)
