@@ -7,7 +7,6 @@ without a new version.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,6 +25,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
 
 Excerpt = Annotated[str, msgspec.Meta(max_length=512)]
 DistinguishedName = Annotated[str, msgspec.Meta(max_length=256)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Kind(StrEnum):
@@ -52,8 +52,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     subject: DistinguishedName
     issuer: DistinguishedName
-    begins_at: datetime
-    expires_at: datetime
+    begins_at: Moment
+    expires_at: Moment
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +70,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     region: str
     kind: Kind
-    slot_at: datetime
-    checked_at: datetime
+    slot_at: Moment
+    checked_at: Moment
     outcome: Outcome
     reason: Reason | None = None
     http_code: SmallInt | None = None
@@ -83,7 +83,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     http_version: str | None = None
     redirects: SmallInt = 0
     body_bytes: Int = 0
-    cert_expires_at: datetime | None = None
+    cert_expires_at: Moment | None = None
     error: str | None = None
     excerpt: Excerpt | None = None
     certificates: tuple[Certificate, ...] | None = None
@@ -163,10 +163,6 @@ def decode(value: bytes) -> Result:
         raise PoisonError("not_a_result", "it is nested too deeply") from exc
     if result.v != VERSION:
         raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
-    dates = ((one.begins_at, one.expires_at) for one in result.certificates or ())
-    for moment in (result.slot_at, result.checked_at, result.cert_expires_at, *chain.from_iterable(dates)):
-        if moment is not None and moment.tzinfo is None:
-            raise PoisonError("not_a_result", "a moment has no time zone")
     if _NUL_IN_JSON in value and any("\0" in text for text in _texts(result)):
         raise PoisonError("not_text", "a text holds a NUL")
     return result

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from sitemon.model.errors import PoisonError
@@ -20,6 +21,7 @@ MAX_NAME_BYTES: Final = 1_000
 UNREADABLE: Final = "unreadable"
 """The reason of a dead letter that is a batch of Kafka's, not a record."""
 Key = tuple[str, str, datetime, str]
+_partition_of: Final = attrgetter("topic", "partition")
 
 
 class Entry(NamedTuple):
@@ -75,9 +77,11 @@ def sort_out(messages: Sequence[Message], span: Span) -> Batch:
 
 def read_of(messages: Sequence[Message], beside: int = 0) -> dict[TopicPartition, Read]:
     """Return for each partition which offsets were read; so many of the messages hold no result that is written."""
-    first = {(message.topic, message.partition): message.offset for message in reversed(messages)}
-    last = {(message.topic, message.partition): message.offset for message in messages}
-    read = {partition: Read(first[partition], offset + 1) for partition, offset in last.items()}
+    read: dict[TopicPartition, Read] = {}
+    for partition, group in itertools.groupby(messages, _partition_of):
+        offsets = [message.offset for message in group]
+        first = read[partition].first if partition in read else offsets[0]
+        read[partition] = Read(first, offsets[-1] + 1)
     return with_beside(read, beside)
 
 

@@ -38,7 +38,7 @@ from sitemon.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
-_POLL_S: Final = 0.5
+_POLL_S: Final = 1.0
 _MAX_RECORDS: Final = 5_000
 _LOOK_EVERY_S: Final = 1.0
 _STAND_BY_S: Final = 5.0

@@ -36,6 +36,8 @@ WITHOUT_GROUP: Final[dict[str, Any]] = {
 }
 IN_BATCHES: Final[dict[str, Any]] = {"fetch_min_bytes": 512 << 10, "fetch_max_wait_ms": 400}
 """A broker answers once it has so much, or after so long. To be answered for each message costs ten times as much."""
+IN_LARGE_BATCHES: Final[dict[str, Any]] = IN_BATCHES | {"fetch_max_wait_ms": 1_000}
+"""The same for those who follow news of some seconds: an answer takes a millisecond of CPU, whatever it brings."""
 _LOOK_S: Final = 0.1
 _POSITION_MS: Final = 500
 

@@ -11,7 +11,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.model.errors import UnreachableError
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.stream.client import arguments, quiet_kafka_loggers
-from sitemon.stream.consumer import IN_BATCHES, WITHOUT_GROUP, Message, message_of
+from sitemon.stream.consumer import IN_LARGE_BATCHES, WITHOUT_GROUP, Message, message_of
 from sitemon.stream.errors import kafka_errors
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.records import Reader
@@ -45,7 +45,7 @@ class Follower:
             self._asker = stack.enter_context(
                 _client(server, request_timeout_ms=_ANSWER_MS, metadata_max_age_ms=_LOOK_FOR_PARTITIONS_MS)
             )
-            self._reader = stack.enter_context(_client(server, **IN_BATCHES))
+            self._reader = stack.enter_context(_client(server, **IN_LARGE_BATCHES))
             with kafka_errors():
                 self._begin(topics, positions)
             self._clients = stack.pop_all()
@@ -53,7 +53,7 @@ class Follower:
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
         """Return the next messages, none when there are none within the timeout, and none while Kafka is away.
 
-        A message is seen half a second after it was written at the latest. Raises UnreachableError or RefusedError.
+        A message is seen a second after it was written at the latest. Raises UnreachableError or RefusedError.
         """
         with kafka_errors():
             found = self._reader.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)

@@ -31,9 +31,14 @@ _MOST_NUMBERS: Final = 10_000
 """A record of a large batch holds so many, two for each header. Of 32 MiB of empty ones, kafka-python makes a GiB."""
 _WHY_CHARS: Final = 200
 _ENOUGH: Final = BATCH_MAX_BYTES + 1
+_LZ4_MOST_TIMES: Final = 255
+"""No byte of LZ4 stands for more (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md)."""
 _EXPAND: Final[dict[int, Callable[[bytes], bytes]]] = {
     DefaultRecordBatch.CODEC_GZIP: lambda data: gzip.GzipFile(fileobj=io.BytesIO(data)).read(_ENOUGH),
-    DefaultRecordBatch.CODEC_LZ4: lambda data: lz4.frame.LZ4FrameDecompressor().decompress(data, _ENOUGH),
+    # It takes as much memory as it may fill before it begins: for a batch of some results that was most of its time.
+    DefaultRecordBatch.CODEC_LZ4: lambda data: lz4.frame.LZ4FrameDecompressor().decompress(
+        data, min(_ENOUGH, len(data) * _LZ4_MOST_TIMES)
+    ),
 }
 
 
@@ -121,19 +126,16 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
         try:
             self._maybe_uncompress()
             self._allowance.left_bytes -= len(self._buffer)
+            read = self._read_bounded if len(self._buffer) > LARGE_BATCH_BYTES else self._read_msg
             for _ in range(self.records_count):
-                yield self._read_leniently()
+                try:
+                    record = read()
+                except UnicodeDecodeError:
+                    self._buffer = _Lenient(self._buffer)
+                    record = read()
+                yield record
         except Exception as exc:  # noqa: BLE001 - whatever a codec says of bytes that are not its own
             yield self._unreadable(bytes(whole), exc)
-
-    def _read_leniently(self) -> DefaultRecord:
-        is_large = len(self._buffer) > LARGE_BATCH_BYTES
-        read = self._read_bounded if is_large else self._read_msg
-        try:
-            return read()
-        except UnicodeDecodeError:
-            self._buffer = _Lenient(self._buffer)
-            return read()
 
     def _read_bounded(self) -> DefaultRecord:
         return self._read_msg(_bounded())
