@@ -9,25 +9,23 @@ maintenance after each quarter of an hour, so that tables and indexes have the s
 import random
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
+from bench.database import recorders_database
 from bench.figures import Bench, Figure, Measured
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.local.kafka import Kafka
-from sitemon.local.postgres import Postgres
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from sitemon.store.maintain import SETTLE, roll_up
 from sitemon.store.names import Names
-from sitemon.store.provision import provision
-from sitemon.store.write import prepare_session, write_batch
+from sitemon.store.write import write_batch
 from sitemon.stream.messages import result_record
 from sitemon.stream.producer import KafkaProducer, send_all
 from sitemon.stream.topics import ensure_topics, topics_of
@@ -115,18 +113,6 @@ def _of_kafka(folder: Path, results: list[Result]) -> Iterator[Figure]:
     yield Figure("a message in Kafka's log", log_bytes / len(records), "bytes")
 
 
-def _of_postgres(folder: Path, day_at: datetime, source: random.Random) -> Iterator[Figure]:
-    postgres = Postgres(folder)
-    postgres.start()
-    try:
-        provision(postgres.server, postgres.admin, postgres.owner)
-        with closing(connect(postgres.server, postgres.owner, application_name="sitemon-bench")) as conn:
-            prepare_session(conn)
-            yield from _recorded(conn, day_at, source)
-    finally:
-        postgres.stop()
-
-
 def _recorded(conn: Connection, day_at: datetime, source: random.Random) -> Iterator[Figure]:
     """Record a day, a batch and a roll-up each quarter of an hour."""
     _run(conn, _BEGIN, (day_at, day_at.date()))
@@ -182,8 +168,10 @@ def measure() -> Measured:
     day_at = clock.utc_now().replace(hour=0, minute=0, second=0, microsecond=0) - 2 * DAY
     results = _results(day_at, day_at + MESSAGES / SITES * INTERVAL, source)
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name:
-        figures = [*_of_kafka(Path(name), results), *_of_postgres(Path(name), day_at, source)]
-    return Measured(figures)
+        of_kafka = list(_of_kafka(Path(name), results))
+    with recorders_database() as conn:
+        of_postgres = list(_recorded(conn, day_at, source))
+    return Measured([*of_kafka, *of_postgres])
 
 
 BENCH: Final = Bench(

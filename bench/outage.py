@@ -3,26 +3,22 @@
 python -m bench outage
 """
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
+from bench.database import recorders_database
 from bench.figures import Bench, Figure, Measured
 from sitemon import clock
 from sitemon.alert.decide import Decider
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.rules import rules_of_site
-from sitemon.local.postgres import Postgres
 from sitemon.model.alerts import Alerts, Route
 from sitemon.model.outcome import Outcome
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.outbox import add_channels
-from sitemon.store.provision import provision
-from sitemon.store.write import prepare_session, write_batch
+from sitemon.store.write import write_batch
 from tests.integration.alert.receiver import Receiver
 from tests.results import MINUTE, a_result
 
@@ -31,20 +27,6 @@ FAILING: Final = 10_000
 GROUP_FOR_S: Final = 10.0
 DOWN_AFTER: Final = 3
 _BATCH: Final = 5_000
-
-
-@contextmanager
-def _database() -> Iterator[Connection]:
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name:
-        postgres = Postgres(Path(name))
-        postgres.start()
-        try:
-            provision(postgres.server, postgres.admin, postgres.owner)
-            with closing(connect(postgres.server, postgres.owner, application_name="sitemon-bench")) as conn:
-                prepare_session(conn)
-                yield conn
-        finally:
-            postgres.stop()
 
 
 def _write(conn: Connection, names: Names, sites: Sequence[str], slot_at: datetime, outcome: Outcome) -> None:
@@ -57,7 +39,7 @@ def _write(conn: Connection, names: Names, sites: Sequence[str], slot_at: dateti
 def _measure() -> Measured:
     sites = [f"site-{number:06}" for number in range(SITES)]
     failing = sites[:: SITES // FAILING]
-    with _database() as conn, Receiver() as receiver:
+    with recorders_database() as conn, Receiver() as receiver:
         people = receiver.people()
         route = Route(channels=(people.name,), group_for_s=GROUP_FOR_S)
         alerts = Alerts(channels={people.name: people}, routes=(route,))

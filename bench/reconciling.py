@@ -4,30 +4,26 @@ python -m bench reconciling
 """
 
 import statistics
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from msgspec import structs
 
+from bench.database import recorders_database
 from bench.figures import Bench, Figure, Measured
 from bench.recording_scene import a_result
 from sitemon import clock
-from sitemon.local.postgres import Postgres
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.model.result import Result
 from sitemon.model.schedule import Started
 from sitemon.schedule.slots import next_slot_ms
 from sitemon.store.account import close, count_away_hours
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
-from sitemon.store.provision import provision
 from sitemon.store.schedule import write_notices
-from sitemon.store.write import prepare_session, write_batch
+from sitemon.store.write import write_batch
 
 SITES: Final = 100_000
 INTERVAL_MS: Final = 60_000
@@ -131,20 +127,6 @@ def _result(site: int, slot_ms: int) -> Result:
     return structs.replace(a_result(site % 1_000, slot_at, slot_at, is_up=True), site=f"site-{site}")
 
 
-@contextmanager
-def _place() -> Iterator[_Place]:
-    with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name:
-        postgres = Postgres(Path(name))
-        postgres.start()
-        try:
-            provision(postgres.server, postgres.admin, postgres.owner)
-            with closing(connect(postgres.server, postgres.owner, application_name="sitemon-bench")) as conn:
-                prepare_session(conn)
-                yield _Place(conn)
-        finally:
-            postgres.stop()
-
-
 def _steps_us(place: _Place) -> tuple[list[float], int]:
     """Close the minutes that are recorded, 8 s at a time; return CPU microseconds a slot of each, and rows derived."""
     first_ms, last_ms = place.start_ms + PATIENCE_MS, place.start_ms + MINUTES * 60_000 + PATIENCE_MS
@@ -180,7 +162,8 @@ def _catch_up_s(place: _Place) -> tuple[float, int]:
 
 def measure() -> Measured:
     """Record some minutes of 100,000 sites, find that nothing is missing, then a day in which everything is."""
-    with _place() as place:
+    with recorders_database() as conn:
+        place = _Place(conn)
         place.schedule()
         recorded_us = place.record() * 1e6
         costs, derived = _steps_us(place)

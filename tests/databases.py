@@ -58,6 +58,29 @@ def names() -> Names:
     return Names()
 
 
+@contextmanager
+def reading_role(server: PostgresServer, admin: Credentials, database: str) -> Iterator[tuple[Connection, Credentials]]:
+    """Make, for the length of the block, a role that may only read; give it, and the administrator to grant it more."""
+    reader = Credentials(user=f"page-{database}", password="p", database=database)
+    with closing(as_admin(server, admin, database)) as conn:
+        run(conn, "CREATE ROLE {role} LOGIN PASSWORD 'p' IN ROLE sitemon_reader", role=reader.user)
+        try:
+            yield conn, reader
+        finally:
+            rows(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (reader.user,))
+            run(conn, "DROP OWNED BY {role}", role=reader.user)
+            run(conn, "DROP ROLE {role}", role=reader.user)
+
+
+def end_sessions(conn: Connection, application_name: str) -> None:
+    """End the sessions of this name in the database of the connection: other tests have theirs on the same server."""
+    ended = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = %s
+    """
+    rows(conn, ended, (application_name,))
+
+
 def environment_of(server: PostgresServer, owner: Credentials) -> dict[str, str]:
     """Return what the environment of a process says of a database."""
     return {

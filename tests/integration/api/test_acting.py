@@ -1,7 +1,6 @@
 """What operators do by the API: once, within limits, and with a line in the log."""
 
 import logging
-from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +12,7 @@ from sitemon.model.errors import ConfigurationError, UnreachableError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import as_dict
 from sitemon.store.connect import connect
-from tests.databases import as_admin, run
+from tests.databases import reading_role, run
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import BEARER, BENS, HOSTILE, Scene, problem
 from tests.pipeline import wait_for
@@ -46,23 +45,15 @@ def test_an_incident_is_acknowledged_once_and_it_is_noted_by_whom(
 def test_who_may_only_read_the_database_acknowledges_with_two_columns_more(
     serve_page: Serve, scene: Scene, postgres_server: PostgresServer, owner: Credentials, admin: Credentials
 ) -> None:
-    reader = Credentials(user=f"page-{owner.database}", password="p", database=owner.database)
-    with closing(as_admin(postgres_server, admin, owner.database)) as conn:
-        run(conn, "CREATE ROLE {role} LOGIN PASSWORD 'p' IN ROLE sitemon_reader", role=reader.user)
-        try:
-            page = serve_page(connect=lambda: connect(postgres_server, reader, application_name="test-web"))
-            assert page.get(f"{V1}/sites/shop/latency").json()["items"]
-            assert page.get(f"{V1}/ledger").status_code == 200
-            path = f"{V1}/incidents/{scene.incident_id}/ack"
-            assert problem(page.post(path, headers=BEARER))["status"] == 403
-            columns = "GRANT SELECT, UPDATE (acknowledged_at, acknowledged_by) ON sitemon.incident TO {role}"
-            run(conn, columns, role=reader.user)
-            assert page.post(path, headers=BEARER).status_code == 200
-        finally:
-            page.close()
-            run(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-web'")
-            run(conn, "DROP OWNED BY {role}", role=reader.user)
-            run(conn, "DROP ROLE {role}", role=reader.user)
+    with reading_role(postgres_server, admin, owner.database) as (granting, reader):
+        page = serve_page(connect=lambda: connect(postgres_server, reader, application_name="test-web"))
+        assert page.get(f"{V1}/sites/shop/latency").json()["items"]
+        assert page.get(f"{V1}/ledger").status_code == 200
+        path = f"{V1}/incidents/{scene.incident_id}/ack"
+        assert problem(page.post(path, headers=BEARER))["status"] == 403
+        columns = "GRANT SELECT, UPDATE (acknowledged_at, acknowledged_by) ON sitemon.incident TO {role}"
+        run(granting, columns, role=reader.user)
+        assert page.post(path, headers=BEARER).status_code == 200
 
 
 def test_a_check_that_is_asked_for_answers_with_what_the_worker_found(

@@ -9,6 +9,7 @@ import httpx
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import format_utc
 from sitemon.store.connect import Connection, connect
+from tests.databases import end_sessions
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import Scene
 from tests.results import MINUTE, a_down, this_hour
@@ -59,10 +60,7 @@ def test_who_listens_hears_that_the_database_is_away_and_back(
         lines = stream.iter_lines()
         next(lines)
         is_away = True
-        with scene.conn, scene.conn.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-away'"
-            )
+        end_sessions(scene.conn, "test-away")
         kind, data = told(lines)
         assert (kind, data["is_fresh"]) == ("freshness", False)
         is_away = False

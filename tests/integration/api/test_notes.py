@@ -1,14 +1,13 @@
 """Notes on incidents: whoever may act writes them; everybody sees those that are published, and not who wrote them."""
 
 import logging
-from contextlib import closing
 
 import httpx
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store.connect import connect
-from tests.databases import as_admin, dicts, run
+from tests.databases import dicts, reading_role, run
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import BEARER, HOSTILE_ERROR, Scene, problem
 from tests.integration.api.test_operator_pages import form_token, sign_in
@@ -115,16 +114,8 @@ def test_many_notes_on_one_incident_hide_none_of_another(serve_page: Serve, scen
 def test_who_may_only_read_the_database_writes_notes_with_one_right_more(
     serve_page: Serve, scene: Scene, postgres_server: PostgresServer, owner: Credentials, admin: Credentials
 ) -> None:
-    reader = Credentials(user=f"page-{owner.database}", password="p", database=owner.database)
-    with closing(as_admin(postgres_server, admin, owner.database)) as conn:
-        run(conn, "CREATE ROLE {role} LOGIN PASSWORD 'p' IN ROLE sitemon_reader", role=reader.user)
-        try:
-            page = serve_page(connect=lambda: connect(postgres_server, reader, application_name="test-web"))
-            assert problem(write(page, scene, "x"))["status"] == 403
-            run(conn, "GRANT INSERT ON sitemon.incident_note TO {role}", role=reader.user)
-            assert write(page, scene, "x").status_code == 201
-        finally:
-            page.close()
-            run(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-web'")
-            run(conn, "DROP OWNED BY {role}", role=reader.user)
-            run(conn, "DROP ROLE {role}", role=reader.user)
+    with reading_role(postgres_server, admin, owner.database) as (granting, reader):
+        page = serve_page(connect=lambda: connect(postgres_server, reader, application_name="test-web"))
+        assert problem(write(page, scene, "x"))["status"] == 403
+        run(granting, "GRANT INSERT ON sitemon.incident_note TO {role}", role=reader.user)
+        assert write(page, scene, "x").status_code == 201

@@ -13,7 +13,7 @@ from sitemon.config.web_file import Group
 from sitemon.config.web_watcher import WebWatcher
 from sitemon.model.errors import UnreachableError
 from sitemon.store.connect import Connection, connect
-from tests.databases import execute
+from tests.databases import end_sessions
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import BEARER, SETTINGS, TOKEN, Scene
 from tests.pipeline import wait_for
@@ -76,7 +76,7 @@ def test_what_is_not_public_any_more_is_not_shown_while_the_database_is_away_eit
     page = serve_page(connect=connected, settings=lambda: held[0])
     assert "wiki is down" in page.get("/feed.atom").text
     is_away = True
-    execute(scene.conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-away'")
+    end_sessions(scene.conn, "test-away")
     wait_for(lambda: "Data as of" in page.get("/public").text)
     held[0] = msgspec.structs.replace(SETTINGS, public_groups=(Group("Inside", {"team": "ops"}),))
     assert "wiki" not in page.get("/feed.atom").text

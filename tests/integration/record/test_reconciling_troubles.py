@@ -15,7 +15,7 @@ from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
 from sitemon.stream.memory import MemoryBroker
-from tests.databases import execute, open_account, rows
+from tests.databases import end_sessions, execute, open_account, rows
 from tests.integration.record.conftest import TOPICS, Reconcile, wait_until
 from tests.integration.record.reconcilers import (
     MemoryFollower,
@@ -58,7 +58,6 @@ JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND datname = current_database() AND application_name LIKE 'reconciler%' AND granted
     AND mode = 'ExclusiveLock'
 """
-END_SESSION = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
 
 
 @pytest.mark.usefixtures("first")
@@ -82,7 +81,7 @@ def test_somebody_leads_again_after_the_leader_s_session_was_ended(
         with reconcile("reconciler-2"):
             for minute in range(3):
                 (leader,) = rows(conn, LEADERS)[0]
-                execute(conn, END_SESSION, (leader,))
+                end_sessions(conn, leader)
                 say(broker, started(first, f"site-{minute}"))
                 wait_until(lambda: is_all_read(broker, conn) and len(rows(conn, LEADERS)) == 1)
     assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(3,)]
