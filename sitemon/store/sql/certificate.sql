@@ -1,6 +1,6 @@
 -- name: expiring
 -- The certificates that sites showed when they were seen last, which expire before a moment, with the threshold of the last
--- warning. Sites that are in no schedule any more are left out.
+-- warning. Sites that were taken out of the configuration are left out.
 SELECT site.site_id, site.name, min(target.url), seen.cert_expires_at, min(warning.days)
 FROM sitemon.current_state AS state
 -- A look-up by key for each site, whatever the planner knows: a join may read all results that there are.
@@ -13,20 +13,13 @@ CROSS JOIN LATERAL (
         AND result.cert_expires_at IS NOT NULL
     LIMIT 1
 ) AS seen
-JOIN sitemon.site ON site.site_id = state.site_id
+JOIN sitemon.listed_site AS site ON site.site_id = state.site_id
 JOIN sitemon.target ON target.target_id = seen.target_id
 LEFT JOIN sitemon.certificate_warning AS warning
     ON warning.site_id = state.site_id AND warning.expires_at = seen.cert_expires_at
 WHERE seen.cert_expires_at > %(now)s
     AND seen.cert_expires_at <= %(before)s
-    AND (
-        EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE stretch.site_id = state.site_id AND stretch.until_ms = 9223372036854775807
-        )
-        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = state.site_id)
-    )
+    AND NOT site.is_ended
 GROUP BY site.site_id, site.name, seen.cert_expires_at
 ORDER BY site.site_id, seen.cert_expires_at;
 

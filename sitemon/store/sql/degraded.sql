@@ -27,8 +27,8 @@ FROM unnest(%(site_ids)s::integer[], %(ended_at)s::timestamptz[]) AS given (site
 WHERE degradation.site_id = given.site_id AND degradation.ended_at IS NULL;
 
 -- name: to_tell
--- Not of sites that were taken out of the configuration: they are in no schedule any more. Nor that a site is degraded while
--- it is in maintenance. The sites are ours until the transaction ends.
+-- Not of sites that were taken out of the configuration, nor that a site is degraded while it is in maintenance. The sites
+-- are ours until the transaction ends.
 SELECT
     site_id,
     site.name,
@@ -53,7 +53,7 @@ SELECT
     excerpt,
     cert_expires_at
 FROM sitemon.degradation
-JOIN sitemon.site USING (site_id)
+JOIN sitemon.listed_site AS site USING (site_id)
 WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
     AND site_id > %(after)s
     AND (
@@ -62,14 +62,7 @@ WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = degradation.site_id
         )
     )
-    AND (
-        EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE stretch.site_id = degradation.site_id AND stretch.until_ms = 9223372036854775807
-        )
-        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = degradation.site_id)
-    )
+    AND NOT site.is_ended
 ORDER BY site_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF site, degradation SKIP LOCKED;

@@ -1,6 +1,6 @@
 -- name: held_incidents
--- Not of sites that were taken out of the configuration: they are in no schedule any more. Nor of what lasts while its site
--- is in maintenance. The sites are ours until the transaction ends; an incident that changed meanwhile is looked at anew.
+-- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance. The sites are
+-- ours until the transaction ends; an incident that changed meanwhile is looked at anew.
 SELECT
     site.name,
     incident_id,
@@ -16,7 +16,7 @@ SELECT
     closed_by_at,
     behind
 FROM sitemon.incident
-JOIN sitemon.site ON site.site_id = incident.site_id
+JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
 WHERE is_held
     AND withdrawn_at IS NULL
     AND (ended_at IS NULL OR behind IS NULL)
@@ -27,14 +27,7 @@ WHERE is_held
         )
     )
     AND incident_id > %(after)s
-    AND (
-        EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE stretch.site_id = incident.site_id AND stretch.until_ms = 9223372036854775807
-        )
-        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id)
-    )
+    AND NOT site.is_ended
 ORDER BY incident_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF site, incident SKIP LOCKED;

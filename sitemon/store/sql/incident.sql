@@ -179,8 +179,8 @@ FROM sitemon.incident
 WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: open_incidents
--- Those of which nobody knows yet, but for sites that are in maintenance now, or were taken out of the configuration: they
--- are in no schedule any more. Their sites are ours until the transaction ends.
+-- Those of which nobody knows yet, but for sites that are in maintenance now, or were taken out of the configuration. Their
+-- sites are ours until the transaction ends.
 SELECT
     site.name,
     incident_id,
@@ -199,7 +199,7 @@ SELECT
     excerpt,
     cert_expires_at
 FROM sitemon.incident
-JOIN sitemon.site ON site.site_id = incident.site_id
+JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
 WHERE ended_at IS NULL
     AND withdrawn_at IS NULL
     AND acknowledged_at IS NULL
@@ -212,14 +212,7 @@ WHERE ended_at IS NULL
             -- Until the site was looked at after the window.
             AND stretch.until_at > now() - '10 minutes'::interval
     )
-    AND (
-        EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE stretch.site_id = incident.site_id AND stretch.until_ms = 9223372036854775807
-        )
-        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id)
-    )
+    AND NOT site.is_ended
 ORDER BY incident_id
 FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 

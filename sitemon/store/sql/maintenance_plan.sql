@@ -4,14 +4,9 @@ SELECT
     plan.site_id,
     plan.rules,
     plan.planned_until_at,
-    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = plan.site_id)
-    AND NOT EXISTS (
-        SELECT
-        FROM sitemon.schedule_stretch AS stretch
-        WHERE stretch.site_id = plan.site_id AND stretch.until_ms = 9223372036854775807
-    )
+    site.is_ended
 FROM sitemon.maintenance_plan AS plan
-JOIN sitemon.site ON site.site_id = plan.site_id
+JOIN sitemon.listed_site AS site ON site.site_id = plan.site_id
 WHERE %(names)s::text[] IS NULL OR site.name = ANY (%(names)s::text[]);
 
 -- name: forget_planned
