@@ -7,10 +7,10 @@ from typing import Any, Final
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.incident.connectivity import NETWORK_REASONS, Outage, Reference, Seen
+from sitemon.store.maintain import make_recent_due
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("connectivity.sql")
-_rollup_sql: Final = load_queries("rollup.sql")
 _write_sql: Final = load_queries("write.sql")
 
 LOOKED_AT_WITHIN: Final = timedelta(minutes=2)
@@ -65,7 +65,7 @@ class Connectivity:
         ((is_any,),) = self._all("move_unreached", region=region, from_at=from_at, sign=sign)
         if is_any:
             self._cursor.execute(_sql["forget_empty"], {"from_at": from_at})
-            self._cursor.execute(_rollup_sql["make_recent_due"])
+            make_recent_due(self._cursor)
 
     def _decide_anew(self, region: str, from_at: datetime) -> None:
         self._cursor.execute(_sql["decide_anew"], {"region": region, "from_at": from_at})

@@ -17,7 +17,6 @@ from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
-from sitemon.store.chains import forget_chains
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
@@ -248,23 +247,6 @@ def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
     """
     with translated(), conn, conn.cursor() as cursor:
         yield Taken(cursor, most)
-
-
-def tidy(conn: Connection, before: datetime, most_marks: int = 100_000) -> None:
-    """Drop what was over before a moment: alerts that were dealt with, windows of the configuration, outages, silences.
-
-    And chains of certificates; and gather what is to decide, where there is much of it.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_outbox_sql["forget_alerts"], {"before": before})
-        cursor.execute(_sql["forget_old"], {"before": before})
-        cursor.execute(_sql["gather_marks"], {"most": most_marks})
-        cursor.execute(_status_sql["forget_untold"])
-        forget_chains(cursor, before)
 
 
 def _memory(until: datetime, state: object) -> Memory | None:

@@ -9,9 +9,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.incident import tidy
 from sitemon.store.partitions import Retention, drop_partitions, make_partitions
 from sitemon.store.queries import load_queries
+from sitemon.store.tidy import tidy
 
 _sql: Final = load_queries("rollup.sql")
 _write_sql: Final = load_queries("write.sql")

@@ -14,16 +14,6 @@ WITH gone AS (
 )
 SELECT site_id, min(from_at) FROM gone GROUP BY site_id ORDER BY site_id;
 
--- name: gather_marks
--- While no alerter runs, what is to decide does not grow without end: of a site the earliest slot says all.
-WITH gone AS (
-    DELETE FROM sitemon.undecided
-    WHERE undecided_id < (SELECT max(undecided_id) FROM sitemon.undecided) - %(most)s
-    RETURNING site_id, from_at
-)
-INSERT INTO sitemon.undecided (site_id, from_at)
-SELECT site_id, min(from_at) FROM gone GROUP BY site_id;
-
 -- name: regions_of
 SELECT site_id, region.name
 FROM sitemon.current_state
@@ -226,9 +216,3 @@ SELECT incident_id, channel, extract(epoch FROM now() - max(created_at))::double
 FROM sitemon.outbox
 WHERE incident_id = ANY (%(incident_ids)s) AND type IN ('site.down', 'site.reminder')
 GROUP BY incident_id, channel;
-
--- name: forget_old
--- Of windows those of the configuration; those that somebody declared are few, and say why.
-DELETE FROM sitemon.maintenance_window WHERE is_configured AND until_at < %(before)s;
-DELETE FROM sitemon.region_outage WHERE until_at < %(before)s;
-DELETE FROM sitemon.silence WHERE ended_at < %(before)s;

@@ -7,11 +7,6 @@ FROM jsonb_to_recordset(%(alerts)s) AS given (
 )
 ORDER BY place;
 
--- name: forget_alerts
--- What nobody sends any more, and is older than hours are kept.
-DELETE FROM sitemon.outbox
-WHERE created_at < %(before)s AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL);
-
 -- name: add_channels
 INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING;
 

@@ -82,11 +82,3 @@ LIMIT %(most)s;
 
 -- name: told
 DELETE FROM sitemon.untold_state WHERE sequence = ANY (%(sequences)s);
-
--- name: forget_untold
--- While nobody tells them, what is to be told does not grow without end: of a site the newest says all.
-DELETE FROM sitemon.untold_state AS old
-WHERE created_at < now() - '1 day'::interval
-    AND EXISTS (
-        SELECT FROM sitemon.untold_state AS newer WHERE newer.site_id = old.site_id AND newer.sequence > old.sequence
-    );

@@ -6,8 +6,9 @@ from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import connect
-from sitemon.store.incident import take_sites, tidy
+from sitemon.store.incident import take_sites
 from sitemon.store.outbox import give_up_unknown, retry_alerts
+from sitemon.store.tidy import tidy
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene

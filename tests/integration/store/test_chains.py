@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sitemon.model.result import Certificate
 from sitemon.store.chains import MOST_KEPT
 from sitemon.store.connect import Connection
-from sitemon.store.incident import tidy
 from sitemon.store.names import Names
 from sitemon.store.page_site import read_chains
+from sitemon.store.tidy import tidy
 from sitemon.store.write import write_batch
 from tests.databases import rows
 from tests.results import a_result, this_hour
