@@ -26,7 +26,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.maintain import SETTLE, roll_up
 from sitemon.store.names import Names
 from sitemon.store.write import write_batch
-from sitemon.stream.messages import result_record
+from sitemon.stream.messenger import result_record
 from sitemon.stream.producer import KafkaProducer, send_all
 from sitemon.stream.topics import ensure_topics, topics_of
 

@@ -20,7 +20,7 @@ from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
 from sitemon.store.connect import Connection, connect
 from sitemon.stream.client import client_of
-from sitemon.stream.messages import result_record
+from sitemon.stream.messenger import result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.topics import Topics, topics_of
 from tests.pipeline import Pipeline, wait_for

@@ -15,7 +15,7 @@ from sitemon.config.servers import kafka_server
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
-from sitemon.stream.messages import result_record
+from sitemon.stream.messenger import result_record
 from sitemon.stream.producer import KafkaProducer, send_all
 from sitemon.stream.topics import topics_of
 from tests.pipeline import Pipeline, wait_for

@@ -20,12 +20,12 @@ from sitemon.queues import queue_of
 from sitemon.redis_client import ping_redis, redis_client
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
-from sitemon.worker import channel
+from sitemon.worker import redis_channel
 from sitemon.worker.beat_ending import Beat, end_after_the_tick_when_told, end_at_once_when_told
 from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch, note_revoked
 from sitemon.worker.cores import is_of_threads, work_on_all_cores
 from sitemon.worker.lost_connections import tell_in_one_line
-from sitemon.worker.process import stop
+from sitemon.worker.this_process import stop
 
 
 def create_app() -> Celery:
@@ -36,7 +36,7 @@ def create_app() -> Celery:
 
     """
     region = settings(os.environ).region
-    channel.install()
+    redis_channel.install()
     app = Celery("sitemon")
     app.Beat = app.subclass_with_self(Beat)  # type: ignore[misc]  # a cached property of kombu may be set
     app.config_from_object(celery_settings(redis_server(), region, os.environ))

@@ -19,7 +19,7 @@ from sitemon.model.schedule import Slot
 from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, queue_of
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import AskedTask, check_and_publish
-from sitemon.worker.process import this_process
+from sitemon.worker.this_process import this_process
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from celery import signals
 from sitemon import tasks
 from sitemon.config.settings import settings
 from sitemon.model.schedule import Slot
-from sitemon.worker.process import this_process
+from sitemon.worker.this_process import this_process
 
 _PROCESSES: Final = os.cpu_count() or 1
 _WAITERS: Final = 500

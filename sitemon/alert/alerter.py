@@ -19,7 +19,7 @@ from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
-from sitemon.store.notices import listen, wait_for_notice
+from sitemon.store.notify import listen, wait_for_notice
 from sitemon.store.outbox import add_channels, give_up_unknown
 
 log = logging.getLogger(__name__)

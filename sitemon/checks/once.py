@@ -10,7 +10,7 @@ import msgspec
 from sitemon.checks.findings import Observation
 from sitemon.checks.net.dialer import dialer_for
 from sitemon.checks.net.resolver import Resolver
-from sitemon.checks.probes.dispatch import visit
+from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.result_of import result_of
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import utc_now

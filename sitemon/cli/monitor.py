@@ -17,7 +17,7 @@ from sitemon.config.settings import Settings, settings
 from sitemon.config.sites import load_sites, site_from_fields
 from sitemon.model.errors import UnreachableError
 from sitemon.model.site import Site
-from sitemon.stream.messages import messenger_without_marks
+from sitemon.stream.messenger import messenger_without_marks
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics, topics_of
 from sitemon.worker.monitor import Monitor

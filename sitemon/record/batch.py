@@ -10,9 +10,9 @@ from sitemon.model.errors import PoisonError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result, decode
 from sitemon.model.topic_partition import TopicPartition
+from sitemon.store.copy_rows import inet
 from sitemon.store.partitions import Span
 from sitemon.store.positions import Read
-from sitemon.store.rows import inet
 from sitemon.stream.consumer import Message
 from sitemon.stream.records import Unreadable
 

@@ -13,7 +13,7 @@ from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
 from sitemon.queues import CHECK_SLOTS, send_slots
 from sitemon.schedule.batch import Batch
-from sitemon.stream.messages import messenger_of_this_process
+from sitemon.stream.messenger import messenger_of_this_process
 
 KAFKA_PATIENCE_S: Final = 0.5
 """No slot is sent meanwhile, and one of a site that is due every second is missed when it is 3 s late. What a beat

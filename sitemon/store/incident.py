@@ -20,7 +20,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
-from sitemon.store.notices import notify
+from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 from sitemon.store.states import Decided, note_states
 

@@ -15,7 +15,7 @@ from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import Watermarks, alone, make_recent_due
-from sitemon.store.notices import notify
+from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("maintenance_windows.sql")

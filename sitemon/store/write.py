@@ -10,12 +10,12 @@ from sitemon.model.result import Kind, Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.chains import note_chains
 from sitemon.store.connect import Connection
+from sitemon.store.copy_rows import rows_of
 from sitemon.store.errors import translated
 from sitemon.store.names import Names
-from sitemon.store.notices import notify
+from sitemon.store.notify import notify
 from sitemon.store.positions import Read, move_positions
 from sitemon.store.queries import load_queries
-from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("write.sql")
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from sitemon import clock
 from sitemon.config.web import WebSettings
-from sitemon.web.client import client_address, is_over_tls, is_trusted, limited_as
+from sitemon.web.client_address import client_address, is_over_tls, is_trusted, limited_as
 from sitemon.web.limits import Limit
 from sitemon.web.problems import Problem
 from sitemon.web.sessions import SESSION_LASTS, Sessions

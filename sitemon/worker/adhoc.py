@@ -13,7 +13,7 @@ from sitemon.config.site_of import site_of
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Kind, Result
 from sitemon.queues import ASKED_AT
-from sitemon.worker.process import Process, is_stopping
+from sitemon.worker.this_process import Process, is_stopping
 
 KAFKA_PATIENCE_S: Final = 20.0
 _PIECE_S: Final = 2.0

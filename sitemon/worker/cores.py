@@ -13,8 +13,8 @@ from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # cel
 
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.worker.bootsteps import live_with
-from sitemon.worker.process import stop_alone
 from sitemon.worker.supervisor import IS_POSSIBLE, Member, Supervisor
+from sitemon.worker.this_process import stop_alone
 
 THREADS_POOL = "celery.concurrency.thread"
 

@@ -11,7 +11,7 @@ from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop, Task
 from sitemon.checks.net.dialer import Dialer
-from sitemon.checks.probes.dispatch import visit
+from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import Move
 from sitemon.clock import monotonic_s
 from sitemon.model.site import Site

@@ -9,7 +9,7 @@ from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, Reach, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
-from sitemon.checks.net.names import reach_of_name
+from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.resolver import Endpoint, Resolver, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason

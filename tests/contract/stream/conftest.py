@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.model.result import encode
 from sitemon.stream.consumer import Consumer, KafkaConsumer, Message
-from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from sitemon.stream.in_memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.producer import KafkaProducer, Producer, Record
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
 from tests.results import a_result

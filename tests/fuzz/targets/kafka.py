@@ -24,9 +24,9 @@ from sitemon.record.batch import sort_out
 from sitemon.record.notices import sort_out_notices
 from sitemon.record.retry import why_it_stays
 from sitemon.report.letters import as_json_types, letter_lines, letters_table
+from sitemon.store.copy_rows import rows_of
 from sitemon.store.names import Numbers
 from sitemon.store.partitions import Span
-from sitemon.store.rows import rows_of
 from sitemon.stream import records
 from sitemon.stream.consumer import Message, message_of
 from sitemon.stream.dead_letters import kept

@@ -23,7 +23,7 @@ from sitemon.checks.http.response import Response
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Visit, judge
 from sitemon.checks.judge.masked import masked_url
-from sitemon.checks.net.names import reach_of_name
+from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.resolver import domain_of, literal, numeric
 from sitemon.model.site import Body, Expect, ExpectedHeader, ExpectedJson, Header, Proxy, Site
 from tests.fuzz.target import SEPARATOR, Target, parts_of, pieces_of

@@ -19,7 +19,7 @@ from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.happy_eyeballs import Connect, connect_tcp, connect_udp
 from sitemon.checks.net.resolver import Lookup, Resolver, look_up
-from sitemon.checks.probes.dispatch import visit
+from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import thread_cpu_s
 from sitemon.local import behaviours

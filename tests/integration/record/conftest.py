@@ -19,7 +19,7 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.stream.consumer import Consumer
-from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from sitemon.stream.in_memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.producer import Producer
 from sitemon.stream.topics import Topics
 from tests.databases import conn, names, open_account, owner, template

@@ -20,8 +20,8 @@ from sitemon.store.connect import Connection
 from sitemon.store.database import Database
 from sitemon.store.positions import read_positions
 from sitemon.stream.consumer import Message
-from sitemon.stream.memory import MemoryBroker, MemoryProducer
-from sitemon.stream.messages import event_record, mark_record
+from sitemon.stream.in_memory import MemoryBroker, MemoryProducer
+from sitemon.stream.messenger import event_record, mark_record
 from sitemon.stream.producer import Producer
 from sitemon.stream.topics import Topics
 from tests.results import MINUTE

@@ -14,7 +14,7 @@ from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.record.dead_letter_limit import AT_LEAST
 from sitemon.store.connect import Connection
-from sitemon.stream.messages import event_record, mark_record, result_record
+from sitemon.stream.messenger import event_record, mark_record, result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import ensure_topics, topics_of

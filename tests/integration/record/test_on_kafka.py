@@ -17,7 +17,7 @@ from sitemon.stream.client import client_of
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.follower import Follower
-from sitemon.stream.messages import event_record, mark_record, result_record
+from sitemon.stream.messenger import event_record, mark_record, result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.databases import execute, rows

@@ -13,7 +13,7 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.provision import provision
-from sitemon.stream.memory import MemoryBroker
+from sitemon.stream.in_memory import MemoryBroker
 from tests.databases import as_admin, rows, run
 from tests.integration.record.conftest import GROUP, StartRecorder, wait_until
 from tests.integration.record.test_recording import COUNT, is_all_committed, send

@@ -13,7 +13,7 @@ from sitemon.record.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from sitemon.store.connect import Connection
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
-from sitemon.stream.memory import MemoryBroker
+from sitemon.stream.in_memory import MemoryBroker
 from tests.databases import execute, rows
 from tests.integration.record.conftest import TOPICS, StartRecorder, wait_until
 from tests.integration.record.test_recording import COUNT, is_all_committed, put, send

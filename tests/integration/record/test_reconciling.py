@@ -19,8 +19,8 @@ from sitemon.store.connect import Connection
 from sitemon.store.positions import read_positions, set_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
-from sitemon.stream.memory import MemoryBroker
-from sitemon.stream.messages import event_record
+from sitemon.stream.in_memory import MemoryBroker
+from sitemon.stream.messenger import event_record
 from tests.databases import execute, rows
 from tests.integration.record.conftest import TOPICS, Reconcile, StartRecorder, wait_until
 from tests.integration.record.reconcilers import (

@@ -14,7 +14,7 @@ from sitemon.record import reconciler as module
 from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
-from sitemon.stream.memory import MemoryBroker
+from sitemon.stream.in_memory import MemoryBroker
 from tests.databases import end_sessions, execute, open_account, rows
 from tests.integration.record.conftest import TOPICS, Reconcile, wait_until
 from tests.integration.record.reconcilers import (

@@ -14,8 +14,8 @@ from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.positions import read_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
-from sitemon.stream.memory import MemoryBroker, MemoryProducer
-from sitemon.stream.messages import result_record
+from sitemon.stream.in_memory import MemoryBroker, MemoryProducer
+from sitemon.stream.messenger import result_record
 from tests.databases import execute, rows
 from tests.integration.record.conftest import GROUP, TOPICS, StartRecorder, wait_until
 from tests.results import MINUTE, a_missed, a_result, this_hour

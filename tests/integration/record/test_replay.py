@@ -26,7 +26,7 @@ from sitemon.store.positions import read_positions
 from sitemon.store.rebuild import rebuild
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.follower import Follower
-from sitemon.stream.messages import event_record, mark_record, result_record
+from sitemon.stream.messenger import event_record, mark_record, result_record
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import read_all
 from sitemon.stream.topics import Topics, ensure_topics, topics_of

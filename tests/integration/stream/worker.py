@@ -11,7 +11,7 @@ from pathlib import Path
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
-from sitemon.stream.messages import Messenger, messenger_of_this_process
+from sitemon.stream.messenger import Messenger, messenger_of_this_process
 from sitemon.stream.process_publisher import publisher_of_this_process
 from sitemon.stream.producer import Record
 from sitemon.stream.topics import topics_of

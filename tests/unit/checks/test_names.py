@@ -3,8 +3,8 @@
 import pytest
 
 from sitemon.checks.net.addresses import Reach
+from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.metadata_services import NAMES
-from sitemon.checks.net.names import reach_of_name
 
 PRIVATE = ["localhost", "LOCALHOST.", "a.localhost", "wiki", "nas.local", "wiki.corp", "home.arpa", "nas.home.arpa"]
 PUBLIC = ["shop.example", "localhost.example", "metadata.google.internal.example", "notlocal.example", "corp.example"]

@@ -15,7 +15,7 @@ from sitemon.store.partitions import Retention
 from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Consumer
-from sitemon.stream.memory import MemoryBroker, MemoryProducer
+from sitemon.stream.in_memory import MemoryBroker, MemoryProducer
 from sitemon.stream.topics import Topics
 
 TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks", "s.status")

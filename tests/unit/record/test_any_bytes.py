@@ -17,10 +17,10 @@ from sitemon.model.result import Kind, encode
 from sitemon.model.schedule import Away, Ended, SentUpTo, Started, Told, encode_event
 from sitemon.record.batch import Batch, sort_out
 from sitemon.record.notices import NoticeBatch, sort_out_notices
+from sitemon.store.copy_rows import rows_of
 from sitemon.store.names import Numbers
 from sitemon.store.partitions import Span
 from sitemon.store.positions import Read
-from sitemon.store.rows import rows_of
 from sitemon.stream.consumer import Message
 from tests.results import a_result
 from tests.unit.record.stage import TOPICS

@@ -15,8 +15,8 @@ from sitemon.record import recorder as module
 from sitemon.record.recorder import open_store, wait_until_open
 from sitemon.store.positions import Read
 from sitemon.store.write import Written
-from sitemon.stream.memory import MemoryBroker, MemoryConsumer, MemoryProducer
-from sitemon.stream.messages import result_record
+from sitemon.stream.in_memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from sitemon.stream.messenger import result_record
 from tests.results import a_result
 from tests.unit.record.stage import TOPICS, QuietStore, recorder_of, running
 

@@ -8,7 +8,7 @@ from sitemon.model.result import encode
 from sitemon.model.schedule import Ended, encode_event
 from sitemon.record.retry import Fate, Retried, Retry
 from sitemon.stream.dead_letters import DeadLetter, Kept
-from sitemon.stream.memory import MemoryBroker, MemoryProducer
+from sitemon.stream.in_memory import MemoryBroker, MemoryProducer
 from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.topics import Topics
 from tests.results import a_result

@@ -10,7 +10,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.errors import SitemonError
-from sitemon.stream.memory import MemoryBroker, MemoryProducer
+from sitemon.stream.in_memory import MemoryBroker, MemoryProducer
 from sitemon.stream.producer import Producer, Record
 from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool_folder import at_cluster, at_servers, open_spool

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sitemon.model.errors import UnreachableError
-from sitemon.stream.memory import MemoryBroker
+from sitemon.stream.in_memory import MemoryBroker
 from sitemon.stream.spool_folder import open_spool
 from tests.unit.stream.conftest import SERVERS, TOPICS, Rig, event, eventually
 

@@ -8,8 +8,8 @@ from sitemon import clock
 from sitemon.model.errors import SpoolFullError
 from sitemon.model.marks import Published, Reign, decode_mark
 from sitemon.stream import marks
-from sitemon.stream.memory import MemoryProducer
-from sitemon.stream.messages import Messenger, mark_record
+from sitemon.stream.in_memory import MemoryProducer
+from sitemon.stream.messenger import Messenger, mark_record
 from sitemon.stream.producer import Delivery, Producer, Record
 from sitemon.stream.publisher import Publisher
 from sitemon.stream.spool_folder import open_spool

@@ -9,7 +9,7 @@ import pytest
 
 from sitemon.model.errors import PoisonError, RefusedError, SpoolFullError, UnreachableError
 from sitemon.stream.dead_letters import parse_dead_letter
-from sitemon.stream.memory import MemoryProducer
+from sitemon.stream.in_memory import MemoryProducer
 from sitemon.stream.producer import Delivery, Record
 from sitemon.stream.spool_folder import open_spool
 from tests.unit.stream.conftest import MEMORY, SERVERS, TOPICS, Rig, event, eventually, in_thread

@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import Request
 
 from sitemon.web.auth import local_path
-from sitemon.web.client import client_address, is_over_tls, is_trusted, limited_as
+from sitemon.web.client_address import client_address, is_over_tls, is_trusted, limited_as
 
 NETWORKS = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 

@@ -9,8 +9,8 @@ import pytest
 from celery import concurrency
 
 from sitemon.worker import cores
-from sitemon.worker.process import is_stopping, stop, stop_alone
 from sitemon.worker.supervisor import Ended, Member
+from sitemon.worker.this_process import is_stopping, stop, stop_alone
 from tests.children import holds_in_a_child
 
 

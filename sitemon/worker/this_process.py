@@ -13,7 +13,7 @@ from sitemon.config.servers import kafka_server
 from sitemon.config.settings import Settings, settings
 from sitemon.config.sites_watcher import SitesWatcher, sites_watcher
 from sitemon.per_process import once_per_process
-from sitemon.stream.messages import Messenger, messenger_of_this_process
+from sitemon.stream.messenger import Messenger, messenger_of_this_process
 from sitemon.worker.batch import BatchRunner
 
 _is_stopping = RawValue(c_bool, False)  # shared with the children of a prefork pool
