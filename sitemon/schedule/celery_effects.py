@@ -15,7 +15,7 @@ from sitemon.queues import CHECK_SLOTS, send_slots
 from sitemon.schedule.batch import Batch
 from sitemon.stream.messenger import messenger_of_this_process
 
-KAFKA_PATIENCE_S: Final = 0.5
+KAFKA_ACK_TIMEOUT_S: Final = 0.5
 """No slot is sent meanwhile, and one of a site that is due every second is missed when it is 3 s late. What a beat
 writes is little, so a turn to the spool costs nothing."""
 _CLOSE_S: Final = 3.0
@@ -30,7 +30,9 @@ class CeleryEffects:
     def __init__(self, app: Any, is_ending: Callable[[], bool]) -> None:
         self._app = app
         self._is_ending = is_ending
-        self._messenger = messenger_of_this_process(kafka_server(), settings(os.environ), patience_s=KAFKA_PATIENCE_S)
+        self._messenger = messenger_of_this_process(
+            kafka_server(), settings(os.environ), ack_timeout_s=KAFKA_ACK_TIMEOUT_S
+        )
         self._watcher = sites_watcher()  # loaded by the application, or by the worker that we were forked from
 
     def sites(self) -> SiteSet:

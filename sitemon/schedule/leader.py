@@ -8,7 +8,7 @@ from sitemon.model.marks import Reign
 from sitemon.model.moment import from_ms
 from sitemon.schedule.dispatch import Dispatch
 from sitemon.schedule.effects import Effects
-from sitemon.schedule.lease import Lease
+from sitemon.schedule.lease import LEASE_RENEWED_EVERY_S, Lease
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.schedule.telling import Teller
 
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 SPACING_S: Final = 0.1
 """The least time between two ticks: what becomes due meanwhile travels together."""
 IDLE_S: Final = 1.0
-RENEW_EVERY_S: Final = 1.5
 LOOK_EVERY_S: Final = 2.0
 MARK_EVERY_S: Final = 5.0
 TELL_EVERY_S: Final = 6 * 3_600.0
@@ -70,7 +69,7 @@ class Leader:
 
     def _held_teller(self, now_ms: int, monotonic_s: float, *, is_sure: bool) -> Teller | None:
         """Renew the lease when it is time, or take it when nobody has it; return what tells under it if it is ours."""
-        is_due = self._is_time_to("renew", RENEW_EVERY_S, monotonic_s) or not is_sure
+        is_due = self._is_time_to("renew", LEASE_RENEWED_EVERY_S, monotonic_s) or not is_sure
         if self._teller is None or (is_due and not self._lease.renew()):
             if self._lease.acquire():
                 self._begin(now_ms, monotonic_s)

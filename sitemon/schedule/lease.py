@@ -17,6 +17,7 @@ from sitemon.model.errors import LeaseLostError
 from sitemon.redis_client import mapped
 
 LEASE_TTL_MS: Final = 6_000
+LEASE_RENEWED_EVERY_S: Final = 1.5
 _PREFIX: Final = "{sitemon}:"
 _LEASE: Final = _PREFIX + "lease"
 _TOKEN: Final = _PREFIX + "token"

@@ -25,7 +25,7 @@ _BATCH: Final = 8_192
 """Records that are deleted, and synced, together: with 2,048 a third of the time went into that and the last answer."""
 _AT_ONCE: Final = 1_024
 """Records that are sent without a rest: about 20 ms, after which checks get their turn."""
-_PATIENCE_S: Final = 5.0
+_ACK_TIMEOUT_S: Final = 5.0
 _STUCK_S: Final = 30.0
 _RETRY_S: Final = 1.0
 _LOOK_S: Final = 0.5
@@ -167,7 +167,7 @@ class Drain:
             with self._paced():
                 for id_, record, _ in stretch[start : start + _AT_ONCE]:
                     if id_ not in open_deliveries:
-                        open_deliveries[id_] = producer.send(record, _PATIENCE_S)
+                        open_deliveries[id_] = producer.send(record, _ACK_TIMEOUT_S)
 
     @contextlib.contextmanager
     def _paced(self) -> Iterator[None]:
@@ -204,7 +204,9 @@ class Drain:
         log.error("drain.refused: Kafka does not take %s of topic %s: %s", record.key, record.topic, why)
         producer = self._link.ensure()
         try:
-            delivery = producer.send(dead_letter_of_record(self._topics.dead_letters, record, why.reason), _PATIENCE_S)
+            delivery = producer.send(
+                dead_letter_of_record(self._topics.dead_letters, record, why.reason), _ACK_TIMEOUT_S
+            )
             if not delivery.wait(_STUCK_S):
                 raise UnreachableError(f"topic {self._topics.dead_letters}: no acknowledgement")
         except SitemonError as exc:
@@ -219,8 +221,8 @@ class Drain:
             now_s = clock.monotonic_s()
             if self._stop.is_set():
                 return False
-            if now_s - began_s > _PATIENCE_S:
-                self._link.away(f"no acknowledgement within {_PATIENCE_S:g} s")
+            if now_s - began_s > _ACK_TIMEOUT_S:
+                self._link.away(f"no acknowledgement within {_ACK_TIMEOUT_S:g} s")
             if now_s - renewed_s > _STUCK_S:
                 self._renew()
                 renewed_s = now_s

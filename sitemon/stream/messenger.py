@@ -11,7 +11,7 @@ from sitemon.per_process import once_per_process
 from sitemon.stream.marks import Marker, tell_regularly
 from sitemon.stream.process_publisher import publisher_of_this_process
 from sitemon.stream.producer import Record
-from sitemon.stream.publisher import PATIENCE_S, Publisher
+from sitemon.stream.publisher import ACK_TIMEOUT_S, Publisher
 from sitemon.stream.topics import Topics, topics_of
 
 
@@ -51,12 +51,14 @@ class Messenger:
 
 
 @once_per_process
-def messenger_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Messenger:
+def messenger_of_this_process(
+    server: KafkaServer, settings: Settings, *, ack_timeout_s: float = ACK_TIMEOUT_S
+) -> Messenger:
     """Return this process's messenger, which tells marks; it gives Kafka that long before it turns to the spool.
 
     Raises ConfigurationError when the spool cannot be used.
     """
-    ours = Messenger(publisher_of_this_process(server, settings, patience_s=patience_s), topics_of(server))
+    ours = Messenger(publisher_of_this_process(server, settings, ack_timeout_s=ack_timeout_s), topics_of(server))
     ours.tell_marks()
     return ours
 

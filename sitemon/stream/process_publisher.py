@@ -10,7 +10,7 @@ from sitemon.config.settings import Settings
 from sitemon.per_process import once_per_process
 from sitemon.stream.ping import ping_kafka, servers_of
 from sitemon.stream.producer import KafkaProducer, Producer
-from sitemon.stream.publisher import PATIENCE_S, Publisher
+from sitemon.stream.publisher import ACK_TIMEOUT_S, Publisher
 from sitemon.stream.spool_folder import at_servers, open_spool
 from sitemon.stream.topics import topics_of
 
@@ -18,22 +18,24 @@ _AT_EXIT_S: Final = 8.0
 
 
 @once_per_process
-def publisher_of_this_process(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
+def publisher_of_this_process(
+    server: KafkaServer, settings: Settings, *, ack_timeout_s: float = ACK_TIMEOUT_S
+) -> Publisher:
     """Return this process's publisher. It is closed when the interpreter exits, after the threads of all pools ended.
 
     Raises ConfigurationError when the spool's folder cannot be used.
     """
-    ours = publisher(server, settings, patience_s=patience_s)
+    ours = publisher(server, settings, ack_timeout_s=ack_timeout_s)
     atexit.register(_close_at_exit, os.getpid(), ours)
     return ours
 
 
-def publisher(server: KafkaServer, settings: Settings, *, patience_s: float = PATIENCE_S) -> Publisher:
+def publisher(server: KafkaServer, settings: Settings, *, ack_timeout_s: float = ACK_TIMEOUT_S) -> Publisher:
     """Make a publisher for Kafka. Raises ConfigurationError when the spool's folder cannot be used."""
     # A folder for each topic: another installation's records must not wait here for a topic that is not there.
     folder, destination = settings.spool_dir / server.topic, at_servers(servers_of(server))
     spool = open_spool(folder, settings.spool_max_bytes, destination)
-    return Publisher(functools.partial(_connect, server), spool, topics_of(server), patience_s=patience_s)
+    return Publisher(functools.partial(_connect, server), spool, topics_of(server), ack_timeout_s=ack_timeout_s)
 
 
 def _connect(server: KafkaServer) -> Producer:

@@ -17,7 +17,7 @@ from sitemon.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S: Final = 5.0
+ACK_TIMEOUT_S: Final = 5.0
 """How long Kafka may take to acknowledge before the spool does.
 
 Longer than a rolling restart or the election of a leader, which then cost no disk and no second copy; short enough
@@ -41,12 +41,12 @@ class Publisher:
     """
 
     def __init__(
-        self, connect: Callable[[], Producer], spool: Spool, topics: Topics, *, patience_s: float = PATIENCE_S
+        self, connect: Callable[[], Producer], spool: Spool, topics: Topics, *, ack_timeout_s: float = ACK_TIMEOUT_S
     ) -> None:
         self._link = Link(connect)
         self._spool = spool
         self._topics = topics
-        self._patience_s = patience_s
+        self._ack_timeout_s = ack_timeout_s
         self._callers = 0
         self._tellers = 0  # those of the callers who publish only marks
         self._changed = threading.Condition()
@@ -69,7 +69,7 @@ class Publisher:
         with self._as_caller(tellers=int(all(record.topic == self._topics.marks for record in records))):
             pending = [_Pending(record) for record in records]
             if self._is_straight():
-                pending = self._send(pending, self._patience_s)
+                pending = self._send(pending, self._ack_timeout_s)
             while pending and not self._is_kept(pending):
                 if give_up():
                     raise SpoolFullError("neither Kafka nor the spool takes results, and the process ends")
@@ -180,7 +180,7 @@ class Publisher:
             # Also of a PoisonError: the library says it of all that are in flight with the one that is meant.
             self._link.drop(item.producer, exc)
             return _Pending(item.record, refusal=exc if isinstance(exc, PoisonError) else None)
-        self._link.away(f"no acknowledgement within {self._patience_s:g} s")
+        self._link.away(f"no acknowledgement within {self._ack_timeout_s:g} s")
         return item
 
     def _is_kept(self, pending: Sequence["_Pending"]) -> bool:
@@ -208,7 +208,7 @@ class Publisher:
         if not is_straight:
             return left
         unsent = [item for item in left if not item.delivery]
-        return [item for item in left if item.delivery] + self._send(unsent, self._patience_s)
+        return [item for item in left if item.delivery] + self._send(unsent, self._ack_timeout_s)
 
 
 class _Pending(NamedTuple):

@@ -15,7 +15,7 @@ from sitemon.model.result import Kind, Result
 from sitemon.queues import ASKED_AT
 from sitemon.worker.this_process import Process, is_stopping
 
-KAFKA_PATIENCE_S: Final = 20.0
+KAFKA_ACK_TIMEOUT_S: Final = 20.0
 _PIECE_S: Final = 2.0
 """A stop is looked for so often: a worker has to end within 10 s."""
 
@@ -62,13 +62,15 @@ def _seen(found: "queue.SimpleQueue[Observation]") -> Observation | None:
 
 
 def _is_delivered(process: Process, result: Result) -> bool:
-    until_s = clock.monotonic_s() + KAFKA_PATIENCE_S
+    until_s = clock.monotonic_s() + KAFKA_ACK_TIMEOUT_S
     while not is_stopping():
         try:
             process.messenger.deliver(result, _PIECE_S)
         except UnreachableError as exc:
             if clock.monotonic_s() >= until_s:
-                raise UnreachableError(f"Kafka did not acknowledge the result within {KAFKA_PATIENCE_S:g} s") from exc
+                raise UnreachableError(
+                    f"Kafka did not acknowledge the result within {KAFKA_ACK_TIMEOUT_S:g} s"
+                ) from exc
         else:
             return True
     return False

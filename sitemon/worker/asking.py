@@ -12,7 +12,7 @@ from sitemon import clock
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.queues import ASKED_AT, CHECK_SITE, queue_of
 
-PATIENCE_S: Final = 30.0
+ANSWER_TIMEOUT_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1
 
 
@@ -26,8 +26,8 @@ class PolledBackend(RedisBackend):
 class CheckNow:
     """Asks workers. `settings` are those of Celery, with the URL of Redis. Thread-safe."""
 
-    def __init__(self, settings: Mapping[str, Any], patience_s: float = PATIENCE_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self, settings: Mapping[str, Any], timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         backend = f"{__name__}:{PolledBackend.__name__}+{settings['result_backend']}"
         self._app = Celery("sitemon", set_as_current=False)
         self._app.config_from_object({**settings, "result_backend": backend, "include": []})
@@ -51,18 +51,18 @@ class CheckNow:
             (site,),
             queue=queue_of(region),
             headers={ASKED_AT: clock.now_ms()},
-            expires=self._patience_s,
+            expires=self._timeout_s,
             argsrepr="(hidden)",
             kwargsrepr="(hidden)",
         )
-        until_s = clock.monotonic_s() + self._patience_s
+        until_s = clock.monotonic_s() + self._timeout_s
         while clock.monotonic_s() < until_s:
             found = self._app.backend.get_task_meta(asked.id)
             if found["status"] in states.READY_STATES:
                 self._app.backend.forget(asked.id)
                 return _answer(found["result"])
             clock.sleep(_LOOK_EVERY_S)
-        raise UnreachableError(f"no worker of region {region} has answered within {self._patience_s:g} s")
+        raise UnreachableError(f"no worker of region {region} has answered within {self._timeout_s:g} s")
 
 
 def _answer(found: Any) -> dict[str, Any]:

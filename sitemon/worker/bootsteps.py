@@ -18,7 +18,7 @@ from sitemon.schedule.resend import note_received
 
 log = logging.getLogger(__name__)
 
-RENEW_EVERY_S: Final = 1.5
+UNACKED_RENEWED_EVERY_S: Final = 1.5
 GUARD_EVERY_S: Final = 1.0
 ORPHAN_LOOK_S: Final = 0.5
 
@@ -35,7 +35,7 @@ class RenewUnacked(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Begin to renew on the worker's own timer."""
-        self._timer = parent.timer.call_repeatedly(RENEW_EVERY_S, self._renew, (parent,))
+        self._timer = parent.timer.call_repeatedly(UNACKED_RENEWED_EVERY_S, self._renew, (parent,))
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery passes it
         """Cease to renew; what is still in hand is given back by kombu."""

@@ -25,7 +25,7 @@ _HEAD: Final = 1 << 10
 _TITLE: Final = re.compile(r"<title>([^<]{1,200})", re.IGNORECASE)
 
 
-class Visit(NamedTuple):
+class Measured(NamedTuple):
     """What is judged beside the page: how long the check took, when, and the first expiry of what was served.
 
     `cert_url` is the hop whose certificate that is, where there are several.
@@ -60,7 +60,7 @@ class Verdict(NamedTuple):
         return Outcome.UP if self.reason is None else REASONS[self.reason][0]
 
 
-def judge(site: Site, page: Page, visit: Visit) -> Verdict:
+def judge(site: Site, page: Page, measured: Measured) -> Verdict:
     """Compare a response with what is expected of the site.
 
     Raises:
@@ -78,7 +78,7 @@ def judge(site: Site, page: Page, visit: Visit) -> Verdict:
     failures = (
         *_of_head_and_size(site, page, body, body_bytes),
         *_of_text(site, text, is_match_found, was_cut=body_bytes >= site.max_body_bytes),
-        *degradations(expect, visit),
+        *degradations(expect, measured),
     )
     return Verdict(failures, is_match_found, body_bytes)
 
@@ -88,17 +88,19 @@ def is_text_wanted(site: Site) -> bool:
     return site.match is not None or site.expect.not_match is not None or bool(site.expect.json)
 
 
-def degradations(expect: Expect, visit: Visit) -> Iterator[Failure]:
+def degradations(expect: Expect, measured: Measured) -> Iterator[Failure]:
     """Yield why a check of any kind is at most degraded."""
-    expires_at = visit.cert_expires_at
+    expires_at = measured.cert_expires_at
     if expect.cert_days is not None and expires_at is not None:
-        left = expires_at - visit.checked_at
+        left = expires_at - measured.checked_at
         if left < timedelta(days=expect.cert_days):
-            whose = "" if visit.cert_url is None else f"of {shortened(visit.cert_url)} "
+            whose = "" if measured.cert_url is None else f"of {shortened(measured.cert_url)} "
             words = f"a certificate {whose}{expiry_words(left)}, expected {_days(expect.cert_days)} or more"
             yield Failure(Reason.CERT_EXPIRING, words)
-    if expect.max_latency_s is not None and visit.latency_s > expect.max_latency_s:
-        yield Failure(Reason.TOO_SLOW, f"it took {visit.latency_s:.3f} s, expected at most {expect.max_latency_s:g} s")
+    if expect.max_latency_s is not None and measured.latency_s > expect.max_latency_s:
+        yield Failure(
+            Reason.TOO_SLOW, f"it took {measured.latency_s:.3f} s, expected at most {expect.max_latency_s:g} s"
+        )
 
 
 def expiry_words(left: timedelta) -> str:

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from sitemon.checks.http.page import Page
-from sitemon.checks.judge.expect import Verdict, Visit, is_text_wanted, judge
+from sitemon.checks.judge.expect import Measured, Verdict, is_text_wanted, judge
 from sitemon.checks.judge.observed import broken_off
 from sitemon.model.site import Site
 from sitemon.patterns.json_path import looks_once
@@ -22,7 +22,7 @@ class Question(NamedTuple):
 
     site: Site
     page: Page
-    visit: Visit
+    measured: Measured
 
 
 def verdict_on(question: Question) -> Verdict:

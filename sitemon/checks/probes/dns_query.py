@@ -61,15 +61,15 @@ class _Datagrams:
 
     async def answer(self) -> tuple[dns.message.Message, Endpoint]:
         """Return the first answer, and whose it is."""
-        patience_s = RESEND_S
+        wait_s = RESEND_S
         while self._servers:
             server = self._servers[0]
             self._servers.rotate(-1)
             if self._send(server):
-                answer = await self._answer_within(patience_s)
+                answer = await self._answer_within(wait_s)
                 if answer is not None:
                     return answer
-                patience_s *= 2
+                wait_s *= 2
         # The refusal of a datagram comes back when the next one is due: no connection, whatever the phase.
         raise explain(self._error or OSError(), "connect", timeout_s=0) from self._error
 
@@ -99,8 +99,8 @@ class _Datagrams:
         self._open[connection.fileno()] = (server, connection)
         return connection
 
-    async def _answer_within(self, patience_s: float) -> tuple[dns.message.Message, Endpoint] | None:
-        until_s = monotonic_s() + patience_s
+    async def _answer_within(self, wait_s: float) -> tuple[dns.message.Message, Endpoint] | None:
+        until_s = monotonic_s() + wait_s
         while self._open and (left_s := until_s - monotonic_s()) > 0:
             ready = await self._exchange.ready_within(dict.fromkeys(self._open, select.POLLIN), left_s)
             if ready is not None:

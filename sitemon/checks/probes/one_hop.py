@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from sitemon.checks.findings import Failure, Hop, Observation
-from sitemon.checks.judge.expect import Verdict, Visit, degradations
+from sitemon.checks.judge.expect import Measured, Verdict, degradations
 from sitemon.checks.judge.observed import broken_off, observed
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
@@ -39,7 +39,7 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
         records=exchange.records,
     )
     if is_seen:
-        degraded = degradations(site.expect, Visit(checked_at, latency_s, hop.cert_expires_at))
+        degraded = degradations(site.expect, Measured(checked_at, latency_s, hop.cert_expires_at))
         verdict = verdict._replace(failures=(*verdict.failures, *degraded))
     return observed(checked_at, latency_s, (hop,), verdict, lag_s=waits.lag_s)
 

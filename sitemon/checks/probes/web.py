@@ -13,7 +13,7 @@ from sitemon.checks.http.prepare import Prepared, first_request, prepare, prepar
 from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, UNUSABLE_LOCATION, Request, is_followed, origin, redirected
 from sitemon.checks.http.route import Route
 from sitemon.checks.judge.apart import judged
-from sitemon.checks.judge.expect import Visit
+from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.judge.observed import broken_off, observed
 from sitemon.checks.judge.question import Question
@@ -35,7 +35,7 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
     trip = _Trip(site, dialer, waits, move)
     try:
         page = await trip.last_page()
-        verdict = await judged(Question(site, page, trip.visit(checked_at)), waits)
+        verdict = await judged(Question(site, page, trip.measured(checked_at)), waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         verdict = broken_off(exc, trip.exchange.watch.phase, site, proxy=trip.exchange.proxy)
     return observed(
@@ -72,12 +72,12 @@ class _Trip:
         """What the hops that ended took together."""
         return self._ended_s - self._started_s
 
-    def visit(self, checked_at: datetime) -> Visit:
+    def measured(self, checked_at: datetime) -> Measured:
         """Return what is judged beside the page."""
         hop = first_to_expire(self.hops)
         if hop is None:
-            return Visit(checked_at, self.latency_s, None)
-        return Visit(checked_at, self.latency_s, hop.cert_expires_at, hop.url if len(self.hops) > 1 else None)
+            return Measured(checked_at, self.latency_s, None)
+        return Measured(checked_at, self.latency_s, hop.cert_expires_at, hop.url if len(self.hops) > 1 else None)
 
     async def last_page(self) -> Page:
         """Make one request after the other and return the response to judge; at least one hop stands then.

@@ -21,7 +21,7 @@ from sitemon.checks.http.proxy import open_tunnel
 from sitemon.checks.http.redirects import Request, origin, redirected
 from sitemon.checks.http.response import Response
 from sitemon.checks.judge.charset import decoded
-from sitemon.checks.judge.expect import Visit, judge
+from sitemon.checks.judge.expect import Measured, judge
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.resolver import domain_of, literal, numeric
@@ -98,7 +98,7 @@ def read_response(data: bytes) -> None:
 
 
 def _judged(page: Page) -> None:
-    verdict = judge(_SITE, page, Visit(_NOW, 0.1, None))
+    verdict = judge(_SITE, page, Measured(_NOW, 0.1, None))
     for failure in verdict.failures:
         assert _SECRET not in f"{failure.words} {failure.excerpt}"
         assert f"{failure.words}{failure.excerpt or ''}".isprintable()

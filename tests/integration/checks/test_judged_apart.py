@@ -19,7 +19,7 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
 from sitemon.checks.judge.apart import Judge, JudgeProcess, judged
 from sitemon.checks.judge.apart_process import TOO_COSTLY
-from sitemon.checks.judge.expect import Verdict, Visit
+from sitemon.checks.judge.expect import Measured, Verdict
 from sitemon.checks.judge.question import Question, verdict_on
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.local.behaviours import answering, response
@@ -29,7 +29,7 @@ from tests.integration.checks.conftest import EngineFactory, ServerFactory, site
 from tests.integration.checks.test_engine import wait_until
 
 MANY_BYTES: Final = 16 << 20
-VISIT: Final = Visit(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None)
+MEASURED: Final = Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None)
 DEEP: Final = b'{"a":' * 50 + b"1" + b"}" * 50
 ENDLESS: Final = Expect(json=(ExpectedJson(path="$..a..a..a..a..a..b", exists=True),))
 FIRST: Final = Expect(json=(ExpectedJson(path="$[0]", equals=0),))
@@ -50,7 +50,7 @@ HOSTILE: Final[dict[str, tuple[bytes, dict[str, str], dict[str, Any]]]] = {
 def question(body: bytes, received: dict[str, str] | None = None, name: str = "shop", **fields: Any) -> Question:
     lower = {key.lower(): value for key, value in (received or {}).items()}
     watched = Site(name=name, url="http://shop.test/", max_body_bytes=4 * MANY_BYTES, **fields)
-    return Question(watched, Page(200, lower, (body,)), VISIT)
+    return Question(watched, Page(200, lower, (body,)), MEASURED)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_producer_whose_delivery_expired_is_replaced(
         return made[-1]
 
     spool = open_spool(choices.spool_dir / "own", choices.spool_max_bytes, "servers")
-    expiring = Publisher(connect, spool, topics_of(server), patience_s=1.0)
+    expiring = Publisher(connect, spool, topics_of(server), ack_timeout_s=1.0)
     with Load(expiring, server) as load:
         load.goes_on()
         with frozen(own_kafka):
@@ -153,7 +153,7 @@ def test_what_waits_for_one_kafka_is_not_sent_to_another_that_has_its_topics(
 ) -> None:
     other = KafkaServer(client=kafka_server.client, topic=server.topic, partitions=3)
     ensure_topics(other, retention_days=1)
-    first = publisher(server, choices, patience_s=1.0)
+    first = publisher(server, choices, ack_timeout_s=1.0)
     first.publish([event(server, "k", 0)])
     eventually(lambda: first._spool.destination.startswith("cluster"))
     with frozen(own_kafka):

@@ -100,7 +100,7 @@ def a_publisher(folder: Path, place: str = "") -> Publisher:
             raise UnreachableError("away")
         return FileProducer(kafka, place)
 
-    return Publisher(connect, spool, TOPICS, patience_s=0.1)
+    return Publisher(connect, spool, TOPICS, ack_timeout_s=0.1)
 
 
 def main(folder: Path, place: str) -> None:

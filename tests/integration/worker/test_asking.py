@@ -9,7 +9,7 @@ from sitemon.worker.asking import CheckNow
 
 
 def asker(url: str) -> CheckNow:
-    return CheckNow(celery_settings(RedisServer(url=url), "default", {}), patience_s=0.5)
+    return CheckNow(celery_settings(RedisServer(url=url), "default", {}), timeout_s=0.5)
 
 
 def test_without_a_worker_it_ends_and_says_so(redis_url: str) -> None:

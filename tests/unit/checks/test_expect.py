@@ -10,7 +10,7 @@ from requests.structures import CaseInsensitiveDict
 
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.charset import decoded
-from sitemon.checks.judge.expect import Verdict, Visit, judge
+from sitemon.checks.judge.expect import Measured, Verdict, judge
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Header, Site, StatusRange
 from sitemon.patterns.json_path import excess
@@ -30,7 +30,7 @@ def site(match: str | None = None, expect: Expect | None = None, **fields: Any) 
 
 
 def judged(watched: Site, seen: Page, *, latency_s: float = 0.1, expires_at: datetime | None = None) -> Verdict:
-    return judge(watched, seen, Visit(NOW, latency_s, expires_at))
+    return judge(watched, seen, Measured(NOW, latency_s, expires_at))
 
 
 def told(verdict: Verdict) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sitemon.checks.http.page import Page
-from sitemon.checks.judge.expect import Visit
+from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.question import Question, is_light
 from sitemon.model.site import Expect, ExpectedJson, Site
 
@@ -17,7 +17,7 @@ def question(body: bytes, *, coding: str | None = None, json: tuple[str, ...] = 
     expect = Expect(json=tuple(ExpectedJson(path=path, exists=True) for path in json))
     site = Site(name="shop", url="http://shop.test/", expect=expect, **fields)
     headers = {} if coding is None else {"content-encoding": coding}
-    return Question(site, Page(200, headers, (body,)), Visit(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None))
+    return Question(site, Page(200, headers, (body,)), Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None))
 
 
 def values(count: int) -> bytes:

@@ -46,7 +46,7 @@ class Rig:
     def publisher(
         self,
         *,
-        patience_s: float = 0.2,
+        ack_timeout_s: float = 0.2,
         max_bytes: int = 1 << 20,
         connect: Callable[[], Producer] | None = None,
     ) -> Publisher:
@@ -54,7 +54,7 @@ class Rig:
             connect or self.connect,
             open_spool(self.folder, max_bytes, SERVERS),
             TOPICS,
-            patience_s=patience_s,
+            ack_timeout_s=ack_timeout_s,
         )
         self._stack.callback(publisher.close, 0.5)
         return publisher

@@ -71,7 +71,7 @@ def test_the_last_one_says_so_and_is_told_when_all_others_have_published(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = written(rig, monkeypatch)
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     messenger = telling(publisher)
     eventually(lambda: told(rig))
     rig.broker.stop()
@@ -134,7 +134,7 @@ def test_while_kafka_is_away_marks_go_behind_the_results_in_the_spool(rig: Rig) 
 
 
 def test_a_kafka_that_acknowledges_nothing_delays_the_end_by_a_second_at_most(rig: Rig) -> None:
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     publisher.at_close(lambda: event("last", 1))
     publisher.publish([event()])
     rig.broker.stop()
@@ -145,7 +145,7 @@ def test_a_kafka_that_acknowledges_nothing_delays_the_end_by_a_second_at_most(ri
 
 
 def test_so_does_a_mark_that_is_under_way(rig: Rig) -> None:
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     publisher.publish([event()])
     publisher.at_close(lambda: event("last", 1))
     rig.broker.stop()
@@ -169,7 +169,7 @@ def test_a_last_record_that_nothing_takes_is_let_go(rig: Rig) -> None:
 
 
 def test_there_is_no_last_record_while_somebody_still_publishes(rig: Rig) -> None:
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     publisher.publish([event()])
     publisher.at_close(lambda: event("last"))
     rig.broker.stop()

@@ -62,7 +62,7 @@ def test_they_follow_in_order_and_once_when_kafka_is_back(rig: Rig) -> None:
 
 
 def test_only_the_first_caller_waits_for_a_kafka_that_is_away(rig: Rig) -> None:
-    publisher = rig.publisher(patience_s=1.0)
+    publisher = rig.publisher(ack_timeout_s=1.0)
     publisher.publish([event()])
     rig.broker.stop()
     publisher.publish([event()])
@@ -78,7 +78,7 @@ def test_only_the_first_caller_waits_for_a_kafka_that_is_away(rig: Rig) -> None:
 
 def test_a_process_that_starts_without_kafka_publishes_to_the_spool(rig: Rig) -> None:
     rig.connect_errors = [UnreachableError("connection refused")] * 1000
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     publisher.publish([event("k", 1)])
     assert spooled(rig)
     rig.connect_errors = []
@@ -87,7 +87,7 @@ def test_a_process_that_starts_without_kafka_publishes_to_the_spool(rig: Rig) ->
 
 def test_being_refused_is_being_away_and_the_words_are_said_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     rig.connect_errors = [RefusedError("Invalid username or password")] * 1000
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     for _ in range(3):
         publisher.publish([event()])
     assert spooled(rig)
@@ -176,7 +176,7 @@ def test_closing_ends_the_wait_for_room_with_an_error(rig: Rig) -> None:
 
 
 def test_closing_keeps_what_kafka_has_not_acknowledged(rig: Rig) -> None:
-    publisher = rig.publisher(patience_s=30)
+    publisher = rig.publisher(ack_timeout_s=30)
     publisher.publish([event()])
     rig.broker.stop()
     thread = in_thread(lambda: publisher.publish([event("k", 77)]))
