@@ -1,7 +1,7 @@
 """The table of sites: which columns fit, and how each value is written. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from rich import box
@@ -10,13 +10,11 @@ from rich.text import Text
 
 from sitemon.model.one_line import one_line
 from sitemon.report.palette import SIGNS, STYLES, age, latency, percent
+from sitemon.report.stale import is_stale
 from sitemon.report.uptime import uptime
 from sitemon.store.read import SiteStatus
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-
-_STALE: Final = timedelta(minutes=1)
-"""The account's mark is younger than 20 s while all is well."""
 
 _SPARK_FROM_WIDTH: Final = 100
 _UPTIME_FROM_WIDTH: Final = 54
@@ -94,7 +92,7 @@ def _reason(site: SiteStatus, now: datetime) -> str:
 
 
 def _title(closed_at: datetime, now: datetime) -> str | None:
-    if now - closed_at <= _STALE:
+    if not is_stale(closed_at, now):
         return None
     return f"data as of {closed_at:%Y-%m-%d %H:%M:%S} UTC: nothing was recorded since, for {_age(closed_at, now)}"
 

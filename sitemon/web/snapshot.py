@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
 from sitemon.model.errors import SitemonError
+from sitemon.report.stale import is_stale
 from sitemon.store.page import Present
 from sitemon.store.page_incidents import Incident
 from sitemon.web.filters import labels_of
@@ -49,6 +50,11 @@ class Snapshot(NamedTuple):
     labels: Mapping[str, Sequence[str]]
     problem: str | None = None
     made_up_until_at: datetime | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether readers have to be told that nothing is recorded."""
+        return is_stale(self.closed_at, self.at)
 
     @property
     def lag_s(self) -> float:

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,3 +150,13 @@ def test_what_decides_touches_nothing(pattern: str) -> None:
     touched = {name for path in paths for name in imported(path) if name.split(".")[0] in IMPURE}
     assert touched == set()
     assert all("clock" not in rooms_imported(path) for path in paths)
+
+
+MAP = PACKAGE.parent / "docs" / "architecture.md"
+
+
+def test_each_module_that_the_map_names_is_there() -> None:
+    rows = re.findall(r"^\|[^|]*\| `([\w/]+?)/?(?:…py)?`[^|]*\|(.*)\|$", MAP.read_text(), re.MULTILINE)
+    named = {(room, name) for room, words in rows for name in re.findall(r"`([\w/]+\.py)`", words)}
+    assert len(named) > 100
+    assert [one for one in named if not ((PACKAGE / one[0] / one[1]).exists() or (PACKAGE / one[1]).exists())] == []

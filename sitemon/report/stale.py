@@ -1,0 +1,12 @@
+"""From what age on it is said of what is shown of when it is. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+STALE_AFTER: Final = timedelta(minutes=1)
+"""While all is well, the moment up to which the account is closed is younger than 20 s."""
+
+
+def is_stale(closed_at: datetime, now: datetime) -> bool:
+    """Tell whether the account has not been closed for so long that nothing can have been recorded since."""
+    return now - closed_at > STALE_AFTER
