@@ -1,4 +1,4 @@
-"""Where a fold may begin, when something changed in the midst of a site's rows, without all that lies before."""
+"""Where a fold may begin when rows of a site changed, so that those long before need not be read again."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a terminal shows of a result, as text for what is none."""
+"""A result as `sitemon check` shows it, in plain text: for the page, not for a terminal."""
 
 import io
 from datetime import datetime

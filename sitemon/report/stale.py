@@ -1,4 +1,4 @@
-"""From what age on it is said of what is shown of when it is. Pure."""
+"""When what is shown is so old that readers have to be told. Pure."""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,4 +1,4 @@
-"""Batches that nobody has.
+"""Batches that no worker has received, which are sent again.
 
 Redis hands a message also to a worker that is frozen, or killed before it has noted the message as its own. So workers
 note each batch that they receive. Redis hands messages out in order: a batch that is older than all that wait, and has

@@ -1,4 +1,4 @@
-"""What is to be sent, and how it goes with the channels on which it is."""
+"""The outbox: alerts that are to be sent, and how each channel fares."""
 
 import uuid
 from collections.abc import Sequence
