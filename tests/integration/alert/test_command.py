@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome
+from tests.children import starting
 from tests.databases import environment_of, rows
 from tests.integration.alert.receiver import SECRET, Receiver, write_alerts
 from tests.integration.alert.scene import Scene
@@ -41,20 +41,8 @@ def environ(postgres_server: PostgresServer, owner: Credentials, receiver: Recei
 @pytest.fixture
 def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     """Start a command of ours; it is killed at the end, if it is still there."""
-    started = []
-
-    def start_it(module: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", _ENTRY.format(module), *arguments]
-        process = subprocess.Popen(
-            command, env=environ | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process
-
-    yield start_it
-    for process in started:
-        process.kill()
-        process.communicate()
+    with starting(environ, tmp_path) as start_code:
+        yield lambda module, *arguments, **variables: start_code(_ENTRY.format(module), *arguments, **variables)
 
 
 def delivered(scene: Scene) -> int:

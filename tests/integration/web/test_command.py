@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
+from tests.children import starting
+from tests.databases import environment_of
+from tests.pipeline import own_code
 
 Start = Callable[..., "subprocess.Popen[str]"]
 ENTRY = "import sys; sys.argv[0] = 'sitemon'; {0}from sitemon.cli.main import main; main()"
@@ -27,29 +29,16 @@ def start(postgres_server: PostgresServer, owner: Credentials, tmp_path: Path) -
     """Start `sitemon web`; it is killed at the end, if it is still there."""
     environ = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[3]),
+        **own_code(),
         "CONF_DIR": str(tmp_path),
-        "SITEMON_PG_HOST": postgres_server.host,
-        "SITEMON_PG_PORT": str(postgres_server.port),
-        "SITEMON_PG_SSLMODE": "disable",
-        "SITEMON_DB_USER": owner.user,
-        "SITEMON_DB_PASSWORD": owner.password,
-        "SITEMON_DB_DATABASE": owner.database,
+        **environment_of(postgres_server, owner),
     }
-    started = []
+    with starting(environ, tmp_path) as start_code:
 
-    def start_it(*arguments: str, before: str = "", **variables: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", ENTRY.format(before), "web", *arguments]
-        process = subprocess.Popen(
-            command, env=environ | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process
+        def start_it(*arguments: str, before: str = "", **variables: str) -> "subprocess.Popen[str]":
+            return start_code(ENTRY.format(before), "web", *arguments, **variables)
 
-    yield start_it
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield start_it
 
 
 def address_of(process: "subprocess.Popen[str]") -> str:
