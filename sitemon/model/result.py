@@ -5,7 +5,7 @@ without a new version.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -20,8 +20,17 @@ VERSION: Final = 1
 
 SmallInt = Annotated[int, msgspec.Meta(ge=-(2**15), le=2**15 - 1)]
 Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-Seconds = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
-"""What PostgreSQL's smallint, integer and real hold: the decoder refuses the rest, at no cost for what is good."""
+Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+"""What PostgreSQL's smallint and integer hold, and what can be added to a moment: the decoder refuses the rest, at no
+cost for what is good."""
+
+_FIRST_MOMENT: Final = datetime.min.replace(tzinfo=UTC)
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
+"""What a certificate may say. What PostgreSQL has beyond, nobody can read: alerter and page would end by one row."""
+
+_FIRST_CHECK: Final = _FIRST_MOMENT + timedelta(seconds=1e6)
+_LAST_CHECK: Final = _LAST_MOMENT - timedelta(seconds=1e6)
+"""The latency is added to it."""
 
 Excerpt = Annotated[str, msgspec.Meta(max_length=512)]
 DistinguishedName = Annotated[str, msgspec.Meta(max_length=256)]
@@ -151,7 +160,8 @@ def decode(value: bytes) -> Result:
 
     Raises:
         PoisonError: it is not JSON, lacks a field, has one of a wrong type or out of its range, a moment without
-            zone, a text with a NUL, which PostgreSQL has no place for, or is of another version.
+            zone or beyond the years 1 to 9999, a text with a NUL, which PostgreSQL has no place for, or is of another
+            version.
 
     """
     try:
@@ -163,6 +173,12 @@ def decode(value: bytes) -> Result:
         raise PoisonError("not_a_result", "it is nested too deeply") from exc
     if result.v != VERSION:
         raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
+    dates = [date for one in result.certificates or () for date in (one.begins_at, one.expires_at)]
+    if result.cert_expires_at is not None:
+        dates.append(result.cert_expires_at)
+    are_dates_good = all(_FIRST_MOMENT <= date <= _LAST_MOMENT for date in dates)
+    if not are_dates_good or not _FIRST_CHECK <= result.checked_at <= _LAST_CHECK:
+        raise PoisonError("not_a_result", "a moment is out of range")
     if _NUL_IN_JSON in value and any("\0" in text for text in _texts(result)):
         raise PoisonError("not_text", "a text holds a NUL")
     return result

@@ -9,7 +9,17 @@ import pytest
 from sitemon.model.errors import PoisonError
 from sitemon.model.moment import to_ms
 from sitemon.model.outcome import REASONS, Outcome, Reason
-from sitemon.model.result import Kind, Phases, Result, as_dict, decode, encode, missed_result
+from sitemon.model.result import (
+    Certificate,
+    Kind,
+    Phases,
+    Result,
+    as_dict,
+    certificates_as_dicts,
+    decode,
+    encode,
+    missed_result,
+)
 from sitemon.model.site import Site
 
 SEVEN = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
@@ -73,6 +83,37 @@ def test_what_is_not_a_result_is_poison(value: bytes, reason: str) -> None:
     with pytest.raises(PoisonError) as caught:
         decode(value)
     assert caught.value.reason == reason
+
+
+CERTIFICATE = Certificate(subject="CN=a", issuer="CN=b", begins_at=SEVEN, expires_at=SEVEN)
+CHAIN = certificates_as_dicts([CERTIFICATE])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"checked_at": "9999-12-31T23:59:59Z"},
+        {"checked_at": "0001-01-01T00:00:00Z"},
+        {"cert_expires_at": "9999-12-31T23:59:59-00:01"},
+        {"cert_expires_at": "0001-01-01T00:00:00+00:01"},
+        {"certificates": [CHAIN[0] | {"expires_at": "9999-12-31T23:59:59-23:59"}]},
+        {"certificates": [CHAIN[0] | {"begins_at": "0001-01-01T00:00:00+23:59"}]},
+        {"latency_s": 1e38},
+        {"phases_s": {"dns": -1e38}},
+    ],
+    ids=str,
+)
+def test_what_nobody_could_read_again_is_poison(fields: dict[str, object]) -> None:
+    with pytest.raises(PoisonError, match="not_a_result"):
+        decode(json.dumps(as_dict(RESULT) | fields).encode())
+
+
+def test_a_certificate_may_last_for_ever() -> None:
+    """RFC 5280, 4.1.2.5: one without an end expires at this moment."""
+    for_ever = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    lasting = msgspec.structs.replace(CERTIFICATE, expires_at=for_ever)
+    result = msgspec.structs.replace(RESULT, cert_expires_at=for_ever, certificates=(lasting,))
+    assert decode(encode(result)) == result
 
 
 def test_a_missed_result_has_no_measurements() -> None:
