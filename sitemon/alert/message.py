@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
-from sitemon.alert.text import body_of, moment_words, subject_of
+from sitemon.alert.text import body_of, in_lines, moment_words, subject_of
+from sitemon.model.one_line import one_line
 
 MOST_EVENTS: Final = 20
 """Of further ones a message says only how many there are."""
@@ -57,7 +58,7 @@ def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> s
 
 def _named(event: Mapping[str, Any]) -> str:
     data = event["data"]
-    return str(data["site"] or data.get("region") or data.get("cause"))
+    return one_line(str(data["site"] or data.get("region") or data.get("cause")))
 
 
 def _counted(type_: str, count: int) -> str:
@@ -81,4 +82,4 @@ def _block(event: Mapping[str, Any], zone: tzinfo) -> str:
         lines.append(f"Since {moment_words(data['since'], zone)}, seen from {', '.join(data['regions'])}")
     if incident and event["type"] in _BAD_NEWS:
         lines.append(f"Acknowledge: sitemon ack {incident['id']}")
-    return "\n".join(line for line in lines if line)
+    return in_lines(lines)

@@ -3,7 +3,7 @@
 Whoever may write on Kafka's topics chooses names and errors: none of them becomes a line, or a header, of a message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
         return own_body(event)
     data = event["data"]
     if event["type"] == CERTIFICATE:
-        return "\n".join(filter(None, [data["url"], _certificate(data, event["timestamp"], zone), data["link"]]))
+        return in_lines([data["url"], _certificate(data, event["timestamp"], zone), data["link"]])
     if event["type"] in _OF_DEGRADED:
         return _degraded_body(event, zone)
     incident = data["incident"]
@@ -80,7 +80,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
         if is_down and not incident["acknowledged_by"]
         else f"Incident {incident['id']}",
     ]
-    return "\n".join(one_line(line) for line in lines if line)
+    return in_lines(lines)
 
 
 def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
@@ -101,6 +101,11 @@ def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
         _certificate(data, event["timestamp"], zone),
         data["link"],
     ]
+    return in_lines(lines)
+
+
+def in_lines(lines: Iterable[str | None]) -> str:
+    """Return those that are there, one below the other; none of them comes to be two."""
     return "\n".join(one_line(line) for line in lines if line)
 
 

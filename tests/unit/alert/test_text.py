@@ -15,6 +15,7 @@ from sitemon.durations import for_people
 from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.incident.rows import Cause
+from sitemon.store.certificate import Expiring
 from sitemon.store.incident import Circumstances
 
 START = datetime(2026, 11, 24, 7, tzinfo=UTC)
@@ -160,6 +161,18 @@ def test_nothing_of_others_makes_a_line_of_its_own() -> None:
     assert subject.isprintable()
     assert body.replace("\n", "").isprintable()
     assert body.count("\n") == 5
+    together = message_of({DOWN: 2}, [event, event])
+    assert together.subject.isprintable()
+    assert [len(block.splitlines()) for block in together.body.split("\n\n")] == [4, 4]
+    assert together.body.replace("\n", "").isprintable()
+
+
+def test_the_url_of_a_certificate_that_expires_is_one_line() -> None:
+    url = "https://shop.example/\r\nAll is well\x1b[2J"
+    certificate = Expiring(1, "shop", url, START + HOUR, None)
+    body = body_of(events.certificate_event(certificate, 1, {}, START, uuid.UUID(int=1)))
+    assert body.count("\n") == 1
+    assert body.replace("\n", "").isprintable()
 
 
 def test_a_test_says_that_it_is_one() -> None:
