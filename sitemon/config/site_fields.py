@@ -81,6 +81,9 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
 
+_MOST_FIELDS: Final = 100
+_TOO_MANY: Final = f"expected at most {_MOST_FIELDS} fields"
+
 _MOST_TOGETHER: Final = 1_000
 """How many sets of fields are kept whole: sites that have one each would fill the memory."""
 
@@ -119,6 +122,8 @@ class FieldReader:
         return values, problems
 
     def _read_shared(self, shared: Mapping[str, object]) -> _Reading:
+        if len(shared) > _MOST_FIELDS:
+            return _Reading({}, [((), _TOO_MANY)])
         values: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, value in shared.items():
@@ -157,6 +162,8 @@ def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath,
             return _Reading({}, [((*path, *exc.path), exc.problem)])
     if not isinstance(value, dict):
         return _Reading({}, [(path, f"expected a mapping, not {kind_of(value)}")])
+    if len(value) > _MOST_FIELDS:
+        return _Reading({}, [(path, _TOO_MANY)])
     inner = [_read(inside, one, field, path, context) for inside, one in value.items()]
     return _Reading(
         {attribute: one for reading in inner for attribute, one in reading.values.items()},

@@ -1,7 +1,7 @@
 """When a site is maintained, and which sites it lies behind."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from typing import Final
 
 from sitemon.config.site_values import Context, distinct_names
@@ -13,6 +13,10 @@ _FIELDS: Final = ("rrule", "start", "duration", "timezone")
 _MOST_WINDOWS: Final = 20
 _MOST_GATEWAYS: Final = 20
 _LONGEST_S: Final = 7 * 86_400.0
+_MOST_COMPARED: Final = 300_000
+"""To compare a name with so many others, for one that resembles it, takes some seconds."""
+_MOST_RINGS: Final = 100
+_LONGEST_RING: Final = 20
 
 
 def maintenance(value: object, _: Context) -> tuple[Recurring, ...]:
@@ -71,22 +75,31 @@ def depends_on(value: object, context: Context) -> tuple[str, ...]:
 def dependency_problems(gateways: Mapping[str, tuple[str, ...]], known: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield sites whose dependencies lead to no end, each with what is wrong: unknown names, and one site of each ring.
 
-    `gateways` are those of the sites that have any.
+    `gateways` are those of the sites that have any. Each is looked at once, however many are wrong.
     """
     names = set(known)
-    for site, behind in gateways.items():
-        for unknown in (one for one in behind if one not in names):
-            yield site, f"there is no site {unknown}{suggestion(unknown, names)}"
-    left = dict(gateways)
-    while ring := _ring(left):
-        yield ring[0], f"expected no ring: {' depends on '.join(ring)}"
-        del left[ring[0]]
+    unknown = [(site, one) for site, behind in gateways.items() for one in behind if one not in names]
+    for place, (site, one) in enumerate(unknown):
+        near = suggestion(one, names) if place * len(names) < _MOST_COMPARED else ""
+        yield site, f"there is no site {one}{near}"
+    for ring in islice(_rings(gateways), _MOST_RINGS):
+        shown = ring if len(ring) <= _LONGEST_RING else [*ring[: _LONGEST_RING - 1], "…", ring[-1]]
+        yield ring[0], f"expected no ring: {' depends on '.join(shown)}"
 
 
-def _ring(gateways: Mapping[str, tuple[str, ...]]) -> list[str]:
-    try:
-        TopologicalSorter(gateways).prepare()
-    except CycleError as exc:
-        ring: list[str] = exc.args[1]
-        return ring[::-1]
-    return []
+def _rings(gateways: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
+    """Yield rings, the first site of each again at its end, until there is none without one of their last steps."""
+    done: set[str] = set()
+    for start in gateways:
+        path: dict[str, Iterator[str]] = {} if start in done else {start: iter(gateways[start])}
+        while path:
+            site, behind = next(reversed(path.items()))
+            one = next((one for one in behind if one in gateways and one not in done), None)
+            if one is None:
+                del path[site]
+                done.add(site)
+            elif one in path:
+                on_path = list(path)
+                yield [*on_path[on_path.index(one) :], one]
+            else:
+                path[one] = iter(gateways[one])

@@ -16,6 +16,8 @@ from sitemon.model.site import Site
 
 _TOP: Final = ("defaults", "sites")
 _REQUIRED: Final = ("name", "url")
+_MOST_MISTAKES: Final = 1_000
+"""Nobody reads more, and to say well what is wrong takes longer than to read what is right."""
 
 
 class SiteReader:
@@ -84,24 +86,32 @@ class SiteReader:
             self._complain(document, ("sites",), f"expected a list, not {kind_of(listed)}")
             return
         for place, mapping in enumerate(listed):
-            if not isinstance(mapping, dict):
+            if len(self.mistakes) >= _MOST_MISTAKES:
+                self._complain(document, ("sites", place), "nothing is read from here on: there are mistakes enough")
+                return
+            if isinstance(mapping, dict):
+                self._read_site(document, place, mapping, defaults, reader)
+            else:
                 self._complain(document, ("sites", place), f"expected a mapping, not {kind_of(mapping)}")
-                continue
-            values, problems = reader.read(mapping)
-            problems += self._unknown_channels(values)
-            problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
-            problems += conflicts(values, defaults)
-            name = values.get("name", f"sites[{place}]")
-            if name in self._places:
-                problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
-            elif "name" in values:
-                self._places[name] = (len(self._read_files) - 1, place)
-                if gateways := values.get("depends_on", defaults.get("depends_on")):
-                    self._gateways[name] = gateways
-            if problems:
-                self._complain_about_site(document, place, name, problems)
-            elif not self.mistakes:
-                self.sites[name] = site_of(values, defaults)
+
+    def _read_site(
+        self, document: Document, place: int, mapping: dict[str, object], defaults: dict[str, Any], reader: FieldReader
+    ) -> None:
+        values, problems = reader.read(mapping)
+        problems += self._unknown_channels(values)
+        problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
+        problems += conflicts(values, defaults)
+        name = values.get("name", f"sites[{place}]")
+        if name in self._places:
+            problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
+        elif "name" in values:
+            self._places[name] = (len(self._read_files) - 1, place)
+            if gateways := values.get("depends_on", defaults.get("depends_on")):
+                self._gateways[name] = gateways
+        if problems:
+            self._complain_about_site(document, place, name, problems)
+        elif not self.mistakes:
+            self.sites[name] = site_of(values, defaults)
 
     def _unknown_channels(self, values: Mapping[str, Any]) -> list[Problem]:
         known, named = self._channels, values.get("alerts")

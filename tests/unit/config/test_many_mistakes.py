@@ -1,0 +1,67 @@
+"""However many mistakes a file of sites has: to say what is wrong takes no longer than to read one that is right."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from sitemon.config.sites import load_sites
+from sitemon.model.errors import ConfigurationError
+
+SITES = 2_000
+
+
+@pytest.fixture
+def compare(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    compare = Mock(wraps=difflib.get_close_matches)
+    monkeypatch.setattr(difflib, "get_close_matches", compare)
+    return compare
+
+
+def mistakes(folder: Path, fields: Callable[[int], str]) -> list[str]:
+    """Return what is said of sites that have these fields too."""
+    file = folder / "sites.yaml"
+    lines = [f"- {{name: s{n}, url: http://s/, {fields(n)}}}\n" for n in range(SITES)]
+    file.write_text("sites:\n" + "".join(lines))
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({}, file)
+    return [str(mistake).removeprefix(str(file)) for mistake in caught.value.mistakes]
+
+
+def test_names_that_nobody_has_are_compared_with_all_others_now_and_then(tmp_path: Path, compare: Mock) -> None:
+    found = mistakes(tmp_path, lambda n: f"depends_on: [s{n}x]")
+    assert len(found) == SITES
+    assert found[0] == ":2: s0: depends_on: there is no site s0x; did you mean s0?"
+    assert found[-1] == f":{SITES + 1}: s{SITES - 1}: depends_on: there is no site s{SITES - 1}x"
+    assert sum(len(call.args[1]) for call in compare.call_args_list) <= 302_000
+
+
+def test_of_thousands_of_rings_some_are_told(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, lambda n: f"depends_on: [s{n ^ 1}]")
+    assert len(found) == 100
+    assert found[1] == ":4: s2: depends_on: expected no ring: s2 depends on s3 depends on s2"
+
+
+def test_a_long_ring_is_told_briefly(tmp_path: Path) -> None:
+    [found] = mistakes(tmp_path, lambda n: f"depends_on: [s{(n + 1) % SITES}]")
+    assert found.startswith(":2: s0: depends_on: expected no ring: s0 depends on s1 depends on")
+    assert found.endswith("depends on … depends on s0")
+    assert len(found) < 500
+
+
+def test_after_a_thousand_nothing_more_is_read(tmp_path: Path, compare: Mock) -> None:
+    found = mistakes(tmp_path, lambda n: f"intervall{n}: 1")
+    assert len(found) == 1_001
+    assert found[-1] == ":1002: sites[1000]: nothing is read from here on: there are mistakes enough"
+    assert compare.call_count == 1_000
+
+
+@pytest.mark.parametrize("fields", ["{}", "expect: {{{}}}"], ids=["of a site", "within a field"])
+def test_nothing_has_a_thousand_fields(tmp_path: Path, compare: Mock, fields: str) -> None:
+    many = ", ".join(f"interval{n}: 1" for n in range(1_000))
+    found = mistakes(tmp_path, lambda n: fields.format(many) if n == 0 else "method: GET")
+    assert len(found) == 1
+    assert "expected at most 100 fields" in found[0]
+    assert not compare.called
