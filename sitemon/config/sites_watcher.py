@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.9
 """A little less than the second in which the beat ticks, so that each tick looks."""
 
+PATIENCE_S: Final = 0.5
+"""Most edits are read sooner."""
+
 
 @cache
 def sites_watcher() -> "SitesWatcher":
@@ -58,6 +61,7 @@ class SitesWatcher:
         self._lock = threading.Lock()
         self._looked_at_s = monotonic_s()
         self._trouble: str | None = None
+        self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
         self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
@@ -73,13 +77,27 @@ class SitesWatcher:
 
     def current(self) -> SiteSet:
         """Return the sites; looks at the files at most about once a second. The same object while nothing changed."""
-        is_due = self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S
-        if is_due and self._lock.acquire(blocking=False):
+        if self._is_due and self._lock.acquire(blocking=False):
             try:
                 self._look()
             finally:
                 self._lock.release()
         return self._sites
+
+    def without_waiting(self) -> SiteSet:
+        """Return the sites; while an edit takes long to be read, those of before it.
+
+        Whoever may edit sites can write a file that takes minutes.
+        """
+        if self._is_due and (self._looking is None or not self._looking.is_alive()):
+            self._looking = threading.Thread(target=self.current, name="sites", daemon=True)
+            self._looking.start()
+            self._looking.join(PATIENCE_S)
+        return self._sites
+
+    @property
+    def _is_due(self) -> bool:
+        return self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S
 
     def refresh(self) -> SiteSet:
         """Look at the files now and return the sites. Sites that were added are taken up at once."""

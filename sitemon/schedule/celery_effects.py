@@ -36,8 +36,8 @@ class CeleryEffects:
         self._watcher = sites_watcher()  # loaded by the application, or by the worker that we were forked from
 
     def sites(self) -> SiteSet:
-        """Return the sites as they are configured now."""
-        return self._watcher.current()
+        """Return the sites as they are configured now; while an edit is being read, as they were before."""
+        return self._watcher.without_waiting()
 
     def send(self, batch: Batch) -> None:
         """Hand a batch to the workers of its region."""

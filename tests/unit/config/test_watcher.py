@@ -3,13 +3,16 @@
 import itertools
 import logging
 import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from sitemon.config import sites_watcher
+from sitemon.config.sites import SiteSet
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
 from sitemon.model.errors import ConfigurationError
@@ -57,6 +60,26 @@ def test_an_edit_is_taken_up_and_logged(file: Path, watcher: SitesWatcher, caplo
     write(file, B)
     assert names(watcher) == ["b"]
     assert logged(caplog, "config.") == [f"config.sites_reloaded: 1 site from {file}"]
+
+
+def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    load = sites_watcher.load_with
+
+    def load_slowly(*given: Any) -> SiteSet:
+        assert may_end.wait(10)
+        return load(*given)
+
+    watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=itertools.count(0, 1).__next__)
+    monkeypatch.setattr(sites_watcher, "load_with", load_slowly)
+    monkeypatch.setattr(sites_watcher, "PATIENCE_S", 0.01)
+    write(file, B)
+    assert [[site.name for site in watcher.without_waiting().sites] for _ in range(3)] == 3 * [["a"]]
+    may_end.set()
+    assert names(watcher) == ["b"]
+    assert [site.name for site in watcher.without_waiting().sites] == ["b"]
 
 
 def test_the_set_is_the_same_object_while_nothing_changes(watcher: SitesWatcher) -> None:
