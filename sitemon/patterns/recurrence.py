@@ -47,6 +47,7 @@ class _Rule(NamedTuple):
     zone: ZoneInfo
 
 
+@functools.lru_cache(maxsize=10_000)
 def problem_of(recurring: Recurring) -> str | None:
     """Return what is wrong with it, None if nothing is."""
     try:
@@ -113,6 +114,10 @@ def _read(recurring: Recurring) -> _Rule:
             raise ValueError("rrule: missing; without one, start has to be a moment such as 2026-11-29T02:00")
         return _Rule(None, None, first, at, zone)
     parts = _parts(recurring.rrule)
+    if parts["FREQ"] == "DAILY" and "BYSETPOS" in parts:
+        raise ValueError("rrule: BYSETPOS: means nothing to FREQ=DAILY")
+    if parts.get("INTERVAL") == "1":  # which is usual; else the calendar of 400 years would be looked through
+        del parts["INTERVAL"]
     until = _until(parts.pop("UNTIL", None), zone)
     if first is None:
         _refuse_without_first(parts)

@@ -1,6 +1,7 @@
 """When windows begin and end, by the clock of a zone; also where the clock is changed."""
 
 import itertools
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -82,6 +83,22 @@ def test_pieces_of_time_come_to_the_whole() -> None:
     pieces = [window for low, high in itertools.pairwise(hours) for window in windows(rule, low, high)]
     assert tuple(pieces) == windows(rule, hours[0], hours[-1])
     assert len(pieces) == 13
+
+
+def test_an_interval_of_one_says_nothing_and_takes_no_time() -> None:
+    """What counts from its first day is looked for in the calendar of 400 years, all else in that of 40."""
+
+    def cpu_s(rrule: str) -> float:
+        began_s = time.process_time()
+        assert problem_of(Recurring("2000-01-01T02:00", 3600, f"FREQ=DAILY;{rrule}BYMONTH=2;BYMONTHDAY=30")) is not None
+        return time.process_time() - began_s
+
+    assert cpu_s("INTERVAL=1;") < 4 * cpu_s("")
+
+
+def test_a_day_has_no_second_place_within_itself() -> None:
+    problem = problem_of(Recurring("02:00", 3600, "FREQ=DAILY;BYDAY=MO;BYSETPOS=2"))
+    assert problem == "rrule: BYSETPOS: means nothing to FREQ=DAILY"
 
 
 @pytest.mark.parametrize("rrule", ["FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6"])
