@@ -33,6 +33,7 @@ from sitemon.web.acts import Acts, AskForCheck
 from sitemon.web.api.app import PREFIX, create_api
 from sitemon.web.api.events import STREAM_LASTS_S
 from sitemon.web.auth import Guard
+from sitemon.web.bodies import BoundedBodies
 from sitemon.web.dependencies import Web
 from sitemon.web.history import History
 from sitemon.web.pages import not_found
@@ -112,6 +113,7 @@ def create_app(
     refusals.answer_with_pages(app)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(BoundedBodies)
     return app
 
 

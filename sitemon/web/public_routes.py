@@ -1,5 +1,6 @@
 """What everybody may ask for: the public page, its feed, and badges."""
 
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -29,7 +30,8 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     @router.get("/public")
     async def page(request: Request) -> Response:
         snapshot = await present(web)
-        return await web.shared.answer(request, snapshot.version, lambda: _page(snapshot), key="public")
+        make_it = partial(_page, snapshot)
+        return await web.shared.answer(request, snapshot.version, make_it, key="public", is_query_read=False)
 
     def _page(snapshot: Snapshot) -> str:
         groups = public.groups(snapshot)

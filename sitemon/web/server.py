@@ -10,6 +10,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from sitemon.web.connection import Connection
+
 _GRACE_S: Final = 5
 """So long may requests that are under way go on; the command ends within 10 s."""
 _BACKLOG: Final = 2_048
@@ -43,6 +45,8 @@ def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
     config = uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
         log_config=None,
         log_level="warning",
         access_log=False,

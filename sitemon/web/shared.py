@@ -61,14 +61,17 @@ class Shared:
         render: Callable[[], str],
         *,
         key: str = "",
+        is_query_read: bool = True,
         media_type: str = "text/html; charset=utf-8",
     ) -> Response:
         """Return the page of this address and `version`, rendered in a thread for the first who asks for it.
 
         While it is made, who asks gets that of the version before, or one that was made within the last second: nobody
         waits for a page that others read. `key` tells apart pages of one address that are not the same for everybody.
+        Without `is_query_read` all queries are the same: nobody has a page made anew by another one.
         """
-        address = f"{key} {request.url.path}?{request.url.query}"
+        query = request.scope["query_string"].decode("latin-1") if is_query_read else ""
+        address = f"{key} {request.scope['path']}?{query}"
         page = self._pages.get(address)
         if page is None or (page.version != version and page.making.done()):
             page = self._begin(address, version, page, lambda: make(render().encode(), media_type))

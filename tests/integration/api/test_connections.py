@@ -1,8 +1,56 @@
-"""Connections of the server."""
+"""Connections of the server: what comes of them, and when nothing does."""
 
+import select
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
 
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from sitemon.web import connection
 from sitemon.web.server import listen
+from tests.integration.api.scene import serving
+
+WITHIN_S = 10
+SHORT_S = 0.3
+LONG = "x" * (64 << 20)
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with something short once the request is there, or with something long."""
+    if scope["type"] == "http":
+        while (await receive()).get("more_body"):
+            pass
+        await PlainTextResponse(LONG if scope["path"] == "/long" else "short")(scope, receive, send)
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(connection, "REQUEST_S", SHORT_S)
+    monkeypatch.setattr(connection, "STALLED_S", SHORT_S)
+    with serving(answer) as address:
+        yield int(address.rpartition(":")[2])
+
+
+def connected(port: int) -> "closing[socket.socket]":
+    return closing(socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S))
+
+
+def is_left(sock: socket.socket) -> bool:
+    """Tell whether the server ends the connection without a word."""
+    with suppress(ConnectionResetError):
+        return sock.recv(1) == b""
+    return True
+
+
+def has_hung_up(sock: socket.socket, wait_s: float) -> bool:
+    """Tell whether the server has ended the connection, without reading from it."""
+    look = select.poll()
+    look.register(sock, select.POLLRDHUP)
+    return bool(look.poll(wait_s * 1_000))
 
 
 def test_the_second_part_of_an_answer_waits_for_no_acknowledgement() -> None:
@@ -10,3 +58,49 @@ def test_the_second_part_of_an_answer_waits_for_no_acknowledgement() -> None:
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc",
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_who_does_not_ask_is_not_waited_for(port: int, begun: bytes) -> None:
+    with connected(port) as sock:
+        sock.sendall(begun)
+        assert is_left(sock)
+
+
+def test_who_drips_is_not_waited_for_either(port: int) -> None:
+    with connected(port) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        while not has_hung_up(sock, SHORT_S / 10):
+            with suppress(ConnectionError):
+                sock.sendall(b"x")
+
+
+def test_who_does_not_read_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost, lose = threading.Event(), connection.Connection.connection_lost
+
+    def note(self: connection.Connection, exc: Exception | None) -> None:
+        lose(self, exc)
+        lost.set()
+
+    monkeypatch.setattr(connection.Connection, "connection_lost", note)
+    with connected(port) as sock:
+        sock.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert lost.wait(WITHIN_S)
+
+
+def test_who_reads_gets_all_of_it(port: int) -> None:
+    with connected(port) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        sock.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = 0
+        while piece := sock.recv(65_536):
+            received += len(piece)
+        assert received > len(LONG)

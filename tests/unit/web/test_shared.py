@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from starlette.requests import Request
@@ -71,6 +72,15 @@ def test_while_a_page_takes_long_no_other_is_begun_for_it() -> None:
         while text(found := await shared.answer(asking(), 9, lambda: "ninth")) == "second":
             await asyncio.sleep(0)
         assert text(found) == "ninth"
+
+    in_loop(work)
+
+
+def test_where_no_query_is_read_none_has_the_page_made_anew() -> None:
+    async def work(shared: Shared) -> None:
+        for number in range(3):
+            made = partial(str, number)
+            assert text(await shared.answer(asking(f"/public?{number}"), 1, made, is_query_read=False)) == "0"
 
     in_loop(work)
 

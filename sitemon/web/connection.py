@@ -1,0 +1,77 @@
+"""A connection, which is ended when nothing comes of it: else whoever opens enough of them keeps everybody else out."""
+
+import asyncio
+from typing import Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+REQUEST_S: Final = 30.0
+"""So long after the connection, or its first byte, a request has to be there whole."""
+STALLED_S: Final = 30.0
+LEAST_READ_BYTES: Final = 30_000
+"""Of an answer that waits for its reader so much has to be read in `STALLED_S`."""
+
+_UNFINISHED: Final = frozenset({h11.IDLE, h11.SEND_BODY})
+
+
+class Connection(H11Protocol):
+    """Waits without end neither for who asks nor for who reads."""
+
+    _request: asyncio.TimerHandle | None = None
+    _reader: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._look_at_request()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request."""
+        super().data_received(data)
+        self._look_at_request()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the reader."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """Go on: the reader has read."""
+        super().resume_writing()
+        self._forget_reader()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        super().connection_lost(exc)
+        self._forget_request()
+        self._forget_reader()
+
+    def _look_at_request(self) -> None:
+        if self.conn.their_state not in _UNFINISHED:
+            self._forget_request()
+        elif self._request is None:
+            self._request = self.loop.call_later(REQUEST_S, self.transport.abort)
+
+    def _wait_for_reader(self) -> None:
+        self._reader = self.loop.call_later(STALLED_S, self._look_at_reader, self._waiting_bytes)
+
+    def _look_at_reader(self, before_bytes: int) -> None:
+        if before_bytes - self._waiting_bytes < LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._wait_for_reader()
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def _forget_request(self) -> None:
+        if self._request is not None:
+            self._request.cancel()
+            self._request = None
+
+    def _forget_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
