@@ -100,6 +100,10 @@ def provision(
         with closing(connect(server, place, application_name=_APPLICATION)) as conn:
             migrate(conn)
             maintain(conn, retention, clock.utc_now())
+        if session.ask("is_superuser"):
+            here = Credentials(user=admin.user, password=admin.password, database=database)
+            with closing(connect(server, here, application_name=_APPLICATION)) as conn:
+                keep_from_readers(Administrator(conn), owner)
 
     with administration(server, admin) as session:
         refuse_servers_own(session, owner)
@@ -150,6 +154,16 @@ def ensure_owner(session: Administrator, owner: Credentials) -> None:
             session.do("ALTER ROLE {role} LOGIN PASSWORD {password}", role=owner.user, password=password)
         except RefusedError as exc:
             log.info("provision.password_kept: role %s is not ours to change: %s", owner.user, exc)
+
+
+def keep_from_readers(session: Administrator, owner: Credentials) -> None:
+    """Let nobody but the recorder's role take advisory locks, by which readers could stop it, or make large objects.
+
+    PostgreSQL lets everybody, and only a superuser can change that.
+    """
+    for (function,) in session.ask("functions_of_locks_and_large_objects"):
+        session.do("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", function=sql.SQL(function))
+        session.do("GRANT EXECUTE ON FUNCTION {function} TO {role}", function=sql.SQL(function), role=owner.user)
 
 
 def ensure_database(session: Administrator, owner: Credentials, fill: Callable[[str], None]) -> None:

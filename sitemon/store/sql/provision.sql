@@ -34,6 +34,12 @@ WHERE dependency.refclassid = 'pg_authid'::regclass
     AND datname <> %(database)s
 ORDER BY datname;
 
+-- name: functions_of_locks_and_large_objects
+SELECT oid::regprocedure::text
+FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace
+    AND (proname ~ '^pg_(try_)?advisory_' OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea'));
+
 -- name: is_superuser
 SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper;
 

@@ -157,6 +157,26 @@ def test_the_reader_reads_the_views_and_nothing_else(
             rows(conn, "CREATE TABLE sitemon.mine ()")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_advisory_lock(hashtextextended('sitemon.watermark', 0))",
+        "SELECT pg_try_advisory_lock(hashtextextended('sitemon.reconciling', 0))",
+        "SELECT pg_advisory_xact_lock_shared(0)",
+        "SELECT pg_try_advisory_xact_lock(1, 2)",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'kept')",
+    ],
+)
+def test_a_reader_takes_no_lock_and_keeps_nothing(
+    postgres_server: PostgresServer, admin: Credentials, template: Credentials, statement: str
+) -> None:
+    with closing(as_admin(postgres_server, admin, template.database)) as conn:
+        run(conn, "SET ROLE {role}", role=READER)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            rows(conn, statement)
+
+
 def may_read(conn: Connection, relation: str) -> bool:
     try:
         run(conn, "SELECT * FROM sitemon.{relation}", relation=relation)
