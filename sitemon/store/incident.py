@@ -28,6 +28,9 @@ _sql: Final = load_queries("incident.sql")
 _outbox_sql: Final = load_queries("outbox.sql")
 _status_sql: Final = load_queries("status.sql")
 
+MOST_CONFIRMING: Final = 100
+"""Of a site in a minute; one that fails more often is left to the scheduled checks."""
+
 
 class Circumstances(NamedTuple):
     """What is said beside an incident: the site's URL, since when it was well before, who knows already.
@@ -174,7 +177,7 @@ class Taken(Deciding):
             self._do("cancel_confirming", site_ids=others)
         rows = [{"site_id": site_id} | check._asdict() for site_id, checks in wanted.items() for check in checks]
         if rows:
-            self._do("add_confirming", wanted=_json(rows))
+            self._do("add_confirming", wanted=_json(rows), most=MOST_CONFIRMING)
             notify(self._cursor)
 
     def _of_ours(self, name: str) -> list[Any]:

@@ -70,9 +70,16 @@ ORDER BY stretch.from_at;
 DELETE FROM sitemon.confirming WHERE site_id = ANY (%(site_ids)s) AND sent_at IS NULL;
 
 -- name: add_confirming
+-- But for sites of which so many were wanted within the last minute: whoever may write results could have workers visit a
+-- site again and again.
 INSERT INTO sitemon.confirming (site_id, region, slot_at)
 SELECT site_id, region, slot_at
-FROM jsonb_populate_recordset(NULL::sitemon.confirming, %(wanted)s)
+FROM jsonb_populate_recordset(NULL::sitemon.confirming, %(wanted)s) AS given
+WHERE %(most)s > (
+    SELECT count(*)
+    FROM sitemon.confirming AS known
+    WHERE known.site_id = given.site_id AND known.slot_at > now() - '1 minute'::interval
+)
 ON CONFLICT DO NOTHING;
 
 -- name: incidents_since

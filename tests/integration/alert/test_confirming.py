@@ -23,6 +23,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
 from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of
+from sitemon.store import incident
 from sitemon.store.connect import connect
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
@@ -124,6 +125,18 @@ def test_what_was_asked_for_is_not_asked_for_again(scene: Scene, queues: Queues,
     execute(scene.conn, "UPDATE sitemon.confirming SET sent_at = now()")
     scene.arrive(queues.a_failure(kind=Kind.CONFIRM, slot_at=queues.failed_at + SECOND))
     assert rows(scene.conn, "SELECT count(*), count(sent_at) FROM sitemon.confirming") == [(2, 2)]
+
+
+def test_a_site_that_begins_to_fail_again_and_again_is_visited_so_often_at_most(
+    scene: Scene, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident, "MOST_CONFIRMING", 4)
+    rules = SiteRules(Policy(), Audience(), None, timedelta(minutes=1), confirm=True)
+    scene.decider = Decider(lambda _: rules, scene.alerts, lambda: queues.failed_at)
+    for moment in (queues.failed_at + place * 0.01 * SECOND for place in range(5)):
+        well = a_result(region="eu", slot_at=moment)
+        scene.arrive(well, queues.a_failure(slot_at=moment + 0.001 * SECOND, checked_at=moment))
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.confirming") == [(4,)]
 
 
 def test_two_alerters_ask_once(
