@@ -1,11 +1,13 @@
 """Apache Kafka of the local stack: broker and controller in one process, in KRaft mode."""
 
 import shutil
+import signal
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
+from sitemon.local import class_archive
 from sitemon.local.kafka_files import find_jars, find_java
 from sitemon.local.part import Part
 from sitemon.local.ports import LOOPBACK, ask, free_port
@@ -21,6 +23,7 @@ appender.out.layout.pattern = %d %p %m (%c{1})%n
 rootLogger.level = INFO
 rootLogger.appenderRef.out.ref = out
 """
+_ENDED_BY_SIGTERM: Final = 128 + signal.SIGTERM
 _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -70,6 +73,7 @@ class Kafka(KafkaProtocolPart):
         super().__init__(folder)
         self._data = self.folder / "data"
         self._properties = self.folder / "server.properties"
+        self._draft = self.folder / "classes.jsa"
         self._controller_port = 0
 
     @property
@@ -85,6 +89,7 @@ class Kafka(KafkaProtocolPart):
     def prepare(self) -> None:
         """Write the configuration and format the data folder once."""
         self._controller_port = free_port()
+        self._draft.unlink(missing_ok=True)  # half of one, when its Java was killed
         (self.folder / "log4j2.properties").write_text(_LOGGING)
         self._properties.write_text(self.configuration())
         if not (self._data / "meta.properties").exists():  # which formatting writes last
@@ -97,7 +102,17 @@ class Kafka(KafkaProtocolPart):
 
     def command(self) -> Sequence[str | Path]:
         """Return the broker's command line."""
-        return self._java("-Xmx512m", "kafka.Kafka", self._properties)
+        to_make = () if self._archive().exists() else class_archive.making(self._draft)
+        return self._java(*to_make, "-Xmx512m", "kafka.Kafka", self._properties)
+
+    def stop(self) -> None:
+        """End the server in good order; the first one to end so leaves an archive of its classes for those to come."""
+        super().stop()
+        if self._draft.exists() and self._process is not None and self._process.wait() == _ENDED_BY_SIGTERM:
+            class_archive.keep(self._draft, self._archive())
+
+    def _archive(self) -> Path:
+        return class_archive.archive_of(find_java(), find_jars())
 
     def _format(self) -> Sequence[str | Path]:
         tool = ("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format")
@@ -105,4 +120,6 @@ class Kafka(KafkaProtocolPart):
 
     def _java(self, *arguments: str | Path) -> Sequence[str | Path]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        return [find_java(), logging, "-cp", f"{find_jars()}/*", *arguments]
+        archive = self._archive()
+        classes = class_archive.using(archive) if archive.exists() else ()
+        return [find_java(), *classes, logging, "-cp", f"{find_jars()}/*", *arguments]

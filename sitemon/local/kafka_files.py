@@ -45,7 +45,7 @@ def find_jars() -> Path:
 
 def is_obtainable() -> bool:
     """Return whether there is a Java, and jars or Maven to fetch them with."""
-    has_jars = os.environ.get("KAFKA_HOME") or _is_complete(_cache_folder()) or shutil.which("mvn")
+    has_jars = os.environ.get("KAFKA_HOME") or _is_complete(cache_folder()) or shutil.which("mvn")
     return bool(has_jars) and _usable_java() is not None
 
 
@@ -85,13 +85,13 @@ def _java_version(java: Path) -> int:
 
 
 def _cached_jars() -> Path:
-    cache_folder = _cache_folder()
-    if not _is_complete(cache_folder):
-        _fetch(cache_folder)
-    return cache_folder
+    jars = cache_folder()
+    if not _is_complete(jars):
+        _fetch(jars)
+    return jars
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     """Return the cache of a checkout, or the user's when sitemon is installed."""
     if (_PROJECT / "pyproject.toml").exists():
         return _PROJECT / ".cache" / "kafka"
@@ -160,7 +160,7 @@ def _sha256(file: Path) -> str:
 def _run_maven(maven: str, folder: Path) -> None:
     options = ["-q", "-B", "--strict-checksums", f"--file={_pom()}"]
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
-    run_guarded([maven, *options, *goal], log=_cache_folder().with_name("kafka-maven.log"))
+    run_guarded([maven, *options, *goal], log=cache_folder().with_name("kafka-maven.log"))
 
 
 def main() -> int:

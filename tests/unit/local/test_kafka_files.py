@@ -17,7 +17,7 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A whole cache, on a machine without Maven and KAFKA_HOME."""
     monkeypatch.delenv("KAFKA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(kafka_files, "_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(kafka_files, "cache_folder", lambda: tmp_path)
     (tmp_path / "kafka_2.13.jar").write_bytes(b"12345")
     (tmp_path / "scala.jar").write_bytes(b"123")
     jars = {"kafka_2.13.jar": 5, "scala.jar": 3}
