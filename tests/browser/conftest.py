@@ -1,8 +1,8 @@
 """Fixtures: the page over a database of the test's own, and a browser that tells what it complains of."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.part import MissingToolError
-from sitemon.store.connect import connect
+from sitemon.store.connect import Connection, connect
 from sitemon.store.write import prepare_session
 from tests.browser.scene import few_with_incidents
 from tests.browser.serving import Site, serving
@@ -18,6 +18,8 @@ from tests.conftest import lack
 from tests.databases import conn, execute, fresh_database, names, owner, template
 
 __all__ = ["conn", "names", "owner", "template"]
+
+ServeFilled = Callable[[Callable[[Connection], object]], AbstractContextManager[Site]]
 
 expect.set_options(timeout=15_000)
 
@@ -72,13 +74,29 @@ def site(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def few_site(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Site]:
+def serve_filled(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> ServeFilled:
+    """Serve the page over a database that a function has filled, for a block. For tests that only read."""
+
+    @contextmanager
+    def serve_it(fill: Callable[[Connection], object]) -> Iterator[Site]:
+        with fresh_database(postgres_server, admin, template) as owner:
+            with closing(connect(postgres_server, owner, application_name="test")) as conn:
+                prepare_session(conn)
+                fill(conn)
+            with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site:
+                yield site
+
+    return serve_it
+
+
+@pytest.fixture(scope="session")
+def few_site(serve_filled: ServeFilled) -> Iterator[Site]:
     """The page over thirteen sites with a past, some of which are not well. For tests that only read."""
-    with fresh_database(postgres_server, admin, template) as owner:
-        with closing(connect(postgres_server, owner, application_name="test")) as conn:
-            prepare_session(conn)
-            few_with_incidents(conn, clock.utc_now())
-            # Nobody closes the account meanwhile, which the page would say.
-            execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms + 3600000")
-        with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site:
-            yield site
+
+    def fill(conn: Connection) -> None:
+        few_with_incidents(conn, clock.utc_now())
+        # Nobody closes the account meanwhile, which the page would say.
+        execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms + 3600000")
+
+    with serve_filled(fill) as site:
+        yield site

@@ -23,6 +23,8 @@ DAY: Final = timedelta(days=1)
 _PATIENCE_MS: Final = 3_600_000
 """So long does a test take at most: nothing becomes unknown meanwhile by itself."""
 _AT_ONCE: Final = 5_000
+_WITH_LATENCIES: Final = 20
+"""So many sites have latencies of ninety days; the others have what the overview shows."""
 
 _DAYS = """
 INSERT INTO sitemon.count_day (day, site_id, region_id, up, degraded, down, missed)
@@ -60,7 +62,7 @@ CROSS JOIN (SELECT region_id FROM sitemon.region) AS region
 CROSS JOIN LATERAL (
     SELECT 24 + site_id %% 12 + (hashtextextended(site_id || ':' || at, 1) & 3)::integer AS base
 ) AS wave
-CROSS JOIN generate_series(1, 5) AS place
+CROSS JOIN generate_series(1, %(buckets)s) AS place
 ON CONFLICT DO NOTHING
 """
 _HOURS = """
@@ -241,24 +243,18 @@ def _result(plan: Plan, slot_at: datetime, latency_s: float) -> Result:
 def _write_past(conn: Connection, plans: Sequence[Plan], until: datetime, now: datetime) -> None:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     sites = [plan.name for plan in plans]
-    few = sites[:300]
+    few, others = sites[:_WITH_LATENCIES], sites[_WITH_LATENCIES:]
     values = {"sites": sites, "today": today.replace(tzinfo=None), "badness": 0.03}
     execute(conn, _DAYS, values)
     execute(conn, _UNSEEN_DAYS, {"first": (today - 41 * DAY).date(), "last": (today - 40 * DAY).date()})
-    days = {"sites": few, "first": today - 89 * DAY, "last": today, "step": "1 day"}
+    days = {"sites": few, "first": today - 89 * DAY, "last": today, "step": "1 day", "buckets": 5}
     execute(conn, _LATENCIES.format(part="day", part_at="day"), days)
     last_hour = until.replace(minute=0, second=0, microsecond=0)
     execute(conn, _HOURS, {"sites": few, "first": today - 15 * DAY, "last": last_hour})
-    hours = {"sites": few, "first": today - 31 * DAY, "last": last_hour, "step": "1 hour"}
+    hours = {"sites": few, "first": today - 31 * DAY, "last": last_hour, "step": "1 hour", "buckets": 5}
     execute(conn, _LATENCIES.format(part="hour", part_at="hour_at"), hours)
-    if len(sites) > len(few):
-        recent = {
-            "sites": sites[300:],
-            "first": last_hour - 23 * timedelta(hours=1),
-            "last": last_hour,
-            "step": "1 hour",
-        }
-        execute(conn, _LATENCIES.format(part="hour", part_at="hour_at"), recent)
+    of_overview = {"sites": others, "first": last_hour - 23 * timedelta(hours=1), "buckets": 1}
+    execute(conn, _LATENCIES.format(part="hour", part_at="hour_at"), hours | of_overview)
 
 
 def bad_day(conn: Connection, site: str, day: datetime) -> None:

@@ -1,5 +1,6 @@
 """Whatever a site is called, answers or is labelled: no script of it runs and no markup of it breaks out."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.sync_api import Dialog, Page, expect
 from sitemon import clock
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.store.connect import Connection
+from tests.browser.conftest import ServeFilled
 from tests.browser.scene import Plan, incident, populate
 from tests.browser.serving import Site
 
@@ -15,14 +17,19 @@ ATTACK: Final = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{1337
 NAME: Final = "x\"'><script>alert(1)</script>"
 
 
-@pytest.fixture(autouse=True)
-def _hostile(conn: Connection) -> None:
+@pytest.fixture(scope="module")
+def site(serve_filled: ServeFilled) -> Iterator[Site]:
     error = '=HYPERLINK("http://evil.example")' + ATTACK
     labels = {"team": ATTACK, ATTACK: "web"}
     now = clock.utc_now()
     plan = Plan(NAME, Outcome.DOWN, Reason.HTTP_STATUS, 500, error, labels)
-    populate(conn, [plan], now, hours=2)
-    incident(conn, NAME, now - (now - now), error=error, acknowledged_at=now, acknowledged_by=ATTACK)
+
+    def fill(conn: Connection) -> None:
+        populate(conn, [plan], now, hours=2)
+        incident(conn, NAME, now, error=error, acknowledged_at=now, acknowledged_by=ATTACK)
+
+    with serve_filled(fill) as site:
+        yield site
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The demo's past: it is there to be looked at, and every page says that it is made up."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,17 +14,22 @@ from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.past import write_past
+from tests.browser.conftest import ServeFilled
 from tests.browser.serving import Site
 
 SITES = [WatchedSite(name=one.name, url=f"https://{one.name}.example/", interval_ms=2_000) for one in SAMPLES]
 
 
-@pytest.fixture
-def demo(conn: Connection, site: Site) -> Site:
+@pytest.fixture(scope="module")
+def demo(serve_filled: ServeFilled) -> Iterator[Site]:
     now = clock.utc_now().replace(second=0, microsecond=0)
-    write_past(conn, believable_past(SITES, now))
-    maintain(conn, DEFAULT_RETENTION, now)
-    return site
+
+    def fill(conn: Connection) -> None:
+        write_past(conn, believable_past(SITES, now))
+        maintain(conn, DEFAULT_RETENTION, now)
+
+    with serve_filled(fill) as site:
+        yield site
 
 
 def test_every_page_says_that_it_is_made_up(demo: Site, page: Page) -> None:
