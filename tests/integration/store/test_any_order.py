@@ -50,10 +50,21 @@ LOOKED_AT = {
     "ledger": "SELECT * FROM sitemon.ledger ORDER BY site, hour_at",
     "stretches": "SELECT * FROM sitemon.schedule_stretch ORDER BY 1, 2, 3",
 }
+
 EMPTY = """
-    TRUNCATE sitemon.result, sitemon.current_state, sitemon.count_hour, sitemon.latency_hour, sitemon.count_day,
-        sitemon.latency_day, sitemon.schedule_event, sitemon.telling, sitemon.watch, sitemon.schedule_stretch,
-        sitemon.reign, sitemon.away, sitemon.away_hour;
+    DELETE FROM sitemon.result;
+    DELETE FROM sitemon.current_state;
+    DELETE FROM sitemon.count_hour;
+    DELETE FROM sitemon.latency_hour;
+    DELETE FROM sitemon.count_day;
+    DELETE FROM sitemon.latency_day;
+    DELETE FROM sitemon.schedule_event;
+    DELETE FROM sitemon.telling;
+    DELETE FROM sitemon.watch;
+    DELETE FROM sitemon.schedule_stretch;
+    DELETE FROM sitemon.reign;
+    DELETE FROM sitemon.away;
+    DELETE FROM sitemon.away_hour;
     UPDATE sitemon.account SET from_ms = %(start)s, closed_ms = %(start)s, away_ms = %(start)s;
     UPDATE sitemon.watermark SET hours_until_at = sitemon.from_ms(%(start)s) - '1 hour'::interval,
         days_until = sitemon.day_of(sitemon.from_ms(%(start)s) - '1 day'::interval);
