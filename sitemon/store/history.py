@@ -4,17 +4,23 @@ A page begins after a row that the reader has, not at a number, so that rows whi
 Only views and functions that `sitemon_reader` may use. Rows are mappings with the names of the views.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
+from sitemon.store.prepared import Prepared
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("history.sql")
+_results: Final = Prepared("history_results", _sql["results"])
 
 Row = dict[str, Any]
+Lend = Callable[[], AbstractContextManager[Connection]]
 
 _FIRST_WINDOW: Final = timedelta(hours=1)
 _GROWTH: Final = 8
@@ -79,10 +85,12 @@ def read_results(
     """
     found: list[Row] = []
     given = {"site": of.site, "region": of.region, "kind": kind, "outcome": outcome}
-    cursor = {"after_at": after.slot_at, "after_region": after.region, "after_kind": after.kind}
+    begin = {"after_at": after.slot_at, "after_region": after.region, "after_kind": after.kind}
     for from_at, until_at in _windows(of.from_at, min(of.until_at, after.slot_at + _BEYOND), now):
-        values = given | cursor | {"from": from_at, "until": until_at, "most": most - len(found)}
-        found += _rows(conn, "results", values)
+        values = given | begin | {"from": from_at, "until": until_at, "most": most - len(found)}
+        with translated(), conn.cursor() as cursor:
+            _results.execute(cursor, values)
+            found += _by_name(cursor)
         if len(found) >= most:
             break
     return found
@@ -101,16 +109,22 @@ def _windows(from_at: datetime, until_at: datetime, now: datetime) -> Iterator[t
         until_at, length = start_at, length * _GROWTH
 
 
-def all_results(conn: Connection, of: SiteStretch, at_once: int, now: datetime) -> Iterator[Row]:
+def all_results(lend: Lend, of: SiteStretch, at_once: int, now: datetime) -> Iterator[Row]:
     """Give all results of a stretch, newest first, `at_once` from a query.
 
+    A connection is lent for each query: between two of them may lie as long as a reader takes.
+
     Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+        RetryableError, RefusedError: as `lend` and `sitemon.store.errors.translated` say.
 
     """
     after = ResultsAfter(END_OF_TIME)
-    while rows := read_results(conn, of, after, at_once, now=now):
+    while True:
+        with lend() as conn:
+            rows = read_results(conn, of, after, at_once, now=now)
         yield from rows
+        if len(rows) < at_once:
+            return
         after = ResultsAfter(rows[-1]["slot_at"], rows[-1]["region"], rows[-1]["kind"])
 
 
@@ -206,8 +220,12 @@ def read_ledger_page(
 def _rows(conn: Connection, name: str, values: Mapping[str, object]) -> list[Row]:
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql[name], values)
-        columns = [column.name for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return _by_name(cursor)
+
+
+def _by_name(cursor: Cursor) -> list[Row]:
+    columns = [column.name for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
 END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)

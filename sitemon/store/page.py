@@ -8,9 +8,9 @@ from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.page_incidents import Incident, read_incidents
-from sitemon.store.queries import load_queries
+from sitemon.store.prepared import load_prepared
 
-_sql: Final = load_queries("page.sql")
+_sql: Final = load_prepared("page.sql")
 _PIECE: Final = 500
 
 
@@ -54,9 +54,9 @@ def read_present(conn: Connection) -> Present:
 
     """
     with translated(), conn.cursor() as cursor:
-        cursor.execute(_sql["freshness"])
+        _sql["freshness"].execute(cursor)
         ((closed_at, made_up_until_at),) = cursor.fetchall()
-        cursor.execute(_sql["watches"])
+        _sql["watches"].execute(cursor)
         # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
         watches = [Watch._make(row) for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for row in rows]
     return Present(closed_at, watches, read_incidents(conn, state="open"), made_up_until_at)
@@ -70,7 +70,7 @@ def read_days(conn: Connection, sites: Sequence[str], first: date, days: int) ->
 
     """
     with translated(), conn.cursor() as cursor:
-        cursor.execute(_sql["days"], {"sites": list(sites), "first": first, "days": days})
+        _sql["days"].execute(cursor, {"sites": list(sites), "first": first, "days": days})
         found: dict[str, list[Counts | None]] = {site: [None] * days for site in sites}
         for site, places, *columns in cursor.fetchall():
             for place, *counts in zip(places, *columns, strict=True):
@@ -86,7 +86,7 @@ def read_trends(conn: Connection, sites: Sequence[str], first: datetime, hours: 
 
     """
     with translated(), conn.cursor() as cursor:
-        cursor.execute(_sql["trends"], {"sites": list(sites), "first": first, "hours": hours})
+        _sql["trends"].execute(cursor, {"sites": list(sites), "first": first, "hours": hours})
         found: dict[str, list[float | None]] = {site: [None] * hours for site in sites}
         for site, places, means in cursor.fetchall():
             for place, mean in zip(places, means, strict=True):

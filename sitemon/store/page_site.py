@@ -1,6 +1,7 @@
 """What the page and the API read of one site: the public views only, so that a member of `sitemon_reader` may."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -10,9 +11,10 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.queries import load_queries
+from sitemon.store.page_incidents import Incident
+from sitemon.store.prepared import load_prepared
 
-_sql: Final = load_queries("page_site.sql")
+_sql: Final = load_prepared("page_site.sql")
 
 
 class Source(StrEnum):
@@ -86,7 +88,7 @@ class Chain(NamedTuple):
 
 
 def read_counts(conn: Connection, site: str, stretch: Stretch) -> list[Counts | None]:
-    """Return how many checks found what in each part of a stretch; None: nothing was due.
+    """Return how many checks found what in each part of a stretch, by its sums; None: nothing was due.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -106,18 +108,32 @@ def read_parts(conn: Connection, site: str, stretch: Stretch, *, with_phases: bo
 
     """
     asked = _asked(site, stretch)
-    counts = read_counts(conn, site, stretch)
     with translated(), conn.cursor() as cursor:
+        if stretch.source is Source.RAW:
+            found = {place: _raw_part(columns) for place, *columns in _all(cursor, "raw_parts", asked)}
+            return [found.get(place) for place in range(stretch.bins)]
         latencies = {place: found for place, *found in _all(cursor, f"{stretch.source}_latencies", asked)}
         phases = _all(cursor, "phases", asked) if with_phases else []
     by_place = {place: tuple(found) for place, *found in phases if None not in found}
     return [
-        _part(found, latencies.get(place), by_place.get(place)) if found else None for place, found in enumerate(counts)
+        _part(counts, latencies.get(place), by_place.get(place)) if counts else None
+        for place, counts in enumerate(read_counts(conn, site, stretch))
     ]
 
 
 def _asked(site: str, stretch: Stretch) -> dict[str, object]:
     return {"site": site, "first": stretch.first, "until": stretch.until, "bin_s": stretch.bin_s}
+
+
+def _raw_part(columns: Sequence[Any]) -> Part:
+    *counts, buckets, percentiles_s, dns_s, connect_s, tls_s, first_byte_s, download_s = columns
+    phases_s = (dns_s, connect_s, tls_s, first_byte_s, download_s)
+    return Part(
+        Counts(*counts),
+        *(percentiles_s or (None, None, None)),
+        Counter(buckets or ()),
+        None if None in phases_s else phases_s,
+    )
 
 
 def _part(counts: Counts, found: list[Any] | None, phases_s: tuple[float, ...] | None) -> Part:
@@ -128,6 +144,17 @@ def _part(counts: Counts, found: list[Any] | None, phases_s: tuple[float, ...] |
     for bucket, count in zip(buckets, checks, strict=True):
         histogram[bucket] = histogram.get(bucket, 0) + count
     return Part(counts, p50_s, p95_s, p99_s, histogram, phases_s)
+
+
+def read_incidents_of(conn: Connection, site: str, most: int) -> list[Incident]:
+    """Return the newest incidents of a site, by their beginnings, but for those that were withdrawn.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        return list(map(Incident._make, _all(cursor, "incidents", {"site": site, "most": most})))
 
 
 def read_newest(conn: Connection, site: str, since: datetime) -> list[Newest]:
@@ -156,5 +183,5 @@ def read_chains(conn: Connection, site: str, most: int) -> list[Chain]:
 
 
 def _all(cursor: Cursor, name: str, values: Mapping[str, object]) -> list[Any]:
-    cursor.execute(_sql[name], values)
+    _sql[name].execute(cursor, values)
     return cursor.fetchall()

@@ -15,11 +15,16 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 
 _WAIT_S: Final = 2.0
-_SESSION: Final = "SET statement_timeout = '10s'; SET max_parallel_workers_per_gather = 0; SET random_page_cost = 1.1"
+_SESSION: Final = """
+SET statement_timeout = '10s';
+SET max_parallel_workers_per_gather = 0;
+SET random_page_cost = 1.1;
+SET plan_cache_mode = force_generic_plan
+"""
 """Nobody waits longer for a page; and a forgotten query must not hold one of few connections for a minute.
 
 What a page reads is little, found by indexes, and in memory as a rule. To start workers for it takes longer, and others
-need the processors too.
+need the processors too. Prepared queries are planned once.
 """
 
 

@@ -1,17 +1,21 @@
 """A site's results as a file: CSV (RFC 4180) or JSON."""
 
+import asyncio
 import csv
 import io
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
+from itertools import chain
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from sitemon.model.errors import SitemonError
 from sitemon.model.moment import format_utc
@@ -21,7 +25,13 @@ from sitemon.web.dependencies import Web
 from sitemon.web.pages import not_found
 from sitemon.web.ranges import DEFAULT_RANGE, RANGES
 
-_AT_ONCE: Final = 2_000
+log = logging.getLogger(__name__)
+
+_ROWS_AT_ONCE: Final = 2_000
+_AT_ONCE: Final = 10
+"""So many may download at the same time: each holds some megabytes of rows."""
+_PATIENCE_S: Final = 30.0
+"""So long may a reader take for a piece."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With one of these a spreadsheet takes a cell for a formula, which may be of whoever runs the site."""
 
@@ -77,9 +87,35 @@ _FORMS: Final[Mapping[str, _Form]] = MappingProxyType(
 )
 
 
+class _Download(StreamingResponse):
+    """A response that ends early when its reader takes nothing for long. What it holds goes with it."""
+
+    def __init__(self, content: Iterator[str], *, held: ExitStack, **more: Any) -> None:
+        super().__init__(content, **more)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and let go of what is held."""
+        with self._held:
+            await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send what there is to send."""
+
+        async def send_soon(message: Message) -> None:
+            async with asyncio.timeout(_PATIENCE_S):
+                await send(message)
+
+        try:
+            await super().stream_response(send_soon)
+        except TimeoutError:
+            log.warning("web.download_cut_off: nobody took any of it for %g s", _PATIENCE_S)
+
+
 def routes(web: Web) -> APIRouter:
     """Return `/results.csv` and `/results.json`."""
     router = APIRouter()
+    turns = asyncio.Semaphore(_AT_ONCE)
 
     def add(name: str, form: _Form) -> None:
         @router.get(f"/results.{name}", name=name)
@@ -92,18 +128,19 @@ def routes(web: Web) -> APIRouter:
             since = snapshot.at - timedelta(seconds=chosen.bin_s * chosen.bins)
             stretch = SiteStretch(site, since, snapshot.at + AHEAD)
 
-            lent = ExitStack()
-            try:
-                conn = await run_in_threadpool(lent.enter_context, web.downloads.connection())
-            except SitemonError:
-                return Response("The database cannot be read now, or others are downloading.\n", 503)
-
-            def lines() -> Iterator[str]:
-                with lent:
-                    yield from form.write(all_results(conn, stretch, _AT_ONCE, snapshot.at))
-
-            headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
-            return StreamingResponse(_pieces(lines()), media_type=form.media_type, headers=headers)
+            if turns.locked():
+                return Response("Others are downloading.\n", 503, {"Retry-After": "10"})
+            await turns.acquire()
+            with ExitStack() as held:
+                held.callback(turns.release)
+                pieces = _pieces(form.write(all_results(web.downloads.connection, stretch, _ROWS_AT_ONCE, snapshot.at)))
+                try:
+                    begun = await run_in_threadpool(next, pieces)
+                except SitemonError:
+                    return Response("The database cannot be read now.\n", 503)
+                headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
+                content = chain((begun,), pieces)
+                return _Download(content, held=held.pop_all(), media_type=form.media_type, headers=headers)
 
     for name, form in _FORMS.items():
         add(name, form)

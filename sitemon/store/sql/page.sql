@@ -40,7 +40,7 @@ FROM (
         sum(missed)::integer AS missed,
         sum(maintenance)::integer AS maintenance
     FROM sitemon.uptime_daily
-    WHERE site = ANY(%(sites)s) AND day >= %(first)s::date AND day < %(first)s::date + %(days)s
+    WHERE site = ANY(%(sites)s) AND day >= %(first)s::date AND day < %(first)s::date + %(days)s::integer
     GROUP BY site, day
 ) AS counted
 GROUP BY site;

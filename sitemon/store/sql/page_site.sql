@@ -1,40 +1,33 @@
 -- One site. Only the views that sitemon_reader may read.
 
--- name: raw_counts
+-- name: raw_parts
+-- Percentiles from the results themselves: there are few enough of them. Those and the means of phases are of checks that
+-- took place and count.
 SELECT
     floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
     count(*) FILTER (WHERE counts_as = 'up'),
     count(*) FILTER (WHERE counts_as = 'degraded'),
     count(*) FILTER (WHERE counts_as = 'down'),
     count(*) FILTER (WHERE counts_as = 'missed'),
-    count(*) FILTER (WHERE counts_as = 'maintenance')
+    count(*) FILTER (WHERE counts_as = 'maintenance'),
+    array_agg(sitemon.latency_bucket(latency_s)) FILTER (WHERE is_seen AND latency_s IS NOT NULL),
+    percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE is_seen),
+    avg(dns_s) FILTER (WHERE is_seen),
+    avg(connect_s) FILTER (WHERE is_seen),
+    avg(tls_s) FILTER (WHERE is_seen),
+    avg(first_byte_s) FILTER (WHERE is_seen),
+    avg(download_s) FILTER (WHERE is_seen)
 FROM (
-    -- OFFSET 0, so that it is found out once for each row.
-    SELECT slot_at, counts_as
-    FROM sitemon.results
-    WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm')
-    OFFSET 0
-) AS placed
+    SELECT *, counts_as IN ('up', 'degraded', 'down') AS is_seen
+    FROM (
+        -- OFFSET 0, so that it is found out once for each row.
+        SELECT slot_at, counts_as, latency_s, dns_s, connect_s, tls_s, first_byte_s, download_s
+        FROM sitemon.results
+        WHERE site = %(site)s AND slot_at >= %(first)s AND slot_at < %(until)s AND kind NOT IN ('adhoc', 'confirm')
+        OFFSET 0
+    ) AS placed
+) AS found
 GROUP BY bin;
-
--- name: raw_latencies
--- Percentiles from the results themselves: there are few enough of them.
-SELECT bin, buckets, checks, percentiles_s[1], percentiles_s[2], percentiles_s[3]
-FROM (
-    SELECT
-        floor(extract(epoch FROM slot_at - %(first)s::timestamptz) / %(bin_s)s)::integer AS bin,
-        array_agg(sitemon.latency_bucket(latency_s)) AS buckets,
-        array_agg(1::bigint) AS checks,
-        percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_s) AS percentiles_s
-    FROM sitemon.results
-    WHERE site = %(site)s
-        AND slot_at >= %(first)s
-        AND slot_at < %(until)s
-        AND kind NOT IN ('adhoc', 'confirm')
-        AND counts_as IN ('up', 'degraded', 'down')
-        AND latency_s IS NOT NULL
-    GROUP BY bin
-) AS exact;
 
 -- name: hour_counts
 SELECT
@@ -110,6 +103,27 @@ WHERE site = %(site)s
     AND kind NOT IN ('adhoc', 'confirm')
     AND counts_as IN ('up', 'degraded', 'down')
 GROUP BY bin;
+
+-- name: incidents
+-- The newest first, but for those that were withdrawn.
+SELECT
+    incident_id,
+    site,
+    started_at,
+    ended_at,
+    regions,
+    reason,
+    http_code,
+    error,
+    decided_at,
+    withdrawn_at,
+    acknowledged_at,
+    acknowledged_by,
+    behind
+FROM sitemon.incidents
+WHERE site = %(site)s AND withdrawn_at IS NULL
+ORDER BY started_at DESC, incident_id DESC
+LIMIT %(most)s;
 
 -- name: newest
 -- Of each region the newest result at which somebody looked, and the newest certificate.

@@ -1,6 +1,6 @@
 """What the page reads, as a login that may read the public views alone."""
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -80,10 +80,13 @@ def test_each_range_has_counts_and_percentiles(reader: Connect, now: datetime, n
 def test_raw_parts_count_each_result_once(reader: Connect, now: datetime) -> None:
     stretch = stretch_of(RANGES["6h"], 300, now)
     with closing(reader()) as conn:
-        counts = read_counts(conn, "checkout", stretch)
-        results = list(all_results(conn, SiteStretch("checkout", stretch.first, now + DAY), 7, now))
-    assert total_of(counts).total == len(results)
-    assert total_of(counts).down == sum(row["outcome"] == "down" for row in results) == 41
+        parts = read_parts(conn, "checkout", stretch, with_phases=False)
+        results = list(
+            all_results(lambda: nullcontext(conn), SiteStretch("checkout", stretch.first, now + DAY), 7, now)
+        )
+    total = total_of(part.counts if part else None for part in parts)
+    assert total.total == len(results)
+    assert total.down == sum(row["outcome"] == "down" for row in results) == 41
 
 
 def test_hours_of_two_weeks(reader: Connect, now: datetime) -> None:
@@ -108,7 +111,7 @@ def test_results_go_on_after_one(reader: Connect, now: datetime) -> None:
         first = read_results(conn, stretch, ResultsAfter(END_OF_TIME), 10, now=now)
         after = ResultsAfter(first[-1]["slot_at"], first[-1]["region"], first[-1]["kind"])
         second = read_results(conn, stretch, after, 10, now=now)
-        every = list(all_results(conn, stretch, 10, now))
+        every = list(all_results(lambda: nullcontext(conn), stretch, 10, now))
     assert first + second == every[:20]
     assert len(every) == 289
     assert len({row["slot_at"] for row in every}) == 289
@@ -147,7 +150,7 @@ def test_what_lies_in_a_window_of_maintenance_counts_apart(
     begin = now.replace(minute=0, second=0, microsecond=0) - 5 * timedelta(hours=1)
     declare(conn, Declaration(begin, begin + timedelta(hours=1), ["shop"]))
     with closing(reader()) as reading:
-        (counts,) = read_counts(reading, "shop", Stretch(source, begin, 3_600, 1))
-    assert counts is not None
-    assert (counts.total, counts.maintenance) == (0, 12)
-    assert words_of(counts) == "in maintenance"
+        (part,) = read_parts(reading, "shop", Stretch(source, begin, 3_600, 1), with_phases=False)
+    assert part is not None
+    assert (part.counts.total, part.counts.maintenance, part.p50_s) == (0, 12, None)
+    assert words_of(part.counts) == "in maintenance"
