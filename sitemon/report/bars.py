@@ -5,6 +5,7 @@ outages and gaps differ by their place as well as by their colour. Where nothing
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from sitemon.model.counts import Counts, total_of
@@ -40,7 +41,7 @@ def bars(days: Sequence[Counts | None], label: str) -> Svg:
 
 def stacked(counts: Counts) -> Iterator[tuple[str, float, float]]:
     """Give what lies on what was up: the part, where it begins from the top, and its height, as fractions."""
-    if not counts.total:
+    if counts.up == counts.total:
         return
     share = {
         "missed": counts.missed / counts.total,
@@ -87,7 +88,7 @@ def grid(rows: Sequence[Sequence[Counts | None]], label: str) -> Svg:
     for row, column, counts in _cells(rows):
         left, top = column * (cell + gap), row * (cell + gap)
         if counts.up:
-            parts["up"].append(box(left, top, cell, cell))
+            parts["up"].append(_cell(left, top, cell))
         for part, begin, height in stacked(counts):
             parts[part].append(box(left, top + begin * cell, cell, height * cell))
     return picture(
@@ -97,6 +98,11 @@ def grid(rows: Sequence[Sequence[Counts | None]], label: str) -> Svg:
         label=label,
         class_="grid",
     )
+
+
+@lru_cache(maxsize=2_048)
+def _cell(left: int, top: int, size: int) -> str:
+    return box(left, top, size, size)
 
 
 def _cells(rows: Iterable[Sequence[Counts | None]]) -> Iterator[tuple[int, int, Counts]]:

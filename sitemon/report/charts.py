@@ -5,6 +5,7 @@ A chart has no letters in it, so that it may be stretched: the page writes the s
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sitemon.report.svg import HATCH, Svg, box, element, number, path, picture
@@ -60,12 +61,14 @@ def heat_map(columns: Sequence[Mapping[int, int]], first: int, last: int, backdr
     """Return a cell for each row `first` to `last`, from the foot, of each column: the more of it, the darker."""
     shades: list[list[str]] = [[] for _ in range(LEVELS)]
     width, height = WIDTH / max(1, len(columns)), HEIGHT / (last - first + 1)
-    for place, counts in enumerate(columns):
+    lefts, sides = _edges(len(columns)), f"h{number(width)}v{number(height)}h{number(-width)}z"
+    tops = [number(HEIGHT - (row - first + 1) * height) for row in range(first, last + 1)]
+    for left, counts in zip(lefts, columns, strict=False):
         total = sum(counts.values())
         for row, count in counts.items():
             if first <= row <= last and count:
                 shade = min(LEVELS - 1, math.ceil(LEVELS * math.sqrt(count / total)) - 1)
-                shades[shade].append(box(place * width, HEIGHT - (row - first + 1) * height, width, height))
+                shades[shade].append(f"M{left} {tops[row - first]}{sides}")
     return _chart(backdrop, *(path(cells, f"heat heat-{n + 1}") for n, cells in enumerate(shades)), label=label)
 
 
@@ -123,19 +126,25 @@ def _mark(band: Band) -> str:
 
 
 def _steps(values: Sequence[float | None], most: float) -> Iterator[str]:
-    width = WIDTH / max(1, len(values))
+    edges = _edges(len(values))
     is_on = False
     for place, value in enumerate(values):
         if value is not None:
             height = number(HEIGHT - min(1.0, value / most) * HEIGHT)
-            yield f"V{height}" if is_on else f"M{number(place * width)} {height}"
-            yield f"H{number((place + 1) * width)}"
+            yield f"V{height}H{edges[place + 1]}" if is_on else f"M{edges[place]} {height}H{edges[place + 1]}"
         is_on = value is not None
 
 
 def _slabs(feet: Sequence[float], tops: Sequence[float | None], most: float) -> Iterator[str]:
     width = WIDTH / max(1, len(tops))
-    for place, (foot, top) in enumerate(zip(feet, tops, strict=True)):
+    across, back = f"h{number(width)}", f"h{number(-width)}z"
+    for left, foot, top in zip(_edges(len(tops)), feet, tops, strict=False):
         if top is not None and top > foot:
             below, above = min(1.0, foot / most), min(1.0, top / most)
-            yield box(place * width, HEIGHT * (1 - above), width, HEIGHT * (above - below))
+            yield f"M{left} {number(HEIGHT * (1 - above))}{across}v{number(HEIGHT * (above - below))}{back}"
+
+
+@lru_cache(maxsize=16)
+def _edges(parts: int) -> Sequence[str]:
+    """Return where parts of a chart begin, and where the last one ends."""
+    return [number(place * WIDTH / max(1, parts)) for place in range(parts + 1)]
