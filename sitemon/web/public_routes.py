@@ -10,9 +10,9 @@ from sitemon.web import badges, feed
 from sitemon.web.api.answers import present
 from sitemon.web.badges import BadgeKind
 from sitemon.web.dependencies import Web
+from sitemon.web.made import make, respond
 from sitemon.web.problems import Problem
 from sitemon.web.public import Public, worst_state
-from sitemon.web.shared import make, respond
 from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
@@ -60,7 +60,7 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         if site is None or not (name in public.names(snapshot) or _may_read_all(request)):
             raise Problem(404, "there is no badge of this site")
         body = await run_in_threadpool(_badge, snapshot, site, kind)
-        response = respond(request, make(body.encode(), badges.MEDIA_TYPE))
+        response = respond(request, make(body, badges.MEDIA_TYPE))
         response.headers["Cross-Origin-Resource-Policy"] = _EVERYWHERE
         return response
 

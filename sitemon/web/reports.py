@@ -12,7 +12,7 @@ from sitemon.report.period import Period
 from sitemon.store.pool import Pool
 from sitemon.store.report import read_report
 from sitemon.web.problems import Problem
-from sitemon.web.shared import Shared
+from sitemon.web.shared import CrowdedError, Shared
 from sitemon.web.snapshot import Snapshot
 
 _KEPT: Final = 16
@@ -28,8 +28,7 @@ class Reports:
     def __init__(self, pool: Pool, sites: Callable[[], SiteSet | None]) -> None:
         self._pool = pool
         self._sites = sites
-        self._shared = Shared(_KEPT, at_once=1)
-        self._waiting = 0
+        self._shared = Shared(_KEPT, at_once=1, most_waiting=_WAITING)
         self._now_s = 0.0
 
     async def answer(
@@ -48,17 +47,14 @@ class Reports:
         kept stay as they are.
 
         Raises:
-            Problem: 503, too many wait for reports.
+            Problem: 503, this one has to be waited for, and many wait for reports.
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
-        if self._waiting >= _WAITING:
-            raise Problem(503, "many others wait for reports", {"Retry-After": "5"})
         if not snapshot.problem:
             self._now_s = clock.monotonic_s()
         lasts_s = _LASTS_OF_PAST_S if snapshot.closed_at >= period.until_at else _LASTS_S
         version = int(self._now_s // lasts_s)
-        self._waiting += 1
         try:
             # An address that names no days means others from the next month on.
             return await self._shared.answer(
@@ -67,9 +63,10 @@ class Reports:
                 lambda: write(self._read(period, group_by)),
                 key=f"{period.first} {period.last}",
                 media_type=media_type,
+                bearable_s=2 * lasts_s,
             )
-        finally:
-            self._waiting -= 1
+        except CrowdedError as exc:
+            raise Problem(503, "many others wait for reports", {"Retry-After": "5"}) from exc
 
     def _read(self, period: Period, group_by: str | None) -> Report:
         with self._pool.connection() as conn:

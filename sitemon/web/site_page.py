@@ -1,6 +1,6 @@
 """A site's page: how it is and why, and its past in figures and results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ from sitemon.model.counts import Counts
 from sitemon.report.bars import label_of
 from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
 from sitemon.store.page import read_days
-from sitemon.store.page_incidents import Incident, read_incidents
+from sitemon.store.page_incidents import Incident
 from sitemon.store.page_site import (
     Chain,
     Newest,
@@ -18,6 +18,7 @@ from sitemon.store.page_site import (
     Stretch,
     read_chains,
     read_counts,
+    read_incidents_of,
     read_newest,
     read_parts,
 )
@@ -27,16 +28,20 @@ from sitemon.web.configuration import configuration_of
 from sitemon.web.dependencies import Web
 from sitemon.web.history import DAYS, past_of
 from sitemon.web.kept import Kept
+from sitemon.web.made import Piece, piece
 from sitemon.web.pages import no_data, not_found
 from sitemon.web.ranges import DEFAULT_RANGE, RANGES, days_before, stretch_of, ticks
 from sitemon.web.site_figures import GRID_DAYS, Moments, figures, grid_days, hours_grid
 from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
-from sitemon.web.templating import render
+from sitemon.web.templating import render, render_around
 
 ROWS: Final = 25
 _INCIDENTS: Final = 8
+_MOST_INCIDENTS: Final = 1_000
+"""So many are drawn at most."""
 _CHAINS: Final = 6
+_TITLES: Final = {key: each.title for key, each in RANGES.items()}
 _EVER: Final = timedelta(days=3650)
 
 
@@ -45,13 +50,20 @@ class _Data(NamedTuple):
 
     stretch: Stretch
     parts: list[Part | None]
-    in_stretch: list[Incident]
     days: Sequence[Counts | None]
     hours: list[Counts | None]
     newest: list[Newest]
     incidents: list[Incident]
     chains: list[Chain]
     rows: list[Row]
+
+
+class _Shown(NamedTuple):
+    """What the page shows of it: what ages with each snapshot, and pieces that do not."""
+
+    newest: list[Newest]
+    incidents: list[Incident]
+    pieces: Mapping[str, Piece]
 
 
 class _Asked(NamedTuple):
@@ -64,7 +76,7 @@ class _Asked(NamedTuple):
 def routes(web: Web) -> APIRouter:
     """Return `/sites/<name>`."""
     router = APIRouter()
-    kept: Kept[dict[str, object]] = Kept()
+    kept: Kept[_Shown] = Kept()
 
     @router.get("/sites/{name:path}")
     async def site_page(request: Request, name: str) -> Response:
@@ -82,32 +94,29 @@ def routes(web: Web) -> APIRouter:
     return router
 
 
-def _page(web: Web, kept: Kept[dict[str, object]], snapshot: Snapshot, site: SiteView, asked: _Asked) -> str:
+def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, asked: _Asked) -> list[Piece]:
     address = f"{site.name} {asked}"
     its_open = [incident for incident in snapshot.open_incidents if incident.site == site.name]
     found = kept.of(
         address,
         snapshot.at,
-        lambda: _shown(_read(web, snapshot, site, asked), snapshot, asked),
+        lambda: _shown(_read(web, snapshot, site, asked), snapshot, site, asked),
         is_away=bool(snapshot.problem),
         evidence=(site.watches, its_open),
     )
     sites = web.sites()
     configured = sites.by_name.get(site.name) if sites else None
-    shown: dict[str, object] = {"read_at": None, "newest": (), "incidents": None}
-    if found:
-        shown = {"read_at": found.at} | found.data
-    return render(
+    return render_around(
         "site.html",
+        found.data.pieces if found else {},
         here="",
         snapshot=snapshot,
         site=site,
-        ranges={key: each.title for key, each in RANGES.items()},
-        range=asked.range,
-        is_first_page=asked.before is None,
         can_check=web.guard.can_sign_in and web.acts.can_check,
         configuration=[pair for pair in configuration_of(configured) if pair[1]] if configured else None,
-        **shown,
+        read_at=found.at if found else None,
+        newest=found.data.newest if found else (),
+        incidents=found.data.incidents if found else None,
     )
 
 
@@ -119,31 +128,46 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
         return _Data(
             stretch,
             read_parts(conn, name, stretch, with_phases=chosen.has_phases),
-            read_incidents(conn, 1_000, sites=[name], since=stretch.first, until=stretch.until),
             read_days(conn, [name], now.date() - timedelta(days=DAYS - 1), DAYS)[name],
             read_counts(conn, name, days_before(now, GRID_DAYS)),
             read_newest(conn, name, now - timedelta(days=1)),
-            read_incidents(conn, _INCIDENTS, sites=[name]),
+            read_incidents_of(conn, name, _MOST_INCIDENTS),
             read_chains(conn, name, _CHAINS),
             read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now),
         )
 
 
-def _shown(data: _Data, snapshot: Snapshot, asked: _Asked) -> dict[str, object]:
-    moments = Moments(data.stretch, data.in_stretch, snapshot.closed_at)
-    hours = days_before(snapshot.at, GRID_DAYS)
+def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
+    in_stretch = [one for one in data.incidents if one.ended_at is None or one.ended_at >= data.stretch.first]
+    moments = Moments(data.stretch, in_stretch, snapshot.closed_at)
     rows, older = cut(data.rows, ROWS, cursor_of_result)
-    return {
-        "figures": list(figures(data.parts, moments)),
-        "has_incidents": bool(data.in_stretch),
-        "ticks": ticks(data.stretch, RANGES[asked.range].tick),
-        "past": past_of(data.days, []),
-        "days_in_words": label_of(data.days, "days"),
-        "hours_svg": hours_grid(data.hours),
-        "hours_days": grid_days(hours),
-        "newest": data.newest,
-        "incidents": data.incidents,
-        "chains": data.chains,
-        "rows": rows,
-        "older": older,
-    }
+    past = render(
+        "site_past.html",
+        site=site,
+        read_at=snapshot.at,
+        past=past_of(data.days, []),
+        days_in_words=label_of(data.days, "days"),
+        chains=data.chains,
+    )
+    charts = render(
+        "site_charts.html",
+        site=site,
+        ranges=_TITLES,
+        range=asked.range,
+        figures=list(figures(data.parts, moments)),
+        has_incidents=bool(in_stretch),
+        ticks=ticks(data.stretch, RANGES[asked.range].tick),
+    )
+    results = render(
+        "site_results.html",
+        site=site,
+        ranges=_TITLES,
+        range=asked.range,
+        hours_svg=hours_grid(data.hours),
+        hours_days=grid_days(days_before(snapshot.at, GRID_DAYS)),
+        rows=rows,
+        is_first_page=asked.before is None,
+        older=older,
+    )
+    pieces = {"past": piece(past), "charts": piece(charts), "results": piece(results)}
+    return _Shown(data.newest, data.incidents[:_INCIDENTS], pieces)

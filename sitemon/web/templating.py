@@ -1,6 +1,7 @@
 """HTML from templates. Everything that is put into one is escaped, unless it is our own markup."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,9 +15,14 @@ from sitemon.model.one_line import one_line
 from sitemon.report.as_html import STATIC as STATIC_OF_REPORT
 from sitemon.report.palette import age, latency, percent
 from sitemon.report.svg import Svg
+from sitemon.web import parts
+from sitemon.web.made import Piece, piece
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
+
+_MARK: Final = re.compile("<!--([a-z]+)-->")
+"""Escaped text of others has none of these signs."""
 
 
 def _digests() -> Mapping[str, str]:
@@ -47,11 +53,18 @@ def _environment() -> Environment:
         "svg": _markup,
     }
     environment.globals["digests"] = _digests()
-    environment.globals["parts"] = environment.get_template("parts.html").module
+    environment.globals["parts"] = parts
     return environment
 
 
 _ENVIRONMENT: Final = _environment()
+
+
+def render_around(template: str, pieces: Mapping[str, Piece], **values: object) -> list[Piece]:
+    """Return a page with pieces of it, by their names in the template, that are there already."""
+    marks = {name: Markup(f"<!--{name}-->") for name in pieces}  # noqa: S704  # of ours
+    found = _MARK.split(render(template, **values, **marks))
+    return [pieces[part] if place % 2 else piece(part) for place, part in enumerate(found)]
 
 
 def render(template: str, **values: object) -> str:

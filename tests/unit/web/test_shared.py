@@ -4,13 +4,14 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sitemon.web import shared
-from sitemon.web.shared import Shared
+from sitemon.web.shared import BEARABLE_S, CrowdedError, Shared
 
 WITHIN_S = 10
 MOST = 200
@@ -21,9 +22,9 @@ def asking(path: str = "/") -> Request:
     return Request({"type": "http", "method": "GET", "path": address, "query_string": query.encode(), "headers": []})
 
 
-def in_loop(work: Callable[[Shared], Awaitable[None]]) -> None:
+def in_loop(work: Callable[[Shared], Awaitable[None]], **given: Any) -> None:
     async def run() -> None:
-        await asyncio.wait_for(work(Shared()), WITHIN_S)
+        await asyncio.wait_for(work(Shared(**given)), WITHIN_S)
 
     asyncio.run(run())
 
@@ -93,6 +94,53 @@ def test_nobody_gets_a_page_that_was_made_long_ago(monkeypatch: pytest.MonkeyPat
         assert text(await shared.answer(asking(), 3, lambda: "third")) == "third"
 
     in_loop(work)
+
+
+def test_nobody_gets_the_page_before_when_it_is_too_old() -> None:
+    now_s = 0.0
+
+    async def work(shared: Shared) -> None:
+        nonlocal now_s
+        await shared.answer(asking(), 1, lambda: "first")
+        now_s = BEARABLE_S
+        assert text(await shared.answer(asking(), 2, lambda: "second")) == "second"
+
+    in_loop(work, monotonic_s=lambda: now_s)
+
+
+def test_a_page_that_takes_too_long_to_make_is_waited_for() -> None:
+    now_s = 0.0
+
+    async def work(shared: Shared) -> None:
+        nonlocal now_s
+        await shared.answer(asking(), 1, lambda: "first")
+        second = Slow("second")
+        assert text(await shared.answer(asking(), 2, second)) == "first"
+        now_s = BEARABLE_S
+        waiting = asyncio.ensure_future(shared.answer(asking(), 2, second))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        second.may_end.set()
+        assert text(await waiting) == "second"
+
+    in_loop(work, monotonic_s=lambda: now_s)
+
+
+def test_while_many_wait_those_get_theirs_whose_page_is_kept() -> None:
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking("/kept"), 1, lambda: "kept")
+        slow = Slow("slow")
+        waiting = asyncio.ensure_future(shared.answer(asking("/slow"), 1, slow))
+        await asyncio.to_thread(slow.is_begun.wait, WITHIN_S)
+        for version in (1, 2):
+            assert text(await shared.answer(asking("/kept"), version, lambda: "anew")) == "kept"
+        for path in ("/slow", "/other"):
+            with pytest.raises(CrowdedError):
+                await shared.answer(asking(path), 1, lambda: "other")
+        slow.may_end.set()
+        assert text(await waiting) == "slow"
+
+    in_loop(work, most_waiting=1)
 
 
 def test_who_asks_at_the_same_time_waits_for_one_making() -> None:
