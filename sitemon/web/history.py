@@ -1,4 +1,4 @@
-"""What a row of the overview shows of the past: 90 days, and the latencies of a day. It changes slowly, and costs."""
+"""What pages show of the past of each site: 90 days, and the latencies of a day. It changes slowly, and costs."""
 
 import logging
 import threading
@@ -34,18 +34,19 @@ _ROUND_UNASKED_S: Final = 300.0
 
 
 class Past(NamedTuple):
-    """A site's 90 days as bars, its uptime in them, what its exceptional days were, and its latencies of 24 hours.
+    """A site's 90 days as bars and in words, its uptime and its exceptional days in them, its latencies of 24 hours.
 
     `exceptions` is for the script that explains a bar below the pointer: ``place:words`` between line breaks.
     """
 
     bars: Svg
+    words: str
     uptime: str
     exceptions: str
     sparkline: Svg
 
 
-NOTHING_YET: Final = Past(bars([None] * DAYS, "not read yet"), "", "", sparkline([], "not read yet"))
+NOTHING_YET: Final = Past(bars([None] * DAYS, "not read yet"), "not read yet", "", "", sparkline([], "not read yet"))
 
 ReadDays = Callable[[Sequence[str], date, int], dict[str, list[Counts | None]]]
 ReadTrends = Callable[[Sequence[str], datetime, int], dict[str, list[float | None]]]
@@ -142,8 +143,10 @@ def past_of(days: Sequence[Counts | None], trend: Sequence[float | None]) -> Pas
         if counts is None or not counts.total or counts.up < counts.total
     )
     latencies_s = [None if mean is None else typical_s(mean) for mean in trend]
+    words = label_of(days, "days")
     return Past(
-        bars(days, label_of(days, "days")),
+        bars(days, words),
+        words,
         uptime(total.low, total.high),
         "\n".join(exceptions),
         sparkline(latencies_s, _range_of([each for each in latencies_s if each is not None])),

@@ -1,15 +1,14 @@
 """A site's page: how it is and why, and its past in figures and results."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from sitemon.model.counts import Counts
-from sitemon.report.bars import label_of
+from sitemon.store.connect import Connection
 from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
-from sitemon.store.page import read_days
 from sitemon.store.page_incidents import Incident
 from sitemon.store.page_site import (
     Chain,
@@ -26,7 +25,7 @@ from sitemon.web.api.answers import cut
 from sitemon.web.api.parameters import AHEAD, cursor_of_result, read_result_cursor
 from sitemon.web.configuration import configuration_of
 from sitemon.web.dependencies import Web
-from sitemon.web.history import DAYS, past_of
+from sitemon.web.history import Past
 from sitemon.web.kept import Kept
 from sitemon.web.made import Piece, piece
 from sitemon.web.pages import no_data, not_found
@@ -42,6 +41,7 @@ _MOST_INCIDENTS: Final = 1_000
 """So many are drawn at most."""
 _CHAINS: Final = 6
 _TITLES: Final = {key: each.title for key, each in RANGES.items()}
+_TLS: Final = ("https:", "tls:")
 _EVER: Final = timedelta(days=3650)
 
 
@@ -50,7 +50,7 @@ class _Data(NamedTuple):
 
     stretch: Stretch
     parts: list[Part | None]
-    days: Sequence[Counts | None]
+    past: Past
     hours: list[Counts | None]
     newest: list[Newest]
     incidents: list[Incident]
@@ -124,17 +124,27 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
     chosen, now, name = RANGES[asked.range], snapshot.at, site.name
     stretch = stretch_of(chosen, site.evidence.interval_s, now)
     before = asked.before or ResultsAfter(END_OF_TIME)
+    past = web.history.of([name])[name]
     with web.pool.connection() as conn:
         return _Data(
             stretch,
             read_parts(conn, name, stretch, with_phases=chosen.has_phases),
-            read_days(conn, [name], now.date() - timedelta(days=DAYS - 1), DAYS)[name],
+            past,
             read_counts(conn, name, days_before(now, GRID_DAYS)),
-            read_newest(conn, name, now - timedelta(days=1)),
+            _newest(conn, site, now),
             read_incidents_of(conn, name, _MOST_INCIDENTS),
             read_chains(conn, name, _CHAINS),
             read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now),
         )
+
+
+def _newest(conn: Connection, site: SiteView, now: datetime) -> list[Newest]:
+    """Return the newest results, with the newest certificates of a day."""
+    day_ago = now - timedelta(days=1)
+    seen_at = min(watch.seen_at or day_ago for watch in site.watches)
+    found = read_newest(conn, site.name, max(seen_at, day_ago))
+    lacks_certificate = site.url.startswith(_TLS) and any(one.cert_expires_at is None for one in found)
+    return read_newest(conn, site.name, day_ago) if lacks_certificate else found
 
 
 def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
@@ -145,8 +155,7 @@ def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _S
         "site_past.html",
         site=site,
         read_at=snapshot.at,
-        past=past_of(data.days, []),
-        days_in_words=label_of(data.days, "days"),
+        past=data.past,
         chains=data.chains,
     )
     charts = render(
