@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 _REQUEST: Final = b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+_BEGINS_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.2
 
 
@@ -29,8 +30,9 @@ def listening(port: int, listeners: int) -> Iterator[Heard]:
     heard, stop = Heard(listeners), threading.Event()
     with ExitStack() as opened, selectors.DefaultSelector() as selector:
         for _ in range(listeners):
-            listener = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            listener = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=_BEGINS_WITHIN_S))
             listener.sendall(_REQUEST)
+            assert listener.recv(1 << 12).startswith(b"HTTP/1.1 200"), "there is no stream of changes"
             selector.register(listener, selectors.EVENT_READ)
         thread = threading.Thread(target=_hear, args=(selector, heard, stop))
         thread.start()

@@ -27,6 +27,7 @@ INTERVAL_MS: Final = 10_000
 TEAMS: Final = 20
 _DOWN_EVERY: Final = 500
 _FLAPPING_EVERY: Final = 100
+_MINUTE_MS: Final = 60_000
 _FEED_EVERY_S: Final = 0.05
 _NAMED: Final = Path(__file__).with_name("web_load.sql").read_text(encoding="utf-8").split("-- name: ")
 _sql: Final = dict(part.split("\n", 1) for part in _NAMED[1:])
@@ -98,8 +99,9 @@ def _feed(environment: Mapping[str, str], base_ms: int, stop: threading.Event) -
 
 
 def _found(site: int, slot_ms: int) -> Result:
-    """Return what is found: 20 sites are down, 100 are up and down in turn, each for a minute."""
-    is_down = site % _DOWN_EVERY == 0 or (site % _FLAPPING_EVERY == 7 and slot_ms // 60_000 % 2 == 1)
+    """Return what is found: 20 sites are down, 100 are up and down in turn, each for a minute, one after the other."""
+    turned_ms = slot_ms + site * _MINUTE_MS // SIZE.sites
+    is_down = site % _DOWN_EVERY == 0 or (site % _FLAPPING_EVERY == 7 and turned_ms // _MINUTE_MS % 2 == 1)
     return a_result(site, from_ms(slot_ms), clock.utc_now(), is_up=not is_down)
 
 
