@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 def naming_unknown(sites: Iterable[Site], known: Collection[str]) -> list[str]:
     """Return the names of sites that name a channel which is not among these."""
-    return [site.name for site in sites if site.alerts and not set(site.alerts).issubset(known)]
+    return [site.name for site in sites if site.alerts and not set(site.alerts.all_channels).issubset(known)]
 
 
 class NamedChannels:

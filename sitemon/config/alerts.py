@@ -9,7 +9,7 @@ from sitemon.config.alert_channels import ChannelReader, url_of
 from sitemon.config.complaints import Complaints
 from sitemon.config.documents import Document, read_document
 from sitemon.config.settings import Settings
-from sitemon.config.site_alerts import remind_every_s
+from sitemon.config.site_alerts import ESCALATION_FIELDS, after_s, group_for_s, remind_every_s
 from sitemon.config.site_values import Context, labels
 from sitemon.config.values import UnfitError, ValuePath, boolean, duration_s, kind_of
 from sitemon.model.alerts import ASKED_FOR, EVENTS, Alerts, Escalation, Heartbeat, Route
@@ -18,10 +18,8 @@ from sitemon.model.errors import ConfigurationError
 FILE_NAME: Final = "alerts.yaml"
 
 _LEAST_HEARTBEAT_S: Final = 10.0
-_LONGEST_GROUP_S: Final = 600.0
 HEARTBEAT_FIELDS: Final = ("url", "every")
 ROUTE_FIELDS: Final = ("match", "channels", "events", "group_for", "remind_every", "escalate", "continue")
-ESCALATION_FIELDS: Final = ("after", "channels")
 
 
 def load_alerts(environ: Mapping[str, str] = os.environ) -> Alerts:
@@ -70,7 +68,10 @@ class _Reader:
         locate.warn_if_exposed(self._document.path)
         told = {one.name: one for one in found}
         return Alerts(
-            channels=told, routes=tuple(route for route in routes if route), heartbeat=heartbeat, references=urls
+            channels=told,
+            routes=tuple(route for route in routes if route),
+            heartbeat=heartbeat,
+            references=urls,
         )
 
     def _route(self, place: int, value: object, names: Mapping[str, tuple[str, ...]]) -> Route | None:
@@ -87,12 +88,12 @@ class _Reader:
         match = complaints.read((*path, "match"), fields.get("match", {}), lambda found: labels(found, self._context))
         goes_on = complaints.read((*path, "continue"), fields.get("continue", False), boolean)
         every_s = complaints.read((*path, "remind_every"), fields.get("remind_every", 3600), remind_every_s)
-        group_for_s = complaints.read((*path, "group_for"), fields.get("group_for", 10), _group_for_s)
+        wait_s = complaints.read((*path, "group_for"), fields.get("group_for", 10), group_for_s)
         return Route(
             match=match or {},
             channels=channels,
             events=events,
-            group_for_s=group_for_s or 0.0,
+            group_for_s=wait_s or 0.0,
             remind_every_s=every_s or 0.0,
             escalate=self._escalations((*path, "escalate"), fields.get("escalate", []), names, channels),
             goes_on=bool(goes_on),
@@ -144,30 +145,16 @@ class _Reader:
         for field in ESCALATION_FIELDS:
             if field not in value:
                 complaints.complain(path, f"{field}: missing")
-        after_s = complaints.read((*path, "after"), value.get("after", 60), _after_s)
+        waits_s = complaints.read((*path, "after"), value.get("after", 60), after_s)
         channels = self._channels((*path, "channels"), value.get("channels", []), names)
         for name in set(channels) & set(told):
             complaints.complain((*path, "channels"), f"{name} is told from the start")
-        return Escalation(after_s or 0.0, channels)
+        return Escalation(waits_s or 0.0, channels)
 
     def _channels(self, path: ValuePath, value: object, names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Return the channels that a route names, each service of a list by itself."""
         words = self._complaints.words(path, value, names, "channel")
         return tuple(name for word in words for name in names.get(word, ()))
-
-
-def _group_for_s(value: object) -> float:
-    found_s = duration_s(value)
-    if found_s > _LONGEST_GROUP_S:
-        raise UnfitError("expected at most 10m: who is down waits for it")
-    return found_s
-
-
-def _after_s(value: object) -> float:
-    found_s = duration_s(value)
-    if not found_s:
-        raise UnfitError("expected a duration such as 15m")
-    return found_s
 
 
 def _every_s(value: object) -> float:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sitemon.config.documents import Document, read_document, show_path
 from sitemon.config.settings import settings_of_sites
+from sitemon.config.site_alerts import unknown_channels
 from sitemon.config.site_conflicts import Problem, conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_maintenance import dependency_problems
@@ -73,7 +74,7 @@ class SiteReader:
             return {}
         own = [name for name in _REQUIRED if name in mapping]
         values, problems = reader.read({name: value for name, value in mapping.items() if name not in own})
-        problems += self._unknown_channels(values)
+        problems += self._unknown_channels(values, mapping)
         problems += [((name,), "belongs to a site, not to defaults") for name in own]
         for path, problem in problems:
             self._complain(document, ("defaults", *path), problem)
@@ -98,7 +99,7 @@ class SiteReader:
         self, document: Document, place: int, mapping: dict[str, object], defaults: dict[str, Any], reader: FieldReader
     ) -> None:
         values, problems = reader.read(mapping)
-        problems += self._unknown_channels(values)
+        problems += self._unknown_channels(values, mapping)
         problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
         problems += conflicts(values, defaults)
         name = values.get("name", f"sites[{place}]")
@@ -113,15 +114,11 @@ class SiteReader:
         elif not self.mistakes:
             self.sites[name] = site_of(values, defaults)
 
-    def _unknown_channels(self, values: Mapping[str, Any]) -> list[Problem]:
-        known, named = self._channels, values.get("alerts")
-        if known is None or not named:
+    def _unknown_channels(self, values: Mapping[str, Any], mapping: Mapping[Any, object]) -> list[Problem]:
+        if self._channels is None or "alerts" not in values:
             return []
-        return [
-            (("alerts", place), f"no channel of this name{suggestion(one, known)}")
-            for place, one in enumerate(named)
-            if one not in known
-        ]
+        found = unknown_channels(values["alerts"], mapping["alerts"], self._channels)
+        return [(("alerts", *path), problem) for path, problem in found]
 
     def _first_place(self, name: str) -> str:
         file, place = self._places[name]

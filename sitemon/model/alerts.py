@@ -1,6 +1,6 @@
 """Who is told of what: channels and routes, as the configuration describes them once it is read and checked."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -70,13 +70,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Audience(NamedTuple):
-    """What a site says of who is told of it: `labels` for the routes, or `channels` instead of them, perhaps none.
+    """What a site says of who is told of it: `labels` for the routes, or a `route` instead of them.
 
-    `remind_every_s` holds instead of that of each route; 0: never.
+    Channels have the names of the file there; without any, nobody is told. `remind_every_s` holds instead of that of
+    each route; 0: never.
     """
 
     labels: Mapping[str, str] = {}
-    channels: tuple[str, ...] | None = None
+    route: Route | None = None
     remind_every_s: float | None = None
 
 
@@ -167,14 +168,21 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
         """Return the channels of a name: those of a list of services are `name`, `name/2`, …; none: nobody knows it."""
         return tuple(one for one in self.channels if one == name or one.startswith(f"{name}/"))
 
+    def _named(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(channel for name in names for channel in self.named(name))
+
+    def _own(self, route: Route) -> Route:
+        """Return a site's own route with the channels that there are."""
+        steps = tuple(Escalation(step.after_s, self._named(step.channels)) for step in route.escalate)
+        return msgspec.structs.replace(route, channels=self._named(route.channels), escalate=steps)
+
     def _taken(self, audience: Audience) -> Iterator[Route]:
         """Yield the routes that a site takes; if it names channels of which there is none, it is as if it did not."""
-        named = audience.channels
-        if named is not None:
-            channels = tuple(channel for name in named for channel in self.named(name))
-            if channels:
-                yield Route(channels=channels)
-            if channels or not named:
+        if audience.route is not None:
+            own = self._own(audience.route)
+            if own.channels:
+                yield own
+            if own.channels or not audience.route.channels:
                 return
         for route in self.routes:
             if route.fits(audience.labels):

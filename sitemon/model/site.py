@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from sitemon.model.alerts import Route
 from sitemon.model.maintenance import Recurring
 
 DEFAULT_REGION: Final = "default"
@@ -146,8 +147,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `confirm`: its first failure is followed by further checks at once.
     Its failures within windows of `maintenance` make no incident. Of an incident nobody is told while a site is down
     that it `depends_on`.
-    Who is told of it is named by `alerts`, channels instead of the routes, none of them: nobody; None: by the routes.
-    `remind_every_s` holds instead of that of each route; 0: never.
+    Who is told of it is said by `alerts`, a route of its own, in which channels have the names of the file; without
+    any, nobody is. None: by the routes. `remind_every_s` holds instead of that of each route; 0: never.
     `slo` is the target of its uptime in percent, for reports.
     """
 
@@ -175,7 +176,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     depends_on: tuple[str, ...] = ()
     confirm: bool = True
     remind_every_s: float | None = None
-    alerts: tuple[str, ...] | None = None
+    alerts: Route | None = None
     slo: float | None = None
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sitemon.durations import for_people
+from sitemon.model.alerts import EVENTS, Route
 from sitemon.model.maintenance import Recurring
 from sitemon.model.site import Body, Expect, Header, Site, Tls
 
@@ -62,12 +63,21 @@ def _expect(expect: Expect) -> Iterator[tuple[str, str]]:
 
 
 def _alerts(site: Site) -> Iterator[tuple[str, str]]:
-    yield "alerts", "" if site.alerts is None else ", ".join(site.alerts) or "off"
+    yield from _route(site.alerts) if site.alerts else [("alerts", "")]
     if site.remind_every_s is not None:
         yield "remind_every", for_people(site.remind_every_s) if site.remind_every_s else "never"
     yield "maintenance", "; ".join(map(_recurring, site.maintenance))
     yield "depends_on", ", ".join(site.depends_on)
     yield "slo", "" if site.slo is None else f"{site.slo:g} %"
+
+
+def _route(own: Route) -> Iterator[tuple[str, str]]:
+    yield "alerts", ", ".join(own.channels) or "off"
+    if own.events != EVENTS:
+        yield "alerts.events", ", ".join(own.events)
+    if own.escalate:
+        steps = (f"{', '.join(step.channels)} after {for_people(step.after_s)}" for step in own.escalate)
+        yield "alerts.escalate", "; ".join(steps)
 
 
 def _recurring(window: Recurring) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sitemon.alert.events import CERTIFICATE
+from sitemon.alert.events import CERTIFICATE, DEGRADED, RECOVERED
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
@@ -64,7 +64,7 @@ def results_of(
                 fields["kind"] = Kind({"confirming": "confirm"}[value])
     for slot, letter in enumerate(letters):
         at = moment_of(moment) + slot * interval_of[site]
-        why: dict[str, Any] = {"reason": reason} if letter == "d" else {}
+        why: dict[str, Any] = {"d": {"reason": reason}, "g": {"reason": Reason.TOO_SLOW}}.get(letter, {})
         if letter != ".":
             yield at + took, a_result(site, slot_at=begins_at + at, outcome=OUTCOMES[letter], **fields, **why)
 
@@ -87,6 +87,9 @@ def _words(type_: str, data: Mapping[str, Any], begins_at: datetime) -> str:
         return f"within {data['threshold_days']} days"
     if type_ in {REGION_OFFLINE, REGION_ONLINE}:
         return f"since {at(data['since'])}: {data['hosts']} of {data['hosts_looked_at']} hosts"
+    if type_ in {DEGRADED, RECOVERED}:
+        over = f" to {at(data['since'])}" if type_ == RECOVERED else ""
+        return f"{'' if over else 'since '}{at(data['began_at'])}{over}, {data['reason']}"
     incident = data["incident"]
     ended = incident["ended_at"]
     words = [f"{at(incident['started_at'])} to {at(ended)}" if ended else f"since {at(incident['started_at'])}"]

@@ -84,7 +84,7 @@ def test_but_for_those_who_do_not_want_to() -> None:
 
 
 def test_a_site_that_names_channels_is_told_of_there_instead_of_by_the_routes() -> None:
-    named = WEB._replace(channels=("boss",))
+    named = WEB._replace(route=Route(channels=("boss",)))
     assert ESCALATED.recipients(named, "down") == [("boss", 10.0)]
     assert ESCALATED.recipients(named, "degraded") == []
     assert ESCALATED.escalations_for(named) == {}
@@ -92,7 +92,7 @@ def test_a_site_that_names_channels_is_told_of_there_instead_of_by_the_routes() 
 
 
 def test_of_a_site_that_is_off_only_those_hear_who_were_told_before() -> None:
-    off = WEB._replace(channels=())
+    off = WEB._replace(route=Route(channels=()))
     assert ESCALATED.recipients(off, "down") == []
     assert ESCALATED.reminders_for(off) == {}
     assert ESCALATED.recipients(off, "resolved", ["web"]) == [("web", 0.0)]
@@ -101,7 +101,7 @@ def test_of_a_site_that_is_off_only_those_hear_who_were_told_before() -> None:
 def test_each_service_of_a_list_is_told() -> None:
     channels = {name: Channel(name=name, kind="apprise", url="json://x") for name in ("ops", "ops/2", "opsy")}
     alerts = Alerts(channels=channels)
-    found = alerts.recipients(Audience(channels=("ops",)), "down")
+    found = alerts.recipients(Audience(route=Route(channels=("ops",))), "down")
     assert [recipient.channel for recipient in found] == ["ops", "ops/2"]
     assert alerts.names == {"ops", "opsy"}
 
@@ -112,8 +112,17 @@ def test_each_service_of_a_list_is_told() -> None:
 def test_of_channels_that_are_not_there_the_others_hear_or_else_the_routes(
     named: list[str], expected: list[str]
 ) -> None:
-    found = ESCALATED.recipients(WEB._replace(channels=tuple(named)), "down")
+    found = ESCALATED.recipients(WEB._replace(route=Route(channels=tuple(named))), "down")
     assert [recipient.channel for recipient in found] == expected
+
+
+def test_a_sites_own_route_hears_of_degraded_sites_and_escalates_where_it_says_so() -> None:
+    own = Route(channels=("web",), events=("down", "degraded"), escalate=(Escalation(900.0, ("boss", "gone")),))
+    named = WEB._replace(route=own, remind_every_s=600.0)
+    assert ESCALATED.recipients(named, "degraded") == [("web", 10.0)]
+    assert ESCALATED.escalations_for(named) == {"boss": 900.0}
+    assert ESCALATED.recipients(named, "resolved", ["boss"]) == []
+    assert ESCALATED.recipients(named, "down", ["boss"]) == [("web", 10.0), ("boss", 10.0)]
 
 
 @pytest.mark.parametrize(("every_s", "expected"), [(600.0, {"web": 600.0}), (0.0, {}), (None, {"web": 3600.0})])

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sitemon.config.sites import SiteSet, load_sites, site_from_fields
 from sitemon.local.certificates import Authority
+from sitemon.model.alerts import Escalation, Route
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.site import (
     Body,
@@ -222,13 +223,69 @@ def test_who_is_told_of_a_site_and_how_often_is_inherited(tmp_path: Path) -> Non
         """,
     )
     assert [(site.alerts, site.remind_every_s) for site in sites.sites] == [
-        (("ops",), 7200.0),
-        (("hook", "ops"), 0.0),
-        ((), 300.0),
-        ((), 7200.0),
+        (Route(channels=("ops",)), 7200.0),
+        (Route(channels=("hook", "ops")), 0.0),
+        (Route(channels=()), 300.0),
+        (Route(channels=()), 7200.0),
     ]
     [plain] = sites_of(tmp_path, "sites: [{name: a, url: http://a/}]").sites
     assert (plain.alerts, plain.remind_every_s) == (None, None)
+
+
+def test_a_site_says_what_its_channels_hear_and_to_whom_it_is_escalated(tmp_path: Path) -> None:
+    [site] = sites_of(
+        tmp_path,
+        """
+        sites:
+          - name: a
+            url: http://a/
+            alerts:
+              channels: [ops]
+              events: [down, resolved, degraded]
+              group_for: 1m
+              escalate: [{after: 15m, channels: [boss]}, {after: 1h, channels: [hook]}]
+        """,
+    ).sites
+    assert site.alerts == Route(
+        channels=("ops",),
+        events=("down", "resolved", "degraded"),
+        group_for_s=60.0,
+        escalate=(Escalation(900.0, ("boss",)), Escalation(3600.0, ("hook",))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("alerts", "field", "problem"),
+    [
+        ("{events: [down]}", "alerts", "channels: missing"),
+        ("{channels: []}", "alerts.channels", "expected a list of at most 20 channels of alerts.yaml"),
+        ("{channels: [ops, 7]}", "alerts.channels[1]", "expected the name of a channel"),
+        ("{channels: [ops], event: []}", "alerts.event", "unknown field; did you mean events?"),
+        ("{channels: [ops], events: down}", "alerts.events", "expected a list, not text"),
+        ("{channels: [ops], events: [dwon]}", "alerts.events[0]", "no event of this name; did you mean down?"),
+        ("{channels: [ops], group_for: 1h}", "alerts.group_for", "expected at most 10m: who is down waits for it"),
+        ("{channels: [ops], escalate: [{after: 5m}]}", "alerts.escalate[0]", "expected a mapping such as"),
+        ("{channels: [ops], escalate: {}}", "alerts.escalate", "expected a list such as"),
+        (
+            "{channels: [ops], escalate: [{after: 0, channels: [boss]}]}",
+            "alerts.escalate[0].after",
+            "expected a duration such as 15m",
+        ),
+        (
+            "{channels: [ops], escalate: [{after: 5m, channels: [ops]}]}",
+            "alerts.escalate[0].channels[0]",
+            "ops is told from the start",
+        ),
+    ],
+)
+def test_a_mistake_in_who_is_told_of_a_site_is_said_where_it_stands(
+    tmp_path: Path, alerts: str, field: str, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        sites_of(tmp_path, f"sites:\n- {{name: a, url: http://a/}}\n- {{name: b, url: http://b/, alerts: {alerts}}}\n")
+    [mistake] = caught.value.mistakes
+    assert (mistake.line, mistake.field) == (3, f"b: {field}")
+    assert mistake.problem.startswith(problem)
 
 
 def test_channels_that_are_not_there_are_mistakes_where_they_are_named(tmp_path: Path) -> None:
@@ -236,14 +293,17 @@ def test_channels_that_are_not_there_are_mistakes_where_they_are_named(tmp_path:
         "defaults: {alerts: [opps]}\nsites:\n- {name: a, url: http://a/}\n"
         "- {name: b, url: http://b/, alerts: [ops, x]}\n"
         "- {name: c, url: http://c/, alerts: off}\n"
+        "- {name: d, url: http://d/, alerts: {channels: [ops, y], escalate: [{after: 5m, channels: [z]}]}}\n"
     )
     environ = {"CONF_DIR": str(tmp_path)}
-    assert len(load_sites(environ).sites) == 3
+    assert len(load_sites(environ).sites) == 4
     with pytest.raises(ConfigurationError) as caught:
         load_sites(environ, channels=frozenset({"ops"}))
     assert [(one.line, one.field, one.problem) for one in caught.value.mistakes] == [
         (1, "defaults.alerts[0]", "no channel of this name; did you mean ops?"),
         (4, "b: alerts[1]", "no channel of this name"),
+        (6, "d: alerts.channels[1]", "no channel of this name"),
+        (6, "d: alerts.escalate[0].channels[0]", "no channel of this name"),
     ]
 
 

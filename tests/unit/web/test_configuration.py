@@ -54,6 +54,13 @@ def test_who_is_told_and_when_is_shown() -> None:
     }
 
 
+def test_a_sites_own_route_is_shown() -> None:
+    own = {"channels": ["ops"], "events": ["down"], "escalate": [{"after": "15m", "channels": ["boss", "hook"]}]}
+    shown = dict(configuration_of(site_from_fields({"name": "a", "url": "https://a/", "alerts": own}, {})))
+    assert (shown["alerts"], shown["alerts.events"]) == ("ops", "down")
+    assert shown["alerts.escalate"] == "boss, hook after 15 min"
+
+
 def test_a_site_of_which_nobody_is_told_or_reminded_says_so() -> None:
     plain = dict(configuration_of(site_from_fields({"name": "shop", "url": "https://shop.example/"}, {})))
     assert (plain["alerts"], "remind_every" in plain) == ("", False)
