@@ -21,6 +21,7 @@ from sitemon.incident.rows import Row
 from sitemon.incident.summary import degraded, summary
 from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
+from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.held import Held, take_held
 from sitemon.store.incident import (
@@ -35,6 +36,9 @@ from sitemon.store.states import Decided
 SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
+
+_GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
+"""Workers make no confirming check that is later."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
@@ -167,7 +171,7 @@ class Decider:
         taken.remember({site_id: one.memory for site_id, one in refolded.items()})
         taken.confirm(
             {
-                site_id: wanted(policies[site_id].at(now), one.state, begun[site_id][1], now)
+                site_id: wanted(policies[site_id].at(now), one.state, begun[site_id][1], now, _GRACE)
                 for site_id, one in refolded.items()
                 if rules[site_id].confirm
             }

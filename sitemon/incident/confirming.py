@@ -12,8 +12,6 @@ from sitemon.model.result import Kind
 
 _AT_ONCE: Final = timedelta(0)
 _AGAIN_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=4))
-FRESH_FOR: Final = timedelta(seconds=10)
-"""What is known of a failure that ended longer ago is left to the scheduled checks."""
 
 
 class Wanted(NamedTuple):
@@ -23,12 +21,13 @@ class Wanted(NamedTuple):
     slot_at: datetime
 
 
-def wanted(policy: Policy, state: SiteState, rows: Sequence[Row], now: datetime) -> list[Wanted]:
+def wanted(policy: Policy, state: SiteState, rows: Sequence[Row], now: datetime, grace: timedelta) -> list[Wanted]:
     """Return which checks confirm the failures of regions that have just begun to fail; `rows` led to `state`.
 
     The region itself looks again after 1 s and 4 s. Regions that see the site as up look at once too, and then with it:
     for the site to be down, most regions must have `down_after` failures. The answer is the same each time it is asked,
-    but for what is too old by now.
+    but for what nobody would check any more: it is due longer ago than `grace`. Nor is anything asked of a failure that
+    ended so long after `now`, by the clock of who saw it.
     """
     if state.incident is not None:
         return []
@@ -36,13 +35,13 @@ def wanted(policy: Policy, state: SiteState, rows: Sequence[Row], now: datetime)
     well = {region for region, view in state.regions.items() if view.view == "up"} - failing
     found: list[Wanted] = []
     for failure in _first_failures(state, rows):
-        if failure.ended_at is not None and abs(now - failure.ended_at) <= FRESH_FOR:
+        if failure.ended_at is not None and failure.ended_at - now <= grace:
             again = [(failure.region, after) for after in _AGAIN_AFTER[: policy.down_after - 1]]
             elsewhere = [
                 (region, after) for region in sorted(well) for after in (_AT_ONCE, *_AGAIN_AFTER)[: policy.down_after]
             ]
             found += [Wanted(region, _whole_ms(failure.ended_at + after)) for region, after in again + elsewhere]
-    return found
+    return [one for one in found if now - one.slot_at <= grace]
 
 
 def _whole_ms(moment: datetime) -> datetime:

@@ -18,7 +18,8 @@ def asked(rows: list[Row], policy: Policy | None = None, late_s: float = 1) -> d
     policy, rows = policy or Policy(), in_order(rows)
     ended_at = max(row.slot_at for row in rows if row.kind == "scheduled") + CHECK
     found: dict[str, list[float]] = {}
-    for region, slot_at in wanted(policy, fold(policy, NOTHING, rows).state, rows, ended_at + late_s * SECOND):
+    state = fold(policy, NOTHING, rows).state
+    for region, slot_at in wanted(policy, state, rows, ended_at + late_s * SECOND, 2 * SECOND):
         found.setdefault(region, []).append((slot_at - ended_at) / SECOND)
     return found
 
@@ -71,9 +72,11 @@ def test_not_more_than_the_threshold_asks_for(down_after: int, expected: dict[st
     assert asked(rows_of("ud"), Policy(down_after)) == expected
 
 
-@pytest.mark.parametrize(("late_s", "is_asked"), [(0, True), (9, True), (11, False), (-11, False)])
-def test_what_is_known_late_is_left_to_the_schedule(late_s: float, is_asked: bool) -> None:
-    assert bool(asked(rows_of("ud"), late_s=late_s)) == is_asked
+@pytest.mark.parametrize(
+    ("late_s", "expected"), [(0, [1, 4]), (2.9, [1, 4]), (3.1, [4]), (5.9, [4]), (6.1, []), (-1.9, [1, 4]), (-2.1, [])]
+)
+def test_what_workers_would_be_too_late_for_is_left_to_the_schedule(late_s: float, expected: list[float]) -> None:
+    assert asked(rows_of("ud"), late_s=late_s).get("eu", []) == expected
 
 
 def test_the_same_is_asked_for_each_time() -> None:
