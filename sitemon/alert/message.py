@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
+from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
-from sitemon.alert.text import body_of, in_lines, moment_words, subject_of
+from sitemon.alert.text import body_of, in_lines, subject_of
 from sitemon.model.one_line import one_line
 
 MOST_EVENTS: Final = 20
@@ -78,8 +79,10 @@ def _block(event: Mapping[str, Any], zone: tzinfo) -> str:
     data = event["data"]
     incident = data.get("incident")
     lines = [subject_of(event), data["url"]]
-    if "regions" in data:
-        lines.append(f"Since {moment_words(data['since'], zone)}, seen from {', '.join(data['regions'])}")
+    if "since" in data:
+        seen_from = f", seen from {', '.join(data['regions'])}" if "regions" in data else ""
+        lines.append(f"Since {moment_words(data['since'], zone)}{seen_from}")
+    lines.append(data.get("link"))
     if incident and event["type"] in _BAD_NEWS:
         lines.append(f"Acknowledge: sitemon ack {incident['id']}")
     return in_lines(lines)

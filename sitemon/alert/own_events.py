@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
+from sitemon.alert.moments import moment_words
 from sitemon.incident.connectivity import Turn
 from sitemon.model.moment import format_utc
 from sitemon.model.one_line import one_line
@@ -64,20 +65,25 @@ def own_subject(event: Mapping[str, Any]) -> str:
     return f"Region {data['region']} is offline: its sites are not judged from there"
 
 
-def own_body(event: Mapping[str, Any]) -> str:
-    """Return the lines below."""
+def own_body(event: Mapping[str, Any], zone: tzinfo) -> str:
+    """Return the lines below, with the link."""
+    return "\n".join(filter(None, [_body(event, zone), event["data"]["link"]]))
+
+
+def _body(event: Mapping[str, Any], zone: tzinfo) -> str:
     data = event["data"]
+    since, began_at = moment_words(data["since"], zone), moment_words(data["began_at"], zone)
     if event["type"] == SILENT:
         if data["state"] == "over":
-            return f"It began at {data['began_at'][:19]}Z"
+            return f"It began at {began_at}"
         more = ", …" if data["sites"] > len(data["named"]) else ""
         named = f"\n{one_line(', '.join(data['named']))}{more}" if data["named"] else ""
-        return f"Since {data['since'][:19]}Z\n{_CAUSES.get(data['cause'], data['cause'])}{named}"
+        return f"Since {since}\n{_CAUSES.get(data['cause'], data['cause'])}{named}"
     hosts = f"{data['hosts']} of {data['hosts_looked_at']} hosts"
     if event["type"] == REGION_ONLINE:
-        return f"It was offline from {data['began_at'][:19]}Z to {data['since'][:19]}Z\n{hosts} answer again"
+        return f"It was offline from {began_at} to {since}\n{hosts} answer again"
     return (
-        f"Since {data['since'][:19]}Z\n"
+        f"Since {since}\n"
         f"{hosts} began to fail at once, for reasons of the network\n"
         f"Look at the network of the workers of {one_line(data['region'])}"
     )

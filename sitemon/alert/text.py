@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, TEST, WITHDRAWN
+from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import OWN, own_body, own_subject
 from sitemon.durations import for_people
 from sitemon.model.one_line import one_line
@@ -53,7 +54,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     if event["type"] == TEST:
         return "Nothing is down."
     if event["type"] in OWN:
-        return own_body(event)
+        return own_body(event, zone)
     data = event["data"]
     if event["type"] == CERTIFICATE:
         return in_lines([data["url"], _certificate(data, event["timestamp"], zone), data["link"]])
@@ -111,17 +112,6 @@ def in_lines(lines: Iterable[str | None]) -> str:
 
 def _seen_as(state: str, data: Mapping[str, Any]) -> list[str]:
     return [region for region, seen in data.get("regions", {}).items() if seen == state]
-
-
-def moment_words(moment: str, zone: tzinfo) -> str:
-    """Return a moment of a message in UTC, and in the reader's zone if that is another one."""
-    at = datetime.fromisoformat(moment)
-    words = f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    if zone is UTC:
-        return words
-    theirs = at.astimezone(zone)
-    day = "" if theirs.date() == at.date() else f"{theirs:%Y-%m-%d} "
-    return f"{words} ({day}{theirs:%H:%M:%S} {zone})"
 
 
 def _why(incident: Mapping[str, Any]) -> str:

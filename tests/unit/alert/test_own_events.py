@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -29,34 +30,42 @@ NOTHING = Silence("not_recorded", "", SINCE, 2, ("a", "b"))
             OFFLINE,
             "Region eu is offline: its sites are not judged from there",
             (
-                "Since 2026-11-24T07:00:00Z\n12 of 14 hosts began to fail at once, for reasons of the network\n"
+                "Since 2026-11-24 07:00:00 UTC\n12 of 14 hosts began to fail at once, for reasons of the network\n"
                 "Look at the network of the workers of eu"
             ),
         ),
         (
             ONLINE,
             "Region eu is online again",
-            "It was offline from 2026-11-24T07:00:00Z to 2026-11-24T07:10:00Z\n9 of 9 hosts answer again",
+            "It was offline from 2026-11-24 07:00:00 UTC to 2026-11-24 07:10:00 UTC\n9 of 9 hosts answer again",
         ),
         (
             silence_event(LOST, NOW, is_over=False),
             "Nobody looks at 7 sites in eu: worker_lost",
-            "Since 2026-11-24T07:00:00Z\nthe worker that had taken the slot died\na, b, …",
+            "Since 2026-11-24 07:00:00 UTC\nthe worker that had taken the slot died\na, b, …",
         ),
         (
             silence_event(NOTHING, NOW, is_over=False),
             "Nobody looks at 2 sites: not_recorded",
-            "Since 2026-11-24T07:00:00Z\nno result is recorded; look whether recorder, beat and workers run\na, b",
+            "Since 2026-11-24 07:00:00 UTC\nno result is recorded; look whether recorder, beat and workers run\na, b",
         ),
         (
             silence_event(Silence("worker_lost", "eu", SINCE), NOW, is_over=True),
             "Sites are looked at again in eu: worker_lost is over",
-            "It began at 2026-11-24T07:00:00Z",
+            "It began at 2026-11-24 07:00:00 UTC",
         ),
     ],
 )
 def test_in_words(event: dict[str, Any], subject: str, body: str) -> None:
     assert (subject_of(event), body_of(event)) == (subject, body)
+
+
+def test_times_are_also_in_the_zone_of_the_reader() -> None:
+    lines = body_of(ONLINE, ZoneInfo("Europe/Helsinki")).splitlines()
+    assert lines[0] == (
+        "It was offline from 2026-11-24 07:00:00 UTC (09:00:00 Europe/Helsinki) "
+        "to 2026-11-24 07:10:00 UTC (09:10:00 Europe/Helsinki)"
+    )
 
 
 def alert_of(event: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.incident.rows import Cause
 from sitemon.store.certificate import Expiring
-from sitemon.store.incident import Circumstances
+from sitemon.store.deciding import Circumstances
 
 START = datetime(2026, 11, 24, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
