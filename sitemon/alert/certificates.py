@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon.alert.events import certificate_event
+from sitemon.alert.links import linked
 from sitemon.model.alerts import Alerts, Audience
 from sitemon.store.certificate import Due, look_at_certificates
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Saying
+from sitemon.store.deciding import Saying
 
 THRESHOLDS_DAYS: Final = (1, 7, 14, 30)
 
@@ -49,6 +50,7 @@ def warn_of_certificates(
             Saying(channel, None, event, wait_s)
             for certificate, days in certificates.note(due)
             for labels in (audience_of(certificate.site).labels,)
-            for event in (certificate_event(certificate, days, labels, now, uuid.uuid4()),)
+            for warning in (certificate_event(certificate, days, labels, now, uuid.uuid4()),)
+            for event in (linked(warning, alerts.page_url),)
             for channel, wait_s in heard_by[certificate.site]
         )

@@ -1,20 +1,19 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sitemon.alert.announce import announce
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.degraded import tell_degraded
-from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
 from sitemon.alert.rules import SiteRules, of_regions, ours
-from sitemon.incident.change import Change, What, changes
+from sitemon.incident.change import What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
-from sitemon.incident.dependence import standing
 from sitemon.incident.memory import Memory, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
@@ -23,17 +22,11 @@ from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
-from sitemon.store.held import Held, take_held
-from sitemon.store.incident import (
-    Deciding,
-    Saying,
-    Taken,
-    begin_deciding,
-    take_sites,
-)
+from sitemon.store.deciding import begin_deciding
+from sitemon.store.incident import Taken, take_sites
 from sitemon.store.states import Decided
 
-SITES_AT_ONCE: Final = 200
+_SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
@@ -41,7 +34,6 @@ _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
 
 
 class Decider:
@@ -61,7 +53,7 @@ class Decider:
         """Decide by other routes from now on."""
         self._alerts = alerts
 
-    def decide(self, conn: Connection, most: int = SITES_AT_ONCE) -> int:
+    def decide(self, conn: Connection, most: int = _SITES_AT_ONCE) -> int:
         """Decide on some sites of which something is to decide, and return how many they were.
 
         Raises:
@@ -99,33 +91,7 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        after: int | None = 0
-        while after is not None:
-            with take_held(conn, after, SITES_AT_ONCE) as held:
-                after = self._release(held) if held.incidents else None
-
-    def _release(self, held: Held) -> int:
-        """Tell of those of which it is time, and return the number of the last."""
-        now = self._now()
-        rules = {site: self._rules_of(site) for site, _, _ in held.incidents}
-        names = {name for one in rules.values() for name in one.gateways}
-        since = min(incident.started_at for _, _, incident in held.incidents)
-        gateways = held.gateways({name: self._rules_of(name).settles for name in names}, since, now)
-        stands = {
-            number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
-            for site, number, incident in held.incidents
-        }
-        held.put_behind({number: one.behind for number, one in stands.items()})
-        changed = [
-            (site, Change(What.OPENED, incident, number))
-            for site, number, incident in held.incidents
-            if stands[number].is_told
-        ]
-        if changed:
-            numbers = [number for _, number, _ in held.incidents if stands[number].is_told]
-            held.tell(numbers)
-            self._tell(held, changed, numbers)
-        return held.incidents[-1][1]
+        release(conn, self._rules_of, self._alerts, self._now())
 
     def warn_of_certificates(self, conn: Connection) -> None:
         """Warn of certificates that expire soon, once for each threshold.
@@ -167,7 +133,10 @@ class Decider:
             if change.what is What.OPENED and rules[site_id].gateways
         ]
         taken.hold(opened)
-        self._tell(taken, [(taken.names[site_id], change) for site_id, change in changed], numbers)
+        told = [
+            (taken.names[site_id], number, change) for (site_id, change), number in zip(changed, numbers, strict=True)
+        ]
+        announce(taken, told, self._rules_of, self._alerts, now)
         taken.remember({site_id: one.memory for site_id, one in refolded.items()})
         taken.confirm(
             {
@@ -229,30 +198,6 @@ class Decider:
             site_id: without_outages([row for row in rows if ours({row.region}, rules[site_id])], outages)
             for site_id, rows in found.items()
         }
-
-    def _tell(self, deciding: Deciding, changed: Sequence[tuple[str, Change[int]]], numbers: Sequence[int]) -> None:
-        """Put what is to be said of these changes, of sites by name, into the outbox, in the same transaction."""
-        around, now = deciding.circumstances(numbers), self._now()
-        told = deciding.channels_told(
-            [change.number for _, change in changed if change.number is not None and types_of(change)]
-        )
-        alerts = []
-        for (site, change), number in zip(changed, numbers, strict=True):
-            audience = self._rules_of(site).audience
-            for type_ in () if around[number].is_held else types_of(change):
-                event = event_of(
-                    type_,
-                    change,
-                    number=number,
-                    site=site,
-                    labels=audience.labels,
-                    around=around[number],
-                    now=now,
-                    event_id=uuid.uuid4(),
-                )
-                heard_by = self._alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))
-                alerts += [Saying(name, number, event, wait_s) for name, wait_s in heard_by]
-        deciding.say(alerts)
 
 
 def _newest(begun: tuple[Memory, list[Row]]) -> datetime:

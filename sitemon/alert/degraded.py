@@ -3,16 +3,17 @@
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sitemon.alert.events import degraded_event
+from sitemon.alert.links import linked
 from sitemon.alert.rules import SiteRules
 from sitemon.incident.dependence import standing
 from sitemon.incident.machine import Incident
 from sitemon.model.alerts import Alerts, Recipient
 from sitemon.store.connect import Connection
+from sitemon.store.deciding import Saying
 from sitemon.store.degraded import Degradation, Degradations, take_degraded
-from sitemon.store.incident import Saying
 
 _AT_ONCE: Final = 200
 
@@ -49,12 +50,16 @@ def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, n
         Saying(channel, None, event, wait_s)
         for one in found.sites
         if heard_by.get(one.site_id)
-        for event in (degraded_event(one, rules[one.site].audience.labels, now, uuid.uuid4()),)
+        for event in (_event(one, rules[one.site], alerts, now),)
         for channel, wait_s in heard_by[one.site_id]
     )
     over = [one.site_id for one in found.sites if one.ended_at is not None]
     found.forget(over)
     found.tell({n: [one.channel for one in heard] for n, heard in heard_by.items() if n not in over})
+
+
+def _event(one: Degradation, rules: SiteRules, alerts: Alerts, now: datetime) -> dict[str, Any]:
+    return linked(degraded_event(one, rules.audience.labels, now, uuid.uuid4()), alerts.page_url)
 
 
 def _is_clear(one: Degradation, rules: SiteRules, now: datetime) -> bool:

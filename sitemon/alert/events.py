@@ -9,8 +9,8 @@ from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
 from sitemon.model.moment import format_utc
 from sitemon.store.certificate import Expiring
+from sitemon.store.deciding import Circumstances
 from sitemon.store.degraded import Degradation
-from sitemon.store.incident import Circumstances
 
 DOWN: Final = "site.down"
 REMINDER: Final = "site.reminder"

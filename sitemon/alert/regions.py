@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sitemon import clock
+from sitemon.alert.links import linked
 from sitemon.alert.own_events import region_event
 from sitemon.incident.connectivity import LEAST_HOSTS, Turn, back_online, cut_since, gone_offline, say_offline
 from sitemon.model.alerts import Alerts
 from sitemon.model.site import name_of_url
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.incident import Deciding, Saying
+from sitemon.store.deciding import Deciding, Saying
 
 log = logging.getLogger(__name__)
 
@@ -88,4 +89,6 @@ class Regions:
             self.suspected.add(region)
 
     def _say(self, deciding: Deciding, event: Mapping[str, Any]) -> None:
-        deciding.say(Saying(channel, None, event) for channel in self._alerts().channels_hearing("region"))
+        alerts = self._alerts()
+        said = linked(event, alerts.page_url)
+        deciding.say(Saying(channel, None, said) for channel in alerts.channels_hearing("region"))

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sitemon.alert.events import DOWN, REMINDER, event_of
+from sitemon.alert.links import linked
 from sitemon.alert.rules import SiteRules
 from sitemon.incident.change import Change, What
 from sitemon.model.alerts import Alerts, Audience
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Circumstances, Reminding, Saying, take_open
+from sitemon.store.deciding import Circumstances, Saying
+from sitemon.store.incident import Reminding, take_open
 
 
 def remind(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
@@ -33,7 +35,7 @@ def remind(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alert
             now=now,
             event_id=uuid.uuid4(),
         )
-        return found | {"data": found["data"] | {"is_escalated": type_ == DOWN}}
+        return linked(found | {"data": found["data"] | {"is_escalated": type_ == DOWN}}, alerts.page_url)
 
     with take_open(conn) as reminding:
         due = {

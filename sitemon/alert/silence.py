@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Final
 
 from sitemon import clock
+from sitemon.alert.links import linked
 from sitemon.alert.own_events import silence_event
 from sitemon.checks.once import observe
 from sitemon.model.alerts import Alerts, Heartbeat
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
-from sitemon.store.incident import Saying
+from sitemon.store.deciding import Saying
 from sitemon.store.silence import is_recording, take_silences
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) 
         told = {(one.cause, one.region) for one in silences.told}
         begun = [one for one in silences.now if (one.cause, one.region) not in told and silences.begin(one)]
         over = [one for one in silences.told if (one.cause, one.region) not in lasting and silences.end(one)]
-        events = [silence_event(one, now(), is_over=one in over) for one in (*begun, *over)]
+        events = [linked(silence_event(one, now(), is_over=one in over), alerts.page_url) for one in (*begun, *over)]
         for one in begun:
             log.error("alerter.silent: %s sites are not looked at: %s %s", one.sites, one.cause, one.region)
         if events:

@@ -12,6 +12,7 @@ from sitemon.config.settings import Settings
 from sitemon.config.site_alerts import ESCALATION_FIELDS, after_s, group_for_s, remind_every_s
 from sitemon.config.site_values import Context, labels
 from sitemon.config.values import UnfitError, ValuePath, boolean, duration_s, kind_of
+from sitemon.config.web import page_url
 from sitemon.model.alerts import ASKED_FOR, EVENTS, Alerts, Escalation, Heartbeat, Route
 from sitemon.model.errors import ConfigurationError
 
@@ -72,6 +73,7 @@ class _Reader:
             routes=tuple(route for route in routes if route),
             heartbeat=heartbeat,
             references=urls,
+            page_url=page_url(self._context.environ),
         )
 
     def _route(self, place: int, value: object, names: Mapping[str, tuple[str, ...]]) -> Route | None:

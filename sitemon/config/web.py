@@ -8,6 +8,7 @@ import msgspec
 
 from sitemon.config.fields import Fields
 from sitemon.config.web_file import WEB, Group, Network
+from sitemon.model.errors import ConfigurationError
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,3 +52,15 @@ def web_settings(file: str | None = None, environ: Mapping[str, str] = os.enviro
         fields.complain("sign_in_to_read", "nobody can sign in: expected tokens, or proxy_networks and proxy_header")
     fields.finish()
     return WebSettings(**fields.values)
+
+
+def page_url(environ: Mapping[str, str]) -> str | None:
+    """Return where people find the page, for who tells them so; None: web.json does not say, or is not for us to read.
+
+    Of other mistakes in it nothing is said here: they keep nobody from telling anything.
+    """
+    try:
+        found: str | None = Fields.read(WEB, None, environ).values.get("public_url")
+    except ConfigurationError:
+        return None
+    return found

@@ -105,13 +105,15 @@ class Heartbeat(msgspec.Struct, frozen=True):
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """All channels by their names, and the routes in the order in which they are tried.
 
-    `references` are URLs by region: if its workers cannot reach most of them, it is offline.
+    `references` are URLs by region: if its workers cannot reach most of them, it is offline. `page_url` is where people
+    find the page, None: nobody says.
     """
 
     channels: Mapping[str, Channel] = {}
     routes: tuple[Route, ...] = ()
     heartbeat: Heartbeat | None = None
     references: Mapping[str, tuple[str, ...]] = {}
+    page_url: str | None = None
 
     def reminders_for(self, audience: Audience) -> dict[str, float]:
         """Return which channels are reminded of an incident of such a site, and every how many seconds.

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.store.connect import Connection
+from sitemon.store.deciding import Deciding
 from sitemon.store.errors import translated
-from sitemon.store.incident import Deciding
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("certificate.sql")

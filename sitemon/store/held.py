@@ -11,8 +11,8 @@ from sitemon.incident.dependence import Gateway
 from sitemon.incident.machine import Incident
 from sitemon.incident.rows import Cause
 from sitemon.store.connect import Connection
+from sitemon.store.deciding import Deciding
 from sitemon.store.errors import translated
-from sitemon.store.incident import Deciding
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("held.sql")

@@ -1,10 +1,9 @@
 """What is to decide and what was decided, in the database. All that follows from a decision is one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -18,7 +17,7 @@ from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
-from sitemon.store.connectivity import Connectivity
+from sitemon.store.deciding import Deciding, as_json
 from sitemon.store.errors import translated
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
@@ -30,67 +29,6 @@ _status_sql: Final = load_queries("status.sql")
 
 MOST_CONFIRMING: Final = 100
 """Of a site in a minute; one that fails more often is left to the scheduled checks."""
-
-
-class Circumstances(NamedTuple):
-    """What is said beside an incident: the site's URL, since when it was well before, who knows already.
-
-    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_held`: nobody was told of it.
-    """
-
-    url: str | None
-    well_since: datetime | None
-    acknowledged_by: str | None
-    is_maintained: bool = False
-    is_held: bool = False
-
-
-class Saying(NamedTuple):
-    """An event for a channel, of an incident if it is of one; it waits so long for others to go out with."""
-
-    channel: str
-    incident_id: int | None
-    event: Mapping[str, Any]
-    wait_s: float = 0.0
-
-
-class Deciding:
-    """One transaction in which it is decided what is said."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
-
-    @cached_property
-    def connectivity(self) -> Connectivity:
-        """The outages of regions."""
-        return Connectivity(self._cursor)
-
-    def circumstances(self, numbers: Sequence[int]) -> dict[int, Circumstances]:
-        """Return what is said beside incidents."""
-        found = self._all("circumstances", incident_ids=list(numbers))
-        return {number: Circumstances(*around) for number, *around in found}
-
-    def channels_told(self, numbers: Sequence[int]) -> dict[int, set[str]]:
-        """Return which channels were told of incidents that they are open."""
-        found: dict[int, set[str]] = {number: set() for number in numbers}
-        for number, channel, _ in self._all("said_ages", incident_ids=list(numbers)) if numbers else ():
-            found[number].add(channel)
-        return found
-
-    def say(self, alerts: Iterable[Saying]) -> None:
-        """Put events into the outbox."""
-        rows = (
-            {"place": place, "event_id": one.event["data"]["id"]} | one._asdict() for place, one in enumerate(alerts)
-        )
-        self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": _json(rows)})
-        notify(self._cursor)
-
-    def _do(self, name: str, **values: object) -> None:
-        self._cursor.execute(_sql[name], values)
-
-    def _all(self, name: str, **values: object) -> list[Any]:
-        self._do(name, **values)
-        return self._cursor.fetchall()
 
 
 class Taken(Deciding):
@@ -123,7 +61,7 @@ class Taken(Deciding):
             noted[site_id].append((now, policy))
         rows = ({"site_id": n, "from_at": now} | msgspec.structs.asdict(policy) for n, policy in new.items())
         if new:
-            self._do("add_policies", policies=_json(rows))
+            self._do("add_policies", policies=as_json(rows))
         return {site_id: Edited(tuple(edits)) for site_id, edits in noted.items()}
 
     def rows(self, from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
@@ -150,14 +88,14 @@ class Taken(Deciding):
     def write(self, changes: Sequence[tuple[int, Change[int]]]) -> list[int]:
         """Let the incidents of these sites be as they are now; return their numbers, in the order given."""
         new = [(site_id, change) for site_id, change in changes if change.number is None]
-        columns = _json({"site_id": site_id} | _columns(change.incident) for site_id, change in new)
+        columns = as_json({"site_id": site_id} | _columns(change.incident) for site_id, change in new)
         found = self._all("add_incidents", incidents=columns) if new else []
         numbers = {(site_id, started_at): number for site_id, started_at, number in found}
         known = {change.number: change for _, change in changes if change.number is not None}
         withdrawn = [number for number, change in known.items() if change.what is What.WITHDRAWN]
         self._do("withdraw_incidents", incident_ids=withdrawn)
         moved = ({"incident_id": n} | _columns(one.incident) for n, one in known.items() if n not in withdrawn)
-        self._do("move_incidents", incidents=_json(moved))
+        self._do("move_incidents", incidents=as_json(moved))
         return [
             numbers[site_id, change.incident.started_at] if change.number is None else change.number
             for site_id, change in changes
@@ -177,7 +115,7 @@ class Taken(Deciding):
             self._do("cancel_confirming", site_ids=others)
         rows = [{"site_id": site_id} | check._asdict() for site_id, checks in wanted.items() for check in checks]
         if rows:
-            self._do("add_confirming", wanted=_json(rows), most=MOST_CONFIRMING)
+            self._do("add_confirming", wanted=as_json(rows), most=MOST_CONFIRMING)
             notify(self._cursor)
 
     def _of_ours(self, name: str) -> list[Any]:
@@ -188,7 +126,7 @@ class Taken(Deciding):
         """Keep what the next decision of these sites begins with; None: they are at rest."""
         self._do("forget_states", site_ids=[site_id for site_id, memory in memories.items() if memory is None])
         kept = ({"site_id": n} | msgspec.structs.asdict(memory) for n, memory in memories.items() if memory)
-        self._do("keep_states", states=_json(kept))
+        self._do("keep_states", states=as_json(kept))
 
     def note_states(self, states: Mapping[int, Decided]) -> None:
         """Keep the states of these sites, and what is to be told of those that changed."""
@@ -212,18 +150,6 @@ class Reminding(Deciding):
         numbers = [number for _, number, _ in self.incidents]
         found = self._all("said_ages", incident_ids=numbers)
         self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in found}
-
-
-@contextmanager
-def begin_deciding(conn: Connection) -> Iterator[Deciding]:
-    """Decide on something that is of no site, in one transaction.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    with translated(), conn, conn.cursor() as cursor:
-        yield Deciding(cursor)
 
 
 @contextmanager
@@ -258,11 +184,6 @@ def _memory(until: datetime, state: object) -> Memory | None:
         return msgspec.convert({"state": state, "until": until}, Memory)
     except msgspec.ValidationError:
         return None
-
-
-def _json(rows: Iterable[Mapping[str, object]]) -> str:
-    """Return rows as one value of jsonb: thousands of them in one statement."""
-    return msgspec.json.encode(list(rows)).decode()
 
 
 def _columns(incident: Incident) -> dict[str, object]:

@@ -175,7 +175,7 @@ def test_two_alerters_tell_once(story: Story, postgres_server: PostgresServer, o
 
 
 def test_more_than_are_taken_at_once_are_all_looked_at(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sitemon.alert.decide.SITES_AT_ONCE", 1)
+    monkeypatch.setattr("sitemon.alert.held._AT_ONCE", 1)
     story.play(line="udddd", balancer="udddd", shop="udddd")
     assert story.behind == [("balancer", "line"), ("line", None), ("shop", "line")]
 

@@ -198,3 +198,28 @@ def test_references_are_urls_by_region(tmp_path: Path) -> None:
 def test_what_nobody_would_write_is_a_mistake_too(tmp_path: Path, words: str, mistake: str) -> None:
     with pytest.raises(ConfigurationError, match=mistake):
         load(tmp_path, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "expected"),
+    [
+        (None, {}, None),
+        ('{"public_url": "https://status.example/"}', {}, "https://status.example"),
+        (
+            '{"public_url": "https://a.example"}',
+            {"SITEMON_WEB_PUBLIC_URL": "https://b.example"},
+            "https://b.example",
+        ),
+        ('{"public_url": "https://a.example", "tokens": {"anna": "x"}}', {}, "https://a.example"),
+        ('{"public_url": "a.example"}', {}, None),
+        ("[", {}, None),
+    ],
+    ids=["no file", "the file", "the environment wins", "mistakes elsewhere", "no address", "no file of fields"],
+)
+def test_where_the_page_is_says_web_json(
+    tmp_path: Path, words: str | None, variables: dict[str, str], expected: str | None
+) -> None:
+    (tmp_path / "alerts.yaml").write_text("channels: {a: {alertmanager: 'http://a/'}}")
+    if words is not None:
+        (tmp_path / "web.json").write_text(words)
+    assert load_alerts({"CONF_DIR": str(tmp_path)} | variables).page_url == expected

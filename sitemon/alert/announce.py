@@ -1,0 +1,50 @@
+"""What is said of incidents that changed, and to whom."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.alert.links import linked
+from sitemon.alert.rules import SiteRules
+from sitemon.incident.change import Change
+from sitemon.model.alerts import Alerts
+from sitemon.store.deciding import Deciding, Saying
+
+_EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
+
+
+def announce(
+    deciding: Deciding,
+    changed: Sequence[tuple[str, int, Change[int]]],
+    rules_of: Callable[[str], SiteRules],
+    alerts: Alerts,
+    now: datetime,
+) -> None:
+    """Put what is to be said of changes into the outbox, in the transaction that decides.
+
+    `changed` are names of sites, with the number of an incident of each and what became of it.
+    """
+    around = deciding.circumstances([number for _, number, _ in changed])
+    told = deciding.channels_told(
+        [number for _, number, change in changed if change.number is not None and types_of(change)]
+    )
+    sayings = []
+    for site, number, change in changed:
+        audience = rules_of(site).audience
+        for type_ in () if around[number].is_held else types_of(change):
+            event = event_of(
+                type_,
+                change,
+                number=number,
+                site=site,
+                labels=audience.labels,
+                around=around[number],
+                now=now,
+                event_id=uuid.uuid4(),
+            )
+            said = linked(event, alerts.page_url)
+            heard_by = alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))
+            sayings += [Saying(name, number, said, wait_s) for name, wait_s in heard_by]
+    deciding.say(sayings)

@@ -1,0 +1,50 @@
+"""Incidents of sites that depend on others: told once it is known that they do not lie behind those."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sitemon.alert.announce import announce
+from sitemon.alert.rules import SiteRules
+from sitemon.incident.change import Change, What
+from sitemon.incident.dependence import standing
+from sitemon.model.alerts import Alerts
+from sitemon.store.connect import Connection
+from sitemon.store.held import Held, take_held
+
+_AT_ONCE: Final = 200
+
+
+def release(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
+    """Tell of the incidents of which it is time, and say of the others behind which site they lie.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
+
+    """
+    after: int | None = 0
+    while after is not None:
+        with take_held(conn, after, _AT_ONCE) as held:
+            if held.incidents:
+                _release(held, rules_of, alerts, now)
+            after = held.incidents[-1][1] if held.incidents else None
+
+
+def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
+    rules = {site: rules_of(site) for site, _, _ in held.incidents}
+    names = {name for one in rules.values() for name in one.gateways}
+    since = min(incident.started_at for _, _, incident in held.incidents)
+    gateways = held.gateways({name: rules_of(name).settles for name in names}, since, now)
+    stands = {
+        number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
+        for site, number, incident in held.incidents
+    }
+    held.put_behind({number: one.behind for number, one in stands.items()})
+    told = [
+        (site, number, Change(What.OPENED, incident, number))
+        for site, number, incident in held.incidents
+        if stands[number].is_told
+    ]
+    if told:
+        held.tell([number for _, number, _ in told])
+        announce(held, told, rules_of, alerts, now)

@@ -1,0 +1,97 @@
+"""One transaction in which it is decided what is said: what is said beside it, and the outbox."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.store.connect import Connection
+from sitemon.store.connectivity import Connectivity
+from sitemon.store.errors import translated
+from sitemon.store.notices import notify
+from sitemon.store.queries import load_queries
+
+_sql: Final = load_queries("incident.sql")
+_outbox_sql: Final = load_queries("outbox.sql")
+
+
+class Circumstances(NamedTuple):
+    """What is said beside an incident: the site's URL, since when it was well before, who knows already.
+
+    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_held`: nobody was told of it.
+    """
+
+    url: str | None
+    well_since: datetime | None
+    acknowledged_by: str | None
+    is_maintained: bool = False
+    is_held: bool = False
+
+
+class Saying(NamedTuple):
+    """An event for a channel, of an incident if it is of one; it waits so long for others to go out with."""
+
+    channel: str
+    incident_id: int | None
+    event: Mapping[str, Any]
+    wait_s: float = 0.0
+
+
+class Deciding:
+    """One transaction in which it is decided what is said."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    @cached_property
+    def connectivity(self) -> Connectivity:
+        """The outages of regions."""
+        return Connectivity(self._cursor)
+
+    def circumstances(self, numbers: Sequence[int]) -> dict[int, Circumstances]:
+        """Return what is said beside incidents."""
+        found = self._all("circumstances", incident_ids=list(numbers))
+        return {number: Circumstances(*around) for number, *around in found}
+
+    def channels_told(self, numbers: Sequence[int]) -> dict[int, set[str]]:
+        """Return which channels were told of incidents that they are open."""
+        found: dict[int, set[str]] = {number: set() for number in numbers}
+        for number, channel, _ in self._all("said_ages", incident_ids=list(numbers)) if numbers else ():
+            found[number].add(channel)
+        return found
+
+    def say(self, alerts: Iterable[Saying]) -> None:
+        """Put events into the outbox."""
+        rows = (
+            {"place": place, "event_id": one.event["data"]["id"]} | one._asdict() for place, one in enumerate(alerts)
+        )
+        self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": as_json(rows)})
+        notify(self._cursor)
+
+    def _do(self, name: str, **values: object) -> None:
+        self._cursor.execute(_sql[name], values)
+
+    def _all(self, name: str, **values: object) -> list[Any]:
+        self._do(name, **values)
+        return self._cursor.fetchall()
+
+
+@contextmanager
+def begin_deciding(conn: Connection) -> Iterator[Deciding]:
+    """Decide on something that is of no site, in one transaction.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Deciding(cursor)
+
+
+def as_json(rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as one value of jsonb: thousands of them in one statement."""
+    return msgspec.json.encode(list(rows)).decode()
