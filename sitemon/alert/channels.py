@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from sitemon.model.alerts import Channel
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]+")
 """What may stand in a label's name behind ours, in every version of Alertmanager."""
 _OPEN_FOR: Final = timedelta(days=7)
-"""Alertmanager takes an alert as over once its end has come; each reminder moves that."""
+"""Alertmanager takes an alert as over once its end has come: it is told again before (`sitemon.alert.lasting`)."""
 
 
 class Request(NamedTuple):
@@ -59,10 +59,17 @@ def signature(secret: bytes, event_id: str, timestamp: str, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> Request:
-    """As Alertmanager's API v2 takes it: an alert is its labels, and is over at ``endsAt``."""
+def alertmanager_request(channel: Channel, events: Sequence[Mapping[str, Any]], now: datetime) -> Request:
+    """Return what Alertmanager is sent for some events: its API v2 takes several alerts at once."""
+    headers = {"Content-Type": "application/json", "User-Agent": "sitemon"}
+    body = msgspec.json.encode([_alert(event, now) for event in events])
+    return Request(f"{channel.url.rstrip('/')}/api/v2/alerts", body, headers)
+
+
+def _alert(event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """As Alertmanager takes it: an alert is its labels, and is over at ``endsAt``."""
     data = event["data"]
-    alert = {
+    return {
         "labels": {
             **{f"label_{name}": value for name, value in data["labels"].items() if _LABEL.fullmatch(name)},
             **_identity(event),
@@ -70,10 +77,8 @@ def _alertmanager(channel: Channel, event: Mapping[str, Any], now: datetime) -> 
         "annotations": {"summary": subject_of(event), "description": body_of(event)},
         "startsAt": (data.get("incident") or {}).get("started_at") or data.get("began_at") or event["timestamp"],
         "endsAt": _ends_at(event, now),
-        "generatorURL": data["url"] or "",
+        "generatorURL": data.get("link") or data["url"] or "",
     }
-    headers = {"Content-Type": "application/json", "User-Agent": "sitemon"}
-    return Request(f"{channel.url.rstrip('/')}/api/v2/alerts", msgspec.json.encode([alert]), headers)
 
 
 def _identity(event: Mapping[str, Any]) -> dict[str, str]:
@@ -103,5 +108,5 @@ def _ends_at(event: Mapping[str, Any], now: datetime) -> str:
 
 _MAKERS: Final[Mapping[str, Callable[[Channel, Mapping[str, Any], datetime], Request]]] = {
     "webhook": _webhook,
-    "alertmanager": _alertmanager,
+    "alertmanager": lambda channel, event, now: alertmanager_request(channel, [event], now),
 }

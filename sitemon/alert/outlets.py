@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from sitemon.alert.channels import Request, request_of
 from sitemon.alert.events import TEST, test_event
+from sitemon.alert.lasting import AlertmanagerSender
 from sitemon.alert.message import Message, message_of
 from sitemon.alert.post import TIMEOUT_S, post
 from sitemon.alert.sender import ChannelSender, MessageSender, Sender
@@ -15,7 +16,9 @@ from sitemon.model.alerts import Channel
 
 def sender_of(channel: Channel) -> ChannelSender:
     """Return what sends on a channel."""
-    return MessageSender(channel, People(channel).tell) if channel.kind == "apprise" else Sender(channel, send)
+    if channel.kind == "apprise":
+        return MessageSender(channel, People(channel).tell)
+    return AlertmanagerSender(channel, send) if channel.kind == "alertmanager" else Sender(channel, send)
 
 
 def try_channel(channel: Channel, now: datetime) -> Answer:

@@ -53,7 +53,7 @@ class ChannelSender(ABC):
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
-        lease = take_channel(conn, self._channel.name, _LEASE_S)
+        lease = take_channel(conn, self._channel.name, _LEASE_S, anyway=self._is_wanted())
         if lease is None:
             return False
         target = target_of(self._channel)
@@ -67,6 +67,10 @@ class ChannelSender(ABC):
         kept = lease._replace(failures=failures, disabled_target=disabled)
         release_channel(conn, kept, wait_s=verdict.wait_s if verdict.fate is Fate.UNAVAILABLE else 0.0)
         return True
+
+    def _is_wanted(self) -> bool:
+        """Whether the channel is wanted though nothing in the outbox is due."""
+        return False
 
     @abstractmethod
     def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
@@ -106,7 +110,7 @@ class Sender(ChannelSender):
         elif verdict.fate is Fate.GONE:
             self._disable(conn)
         else:
-            _say_not_delivered(what, verdict.problem)
+            say_not_delivered(what, verdict.problem)
             if mark_failed(conn, alert.outbox_id, verdict.problem, verdict.wait_s):
                 _say_given_up(what)
 
@@ -136,7 +140,7 @@ class MessageSender(ChannelSender):
         elif verdict.fate is Fate.GONE:
             self._disable(conn)
         else:
-            _say_not_delivered(what, verdict.problem)
+            say_not_delivered(what, verdict.problem)
             if mark_message_failed(conn, name, number, verdict.problem, verdict.wait_s):
                 _say_given_up(what)
 
@@ -145,7 +149,8 @@ def _say_delivered(what: str) -> None:
     log.info("alerter.delivered: %s", what)
 
 
-def _say_not_delivered(what: str, problem: str) -> None:
+def say_not_delivered(what: str, problem: str) -> None:
+    """Say in the log that something did not arrive, and why; it is tried again."""
     log.warning("alerter.not_delivered: %s: %s", what, problem)
 
 

@@ -62,10 +62,10 @@ def add_channels(conn: Connection, names: Sequence[str]) -> None:
     _run(conn, "add_channels", names=list(names))
 
 
-def take_channel(conn: Connection, name: str, lease_s: float) -> Lease | None:
-    """Take a channel for so long, if there is something to send on it and nobody else has it."""
+def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = False) -> Lease | None:
+    """Take a channel for so long, if there is something to send on it (or `anyway`), and nobody else has it."""
     number = str(uuid.uuid4())
-    found = _run(conn, "take_channel", channel=name, lease=number, lease_s=lease_s)
+    found = _run(conn, "take_channel", channel=name, lease=number, lease_s=lease_s, anyway=anyway)
     return Lease(name, number, *found[0]) if found else None
 
 

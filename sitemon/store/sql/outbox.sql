@@ -19,13 +19,16 @@ WHERE name = (
     WHERE name = %(channel)s
         AND leased_until_at <= now()
         AND channel.due_at <= now()
-        AND EXISTS (
-            SELECT
-            FROM sitemon.outbox
-            WHERE outbox.channel = channel.name
-                AND delivered_at IS NULL
-                AND given_up_at IS NULL
-                AND outbox.due_at <= now()
+        AND (
+            %(anyway)s
+            OR EXISTS (
+                SELECT
+                FROM sitemon.outbox
+                WHERE outbox.channel = channel.name
+                    AND delivered_at IS NULL
+                    AND given_up_at IS NULL
+                    AND outbox.due_at <= now()
+            )
         )
     FOR UPDATE SKIP LOCKED
 )
