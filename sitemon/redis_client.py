@@ -13,13 +13,13 @@ SOCKET_TIMEOUT_S: Final = 5.0
 """For every connection to Redis: without it one that is half open blocks for ever."""
 
 
-def redis_client(app: Any) -> redis.Redis:
-    """Return a client for the broker of this Celery application. It connects on first use."""
+def redis_client(app: Any, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
+    """Return a client for the broker of this Celery application. It connects on first use, and tries nothing twice."""
     tls = app.conf.broker_use_ssl or {}
     return redis.Redis.from_url(
         app.conf.broker_url,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         health_check_interval=10,
         **tls,
     )
