@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
-from sitemon.store.notices import notify
+from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("incident.sql")

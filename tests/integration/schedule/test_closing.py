@@ -59,5 +59,5 @@ def test_it_resigns_within_its_time_though_redis_hangs(
     took_s = clock.monotonic_s() - began_s
     assert "beat.resign_failed" in caplog.text
     assert took_s < SOCKET_TIMEOUT_S
-    longest_s = beat._RELEASE_TIMEOUT_S + celery_effects.KAFKA_PATIENCE_S + messenger.closes_within_s
+    longest_s = beat._RELEASE_TIMEOUT_S + celery_effects.KAFKA_ACK_TIMEOUT_S + messenger.closes_within_s
     assert longest_s < CLOSES_WITHIN_S
