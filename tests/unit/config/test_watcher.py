@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from sitemon.config import sites_watcher
-from sitemon.config.sites import SiteSet
+from sitemon.config.sites import SiteSet, load_with
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
 from sitemon.model.errors import ConfigurationError
@@ -66,11 +66,10 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_end = threading.Event()
-    load = sites_watcher.load_with
 
     def load_slowly(*given: Any) -> SiteSet:
         assert may_end.wait(10)
-        return load(*given)
+        return load_with(*given)
 
     watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=itertools.count(0, 1).__next__)
     monkeypatch.setattr(sites_watcher, "load_with", load_slowly)
