@@ -1,7 +1,7 @@
 """Databases for tests: one template a session, a fresh copy of it for each test."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,29 @@ def fresh_database(server: PostgresServer, admin: Credentials, template: Credent
         run(conn, "CREATE DATABASE {new} TEMPLATE {old}", new=name, old=template.database)
         yield Credentials(user=template.user, password=template.password, database=name)
         run(conn, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)
+
+
+@contextmanager
+def filled(
+    server: PostgresServer, admin: Credentials, template: Credentials, fill: Callable[[Connection], object]
+) -> Iterator[Credentials]:
+    """Make a copy of the template for the length of the block, and fill it."""
+    with fresh_database(server, admin, template) as full:
+        with closing(connect(server, full, application_name="test")) as conn:
+            prepare_session(conn)
+            fill(conn)
+        yield full
+
+
+def template_filled_by(fill: Callable[[Connection], object]) -> Any:
+    """Return the fixture `template` of a module whose tests all begin with the same rows, which are written once."""
+
+    @pytest.fixture(scope="module")
+    def template(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> Iterator[Credentials]:
+        with filled(postgres_server, admin, template, fill) as full:
+            yield full
+
+    return template
 
 
 @pytest.fixture

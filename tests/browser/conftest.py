@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -11,11 +11,10 @@ from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.part import MissingToolError
 from sitemon.store.connect import Connection, connect
-from sitemon.store.write import prepare_session
 from tests.browser.scene import few_with_incidents
 from tests.browser.serving import Site, serving
 from tests.conftest import lack
-from tests.databases import conn, execute, fresh_database, names, owner, template
+from tests.databases import conn, execute, filled, names, owner, template
 
 __all__ = ["conn", "names", "owner", "template"]
 
@@ -79,12 +78,11 @@ def serve_filled(postgres_server: PostgresServer, admin: Credentials, template: 
 
     @contextmanager
     def serve_it(fill: Callable[[Connection], object]) -> Iterator[Site]:
-        with fresh_database(postgres_server, admin, template) as owner:
-            with closing(connect(postgres_server, owner, application_name="test")) as conn:
-                prepare_session(conn)
-                fill(conn)
-            with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site:
-                yield site
+        with (
+            filled(postgres_server, admin, template, fill) as owner,
+            serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site,
+        ):
+            yield site
 
     return serve_it
 

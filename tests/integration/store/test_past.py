@@ -1,13 +1,14 @@
 """A past that is made up stands beside what is real, is marked, and disturbs neither account nor alerters."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.past import DAYS, believable_past
 from sitemon.local.sample import SAMPLES
-from sitemon.model.errors import FatalError
 from sitemon.model.moment import to_ms
 from sitemon.model.schedule import Started
 from sitemon.model.site import Site
@@ -19,7 +20,7 @@ from sitemon.store.past import write_past
 from sitemon.store.read import count_results, read_ledger
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import close_account, execute, rows
+from tests.databases import close_account, execute, filled, rows
 from tests.results import a_result
 
 SITES = [Site(name=one.name, url=f"https://{one.name}.example/", interval_ms=2_000) for one in SAMPLES]
@@ -34,12 +35,18 @@ ORDER BY 1, 2
 """
 
 
-@pytest.fixture
-def until(conn: Connection) -> datetime:
+@pytest.fixture(scope="module")
+def until() -> datetime:
     """Up to when all is made up."""
-    until = clock.utc_now().replace(second=0, microsecond=0)
-    write_past(conn, believable_past(SITES, until))
-    return until
+    return clock.utc_now().replace(second=0, microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def template(
+    until: datetime, postgres_server: PostgresServer, admin: Credentials, template: Credentials
+) -> Iterator[Credentials]:
+    with filled(postgres_server, admin, template, lambda conn: write_past(conn, believable_past(SITES, until))) as full:
+        yield full
 
 
 def test_each_site_has_ninety_days_and_each_of_them_is_whole(conn: Connection, until: datetime) -> None:
@@ -119,10 +126,3 @@ def test_maintenance_goes_on_from_it(conn: Connection, until: datetime) -> None:
     assert rows(conn, HOURS) == before
     found = rows(conn, "SELECT days, count(*) FROM sitemon.uptime_recent GROUP BY days ORDER BY days")
     assert found[-1] == (90, len(SITES))
-
-
-def test_a_database_that_knows_a_site_gets_none(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result("shop")])
-    with pytest.raises(FatalError, match="only for a database without sites"):
-        write_past(conn, believable_past(SITES, clock.utc_now().replace(second=0, microsecond=0)))
-    assert rows(conn, "SELECT name FROM sitemon.site") == [("shop",)]

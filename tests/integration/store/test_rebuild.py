@@ -11,18 +11,18 @@ from sitemon import clock
 from sitemon.model.errors import FatalError
 from sitemon.model.marks import Reign
 from sitemon.model.moment import to_ms
-from sitemon.model.result import Kind, Result
+from sitemon.model.result import Result
 from sitemon.model.schedule import Away, Started
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
-from sitemon.store.rebuild import Rebuilt, rebuild
+from sitemon.store.rebuild import rebuild
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import DERIVED, checksums, close_account, execute, open_account, rows
+from tests.databases import DERIVED, checksums, close_account, execute, open_account, rows, template_filled_by
 from tests.integration.store.test_random_histories import batch_of, random_result
-from tests.results import MINUTE, a_down, a_result, this_hour
+from tests.results import MINUTE, this_hour
 
 DAY = timedelta(days=1)
 HOURS = 50
@@ -39,13 +39,12 @@ def midnight(days_ago: int) -> datetime:
     return datetime.combine(today, time(), clock.utc_now().tzinfo) - days_ago * DAY
 
 
-@pytest.fixture
-def history(conn: Connection, names: Names) -> random.Random:
+def write_history(conn: Connection) -> None:
     """Three days of two sites in two regions, some of it late, rolled up now and then, with away stretches.
 
     Of the first of them a leader of an earlier version told; later no beat was there, as far as the account is closed.
     """
-    rnd = random.Random(5)
+    names, rnd = Names(), random.Random(5)
     start = this_hour() - timedelta(hours=HOURS)
     open_account(conn, start)
     slots = [start + step * 59 * MINUTE for step in range(HOURS)]
@@ -62,7 +61,9 @@ def history(conn: Connection, names: Names) -> random.Random:
         if step % 9 == 0:
             roll_up(conn, start + step * 59 * MINUTE)
             close_account(conn, start + step * 58 * MINUTE)
-    return rnd
+
+
+template = template_filled_by(write_history)
 
 
 DAMAGES = {
@@ -104,7 +105,6 @@ DAMAGES = {
 DAMAGES["everything"] = [statement for statements in DAMAGES.values() for statement in statements]
 
 
-@pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("statements", DAMAGES.values(), ids=DAMAGES)
 def test_whatever_was_done_to_rollups_and_states_a_rebuild_makes_them_as_they_were(
     conn: Connection, statements: list[str]
@@ -120,13 +120,11 @@ def test_whatever_was_done_to_rollups_and_states_a_rebuild_makes_them_as_they_we
         assert checksums(conn) == before
 
 
-@pytest.mark.usefixtures("history")
 def test_every_derived_table_has_something_to_be_damaged(conn: Connection) -> None:
     for table in DERIVED:
         assert rows(conn, f"SELECT count(*) FROM sitemon.{table}") > [(0,)], table  # noqa: S608 - our own names
 
 
-@pytest.mark.usefixtures("history")
 def test_from_a_day_on_it_leaves_earlier_days_alone(conn: Connection) -> None:
     before = checksums(conn)
     touch = "UPDATE sitemon.count_hour SET up = up + 7 WHERE hour_at >= %s"
@@ -141,7 +139,6 @@ def test_from_a_day_on_it_leaves_earlier_days_alone(conn: Connection) -> None:
     assert checksums(conn) == before
 
 
-@pytest.mark.usefixtures("history")
 def test_it_refuses_to_begin_before_the_results_that_are_kept(conn: Connection) -> None:
     before = checksums(conn)
     oldest = DEFAULT_RETENTION.first_raw_day(clock.utc_now())
@@ -152,55 +149,14 @@ def test_it_refuses_to_begin_before_the_results_that_are_kept(conn: Connection) 
     rebuild(conn, midnight(30), nothing)
 
 
-def test_in_an_empty_database_there_is_nothing_to_do(conn: Connection) -> None:
-    assert rebuild(conn, clock.utc_now() + 9 * DAY, nothing) == Rebuilt(days=0, states=0)
-
-
-def test_a_state_that_began_before_the_results_that_are_kept_keeps_its_beginning(
-    conn: Connection, names: Names
-) -> None:
-    write_batch(conn, names, [a_result(), a_result("blog"), a_down("blog", minute=1)])
-    long_ago = clock.utc_now() - 200 * DAY
-    execute(conn, "UPDATE sitemon.current_state SET since_at = %(at)s, seen_since_at = %(at)s", {"at": long_ago})
-    rebuild(conn, None, nothing)
-    since = "SELECT site, since_at FROM sitemon.site_status ORDER BY site"
-    assert rows(conn, since) == [("blog", this_hour() + MINUTE), ("shop", long_ago)]
-    write_batch(conn, names, [a_result(minute=2)])
-    assert rows(conn, since)[1] == ("shop", long_ago)
-
-
-def test_a_state_whose_results_are_no_longer_kept_stays(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result()])
-    long_ago = clock.utc_now() - 200 * DAY
-    execute(conn, "UPDATE sitemon.current_state SET slot_at = %s, since_at = %s", (long_ago, long_ago))
-    execute(conn, "DELETE FROM sitemon.result")
-    rebuild(conn, None, nothing)
-    assert rows(conn, "SELECT slot_at, since_at FROM sitemon.current_state") == [(long_ago, long_ago)]
-
-
-def test_late_results_revise_the_hours_and_days_they_belong_to_and_a_rebuild_finds_the_same(
-    conn: Connection, names: Names
-) -> None:
-    yesterday = midnight(1) + timedelta(hours=10)
-    write_batch(conn, names, [a_result(slot_at=yesterday), a_result(slot_at=yesterday + 5 * 60 * MINUTE)])
-    roll_up(conn, clock.utc_now())
-    late = [a_down(slot_at=yesterday + MINUTE), a_result(slot_at=yesterday + 2 * MINUTE, latency_s=3.0)]
-    write_batch(conn, names, late)
-    hours = rows(conn, "SELECT hour_at, up, down FROM sitemon.uptime_hourly ORDER BY hour_at")
-    assert hours == [(yesterday, 2, 1), (yesterday + 5 * 60 * MINUTE, 1, 0)]
-    assert rows(conn, "SELECT day, up, down FROM sitemon.uptime_daily") == [(yesterday.date(), 3, 1)]
-    before = checksums(conn)
-    rebuild(conn, None, nothing)
-    assert checksums(conn) == before
-
-
 def results_for(rnd: random.Random) -> list[Result]:
     slots = [this_hour() - timedelta(hours=rnd.randrange(HOURS), minutes=rnd.randrange(60)) for _ in range(60)]
     return batch_of(random_result(rnd, slots) for _ in range(60))
 
 
-def test_recorders_go_on_meanwhile(conn: Connection, another: Connection, history: random.Random) -> None:
+def test_recorders_go_on_meanwhile(conn: Connection, another: Connection) -> None:
     is_over = threading.Event()
+    rnd = random.Random(6)
     batches = 0
     errors: list[Exception] = []
 
@@ -209,7 +165,7 @@ def test_recorders_go_on_meanwhile(conn: Connection, another: Connection, histor
         names = Names()
         try:
             while not is_over.is_set():
-                write_batch(another, names, results_for(history))
+                write_batch(another, names, results_for(rnd))
                 roll_up(another, clock.utc_now() - timedelta(hours=max(0, HOURS - batches)))
                 batches += 1
         except Exception as exc:  # noqa: BLE001 - shown by the test
@@ -229,7 +185,6 @@ def test_recorders_go_on_meanwhile(conn: Connection, another: Connection, histor
     assert checksums(conn) == recorded
 
 
-@pytest.mark.usefixtures("history")
 def test_two_at_once_do_no_harm(conn: Connection, another: Connection) -> None:
     before = checksums(conn)
     execute(conn, "DELETE FROM sitemon.count_hour")
@@ -244,7 +199,6 @@ class BrokenOff(Exception):  # noqa: N818 - not an error
     """Somebody pressed Ctrl-C."""
 
 
-@pytest.mark.usefixtures("history")
 def test_broken_off_it_can_be_done_again(conn: Connection) -> None:
     before = checksums(conn)
     execute(conn, "UPDATE sitemon.count_hour SET up = up + 7")
@@ -260,7 +214,6 @@ def test_broken_off_it_can_be_done_again(conn: Connection) -> None:
     assert checksums(conn) == before
 
 
-@pytest.mark.usefixtures("history")
 def test_days_whose_results_are_dropped_meanwhile_keep_their_rollups(conn: Connection, another: Connection) -> None:
     roll_up(conn, clock.utc_now() + DAY)
     daily = "SELECT day, site, region, up, down, missed FROM sitemon.uptime_daily ORDER BY 1, 2, 3"
@@ -273,20 +226,3 @@ def test_days_whose_results_are_dropped_meanwhile_keep_their_rollups(conn: Conne
     rebuild(conn, midnight(DAYS), drop)
     assert rows(conn, "SELECT count(*) FROM sitemon.result WHERE slot_at < %s", (midnight(1),)) == [(0,)]
     assert rows(conn, daily) == before
-
-
-def test_checks_that_somebody_asked_for_count_for_nothing(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_down(kind=Kind.ADHOC)])
-    rebuild(conn, None, nothing)
-    assert rows(conn, "SELECT * FROM sitemon.current_state") == []
-    assert rows(conn, "SELECT * FROM sitemon.count_hour WHERE down > 0") == []
-
-
-def test_the_next_maintenance_sums_the_last_days_anew(conn: Connection, names: Names) -> None:
-    later = clock.utc_now() + timedelta(minutes=30)
-    write_batch(conn, names, [a_result()])
-    maintain(conn, DEFAULT_RETENTION, later)
-    execute(conn, "DELETE FROM sitemon.result")
-    rebuild(conn, None, nothing)
-    maintain(conn, DEFAULT_RETENTION, later)
-    assert rows(conn, "SELECT * FROM sitemon.uptime_recent") == []

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from sitemon import clock
-from sitemon.store.connect import Connection
 from tests.browser.scene import few_with_incidents
 from tests.browser.serving import Site, serving
+from tests.databases import template_filled_by
 from tests.integration.web.conftest import Connect
 
 PATHS = (
@@ -33,9 +33,11 @@ class Answer(NamedTuple):
     body: bytes
 
 
+template = template_filled_by(lambda conn: few_with_incidents(conn, clock.utc_now()))
+
+
 @pytest.fixture
-def site(conn: Connection, reader: Connect) -> Iterator[Site]:
-    few_with_incidents(conn, clock.utc_now())
+def site(reader: Connect) -> Iterator[Site]:
     with serving(reader) as site:
         yield site
 

@@ -1,5 +1,6 @@
 """What the page reads, as a login that may read the public views alone."""
 
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.counts import Counts, total_of
 from sitemon.model.outcome import Outcome
 from sitemon.report.uptime import words_of
@@ -24,17 +26,23 @@ from sitemon.store.page_site import (
 )
 from sitemon.web.ranges import RANGES, days_before, stretch_of
 from tests.browser.scene import DAY, few_with_incidents
-from tests.databases import execute
+from tests.databases import execute, filled
 from tests.integration.web.conftest import Connect
 from tests.results import MINUTE
 
 
-@pytest.fixture
-def now(conn: Connection) -> datetime:
+@pytest.fixture(scope="module")
+def now() -> datetime:
     """The moment up to which thirteen sites have a past."""
-    now = clock.utc_now()
-    few_with_incidents(conn, now)
-    return now
+    return clock.utc_now()
+
+
+@pytest.fixture(scope="module")
+def template(
+    now: datetime, postgres_server: PostgresServer, admin: Credentials, template: Credentials
+) -> Iterator[Credentials]:
+    with filled(postgres_server, admin, template, lambda conn: few_with_incidents(conn, now)) as full:
+        yield full
 
 
 def test_how_everything_is(reader: Connect, now: datetime) -> None:

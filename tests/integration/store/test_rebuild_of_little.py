@@ -1,0 +1,84 @@
+"""A rebuild of a little: of nothing, of states older than what is kept, of late results, beside maintenance."""
+
+from datetime import date, datetime, time, timedelta
+
+from sitemon import clock
+from sitemon.model.result import Kind
+from sitemon.store.connect import Connection
+from sitemon.store.maintain import maintain, roll_up
+from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.rebuild import Rebuilt, rebuild
+from sitemon.store.write import write_batch
+from tests.databases import checksums, execute, rows
+from tests.results import MINUTE, a_down, a_result, this_hour
+
+DAY = timedelta(days=1)
+
+
+def nothing(_day: date) -> None:
+    """Nobody is told."""
+
+
+def midnight(days_ago: int) -> datetime:
+    today = clock.utc_now().date()
+    return datetime.combine(today, time(), clock.utc_now().tzinfo) - days_ago * DAY
+
+
+def test_in_an_empty_database_there_is_nothing_to_do(conn: Connection) -> None:
+    assert rebuild(conn, clock.utc_now() + 9 * DAY, nothing) == Rebuilt(days=0, states=0)
+
+
+def test_a_state_that_began_before_the_results_that_are_kept_keeps_its_beginning(
+    conn: Connection, names: Names
+) -> None:
+    write_batch(conn, names, [a_result(), a_result("blog"), a_down("blog", minute=1)])
+    long_ago = clock.utc_now() - 200 * DAY
+    execute(conn, "UPDATE sitemon.current_state SET since_at = %(at)s, seen_since_at = %(at)s", {"at": long_ago})
+    rebuild(conn, None, nothing)
+    since = "SELECT site, since_at FROM sitemon.site_status ORDER BY site"
+    assert rows(conn, since) == [("blog", this_hour() + MINUTE), ("shop", long_ago)]
+    write_batch(conn, names, [a_result(minute=2)])
+    assert rows(conn, since)[1] == ("shop", long_ago)
+
+
+def test_a_state_whose_results_are_no_longer_kept_stays(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_result()])
+    long_ago = clock.utc_now() - 200 * DAY
+    execute(conn, "UPDATE sitemon.current_state SET slot_at = %s, since_at = %s", (long_ago, long_ago))
+    execute(conn, "DELETE FROM sitemon.result")
+    rebuild(conn, None, nothing)
+    assert rows(conn, "SELECT slot_at, since_at FROM sitemon.current_state") == [(long_ago, long_ago)]
+
+
+def test_late_results_revise_the_hours_and_days_they_belong_to_and_a_rebuild_finds_the_same(
+    conn: Connection, names: Names
+) -> None:
+    yesterday = midnight(1) + timedelta(hours=10)
+    write_batch(conn, names, [a_result(slot_at=yesterday), a_result(slot_at=yesterday + 5 * 60 * MINUTE)])
+    roll_up(conn, clock.utc_now())
+    late = [a_down(slot_at=yesterday + MINUTE), a_result(slot_at=yesterday + 2 * MINUTE, latency_s=3.0)]
+    write_batch(conn, names, late)
+    hours = rows(conn, "SELECT hour_at, up, down FROM sitemon.uptime_hourly ORDER BY hour_at")
+    assert hours == [(yesterday, 2, 1), (yesterday + 5 * 60 * MINUTE, 1, 0)]
+    assert rows(conn, "SELECT day, up, down FROM sitemon.uptime_daily") == [(yesterday.date(), 3, 1)]
+    before = checksums(conn)
+    rebuild(conn, None, nothing)
+    assert checksums(conn) == before
+
+
+def test_checks_that_somebody_asked_for_count_for_nothing(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [a_down(kind=Kind.ADHOC)])
+    rebuild(conn, None, nothing)
+    assert rows(conn, "SELECT * FROM sitemon.current_state") == []
+    assert rows(conn, "SELECT * FROM sitemon.count_hour WHERE down > 0") == []
+
+
+def test_the_next_maintenance_sums_the_last_days_anew(conn: Connection, names: Names) -> None:
+    later = clock.utc_now() + timedelta(minutes=30)
+    write_batch(conn, names, [a_result()])
+    maintain(conn, DEFAULT_RETENTION, later)
+    execute(conn, "DELETE FROM sitemon.result")
+    rebuild(conn, None, nothing)
+    maintain(conn, DEFAULT_RETENTION, later)
+    assert rows(conn, "SELECT * FROM sitemon.uptime_recent") == []
