@@ -15,7 +15,8 @@ import psutil
 
 from sitemon import clock
 from sitemon.local.part import MissingToolError, Part
-from sitemon.local.stack import Stack
+from sitemon.local.postgres import Postgres
+from sitemon.local.stack import PARTS, Stack
 from sitemon.model.errors import FatalError
 
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - the folder in it is ours alone
@@ -24,12 +25,20 @@ _POLL_S: Final = 0.02
 _WITHIN_S: Final = 60.0
 
 
+class UnsafePostgres(Postgres):
+    """One that would not outlive a crash of the machine, as no database of a test has to."""
+
+    settings = Postgres.settings | {"fsync": "off", "full_page_writes": "off", "io_method": "sync"}
+
+
 class Servers:
     """The stack of a run, in its owner's process."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sitemon-tests-", dir=_in_memory()))
         self._stack = Stack(self.folder)
+        self._stack.postgres = UnsafePostgres(self.folder)
+        self._stack.parts = [getattr(self._stack, name) for name in PARTS]
         self._is_over = threading.Event()
         self._pool = ThreadPoolExecutor(len(self._stack.parts) + 1)
         self._pool.submit(self._serve)

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -21,12 +21,6 @@ _PROTOCOL_3: Final = 196608
 _WHERE_IT_IS: Final = "/proc/self/cwd"
 _WITH_RIGHT_TO_READ: Final = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 """For PostgreSQL's tools, so that neither a user has to be made nor a folder opened: the project may lie in /root."""
-_SETTINGS: Final = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",  # a deep folder makes a path that is too long for a socket
-    "dynamic_shared_memory_type": "mmap",  # in the data folder: SIGKILL leaves nothing in /dev/shm
-    "max_connections": "200",
-}
 
 
 class Postgres(Part):
@@ -35,6 +29,12 @@ class Postgres(Part):
     name: ClassVar[str] = "postgres"
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": does not wait for clients
     last_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # "immediate": lets go of its shared memory
+    settings: ClassVar[Mapping[str, str]] = {
+        "listen_addresses": LOOPBACK,
+        "unix_socket_directories": "",  # a deep folder makes a path that is too long for a socket
+        "dynamic_shared_memory_type": "mmap",  # in the data folder: SIGKILL leaves nothing in /dev/shm
+        "max_connections": "200",
+    }
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -66,7 +66,7 @@ class Postgres(Part):
 
     def server_command(self, data: str | Path) -> Sequence[str | Path]:
         """Return how the server itself is started."""
-        settings = (f"--{name}={value}" for name, value in _SETTINGS.items())
+        settings = (f"--{name}={value}" for name, value in self.settings.items())
         return [self.program("postgres"), "-D", data, "-p", str(self.port), *settings]
 
     def answers(self) -> bool:

@@ -3,17 +3,20 @@
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sitemon.config.servers import KafkaServer
-from sitemon.local.postgres import Postgres
+from sitemon.config.servers import Credentials, KafkaServer
+from sitemon.config.settings import Settings
 from sitemon.local.sample import SampleServer
 from sitemon.local.stack import Stack
+from sitemon.stream.topics import ensure_topics
+from tests.databases import owner, template
 from tests.pipeline import Pipeline
+
+__all__ = ["owner", "template"]
 
 ASK = """
 import json, sys
@@ -51,20 +54,20 @@ def write_sites(file: Path, *sites: dict[str, object]) -> Path:
 
 @pytest.fixture
 def pipeline(
-    tmp_path: Path, sites_file: Path, stack: Stack, postgres: Postgres, kafka_server: KafkaServer, redis_url: str
+    tmp_path: Path, sites_file: Path, stack: Stack, owner: Credentials, kafka_server: KafkaServer, redis_url: str
 ) -> Iterator[Pipeline]:
-    """A database, topics and a Redis of the test's own, provisioned, and no process of ours yet."""
+    """A database, topics and a Redis of the test's own, and no process of ours yet."""
+    ensure_topics(kafka_server, retention_days=Settings().topic_retention_days)
     pipeline = Pipeline(tmp_path, sites_file, stack)
-    name = f"acceptance_{uuid.uuid4().hex}"
     pipeline.extra = {
-        "SITEMON_DB_USER": name,
-        "SITEMON_DB_DATABASE": name,
+        "SITEMON_DB_USER": owner.user,
+        "SITEMON_DB_PASSWORD": owner.password,
+        "SITEMON_DB_DATABASE": owner.database,
         "SITEMON_KAFKA_TOPIC": kafka_server.topic,
         "SITEMON_KAFKA_PARTITIONS": "3",
         "SITEMON_REDIS_URL": redis_url,
     }
     try:
-        pipeline.run("provision", "sitemon", "provision")
         yield pipeline
     finally:
         pipeline.down()

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,9 @@ from typing import Final
 import pytest
 
 from sitemon import clock
-from sitemon.config.servers import admin_credentials, postgres_server
+from sitemon.config.servers import Credentials, PostgresServer, admin_credentials, postgres_server
 from sitemon.local.sample import SampleServer
+from sitemon.store.provision import provision
 from tests.acceptance.conftest import url, write_sites
 from tests.databases import as_admin, run
 from tests.pipeline import Pipeline, script, wait_for
@@ -25,6 +27,15 @@ SLOTS_MS = """
     SELECT (extract(epoch FROM slot_at) * 1000)::bigint FROM sitemon.results
     WHERE kind = 'scheduled' AND outcome <> 'missed' ORDER BY 1
 """
+
+
+@pytest.fixture
+def owner(postgres_server: PostgresServer, admin: Credentials) -> Credentials:
+    """A role of the test's own too, for it is to be lost with the database."""
+    name = f"backed-up-{uuid.uuid4().hex}"
+    owner = Credentials(user=name, password="owner's", database=name)
+    provision(postgres_server, admin, owner)
+    return owner
 
 
 def slots_ms(pipeline: Pipeline) -> list[int]:
