@@ -52,25 +52,42 @@ def page_at(url: str) -> str:
         return ""
 
 
-def demo(home: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [script("sitemon"), "demo", *arguments],
-        env=os.environ | own_code() | {"TMPDIR": str(home)},
-        cwd=home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+Demo = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def demo(home: Path) -> Iterator[Demo]:
+    """Start the demo; what a test leaves of it is killed at the end."""
+    with contextlib.ExitStack() as started:
+
+        def start(*arguments: str) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(
+                [script("sitemon"), "demo", *arguments],
+                env=os.environ | own_code() | {"TMPDIR": str(home)},
+                cwd=home,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+            started.enter_context(process)
+            started.callback(process.kill)
+            return process
+
+        yield start
 
 
 @pytest.mark.usefixtures("kafka_jars")
-def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: Path) -> None:
-    began_s = time.monotonic()
-    process = demo(home, "--for", "30")
-    printed, _ = process.communicate(timeout=60)
+@pytest.mark.timeout(300)
+def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: Path, demo: Demo) -> None:
+    for seconds in (30, 120):  # a machine that is busy may have recorded nothing after 30 s, which is said
+        began_s = time.monotonic()
+        process = demo("--for", str(seconds))
+        printed, _ = process.communicate(timeout=seconds + 60)
+        if not printed.endswith("\n0 results recorded\n"):
+            break
     assert process.returncode == 0, printed
-    assert time.monotonic() - began_s < 40
+    assert time.monotonic() - began_s < seconds + 20
     last = re.fullmatch(r"(\d+) results recorded", printed.strip().splitlines()[-1])
     assert last is not None
     assert int(last[1]) > 0
@@ -82,8 +99,8 @@ def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: P
 
 @pytest.mark.usefixtures("kafka_jars")
 @pytest.mark.timeout(300)  # an outage is at most a minute away from the moment at which all is at work
-def test_it_shows_an_outage_and_the_alerts_of_it(home: Path) -> None:
-    process = demo(home)
+def test_it_shows_an_outage_and_the_alerts_of_it(demo: Demo) -> None:
+    process = demo()
     assert process.stdout is not None
     page = next(line for line in process.stdout if line.startswith("the page: ")).removeprefix("the page: ").strip()
     wait_for(lambda: "outage" in page_at(page), 30)
@@ -111,9 +128,10 @@ def log_of(home: Path, name: str) -> str | None:
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_when_it_is_ended_while(home: Path, stage: str, number: signal.Signals) -> None:
-    process = demo(home)
-    wait_for(lambda: STAGES[stage](home), within_s=60)
+@pytest.mark.timeout(300)
+def test_nothing_is_left_when_it_is_ended_while(home: Path, demo: Demo, stage: str, number: signal.Signals) -> None:
+    process = demo()
+    wait_for(lambda: STAGES[stage](home), within_s=180)
     process.send_signal(number)
-    process.communicate(timeout=20)
-    wait_for(lambda: processes_of(home) == [], within_s=10)
+    process.communicate(timeout=60)
+    wait_for(lambda: processes_of(home) == [])
