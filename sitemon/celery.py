@@ -22,7 +22,14 @@ from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker import redis_channel
 from sitemon.worker.beat_ending import Beat, end_after_the_tick_when_told, end_at_once_when_told
-from sitemon.worker.bootsteps import GuardBeat, RenewUnacked, die_with_parent, note_batch, note_revoked
+from sitemon.worker.bootsteps import (
+    GuardBeat,
+    RenewUnacked,
+    await_beat,
+    die_with_parent,
+    note_batch,
+    note_revoked,
+)
 from sitemon.worker.cores import is_of_threads, work_on_all_cores
 from sitemon.worker.lost_connections import tell_in_one_line
 from sitemon.worker.this_process import stop
@@ -127,3 +134,4 @@ signals.beat_embedded_init.connect(die_with_parent, weak=False)
 signals.task_received.connect(note_batch, weak=False)
 signals.task_revoked.connect(note_revoked, weak=False)
 signals.worker_shutting_down.connect(stop, weak=False)
+signals.worker_shutdown.connect(await_beat, weak=False)

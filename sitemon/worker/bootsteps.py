@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 UNACKED_RENEWED_EVERY_S: Final = 1.5
 GUARD_EVERY_S: Final = 1.0
 ORPHAN_LOOK_S: Final = 0.5
+BEAT_ENDS_WITHIN_S: Final = 3.0
+"""How long a worker that ends waits for its beat, and how long one without a worker has to give back the lease."""
 
 
 class RenewUnacked(bootsteps.StartStopStep):
@@ -112,13 +115,24 @@ class GuardBeat(bootsteps.StartStopStep):
         worker.beat.start()
 
 
-def die_with_parent(**_: Any) -> None:
+def await_beat(sender: Any, **_: Any) -> None:
+    """Let the worker end after the beat that it has told to end: alone, the beat would not live to resign."""
+    if sender.beat is not None:
+        sender.beat.join(BEAT_ENDS_WITHIN_S)
+
+
+def die_with_parent(sender: Any, **_: Any) -> None:
     """End this embedded beat soon after its worker is gone, however it went."""
+
+    def resign() -> None:
+        sender.stop()
+        sender._is_stopped.wait(BEAT_ENDS_WITHIN_S)  # noqa: SLF001  # as its `stop` can do, but only without a bound
+
     parent_pid = current_process()._parent_pid  # type: ignore[attr-defined]  # noqa: SLF001  # the kernel may know only the new one
-    live_with(parent_pid, "beat.orphaned: the worker is gone, so this embedded beat ends")
+    live_with(parent_pid, "beat.orphaned: the worker is gone, so this embedded beat ends", resign)
 
 
-def live_with(parent_pid: int, last_words: str) -> None:
+def live_with(parent_pid: int, last_words: str, last_act: Callable[[], object] = lambda: None) -> None:
     """End this process soon after its parent is gone, however it went.
 
     A SIGKILLed parent cannot end its children, and the orphan's new parent need not be process 1 (subreapers), so
@@ -129,6 +143,7 @@ def live_with(parent_pid: int, last_words: str) -> None:
         while os.getppid() == parent_pid:
             clock.sleep(ORPHAN_LOOK_S)
         log.critical(last_words)
+        last_act()
         os._exit(1)
 
     threading.Thread(target=watch, name="live-with-parent", daemon=True).start()
