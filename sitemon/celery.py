@@ -16,11 +16,10 @@ from sitemon.config.sites_watcher import sites_watcher
 from sitemon.log_records import keep_plain
 from sitemon.model.errors import ConfigurationError, RefusedError, UnreachableError
 from sitemon.model.one_line import one_line
-from sitemon.queues import queue_of
 from sitemon.redis_client import ping_redis, redis_client
 from sitemon.stream.ping import ping_kafka
 from sitemon.stream.topics import ensure_topics
-from sitemon.worker import redis_channel
+from sitemon.worker import redis_channel, remote_control
 from sitemon.worker.beat_ending import Beat, end_after_the_tick_when_told, end_at_once_when_told
 from sitemon.worker.bootsteps import (
     GuardBeat,
@@ -44,6 +43,7 @@ def create_app() -> Celery:
     """
     region = settings(os.environ).region
     redis_channel.install()
+    remote_control.install()
     app = Celery("sitemon")
     app.Beat = app.subclass_with_self(Beat)  # type: ignore[misc]  # a cached property of kombu may be set
     app.config_from_object(celery_settings(redis_server(), region, os.environ))
@@ -101,12 +101,10 @@ def _mind_the_threads(options: Mapping[str, Any]) -> None:
 
 
 def _mind_the_region(queues: Iterable[str]) -> None:
-    """Refuse the checks of another region: what is found here would be told as of ours, and theirs would be lost."""
-    region = settings(os.environ).region
+    """Refuse the checks of another region."""
     for queue in queues:
-        other = queue.removeprefix(queue_of(""))
-        if other not in {queue, region}:
-            _end(ConfigurationError(f"-Q {queue}: this worker is of region {region}: expected SITEMON_REGION={other}"))
+        if why := remote_control.refusal_of(queue):
+            _end(ConfigurationError(f"-Q {why}"))
 
 
 def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:

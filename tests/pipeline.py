@@ -24,6 +24,7 @@ COMMANDS = {
     "second-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "third-beat": ["celery", "-A", "sitemon", "beat", "--loglevel", "info"],
     "beatless": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
+    "managing": ["celery", "-A", "sitemon", "worker", "-Q", "sitemon.manage", "--loglevel", "info"],
     "eu": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "us": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],
     "prefork": ["celery", "-A", "sitemon", "worker", "--loglevel", "info"],

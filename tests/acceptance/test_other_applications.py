@@ -1,6 +1,8 @@
 """What programs of others do with our tasks, through Celery alone: send them, revoke them, send nonsense."""
 
+import json
 import uuid
+from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
@@ -43,6 +45,28 @@ def test_what_is_no_site_is_an_error_in_one_line(worker: Pipeline, other: Celery
     assert "Traceback" not in worker.log_of("beatless")
 
 
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "pool_grow": ({"n": 3}, "--concurrency"),
+    "pool_shrink": ({"n": 3}, "--concurrency"),
+    "autoscale": ({"max": 10, "min": 3}, "--concurrency"),
+    "pool_restart": ({}, "SIGHUP"),
+    "terminate": ({"signal": "TERM", "ids": ["1"]}, "revoke"),
+    "add_consumer": ({"queue": "checks.eu"}, "SITEMON_REGION=eu"),
+}
+
+
+def test_what_a_worker_cannot_be_asked_for_is_refused_in_one_line_and_it_goes_on(
+    worker: Pipeline, other: Celery
+) -> None:
+    for command, (arguments, expected) in REFUSED.items():
+        [answer] = other.control.broadcast(command, arguments=arguments, reply=True, timeout=10, limit=1)
+        [said] = answer.values()
+        assert said["error"].partition(": expected ")[2].startswith(expected)
+    assert other.control.revoke(uuid.uuid4().hex, terminate=True, reply=True, timeout=10)
+    assert "Traceback" not in worker.log_of("beatless")
+    assert other.send_task("sitemon.check_site", ["shop"], queue="checks.default").get(timeout=30)["outcome"] == "up"
+
+
 def test_a_revoked_batch_is_said_and_noted_so_that_it_is_not_sent_again(
     worker: Pipeline, other: Celery, redis_url: str
 ) -> None:
@@ -53,3 +77,22 @@ def test_a_revoked_batch_is_said_and_noted_so_that_it_is_not_sent_again(
     wait_for(lambda: f"worker.batch_revoked: somebody has revoked task {batch_id}" in worker.log_of("beatless"))
     with redis.Redis.from_url(redis_url) as client:
         wait_for(lambda: client.exists(f"{{sitemon}}:received:{batch_id}"))
+
+
+def test_the_slots_of_a_revoked_batch_are_missed_and_nobody_sends_them_again(
+    pipeline: Pipeline, sample: SampleServer, other: Celery, redis_url: str
+) -> None:
+    pipeline.extra["SITEMON_WORKER_PROCESSES"] = "1"
+    write_sites(pipeline.sites_file, {"name": "shop", "url": url(sample, "/good"), "interval": 2, "timeout": 1})
+    pipeline.start("managing", "beat", "recorder")
+    wait_for(lambda: "ready." in pipeline.log_of("managing"))
+    with redis.Redis.from_url(redis_url) as client:
+        waiting = json.loads(wait_for(lambda: client.lindex("checks.default", -1)))
+    batch_id, [[_, slot_ms]] = waiting["headers"]["id"], json.loads(b64decode(waiting["body"]))[0][0]
+    assert other.control.revoke(batch_id, reply=True, timeout=10)
+    assert other.control.add_consumer("checks.default", reply=True, timeout=10)
+    found = "SELECT outcome::text, reason::text FROM sitemon.results WHERE slot_at = to_timestamp(%s)"
+    wait_for(lambda: pipeline.rows(found, slot_ms / 1_000) == [("missed", "lost")])
+    assert f"worker.batch_revoked: somebody has revoked task {batch_id}" in pipeline.log_of("managing")
+    assert "beat.sent_again" not in pipeline.log_of("beat")
+    assert pipeline.rows("SELECT count(*) > 3 FROM sitemon.results WHERE outcome = 'up'") == [(True,)]
