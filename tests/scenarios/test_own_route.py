@@ -34,6 +34,6 @@ def test_a_site_hears_of_slowness_and_escalates_where_another_does_not(story: St
         00:13  site.down       hook  shop  since 00:11, timeout
         00:28  site.down       boss  pay   since 00:11, timeout, escalated
         00:31  site.resolved   hook  pay   00:11 to 00:31, timeout
-        00:31  site.resolved   boss  pay   00:11 to 00:31, timeout
         00:31  site.resolved   hook  shop  00:11 to 00:31, timeout
+        00:31  site.resolved   boss  pay   00:11 to 00:31, timeout
     """)

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from sitemon.alert.events import certificate_event
+from sitemon.alert.events import DOWN, certificate_event
 from sitemon.alert.links import linked
 from sitemon.alert.message import message_of
 from sitemon.alert.own_events import region_event
+from sitemon.incident.change import What
 from sitemon.incident.connectivity import Turn
 from sitemon.store.certificate import Expiring
-from tests.unit.alert.test_text import DOWN, What, an_event
+from tests.unit.alert.test_text import an_event
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 PAGE = "https://status.example"
