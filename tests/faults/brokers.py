@@ -12,6 +12,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.local.kafka import Kafka
 from sitemon.local.ports import LOOPBACK, free_port
 from sitemon.stream.client import client_of
+from tests.faults.relay import Relay
 
 _MEMBER: Final = """
 node.id={number}
@@ -22,6 +23,13 @@ min.insync.replicas=2
 offsets.topic.replication.factor=3
 controller.quorum.election.timeout.ms=500
 controller.quorum.fetch.timeout.ms=1000
+"""
+
+_TWO_WAYS: Final = """
+listeners=PLAINTEXT://{host}:{port},RELAYED://{host}:{relayed_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port},RELAYED://{host}:{relay_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,RELAYED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 """
 
 
@@ -103,3 +111,23 @@ class Cluster:
             numbers = range(partitions)
             admin.alter_partition_reassignments({TopicPartition(topic, number): order for number in numbers})
             admin.elect_leaders(0, {topic: list(numbers)}, raise_errors=False)
+
+
+class KafkaOfTwoWays(Kafka):
+    """A broker that some clients reach straight away, and others, which come by `relay`, through that alone."""
+
+    def __init__(self, folder: Path, relay: Relay) -> None:
+        super().__init__(folder)
+        self._relay = relay
+        self.relayed_port = free_port()
+
+    def configuration(self) -> str:
+        """Return the usual one, with a listener for those who come by the relay."""
+        more = _TWO_WAYS.format(
+            host=LOOPBACK,
+            port=self.port,
+            relayed_port=self.relayed_port,
+            relay_port=self._relay.port,
+            controller_port=self._controller_port,
+        )
+        return super().configuration() + more

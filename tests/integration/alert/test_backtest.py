@@ -8,9 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sitemon.alert import regions
+from sitemon.alert.backtest import backtest
+from sitemon.alert.rules import SiteRules
 from sitemon.incident.machine import NOTHING, Incident, fold
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
+from sitemon.model.alerts import Audience
 from sitemon.model.outcome import Outcome
 from sitemon.store.backtest import stream_rows
 from tests.databases import execute
@@ -77,6 +81,26 @@ def test_rules_are_compared(start: Start, scene: Scene, tmp_path: Path) -> None:
     status, said = run(start, "backtest", "--rules", "new.yaml", "--since", "1d")
     assert (status, "No longer told: 1 incident" in said, "2/1 → 4/2" in said) == (0, True, True)
     assert "told by both: 1 incident, by the new rules 2 min later (median)" in said
+
+
+def test_what_a_region_could_not_reach_while_it_was_offline_is_no_outage_there_either(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regions, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(regions, "_SHARE", 0)
+    sites = [f"site-{number}" for number in range(6)]
+    for minute, letter in enumerate("uudddduu"):
+        scene.arrive(*[one for site in sites for one in scene.results(letter, minute, site)])
+    assert incidents_of(scene) == []
+    execute(scene.conn, "DELETE FROM sitemon.region_outage")
+    assert len(incidents_of(scene)) == 2 * len(sites)
+
+
+def incidents_of(scene: Scene) -> list[Incident]:
+    """Return the incidents of a backtest, by today's rules and by new ones."""
+    rules = SiteRules(Policy(), Audience(), None, MINUTE)
+    found = backtest(scene.conn, lambda _: rules, lambda *_: Policy(2), this_hour(), this_hour() + 100 * MINUTE)
+    return [one for trial in found.trials for side in (trial.today, trial.new) for one in side.incidents(this_hour())]
 
 
 @pytest.mark.parametrize(

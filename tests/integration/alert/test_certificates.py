@@ -79,6 +79,15 @@ def test_who_does_not_want_to_hear_of_it_does_not(scene: Scene, warn: Warn, expi
     assert look(scene, expires_at - 10 * DAY, with_it) == [14]  # and nobody has missed it
 
 
+def test_each_of_two_certificates_that_regions_see_is_warned_of_once_a_threshold(
+    scene: Scene, expires_at: datetime
+) -> None:
+    for region, own in (("eu", expires_at), ("us", expires_at + 3 * DAY), ("asia", expires_at)):
+        scene.arrive(a_result(minute=0, region=region, cert_expires_at=own))
+    said = [look(scene, expires_at - days * DAY) for days in (29, 28, 26, 13, 12, 10, 9)]
+    assert said == [[30], [], [30], [14], [], [14], []]
+
+
 def test_alertmanager_takes_it_as_an_alert_that_ends_with_it(scene: Scene, expires_at: datetime) -> None:
     am = Channel(name="am", kind="alertmanager", url=scene.receiver.url.removesuffix("/hook"))
     scene.use(am)
