@@ -32,7 +32,7 @@ def changes(stored: Sequence[tuple[Id, Incident]], folded: Sequence[Incident]) -
     """Return what makes the stored incidents those of the fold, in the order of their beginnings.
 
     An incident stays the same one while it begins at the same slot, else while the two overlap. One that is new and
-    over already is opened and closed.
+    over already is opened and closed. Those that never were come first, so that the last word is how the site is.
     """
     pairs = _pairs(stored, folded)
     known = dict(stored)
@@ -44,7 +44,7 @@ def changes(stored: Sequence[tuple[Id, Incident]], folded: Sequence[Incident]) -
             found.append(Change(What.OPENED, incident, None))
         elif known[number] != incident:
             found.append(Change(_what(known[number], incident), incident, number))
-    return sorted(found, key=lambda change: change.incident.started_at)
+    return sorted(found, key=lambda change: (change.what is not What.WITHDRAWN, change.incident.started_at))
 
 
 def _what(before: Incident, after: Incident) -> What:

@@ -25,7 +25,9 @@ def folded(outcomes: str) -> tuple[Incident, ...]:
         ("uddd  u", "udddu u", [("moved", 1, 4, 0)]),
         ("udddddddu", "uddduddddu", [("moved", 1, 4, 0), ("opened", 5, 9, None)]),
         ("uddd dddu", "udddudddu", [("moved", 1, 4, 0), ("opened", 5, 8, None)]),
-        ("udddudddu", "udddddddu", [("moved", 1, 8, 0), ("withdrawn", 5, 8, 1)]),
+        # The last word is how the site is.
+        ("udddudddu", "udddddddu", [("withdrawn", 5, 8, 1), ("moved", 1, 8, 0)]),
+        ("udddudddd", "udddddddd", [("withdrawn", 5, None, 1), ("moved", 1, None, 0)]),
     ],
 )
 def test_what_was_decided_becomes_what_the_rows_say(before: str, after: str, expected: list[object]) -> None:
