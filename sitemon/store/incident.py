@@ -96,6 +96,8 @@ class Taken(Deciding):
         self._do("withdraw_incidents", incident_ids=withdrawn)
         moved = ({"incident_id": n} | _columns(one.incident) for n, one in known.items() if n not in withdrawn)
         self._do("move_incidents", incidents=as_json(moved))
+        if withdrawn:
+            self._do("hand_on_acknowledgements", incident_ids=withdrawn)
         return [
             numbers[site_id, change.incident.started_at] if change.number is None else change.number
             for site_id, change in changes

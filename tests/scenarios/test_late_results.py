@@ -1,5 +1,7 @@
 """Results that waited in a spool and come late: what was told is corrected, never by silence."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.scenarios.story import Story
@@ -75,3 +77,24 @@ def test_what_was_told_is_corrected(story: Story, comes: str, late: str, expecte
     story.goes_on_until("00:10")
     story.brings_late(late)
     assert story.told == lines_of(expected)
+
+
+def test_two_outages_that_were_one_are_one_of_which_somebody_knows(story: Story) -> None:
+    story.sites(shop={"regions": ["eu", "us", "ap"]})
+    story.plays("""
+        00:00  shop from eu  uddduddd
+        00:00  shop from us  uddddddd
+        00:00  shop from ap  u.......
+    """)
+    story.acknowledges("anna")
+    story.brings_late("""
+        00:01  shop from ap  ddddddd
+    """)
+    story.goes_on_until("02:00", every=timedelta(minutes=30))
+    assert story.told == lines_of("""
+        00:03  site.down           hook  shop  since 00:01, timeout, from eu us
+        00:04  site.resolved       hook  shop  00:01 to 00:04, timeout, from eu us
+        00:07  site.down           hook  shop  since 00:05, timeout, from eu us
+        00:07  incident.withdrawn  hook  shop  since 00:05, timeout, from eu us, corrected, known to anna
+        00:07  site.down           hook  shop  since 00:01, timeout, from ap eu us, corrected, known to anna
+    """)

@@ -130,6 +130,18 @@ WHERE incident.incident_id = given.incident_id;
 -- name: withdraw_incidents
 UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = ANY (%(incident_ids)s);
 
+-- name: hand_on_acknowledgements
+-- Who knew of an incident that was withdrawn, since it was a part of another one, knows of that one.
+UPDATE sitemon.incident AS whole SET acknowledged_at = part.acknowledged_at, acknowledged_by = part.acknowledged_by
+FROM sitemon.incident AS part
+WHERE part.incident_id = ANY (%(incident_ids)s)
+    AND part.acknowledged_at IS NOT NULL
+    AND whole.site_id = part.site_id
+    AND whole.withdrawn_at IS NULL
+    AND whole.acknowledged_at IS NULL
+    AND whole.started_at <= part.started_at
+    AND (whole.ended_at IS NULL OR whole.ended_at > part.started_at);
+
 -- name: keep_states
 INSERT INTO sitemon.incident_state (site_id, until_at, state)
 SELECT site_id, until, state
