@@ -30,6 +30,10 @@ _SUBJECTS: Final[Mapping[str, str]] = {
 }
 
 
+_SUBJECT_OF_CORRECTED_END: Final = "{site} was down for {lasted}"
+"""Of an incident that was over before: whether the site is up now, others say."""
+
+
 def subject_of(event: Mapping[str, Any]) -> str:
     """Return one line: what, and since when or for how long."""
     if event["type"] in OWN:
@@ -38,7 +42,9 @@ def subject_of(event: Mapping[str, Any]) -> str:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
     incident = data if event["type"] in _OF_DEGRADED else data.get("incident") or {}
-    return _SUBJECTS[event["type"]].format(
+    is_corrected_end = event["type"] == RESOLVED and data.get("is_corrected")
+    words = _SUBJECT_OF_CORRECTED_END if is_corrected_end else _SUBJECTS[event["type"]]
+    return words.format(
         site=one_line(data["site"]),
         why=_why(incident),
         where=f", down from {one_line(', '.join(down))}" if (down := _seen_as("down", data)) else "",

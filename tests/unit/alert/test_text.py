@@ -131,6 +131,12 @@ def test_several_are_counted_the_worst_first() -> None:
     ]
 
 
+def test_of_an_end_that_is_corrected_it_says_nothing_of_now() -> None:
+    subject, lines = said(RESOLVED, What.MOVED, START + HOUR / 2)
+    assert subject == "shop was down for 30 min"
+    assert "Corrected: what was known later changed what was said before" in lines
+
+
 def test_of_one_that_never_was_down() -> None:
     subject, lines = said(WITHDRAWN, What.WITHDRAWN)
     assert subject == "shop was not down: what was known later says so"
