@@ -105,7 +105,7 @@ class Sender(ChannelSender):
     def _mark(self, conn: Connection, alert: Alert, verdict: Verdict) -> None:
         what = f"{alert.event['type']} on {self._channel.name}, event {alert.event_id}"
         if verdict.fate is Fate.DELIVERED:
-            mark_delivered(conn, alert.outbox_id)
+            mark_delivered(conn, self._channel.name, alert.outbox_id)
             _say_delivered(what)
         elif verdict.fate is Fate.GONE:
             self._disable(conn)

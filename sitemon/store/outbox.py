@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("outbox.sql")
+_LAST: Final = 2**63 - 1
 
 
 class Lease(NamedTuple):
@@ -93,7 +96,10 @@ def gather(conn: Connection, channel: str, most_events: int) -> Gathered | None:
 
 def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> None:
     """Say that a message has arrived."""
-    _run(conn, "message_delivered", channel=channel, message_id=message_id)
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["message_delivered"], {"channel": channel, "message_id": message_id})
+        newest = max((outbox_id for (outbox_id,) in cursor.fetchall()), default=0)
+        _give_up_overtaken(cursor, [channel], newest)
 
 
 def mark_message_failed(conn: Connection, channel: str, message_id: str, problem: str, wait_s: float) -> bool:
@@ -102,9 +108,11 @@ def mark_message_failed(conn: Connection, channel: str, message_id: str, problem
     return any(is_given_up for (is_given_up,) in _run(conn, "message_failed", **values))
 
 
-def mark_delivered(conn: Connection, outbox_id: int) -> None:
+def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
     """Say that an alert has arrived."""
-    _run(conn, "delivered", outbox_id=outbox_id)
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["delivered"], {"outbox_id": outbox_id})
+        _give_up_overtaken(cursor, [channel], outbox_id)
 
 
 def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -> bool:
@@ -142,12 +150,19 @@ def retry_alerts(conn: Connection) -> int:
         cursor.execute(_sql["retry"])
         count = cursor.rowcount
         cursor.execute(_sql["enable_channels"])
-        return count
+        channels = [name for (name,) in cursor.fetchall()]
+        return count - _give_up_overtaken(cursor, channels, _LAST)
 
 
 def read_alerts(conn: Connection, since: datetime, most: int) -> list[KnownAlert]:
     """Return the newest alerts since a moment."""
     return [KnownAlert._make(row) for row in _run(conn, "alerts", since=since, alerts=most)]
+
+
+def _give_up_overtaken(cursor: Cursor, channels: Sequence[str], before: int) -> int:
+    """Give up what waits on channels and is older than what has arrived of the same; return how many alerts it were."""
+    cursor.execute(_sql["give_up_overtaken"], {"channels": list(channels), "before": before})
+    return cursor.rowcount
 
 
 def _run(conn: Connection, name: str, **values: object) -> list[Any]:

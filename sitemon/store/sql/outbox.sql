@@ -69,7 +69,8 @@ LIMIT %(events)s;
 
 -- name: message_delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
-WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s;
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+RETURNING outbox_id;
 
 -- name: message_failed
 -- A day after the newest of its alerts was made, a message is given up.
@@ -88,6 +89,35 @@ RETURNING given_up_at IS NOT NULL;
 
 -- name: delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL WHERE outbox_id = %(outbox_id)s;
+
+-- name: give_up_overtaken
+-- What waits before a place, though what came after it has arrived, of the same incident, or else of the same site or region:
+-- it was refused, and would say as the last word how it was.
+UPDATE sitemon.outbox AS old SET
+    given_up_at = now(),
+    problem = CASE
+        WHEN starts_with(old.problem, 'overtaken') THEN old.problem
+        ELSE concat_ws(': ', 'overtaken by what came later', old.problem)
+    END
+WHERE old.channel = ANY (%(channels)s)
+    AND old.outbox_id < %(before)s
+    AND old.delivered_at IS NULL
+    AND old.given_up_at IS NULL
+    AND EXISTS (
+        SELECT
+        FROM sitemon.outbox AS later
+        WHERE later.channel = old.channel
+            AND later.outbox_id > old.outbox_id
+            AND later.delivered_at IS NOT NULL
+            AND CASE
+                WHEN old.incident_id IS NOT NULL THEN later.incident_id = old.incident_id
+                ELSE later.incident_id IS NULL
+                    AND split_part(later.type, '.', 1) = split_part(old.type, '.', 1)
+                    AND (later.event #> '{data,site}', later.event #> '{data,region}', later.event #> '{data,cause}')
+                        IS NOT DISTINCT FROM
+                        (old.event #> '{data,site}', old.event #> '{data,region}', old.event #> '{data,cause}')
+            END
+    );
 
 -- name: failed
 -- After a day it is given up: it stays in the view, and the log says so.
@@ -121,12 +151,12 @@ UPDATE sitemon.channel SET
 WHERE name = %(channel)s AND lease = %(lease)s;
 
 -- name: retry
--- Send again at once what waits, and what was given up.
+-- Send again at once what waits, and what was given up; what was overtaken is given up again.
 UPDATE sitemon.outbox SET due_at = now(), given_up_at = NULL, created_at = greatest(created_at, now() - '1 hour'::interval)
 WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now());
 
 -- name: enable_channels
-UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL;
+UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL RETURNING name;
 
 -- name: alerts
 SELECT alert_id, type, site, incident_id, channel, state, created_at, delivered_at, tries, problem

@@ -2,6 +2,8 @@
 
 from contextlib import closing
 
+import pytest
+
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
@@ -36,11 +38,32 @@ def test_410_disables_the_channel_until_it_leads_elsewhere(scene: Scene) -> None
 
 def test_one_alert_that_is_refused_does_not_hold_up_the_others(scene: Scene) -> None:
     scene.receiver.answers = [(400, {})]
-    scene.arrive(*scene.results("udddu"))
-    assert scene.said == OUTAGE[1:]
+    for site in ("shop", "wiki"):
+        scene.arrive(*scene.results("uddd", site=site))
+    assert [event["data"]["site"] for event in scene.receiver.events] == ["wiki"]
     scene.pass_time(hours=1)
     scene.send()
-    assert scene.said == [OUTAGE[1], OUTAGE[0]]
+    assert [event["data"]["site"] for event in scene.receiver.events] == ["wiki", "shop"]
+
+
+@pytest.mark.parametrize("letters", [pytest.param("udddu", id="down"), pytest.param("ugggu", id="degraded")])
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_the_last_word_is_not_how_a_site_was(scene: Scene, letters: str, is_for_people: bool) -> None:
+    channel = scene.receiver.people() if is_for_people else scene.receiver.channel()
+    scene.use(channel, events=("down", "resolved", "degraded"), group_for_s=0.0)
+    scene.receiver.answers = [(400, {})]
+    for start, of_minutes in ((0, letters[:-1]), (4, letters[-1])):
+        scene.arrive(*scene.results(of_minutes, start))
+        scene.decider.tell_degraded(scene.conn)
+        scene.send()
+    assert [state for _, state in states(scene)] == ["given up", "delivered"]
+    assert retry_alerts(scene.conn) == 0
+    scene.send()
+    assert len(scene.receiver.arrivals) == 1
+    assert rows(scene.conn, "SELECT problem FROM sitemon.alerts ORDER BY alert_id") == [
+        ("overtaken by what came later: HTTP 400",),
+        (None,),
+    ]
 
 
 def test_what_cannot_be_delivered_for_a_day_is_shown_and_can_be_sent_again(scene: Scene) -> None:
