@@ -22,7 +22,8 @@ class Connectivity:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self.outages: list[Outage] = [Outage._make(row) for row in self._all("outages")]
+        self.outages: list[Outage] = []
+        self._look_again()
 
     def seen(self, region: str) -> list[Seen]:
         """Return what a region saw last of each site that it has just looked at."""
@@ -50,6 +51,7 @@ class Connectivity:
         if is_new:
             self._count_anew(region, from_at, sign=1)
             self._decide_anew(region, from_at)
+        self._look_again()
         return is_new
 
     def end(self, region: str, until_at: datetime) -> bool:
@@ -59,6 +61,7 @@ class Connectivity:
         if is_new:
             self._count_anew(region, until_at, sign=-1)
             self._decide_anew(region, until_at)
+        self._look_again()
         return is_new
 
     def _count_anew(self, region: str, from_at: datetime, sign: int) -> None:
@@ -69,6 +72,9 @@ class Connectivity:
 
     def _decide_anew(self, region: str, from_at: datetime) -> None:
         self._cursor.execute(_sql["decide_anew"], {"region": region, "from_at": from_at})
+
+    def _look_again(self) -> None:
+        """Read the outages, of which another alerter may have noted one while we waited for the lock."""
         self.outages = [Outage._make(row) for row in self._all("outages")]
 
     def _all(self, name: str, **values: object) -> list[Any]:

@@ -1,5 +1,6 @@
 """What people are told when a region is offline: that, and nothing of its sites."""
 
+import threading
 from contextlib import closing
 
 import msgspec
@@ -10,12 +11,15 @@ from sitemon.alert import regions as module
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import rules_of_site
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.incident.policy import Policy
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import name_of_url
 from sitemon.store.connect import connect
+from sitemon.store.incident import begin_deciding
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
+from tests.pipeline import wait_for
 from tests.results import MINUTE, a_result, this_hour
 
 SITES = [f"site-{n}" for n in range(8)]
@@ -121,3 +125,29 @@ def test_references_that_are_well_say_that_the_sites_are_down(scene: Scene) -> N
     for slot in later:
         scene.arrive(*slot)
     assert {type_ for type_, _ in told(scene)} == {"site.down"}
+
+
+WAITS = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
+
+
+def test_who_waits_while_another_one_notes_it_tells_of_no_site(
+    scene: Scene, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    scene.use(scene.receiver.channel(), policy=Policy(down_after=2))
+    for slot in slots(scene, "udd"):
+        scene.write(slot)
+    deciding = threading.Thread(target=scene.decide)
+    with (
+        closing(connect(postgres_server, owner, application_name="test")) as second,
+        closing(connect(postgres_server, owner, application_name="test")) as looking,
+    ):
+        with begin_deciding(second) as other:
+            assert other.connectivity.begin("default", this_hour() + MINUTE)
+            deciding.start()
+            wait_for(lambda: rows(looking, WAITS) == [(1,)])
+        deciding.join()
+    scene.send()
+    assert told(scene) == []
