@@ -14,7 +14,7 @@ from sitemon.alert.rules import SiteRules, of_regions, ours
 from sitemon.incident.change import What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
-from sitemon.incident.memory import Memory, just_before, refold
+from sitemon.incident.memory import Memory, before_rows, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
 from sitemon.incident.summary import degraded, summary
@@ -186,9 +186,22 @@ class Decider:
                 state = determined(policies[site_id], rows, regions, waiting[site_id])
                 if state is not None:
                     found[site_id] = just_before(waiting.pop(site_id), state), rows
-        for site_id, rows in self._rows(taken, rules, dict.fromkeys(waiting, _EPOCH)).items():
-            found[site_id] = just_before(rows[0].slot_at if rows else waiting[site_id]), rows
-        return found
+        return found | self._from_the_oldest(taken, rules, waiting) if waiting else found
+
+    def _from_the_oldest(
+        self, taken: Taken, rules: Mapping[int, SiteRules], waiting: Mapping[int, datetime]
+    ) -> dict[int, tuple[Memory, list[Row]]]:
+        """Return all rows of these sites that are kept, and what is known of the time before them."""
+        kept = self._rows(taken, rules, dict.fromkeys(waiting, _EPOCH))
+        first_at = {site_id: rows[0].slot_at if rows else waiting[site_id] for site_id, rows in kept.items()}
+        known = taken.incidents({site_id: just_before(moment).until for site_id, moment in first_at.items()})
+        return {
+            site_id: (
+                of_regions(before_rows(first_at[site_id], [one for _, one in known[site_id]]), rules[site_id]),
+                rows,
+            )
+            for site_id, rows in kept.items()
+        }
 
     @staticmethod
     def _rows(taken: Taken, rules: Mapping[int, SiteRules], from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:

@@ -8,6 +8,7 @@ import msgspec
 
 from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
 from sitemon.incident.policy import Policies
+from sitemon.incident.region import RegionView
 from sitemon.incident.rows import Row
 
 FOLDED_AGAIN: Final = timedelta(minutes=5)
@@ -38,6 +39,19 @@ class Refolded(NamedTuple):
 def just_before(moment: datetime, state: SiteState = NOTHING) -> Memory:
     """Return the memory of all rows of slots before `moment`."""
     return Memory(state, moment - _INSTANT)
+
+
+def before_rows(moment: datetime, incidents: Sequence[Incident]) -> Memory:
+    """Return the memory of all rows of slots before `moment`, none of which is kept any more.
+
+    All that is known of them is which of these incidents, in their order, lasted at that moment.
+    """
+    lasting = [one for one in incidents if one.started_at < moment and (not one.closed_by or one.closed_by >= moment)]
+    if not lasting:
+        return just_before(moment)
+    incident = msgspec.structs.replace(lasting[-1], ended_at=None, closed_by=None)
+    view = RegionView(view="down", failures=1, failing_since=incident.started_at, cause=incident.cause)
+    return just_before(moment, SiteState(dict.fromkeys(incident.regions, view), incident))
 
 
 def refold(policies: Policies, memory: Memory, rows: Sequence[Row]) -> Refolded:
