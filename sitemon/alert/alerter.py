@@ -34,6 +34,9 @@ _WARN_EVERY_S: Final = 600.0
 _REGIONS_EVERY_S: Final = 5.0
 """How often it is looked whether regions that are offline are online again."""
 
+_RELEASE_EVERY_S: Final = 5.0
+"""How often it is looked, however much there is to decide, who lies behind others no more, and who is degraded."""
+
 _AFTER_MISTAKE_S: Final = 5.0
 _END_S: Final = 8.0
 
@@ -132,7 +135,7 @@ class Alerter:
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        remind_at_s = warn_at_s = regions_at_s = 0.0
+        remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
         while not self._stop.is_set():
             self._planner.plan_if_due(conn)
             if clock.monotonic_s() >= remind_at_s:
@@ -145,9 +148,12 @@ class Alerter:
             if clock.monotonic_s() >= regions_at_s:
                 self._decider.look_at_regions(conn)
                 regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
-            if not self._decider.decide(conn):
+            is_idle = not self._decider.decide(conn)
+            if is_idle or clock.monotonic_s() >= release_at_s:
                 self._decider.release(conn)
                 self._decider.tell_degraded(conn)
+                release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
+            if is_idle:
                 wait_for_notice(conn, _LOOK_EVERY_S)
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:

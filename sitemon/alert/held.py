@@ -32,17 +32,19 @@ def release(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Aler
 
 def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
     rules = {site: rules_of(site) for site, _, _ in held.incidents}
+    # One that was just taken out of the configuration depends on nothing any more: that is no reason to tell of it.
+    incidents = [one for one in held.incidents if rules[one[0]].is_configured]
     names = {name for one in rules.values() for name in one.gateways}
-    since = min(incident.started_at for _, _, incident in held.incidents)
+    since = min((incident.started_at for _, _, incident in incidents), default=now)
     gateways = held.gateways({name: rules_of(name).settles for name in names}, since, now)
     stands = {
         number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
-        for site, number, incident in held.incidents
+        for site, number, incident in incidents
     }
     held.put_behind({number: one.behind for number, one in stands.items()})
     told = [
         (site, number, Change(What.OPENED, incident, number))
-        for site, number, incident in held.incidents
+        for site, number, incident in incidents
         if stands[number].is_told
     ]
     if told:

@@ -19,7 +19,7 @@ class SiteRules(NamedTuple):
     """What the configuration says of a site: its thresholds, who is told, its regions (None: all) and interval.
 
     `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
-    checks at once.
+    checks at once. Not `is_configured`: it is in no configuration, or not any more.
     """
 
     policy: Policy
@@ -29,6 +29,7 @@ class SiteRules(NamedTuple):
     timeout: timedelta = timedelta(seconds=10)
     gateways: tuple[str, ...] = ()
     confirm: bool = False
+    is_configured: bool = True
 
     @property
     def round(self) -> timedelta:
@@ -44,7 +45,7 @@ class SiteRules(NamedTuple):
 def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
     """Return the rules of a configured site; of one that is not, as of what a monitor watches, the usual ones."""
     if site is None:
-        return SiteRules(Policy(), Audience(), None, timedelta(minutes=1))
+        return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), is_configured=False)
     return SiteRules(
         Policy(site.down_after, site.up_after),
         Audience(site.labels, site.alerts, site.remind_every_s),

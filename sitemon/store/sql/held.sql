@@ -1,6 +1,7 @@
 -- name: held_incidents
--- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance. The sites are
--- ours until the transaction ends; an incident that changed meanwhile is looked at anew.
+-- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance, nor of sites of which rows wait to be decided on. The sites are
+-- ours until the transaction ends; an
+-- incident that changed meanwhile is looked at anew.
 SELECT
     site.name,
     incident_id,
@@ -26,6 +27,7 @@ WHERE is_held
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = incident.site_id
         )
     )
+    AND NOT EXISTS (SELECT FROM sitemon.undecided WHERE undecided.site_id = incident.site_id)
     AND incident_id > %(after)s
     AND NOT site.is_ended
 ORDER BY incident_id

@@ -1,5 +1,6 @@
 """Of a site that lies behind another: rows of both, and the messages that the receiver must get."""
 
+import threading
 from contextlib import closing
 from datetime import timedelta
 
@@ -7,19 +8,23 @@ import msgspec
 import pytest
 
 from sitemon import clock
+from sitemon.alert.alerter import Alerter
 from sitemon.alert.decide import Decider
-from sitemon.alert.rules import SiteRules
+from sitemon.alert.maintenance import Planner
+from sitemon.alert.rules import SiteRules, rules_of_site
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.config.sites import SiteSet
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Audience
 from sitemon.model.result import Result
-from sitemon.store.connect import connect
+from sitemon.store.connect import Connection, connect
 from sitemon.store.held import take_held
 from sitemon.store.maintenance_windows import Declaration, declare, stop
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, said_by
 from tests.integration.store.events import ended, started
+from tests.pipeline import wait_for
 from tests.results import MINUTE, this_hour
 
 GATEWAYS = {"shop": ("balancer", "line"), "balancer": ("line",)}
@@ -208,3 +213,42 @@ def test_a_region_that_looks_at_the_gateway_no_more_says_nothing_of_it(story: St
     write_notices(scene.conn, scene.names, [msgspec.structs.replace(ended(-20, site="line"), region="us")])
     story.play(line="uuuuuuu", balancer="uddddd ")
     assert [(site, type_) for site, type_, *_ in story.said] == [("balancer", "site.down")]
+
+
+def test_a_site_that_is_taken_out_of_the_configuration_is_not_told_for_that(story: Story) -> None:
+    story.play(line="udddd", balancer="uuuuu", shop="udddd")
+    story.scene.decider = Decider(lambda _: rules_of_site(None, {}), story.scene.alerts, clock.utc_now)
+    story.arrive()
+    assert story.said == [("line", "site.down", 1, None)]
+    assert story.behind == [("line", None), ("shop", "line")]
+
+
+class _Busy(Decider):
+    """One that always has something to decide."""
+
+    def decide(self, conn: Connection, most: int = 200) -> int:
+        return 1 + super().decide(conn, most)
+
+
+def test_it_is_told_however_much_there_is_to_decide(
+    story: Story, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    stop_it = threading.Event()
+    rules = SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=("line",))
+    alerter = Alerter(
+        lambda: connect(postgres_server, owner, application_name="test"),
+        planner=Planner(lambda: SiteSet(sites=(), by_name={}, source=""), clock.utc_now),
+        decider=_Busy(lambda _: rules, story.scene.alerts, lambda: this_hour() + 9 * MINUTE),
+        asker=None,
+        teller=None,
+        alerts=lambda: story.scene.alerts,
+        stop=stop_it,
+    )
+    story.scene.write([*story.scene.results("uddd"), *story.scene.results("uuuuuuu", site="line")])
+    running = threading.Thread(target=alerter.run)
+    running.start()
+    try:
+        wait_for(lambda: story.said == [("shop", "site.down", 1, None)], 20)
+    finally:
+        stop_it.set()
+        running.join()
