@@ -1,7 +1,7 @@
 """What is said of sitemon itself, as events of the same form as those of sites. Pure."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -38,8 +38,8 @@ def region_event(region: str, turn: Turn, offline_since: datetime, now: datetime
     return _event(type_, said, now)
 
 
-def silence_event(silence: Silence, now: datetime, *, is_over: bool) -> dict[str, Any]:
-    """Return the event that nobody looks at some sites, or that somebody does again."""
+def silence_event(silence: Silence, now: datetime, *, is_over: bool, still: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the event that nobody looks at some sites, or that its cause is over; `still` are causes that last."""
     said = {
         "region": silence.region or None,
         "state": "over" if is_over else "silent",
@@ -48,6 +48,7 @@ def silence_event(silence: Silence, now: datetime, *, is_over: bool) -> dict[str
         "cause": silence.cause,
         "sites": silence.sites,
         "named": list(silence.named),
+        "still": list(still),
     }
     return _event(SILENT, said, now)
 
@@ -57,6 +58,8 @@ def own_subject(event: Mapping[str, Any]) -> str:
     data = event["data"]
     if event["type"] == SILENT:
         where = f" in {data['region']}" if data["region"] else ""
+        if data["state"] == "over" and data.get("still"):
+            return f"{data['cause']} is over{where}, but nobody looks at sites: {', '.join(data['still'])}"
         if data["state"] == "over":
             return f"Sites are looked at again{where}: {data['cause']} is over"
         return f"Nobody looks at {data['sites']} sites{where}: {data['cause']}"

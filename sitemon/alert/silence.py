@@ -1,7 +1,7 @@
 """Says when nobody looks at sites, and tells an outside service that results are recorded."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +14,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying
-from sitemon.store.silence import is_recording, take_silences
+from sitemon.store.silence import Silence, is_recording, take_silences
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,23 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) 
         told = {(one.cause, one.region) for one in silences.told}
         begun = [one for one in silences.now if (one.cause, one.region) not in told and silences.begin(one)]
         over = [one for one in silences.told if (one.cause, one.region) not in lasting and silences.end(one)]
-        events = [linked(silence_event(one, now(), is_over=one in over), alerts.page_url) for one in (*begun, *over)]
+        # What lasts comes last, so that nobody takes the end of one cause for the end of all.
+        events = [
+            *(silence_event(one, now(), is_over=True, still=_still(one, silences.now)) for one in over),
+            *(silence_event(one, now(), is_over=False) for one in begun),
+        ]
         for one in begun:
             log.error("alerter.silent: %s sites are not looked at: %s %s", one.sites, one.cause, one.region)
         if events:
             channels = alerts.channels_hearing("silent")
-            silences.say(Saying(channel, None, event) for event in events for channel in channels)
+            silences.say(
+                Saying(channel, None, linked(event, alerts.page_url)) for event in events for channel in channels
+            )
+
+
+def _still(over: Silence, lasting: Sequence[Silence]) -> list[str]:
+    """Return for which causes sites are not looked at where another cause is over: these may be the same sites."""
+    return [one.cause for one in lasting if not over.region or one.region in {"", over.region}]
 
 
 class Heart:

@@ -50,13 +50,12 @@ WHERE (cause, region) = (%(cause)s, %(region)s) AND ended_at IS NULL
 RETURNING cause;
 
 -- name: is_recording
--- Whether the newest result of a site that was looked at is as new as the site asks for that is looked at most often.
-SELECT coalesce(
-    max(seen_slot_at) > now() - '1 minute'::interval - '1 millisecond'::interval * (
-        SELECT coalesce(min(patience_ms), 72000)
-        FROM sitemon.schedule_stretch
-        WHERE until_ms = 9223372036854775807
-    ),
-    false
-)
-FROM sitemon.current_state;
+-- Whether a result is as new as the site asks for that is looked at most often. One of a slot that lies ahead was made by a
+-- clock that was, and says nothing of now.
+SELECT coalesce(bool_or(abs(extract(epoch FROM seen_slot_at - now())) < newest.within_s), false)
+FROM sitemon.current_state
+CROSS JOIN (
+    SELECT 60 + coalesce(min(patience_ms), 72000) / 1000.0 AS within_s
+    FROM sitemon.schedule_stretch
+    WHERE until_ms = 9223372036854775807
+) AS newest;

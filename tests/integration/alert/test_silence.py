@@ -7,6 +7,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.alert.silence import Heart, say_silences
+from sitemon.alert.text import subject_of
 from sitemon.model.alerts import Heartbeat
 from sitemon.model.outcome import Reason
 from sitemon.store.maintenance_windows import Declaration, declare
@@ -101,6 +102,12 @@ def test_the_heart_beats_only_while_results_are_recorded(
     assert said(caplog) == ["alerter.heartbeat_missed", "alerter.heartbeat_back"]
 
 
+def test_the_heart_does_not_beat_for_what_a_clock_that_was_ahead_has_seen(scene: Scene, server: ChangingServer) -> None:
+    scene.write([a_result(slot_at=this_minute() + timedelta(hours=1))])
+    Heart().beat(scene.conn, Heartbeat(server.url(SECRET_PATH), every_s=0.0))
+    assert server.visits == []
+
+
 def test_a_heartbeat_that_is_not_taken_is_said_once_and_without_its_url(
     scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,3 +133,15 @@ def test_a_heartbeat_goes_only_where_checks_may(
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message.split(":")[0] for record in caplog.records if record.message.startswith("alerter.")]
+
+
+def test_where_another_cause_follows_nobody_is_told_that_sites_are_looked_at_again(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.write([a_result(slot_at=at(0))])
+    assert say(scene) == [("silent", "not_recorded", 1)]
+    scene.write([a_missed(slot_at=slot_at, reason=Reason.BEAT_DOWN) for slot_at in (at(1), this_minute())])
+    assert say(scene) == [("over", "not_recorded", 0), ("silent", "beat_down", 1)]
+    over, silent = scene.receiver.events[-2:]
+    assert over["data"]["still"] == ["beat_down"]
+    assert subject_of(over) == "not_recorded is over, but nobody looks at sites: beat_down"
+    assert silent["data"]["still"] == []

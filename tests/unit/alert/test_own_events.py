@@ -54,6 +54,11 @@ NOTHING = Silence("not_recorded", "", SINCE, 2, ("a", "b"))
             "Sites are looked at again in eu: worker_lost is over",
             "It began at 2026-11-24 07:00:00 UTC",
         ),
+        (
+            silence_event(Silence("worker_lost", "eu", SINCE), NOW, is_over=True, still=["beat_down"]),
+            "worker_lost is over in eu, but nobody looks at sites: beat_down",
+            "It began at 2026-11-24T07:00:00Z",
+        ),
     ],
 )
 def test_in_words(event: dict[str, Any], subject: str, body: str) -> None:
