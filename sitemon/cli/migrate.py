@@ -11,7 +11,7 @@ from sitemon.cli.terminal import say
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.settings import settings
 from sitemon.store.connect import connect
-from sitemon.store.maintain import maintain
+from sitemon.store.maintain import maintain, not_ahead
 from sitemon.store.migrate import migrate
 from sitemon.store.partitions import Retention
 
@@ -25,7 +25,7 @@ def command(db_conn: str | None, database: str | None) -> None:
     retention = Retention.of(settings(os.environ))
     with closing(connect(server, owner, application_name="sitemon-migrate")) as conn:
         ran = migrate(conn)
-        maintain(conn, retention, clock.utc_now())
+        maintain(conn, retention, not_ahead(conn, clock.utc_now()))
     for migration in ran:
         say(f"ran {migration.name}")
     say(f"the schema of {owner.database} is up to date")

@@ -16,7 +16,7 @@ from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError, RolledBackError
-from sitemon.store.maintain import maintain
+from sitemon.store.maintain import maintain, not_ahead
 from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
@@ -72,8 +72,8 @@ class Database:
         return self.do(lambda conn: write_batch(conn, self.names, results, read, on_encoded))
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
-        """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does."""
-        self.do(lambda conn: maintain(conn, self.retention, now, on_step))
+        """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does, also if our clock is ahead."""
+        self.do(lambda conn: maintain(conn, self.retention, not_ahead(conn, now), on_step))
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""

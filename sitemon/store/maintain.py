@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon.model.moment import from_ms
+from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.partitions import Retention, drop_partitions, make_partitions
@@ -49,6 +51,16 @@ def maintain(
     tidy(conn, now - timedelta(days=retention.hourly_days))
     on_step()
     return Maintained(made, drop_partitions(conn, now, retention))
+
+
+def not_ahead(conn: Connection, now: datetime) -> datetime:
+    """Return what time it is by a clock, but none to which PostgreSQL's has not come: what is dropped is lost.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return min(now, from_ms(read_account(conn).now_ms))
 
 
 def roll_up(conn: Connection, now: datetime, on_step: Callable[[], None] = lambda: None) -> None:

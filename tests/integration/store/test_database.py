@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
@@ -245,3 +246,10 @@ def test_what_is_rolled_back_again_and_again_is_an_error(database: Database) -> 
 
     with pytest.raises(RolledBackError):
         database.do(fail)
+
+
+def test_a_recorder_whose_clock_is_ahead_drops_no_results(database: Database, conn: Connection) -> None:
+    kept = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sitemon.result'::regclass"
+    before = rows(conn, kept)
+    database.maintain(clock.utc_now() + timedelta(days=40), nothing)
+    assert rows(conn, kept) == before
