@@ -4,7 +4,7 @@ import http.client
 import re
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +36,8 @@ SHORT_S: Final = 60
 ALONE_S: Final = 70.0
 """After a minute without a reader nothing is read."""
 ASKED: Final = 50
+PAGES_ASKED: Final = 500
+IDLE_S: Final = 15
 WATCHED_SITES: Final = 100
 """So many sites have readers in the first run: those that people look at; in the second all of them have."""
 
@@ -124,6 +126,35 @@ def first_bytes(port: int) -> Iterator[Figure]:
     yield Figure("site page, compressed", ask(port, "/sites/site-77").size_bytes, "bytes", goal=PAGE_BYTES)
 
 
+def costs_of_pages(pipeline: Pipeline, port: int) -> Iterator[Figure]:
+    """Ask for one page of a site after the other; what the page costs with hardly a reader is no part of it."""
+    pids = {"sitemon web": pipeline.processes["web"].pid}
+    pids |= {part.name: part.pid for part in pipeline.stack.parts if part.name == "postgres"}
+    for name, sites in (("of another site each time", range(1, PAGES_ASKED + 1)), ("of one site", [77] * PAGES_ASKED)):
+        idle = _cores(pids, lambda: _ask_now_and_then(port))
+        busy = _cores(pids, lambda sites=sites: [ask(port, f"/sites/site-{site}") for site in sites])
+        for process in pids:
+            cost_ms = (busy.cpu_s[process] - idle.cpu_s[process] / idle.whole_s * busy.whole_s) / PAGES_ASKED * 1_000
+            yield Figure(f"CPU of a site's page, {name}: {process}", cost_ms, "ms")
+
+
+class _Used(NamedTuple):
+    cpu_s: Mapping[str, float]
+    whole_s: float
+
+
+def _cores(pids: Mapping[str, int], work: Callable[[], object]) -> _Used:
+    began_s, before = clock.monotonic_s(), {name: tree_cpu_s(pid) for name, pid in pids.items()}
+    work()
+    return _Used({name: tree_cpu_s(pid) - before[name] for name, pid in pids.items()}, clock.monotonic_s() - began_s)
+
+
+def _ask_now_and_then(port: int) -> None:
+    for _ in range(IDLE_S * 2):
+        clock.sleep(0.5)
+        ask(port, "/")
+
+
 def under_load(pipeline: Pipeline, port: int, load: Load, folder: Path) -> tuple[list[Figure], str]:
     """Let readers read; return what they waited, and in words what kept the machine busy."""
     pids = {name: process.pid for name, process in pipeline.processes.items()}
@@ -171,7 +202,7 @@ def measure_ours(folder: Path) -> tuple[list[Figure], list[str]]:
         running.callback(pipeline.down)
         running.enter_context(recording(pipeline))
         port = running.enter_context(page(pipeline))
-        figures, notes = list(first_bytes(port)), list[str]()
+        figures, notes = [*first_bytes(port), *costs_of_pages(pipeline, port)], list[str]()
         pid = pipeline.processes["web"].pid
         under_load(pipeline, port, LOADS[0]._replace(seconds=WARM_UP_S), folder)
         began_mib = memory_mib(pid)
