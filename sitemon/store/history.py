@@ -73,11 +73,12 @@ def read_results(
     now: datetime,
     kind: str | None = None,
     outcome: str | None = None,
+    window: timedelta = _FIRST_WINDOW,
 ) -> list[Row]:
     """Return results that come after one in the order of time, newest first.
 
-    It looks at the hour before `now`, or before the end, then at eight times as much and so on: an index has the rows
-    of a site in order, a view that joins their names does not.
+    It looks at the `window` before `now`, or before the end, then at eight times as much and so on: an index has the
+    rows of a site in order, a view that joins their names does not.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -86,7 +87,7 @@ def read_results(
     found: list[Row] = []
     given = {"site": of.site, "region": of.region, "kind": kind, "outcome": outcome}
     begin = {"after_at": after.slot_at, "after_region": after.region, "after_kind": after.kind}
-    for from_at, until_at in _windows(of.from_at, min(of.until_at, after.slot_at + _BEYOND), now):
+    for from_at, until_at in _windows(of.from_at, min(of.until_at, after.slot_at + _BEYOND), now, window):
         values = given | begin | {"from": from_at, "until": until_at, "most": most - len(found)}
         with translated(), conn.cursor() as cursor:
             _results.execute(cursor, values)
@@ -96,12 +97,13 @@ def read_results(
     return found
 
 
-def _windows(from_at: datetime, until_at: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _windows(
+    from_at: datetime, until_at: datetime, now: datetime, length: timedelta
+) -> Iterator[tuple[datetime, datetime]]:
     """Yield stretches that lie side by side, from the newest on, each longer than the one before.
 
     What lies ahead, by a clock that is wrong, is hardly anything: the first has all of it.
     """
-    length = _FIRST_WINDOW
     while until_at > from_at:
         newest_at = min(until_at, now)
         start_at = newest_at - length if newest_at - from_at > length else from_at

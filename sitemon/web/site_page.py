@@ -41,6 +41,7 @@ _MOST_INCIDENTS: Final = 1_000
 """So many are drawn at most."""
 _CHAINS: Final = 6
 _TITLES: Final = {key: each.title for key, each in RANGES.items()}
+_LONGEST_WINDOW_S: Final = 3_600.0
 _TLS: Final = ("https:", "tls:")
 _EVER: Final = timedelta(days=3650)
 
@@ -124,6 +125,8 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
     chosen, now, name = RANGES[asked.range], snapshot.at, site.name
     stretch = stretch_of(chosen, site.evidence.interval_s, now)
     before = asked.before or ResultsAfter(END_OF_TIME)
+    # As many results as there is room for, if none is lacking.
+    window = timedelta(seconds=min(_LONGEST_WINDOW_S, (site.evidence.interval_s or _LONGEST_WINDOW_S) * (ROWS + 2)))
     past = web.history.of([name])[name]
     with web.pool.connection() as conn:
         return _Data(
@@ -134,7 +137,7 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
             _newest(conn, site, now),
             read_incidents_of(conn, name, _MOST_INCIDENTS),
             read_chains(conn, name, _CHAINS),
-            read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now),
+            read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now, window=window),
         )
 
 
