@@ -4,7 +4,7 @@ import http.client
 import re
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -131,8 +131,8 @@ def costs_of_pages(pipeline: Pipeline, port: int) -> Iterator[Figure]:
     pids = {"sitemon web": pipeline.processes["web"].pid}
     pids |= {part.name: part.pid for part in pipeline.stack.parts if part.name == "postgres"}
     for name, sites in (("of another site each time", range(1, PAGES_ASKED + 1)), ("of one site", [77] * PAGES_ASKED)):
-        idle = _cores(pids, lambda: _ask_now_and_then(port))
-        busy = _cores(pids, lambda sites=sites: [ask(port, f"/sites/site-{site}") for site in sites])
+        idle = _used(pids, port, ["/"] * (2 * IDLE_S), pause_s=0.5)
+        busy = _used(pids, port, [f"/sites/site-{site}" for site in sites])
         for process in pids:
             cost_ms = (busy.cpu_s[process] - idle.cpu_s[process] / idle.whole_s * busy.whole_s) / PAGES_ASKED * 1_000
             yield Figure(f"CPU of a site's page, {name}: {process}", cost_ms, "ms")
@@ -143,16 +143,12 @@ class _Used(NamedTuple):
     whole_s: float
 
 
-def _cores(pids: Mapping[str, int], work: Callable[[], object]) -> _Used:
+def _used(pids: Mapping[str, int], port: int, paths: Sequence[str], pause_s: float = 0.0) -> _Used:
     began_s, before = clock.monotonic_s(), {name: tree_cpu_s(pid) for name, pid in pids.items()}
-    work()
+    for path in paths:
+        ask(port, path)
+        clock.sleep(pause_s)
     return _Used({name: tree_cpu_s(pid) - before[name] for name, pid in pids.items()}, clock.monotonic_s() - began_s)
-
-
-def _ask_now_and_then(port: int) -> None:
-    for _ in range(IDLE_S * 2):
-        clock.sleep(0.5)
-        ask(port, "/")
 
 
 def under_load(pipeline: Pipeline, port: int, load: Load, folder: Path) -> tuple[list[Figure], str]:

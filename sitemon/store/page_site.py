@@ -128,12 +128,8 @@ def _asked(site: str, stretch: Stretch) -> dict[str, object]:
 def _raw_part(columns: Sequence[Any]) -> Part:
     *counts, buckets, percentiles_s, dns_s, connect_s, tls_s, first_byte_s, download_s = columns
     phases_s = (dns_s, connect_s, tls_s, first_byte_s, download_s)
-    return Part(
-        Counts(*counts),
-        *(percentiles_s or (None, None, None)),
-        Counter(buckets or ()),
-        None if None in phases_s else phases_s,
-    )
+    p50_s, p95_s, p99_s = percentiles_s or (None, None, None)
+    return Part(Counts(*counts), p50_s, p95_s, p99_s, Counter(buckets), None if None in phases_s else phases_s)
 
 
 def _part(counts: Counts, found: list[Any] | None, phases_s: tuple[float, ...] | None) -> Part:
