@@ -38,9 +38,9 @@ def latency(latency_s: float) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """Return a percentage that never rounds up to 100 %: ``100%``, ``99.99%``, ``87.5%``."""
+    """Return a percentage that never rounds up to 100 %: ``100%``, ``99.99%``, ``87.50%``, ``0%``."""
     if fraction is None:
         return ""
-    if fraction == 1:
-        return "100%"
-    return f"{min(99.99, floor(round(fraction * 10_000, 6)) / 100):g}%"
+    if fraction in {0, 1}:
+        return f"{fraction:.0%}"
+    return f"{min(99.99, floor(round(fraction * 10_000, 6)) / 100):.2f}%"

@@ -5,7 +5,7 @@ from sitemon.report.palette import percent
 
 
 def uptime(low: float | None, high: float | None) -> str:
-    """Return the range of uptime, or one figure when nothing was missed: ``99.2%–99.4%``."""
+    """Return the range of uptime, or one figure when nothing was missed: ``99.20%–99.40%``."""
     if low is None or high is None:
         return ""
     return percent(low) if low == high else f"{percent(low)}–{percent(high)}"

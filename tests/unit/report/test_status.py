@@ -58,7 +58,7 @@ def test_it_fits_every_width_from_forty_columns_on(width: int) -> None:
 
 def test_a_wide_terminal_shows_everything() -> None:
     text = "\n".join(rendered(SITES, 160))
-    for word in ("region", "connect_error", "99%–100%", SITES[0].site):
+    for word in ("region", "connect_error", "99.00%–100%", SITES[0].site):
         assert word in text
 
 
@@ -129,15 +129,15 @@ def test_latencies(latency_s: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("fraction", "text"),
-    [(1.0, "100%"), (0.999_999, "99.99%"), (0.29, "29%"), (0.875, "87.5%"), (0.0, "0%"), (None, "")],
+    [(1.0, "100%"), (0.999_999, "99.99%"), (0.29, "29.00%"), (0.875, "87.50%"), (0.0, "0%"), (None, "")],
 )
 def test_a_percentage_never_rounds_up_to_all(fraction: float | None, text: str) -> None:
     assert percent(fraction) == text
 
 
 def test_uptime_is_a_range_only_where_slots_were_missed() -> None:
-    assert uptime(0.99, 0.99) == "99%"
-    assert uptime(0.98, 0.99) == "98%–99%"
+    assert uptime(0.99, 0.99) == "99.00%"
+    assert uptime(0.98, 0.99) == "98.00%–99.00%"
     assert uptime(None, None) == ""
 
 
