@@ -16,7 +16,7 @@ from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import name_of_url
 from sitemon.store.connect import connect
-from sitemon.store.incident import begin_deciding
+from sitemon.store.deciding import begin_deciding
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
 from tests.pipeline import wait_for
