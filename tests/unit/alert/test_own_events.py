@@ -57,7 +57,7 @@ NOTHING = Silence("not_recorded", "", SINCE, 2, ("a", "b"))
         (
             silence_event(Silence("worker_lost", "eu", SINCE), NOW, is_over=True, still=["beat_down"]),
             "worker_lost is over in eu, but nobody looks at sites: beat_down",
-            "It began at 2026-11-24T07:00:00Z",
+            "It began at 2026-11-24 07:00:00 UTC",
         ),
     ],
 )
