@@ -111,3 +111,7 @@ def test_head_answers_as_get_does_without_the_content(site: Site, path: str) -> 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])
 def test_no_other_file_is_given_out(site: Site, path: str) -> None:
     assert ask(site, path).status == 404
+
+
+def test_a_site_that_answers_with_an_error_keeps_its_certificate(site: Site) -> None:
+    assert b"<dt>certificate</dt>" in ask(site, "/sites/checkout").body
