@@ -127,7 +127,10 @@ def first_bytes(port: int) -> Iterator[Figure]:
 
 
 def costs_of_pages(pipeline: Pipeline, port: int) -> Iterator[Figure]:
-    """Ask for one page of a site after the other; what the page costs with hardly a reader is no part of it."""
+    """Ask for one page of a site after the other, and leave out what the page costs with hardly a reader.
+
+    That is the same at both times only on a machine at rest: on a busy one snapshots are fewer, and these are too low.
+    """
     pids = {"sitemon web": pipeline.processes["web"].pid}
     pids |= {part.name: part.pid for part in pipeline.stack.parts if part.name == "postgres"}
     for name, sites in (("of another site each time", range(1, PAGES_ASKED + 1)), ("of one site", [77] * PAGES_ASKED)):
