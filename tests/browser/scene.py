@@ -251,7 +251,7 @@ def _write_past(conn: Connection, plans: Sequence[Plan], until: datetime, now: d
     execute(conn, _LATENCIES.format(part="day", part_at="day"), days)
     last_hour = until.replace(minute=0, second=0, microsecond=0)
     execute(conn, _HOURS, {"sites": few, "first": today - 15 * DAY, "last": last_hour})
-    hours = {"sites": few, "first": today - 31 * DAY, "last": last_hour, "step": "1 hour", "buckets": 5}
+    hours = {"sites": few, "first": today - 30 * DAY, "last": last_hour, "step": "1 hour", "buckets": 5}
     execute(conn, _LATENCIES.format(part="hour", part_at="hour_at"), hours)
     of_overview = {"sites": others, "first": last_hour - 23 * timedelta(hours=1), "buckets": 1}
     execute(conn, _LATENCIES.format(part="hour", part_at="hour_at"), hours | of_overview)
