@@ -16,6 +16,8 @@ from tests.acceptance.conftest import url, write_sites
 from tests.pipeline import Pipeline, wait_for
 
 PROJECT = Path(__file__).parents[2]
+ASKED = ("Author", "Classifier", "Provides-Extra", "Requires-Dist")
+PYTHON = "Programming Language :: Python :: "
 
 
 def python(*arguments: str | Path) -> None:
@@ -37,15 +39,20 @@ def wheel(built: Path) -> Path:
     return next(built.glob("sitemon-*.whl"))
 
 
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, and with the libraries of this one, which were installed from the lock."""
-    folder = tmp_path_factory.mktemp("environment")
+def environment_with(distribution: Path, folder: Path) -> Path:
+    """Make an environment with it, and with the libraries of this one, which were installed from the lock."""
     python("-m", "venv", "--without-pip", folder)
-    python("-m", "pip", "--python", folder / "bin/python", "install", "--quiet", "--no-deps", wheel)
     site_packages = next((folder / "lib").glob("python*/site-packages"))
     (site_packages / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    quietly = ("--quiet", "--no-deps", "--no-build-isolation", "--ignore-installed")
+    python("-m", "pip", "--python", folder / "bin/python", "install", *quietly, distribution)
     return folder
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel."""
+    return environment_with(wheel, tmp_path_factory.mktemp("environment"))
 
 
 def run(installed: Path, folder: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -75,13 +82,31 @@ def test_the_sdist_holds_all_that_git_does(built: Path) -> None:
     assert set(tracked.stdout.split()) - names == set()
 
 
-def test_every_command_runs(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
+def test_every_command_of_either_runs(kind: str, built: Path, tmp_path: Path) -> None:
+    installed = environment_with(next(built.glob(kind)), tmp_path / "environment")
     scripts = [path.name for path in (installed / "bin").iterdir() if "sitemon" in path.name]
     assert len(scripts) == 5
     for command in [*([name] for name in scripts), *(["sitemon", name] for name in COMMANDS)]:
         asked = run(installed, tmp_path, *command, "--help")
         assert asked.returncode == 0, asked.stderr
         assert asked.stdout.startswith(f"Usage: {' '.join(command)} ")
+
+
+def test_it_says_what_it_is_and_on_which_pythons_it_was_run(installed: Path, tmp_path: Path) -> None:
+    show = "from importlib.metadata import metadata; print(metadata('sitemon').as_string())"
+    shown = run(installed, tmp_path, "python", "-c", show).stdout.splitlines()
+    lines = {name: [line.partition(": ")[2] for line in shown if line.startswith(f"{name}: ")] for name in ASKED}
+    pythons = [line.removeprefix(PYTHON) for line in lines["Classifier"] if line.startswith(f"{PYTHON}3.")]
+    assert pythons == ["3.11", "3.12", "3.13"]
+    assert lines["Author"] == ["The sitemon authors"]
+    assert {"local", "web", "dev"} <= set(lines["Provides-Extra"])
+    assert any(line.startswith("psutil") and "extra == 'dev'" in line for line in lines["Requires-Dist"])
+
+
+def test_the_demo_says_what_it_needs(installed: Path, tmp_path: Path) -> None:
+    asked = " ".join(run(installed, tmp_path, "sitemon", "demo", "--help").stdout.split())
+    assert "It needs what pip install 'sitemon[local]' brings" in asked
 
 
 def test_it_writes_a_configuration_for_nobody_else_to_read(installed: Path, tmp_path: Path) -> None:
