@@ -11,6 +11,7 @@ INSTALLED := .venv/.installed
 LOCKED := .venv/.locked
 FUZZER := .venv/.fuzzer
 KAFKA := .cache/kafka/manifest.json
+AJV := .cache/ajv/node_modules/.package-lock.json
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 ##@ Use
@@ -26,7 +27,7 @@ setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apac
 ##@ Develop
 
 .PHONY: test
-test: setup ## Run all tests, or those of T=path
+test: setup $(AJV) ## Run all tests, or those of T=path
 	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE)
 
 .PHONY: coverage
@@ -133,6 +134,12 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 $(FUZZER): deploy/fuzz.txt | $(INSTALLED)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/fuzz.txt
 	@touch $@
+
+# Without npm it only says so, and one test is skipped.
+$(AJV): deploy/ajv/package-lock.json
+	@mkdir -p .cache/ajv
+	@cp deploy/ajv/*.json .cache/ajv
+	@npm ci --prefix .cache/ajv --silent --ignore-scripts || echo "setup: no npm, or it fetches nothing: ajv tries no schema"
 
 # Without Maven and KAFKA_HOME it only says so, and asks again next time.
 $(KAFKA): deploy/kafka/pom.xml | $(INSTALLED)

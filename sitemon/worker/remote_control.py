@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from celery.worker.control import Panel, nok
+from celery.worker.control import Panel, nok  # type: ignore[attr-defined]  # celery-types does not know it
 
 from sitemon.config.settings import settings
 from sitemon.queues import queue_of
