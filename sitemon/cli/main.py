@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = MappingProxyType(
         "maintenance": _Entry("declare, end and list windows of maintenance", "maintenance list"),
         "migrate": _Entry("bring the database's schema up to date", "migrate --db-conn pg-server.json sitemon-db.json"),
         "note": _Entry("write a note on an incident, for colleagues or for everybody", "note 17 'the disk is full'"),
+        "notes": _Entry("list the notes on an incident, or take one back", "notes 17 --take-back 4"),
         "plot": _Entry("draw a site's latency over time", "plot shop --since 7d"),
         "provision": _Entry(
             "make what is missing: database, roles, schema, Kafka topics", "provision --admin db-admin.json"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sitemon.durations import for_people
 from sitemon.store.outbox import KnownAlert
-from sitemon.store.page_incidents import Incident
+from sitemon.store.page_incidents import Incident, Note
 
 _OF_SCRIPTS: Final = (
     "incident_id",
@@ -67,6 +67,15 @@ def alerts_table(alerts: Iterable[KnownAlert]) -> Table:
             one.problem,
         )
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
+    return table
+
+
+def notes_table(notes: Iterable[Note]) -> Table:
+    """Return a table of notes."""
+    table = Table("note", "written (UTC)", "by", "state", "text", box=None, pad_edge=False)
+    for one in notes:
+        state = f"taken back by {one.withdrawn_by}" if one.withdrawn_at else "public" if one.is_published else ""
+        table.add_row(*map(Text, (str(one.note_id), _moment(one.written_at), one.written_by, state, one.note)))
     return table
 
 

@@ -50,7 +50,10 @@ class Alert(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What somebody wrote of an incident, for everybody when it is published."""
+    """What somebody wrote of an incident, for everybody when it is published.
+
+    One that was taken back has `withdrawn_at`; `was_published` says that it was for everybody until then.
+    """
 
     note_id: int
     incident_id: int
@@ -58,6 +61,17 @@ class Note(NamedTuple):
     written_by: str
     note: str
     is_published: bool
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+    was_published: bool
+
+
+class NewNote(NamedTuple):
+    """A note to be written; `replaces` is the number of the one that is taken back for it."""
+
+    note: str
+    is_published: bool
+    replaces: int | None = None
 
 
 class FullIncident(NamedTuple):
@@ -133,6 +147,8 @@ def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:
 def read_notes(conn: Connection, incident_ids: Sequence[int], *, published_only: bool = False) -> list[Note]:
     """Return the newest notes on incidents, in the order in which they were written.
 
+    With `published_only` they are those that are for everybody, or were until they were taken back.
+
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
@@ -155,14 +171,30 @@ def acknowledge(conn: Connection, incident_id: int, by: str) -> bool:
         return bool(cursor.rowcount)
 
 
-def add_note(conn: Connection, incident_id: int, by: str, note: str, *, is_published: bool) -> bool:
-    """Write a note on an incident; return False when there is none of this number.
+def add_note(conn: Connection, incident_id: int, by: str, new: NewNote) -> bool:
+    """Write a note on an incident; return False, having done nothing, when there is none, or not what it replaces.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    asked = {"incident_id": incident_id, "by": by, "note": note, "is_published": is_published}
+    asked = {"incident_id": incident_id, "by": by, "note": new.note, "is_published": new.is_published}
     with translated(), conn, conn.cursor() as cursor:
+        if new.replaces is not None:
+            cursor.execute(_sql["withdraw_note"], asked | {"note_id": new.replaces})
+            if not cursor.rowcount:
+                return False
         cursor.execute(_sql["add_note"], asked)
+        return bool(cursor.rowcount)
+
+
+def withdraw_note(conn: Connection, incident_id: int, by: str, note_id: int) -> bool:
+    """Take a note back; return False when there is none of this number on the incident, or it was taken back already.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["withdraw_note"], {"incident_id": incident_id, "by": by, "note_id": note_id})
         return bool(cursor.rowcount)

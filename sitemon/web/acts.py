@@ -12,7 +12,15 @@ from sitemon.model.errors import ConfigurationError, FatalError, RefusedError, S
 from sitemon.model.note import note_of
 from sitemon.store.connect import Connection
 from sitemon.store.maintenance_windows import Declaration, Declared, declare, stop
-from sitemon.store.page_incidents import FullIncident, Incident, acknowledge, add_note, read_incident
+from sitemon.store.page_incidents import (
+    FullIncident,
+    Incident,
+    NewNote,
+    acknowledge,
+    add_note,
+    read_incident,
+    withdraw_note,
+)
 from sitemon.web.auth import Actor, Guard
 from sitemon.web.limits import Limit
 from sitemon.web.problems import Problem, problem_of
@@ -23,6 +31,7 @@ CHECKS_OF_SITE: Final = 3
 CHECKS_WINDOW_S: Final = 60.0
 CHECKS_AT_ONCE: Final = 8
 """A check under way holds a thread; there have to be others for readers."""
+_NO_NOTE: Final = "this incident has no note of this number, or it was taken back already"
 
 AskForCheck = Callable[[str, str], dict[str, Any]]
 """Takes a site and a region, and returns the result of a check as on Kafka."""
@@ -62,25 +71,46 @@ class Acts:
         self._guard.audit("web.acknowledged: by=%s via=%s from=%s incident=%s", actor, request, incident_id)
         return incident
 
-    def note(self, request: Request, actor: Actor, incident_id: int, text: str, *, is_published: bool) -> FullIncident:
-        """Write a note on an incident, and return it with all that was said of it.
+    def note(self, request: Request, actor: Actor, incident_id: int, new: NewNote) -> FullIncident:
+        """Write a note on an incident, perhaps instead of another, and return it with all that was said of it.
 
         Raises:
-            Problem: 404, there is none; 409, it is no note; 403, 503.
+            Problem: 404, there is none; 409, it is no note, or what it replaces is none any more; 403, 503.
 
         """
         try:
-            note = note_of(text)
+            note = new._replace(note=note_of(new.note))
         except ValueError as exc:
             raise Problem(409, str(exc)) from exc
         with self._writing() as conn:
-            add_note(conn, incident_id, actor.name, note, is_published=is_published)
+            is_written = add_note(conn, incident_id, actor.name, note)
             found = read_incident(conn, incident_id)
         if found is None:
             raise Problem(404, "there is no incident of this number")
-        how = "published" if is_published else "unpublished"
+        if not is_written:
+            raise Problem(409, _NO_NOTE)
+        if new.replaces is not None:
+            self._audit_withdrawal(request, actor, incident_id, new.replaces)
+        how = "published" if new.is_published else "unpublished"
         self._guard.audit("web.noted: by=%s via=%s from=%s incident=%s %s", actor, request, incident_id, how)
         return found
+
+    def withdraw_note(self, request: Request, actor: Actor, incident_id: int, note_id: int) -> None:
+        """Take a note back: nobody but who may read here sees it any more.
+
+        Raises:
+            Problem: 409, there is no such note on this incident, or it was taken back already; 403, 503.
+
+        """
+        with self._writing() as conn:
+            is_ours = withdraw_note(conn, incident_id, actor.name, note_id)
+        if not is_ours:
+            raise Problem(409, _NO_NOTE)
+        self._audit_withdrawal(request, actor, incident_id, note_id)
+
+    def _audit_withdrawal(self, request: Request, actor: Actor, incident_id: int, note_id: int) -> None:
+        event = "web.note_withdrawn: by=%s via=%s from=%s incident=%s note=%s"
+        self._guard.audit(event, actor, request, incident_id, note_id)
 
     def declare_maintenance(self, request: Request, actor: Actor, declaration: Declaration) -> Declared:
         """Declare a window of maintenance.

@@ -22,7 +22,10 @@ class PublicNote(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An incident, as far as everybody may know of it; `ended_at` is None while it lasts."""
+    """An incident, as far as everybody may know of it; `ended_at` is None while it lasts.
+
+    `corrected_at` is when a note on it was taken back for the last time: those who read it are to read the entry anew.
+    """
 
     number: int
     site: str
@@ -30,6 +33,7 @@ class Told(NamedTuple):
     ended_at: datetime | None
     decided_at: datetime
     notes: Sequence[PublicNote] = ()
+    corrected_at: datetime | None = None
 
 
 def feed_of(title: str, page_url: str, feed_url: str, incidents: Iterable[Told]) -> bytes:
@@ -53,8 +57,9 @@ def _entry(page_url: str, incident: Told) -> ET.Element:
     _add(entry, "title", f"{incident.site} is down" if incident.ended_at is None else f"{incident.site} was down")
     _add(entry, "id", place)
     _add(entry, "published", format_utc(incident.decided_at))
-    moments = [incident.decided_at, *(note.written_at for note in incident.notes)]
-    _add(entry, "updated", format_utc(max(moments + ([incident.ended_at] if incident.ended_at else []))))
+    moments = [incident.decided_at, incident.ended_at, incident.corrected_at]
+    moments += [note.written_at for note in incident.notes]
+    _add(entry, "updated", format_utc(max(moment for moment in moments if moment)))
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=place)
     summary = _summary(incident)
     _add(entry, "summary", summary)

@@ -1,5 +1,9 @@
 """What operators do by pages: each asks first, since pages that only show are the same for everybody."""
 
+import re
+from typing import Final
+from urllib.parse import quote
+
 import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -9,12 +13,16 @@ from sitemon import clock
 from sitemon.model.note import LONGEST_CHARS
 from sitemon.model.result import Result
 from sitemon.report.plain import plain_report
+from sitemon.store.page_incidents import NewNote, Note, read_notes
 from sitemon.web.api.answers import site_of
-from sitemon.web.api.parameters import Number
+from sitemon.web.api.parameters import NoteNumber, Number
 from sitemon.web.auth import not_signed_in
 from sitemon.web.dependencies import Web
+from sitemon.web.problems import Problem
 from sitemon.web.sign_in import SECRET, form_fields
 from sitemon.web.templating import render
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}")
 
 
 def routes(web: Web) -> APIRouter:
@@ -23,8 +31,8 @@ def routes(web: Web) -> APIRouter:
 
     @router.get("/incidents/{number}/acknowledge")
     async def ask_to_acknowledge(request: Request, number: Number) -> Response:
-        words = "Nobody is reminded of it any more."
-        return _question(web, request, f"Do you know of incident {number}?", words, "I do")
+        asked = f"Do you know of incident {number}?", "Nobody is reminded of it any more.", "I do"
+        return _question(web, request, asked, back=f"/incidents/{number}")
 
     @router.post("/incidents/{number}/acknowledge")
     async def acknowledge(request: Request, number: Number) -> Response:
@@ -33,15 +41,21 @@ def routes(web: Web) -> APIRouter:
         return await _back_to(number)
 
     @router.get("/incidents/{number}/note")
-    async def ask_for_note(request: Request, number: Number) -> Response:
-        return _form(web, request, "note.html", number=number, longest=LONGEST_CHARS)
+    async def ask_for_note(request: Request, number: Number, replaces: NoteNumber | None = None) -> Response:
+        _sign_in_first(web, request)
+        replaced = await run_in_threadpool(_note_of, web, number, replaces) if replaces else None
+        return _form(web, request, "note.html", number=number, longest=LONGEST_CHARS, replaced=replaced)
 
     @router.post("/incidents/{number}/note")
     async def note(request: Request, number: Number) -> Response:
         fields = await form_fields(request)
         actor = web.guard.operator_of(request, fields.get("csrf_token", ""))
-        text, is_published = fields.get("note", ""), "is_published" in fields
-        await run_in_threadpool(web.acts.note, request, actor, number, text, is_published=is_published)
+        replaces = _number_in(fields.get("replaces", ""))
+        if replaces and "withdraw" in fields:
+            await run_in_threadpool(web.acts.withdraw_note, request, actor, number, replaces)
+        else:
+            new = NewNote(fields.get("note", ""), "is_published" in fields, replaces)
+            await run_in_threadpool(web.acts.note, request, actor, number, new)
         return await _back_to(number)
 
     async def _back_to(number: int) -> Response:
@@ -54,7 +68,8 @@ def routes(web: Web) -> APIRouter:
     async def ask_to_check(request: Request, name: str) -> Response:
         site = site_of(await web.snapshot(), name)
         words = "A worker visits it at once. That counts neither for its uptime nor for incidents."
-        return _question(web, request, f"Check {site.name} now?", words, "Check it")
+        asked = f"Check {site.name} now?", words, "Check it"
+        return _question(web, request, asked, back=f"/sites/{quote(site.name)}")
 
     @router.post("/sites/{name:path}/check")
     async def check(request: Request, name: str) -> Response:
@@ -72,20 +87,50 @@ async def _token_in(request: Request) -> str:
     return (await form_fields(request)).get("csrf_token", "")
 
 
-def _question(web: Web, request: Request, question: str, words: str, yes: str) -> Response:
-    """Return a page that asks whether somebody means it."""
-    return _form(web, request, "question.html", question=question, words=words, yes=yes)
+def _note_of(web: Web, incident_id: int, note_id: int) -> Note:
+    """Return a note that can be taken back.
+
+    Raises:
+        Problem: 404, there is none of this number on the incident, or it was taken back already.
+
+    """
+    with web.pool.connection() as conn:
+        notes = read_notes(conn, [incident_id])
+    for note in notes:
+        if note.note_id == note_id and note.withdrawn_at is None:
+            return note
+    raise Problem(404, "there is no such note, or it was taken back already")
+
+
+def _number_in(text: str) -> int | None:
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _question(web: Web, request: Request, asked: tuple[str, str, str], back: str) -> Response:
+    """Return a page that asks whether somebody means it: the question, what it means, and yes."""
+    question, words, yes = asked
+    return _form(web, request, "question.html", question=question, words=words, yes=yes, back=back)
 
 
 def _form(web: Web, request: Request, template: str, **values: object) -> Response:
     """Return a page that asks for what an operator does.
 
     Raises:
-        Problem: 401, nobody is signed in; 429.
+        Problem: as `_sign_in_first` says.
+
+    """
+    _sign_in_first(web, request)
+    token = web.guard.csrf_token(request)
+    page = render(template, snapshot=None, here="", csrf_token=token, **values)
+    return Response(page, headers=SECRET, media_type="text/html")
+
+
+def _sign_in_first(web: Web, request: Request) -> None:
+    """Go on if somebody is signed in.
+
+    Raises:
+        Problem: 401, nobody is; 429.
 
     """
     if web.guard.actor_of(request) is None:
         raise not_signed_in("sign in to do this")
-    token = web.guard.csrf_token(request)
-    page = render(template, snapshot=None, here="", csrf_token=token, **values)
-    return Response(page, headers=SECRET, media_type="text/html")

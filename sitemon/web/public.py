@@ -115,10 +115,15 @@ class Public:
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:
     """Return what everybody may know of an incident: of its notes those that are published, and not who wrote them."""
-    ours = (note for note in notes if note.incident_id == incident.incident_id and note.is_published)
-    public = tuple(PublicNote(note.written_at, note.note) for note in ours)
+    ours = [note for note in notes if note.incident_id == incident.incident_id and note.was_published]
     return Told(
-        incident.incident_id, incident.site, incident.started_at, incident.ended_at, incident.decided_at, public
+        incident.incident_id,
+        incident.site,
+        incident.started_at,
+        incident.ended_at,
+        incident.decided_at,
+        tuple(PublicNote(note.written_at, note.note) for note in ours if note.is_published),
+        max((note.withdrawn_at for note in ours if note.withdrawn_at), default=None),
     )
 
 

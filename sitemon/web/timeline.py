@@ -8,12 +8,16 @@ from sitemon.store.page_incidents import Alert, Incident, Note
 
 
 class Step(NamedTuple):
-    """Something that happened; `tone` is ``bad``, ``good`` or neither."""
+    """Something that happened; `tone` is ``bad``, ``good``, ``withdrawn`` or none.
+
+    `note_id` is of a note that can be taken back.
+    """
 
     at: datetime
     words: str
     detail: str = ""
     tone: str = ""
+    note_id: int | None = None
 
 
 def timeline(incident: Incident, alerts: Sequence[Alert], notes: Sequence[Note]) -> list[Step]:
@@ -41,5 +45,8 @@ def _of_alert(alert: Alert) -> Step:
 
 
 def _of_note(note: Note) -> Step:
-    whose = "public note" if note.is_published else "note"
-    return Step(note.written_at, f"{whose} by {note.written_by}:", note.note)
+    whose = f"{'public note' if note.was_published else 'note'} by {note.written_by}"
+    if note.withdrawn_at is None:
+        return Step(note.written_at, f"{whose}:", note.note, note_id=note.note_id)
+    when = f"{note.withdrawn_at:%Y-%m-%d %H:%M:%S}"
+    return Step(note.written_at, f"{whose}, taken back by {note.withdrawn_by} at {when}:", note.note, "withdrawn")

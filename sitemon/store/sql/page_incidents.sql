@@ -42,12 +42,21 @@ ORDER BY alert_id;
 
 -- name: notes_of
 -- Of each incident the newest so many, in the order in which they were written.
-SELECT newest.note_id, newest.incident_id, newest.written_at, newest.written_by, newest.note, newest.is_published
+SELECT
+    newest.note_id,
+    newest.incident_id,
+    newest.written_at,
+    newest.written_by,
+    newest.note,
+    newest.is_published,
+    newest.withdrawn_at,
+    newest.withdrawn_by,
+    newest.was_published
 FROM unnest(%(incident_ids)s::integer[]) AS asked (incident_id)
 CROSS JOIN LATERAL (
-    SELECT note_id, incident_id, written_at, written_by, note, is_published
+    SELECT notes.*
     FROM sitemon.notes
-    WHERE notes.incident_id = asked.incident_id AND (is_published OR NOT %(published_only)s)
+    WHERE notes.incident_id = asked.incident_id AND (was_published OR NOT %(published_only)s)
     ORDER BY note_id DESC
     LIMIT %(most)s
 ) AS newest
@@ -62,3 +71,7 @@ INSERT INTO sitemon.incident_note (incident_id, written_by, note, is_published)
 SELECT incident_id, %(by)s, %(note)s, %(is_published)s
 FROM sitemon.incidents
 WHERE incident_id = %(incident_id)s;
+
+-- name: withdraw_note
+UPDATE sitemon.incident_note SET withdrawn_at = now(), withdrawn_by = %(by)s
+WHERE note_id = %(note_id)s AND incident_id = %(incident_id)s AND withdrawn_at IS NULL;

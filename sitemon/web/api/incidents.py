@@ -1,26 +1,25 @@
 """Incidents, to say that somebody knows of one, and what is to say of it."""
 
-from functools import partial
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.model.note import LONGEST_CHARS
 from sitemon.store.connect import Connection
 from sitemon.store.history import Row
-from sitemon.store.page_incidents import FullIncident, read_incident, read_incidents
+from sitemon.store.page_incidents import FullIncident, NewNote, read_incident, read_incidents
 from sitemon.web.api.answers import cut, read, refusals
 from sitemon.web.api.models import Incident, IncidentInFull, Page
-from sitemon.web.api.parameters import IncidentsQuery, Number
+from sitemon.web.api.parameters import IncidentsQuery, NoteNumber, Number
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
 
 _LARGEST: Final = 2**31 - 1
 
 
-class NewNote(BaseModel):
+class NoteToWrite(BaseModel):
     """A note on an incident, of printable characters on one line."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,10 +30,11 @@ class NewNote(BaseModel):
     is_published: StrictBool = Field(
         False, description="for everybody: on the public page and in its feed, without your name"
     )
+    replaces: NoteNumber | None = Field(None, description="the number of the note that is taken back for it")
 
 
 def routes(web: Web) -> APIRouter:
-    """Return ``incidents``, ``incidents/{incident_id}``, ``…/ack`` and ``…/notes``."""
+    """Return ``incidents``, ``incidents/{incident_id}``, ``…/ack``, ``…/notes`` and ``…/notes/{note_id}``."""
     router = APIRouter(tags=["incidents"])
 
     @router.get("/incidents", responses=refusals())
@@ -69,11 +69,18 @@ def routes(web: Web) -> APIRouter:
         return Incident.model_validate(incident._asdict())
 
     @router.post("/incidents/{incident_id}/notes", status_code=201, responses=refusals(403, 404, 409))
-    async def note_incident(request: Request, incident_id: Number, note: NewNote) -> IncidentInFull:
-        """Write a note on an incident: for those who may read it here, or for everybody."""
+    async def note_incident(request: Request, incident_id: Number, note: NoteToWrite) -> IncidentInFull:
+        """Write a note on an incident, or another instead of it: for those who may read it here, or for everybody."""
         actor = web.guard.operator_of(request)
-        write = partial(web.acts.note, is_published=note.is_published)
-        return _in_full(await run_in_threadpool(write, request, actor, incident_id, note.note))
+        new = NewNote(note.note, note.is_published, note.replaces)
+        return _in_full(await run_in_threadpool(web.acts.note, request, actor, incident_id, new))
+
+    @router.delete("/incidents/{incident_id}/notes/{note_id}", status_code=204, responses=refusals(403, 409))
+    async def withdraw_note(request: Request, incident_id: Number, note_id: NoteNumber) -> Response:
+        """Take a note back: the public page and its feed show it no longer."""
+        actor = web.guard.operator_of(request)
+        await run_in_threadpool(web.acts.withdraw_note, request, actor, incident_id, note_id)
+        return Response(status_code=204)
 
     return router
 

@@ -226,6 +226,9 @@ class Note(Answer):
     written_by: str
     note: str
     is_published: bool = Field(description="the public page and its feed show it, without the name")
+    withdrawn_at: Moment | None = Field(description="when it was taken back: nobody but you sees it any more")
+    withdrawn_by: str | None
+    was_published: bool = Field(description="it is for everybody, or was until it was taken back")
 
 
 class IncidentInFull(Incident):

@@ -162,6 +162,16 @@ def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> No
         ("anna", "the disk is full", False),
         ("ben", "we are on it", True),
     ]
+    assert "we are on it" in run(start, "notes", number)[1]
+    assert run(start, "notes", number, "--take-back", "2", "--by", "ben") == (0, "note 2: taken back\n")
+    assert run(start, "notes", number, "--take-back", "2")[0] == 1
+    assert "taken back by ben" in run(start, "notes", number)[1]
+    instead = run(start, "note", number, "the disk was full", "--publish", "--replaces", "1", "--by", "anna")
+    assert instead == (0, f"incident {number}: noted, for everybody\n")
+    assert run(start, "note", number, "x", "--replaces", "1")[0] == 1
+    query = "SELECT note_id, is_published, withdrawn_by FROM sitemon.notes ORDER BY note_id"
+    assert rows(scene.conn, query) == [(1, False, "anna"), (2, False, "ben"), (3, True, None)]
+    assert run(start, "notes", "4711") == (0, "incident 4711: no notes\n")
     scene.arrive(*scene.results("u", start=4))
     assert scene.receiver.events[-1]["data"]["incident"]["acknowledged_by"] == "anna"
     assert run(start, "incidents", "--open") == (0, "no incidents\n")

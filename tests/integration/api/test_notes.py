@@ -1,6 +1,7 @@
 """Notes on incidents: whoever may act writes them; everybody sees those that are published, and not who wrote them."""
 
 import logging
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.api.test_operator_pages import form_token, sign_in
 from tests.results import this_hour
 
 V1 = "/api/v1"
+ATOM = "{http://www.w3.org/2005/Atom}"
 SECRET = "it was ben's deploy"
 PUBLIC = "We are on it: </li><script>alert(3)</script> & more"
 
@@ -92,6 +94,69 @@ def test_everybody_sees_what_is_published_and_nothing_else_of_notes(serve_page: 
     assert fresh.get(f"/incidents/{scene.incident_id}/note", headers=BEARER).status_code == 404
 
 
+def test_a_published_note_is_taken_back_and_the_feed_says_so(
+    serve_page: Serve, scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    page = serve_page()
+    number = write(page, scene, PUBLIC, is_published=True).json()["notes"][0]["note_id"]
+    path = f"{V1}/incidents/{scene.incident_id}/notes/{number}"
+    before = entry(serve_page(only_public=True))
+    assert page.delete(path).status_code == 401
+    assert page.delete(path, headers=BEARER).status_code == 204
+    line = f"web.note_withdrawn: by=anna via=token from=127.0.0.1 incident={scene.incident_id} note={number}"
+    assert [event for event in caplog.messages if "web.note_withdrawn" in event] == [line]
+    public = serve_page(only_public=True)
+    assert [where for where in ("/public", "/feed.atom") if "We are on it" in public.get(where).text] == []
+    after = entry(public)
+    place, place_before = (one.findtext(f"{ATOM}id", "").partition("/public")[2] for one in (after, before))
+    assert place == place_before == f"#incident-{scene.incident_id}"
+    assert after.findtext(f"{ATOM}updated", "") > before.findtext(f"{ATOM}updated", "")
+    [note] = page.get(f"{V1}/incidents/{scene.incident_id}").json()["notes"]
+    assert (note["withdrawn_by"], note["is_published"], note["was_published"]) == ("anna", False, True)
+    assert page.delete(path, headers=BEARER).status_code == 409
+    assert page.delete(f"{V1}/incidents/4711/notes/{number}", headers=BEARER).status_code == 409
+
+
+def test_what_is_written_instead_of_a_note_takes_its_place(page: httpx.Client, scene: Scene) -> None:
+    number = write(page, scene, "it was ben", is_published=True).json()["notes"][0]["note_id"]
+    path = f"{V1}/incidents/{scene.incident_id}/notes"
+    instead = {"note": "it was a deploy", "is_published": True, "replaces": number}
+    answer = page.post(path, json=instead, headers=BEARER)
+    assert answer.status_code == 201
+    assert [(note["note"], note["is_published"]) for note in answer.json()["notes"]] == [
+        ("it was ben", False),
+        ("it was a deploy", True),
+    ]
+    assert problem(page.post(path, json=instead, headers=BEARER))["status"] == 409
+    assert len(notes_in(scene)) == 2
+
+
+def test_an_operator_edits_a_note_by_the_page_or_only_takes_it_back(page: httpx.Client, scene: Scene) -> None:
+    sign_in(page)
+    number = write(page, scene, PUBLIC, is_published=True).json()["notes"][0]["note_id"]
+    form = f"/incidents/{scene.incident_id}/note?replaces={number}"
+    assert form.replace("&", "&amp;") in page.get(f"/incidents/{scene.incident_id}").text
+    shown = page.get(form).text
+    assert 'value="We are on it: &lt;/li&gt;' in shown
+    assert "checked" in shown
+    fields = {"note": "We were on it", "replaces": str(number), "csrf_token": form_token(page, form)}
+    assert page.post(f"/incidents/{scene.incident_id}/note", data=fields).status_code == 303
+    assert page.get(form).status_code == 404
+    text = page.get(f"/incidents/{scene.incident_id}").text
+    assert "public note by anna, taken back by anna at" in text
+    again = fields | {"replaces": str(number + 1), "withdraw": "1", "note": ""}
+    assert page.post(f"/incidents/{scene.incident_id}/note", data=again).status_code == 303
+    assert page.post(f"/incidents/{scene.incident_id}/note", data=again).status_code == 409
+    assert [note["is_published"] for note in notes_in(scene)] == [False, False]
+
+
+def entry(public: httpx.Client) -> ET.Element:
+    found = ET.fromstring(public.get("/feed.atom").text).find(f"{ATOM}entry")  # noqa: S314 - it is our own
+    assert found is not None
+    return found
+
+
 def test_notes_on_sites_that_are_not_public_are_not(page: httpx.Client, serve_page: Serve, scene: Scene) -> None:
     number = scene.incident("intern", this_hour())
     answer = page.post(
@@ -111,11 +176,17 @@ def test_many_notes_on_one_incident_hide_none_of_another(serve_page: Serve, scen
     assert "the only one" in serve_page(only_public=True).get("/public").text
 
 
-def test_who_may_only_read_the_database_writes_notes_with_one_right_more(
+def test_who_may_only_read_the_database_writes_notes_and_takes_them_back_with_few_rights_more(
     serve_page: Serve, scene: Scene, postgres_server: PostgresServer, owner: Credentials, admin: Credentials
 ) -> None:
     with reading_role(postgres_server, admin, owner.database) as (granting, reader):
         page = serve_page(connect=lambda: connect(postgres_server, reader, application_name="test-web"))
         assert problem(write(page, scene, "x"))["status"] == 403
         run(granting, "GRANT INSERT ON sitemon.incident_note TO {role}", role=reader.user)
-        assert write(page, scene, "x").status_code == 201
+        answer = write(page, scene, "x")
+        assert answer.status_code == 201
+        note = f"{V1}/incidents/{scene.incident_id}/notes/{answer.json()['notes'][0]['note_id']}"
+        assert problem(page.delete(note, headers=BEARER))["status"] == 403
+        rights = "GRANT SELECT, UPDATE (withdrawn_at, withdrawn_by) ON sitemon.incident_note TO {role}"
+        run(granting, rights, role=reader.user)
+        assert page.delete(note, headers=BEARER).status_code == 204

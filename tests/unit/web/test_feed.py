@@ -41,6 +41,17 @@ def test_no_text_breaks_it(text: str) -> None:
     assert len(found.findall(f"{ATOM}entry")) == 1
 
 
+def test_a_note_that_is_taken_back_updates_the_entry_which_keeps_its_id() -> None:
+    told = Told(17, "shop", AT, None, AT, (PublicNote(AT + timedelta(minutes=5), "it was ben"),))
+    corrected = told._replace(notes=(), corrected_at=AT + timedelta(minutes=9))
+    before, after = feed(told).find(f"{ATOM}entry"), feed(corrected).find(f"{ATOM}entry")
+    assert before is not None
+    assert after is not None
+    assert before.findtext(f"{ATOM}id") == after.findtext(f"{ATOM}id")
+    assert after.findtext(f"{ATOM}updated") == "2026-11-24T07:09:00.000000Z"
+    assert after.find(f"{ATOM}content") is None
+
+
 def test_a_note_updates_the_entry_and_stands_in_its_content() -> None:
     told = Told(17, "shop", AT, None, AT + timedelta(minutes=2))
     notes = (PublicNote(AT + timedelta(minutes=5), "we are on it"), PublicNote(AT + timedelta(minutes=8), "<b>\x1b"))

@@ -56,8 +56,21 @@ def test_one_that_was_withdrawn_says_that_it_never_was() -> None:
     assert timeline(an_incident(withdrawn_at=NOW + 4 * MINUTE), [], [])[-1].words.startswith("withdrawn")
 
 
+def a_note(minute: int, **fields: Any) -> Note:
+    note = Note(minute, 1, NOW + minute * MINUTE, "ann", f"note {minute}", minute == 9, None, None, minute == 9)
+    return note._replace(**fields)
+
+
+def test_a_note_that_was_taken_back_says_so_and_cannot_be_again() -> None:
+    kept, taken = a_note(9), a_note(9, withdrawn_at=NOW + 11 * MINUTE, withdrawn_by="ben", is_published=False)
+    assert timeline(an_incident(), [], [kept])[-1].note_id == 9
+    step = timeline(an_incident(), [], [taken])[-1]
+    assert (step.note_id, step.tone, step.detail) == (None, "withdrawn", "note 9")
+    assert step.words == f"public note by ann, taken back by ben at {NOW + 11 * MINUTE:%Y-%m-%d %H:%M:%S}:"
+
+
 def test_notes_of_people_stand_in_it_with_their_names() -> None:
-    notes = [Note(1, 1, NOW + minute * MINUTE, "ann", f"note {minute}", minute == 9) for minute in (1, 9)]
+    notes = [a_note(minute) for minute in (1, 9)]
     steps = timeline(an_incident(), [an_alert(5)], notes)
     assert [(step.words, step.detail) for step in steps if step.detail.startswith("note")] == [
         ("note by ann:", "note 1"),
