@@ -9,8 +9,13 @@ from sitemon.report.palette import latency, percent
 BadgeKind = Literal["state", "uptime", "latency"]
 
 MEDIA_TYPE: Final = "image/svg+xml"
-_LABELS: Final[Mapping[str, str]] = {"state": "state", "uptime": "uptime 30d", "latency": "latency"}
-_LABEL_PX: Final[Mapping[str, int]] = {"state": 42, "uptime": 76, "latency": 54}
+_LABELS: Final[Mapping[str, str]] = {
+    "state": "state",
+    "uptime": "uptime 30d",
+    "demo": "made up 30d",
+    "latency": "latency",
+}
+_LABEL_PX: Final[Mapping[str, int]] = {"state": 42, "uptime": 76, "demo": 76, "latency": 54}
 _VALUE_PX: Final = 84
 _HEIGHT_PX: Final = 20
 _NEUTRAL: Final = "#4a4f57"
@@ -29,9 +34,12 @@ def state_badge(name: str, state: str) -> str:
     return badge_of("state", name, state, _COLOURS.get(state, _NEUTRAL))
 
 
-def uptime_badge(name: str, uptime: float | None) -> str:
-    """Return how much of the last 30 days a site was up, what was missed counted as down."""
-    return badge_of("uptime", name, percent(uptime) or "no data", _NEUTRAL)
+def uptime_badge(name: str, uptime: float | None, *, is_made_up: bool) -> str:
+    """Return how much of the last 30 days a site was up, what was missed counted as down.
+
+    Days that the demo made up are said to be so.
+    """
+    return badge_of("demo" if is_made_up else "uptime", name, percent(uptime) or "no data", _NEUTRAL)
 
 
 def latency_badge(name: str, latency_s: float | None) -> str:
@@ -39,7 +47,7 @@ def latency_badge(name: str, latency_s: float | None) -> str:
     return badge_of("latency", name, "no data" if latency_s is None else latency(latency_s), _NEUTRAL)
 
 
-def badge_of(kind: BadgeKind, name: str, value: str, colour: str) -> str:
+def badge_of(kind: BadgeKind | Literal["demo"], name: str, value: str, colour: str) -> str:
     """Return a badge as SVG. Any text may be in it: it is escaped, and has no characters that XML does not know."""
     label, label_px = _LABELS[kind], _LABEL_PX[kind]
     width_px, middle_px = label_px + _VALUE_PX, label_px + _VALUE_PX / 2

@@ -36,9 +36,14 @@ class Told(NamedTuple):
     corrected_at: datetime | None = None
 
 
-def feed_of(title: str, page_url: str, feed_url: str, incidents: Iterable[Told]) -> bytes:
-    """Return the feed: an entry for each incident, which is updated by notes and when it ends."""
-    entries = [_entry(page_url, incident) for incident in incidents]
+def feed_of(
+    title: str, page_url: str, feed_url: str, incidents: Iterable[Told], made_up_until_at: datetime | None = None
+) -> bytes:
+    """Return the feed: an entry for each incident, which is updated by notes and when it ends.
+
+    It says so of those that began before `made_up_until_at`: they are the demo's.
+    """
+    entries = [_entry(page_url, incident, is_made_up=_is_before(incident, made_up_until_at)) for incident in incidents]
     feed = ET.Element("feed", xmlns=_NAMESPACE)
     _add(feed, "title", title)
     _add(feed, "id", page_url)
@@ -51,7 +56,11 @@ def feed_of(title: str, page_url: str, feed_url: str, incidents: Iterable[Told])
     return written
 
 
-def _entry(page_url: str, incident: Told) -> ET.Element:
+def _is_before(incident: Told, moment: datetime | None) -> bool:
+    return moment is not None and incident.started_at < moment
+
+
+def _entry(page_url: str, incident: Told, *, is_made_up: bool) -> ET.Element:
     place = f"{page_url}#incident-{incident.number}"
     entry = ET.Element("entry")
     _add(entry, "title", f"{incident.site} is down" if incident.ended_at is None else f"{incident.site} was down")
@@ -61,7 +70,7 @@ def _entry(page_url: str, incident: Told) -> ET.Element:
     moments += [note.written_at for note in incident.notes]
     _add(entry, "updated", format_utc(max(moment for moment in moments if moment)))
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=place)
-    summary = _summary(incident)
+    summary = _summary(incident) + (" This is made up: it is of a demo." if is_made_up else "")
     _add(entry, "summary", summary)
     if incident.notes:
         lines = [summary, *(f"{_minute(note.written_at)}: {note.note}" for note in incident.notes)]

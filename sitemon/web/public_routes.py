@@ -1,5 +1,6 @@
 """What everybody may ask for: the public page, its feed, and badges."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -17,7 +18,7 @@ from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
 
-_BADGE_UPTIME_DAYS: Final = 30
+_BADGE_UPTIME: Final = timedelta(days=30)
 _EVERYWHERE: Final = "cross-origin"
 """A badge stands on other sites' pages."""
 
@@ -47,10 +48,12 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
 
     @router.get("/feed.atom")
     async def atom(request: Request) -> Response:
-        incidents = await run_in_threadpool(public.incidents, await present(web))
+        snapshot = await present(web)
+        incidents = await run_in_threadpool(public.incidents, snapshot)
         settings = web.guard.settings
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
-        body = feed.feed_of(settings.public_title, f"{base}/public", f"{base}/feed.atom", incidents)
+        addresses = f"{base}/public", f"{base}/feed.atom"
+        body = feed.feed_of(settings.public_title, *addresses, incidents, snapshot.made_up_until_at)
         return respond(request, make(body, feed.MEDIA_TYPE))
 
     @router.get("/badge/{name:path}/{kind}.svg")
@@ -71,7 +74,10 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         if kind == "state":
             return badges.state_badge(site.name, site.state)
         if kind == "uptime":
-            return badges.uptime_badge(site.name, public.uptime(snapshot, site.name, _BADGE_UPTIME_DAYS))
+            made_up_until_at = snapshot.made_up_until_at
+            is_made_up = made_up_until_at is not None and snapshot.at - made_up_until_at < _BADGE_UPTIME
+            uptime = public.uptime(snapshot, site.name, _BADGE_UPTIME.days)
+            return badges.uptime_badge(site.name, uptime, is_made_up=is_made_up)
         return badges.latency_badge(site.name, site.evidence.latency_s)
 
     return router

@@ -1,6 +1,7 @@
 """What all routes answer alike."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sitemon.store.connect import Connection
@@ -57,6 +58,12 @@ async def present(web: Web) -> Snapshot:
     if snapshot is None:
         raise Problem(503, "the database does not answer, and has not since the page began", {"Retry-After": "5"})
     return snapshot
+
+
+async def made_up_until(web: Web) -> datetime | None:
+    """Return the moment before which all is made up: None but in the demo, or where the database was never read."""
+    snapshot = await web.snapshot()
+    return snapshot.made_up_until_at if snapshot else None
 
 
 def site_of(snapshot: Snapshot | None, name: str) -> SiteView:

@@ -34,7 +34,8 @@ def routes(web: Web) -> APIRouter:
     async def list_results(request: Request, name: SiteName, query: Annotated[ResultsQuery, Query()]) -> Page[Result]:
         """List the results of a site, the newest first, those of all kinds unless one is asked for."""
         web.guard.reader_of(request)
-        site = site_of(await present(web), name)
+        snapshot = await present(web)
+        site = site_of(snapshot, name)
         now = clock.utc_now()
         from_at, until_at = query.stretch(now, None)
         of = SiteStretch(site.name, from_at, until_at, query.region)
@@ -43,13 +44,15 @@ def routes(web: Web) -> APIRouter:
             return read_results(conn, of, query.after, query.limit + 1, now=now, kind=query.kind, outcome=query.outcome)
 
         rows, cursor = cut(await run_in_threadpool(read, web, ask), query.limit, cursor_of_result)
-        return Page[Result](items=[Result(**row) for row in rows], next_cursor=cursor)
+        items = [Result(**row) for row in rows]
+        return Page[Result](items=items, next_cursor=cursor, made_up_until_at=snapshot.made_up_until_at)
 
     @router.get("/sites/{name:path}/uptime", responses=refusals(404))
     async def get_uptime(request: Request, name: SiteName, query: Annotated[SeriesQuery, Query()]) -> Uptime:
         """Count the outcomes of a site by hours or days, the newest first; by default of 7 or 90 days."""
         web.guard.reader_of(request)
-        of = _stretch(site_of(await present(web), name).name, query)
+        snapshot = await present(web)
+        of = _stretch(site_of(snapshot, name).name, query)
 
         def ask(conn: Connection) -> tuple[list[Row], list[Row]]:
             rows = read_uptime(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
@@ -57,13 +60,15 @@ def routes(web: Web) -> APIRouter:
 
         rows, recent = await run_in_threadpool(read, web, ask)
         items, cursor = cut(rows, query.limit, cursor_of_hour)
-        return Uptime.model_validate({"items": items, "next_cursor": cursor, "recent": recent})
+        part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
+        return Uptime.model_validate(part | {"recent": recent})
 
     @router.get("/sites/{name:path}/latency", responses=refusals(404))
     async def get_latency(request: Request, name: SiteName, query: Annotated[SeriesQuery, Query()]) -> Latency:
         """Say how long checks of a site took, by hours or days, the newest first; by default of 7 or 90 days."""
         web.guard.reader_of(request)
-        of = _stretch(site_of(await present(web), name).name, query)
+        snapshot = await present(web)
+        of = _stretch(site_of(snapshot, name).name, query)
 
         def ask(conn: Connection) -> tuple[list[Row], list[float]]:
             rows = read_latency(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
@@ -71,7 +76,8 @@ def routes(web: Web) -> APIRouter:
 
         rows, bounds_s = await run_in_threadpool(read, web, ask)
         items, cursor = cut(rows, query.limit, cursor_of_hour)
-        return Latency.model_validate({"items": items, "next_cursor": cursor, "bounds_s": bounds_s})
+        part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
+        return Latency.model_validate(part | {"bounds_s": bounds_s})
 
     return router
 

@@ -1,5 +1,6 @@
 """Incidents, to say that somebody knows of one, and what is to say of it."""
 
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,7 @@ from sitemon.model.note import LONGEST_CHARS
 from sitemon.store.connect import Connection
 from sitemon.store.history import Row
 from sitemon.store.page_incidents import FullIncident, NewNote, read_incident, read_incidents
-from sitemon.web.api.answers import cut, read, refusals
+from sitemon.web.api.answers import cut, made_up_until, read, refusals
 from sitemon.web.api.models import Incident, IncidentInFull, Page
 from sitemon.web.api.parameters import IncidentsQuery, NoteNumber, Number
 from sitemon.web.dependencies import Web
@@ -50,7 +51,8 @@ def routes(web: Web) -> APIRouter:
 
         rows = await run_in_threadpool(read, web, ask)
         items, cursor = cut(rows, query.limit, lambda row: str(row["incident_id"]))
-        return Page[Incident].model_validate({"items": items, "next_cursor": cursor})
+        part = {"items": items, "next_cursor": cursor, "made_up_until_at": await made_up_until(web)}
+        return Page[Incident].model_validate(part)
 
     @router.get("/incidents/{incident_id}", responses=refusals(404))
     async def get_incident(request: Request, incident_id: Number) -> IncidentInFull:
@@ -59,7 +61,7 @@ def routes(web: Web) -> APIRouter:
         found = await run_in_threadpool(read, web, lambda conn: read_incident(conn, incident_id))
         if found is None:
             raise Problem(404, "there is no incident of this number")
-        return _in_full(found)
+        return _in_full(found, await made_up_until(web))
 
     @router.post("/incidents/{incident_id}/ack", responses=refusals(403, 404, 409))
     async def acknowledge_incident(request: Request, incident_id: Number) -> Incident:
@@ -73,7 +75,8 @@ def routes(web: Web) -> APIRouter:
         """Write a note on an incident, or another instead of it: for those who may read it here, or for everybody."""
         actor = web.guard.operator_of(request)
         new = NewNote(note.note, note.is_published, note.replaces)
-        return _in_full(await run_in_threadpool(web.acts.note, request, actor, incident_id, new))
+        found = await run_in_threadpool(web.acts.note, request, actor, incident_id, new)
+        return _in_full(found, await made_up_until(web))
 
     @router.delete("/incidents/{incident_id}/notes/{note_id}", status_code=204, responses=refusals(403, 409))
     async def withdraw_note(request: Request, incident_id: Number, note_id: NoteNumber) -> Response:
@@ -85,6 +88,6 @@ def routes(web: Web) -> APIRouter:
     return router
 
 
-def _in_full(found: FullIncident) -> IncidentInFull:
+def _in_full(found: FullIncident, made_up_until_at: datetime | None) -> IncidentInFull:
     said = {"alerts": [one._asdict() for one in found.alerts], "notes": [one._asdict() for one in found.notes]}
-    return IncidentInFull.model_validate(found.incident._asdict() | said)
+    return IncidentInFull.model_validate(found.incident._asdict() | said | {"made_up_until_at": made_up_until_at})

@@ -49,7 +49,7 @@ def routes(web: Web) -> APIRouter:
 
         totals, rows = await run_in_threadpool(ask_alone)
         items, cursor = cut(rows, query.limit, cursor_of_ledger)
-        found = {"items": items, "next_cursor": cursor, "totals": totals._asdict(), "closed_at": snapshot.closed_at}
-        return Ledger.model_validate(found)
+        part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
+        return Ledger.model_validate(part | {"totals": totals._asdict(), "closed_at": snapshot.closed_at})
 
     return router

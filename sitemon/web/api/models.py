@@ -21,6 +21,9 @@ SiteState = Literal["up", "degraded", "down", "unknown", "maintenance"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
+MadeUp = Annotated[
+    Moment | None, Field(description="null but in the demo, which makes up its past: what lies before it never was")
+]
 Item = TypeVar("Item")
 
 
@@ -35,6 +38,7 @@ class Page(Answer, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None = Field(description="`cursor` of the part that follows; null: there is none")
+    made_up_until_at: MadeUp
 
 
 class RegionStatus(Answer):
@@ -236,6 +240,7 @@ class IncidentInFull(Incident):
 
     alerts: list[Alert]
     notes: list[Note] = Field(description="the newest 200, in the order in which they were written")
+    made_up_until_at: MadeUp
 
 
 class Maintenance(Answer):

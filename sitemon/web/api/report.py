@@ -9,7 +9,7 @@ from sitemon import clock
 from sitemon.report import figures
 from sitemon.report.as_data import report_as_json
 from sitemon.web.api.answers import present, refusals
-from sitemon.web.api.models import Answer, Count, Day, Fraction, Moment, Seconds
+from sitemon.web.api.models import Answer, Count, Day, Fraction, MadeUp, Moment, Seconds
 from sitemon.web.dependencies import Web
 from sitemon.web.report_query import ReportQuery
 
@@ -101,6 +101,7 @@ class Report(Answer):
     groups: list[ReportedGroup]
     incidents: list[ReportedIncident]
     sources: list[ReportSource]
+    made_up_until_at: MadeUp = None
 
 
 def routes(web: Web) -> APIRouter:
@@ -113,12 +114,13 @@ def routes(web: Web) -> APIRouter:
         web.guard.reader_of(request)
         period = query.period(clock.utc_now())
         snapshot = await present(web)
+
+        def write(report: figures.Report) -> str:
+            found = report_as_json(report) | {"made_up_until_at": snapshot.made_up_until_at}
+            return Report.model_validate(found).model_dump_json()
+
         return await web.reports.answer(
-            request, snapshot, period, query.group_by, write=_written, media_type="application/json"
+            request, snapshot, period, query.group_by, write=write, media_type="application/json"
         )
 
     return router
-
-
-def _written(report: figures.Report) -> str:
-    return Report.model_validate(report_as_json(report)).model_dump_json()

@@ -32,6 +32,7 @@ def routes(web: Web) -> APIRouter:
             items=[_shown(site, numbers) for site in page],
             next_cursor=page[-1].name if rest else None,
             as_of=snapshot.at,
+            made_up_until_at=snapshot.made_up_until_at,
         )
 
     @router.post("/sites/{name:path}/check", responses=refusals(403, 404, 409))

@@ -23,11 +23,13 @@ def test_no_name_changes_what_a_badge_is(name: str) -> None:
 
 def test_their_width_is_fixed() -> None:
     assert len(widths(*(state_badge("s", state) for state in ("up", "maintenance", "a new word")))) == 1
-    assert len(widths(*(uptime_badge("s", uptime) for uptime in (None, 0.0, 0.99994, 1.0)))) == 1
+    assert (
+        len(widths(*(uptime_badge("s", uptime, is_made_up=bool(uptime)) for uptime in (None, 0.0, 0.99994, 1.0)))) == 1
+    )
     assert len(widths(*(latency_badge("s", latency_s) for latency_s in (None, 0.00042, 1.5, 299.0)))) == 1
 
 
 def test_their_values_are_as_everywhere() -> None:
-    assert ">99.99%<" in uptime_badge("s", 0.999999)
-    assert ">no data<" in uptime_badge("s", None)
+    assert ">99.99%<" in uptime_badge("s", 0.999999, is_made_up=False)
+    assert ">no data<" in uptime_badge("s", None, is_made_up=False)
     assert ">250ms<" in latency_badge("s", 0.25)
