@@ -165,7 +165,7 @@ def read_newest(conn: Connection, site: str, since: datetime) -> list[Newest]:
 
 
 def read_chains(conn: Connection, site: str, most: int) -> list[Chain]:
-    """Return the chains of a site, newest first.
+    """Return so many chains of a site at most of each region, the newest first.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.

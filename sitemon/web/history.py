@@ -15,6 +15,7 @@ from sitemon.report.latency_buckets import typical_s
 from sitemon.report.palette import latency
 from sitemon.report.svg import Svg
 from sitemon.report.uptime import uptime, words_of
+from sitemon.web.site_figures import uptimes
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ _ROUND_UNASKED_S: Final = 300.0
 class Past(NamedTuple):
     """A site's 90 days as bars and in words, its uptime and its exceptional days in them, its latencies of 24 hours.
 
-    `exceptions` is for the script that explains a bar below the pointer: ``place:words`` between line breaks.
+    `uptimes` are those of shorter times, each with its name. `exceptions` is for the script that explains a bar below the pointer: ``place:words`` between line breaks.
     """
 
     bars: Svg
@@ -44,6 +45,7 @@ class Past(NamedTuple):
     uptime: str
     exceptions: str
     sparkline: Svg
+    uptimes: Sequence[tuple[str, str]] = ()
 
 
 NOTHING_YET: Final = Past(bars([None] * DAYS, "not read yet"), "not read yet", "", "", sparkline([], "not read yet"))
@@ -150,6 +152,7 @@ def past_of(days: Sequence[Counts | None], trend: Sequence[float | None]) -> Pas
         uptime(total.low, total.high),
         "\n".join(exceptions),
         sparkline(latencies_s, _range_of([each for each in latencies_s if each is not None])),
+        uptimes(days),
     )
 
 

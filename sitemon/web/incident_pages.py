@@ -15,6 +15,7 @@ from sitemon.store.page_incidents import Alert, Before, Incident, Note, State, r
 from sitemon.web.dependencies import Web
 from sitemon.web.kept import Kept, Read
 from sitemon.web.pages import no_data, not_found
+from sitemon.web.ranges import view_of
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
 from sitemon.web.timeline import timeline
@@ -63,7 +64,7 @@ def routes(web: Web) -> APIRouter:
                 return asked.read(conn)
 
         def page() -> str:
-            return _list(snapshot, asked, lists.of(str(asked), snapshot.at, read, is_away=bool(snapshot.problem)))
+            return _list(web, snapshot, asked, lists.of(str(asked), snapshot.at, read, is_away=bool(snapshot.problem)))
 
         return await web.shared.answer(request, snapshot.version, page)
 
@@ -103,7 +104,7 @@ def _results_around(conn: Connection, site: str, at: datetime) -> list[Row]:
     return read_results(conn, stretch, ResultsAfter(END_OF_TIME), _ROWS, now=at + _AROUND)
 
 
-def _list(snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None) -> str:
+def _list(web: Web, snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None) -> str:
     incidents = found.data if found else []
     more = incidents[_MOST - 1] if len(incidents) > _MOST else None
     return render(
@@ -113,19 +114,22 @@ def _list(snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None)
         incidents=incidents[:_MOST],
         is_read=found is not None,
         asked=asked,
+        can_act=web.guard.can_sign_in,
         older=f"{format_utc(more.started_at)}~{more.incident_id}" if more else None,
     )
 
 
 def _page(web: Web, snapshot: Snapshot, one: _One) -> str:
+    incident, now = one.incident, snapshot.at
     meanings = {str(reason): meaning for reason, (_, meaning) in REASONS.items()}
     return render(
         "incident.html",
         here="/incidents",
         snapshot=snapshot,
-        incident=one.incident,
-        meaning=meanings.get(one.incident.reason or ""),
-        steps=timeline(one.incident, one.alerts, one.notes),
+        incident=incident,
+        meaning=meanings.get(incident.reason or ""),
+        steps=timeline(incident, one.alerts, one.notes),
+        charts=view_of(incident.started_at, incident.ended_at or now, now).address(incident.site),
         alerts=one.alerts,
         can_act=web.guard.can_sign_in,
         rows=one.rows,

@@ -1,9 +1,10 @@
 """The stretches of time that a site's page shows. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
 
 from sitemon.model.moment import from_ms, to_ms
 from sitemon.store.page_site import Source, Stretch
@@ -23,6 +24,11 @@ class Range(NamedTuple):
     has_phases: bool
     tick: str
 
+    @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return timedelta(seconds=self.bin_s * self.bins)
+
 
 RANGES: Final[Mapping[str, Range]] = MappingProxyType(
     {
@@ -39,15 +45,75 @@ RANGES: Final[Mapping[str, Range]] = MappingProxyType(
 DEFAULT_RANGE: Final = "24h"
 _FEWEST: Final = 2
 """So many parts are shown at least, however seldom somebody looks."""
+_EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
+_AROUND: Final = 3
+"""What is looked at takes up to a third of the stretch that is shown."""
 
 
-def stretch_of(chosen: Range, interval_s: float | None, now: datetime) -> Stretch:
-    """Return the parts of a range that ends now. A part is not shorter than the site's interval."""
+class View(NamedTuple):
+    """Which stretch of time is looked at: one of `RANGES`, and when it ends; None is now."""
+
+    range: str = DEFAULT_RANGE
+    until: datetime | None = None
+
+    def address(self, site: str, **query: str) -> str:
+        """Return the address of a site's page that shows it."""
+        given = {"range": self.range} | ({"until": f"{self.until:{_MOMENT}}"} if self.until else {}) | query
+        return f"/sites/{quote(site)}?{urlencode(given)}"
+
+    def moved(self, times: int, now: datetime) -> "View":
+        """Return what lies so many times its own length later."""
+        return view_until(self.range, (self.until or now) + times * RANGES[self.range].length, now)
+
+    def of_range(self, name: str, now: datetime) -> "View":
+        """Return another range with the same middle; up to now when this one ends now."""
+        if self.until is None:
+            return View(name)
+        return view_around(name, self.until - RANGES[self.range].length / 2, now)
+
+    @property
+    def closer(self) -> str | None:
+        """The next shorter range; None: there is none."""
+        names = list(RANGES)
+        place = names.index(self.range)
+        return names[place - 1] if place else None
+
+
+def view_until(name: str, until: datetime, now: datetime) -> View:
+    """Return a range that ends at a moment, or now when that lies ahead."""
+    return View(name, until if until < now else None)
+
+
+def view_around(name: str, middle: datetime, now: datetime) -> View:
+    """Return a range with this middle; one that would end ahead ends now."""
+    return view_until(name, middle + RANGES[name].length / 2, now)
+
+
+def view_of(first: datetime, until: datetime, now: datetime) -> View:
+    """Return the shortest range in which there is room around a stretch of time."""
+    fits = (name for name, each in RANGES.items() if each.length >= _AROUND * (until - first))
+    return view_around(next(fits, "2y"), first + (until - first) / 2, now)
+
+
+def read_view(query: Mapping[str, str], now: datetime) -> View:
+    """Return what an address asks for. What makes no sense is as if it were not there."""
+    name = query.get("range", "")
+    try:
+        given = datetime.fromisoformat(query.get("until", ""))
+        until = given.astimezone(UTC) if given.tzinfo else now
+    except (ValueError, OverflowError):
+        until = now
+    return view_until(name if name in RANGES else DEFAULT_RANGE, until if until > _EARLIEST else now, now)
+
+
+def stretch_of(chosen: Range, interval_s: float | None, until: datetime) -> Stretch:
+    """Return the parts of a range that ends with that of a moment. A part is not shorter than the site's interval."""
     longest_s = chosen.bin_s * chosen.bins
     times = -(-int(interval_s or 1) // chosen.bin_s)
     bin_s = min(chosen.bin_s * max(1, times), longest_s // _FEWEST)
     bins = -(-longest_s // bin_s)
-    until_s = -(-to_ms(now) // (1_000 * min(bin_s, _DAY_S))) * min(bin_s, _DAY_S)
+    until_s = -(-to_ms(until) // (1_000 * min(bin_s, _DAY_S))) * min(bin_s, _DAY_S)
     return Stretch(chosen.source, from_ms((until_s - bins * bin_s) * 1_000), bin_s, bins)
 
 

@@ -4,18 +4,20 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sitemon.model.counts import Counts
+from sitemon.model.counts import Counts, total_of
 from sitemon.report.bars import bars, grid, label_of
 from sitemon.report.charts import Backdrop, Band, areas, heat_map, lines, nice_max, unseen_bands
 from sitemon.report.latency_buckets import lower_s
 from sitemon.report.palette import latency
 from sitemon.report.svg import Svg
+from sitemon.report.uptime import uptime, words_of
 from sitemon.store.page_incidents import Incident
 from sitemon.store.page_site import Part, Stretch
 
 PERCENTILES: Final = ("p50", "p95", "p99")
 PHASES: Final = ("dns", "connect", "tls", "first-byte", "download")
 GRID_DAYS: Final = 14
+UPTIMES: Final = (("today", 1), ("7 days", 7), ("30 days", 30), ("90 days", 90))
 
 
 class Figure(NamedTuple):
@@ -96,6 +98,44 @@ def _histogram(parts: Sequence[Part | None], behind: Backdrop) -> Figure:
 
 def _scale(most: float) -> list[str]:
     return [latency(most), latency(most / 2), "0"]
+
+
+def explanations(parts: Sequence[Part | None], stretch: Stretch) -> list[str]:
+    """Return of each part in words when it was and what was found, for the script that explains it below the pointer.
+
+    Lines of one part are between tabs.
+    """
+    span = timedelta(seconds=stretch.bin_s)
+    return ["\t".join((_when(stretch.first + place * span, span), *_found(part))) for place, part in enumerate(parts)]
+
+
+def _when(begin: datetime, span: timedelta) -> str:
+    if span >= timedelta(days=1):
+        last = begin + span - timedelta(days=1)
+        return f"{begin:%d %b %Y}" + (f" to {last:%d %b %Y}" if last > begin else "")
+    return f"{begin:%d %b %H:%M}–{begin + span:%H:%M} UTC"
+
+
+def _found(part: Part | None) -> Iterator[str]:
+    if part and part.p50_s is not None:
+        yield ", ".join(f"{name} {latency(getattr(part, f'{name}_s'))}" for name in PERCENTILES)
+    if part and part.phases_s:
+        yield ", ".join(f"{name} {latency(phase_s)}" for name, phase_s in zip(PHASES, part.phases_s, strict=True))
+    yield words_of(part.counts if part else None)
+
+
+def hour_explanations(hours: Sequence[Counts | None], stretch: Stretch) -> list[str]:
+    """Return the same of the cells of `hours_grid`."""
+    return [
+        f"{stretch.first + timedelta(hours=place):%a %d %b %H:%M} UTC\t{words_of(counts)}"
+        for place, counts in enumerate(hours)
+    ]
+
+
+def uptimes(days: Sequence[Counts | None]) -> list[tuple[str, str]]:
+    """Return the uptime of today and of the last 7, 30 and 90 days, each with its name. The last of `days` is today."""
+    sums = [(name, total_of(days[-count:])) for name, count in UPTIMES]
+    return [(name, uptime(total.low, total.high) or "–") for name, total in sums]
 
 
 def hours_grid(hours: Sequence[Counts | None]) -> Svg:

@@ -23,14 +23,23 @@ from sitemon.store.page_site import (
 )
 from sitemon.web.api.answers import cut
 from sitemon.web.api.parameters import AHEAD, cursor_of_result, read_result_cursor
+from sitemon.web.certificates import certificates_of
 from sitemon.web.configuration import configuration_of
 from sitemon.web.dependencies import Web
 from sitemon.web.history import Past
 from sitemon.web.kept import Kept
 from sitemon.web.made import Piece, piece
 from sitemon.web.pages import no_data, not_found
-from sitemon.web.ranges import DEFAULT_RANGE, RANGES, days_before, stretch_of, ticks
-from sitemon.web.site_figures import GRID_DAYS, Moments, figures, grid_days, hours_grid
+from sitemon.web.ranges import RANGES, View, days_before, read_view, stretch_of, ticks
+from sitemon.web.site_figures import (
+    GRID_DAYS,
+    Moments,
+    explanations,
+    figures,
+    grid_days,
+    hour_explanations,
+    hours_grid,
+)
 from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render, render_around
@@ -39,8 +48,8 @@ ROWS: Final = 25
 _INCIDENTS: Final = 8
 _MOST_INCIDENTS: Final = 1_000
 """So many are drawn at most."""
-_CHAINS: Final = 6
-_TITLES: Final = {key: each.title for key, each in RANGES.items()}
+_CHAINS: Final = 4
+"""Of each region, that of today among them."""
 _LONGEST_WINDOW_S: Final = 3_600.0
 _TLS: Final = ("https:", "tls:")
 _EVER: Final = timedelta(days=3650)
@@ -70,7 +79,7 @@ class _Shown(NamedTuple):
 class _Asked(NamedTuple):
     """What the address asks for."""
 
-    range: str
+    view: View
     before: ResultsAfter | None
 
 
@@ -88,8 +97,7 @@ def routes(web: Web) -> APIRouter:
         if site is None:
             return not_found(snapshot, f"No site {name} is watched.")
         query = request.query_params
-        chosen = query.get("range", "")
-        asked = _Asked(chosen if chosen in RANGES else DEFAULT_RANGE, read_result_cursor(query.get("before", "")))
+        asked = _Asked(read_view(query, snapshot.at), read_result_cursor(query.get("before", "")))
         return await web.shared.answer(request, snapshot.version, lambda: _page(web, kept, snapshot, site, asked))
 
     return router
@@ -113,6 +121,7 @@ def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, aske
         here="",
         snapshot=snapshot,
         site=site,
+        can_act=web.guard.can_sign_in,
         can_check=web.guard.can_sign_in and web.acts.can_check,
         configuration=[pair for pair in configuration_of(configured) if pair[1]] if configured else None,
         read_at=found.at if found else None,
@@ -122,9 +131,9 @@ def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, aske
 
 
 def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
-    chosen, now, name = RANGES[asked.range], snapshot.at, site.name
-    stretch = stretch_of(chosen, site.evidence.interval_s, now)
-    before = asked.before or ResultsAfter(END_OF_TIME)
+    chosen, now, name = RANGES[asked.view.range], snapshot.at, site.name
+    stretch = stretch_of(chosen, site.evidence.interval_s, asked.view.until or now)
+    before = asked.before or ResultsAfter(stretch.until if asked.view.until else END_OF_TIME)
     # As many results as there is room for, if none is lacking.
     window = timedelta(seconds=min(_LONGEST_WINDOW_S, (site.evidence.interval_s or _LONGEST_WINDOW_S) * (ROWS + 2)))
     past = web.history.of([name])[name]
@@ -151,7 +160,11 @@ def _newest(conn: Connection, site: SiteView, now: datetime) -> list[Newest]:
 
 
 def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
-    in_stretch = [one for one in data.incidents if one.ended_at is None or one.ended_at >= data.stretch.first]
+    in_stretch = [
+        one
+        for one in data.incidents
+        if one.started_at < data.stretch.until and (one.ended_at is None or one.ended_at >= data.stretch.first)
+    ]
     moments = Moments(data.stretch, in_stretch, snapshot.closed_at)
     rows, older = cut(data.rows, ROWS, cursor_of_result)
     past = render(
@@ -159,24 +172,30 @@ def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _S
         site=site,
         read_at=snapshot.at,
         past=data.past,
-        chains=data.chains,
+        certificates=certificates_of(data.chains, {watch.region for watch in site.watches}),
     )
     charts = render(
         "site_charts.html",
         site=site,
-        ranges=_TITLES,
-        range=asked.range,
+        read_at=snapshot.at,
+        ranges=RANGES,
+        view=asked.view,
+        stretch=data.stretch,
         figures=list(figures(data.parts, moments)),
+        explanations=explanations(data.parts, data.stretch),
         has_incidents=bool(in_stretch),
-        ticks=ticks(data.stretch, RANGES[asked.range].tick),
+        ticks=ticks(data.stretch, RANGES[asked.view.range].tick),
     )
+    hours = days_before(snapshot.at, GRID_DAYS)
     results = render(
         "site_results.html",
         site=site,
-        ranges=_TITLES,
-        range=asked.range,
+        ranges=RANGES,
+        view=asked.view,
+        stretch=data.stretch,
         hours_svg=hours_grid(data.hours),
-        hours_days=grid_days(days_before(snapshot.at, GRID_DAYS)),
+        hours_days=grid_days(hours),
+        hour_explanations=hour_explanations(data.hours, hours),
         rows=rows,
         is_first_page=asked.before is None,
         older=older,

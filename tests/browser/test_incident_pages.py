@@ -33,6 +33,13 @@ def test_one_that_is_over_says_for_how_long_it_was(few_site: Site, page: Page) -
     expect(page.locator(".timeline .good")).to_contain_text("first good result")
 
 
+def test_it_leads_to_the_charts_of_that_time(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/incidents/3"))
+    page.get_by_role("link", name="Charts of that time").click()
+    expect(page.locator(".ranges [aria-current]")).to_have_text("6 hours")
+    expect(page.locator("#charts .incident-mark").first).to_be_visible()
+
+
 @pytest.mark.parametrize("number", ["99", "x", "99999999999", "-1"])
 def test_one_that_is_not_there_is_not_found(few_site: Site, page: Page, complaints: list[str], number: str) -> None:
     answer = page.goto(few_site(f"/incidents/{number}"))

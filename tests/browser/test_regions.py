@@ -10,10 +10,14 @@ from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.sites import load_sites
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Certificate
 from sitemon.store.connect import Connection, connect
+from sitemon.store.names import Names
+from sitemon.store.write import write_batch
 from tests.browser.scene import DAY, Plan, incident, populate
 from tests.browser.serving import Site, serving
 from tests.databases import execute
+from tests.results import a_result
 
 SITES = """
 sites:
@@ -46,6 +50,19 @@ def test_each_region_says_what_it_sees(shop: Site, page: Page) -> None:
     assert [row.split("\t")[0] for row in regions.all_inner_texts()] == ["us", "eu"]
     expect(regions.first).to_contain_text("timeout")
     expect(page.locator("#results tbody tr").first.locator("td").first).to_have_text("eu")
+
+
+def test_regions_that_are_sent_different_certificates_stand_apart(shop: Site, conn: Connection, page: Page) -> None:
+    chains = page.locator("#certificates tbody")
+    page.goto(shop("/sites/shop"))
+    expect(chains).to_have_count(1)
+    now = clock.utc_now()
+    other = Certificate(subject="CN=other", issuer="CN=ca", begins_at=now - DAY, expires_at=now + DAY)
+    write_batch(conn, Names(), [a_result("shop", slot_at=now, region="us", certificates=(other,))])
+    page.reload()
+    expect(page.locator("#certificates")).to_contain_text("Not all regions are sent the same ones.")
+    expect(chains.filter(has_text="us: seen since")).to_contain_text("CN=other")
+    expect(chains.filter(has_text="eu: seen since")).to_contain_text("CN=shop.example")
 
 
 def test_the_configuration_is_shown_without_its_secrets(shop: Site, page: Page) -> None:

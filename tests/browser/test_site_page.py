@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from sitemon import clock
 from tests.browser.serving import Site
 
 
@@ -32,6 +34,56 @@ def test_a_range_is_a_link_and_shows_latencies(few_site: Site, page: Page, name:
     expect(page.locator(".ranges [aria-current]")).to_have_text(name)
     expect(page.get_by_role("img", name=re.compile("latency: half, 95 % and 99 %"))).to_be_visible()
     assert len(page.locator(".line.p95[d]").last.get_attribute("d") or "") > 20
+
+
+def test_one_goes_back_in_time_and_comes_closer_by_links(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop?range=24h"))
+    page.get_by_role("link", name="earlier").click()
+    expect(page).to_have_url(re.compile(r"range=24h&until=\d{4}-"))
+    expect(page.locator("#charts .why").first).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d to \d{4}-.* UTC$"))
+    page.get_by_role("link", name="6 hours", exact=True).click()
+    expect(page).to_have_url(re.compile(r"range=6h&until="))
+    page.get_by_role("link", name="later").click()
+    page.get_by_role("link", name="now", exact=True).click()
+    expect(page).to_have_url(few_site("/sites/shop?range=6h#charts"))
+    expect(page.get_by_role("link", name="later")).to_have_count(0)
+
+
+def test_a_click_on_a_chart_comes_closer(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop?range=24h"))
+    chart = page.locator("svg.chart").first
+    box = chart.bounding_box()
+    assert box is not None
+    chart.click(position={"x": box["width"] / 2, "y": 20})
+    expect(page.locator(".ranges [aria-current]")).to_have_text("6 hours")
+    expect(page).to_have_url(re.compile(r"range=6h&until="))
+    expect(page.locator("#charts time").first).to_be_visible()
+    begin, end = (page.locator("#charts time").nth(n).get_attribute("datetime") for n in range(2))
+    middle = clock.utc_now() - timedelta(hours=12)
+    assert datetime.fromisoformat(begin or "") < middle < datetime.fromisoformat(end or "")
+
+
+def test_what_is_below_the_pointer_is_told(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop?range=24h"))
+    page.locator("svg.chart").first.hover(position={"x": 300, "y": 20})
+    expect(page.locator(".tip")).to_have_text(re.compile(r"^\d\d \w+ \d\d:\d\d–\d\d:\d\d UTC\np50 \d.*\ndns .*\n.* up"))
+    page.locator("svg.grid").hover(position={"x": 3, "y": 3})
+    expect(page.locator(".tip")).to_have_text(re.compile(r"^\w{3} \d\d \w+ 00:00 UTC\n"))
+
+
+def test_moments_are_told_in_the_zone_of_who_reads(few_site: Site, browser: Browser) -> None:
+    context = browser.new_context(timezone_id="Asia/Kolkata", locale="en-GB")
+    page = context.new_page()
+    page.goto(few_site("/sites/shop"))
+    page.locator("#results time").first.hover()
+    expect(page.locator(".tip")).to_have_text(re.compile(r"GMT\+5:30"))
+    context.close()
+
+
+def test_uptime_of_days_stands_beside_its_bars(few_site: Site, page: Page) -> None:
+    page.goto(few_site("/sites/shop"))
+    expect(page.locator(".uptimes dt")).to_have_text(["today", "7 days", "30 days", "90 days"])
+    expect(page.locator(".uptimes dd").last).to_have_text(re.compile(r"^\d\d\.\d\d%–\d\d\.\d\d%$"))
 
 
 def test_phases_are_stacked_where_results_have_them(few_site: Site, page: Page) -> None:

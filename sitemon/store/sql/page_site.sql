@@ -147,11 +147,14 @@ WHERE site = %(site)s AND slot_at >= %(since)s AND kind NOT IN ('adhoc', 'confir
 ORDER BY region, slot_at DESC;
 
 -- name: chains
--- The newest first.
+-- Of each region the newest so many, the newest first.
 SELECT region, first_at, last_at, array_agg(subject ORDER BY place), array_agg(issuer ORDER BY place),
     array_agg(begins_at ORDER BY place), array_agg(expires_at ORDER BY place)
-FROM sitemon.certificates
-WHERE site = %(site)s
+FROM (
+    SELECT certificates.*, dense_rank() OVER (PARTITION BY region ORDER BY last_at DESC, first_at DESC, chain) AS age
+    FROM sitemon.certificates
+    WHERE site = %(site)s
+) AS aged
+WHERE age <= %(most)s
 GROUP BY region, chain, first_at, last_at
-ORDER BY last_at DESC, first_at DESC
-LIMIT %(most)s;
+ORDER BY last_at DESC, first_at DESC;

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sitemon.model.counts import Counts
 from sitemon.report.charts import Band
 from sitemon.store.page_site import Part, Source, Stretch
-from sitemon.web.site_figures import Moments, backdrop, figures, grid_days
+from sitemon.web.site_figures import Moments, backdrop, explanations, figures, grid_days, uptimes
 from tests.unit.web.test_timeline import an_incident
 from tests.unit.web.watches import NOW
 
@@ -56,3 +56,34 @@ def test_scales_begin_at_the_top() -> None:
 
 def test_rows_of_hours_have_the_names_of_their_days() -> None:
     assert grid_days(Stretch(Source.HOUR, NOW.replace(hour=0), 3_600, 48)) == ["Sat 28 Nov", "Sun 29 Nov"]
+
+
+def test_each_part_is_explained_in_words() -> None:
+    lines = [line.split("\t") for line in explanations([SEEN, MISSED, None], STRETCH)]
+    begin, end = NOW, NOW + timedelta(minutes=1)
+    assert lines[0] == [
+        f"{begin:%d %b %H:%M}–{end:%H:%M} UTC",
+        "p50 100ms, p95 200ms, p99 300ms",
+        "dns 10.0ms, connect 20.0ms, tls 30.0ms, first-byte 30.0ms, download 10.0ms",
+        "100% up",
+    ]
+    assert [line[1:] for line in lines[1:]] == [["nobody looked: 3 not seen"], ["nothing was due"]]
+
+
+def test_parts_of_days_have_dates_alone() -> None:
+    first = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = explanations([SEEN], Stretch(Source.DAY, first, 86_400, 1))
+    weeks = explanations([SEEN], Stretch(Source.DAY, first, 7 * 86_400, 1))
+    assert days[0].startswith(f"{first:%d %b %Y}\t")
+    assert weeks[0].startswith(f"{first:%d %b %Y} to {first + timedelta(days=6):%d %b %Y}\t")
+
+
+def test_uptime_is_that_of_today_and_of_the_days_before() -> None:
+    days = [Counts(down=10)] * 60 + [Counts(up=9, missed=1)] * 29 + [Counts(up=10)]
+    assert uptimes(days) == [
+        ("today", "100%"),
+        ("7 days", "91.42%–100%"),
+        ("30 days", "90.33%–100%"),
+        ("90 days", "30.11%–33.33%"),
+    ]
+    assert uptimes([None] * 90)[0] == ("today", "–")
