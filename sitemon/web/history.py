@@ -37,7 +37,8 @@ _ROUND_UNASKED_S: Final = 300.0
 class Past(NamedTuple):
     """A site's 90 days as bars and in words, its uptime and its exceptional days in them, its latencies of 24 hours.
 
-    `uptimes` are those of shorter times, each with its name. `exceptions` is for the script that explains a bar below the pointer: ``place:words`` between line breaks.
+    `uptimes` are those of shorter times, each with its name. `exceptions` is for the script that explains a bar below
+    the pointer: ``place:words`` between line breaks.
     """
 
     bars: Svg

@@ -40,6 +40,7 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
         here="/",
         snapshot=snapshot,
         filters=filters,
+        can_act=web.guard.can_sign_in,
         headline=headline(counts),
         worst=snapshot.sites[0].state if snapshot.sites else "unknown",
         counts={state: counts[state] for state in WORST_FIRST if counts[state]},

@@ -33,20 +33,21 @@ def routes(web: Web) -> APIRouter:
         period = query.period(now)
 
         def page(report: Report) -> str:
-            return _page(report, query, snapshot, now)
+            return _page(web, report, query, snapshot, now)
 
         return await web.reports.answer(request, snapshot, period, query.group_by, write=page)
 
     return router
 
 
-def _page(report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime) -> str:
+def _page(web: Web, report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime) -> str:
     period = report.period
     given = query.model_dump(mode="json", by_alias=True, exclude_unset=True)
     labels = list(snapshot.labels)
     return render(
         "report.html",
         here="/report",
+        can_act=web.guard.can_sign_in,
         snapshot=None,
         made_up_until_at=snapshot.made_up_until_at,
         style_sheet=STYLE_SHEET,

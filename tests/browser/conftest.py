@@ -10,11 +10,17 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.part import MissingToolError
+from sitemon.model.result import as_dict
 from sitemon.store.connect import Connection, connect
+from sitemon.store.names import Names
+from sitemon.web.app import create_app
 from tests.browser.scene import few_with_incidents
 from tests.browser.serving import Site, serving
 from tests.conftest import lack
 from tests.databases import conn, execute, filled, names, owner, template
+from tests.integration.api.scene import SETTINGS, Scene
+from tests.integration.api.scene import serving as serving_app
+from tests.results import a_result
 
 __all__ = ["conn", "names", "owner", "template"]
 
@@ -70,6 +76,24 @@ def site(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Site]:
     """The page over the test's database."""
     with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site:
         yield site
+
+
+@pytest.fixture
+def scene(conn: Connection, names: Names) -> Scene:
+    """A few sites for operators, one with an open incident."""
+    return Scene(conn, names)
+
+
+@pytest.fixture
+def address(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> Iterator[str]:
+    """The page over those, with a worker that finds all well; it has a public part."""
+    app = create_app(
+        connect=lambda: connect(postgres_server, owner, application_name="test-web"),
+        settings=lambda: SETTINGS,
+        ask=lambda site, region: as_dict(a_result(site, region=region, kind="adhoc")),
+    )
+    with serving_app(app) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

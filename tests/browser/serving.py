@@ -6,11 +6,13 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from sitemon.config.sites import SiteSet
+from sitemon.config.web import WebSettings
 from sitemon.store.connect import Connection
 from sitemon.web.app import create_app
 from sitemon.web.server import listen, serve
 
 _WITHIN_S = 10
+_NOTHING_SAID = WebSettings()
 
 
 class Site(NamedTuple):
@@ -23,11 +25,15 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def serving(connect: Callable[[], Connection], sites: Callable[[], SiteSet | None] = lambda: None) -> Iterator[Site]:
+def serving(
+    connect: Callable[[], Connection],
+    sites: Callable[[], SiteSet | None] = lambda: None,
+    settings: WebSettings = _NOTHING_SAID,
+) -> Iterator[Site]:
     """Serve the page for the length of the block."""
     stop = threading.Event()
     with closing(listen("127.0.0.1", 0)) as listener:
-        app = create_app(connect=connect, sites=sites)
+        app = create_app(connect=connect, sites=sites, settings=lambda: settings)
         thread = threading.Thread(target=serve, args=(app, listener, stop))
         thread.start()
         try:

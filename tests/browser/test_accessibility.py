@@ -14,6 +14,7 @@ PAGES = (
     "/?q=zzz",
     "/sites/shop",
     "/sites/checkout?range=90d",
+    "/sites/shop?range=1h&until=2026-01-05T12:00:00Z",
     "/incidents",
     "/incidents/1",
     "/report?group_by=team",

@@ -2,19 +2,32 @@
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.config.web import WebSettings
+from sitemon.config.web_file import Group
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.store.connect import Connection
+from sitemon.store.connect import Connection, connect
 from tests.browser.conftest import ServeFilled
 from tests.browser.scene import Plan, incident, populate
-from tests.browser.serving import Site
+from tests.browser.serving import Site, serving
 
 ATTACK: Final = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{1337*1337}}</svg></title>\u202e\x1b[31m"
+BADGES: Final = ("state", "uptime", "latency")
 NAME: Final = "x\"'><script>alert(1)</script>"
+
+
+@pytest.fixture
+def site(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Site]:
+    """The page, on which everybody may see everything."""
+    settings = WebSettings(public_title=ATTACK, public_groups=(Group(ATTACK, {}),))
+    with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web"), settings=settings) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +83,20 @@ def test_it_is_text_and_nothing_else(site: Site, page: Page, complaints: list[st
     seen = page.locator("body").inner_text()
     assert "\x1b" not in seen
     assert "\u202e" not in seen
+
+
+@pytest.mark.parametrize(
+    "address", ["/public", "/feed.atom", *(f"/badge/{quote(NAME, safe='')}/{kind}.svg" for kind in BADGES)]
+)
+def test_nothing_runs_where_everybody_looks(site: Site, browser: Browser, address: str) -> None:
+    page = browser.new_context().new_page()
+    answer = page.goto(site(address))
+    assert answer is not None
+    assert answer.status == 200
+    assert NAME.replace("<", "&lt;").replace(">", "&gt;").partition("'")[2] in answer.text().replace("&#39;", "'")
+    page.evaluate("document.title = 'still here'")
+    assert page.evaluate("[...document.querySelectorAll('script, img, [onerror]')].length") == 0
+    page.context.close()
 
 
 def test_no_cell_of_a_csv_file_is_a_formula(site: Site, page: Page) -> None:

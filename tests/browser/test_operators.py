@@ -1,36 +1,10 @@
 """Operators in a browser: sign in, acknowledge, check now; and the public page."""
 
-from collections.abc import Iterator
-
-import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from sitemon.config.servers import Credentials, PostgresServer
-from sitemon.model.result import as_dict
-from sitemon.store.connect import Connection, connect
-from sitemon.store.names import Names
-from sitemon.web.app import create_app
-from tests.integration.api.scene import SETTINGS, TOKEN, Scene, serving
-from tests.results import a_result
-
-
-@pytest.fixture
-def scene(conn: Connection, names: Names) -> Scene:
-    """A few sites, one with an open incident."""
-    return Scene(conn, names)
-
-
-@pytest.fixture
-def address(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> Iterator[str]:
-    """The page, with a worker that finds all well."""
-    app = create_app(
-        connect=lambda: connect(postgres_server, owner, application_name="test-web"),
-        settings=lambda: SETTINGS,
-        ask=lambda site, region: as_dict(a_result(site, region=region, kind="adhoc")),
-    )
-    with serving(app) as address:
-        yield address
+from tests.integration.api.scene import TOKEN, Scene
+from tests.integration.api.test_public import PRIVATE
 
 
 def sign_in(page: Page, token: str) -> None:
@@ -104,6 +78,11 @@ def test_an_operator_writes_notes_of_which_everybody_sees_the_published(
     page.get_by_label("for everybody").check()
     page.get_by_role("button", name="Write it").click()
     expect(page.locator(".timeline")).to_contain_text(f"public note by anna: {hostile}")
+    page.get_by_role("link", name="edit or take back note 2").click()
+    expect(page.get_by_label("Note")).to_have_value(hostile)
+    assert_accessible(page)
+    page.get_by_role("link", name="Cancel").click()
+    assert_accessible(page)
     page.goto(f"{address}/public")
     expect(page.locator(f"#incident-{scene.incident_id}")).to_contain_text(hostile)
     assert_accessible(page)
@@ -111,3 +90,67 @@ def test_an_operator_writes_notes_of_which_everybody_sees_the_published(
         expect(page.locator("body")).not_to_contain_text(words)
     assert page.locator("main img, main script, [onerror]").count() == 0
     assert complaints == []
+
+
+def test_nothing_is_done_that_a_page_of_another_site_asks_for(browser: Browser, address: str, scene: Scene) -> None:
+    page = browser.new_context().new_page()
+    page.goto(f"{address}/sign-in")
+    sign_in(page, TOKEN)
+    expect(page).to_have_url(f"{address}/")
+    evil = address.replace("127.0.0.1", "localhost")
+    path = f"/incidents/{scene.incident_id}/acknowledge"
+    form = f"<form method=post action={address}{path}><button>win</button></form>"
+    page.route(f"{evil}/evil", lambda route: route.fulfill(body=form, content_type="text/html"))
+    page.goto(f"{evil}/evil")
+    with page.expect_response(f"{address}{path}") as answer:
+        page.get_by_role("button", name="win").click()
+    assert answer.value.status == 401  # the browser kept the cookie to itself
+    page.route(f"{address}/evil", lambda route: route.fulfill(body=form, content_type="text/html"))
+    page.goto(f"{address}/evil")
+    with page.expect_response(f"{address}{path}") as answer:
+        page.get_by_role("button", name="win").click()
+    assert answer.value.status == 403  # with the cookie, but without what a form of ours holds
+    assert scene.acknowledged_by(scene.incident_id) is None
+    page.context.close()
+
+
+def test_after_failed_sign_ins_there_is_a_pause_and_who_has_a_token_still_gets_in(
+    page: Page, address: str, complaints: list[str]
+) -> None:
+    page.goto(f"{address}/sign-in?next=//evil.example/")
+    for number in range(11):
+        sign_in(page, f"guess-{number}")
+    expect(page.get_by_role("alert")).to_have_text("too many failed sign-ins; try again later")
+    sign_in(page, TOKEN)
+    expect(page).to_have_url(f"{address}/")
+    assert all("401" in complaint or "429" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_the_html_of_the_public_page_holds_nothing_that_is_not_for_everybody(page: Page, address: str) -> None:
+    page.goto(f"{address}/incidents")
+    expect(page.locator("main")).to_contain_text("timeout")
+    for path in ("/public", "/feed.atom", "/badge/wiki/state.svg"):
+        html = page.request.get(address + path).text()
+        assert "wiki" in html
+        assert [word for word in PRIVATE if word in html] == [], path
+
+
+def test_without_javascript_an_operator_can_do_all_the_same(browser: Browser, address: str, scene: Scene) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_role("link", name="acknowledge").click()
+    sign_in(page, TOKEN)
+    page.get_by_role("button", name="I do").click()
+    page.get_by_role("link", name="Write a note").click()
+    page.get_by_label("Note").fill("it was ben")
+    page.get_by_label("for everybody").check()
+    page.get_by_role("button", name="Write it").click()
+    page.get_by_role("link", name="edit").click()
+    page.get_by_role("button", name="Only take it back").click()
+    expect(page.locator(".timeline .withdrawn")).to_contain_text("it was ben")
+    assert scene.acknowledged_by(scene.incident_id) == "anna"
+    page.goto(f"{address}/public")
+    expect(page.locator("main")).not_to_contain_text("it was ben")
+    context.close()

@@ -54,6 +54,16 @@ def test_it_says_of_when_the_data_is(few_site: Site, page: Page) -> None:
     expect(page.locator(".banner:visible")).to_have_count(0)
 
 
+def test_a_tab_in_the_background_shows_that_something_is_down(few_site: Site, site: Site, page: Page) -> None:
+    icon = page.locator("link[rel=icon]")
+    page.goto(few_site())
+    expect(page).to_have_title("2 of 13 sites are down – sitemon")
+    expect(icon).to_have_attribute("href", re.compile(r"^/static/icon-down\.svg\?"))
+    assert page.request.get(few_site(icon.get_attribute("href") or "")).headers["content-type"] == "image/svg+xml"
+    page.goto(site())
+    expect(icon).to_have_attribute("href", re.compile(r"^/static/icon\.svg\?"))
+
+
 def test_without_a_site_it_says_what_to_do(site: Site, page: Page) -> None:
     page.goto(site())
     expect(page.get_by_role("heading", level=1)).to_have_text("No sites yet")

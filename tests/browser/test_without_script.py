@@ -40,3 +40,13 @@ def test_a_site_and_its_ranges_are_reached_by_links(few_site: Site, plain_page: 
     plain_page.get_by_role("link", name="shop").click()
     plain_page.get_by_role("link", name="90 days", exact=True).click()
     expect(plain_page.locator("svg.chart").first).to_be_visible()
+
+
+def test_one_goes_back_in_time_and_from_an_incident_to_its_charts(few_site: Site, plain_page: Page) -> None:
+    plain_page.goto(few_site("/incidents"))
+    plain_page.get_by_role("link", name="open 2").click()
+    plain_page.locator("tbody th a").first.click()
+    plain_page.get_by_role("link", name="Charts of that time").click()
+    plain_page.get_by_role("link", name="earlier").click()
+    expect(plain_page).to_have_url(re.compile("until="))
+    expect(plain_page.locator("svg.chart").first).to_be_visible()
