@@ -1,6 +1,7 @@
 """One ``celery worker`` command works on all cores: it becomes a supervisor of Celery workers, one process a core."""
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,8 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
         return
     worker.app.log.setup(options.get("loglevel"), options.get("logfile"), hostname=worker.hostname)
     lock = create_pidlock(options["pidfile"]) if options.get("pidfile") else None
+    # A full collection of garbage writes to all that it looks at, and each process would have its own copy of that.
+    gc.freeze()
     end = Supervisor(size, on_look=sites_watcher().current).keep()
     if lock is not None:
         # Celery would remove the file when any of its heirs ends.

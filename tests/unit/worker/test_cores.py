@@ -1,8 +1,10 @@
 """Where one worker command becomes many processes, and where not."""
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from unittest.mock import Mock
 
 import pytest
@@ -12,6 +14,12 @@ from sitemon.worker import cores
 from sitemon.worker.supervisor import Ended, Member
 from sitemon.worker.this_process import is_stopping, stop, stop_alone
 from tests.children import holds_in_a_child
+
+
+@pytest.fixture(autouse=True)
+def _collect_again() -> Iterator[None]:
+    yield
+    gc.unfreeze()
 
 
 class NoWorker:
@@ -57,3 +65,16 @@ def test_a_new_start_is_with_the_arguments_of_the_first(monkeypatch: pytest.Monk
     with pytest.raises(SystemExit):
         cores.work_on_all_cores(Mock(), {"pool": concurrency.get_implementation("threads")}, 2)
     assert started.call_args.args[1] == [sys.executable, "-m", "celery", "worker"]
+
+
+def test_the_collector_of_garbage_leaves_alone_what_the_processes_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = []
+
+    def keep() -> Ended:
+        frozen.append(gc.get_freeze_count())
+        return Ended(0, is_to_restart=False)
+
+    monkeypatch.setattr(cores, "Supervisor", lambda *_, **__: Mock(keep=keep))
+    with pytest.raises(SystemExit):
+        cores.work_on_all_cores(Mock(), {"pool": concurrency.get_implementation("threads")}, 2)
+    assert frozen[0] > 10_000
