@@ -3,19 +3,21 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.config.web import WebSettings
 from sitemon.local.part import MissingToolError
 from sitemon.model.result import as_dict
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.web.app import create_app
 from tests.browser.scene import few_with_incidents
-from tests.browser.serving import Site, serving
+from tests.browser.serving import NOTHING_SAID, Site, serving
 from tests.conftest import lack
 from tests.databases import conn, execute, filled, names, owner, template
 from tests.integration.api.scene import SETTINGS, Scene
@@ -24,7 +26,14 @@ from tests.results import a_result
 
 __all__ = ["conn", "names", "owner", "template"]
 
-ServeFilled = Callable[[Callable[[Connection], object]], AbstractContextManager[Site]]
+
+class ServeFilled(Protocol):
+    """Serves the page over a database that a function has filled, for a block."""
+
+    def __call__(
+        self, fill: Callable[[Connection], object], settings: WebSettings = ...
+    ) -> AbstractContextManager[Site]: ...
+
 
 expect.set_options(timeout=15_000)
 
@@ -101,10 +110,10 @@ def serve_filled(postgres_server: PostgresServer, admin: Credentials, template: 
     """Serve the page over a database that a function has filled, for a block. For tests that only read."""
 
     @contextmanager
-    def serve_it(fill: Callable[[Connection], object]) -> Iterator[Site]:
+    def serve_it(fill: Callable[[Connection], object], settings: WebSettings = NOTHING_SAID) -> Iterator[Site]:
         with (
             filled(postgres_server, admin, template, fill) as owner,
-            serving(lambda: connect(postgres_server, owner, application_name="sitemon-web")) as site,
+            serving(lambda: connect(postgres_server, owner, application_name="sitemon-web"), settings=settings) as site,
         ):
             yield site
 

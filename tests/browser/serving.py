@@ -12,7 +12,7 @@ from sitemon.web.app import create_app
 from sitemon.web.server import listen, serve
 
 _WITHIN_S = 10
-_NOTHING_SAID = WebSettings()
+NOTHING_SAID = WebSettings()
 
 
 class Site(NamedTuple):
@@ -28,7 +28,7 @@ class Site(NamedTuple):
 def serving(
     connect: Callable[[], Connection],
     sites: Callable[[], SiteSet | None] = lambda: None,
-    settings: WebSettings = _NOTHING_SAID,
+    settings: WebSettings = NOTHING_SAID,
 ) -> Iterator[Site]:
     """Serve the page for the length of the block."""
     stop = threading.Event()

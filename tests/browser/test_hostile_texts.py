@@ -8,30 +8,22 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from sitemon import clock
-from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.web import WebSettings
 from sitemon.config.web_file import Group
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from tests.browser.conftest import ServeFilled
 from tests.browser.scene import Plan, incident, populate
-from tests.browser.serving import Site, serving
+from tests.browser.serving import Site
 
 ATTACK: Final = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{1337*1337}}</svg></title>\u202e\x1b[31m"
 BADGES: Final = ("state", "uptime", "latency")
 NAME: Final = "x\"'><script>alert(1)</script>"
 
 
-@pytest.fixture
-def site(postgres_server: PostgresServer, owner: Credentials) -> Iterator[Site]:
-    """The page, on which everybody may see everything."""
-    settings = WebSettings(public_title=ATTACK, public_groups=(Group(ATTACK, {}),))
-    with serving(lambda: connect(postgres_server, owner, application_name="sitemon-web"), settings=settings) as site:
-        yield site
-
-
 @pytest.fixture(scope="module")
 def site(serve_filled: ServeFilled) -> Iterator[Site]:
+    """The page, on which everybody may see everything."""
     error = '=HYPERLINK("http://evil.example")' + ATTACK
     labels = {"team": ATTACK, ATTACK: "web"}
     now = clock.utc_now()
@@ -41,7 +33,7 @@ def site(serve_filled: ServeFilled) -> Iterator[Site]:
         populate(conn, [plan], now, hours=2)
         incident(conn, NAME, now, error=error, acknowledged_at=now, acknowledged_by=ATTACK)
 
-    with serve_filled(fill) as site:
+    with serve_filled(fill, WebSettings(public_title=ATTACK, public_groups=(Group(ATTACK, {}),))) as site:
         yield site
 
 
