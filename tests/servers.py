@@ -7,9 +7,10 @@ by making a file, and it answers with another.
 import shutil
 import tempfile
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import psutil
 
@@ -28,7 +29,7 @@ _WITHIN_S: Final = 60.0
 class UnsafePostgres(Postgres):
     """One that would not outlive a crash of the machine, as no database of a test has to."""
 
-    settings = {**Postgres.settings, "fsync": "off", "full_page_writes": "off", "io_method": "sync"}
+    settings: ClassVar[Mapping[str, str]] = {**Postgres.settings, "fsync": "off", "full_page_writes": "off", "io_method": "sync"}
 
 
 class Servers:
