@@ -29,7 +29,12 @@ _WITHIN_S: Final = 60.0
 class UnsafePostgres(Postgres):
     """One that would not outlive a crash of the machine, as no database of a test has to."""
 
-    settings: ClassVar[Mapping[str, str]] = {**Postgres.settings, "fsync": "off", "full_page_writes": "off", "io_method": "sync"}
+    settings: ClassVar[Mapping[str, str]] = {
+        **Postgres.settings,
+        "fsync": "off",
+        "full_page_writes": "off",
+        "io_method": "sync",
+    }
 
 
 class Servers:

@@ -9,7 +9,7 @@ from typing import Final
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import TOKEN, Scene
 
-OPERATIONS: Final = 16
+OPERATIONS: Final = 17
 
 
 def test_the_api_is_as_it_describes_itself(serve_page: Serve, scene: Scene, tmp_path: Path) -> None:
