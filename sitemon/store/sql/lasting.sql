@@ -51,16 +51,7 @@ WITH told AS (
 SELECT outbox_id, event
 FROM told
 JOIN sitemon.outbox USING (outbox_id)
-LEFT JOIN sitemon.site ON site.name = event #>> '{data,site}'
-WHERE outbox_id > %(after)s
-    AND (
-        site_id IS NULL
-        OR EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE stretch.site_id = site.site_id AND stretch.until_ms = 9223372036854775807
-        )
-        OR NOT EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = site.site_id)
-    )
+LEFT JOIN sitemon.listed_site AS site ON site.name = event #>> '{data,site}'
+WHERE outbox_id > %(after)s AND site.is_ended IS NOT TRUE
 ORDER BY outbox_id
 LIMIT %(most)s;
