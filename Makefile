@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 LOCKED := .venv/.locked
 FUZZER := .venv/.fuzzer
 KAFKA := .cache/kafka/manifest.json
-AJV := .cache/ajv/node_modules/.package-lock.json
+AJV := .cache/ajv/.tried
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 ##@ Use
@@ -135,11 +135,12 @@ $(FUZZER): deploy/fuzz.txt | $(INSTALLED)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/fuzz.txt
 	@touch $@
 
-# Without npm it only says so, and one test is skipped.
+# Without npm, or what it fetches from, it only says so, once, and one test is skipped.
 $(AJV): deploy/ajv/package-lock.json
 	@mkdir -p .cache/ajv
 	@cp deploy/ajv/*.json .cache/ajv
-	@npm ci --prefix .cache/ajv --silent --ignore-scripts || echo "setup: no npm, or it fetches nothing: ajv tries no schema"
+	@timeout 45 npm ci --prefix .cache/ajv --silent --ignore-scripts --fetch-retries=0 || echo "setup: no npm, or it fetches nothing: ajv tries no schema"
+	@touch $@
 
 # Without Maven and KAFKA_HOME it only says so, and asks again next time.
 $(KAFKA): deploy/kafka/pom.xml | $(INSTALLED)
