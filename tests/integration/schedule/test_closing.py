@@ -49,7 +49,7 @@ def test_it_resigns_within_its_time_though_redis_hangs(
     messenger, nothing = SlowMessenger(), SiteSet(sites=(), by_name=MappingProxyType({}), source="a test")
     monkeypatch.setattr(celery_effects, "messenger_of_this_process", lambda *_, **__: messenger)
     monkeypatch.setattr(celery_effects, "kafka_server", lambda: None)
-    monkeypatch.setattr(celery_effects, "sites_watcher", lambda: SimpleNamespace(current=lambda: nothing))
+    monkeypatch.setattr(celery_effects, "sites_watcher", lambda: SimpleNamespace(without_waiting=lambda: nothing))
     scheduler: Any = SiteScheduler(Celery(broker=server.url(0), set_as_current=False))
     scheduler.tick()
     assert "beat.leading" in caplog.text

@@ -102,7 +102,7 @@ def test_a_message_is_seen_soon_and_a_poll_rests_until_then(kafka_server: KafkaS
         assert producer.send(Record(topics.marks, b"k", b"v"), 5.0).wait(10.0)
         sent_s = clock.monotonic_s()
         assert len(follower.poll(5.0, 100)) == 1
-        assert clock.monotonic_s() - sent_s < 1.0
+        assert clock.monotonic_s() - sent_s < 1.5
         producer.close(5.0)
 
 
