@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
-from sitemon.store.page_incidents import Incident
+from sitemon.store.page_incidents import Incident, read_incidents
 from sitemon.store.page_site import (
     Chain,
     Newest,
@@ -47,7 +47,7 @@ from sitemon.web.templating import render, render_around
 ROWS: Final = 25
 _INCIDENTS: Final = 8
 _MOST_INCIDENTS: Final = 1_000
-"""So many are drawn at most."""
+"""So many are drawn at most, and so many of the newest are looked through for them."""
 _CHAINS: Final = 4
 """Of each region, that of today among them."""
 _LONGEST_WINDOW_S: Final = 3_600.0
@@ -64,6 +64,7 @@ class _Data(NamedTuple):
     hours: list[Counts | None]
     newest: list[Newest]
     incidents: list[Incident]
+    in_stretch: list[Incident]
     chains: list[Chain]
     rows: list[Row]
 
@@ -138,13 +139,15 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
     window = timedelta(seconds=min(_LONGEST_WINDOW_S, (site.evidence.interval_s or _LONGEST_WINDOW_S) * (ROWS + 2)))
     past = web.history.of([name])[name]
     with web.pool.connection() as conn:
+        incidents = read_incidents_of(conn, name, _MOST_INCIDENTS)
         return _Data(
             stretch,
             read_parts(conn, name, stretch, with_phases=chosen.has_phases),
             past,
             read_counts(conn, name, days_before(now, GRID_DAYS)),
             _newest(conn, site, now),
-            read_incidents_of(conn, name, _MOST_INCIDENTS),
+            incidents,
+            _in_stretch(conn, name, stretch, incidents),
             read_chains(conn, name, _CHAINS),
             read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now, window=window),
         )
@@ -159,13 +162,19 @@ def _newest(conn: Connection, site: SiteView, now: datetime) -> list[Newest]:
     return read_newest(conn, site.name, day_ago) if lacks_certificate else found
 
 
-def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
-    in_stretch = [
+def _in_stretch(conn: Connection, site: str, stretch: Stretch, newest: list[Incident]) -> list[Incident]:
+    """Return the incidents that touch a stretch: they are among the newest, unless there may be more of those."""
+    if len(newest) >= _MOST_INCIDENTS:
+        return read_incidents(conn, _MOST_INCIDENTS, sites=[site], since=stretch.first, until=stretch.until)
+    return [
         one
-        for one in data.incidents
-        if one.started_at < data.stretch.until and (one.ended_at is None or one.ended_at >= data.stretch.first)
+        for one in newest
+        if one.started_at < stretch.until and (one.ended_at is None or one.ended_at >= stretch.first)
     ]
-    moments = Moments(data.stretch, in_stretch, snapshot.closed_at)
+
+
+def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
+    moments = Moments(data.stretch, data.in_stretch, snapshot.closed_at)
     rows, older = cut(data.rows, ROWS, cursor_of_result)
     past = render(
         "site_past.html",
@@ -183,7 +192,7 @@ def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _S
         stretch=data.stretch,
         figures=list(figures(data.parts, moments)),
         explanations=explanations(data.parts, data.stretch),
-        has_incidents=bool(in_stretch),
+        has_incidents=bool(data.in_stretch),
         ticks=ticks(data.stretch, RANGES[asked.view.range].tick),
     )
     hours = days_before(snapshot.at, GRID_DAYS)

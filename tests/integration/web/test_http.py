@@ -4,12 +4,15 @@ import gzip
 import http.client
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
 
 from sitemon import clock
-from tests.browser.scene import few_with_incidents
+from sitemon.store.connect import Connection
+from sitemon.web import site_page
+from tests.browser.scene import few_with_incidents, incident
 from tests.browser.serving import Site, serving
 from tests.databases import template_filled_by
 from tests.integration.web.conftest import Connect
@@ -115,3 +118,13 @@ def test_no_other_file_is_given_out(site: Site, path: str) -> None:
 
 def test_a_site_that_answers_with_an_error_keeps_its_certificate(site: Site) -> None:
     assert b"<dt>certificate</dt>" in ask(site, "/sites/checkout").body
+
+
+def test_an_outage_is_drawn_into_its_time_however_many_came_after_it(
+    site: Site, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_page, "_MOST_INCIDENTS", 1)
+    now = clock.utc_now()
+    incident(conn, "shop", now - timedelta(hours=1), now - timedelta(minutes=50))
+    then = f"/sites/shop?range=6h&until={now - timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}"
+    assert b"incident-mark" in ask(site, then).body
