@@ -49,7 +49,14 @@ class Past(NamedTuple):
     uptimes: Sequence[tuple[str, str]] = ()
 
 
-NOTHING_YET: Final = Past(bars([None] * DAYS, "not read yet"), "not read yet", "", "", sparkline([], "not read yet"))
+_NOT_READ: Final = "not read yet"
+NOTHING_YET: Final = Past(
+    bars([None] * DAYS, _NOT_READ),
+    _NOT_READ,
+    "",
+    "\n".join(f"{place}:{_NOT_READ}" for place in range(DAYS)),
+    sparkline([], _NOT_READ),
+)
 
 ReadDays = Callable[[Sequence[str], date, int], dict[str, list[Counts | None]]]
 ReadTrends = Callable[[Sequence[str], datetime, int], dict[str, list[float | None]]]

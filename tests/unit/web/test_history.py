@@ -54,5 +54,9 @@ def test_only_days_that_were_not_wholly_up_are_explained() -> None:
     assert "no latency" in past.sparkline
 
 
+def test_no_day_is_said_to_be_up_that_was_not_read() -> None:
+    assert NOTHING_YET.exceptions.splitlines() == [f"{place}:not read yet" for place in range(DAYS)]
+
+
 def test_a_sparkline_says_between_which_latencies_it_goes() -> None:
     assert "latency in 24 hours: 29.3ms to 58.7ms" in past_of([None] * DAYS, [20.0, None, 24.0]).sparkline
