@@ -10,6 +10,7 @@ from sitemon.model.moment import from_ms, to_ms
 from sitemon.store.page_site import Source, Stretch
 
 _MINUTE_S: Final = 60
+_MINUTE_MS: Final = 60_000
 _HOUR_S: Final = 3_600
 _DAY_S: Final = 86_400
 
@@ -63,8 +64,9 @@ class View(NamedTuple):
         return f"/sites/{quote(site)}?{urlencode(given)}"
 
     def moved(self, times: int, now: datetime) -> "View":
-        """Return what lies so many times its own length later."""
-        return view_until(self.range, (self.until or now) + times * RANGES[self.range].length, now)
+        """Return what lies so many times its own length later; the same for a minute, when this one ends now."""
+        until = self.until or from_ms(-(-to_ms(now) // _MINUTE_MS) * _MINUTE_MS)
+        return view_until(self.range, until + times * RANGES[self.range].length, now)
 
     def of_range(self, name: str, now: datetime) -> "View":
         """Return another range with the same middle; up to now when this one ends now."""

@@ -66,9 +66,17 @@ def test_an_address_says_when_a_stretch_ends_and_is_read_again() -> None:
 
 def test_one_moves_by_its_own_length_and_never_past_now() -> None:
     earlier = View("6h").moved(-1, NOW)
-    assert earlier.until == NOW - timedelta(hours=6)
+    assert earlier.until == datetime(2026, 11, 28, 6, 35, tzinfo=UTC)
     assert earlier.moved(1, NOW) == View("6h")
     assert earlier.moved(2, NOW) == View("6h")
+
+
+def test_what_was_before_now_has_one_address_for_a_minute_and_leaves_no_gap() -> None:
+    begin = stretch_of(RANGES["1h"], 60, NOW).first
+    for second in (1, 30, 60):
+        earlier = View("1h").moved(-1, NOW.replace(second=0) + timedelta(seconds=second))
+        assert earlier.until == begin
+        assert stretch_of(RANGES["1h"], 60, begin).until == begin
 
 
 def test_another_range_keeps_the_middle() -> None:
