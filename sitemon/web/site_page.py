@@ -134,7 +134,8 @@ def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, aske
 def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
     chosen, now, name = RANGES[asked.view.range], snapshot.at, site.name
     stretch = stretch_of(chosen, site.evidence.interval_s, asked.view.until or now)
-    before = asked.before or ResultsAfter(stretch.until if asked.view.until else END_OF_TIME)
+    newest_at = stretch.until - timedelta.resolution if asked.view.until else END_OF_TIME
+    before = asked.before or ResultsAfter(newest_at)
     # As many results as there is room for, if none is lacking.
     window = timedelta(seconds=min(_LONGEST_WINDOW_S, (site.evidence.interval_s or _LONGEST_WINDOW_S) * (ROWS + 2)))
     past = web.history.of([name])[name]

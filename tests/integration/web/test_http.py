@@ -10,12 +10,16 @@ from typing import NamedTuple
 import pytest
 
 from sitemon import clock
+from sitemon.model.moment import format_utc
 from sitemon.store.connect import Connection
+from sitemon.store.names import Names
+from sitemon.store.write import write_batch
 from sitemon.web import site_page
 from tests.browser.scene import few_with_incidents, incident
 from tests.browser.serving import Site, serving
 from tests.databases import template_filled_by
 from tests.integration.web.conftest import Connect
+from tests.results import a_result
 
 PATHS = (
     "/",
@@ -128,3 +132,12 @@ def test_an_outage_is_drawn_into_its_time_however_many_came_after_it(
     incident(conn, "shop", now - timedelta(hours=1), now - timedelta(minutes=50))
     then = f"/sites/shop?range=6h&until={now - timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}"
     assert b"incident-mark" in ask(site, then).body
+
+
+def test_results_of_a_stretch_are_those_before_its_end(site: Site, conn: Connection) -> None:
+    until = clock.utc_now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=6)
+    at_end, before = (a_result("shop", slot_at=until - gap) for gap in (timedelta(0), timedelta(milliseconds=1)))
+    write_batch(conn, Names(), [at_end, before])
+    page = ask(site, f"/sites/shop?range=1h&until={until:%Y-%m-%dT%H:%M:%SZ}").body.decode()
+    newest = page.partition('id="results"')[2].partition("<tbody>")[2].partition('datetime="')[2].partition('"')[0]
+    assert newest == format_utc(before.slot_at)
