@@ -30,7 +30,8 @@ def command(*, incident: int, take_back: int | None, by: str, db_conn: str | Non
     with closing(connect(server, credentials, application_name="sitemon-notes")) as conn:
         if take_back is not None:
             is_done = withdraw_note(conn, incident, by, take_back)
-            say(f"note {take_back}: {'taken back' if is_done else 'there is none on it, or it was taken back already'}")
+            lacking = f"there is none on incident {incident}, or it was taken back already"
+            say(f"note {take_back}: {'taken back' if is_done else lacking}")
             return 0 if is_done else 1
         notes = read_notes(conn, [incident])
     if notes:

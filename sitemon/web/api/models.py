@@ -230,7 +230,7 @@ class Note(Answer):
     written_by: str
     note: str
     is_published: bool = Field(description="the public page and its feed show it, without the name")
-    withdrawn_at: Moment | None = Field(description="when it was taken back: nobody but you sees it any more")
+    withdrawn_at: Moment | None = Field(description="when it was taken back: only who may read here still sees it")
     withdrawn_by: str | None
     was_published: bool = Field(description="it is for everybody, or was until it was taken back")
 
