@@ -26,7 +26,7 @@ class Read(NamedTuple, Generic[T]):
 
 
 class Kept(Generic[T]):
-    """The newest of some addresses. Thread-safe."""
+    """The newest of the addresses that were asked for last. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,6 +42,8 @@ class Kept(Generic[T]):
         """
         with self._lock:
             known = self._by_address.get(address)
+            if known is not None:
+                self._by_address.move_to_end(address)
         is_known = known is not None and evidence is not None and known.evidence == evidence and at - known.at < _LASTS
         if is_away or is_known:
             return known

@@ -61,3 +61,10 @@ def test_it_keeps_the_newest_only(kept: Kept[str]) -> None:
         kept.of(f"site-{number}", LATER, lambda: "x", is_away=False)
     assert kept.of("shop", LATER, fail, is_away=False) is None
     assert kept.of("site-299", LATER, fail, is_away=False) == Read(LATER, "x")
+
+
+def test_who_goes_through_many_addresses_pushes_out_none_that_others_ask_for(kept: Kept[str]) -> None:
+    for number in range(300):
+        kept.of(f"shop until {number}", LATER, lambda: "x", is_away=False)
+        kept.of("shop", LATER, fail, is_away=True)
+    assert kept.of("shop", LATER, fail, is_away=False) == Read(NOW, "then")
