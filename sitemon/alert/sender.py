@@ -47,7 +47,7 @@ class ChannelSender(ABC):
         self._chance = random.Random()
 
     def send_due(self, conn: Connection) -> bool:
-        """Send what is due, some alerts at most; return whether there was something to do.
+        """Send what is due, some alerts at most; return whether there may be more. On a disabled channel there is not.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -60,7 +60,7 @@ class ChannelSender(ABC):
         if lease.disabled_target == target:
             give_up(conn, lease.channel, f"{_GONE} before")
             release_channel(conn, lease, wait_s=0.0)
-            return True
+            return False
         verdict = self._send_some(conn, lease._replace(disabled_target=None))
         failures = lease.failures + 1 if verdict.fate is Fate.UNAVAILABLE else 0
         disabled = target if verdict.fate is Fate.GONE else None

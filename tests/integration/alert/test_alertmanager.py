@@ -116,6 +116,17 @@ def test_what_it_refuses_is_left_and_when_it_is_away_it_is_tried_again(scene: Sc
     assert rows(scene.conn, "SELECT state FROM sitemon.alerts") == [("delivered",)]
 
 
+def test_one_that_is_gone_is_not_looked_at_without_a_pause(scene: Scene, am: Channel) -> None:
+    scene.receiver.answers = [(410, {})]
+    [sender] = scene.senders
+    scene.write(scene.results("uddd"))
+    scene.decide()
+    assert sender.send_due(scene.conn)
+    assert not sender.send_due(scene.conn)
+    assert not sender_of(am).send_due(scene.conn)
+    assert scene.receiver.tries == 1
+
+
 def test_it_is_told_so_every_few_minutes(scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.arrive(*scene.results("uddd"))
     told_by_another(scene, am)
