@@ -24,7 +24,6 @@ from sitemon.store.queries import load_queries
 from sitemon.store.states import Decided, note_states
 
 _sql: Final = load_queries("incident.sql")
-_outbox_sql: Final = load_queries("outbox.sql")
 _status_sql: Final = load_queries("status.sql")
 
 MOST_CONFIRMING: Final = 100

@@ -1,7 +1,7 @@
 -- name: held_incidents
--- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance, nor of sites of which rows wait to be decided on. The sites are
--- ours until the transaction ends; an
--- incident that changed meanwhile is looked at anew.
+-- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance, nor of sites of
+-- which rows wait to be decided on. The sites are ours until the transaction ends; an incident that changed meanwhile is
+-- looked at anew.
 SELECT
     site.name,
     incident_id,

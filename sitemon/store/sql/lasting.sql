@@ -1,6 +1,6 @@
 -- name: lasting
 -- What was said last on a channel of each thing that lasts: incidents, degraded sites, regions that are offline, silences;
--- also what it did not take for a day. Not of sites that were taken out of the configuration: they are in no schedule.
+-- also what it did not take for a day. Not of sites that were taken out of the configuration.
 WITH told AS (
     SELECT max(outbox_id) AS outbox_id
     FROM sitemon.incident
