@@ -18,7 +18,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import RefusedError
 from sitemon.store.connect import Connection, connect
 from sitemon.store.errors import translated
-from sitemon.store.maintain import maintain
+from sitemon.store.maintain import maintain, not_ahead
 from sitemon.store.migrate import migrate
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention
 from sitemon.store.queries import load_queries
@@ -99,7 +99,7 @@ def provision(
         place = Credentials(user=owner.user, password=owner.password, database=database)
         with closing(connect(server, place, application_name=_APPLICATION)) as conn:
             migrate(conn)
-            maintain(conn, retention, clock.utc_now())
+            maintain(conn, retention, not_ahead(conn, clock.utc_now()))
         if session.ask("is_superuser"):
             here = Credentials(user=admin.user, password=admin.password, database=database)
             with closing(connect(server, here, application_name=_APPLICATION)) as conn:

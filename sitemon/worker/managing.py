@@ -9,7 +9,7 @@ from sitemon import clock
 from sitemon.config.servers import admin_credentials, database_credentials, postgres_server
 from sitemon.config.settings import Settings
 from sitemon.store.connect import connect
-from sitemon.store.maintain import maintain
+from sitemon.store.maintain import maintain, not_ahead
 from sitemon.store.partitions import Retention
 from sitemon.store.provision import provision
 
@@ -22,4 +22,4 @@ def provision_database(choices: Settings) -> None:
 def maintain_database(choices: Settings) -> None:
     """Make the partitions of the coming day and drop what is past its retention."""
     with closing(connect(postgres_server(), database_credentials(), application_name="sitemon-maintain")) as conn:
-        maintain(conn, Retention.of(choices), clock.utc_now())
+        maintain(conn, Retention.of(choices), not_ahead(conn, clock.utc_now()))

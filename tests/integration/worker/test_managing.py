@@ -14,6 +14,12 @@ from tests.databases import as_admin, rows, run
 from tests.pipeline import own_code
 
 RUN = "import sys, sitemon.tasks; getattr(sitemon.tasks, sys.argv[1])()"
+AHEAD = """
+from datetime import timedelta
+from sitemon import clock
+utc_now = clock.utc_now
+clock.utc_now = lambda: utc_now() + timedelta(days=40)
+"""
 PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid AND relkind = 'r'"
 
 
@@ -30,8 +36,8 @@ def database(postgres_server: PostgresServer, admin: Credentials) -> Iterator[st
 @pytest.fixture
 def run_task(
     postgres_server: PostgresServer, admin: Credentials, kafka_server: KafkaServer, redis_url: str, database: str
-) -> Callable[[str], None]:
-    """Run a task in a process of its own, whose application is made of the environment."""
+) -> Callable[..., None]:
+    """Run a task in a process of its own, whose application is made of the environment; `before` is code."""
     environ = {
         "PATH": os.environ["PATH"],
         **own_code(),
@@ -47,13 +53,13 @@ def run_task(
         "SITEMON_DB_PASSWORD": "secret-word",
         "SITEMON_DB_DATABASE": database,
     }
-    return lambda task: subprocess.run(
-        [sys.executable, "-c", RUN, task], env=environ, check=False, timeout=60
+    return lambda task, before="": subprocess.run(
+        [sys.executable, "-c", before + RUN, task], env=environ, check=False, timeout=60
     ).check_returncode()
 
 
 def test_one_makes_the_database_and_one_the_partitions_that_are_missing(
-    run_task: Callable[[str], None], postgres_server: PostgresServer, admin: Credentials, database: str
+    run_task: Callable[..., None], postgres_server: PostgresServer, admin: Credentials, database: str
 ) -> None:
     run_task("provision")
     with closing(as_admin(postgres_server, admin, database)) as conn:
@@ -63,3 +69,14 @@ def test_one_makes_the_database_and_one_the_partitions_that_are_missing(
             cursor.execute(f"DROP TABLE {newest}")
         run_task("maintain")
         assert rows(conn, f"{PARTITIONS} ORDER BY 1") == made
+
+
+def test_one_whose_clock_is_ahead_drops_nothing(
+    run_task: Callable[..., None], postgres_server: PostgresServer, admin: Credentials, database: str
+) -> None:
+    run_task("provision")
+    with closing(as_admin(postgres_server, admin, database)) as conn:
+        made = rows(conn, f"{PARTITIONS} ORDER BY 1")
+        for task in ("maintain", "provision"):
+            run_task(task, before=AHEAD)
+            assert rows(conn, f"{PARTITIONS} ORDER BY 1") == made
