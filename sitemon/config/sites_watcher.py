@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.9
 """A little less than the second in which the beat ticks, so that each tick looks."""
 
-PATIENCE_S: Final = 0.5
-"""Most edits are read sooner."""
+_EDIT_WAIT_S: Final = 0.5
+"""How long those who have slots to send wait for an edit; most are read sooner."""
 
 
 @cache
@@ -92,7 +92,7 @@ class SitesWatcher:
         if self._is_due and (self._looking is None or not self._looking.is_alive()):
             self._looking = threading.Thread(target=self.current, name="sites", daemon=True)
             self._looking.start()
-            self._looking.join(PATIENCE_S)
+            self._looking.join(_EDIT_WAIT_S)
         return self._sites
 
     @property

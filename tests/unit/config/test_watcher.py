@@ -73,7 +73,7 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
 
     watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=itertools.count(0, 1).__next__)
     monkeypatch.setattr(sites_watcher, "load_with", load_slowly)
-    monkeypatch.setattr(sites_watcher, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(sites_watcher, "_EDIT_WAIT_S", 0.01)
     write(file, B)
     assert [[site.name for site in watcher.without_waiting().sites] for _ in range(3)] == 3 * [["a"]]
     may_end.set()
