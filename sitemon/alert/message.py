@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
-from sitemon.alert.text import body_of, in_lines, subject_of
+from sitemon.alert.text import body_of, in_lines, is_corrected_end, subject_of
 from sitemon.model.one_line import one_line
 
 MOST_EVENTS: Final = 20
 """Of further ones a message says only how many there are."""
 
 _NAMED: Final = 3
+_CORRECTED_END: Final = f"{RESOLVED}, corrected"
 _BAD_NEWS: Final = frozenset({DOWN, REMINDER, DEGRADED, CERTIFICATE, REGION_OFFLINE})
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     DOWN: ("{} site is down", "{} sites are down"),
@@ -23,6 +24,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     REGION_OFFLINE: ("{} region is offline", "{} regions are offline"),
     SILENT: ("{} message of silence", "{} messages of silence"),
     RESOLVED: ("{} site is up again", "{} sites are up again"),
+    _CORRECTED_END: ("{} outage has another end", "{} outages have other ends"),
     WITHDRAWN: ("{} site was not down", "{} sites were not down"),
     RECOVERED: ("{} site is no longer degraded", "{} sites are no longer degraded"),
     CERTIFICATE: ("{} certificate expires", "{} certificates expire"),
@@ -50,11 +52,17 @@ def message_of(types: Mapping[str, int], events: Sequence[Mapping[str, Any]], ti
 
 
 def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> str:
-    ordered = [*(type_ for type_ in _COUNTED if type_ in types), *sorted(types.keys() - _COUNTED.keys())]
-    counted = ", ".join(_counted(type_, types[type_]) for type_ in ordered)
-    sites = list(dict.fromkeys(_named(event) for event in events if event["type"] == ordered[0]))
-    more = ", …" if types[ordered[0]] > _NAMED else ""
+    corrected = sum(map(is_corrected_end, events))
+    counts = {**types, RESOLVED: types.get(RESOLVED, 0) - corrected, _CORRECTED_END: corrected}
+    ordered = [*(kind for kind in _COUNTED if counts.get(kind)), *sorted(types.keys() - _COUNTED.keys())]
+    counted = ", ".join(_counted(kind, counts[kind]) for kind in ordered)
+    sites = list(dict.fromkeys(_named(event) for event in events if _kind(event) == ordered[0]))
+    more = ", …" if counts[ordered[0]] > _NAMED else ""
     return f"{counted}: {', '.join(sites[:_NAMED])}{more}"
+
+
+def _kind(event: Mapping[str, Any]) -> str:
+    return _CORRECTED_END if is_corrected_end(event) else str(event["type"])
 
 
 def _named(event: Mapping[str, Any]) -> str:
@@ -62,8 +70,8 @@ def _named(event: Mapping[str, Any]) -> str:
     return one_line(str(data["site"] or data.get("region") or data.get("cause")))
 
 
-def _counted(type_: str, count: int) -> str:
-    one, many = _COUNTED.get(type_, ("{} " + type_, "{} " + type_))
+def _counted(kind: str, count: int) -> str:
+    one, many = _COUNTED.get(kind, ("{} " + kind, "{} " + kind))
     return (one if count == 1 else many).format(f"{count:,}")
 
 

@@ -29,9 +29,7 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     CERTIFICATE: "{site}: its certificate expires in {left}",
 }
 
-
 _SUBJECT_OF_CORRECTED_END: Final = "{site} was down for {lasted}"
-"""Of an incident that was over before: whether the site is up now, others say."""
 
 
 def subject_of(event: Mapping[str, Any]) -> str:
@@ -42,8 +40,7 @@ def subject_of(event: Mapping[str, Any]) -> str:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
     incident = data if event["type"] in _OF_DEGRADED else data.get("incident") or {}
-    is_corrected_end = event["type"] == RESOLVED and data.get("is_corrected")
-    words = _SUBJECT_OF_CORRECTED_END if is_corrected_end else _SUBJECTS[event["type"]]
+    words = _SUBJECT_OF_CORRECTED_END if is_corrected_end(event) else _SUBJECTS[event["type"]]
     return words.format(
         site=one_line(data["site"]),
         why=_why(incident),
@@ -53,6 +50,11 @@ def subject_of(event: Mapping[str, Any]) -> str:
         at_last=f" for {for_people(incident['duration_s'])} and nobody knows of it" if data.get("is_escalated") else "",
         instead="it was in maintenance" if data.get("is_maintained") else "what was known later says so",
     )
+
+
+def is_corrected_end(event: Mapping[str, Any]) -> bool:
+    """Tell whether it is of an incident that was over before: whether the site is up now, other events say."""
+    return event["type"] == RESOLVED and bool(event["data"].get("is_corrected"))
 
 
 def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
@@ -71,7 +73,9 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     lines = [
         data["url"],
         f"Down since {moment_words(incident['started_at'], zone)}",
-        f"Up again since {moment_words(incident['ended_at'], zone)}" if incident["ended_at"] else None,
+        f"Up again {'at' if is_corrected_end(event) else 'since'} {moment_words(incident['ended_at'], zone)}"
+        if incident["ended_at"]
+        else None,
         f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
         f"Seen from {', '.join(data['regions'])}",
         f"Why: {_meaning(incident)}",

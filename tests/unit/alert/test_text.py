@@ -134,7 +134,15 @@ def test_several_are_counted_the_worst_first() -> None:
 def test_of_an_end_that_is_corrected_it_says_nothing_of_now() -> None:
     subject, lines = said(RESOLVED, What.MOVED, START + HOUR / 2)
     assert subject == "shop was down for 30 min"
+    assert "Up again at 2026-11-24 07:30:00 UTC" in lines
     assert "Corrected: what was known later changed what was said before" in lines
+
+
+def test_among_others_a_corrected_end_says_nothing_of_now_either() -> None:
+    corrected, over = an_event(RESOLVED, What.MOVED, START + HOUR), an_event(RESOLVED, What.CLOSED, START, site="wiki")
+    message = message_of({RESOLVED: 2}, [corrected, over])
+    assert message.subject == "1 site is up again, 1 outage has another end: wiki"
+    assert message_of({RESOLVED: 2}, [corrected] * 2).subject == "2 outages have other ends: shop"
 
 
 def test_of_one_that_never_was_down() -> None:
