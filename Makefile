@@ -31,7 +31,7 @@ test: setup $(AJV) ## Run all tests, or those of T=path
 	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE)
 
 .PHONY: coverage
-coverage: setup ## Run them and report which lines and branches they reach
+coverage: setup $(AJV) ## Run them and report which lines and branches they reach
 	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 
 .PHONY: faults
