@@ -48,8 +48,8 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) 
 
 
 def _still(over: Silence, lasting: Sequence[Silence]) -> list[str]:
-    """Return for which causes sites are not looked at where another cause is over: these may be the same sites."""
-    return [one.cause for one in lasting if not over.region or one.region in {"", over.region}]
+    """Return for which causes sites are not looked at where another cause is over, each once: these may be the same."""
+    return list(dict.fromkeys(one.cause for one in lasting if not over.region or one.region in {"", over.region}))
 
 
 class Heart:

@@ -145,3 +145,13 @@ def test_where_another_cause_follows_nobody_is_told_that_sites_are_looked_at_aga
     assert over["data"]["still"] == ["beat_down"]
     assert subject_of(over) == "not_recorded is over, but nobody looks at sites: beat_down"
     assert silent["data"]["still"] == []
+
+
+def test_a_cause_of_several_regions_is_named_once(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0, region=region) for region in ("eu", "us")])
+    scene.write([a_result(slot_at=at(0), region=region) for region in ("eu", "us")])
+    assert say(scene) == [("silent", "not_recorded", 2)]
+    late = [(slot_at, region) for slot_at in (at(1), this_minute()) for region in ("eu", "us")]
+    scene.write([a_missed(slot_at=slot_at, region=region, reason=Reason.WORKER_LOST) for slot_at, region in late])
+    assert ("over", "not_recorded", 0) in say(scene)
+    assert [event["data"]["still"] for event in scene.receiver.events[1:]] == [["worker_lost"], [], []]
