@@ -72,6 +72,17 @@ def test_a_site_that_is_slow(scene: Scene, letters: str, expected: list[str]) ->
     assert told(scene) == expected
 
 
+def test_nobody_is_told_before_all_that_has_come_is_decided_on(scene: Scene) -> None:
+    scene.write(scene.results("uggg"))
+    scene.decide()
+    scene.write(scene.results("ddd", start=4))
+    scene.decider.tell_degraded(scene.conn)
+    scene.send()
+    assert told(scene) == []
+    look(scene)
+    assert told(scene) == ["site.down"]
+
+
 def test_the_message_says_since_when_from_where_and_why(scene: Scene) -> None:
     slow = [
         a_result(minute=minute, outcome=Outcome.DEGRADED, reason=Reason.TOO_SLOW, error=f"took {minute} s")
