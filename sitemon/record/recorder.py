@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_PATIENCE_BEFORE_PAUSE_S: Final = 1.0
+_WAIT_BEFORE_PAUSE_S: Final = 1.0
 _ATTEMPT_S: Final = 30.0
 """An attempt that takes longer is given up: the server is frozen."""
 
@@ -126,7 +126,7 @@ class Recorder:
         following = NOTHING
         if self._intake.is_full(batch.messages):
             # Reading on would share the interpreter with the making of rows, for which PostgreSQL waits.
-            is_encoded.wait(_PATIENCE_BEFORE_PAUSE_S)
+            is_encoded.wait(_WAIT_BEFORE_PAUSE_S)
             following = self._sort_out(self._intake.poll_on())
         # The offsets of what follows say that all before them is dealt with: it must not overtake.
         try:
@@ -193,7 +193,7 @@ class Recorder:
 
     def _wait_for(self, future: "Future[T]") -> T:
         """Wait for the other thread. If it takes long, stay in the group; if the server is frozen, let go of it."""
-        wait([future], timeout=_PATIENCE_BEFORE_PAUSE_S)
+        wait([future], timeout=_WAIT_BEFORE_PAUSE_S)
         if not future.done():
             self._intake.pause()
             while not future.done():

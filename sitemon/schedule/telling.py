@@ -19,8 +19,8 @@ from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
 log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE: Final = 1_000
-"""Of many: no slot is sent while Kafka is told of them, which takes it 0.05 s on an idle machine, and a beat has only
-0.5 s of patience with it."""
+"""Of many: no slot is sent while Kafka is told of them, which takes it 0.05 s on an idle machine, and a beat waits only
+0.5 s for it."""
 
 
 class Teller:

@@ -43,7 +43,7 @@ class Slow(QuietStore):
 
 @pytest.mark.parametrize("is_store", [True, False], ids=["store", "dead letters"])
 def test_while_servers_take_long_it_polls_on_and_briefly(monkeypatch: pytest.MonkeyPatch, is_store: bool) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_BEFORE_PAUSE_S", 0.1)
+    monkeypatch.setattr(module, "_WAIT_BEFORE_PAUSE_S", 0.1)
     slow, stop, polls_s = Slow(is_store=is_store), threading.Event(), list[float]()
 
     class Patient(MemoryConsumer):
