@@ -29,7 +29,7 @@ from sitemon.worker.bootsteps import (
     note_batch,
     note_revoked,
 )
-from sitemon.worker.cores import is_of_threads, work_on_all_cores
+from sitemon.worker.cores import await_threads_that_ended, is_of_threads, work_on_all_cores
 from sitemon.worker.lost_connections import tell_in_one_line
 from sitemon.worker.this_process import stop
 
@@ -112,6 +112,7 @@ def _begin_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
         _mind_the_threads(options)
     _mind_the_region(options.get("queues") or ())
     _refuse_early()
+    await_threads_that_ended()
     if _is_celery_command():
         work_on_all_cores(instance, options, settings(os.environ).worker_processes)
 

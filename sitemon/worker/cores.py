@@ -7,22 +7,38 @@ import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing import current_process
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from celery.platforms import create_pidlock
 from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # celery-types does not know it
 
+from sitemon import clock
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.worker.bootsteps import live_with
 from sitemon.worker.supervisor import IS_POSSIBLE, Member, Supervisor
 from sitemon.worker.this_process import stop_alone
 
 THREADS_POOL = "celery.concurrency.thread"
+_TASKS: Final = Path("/proc/self/task")
+"""A folder for each thread of this process, on Linux (proc(5))."""
+_THREADS_END_WITHIN_S: Final = 1.0
 
 
 def is_of_threads(options: Mapping[str, Any]) -> bool:
     """Tell whether a worker with these options has a pool of threads."""
     return getattr(options.get("pool"), "__module__", None) == THREADS_POOL
+
+
+def await_threads_that_ended() -> None:
+    """Wait, for a second at most, for threads that have ended for Python, but not for the system yet.
+
+    In its last moments a thread that used TLS holds a lock of OpenSSL. In a process that was forked then, nobody opens
+    it: there, the next TLS context is waited for without end.
+    """
+    until_s = clock.monotonic_s() + _THREADS_END_WITHIN_S
+    while _TASKS.is_dir() and len(list(_TASKS.iterdir())) > 1 and clock.monotonic_s() < until_s:
+        clock.sleep(0.001)
 
 
 def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | None) -> None:
