@@ -1,4 +1,4 @@
-"""Before a worker forks, its threads have to be gone: one that ends holds a lock of OpenSSL, which the fork would keep."""
+"""Before a worker forks, its threads have to be gone: one that ends holds a lock of OpenSSL for a moment."""
 
 import subprocess
 import sys
