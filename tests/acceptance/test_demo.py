@@ -78,16 +78,12 @@ def demo(home: Path) -> Iterator[Demo]:
 
 
 @pytest.mark.usefixtures("kafka_jars")
-@pytest.mark.timeout(300)
 def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: Path, demo: Demo) -> None:
-    for seconds in (30, 120):  # a machine that is busy may have recorded nothing after 30 s, which is said
-        began_s = time.monotonic()
-        process = demo("--for", str(seconds))
-        printed, _ = process.communicate(timeout=seconds + 60)
-        if not printed.endswith("\n0 results recorded\n"):
-            break
+    began_s = time.monotonic()
+    process = demo("--for", "60")
+    printed, _ = process.communicate(timeout=90)
     assert process.returncode == 0, printed
-    assert time.monotonic() - began_s < seconds + 20
+    assert time.monotonic() - began_s < 70
     last = re.fullmatch(r"(\d+) results recorded", printed.strip().splitlines()[-1])
     assert last is not None
     assert int(last[1]) > 0
