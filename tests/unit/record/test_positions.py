@@ -66,7 +66,7 @@ class Expiring(MemoryConsumer):
 
     def __init__(self, broker: MemoryBroker) -> None:
         super().__init__(broker, [TOPICS.results], "recorder")
-        self.oldest = 0
+        self.oldest: Mapping[TopicPartition, int] = {}
         self.polls = 0
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
@@ -74,7 +74,7 @@ class Expiring(MemoryConsumer):
         with self._broker.changed:
             for place in self._assigned():
                 at = self._next.get(place, self._broker.committed.get((self._group, place), 0))
-                self._next[place] = max(at, min(self.oldest, len(self._broker.logs[place])))
+                self._next[place] = max(at, self.oldest.get(place, 0))
         return super().poll(timeout_s, max_records)
 
 
@@ -198,7 +198,7 @@ def test_what_kafka_no_longer_has_is_passed_over_once_something_comes(
         send(broker, *SITES)
         wait_until(lambda: has(store, *SITES))
         store.restore()
-        consumer.oldest = 2
+        consumer.oldest = dict.fromkeys(broker.logs, 2)
         send(broker, *(f"{site}-b" for site in SITES))
         wait_until(lambda: is_up_to_date(broker, store))
     kept = {message.key for log in broker.logs.values() for message in log if message.offset >= 2}
@@ -215,7 +215,7 @@ def test_what_kafka_no_longer_has_is_passed_over_once_though_nothing_comes(
         store.copy()
         send(broker, *SITES)
         wait_until(lambda: has(store, *SITES))
-        consumer.oldest = 100
+        consumer.oldest = {place: len(log) for place, log in broker.logs.items()}
         store.restore()
         wait_until(lambda: is_up_to_date(broker, store))
         polls = consumer.polls
