@@ -3,23 +3,25 @@
 import asyncio
 from typing import Final
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 REQUEST_S: Final = 30.0
 """So long after the connection, or its first byte, a request has to be there whole."""
 STALLED_S: Final = 30.0
 LEAST_READ_BYTES: Final = 30_000
 """Of an answer that waits for its reader so much has to be read in `STALLED_S`."""
+LONGEST_HEAD_BYTES: Final = 64 << 10
+"""After so much the request line and the headers have to be whole: the parser has no limit of its own."""
 
-_UNFINISHED: Final = frozenset({h11.IDLE, h11.SEND_BODY})
 
-
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """Waits without end neither for who asks nor for who reads."""
 
     _request: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
+    _is_whole = False
+    _head_bytes = 0
+    """How much came of a head that is not whole yet."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
@@ -28,8 +30,31 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
+        self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > LONGEST_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's headers are too long.")
         self._look_at_request()
+
+    def on_message_begin(self) -> None:
+        """Begin with a request, as the parser says."""
+        super().on_message_begin()
+        self._is_whole = False
+
+    def on_headers_complete(self) -> None:
+        """Take the head of a request, as the parser says."""
+        super().on_headers_complete()
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body, as the parser says."""
+        super().on_body(body)
+        self._head_bytes = 0
+
+    def on_message_complete(self) -> None:
+        """Have the whole of a request, as the parser says."""
+        super().on_message_complete()
+        self._is_whole = True
 
     def pause_writing(self) -> None:
         """Begin to wait for the reader."""
@@ -48,7 +73,7 @@ class Connection(H11Protocol):
         self._forget_reader()
 
     def _look_at_request(self) -> None:
-        if self.conn.their_state not in _UNFINISHED:
+        if self._is_whole:
             self._forget_request()
         elif self._request is None:
             self._request = self.loop.call_later(REQUEST_S, self.transport.abort)

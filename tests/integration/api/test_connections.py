@@ -17,6 +17,7 @@ from tests.integration.api.scene import serving
 WITHIN_S = 10
 SHORT_S = 0.3
 LONG = "x" * (64 << 20)
+LONG_HEAD = 64 << 20
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +82,34 @@ def test_who_drips_is_not_waited_for_either(port: int) -> None:
         while not has_hung_up(sock, SHORT_S / 10):
             with suppress(ConnectionError):
                 sock.sendall(b"x")
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET /", b"GET / HTTP/1.1\r\nX-Long: ", b"GET / HTTP/1.1\r\n"], ids=["a URL", "a header", "headers"]
+)
+def test_a_head_has_an_end(port: int, begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_S", 60.0)
+    more = b"X-Another: x\r\n" * 512 if begun.endswith(b"\n") else b"x" * 8_192
+    with connected(port) as sock:
+        sock.sendall(begun)
+        sent = 0
+        with suppress(ConnectionError):
+            while not has_hung_up(sock, 0) and sent < LONG_HEAD:
+                sock.sendall(more)
+                sent += len(more)
+        assert sent < LONG_HEAD
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 500000", b"Transfer-Encoding: chunked"])
+def test_a_body_may_be_longer_than_a_head(port: int, length: bytes) -> None:
+    pieces = [b"x" * 1_000] * 500
+    is_chunked = length.startswith(b"T")
+    with connected(port) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n")
+        for piece in pieces:
+            sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
+        sock.sendall(b"0\r\n\r\n" if is_chunked else b"")
+        assert sock.recv(15) == b"HTTP/1.1 200 OK"
 
 
 def test_who_does_not_read_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
