@@ -23,7 +23,7 @@ def test_the_api_is_as_it_describes_itself(serve_page: Serve, scene: Scene, tmp_
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=400,
     )
     assert run.returncode == 0, run.stdout[-8_000:] + run.stderr[-2_000:]
     assert f"Operations:       {OPERATIONS} selected / {OPERATIONS} total" in run.stdout

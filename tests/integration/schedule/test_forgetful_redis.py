@@ -3,6 +3,8 @@
 These are the five cases in which the account that used to be in Redis lost slots.
 """
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -20,12 +22,12 @@ END_MS = START_MS + 150_000
 FAST = Site(name="fast", url="http://fast.example/", interval_ms=1_000)
 
 
-def copy_of(client: redis.Redis) -> dict[bytes, bytes]:
+def copy_of(client: redis.Redis) -> dict[Any, Any]:
     """Return what Redis holds for the leaders, as a snapshot on its disk would."""
     return {key: client.dump(key) for key in client.keys("{sitemon}:*")}
 
 
-def put_back(client: redis.Redis, copy: dict[bytes, bytes]) -> None:
+def put_back(client: redis.Redis, copy: dict[Any, Any]) -> None:
     client.flushdb()
     for key, value in copy.items():
         client.restore(key, 0, value)
