@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import socket
+import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from sitemon.local.part import MissingToolError, Part
 from sitemon.local.postgres import Postgres
 from sitemon.local.stack import Stack
 from sitemon.local.valkey import Valkey
+from tests import leftovers
 from tests.scheduling import MOST_COMPUTING, WAITING, WaitingBesideComputing
 from tests.servers import Servers, await_started
 
@@ -43,6 +45,7 @@ def _kafka_python_socket(_: KafkaNetSocket, *args: int) -> socket.socket:
 KafkaNetSocket.socket = _kafka_python_socket
 
 SERVERS = pytest.StashKey[Servers]()
+WATCHER = pytest.StashKey[subprocess.Popen[bytes]]()
 _JAVA_FOR_A_SHORT_LIFE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """A broker that lives for seconds is ready with 60 % of the CPU when Java compiles everything once, and simply."""
 
@@ -50,14 +53,31 @@ _JAVA_FOR_A_SHORT_LIFE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the servers of the run, in the process that it began with."""
     os.environ["JDK_JAVA_OPTIONS"] = _JAVA_FOR_A_SHORT_LIFE
-    if not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        leftovers.end_with_parent()
+    else:
         config.stash[SERVERS] = Servers()
+        config.stash[WATCHER] = leftovers.watch(config.stash[SERVERS].folder)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a process of xdist where they are."""
     node.workerinput["servers"] = str(node.config.stash[SERVERS].folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    """Let a run that is spread over processes fail when something that it started still lives after these."""
+    yield
+    config = session.config
+    is_spread = SERVERS in config.stash and config.getoption("dist", "no") != "no"
+    if not is_spread or exitstatus == pytest.ExitCode.INTERRUPTED:
+        return
+    config.stash[SERVERS].close()
+    for command in leftovers.killed(config.stash[SERVERS].folder, config.stash[WATCHER].pid):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        config.get_terminal_writer().line(f"\nleft alive by a test: {command}", red=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
