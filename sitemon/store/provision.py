@@ -159,11 +159,11 @@ def ensure_owner(session: Administrator, owner: Credentials) -> None:
 def keep_from_readers(session: Administrator, owner: Credentials) -> None:
     """Let nobody but the recorder's role take advisory locks, by which readers could stop it, or make large objects.
 
-    PostgreSQL lets everybody, and only a superuser can change that.
+    PostgreSQL lets everybody, and only a superuser can change that. Recorders that go on meanwhile may at every moment.
     """
     for (function,) in session.ask("functions_of_locks_and_large_objects"):
-        session.do("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", function=sql.SQL(function))
         session.do("GRANT EXECUTE ON FUNCTION {function} TO {role}", function=sql.SQL(function), role=owner.user)
+        session.do("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", function=sql.SQL(function))
 
 
 def ensure_database(session: Administrator, owner: Credentials, fill: Callable[[str], None]) -> None:

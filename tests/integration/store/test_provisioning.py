@@ -6,6 +6,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
+from psycopg2 import sql
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import RefusedError
@@ -175,6 +176,24 @@ def test_a_reader_takes_no_lock_and_keeps_nothing(
         run(conn, "SET ROLE {role}", role=READER)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             rows(conn, statement)
+
+
+def test_recorders_of_a_version_before_may_lock_at_every_moment(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(module, "keep_from_readers", lambda *_: None)
+        provision(postgres_server, admin, new)
+    do = module.Administrator.do
+
+    def do_and_lock(session: module.Administrator, statement: str, **parts: str | sql.Composable) -> None:
+        do(session, statement, **parts)
+        rows(recorder, "SELECT pg_advisory_xact_lock(1)")
+
+    with closing(connect(postgres_server, new, application_name="test")) as recorder:
+        recorder.autocommit = True
+        monkeypatch.setattr(module.Administrator, "do", do_and_lock)
+        provision(postgres_server, admin, new)
 
 
 def may_read(conn: Connection, relation: str) -> bool:
