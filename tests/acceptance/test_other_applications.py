@@ -1,6 +1,7 @@
 """What programs of others do with our tasks, through Celery alone: send them, revoke them, send nonsense."""
 
 import json
+import socket
 import uuid
 from base64 import b64decode
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ from tests.pipeline import Pipeline, wait_for
 def worker(pipeline: Pipeline, sample: SampleServer) -> Pipeline:
     """A worker of one process: of several, each has to hear of a revocation before it is handed the task."""
     pipeline.extra["SITEMON_WORKER_PROCESSES"] = "1"
-    site: dict[str, object] = {"name": "shop", "url": url(sample, "/good"), "interval": "1h"}
-    write_sites(pipeline.sites_file, site)
+    pages = {"shop": "/good", "stuck": "/stuck"}
+    sites = [{"name": name, "url": url(sample, page), "interval": "1h", "timeout": 1.5} for name, page in pages.items()]
+    write_sites(pipeline.sites_file, *sites)
     pipeline.start("beatless")
     wait_for(lambda: "ready." in pipeline.log_of("beatless"))
     return pipeline
@@ -65,6 +67,37 @@ def test_what_a_worker_cannot_be_asked_for_is_refused_in_one_line_and_it_goes_on
     assert other.control.revoke(uuid.uuid4().hex, terminate=True, reply=True, timeout=10)
     assert "Traceback" not in worker.log_of("beatless")
     assert other.send_task("sitemon.check_site", ["shop"], queue="checks.default").get(timeout=30)["outcome"] == "up"
+
+
+ACCEPTED: list[tuple[str, dict[str, object]]] = [
+    ("rate_limit", {"task_name": "sitemon.check_slots", "rate_limit": "100/m"}),
+    ("rate_limit", {"task_name": "sitemon.check_slots", "rate_limit": "0"}),
+    ("time_limit", {"task_name": "sitemon.check_site", "soft": 0.5, "hard": 0.5}),
+    ("cancel_consumer", {"queue": "sitemon.manage"}),
+    ("add_consumer", {"queue": "sitemon.manage"}),
+]
+
+
+def test_what_a_worker_accepts_leaves_its_checks_to_their_own_timeout(worker: Pipeline, other: Celery) -> None:
+    for command, arguments in ACCEPTED:
+        answers = other.control.broadcast(command, arguments=arguments, reply=True, timeout=10, limit=1) or []
+        assert ["ok" in said for answer in answers for said in answer.values()] == [True]
+    asked = [other.send_task("sitemon.check_site", [name], queue="checks.default") for name in ("shop", "stuck")]
+    found = [one.get(timeout=30) for one in asked]
+    assert [(one["outcome"], one["reason"]) for one in found] == [("up", None), ("down", "timeout")]
+
+
+def test_one_process_of_a_worker_can_be_told_to_end_and_the_others_go_on(
+    pipeline: Pipeline, sample: SampleServer, other: Celery
+) -> None:
+    pipeline.extra["SITEMON_WORKER_PROCESSES"] = "2"
+    pipeline.start("beatless")
+    second = "celery-2@" + socket.gethostname()
+    wait_for(lambda: other.control.ping([second], timeout=2))
+    other.control.shutdown([second])
+    wait_for(lambda: "worker.process_left" in pipeline.log_of("beatless"))
+    sent = other.send_task("sitemon.check_site", [url(sample, "/good")], queue="checks.default")
+    assert sent.get(timeout=30)["outcome"] == "up"
 
 
 def test_a_revoked_batch_is_said_and_noted_so_that_it_is_not_sent_again(
