@@ -118,6 +118,11 @@ def first_difference_ms(before: Iterable[Stretch], after: Iterable[Stretch]) -> 
     return min([*firsts, *(from_ms for from_ms, _, _ in ends)], default=None)
 
 
+def slots_between(stretches: Iterable[Stretch], from_ms: int, until_ms: int) -> int:
+    """Return how many slots stretches have with ``from_ms ≤ slot < until_ms``."""
+    return sum(len(range(one.first_from(from_ms), min(one.until_ms, until_ms), one.interval_ms)) for one in stretches)
+
+
 def bounded(moment_ms: int, before: Sequence[Stretch], after: Sequence[Stretch]) -> Sequence[Stretch]:
     """Return `after`, but the slots of `before` up to a moment."""
     since_ms = first_difference_ms(before, after)

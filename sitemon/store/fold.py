@@ -5,13 +5,22 @@ in one transaction, so that they agree at any time. Of very many sites that chan
 slice of time, the newest first.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon.model.stretches import FOR_EVER_MS, Edit, Stretch, bounded, changed_from, first_difference_ms, stretches_of
+from sitemon.model.stretches import (
+    FOR_EVER_MS,
+    Edit,
+    Stretch,
+    bounded,
+    changed_from,
+    first_difference_ms,
+    slots_between,
+    stretches_of,
+)
 from sitemon.store.account import Account, account_of, close_again
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
@@ -28,6 +37,9 @@ _SLOTS_AT_ONCE: Final = 50_000
 MOST_CLOSED_SLOTS: Final = 86_400
 """So many slots that are closed an event may change: a day of one a second. What it says of earlier ones is lost."""
 
+MOST_CHANGES: Final = 10 * MOST_CLOSED_SLOTS
+"""So many slots that are closed all events of a site may change at once, and from then on one more a second."""
+
 _DAY_MS: Final = 86_400_000
 
 
@@ -40,15 +52,16 @@ def fold(conn: Connection) -> None:
 
     """
     until_ms: int | None = FOR_EVER_MS
+    changed: Counter[WatchId] = Counter()
     while until_ms is not None:
         with not_of_values(), translated(), conn, conn.cursor() as cursor:
-            until_ms = _fold_part(cursor, until_ms)
+            until_ms = _fold_part(cursor, until_ms, changed)
 
 
-def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
+def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId]) -> int | None:
     """Mend the next sites before `until_ms`, as much as one transaction should; return before when they are left so.
 
-    None: no site has changed.
+    None: no site has changed. `changed` counts the closed slots of each site that is not mended in full yet.
     """
     cursor.execute(_sql["changed_watches"], {"watches": _WATCHES_AT_ONCE})
     watches = cursor.fetchall()
@@ -59,7 +72,8 @@ def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
     edits, with_base = _edits(cursor, columns)
     account = account_of(cursor)
     changes = _changes(cursor, columns, edits, with_base, account)
-    from_ms = min(until_ms, account.closed_ms + 1) - _width_ms(changes.values())
+    end_ms = min(until_ms, account.closed_ms + 1)
+    from_ms = end_ms - _width_ms(changes.values())
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
     _keep_stretches(
         cursor,
@@ -68,10 +82,15 @@ def _fold_part(cursor: Cursor, until_ms: int) -> int | None:
             for watch, change in changes.items()
         },
     )
-    close_again(cursor, {watch: max(change.since_ms, from_ms) for watch, change in changes.items()}, until_ms)
+    since = {watch: max(change.since_ms, from_ms) for watch, change in changes.items()}
+    close_again(cursor, since, until_ms)
+    for watch, change in changes.items():
+        from_kept_ms = max(since[watch], account.from_ms)
+        changed[watch] += slots_between([*change.before, *change.after], from_kept_ms, end_ms)
     if not is_whole:
         return from_ms
-    _move_watches(cursor, edits)
+    _move_watches(cursor, edits, account.closed_ms, changed)
+    changed.clear()
     cursor.execute(_sql["forget_changed"], columns)
     return FOR_EVER_MS
 
@@ -103,6 +122,8 @@ def _changes(
     with_base: set[WatchId],
     account: Account,
 ) -> dict[WatchId, _Change]:
+    cursor.execute(_sql["changes_left"], {**columns, "closed_ms": account.closed_ms, "most": MOST_CHANGES})
+    left = {(site_id, region_id): changes for site_id, region_id, changes in cursor.fetchall()}
     before: dict[WatchId, list[Stretch]] = defaultdict(list)
     cursor.execute(_sql["stretches"], columns)
     for site_id, region_id, *stretch in cursor.fetchall():
@@ -110,17 +131,21 @@ def _changes(
     changes = {}
     for watch, own in edits.items():
         wanted = stretches_of(own, before[watch] if watch in with_base else ())
-        after = bounded(_floor_ms(account, [*before[watch], *wanted]), before[watch], wanted)
+        most = min(MOST_CLOSED_SLOTS, left.get(watch, MOST_CHANGES))
+        after = bounded(_floor_ms(account, most, [*before[watch], *wanted]), before[watch], wanted)
         since_ms = first_difference_ms(before[watch], after)
         if since_ms is not None:
             changes[watch] = _Change(before[watch], after, since_ms)
     return changes
 
 
-def _floor_ms(account: Account, stretches: Iterable[Stretch]) -> int:
-    """Return before which moment an event changes nothing: whoever writes it could have years derived by the second."""
+def _floor_ms(account: Account, most: int, stretches: Iterable[Stretch]) -> int:
+    """Return before which moment events change nothing, if they may change so many closed slots.
+
+    Whoever writes one could have years derived by the second.
+    """
     shortest_ms = min((one.interval_ms for one in stretches), default=0)
-    floor_ms = account.closed_ms - MOST_CLOSED_SLOTS * shortest_ms
+    floor_ms = account.closed_ms - most * shortest_ms
     return max(floor_ms, account.from_ms - _DAY_MS) if account.from_ms <= account.closed_ms else floor_ms
 
 
@@ -137,13 +162,16 @@ def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch
     cursor.execute(_sql["add_stretches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
 
 
-def _move_watches(cursor: Cursor, edits: Mapping[WatchId, Sequence[Edit]]) -> None:
+def _move_watches(
+    cursor: Cursor, edits: Mapping[WatchId, Sequence[Edit]], closed_ms: int, changed: Counter[WatchId]
+) -> None:
     rows = []
     for watch, own in sorted(edits.items()):
         newest = max(own)
-        rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own)))
-    names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms")
-    cursor.execute(_sql["move_watches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
+        rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own), changed[watch]))
+    names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms", "changed")
+    columns = dict(zip(names, _columns(rows, len(names)), strict=True))
+    cursor.execute(_sql["move_watches"], {**columns, "closed_ms": closed_ms})
 
 
 def _columns(rows: Sequence[Sequence[int]], width: int) -> list[list[int]]:

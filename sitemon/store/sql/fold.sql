@@ -39,6 +39,12 @@ SELECT site_id, region_id, from_ms, until_ms, interval_ms, patience_ms
 FROM sitemon.schedule_stretch
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
 
+-- name: changes_left
+-- How many closed slots of these sites events may still change: none at worst, and each second one more.
+SELECT site_id, region_id, greatest(0, %(most)s - greatest(0, budget_full_ms - %(closed_ms)s) / 1000)
+FROM sitemon.watch
+WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+
 -- name: forget_stretches
 DELETE FROM sitemon.schedule_stretch
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
@@ -56,9 +62,14 @@ FROM unnest(
 );
 
 -- name: move_watches
-INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels)
+INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, budget_full_ms, labels)
 SELECT
-    given.*,
+    given.site_id,
+    given.region_id,
+    given.token,
+    given.sequence,
+    given.at_ms,
+    %(closed_ms)s + given.changed * 1000,
     (
         SELECT labels
         FROM sitemon.schedule_event AS event
@@ -68,7 +79,16 @@ SELECT
         LIMIT 1
     )
 FROM unnest(
-    %(site_ids)s::integer[], %(region_ids)s::integer[], %(tokens)s::bigint[], %(sequences)s::bigint[], %(at_ms)s::bigint[]
-) AS given (site_id, region_id, token, sequence, at_ms)
+    %(site_ids)s::integer[],
+    %(region_ids)s::integer[],
+    %(tokens)s::bigint[],
+    %(sequences)s::bigint[],
+    %(at_ms)s::bigint[],
+    %(changed)s::bigint[]
+) AS given (site_id, region_id, token, sequence, at_ms, changed)
 ON CONFLICT (site_id, region_id) DO UPDATE SET
-    token = excluded.token, sequence = excluded.sequence, at_ms = excluded.at_ms, labels = excluded.labels;
+    token = excluded.token,
+    sequence = excluded.sequence,
+    at_ms = excluded.at_ms,
+    budget_full_ms = greatest(watch.budget_full_ms, %(closed_ms)s) + excluded.budget_full_ms - %(closed_ms)s,
+    labels = excluded.labels;

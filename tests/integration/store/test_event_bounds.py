@@ -1,4 +1,6 @@
-"""However far back an event reaches, it changes so many closed slots of its site, and the account stays even."""
+"""However far back events reach, they change so many closed slots of a site, and the account stays even."""
+
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -8,11 +10,13 @@ from sitemon.store import fold as module
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import Notice, write_notices
-from tests.databases import close_account, open_account, rows
+from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.events import at, away, ended, reign, started, told
 from tests.integration.store.test_slices import UNEVEN
 
 MOST = 50
+MOST_OF_ALL = 10 * MOST
+ROWS = "SELECT site, slot_at, checked_at FROM sitemon.results WHERE outcome = 'missed'"
 EVERY_SECOND = started(0, 1, "new", patience_s=1)
 BEYOND_ALL = replace(EVERY_SECOND, at_ms=1, from_slot_ms=2, token=2**63 - 1, sequence=2**63 - 1)
 
@@ -24,6 +28,7 @@ def _account(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) ->
     write_notices(conn, names, [reign(-60, 400), started(0)])
     close_account(conn, clock.utc_now())
     monkeypatch.setattr(module, "MOST_CLOSED_SLOTS", MOST)
+    monkeypatch.setattr(module, "MOST_CHANGES", MOST_OF_ALL)
 
 
 def slots(conn: Connection) -> set[tuple[str, object]]:
@@ -59,3 +64,45 @@ def test_what_an_event_may_change_it_changes_once(conn: Connection, names: Names
     again = replace(EVERY_SECOND, at_ms=EVERY_SECOND.at_ms + 1, sequence=EVERY_SECOND.sequence + 1)
     write_notices(conn, names, [again])
     assert rows(conn, "SELECT * FROM sitemon.schedule_stretch ORDER BY 1, 2, 3") == before
+
+
+def toggled(number: int) -> Notice:
+    """The site has a slot a second since hours ago, with one patience or another: all its rows are derived anew."""
+    return replace(EVERY_SECOND, sequence=EVERY_SECOND.sequence + number, patience_ms=1_000 + number % 2)
+
+
+def changed_by(conn: Connection, names: Names, events: Sequence[Notice]) -> list[int]:
+    """Let the events come one by one; return how many rows each derives or deletes."""
+    changes = []
+    before = set(rows(conn, ROWS))
+    for event in events:
+        write_notices(conn, names, [event])
+        after = set(rows(conn, ROWS))
+        changes.append(len(before ^ after))
+        before = after
+    return changes
+
+
+def test_a_hundred_events_of_a_site_together_change_so_many(conn: Connection, names: Names) -> None:
+    changes = changed_by(conn, names, [toggled(number) for number in range(20)])
+    assert MOST_OF_ALL - 2 * MOST <= sum(changes) <= MOST_OF_ALL + 2 * MOST
+    before = rows(conn, ROWS)
+    for number in range(20, 100):
+        write_notices(conn, names, [toggled(number)])
+    assert rows(conn, ROWS) == before
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]
+
+
+def test_a_site_that_was_left_alone_for_a_while_may_be_changed_again(conn: Connection, names: Names) -> None:
+    changed_by(conn, names, [toggled(number) for number in range(20)])
+    full = "(SELECT closed_ms FROM sitemon.account) + 1000 * %s"
+    execute(conn, f"UPDATE sitemon.watch SET budget_full_ms = {full}", (MOST_OF_ALL - MOST,))
+    changes = changed_by(conn, names, [toggled(20), toggled(21), toggled(22)])
+    assert MOST <= sum(changes) <= 4 * MOST
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]
+
+
+def test_one_site_does_not_use_up_what_another_may_have_changed(conn: Connection, names: Names) -> None:
+    changed_by(conn, names, [toggled(number) for number in range(20)])
+    (changes,) = changed_by(conn, names, [replace(EVERY_SECOND, site="other")])
+    assert MOST - 2 <= changes <= MOST  # the youngest ones are still waited for
