@@ -17,6 +17,8 @@ from sitemon.stream.topics import Topics
 
 _MIN_INTERVAL_MS: Final = 1_000
 _MAX_INTERVAL_MS: Final = 366 * 86_400_000
+_MOST_MADE: Final = 2**40
+"""A thousand results a second for 35 years; the counts of all who ever published are added up."""
 _NAMES: Final = {"site", "region", "publisher"}
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
 
@@ -77,6 +79,8 @@ def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
     limits_ms = dict.fromkeys(_MOMENTS, latest_ms) | {"from_slot_ms": latest_ms + numbers.get("interval_ms", 0)}
     if not all(0 <= numbers[name] <= limits_ms[name] for name in limits_ms.keys() & numbers.keys()):
         return "a moment is out of range"
-    if not all(0 <= numbers.get(name, 0) < 2**63 for name in ("token", "sequence", "first", "made")):
+    if not all(0 <= numbers.get(name, 0) < 2**63 for name in ("token", "sequence", "first")):
         return "a number is out of range"
+    if not 0 <= numbers.get("made", 0) < _MOST_MADE:
+        return "so many results no process makes"
     return "" if all(fields[name] for name in _NAMES & fields.keys()) else "a name is missing"

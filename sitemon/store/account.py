@@ -163,10 +163,11 @@ def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: 
 
 def correct_reasons(cursor: Cursor, covered: Iterable[tuple[int, int]]) -> None:
     """Mend why slots were missed, in time of which only now is known that a beat was there."""
-    closed_ms = account_of(cursor).closed_ms
+    account = account_of(cursor)
     for from_ms, until_ms in covered:
-        if from_ms <= closed_ms:
-            cursor.execute(_sql["correct_reasons"], {"from_ms": from_ms, "until_ms": until_ms})
+        if from_ms <= account.closed_ms and until_ms >= account.from_ms:
+            within = {"from_ms": max(from_ms, account.from_ms), "until_ms": min(until_ms, account.closed_ms)}
+            cursor.execute(_sql["correct_reasons"], within)
             _settle(cursor, cursor.fetchall()[0])
 
 

@@ -1,7 +1,10 @@
 -- name: counts
--- What publishers made in all, what became or changed a row, and what arrived.
+-- What publishers made in all, what became or changed a row, and what arrived. Marks may be forged: their sum may be more
+-- than any number of ours.
 SELECT
-    (SELECT made_before FROM sitemon.account) + (SELECT coalesce(sum(made), 0)::bigint FROM sitemon.publisher),
+    least(
+        (SELECT made_before FROM sitemon.account) + (SELECT coalesce(sum(made), 0) FROM sitemon.publisher), 1::bigint << 62
+    )::bigint,
     (SELECT coalesce(sum(recorded), 0)::bigint FROM sitemon.tally),
     (SELECT coalesce(sum(recorded + repeated), 0)::bigint FROM sitemon.tally);
 

@@ -115,25 +115,27 @@ JOIN changed USING (region_id)
 GROUP BY 1, 2;
 
 -- name: add_reigns
--- Returns what these cover that was not covered before.
+-- Returns what these cover that no reign covered before: of all other time nothing has to be looked at again.
 WITH given AS (
     SELECT token, min(from_ms) AS from_ms, max(until_ms) AS until_ms
     FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS reign (token, from_ms, until_ms)
     GROUP BY token
 ), before AS (
-    SELECT reign.* FROM sitemon.reign JOIN given USING (token)
+    SELECT coalesce(range_agg(int8range(from_ms, until_ms, '[]')), '{}'::int8multirange) AS covered
+    FROM sitemon.reign
+    WHERE from_ms <= until_ms
 ), changed AS (
     INSERT INTO sitemon.reign AS reign (token, from_ms, until_ms)
     SELECT token, from_ms, until_ms FROM given
     ON CONFLICT (token) DO UPDATE SET
         from_ms = least(reign.from_ms, excluded.from_ms),
         until_ms = greatest(reign.until_ms, excluded.until_ms)
-    RETURNING token, from_ms, until_ms
+    RETURNING from_ms, until_ms
+), now AS (
+    SELECT range_agg(int8range(from_ms, until_ms, '[]')) AS covered FROM changed WHERE from_ms <= until_ms
 )
-SELECT coalesce(before.until_ms + 1, changed.from_ms), changed.until_ms
-FROM changed
-LEFT JOIN before USING (token)
-WHERE changed.until_ms > coalesce(before.until_ms, changed.from_ms - 1);
+SELECT lower(part), upper(part) - 1
+FROM (SELECT unnest(now.covered - before.covered) AS part FROM now CROSS JOIN before) AS parts;
 
 -- name: add_publishers
 INSERT INTO sitemon.publisher AS publisher (name, up_to_ms, made, is_last)
@@ -203,4 +205,5 @@ WITH gone AS (
     WHERE up_to_ms < sitemon.to_ms(raw_from_at)
     RETURNING made
 )
-UPDATE sitemon.account SET made_before = made_before + (SELECT coalesce(sum(made), 0) FROM gone);
+UPDATE sitemon.account SET
+    made_before = least(made_before + (SELECT coalesce(sum(made), 0) FROM gone), 1::bigint << 62);

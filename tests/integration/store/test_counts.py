@@ -12,7 +12,7 @@ from sitemon.store.counts import keep_counts, read_counts
 from sitemon.store.names import Names
 from sitemon.store.positions import Read
 from sitemon.store.read import read_count_problems
-from sitemon.store.schedule import write_notices
+from sitemon.store.schedule import forget_history, write_notices
 from sitemon.store.write import write_batch
 from tests.databases import execute
 from tests.results import MINUTE, a_result, this_hour
@@ -48,6 +48,17 @@ def test_copies_and_what_can_never_be_written_count_as_arrived(conn: Connection,
     write_batch(conn, names, batch, {("t", 0): Read(5, 8)})
     says(conn, 8)
     assert counted(conn) == (0, 0)
+
+
+def test_no_sum_of_forged_counts_ends_the_counting(conn: Connection) -> None:
+    """Two marks of the largest number: while their sum cannot be read, nothing is called missed any more."""
+    for number in range(3):
+        says(conn, 2**63 - 1, up_to_ms=number, publisher=f"forged-{number}")
+    assert read_counts(conn).made == 2**62
+    while forget_history(conn):
+        pass
+    assert read_counts(conn).made == 2**62
+    counted(conn)
 
 
 def test_what_was_made_and_did_not_arrive_is_lacking(conn: Connection, names: Names) -> None:

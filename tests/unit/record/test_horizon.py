@@ -108,6 +108,25 @@ def test_a_partition_that_ends_early_for_a_moment_has_a_new_leader() -> None:
     assert horizon.made_anew([RESULTS], 12.0) == set()
 
 
+def test_one_that_comes_on_more_slowly_than_time_holds_for_as_long_as_its_marks_come() -> None:
+    look = Look()
+    look.pass_s(10, "one")
+    for second in range(2 * HOLD_S // SILENT_S):
+        look.hear("slow", up_to_s=second)
+        assert look.pass_s(SILENT_S - 1, "one") == second
+    assert look.now_s > HOLD_S
+    assert look.pass_s(SILENT_S, "one") >= look.now_s - 5, "its silence ends that"
+
+
+def test_another_name_holds_anew() -> None:
+    look = Look()
+    look.pass_s(10)
+    for number in range(3):
+        for _ in range(HOLD_S // (SILENT_S - 1)):
+            look.hear(f"publisher-{number}", up_to_s=10)
+            assert look.pass_s(SILENT_S - 1) == 10
+
+
 def test_a_living_publisher_holds_as_far_as_it_has_published() -> None:
     look = Look()
     look.pass_s(10, "one")

@@ -154,6 +154,7 @@ def test_an_event_out_of_range_is_rejected(event: ScheduleEvent) -> None:
         published(up_to_ms=LATEST_MS + 1),
         published(made=-1),
         published(made=2**63),
+        published(made=2**40),
         published(""),
     ],
     ids=str,
