@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,9 @@ _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONGEST_BYTES: Final = 256 << 20
 _MOST_IN_JSON: Final = 10_000_000
 """Of commas, brackets and braces, hence of values: each of these takes less than 200 bytes while a file is read."""
+
+_SHOWN: Final = re.compile(r"[^:=\0]{,100}")
+"""What may be the name of a field or of a header, but is no line of a file of passwords."""
 
 _HALF_OF_A_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _TAG_OR_ALIAS: Final = re.compile(r"\b(tag|alias)\b.*")
@@ -42,8 +46,15 @@ class Document:
 
 
 def show_path(path: ValuePath) -> str:
-    """Return a path as people write it: ``expect.status[0]``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    """Return a path as people write it: ``expect.status[0]``.
+
+    What can be no name of a field is left out: whoever may edit sites can have a foreign file read, by a link to it.
+    """
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in path).removeprefix(".")
+
+
+def _shown(name: object) -> str:
+    return str(name) if _SHOWN.fullmatch(str(name)) else "…"
 
 
 def read_document(file: Path) -> Document:
@@ -65,13 +76,20 @@ def read_document(file: Path) -> Document:
 
 
 def _content_of(file: Path) -> bytes:
-    if stat.S_ISFIFO(file.stat().st_mode):
-        raise _refused(file, None, "expected a file, not a pipe")
-    with file.open("rb") as opened:
-        content = opened.read(_LONGEST_BYTES + 1)
+    """Return what is in a file. A pipe and a device may never end, and to open some devices does something."""
+    mode = file.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise _refused(file, None, "expected a file, not a pipe or a device")
+    with open(file, "rb", opener=_without_waiting) as opened:  # noqa: PTH123 - that of pathlib takes no opener
+        content = opened.read(_LONGEST_BYTES + 1) or b""
     if len(content) > _LONGEST_BYTES:
         raise _refused(file, None, f"longer than {_LONGEST_BYTES >> 20} MiB")
     return content
+
+
+def _without_waiting(file: str, flags: int) -> int:
+    """Open a file whose reading waits for nothing, also where it became a pipe meanwhile, or is a log of the kernel."""
+    return os.open(file, flags | os.O_NONBLOCK)
 
 
 def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:
@@ -139,7 +157,7 @@ def _read_yaml(content: str, file: Path) -> Document:
 def _repeated(file: Path, keys: Iterable[tuple[str, int, int]]) -> ConfigurationError:
     found = sorted(keys, key=lambda one: one[1])
     return ConfigurationError(
-        [Mistake(str(file), line, key, f"stands twice; first on line {first}") for key, line, first in found]
+        [Mistake(str(file), line, _shown(key), f"stands twice; first on line {first}") for key, line, first in found]
     )
 
 

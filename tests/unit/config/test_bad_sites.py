@@ -284,8 +284,44 @@ def test_it_says_the_mistake_with_its_line(name: str) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "sites.yaml")
-    with pytest.raises(ConfigurationError, match="expected a file, not a pipe"):
+    with pytest.raises(ConfigurationError, match="expected a file, not a pipe or a device"):
         load_sites({"CONF_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "words"),
+    [
+        ("/dev/zero", "expected a file, not a pipe or a device"),
+        ("/dev/tty", "expected a file, not a pipe or a device"),
+        ("sites.yaml", "Too many levels of symbolic links"),
+        ("gone.yaml", "No such file or directory"),
+        (".", "Is a directory"),
+    ],
+)
+def test_a_link_in_the_folder_leads_to_no_device_and_in_no_circle(tmp_path: Path, leads_to: str, words: str) -> None:
+    (tmp_path / "sites.d").mkdir()
+    (tmp_path / "sites.d" / "sites.yaml").symlink_to(leads_to)
+    with pytest.raises(ConfigurationError, match=words):
+        load_sites({"CONF_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "root:$6$s3cr3t$s3cr3t:19000:0:99999:7:::\nme:!:19000:0:99999:7:::\n",
+        "root:$6$s3cr3t$s3cr3t:19000:0:99999:7:::\n" * 2,
+        "sites:\n- root:$6$s3cr3t$s3cr3t:19000:0:99999:7:::\n",
+        "A=s3cr3t\0B=s3cr3t\0",
+    ],
+)
+def test_of_what_a_link_leads_to_no_mistake_holds_a_word(tmp_path: Path, suffix: str, content: str) -> None:
+    (tmp_path / "shadow").write_text(content)
+    (tmp_path / "sites.d").mkdir()
+    (tmp_path / "sites.d" / f"sites.{suffix}").symlink_to("../shadow")
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"CONF_DIR": str(tmp_path)})
+    assert "s3cr3t" not in str(caught.value.mistakes)
 
 
 def test_a_file_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
