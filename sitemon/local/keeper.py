@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from sitemon import clock
-from sitemon.local.part import make_private
+from sitemon.local.part import make_private, require_own
 from sitemon.local.stack import Stack
 from sitemon.log_records import keep_plain
 from sitemon.model.errors import FatalError
@@ -73,8 +73,10 @@ def stop_keeper(folder: Path) -> bool:
 def keeper_pid(folder: Path) -> int | None:
     """Return the process that keeps the stack in this folder, None when there is none.
 
-    A keeper holds the lock on its file for as long as it lives, so a stale pid is never taken for it.
+    A keeper holds the lock on its file for as long as it lives, so a stale pid is never taken for it. Raises FatalError
+    when the folder is not ours.
     """
+    require_own(folder)
     try:
         with (folder / "keeper").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -30,9 +30,24 @@ class MissingToolError(FatalError):
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, if it is not there, and let nobody else enter it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make a folder, if it is not there, and let nobody else enter it. Raises FatalError when it is not ours."""
+    require_own(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise FatalError(f"{folder} cannot be used: {exc.strerror}") from exc
     folder.chmod(0o700)
+
+
+def require_own(folder: Path) -> None:
+    """Raise FatalError when somebody else made this folder, or the link to it: they could lead us where they like."""
+    try:
+        owners = {folder.lstat().st_uid} if folder.is_symlink() else set()
+        owners |= {folder.stat().st_uid} if folder.exists() else set()
+    except OSError as exc:
+        raise FatalError(f"{folder} cannot be used: {exc.strerror}") from exc
+    if not owners <= {os.geteuid()}:
+        raise FatalError(f"{folder} belongs to another user: choose a folder of your own")
 
 
 class Part(ABC):
