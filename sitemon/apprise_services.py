@@ -8,16 +8,20 @@ import logging
 import re
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _TALKATIVE: Final = ("apprise", "urllib3", "paho", "slixmpp")
 """Loggers that may write down a service's URL, with the secrets in it."""
 
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 """How Apprise's services name the HTTP status of an answer; of what else they say we repeat nothing."""
+
+
+_LONGEST_ANSWER_BYTES: Final = 1 << 20
 
 
 class Sent(NamedTuple):
@@ -106,6 +110,7 @@ def _apprise() -> ModuleType:
         warnings.simplefilter("ignore")
         import apprise  # noqa: PLC0415 - most processes never need it
 
+        _bound_answers()
         # It reads its two hundred services at the first question, and some of them what Python is about to drop.
         apprise.Apprise.instantiate("json://localhost")
     for name in _TALKATIVE:
@@ -117,6 +122,29 @@ def _apprise() -> ModuleType:
     return apprise
 
 
+def _bound_answers() -> None:
+    """Let Apprise read so much of an answer: `requests`, by which it asks, reads what comes, even without end."""
+    from requests import adapters, sessions  # noqa: PLC0415 - as Apprise itself
+
+    class Adapter(adapters.HTTPAdapter):
+        def build_response(self, req: Any, resp: Any) -> Any:
+            resp.stream = partial(_beginning, resp, resp.stream)
+            return super().build_response(req, resp)
+
+    sessions.HTTPAdapter = Adapter  # type: ignore[misc]
+
+
+def _beginning(answer: Any, stream: Callable[..., Iterator[bytes]], *how: Any, **else_: Any) -> Iterator[bytes]:
+    """Give the beginning of an answer's body, and hang up where it is longer."""
+    left_bytes = _LONGEST_ANSWER_BYTES
+    for piece in stream(*how, **else_):
+        yield piece
+        left_bytes -= len(piece)
+        if left_bytes <= 0:
+            answer.close()
+            return
+
+
 def _asset(apprise: ModuleType) -> object:
     return apprise.AppriseAsset(
         app_id="sitemon",
@@ -124,6 +152,8 @@ def _asset(apprise: ModuleType) -> object:
         app_url="",
         async_mode=False,
         secure_logging=True,
+        # Whoever receives alerts could have us ask for anything that this machine can reach.
+        http_redirects=False,
         storage_mode=apprise.PersistentStoreMode.MEMORY,
         # Threads of ours wait for it: in its own, one service that hangs may hold up another one.
         service_timeout=0,
