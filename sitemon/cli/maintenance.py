@@ -16,6 +16,7 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.maintenance_windows import Declaration, declare, read_windows, stop
 
 _LONGEST_S: Final = 30 * 86_400.0
+_FARTHEST: Final = timedelta(days=36_500)
 
 
 class _Moment(click.ParamType[datetime]):
@@ -34,6 +35,8 @@ class _Moment(click.ParamType[datetime]):
             self.fail(
                 "expected a moment with its zone, such as 2026-11-24T07:00Z or 2026-11-24T09:00+02:00", param, ctx
             )
+        if abs(found.replace(tzinfo=UTC) - clock.utc_now()) > _FARTHEST:
+            self.fail(f"expected a moment within {_FARTHEST.days}d of now", param, ctx)
         return found.astimezone(UTC)
 
 

@@ -15,14 +15,21 @@ from sitemon.config.values import UnfitError, duration_s
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
+_LONGEST_DAYS: Final = 36_500
+"""So much lies between now and the beginning and the end of the calendar."""
+
+
 class _Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return duration_s(value)
+            found_s = duration_s(value)
         except UnfitError as exc:
             self.fail(exc.problem, param, ctx)
+        if found_s > _LONGEST_DAYS * 86_400:
+            self.fail(f"expected at most {_LONGEST_DAYS}d", param, ctx)
+        return found_s
 
 
 DURATION = _Duration()

@@ -34,6 +34,9 @@ _FORMATS: Final[dict[str, Callable[[Report], None]]] = {
     "html": lambda report: say_document(report_as_html(report)),
 }
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
+_MOST_DAYS: Final = 4_000
+_FIRST_YEAR: Final = 1971
+"""Nothing is recorded of before; and the days next to both ends of the calendar have no beginning in some zones."""
 
 
 class _Zone(click.ParamType[ZoneInfo]):
@@ -91,4 +94,10 @@ def _period(month: str | None, first: datetime | None, last: datetime | None, no
         raise click.UsageError(str(exc)) from exc
     if period.last < period.first:
         raise click.UsageError("--until lies before --from")
+    if (
+        period.first.year < _FIRST_YEAR
+        or period.last.year > now.year + 1
+        or (period.last - period.first).days >= _MOST_DAYS
+    ):
+        raise click.UsageError(f"expected at most {_MOST_DAYS} days, from {_FIRST_YEAR} to the end of next year")
     return period
