@@ -20,7 +20,7 @@ STALE: Final = timedelta(minutes=5)
 
 @click.command("ledger")
 @click.option(
-    "--hours", type=click.IntRange(min=1), metavar="N", default=24, show_default=True, help="How far to look back."
+    "--hours", type=click.IntRange(1, 876_000), metavar="N", default=24, show_default=True, help="How far to look back."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 also for slots that were lost though a beat was there.")
 @click.option("--json", "as_json", is_flag=True, help="Print every hour of every site, for scripts.")

@@ -80,7 +80,7 @@ def _content_of(file: Path) -> bytes:
     mode = file.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(file, None, "expected a file, not a pipe or a device")
-    with open(file, "rb", opener=_without_waiting) as opened:  # noqa: PTH123 - that of pathlib takes no opener
+    with open(file, "rb", opener=_without_waiting) as opened:
         content = opened.read(_LONGEST_BYTES + 1) or b""
     if len(content) > _LONGEST_BYTES:
         raise _refused(file, None, f"longer than {_LONGEST_BYTES >> 20} MiB")

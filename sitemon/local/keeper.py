@@ -80,7 +80,7 @@ def keeper_pid(folder: Path) -> int | None:
     try:
         with (folder / "keeper").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except BlockingIOError:
         return int((folder / "keeper").read_text() or 0) or None

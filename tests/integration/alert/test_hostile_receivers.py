@@ -61,7 +61,7 @@ def endless(beginning: bytes, piece: bytes, pause_s: float = 0.0) -> Sender:
     def send() -> Iterator[bytes]:
         yield beginning
         for _ in itertools.count():
-            time.sleep(pause_s)
+            threading.Event().wait(pause_s)
             yield piece
 
     return send

@@ -16,6 +16,7 @@ from tests.integration.store.test_slices import UNEVEN
 
 MOST = 50
 MOST_OF_ALL = 10 * MOST
+A_PART_SPENT_MS = 1_000 * (MOST_OF_ALL - MOST)
 ROWS = "SELECT site, slot_at, checked_at FROM sitemon.results WHERE outcome = 'missed'"
 EVERY_SECOND = started(0, 1, "new", patience_s=1)
 BEYOND_ALL = replace(EVERY_SECOND, at_ms=1, from_slot_ms=2, token=2**63 - 1, sequence=2**63 - 1)
@@ -95,8 +96,7 @@ def test_a_hundred_events_of_a_site_together_change_so_many(conn: Connection, na
 
 def test_a_site_that_was_left_alone_for_a_while_may_be_changed_again(conn: Connection, names: Names) -> None:
     changed_by(conn, names, [toggled(number) for number in range(20)])
-    full = "(SELECT closed_ms FROM sitemon.account) + 1000 * %s"
-    execute(conn, f"UPDATE sitemon.watch SET budget_full_ms = {full}", (MOST_OF_ALL - MOST,))
+    execute(conn, "UPDATE sitemon.watch SET budget_full_ms = closed_ms + %s FROM sitemon.account", (A_PART_SPENT_MS,))
     changes = changed_by(conn, names, [toggled(20), toggled(21), toggled(22)])
     assert MOST <= sum(changes) <= 4 * MOST
     assert rows(conn, UNEVEN) == [(0, 0, 0)]

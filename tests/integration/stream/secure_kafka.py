@@ -12,6 +12,8 @@ from sitemon.local.kafka import Kafka
 from sitemon.local.ports import free_port
 
 RIGHT: Final = "right"
+PRINCIPALS: Final = ("beat", "worker", "recorder", "alerter", "provision")
+"""Users of the listeners with SASL, with no rights but those that a test gives them."""
 PROTOCOLS: Final = ("SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _PROPERTIES: Final = """
 listeners={listeners},CONTROLLER://127.0.0.1:{controller}
@@ -29,7 +31,7 @@ super.users=User:ANONYMOUS;User:admin;User:CN=localhost
 """
 _LOGIN: Final = (
     "listener.name.{name}.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required"
-    ' user_admin="right" user_guest="right";\n'
+    " {users};\n"
     "listener.name.{name}.scram-sha-256.sasl.jaas.config="
     "org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
 )
@@ -56,7 +58,8 @@ class SecureKafka(Kafka):
         self.ports["PLAINTEXT"] = self.port
         listeners = ",".join(f"{protocol}://127.0.0.1:{port}" for protocol, port in self.ports.items())
         more = _PROPERTIES.format(listeners=listeners, controller=free_port(), keys=self.keys, authority=self.authority)
-        logins = "".join(_LOGIN.format(name=name) for name in ("sasl_plaintext", "sasl_ssl"))
+        users = " ".join(f'user_{user}="{RIGHT}"' for user in ("admin", "guest", *PRINCIPALS))
+        logins = "".join(_LOGIN.format(name=name, users=users) for name in ("sasl_plaintext", "sasl_ssl"))
         return super().configuration() + more + logins
 
     def _format(self) -> Sequence[str | Path]:

@@ -66,3 +66,4 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FatalError, match="cannot be used: Not a directory"):
         make_private(tmp_path / "file" / "stack")
+    assert keeper_pid(tmp_path / "file" / "stack") is None
