@@ -81,6 +81,9 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
 }
 """Every other accepted field; a mapping stands for the fields inside it."""
 
+_LONGEST_BYTES: Final = 64 << 10
+_TOO_LONG: Final = f"expected at most {_LONGEST_BYTES >> 10} KiB in all, but for its body"
+"""Each check reads all of a site, on the thread of all checks."""
 _MOST_FIELDS: Final = 100
 _TOO_MANY: Final = f"expected at most {_MOST_FIELDS} fields"
 
@@ -124,6 +127,8 @@ class FieldReader:
     def _read_shared(self, shared: Mapping[str, object]) -> _Reading:
         if len(shared) > _MOST_FIELDS:
             return _Reading({}, [((), _TOO_MANY)])
+        if len(_key_of({**shared, "body": None})) > _LONGEST_BYTES:
+            return _Reading({}, [((), _TOO_LONG)])
         values: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, value in shared.items():

@@ -17,6 +17,11 @@ from sitemon.model.site import Site
 
 _TOP: Final = ("defaults", "sites")
 _REQUIRED: Final = ("name", "url")
+_MOST_REGIONS: Final = 100
+"""A beat asks Redis for the queue of each of them all the time, and Redis keeps what waits there, served or not."""
+_MOST_FILES: Final = 1_000
+_MOST_BYTES_OF_FILES: Final = 16 << 20
+"""Of certificates and keys: each worker process keeps them as OpenSSL has read them, in several times the memory."""
 _MOST_MISTAKES: Final = 1_000
 """Nobody reads more, and to say well what is wrong takes longer than to read what is right."""
 
@@ -38,6 +43,7 @@ class SiteReader:
         # Not the documents: their values are a million objects, and are to go before the next file is read.
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
         self._places: dict[str, tuple[int, int]] = {}
+        self._regions: set[str] = set()
         self._gateways: dict[str, tuple[str, ...]] = {}
 
     def read(self, file: Path) -> None:
@@ -59,12 +65,15 @@ class SiteReader:
         self._read_sites(document, top.get("sites"), defaults, reader)
 
     def finish(self) -> None:
-        """Look at what can be wrong only when all files are read: on which sites others depend."""
+        """Look at what can be wrong only when all files are read: on which sites others depend, and files of TLS."""
         for name, problem in dependency_problems(self._gateways, self._places):
             file, place = self._places[name]
             file_name, line_of = self._read_files[file]
             line = line_of(("sites", place, "depends_on"))
             self.mistakes.append(Mistake(file_name, line, f"{name}: depends_on", problem))
+        if len(self.files) > _MOST_FILES or sum(map(_size_of, self.files)) > _MOST_BYTES_OF_FILES:
+            most = f"{_MOST_FILES:,} files, and {_MOST_BYTES_OF_FILES >> 20} MiB"
+            self.mistakes.append(Mistake("", None, "tls", f"expected at most {most}, of all sites together"))
 
     def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
         if mapping is None:
@@ -102,6 +111,9 @@ class SiteReader:
         problems += self._unknown_channels(values, mapping)
         problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
         problems += conflicts(values, defaults)
+        self._regions.update(values.get("regions", ()))
+        if "regions" in values and len(self._regions) > _MOST_REGIONS:
+            problems.append((("regions",), f"expected at most {_MOST_REGIONS} regions of all sites together"))
         name = values.get("name", f"sites[{place}]")
         if name in self._places:
             problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
@@ -132,3 +144,10 @@ class SiteReader:
 
     def _complain(self, document: Document, path: ValuePath, problem: str) -> None:
         self.mistakes.append(document.mistake(path, problem))
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # which has been said
+        return 0

@@ -10,6 +10,8 @@ from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, text
 from sitemon.model.target import RECORD_TYPES, question_of, scheme_of, target_of
 
+LONGEST_URL_BYTES: Final = 8_000
+"""RFC 9110, 4.1. A result has it in it, and each check reads all of it."""
 _PLAIN: Final = re.compile(
     r"https?://(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}\.)*[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?::[1-9]\d{0,3})?(?:/[!-\[\]-~]*)?"
 )
@@ -75,9 +77,11 @@ _UNFIT: Final[Mapping[str, Mapping[str, ValuePath]]] = {
 
 def url(value: object, _: Context) -> str:
     """Read an absolute URL of one of the schemes that can be checked."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return value
     found = text(value)
+    if len(found.encode()) > LONGEST_URL_BYTES:
+        raise UnfitError(f"expected a URL of at most {LONGEST_URL_BYTES:,} bytes")
+    if _PLAIN.fullmatch(found):
+        return found
     scheme = _SCHEMES.get(scheme_of(found), _WEB)
     if not _fits(found, scheme):
         raise UnfitError(f"expected a URL such as {scheme.example}")

@@ -1,6 +1,8 @@
 """The values of a site's fields, one reader each. A reader returns the final value or raises `UnfitError`."""
 
 import functools
+import json
+import os
 import re
 import ssl
 import warnings
@@ -21,6 +23,11 @@ LONGEST_PEM_BYTES: Final = 4 << 20
 """The roots of a system are a tenth of that; OpenSSL reads all of a file, however long it is."""
 LONGEST_LABELS_BYTES: Final = 4 << 10
 """With those of the defaults and the longest name, an event of the schedule stays far below what is recorded."""
+
+LONGEST_REGEX_BYTES: Final = 4 << 10
+"""In JSON: a result has it in it, and is recorded up to 64 KiB."""
+LONGEST_HEADERS_BYTES: Final = 16 << 10
+"""Servers take no more. In what one quotes, each of their secrets is looked for."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -87,6 +94,8 @@ def regex(value: object, _: Context) -> str:
     """Read a regex that RE2 takes; it may have line breaks in it."""
     if not isinstance(value, str) or not value:
         return text(value)
+    if len(json.dumps(value, ensure_ascii=False).encode(errors="replace")) > LONGEST_REGEX_BYTES:
+        raise UnfitError(f"expected a regex of at most {LONGEST_REGEX_BYTES >> 10} KiB")
     # Compiling takes 20 us, and most regexes are plain text.
     problem = None if _PLAIN_REGEX.fullmatch(value) else _regex_problem(value)
     if problem:
@@ -150,6 +159,8 @@ def headers(value: object, context: Context) -> dict[str, Header]:
             found[header.lower()] = _header(header, content, context)
         except UnfitError as exc:
             raise UnfitError(exc.problem, (header,)) from exc
+    if sum(len(header.name) + len(header.value) for header in found.values()) > LONGEST_HEADERS_BYTES:
+        raise UnfitError(f"expected headers of {LONGEST_HEADERS_BYTES >> 10} KiB in all at most")
     return found
 
 
@@ -235,13 +246,12 @@ def regions(value: object, _: Context) -> tuple[str, ...]:
 
 
 def file(value: object, context: Context) -> str:
-    """Read the path of a file; it is absolute then."""
-    path = text(value)
-    place = (context.folder / expanded(path)).absolute()
+    """Read the path of a file; it is absolute then, and the same however it was written: its content is kept once."""
+    place = Path(os.path.normpath((context.folder / expanded(text(value))).absolute()))
     if context.choices.address_policy == PUBLIC and not _is_below(place, context.folder):
         raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
     context.files.add(place)
-    found = readable_file(context.folder, path)
+    found = readable_file(context.folder, str(place))
     if Path(found).stat().st_size > LONGEST_PEM_BYTES:
         raise UnfitError(f"expected a file of at most {LONGEST_PEM_BYTES >> 20} MiB")
     return found

@@ -83,6 +83,26 @@ def test_no_file_is_read_that_is_too_long_for_certificates(tmp_path: Path, field
         load_sites({"CONF_DIR": str(tmp_path)})
 
 
+def test_a_file_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(new_authority("ours").pem)
+    names = ["ca.pem", "./ca.pem", f"../{tmp_path.name}/ca.pem", f"{tmp_path}/x/../ca.pem"]
+    lines = [f"- {{name: s{n}, url: 'https://a.example/', tls: {{ca_file: {name}}}}}\n" for n, name in enumerate(names)]
+    (tmp_path / "sites.yaml").write_text("sites:\n" + "".join(lines))
+    assert {site.tls.ca_file for site in load_sites({"CONF_DIR": str(tmp_path)} | PUBLIC).sites} == {
+        str(tmp_path / "ca.pem")
+    }
+
+
+def test_all_files_together_are_not_longer_than_memory_has_room_for(tmp_path: Path) -> None:
+    pem = new_authority("ours").pem
+    for n in range(6):
+        (tmp_path / f"{n}.pem").write_bytes(pem + b"\n" * (3 << 20))
+    lines = [f"- {{name: s{n}, url: 'https://a.example/', tls: {{ca_file: {n}.pem}}}}\n" for n in range(6)]
+    (tmp_path / "sites.yaml").write_text("sites:\n" + "".join(lines))
+    with pytest.raises(ConfigurationError, match="expected at most 1,000 files, and 16 MiB, of all sites together"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+
+
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/ca.pem", "a" * 300, "a/" * 3_000])
 @pytest.mark.parametrize("choices", [{}, PUBLIC])
 def test_a_file_of_a_name_that_no_file_has_is_a_mistake(tmp_path: Path, name: str, choices: dict[str, str]) -> None:

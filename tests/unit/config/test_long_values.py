@@ -1,0 +1,85 @@
+"""A site is as long as each check may take time for, and its results are as short as what is recorded."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sitemon.config.sites import SiteSet, load_sites
+from sitemon.model.errors import ConfigurationError
+from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.result import Certificate, encode
+from sitemon.model.site import Site
+from sitemon.record.batch import MAX_VALUE_BYTES
+from tests.results import a_result, this_hour
+
+URL = "http://a.example/"
+CONTROL = "\x01"
+"""It takes six bytes in JSON."""
+
+
+def load(folder: Path, *sites: dict[str, Any]) -> SiteSet:
+    file = folder / "sites.json"
+    file.write_text(json.dumps({"sites": sites}))
+    return load_sites({}, file)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"url": URL + "x" * 8_000}, "a: url: expected a URL of at most 8,000 bytes"),
+        ({"url": URL + "?x=" + "\u00e9" * 4_000}, "a: url: expected a URL of at most 8,000 bytes"),
+        ({"match": "x" * 4_096}, "a: match: expected a regex of at most 4 KiB"),
+        ({"match": CONTROL * 700}, "a: match: expected a regex of at most 4 KiB"),
+        ({"expect": {"not_match": "x" * 4_096}}, "a: expect.not_match: expected a regex of at most 4 KiB"),
+        ({"headers": {"Cookie": "x" * 16_384}}, "a: headers: expected headers of 16 KiB in all at most"),
+        (
+            {"headers": {f"x{n}": "x" * 100 for n in range(200)}},
+            "a: headers: expected headers of 16 KiB in all at most",
+        ),
+        ({"expect": {"status": [200] * 20_000}}, "a: : expected at most 64 KiB in all, but for its body"),
+        ({"regions": [f"r{n}" for n in range(101)]}, "a: regions: expected at most 100 regions of all sites together"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_one_that_is_too_long_is_a_mistake(tmp_path: Path, fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, {"name": "a", "url": URL} | fields)
+    assert [str(mistake).partition(": ")[2] for mistake in caught.value.mistakes] == [problem]
+
+
+def test_a_body_may_be_long(tmp_path: Path) -> None:
+    assert load(tmp_path, {"name": "a", "url": URL, "method": "POST", "body": "x" * 100_000}).sites
+
+
+def test_regions_of_all_sites_are_counted(tmp_path: Path) -> None:
+    sites = [{"name": f"s{n}", "url": URL, "regions": [f"r{n % 100}"]} for n in range(200)]
+    assert len(load(tmp_path, *sites).sites) == 200
+    with pytest.raises(ConfigurationError):
+        load(tmp_path, *sites, {"name": "more", "url": URL, "regions": ["another"]})
+
+
+def test_the_longest_result_of_the_longest_site_is_recorded(tmp_path: Path) -> None:
+    longest = {"name": "x" * 200, "url": URL + '"' * (8_000 - len(URL)), "match": CONTROL * 680}
+    [site] = load(tmp_path, longest).sites
+    assert len(encode(the_longest_result(site))) <= MAX_VALUE_BYTES
+
+
+def the_longest_result(site: Site) -> Any:
+    certificate = Certificate(
+        subject=CONTROL * 256, issuer=CONTROL * 256, begins_at=this_hour(), expires_at=this_hour()
+    )
+    wide = "\U0001f600"
+    return a_result(
+        site.name,
+        url=site.display_url,
+        match=site.match,
+        region="x" * 64,
+        outcome=Outcome.DOWN,
+        reason=Reason.PROTOCOL_ERROR,
+        ip="2001:db8:2001:db8:2001:db8:192.168.100.100",
+        error=wide * 200,
+        excerpt=wide * 512,
+        certificates=(certificate,) * 8,
+    )
