@@ -39,14 +39,22 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Decider:
     """Decides by these rules and routes; `rules_of` gives those of a site by its name.
 
-    `suspected` gets the names of regions whose reference sites are worth asking for.
+    `suspected` gets the names of regions whose reference sites are worth asking for. `by_sites`: sites, too, may say
+    that a region is offline.
     """
 
-    def __init__(self, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        rules_of: Callable[[str], SiteRules],
+        alerts: Alerts,
+        now: Callable[[], datetime],
+        *,
+        by_sites: bool = True,
+    ) -> None:
         self._rules_of = rules_of
         self._alerts = alerts
         self._now = now
-        self._regions = Regions(lambda: self._alerts, now)
+        self._regions = Regions(lambda: self._alerts, now, by_sites=by_sites)
         self.suspected = self._regions.suspected
 
     def use(self, alerts: Alerts) -> None:

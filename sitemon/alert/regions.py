@@ -27,13 +27,15 @@ _SHARE: Final = 10
 class Regions:
     """The regions from which sites are seen. What becomes of them is said once, in the transaction that notes it.
 
-    `suspected` gets a region's name when it is worth asking for its reference sites.
+    `suspected` gets a region's name when it is worth asking for its reference sites. Where others may add sites, only
+    these decide (not `by_sites`): who adds many that fail at once would silence all others.
     """
 
-    def __init__(self, alerts: Callable[[], Alerts], now: Callable[[], datetime]) -> None:
+    def __init__(self, alerts: Callable[[], Alerts], now: Callable[[], datetime], *, by_sites: bool) -> None:
         self.suspected: set[str] = set()
         self._alerts = alerts
         self._now = now
+        self._by_sites = by_sites
         self._look_at_s = 0.0
 
     def look(self, deciding: Deciding, regions: Iterable[str]) -> None:
@@ -72,7 +74,7 @@ class Regions:
             is_offline = say_offline(references)
             if is_offline is not None:
                 return Turn(since, sum(one.is_cut for one in references), len(references)) if is_offline else None
-        return gone_offline(seen, online_since)
+        return gone_offline(seen, online_since) if self._by_sites else None
 
     def _back_online(self, connectivity: Connectivity, region: str, offline_since: datetime) -> Turn | None:
         turn = back_online(connectivity.seen(region), offline_since)

@@ -29,7 +29,7 @@ from sitemon.config.servers import (
     postgres_server,
     redis_server,
 )
-from sitemon.config.settings import settings
+from sitemon.config.settings import PUBLIC, settings
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.alerts import Alerts
 from sitemon.store.connect import connect
@@ -49,7 +49,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     Thresholds and labels come from the sites, channels and routes from alerts.yaml. Edits of both are taken up.
     Where Kafka is configured, topic sitemon.status is told of each change of a site's state; without it alerts go on.
     """
-    server, owner = postgres_server(db_conn), database_credentials(database)
+    server, owner, choices = postgres_server(db_conn), database_credentials(database), settings(os.environ)
     alerts, sites = AlertsWatcher(), sites_watcher()
     asker = _asker() if is_redis_configured() else None
     stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
@@ -73,7 +73,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
             Alerter(
                 lambda: connect(server, owner, application_name="sitemon-alerter"),
                 planner=Planner(sites.current, clock.utc_now),
-                decider=Decider(rules_of, alerts.current(), clock.utc_now),
+                decider=Decider(rules_of, alerts.current(), clock.utc_now, by_sites=choices.address_policy != PUBLIC),
                 asker=asker,
                 teller=teller,
                 alerts=current_alerts,

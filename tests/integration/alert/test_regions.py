@@ -61,6 +61,14 @@ def test_one_region_offline_leaves_the_others_to_decide(scene: Scene) -> None:
     assert scene.receiver.events[1]["data"]["regions"] == {"us": "down"}
 
 
+def test_where_others_may_add_sites_these_silence_nobody(scene: Scene) -> None:
+    rules = rules_of_site(None, {})
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now, by_sites=False)
+    for slot in slots(scene, "uddd"):
+        scene.arrive(*slot)
+    assert {type_ for type_, _ in told(scene)} == {"site.down"}
+
+
 def test_two_alerters_say_it_once(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> None:
     for slot in slots(scene, "ud"):
         scene.write(slot)
