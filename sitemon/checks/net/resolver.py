@@ -21,6 +21,7 @@ from sitemon.model.outcome import Reason
 _IDLE_S: Final = 5.0
 _SLOW_S: Final = 1.0
 _MOST_SLOW: Final = 2
+_MOST_KNOWN_SLOW: Final = 10_000
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
@@ -112,7 +113,8 @@ class _Question:
 class Resolver:
     """Resolves names in at most `threads` threads, of which the names of one domain get at most `per_domain`.
 
-    A domain one of whose names takes long gets no more than two, so that many dead domains do not hold up the others.
+    A domain one of whose names takes long gets no more than two, and all whose last name took long half of the threads,
+    so that many dead domains do not hold up the others.
     Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
     nothing is remembered longer, so that each check sees the names as they are.
     """
@@ -125,6 +127,7 @@ class Resolver:
         self._open: dict[str, _Question] = {}
         self._queue: list[_Question] = []
         self._running: defaultdict[str, set[_Question]] = defaultdict(set)
+        self._slow_domains: set[str] = set()
         self._threads = 0
         self._idle = 0
 
@@ -208,7 +211,9 @@ class Resolver:
             return question
 
     def _free_question(self) -> _Question | None:
-        return next((asked for asked in self._queue if not self._is_full(asked.domain)), None)
+        slow = sum(len(running) for domain, running in self._running.items() if domain in self._slow_domains)
+        shut = self._slow_domains if slow >= self._max_threads // 2 else ()
+        return next((one for one in self._queue if one.domain not in shut and not self._is_full(one.domain)), None)
 
     def _is_full(self, domain: str) -> bool:
         running = self._running.get(domain, ())
@@ -219,8 +224,17 @@ class Resolver:
     def _finish(self, question: _Question) -> None:
         with self._changed:
             del self._open[question.host]
+            self._note_speed(question.domain, monotonic_s() - question.asked_at_s)
             self._running[question.domain].discard(question)
             if not self._running[question.domain]:
                 del self._running[question.domain]
             for answered in question.waiting:
                 answered.set()
+
+    def _note_speed(self, domain: str, took_s: float) -> None:
+        if took_s < _SLOW_S:
+            self._slow_domains.discard(domain)
+            return
+        if len(self._slow_domains) >= _MOST_KNOWN_SLOW:
+            self._slow_domains.clear()
+        self._slow_domains.add(domain)

@@ -96,6 +96,30 @@ def test_many_dead_domains_leave_threads_for_the_others(
     assert name_server.asked == ["a.dead.test", "b.dead.test", "a.gone.test", "b.gone.test", "www.living.test"]
 
 
+def test_however_many_domains_are_dead_half_of_the_threads_are_for_the_others(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them hang once: from then on it is known of them."""
+    monkeypatch.setattr(module, "_SLOW_S", 0.05)
+    resolver = Resolver(threads=4, per_domain=1, lookup=name_server)
+    names = [f"www.dead{number}.test" for number in range(4)]
+
+    def ask_all() -> None:
+        for name in names:
+            with pytest.raises((TimeoutError, OwnError)):
+                resolve(resolver, name, 0.1)
+
+    ask_all()
+    with pytest.raises(OwnError):
+        resolve(resolver, "www.living.test", 0.01)
+    name_server.released.set()
+    while len(resolver._slow_domains) < len(names):
+        threading.Event().wait(0.001)
+    name_server.released.clear()
+    ask_all()
+    assert resolve(resolver, "www.living.test", 5) == HOME
+
+
 def test_a_name_that_others_hold_up_says_nothing_of_its_site(name_server: NameServer) -> None:
     resolver = Resolver(threads=2, per_domain=2, lookup=name_server)
     for host in ("a.dead.test", "b.dead.test", "c.dead.test"):
