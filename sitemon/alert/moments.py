@@ -9,6 +9,9 @@ def moment_words(moment: str, zone: tzinfo) -> str:
     words = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     if zone is UTC:
         return words
-    theirs = at.astimezone(zone)
+    try:
+        theirs = at.astimezone(zone)
+    except OverflowError:  # the first or last day that there is, as a server's certificate may have it
+        return words
     day = "" if theirs.date() == at.date() else f"{theirs:%Y-%m-%d} "
     return f"{words} ({day}{theirs:%H:%M:%S} {zone})"

@@ -100,6 +100,14 @@ def test_times_are_also_in_the_zone_of_the_reader() -> None:
     }
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("expires_at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_no_date_of_a_certificate_keeps_a_message_from_people(expires_at: datetime, zone: str) -> None:
+    cause = Cause("tls_error", cert_expires_at=expires_at)
+    message = message_of({DOWN: 1}, [an_event(DOWN, What.OPENED, cause=cause)], zone)
+    assert message.subject == "shop is down: tls_error"
+
+
 def test_what_a_server_says_calls_nobody_by_name() -> None:
     _, lines = said(DOWN, What.OPENED, cause=Cause("no_match", 200, "@everyone <!channel> <@U123>"))
     assert not {"@everyone", "<!channel>", "<@U123>"} & set(" ".join(lines).split(" "))
