@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, WithJsonSchema
 
 from sitemon.model.one_line import one_line
 from sitemon.patterns.time_zones import time_zone
 from sitemon.report.period import Period, period_of
+from sitemon.web.asked import Asked
 from sitemon.web.problems import Problem
 
 _MOST_DAYS: Final = 400
@@ -37,10 +38,8 @@ _Label = Annotated[str, AfterValidator(_label), WithJsonSchema({"type": "string"
 _Day = Annotated[date, WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-01"]})]
 
 
-class ReportQuery(BaseModel):
+class ReportQuery(Asked):
     """Which days, and whose; without any, this month so far."""
-
-    model_config = ConfigDict(extra="forbid")
 
     month: _Month | None = None
     first: _Day | None = Field(None, alias="from", description="the first day, instead of a month")

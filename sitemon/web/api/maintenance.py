@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
@@ -12,19 +12,19 @@ from sitemon.store.maintenance_windows import Declaration
 from sitemon.web.api.answers import refusals
 from sitemon.web.api.models import Maintenance
 from sitemon.web.api.parameters import Moment, Name, Number
+from sitemon.web.asked import Asked, at_most
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
 
 _LONGEST: Final = timedelta(days=30)
 _MOST: Final = 1_000
+_MOST_LABELS: Final = 20
 
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]{1,1000}$")]
-_Labels = Annotated[dict[str, str], Field(max_length=20)]
+_Labels = Annotated[dict[str, str], Field(max_length=_MOST_LABELS), at_most(_MOST_LABELS)]
 
 
-class _Window(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Window(Asked):
     from_at: Moment | None = Field(None, description="by default now; it may have been before")
     until_at: Moment = Field(examples=["2026-11-24T09:00:00Z"])
     reason: _Text | None = Field(None, examples=["the database is moved"])
@@ -34,7 +34,7 @@ class WindowOfSites(_Window):
     """A window of these sites, and of those that have all of the labels, if any are given."""
 
     sites: Annotated[list[Name], Field(min_length=1, max_length=_MOST, examples=[["shop"]])]
-    labels: _Labels = {}
+    labels: _Labels = Field({})
 
 
 class WindowOfLabels(_Window):

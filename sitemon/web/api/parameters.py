@@ -5,11 +5,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind
 from sitemon.store.history import END_OF_TIME, HoursAfter, ResultsAfter, Row
+from sitemon.web.asked import Asked
 
 MOST: Final = 1_000
 USUAL: Final = 100
@@ -48,10 +49,8 @@ NoteNumber = Annotated[int, Field(ge=1, le=2**53 - 1, examples=[1])]
 Limit = Annotated[int, Field(ge=1, le=MOST, description="how many items at most")]
 
 
-class _Query(BaseModel):
-    """Parameters of a query. One that is not known is refused: a misspelt filter would answer with everything."""
-
-    model_config = ConfigDict(extra="forbid")
+class _Query(Asked):
+    """Parameters of a query."""
 
     limit: Limit = USUAL
 

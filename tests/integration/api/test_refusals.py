@@ -1,5 +1,6 @@
 """What is refused, and how: in a form that a program can read (RFC 9457), and with nothing done."""
 
+import json
 from typing import Any
 
 import httpx
@@ -60,6 +61,32 @@ def test_to_act_needs_a_sign_in(page: httpx.Client, scene: Scene, path: str) -> 
 def test_nobody_fills_the_memory_with_what_is_sent(page: httpx.Client, path: str) -> None:
     pieces = (b" " * 65_536 for _ in range(2 * LONGEST_BYTES // 65_536))
     assert problem(page.post(path, content=pieces))["status"] == 413
+
+
+MANY = {f"{n:x}": 1 for n in range(90_000)}
+WINDOW = {"until_at": "2026-11-24T09:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"{V1}/maintenance", MANY),
+        (f"{V1}/maintenance", WINDOW | {"sites": [1] * 400_000}),
+        (f"{V1}/maintenance", WINDOW | {"labels": MANY}),
+        (f"{V1}/incidents/1/notes", MANY),
+    ],
+    ids=["fields", "sites", "labels", "fields of a note"],
+)
+def test_of_very_much_that_is_wrong_little_is_said(page: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    answer = page.post(path, content=json.dumps(body, separators=(",", ":")))
+    assert problem(answer)["status"] == 422
+    assert len(answer.content) < 10_000
+
+
+def test_of_very_many_parameters_little_is_said(page: httpx.Client) -> None:
+    answer = page.get(f"{V1}/sites?{'&'.join(f'{n:x}' for n in range(10_000))}")
+    assert problem(answer)["status"] == 422
+    assert len(answer.content) < 1_000
 
 
 def test_what_nobody_has_signs_nobody_in(page: httpx.Client) -> None:
