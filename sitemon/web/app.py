@@ -1,5 +1,6 @@
 """The application: its routes, over what they work with."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
@@ -46,6 +47,10 @@ from sitemon.web.templating import STATIC
 
 CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
+SNAPSHOTS: Final = 3
+"""For what all pages show, so that nobody who asks for much else makes them old."""
+READERS: Final = CONNECTIONS - 1
+"""So many programs read at the same time; one connection is for pages."""
 DOWNLOADS: Final = 2
 REPORTS: Final = 1
 """One is made at a time."""
@@ -68,18 +73,19 @@ def create_app(
 
     What it opens it closes at the end of its lifespan. `ask` lets a worker check a site; None: nobody can.
     """
-    pool, for_downloads, for_reports = (Pool(connect, size) for size in (CONNECTIONS, DOWNLOADS, REPORTS))
+    sizes = (CONNECTIONS, SNAPSHOTS, DOWNLOADS, REPORTS)
+    pool, for_snapshots, for_downloads, for_reports = pools = [Pool(connect, size) for size in sizes]
 
     def read() -> Present:
-        with pool.connection() as conn:
+        with for_snapshots.connection() as conn:
             return read_present(conn)
 
     def days_of(names: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:
-        with pool.connection() as conn:
+        with for_snapshots.connection() as conn:
             return read_days(conn, names, first, days)
 
     def trends_of(names: Sequence[str], first: datetime, hours: int) -> dict[str, list[float | None]]:
-        with pool.connection() as conn:
+        with for_snapshots.connection() as conn:
             return read_trends(conn, names, first, hours)
 
     snapshots = Snapshots(read)
@@ -87,7 +93,8 @@ def create_app(
     guard = Guard(settings)
     acts = Acts(guard, connect, ask)
     reports = Reports(for_reports, sites)
-    web = Web(snapshots, history, pool, for_downloads, Shared(), reports, sites, guard, acts)
+    turns = asyncio.Semaphore(READERS)
+    web = Web(snapshots, history, pool, for_downloads, Shared(), reports, sites, guard, acts, turns)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -96,7 +103,7 @@ def create_app(
         yield
         web.history.stop()
         web.snapshots.stop()
-        for each in (pool, for_downloads, for_reports):
+        for each in pools:
             each.close()
 
     app = FastAPI(title="sitemon", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

@@ -1,5 +1,6 @@
 """What the routes work with."""
 
+import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ class Web(NamedTuple):
 
     `pool` is for what is read at once, `downloads` for what may take long. `sites` returns the configured sites, None
     where they cannot be read here.
+    `turns` are those of programs that read from `pool`.
     `guard` knows who asks and whether they may; `acts` are what operators do.
     """
 
@@ -30,6 +32,7 @@ class Web(NamedTuple):
     sites: Callable[[], SiteSet | None]
     guard: Guard
     acts: Acts
+    turns: asyncio.Semaphore
 
     async def snapshot(self) -> Snapshot | None:
         """Return how everything is, as fresh as `Snapshots` has it; None: it was never read."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from starlette.concurrency import run_in_threadpool
+
 from sitemon.store.connect import Connection
 from sitemon.store.history import Row
 from sitemon.web.api.models import ProblemDetails
@@ -36,15 +38,20 @@ def cut(rows: list[Row], limit: int, cursor_of: Callable[[Row], str]) -> tuple[l
     return (rows[:limit], cursor_of(rows[limit - 1])) if len(rows) > limit else (rows, None)
 
 
-def read(web: Web, ask: Callable[[Connection], T]) -> T:
-    """Ask the database.
+async def read(web: Web, ask: Callable[[Connection], T]) -> T:
+    """Ask the database. Some do at the same time; others wait without a thread, of which pages have need.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with web.pool.connection() as conn:
-        return ask(conn)
+
+    def ask_pool() -> T:
+        with web.pool.connection() as conn:
+            return ask(conn)
+
+    async with web.turns:
+        return await run_in_threadpool(ask_pool)
 
 
 async def present(web: Web) -> Snapshot:

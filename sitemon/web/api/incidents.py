@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.model.note import LONGEST_CHARS
@@ -14,16 +14,15 @@ from sitemon.store.page_incidents import FullIncident, NewNote, read_incident, r
 from sitemon.web.api.answers import cut, made_up_until, read, refusals
 from sitemon.web.api.models import Incident, IncidentInFull, Page
 from sitemon.web.api.parameters import IncidentsQuery, NoteNumber, Number
+from sitemon.web.asked import Asked
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
 
 _LARGEST: Final = 2**31 - 1
 
 
-class NoteToWrite(BaseModel):
+class NoteToWrite(Asked):
     """A note on an incident, of printable characters on one line."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: Annotated[str, StringConstraints(pattern=rf"^[^\x00]{{1,{LONGEST_CHARS}}}$")] = Field(
         examples=["The disk is full: we are making room."]
@@ -49,7 +48,7 @@ def routes(web: Web) -> APIRouter:
             found = read_incidents(conn, query.limit + 1, sites=sites, state=query.state, before_number=before)
             return [one._asdict() for one in found]
 
-        rows = await run_in_threadpool(read, web, ask)
+        rows = await read(web, ask)
         items, cursor = cut(rows, query.limit, lambda row: str(row["incident_id"]))
         part = {"items": items, "next_cursor": cursor, "made_up_until_at": await made_up_until(web)}
         return Page[Incident].model_validate(part)
@@ -58,7 +57,7 @@ def routes(web: Web) -> APIRouter:
     async def get_incident(request: Request, incident_id: Number) -> IncidentInFull:
         """Return an incident, and what was said of it: alerts, and notes of people."""
         web.guard.reader_of(request)
-        found = await run_in_threadpool(read, web, lambda conn: read_incident(conn, incident_id))
+        found = await read(web, lambda conn: read_incident(conn, incident_id))
         if found is None:
             raise Problem(404, "there is no incident of this number")
         return _in_full(found, await made_up_until(web))

@@ -1,6 +1,6 @@
 """The ledger: what the schedule asked for, and what became of it."""
 
-import threading
+import asyncio
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
-from sitemon.store.connect import Connection
 from sitemon.store.history import Row, Totals, read_ledger_page
 from sitemon.web.api.answers import cut, present, refusals
 from sitemon.web.api.models import Ledger
@@ -18,12 +17,13 @@ from sitemon.web.problems import Problem
 
 _USUAL: Final = timedelta(days=1)
 _LONGEST: Final = timedelta(hours=48)
+_PATIENCE_S: Final = 5.0
 
 
 def routes(web: Web) -> APIRouter:
     """Return ``ledger``."""
     router = APIRouter(tags=["ledger"])
-    one_at_a_time = threading.Lock()
+    one_at_a_time = asyncio.Lock()
 
     @router.get("/ledger", responses=refusals())
     async def get_ledger(request: Request, query: Annotated[LedgerQuery, Query()]) -> Ledger:
@@ -34,20 +34,21 @@ def routes(web: Web) -> APIRouter:
         until_at = max(FIRST, min(query.until_at or now, now + AHEAD))
         from_at = max(query.from_at or until_at - _USUAL, until_at - _LONGEST)
 
-        def ask(conn: Connection) -> tuple[Totals, list[Row]]:
-            most = query.limit + 1
-            return read_ledger_page(conn, from_at, until_at, query.after, most, site=query.site, uneven=query.uneven)
+        def ask() -> tuple[Totals, list[Row]]:
+            most, site, uneven = query.limit + 1, query.site, query.uneven
+            with web.downloads.connection() as conn:
+                return read_ledger_page(conn, from_at, until_at, query.after, most, site=site, uneven=uneven)
 
-        def ask_alone() -> tuple[Totals, list[Row]]:
-            if not one_at_a_time.acquire(timeout=5):
-                raise Problem(503, "the ledger is being read for others", {"Retry-After": "5"})
-            try:
-                with web.downloads.connection() as conn:
-                    return ask(conn)
-            finally:
-                one_at_a_time.release()
-
-        totals, rows = await run_in_threadpool(ask_alone)
+        # Who waits holds no thread: all pages are made in them.
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await one_at_a_time.acquire()
+        except TimeoutError:
+            raise Problem(503, "the ledger is being read for others", {"Retry-After": "5"}) from None
+        try:
+            totals, rows = await run_in_threadpool(ask)
+        finally:
+            one_at_a_time.release()
         items, cursor = cut(rows, query.limit, cursor_of_ledger)
         part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
         return Ledger.model_validate(part | {"totals": totals._asdict(), "closed_at": snapshot.closed_at})

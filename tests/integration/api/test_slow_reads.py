@@ -1,0 +1,48 @@
+"""What takes long to read: programs that wait for it hold up nobody who reads something else."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from types import ModuleType
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from sitemon.web.api import history, ledger
+from tests.integration.api.scene import Scene
+
+THREADS_OF_THE_PAGE: Final = 40
+"""So many has Starlette."""
+
+
+@pytest.fixture
+def goes_on(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> Iterator[threading.Event]:
+    """Read for as long as this is not set."""
+    event, read = threading.Event(), getattr(module, name)
+
+    def read_slowly(*args: Any, **fields: Any) -> Any:
+        event.wait()
+        return read(*args, **fields)
+
+    monkeypatch.setattr(module, name, read_slowly)
+    yield event
+    event.set()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "path"),
+    [(ledger, "read_ledger_page", "ledger"), (history, "read_results", "sites/shop/results")],
+    ids=["ledger", "results"],
+)
+def test_who_waits_for_it_holds_up_no_page(
+    page: httpx.Client, scene: Scene, goes_on: threading.Event, path: str
+) -> None:
+    with ThreadPoolExecutor(2 * THREADS_OF_THE_PAGE) as readers:
+        place = f"{page.base_url}/api/v1/{path}"
+        asked = [readers.submit(httpx.get, place, timeout=30) for _ in range(2 * THREADS_OF_THE_PAGE)]
+        assert not wait(asked, timeout=1).done
+        answers = [page.get(other, timeout=5) for other in ("/sites/shop", "/readyz")]
+        goes_on.set()
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert {one.result().status_code for one in asked} <= {200, 503}
