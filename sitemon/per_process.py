@@ -5,6 +5,7 @@ Threads and connections do not live on in a child, and a lock that another threa
 
 import gc
 import os
+import resource
 import sys
 import threading
 from collections.abc import Callable
@@ -40,6 +41,15 @@ class once_per_process(Generic[_P, _T]):  # noqa: N801  # a decorator, like func
 
     def _forget_lock(self) -> None:
         self._lock = threading.Lock()
+
+
+def open_files(wanted: int) -> int:
+    """Return how many files this process may have open, after asking for as many as are wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def spare_collector() -> None:

@@ -5,6 +5,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sitemon import clock
+
 REQUEST_S: Final = 30.0
 """So long after the connection, or its first byte, a request has to be there whole."""
 STALLED_S: Final = 30.0
@@ -12,11 +14,15 @@ LEAST_READ_BYTES: Final = 30_000
 """Of an answer that waits for its reader so much has to be read in `STALLED_S`."""
 LONGEST_HEAD_BYTES: Final = 64 << 10
 """After so much the request line and the headers have to be whole: the parser has no limit of its own."""
+MOST: Final = 2_000
+"""Beyond so many, or as many as there may be open files, that which has waited longest for a request is ended."""
 
 
 class Connection(HttpToolsProtocol):
-    """Waits without end neither for who asks nor for who reads."""
+    """Waits without end neither for who asks nor for who reads. There are `most` at once."""
 
+    most = MOST
+    waiting_since_s = 0.0
     _request: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
     _is_whole = False
@@ -26,7 +32,10 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.waiting_since_s = clock.monotonic_s()
         self._look_at_request()
+        if len(self.connections) > self.most:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
@@ -56,6 +65,16 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._is_whole = True
 
+    def on_response_complete(self) -> None:
+        """Begin to wait for another request."""
+        self.waiting_since_s = clock.monotonic_s()
+        super().on_response_complete()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a request, or the rest of one, has to come."""
+        return not self._is_whole or self.cycle.response_complete
+
     def pause_writing(self) -> None:
         """Begin to wait for the reader."""
         super().pause_writing()
@@ -77,6 +96,12 @@ class Connection(HttpToolsProtocol):
             self._forget_request()
         elif self._request is None:
             self._request = self.loop.call_later(REQUEST_S, self.transport.abort)
+
+    def _make_room(self) -> None:
+        ours = (one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing())
+        waiting = [one for one in ours if one.is_waiting]
+        if waiting:
+            min(waiting, key=lambda one: one.waiting_since_s).transport.abort()
 
     def _wait_for_reader(self) -> None:
         self._reader = self.loop.call_later(STALLED_S, self._look_at_reader, self._waiting_bytes)

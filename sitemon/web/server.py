@@ -10,12 +10,14 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from sitemon.web.connection import Connection
+from sitemon.per_process import open_files
+from sitemon.web.connection import MOST, Connection
 
 _GRACE_S: Final = 5
 """So long may requests that are under way go on; the command ends within 10 s."""
 _BACKLOG: Final = 2_048
 _LOOK_EVERY_S: Final = 0.1
+_OTHER_FILES: Final = 100
 
 
 class _Server(uvicorn.Server):
@@ -43,6 +45,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
+    Connection.most = min(MOST, max(1, open_files(MOST + _OTHER_FILES) - _OTHER_FILES))
     config = uvicorn.Config(
         app,
         http=Connection,

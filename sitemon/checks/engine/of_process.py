@@ -1,6 +1,5 @@
 """The engine of a process, and how much it may do at once."""
 
-import resource
 from typing import Final
 
 from sitemon.checks.engine.loop_engine import LoopEngine
@@ -8,7 +7,7 @@ from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.net.dialer import dialer_for
 from sitemon.checks.net.resolver import Resolver
 from sitemon.config.settings import Settings
-from sitemon.per_process import spare_collector
+from sitemon.per_process import open_files, spare_collector
 
 MOST_AT_ONCE: Final = 4000
 """So many checks at once: 10 % of 50,000 sites a minute that all hang for 10 s need 833."""
@@ -25,11 +24,5 @@ def engine_for(choices: Settings) -> Engine:
 
 def _capacity() -> int:
     """Return how many checks the open files of this process allow, after asking for more of them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_AT_ONCE * _FILES_A_CHECK + _OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY:
-        return MOST_AT_ONCE
-    return max(1, min(MOST_AT_ONCE, (soft - _OTHER_FILES) // _FILES_A_CHECK))
+    files = open_files(MOST_AT_ONCE * _FILES_A_CHECK + _OTHER_FILES)
+    return max(1, min(MOST_AT_ONCE, (files - _OTHER_FILES) // _FILES_A_CHECK))

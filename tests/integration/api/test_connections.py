@@ -4,13 +4,13 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from sitemon.web import connection
+from sitemon.web import connection, server
 from sitemon.web.server import listen
 from tests.integration.api.scene import serving
 
@@ -74,6 +74,26 @@ def test_who_does_not_ask_is_not_waited_for(port: int, begun: bytes) -> None:
     with connected(port) as sock:
         sock.sendall(begun)
         assert is_left(sock)
+
+
+def test_for_a_body_that_was_begun_with_the_request_before_nobody_waits_either(port: int) -> None:
+    with connected(port) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc")
+        while not is_left(sock):
+            pass
+
+
+def test_of_many_that_wait_for_nothing_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.Connection, "most", connection.MOST)
+    monkeypatch.setattr(server, "MOST", 5)
+    with serving(answer) as address, ExitStack() as stack:
+        port = int(address.rpartition(":")[2])
+        idle = [stack.enter_context(connected(port)) for _ in range(8)]
+        with connected(port) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+            assert all(map(is_left, idle[:4]))
+            assert not has_hung_up(idle[-1], 0)
 
 
 def test_who_drips_is_not_waited_for_either(port: int) -> None:
