@@ -9,12 +9,14 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 
 CHANNEL: Final = "sitemon_undecided"
+_NOTIFY: Final = f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_notification_queue_usage() < 0.5"
+"""While the queue is full, who notifies cannot commit; any reader can fill it (PostgreSQL manual, NOTIFY)."""
 FROZEN_S: Final = 30
 
 
 def notify(cursor: Cursor) -> None:
-    """Tell those who listen, once the transaction has committed."""
-    cursor.execute(f"NOTIFY {CHANNEL}")
+    """Tell those who listen, once the transaction has committed. While the queue is half full, they see themselves."""
+    cursor.execute(_NOTIFY)
 
 
 def listen(conn: Connection) -> None:
