@@ -83,4 +83,7 @@ def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
         return "a number is out of range"
     if not 0 <= numbers.get("made", 0) < _MOST_MADE:
         return "so many results no process makes"
+    # A token is as large as Redis' clock. What a larger one says would hold against all that beats say later.
+    if numbers.get("token", 0) > latest_ms:
+        return "a token is out of range: Redis' clock may be ahead"
     return "" if all(fields[name] for name in _NAMES & fields.keys()) else "a name is missing"
