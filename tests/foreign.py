@@ -19,11 +19,17 @@ class Latin(str):
         return super().encode("latin-1")
 
 
-def a_batch(*values: bytes, codec: int = 0, headers: Sequence[Header] = (), base: int = 0) -> bytes:
-    """Return a batch whose records have these values and headers, the first at offset `base`."""
+def a_batch(
+    *values: bytes, codec: int = 0, headers: Sequence[Header] = (), base: int = 0, places: Sequence[int] = ()
+) -> bytes:
+    """Return a batch whose records have these values and headers, the first at offset `base`.
+
+    With `places` each says of itself that it is so far behind that.
+    """
     builder = DefaultRecordBatchBuilder(2, codec, False, -1, -1, -1, _MUCH)
     for number, value in enumerate(values):
-        assert builder.append(number, 1_000, b"k", value, list(headers)) is not None
+        assert builder.append(places[number] if places else number, 1_000, b"k", value, list(headers)) is not None
+    builder._last_offset = len(values) - 1
     return base.to_bytes(8, "big") + bytes(builder.build())[8:]
 
 

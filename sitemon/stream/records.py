@@ -127,15 +127,23 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
             self._maybe_uncompress()
             self._allowance.left_bytes -= len(self._buffer)
             read = self._read_bounded if len(self._buffer) > LARGE_BATCH_BYTES else self._read_msg
+            least_offset = self.base_offset
             for _ in range(self.records_count):
                 try:
                     record = read()
                 except UnicodeDecodeError:
                     self._buffer = _Lenient(self._buffer)
                     record = read()
+                least_offset = self._following(record, least_offset)
                 yield record
         except Exception as exc:  # noqa: BLE001 - whatever a codec says of bytes that are not its own
             yield self._unreadable(bytes(whole), exc)
+
+    def _following(self, record: DefaultRecord, least_offset: int) -> int:
+        """Return what the next offset is at least. No broker looks at a record's own, and it says where to read on."""
+        if not least_offset <= record.offset <= self.last_offset:
+            raise CorruptRecordError("a record has an offset that is not of its batch")
+        return int(record.offset) + 1
 
     def _read_bounded(self) -> DefaultRecord:
         return self._read_msg(_bounded())

@@ -65,6 +65,18 @@ class Foreigner:
             patched.setattr(DefaultRecordBatchBuilder, "append", append)
             producer.send(topic, value, b"shop", timestamp_ms=timestamp_ms).get(10)
 
+    def write_out_of_place(self, topic: str, value: bytes, behind: int) -> None:
+        """Write a record that says of itself that it is so far behind the place that it gets."""
+
+        def append(builder: Any, offset: int, *record: Any) -> object:
+            done = APPEND(builder, offset + behind, *record)
+            builder._last_offset = offset
+            return done
+
+        with self._monkeypatch.context() as patched, self._producer() as producer:
+            patched.setattr(DefaultRecordBatchBuilder, "append", append)
+            producer.send(topic, value, b"shop").get(10)
+
     def _producer(self) -> Any:
         return closing(kafka.KafkaProducer(**arguments(self._server)))
 
@@ -132,6 +144,19 @@ def test_a_batch_of_another_codec_is_put_aside_and_what_follows_is_recorded(
     wait_until(lambda: len(list(read_all(kafka_server, topics.dead_letters))) == 1)
     (letter,) = list_letters()
     assert (letter["reason"], letter["topic"], letter["offset"]) == ("unreadable", topics.results, 0)
+    assert recorder.error is None
+
+
+@pytest.mark.parametrize("behind", [1_000_000, -1])
+def test_no_record_leads_away_from_what_follows(
+    topics: Topics, foreigner: Foreigner, recorder: Running, conn: Connection, behind: int
+) -> None:
+    foreigner.write(topics.results, encode(a_result()))
+    wait_until(lambda: rows(conn, COUNT) == [(1,)])
+    foreigner.write_out_of_place(topics.results, encode(a_result(minute=1)), behind)
+    foreigner.write(topics.results, encode(a_result(minute=2)))
+    wait_until(lambda: rows(conn, "SELECT max(next_offset) FROM sitemon.stream_position") == [(3,)])
+    assert rows(conn, COUNT) == [(2,)]
     assert recorder.error is None
 
 

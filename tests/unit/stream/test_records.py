@@ -64,6 +64,14 @@ def test_a_batch_of_a_codec_that_is_not_there_is_one_unreadable_record_in_the_pl
     assert unreadable.value == batch
 
 
+@pytest.mark.parametrize("places", [[0, 1 << 30, 2], [0, -7, 2], [0, 0, 1], [1, 3, 2]], ids=str)
+def test_no_record_says_from_where_to_read_on(places: list[int]) -> None:
+    *good, unreadable = Partition(a_batch(*VALUES, base=7, places=places), a_batch(b"next", base=10)).poll()[:-1]
+    assert [record.offset for record in good] == [7 + places[0]]
+    assert unreadable.offset == 9
+    assert "an offset that is not of its batch" in unreadable.value.why
+
+
 @pytest.mark.parametrize("codec", CODECS[1:])
 def test_a_batch_that_expands_beyond_all_measure_is_not_expanded(codec: int) -> None:
     bomb = a_batch(bytes(BATCH_MAX_BYTES + 1), codec=codec)
