@@ -29,11 +29,15 @@ need the processors too. Prepared queries are planned once.
 
 
 class Pool:
-    """At most `size` connections, each of which only reads and commits by itself. Thread-safe."""
+    """At most `size` connections, each of which only reads and commits by itself. Thread-safe.
 
-    def __init__(self, connect: Callable[[], Connection], size: int) -> None:
+    Who wants one while all are in use waits for `wait_s`.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], size: int, wait_s: float = _WAIT_S) -> None:
         self._connect = connect
         self._size = size
+        self._wait_s = wait_s
         self._free = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
@@ -46,11 +50,11 @@ class Pool:
         An error within it gives up this one and those that lie idle: a server that went away took them all.
 
         Raises:
-            UnreachableError: all are in use for 2 s, or the server does not answer.
+            UnreachableError: all are in use for `wait_s`, or the server does not answer.
             NotProvisionedError, RefusedError: as `sitemon.store.connect.connect` says.
 
         """
-        if not self._free.acquire(timeout=_WAIT_S):
+        if not self._free.acquire(timeout=self._wait_s):
             raise UnreachableError(f"all {self._size} connections of the page are in use")
         try:
             conn = self._take() or self._open()

@@ -52,6 +52,8 @@ SNAPSHOTS: Final = 3
 READERS: Final = CONNECTIONS - 1
 """So many programs read at the same time; one connection is for pages."""
 DOWNLOADS: Final = 2
+DOWNLOAD_WAITS_S: Final = 20.0
+"""Who has half of a file is better off waiting, while others that download, or the ledger, have the connections."""
 REPORTS: Final = 1
 """One is made at a time."""
 _NOTHING_SAID: Final = WebSettings()
@@ -73,8 +75,8 @@ def create_app(
 
     What it opens it closes at the end of its lifespan. `ask` lets a worker check a site; None: nobody can.
     """
-    sizes = (CONNECTIONS, SNAPSHOTS, DOWNLOADS, REPORTS)
-    pool, for_snapshots, for_downloads, for_reports = pools = [Pool(connect, size) for size in sizes]
+    pool, for_snapshots, for_reports = (Pool(connect, size) for size in (CONNECTIONS, SNAPSHOTS, REPORTS))
+    for_downloads = Pool(connect, DOWNLOADS, DOWNLOAD_WAITS_S)
 
     def read() -> Present:
         with for_snapshots.connection() as conn:
@@ -103,7 +105,7 @@ def create_app(
         yield
         web.history.stop()
         web.snapshots.stop()
-        for each in pools:
+        for each in (pool, for_snapshots, for_downloads, for_reports):
             each.close()
 
     app = FastAPI(title="sitemon", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

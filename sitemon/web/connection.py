@@ -1,6 +1,9 @@
 """A connection, which is ended when nothing comes of it: else whoever opens enough of them keeps everybody else out."""
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +19,9 @@ LONGEST_HEAD_BYTES: Final = 64 << 10
 """After so much the request line and the headers have to be whole: the parser has no limit of its own."""
 MOST: Final = 2_000
 """Beyond so many, or as many as there may be open files, that which has waited longest for a request is ended."""
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER of no time: to close the connection then sends RST (RFC 9293, 3.10.4), not FIN."""
 
 
 class Connection(HttpToolsProtocol):
@@ -86,7 +92,14 @@ class Connection(HttpToolsProtocol):
         self._forget_reader()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
+        """Wait for nothing more. An answer without its end is broken off.
+
+        A client of HTTP/1.0, as nginx is by default, takes an orderly end of the connection for that of the answer (RFC
+        9112, 6.3 and 8).
+        """
+        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
+            with suppress(OSError):
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         super().connection_lost(exc)
         self._forget_request()
         self._forget_reader()

@@ -20,9 +20,11 @@ from starlette.types import Message, Receive, Scope, Send
 from sitemon.model.errors import SitemonError
 from sitemon.model.moment import format_utc
 from sitemon.store.history import Row, SiteStretch, all_results
+from sitemon.web.api.answers import present
 from sitemon.web.api.parameters import AHEAD
 from sitemon.web.dependencies import Web
 from sitemon.web.pages import not_found
+from sitemon.web.problems import Problem
 from sitemon.web.ranges import DEFAULT_RANGE, RANGES
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,10 @@ _FORMS: Final[Mapping[str, _Form]] = MappingProxyType(
 
 
 class _Download(StreamingResponse):
-    """A response that ends early when its reader takes nothing for long. What it holds goes with it."""
+    """A response that is broken off when its reader takes nothing for long, or when there is no more to be had.
+
+    Who has it can tell: it does not end as a whole one does, and the connection is reset. What it holds goes with it.
+    """
 
     def __init__(self, content: Iterator[str], *, held: ExitStack, **more: Any) -> None:
         super().__init__(content, **more)
@@ -110,6 +115,8 @@ class _Download(StreamingResponse):
             await super().stream_response(send_soon)
         except TimeoutError:
             log.warning("web.download_cut_off: nobody took any of it for %g s", _PATIENCE_S)
+        except SitemonError as exc:
+            log.warning("web.download_cut_off: the rest cannot be read: %s", exc)
 
 
 def routes(web: Web) -> APIRouter:
@@ -120,24 +127,21 @@ def routes(web: Web) -> APIRouter:
     def add(name: str, form: _Form) -> None:
         @router.get(f"/results.{name}", name=name)
         async def results(request: Request) -> Response:
-            snapshot = await web.snapshot()
+            snapshot = await present(web)
             site = request.query_params.get("site", "")
-            if snapshot is None or site not in snapshot.by_name:
+            if site not in snapshot.by_name:
                 return not_found(snapshot, f"No site {site} is watched.")
             chosen = RANGES[request.query_params.get("range", "")] if _is_range(request) else RANGES[DEFAULT_RANGE]
             since = snapshot.at - timedelta(seconds=chosen.bin_s * chosen.bins)
             stretch = SiteStretch(site, since, snapshot.at + AHEAD)
 
             if turns.locked():
-                return Response("Others are downloading.\n", 503, {"Retry-After": "10"})
+                raise Problem(503, f"{_AT_ONCE} others are downloading", {"Retry-After": "10"})
             await turns.acquire()
             with ExitStack() as held:
                 held.callback(turns.release)
                 pieces = _pieces(form.write(all_results(web.downloads.connection, stretch, _ROWS_AT_ONCE, snapshot.at)))
-                try:
-                    begun = await run_in_threadpool(next, pieces)
-                except SitemonError:
-                    return Response("The database cannot be read now.\n", 503)
+                begun = await run_in_threadpool(next, pieces)
                 headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
                 content = chain((begun,), pieces)
                 return _Download(content, held=held.pop_all(), media_type=form.media_type, headers=headers)

@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.errors import UnreachableError
 from sitemon.model.result import as_dict
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.web.app import create_app
-from tests.databases import conn, names, owner, template
+from tests.databases import conn, end_sessions, names, owner, template
 from tests.integration.api.scene import BEARER, SETTINGS, Scene, serving
 from tests.results import a_result
 
@@ -51,6 +52,31 @@ def serve_page(scene: Scene, postgres_server: PostgresServer, owner: Credentials
             return stack.enter_context(httpx.Client(base_url=base_url, timeout=10, verify=_TRUSTS_NOBODY))
 
         yield serve_it
+
+
+class Away:
+    """A database that can go away, and a page over it."""
+
+    def __init__(self, serve_page: Serve, scene: Scene, server: PostgresServer, owner: Credentials) -> None:
+        self._scene = scene
+        self._where = server, owner
+        self._is_away = False
+        self.page = serve_page(connect=self._connect)
+
+    def go(self) -> None:
+        self._is_away = True
+        end_sessions(self._scene.conn, "test-away")
+
+    def _connect(self) -> Connection:
+        if self._is_away:
+            raise UnreachableError("away")
+        return connect(*self._where, application_name="test-away")
+
+
+@pytest.fixture
+def away(serve_page: Serve, scene: Scene, postgres_server: PostgresServer, owner: Credentials) -> Away:
+    """A page over a database that can go away."""
+    return Away(serve_page, scene, postgres_server, owner)
 
 
 @pytest.fixture

@@ -18,11 +18,15 @@ WITHIN_S = 10
 SHORT_S = 0.3
 LONG = "x" * (64 << 20)
 LONG_HEAD = 64 << 20
+HALF = b"half of something"
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with something short once the request is there, or with something long."""
-    if scope["type"] == "http":
+    """Answer with something short once the request is there, with something long, or with half of something."""
+    if scope.get("path") == "/half":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": HALF, "more_body": True})
+    elif scope["type"] == "http":
         while (await receive()).get("more_body"):
             pass
         await PlainTextResponse(LONG if scope["path"] == "/long" else "short")(scope, receive, send)
@@ -153,3 +157,11 @@ def test_who_reads_gets_all_of_it(port: int) -> None:
         while piece := sock.recv(65_536):
             received += len(piece)
         assert received > len(LONG)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_who_gets_half_of_an_answer_can_tell(port: int, version: str) -> None:
+    with connected(port) as sock:
+        sock.sendall(f"GET /half HTTP/{version}\r\nHost: x\r\n\r\n".encode())
+        with pytest.raises(ConnectionResetError):
+            list(iter(lambda: sock.recv(1_024), b""))

@@ -1,18 +1,27 @@
 """Files of results are for many at a time, also while some read them slowly, or not at all."""
 
+import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from typing import Final
 
 import httpx
 import pytest
 
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.store import pool
+from sitemon.store.connect import connect
 from sitemon.web import downloads
 from tests.databases import execute
+from tests.integration.api.conftest import Away
 from tests.integration.api.scene import Scene
 from tests.pipeline import wait_for
 
+_QUICK: Final = 65_536
+"""With a buffer of so many bytes the file is read in less than a second."""
 ROWS: Final = 20_000
 """More than the buffers between a server and a reader hold."""
 _MORE: Final = """
@@ -35,16 +44,26 @@ def page(page: httpx.Client, scene: Scene) -> httpx.Client:
 def slow_readers(page: httpx.Client, count: int) -> Iterator[list[bytes]]:
     """Let so many ask for a file, and take no more than the first lines of the answer, which are given."""
     with ExitStack() as opened:
-        yield [_first_lines(page, opened) for _ in range(count)]
+        yield [opened.enter_context(slow_reader(page)).recv(1_024) for _ in range(count)]
 
 
-def _first_lines(page: httpx.Client, opened: ExitStack) -> bytes:
-    reader = opened.enter_context(socket.socket())
-    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    reader.settimeout(10)
-    reader.connect((page.base_url.host, page.base_url.port))
-    reader.sendall(b"GET /results.json?site=intern HTTP/1.1\r\nHost: page\r\n\r\n")
-    return reader.recv(1_024)
+@contextmanager
+def slow_reader(page: httpx.Client, version: str = "1.1", buffer: int = 4_096) -> Iterator[socket.socket]:
+    """Ask for a file, through a buffer that holds little of it."""
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        reader.settimeout(20)
+        reader.connect((page.base_url.host, page.base_url.port))
+        reader.sendall(f"GET /results.json?site=intern HTTP/{version}\r\nHost: page\r\n\r\n".encode())
+        yield reader
+
+
+def rest_of(reader: socket.socket) -> bytes:
+    """Return all that comes, up to the end of the connection."""
+    pieces = []
+    while piece := reader.recv(65_536):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def status(page: httpx.Client) -> int:
@@ -76,3 +95,45 @@ def test_who_takes_nothing_for_long_is_cut_off(
 def test_a_file_has_every_result_once(page: httpx.Client) -> None:
     found = page.get("/results.json", params={"site": "intern"}).json()
     assert len({row["slot_at"] for row in found}) == len(found) == ROWS + 1
+
+
+@pytest.fixture
+def away(away: Away, scene: Scene) -> Away:
+    execute(scene.conn, _MORE, (ROWS,))
+    return away
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_file_that_cannot_be_read_to_its_end_does_not_end_as_a_whole_one_does(
+    away: Away, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with slow_reader(away.page, version, _QUICK) as reader:
+        assert reader.recv(1_024).startswith(b"HTTP/1.1 200")
+        away.go()
+        with pytest.raises(ConnectionResetError):
+            rest_of(reader)
+    assert "web.download_cut_off: the rest cannot be read" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_file_that_cannot_begin_is_refused_for_a_while(away: Away) -> None:
+    assert away.page.get("/").status_code == 200
+    away.go()
+    answer = away.page.get("/results.csv", params={"site": "intern"})
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+
+
+def test_files_that_have_begun_wait_for_their_turn(
+    page: httpx.Client, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    with ExitStack() as opened:
+        readers = [opened.enter_context(slow_reader(page, "1.0", _QUICK)) for _ in range(5)]
+        begun = [reader.recv(1_024) for reader in readers]
+        with ThreadPoolExecutor(5) as threads:
+            locked = closing(connect(postgres_server, owner, application_name="test-lock"))
+            with locked as locking, locking.cursor() as cursor:
+                cursor.execute("LOCK TABLE sitemon.result")
+                rests = [threads.submit(rest_of, reader) for reader in readers]
+                clock.sleep(pool._WAIT_S + 0.3)
+            files = [first + rest.result() for first, rest in zip(begun, rests, strict=True)]
+    assert [len(json.loads(file.partition(b"\r\n\r\n")[2])) for file in files] == 5 * [ROWS + 1]
