@@ -33,7 +33,7 @@ _REFUSED: Final = re.compile(
     r"|is not permitted to log in|permission denied for database|certificate verify failed"
     r"|server certificate for|root certificate file|could not load|private key|SSL error|sslv3 alert|tlsv1 alert"
     r"|does not support SSL|certificate .* does not exist|requires a valid client certificate"
-    r"|authentication method requirement",
+    r"|authentication method requirement|unsupported startup parameter",
     re.IGNORECASE,
 )
 

@@ -24,14 +24,18 @@ ME: Final = Credentials(user="me", password="hunter2", database="db")
 SSL_REQUEST: Final = struct.pack("!II", 8, 80877103)
 CLEARTEXT_PASSWORD: Final = b"R" + struct.pack("!II", 8, 3)
 """AuthenticationCleartextPassword: chapter "Message Formats" of PostgreSQL's manual."""
+_FIELDS: Final = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+POOLERS_REFUSAL: Final = b"E" + struct.pack("!I", 4 + len(_FIELDS)) + _FIELDS
+"""What PgBouncer answers that was not told to ignore our options."""
 
 
 class Curious:
-    """A server that asks for the password itself, and keeps what it is told."""
+    """A server that asks for the password itself, or answers something else, and keeps what it is told."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, answer: bytes = CLEARTEXT_PASSWORD) -> None:
         self.heard = b""
         self._tls = tls
+        self._answer = answer
         self._listener = socket.create_server((LOOPBACK, 0))
         self.port: int = self._listener.getsockname()[1]
 
@@ -62,7 +66,7 @@ class Curious:
                 client = self._tls.wrap_socket(client, server_side=True)
             said = client.recv(1_000)
         if said:
-            client.sendall(CLEARTEXT_PASSWORD)
+            client.sendall(self._answer)
             self.heard += client.recv(1_000)
         client.close()
 
@@ -107,3 +111,10 @@ def test_over_tls_only_one_that_is_verified_in_full_is_given_it(tmp_path: Path, 
         error = try_it(server)
     assert (b"hunter2" in curious.heard) == is_told
     assert isinstance(error, UnreachableError if is_told else RefusedError)
+
+
+def test_a_pooler_that_does_not_take_our_options_is_waited_for_by_nobody() -> None:
+    with Curious(answer=POOLERS_REFUSAL) as pooler:
+        error = try_it(PostgresServer(host=LOOPBACK, port=pooler.port))
+    assert isinstance(error, RefusedError)
+    assert str(error).endswith("unsupported startup parameter: options")

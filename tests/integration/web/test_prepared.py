@@ -12,7 +12,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.page import read_present
 from sitemon.store.page_site import read_newest
 from sitemon.store.pool import Pool
-from tests.databases import rows
+from tests.databases import execute, rows
 from tests.integration.web.conftest import Connect
 
 PLANS: Final = "SELECT name, generic_plans, custom_plans FROM pg_prepared_statements ORDER BY name"
@@ -50,3 +50,20 @@ def test_a_plan_for_any_day_reads_the_days_that_are_asked_for(lent: Connection) 
     assert removed is not None
     assert int(removed[1]) > 20
     assert "result_" + f"{now - timedelta(days=5):%Y%m%d}" not in plan
+
+
+def test_in_a_session_where_it_is_not_there_it_is_prepared_anew(
+    lent: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        assert read_present(lent).watches == []
+        execute(lent, "DEALLOCATE ALL")
+    assert read_newest(lent, "shop", clock.utc_now()) == []
+    assert [name for name, *_ in rows(lent, PLANS)] == ["page_site_newest"]
+    (line,) = caplog.messages
+    assert line.startswith('store.pooled: prepared statement "page_freshness" does not exist: is there a pooler')
+
+
+def test_in_a_session_where_another_is_there_of_its_name_ours_is_run(lent: Connection) -> None:
+    execute(lent, "PREPARE page_freshness AS SELECT 'somebody else''s'")
+    assert read_present(lent).closed_at < clock.utc_now()
