@@ -31,6 +31,7 @@ CHECKS_OF_SITE: Final = 3
 CHECKS_WINDOW_S: Final = 60.0
 CHECKS_AT_ONCE: Final = 8
 """A check under way holds a thread; there have to be others for readers."""
+_RECORDED_WITHIN_S: Final = 15.0
 _NO_NOTE: Final = "this incident has no note of this number, or it was taken back already"
 
 AskForCheck = Callable[[str, str], dict[str, Any]]
@@ -47,6 +48,7 @@ class Acts:
         self._by_actor = Limit(CHECKS_OF_ONE, CHECKS_WINDOW_S)
         self._by_site = Limit(CHECKS_OF_SITE, CHECKS_WINDOW_S)
         self._free = threading.BoundedSemaphore(CHECKS_AT_ONCE)
+        self._checked_at_s: dict[str, float] = {}
 
     @property
     def can_check(self) -> bool:
@@ -172,13 +174,19 @@ class Acts:
         if not self._free.acquire(blocking=False):
             raise Problem(429, f"{CHECKS_AT_ONCE} checks are under way", {"Retry-After": "5"})
         try:
-            return self._ask(site.name, chosen)
+            found = self._ask(site.name, chosen)
         except ConfigurationError as exc:
             raise Problem(409, "the worker that was asked does not know this site: its own sites lack it") from exc
         except SitemonError as exc:
             raise Problem(503, str(exc)) from exc
         finally:
             self._free.release()
+        self._checked_at_s[site.name] = clock.monotonic_s()
+        return found
+
+    def was_just_checked(self, site: str) -> bool:
+        """Whether somebody had it checked so lately that a page may lack the result."""
+        return clock.monotonic_s() - self._checked_at_s.get(site, float("-inf")) < _RECORDED_WITHIN_S
 
     def _take(self, actor: Actor, site: str) -> None:
         now_s = clock.monotonic_s()

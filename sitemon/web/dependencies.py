@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from starlette.concurrency import run_in_threadpool
 
 from sitemon.config.sites import SiteSet
 from sitemon.store.pool import Pool
@@ -12,6 +14,8 @@ from sitemon.web.history import History
 from sitemon.web.reports import Reports
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshot, Snapshots
+
+T = TypeVar("T")
 
 
 class Web(NamedTuple):
@@ -37,3 +41,10 @@ class Web(NamedTuple):
     async def snapshot(self) -> Snapshot | None:
         """Return how everything is, as fresh as `Snapshots` has it; None: it was never read."""
         return await self.snapshots.newest()
+
+    async def act(self, act: Callable[[], T]) -> T:
+        """Let an operator do something: whoever reads after it sees it."""
+        done = await run_in_threadpool(act)
+        await run_in_threadpool(self.snapshots.read_what_changed)
+        self.shared.forget()
+        return done

@@ -37,8 +37,8 @@ def routes(web: Web) -> APIRouter:
     @router.post("/incidents/{number}/acknowledge")
     async def acknowledge(request: Request, number: Number) -> Response:
         actor = web.guard.operator_of(request, await _token_in(request))
-        await run_in_threadpool(web.acts.acknowledge, request, actor, number)
-        return await _back_to(number)
+        await web.act(lambda: web.acts.acknowledge(request, actor, number))
+        return _back_to(number)
 
     @router.get("/incidents/{number}/note")
     async def ask_for_note(request: Request, number: Number, replaces: NoteNumber | None = None) -> Response:
@@ -52,17 +52,11 @@ def routes(web: Web) -> APIRouter:
         actor = web.guard.operator_of(request, fields.get("csrf_token", ""))
         replaces = _number_in(fields.get("replaces", ""))
         if replaces and "withdraw" in fields:
-            await run_in_threadpool(web.acts.withdraw_note, request, actor, number, replaces)
+            await web.act(lambda: web.acts.withdraw_note(request, actor, number, replaces))
         else:
             new = NewNote(fields.get("note", ""), "is_published" in fields, replaces)
-            await run_in_threadpool(web.acts.note, request, actor, number, new)
-        return await _back_to(number)
-
-    async def _back_to(number: int) -> Response:
-        # The next snapshot tells of it; of the pages before it who has acted is to see none.
-        await run_in_threadpool(web.snapshots.wait_for_fresh)
-        web.shared.forget()
-        return RedirectResponse(f"/incidents/{number}", 303, SECRET)
+            await web.act(lambda: web.acts.note(request, actor, number, new))
+        return _back_to(number)
 
     @router.get("/sites/{name:path}/check")
     async def ask_to_check(request: Request, name: str) -> Response:
@@ -81,6 +75,10 @@ def routes(web: Web) -> APIRouter:
         return Response(page, headers=SECRET, media_type="text/html")
 
     return router
+
+
+def _back_to(number: int) -> Response:
+    return RedirectResponse(f"/incidents/{number}", 303, SECRET)
 
 
 async def _token_in(request: Request) -> str:

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +30,8 @@ _WAIT_S: Final = 2.0
 _FIRST_WAIT_S: Final = 8.0
 _ASKED_FOR_S: Final = 60.0
 """Without a reader for so long, nothing is read."""
+_OLD: Final = timedelta(minutes=1)
+"""Where there is no room to say of when it is, what is so old is not told any more."""
 
 
 class Snapshot(NamedTuple):
@@ -55,6 +57,10 @@ class Snapshot(NamedTuple):
     def is_stale(self) -> bool:
         """Whether readers have to be told that nothing is recorded."""
         return is_stale(self.closed_at, self.at)
+
+    def is_old_at(self, now: datetime) -> bool:
+        """Whether there is nothing newer, and this is too old for a badge."""
+        return self.problem is not None and now - self.at > _OLD
 
     @property
     def lag_s(self) -> float:
@@ -90,6 +96,7 @@ class Snapshots:
         self._newest: Snapshot | None = None
         self._read_at_s = float("-inf")
         self._asked_at_s = float("-inf")
+        self._changed_at_s = float("-inf")
         self._tries = 0
         self._problem: str | None = None
         self._is_idle = False
@@ -148,6 +155,14 @@ class Snapshots:
             self._changed.wait_for(lambda: self._tries != tries, timeout=_WAIT_S if self._newest else _FIRST_WAIT_S)
             return self._newest
 
+    def read_what_changed(self) -> None:
+        """Wait for one that was begun after this call, which is at once; but not for long."""
+        with self._changed:
+            self._ask()
+            self._changed_at_s = changed_at_s = self._asked_at_s
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._read_at_s >= changed_at_s, timeout=_WAIT_S)
+
     def _ask(self) -> None:
         self._asked_at_s = clock.monotonic_s()
         if self._is_idle:
@@ -164,7 +179,8 @@ class Snapshots:
         with self._changed:
             while not self._is_stopping:
                 now_s = clock.monotonic_s()
-                wait_s = self._read_at_s + _EVERY_S - now_s
+                is_changed = self._read_at_s < self._changed_at_s
+                wait_s = 0.0 if is_changed else self._read_at_s + _EVERY_S - now_s
                 if wait_s <= 0 and now_s - self._asked_at_s < _ASKED_FOR_S:
                     return True
                 self._is_idle = wait_s <= 0

@@ -58,6 +58,11 @@ class Broadcast:
         """Whether nobody else may listen."""
         return len(self._listeners) >= MOST_STREAMS
 
+    async def beginning(self) -> str:
+        """Return what is told to who begins to listen: that the database cannot be read, if so."""
+        snapshot = await self._web.snapshot()
+        return _freshness(snapshot) if snapshot and snapshot.problem else ""
+
     async def _look(self) -> None:
         before = await present(self._web)
         while True:
@@ -81,7 +86,7 @@ class Broadcast:
 def changes(before: Snapshot, now: Snapshot) -> Iterator[str]:
     """Yield an event for each site that is in another state, is new, or is watched no longer."""
     if (before.problem is None) != (now.problem is None):
-        yield _event("freshness", {"as_of": format_utc(now.at), "is_fresh": now.problem is None})
+        yield _freshness(now)
     for name, site in now.by_name.items():
         earlier = before.by_name.get(name)
         if earlier is None or earlier.state != site.state:
@@ -90,6 +95,10 @@ def changes(before: Snapshot, now: Snapshot) -> Iterator[str]:
             yield _event("state", {"site": name, "state": site.state, "state_since": since, "previous": previous})
     for name in before.by_name.keys() - now.by_name.keys():
         yield _event("removed", {"site": name})
+
+
+def _freshness(now: Snapshot) -> str:
+    return _event("freshness", {"as_of": format_utc(now.at), "is_fresh": now.problem is None})
 
 
 def _event(kind: str, data: dict[str, Any]) -> str:
@@ -129,7 +138,7 @@ async def _stream(broadcast: Broadcast, lasts_s: float) -> AsyncGenerator[bytes,
         return
     until_s = clock.monotonic_s() + lasts_s
     async with broadcast.listen() as events:
-        yield f"retry: {_RETRY_MS}\n\n".encode()
+        yield f"retry: {_RETRY_MS}\n\n{await broadcast.beginning()}".encode()
         while (left_s := until_s - clock.monotonic_s()) > 0:
             try:
                 event = await asyncio.wait_for(events.get(), min(left_s, _KEEP_ALIVE_S))

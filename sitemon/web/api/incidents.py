@@ -66,22 +66,22 @@ def routes(web: Web) -> APIRouter:
     async def acknowledge_incident(request: Request, incident_id: Number) -> Incident:
         """Say that you know of an incident: nobody is reminded of it any more."""
         actor = web.guard.operator_of(request)
-        incident = await run_in_threadpool(web.acts.acknowledge, request, actor, incident_id)
+        incident = await web.act(lambda: web.acts.acknowledge(request, actor, incident_id))
         return Incident.model_validate(incident._asdict())
 
-    @router.post("/incidents/{incident_id}/notes", status_code=201, responses=refusals(403, 404, 409))
+    @router.post("/incidents/{incident_id}/notes", status_code=201, responses=refusals(403, 404, 409, 413))
     async def note_incident(request: Request, incident_id: Number, note: NoteToWrite) -> IncidentInFull:
         """Write a note on an incident, or another instead of it: for those who may read it here, or for everybody."""
         actor = web.guard.operator_of(request)
         new = NewNote(note.note, note.is_published, note.replaces)
-        found = await run_in_threadpool(web.acts.note, request, actor, incident_id, new)
+        found = await web.act(lambda: web.acts.note(request, actor, incident_id, new))
         return _in_full(found, await made_up_until(web))
 
     @router.delete("/incidents/{incident_id}/notes/{note_id}", status_code=204, responses=refusals(403, 409))
     async def withdraw_note(request: Request, incident_id: Number, note_id: NoteNumber) -> Response:
         """Take a note back: the public page and its feed show it no longer."""
         actor = web.guard.operator_of(request)
-        await run_in_threadpool(web.acts.withdraw_note, request, actor, incident_id, note_id)
+        await web.act(lambda: web.acts.withdraw_note(request, actor, incident_id, note_id))
         return Response(status_code=204)
 
     return router

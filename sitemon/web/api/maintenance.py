@@ -5,7 +5,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, StringConstraints
-from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
 from sitemon.store.maintenance_windows import Declaration
@@ -47,7 +46,7 @@ def routes(web: Web) -> APIRouter:
     """Return ``maintenance`` and ``maintenance/{maintenance_id}``."""
     router = APIRouter(tags=["maintenance"])
 
-    @router.post("/maintenance", status_code=201, responses=refusals(403, 409))
+    @router.post("/maintenance", status_code=201, responses=refusals(403, 409, 413))
     async def declare_maintenance(request: Request, window: WindowOfSites | WindowOfLabels) -> Maintenance:
         """Declare a window in which failures of sites make no incident. It may have begun."""
         actor = web.guard.operator_of(request)
@@ -57,7 +56,7 @@ def routes(web: Web) -> APIRouter:
             raise Problem(409, "no site has a label with a NUL in it")
         sites = tuple(window.sites) if isinstance(window, WindowOfSites) else ()
         said = Declaration(from_at, window.until_at, sites, window.labels, window.reason, actor.name)
-        declared = await run_in_threadpool(web.acts.declare_maintenance, request, actor, said)
+        declared = await web.act(lambda: web.acts.declare_maintenance(request, actor, said))
         return Maintenance(
             maintenance_id=declared.maintenance_id,
             sites=declared.sites,
@@ -75,7 +74,7 @@ def routes(web: Web) -> APIRouter:
     ) -> Response:
         """End a window now; one that has not begun never begins."""
         actor = web.guard.operator_of(request)
-        await run_in_threadpool(web.acts.end_maintenance, request, actor, maintenance_id, withdraw=withdraw)
+        await web.act(lambda: web.acts.end_maintenance(request, actor, maintenance_id, withdraw=withdraw))
         return Response(status_code=204)
 
     return router

@@ -1,14 +1,17 @@
 """What operators do by the API: once, within limits, and with a line in the log."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import ConfigurationError, UnreachableError
+from sitemon.model.moment import format_utc
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import as_dict
 from sitemon.store.connect import connect
@@ -40,6 +43,40 @@ def test_an_incident_is_acknowledged_once_and_it_is_noted_by_whom(
     assert (again.status_code, problem(again)["detail"]) == (409, "somebody knows of it already")
     line = f"web.acknowledged: by=anna via=token from=127.0.0.1 incident={scene.incident_id}"
     assert [event for event in events(caplog) if "acknowledged" in event] == [line]
+
+
+def test_who_reads_after_an_act_sees_it(program: httpx.Client, scene: Scene) -> None:
+    incident = f"/incidents/{scene.incident_id}"
+
+    def shown() -> tuple[bool, bool, str]:
+        state = program.get(f"{V1}/sites/wiki").json()["state"]
+        return "known to anna" in program.get("/").text, "the disk is full" in program.get(incident).text, state
+
+    assert shown() == (False, False, "down")
+    program.post(f"{V1}{incident}/ack")
+    assert shown() == (True, False, "down")
+    note = program.post(f"{V1}{incident}/notes", json={"note": "the disk is full"}).json()["notes"][0]
+    assert shown() == (True, True, "down")
+    window = {"sites": ["wiki"], "until_at": format_utc(clock.utc_now() + timedelta(hours=1))}
+    declared = program.post(f"{V1}/maintenance", json=window).json()
+    assert shown() == (True, True, "maintenance")
+    program.delete(f"{V1}/maintenance/{declared['maintenance_id']}", params={"withdraw": True})
+    assert shown() == (True, True, "down")
+    program.delete(f"{V1}{incident}/notes/{note['note_id']}")
+    assert "taken back" in program.get(incident).text
+
+
+def test_a_check_that_was_asked_for_is_on_the_page_as_soon_as_it_is_recorded(
+    program: httpx.Client, scene: Scene
+) -> None:
+    def results() -> str:
+        return program.get("/sites/shop").text.partition('id="results"')[2]
+
+    assert "adhoc" not in results()
+    assert program.post(f"{V1}/sites/shop/check").status_code == 200
+    assert "adhoc" not in results()
+    scene.write(a_result("shop", minute=0.1, kind="adhoc"))
+    wait_for(lambda: "adhoc" in results(), within_s=4)
 
 
 def test_who_may_only_read_the_database_acknowledges_with_two_columns_more(

@@ -63,6 +63,9 @@ def test_who_listens_hears_that_the_database_is_away_and_back(
         end_sessions(scene.conn, "test-away")
         kind, data = told(lines)
         assert (kind, data["is_fresh"]) == ("freshness", False)
+        with page.stream("GET", "/api/v1/events") as late:
+            kind, data = told(late.iter_lines())
+            assert (kind, data["is_fresh"]) == ("freshness", False)
         is_away = False
         kind, data = told(lines)
         assert (kind, data["is_fresh"]) == ("freshness", True)

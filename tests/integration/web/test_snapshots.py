@@ -11,6 +11,7 @@ from sitemon.model.errors import UnreachableError
 from sitemon.store.page import Present
 from sitemon.web import snapshot
 from sitemon.web.snapshot import MAX_AGE_S, Snapshots
+from tests.pipeline import wait_for
 from tests.unit.web.watches import NOW, a_watch
 
 WITHIN_S = 10
@@ -19,11 +20,13 @@ WITHIN_S = 10
 class Database:
     def __init__(self) -> None:
         self.reads = 0
+        self.began_at_s: list[float] = []
         self.is_away = False
         self.may_answer = threading.Event()
         self.may_answer.set()
 
     def read(self) -> Present:
+        self.began_at_s.append(clock.monotonic_s())
         self.may_answer.wait(WITHIN_S)
         if self.is_away:
             raise UnreachableError("nobody answers")
@@ -98,3 +101,20 @@ def test_before_the_first_reading_there_is_nothing(database: Database) -> None:
     assert snapshots.wait_for_fresh() is None
     assert snapshots.problem == "nobody answers"
     snapshots.stop()
+
+
+def test_what_somebody_has_changed_is_read_at_once_even_where_a_reading_is_under_way(
+    snapshots: Snapshots, database: Database
+) -> None:
+    assert snapshots.wait_for_fresh() is not None
+    database.may_answer.clear()
+    begun = len(database.began_at_s)
+    wait_for(lambda: snapshots.fresh() and len(database.began_at_s) > begun, WITHIN_S)
+    changed_at_s = clock.monotonic_s()
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(snapshots.read_what_changed)
+        database.may_answer.set()
+        done.result(WITHIN_S)
+    waited_s = clock.monotonic_s() - changed_at_s
+    assert database.began_at_s[-1] >= changed_at_s
+    assert waited_s < snapshot._EVERY_S
