@@ -21,16 +21,19 @@ _WORDS: Final = {
     403: "not allowed",
     404: "it is not there",
     409: "not as it is now",
+    413: "the body is longer than 1 MiB",
     422: "not as it is described here",
     429: "too often; `Retry-After` says when again",
+    500: "a mistake in sitemon, which is in its log",
     503: "a server that is needed does not answer",
 }
+_OF_ANY: Final = (401, 422, 429, 500, 503)
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe with which statuses an operation may refuse, beside those that any may."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}}}
-    return {status: {"description": _WORDS[status], "content": content} for status in (*statuses, 401, 422, 429, 503)}
+    return {status: {"description": _WORDS[status], "content": content} for status in (*statuses, *_OF_ANY)}
 
 
 def cut(rows: list[Row], limit: int, cursor_of: Callable[[Row], str]) -> tuple[list[Row], str | None]:
