@@ -121,6 +121,17 @@ def read_parts(conn: Connection, site: str, stretch: Stretch, *, with_phases: bo
     ]
 
 
+def is_anything_before(conn: Connection, site: str, stretch: Stretch) -> bool:
+    """Tell whether what a stretch is counted from has anything of the site that was due before it.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        return bool(_all(cursor, f"{stretch.source}_before", {"site": site, "first": stretch.first}))
+
+
 def _asked(site: str, stretch: Stretch) -> dict[str, object]:
     return {"site": site, "first": stretch.first, "until": stretch.until, "bin_s": stretch.bin_s}
 

@@ -37,15 +37,24 @@ class Told(NamedTuple):
 
 
 def feed_of(
-    title: str, page_url: str, feed_url: str, incidents: Iterable[Told], made_up_until_at: datetime | None = None
+    title: str,
+    page_url: str,
+    feed_url: str,
+    incidents: Iterable[Told],
+    *,
+    made_up_until_at: datetime | None = None,
+    old_since: datetime | None = None,
 ) -> bytes:
     """Return the feed: an entry for each incident, which is updated by notes and when it ends.
 
-    It says so of those that began before `made_up_until_at`: they are the demo's.
+    It says so of those that began before `made_up_until_at`: they are the demo's. Where nothing newer than of
+    `old_since` is to be had, it says that too.
     """
     entries = [_entry(page_url, incident, is_made_up=_is_before(incident, made_up_until_at)) for incident in incidents]
     feed = ET.Element("feed", xmlns=_NAMESPACE)
     _add(feed, "title", title)
+    if old_since is not None:
+        _add(feed, "subtitle", f"As of {_minute(old_since)}: nothing newer is to be had just now.")
     _add(feed, "id", page_url)
     _add(feed, "updated", max((_text_of(entry, "updated") for entry in entries), default=_NEVER))
     ET.SubElement(feed, "link", rel="self", href=feed_url)

@@ -29,6 +29,8 @@ _FIRST_SHARE: Final = 2
 """The first time half of the time is: who turns the page is not to wait."""
 _OLD_S: Final = 600.0
 """What is older is read again before it is shown."""
+_RETRY_S: Final = 5.0
+"""What could not be read is tried again after so long; until then nobody who looks at it waits for that."""
 _ASKED_FOR_S: Final = 60.0
 _ROUND_UNASKED_S: Final = 300.0
 """Without a reader for a minute, all is read again after so long, so that the next reader finds nothing that is old."""
@@ -58,6 +60,15 @@ NOTHING_YET: Final = Past(
     sparkline([], _NOT_READ),
 )
 
+
+class _Kept(NamedTuple):
+    """What was read of a site and when, by both clocks."""
+
+    at_s: float
+    at: datetime
+    past: Past
+
+
 ReadDays = Callable[[Sequence[str], date, int], dict[str, list[Counts | None]]]
 ReadTrends = Callable[[Sequence[str], datetime, int], dict[str, list[float | None]]]
 
@@ -69,7 +80,8 @@ class History:
         self._read_days = read_days
         self._read_trends = read_trends
         self._names = names
-        self._past: dict[str, tuple[float, Past]] = {}
+        self._past: dict[str, _Kept] = {}
+        self._failed_at_s: dict[str, float] = {}
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._asked_at_s = float("-inf")
@@ -87,14 +99,27 @@ class History:
 
     def of(self, names: Sequence[str]) -> dict[str, Past]:
         """Return the past of these sites; what was never read, or long ago, is read now, if PostgreSQL answers."""
-        self._asked_at_s = clock.monotonic_s()
+        self._asked_at_s = now_s = clock.monotonic_s()
         self._asked.set()
-        oldest_s = self._asked_at_s - _OLD_S
-        lacking = [name for name in names if self._past.get(name, (float("-inf"),))[0] < oldest_s]
+        lacking = [name for name in names if self._is_lacking(name, now_s)]
         if lacking:
             self._try_to_read(lacking)
         # The thread forgets sites that ended meanwhile: each is looked up once.
-        return {name: self._past.get(name, (0.0, NOTHING_YET))[1] for name in names}
+        found = {name: self._past.get(name) for name in names}
+        return {name: kept.past if kept else NOTHING_YET for name, kept in found.items()}
+
+    def old_since(self, names: Sequence[str]) -> datetime | None:
+        """Return the moment of which the oldest of these is that could not be read anew when it was tried last.
+
+        None: none is old, as far as they are known at all.
+        """
+        found = [self._past.get(name) for name in names if name in self._failed_at_s]
+        return min((kept.at for kept in found if kept), default=None)
+
+    def _is_lacking(self, name: str, now_s: float) -> bool:
+        kept = self._past.get(name)
+        is_old = kept is None or kept.at_s < now_s - _OLD_S
+        return is_old and self._failed_at_s.get(name, float("-inf")) < now_s - _RETRY_S
 
     def _run(self) -> None:
         share = _FIRST_SHARE
@@ -108,7 +133,11 @@ class History:
                     return
             self._forget_those_that_ended()
             share = _SHARE if names else share
-            self._pause(began_at_s, _ROUND_S if names else 1.0)
+            self._pause(began_at_s, self._round_s if names else 1.0)
+
+    @property
+    def _round_s(self) -> float:
+        return _RETRY_S if self._failed_at_s else _ROUND_S
 
     def _pause(self, began_at_s: float, round_s: float) -> None:
         """Wait for the next round: for so long since the last one began, or until somebody asks."""
@@ -118,13 +147,18 @@ class History:
             self._asked.wait(began_at_s + _ROUND_UNASKED_S - clock.monotonic_s())
 
     def _try_to_read(self, names: Sequence[str]) -> None:
-        """Read the past of these sites. Where it cannot be, the snapshot says so, and the old one stays."""
+        """Read the past of these sites. Where it cannot be, the old one stays, and `old_since` says so."""
         try:
             self._read(names)
         except SitemonError as exc:
             log.debug("the past of %s sites: %s", len(names), exc)
+            self._failed(names)
         except Exception:
             log.exception("web.failed: the past of sites: this is a mistake in sitemon")
+            self._failed(names)
+
+    def _failed(self, names: Sequence[str]) -> None:
+        self._failed_at_s |= dict.fromkeys(names, clock.monotonic_s())
 
     def _read(self, names: Sequence[str]) -> None:
         now, now_s = clock.utc_now(), clock.monotonic_s()
@@ -133,11 +167,15 @@ class History:
         days = self._read_days(names, first_day, DAYS)
         trends = self._read_trends(names, first_hour, HOURS)
         for name in names:
-            self._past[name] = now_s, past_of(days[name], trends[name])
+            self._past[name] = _Kept(now_s, now, past_of(days[name], trends[name]))
+            self._failed_at_s.pop(name, None)
 
     def _forget_those_that_ended(self) -> None:
-        for name in self._past.keys() - set(self._names()):
+        watched = set(self._names())
+        for name in self._past.keys() - watched:
             del self._past[name]
+        for name in self._failed_at_s.keys() - watched:
+            self._failed_at_s.pop(name, None)
 
 
 def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -81,7 +81,8 @@ def routes(web: Web) -> APIRouter:
         one = found.data
         if one is None:
             return not_found(snapshot, f"There is no incident {number}.")
-        return await web.shared.answer(request, snapshot.version, lambda: _page(web, snapshot, one))
+        old_since = found.old_since(snapshot.at)
+        return await web.shared.answer(request, snapshot.version, lambda: _page(web, snapshot, one, old_since))
 
     return router
 
@@ -113,13 +114,14 @@ def _list(web: Web, snapshot: Snapshot, asked: _Asked, found: Read[list[Incident
         snapshot=snapshot,
         incidents=incidents[:_MOST],
         is_read=found is not None,
+        old_since=found.old_since(snapshot.at) if found else None,
         asked=asked,
         can_act=web.guard.can_sign_in,
         older=f"{format_utc(more.started_at)}~{more.incident_id}" if more else None,
     )
 
 
-def _page(web: Web, snapshot: Snapshot, one: _One) -> str:
+def _page(web: Web, snapshot: Snapshot, one: _One, old_since: datetime | None) -> str:
     incident, now = one.incident, snapshot.at
     meanings = {str(reason): meaning for reason, (_, meaning) in REASONS.items()}
     return render(
@@ -127,6 +129,7 @@ def _page(web: Web, snapshot: Snapshot, one: _One) -> str:
         here="/incidents",
         snapshot=snapshot,
         incident=incident,
+        old_since=old_since,
         meaning=meanings.get(incident.reason or ""),
         steps=timeline(incident, one.alerts, one.notes),
         charts=view_of(incident.started_at, incident.ended_at or now, now).address(incident.site),

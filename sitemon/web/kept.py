@@ -24,6 +24,10 @@ class Read(NamedTuple, Generic[T]):
     data: T
     evidence: object = None
 
+    def old_since(self, now: datetime) -> datetime | None:
+        """Return of when it is, if it is so old only because it cannot be read anew; else None."""
+        return self.at if now - self.at >= _LASTS else None
+
 
 class Kept(Generic[T]):
     """The newest of the addresses that were asked for last. Thread-safe."""

@@ -35,6 +35,7 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
     found = chosen(snapshot.sites, filters)
     groups, pages = paged(found, filters)
     counts = snapshot.counts
+    shown = [site.name for group in groups for site in group.sites]
     return render(
         "overview.html",
         here="/",
@@ -51,7 +52,8 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
         groups=groups,
         pages=pages,
         page=min(filters.page, pages),
-        past=web.history.of([site.name for group in groups for site in group.sites]),
+        past=web.history.of(shown),
+        past_old_since=web.history.old_since(shown),
     )
 
 

@@ -10,12 +10,13 @@ from sitemon.web.templating import render
 
 _HTML: Final = "text/html; charset=utf-8"
 _HEADERS: Final = {"Cache-Control": "no-store"}
+_LATER: Final = {**_HEADERS, "Retry-After": "5"}
 
 
 def no_data(web: Web) -> Response:
     """Return the page that stands for all others while there is nothing to show."""
     body = render("nothing.html", snapshot=None, here="", problem=web.snapshots.problem)
-    return Response(body, 503, media_type=_HTML, headers=_HEADERS)
+    return Response(body, 503, media_type=_HTML, headers=_LATER)
 
 
 def not_found(snapshot: Snapshot | None, words: str) -> Response:

@@ -50,6 +50,16 @@ def site_link(name: str) -> Markup:
     return Markup('<a href="/sites/{}">{}</a>').format(quote(name), one_line(name))
 
 
+def old(since: datetime | None, what: str) -> Markup:
+    """Return what is said of that which cannot be read anew; nothing where all is new."""
+    if since is None:
+        return Markup("")
+    return Markup(
+        '<p class="banner">{} <span><strong>{} as of {} UTC.</strong> Nothing newer can be read now; it comes by '
+        "itself.</span></p>"
+    ).format(icon("unknown"), what, moment(since))
+
+
 def made_up(until_at: datetime | None) -> Markup:
     """Return what a demo says of a past that never was; nothing where there is none."""
     if until_at is None:

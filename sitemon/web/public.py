@@ -40,12 +40,17 @@ class PublicGroup(NamedTuple):
 
 
 class _History(NamedTuple):
-    """What is read from the database for public pages, at most every 20 s."""
+    """What is read from the database for public pages, at most every 20 s.
+
+    `is_old`: it could not be read anew when it was tried last, so that it is as of `at`.
+    """
 
     read_at_s: float
+    at: datetime
     sites: frozenset[str]
     uptime: dict[str, dict[int, float]]
     incidents: list[Told]
+    is_old: bool = False
 
 
 class Public:
@@ -82,6 +87,13 @@ class Public:
         """Return the incidents of the last 30 days, the newest first."""
         return self._read(snapshot).incidents
 
+    def old_since(self, groups: Sequence[PublicGroup] = ()) -> datetime | None:
+        """Return of when the oldest is that could not be read anew, of what `incidents` gave, and of these groups."""
+        past_at = self._web.history.old_since([site.name for group in groups for site in group.sites])
+        history = self._history
+        found = (past_at, history.at if history and history.is_old else None)
+        return min((at for at in found if at), default=None)
+
     def uptime(self, snapshot: Snapshot, name: str, days: int) -> float | None:
         """Return the lower end of a site's uptime; None where there is none."""
         history = self._read(snapshot)
@@ -101,16 +113,16 @@ class Public:
             if known is None:
                 raise problem_of(exc) from exc
             still_public = [incident for incident in known.incidents if incident.site in names]
-            self._history = _History(now_s, names, known.uptime, still_public)
+            self._history = known._replace(read_at_s=now_s, sites=names, incidents=still_public, is_old=True)
         return self._history
 
     def _ask(self, names: frozenset[str], now_s: float) -> _History:
-        listed = sorted(names)
+        listed, now = sorted(names), clock.utc_now()
         with self._web.pool.connection() as conn:
             uptime = uptime_of(read_recent_uptime(conn, listed))
-            incidents = read_incidents(conn, _MOST_INCIDENTS, sites=listed, since=clock.utc_now() - INCIDENTS_SINCE)
+            incidents = read_incidents(conn, _MOST_INCIDENTS, sites=listed, since=now - INCIDENTS_SINCE)
             notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
-        return _History(now_s, names, uptime, [told(incident, notes) for incident in incidents])
+        return _History(now_s, now, names, uptime, [told(incident, notes) for incident in incidents])
 
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:

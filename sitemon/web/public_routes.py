@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from sitemon import clock
 from sitemon.web import badges, feed
 from sitemon.web.api.answers import present
 from sitemon.web.badges import BadgeKind
@@ -42,7 +43,8 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
             settings=web.guard.settings,
             groups=groups,
             incidents=incidents,
-            worst=worst_state(groups),
+            worst="unknown" if snapshot.is_old_at(clock.utc_now()) else worst_state(groups),
+            old_since=public.old_since(groups),
             snapshot=snapshot,
         )
 
@@ -53,7 +55,13 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         settings = web.guard.settings
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
         addresses = f"{base}/public", f"{base}/feed.atom"
-        body = feed.feed_of(settings.public_title, *addresses, incidents, snapshot.made_up_until_at)
+        body = feed.feed_of(
+            settings.public_title,
+            *addresses,
+            incidents,
+            made_up_until_at=snapshot.made_up_until_at,
+            old_since=public.old_since(),
+        )
         return respond(request, make(body, feed.MEDIA_TYPE))
 
     @router.get("/badge/{name:path}/{kind}.svg")
@@ -71,13 +79,14 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         return not is_all and (not web.guard.settings.sign_in_to_read or web.guard.actor_of(request) is not None)
 
     def _badge(snapshot: Snapshot, site: SiteView, kind: BadgeKind) -> str:
+        is_known = not snapshot.is_old_at(clock.utc_now())
         if kind == "state":
-            return badges.state_badge(site.name, site.state)
+            return badges.state_badge(site.name, site.state if is_known else "unknown")
         if kind == "uptime":
             made_up_until_at = snapshot.made_up_until_at
             is_made_up = made_up_until_at is not None and snapshot.at - made_up_until_at < _BADGE_UPTIME
             uptime = public.uptime(snapshot, site.name, _BADGE_UPTIME.days)
             return badges.uptime_badge(site.name, uptime, is_made_up=is_made_up)
-        return badges.latency_badge(site.name, site.evidence.latency_s)
+        return badges.latency_badge(site.name, site.evidence.latency_s if is_known else None)
 
     return router

@@ -15,6 +15,7 @@ from sitemon.store.page_site import (
     Newest,
     Part,
     Stretch,
+    is_anything_before,
     read_chains,
     read_counts,
     read_incidents_of,
@@ -59,6 +60,7 @@ class _Data(NamedTuple):
     """What the page reads of a site."""
 
     stretch: Stretch
+    has_earlier: bool
     parts: list[Part | None]
     past: Past
     hours: list[Counts | None]
@@ -112,7 +114,7 @@ def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, aske
         snapshot.at,
         lambda: _shown(_read(web, snapshot, site, asked), snapshot, site, asked),
         is_away=bool(snapshot.problem),
-        evidence=(site.watches, its_open),
+        evidence=None if web.acts.was_just_checked(site.name) else (site.watches, its_open),
     )
     sites = web.sites()
     configured = sites.by_name.get(site.name) if sites else None
@@ -126,6 +128,8 @@ def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, aske
         can_check=web.guard.can_sign_in and web.acts.can_check,
         configuration=[pair for pair in configuration_of(configured) if pair[1]] if configured else None,
         read_at=found.at if found else None,
+        old_since=found.old_since(snapshot.at) if found else None,
+        past_old_since=web.history.old_since([site.name]),
         newest=found.data.newest if found else (),
         incidents=found.data.incidents if found else None,
     )
@@ -143,6 +147,7 @@ def _read(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Data:
         incidents = read_incidents_of(conn, name, _MOST_INCIDENTS)
         return _Data(
             stretch,
+            is_anything_before(conn, name, stretch),
             read_parts(conn, name, stretch, with_phases=chosen.has_phases),
             past,
             read_counts(conn, name, days_before(now, GRID_DAYS)),
@@ -191,6 +196,7 @@ def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _S
         ranges=RANGES,
         view=asked.view,
         stretch=data.stretch,
+        has_earlier=data.has_earlier,
         figures=list(figures(data.parts, moments)),
         explanations=explanations(data.parts, data.stretch),
         has_incidents=bool(data.in_stretch),

@@ -87,6 +87,24 @@ FROM (
 ) AS histogram
 CROSS JOIN LATERAL sitemon.percentiles_s(buckets, checks);
 
+-- name: raw_before
+SELECT 1
+FROM sitemon.results
+WHERE site = %(site)s AND slot_at < %(first)s AND kind NOT IN ('adhoc', 'confirm')
+LIMIT 1;
+
+-- name: hour_before
+SELECT 1
+FROM sitemon.uptime_hourly
+WHERE site = %(site)s AND hour_at < %(first)s
+LIMIT 1;
+
+-- name: day_before
+SELECT 1
+FROM sitemon.uptime_daily
+WHERE site = %(site)s AND day < %(first)s::date
+LIMIT 1;
+
 -- name: phases
 -- The mean of each phase, of checks that took place and count.
 SELECT

@@ -20,6 +20,7 @@ from sitemon.store.page_incidents import Before, read_incident, read_incidents
 from sitemon.store.page_site import (
     Source,
     Stretch,
+    is_anything_before,
     read_counts,
     read_newest,
     read_parts,
@@ -95,6 +96,17 @@ def test_raw_parts_count_each_result_once(reader: Connect, now: datetime) -> Non
     total = total_of(part.counts if part else None for part in parts)
     assert total.total == len(results)
     assert total.down == sum(row["outcome"] == "down" for row in results) == 41
+
+
+@pytest.mark.parametrize(("source", "days"), [(Source.RAW, 1), (Source.HOUR, 89), (Source.DAY, 89)])
+def test_before_the_first_that_is_kept_there_is_nothing(
+    reader: Connect, now: datetime, source: Source, days: int
+) -> None:
+    first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - days * DAY
+    with closing(reader()) as conn:
+        assert is_anything_before(conn, "shop", Stretch(source, now, 60, 1))
+        assert not is_anything_before(conn, "shop", Stretch(source, first_day, 60, 1))
+        assert not is_anything_before(conn, "nobody", Stretch(source, now, 60, 1))
 
 
 def test_hours_of_two_weeks(reader: Connect, now: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import pytest
 
+from sitemon import clock
 from sitemon.model.counts import Counts
 from sitemon.model.errors import UnreachableError
 from sitemon.web.history import DAYS, NOTHING_YET, History, past_of
@@ -13,10 +14,12 @@ from sitemon.web.history import DAYS, NOTHING_YET, History, past_of
 class Database:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.refused = 0
         self.is_away = False
 
     def days(self, names: Sequence[str], _first: date, days: int) -> dict[str, list[Counts | None]]:
         if self.is_away:
+            self.refused += 1
             raise UnreachableError("nobody answers")
         self.asked.append(list(names))
         return {name: [Counts(up=9)] * days for name in names}
@@ -45,6 +48,33 @@ def test_while_the_database_is_away_what_is_known_stays(history: History, databa
     known = history.of(["shop"])["shop"]
     database.is_away = True
     assert history.of(["shop", "blog"]) == {"shop": known, "blog": NOTHING_YET}
+
+
+def test_what_could_not_be_read_anew_is_said_to_be_old_until_it_is(
+    history: History, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.web.history._OLD_S", 0.0)
+    before = clock.utc_now()
+    history.of(["shop"])
+    assert history.old_since(["shop"]) is None
+    database.is_away = True
+    history.of(["shop", "blog"])
+    old_since = history.old_since(["blog", "shop"])
+    assert old_since is not None
+    assert before <= old_since <= clock.utc_now()
+    database.is_away = False
+    history.of(["shop"])
+    assert (database.refused, history.old_since(["shop"])) == (1, old_since)
+    monkeypatch.setattr("sitemon.web.history._RETRY_S", 0.0)
+    history.of(["shop"])
+    assert history.old_since(["shop"]) is None
+
+
+def test_nobody_waits_for_what_could_not_be_read_a_moment_ago(history: History, database: Database) -> None:
+    database.is_away = True
+    for _ in range(3):
+        history.of(["shop"])
+    assert database.refused == 1
 
 
 def test_only_days_that_were_not_wholly_up_are_explained() -> None:

@@ -31,6 +31,13 @@ def test_what_cannot_be_read_is_what_it_was(kept: Kept[str]) -> None:
     assert kept.of("blog", LATER, fail, is_away=False) is None
 
 
+def test_it_is_old_where_it_could_not_be_read_anew(kept: Kept[str]) -> None:
+    found = kept.of("shop", LATER, fail, is_away=False)
+    assert found is not None
+    assert found.old_since(LATER) == NOW
+    assert found.old_since(NOW + timedelta(seconds=9)) is None
+
+
 def test_while_the_database_is_known_to_be_away_nobody_tries(kept: Kept[str]) -> None:
     tried: list[str] = []
 
