@@ -101,11 +101,14 @@ def test_what_everybody_reads_says_of_when_its_incidents_are(
     wait_for(lambda: "Days and incidents as of" not in page.get("/public").text, WITHIN_S)
 
 
-def test_a_badge_tells_no_state_of_long_ago(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_room_for_a_moment_nothing_of_long_ago_is_told(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def badges() -> str:
         return "".join(away.page.get(f"/badge/shop/{kind}.svg").text for kind in ("state", "latency"))
 
     assert ("state up" in badges(), "latency 250ms" in badges()) == (True, True)
+    assert "Not all is up" in away.page.get("/public").text
     monkeypatch.setattr(snapshot, "_OLD", timedelta(0))
     assert "state up" in badges()
     away.go()
