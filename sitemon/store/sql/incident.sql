@@ -1,11 +1,16 @@
 -- name: lock_sites
--- Take sites of which something is to decide; those that another alerter has in hand are passed over.
-SELECT site_id, name
-FROM sitemon.site
-WHERE site_id IN (SELECT site_id FROM sitemon.undecided ORDER BY undecided_id LIMIT 2000)
-ORDER BY site_id
+-- Take sites of which something is to decide, first those that have waited longest: where there is always more than can be
+-- decided on, none waits for ever. Those that another alerter has in hand are passed over.
+SELECT site.site_id, site.name
+FROM (
+    SELECT site_id, min(undecided_id) AS first_id
+    FROM (SELECT site_id, undecided_id FROM sitemon.undecided ORDER BY undecided_id LIMIT 2000) AS oldest
+    GROUP BY site_id
+) AS waiting
+JOIN sitemon.site ON site.site_id = waiting.site_id
+ORDER BY waiting.first_id
 LIMIT %(sites)s
-FOR NO KEY UPDATE SKIP LOCKED;
+FOR NO KEY UPDATE OF site SKIP LOCKED;
 
 -- name: take_marks
 -- In a statement after lock_sites: it sees what was written until the sites were ours.

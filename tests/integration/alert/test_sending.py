@@ -108,6 +108,16 @@ def test_a_site_that_another_alerter_has_in_hand_is_passed_over(
         assert scene.decider.decide(scene.conn) == 0
 
 
+def test_what_has_waited_longest_is_decided_on_first(scene: Scene) -> None:
+    for site in ("blog", "shop"):
+        scene.arrive(*scene.results("u", site=site))
+    for site in ("shop", "blog"):
+        scene.write(scene.results("d", start=1, site=site))
+    assert scene.decider.decide(scene.conn, most=1) == 1
+    query = "SELECT site.name FROM sitemon.undecided JOIN sitemon.site USING (site_id)"
+    assert rows(scene.conn, query) == [("blog",)]
+
+
 def test_alertmanager_gets_alerts_as_its_api_takes_them(scene: Scene) -> None:
     scene.use(Channel(name="am", kind="alertmanager", url=scene.receiver.url.removesuffix("/hook")))
     scene.arrive(*scene.results("udddu"))
