@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sitemon.alert.events import degraded_event
 from sitemon.alert.links import linked
-from sitemon.alert.rules import SiteRules
-from sitemon.incident.dependence import standing
+from sitemon.alert.rules import SiteRules, is_just_taken_out
+from sitemon.incident.dependence import is_decided, standing
 from sitemon.incident.machine import Incident
 from sitemon.model.alerts import Alerts, Recipient
 from sitemon.store.connect import Connection
@@ -34,16 +34,11 @@ def tell_degraded(conn: Connection, rules_of: Callable[[str], SiteRules], alerts
 
 
 def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, now: datetime, behind: set[str]) -> None:
-    heard_by: dict[int, list[Recipient]] = {}
-    for one in found.sites:
-        audience = rules[one.site].audience
-        if one.ended_at is not None:
-            told = one.channels or ()
-            heard_by[one.site_id] = [
-                recipient for recipient in alerts.recipients(audience, "degraded", told) if recipient.channel in told
-            ]
-        elif one.site not in behind and _is_clear(one, rules[one.site], now):
-            heard_by[one.site_id] = alerts.recipients(audience, "degraded")
+    heard_by = {
+        one.site_id: heard
+        for one in found.sites
+        if (heard := _heard_by(one, rules[one.site], alerts, now, is_behind=one.site in behind)) is not None
+    }
     if not heard_by:
         return
     found.say(
@@ -53,9 +48,23 @@ def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, n
         for event in (_event(one, rules[one.site], alerts, now),)
         for channel, wait_s in heard_by[one.site_id]
     )
-    over = [one.site_id for one in found.sites if one.ended_at is not None]
+    over = [one.site_id for one in found.sites if one.ended_at is not None and one.site_id in heard_by]
     found.forget(over)
     found.tell({n: [one.channel for one in heard] for n, heard in heard_by.items() if n not in over})
+
+
+def _heard_by(
+    one: Degradation, rules: SiteRules, alerts: Alerts, now: datetime, *, is_behind: bool
+) -> list[Recipient] | None:
+    """Return who hears of a site. None: that is not to be said yet, since what waits may say otherwise, or never."""
+    if not is_decided(one.undecided_from, (one.ended_at or one.since_at) + rules.settles):
+        return None
+    if one.ended_at is not None:
+        told = one.channels or ()
+        return [heard for heard in alerts.recipients(rules.audience, "degraded", told) if heard.channel in told]
+    if is_behind or is_just_taken_out(rules, is_scheduled=one.is_scheduled) or not _is_clear(one, rules, now):
+        return None
+    return alerts.recipients(rules.audience, "degraded")
 
 
 def _event(one: Degradation, rules: SiteRules, alerts: Alerts, now: datetime) -> dict[str, Any]:
@@ -82,7 +91,8 @@ def _behind(
     def is_behind(one: Degradation) -> bool:
         on = rules[one.site].gateways
         as_incident = Incident(one.since_at, one.since_at, tuple(one.regions), one.cause)
-        stands = standing(as_incident, [gateways[name] for name in on], now, rules[one.site].settles)
+        settles = rules[one.site].settles
+        stands = standing(as_incident, [gateways[name] for name in on], now, settles, one.undecided_from)
         return not stands.is_told or not degraded.isdisjoint(on)
 
     return {one.site for one in depending if is_behind(one)}

@@ -7,7 +7,7 @@ from typing import Final
 from sitemon.alert.announce import announce
 from sitemon.alert.rules import SiteRules
 from sitemon.incident.change import Change, What
-from sitemon.incident.dependence import standing
+from sitemon.incident.dependence import is_decided, standing
 from sitemon.model.alerts import Alerts
 from sitemon.store.connect import Connection
 from sitemon.store.held import Held, take_held
@@ -33,12 +33,24 @@ def release(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Aler
 def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
     rules = {site: rules_of(site) for site, _, _ in held.incidents}
     # One that was just taken out of the configuration depends on nothing any more: that is no reason to tell of it.
-    incidents = [one for one in held.incidents if rules[one[0]].is_configured]
+    # Of the others it is waited for what may say in time that they are well, or never were down.
+    incidents = [
+        (site, number, incident)
+        for site, number, incident in held.incidents
+        if rules[site].is_configured
+        and is_decided(held.undecided_from[number], (incident.closed_by or incident.opened_by) + rules[site].settles)
+    ]
     names = {name for one in rules.values() for name in one.gateways}
     since = min((incident.started_at for _, _, incident in incidents), default=now)
     gateways = held.gateways({name: rules_of(name).settles for name in names}, since, now)
     stands = {
-        number: standing(incident, [gateways[name] for name in rules[site].gateways], now, rules[site].settles)
+        number: standing(
+            incident,
+            [gateways[name] for name in rules[site].gateways],
+            now,
+            rules[site].settles,
+            held.undecided_from[number],
+        )
         for site, number, incident in incidents
     }
     held.put_behind({number: one.behind for number, one in stands.items()})

@@ -57,6 +57,11 @@ def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
     )
 
 
+def is_just_taken_out(rules: SiteRules, *, is_scheduled: bool) -> bool:
+    """Tell whether a site was taken out of the configuration, though the schedule does not say so yet."""
+    return is_scheduled and not rules.is_configured
+
+
 def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:
     """Return those that are watched: of one that is not, nobody knows whether it is still down."""
     found = all_gateways(site.name, lambda name: by_name[name].depends_on)

@@ -11,16 +11,16 @@ class Gateway(NamedTuple):
     """What is known of a site on which another one depends.
 
     `outages` are the beginnings and ends of its incidents; None: it lasts. `well_at` is the newest slot at which it was
-    looked at, if that was good in all its regions; `is_failing`, if it was not in one. `is_undecided`: rows of it are
-    not decided on yet. `maintained_until` is the end of its newest window of maintenance that has begun. An outage of
-    it is decided within `settles` of its first failure.
+    looked at, if that was good in all its regions; `is_failing`, if it was not in one. `undecided_from` is the earliest
+    slot of which rows are not decided on yet; None: all are. `maintained_until` is the end of its newest window of
+    maintenance that has begun. An outage of it is decided within `settles` of its first failure.
     """
 
     name: str
     outages: Sequence[tuple[datetime, datetime | None]]
     well_at: datetime | None
     is_failing: bool
-    is_undecided: bool
+    undecided_from: datetime | None
     maintained_until: datetime | None
     settles: timedelta
 
@@ -32,11 +32,22 @@ class Standing(NamedTuple):
     behind: str | None = None
 
 
-def standing(incident: Incident, gateways: Sequence[Gateway], now: datetime, persists: timedelta) -> Standing:
+def is_decided(undecided_from: datetime | None, until: datetime) -> bool:
+    """Tell whether all rows of slots up to a moment are decided on. That later ones wait is so for ever, under load."""
+    return undecided_from is None or undecided_from > until
+
+
+def standing(
+    incident: Incident,
+    gateways: Sequence[Gateway],
+    now: datetime,
+    persists: timedelta,
+    undecided_from: datetime | None = None,
+) -> Standing:
     """Return where an incident stands of which nobody was told.
 
     `gateways` are all on which its site depends, the farthest last. After the last of them is well again, the site has
-    `persists` to be well too.
+    `persists` to be well too: up to the slot `undecided_from` it is known whether it was.
     """
     down = [one for one in gateways if _is_down(one, incident, now)]
     if down:
@@ -44,7 +55,7 @@ def standing(incident: Incident, gateways: Sequence[Gateway], now: datetime, per
     if incident.ended_at is None:
         for one in reversed(gateways):
             back_at = _back_at(one, incident)
-            if back_at is not None and now < back_at + persists:
+            if back_at is not None and (now < back_at + persists or not is_decided(undecided_from, back_at + persists)):
                 return Standing(is_told=False, behind=one.name)
     return Standing(is_told=all(_is_clear(one, incident, now) for one in gateways))
 
@@ -68,12 +79,10 @@ def _back_at(gateway: Gateway, incident: Incident) -> datetime | None:
 
 def _is_clear(gateway: Gateway, incident: Incident, now: datetime) -> bool:
     """Tell whether the gateway is surely not why: it was well after the first failure, or had the time to be down."""
-    if gateway.is_undecided:
-        return False
-    if gateway.well_at is not None and gateway.well_at >= incident.started_at:
-        return True
-    since = max(incident.opened_by, gateway.maintained_until or incident.opened_by)
-    return now >= since + gateway.settles
+    is_well = gateway.well_at is not None and gateway.well_at >= incident.started_at
+    since = incident.opened_by if is_well else max(incident.opened_by, gateway.maintained_until or incident.opened_by)
+    until = since + gateway.settles
+    return is_decided(gateway.undecided_from, until) and (is_well or now >= until)
 
 
 def all_gateways(site: str, depends_on: Callable[[str], Iterable[str]]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -18,7 +18,10 @@ _sql: Final = load_queries("degraded.sql")
 
 
 class Degradation(NamedTuple):
-    """A site that is degraded, or was until `ended_at`; `channels` were told, None: nobody yet."""
+    """A site that is degraded, or was until `ended_at`; `channels` were told, None: nobody yet.
+
+    Rows of slots from `undecided_from` on are not decided on yet; None: all are. `is_scheduled`: the schedule has it.
+    """
 
     site_id: int
     site: str
@@ -26,8 +29,10 @@ class Degradation(NamedTuple):
     since_at: datetime
     ended_at: datetime | None
     channels: Sequence[str] | None
-    regions: Mapping[str, str]
+    regions: Mapping[str, Literal["up", "degraded", "down"]]
     cause: Cause
+    undecided_from: datetime | None = None
+    is_scheduled: bool = False
 
 
 class Degradations(Behind):
@@ -37,8 +42,10 @@ class Degradations(Behind):
         super().__init__(cursor)
         cursor.execute(_sql["to_tell"], {"after": after, "most": most})
         self.sites = [
-            Degradation(site_id, site, url, since_at, ended_at, channels, regions, Cause(*cause))
-            for site_id, site, url, since_at, ended_at, channels, regions, *cause in cursor.fetchall()
+            Degradation(
+                site_id, site, url, since_at, ended_at, channels, regions, Cause(*cause), undecided_from, scheduled
+            )
+            for site_id, site, url, since_at, ended_at, channels, regions, undecided_from, scheduled, *cause in cursor
         ]
 
     def degraded_of(self, names: Iterable[str]) -> set[str]:

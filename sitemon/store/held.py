@@ -26,7 +26,7 @@ class Behind(Deciding):
 
         Of outages those that were over before `since` are left out.
         """
-        unseen: tuple[Any, ...] = (None, False, False, None)
+        unseen: tuple[Any, ...] = (None, False, None, None)
         found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
         found |= {name: tuple(state) for name, *state in self._ask("gateways", names=list(settles), now=now)}
         # Only then: what another alerter decides meanwhile is undecided above, or seen here.
@@ -43,18 +43,21 @@ class Behind(Deciding):
 class Held(Behind):
     """Incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
 
-    `behind` are the sites behind which they lay when that was decided last.
+    `behind` are the sites behind which they lay when that was decided last; `undecided_from` are the earliest slots of
+    their sites of which rows are not decided on yet.
     """
 
     def __init__(self, cursor: Cursor, after: int, most: int) -> None:
         super().__init__(cursor)
         self.incidents: list[tuple[str, int, Incident]] = []
         self.behind: dict[int, str | None] = {}
+        self.undecided_from: dict[int, datetime | None] = {}
         for site, number, started_at, opened_by, regions, *rest in self._ask("held_incidents", after=after, most=most):
-            *cause, ended_at, closed_by, behind = rest
+            *cause, ended_at, closed_by, behind, undecided_from = rest
             incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
             self.incidents.append((site, number, incident))
             self.behind[number] = behind
+            self.undecided_from[number] = undecided_from
 
     def put_behind(self, behind: Mapping[int, str | None]) -> None:
         """Say of incidents behind which site they lie, where that is another one than before."""

@@ -138,14 +138,17 @@ class Taken(Deciding):
 class Reminding(Deciding):
     """Incidents that are open, and of which nobody knows, with the names of their sites; they are ours meanwhile.
 
-    `ages_s` says how long ago a channel was told of an incident, `open_for_s` how long ago an incident was decided.
+    `ages_s` says how long ago a channel was told of an incident, `open_for_s` how long ago an incident was decided. The
+    sites of those in `scheduled` are in the schedule.
     """
 
     def __init__(self, cursor: Cursor) -> None:
         super().__init__(cursor)
         self.incidents: list[tuple[str, int, Incident]] = []
         self.open_for_s: dict[int, float] = {}
-        for site, number, age_s, started_at, opened_by, regions, *cause in self._all("open_incidents"):
+        self.scheduled: set[int] = set()
+        for site, number, age_s, is_scheduled, started_at, opened_by, regions, *cause in self._all("open_incidents"):
+            self.scheduled |= {number} if is_scheduled else set()
             self.incidents.append((site, number, Incident(started_at, opened_by, tuple(regions), Cause(*cause))))
             self.open_for_s[number] = age_s
         numbers = [number for _, number, _ in self.incidents]

@@ -27,8 +27,8 @@ FROM unnest(%(site_ids)s::integer[], %(ended_at)s::timestamptz[]) AS given (site
 WHERE degradation.site_id = given.site_id AND degradation.ended_at IS NULL;
 
 -- name: to_tell
--- Not of sites that were taken out of the configuration, nor of those of which rows wait to be decided on, nor that a site is
--- degraded while it is in maintenance. The sites are ours until the transaction ends.
+-- Not of sites that were taken out of the configuration, nor that a site is degraded while it is in maintenance. The sites
+-- are ours until the transaction ends.
 SELECT
     site_id,
     site.name,
@@ -47,6 +47,8 @@ SELECT
     ended_at,
     channels,
     regions,
+    (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = degradation.site_id),
+    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = degradation.site_id),
     reason,
     http_code,
     error,
@@ -62,7 +64,6 @@ WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = degradation.site_id
         )
     )
-    AND NOT EXISTS (SELECT FROM sitemon.undecided WHERE undecided.site_id = degradation.site_id)
     AND NOT site.is_ended
 ORDER BY site_id
 LIMIT %(most)s

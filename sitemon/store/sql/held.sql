@@ -1,7 +1,6 @@
 -- name: held_incidents
--- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance, nor of sites of
--- which rows wait to be decided on. The sites are ours until the transaction ends; an incident that changed meanwhile is
--- looked at anew.
+-- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance. The sites are
+-- ours until the transaction ends; an incident that changed meanwhile is looked at anew.
 SELECT
     site.name,
     incident_id,
@@ -15,7 +14,8 @@ SELECT
     cert_expires_at,
     ended_at,
     closed_by_at,
-    behind
+    behind,
+    (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = incident.site_id)
 FROM sitemon.incident
 JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
 WHERE is_held
@@ -27,7 +27,6 @@ WHERE is_held
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = incident.site_id
         )
     )
-    AND NOT EXISTS (SELECT FROM sitemon.undecided WHERE undecided.site_id = incident.site_id)
     AND incident_id > %(after)s
     AND NOT site.is_ended
 ORDER BY incident_id
@@ -42,13 +41,13 @@ JOIN sitemon.site ON site.site_id = incident.site_id
 WHERE site.name = ANY (%(names)s) AND withdrawn_at IS NULL AND (ended_at IS NULL OR ended_at >= %(since)s);
 
 -- name: gateways
--- How these sites are in all regions that look at them and are online: when they were seen to be well, or failing; whether
--- rows of them wait to be decided on; up to when they are maintained.
+-- How these sites are in all regions that look at them and are online: when they were seen to be well, or failing; from which
+-- slot on rows of them wait to be decided on; up to when they are maintained.
 SELECT
     site.name,
     CASE WHEN bool_and(state.seen_outcome IN ('up', 'degraded')) THEN min(state.seen_slot_at) END,
     coalesce(bool_or(state.seen_outcome = 'down'), false),
-    EXISTS (SELECT FROM sitemon.undecided WHERE undecided.site_id = site.site_id),
+    (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = site.site_id),
     (
         SELECT max(stretch.until_at)
         FROM sitemon.maintenance_stretch AS stretch

@@ -220,6 +220,7 @@ WHERE ended_at IS NULL
     AND NOT is_held
     AND NOT EXISTS (
         SELECT
+    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id),
         FROM sitemon.maintenance_stretch AS stretch
         WHERE stretch.site_id = incident.site_id
             AND stretch.from_at <= now()

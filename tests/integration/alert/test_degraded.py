@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from sitemon.alert.decide import Decider
-from sitemon.alert.rules import SiteRules
+from sitemon.alert.rules import SiteRules, rules_of_site
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import EVENTS, Audience
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.store.maintenance_windows import Declaration, declare
+from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
+from tests.integration.store.events import started
 from tests.results import MINUTE, a_result, this_hour
 
 LATER = this_hour() + timedelta(hours=1)
@@ -81,6 +83,16 @@ def test_nobody_is_told_before_all_that_has_come_is_decided_on(scene: Scene) -> 
     assert told(scene) == []
     look(scene)
     assert told(scene) == ["site.down"]
+
+
+def test_it_is_told_also_while_rows_always_wait(scene: Scene) -> None:
+    for minute, letter in enumerate("ugggggggguggggguuuuuuuu"):
+        scene.write(scene.results(letter, start=minute))
+        scene.decider.tell_degraded(scene.conn)
+        scene.decide()
+    scene.send()
+    assert told(scene) == ["site.degraded", "site.recovered"]
+    assert [minute_of(event["data"]["since"]) for event in scene.receiver.events] == [1, 15]
 
 
 def test_the_message_says_since_when_from_where_and_why(scene: Scene) -> None:
@@ -178,6 +190,22 @@ def test_thresholds_are_those_of_the_site(scene: Scene) -> None:
     assert told(scene) == ["site.degraded"]
     arrive(scene, ("default", "uu"), start=5)
     assert told(scene) == ["site.degraded", "site.recovered"]
+
+
+def test_of_a_site_that_was_just_taken_out_of_the_configuration_nobody_is_told(scene: Scene) -> None:
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.decider = Decider(lambda _: rules_of_site(None, {}), scene.alerts, lambda: LATER)
+    arrive(scene, ("default", "uggg"))
+    assert told(scene) == []
+    use(scene)
+    look(scene)
+    assert told(scene) == ["site.degraded"]
+
+
+def test_of_a_site_that_a_monitor_looks_at_it_is_told(scene: Scene) -> None:
+    scene.decider = Decider(lambda _: rules_of_site(None, {}), scene.alerts, lambda: LATER)
+    arrive(scene, ("default", "uggg"))
+    assert told(scene) == ["site.degraded"]
 
 
 def test_slow_results_within_a_window_neither_begin_nor_end_it(scene: Scene) -> None:

@@ -185,6 +185,18 @@ def test_more_than_are_taken_at_once_are_all_looked_at(story: Story, monkeypatch
     assert story.behind == [("balancer", "line"), ("line", None), ("shop", "line")]
 
 
+def test_it_is_told_also_while_rows_of_both_always_wait(story: Story) -> None:
+    rows_of = {"shop": "u" + 14 * "d", "line": "u" + 7 * "du", "balancer": 15 * "u"}
+    for minute in range(15):
+        story.minute = minute + 0.1
+        for site, letters in rows_of.items():
+            story.scene.write(story.scene.results(letters[minute], start=minute, site=site))
+        story.scene.decider.release(story.scene.conn)
+        story.scene.decide()
+    story.scene.send()
+    assert story.said == [("shop", "site.down", 1, None)]
+
+
 def test_of_a_site_that_is_watched_no_more_nothing_is_said(story: Story) -> None:
     write_notices(story.scene.conn, story.scene.names, [started(0)])
     story.play(line="udddd", balancer="uuuuu", shop="udddd")

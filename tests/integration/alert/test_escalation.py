@@ -4,10 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from sitemon import clock
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import rules_of_site
 from sitemon.model.alerts import Alerts, Escalation, Route
 from sitemon.store.page_incidents import acknowledge, read_incidents
+from sitemon.store.schedule import write_notices
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
+from tests.integration.store.events import started
 
 QUARTER_H = 0.25
 STEP = Escalation(900.0, ("boss",))
@@ -49,6 +54,15 @@ def test_nor_is_one_that_is_over(scene: Scene, boss: Receiver) -> None:
     scene.pass_time(hours=1)
     scene.remind()
     assert said(boss) == []
+
+
+def test_nor_is_one_of_a_site_that_was_just_taken_out_of_the_configuration(scene: Scene, boss: Receiver) -> None:
+    write_notices(scene.conn, scene.names, [started(0)])
+    scene.arrive(*scene.results("uddd"))
+    scene.decider = Decider(lambda _: rules_of_site(None, {}), scene.alerts, clock.utc_now)
+    scene.pass_time(hours=1)
+    scene.remind()
+    assert (said(boss), said(scene.receiver)) == ([], ["site.down"])
 
 
 def test_two_steps_come_one_after_the_other(scene: Scene, boss: Receiver) -> None:

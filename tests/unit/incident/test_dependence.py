@@ -18,7 +18,7 @@ def gateway(
     *outages: tuple[float, float | None],
     well_at: float | None = None,
     is_failing: bool = False,
-    is_undecided: bool = False,
+    undecided_from: float | None = None,
     maintained_until: float | None = None,
     name: str = "gateway",
 ) -> Gateway:
@@ -28,16 +28,17 @@ def gateway(
         [(at(start), None if end is None else at(end)) for start, end in outages],
         None if well_at is None else at(well_at),
         is_failing,
-        is_undecided,
+        None if undecided_from is None else at(undecided_from),
         None if maintained_until is None else at(maintained_until),
         SETTLES,
     )
 
 
-def stand(*gateways: Gateway, now: float, ended: float | None = None) -> Standing:
+def stand(*gateways: Gateway, now: float, ended: float | None = None, undecided_from: float | None = None) -> Standing:
     """Return where an incident stands that began at minute 10 and was decided at minute 12."""
     end = None if ended is None else at(ended)
-    return standing(Incident(at(10), at(12), ("eu",), Cause(), end, end), gateways, at(now), PERSISTS)
+    waiting = None if undecided_from is None else at(undecided_from)
+    return standing(Incident(at(10), at(12), ("eu",), Cause(), end, end), gateways, at(now), PERSISTS, waiting)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,10 @@ def stand(*gateways: Gateway, now: float, ended: float | None = None) -> Standin
         pytest.param(gateway(well_at=11), 12, TELL, id="the gateway is well"),
         pytest.param(gateway(well_at=9), 12, WAIT, id="it was well before, and was not looked at since"),
         pytest.param(gateway(well_at=9), 16, TELL, id="for so long that it would be down by now"),
-        pytest.param(gateway(well_at=9, is_undecided=True), 16, WAIT, id="or rows of it wait"),
+        pytest.param(gateway(well_at=9, undecided_from=15), 16, WAIT, id="or rows of it wait by which it may be"),
+        pytest.param(gateway(well_at=9, undecided_from=17), 18, TELL, id="those that wait are of later"),
+        pytest.param(gateway(well_at=18, undecided_from=15), 18, WAIT, id="it is well, and may have been down before"),
+        pytest.param(gateway(well_at=18, undecided_from=17), 18, TELL, id="it is well, and was not down before"),
         pytest.param(gateway(is_failing=True), 13, WAIT, id="it has begun to fail"),
         pytest.param(gateway((11, None), is_failing=True), 13, BEHIND, id="it is down"),
         pytest.param(gateway((5, None), is_failing=True), 500, BEHIND, id="for long"),
@@ -74,6 +78,13 @@ def test_an_incident_that_lasts(known: Gateway, now: float, expected: Standing) 
 )
 def test_an_incident_that_is_over(known: Gateway, expected: Standing) -> None:
     assert stand(known, now=13, ended=13) == expected
+
+
+@pytest.mark.parametrize(("undecided_from", "expected"), [(None, TELL), (33, BEHIND), (35, TELL)])
+def test_whether_the_site_follows_a_gateway_that_is_back_its_rows_say(
+    undecided_from: float | None, expected: Standing
+) -> None:
+    assert stand(gateway((5, 30), well_at=59), now=60, undecided_from=undecided_from) == expected
 
 
 def test_the_farthest_that_is_down_is_named() -> None:
