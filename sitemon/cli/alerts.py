@@ -32,7 +32,7 @@ def command() -> None:
 @options.db_conn
 @options.database
 def list_(since: float, limit: int, as_json: bool, db_conn: str | None, database: str | None) -> int:
-    """List alerts, newest first, one a channel. Exit status 1: one of them was given up."""
+    """List alerts, newest first, one a channel. Exit status 1: one was given up, and not overtaken."""
     server, credentials = postgres_server(db_conn), database_credentials(database)
     with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
         found = read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit)
@@ -42,7 +42,7 @@ def list_(since: float, limit: int, as_json: bool, db_conn: str | None, database
         Terminal(width=max(Terminal().width, 160)).print(alerts_table(found))
     else:
         say("no alerts")
-    return 1 if any(one.state == "given up" for one in found) else 0
+    return 1 if any(one.state == "given up" and not one.is_overtaken for one in found) else 0
 
 
 @command.command("test")

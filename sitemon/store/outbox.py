@@ -46,7 +46,7 @@ class Gathered(NamedTuple):
 
 
 class KnownAlert(NamedTuple):
-    """An alert as people read it."""
+    """An alert as people read it. `is_overtaken`: it was given up since what came later of the same has arrived."""
 
     alert_id: int
     type: str
@@ -58,6 +58,7 @@ class KnownAlert(NamedTuple):
     delivered_at: datetime | None
     tries: int
     problem: str | None
+    is_overtaken: bool
 
 
 def add_channels(conn: Connection, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A receiver that answers 410, or 429 with Retry-After, or takes the request and answers nothing."""
+"""A receiver that answers 410, 429 with Retry-After, or 400, or takes the request and answers nothing."""
 
 from datetime import timedelta
 
@@ -61,4 +61,21 @@ def test_one_that_closes_without_an_answer_is_asked_again(story: Story) -> None:
     story.goes_on_until("00:04")
     assert story.told == lines_of("""
         00:04  site.down  hook  shop  since 00:01, timeout
+    """)
+
+
+def test_what_it_refuses_is_overtaken_by_what_it_takes_later(story: Story) -> None:
+    story.receiver.answers = [(400, {}), (400, {})]
+    story.plays("""
+        00:00  shop  uddd
+    """)
+    assert rows(story.conn, PROBLEM) == [("HTTP 400",)]
+    story.plays("""
+        00:04  shop  u
+    """)
+    story.goes_on_until("01:00", every=timedelta(minutes=8))
+    query = "SELECT type, problem FROM sitemon.alerts WHERE state = 'given up'"
+    assert rows(story.conn, query) == [("site.down", "overtaken by what came later: HTTP 400")]
+    assert story.told == lines_of("""
+        00:04  site.resolved  hook  shop  00:01 to 00:04, timeout
     """)

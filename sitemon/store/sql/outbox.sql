@@ -159,7 +159,18 @@ WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now());
 UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL RETURNING name;
 
 -- name: alerts
-SELECT alert_id, type, site, incident_id, channel, state, created_at, delivered_at, tries, problem
+SELECT
+    alert_id,
+    type,
+    site,
+    incident_id,
+    channel,
+    state,
+    created_at,
+    delivered_at,
+    tries,
+    problem,
+    state = 'given up' AND starts_with(coalesce(problem, ''), 'overtaken')
 FROM sitemon.alerts
 WHERE created_at >= %(since)s
 ORDER BY alert_id DESC

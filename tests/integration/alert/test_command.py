@@ -262,6 +262,17 @@ def test_alerts_are_listed_tried_and_sent_again(start: Start, scene: Scene, rece
     assert run(start, "alerts", "test", "hook") == (1, "hook: not delivered: HTTP 503\n")
 
 
+def test_what_was_overtaken_is_listed_and_nothing_to_act_on(start: Start, scene: Scene, receiver: Receiver) -> None:
+    receiver.answers = [(400, {})]
+    scene.arrive(*scene.results("udddu"))
+    status, said = run(start, "alerts", "list", "--json")
+    assert [(one["type"], one["state"], one["is_overtaken"], one["problem"]) for one in json.loads(said)] == [
+        ("site.resolved", "delivered", False, None),
+        ("site.down", "given up", True, "overtaken by what came later: HTTP 400"),
+    ]
+    assert status == 0
+
+
 def test_each_service_of_a_list_is_tried(start: Start, receiver: Receiver, tmp_path: Path) -> None:
     url = receiver.people().url
     (tmp_path / "alerts.yaml").write_text(
