@@ -7,6 +7,7 @@ from typing import Final
 from sitemon.config import locate
 from sitemon.config.alerts import FILE_NAME, load_alerts
 from sitemon.config.file_watcher import Events, FileWatcher
+from sitemon.config.web_file import WEB
 from sitemon.model.alerts import Alerts
 
 _EVENTS: Final = Events(
@@ -19,6 +20,8 @@ _EVENTS: Final = Events(
 class AlertsWatcher(FileWatcher[Alerts]):
     """Channels and routes for a running process: edits are taken up, a bad edit keeps what there was.
 
+    So is an edit of ``web.json``, which says where the page is.
+
     Raises:
         ConfigurationError: the file has mistakes at the start.
 
@@ -26,7 +29,8 @@ class AlertsWatcher(FileWatcher[Alerts]):
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         file = locate.usual_place(FILE_NAME, environ)
-        super().__init__(file, lambda: load_alerts(environ), _summary, _EVENTS)
+        web = locate.usual_place(WEB.file_name, environ)
+        super().__init__(file, lambda: load_alerts(environ), _summary, _EVENTS, beside=[web])
 
 
 def _summary(alerts: Alerts) -> str:

@@ -1,7 +1,7 @@
-"""What one file says to a running process, which follows its edits."""
+"""What a file says to a running process, which follows its edits."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -24,18 +24,28 @@ class Events(NamedTuple):
 class FileWatcher(Generic[T]):
     """A file for a running process: edits are taken up, a bad edit keeps what there was.
 
+    An edit of a file that `load` reads `beside` it is one as well; that one may be missing.
+
     Raises:
         ConfigurationError: the file has mistakes at the start.
 
     """
 
-    def __init__(self, file: Path, load: Callable[[], T], summary: Callable[[T], str], events: Events) -> None:
+    def __init__(
+        self,
+        file: Path,
+        load: Callable[[], T],
+        summary: Callable[[T], str],
+        events: Events,
+        beside: Sequence[Path] = (),
+    ) -> None:
         self._file = file
         self._load = load
         self._summary = summary
         self._events = events
         self._trouble = ""
-        self._edits = Edits(lambda: [self._file])
+        self._edits = Edits(lambda: [file, *beside])
+        self._is_there = file.exists()
         self._content = load()
 
     def current(self) -> T:
@@ -48,7 +58,8 @@ class FileWatcher(Generic[T]):
         return self._content
 
     def _take_up(self, state: State) -> None:
-        if not self._file.exists():
+        is_there = state[self._file] is not None
+        if self._is_there and not is_there:
             self._keep_old(f"{self._file} is not there any more")
             return
         try:
@@ -60,6 +71,7 @@ class FileWatcher(Generic[T]):
             log.exception(self._events.failed)
         else:
             log.info(self._events.reloaded, self._summary(self._content))
+        self._is_there = is_there
         self._edits.take_up(state)
 
     def _keep_old(self, trouble: str) -> None:

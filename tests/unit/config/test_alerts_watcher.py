@@ -77,6 +77,21 @@ def test_a_file_that_is_being_written_is_waited_for(file: Path, watcher: AlertsW
     assert channels(watcher) == ["b"]
 
 
+def test_an_edit_of_where_the_page_is_is_taken_up(file: Path, watcher: AlertsWatcher) -> None:
+    for url in ("https://a.example", "https://b.example"):
+        write(file.with_name("web.json"), f'{{"public_url": "{url}"}}')
+        assert (watcher.current().page_url, channels(watcher)) == (url, ["a"])
+
+
+def test_without_a_file_of_alerts_an_edit_of_where_the_page_is_is_no_mistake(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher = AlertsWatcher({"CONF_DIR": str(tmp_path)})
+    write(tmp_path / "web.json", '{"public_url": "https://a.example"}')
+    assert channels(watcher) == []
+    assert caplog.text == ""
+
+
 def test_a_file_that_was_not_there_at_the_start_is_taken_up(tmp_path: Path) -> None:
     watcher = AlertsWatcher({"CONF_DIR": str(tmp_path)})
     assert channels(watcher) == []
