@@ -7,6 +7,23 @@ from typing import Any, Final
 
 from sitemon.incident.change import Change, What
 from sitemon.incident.machine import Incident
+from sitemon.model.alert_event import (
+    AboutCertificate,
+    AboutDegraded,
+    AboutIncident,
+    AboutNothing,
+    CertificateExpiring,
+    IncidentEvent,
+    IncidentSaid,
+    IncidentWithdrawn,
+    SiteDegraded,
+    SiteDown,
+    SiteRecovered,
+    SiteReminder,
+    SiteResolved,
+    Trial,
+    plain,
+)
 from sitemon.model.moment import format_utc
 from sitemon.store.certificate import Expiring
 from sitemon.store.deciding import Circumstances
@@ -20,6 +37,13 @@ DEGRADED: Final = "site.degraded"
 RECOVERED: Final = "site.recovered"
 CERTIFICATE: Final = "certificate.expiring"
 TEST: Final = "test"
+
+_OF_INCIDENT: Final[Mapping[str, type[IncidentEvent]]] = {
+    DOWN: SiteDown,
+    REMINDER: SiteReminder,
+    RESOLVED: SiteResolved,
+    WITHDRAWN: IncidentWithdrawn,
+}
 
 
 def types_of(change: Change[int]) -> list[str]:
@@ -45,93 +69,94 @@ def event_of(
     now: datetime,
     event_id: uuid.UUID,
 ) -> dict[str, Any]:
-    """Return an event; its `id` stays the same in every channel and every try."""
+    """Return an event; its `id` stays the same in every channel and every try.
+
+    `state` and `since` say how the site is: where another incident of it lasts, it is down also at the end of this one.
+    """
     incident = change.incident
     is_down = type_ in {DOWN, REMINDER}
-    return {
-        "type": type_,
-        "timestamp": format_utc(now),
-        "data": {
-            "id": str(event_id),
-            "site": site,
-            "url": around.url,
-            "state": "down" if is_down else "up",
-            "since": format_utc(incident.started_at if is_down else incident.ended_at or now),
-            "regions": dict.fromkeys(incident.regions, "down" if is_down else "up"),
-            "is_escalated": False,
-            "is_corrected": change.what in {What.MOVED, What.WITHDRAWN},
-            "well_for_s": _seconds(around.well_since, incident.started_at) if is_down else None,
-            "incident": _incident(number, incident, around, now, is_down=is_down),
-            "cert_expires_at": format_utc(expires_at) if (expires_at := incident.cause.cert_expires_at) else None,
-            "labels": dict(labels),
-            "link": None,
-            "is_maintained": around.is_maintained,
-        },
-    }
+    down_since = incident.started_at if is_down else around.down_since
+    down_from = incident.regions if is_down else around.down_from
+    data = AboutIncident(
+        id=str(event_id),
+        site=site,
+        url=around.url,
+        labels=labels,
+        state="down" if down_since else "up",
+        since=format_utc(down_since or around.up_since or incident.ended_at or now),
+        regions={region: "down" if region in down_from else "up" for region in (*incident.regions, *down_from)},
+        is_escalated=False,
+        is_corrected=change.what in {What.MOVED, What.WITHDRAWN},
+        well_for_s=_seconds(around.well_since, incident.started_at) if is_down and around.well_since else None,
+        incident=_incident(number, incident, around, now, is_down=is_down),
+        cert_expires_at=_moment(incident.cause.cert_expires_at),
+        is_maintained=around.is_maintained,
+    )
+    return plain(_OF_INCIDENT[type_](timestamp=format_utc(now), data=data))
 
 
 def degraded_event(one: Degradation, labels: Mapping[str, str], now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
     """Return an event that says that a site is degraded, or, if it ended, that it is no more."""
     is_over = one.ended_at is not None
-    data = {
-        "id": str(event_id),
-        "site": one.site,
-        "url": one.url,
-        "state": "up" if is_over else "degraded",
-        "since": format_utc(one.ended_at or one.since_at),
-        "began_at": format_utc(one.since_at),
-        "duration_s": _seconds(one.since_at, one.ended_at or now),
-        "regions": dict.fromkeys(one.regions, "up") if is_over else dict(one.regions),
-        "reason": one.cause.reason,
-        "http_code": one.cause.http_code,
-        "error": one.cause.error,
-        "excerpt": one.cause.excerpt,
-        "cert_expires_at": format_utc(expires_at) if (expires_at := one.cause.cert_expires_at) else None,
-        "incident": None,
-        "labels": dict(labels),
-        "link": None,
-    }
-    return {"type": RECOVERED if is_over else DEGRADED, "timestamp": format_utc(now), "data": data}
+    kind = SiteRecovered if is_over else SiteDegraded
+    data = AboutDegraded(
+        id=str(event_id),
+        site=one.site,
+        url=one.url,
+        labels=labels,
+        state="up" if is_over else "degraded",
+        since=format_utc(one.ended_at or one.since_at),
+        began_at=format_utc(one.since_at),
+        duration_s=_seconds(one.since_at, one.ended_at or now),
+        regions={region: "up" if is_over else seen for region, seen in one.regions.items()},
+        reason=one.cause.reason,
+        http_code=one.cause.http_code,
+        error=one.cause.error,
+        excerpt=one.cause.excerpt,
+        cert_expires_at=_moment(one.cause.cert_expires_at),
+    )
+    return plain(kind(timestamp=format_utc(now), data=data))
 
 
 def certificate_event(
     certificate: Expiring, days: int, labels: Mapping[str, str], now: datetime, event_id: uuid.UUID
 ) -> dict[str, Any]:
     """Return an event that says that a certificate expires within so many days."""
-    data = {
-        "id": str(event_id),
-        "site": certificate.site,
-        "url": certificate.url,
-        "cert_expires_at": format_utc(certificate.expires_at),
-        "threshold_days": days,
-        "labels": dict(labels),
-        "link": None,
-    }
-    return {"type": CERTIFICATE, "timestamp": format_utc(now), "data": data}
+    data = AboutCertificate(
+        id=str(event_id),
+        site=certificate.site,
+        url=certificate.url,
+        labels=labels,
+        cert_expires_at=format_utc(certificate.expires_at),
+        threshold_days=days,
+    )
+    return plain(CertificateExpiring(timestamp=format_utc(now), data=data))
 
 
 def test_event(now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
     """Return an event that says of nothing that it is down."""
-    data: dict[str, Any] = {"id": str(event_id), "site": "test", "url": None, "labels": {}}
-    return {"type": TEST, "timestamp": format_utc(now), "data": data}
+    data = AboutNothing(id=str(event_id), site="test", url=None, labels={})
+    return plain(Trial(timestamp=format_utc(now), data=data))
 
 
-def _incident(
-    number: int, incident: Incident, around: Circumstances, now: datetime, *, is_down: bool
-) -> dict[str, Any]:
+def _incident(number: int, incident: Incident, around: Circumstances, now: datetime, *, is_down: bool) -> IncidentSaid:
     ended_at = None if is_down else incident.ended_at
-    return {
-        "id": number,
-        "started_at": format_utc(incident.started_at),
-        "ended_at": format_utc(ended_at) if ended_at else None,
-        "duration_s": _seconds(incident.started_at, ended_at or now),
-        "reason": incident.cause.reason,
-        "http_code": incident.cause.http_code,
-        "error": incident.cause.error,
-        "excerpt": incident.cause.excerpt,
-        "acknowledged_by": around.acknowledged_by,
-    }
+    return IncidentSaid(
+        id=number,
+        started_at=format_utc(incident.started_at),
+        ended_at=_moment(ended_at),
+        duration_s=_seconds(incident.started_at, ended_at or now),
+        reason=incident.cause.reason,
+        http_code=incident.cause.http_code,
+        error=incident.cause.error,
+        excerpt=incident.cause.excerpt,
+        acknowledged_by=around.acknowledged_by,
+    )
 
 
-def _seconds(start: datetime | None, end: datetime) -> float | None:
-    return None if start is None else round(max(0.0, (end - start).total_seconds()), 3)
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else format_utc(at)
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return round(max(0.0, (end - start).total_seconds()), 3)

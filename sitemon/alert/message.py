@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
-from sitemon.alert.text import body_of, in_lines, is_corrected_end, subject_of
+from sitemon.alert.text import body_of, in_lines, is_past_end, subject_of
 from sitemon.model.one_line import one_line
 
 MOST_EVENTS: Final = 20
 """Of further ones a message says only how many there are."""
 
 _NAMED: Final = 3
-_CORRECTED_END: Final = f"{RESOLVED}, corrected"
+_PAST_END: Final = f"{RESOLVED}, before"
 _BAD_NEWS: Final = frozenset({DOWN, REMINDER, DEGRADED, CERTIFICATE, REGION_OFFLINE})
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     DOWN: ("{} site is down", "{} sites are down"),
@@ -24,7 +24,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     REGION_OFFLINE: ("{} region is offline", "{} regions are offline"),
     SILENT: ("{} message of silence", "{} messages of silence"),
     RESOLVED: ("{} site is up again", "{} sites are up again"),
-    _CORRECTED_END: ("{} outage has another end", "{} outages have other ends"),
+    _PAST_END: ("{} earlier outage is over", "{} earlier outages are over"),
     WITHDRAWN: ("{} site was not down", "{} sites were not down"),
     RECOVERED: ("{} site is no longer degraded", "{} sites are no longer degraded"),
     CERTIFICATE: ("{} certificate expires", "{} certificates expire"),
@@ -52,8 +52,8 @@ def message_of(types: Mapping[str, int], events: Sequence[Mapping[str, Any]], ti
 
 
 def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> str:
-    corrected = sum(map(is_corrected_end, events))
-    counts = {**types, RESOLVED: types.get(RESOLVED, 0) - corrected, _CORRECTED_END: corrected}
+    past = sum(map(is_past_end, events))
+    counts = {**types, RESOLVED: types.get(RESOLVED, 0) - past, _PAST_END: past}
     ordered = [*(kind for kind in _COUNTED if counts.get(kind)), *sorted(types.keys() - _COUNTED.keys())]
     counted = ", ".join(_counted(kind, counts[kind]) for kind in ordered)
     sites = list(dict.fromkeys(_named(event) for event in events if _kind(event) == ordered[0]))
@@ -62,7 +62,7 @@ def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> s
 
 
 def _kind(event: Mapping[str, Any]) -> str:
-    return _CORRECTED_END if is_corrected_end(event) else str(event["type"])
+    return _PAST_END if is_past_end(event) else str(event["type"])
 
 
 def _named(event: Mapping[str, Any]) -> str:

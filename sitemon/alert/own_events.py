@@ -7,6 +7,14 @@ from typing import Any, Final
 
 from sitemon.alert.moments import moment_words
 from sitemon.incident.connectivity import Turn
+from sitemon.model.alert_event import (
+    AboutRegion,
+    AboutSilence,
+    MonitorSilent,
+    RegionOffline,
+    RegionOnline,
+    plain,
+)
 from sitemon.model.moment import format_utc
 from sitemon.model.one_line import one_line
 from sitemon.model.outcome import REASONS
@@ -26,31 +34,32 @@ _CAUSES: Final[Mapping[str, str]] = {
 def region_event(region: str, turn: Turn, offline_since: datetime, now: datetime) -> dict[str, Any]:
     """Return the event that a region is offline since then, or, if `turn` is later, that it is online again."""
     is_online = turn.at > offline_since
-    type_, state = (REGION_ONLINE, "online") if is_online else (REGION_OFFLINE, "offline")
-    said = {
-        "region": region,
-        "state": state,
-        "since": format_utc(turn.at),
-        "began_at": format_utc(offline_since),
-        "hosts": turn.hosts,
-        "hosts_looked_at": turn.of,
-    }
-    return _event(type_, said, now)
+    data = AboutRegion(
+        id=str(uuid.uuid4()),
+        region=region,
+        state="online" if is_online else "offline",
+        since=format_utc(turn.at),
+        began_at=format_utc(offline_since),
+        hosts=turn.hosts,
+        hosts_looked_at=turn.of,
+    )
+    return plain((RegionOnline if is_online else RegionOffline)(timestamp=format_utc(now), data=data))
 
 
 def silence_event(silence: Silence, now: datetime, *, is_over: bool, still: Sequence[str] = ()) -> dict[str, Any]:
     """Return the event that nobody looks at some sites, or that its cause is over; `still` are causes that last."""
-    said = {
-        "region": silence.region or None,
-        "state": "over" if is_over else "silent",
-        "since": format_utc(now if is_over else silence.since_at),
-        "began_at": format_utc(silence.since_at),
-        "cause": silence.cause,
-        "sites": silence.sites,
-        "named": list(silence.named),
-        "still": list(still),
-    }
-    return _event(SILENT, said, now)
+    data = AboutSilence(
+        id=str(uuid.uuid4()),
+        region=silence.region or None,
+        state="over" if is_over else "silent",
+        since=format_utc(now if is_over else silence.since_at),
+        began_at=format_utc(silence.since_at),
+        cause=silence.cause,
+        sites=silence.sites,
+        named=silence.named,
+        still=still,
+    )
+    return plain(MonitorSilent(timestamp=format_utc(now), data=data))
 
 
 def own_subject(event: Mapping[str, Any]) -> str:
@@ -103,8 +112,3 @@ def own_labels(event: Mapping[str, Any]) -> dict[str, str]:
 def is_own_over(event: Mapping[str, Any]) -> bool:
     """Tell whether the event says that something is well again."""
     return event["data"]["state"] in {"online", "over"}
-
-
-def _event(type_: str, said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    of_sites: Mapping[str, Any] = {"site": None, "url": None, "labels": {}, "link": None}
-    return {"type": type_, "timestamp": format_utc(now), "data": {"id": str(uuid.uuid4()), **of_sites, **said}}

@@ -23,13 +23,13 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     DOWN: "{site} is down{at_last}: {why}",
     REMINDER: "{site} is still down after {lasted}: {why}",
     RESOLVED: "{site} is up again after {lasted}",
-    WITHDRAWN: "{site} was not down: {instead}",
+    WITHDRAWN: "{site} was not down{but}: {instead}",
     DEGRADED: "{site} is degraded{where}: {why}",
     RECOVERED: "{site} is no longer degraded, after {lasted}",
     CERTIFICATE: "{site}: its certificate expires in {left}",
 }
 
-_SUBJECT_OF_CORRECTED_END: Final = "{site} was down for {lasted}"
+_SUBJECT_OF_PAST_END: Final = "{site} was down for {lasted}{and_now}"
 
 
 def subject_of(event: Mapping[str, Any]) -> str:
@@ -40,7 +40,8 @@ def subject_of(event: Mapping[str, Any]) -> str:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
     incident = data if event["type"] in _OF_DEGRADED else data.get("incident") or {}
-    words = _SUBJECT_OF_CORRECTED_END if is_corrected_end(event) else _SUBJECTS[event["type"]]
+    words = _SUBJECT_OF_PAST_END if is_past_end(event) else _SUBJECTS[event["type"]]
+    is_down = data.get("state") == "down"
     return words.format(
         site=one_line(data["site"]),
         why=_why(incident),
@@ -49,12 +50,15 @@ def subject_of(event: Mapping[str, Any]) -> str:
         left=_left(data.get("cert_expires_at"), event["timestamp"]),
         at_last=f" for {for_people(incident['duration_s'])} and nobody knows of it" if data.get("is_escalated") else "",
         instead="it was in maintenance" if data.get("is_maintained") else "what was known later says so",
+        but=" then, but is now" if is_down else "",
+        and_now=", and is down now" if is_down else "",
     )
 
 
-def is_corrected_end(event: Mapping[str, Any]) -> bool:
-    """Tell whether it is of an incident that was over before: whether the site is up now, other events say."""
-    return event["type"] == RESOLVED and bool(event["data"].get("is_corrected"))
+def is_past_end(event: Mapping[str, Any]) -> bool:
+    """Tell whether it is of an incident that was over before, also where it was found only now."""
+    data = event["data"]
+    return event["type"] == RESOLVED and (bool(data.get("is_corrected")) or data.get("state") == "down")
 
 
 def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
@@ -73,9 +77,10 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     lines = [
         data["url"],
         f"Down since {moment_words(incident['started_at'], zone)}",
-        f"Up again {'at' if is_corrected_end(event) else 'since'} {moment_words(incident['ended_at'], zone)}"
+        f"Up again {'at' if is_past_end(event) else 'since'} {moment_words(incident['ended_at'], zone)}"
         if incident["ended_at"]
         else None,
+        f"Down now, since {moment_words(data['since'], zone)}" if data["state"] == "down" and not is_down else None,
         f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
         f"Seen from {', '.join(data['regions'])}",
         f"Why: {_meaning(incident)}",

@@ -22,7 +22,8 @@ _outbox_sql: Final = load_queries("outbox.sql")
 class Circumstances(NamedTuple):
     """What is said beside an incident: the site's URL, since when it was well before, who knows already.
 
-    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_held`: nobody was told of it.
+    `is_maintained`: a window of maintenance lies in it, or shortly before. `is_held`: nobody was told of it. Since when
+    and from which regions the site is down by another incident, and when its last one was over.
     """
 
     url: str | None
@@ -30,6 +31,9 @@ class Circumstances(NamedTuple):
     acknowledged_by: str | None
     is_maintained: bool = False
     is_held: bool = False
+    down_since: datetime | None = None
+    down_from: Sequence[str] = ()
+    up_since: datetime | None = None
 
 
 class Saying(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sitemon.alert.events import CERTIFICATE, DEGRADED, RECOVERED
+from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
@@ -96,5 +96,6 @@ def _words(type_: str, data: Mapping[str, Any], begins_at: datetime) -> str:
     words += [incident["reason"]]
     words += [f"from {' '.join(data['regions'])}"] if [*data["regions"]] != ["default"] else []
     words += [name.removeprefix("is_") for name in ("is_corrected", "is_escalated") if data[name]]
+    words += ["down now"] if data["state"] == "down" and type_ not in {DOWN, REMINDER} else []
     words += [f"known to {incident['acknowledged_by']}"] if incident["acknowledged_by"] else []
     return ", ".join(words)

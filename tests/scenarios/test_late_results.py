@@ -95,6 +95,6 @@ def test_two_outages_that_were_one_are_one_of_which_somebody_knows(story: Story)
         00:03  site.down           hook  shop  since 00:01, timeout, from eu us
         00:04  site.resolved       hook  shop  00:01 to 00:04, timeout, from eu us
         00:07  site.down           hook  shop  since 00:05, timeout, from eu us
-        00:07  incident.withdrawn  hook  shop  since 00:05, timeout, from eu us, corrected, known to anna
+        00:07  incident.withdrawn  hook  shop  since 00:05, timeout, from ap eu us, corrected, down now, known to anna
         00:07  site.down           hook  shop  since 00:01, timeout, from ap eu us, corrected, known to anna
     """)

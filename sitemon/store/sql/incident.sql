@@ -157,9 +157,9 @@ ON CONFLICT (site_id) DO UPDATE SET until_at = excluded.until_at, state = exclud
 DELETE FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
 
 -- name: circumstances
--- Where the newest result of a site was looked for, and since when it was not down before an incident.
+-- Where the newest result of a site was looked for, since when it was not down before an incident, and how it is now.
 SELECT
-    incident_id,
+    incident.incident_id,
     -- One in the other, not joined: while there are no statistics yet, a join reads all targets for each incident.
     (
         SELECT url
@@ -179,7 +179,7 @@ SELECT
             AND before.ended_at <= incident.started_at
             AND before.withdrawn_at IS NULL
     ),
-    acknowledged_by,
+    incident.acknowledged_by,
     EXISTS (
         SELECT
         FROM sitemon.maintenance_stretch AS stretch
@@ -188,9 +188,25 @@ SELECT
             -- One that was there before the window ended begins with the next failure after it.
             AND stretch.until_at > incident.started_at - '10 minutes'::interval
     ),
-    is_held
+    incident.is_held,
+    lasting.started_at,
+    coalesce(lasting.regions, '{}'),
+    (
+        SELECT max(known.ended_at)
+        FROM sitemon.incident AS known
+        WHERE known.site_id = incident.site_id AND known.withdrawn_at IS NULL
+    )
 FROM sitemon.incident
-WHERE incident_id = ANY (%(incident_ids)s);
+LEFT JOIN LATERAL (
+    SELECT started_at, regions
+    FROM sitemon.incident AS other
+    WHERE other.site_id = incident.site_id
+        AND other.incident_id <> incident.incident_id
+        AND other.ended_at IS NULL
+        AND other.withdrawn_at IS NULL
+    LIMIT 1
+) AS lasting ON true
+WHERE incident.incident_id = ANY (%(incident_ids)s);
 
 -- name: open_incidents
 -- Those of which nobody knows yet, but for sites that are in maintenance now, or were taken out of the configuration. Their
@@ -204,6 +220,7 @@ SELECT
             decided_at, (SELECT min(created_at) FROM sitemon.outbox WHERE outbox.incident_id = incident.incident_id)
         )
     )::double precision,
+    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id),
     started_at,
     opened_by_at,
     regions,
@@ -220,7 +237,6 @@ WHERE ended_at IS NULL
     AND NOT is_held
     AND NOT EXISTS (
         SELECT
-    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = incident.site_id),
         FROM sitemon.maintenance_stretch AS stretch
         WHERE stretch.site_id = incident.site_id
             AND stretch.from_at <= now()

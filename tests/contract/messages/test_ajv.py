@@ -18,7 +18,7 @@ console.log(JSON.stringify([[values].flat().map((value) => isValid(value)), isVa
 
 
 @pytest.mark.skipif(not (AJV / "node_modules" / "ajv").exists(), reason="make test fetches ajv, where npm is")
-@pytest.mark.parametrize("name", ["marks", "result", "schedule", "status"])
+@pytest.mark.parametrize("name", ["alerts", "marks", "result", "schedule", "status"])
 def test_it_takes_the_schema_and_by_it_the_documented_messages(name: str) -> None:
     files = MESSAGES / f"{name}-v1.schema.json", MESSAGES / f"{name}-v1.json"
     done = subprocess.run(["node", "-e", TRY, *files], cwd=AJV, capture_output=True, text=True, check=False)

@@ -3,14 +3,37 @@
 ``python -m tests.contract.messages.test_golden_files`` writes them anew after a change that is meant.
 """
 
+import itertools
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 import pytest
 
+from sitemon.model.alert_event import (
+    AboutCertificate,
+    AboutDegraded,
+    AboutIncident,
+    AboutNothing,
+    AboutRegion,
+    AboutSilence,
+    AlertEvent,
+    CertificateExpiring,
+    IncidentSaid,
+    IncidentWithdrawn,
+    MonitorSilent,
+    RegionOffline,
+    RegionOnline,
+    SiteDegraded,
+    SiteDown,
+    SiteRecovered,
+    SiteReminder,
+    SiteResolved,
+    Trial,
+    plain,
+)
 from sitemon.model.marks import Mark, Published, Reign, decode_mark, encode_mark
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Certificate, Kind, Phases, Result, decode, encode
@@ -116,8 +139,117 @@ STATUSES = [
 ]
 
 
+def moment(minute: int) -> str:
+    return f"2026-11-24T07:{minute:02}:00.000000Z"
+
+
+NUMBERS = itertools.count(1)
+
+
+def of_site() -> dict[str, Any]:
+    id_ = f"0b5e7d1c-3f0a-4b59-9d7e-{next(NUMBERS):012}"
+    link = "https://status.example/sites/shop"
+    return {"id": id_, "site": "shop", "url": "https://shop.example/", "labels": {"team": "web"}, "link": link}
+
+
+WHY: dict[str, Any] = {
+    "reason": "http_status",
+    "http_code": 503,
+    "error": "HTTP status 503, expected 200-299",
+    "excerpt": "…<title>Down for maintenance</title>…",
+}
+
+
+def of_incident(ended: int | None = None, **fields: Any) -> AboutIncident:
+    incident = IncidentSaid(
+        id=17,
+        started_at=moment(0),
+        ended_at=None if ended is None else moment(ended),
+        duration_s=60.0 * (2 if ended is None else ended),
+        acknowledged_by=None if ended is None else "anna",
+        **WHY,
+    )
+    how: dict[str, Any] = {
+        "state": "down" if ended is None else "up",
+        "since": moment(ended or 0),
+        "regions": {"eu": "down" if ended is None else "up"},
+        "is_escalated": False,
+        "is_corrected": False,
+        "well_for_s": 93_600.0 if ended is None else None,
+        "cert_expires_at": None,
+        "is_maintained": False,
+    }
+    link = "https://status.example/incidents/17"
+    return AboutIncident(**{**of_site(), **how, "incident": incident, "link": link, **fields})
+
+
+def of_degraded(state: Literal["up", "degraded"]) -> AboutDegraded:
+    return AboutDegraded(
+        **of_site(),
+        state=state,
+        since=moment(0 if state == "degraded" else 20),
+        began_at=moment(0),
+        duration_s=180.0 if state == "degraded" else 1_200.0,
+        regions={"eu": state, "us": "up"},
+        reason="too_slow",
+        http_code=200,
+        error="took 0.812 s, expected 0.500 s at most",
+        excerpt=None,
+        cert_expires_at="2027-01-31T12:00:00.000000Z",
+    )
+
+
+def of_region(state: Literal["offline", "online"]) -> AboutRegion:
+    return AboutRegion(
+        id=of_site()["id"],
+        link="https://status.example/",
+        region="eu",
+        state=state,
+        since=moment(0 if state == "offline" else 9),
+        began_at=moment(0),
+        hosts=40,
+        hosts_looked_at=42,
+    )
+
+
+def of_silence(state: Literal["silent", "over"]) -> AboutSilence:
+    return AboutSilence(
+        id=of_site()["id"],
+        link="https://status.example/",
+        region=None,
+        state=state,
+        since=moment(0 if state == "silent" else 9),
+        began_at=moment(0),
+        cause="beat_down",
+        sites=42,
+        named=["blog", "shop"],
+        still=[],
+    )
+
+
+ALERTS: list[AlertEvent] = [
+    SiteDown(timestamp=moment(2), data=of_incident()),
+    SiteReminder(timestamp=moment(2), data=of_incident(well_for_s=None)),
+    SiteResolved(timestamp=moment(12), data=of_incident(12)),
+    IncidentWithdrawn(timestamp=moment(12), data=of_incident(12, is_corrected=True)),
+    SiteDegraded(timestamp=moment(3), data=of_degraded("degraded")),
+    SiteRecovered(timestamp=moment(20), data=of_degraded("up")),
+    CertificateExpiring(
+        timestamp=moment(0),
+        data=AboutCertificate(**of_site(), cert_expires_at="2026-12-01T07:00:00.000000Z", threshold_days=7),
+    ),
+    RegionOffline(timestamp=moment(1), data=of_region("offline")),
+    RegionOnline(timestamp=moment(10), data=of_region("online")),
+    MonitorSilent(timestamp=moment(4), data=of_silence("silent")),
+    MonitorSilent(timestamp=moment(10), data=of_silence("over")),
+    Trial(timestamp=moment(0), data=AboutNothing(id=of_site()["id"], site="test", url=None, labels={})),
+]
+
+
 def golden_files() -> dict[str, bytes]:
     return {
+        "alerts-v1.json": listed(msgspec.json.encode(plain(event)) for event in ALERTS),
+        "alerts-v1.schema.json": pretty(schema_of(AlertEvent)),
         "marks-v1.json": listed(encode_mark(mark) for mark in MARKS),
         "marks-v1.schema.json": pretty(schema_of(Mark)),
         "result-v1.json": encode(RESULT),
@@ -189,6 +321,11 @@ def values_of(name: str) -> list[bytes]:
 
 def test_the_documented_events_are_read() -> None:
     assert [decode_event(value) for value in values_of("schedule-v1.json")] == EVENTS
+
+
+def test_the_documented_alerts_are_of_every_kind() -> None:
+    assert msgspec.json.decode((FOLDER / "alerts-v1.json").read_bytes(), type=list[AlertEvent]) == ALERTS
+    assert {type(event) for event in ALERTS} == set(get_args(AlertEvent))
 
 
 def test_what_earlier_versions_wrote_is_read() -> None:

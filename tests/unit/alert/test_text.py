@@ -149,14 +149,26 @@ def test_of_an_end_that_is_corrected_it_says_nothing_of_now() -> None:
 def test_among_others_a_corrected_end_says_nothing_of_now_either() -> None:
     corrected, over = an_event(RESOLVED, What.MOVED, START + HOUR), an_event(RESOLVED, What.CLOSED, START, site="wiki")
     message = message_of({RESOLVED: 2}, [corrected, over])
-    assert message.subject == "1 site is up again, 1 outage has another end: wiki"
-    assert message_of({RESOLVED: 2}, [corrected] * 2).subject == "2 outages have other ends: shop"
+    assert message.subject == "1 site is up again, 1 earlier outage is over: wiki"
+    assert message_of({RESOLVED: 2}, [corrected] * 2).subject == "2 earlier outages are over: shop"
 
 
 def test_of_one_that_never_was_down() -> None:
     subject, lines = said(WITHDRAWN, What.WITHDRAWN)
     assert subject == "shop was not down: what was known later says so"
     assert "Corrected: what was known later changed what was said before" in lines
+
+
+def test_of_one_that_is_over_while_another_lasts() -> None:
+    subject, lines = said(RESOLVED, What.CLOSED, START + HOUR / 2, down_since=START + HOUR, down_from=["eu"])
+    assert subject == "shop was down for 30 min, and is down now"
+    assert lines[2:4] == ["Up again at 2026-11-24 07:30:00 UTC", "Down now, since 2026-11-24 08:00:00 UTC"]
+
+
+def test_of_one_that_never_was_while_another_lasts() -> None:
+    subject, lines = said(WITHDRAWN, What.WITHDRAWN, down_since=START + HOUR, down_from=["eu"])
+    assert subject == "shop was not down then, but is now: what was known later says so"
+    assert "Down now, since 2026-11-24 08:00:00 UTC" in lines
 
 
 def test_of_one_that_was_in_maintenance() -> None:
