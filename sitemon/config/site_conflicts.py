@@ -10,11 +10,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sitemon.config import locate
-from sitemon.config.values import ValuePath
+from sitemon.config.values import Problem
 from sitemon.model.site import Site, StatusRange
-
-Problem = tuple[ValuePath, str]
-"""What is wrong, and the path to it inside a site's mapping."""
 
 _CONFLICTING: Final = frozenset(("body_size_bytes", "cert_file", "key_file", "ip_version", "method", "status"))
 _FOLLOWED: Final = frozenset((301, 302, 303, 307, 308))

@@ -8,10 +8,9 @@ import marshal
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sitemon.config import site_alerts, site_expect, site_maintenance, site_requests, site_urls, site_values
-from sitemon.config.site_conflicts import Problem
+from sitemon.config import routes, site_alerts, site_expect, site_maintenance, site_requests, site_urls, site_values
 from sitemon.config.site_values import Context
-from sitemon.config.values import UnfitError, ValuePath, boolean, integer, kind_of, one_of, suggestion
+from sitemon.config.values import Problem, UnfitError, ValuePath, boolean, integer, kind_of, one_of, suggestion
 from sitemon.model.site import Expect, Header, Site, Tls
 from sitemon.model.target import scheme_of
 
@@ -75,7 +74,7 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "maintenance": _Field("maintenance", site_maintenance.maintenance),
     "depends_on": _Field("depends_on", site_maintenance.depends_on),
     "confirm": _Field("confirm", _plain(boolean)),
-    "remind_every": _Field("remind_every_s", _plain(site_alerts.remind_every_s)),
+    "remind_every": _Field("remind_every_s", _plain(routes.remind_every_s)),
     "alerts": _Field("alerts", site_alerts.alerts),
     "slo": _Field("slo", site_values.slo),
 }
@@ -164,7 +163,7 @@ def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath,
         try:
             return _Reading({field.attribute: field.read(value, context)}, [])
         except UnfitError as exc:
-            return _Reading({}, [((*path, *exc.path), exc.problem)])
+            return _Reading({}, exc.problems_at(path))
     if not isinstance(value, dict):
         return _Reading({}, [(path, f"expected a mapping, not {kind_of(value)}")])
     if len(value) > _MOST_FIELDS:

@@ -7,11 +7,11 @@ from typing import Any, Final
 from sitemon.config.documents import Document, read_document, show_path
 from sitemon.config.settings import settings_of_sites
 from sitemon.config.site_alerts import unknown_channels
-from sitemon.config.site_conflicts import Problem, conflicts
+from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_maintenance import dependency_problems
 from sitemon.config.site_values import Context
-from sitemon.config.values import ValuePath, kind_of, suggestion
+from sitemon.config.values import Problem, ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import Site
 

@@ -7,8 +7,8 @@ Numbers and truth values may also stand as text, because that is how the environ
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Self
 
 Parser = Callable[[object], Any]
 ValuePath = tuple[str | int, ...]
@@ -54,13 +54,28 @@ _BYTES: Final = {
 }
 
 
-class UnfitError(Exception):
-    """A value is not what was expected; `path` leads to the unfit part inside it."""
+Problem = tuple[ValuePath, str]
+"""What is wrong, and the path to it inside a value."""
 
-    def __init__(self, problem: str, path: ValuePath = ()) -> None:
+
+class UnfitError(Exception):
+    """A value is not what was expected; `path` leads to the unfit part inside it. There may be `more` of them."""
+
+    def __init__(self, problem: str, path: ValuePath = (), more: Sequence[Problem] = ()) -> None:
         super().__init__(problem)
         self.problem = problem
         self.path = path
+        self._more = more
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> Self:
+        """Return the error of some problems of one value, one at least."""
+        (path, problem), *more = problems
+        return cls(problem, path, more)
+
+    def problems_at(self, place: ValuePath) -> list[Problem]:
+        """Return all problems of a value that stands at a place."""
+        return [((*place, *path), problem) for path, problem in ((self.path, self.problem), *self._more)]
 
 
 def kind_of(value: object) -> str:

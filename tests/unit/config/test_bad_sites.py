@@ -24,9 +24,9 @@ OF_THE_PAGE: Final = "expected a regex in quotes as the second argument of match
 
 EXPECTED: Final = {
     "a_list.yaml": [":1: expected defaults: and sites:, not a list"],
-    "alerts_not_a_list.yaml": [":4: a: alerts: expected a list of at most 20 channels of alerts.yaml, or off"],
+    "alerts_not_a_list.yaml": [":4: a: alerts: expected a list of at most 100 channels of alerts.yaml, or off"],
     "alerts_number.yaml": [":4: a: alerts[1]: expected the name of a channel"],
-    "alerts_on.yaml": [":2: defaults.alerts: expected a list of at most 20 channels of alerts.yaml, or off"],
+    "alerts_on.yaml": [":2: defaults.alerts: expected a list of at most 100 channels of alerts.yaml, or off"],
     "auth_basic_and_bearer.yaml": [":4: a: auth: expected {basic: {username: …, password: …}} or {bearer: …}"],
     "auth_bearer_with_space.yaml": [":4: a: auth.bearer: expected a token without spaces, in ASCII"],
     "auth_beside_header.yaml": [":4: a: auth: stands twice, here and as the header Authorization"],

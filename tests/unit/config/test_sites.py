@@ -214,7 +214,7 @@ def test_who_is_told_of_a_site_and_how_often_is_inherited(tmp_path: Path) -> Non
     sites = sites_of(
         tmp_path,
         """
-        defaults: {alerts: [ops, ops], remind_every: 2h}
+        defaults: {alerts: [ops], remind_every: 2h}
         sites:
           - {name: a, url: http://a/}
           - {name: b, url: http://b/, alerts: [hook, ops], remind_every: 0}
@@ -258,14 +258,18 @@ def test_a_site_says_what_its_channels_hear_and_to_whom_it_is_escalated(tmp_path
     ("alerts", "field", "problem"),
     [
         ("{events: [down]}", "alerts", "channels: missing"),
-        ("{channels: []}", "alerts.channels", "expected a list of at most 20 channels of alerts.yaml"),
+        ("{channels: []}", "alerts.channels", "expected a channel at least, or off"),
+        ("[]", "alerts", "expected a channel at least, or off"),
+        ("[ops, hook, ops]", "alerts[2]", "ops stands twice"),
+        ("{channels: ops}", "alerts.channels", "expected a list of at most 100 channels, not text"),
+        (str([f"c{number}" for number in range(101)]), "alerts", "expected a list of at most 100 channels"),
         ("{channels: [ops, 7]}", "alerts.channels[1]", "expected the name of a channel"),
         ("{channels: [ops], event: []}", "alerts.event", "unknown field; did you mean events?"),
         ("{channels: [ops], events: down}", "alerts.events", "expected a list, not text"),
         ("{channels: [ops], events: [dwon]}", "alerts.events[0]", "no event of this name; did you mean down?"),
         ("{channels: [ops], group_for: 1h}", "alerts.group_for", "expected at most 10m: who is down waits for it"),
-        ("{channels: [ops], escalate: [{after: 5m}]}", "alerts.escalate[0]", "expected a mapping such as"),
-        ("{channels: [ops], escalate: {}}", "alerts.escalate", "expected a list such as"),
+        ("{channels: [ops], escalate: [{after: 5m}]}", "alerts.escalate[0]", "channels: missing"),
+        ("{channels: [ops], escalate: {}}", "alerts.escalate", "expected a list of at most 100 steps such as {after"),
         (
             "{channels: [ops], escalate: [{after: 0, channels: [boss]}]}",
             "alerts.escalate[0].after",
@@ -286,6 +290,20 @@ def test_a_mistake_in_who_is_told_of_a_site_is_said_where_it_stands(
     [mistake] = caught.value.mistakes
     assert (mistake.line, mistake.field) == (3, f"b: {field}")
     assert mistake.problem.startswith(problem)
+
+
+def test_all_mistakes_in_who_is_told_of_a_site_are_said(tmp_path: Path) -> None:
+    alerts = "{channels: [7], event: [], events: [down, dwon, down], escalate: [{after: 0, channels: []}]}"
+    with pytest.raises(ConfigurationError) as caught:
+        sites_of(tmp_path, f"sites: [{{name: a, url: http://a/, alerts: {alerts}}}]")
+    assert [(one.field, one.problem) for one in caught.value.mistakes] == [
+        ("a: alerts.event", "unknown field; did you mean events?"),
+        ("a: alerts.channels[0]", "expected the name of a channel"),
+        ("a: alerts.events[1]", "no event of this name; did you mean down?"),
+        ("a: alerts.events[2]", "down stands twice"),
+        ("a: alerts.escalate[0].after", "expected a duration such as 15m"),
+        ("a: alerts.escalate[0].channels", "expected a channel at least"),
+    ]
 
 
 def test_channels_that_are_not_there_are_mistakes_where_they_are_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sitemon.config.alert_channels import CHANNEL_FIELDS
 from sitemon.config.alert_channels import KINDS as KINDS_OF_CHANNELS
 from sitemon.config.alerts import HEARTBEAT_FIELDS, ROUTE_FIELDS, load_alerts
+from sitemon.config.routes import ESCALATION_FIELDS
 from sitemon.config.server_files import KINDS
 from sitemon.config.servers import (
     admin_credentials,
@@ -19,7 +20,6 @@ from sitemon.config.servers import (
     redis_server,
 )
 from sitemon.config.settings import known_variables
-from sitemon.config.site_alerts import ESCALATION_FIELDS
 from sitemon.config.site_fields import SHARED
 from sitemon.config.sites import load_sites
 from sitemon.config.web import web_settings
