@@ -62,7 +62,7 @@ def test_what_happened_meanwhile_is_told_afterwards(story: Story, postgres: Post
     assert "alerter.postgres_back" in alerter.log.read_text()
     assert story.told == lines_of("""
         00:03  site.down      hook  shop  since 00:01, timeout
-        00:09  site.resolved  hook  shop  00:01 to 00:05, timeout
+        00:09  site.resolved  hook  shop  00:01 to 00:05, timeout, down now
         00:09  site.down      hook  shop  since 00:06, timeout
     """)
 
