@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.alert.scene import Scene, minute_of
 
-LASTING = ("site.down", "down", 6)
+LASTING: tuple[str, str, float | None] = ("site.down", "down", 6)
 
 
 def states(scene: Scene) -> list[tuple[str, str, float | None]]:
@@ -40,10 +40,10 @@ def test_while_another_incident_lasts_the_site_is_down(
 ) -> None:
     scene.arrive(*scene.results(*first))
     scene.arrive(*scene.results("ddd", start=6))
-    before = len(states(scene))
-    assert states(scene)[-1] == LASTING
+    before = states(scene)
+    assert before[-1] == LASTING
     scene.arrive(*scene.results(*late))
-    assert states(scene)[before:] == expected
+    assert states(scene)[len(before) :] == expected
     assert scene.receiver.events[-1]["data"]["regions"] == {"default": "down"}
 
 
