@@ -17,7 +17,7 @@ from sitemon.stream.topics import Topics
 
 _MIN_INTERVAL_MS: Final = 1_000
 _MAX_INTERVAL_MS: Final = 366 * 86_400_000
-_MOST_MADE: Final = 2**40
+_MOST_MADE: Final = 2**40 - 1
 """A thousand results a second for 35 years; the counts of all who ever published are added up."""
 _NAMES: Final = {"site", "region", "publisher"}
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
@@ -75,15 +75,17 @@ def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
         return "the interval is out of range"
     if not 0 <= numbers.get("patience_ms", 0) <= 2 * _MAX_INTERVAL_MS:
         return "the patience is out of range"
-    # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
-    limits_ms = dict.fromkeys(_MOMENTS, latest_ms) | {"from_slot_ms": latest_ms + numbers.get("interval_ms", 0)}
-    if not all(0 <= numbers[name] <= limits_ms[name] for name in limits_ms.keys() & numbers.keys()):
-        return "a moment is out of range"
-    if not all(0 <= numbers.get(name, 0) < 2**63 for name in ("token", "sequence", "first")):
-        return "a number is out of range"
-    if not 0 <= numbers.get("made", 0) < _MOST_MADE:
-        return "so many results no process makes"
-    # A token is as large as Redis' clock. What a larger one says would hold against all that beats say later.
-    if numbers.get("token", 0) > latest_ms:
-        return "a token is out of range: Redis' clock may be ahead"
+    limits = {
+        # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
+        **dict.fromkeys(_MOMENTS, (latest_ms, "a moment is out of range")),
+        "from_slot_ms": (latest_ms + numbers.get("interval_ms", 0), "a moment is out of range"),
+        # A token is as large as Redis' clock. What a larger one says would hold against all that beats say later.
+        "token": (latest_ms, "a token is out of range: Redis' clock may be ahead"),
+        "made": (_MOST_MADE, "so many results no process makes"),
+        **dict.fromkeys(("sequence", "first"), (2**63 - 1, "a number is out of range")),
+    }
+    for name in limits.keys() & numbers.keys():
+        most, problem = limits[name]
+        if not 0 <= numbers[name] <= most:
+            return problem
     return "" if all(fields[name] for name in _NAMES & fields.keys()) else "a name is missing"

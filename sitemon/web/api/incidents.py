@@ -5,7 +5,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, StrictBool, StringConstraints
-from starlette.concurrency import run_in_threadpool
 
 from sitemon.model.note import LONGEST_CHARS
 from sitemon.store.connect import Connection
