@@ -35,7 +35,10 @@ class Sent(NamedTuple):
 def is_service(url: str) -> bool:
     """Whether Apprise knows the service of a URL, and finds in it what that service needs."""
     apprise = _apprise()
-    return apprise.Apprise.instantiate(url, asset=_asset(apprise)) is not None
+    try:
+        return apprise.Apprise.instantiate(url, asset=_asset(apprise)) is not None
+    except Exception:  # noqa: BLE001 - of each of its services; and the error may hold the URL
+        return False
 
 
 class _Try(NamedTuple):
@@ -131,7 +134,7 @@ def _bound_answers() -> None:
             resp.stream = partial(_beginning, resp, resp.stream)
             return super().build_response(req, resp)
 
-    sessions.HTTPAdapter = Adapter  # type: ignore[misc]
+    sessions.HTTPAdapter = Adapter
 
 
 def _beginning(answer: Any, stream: Callable[..., Iterator[bytes]], *how: Any, **else_: Any) -> Iterator[bytes]:

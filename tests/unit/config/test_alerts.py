@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sitemon.apprise_services import is_service
 from sitemon.config.alerts import load_alerts
 from sitemon.model.alerts import EVENTS, Alerts, Escalation, Heartbeat, Route
 from sitemon.model.errors import ConfigurationError
@@ -234,3 +235,8 @@ def test_where_the_page_is_says_web_json(
     if words is not None:
         (tmp_path / "web.json").write_text(words)
     assert load_alerts({"CONF_DIR": str(tmp_path)} | variables).page_url == expected
+
+
+def test_a_url_of_what_is_no_text_is_none_of_a_service() -> None:
+    """As a variable of the environment may be, of bytes that are no UTF-8."""
+    assert is_service("json://127.0.0.1/\udcff?to=\udcff") is False
