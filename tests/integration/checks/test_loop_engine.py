@@ -60,6 +60,24 @@ def test_a_thousand_hung_checks_take_one_thread_end_in_time_and_hold_up_nobody(
     assert max(seen.latency_s for seen in found) < TIMEOUT_S + LEEWAY_S
 
 
+def test_however_many_may_hang_for_minutes_half_of_the_room_is_for_the_others(
+    mute_port: int, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.checks.engine.loop_engine._USUAL_TIMEOUT_S", 0.9)
+    patient_s = 1.5
+    living = serve(answering(response())).url()
+    hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = LoopEngine(4, per_host=20, dialer=Dialer(Resolver()))
+    for _ in range(6):
+        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=patient_s), hung.put)
+    assert [observed(engine, site(living, timeout_s=0.9)).outcome for _ in range(5)] == [Outcome.UP] * 5
+    assert hung.empty()
+    engine.submit(site(living, timeout_s=patient_s), hung.put)
+    found = [hung.get(timeout=90) for _ in range(7)]
+    engine.close(5)
+    assert [seen.reason for seen in found] == [Reason.TIMEOUT] * 6 + [None]
+
+
 def test_checks_that_are_asked_for_from_many_threads_all_come_back(engine: Engine, serve: ServerFactory) -> None:
     url = serve(answering(response())).url()
     found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
