@@ -109,8 +109,12 @@ WHERE seen.is_there IS NULL
 
 -- name: missing_of_watches
 -- The slots of these sites in their regions with since_ms <= slot < until_ms whose patience has ended, and that have no
--- row.
-SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at, sitemon.from_ms(slot_ms + patience_ms) AS missed_at
+-- row, each looked up by itself: of a table that has just grown by very many rows nothing is known by which to plan.
+SELECT
+    stretch.site_id,
+    stretch.region_id,
+    sitemon.from_ms(slot_ms) AS slot_at,
+    sitemon.from_ms(slot_ms + patience_ms) AS missed_at
 FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
     site_id, region_id, since_ms
 )
@@ -123,13 +127,15 @@ CROSS JOIN LATERAL generate_series(
     least(stretch.until_ms - 1, %(until_ms)s::bigint - 1, %(closed_ms)s - patience_ms),
     interval_ms
 ) AS slot_ms
-WHERE NOT EXISTS (
-    SELECT
+LEFT JOIN LATERAL (
+    SELECT true AS is_there
     FROM sitemon.result
     WHERE (result.site_id, result.region_id) = (stretch.site_id, stretch.region_id)
         AND result.slot_at = sitemon.from_ms(slot_ms)
         AND result.kind = 'scheduled'
-)
+    LIMIT 1
+) AS seen ON true
+WHERE seen.is_there IS NULL
 
 -- name: derive
 -- A derived row for each slot that is ``missing``, but for those that are counted in an away stretch. It stands for the
