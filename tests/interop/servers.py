@@ -275,7 +275,7 @@ def running(program: Program, folder: Path, root: Path, chain: Path, *, target_t
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            _wait(process, port if program.has_plain else tls_port, folder)
+            _wait(process, program, port if program.has_plain else tls_port, folder)
             yield Running(program, _version(program), port, tls_port)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -286,12 +286,18 @@ def running(program: Program, folder: Path, root: Path, chain: Path, *, target_t
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], program: Program, port: int, folder: Path) -> None:
     until_s = monotonic_s() + START_S
-    while is_free(port):
+    while is_free(port) or (program.kind == "dns" and not _has_zone(port)):
         if process.poll() is not None or monotonic_s() > until_s:
             raise OSError((folder / "log").read_text(errors="replace")[-400:])
         sleep(0.05)
+
+
+def _has_zone(port: int) -> bool:
+    """Tell whether a name server has read its zone, which some do only once they listen."""
+    command = ("dig", "+short", "-p", str(port), "@127.0.0.1", "shop.test", "A")
+    return b"192.0.2.10" in subprocess.run(command, capture_output=True, check=False).stdout
 
 
 def _version(program: Program) -> str:
