@@ -19,6 +19,7 @@ from sitemon.model.schedule import Slot
 from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, queue_of
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import AskedTask, check_and_publish
+from sitemon.worker.maintaining import maintain_apart
 from sitemon.worker.this_process import this_process
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,4 @@ def provision() -> None:
 )
 def maintain() -> None:
     """Make the partitions of the coming day and drop what is past its retention."""
-    from sitemon.worker.managing import maintain_database  # noqa: PLC0415 - see there
-
-    maintain_database(settings(os.environ))
+    maintain_apart()

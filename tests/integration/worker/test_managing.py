@@ -13,7 +13,9 @@ from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
 from tests.databases import as_admin, rows, run
 from tests.pipeline import own_code
 
-RUN = "import sys, sitemon.tasks; getattr(sitemon.tasks, sys.argv[1])()"
+PROVISION = "import sitemon.tasks; sitemon.tasks.provision()"
+MAINTAIN = "import sys, sitemon.tasks; sitemon.tasks.maintain(); assert 'psycopg2' not in sys.modules"
+MAINTAIN_HERE = "import sitemon.worker.managing; sitemon.worker.managing.main()"
 AHEAD = """
 from datetime import timedelta
 from sitemon import clock
@@ -21,6 +23,8 @@ utc_now = clock.utc_now
 clock.utc_now = lambda: utc_now() + timedelta(days=40)
 """
 PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid AND relkind = 'r'"
+
+RunCode = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -34,10 +38,10 @@ def database(postgres_server: PostgresServer, admin: Credentials) -> Iterator[st
 
 
 @pytest.fixture
-def run_task(
+def run_code(
     postgres_server: PostgresServer, admin: Credentials, kafka_server: KafkaServer, redis_url: str, database: str
-) -> Callable[..., None]:
-    """Run a task in a process of its own, whose application is made of the environment; `before` is code."""
+) -> RunCode:
+    """Run Python on some code, whose application is made of the environment; `variables` come before ours."""
     environ = {
         "PATH": os.environ["PATH"],
         **own_code(),
@@ -53,30 +57,46 @@ def run_task(
         "SITEMON_DB_PASSWORD": "secret-word",
         "SITEMON_DB_DATABASE": database,
     }
-    return lambda task, before="": subprocess.run(
-        [sys.executable, "-c", before + RUN, task], env=environ, check=False, timeout=60
-    ).check_returncode()
+    return lambda code, **variables: subprocess.run(
+        [sys.executable, "-c", code],
+        env=environ | variables,
+        check=False,
+        timeout=60,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_one_makes_the_database_and_one_the_partitions_that_are_missing(
-    run_task: Callable[..., None], postgres_server: PostgresServer, admin: Credentials, database: str
+    run_code: RunCode, postgres_server: PostgresServer, admin: Credentials, database: str
 ) -> None:
-    run_task("provision")
+    run_code(PROVISION).check_returncode()
     with closing(as_admin(postgres_server, admin, database)) as conn:
         made = rows(conn, f"{PARTITIONS} ORDER BY 1")
         ((newest,),) = rows(conn, f"{PARTITIONS} WHERE inhparent = 'sitemon.result'::regclass ORDER BY 1 DESC LIMIT 1")
         with conn.cursor() as cursor:
             cursor.execute(f"DROP TABLE {newest}")
-        run_task("maintain")
+        run_code(MAINTAIN).check_returncode()
         assert rows(conn, f"{PARTITIONS} ORDER BY 1") == made
 
 
 def test_one_whose_clock_is_ahead_drops_nothing(
-    run_task: Callable[..., None], postgres_server: PostgresServer, admin: Credentials, database: str
+    run_code: RunCode, postgres_server: PostgresServer, admin: Credentials, database: str
 ) -> None:
-    run_task("provision")
+    run_code(PROVISION).check_returncode()
     with closing(as_admin(postgres_server, admin, database)) as conn:
         made = rows(conn, f"{PARTITIONS} ORDER BY 1")
-        for task in ("maintain", "provision"):
-            run_task(task, before=AHEAD)
+        for code in (MAINTAIN_HERE, PROVISION):
+            run_code(AHEAD + code).check_returncode()
             assert rows(conn, f"{PARTITIONS} ORDER BY 1") == made
+
+
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        ({"SITEMON_PG_PORT": "1"}, "UnreachableError: "),
+        ({"SITEMON_PG_SSLMODE": "perhaps"}, "ConfigurationError: SITEMON_PG_SSLMODE: "),
+    ],
+)
+def test_what_prevents_maintenance_is_the_tasks_error(run_code: RunCode, variables: dict[str, str], error: str) -> None:
+    assert f"\nsitemon.model.errors.{error}" in run_code(MAINTAIN, **variables).stderr
