@@ -16,6 +16,7 @@ from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # cel
 from sitemon import clock
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.worker.bootsteps import live_with
+from sitemon.worker.shared_modules import import_shared_modules
 from sitemon.worker.supervisor import IS_POSSIBLE, Member, Supervisor
 from sitemon.worker.this_process import stop_alone
 
@@ -51,6 +52,9 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
         return
     worker.app.log.setup(options.get("loglevel"), options.get("logfile"), hostname=worker.hostname)
     lock = create_pidlock(options["pidfile"]) if options.get("pidfile") else None
+    import_shared_modules()
+    # What the interpreter remembers of attributes has references to their names: replaced, each is a page written to.
+    sys._clear_type_cache()  # noqa: SLF001  # it is documented
     # A full collection of garbage writes to all that it looks at, and each process would have its own copy of that.
     gc.freeze()
     end = Supervisor(size, on_look=sites_watcher().current).keep()
