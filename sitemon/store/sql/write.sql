@@ -172,6 +172,7 @@ WITH changed AS (
         WHERE kind = 'confirm'
     ) AS telling
     GROUP BY site_id
+    ORDER BY site_id -- in which they are decided on, and then named in a message
     RETURNING site_id
 ), late AS (
     -- As counted_result says, which does not see these rows yet.
