@@ -79,13 +79,10 @@ def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
         # A stretch that ended in the year 9999 would be counted hour by hour, for every site.
         **dict.fromkeys(_MOMENTS, (latest_ms, "a moment is out of range")),
         "from_slot_ms": (latest_ms + numbers.get("interval_ms", 0), "a moment is out of range"),
-        # A token is as large as Redis' clock. What a larger one says would hold against all that beats say later.
-        "token": (latest_ms, "a token is out of range: Redis' clock may be ahead"),
         "made": (_MOST_MADE, "so many results no process makes"),
-        **dict.fromkeys(("sequence", "first"), (2**63 - 1, "a number is out of range")),
+        **dict.fromkeys(("token", "sequence", "first"), (2**63 - 1, "a number is out of range")),
     }
-    for name in limits.keys() & numbers.keys():
-        most, problem = limits[name]
-        if not 0 <= numbers[name] <= most:
+    for name, (most, problem) in limits.items():
+        if not 0 <= numbers.get(name, 0) <= most:
             return problem
     return "" if all(fields[name] for name in _NAMES & fields.keys()) else "a name is missing"
