@@ -50,7 +50,7 @@ def test_it_shows_what_the_api_and_the_command_tell(page: httpx.Client) -> None:
     assert "style=" not in answer.text
     assert "<style" not in answer.text
     assert "<script>alert" not in answer.text
-    [address] = re.findall(r'<a href="(/api/v1/report\?[^"]*)">', answer.text)
+    [address] = re.findall(r' href="(/api/v1/report\?[^"]*)">', answer.text)
     assert page.get(unescape(address)).json()["group_by"] == "team"
 
 
