@@ -98,7 +98,7 @@ def test_it_says_what_it_is_and_on_which_pythons_it_was_run(installed: Path, tmp
     shown = run(installed, tmp_path, "python", "-c", show).stdout.splitlines()
     lines = {name: [line.partition(": ")[2] for line in shown if line.startswith(f"{name}: ")] for name in ASKED}
     pythons = [line.removeprefix(PYTHON) for line in lines["Classifier"] if line.startswith(f"{PYTHON}3.")]
-    assert pythons == ["3.11", "3.12", "3.13"]
+    assert pythons == ["3.11", "3.12", "3.13", "3.14"]
     assert lines["Author"] == ["The sitemon authors"]
     assert {"local", "web", "dev"} <= set(lines["Provides-Extra"])
     assert any(line.startswith("psutil") and "extra == 'dev'" in line for line in lines["Requires-Dist"])
