@@ -1,5 +1,7 @@
-"""Databases for tests: one template a session, a fresh copy of it for each test."""
+"""Databases for tests: one template a run, a fresh copy of it for each test."""
 
+import fcntl
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +12,7 @@ import pytest
 from psycopg2 import sql
 
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.local.stack import Stack
 from sitemon.model.moment import to_ms
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
@@ -19,11 +22,14 @@ from sitemon.store.write import prepare_session
 
 
 @pytest.fixture(scope="session")
-def template(postgres_server: PostgresServer, admin: Credentials) -> Credentials:
-    """A provisioned database with nothing in it, and its owner."""
-    name = f"template-{uuid.uuid4().hex[:8]}"
-    owner = Credentials(user=name, password="o'w\"ner", database=name)
-    provision(postgres_server, admin, owner)
+def template(stack: Stack, postgres_server: PostgresServer, admin: Credentials) -> Credentials:
+    """A provisioned database with nothing in it, and its owner. The first process of the run that asks makes it."""
+    owner = Credentials(user="template", password="o'w\"ner", database="template")
+    with (stack.folder / "template").open("a") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        if not os.fstat(made.fileno()).st_size:
+            provision(postgres_server, admin, owner)
+            made.write("made")
     return owner
 
 
