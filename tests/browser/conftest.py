@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from typing import Protocol
 
 import pytest
@@ -42,16 +43,39 @@ _REPORT = (
 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Of a module: an event loop of Playwright's runs in this thread as long as it lives."""
+_USED = ExitStack()
+"""The browser, while tests of this folder follow each other: it takes two seconds of a core to start."""
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> Callable[[], Browser]:
     path = shutil.which("chromium")
     if path is None:
         lack(MissingToolError("the page's tests need a browser: apt install chromium"))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+
+    @cache
+    def start() -> Browser:
+        playwright = _USED.enter_context(sync_playwright())
+        _USED.callback(start.cache_clear)
+        return _USED.enter_context(playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]))
+
+    return start
+
+
+@pytest.fixture
+def browser(_chromium: Callable[[], Browser]) -> Browser:
+    """Debian's Chromium."""
+    return _chromium()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End it before tests of other folders: an event loop of Playwright's runs in this thread as long as it lives."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path.parent != item.path.parent:
+            _USED.close()
 
 
 @pytest.fixture
