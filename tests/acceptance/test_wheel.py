@@ -1,6 +1,7 @@
 """The sdist and its wheel, in an empty folder: what an installation has that is not this checkout."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +19,15 @@ from tests.pipeline import Pipeline, wait_for
 PROJECT = Path(__file__).parents[2]
 ASKED = ("Author", "Classifier", "Provides-Extra", "Requires-Dist")
 PYTHON = "Programming Language :: Python :: "
+HELP_OF_EACH = """
+import os
+from sitemon.cli.main import COMMANDS, cli
+for name in COMMANDS:
+    if not os.fork():
+        cli([name, "--help"], "sitemon")
+    assert os.wait()[1] == 0, name
+"""
+"""Each command is imported in a process of its own, as its user's is."""
 
 
 def python(*arguments: str | Path) -> None:
@@ -87,10 +97,13 @@ def test_every_command_of_either_runs(kind: str, built: Path, tmp_path: Path) ->
     installed = environment_with(next(built.glob(kind)), tmp_path / "environment")
     scripts = [path.name for path in (installed / "bin").iterdir() if "sitemon" in path.name]
     assert len(scripts) == 5
-    for command in [*([name] for name in scripts), *(["sitemon", name] for name in COMMANDS)]:
-        asked = run(installed, tmp_path, *command, "--help")
+    for script in scripts:
+        asked = run(installed, tmp_path, script, "--help")
         assert asked.returncode == 0, asked.stderr
-        assert asked.stdout.startswith(f"Usage: {' '.join(command)} ")
+        assert asked.stdout.startswith(f"Usage: {script} ")
+    asked = run(installed, tmp_path, "python", "-c", HELP_OF_EACH)
+    assert asked.returncode == 0, asked.stderr
+    assert re.findall(r"^Usage: sitemon (\S+) ", asked.stdout, re.MULTILINE) == list(COMMANDS)
 
 
 def test_it_says_what_it_is_and_on_which_pythons_it_was_run(installed: Path, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ class Load:
 
     def _work(self, key: str) -> None:
         try:
-            while not self._enough.wait(0.002):
+            while not self._enough.wait(0.02):
                 self._publisher.publish([event(self._server, key, self.counts[key] + i) for i in range(3)])
                 self.counts[key] += 3
         except BaseException as exc:
