@@ -24,6 +24,21 @@ _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: to close the connection then sends RST (RFC 9293, 3.10.4), not FIN."""
 
 
+class _Unknown(int):
+    """The length of an answer that ends with its connection: uvicorn subtracts what it sends, and wants 0 at last."""
+
+    def __lt__(self, sent: int) -> bool:
+        return False
+
+    def __sub__(self, sent: int) -> "_Unknown":
+        return self
+
+    def __ne__(self, rest: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
 class Connection(HttpToolsProtocol):
     """Waits without end neither for who asks nor for who reads. There are `most` at once."""
 
@@ -60,6 +75,9 @@ class Connection(HttpToolsProtocol):
         """Take the head of a request, as the parser says."""
         super().on_headers_complete()
         self._head_bytes = 0
+        if self.parser.get_http_version() == "1.0":
+            # A client of before HTTP/1.1 knows no chunks (RFC 9112, 6.1).
+            self.cycle.chunked_encoding, self.cycle.expected_content_length = False, _Unknown()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body, as the parser says."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sitemon.web import connection, server
@@ -22,10 +22,12 @@ HALF = b"half of something"
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with something short once the request is there, with something long, or with half of something."""
+    """Answer with something short once the request is there, with something long, with half of it, or in pieces."""
     if scope.get("path") == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": HALF, "more_body": True})
+    elif scope.get("path") == "/pieces":
+        await StreamingResponse(iter(("sh", "ort")))(scope, receive, send)
     elif scope["type"] == "http":
         while (await receive()).get("more_body"):
             pass
@@ -165,3 +167,11 @@ def test_who_gets_half_of_an_answer_can_tell(port: int, version: str) -> None:
         sock.sendall(f"GET /half HTTP/{version}\r\nHost: x\r\n\r\n".encode())
         with pytest.raises(ConnectionResetError):
             list(iter(lambda: sock.recv(1_024), b""))
+
+
+@pytest.mark.parametrize("path", [b"/short", b"/pieces"])
+def test_who_knows_no_chunks_gets_none(port: int, path: bytes) -> None:
+    with connected(port) as sock:
+        sock.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path)
+        received = b"".join(iter(lambda: sock.recv(1_024), b""))
+    assert received.partition(b"\r\n\r\n")[2] == b"short"
