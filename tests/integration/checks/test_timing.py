@@ -112,7 +112,6 @@ def test_the_phases_are_of_the_last_hop_and_the_latency_of_all(observe: Observer
             client.send(response(b"", status="302 Found", headers={"Location": "/end"}))
 
     seen = observe(serve(behave).url())
-    assert seen.latency_s > SLOW_S
-    assert phases_sum_s(seen) < SLOW_S
+    assert phases_sum_s(seen.hops[0]) > SLOW_S / 2 > phases_sum_s(seen)
     assert seen.phases_s == seen.hops[-1].phases_s
     assert sum(phases_sum_s(hop) for hop in seen.hops) == pytest.approx(seen.latency_s, abs=0.004)
