@@ -12,8 +12,16 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.site import Site
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.plan import Watch
-from tests.integration.schedule.world import START_MS, History, World, lapse, site_set, slots, tick
+from tests.integration.schedule.world import (
+    START_MS,
+    History,
+    World,
+    assert_all_sent_is_asked_for,
+    lapse,
+    site_set,
+    slots,
+    tick,
+)
 
 NAMES = ("shop", "blog", "wiki")
 STEP_MS = 500
@@ -146,11 +154,6 @@ class Scene:
             sent = {ms for world in self.worlds for ms in world.slots_of(site) if from_ms < ms <= until_ms}
             assert sorted(sent) == expected
 
-    def assert_all_sent_was_asked_for(self) -> None:
-        """Each was when it was sent; no later event took it back."""
-        for name, slot_ms in {pair for world in self.worlds for batch in world.sent for pair in batch.slots}:
-            self.history.assert_asks_for(Watch(name, "default"), slot_ms)
-
 
 USUAL = ("run", "run", "run", "freeze one", "stop", "lapse", "resign", "edit", "edit", "lose an event", "leap")
 OF_REDIS = (*USUAL, "lose the broker", "flush", "evict", "keep", "roll back")
@@ -182,5 +185,5 @@ def play(scene: Scene, steps: list[Step]) -> None:
     for step in steps:
         scene.act(step)
     scene.assert_recovers()
-    scene.assert_all_sent_was_asked_for()
+    assert_all_sent_is_asked_for(scene.worlds)
     scene.history.assert_has_no_holes()

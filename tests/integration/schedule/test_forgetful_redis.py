@@ -12,8 +12,18 @@ from sitemon.model.errors import UnreachableError
 from sitemon.model.site import Site
 from sitemon.schedule.leader import Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.plan import Watch
-from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots, tick
+from tests.integration.schedule.world import (
+    BLOG,
+    SHOP,
+    START_MS,
+    World,
+    assert_all_sent_is_asked_for,
+    lapse,
+    run,
+    site_set,
+    slots,
+    tick,
+)
 
 EDIT_MS = START_MS + 20_000
 DEAD_MS = START_MS + 60_000
@@ -33,13 +43,6 @@ def put_back(client: redis.Redis, copy: dict[Any, Any]) -> None:
         client.restore(key, 0, value)
 
 
-def assert_all_sent_is_asked_for(*worlds: World) -> None:
-    for world in worlds:
-        for batch in world.sent:
-            for name, slot_ms in batch.slots:
-                world.history.assert_asks_for(Watch(name, batch.region), slot_ms)
-
-
 def test_an_edit_that_a_copy_of_redis_does_not_know_stays_asked_for(client: redis.Redis) -> None:
     first = World(client, SHOP)
     leader = Leader(Lease(client), first)
@@ -53,7 +56,7 @@ def test_an_edit_that_a_copy_of_redis_does_not_know_stays_asked_for(client: redi
     run(Leader(Lease(client), second), NEXT_MS, END_MS)
     for site, since_ms in ((SHOP, START_MS), (BLOG, EDIT_MS)):
         assert first.history.asks_for(site, since_ms, END_MS) == slots(site, since_ms, END_MS)
-    assert_all_sent_is_asked_for(first, second)
+    assert_all_sent_is_asked_for([first, second])
 
 
 def test_a_site_that_was_removed_by_a_clock_that_was_ahead_is_asked_for_once_it_is_back(client: redis.Redis) -> None:
@@ -70,7 +73,7 @@ def test_a_site_that_was_removed_by_a_clock_that_was_ahead_is_asked_for_once_it_
     after_ms = EDIT_MS + 10_000
     assert around.history.asks_for(BLOG, after_ms, until_ms) == slots(BLOG, after_ms, until_ms)
     assert [ms for ms in around.slots_of(BLOG) if after_ms < ms <= until_ms] == slots(BLOG, after_ms, until_ms)
-    assert_all_sent_is_asked_for(around)
+    assert_all_sent_is_asked_for([around])
 
 
 def test_a_beat_that_slept_while_another_led_takes_nothing_back_at_an_empty_redis(client: redis.Redis) -> None:
@@ -88,7 +91,7 @@ def test_a_beat_that_slept_while_another_led_takes_nothing_back_at_an_empty_redi
     until_ms = DEAD_MS + 119 * 500
     for site, since_ms in ((SHOP, START_MS), (BLOG, EDIT_MS)):
         assert sleeping.history.asks_for(site, since_ms, until_ms) == slots(site, since_ms, until_ms)
-    assert_all_sent_is_asked_for(sleeping, other)
+    assert_all_sent_is_asked_for([sleeping, other])
 
 
 def test_an_edit_in_a_redis_that_is_emptied_before_kafka_knew_of_it_sends_nothing_unasked(client: redis.Redis) -> None:
@@ -104,7 +107,7 @@ def test_an_edit_in_a_redis_that_is_emptied_before_kafka_knew_of_it_sends_nothin
     run(Leader(Lease(client), second), NEXT_MS, END_MS)
     assert BLOG.name not in {name for batch in first.sent for name, _ in batch.slots}
     assert second.slots_of(BLOG) == slots(BLOG, NEXT_MS, END_MS)
-    assert_all_sent_is_asked_for(first, second)
+    assert_all_sent_is_asked_for([first, second])
 
 
 def test_a_site_that_was_added_since_the_clock_was_set_right_stays_asked_for_by_a_new_beat(client: redis.Redis) -> None:
@@ -122,4 +125,4 @@ def test_a_site_that_was_added_since_the_clock_was_set_right_stays_asked_for_by_
     added_ms = first.slots_of(FAST)[0] - 1
     until_ms = flushed_ms + 40_000
     assert first.history.asks_for(FAST, added_ms, until_ms) == slots(FAST, added_ms, until_ms)
-    assert_all_sent_is_asked_for(first, second)
+    assert_all_sent_is_asked_for([first, second])

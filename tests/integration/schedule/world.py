@@ -130,6 +130,13 @@ class World:
         return [ms for batch in self.sent for name, ms in batch.slots if name == site.name]
 
 
+def assert_all_sent_is_asked_for(worlds: Iterable[World]) -> None:
+    """Each slot was when it was sent; no later event took it back."""
+    for world in worlds:
+        for watch, slot_ms in {(Watch(name, one.region), ms) for one in world.sent for name, ms in one.slots}:
+            world.history.assert_asks_for(watch, slot_ms)
+
+
 def run(leader: Leader, from_ms: int, until_ms: int, step_ms: int = 500) -> None:
     for now_ms in range(from_ms, until_ms + 1, step_ms):
         tick(leader, now_ms, now_ms / 1_000)

@@ -121,9 +121,9 @@ def is_up_to_date(broker: MemoryBroker, store: Restorable) -> bool:
 
 def is_committed(broker: MemoryBroker) -> bool:
     return all(
-        broker.committed.get(("recorder", place)) == len(log)
+        broker.committed.get(("recorder", place), 0) == len(log)
         for place, log in broker.logs.items()
-        if place[0] == TOPICS.results and log
+        if place[0] == TOPICS.results
     )
 
 
