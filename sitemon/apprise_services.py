@@ -17,11 +17,10 @@ from typing import Any, Final, NamedTuple
 _TALKATIVE: Final = ("apprise", "urllib3", "paho", "slixmpp")
 """Loggers that may write down a service's URL, with the secrets in it."""
 
+_LONGEST_ANSWER_BYTES: Final = 1 << 20
+
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 """How Apprise's services name the HTTP status of an answer; of what else they say we repeat nothing."""
-
-
-_LONGEST_ANSWER_BYTES: Final = 1 << 20
 
 
 class Sent(NamedTuple):
