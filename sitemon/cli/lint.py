@@ -42,7 +42,7 @@ def command() -> int:
     """Say everything that is wrong with the configuration: exit status 1 when anything is.
 
     Files of servers that are not there are passed over: no process needs all of them. Of a server over a network that
-    does not have to prove who it is, a warning says so.
+    does not have to prove who it is, and of a route of alerts.yaml that no site takes, a warning says so.
     """
     found = _look()
     for mistake in found.mistakes:
@@ -71,6 +71,7 @@ def _look() -> _Findings:
     if locate.usual_place(alerts.FILE_NAME, os.environ).exists():
         told = _try(alerts.load_alerts, mistakes)
         read.append(alerts.FILE_NAME)
+        warnings += [str(one) for one in alerts.untaken_routes(told)] if told else []
     return _Findings(
         mistakes, read, warnings, _try(lambda: load_sites(channels=told.names if told else None), mistakes)
     )

@@ -13,8 +13,8 @@ from sitemon.config.settings import Settings
 from sitemon.config.site_values import Context, labels
 from sitemon.config.values import UnfitError, ValuePath, boolean, duration_s, kind_of, region_name, suggestion
 from sitemon.config.web import page_url
-from sitemon.model.alerts import Alerts, Heartbeat, Route
-from sitemon.model.errors import ConfigurationError
+from sitemon.model.alerts import Alerts, Heartbeat, Route, never_taken
+from sitemon.model.errors import ConfigurationError, Mistake
 
 FILE_NAME: Final = "alerts.yaml"
 
@@ -32,6 +32,22 @@ def load_alerts(environ: Mapping[str, str] = os.environ) -> Alerts:
     """
     file = locate.usual_place(FILE_NAME, environ)
     return _Reader(read_document(file), environ).alerts() if file.exists() else Alerts()
+
+
+def untaken_routes(alerts: Alerts, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
+    """Return the routes of the file, which says `alerts`, that no site takes, each with its line."""
+    untaken = never_taken(alerts.routes)
+    if not untaken:
+        return []
+    document = read_document(locate.usual_place(FILE_NAME, environ))
+    return [
+        document.mistake(
+            ("routes", place),
+            f"never taken: each site that fits it takes routes[{before}] before, which does not continue "
+            f"(line {document.line_of(('routes', before))})",
+        )
+        for place, before in untaken.items()
+    ]
 
 
 class _Reader:

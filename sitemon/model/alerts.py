@@ -1,6 +1,6 @@
 """Who is told of what: channels and routes, as the configuration describes them once it is read and checked."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -10,6 +10,9 @@ EVENTS: Final = ("down", "resolved", "reminder", "certificate", "region", "silen
 
 ASKED_FOR: Final = ("degraded",)
 """What it passes on only where it says so."""
+
+OF_NO_SITE: Final = frozenset({"region", "silent"})
+"""What the channels of a route hear whatever its `match`."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +70,23 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     def all_channels(self) -> tuple[str, ...]:
         """Those that are told at once, and those that may be later."""
         return self.channels + tuple(name for step in self.escalate for name in step.channels)
+
+
+def never_taken(routes: Sequence[Route]) -> dict[int, int]:
+    """Return the places of routes that say who hears of sites and that no site takes, whatever its labels.
+
+    Beside each stands the place of the first route that every site takes which would fit it, and that does not go on.
+    """
+    found = {
+        place: next((n for n, before in enumerate(routes[:place]) if _ends_before(before, route)), None)
+        for place, route in enumerate(routes)
+        if route.escalate or not OF_NO_SITE.issuperset(route.events)
+    }
+    return {place: before for place, before in found.items() if before is not None}
+
+
+def _ends_before(before: Route, route: Route) -> bool:
+    return not before.goes_on and before.match.items() <= route.match.items()
 
 
 class Audience(NamedTuple):

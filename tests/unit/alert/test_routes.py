@@ -2,7 +2,7 @@
 
 import pytest
 
-from sitemon.model.alerts import Alerts, Audience, Channel, Escalation, Route
+from sitemon.model.alerts import EVENTS, Alerts, Audience, Channel, Escalation, Route, never_taken
 
 WEB = Audience({"team": "web"})
 ROUTES = (
@@ -129,3 +129,38 @@ def test_a_sites_own_route_hears_of_degraded_sites_and_escalates_where_it_says_s
 def test_a_site_says_itself_how_often_it_is_reminded_of(every_s: float | None, expected: dict[str, float]) -> None:
     alerts = Alerts(routes=(Route(channels=("web",)),))
     assert alerts.reminders_for(Audience(remind_every_s=every_s)) == expected
+
+
+WEB_ALONE, ALL, OF_REGIONS = {"team": "web"}, dict[str, str](), ("region", "silent")
+
+
+def a_route(match: dict[str, str], *, goes_on: bool = False, events: tuple[str, ...] = EVENTS) -> Route:
+    return Route(match=match, channels=("web",), goes_on=goes_on, events=events)
+
+
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [
+        pytest.param([a_route(WEB_ALONE), a_route(ALL)], {}, id="a route for all comes last"),
+        pytest.param([a_route(ALL), a_route(WEB_ALONE), a_route(ALL)], {1: 0, 2: 0}, id="it comes first"),
+        pytest.param([a_route(ALL, goes_on=True), a_route(WEB_ALONE)], {}, id="it goes on"),
+        pytest.param([a_route(WEB_ALONE), a_route({"tier": "1", "team": "web"})], {1: 0}, id="a narrower one after it"),
+        pytest.param([a_route({"tier": "1", "team": "web"}), a_route(WEB_ALONE)], {}, id="a wider one after it"),
+        pytest.param([a_route(WEB_ALONE), a_route({"team": "db"})], {}, id="another value"),
+        pytest.param([a_route(WEB_ALONE), a_route(WEB_ALONE, goes_on=True)], {1: 0}, id="the same again"),
+        pytest.param([a_route(ALL, events=()), a_route(WEB_ALONE)], {1: 0}, id="one that wants no event ends it too"),
+        pytest.param([a_route(ALL), a_route(ALL, events=OF_REGIONS)], {}, id="it hears of what is of no site"),
+        pytest.param(
+            [
+                a_route(ALL),
+                Route(channels=("web",), events=OF_REGIONS, escalate=(Escalation(60.0, ("boss",)),)),
+            ],
+            {1: 0},
+            id="but to whom it escalates is of sites",
+        ),
+    ],
+)
+def test_a_route_is_never_taken_where_an_earlier_one_takes_all_that_it_fits(
+    routes: list[Route], expected: dict[int, int]
+) -> None:
+    assert never_taken(routes) == expected

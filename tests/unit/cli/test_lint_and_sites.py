@@ -115,6 +115,28 @@ def test_lint_advises_on_a_latency_that_the_timeout_hides() -> None:
     )
 
 
+def test_lint_warns_of_routes_that_no_site_takes() -> None:
+    Path("conf/sites.yaml").write_text("sites: [{name: a, url: 'http://a/'}]")
+    Path("conf/alerts.yaml").write_text(
+        "channels: {am: {alertmanager: 'http://am.example:9093'}}\n"
+        "routes:\n"
+        "  - channels: [am]\n"
+        "  - {channels: [am], events: [region]}\n"
+        "  - match: {team: web}\n"
+        "    channels: [am]\n"
+    )
+    assert said_by(lint.command) == (
+        0,
+        [
+            (
+                "warning: conf/alerts.yaml:5: routes[2]: never taken: each site that fits it takes routes[0] before, "
+                "which does not continue (line 3)"
+            ),
+            "no mistakes: 1 site from conf/sites.yaml; alerts.yaml",
+        ],
+    )
+
+
 def test_lint_passes_over_the_variables_of_kubernetes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITEMON_KAFKA_SERVICE_HOST", "10.0.0.1")
     status, lines = said_by(lint.command)
