@@ -12,6 +12,7 @@ from sitemon.alert.asker import PAUSE_S, Asker
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.outlets import sender_of
+from sitemon.alert.rules import Rulebook
 from sitemon.alert.silence import LOOK_EVERY_S, Heart, say_silences
 from sitemon.alert.status import StatusTeller
 from sitemon.model.alerts import Alerts, Channel
@@ -54,6 +55,7 @@ class Alerter:
         connect: Callable[[], Connection],
         *,
         planner: Planner,
+        rulebook: Rulebook,
         decider: Decider,
         asker: Asker | None,
         teller: StatusTeller | None,
@@ -62,6 +64,7 @@ class Alerter:
     ) -> None:
         self._connect = connect
         self._planner = planner
+        self._rulebook = rulebook
         self._decider = decider
         self._asker = asker
         self._alerts = alerts
@@ -137,7 +140,8 @@ class Alerter:
     def _decide(self, conn: Connection) -> None:
         remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
         while not self._stop.is_set():
-            self._planner.plan_if_due(conn)
+            # An edit holds once its windows of maintenance do, for all that is decided in this turn.
+            self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
             if clock.monotonic_s() >= remind_at_s:
                 self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S

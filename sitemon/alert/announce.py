@@ -7,9 +7,8 @@ from typing import Final
 
 from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
 from sitemon.alert.links import linked
-from sitemon.alert.rules import SiteRules
 from sitemon.incident.change import Change
-from sitemon.model.alerts import Alerts
+from sitemon.model.alerts import Alerts, Audience
 from sitemon.store.deciding import Deciding, Saying
 
 _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
@@ -18,7 +17,7 @@ _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
 def announce(
     deciding: Deciding,
     changed: Sequence[tuple[str, int, Change[int]]],
-    rules_of: Callable[[str], SiteRules],
+    audience_of: Callable[[str], Audience],
     alerts: Alerts,
     now: datetime,
 ) -> None:
@@ -32,7 +31,7 @@ def announce(
     )
     sayings = []
     for site, number, change in changed:
-        audience = rules_of(site).audience
+        audience = audience_of(site)
         for type_ in () if around[number].is_held else types_of(change):
             event = event_of(
                 type_,

@@ -7,7 +7,8 @@ from typing import Final
 
 from sitemon.alert.events import certificate_event
 from sitemon.alert.links import linked
-from sitemon.model.alerts import Alerts, Audience
+from sitemon.alert.rules import SiteRules, is_just_taken_out
+from sitemon.model.alerts import Alerts
 from sitemon.store.certificate import Due, look_at_certificates
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying
@@ -20,9 +21,7 @@ def threshold_days(left: timedelta) -> int | None:
     return next((days for days in THRESHOLDS_DAYS if left <= timedelta(days=days)), None)
 
 
-def warn_of_certificates(
-    conn: Connection, audience_of: Callable[[str], Audience], alerts: Alerts, now: datetime
-) -> None:
+def warn_of_certificates(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
     """Put what is to be said of certificates into the outbox.
 
     Where nobody wants to hear of it, nothing is noted: whoever does later is warned then.
@@ -32,10 +31,12 @@ def warn_of_certificates(
 
     """
     with look_at_certificates(conn, now, now + timedelta(days=THRESHOLDS_DAYS[-1])) as certificates:
+        rules = {one.site: rules_of(one.site) for one in certificates.expiring}
         heard_by = {
             one.site: found
             for one in certificates.expiring
-            if (found := alerts.recipients(audience_of(one.site), "certificate"))
+            if not is_just_taken_out(rules[one.site], is_scheduled=one.is_scheduled)
+            and (found := alerts.recipients(rules[one.site].audience, "certificate"))
         }
         due = [
             Due(one, days)
@@ -49,7 +50,7 @@ def warn_of_certificates(
         certificates.say(
             Saying(channel, None, event, wait_s)
             for certificate, days in certificates.note(due)
-            for labels in (audience_of(certificate.site).labels,)
+            for labels in (rules[certificate.site].audience.labels,)
             for warning in (certificate_event(certificate, days, labels, now, uuid.uuid4()),)
             for event in (linked(warning, alerts.page_url),)
             for channel, wait_s in heard_by[certificate.site]

@@ -1,6 +1,6 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -10,8 +10,8 @@ from sitemon.alert.degraded import tell_degraded
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
-from sitemon.alert.rules import SiteRules, of_regions, ours
-from sitemon.incident.change import What, changes
+from sitemon.alert.rules import NOBODY, SiteRules, is_of_before, of_regions, ours
+from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
 from sitemon.incident.memory import Memory, before_rows, just_before, refold
@@ -108,7 +108,7 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is warned then.
 
         """
-        warn_of_certificates(conn, lambda site: self._rules_of(site).audience, self._alerts, self._now())
+        warn_of_certificates(conn, self._rules_of, self._alerts, self._now())
 
     def tell_degraded(self, conn: Connection) -> None:
         """Tell of sites that are degraded, and of those that are no more.
@@ -124,27 +124,21 @@ class Decider:
         # In one order, lest two alerters wait for each other.
         self._regions.look(taken, sorted(set().union(*taken.regions.values())))
         now = self._now()
-        policies = taken.policies({site_id: one.policy for site_id, one in rules.items()}, now)
+        scheduled = taken.scheduled([site_id for site_id, one in rules.items() if not one.is_configured])
+        policies = taken.policies(
+            {site_id: None if site_id in scheduled else one.policy for site_id, one in rules.items()}, now
+        )
         begun = self._known(taken, rules) | self._looked_back(taken, rules, policies)
         refolded = {
             site_id: refold(policies[site_id], memory, [row for row in rows if row.slot_at > memory.until])
             for site_id, (memory, rows) in begun.items()
         }
+        taken_out = {site_id for site_id in scheduled if is_of_before(rules[site_id], _newest(begun[site_id]))}
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
         changed = [
             (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
         ]
-        numbers = taken.write(changed)
-        opened = [
-            number
-            for (site_id, change), number in zip(changed, numbers, strict=True)
-            if change.what is What.OPENED and rules[site_id].gateways
-        ]
-        taken.hold(opened)
-        told = [
-            (taken.names[site_id], number, change) for (site_id, change), number in zip(changed, numbers, strict=True)
-        ]
-        announce(taken, told, self._rules_of, self._alerts, now)
+        self._say(taken, rules, changed, taken_out, now)
         taken.remember({site_id: one.memory for site_id, one in refolded.items()})
         taken.confirm(
             {
@@ -163,6 +157,29 @@ class Decider:
                 for site_id, one in refolded.items()
             }
         )
+
+    def _say(
+        self,
+        taken: Taken,
+        rules: Mapping[int, SiteRules],
+        changed: Sequence[tuple[int, Change[int]]],
+        taken_out: Collection[int],
+        now: datetime,
+    ) -> None:
+        """Write changes down, and tell of them; not yet where a site depends on others, or was taken out."""
+        found = [(*one, number) for one, number in zip(changed, taken.write(changed), strict=True)]
+        taken.hold(
+            [
+                number
+                for site_id, change, number in found
+                if change.what is What.OPENED and (rules[site_id].gateways or site_id in taken_out)
+            ]
+        )
+        audiences = {
+            taken.names[site_id]: NOBODY if site_id in taken_out else one.audience for site_id, one in rules.items()
+        }
+        told = [(taken.names[site_id], number, change) for site_id, change, number in found]
+        announce(taken, told, audiences.__getitem__, self._alerts, now)
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
         """Return what was kept of sites whose rows changed after it, and the rows since."""

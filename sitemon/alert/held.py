@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from sitemon.alert.announce import announce
-from sitemon.alert.rules import SiteRules
+from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.incident.change import Change, What
 from sitemon.incident.dependence import is_decided, standing
 from sitemon.model.alerts import Alerts
@@ -32,12 +32,12 @@ def release(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Aler
 
 def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
     rules = {site: rules_of(site) for site, _, _ in held.incidents}
-    # One that was just taken out of the configuration depends on nothing any more: that is no reason to tell of it.
+    # One that was taken out of the configuration depends on nothing any more: that is no reason to tell of it.
     # Of the others it is waited for what may say in time that they are well, or never were down.
     incidents = [
         (site, number, incident)
         for site, number, incident in held.incidents
-        if rules[site].is_configured
+        if not is_of_before(rules[site], held.newest[number])
         and is_decided(held.undecided_from[number], (incident.closed_by or incident.opened_by) + rules[site].settles)
     ]
     names = {name for one in rules.values() for name in one.gateways}
@@ -61,4 +61,4 @@ def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, n
     ]
     if told:
         held.tell([number for _, number, _ in told])
-        announce(held, told, rules_of, alerts, now)
+        announce(held, told, lambda site: rules[site].audience, alerts, now)

@@ -31,8 +31,8 @@ class Planner:
         self._differing: Sequence[str] = ()
         self._plan_at_s = 0.0
 
-    def plan_if_due(self, conn: Connection) -> None:
-        """Write down what is to be.
+    def plan_if_due(self, conn: Connection) -> SiteSet:
+        """Write down what is to be, and return the sites of which that is done.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it is tried again then.
@@ -40,7 +40,7 @@ class Planner:
         """
         sites = self._sites()
         if sites is self._planned and clock.monotonic_s() < self._plan_at_s:
-            return
+            return sites
         rules = {site.name: site.maintenance if site.enabled else () for site in sites.sites}
         edited = {name for name, own in rules.items() if self._rules.get(name) != own}
         count, differing = plan(conn, rules, edited, self._now(), windows)
@@ -54,3 +54,4 @@ class Planner:
             )
         self._planned, self._plan_at_s = sites, clock.monotonic_s() + _PLAN_EVERY_S
         self._rules, self._differing = rules, differing
+        return sites

@@ -1,25 +1,31 @@
 """What the configuration says of a site, for those who decide on it. Pure."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sitemon.incident.dependence import all_gateways
 from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import Audience
+from sitemon.model.alerts import Audience, Route
 from sitemon.model.site import Site
 
 _ON_THE_WAY: Final = timedelta(seconds=5)
 """What a result takes from its check to here, while nothing is amiss."""
+
+_SENT_ON: Final = timedelta(minutes=1)
+"""A slot that is so much later than an edit is not of before it: beats take edits up within 5 s."""
+
+NOBODY: Final = Audience(route=Route(channels=()))
+"""But for those who were told before."""
 
 
 class SiteRules(NamedTuple):
     """What the configuration says of a site: its thresholds, who is told, its regions (None: all) and interval.
 
     `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
-    checks at once. Not `is_configured`: it is in no configuration, or not any more.
+    checks at once. Not `is_configured`: it is in no configuration, or not any more, as is known since `missing_since`.
     """
 
     policy: Policy
@@ -30,6 +36,7 @@ class SiteRules(NamedTuple):
     gateways: tuple[str, ...] = ()
     confirm: bool = False
     is_configured: bool = True
+    missing_since: datetime | None = None
 
     @property
     def round(self) -> timedelta:
@@ -40,6 +47,38 @@ class SiteRules(NamedTuple):
     def settles(self) -> timedelta:
         """How long an outage takes at most to be decided, if results are not late: it begins just after a check."""
         return self.policy.down_after * self.interval + self.round
+
+
+class Rulebook:
+    """The rules of all sites, as the configuration that was taken up last says.
+
+    A site that is there and not enabled is as good as taken out.
+    """
+
+    def __init__(self, by_name: Mapping[str, Site], now: datetime) -> None:
+        self._by_name = by_name
+        self._since = now
+        self._missing_since: dict[str, datetime] = {}
+
+    def take_up(self, by_name: Mapping[str, Site], now: datetime) -> None:
+        """Let the rules be those of these sites from now on."""
+        if by_name is self._by_name:
+            return
+        missing = dict.fromkeys(_watched(self._by_name) - _watched(by_name), now) | self._missing_since
+        self._missing_since = {name: missing[name] for name in missing.keys() - _watched(by_name)}
+        self._by_name = by_name
+
+    def rules_of(self, name: str) -> SiteRules:
+        """Return the rules of the site of this name."""
+        site = self._by_name.get(name)
+        rules = rules_of_site(site, self._by_name)
+        if site is not None and site.enabled:
+            return rules
+        return rules._replace(is_configured=False, missing_since=self._missing_since.get(name, self._since))
+
+
+def _watched(by_name: Mapping[str, Site]) -> set[str]:
+    return {name for name, site in by_name.items() if site.enabled}
 
 
 def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
@@ -60,6 +99,14 @@ def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
 def is_just_taken_out(rules: SiteRules, *, is_scheduled: bool) -> bool:
     """Tell whether a site was taken out of the configuration, though the schedule does not say so yet."""
     return is_scheduled and not rules.is_configured
+
+
+def is_of_before(rules: SiteRules, newest: datetime) -> bool:
+    """Tell whether the newest slot of a scheduled site is of before it was taken out of the configuration.
+
+    One that comes long after that is of a beat with other sites than this alerter has: somebody has to be told.
+    """
+    return not rules.is_configured and (rules.missing_since is None or newest <= rules.missing_since + _SENT_ON)
 
 
 def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:

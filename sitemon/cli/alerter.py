@@ -13,7 +13,7 @@ from sitemon.alert.asker import Asker
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.named_channels import NamedChannels
-from sitemon.alert.rules import SiteRules, rules_of_site
+from sitemon.alert.rules import Rulebook
 from sitemon.alert.status import StatusTeller
 from sitemon.celery_settings import sending_app
 from sitemon.cli import options
@@ -55,15 +55,12 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
 
     named = NamedChannels(sites.current(), alerts.current())
+    rulebook = Rulebook(sites.current().by_name, clock.utc_now())
 
     def current_alerts() -> Alerts:
         found = alerts.current()
         named.look(sites.current(), found)
         return found
-
-    def rules_of(name: str) -> SiteRules:
-        by_name = sites.current().by_name
-        return rules_of_site(by_name.get(name), by_name)
 
     with stop_on_signals() as stop:
         if asker is None:
@@ -73,7 +70,10 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
             Alerter(
                 lambda: connect(server, owner, application_name="sitemon-alerter"),
                 planner=Planner(sites.current, clock.utc_now),
-                decider=Decider(rules_of, alerts.current(), clock.utc_now, by_sites=choices.address_policy != PUBLIC),
+                rulebook=rulebook,
+                decider=Decider(
+                    rulebook.rules_of, alerts.current(), clock.utc_now, by_sites=choices.address_policy != PUBLIC
+                ),
                 asker=asker,
                 teller=teller,
                 alerts=current_alerts,

@@ -17,13 +17,17 @@ _KEPT: Final = timedelta(days=90)
 
 
 class Expiring(NamedTuple):
-    """A certificate of a site; `warned_days` is the last threshold of which somebody was warned, in days."""
+    """A certificate of a site; `warned_days` is the last threshold of which somebody was warned, in days.
+
+    `is_scheduled`: the schedule has the site.
+    """
 
     site_id: int
     site: str
     url: str
     expires_at: datetime
     warned_days: int | None
+    is_scheduled: bool
 
 
 class Due(NamedTuple):

@@ -44,7 +44,7 @@ class Held(Behind):
     """Incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
 
     `behind` are the sites behind which they lay when that was decided last; `undecided_from` are the earliest slots of
-    their sites of which rows are not decided on yet.
+    their sites of which rows are not decided on yet, `newest` the newest of which there are any.
     """
 
     def __init__(self, cursor: Cursor, after: int, most: int) -> None:
@@ -52,12 +52,14 @@ class Held(Behind):
         self.incidents: list[tuple[str, int, Incident]] = []
         self.behind: dict[int, str | None] = {}
         self.undecided_from: dict[int, datetime | None] = {}
+        self.newest: dict[int, datetime] = {}
         for site, number, started_at, opened_by, regions, *rest in self._ask("held_incidents", after=after, most=most):
-            *cause, ended_at, closed_by, behind, undecided_from = rest
+            *cause, ended_at, closed_by, behind, undecided_from, newest = rest
             incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
             self.incidents.append((site, number, incident))
             self.behind[number] = behind
             self.undecided_from[number] = undecided_from
+            self.newest[number] = newest or opened_by
 
     def put_behind(self, behind: Mapping[int, str | None]) -> None:
         """Say of incidents behind which site they lie, where that is another one than before."""

@@ -47,15 +47,24 @@ class Taken(Deciding):
         memories = {site_id: _memory(until, state) for site_id, until, state in self._of_ours("states")}
         self.memories = {site_id: memory for site_id, memory in memories.items() if memory}
 
-    def policies(self, current: Mapping[int, Policy], now: datetime) -> dict[int, Edited]:
+    def scheduled(self, site_ids: Sequence[int]) -> set[int]:
+        """Return which of these sites are in the schedule, or were."""
+        return {site_id for (site_id,) in self._all("scheduled", site_ids=list(site_ids))} if site_ids else set()
+
+    def policies(self, current: Mapping[int, Policy | None], now: datetime) -> dict[int, Edited]:
         """Return the thresholds of these sites over time; note those of today that are others than the newest noted.
 
-        An edit holds from `now` on; the first that is noted of a site, for all rows before, too.
+        An edit holds from `now` on; the first that is noted of a site, for all rows before, too. None: nobody says
+        otherwise today.
         """
         noted: dict[int, list[tuple[datetime, Policy]]] = {site_id: [] for site_id in current}
         for site_id, from_at, down_after, up_after in self._all("policies", site_ids=list(current)):
             noted[site_id].append((from_at, Policy(down_after, up_after)))
-        new = {n: policy for n, policy in current.items() if not noted[n] or noted[n][-1][1] != policy}
+        new = {
+            n: policy or Policy()
+            for n, policy in current.items()
+            if not noted[n] or policy not in (None, noted[n][-1][1])
+        }
         for site_id, policy in new.items():
             noted[site_id].append((now, policy))
         rows = ({"site_id": n, "from_at": now} | msgspec.structs.asdict(policy) for n, policy in new.items())

@@ -1,7 +1,13 @@
 -- name: expiring
 -- The certificates that sites showed when they were seen last, which expire before a moment, with the threshold of the last
 -- warning. Sites that were taken out of the configuration are left out.
-SELECT site.site_id, site.name, min(target.url), seen.cert_expires_at, min(warning.days)
+SELECT
+    site.site_id,
+    site.name,
+    min(target.url),
+    seen.cert_expires_at,
+    min(warning.days),
+    EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = site.site_id)
 FROM sitemon.current_state AS state
 -- A look-up by key for each site, whatever the planner knows: a join may read all results that there are.
 CROSS JOIN LATERAL (

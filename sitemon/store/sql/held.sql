@@ -15,7 +15,8 @@ SELECT
     ended_at,
     closed_by_at,
     behind,
-    (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = incident.site_id)
+    (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = incident.site_id),
+    (SELECT max(slot_at) FROM sitemon.current_state AS state WHERE state.site_id = incident.site_id)
 FROM sitemon.incident
 JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
 WHERE is_held

@@ -25,6 +25,9 @@ FROM sitemon.current_state
 JOIN sitemon.region USING (region_id)
 WHERE site_id = ANY (%(site_ids)s);
 
+-- name: scheduled
+SELECT DISTINCT site_id FROM sitemon.watch WHERE site_id = ANY (%(site_ids)s);
+
 -- name: policies
 SELECT site_id, from_at, down_after, up_after
 FROM sitemon.incident_policy

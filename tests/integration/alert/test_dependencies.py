@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.alert.alerter import Alerter
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
-from sitemon.alert.rules import SiteRules, rules_of_site
+from sitemon.alert.rules import Rulebook, SiteRules, rules_of_site
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.sites import SiteSet
 from sitemon.incident.policy import Policy
@@ -250,6 +250,7 @@ def test_it_is_told_however_much_there_is_to_decide(
     alerter = Alerter(
         lambda: connect(postgres_server, owner, application_name="test"),
         planner=Planner(lambda: SiteSet(sites=(), by_name={}, source=""), clock.utc_now),
+        rulebook=Rulebook({}, clock.utc_now()),
         decider=_Busy(lambda _: rules, story.scene.alerts, lambda: this_hour() + 9 * MINUTE),
         asker=None,
         teller=None,

@@ -21,7 +21,9 @@ REGION = region_event("eu", Turn(NOW, 12, 14), NOW, NOW)
 
 
 def of_certificate(site: str) -> dict[str, Any]:
-    return certificate_event(Expiring(1, site, "https://shop.example/", NOW, None), 7, {}, NOW, uuid.UUID(int=1))
+    return certificate_event(
+        Expiring(1, site, "https://shop.example/", NOW, None, is_scheduled=True), 7, {}, NOW, uuid.UUID(int=1)
+    )
 
 
 @pytest.mark.parametrize(

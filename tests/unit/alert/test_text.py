@@ -203,7 +203,7 @@ def test_nothing_of_others_makes_a_line_of_its_own() -> None:
 
 def test_the_url_of_a_certificate_that_expires_is_one_line() -> None:
     url = "https://shop.example/\r\nAll is well\x1b[2J"
-    certificate = Expiring(1, "shop", url, START + HOUR, None)
+    certificate = Expiring(1, "shop", url, START + HOUR, None, is_scheduled=True)
     body = body_of(events.certificate_event(certificate, 1, {}, START, uuid.UUID(int=1)))
     assert body.count("\n") == 1
     assert body.replace("\n", "").isprintable()
