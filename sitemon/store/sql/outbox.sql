@@ -95,8 +95,9 @@ UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NUL
 -- it was refused, and would say as the last word how it was.
 UPDATE sitemon.outbox AS old SET
     given_up_at = now(),
+    is_overtaken = true,
     problem = CASE
-        WHEN starts_with(old.problem, 'overtaken') THEN old.problem
+        WHEN old.is_overtaken THEN old.problem
         ELSE concat_ws(': ', 'overtaken by what came later', old.problem)
     END
 WHERE old.channel = ANY (%(channels)s)
@@ -170,7 +171,7 @@ SELECT
     delivered_at,
     tries,
     problem,
-    state = 'given up' AND starts_with(coalesce(problem, ''), 'overtaken')
+    is_overtaken
 FROM sitemon.alerts
 WHERE created_at >= %(since)s
 ORDER BY alert_id DESC

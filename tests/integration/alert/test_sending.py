@@ -60,9 +60,9 @@ def test_the_last_word_is_not_how_a_site_was(scene: Scene, letters: str, is_for_
     assert retry_alerts(scene.conn) == 0
     scene.send()
     assert len(scene.receiver.arrivals) == 1
-    assert rows(scene.conn, "SELECT problem FROM sitemon.alerts ORDER BY alert_id") == [
-        ("overtaken by what came later: HTTP 400",),
-        (None,),
+    assert rows(scene.conn, "SELECT problem, is_overtaken FROM sitemon.alerts ORDER BY alert_id") == [
+        ("overtaken by what came later: HTTP 400", True),
+        (None, False),
     ]
 
 
