@@ -20,6 +20,8 @@ from sitemon.model.site import Header, Site, public_url
 
 _SHORTEST_OF_QUERY: Final = 4
 _LONGEST_URL: Final = 2_000
+_LONGEST_SECRETS: Final = 4 << 10
+"""To look for more in a URL takes too long: each of 50 redirects may lead to one that was thought up for it."""
 _STARS: Final = re.compile(r"\*{3,}")
 _HIDDEN: Final = "***"
 _CREDENTIALS: Final = ("authorization", "cookie", "proxy-authorization")
@@ -42,7 +44,12 @@ def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> st
 
 
 def masked_url(site: Site, url: str) -> str:
-    """Return the public form of a URL that a server gave us; nothing of a path that is very long."""
+    """Return the public form of a URL that a server gave us.
+
+    Of a path that is very long nothing is shown, and only the scheme where the secrets are very long.
+    """
+    if secrets_chars(site) > _LONGEST_SECRETS:
+        return f"{urlsplit(url).scheme}://{_HIDDEN}/"
     whole = urlsplit(without_userinfo(url)).geturl()
     bare = public_url(whole)  # which may end within a secret, at a "?"
     shown = masked(site, whole, 0, len(bare)) if len(bare) <= _LONGEST_URL else _HIDDEN
@@ -69,6 +76,15 @@ def secrets_of(site: Site) -> frozenset[str]:
         if header.is_secret or header.name.lower() in _CREDENTIALS:
             found |= {*_of_header(header)}
     return frozenset(filter(None, found))
+
+
+def secrets_chars(site: Site) -> int:
+    """Return about how long the secrets are in all, without taking them apart: this runs for every check."""
+    of_headers = [len(one.value) for one in site.headers if one.is_secret or one.name.lower() in _CREDENTIALS]
+    of_body = map(len, site.body.secrets) if site.body else ()
+    of_proxy = len(site.proxy.authorization or "") if site.proxy else 0
+    of_url = len(site.url) if "?" in site.url or "@" in site.url else 0
+    return sum(of_headers) + sum(of_body) + of_proxy + of_url
 
 
 def _of_header(header: Header) -> Iterator[str]:

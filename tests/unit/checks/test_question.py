@@ -8,16 +8,20 @@ import pytest
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.question import Question, is_light
-from sitemon.model.site import Expect, ExpectedJson, Site
+from sitemon.model.site import Body, Expect, ExpectedJson, Header, Proxy, Site
 
 SOME = 64 << 10
 
 
-def question(body: bytes, *, coding: str | None = None, json: tuple[str, ...] = (), **fields: Any) -> Question:
+def question(page: bytes, *, coding: str | None = None, json: tuple[str, ...] = (), **fields: Any) -> Question:
     expect = Expect(json=tuple(ExpectedJson(path=path, exists=True) for path in json))
     site = Site(name="shop", url="http://shop.test/", expect=expect, **fields)
     headers = {} if coding is None else {"content-encoding": coding}
-    return Question(site, Page(200, headers, (body,)), Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None))
+    return Question(site, Page(200, headers, (page,)), Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None))
+
+
+def secrets(count: int, of: int) -> tuple[Header, ...]:
+    return tuple(Header(f"X-{place}", f"{place:04}" + "s" * (of - 4), is_secret=True) for place in range(count))
 
 
 def values(count: int) -> bytes:
@@ -44,6 +48,14 @@ def values(count: int) -> bytes:
         (question(b"{}", json=("$.a",) * 5), True),
         (question(b"{}", json=("$.a",) * 6), False),
         (question(b"", json=("$.a",) * 6), False),
+        (question(b"x", headers=secrets(4, of=1000)), True),
+        (question(b"x", headers=secrets(5, of=1000)), False),
+        (question(b"x", match="x", headers=secrets(3, of=1000)), False),
+        (question(b"x", json=("$.a",), headers=secrets(900, of=4)), False),
+        (question(b"x", headers=(Header("X-Long", "a" * 10_000),)), True),
+        (question(b"x", headers=(Header("Cookie", "a" * 10_000),)), False),
+        (question(b"x", body=Body(b"", secrets=("a" * 5_000,))), False),
+        (question(b"x", proxy=Proxy("proxy.test", 3128, "a" * 5_000)), False),
     ],
 )
 def test_what_a_server_or_an_owner_could_make_last_is_not_light(asked: Question, expected: bool) -> None:
