@@ -125,7 +125,9 @@ class Resolver:
         self._lookup = lookup
         self._changed = threading.Condition()
         self._open: dict[str, _Question] = {}
-        self._queue: list[_Question] = []
+        self._waiting: dict[str, dict[str, _Question]] = {}  # by domain and host, in the order in which they came
+        self._ready: dict[str, None] = {}  # domains with questions that perhaps may be asked
+        self._shut: dict[str, None] = {}  # those that wait for fewer threads to be with slow ones
         self._running: defaultdict[str, set[_Question]] = defaultdict(set)
         self._slow_domains: set[str] = set()
         self._threads = 0
@@ -159,7 +161,9 @@ class Resolver:
             question = self._open.get(host)
             if question is None:
                 question = self._open[host] = _Question(host)
-                self._queue.append(question)
+                self._waiting.setdefault(question.domain, {})[host] = question
+                if question.domain not in self._shut:
+                    self._ready[question.domain] = None
                 self._call_a_thread()
             question.waiting.append(answered)
             return question
@@ -173,8 +177,9 @@ class Resolver:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
             question.waiting.remove(answered)
-            if not question.waiting and question in self._queue:
-                self._queue.remove(question)
+            of_domain = self._waiting.get(question.domain, {})
+            if not question.waiting and of_domain.pop(question.host, None):
+                self._forget_if_empty(question.domain)
                 del self._open[question.host]
 
     def _call_a_thread(self) -> None:
@@ -198,22 +203,49 @@ class Resolver:
     def _next_question(self) -> _Question | None:
         """Take a question whose domain has a free place; None, and the thread is gone, after a while without one."""
         with self._changed:
-            while (question := self._free_question()) is None:
+            question = self._take()
+            while question is None:
                 self._idle += 1
                 was_called = self._changed.wait(_IDLE_S)
                 self._idle -= 1
-                if not was_called and self._free_question() is None:
+                question = self._take()
+                if question is None and not was_called:
                     self._threads -= 1
                     return None
-            self._queue.remove(question)
             question.asked_at_s = monotonic_s()
             self._running[question.domain].add(question)
             return question
 
-    def _free_question(self) -> _Question | None:
+    def _take(self) -> _Question | None:
+        """Take a question whose domain has a free place; the domains take turns.
+
+        Of those that have none each is looked at once, until one of its own names, or of slow ones, is answered: the
+        owners choose how many there are, and how many names wait.
+        """
+        while self._ready:
+            domain = next(iter(self._ready))
+            del self._ready[domain]
+            if domain not in self._waiting or self._is_full(domain):
+                continue
+            if domain in self._slow_domains and self._has_slow_enough():
+                self._shut[domain] = None
+                continue
+            question = self._waiting[domain].pop(next(iter(self._waiting[domain])))
+            if not self._forget_if_empty(domain):
+                self._ready[domain] = None
+            return question
+        return None
+
+    def _has_slow_enough(self) -> bool:
         slow = sum(len(running) for domain, running in self._running.items() if domain in self._slow_domains)
-        shut = self._slow_domains if slow >= self._max_threads // 2 else ()
-        return next((one for one in self._queue if one.domain not in shut and not self._is_full(one.domain)), None)
+        return slow >= self._max_threads // 2
+
+    def _forget_if_empty(self, domain: str) -> bool:
+        is_empty = not self._waiting[domain]
+        if is_empty:
+            del self._waiting[domain]
+            self._shut.pop(domain, None)
+        return is_empty
 
     def _is_full(self, domain: str) -> bool:
         running = self._running.get(domain, ())
@@ -224,10 +256,15 @@ class Resolver:
     def _finish(self, question: _Question) -> None:
         with self._changed:
             del self._open[question.host]
+            was_slow = question.domain in self._slow_domains
             self._note_speed(question.domain, monotonic_s() - question.asked_at_s)
             self._running[question.domain].discard(question)
             if not self._running[question.domain]:
                 del self._running[question.domain]
+            if was_slow:
+                self._open_shut()
+            if question.domain in self._waiting:
+                self._ready[question.domain] = None
             for answered in question.waiting:
                 answered.set()
 
@@ -237,4 +274,9 @@ class Resolver:
             return
         if len(self._slow_domains) >= _MOST_KNOWN_SLOW:
             self._slow_domains.clear()
+            self._open_shut()
         self._slow_domains.add(domain)
+
+    def _open_shut(self) -> None:
+        self._ready |= self._shut
+        self._shut.clear()

@@ -173,3 +173,28 @@ def test_only_an_address_needs_no_lookup(host: str, endpoint: Endpoint | None) -
 
 def test_an_endpoint_takes_its_port() -> None:
     assert Endpoint(socket.AF_INET6, ("::1", 0, 1, 2)).at(443) == (socket.AF_INET6, ("::1", 443, 1, 2))
+
+
+def test_however_many_names_of_a_domain_wait_each_is_not_looked_at_for_every_other(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    is_full = Resolver._is_full
+    monkeypatch.setattr(Resolver, "_is_full", lambda self, domain: looks.append(domain) or is_full(self, domain))
+    resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
+    for number in range(1_000):
+        resolver._ask(f"host{number}.dead.test", IN_THREAD.event())
+    looks.clear()
+    for number in range(10):
+        assert resolve(resolver, f"{number}.living.test", 5) == HOME
+    assert len(looks) < 100
+
+
+def test_names_of_a_domain_that_was_full_are_looked_up_when_one_of_it_is_answered(name_server: NameServer) -> None:
+    resolver = Resolver(threads=3, per_domain=1, lookup=name_server)
+    answered = [IN_THREAD.event() for _ in range(5)]
+    for number, event in enumerate(answered):
+        resolver._ask(f"host{number}.dead.test", event)
+    name_server.released.set()
+    for event in answered:
+        assert run_here(event.wait(5))
