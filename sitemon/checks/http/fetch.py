@@ -8,14 +8,17 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.http.prepare import Prepared
 from sitemon.checks.http.response import Response
 from sitemon.checks.http.route import Connection, Route
+from sitemon.checks.net.room import Share
 from sitemon.model.site import Site
 
 _PIECE_BYTES: Final = 16 << 10
 """What takes longest of all that a server may send, chunks of one byte, takes some milliseconds so."""
 
 
-async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
+async def fetch(route: Route, prepared: Prepared, site: Site, share: Share) -> Page:
     """Send the request along its route and return the response, of a redirect that is followed the head only.
+
+    `share` holds what there is of its body.
 
     Raises:
         Exception: any that `explain` understands; the exchange then knows what of the response came.
@@ -23,10 +26,10 @@ async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
     """
     exchange, response = route.exchange, Response(prepared.method, site)
     with await route.open() as connection:
-        talk = _Talk(connection, prepared.data)
+        talk = _Talk(connection, prepared)
         try:
             while not response.feed(await talk.receive()):
-                pass
+                share.grow(response.body_bytes)
         finally:
             exchange.http_code = response.http_code
             exchange.http_version = response.head.http_version if response.http_code else None
@@ -36,9 +39,11 @@ async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
 class _Talk:
     """A request that goes out, and what comes meanwhile: a server may answer before it has read all, and close."""
 
-    def __init__(self, connection: Connection, request: bytes) -> None:
+    def __init__(self, connection: Connection, request: Prepared) -> None:
         self._connection = connection
-        self._unsent = memoryview(request)
+        # Not in one piece: of a long body there would be a copy for each check under way.
+        self._unsent = memoryview(request.head + request.body[:_PIECE_BYTES])
+        self._rest = memoryview(request.body)[_PIECE_BYTES:]
         self._wanted = select.POLLIN
         self._send()
 
@@ -65,6 +70,8 @@ class _Talk:
         try:
             while self._unsent:
                 self._unsent = self._unsent[self._connection.send(self._unsent) :]
+                if not self._unsent:
+                    self._unsent, self._rest = self._rest, self._rest[:0]
             self._connection.flush()
         except BlockingIOError:
             self._wanted |= select.POLLOUT

@@ -3,7 +3,7 @@
 import base64
 import functools
 import re
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import requests
@@ -13,7 +13,7 @@ from requests.utils import urldefragauth
 import sitemon
 from sitemon.checks.errors import CheckError
 from sitemon.checks.http.redirects import Request, origin, without_userinfo
-from sitemon.checks.http.request import host_header, request_bytes
+from sitemon.checks.http.request import head_bytes, host_header
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Header, Proxy, Site
 
@@ -32,10 +32,14 @@ _DEFAULT_HEADERS: Final = {
 
 
 class Prepared(NamedTuple):
-    """A request ready to be sent, its bytes, and where to."""
+    """A request ready to be sent, and where to.
+
+    `body` is that of the site and no copy, which would be kept: many sites may share one.
+    """
 
     method: str
-    data: bytes
+    head: bytes
+    body: bytes
     host: str
     port: int
     is_tls: bool
@@ -73,19 +77,19 @@ def prepare(request: Request, proxy: Proxy | None = None) -> Prepared:
         prepared = _prepared(request.method, request.url, headers, content)
         scheme, host, port = origin(prepared.url or "")
         is_tls = scheme == "https"
-        data = _data(prepared, host_header(host, port, is_tls=is_tls), None if is_tls else proxy)
+        head = _head(prepared, host_header(host, port, is_tls=is_tls), None if is_tls else proxy)
     except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
         raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc
-    return Prepared(prepared.method or "", data, host, port, is_tls)
+    return Prepared(prepared.method or "", head, content or b"", host, port, is_tls)
 
 
-def _data(prepared: requests.PreparedRequest, host: str, proxy: Proxy | None) -> bytes:
+def _head(prepared: requests.PreparedRequest, host: str, proxy: Proxy | None) -> bytes:
     headers = CaseInsensitiveDict({"Host": host})
     headers.update(prepared.headers)
     if proxy is not None and proxy.authorization is not None:
         headers["Proxy-Authorization"] = proxy.authorization
     target = prepared.path_url if proxy is None else urldefragauth(prepared.url or "")
-    return request_bytes(prepared.method or "", target, headers, cast("bytes | None", prepared.body))
+    return head_bytes(prepared.method or "", target, headers)
 
 
 def _prepared(

@@ -1,4 +1,4 @@
-"""The bytes of a request (RFC 9112, 3)."""
+"""The head of a request (RFC 9112, 3)."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ _TARGET: Final = re.compile(r"[!-~]+")
 _VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 
 
-def request_bytes(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    """Return the request: its line, the headers in their order, the body.
+def head_bytes(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """Return the head of a request: its line, and the headers in their order.
 
     Raises:
         ValueError: a server could read something in it as another line, or as nothing at all.
@@ -23,7 +23,7 @@ def request_bytes(method: str, target: str, headers: Mapping[str, str], body: by
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise ValueError("a header has a character that cannot be in it")
         lines.append(f"{name}: {value}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def host_header(host: str, port: int, *, is_tls: bool) -> str:

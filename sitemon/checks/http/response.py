@@ -15,7 +15,8 @@ _WITHOUT_BODY: Final = frozenset((204, 304))
 class Response:
     """The response to one request of a site; of its body no more is taken than the site's cap allows.
 
-    Of a redirect that is followed only the head is taken: nobody looks at its body, and it may be endless.
+    Of a redirect that is followed only the head is taken: nobody looks at its body, and it may be endless. `body_bytes`
+    is how much of it there is.
     """
 
     def __init__(self, method: str, site: Site) -> None:
@@ -27,6 +28,7 @@ class Response:
         self._chunks: Chunks | None = None
         self._pieces: list[bytes] = []
         self._bytes_left = 0
+        self.body_bytes = 0
 
     @property
     def http_code(self) -> int | None:
@@ -82,6 +84,7 @@ class Response:
         content = content[: self._bytes_left]
         self._pieces.append(content)
         self._bytes_left -= len(content)
+        self.body_bytes += len(content)
         return not self._bytes_left or (self._chunks is not None and self._chunks.is_over)
 
     def _end(self) -> bool:

@@ -20,6 +20,7 @@ from sitemon.checks.judge.question import Question
 from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
+from sitemon.checks.net.room import ROOM, Share
 from sitemon.checks.net.tls import earliest_expiry, warm_up, without_server_name
 from sitemon.checks.waiting import Move, Waits
 from sitemon.clock import utc_now
@@ -38,6 +39,8 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
         verdict = await judged(Question(site, page, trip.measured(checked_at)), waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         verdict = broken_off(exc, trip.exchange.watch.phase, site, proxy=trip.exchange.proxy)
+    finally:
+        trip.share.give_back()
     return observed(
         checked_at,
         trip.latency_s,
@@ -66,6 +69,7 @@ class _Trip:
         self._tls = site.tls
         self._cookies = CookieJar()
         self._seen: set[_Asked] = set()
+        self.share = Share(ROOM)
 
     @property
     def latency_s(self) -> float:
@@ -142,7 +146,7 @@ class _Trip:
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,
         )
-        return await fetch(route, prepared, self._site)
+        return await fetch(route, prepared, self._site, self.share)
 
     def _tls_for(self, request: Request) -> Tls:
         tls = self._tls

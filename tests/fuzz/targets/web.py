@@ -122,7 +122,7 @@ def _followed(request: Request, http_code: int, location: str, cookies: Iterable
         assert not any(header.is_secret for header in following.headers)
     with suppress(CheckError):
         prepared = prepare(jar.added_to(following))
-        head = prepared.data.partition(b"\r\n\r\n")[0]
+        head = prepared.head.partition(b"\r\n\r\n")[0]
         assert b"\n" not in head.replace(b"\r\n", b"")
         assert b"\r" not in head.replace(b"\r\n", b"")
     host = origin(following.url)[1]

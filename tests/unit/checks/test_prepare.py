@@ -42,7 +42,7 @@ def site(url: str, *headers: Header) -> Site:
 )
 def test_a_url_is_taken_apart(url: str, host: str, port: int, target: str) -> None:
     prepared = prepare(first_request(site(url)))
-    assert (prepared.host, prepared.port, prepared.data.split()[1].decode()) == (host, port, target)
+    assert (prepared.host, prepared.port, prepared.head.split()[1].decode()) == (host, port, target)
     assert prepared.is_tls == url.startswith("https")
 
 
@@ -64,7 +64,7 @@ def test_a_request_is_what_requests_would_have_made_of_it(method: str, body: byt
 
 
 def test_the_sites_headers_come_before_ours_whatever_their_case() -> None:
-    lines = prepare(first_request(site("http://shop.test/", Header("user-agent", "x"), Header("X-A", "b")))).data.split(
+    lines = prepare(first_request(site("http://shop.test/", Header("user-agent", "x"), Header("X-A", "b")))).head.split(
         b"\r\n"
     )
     assert lines == [
@@ -118,17 +118,17 @@ def test_the_same_request_is_prepared_once() -> None:
     ],
 )
 def test_a_request_says_what_is_asked_of_whom(request_: Request, proxy: Proxy | None, line: bytes) -> None:
-    head, _, body = prepare(request_, proxy).data.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
+    prepared = prepare(request_, proxy)
+    lines = prepared.head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     names = [each.partition(b":")[0].lower() for each in lines[1:]]
     assert line in lines
     assert names[0] == b"host"
     assert len(set(names)) == len(names)
-    assert body == (request_.body.content if request_.body else b"")
+    assert prepared.body == (request_.body.content if request_.body else b"")
 
 
 def test_a_tunnel_is_not_told_whom_the_proxy_knows() -> None:
-    assert b"Proxy-Authorization" not in prepare(Request("GET", "https://shop.test/", ()), PROXY).data
+    assert b"Proxy-Authorization" not in prepare(Request("GET", "https://shop.test/", ()), PROXY).head
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,10 @@ def test_what_cannot_be_sent_is_told_without_its_content(request_: Request) -> N
     with pytest.raises(CheckError) as raised:
         prepare(request_)
     assert (raised.value.reason, raised.value.words) == (Reason.CONNECT_ERROR, "the URL or a header cannot be sent")
+
+
+def test_what_is_kept_of_sites_that_share_a_body_has_no_copies_of_it() -> None:
+    body = Body(b"x" * 1024)
+    for place in range(3):
+        shop = Site(name="shop", url=f"http://shop.test/{place}", method="POST", body=body)
+        assert prepare_first(first_request(shop)).body is body.content

@@ -1,0 +1,49 @@
+"""The memory of responses: there is always some left for a usual one."""
+
+import pytest
+
+from sitemon.checks.errors import OwnError
+from sitemon.checks.net.room import Room, Share
+
+MIB = 1 << 20
+
+
+def grown(room: Room, body_bytes: int) -> Share:
+    share = Share(room)
+    share.grow(body_bytes)
+    return share
+
+
+def test_long_responses_leave_half_of_the_room_for_the_usual_ones() -> None:
+    room = Room(32 * MIB)
+    held = 0
+    with pytest.raises(OwnError):
+        for held in range(100):
+            grown(room, 3 * MIB)
+    assert held * 3 <= 16
+    for _ in range(16):
+        grown(room, MIB)
+
+
+def test_who_holds_much_gets_no_more_than_leaves_half_as_much_for_others() -> None:
+    room = Room(40 * MIB)
+    share = grown(room, 13 * MIB)
+    with pytest.raises(OwnError):
+        share.grow(14 * MIB)
+    grown(room, 4 * MIB)
+
+
+def test_what_is_given_back_can_be_had_again() -> None:
+    room = Room(8 * MIB)
+    for _ in range(10):
+        grown(room, 2 * MIB).give_back()
+    full = grown(room, 2 * MIB)
+    with pytest.raises(OwnError):
+        grown(room, 2 * MIB)
+    full.give_back()
+    full.give_back()
+    grown(room, 2 * MIB)
+
+
+def test_a_short_response_needs_no_room() -> None:
+    grown(Room(0), 64 << 10)
