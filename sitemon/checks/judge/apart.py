@@ -4,6 +4,7 @@ How long it takes to decompress a body, to read it as text and JSON, and to sear
 the owner of its site. In a thread it would stop all checks: decoding and JSON paths hold Python's lock.
 """
 
+import collections
 import contextlib
 import heapq
 import itertools
@@ -31,7 +32,10 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S: Final = 10.0
 _IDLE_S: Final = 60.0
-_MOST_REMEMBERED: Final = 10_000
+_MOST_REMEMBERED: Final = 100_000
+_HALF_LIFE_S: Final = 60.0
+_UNKNOWN_S: Final = 0.05
+"""What a site is expected to take that is not known yet: those that are known to take little come before it."""
 
 _verdicts: Final = msgspec.msgpack.Decoder(Verdict)
 
@@ -71,21 +75,21 @@ class Case:
 class Judge:
     """A thread that hands one case after the other to a process; both are there while there is something to do.
 
-    The case of the site whose last one took the least time comes first: those who take much wait for each other.
+    The case of the site that took the least time lately comes first: those who take much wait for each other.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Case]] = []
         self._numbers = itertools.count()
-        self._took_s: dict[str, float] = {}
+        self._took: collections.OrderedDict[str, tuple[float, float]] = collections.OrderedDict()  # and when
         self._has_thread = False
 
     def take(self, case: Case) -> None:
         """Let it be judged in its turn."""
         with self._changed:
-            took_s = self._took_s.get(case.question.site.name, 0.0)
-            heapq.heappush(self._waiting, (took_s, next(self._numbers), case))
+            took_s = self._took_lately_s(case.question.site.name)
+            heapq.heappush(self._waiting, (_UNKNOWN_S if took_s is None else took_s, next(self._numbers), case))
             if not self._has_thread:
                 threading.Thread(target=self._work, name="sitemon-judge", daemon=True).start()
                 self._has_thread = True
@@ -114,9 +118,17 @@ class Judge:
 
     def _remember(self, site: str, took_s: float) -> None:
         with self._changed:
-            if len(self._took_s) >= _MOST_REMEMBERED:
-                self._took_s.clear()
-            self._took_s[site] = took_s
+            self._took[site] = (took_s + (self._took_lately_s(site) or 0.0), monotonic_s())
+            self._took.move_to_end(site)
+            if len(self._took) > _MOST_REMEMBERED:
+                self._took.popitem(last=False)
+
+    def _took_lately_s(self, site: str) -> float | None:
+        """Return how long its cases took, of which each counts half as much a minute later; None: none is known."""
+        if site not in self._took:
+            return None
+        took_s, at_s = self._took[site]
+        return float(took_s * 0.5 ** ((monotonic_s() - at_s) / _HALF_LIFE_S))
 
 
 @once_per_process

@@ -18,7 +18,7 @@ from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
-from sitemon.checks.judge.apart import Judge, JudgeProcess, judged
+from sitemon.checks.judge.apart import Case, Judge, JudgeProcess, judged
 from sitemon.checks.judge.apart_process import TOO_COSTLY
 from sitemon.checks.judge.expect import Measured, Verdict
 from sitemon.checks.judge.question import Question, verdict_on
@@ -178,3 +178,14 @@ def test_no_check_waits_for_a_hostile_response(
             under_way -= 1
     assert outcomes == {Outcome.UP}
     assert max(steps_s) < 0.02
+
+
+def test_a_site_that_took_long_once_comes_after_those_that_never_did_however_little_it_takes_between() -> None:
+    judge = Judge()
+    judge._has_thread = True  # nobody takes a case but this test
+    for site_name, took_s in (("sly", 2.0), ("sly", 0.0001), ("honest", 0.01)):
+        judge._remember(site_name, took_s)
+    for name in ("sly", "new", "honest"):
+        judge.take(Case(question(b"", name=name), IN_THREAD.event()))
+    in_order = [judge._next() for _ in range(3)]
+    assert [case.question.site.name for case in in_order if case] == ["honest", "new", "sly"]
