@@ -48,13 +48,13 @@ def rows_of(results: Iterable[Result], numbers: Numbers) -> bytes:
     """Return the results as the rows of table ``incoming``.
 
     Raises:
-        BadRowError: one of them holds a number, a text or an address that its column cannot hold.
+        BadRowError: one of them holds a number, a text or an address that its column cannot hold, or has no target.
 
     """
     rows = [_HEADER]
     try:
         rows += (_row(result, numbers) for result in results)
-    except (PoisonError, UnicodeEncodeError, struct.error, OverflowError) as exc:
+    except (PoisonError, UnicodeEncodeError, struct.error, OverflowError, KeyError) as exc:
         # A list that is extended by a generator keeps what came before the error.
         raise _bad_row(exc, len(rows) - 1) from exc
     return b"".join((*rows, _TRAILER))
@@ -65,6 +65,9 @@ def _bad_row(exc: Exception, row: int) -> BadRowError:
         return BadRowError(exc.reason, exc.detail, row)
     if isinstance(exc, UnicodeEncodeError):
         return BadRowError("not_text", "a text holds half of a surrogate pair", row)
+    if isinstance(exc, KeyError):
+        # The database tells targets of a site apart by MD5, of which anybody can make two that are alike.
+        return BadRowError("refused_by_database", "its URL or regex has the MD5 of another one of its site", row)
     return BadRowError("out_of_range", f"a number does not fit its column: {exc}", row)
 
 
