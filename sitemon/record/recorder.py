@@ -146,8 +146,7 @@ class Recorder:
 
     def _bridged(self, batch: Batch) -> Mapping[TopicPartition, Read]:
         """Return what was read; where Kafka has no longer what the database lacks, as if that had been read."""
-        lacking = self._unbridgeable.keys() & batch.read.keys()
-        return read_since(batch.read, {partition: self._unbridgeable.pop(partition) for partition in lacking})
+        return read_since(batch.read, self._unbridgeable)
 
     def _compare_positions_when_due(self) -> None:
         """Let the database count as read up to where we read on, and read what it lacks: it may have been restored."""
@@ -172,6 +171,8 @@ class Recorder:
         """Commit what is recorded or put aside; return False when told to stop before it was."""
         if recorded is None:
             return False
+        for partition in batch.read:
+            self._unbridgeable.pop(partition, None)
         rejected = batch.rejected + recorded.rejected
         self._limit.check(batch.messages, rejected)
         if rejected and not self._wait_for(self._thread.submit(self._dead_letters.send, rejected, self._stop)):

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -22,6 +23,8 @@ from tests.unit.record.stage import TOPICS, QuietStore, recorder_of, running
 
 PARTITIONS = 3
 SITES = [f"site-{number}" for number in range(12)]
+SITES_OF = [[site for site in SITES if zlib.crc32(site.encode()) % PARTITIONS == number][:2] for number in range(2)]
+"""Two whose results go to the first partition, and two of the second one."""
 
 
 class Restorable(QuietStore):
@@ -78,6 +81,24 @@ class Expiring(MemoryConsumer):
         return super().poll(timeout_s, max_records)
 
 
+class Skipping(Expiring):
+    """Reads partitions whose first offset has no message, as a transaction's marker has none.
+
+    What one of them has comes as soon as what lacks of the other one is read again.
+    """
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker)
+        self.oldest = dict.fromkeys(broker.logs, 1)
+        self.coming = SITES_OF[1]
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        super().seek(partition, offset)
+        if self.coming:
+            send(self._broker, *self.coming)
+            self.coming = []
+
+
 @pytest.fixture
 def broker() -> MemoryBroker:
     return MemoryBroker(TOPICS, partitions=PARTITIONS)
@@ -95,9 +116,9 @@ def send(broker: MemoryBroker, *sites: str) -> None:
 
 
 @contextmanager
-def recording(broker: MemoryBroker, store: Restorable) -> Iterator[Expiring]:
+def recording(broker: MemoryBroker, store: Restorable, kind: type[Expiring] = Expiring) -> Iterator[Expiring]:
     """Run a recorder for the length of the block."""
-    consumer, stop = Expiring(broker), threading.Event()
+    consumer, stop = kind(broker), threading.Event()
     with running(recorder_of(broker, consumer, store, stop), stop):
         yield consumer
 
@@ -230,3 +251,15 @@ def test_what_kafka_no_longer_has_is_passed_over_once_though_nothing_comes(
         send(broker, "another")
         wait_until(lambda: has(store, "another") and consumer.polls > polls)
     assert went_back(caplog) == 1
+
+
+def test_partitions_that_lack_offsets_one_after_the_other_do_not_take_turns_without_end(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_COMPARE_EVERY_S", 60.0)
+    store = Restorable()
+    with recording(broker, store, Skipping):
+        wait_until(lambda: set(store.positions.values()) == {0})
+        send(broker, *SITES_OF[0])
+        wait_until(lambda: has(store, SITES_OF[0][1], SITES_OF[1][1]))
+    assert went_back(caplog) == 2
