@@ -59,6 +59,9 @@ class Followed(Protocol):
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
         """Return the next messages of the topics that are followed."""
 
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Return of each partition the next offset to read, where that is known."""
+
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return where the partitions of any topics end now."""
 
@@ -170,6 +173,7 @@ class Reconciler:
 
     def _look(self, follower: Followed, horizon: Horizon) -> None:
         """Close the account as far as all is recorded."""
+        self._pass_what_is_no_message(follower)
         if horizon.wants_ends:
             self._aim(follower, horizon)
         positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))
@@ -185,6 +189,12 @@ class Reconciler:
             self._forgotten_site = self._database.do(lambda conn: forget_history(conn, self._forgotten_site))
             if not self._forgotten_site:
                 self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+
+    def _pass_what_is_no_message(self, follower: Followed) -> None:
+        """Count the markers of transactions as read, behind which there may be no message for hours."""
+        read = {one: Read(self._read_up_to.get(one, 0), at) for one, at in follower.positions().items()}
+        if passed := {one: span for one, span in read.items() if span.following > span.first}:
+            self._write((), passed)
 
     def _aim(self, follower: Followed, horizon: Horizon) -> None:
         """Ask where the topics end now, and count before that what is there."""

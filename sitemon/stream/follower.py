@@ -64,6 +64,13 @@ class Follower:
         self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
         return [message_of(record) for records in found.values() for record in records]
 
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return of each partition the next offset to read, where that is known: behind what is no message, too."""
+        with kafka_errors():
+            found = {one: (self._position(one), self._reader.highwater(one) or 0) for one in self._reader.assignment()}
+        # Of a log that has become shorter, the library may not know yet where to go on.
+        return {(one.topic, one.partition): position for one, (position, end) in found.items() if position <= end}
+
     def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return of every partition of any topics the offset that its next message will have.
 

@@ -44,6 +44,9 @@ class MemoryFollower:
             self._next |= {(message.topic, message.partition): message.offset + 1 for message in found}
             return found
 
+    def positions(self) -> Mapping[TopicPartition, int]:
+        return self._next
+
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         with self._broker.changed:
             if self._broker.is_away:

@@ -1,7 +1,7 @@
 """The account is closed beside the recording of results: as far as all is recorded, whatever is said or goes wrong."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -229,3 +229,23 @@ def test_what_was_compacted_is_passed_over(
         with reconcile():
             wait_until(lambda: is_all_read(broker, conn))
     assert rows(conn, "SELECT count(*) FROM sitemon.schedule_event") == [(5,)]
+
+
+class MarkedFollower(MemoryFollower):
+    """Of each partition that has messages the last is followed by a transaction's marker, which is none."""
+
+    def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        return {place: end + 1 if end and place in self._next else end for place, end in super().ends(topics).items()}
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        ends = super().ends([topic for topic, _ in self._next])
+        return {place: at + 1 if at and at == ends[place] else at for place, at in super().positions().items()}
+
+
+def test_what_follows_the_last_message_and_is_none_holds_up_nothing(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime
+) -> None:
+    say(broker, started(first), ended(first, 3), reign(first))
+    with reconcile(follow=lambda positions: MarkedFollower(broker, positions)):
+        wait_until(lambda: is_closed(conn))
+    assert read_positions(conn, [TOPICS.schedule]) == {(TOPICS.schedule, 0): 3}

@@ -14,7 +14,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.local.kafka import Kafka
 from sitemon.model.errors import UnreachableError
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.stream.client import client_of
+from sitemon.stream.client import arguments, client_of
 from sitemon.stream.consumer import Message
 from sitemon.stream.follower import Follower
 from sitemon.stream.producer import KafkaProducer, Record, send_all
@@ -84,6 +84,21 @@ def test_a_position_at_the_end_waits_for_what_comes(kafka_server: KafkaServer, t
         assert list(follower.poll(1.0, 100)) == []
         write(kafka_server, topics.schedule, range(1))
         assert places(read(follower, 1)) == [(topics.schedule, 5)]
+
+
+def test_the_marker_of_a_transaction_is_passed_though_it_is_no_message(
+    kafka_server: KafkaServer, topics: Topics
+) -> None:
+    producer = kafka.KafkaProducer(**arguments(kafka_server, transactional_id=topics.schedule, enable_idempotence=True))
+    with contextlib.closing(producer):
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topics.schedule, b"0", b"0")
+        producer.commit_transaction()
+    with following(kafka_server) as follower:
+        assert places(read(follower, 1)) == [(topics.schedule, 0)]
+        eventually(lambda: follower.positions()[topics.schedule, 0] == 2)
+        assert follower.ends([topics.schedule]) == {(topics.schedule, 0): 2}
 
 
 def test_polls_shorter_than_a_request_find_everything_too(kafka_server: KafkaServer, topics: Topics) -> None:
