@@ -37,6 +37,7 @@ from sitemon.web.auth import Guard
 from sitemon.web.bodies import BoundedBodies
 from sitemon.web.dependencies import Web
 from sitemon.web.history import History
+from sitemon.web.made_pages import MadePages
 from sitemon.web.pages import not_found
 from sitemon.web.problems import on_http_exception
 from sitemon.web.reports import Reports
@@ -120,6 +121,7 @@ def create_app(
     app.add_exception_handler(404, _answer_nowhere)
     app.mount("/static", _Static(directory=STATIC, packages=[("sitemon.report", "static")]))
     refusals.answer_with_pages(app)
+    app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)

@@ -9,6 +9,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sitemon import clock
+from sitemon.web.one_write import OneWrite
 
 REQUEST_S: Final = 30.0
 """So long after the connection, or its first byte, a request has to be there whole."""
@@ -75,6 +76,7 @@ class Connection(HttpToolsProtocol):
         """Take the head of a request, as the parser says."""
         super().on_headers_complete()
         self._head_bytes = 0
+        self.cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment]
         if self.parser.get_http_version() == "1.0":
             # A client of before HTTP/1.1 knows no chunks (RFC 9112, 6.1).
             self.cycle.chunked_encoding, self.cycle.expected_content_length = False, _Unknown()

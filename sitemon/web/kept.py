@@ -39,25 +39,35 @@ class Kept(Generic[T]):
     def of(
         self, address: str, at: datetime, read: Callable[[], T], *, is_away: bool, evidence: object = None
     ) -> Read[T] | None:
-        """Return what `read` finds; where it cannot be read, what was found last, or None.
+        """Return what `at_hand` does, else what `read` finds; where it cannot be read, what was found last, or None.
 
-        What was found by the same evidence less than 10 s ago is not read again. While it is known that PostgreSQL is
-        away nobody tries: that would take as long as to connect.
+        While it is known that PostgreSQL is away nobody tries: that would take as long as to connect.
         """
-        with self._lock:
-            known = self._by_address.get(address)
-            if known is not None:
-                self._by_address.move_to_end(address)
-        is_known = known is not None and evidence is not None and known.evidence == evidence and at - known.at < _LASTS
-        if is_away or is_known:
-            return known
+        found = self.at_hand(address, at, is_away=is_away, evidence=evidence)
+        if is_away or found is not None:
+            return found
         try:
             found = Read(at, read(), evidence)
         except SitemonError as exc:
             log.debug("%s: %s", address, exc)
-            return known
+            return self._known(address)
         self._keep(address, found)
         return found
+
+    def at_hand(self, address: str, at: datetime, *, is_away: bool, evidence: object = None) -> Read[T] | None:
+        """Return what need not be read again: found by the same evidence less than 10 s ago, or nothing can be read."""
+        known = self._known(address)
+        if known is None or is_away:
+            return known
+        is_same = evidence is not None and known.evidence == evidence
+        return known if is_same and at - known.at < _LASTS else None
+
+    def _known(self, address: str) -> Read[T] | None:
+        with self._lock:
+            known = self._by_address.get(address)
+            if known is not None:
+                self._by_address.move_to_end(address)
+            return known
 
     def _keep(self, address: str, found: Read[T]) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
 
 from sitemon import clock
 from sitemon.web.made import Content, Made, make, respond
@@ -17,19 +18,22 @@ _MOST: Final = 200
 _AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
 _JUST_MADE_S: Final = 1.0
+_PATIENCE_S: Final = 0.05
+"""So long does a reader wait for the next page rather than take one that is older than a second."""
 BEARABLE_S: Final = 5.0
 """So old may a page be that is given while the next one is made; as a snapshot may be while PostgreSQL is slow."""
 
 
 class _Dated(NamedTuple):
-    """A page, and when somebody began to make it."""
+    """A page, when somebody began to make it, and how long the next one is waited for rather than give this one."""
 
     made: Made
     at_s: float
+    patience_s: float
 
 
 class _Page(NamedTuple):
-    """What is made of a snapshot's page since `at_s`, and what was made of it for the one before, or a moment ago."""
+    """What is made of a snapshot's page since `at_s`, and what was made of it before, until this one is there."""
 
     version: int
     at_s: float
@@ -61,6 +65,15 @@ class Shared:
         self._monotonic_s = monotonic_s
         self._pages: OrderedDict[str, _Page] = OrderedDict()
 
+    def made_already(self, scope: Scope, version: int) -> Made | None:
+        """Return the page of this address and `version` if it is there, and the same for everybody."""
+        address = _address_of(scope)
+        page = self._pages.get(address)
+        if page is None or page.version != version or not _is_made(page):
+            return None
+        self._pages.move_to_end(address)
+        return page.making.result()
+
     async def answer(
         self,
         request: Request,
@@ -69,44 +82,45 @@ class Shared:
         *,
         key: str = "",
         is_query_read: bool = True,
+        is_quick: bool = False,
         media_type: str = "text/html; charset=utf-8",
         bearable_s: float = BEARABLE_S,
     ) -> Response:
         """Return the page of this address and `version`, rendered in a thread for the first who asks for it.
 
         While it is made, who asks gets that of the version before, or one of the last second: nobody waits for a page
-        that others read. One that was begun `bearable_s` ago or earlier is given to nobody. `key` tells apart pages of
-        one address that are not the same for everybody. Without `is_query_read` all queries are the same: nobody has a
-        page made anew by another one.
+        that others read. For one that is older than that the next is waited for, but not for long. One that was begun
+        `bearable_s` ago or earlier is given to nobody. `key` tells apart pages of one address that are not the same for
+        everybody. Without `is_query_read` all queries are the same: nobody has a page made anew by another one. What
+        `is_quick` is rendered here and now: to hand it to a thread would take longer.
 
         Raises:
             CrowdedError: it has to be waited for, and as many wait as may.
 
         """
-        query = request.scope["query_string"].decode("latin-1") if is_query_read else ""
-        address = f"{key} {request.scope['path']}?{query}"
+        address = _address_of(request.scope, key, is_query_read=is_query_read)
         page = self._pages.get(address)
         if page is None or (page.version != version and page.making.done()):
-            before = self._before(page, version)
-            if not self._is_bearable(before, bearable_s):
-                self._refuse_if_crowded()
-            page = self._begin(address, version, before, lambda: make(render(), media_type))
+            if is_quick:
+                page = _Page(version, self._monotonic_s(), _done(make(render(), media_type)), None)
+                self._keep(address, page)
+            else:
+                before = self._before(page, version)
+                if not self._is_bearable(before, bearable_s):
+                    self._refuse_if_crowded()
+                page = self._begin(address, version, before, lambda: make(render(), media_type))
         self._pages.move_to_end(address)
-        if page.making.done():
-            return respond(request, page.making.result())
-        if page.before and self._is_bearable(page.before, bearable_s):
-            return respond(request, page.before.made)
-        return respond(request, await self._wait_for(page))
+        return respond(request, await self._given(page, bearable_s))
 
     def forget(self) -> None:
         """Forget all pages: somebody has done what shows on them."""
         self._pages.clear()
 
     def _before(self, page: _Page | None, version: int) -> _Dated | None:
-        if page is None or page.making.cancelled() or page.making.exception() is not None:
+        if page is None or not _is_made(page):
             return None
         is_near = page.version == version - 1 or self._monotonic_s() - page.at_s < _JUST_MADE_S
-        return _Dated(page.making.result(), page.at_s) if is_near else None
+        return _Dated(page.making.result(), page.at_s, 0.0 if is_near else _PATIENCE_S)
 
     def _is_bearable(self, before: _Dated | None, bearable_s: float) -> bool:
         return before is not None and self._monotonic_s() - before.at_s < bearable_s
@@ -118,15 +132,28 @@ class Shared:
     def _begin(self, address: str, version: int, before: _Dated | None, make_it: Callable[[], Made]) -> _Page:
         making = asyncio.ensure_future(self._make(make_it))
         page = _Page(version, self._monotonic_s(), making, before)
-        making.add_done_callback(lambda _: self._forget_if_failed(address, page))
+        making.add_done_callback(lambda _: self._settle(address, page))
+        self._keep(address, page)
+        return page
+
+    def _keep(self, address: str, page: _Page) -> None:
         self._pages[address] = page
         if len(self._pages) > self._most:
             self._pages.popitem(last=False)
-        return page
 
     async def _make(self, make_it: Callable[[], Made]) -> Made:
         async with self._turns:
             return await run_in_threadpool(make_it)
+
+    async def _given(self, page: _Page, bearable_s: float) -> Made:
+        if page.making.done():
+            return page.making.result()
+        before = page.before
+        if before is None or not self._is_bearable(before, bearable_s):
+            return await self._wait_for(page)
+        if before.patience_s:
+            await asyncio.wait([page.making], timeout=before.patience_s)
+        return page.making.result() if page.making.done() else before.made
 
     async def _wait_for(self, page: _Page) -> Made:
         self._refuse_if_crowded()
@@ -136,7 +163,26 @@ class Shared:
         finally:
             self._waiting -= 1
 
-    def _forget_if_failed(self, address: str, page: _Page) -> None:
-        has_failed = page.making.cancelled() or page.making.exception() is not None
-        if has_failed and self._pages.get(address) is page:
+    def _settle(self, address: str, page: _Page) -> None:
+        """Forget a page that failed, and what was before one that is there."""
+        if self._pages.get(address) is not page:
+            return
+        if _is_made(page):
+            self._pages[address] = page._replace(before=None)
+        else:
             del self._pages[address]
+
+
+def _is_made(page: _Page) -> bool:
+    return page.making.done() and not page.making.cancelled() and page.making.exception() is None
+
+
+def _address_of(scope: Scope, key: str = "", *, is_query_read: bool = True) -> str:
+    query = scope["query_string"].decode("latin-1") if is_query_read else ""
+    return f"{key} {scope['path']}?{query}"
+
+
+def _done(made: Made) -> "asyncio.Future[Made]":
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(made)
+    return future

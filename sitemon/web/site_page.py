@@ -28,7 +28,7 @@ from sitemon.web.certificates import certificates_of
 from sitemon.web.configuration import configuration_of
 from sitemon.web.dependencies import Web
 from sitemon.web.history import Past
-from sitemon.web.kept import Kept
+from sitemon.web.kept import Kept, Read
 from sitemon.web.made import Piece, piece
 from sitemon.web.pages import no_data, not_found
 from sitemon.web.ranges import RANGES, View, days_before, read_view, stretch_of, ticks
@@ -101,32 +101,30 @@ def routes(web: Web) -> APIRouter:
             return not_found(snapshot, f"No site {name} is watched.")
         query = request.query_params
         asked = _Asked(read_view(query, snapshot.at), read_result_cursor(query.get("before", "")))
-        return await web.shared.answer(request, snapshot.version, lambda: _page(web, kept, snapshot, site, asked))
+        its_open = [incident for incident in snapshot.open_incidents if incident.site == name]
+        evidence = None if web.acts.was_just_checked(name) else (site.watches, its_open)
+        address, is_away = f"{name} {asked}", bool(snapshot.problem)
+        at_hand = kept.at_hand(address, snapshot.at, is_away=is_away, evidence=evidence)
+
+        def page() -> list[Piece]:
+            read = lambda: _shown(web, snapshot, site, asked)  # noqa: E731
+            found = at_hand or kept.of(address, snapshot.at, read, is_away=is_away, evidence=evidence)
+            return _page(web, snapshot, site, found)
+
+        return await web.shared.answer(request, snapshot.version, page, is_quick=at_hand is not None)
 
     return router
 
 
-def _page(web: Web, kept: Kept[_Shown], snapshot: Snapshot, site: SiteView, asked: _Asked) -> list[Piece]:
-    address = f"{site.name} {asked}"
-    its_open = [incident for incident in snapshot.open_incidents if incident.site == site.name]
-    found = kept.of(
-        address,
-        snapshot.at,
-        lambda: _shown(_read(web, snapshot, site, asked), snapshot, site, asked),
-        is_away=bool(snapshot.problem),
-        evidence=None if web.acts.was_just_checked(site.name) else (site.watches, its_open),
-    )
-    sites = web.sites()
-    configured = sites.by_name.get(site.name) if sites else None
+def _page(web: Web, snapshot: Snapshot, site: SiteView, found: Read[_Shown] | None) -> list[Piece]:
     return render_around(
         "site.html",
-        found.data.pieces if found else {},
+        found.data.pieces if found else {"configuration": _configuration(web, site)},
         here="",
         snapshot=snapshot,
         site=site,
         can_act=web.guard.can_sign_in,
         can_check=web.guard.can_sign_in and web.acts.can_check,
-        configuration=[pair for pair in configuration_of(configured) if pair[1]] if configured else None,
         read_at=found.at if found else None,
         old_since=found.old_since(snapshot.at) if found else None,
         past_old_since=web.history.old_since([site.name]),
@@ -179,7 +177,8 @@ def _in_stretch(conn: Connection, site: str, stretch: Stretch, newest: list[Inci
     ]
 
 
-def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
+def _shown(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Shown:
+    data = _read(web, snapshot, site, asked)
     moments = Moments(data.stretch, data.in_stretch, snapshot.closed_at)
     rows, older = cut(data.rows, ROWS, cursor_of_result)
     past = render(
@@ -217,4 +216,12 @@ def _shown(data: _Data, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _S
         older=older,
     )
     pieces = {"past": piece(past), "charts": piece(charts), "results": piece(results)}
+    pieces["configuration"] = _configuration(web, site)
     return _Shown(data.newest, data.incidents[:_INCIDENTS], pieces)
+
+
+def _configuration(web: Web, site: SiteView) -> Piece:
+    sites = web.sites()
+    configured = sites.by_name.get(site.name) if sites else None
+    fields = [pair for pair in configuration_of(configured) if pair[1]] if configured else []
+    return piece(render("site_configuration.html", fields=fields))

@@ -96,6 +96,22 @@ def test_nobody_gets_a_page_that_was_made_long_ago(monkeypatch: pytest.MonkeyPat
     in_loop(work)
 
 
+def test_for_a_page_that_is_no_longer_new_the_next_is_waited_for_a_moment() -> None:
+    now_s = 0.0
+
+    async def work(shared: Shared) -> None:
+        nonlocal now_s
+        await shared.answer(asking(), 1, lambda: "first")
+        now_s = 2.0
+        third = Slow("third")
+        assert text(await shared.answer(asking(), 3, third)) == "first"
+        third.may_end.set()
+        now_s = 4.0
+        assert text(await shared.answer(asking(), 4, lambda: "fourth")) in {"third", "fourth"}
+
+    in_loop(work, monotonic_s=lambda: now_s)
+
+
 def test_nobody_gets_the_page_before_when_it_is_too_old() -> None:
     now_s = 0.0
 
@@ -178,6 +194,54 @@ def test_a_page_that_takes_long_holds_up_no_other() -> None:
         assert text(await shared.answer(asking("/quick"), 1, lambda: "quick")) == "quick"
         slow.may_end.set()
         assert text(await waiting) == "slow"
+
+    in_loop(work)
+
+
+def test_what_is_quick_is_made_at_once() -> None:
+    async def work(shared: Shared) -> None:
+        slow = [Slow("slow") for _ in range(5)]
+        waiting = [asyncio.ensure_future(shared.answer(asking(f"/{n}"), 1, each)) for n, each in enumerate(slow)]
+        for version in (1, 2):
+            made = partial(str, version)
+            assert text(await shared.answer(asking(), version, made, is_quick=True)) == str(version)
+        for each in slow:
+            each.may_end.set()
+        await asyncio.gather(*waiting)
+
+    in_loop(work)
+
+
+def test_what_is_made_already_is_given_without_being_made() -> None:
+    async def work(shared: Shared) -> None:
+        def given(path: str, version: int) -> str | None:
+            made = shared.made_already(asking(path).scope, version)
+            return made.body.decode() if made else None
+
+        slow = Slow("slow")
+        waiting = asyncio.ensure_future(shared.answer(asking("/slow"), 1, slow))
+        await shared.answer(asking("/?q=shop"), 1, lambda: "page")
+        await shared.answer(asking("/public"), 1, lambda: "page", key="public")
+        assert given("/?q=shop", 1) == "page"
+        assert [given("/?q=shop", 2), given("/?q=blog", 1), given("/", 1)] == [None] * 3
+        assert given("/public", 1) is None, "it is not the same for everybody"
+        assert given("/slow", 1) is None
+        slow.may_end.set()
+        await waiting
+        assert given("/slow", 1) == "slow"
+
+    in_loop(work)
+
+
+def test_the_page_before_is_forgotten_once_the_next_is_there() -> None:
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking(), 1, lambda: "first")
+        second = Slow("second")
+        assert text(await shared.answer(asking(), 2, second)) == "first"
+        second.may_end.set()
+        while any(page.before for page in shared._pages.values()):
+            await asyncio.sleep(0)
+        assert text(await shared.answer(asking(), 2, second)) == "second"
 
     in_loop(work)
 
