@@ -1,5 +1,7 @@
 """Counts of outcomes in words. Pure."""
 
+from functools import lru_cache
+
 from sitemon.model.counts import Counts
 from sitemon.report.palette import percent
 
@@ -11,6 +13,7 @@ def uptime(low: float | None, high: float | None) -> str:
     return percent(low) if low == high else f"{percent(low)}–{percent(high)}"
 
 
+@lru_cache(maxsize=4_096)
 def words_of(counts: Counts | None) -> str:
     """Return what was found: ``99.2%–99.4% up: 3 down, 2 not seen of 1,440``."""
     if counts is None or not counts.total:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
@@ -34,6 +36,9 @@ class Watch(NamedTuple):
     is_region_offline: bool = False
 
 
+_decode_watch: Final = msgspec.json.Decoder(Watch).decode
+
+
 class Present(NamedTuple):
     """How everything is now. Up to `closed_at` it is decided what was missed.
 
@@ -46,20 +51,28 @@ class Present(NamedTuple):
     made_up_until_at: datetime | None = None
 
 
-def read_present(conn: Connection) -> Present:
-    """Return all sites that are still watched, and the incidents that are not over.
+class PresentReader:
+    """Reads how everything is, again and again. What did not change since the last time is the same object."""
 
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+    def __init__(self) -> None:
+        self._watches: dict[str, Watch] = {}
 
-    """
-    with translated(), conn.cursor() as cursor:
-        _sql["freshness"].execute(cursor)
-        ((closed_at, made_up_until_at),) = cursor.fetchall()
-        _sql["watches"].execute(cursor)
-        # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
-        watches = [Watch._make(row) for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for row in rows]
-    return Present(closed_at, watches, read_incidents(conn, state="open"), made_up_until_at)
+    def read(self, conn: Connection) -> Present:
+        """Return all sites that are still watched, and the incidents that are not over.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+        """
+        with translated(), conn.cursor() as cursor:
+            _sql["freshness"].execute(cursor)
+            ((closed_at, made_up_until_at),) = cursor.fetchall()
+            _sql["watches"].execute(cursor)
+            # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
+            texts = [text for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for (text,) in rows]
+        before = self._watches
+        self._watches = {text: before.get(text) or _decode_watch(text) for text in texts}
+        return Present(closed_at, list(self._watches.values()), read_incidents(conn, state="open"), made_up_until_at)
 
 
 def read_days(conn: Connection, sites: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:

@@ -16,7 +16,7 @@ from sitemon.config.sites import SiteSet
 from sitemon.config.web import WebSettings
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
-from sitemon.store.page import Present, read_days, read_present, read_trends
+from sitemon.store.page import Present, PresentReader, read_days, read_trends
 from sitemon.store.pool import Pool
 from sitemon.web import (
     downloads,
@@ -79,9 +79,11 @@ def create_app(
     pool, for_snapshots, for_reports = (Pool(connect, size) for size in (CONNECTIONS, SNAPSHOTS, REPORTS))
     for_downloads = Pool(connect, DOWNLOADS, DOWNLOAD_WAITS_S)
 
+    present = PresentReader()
+
     def read() -> Present:
         with for_snapshots.connection() as conn:
-            return read_present(conn)
+            return present.read(conn)
 
     def days_of(names: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:
         with for_snapshots.connection() as conn:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sitemon.model.counts import Counts, total_of
@@ -105,8 +106,15 @@ def explanations(parts: Sequence[Part | None], stretch: Stretch) -> list[str]:
 
     Lines of one part are between tabs.
     """
-    span = timedelta(seconds=stretch.bin_s)
-    return ["\t".join((_when(stretch.first + place * span, span), *_found(part))) for place, part in enumerate(parts)]
+    whens = _whens(stretch.first, stretch.bin_s, len(parts))
+    return ["\t".join((when, *_found(part))) for when, part in zip(whens, parts, strict=True)]
+
+
+@lru_cache(maxsize=16)
+def _whens(first: datetime, bin_s: int, bins: int) -> Sequence[str]:
+    """Return when each part was: those of many sites' pages are the same."""
+    span = timedelta(seconds=bin_s)
+    return [_when(first + place * span, span) for place in range(bins)]
 
 
 def _when(begin: datetime, span: timedelta) -> str:
@@ -126,10 +134,13 @@ def _found(part: Part | None) -> Iterator[str]:
 
 def hour_explanations(hours: Sequence[Counts | None], stretch: Stretch) -> list[str]:
     """Return the same of the cells of `hours_grid`."""
-    return [
-        f"{stretch.first + timedelta(hours=place):%a %d %b %H:%M} UTC\t{words_of(counts)}"
-        for place, counts in enumerate(hours)
-    ]
+    whens = _hours(stretch.first, len(hours))
+    return [f"{when}\t{words_of(counts)}" for when, counts in zip(whens, hours, strict=True)]
+
+
+@lru_cache(maxsize=4)
+def _hours(first: datetime, hours: int) -> Sequence[str]:
+    return [f"{first + timedelta(hours=place):%a %d %b %H:%M} UTC" for place in range(hours)]
 
 
 def uptimes(days: Sequence[Counts | None]) -> list[tuple[str, str]]:

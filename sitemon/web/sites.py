@@ -4,6 +4,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from sitemon.store.page import Watch
@@ -28,11 +29,22 @@ class SiteView(NamedTuple):
         return self.watches[0]
 
 
-def fold_sites(watches: Iterable[Watch]) -> list[SiteView]:
-    """Return the sites, the worst first, and by name."""
-    by_name = sorted(watches, key=operator.attrgetter("site"))
-    sites = [_fold(name, list(ours)) for name, ours in groupby(by_name, key=operator.attrgetter("site"))]
-    return sorted(sites, key=lambda site: rank(site.state))
+_NONE: Final[Mapping[str, SiteView]] = MappingProxyType({})
+_site_of: Final = operator.attrgetter("site")
+
+
+def fold_sites(watches: Iterable[Watch], known: Mapping[str, SiteView] = _NONE) -> list[SiteView]:
+    """Return the sites, the worst first, and by name. Of those that are `known` so the same objects."""
+    by_name = sorted(watches, key=_site_of)
+    sites = [_known_or_folded(known.get(name), name, list(ours)) for name, ours in groupby(by_name, key=_site_of)]
+    ranks = {state: rank(state) for state in {site.state for site in sites}}
+    return sorted(sites, key=lambda site: ranks[site.state])
+
+
+def _known_or_folded(known: SiteView | None, name: str, watches: list[Watch]) -> SiteView:
+    if known is not None and len(watches) == 1 == len(known.watches) and known.watches[0] is watches[0]:
+        return known
+    return _fold(name, watches)
 
 
 def rank(state: str) -> int:

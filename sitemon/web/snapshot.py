@@ -68,9 +68,9 @@ class Snapshot(NamedTuple):
         return (self.at - self.closed_at).total_seconds()
 
 
-def snapshot_of(version: int, at: datetime, present: Present) -> Snapshot:
-    """Return what was read at a moment as pages need it."""
-    sites = fold_sites(present.watches)
+def snapshot_of(version: int, at: datetime, present: Present, before: Snapshot | None = None) -> Snapshot:
+    """Return what was read at a moment as pages need it. What is as it was `before` is the same objects."""
+    sites = fold_sites(present.watches, before.by_name) if before else fold_sites(present.watches)
     by_name = {site.name: site for site in sites}
     counts = Counter(site.state for site in sites)
     return Snapshot(
@@ -191,7 +191,7 @@ class Snapshots:
     def _take_one(self) -> None:
         began_at_s, at = clock.monotonic_s(), self._utc_now()
         try:
-            found = snapshot_of(self._tries + 1, at, self._read())
+            found = snapshot_of(self._tries + 1, at, self._read(), self._newest)
         except SitemonError as exc:
             self._failed(str(exc), began_at_s)
         except Exception:

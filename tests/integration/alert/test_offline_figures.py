@@ -14,7 +14,7 @@ from sitemon.store.connectivity import Connectivity
 from sitemon.store.maintain import roll_up
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.names import Names
-from sitemon.store.page import read_present
+from sitemon.store.page import PresentReader
 from sitemon.store.page_site import Source, Stretch, read_parts
 from sitemon.store.rebuild import rebuild
 from sitemon.store.silence import take_silences
@@ -149,7 +149,7 @@ def arrive(scene: Scene, letters: str, sites: list[str] = SITES, start: float = 
 
 def shown(scene: Scene, site: str) -> tuple[str, float | None]:
     """Return how the page shows a site, and since when."""
-    state, since = state_of([watch for watch in read_present(scene.conn).watches if watch.site == site])
+    state, since = state_of([watch for watch in PresentReader().read(scene.conn).watches if watch.site == site])
     return state, minute_of(since)
 
 
@@ -157,7 +157,7 @@ def shown(scene: Scene, site: str) -> tuple[str, float | None]:
 def test_its_sites_are_unknown_until_they_are_seen_again(scene: Scene) -> None:
     arrive(scene, "uuddd")
     assert {shown(scene, site) for site in SITES} == {("unknown", 2)}
-    assert all(watch.is_region_offline for watch in read_present(scene.conn).watches)
+    assert all(watch.is_region_offline for watch in PresentReader().read(scene.conn).watches)
     with take_silences(scene.conn) as silences:
         assert silences.now == []
     arrive(scene, "uu", SITES[1:], start=5)
@@ -165,7 +165,7 @@ def test_its_sites_are_unknown_until_they_are_seen_again(scene: Scene) -> None:
     assert scene.incidents == [(5, None)]
     assert shown(scene, "site-0") == ("down", 5)
     assert shown(scene, "site-1") == ("up", 5)
-    assert not any(watch.is_region_offline for watch in read_present(scene.conn).watches)
+    assert not any(watch.is_region_offline for watch in PresentReader().read(scene.conn).watches)
 
 
 @pytest.mark.usefixtures("_looked_at_each_time")

@@ -9,7 +9,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.store.connect import Connection
-from sitemon.store.page import read_present
+from sitemon.store.page import PresentReader
 from sitemon.store.page_site import read_newest
 from sitemon.store.pool import Pool
 from tests.databases import execute, rows
@@ -34,9 +34,9 @@ def test_a_query_is_planned_once(lent: Connection) -> None:
 
 
 def test_each_connection_has_its_own(lent: Connection, reader: Connect) -> None:
-    read_present(lent)
+    PresentReader().read(lent)
     other = reader()
-    assert read_present(other).watches == []
+    assert PresentReader().read(other).watches == []
     assert [name for name, *_ in rows(other, PLANS)] == ["page_freshness", "page_watches"]
     other.close()
 
@@ -56,7 +56,7 @@ def test_in_a_session_where_it_is_not_there_it_is_prepared_anew(
     lent: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        assert read_present(lent).watches == []
+        assert PresentReader().read(lent).watches == []
         execute(lent, "DEALLOCATE ALL")
     assert read_newest(lent, "shop", clock.utc_now()) == []
     assert [name for name, *_ in rows(lent, PLANS)] == ["page_site_newest"]
@@ -66,4 +66,4 @@ def test_in_a_session_where_it_is_not_there_it_is_prepared_anew(
 
 def test_in_a_session_where_another_is_there_of_its_name_ours_is_run(lent: Connection) -> None:
     execute(lent, "PREPARE page_freshness AS SELECT 'somebody else''s'")
-    assert read_present(lent).closed_at < clock.utc_now()
+    assert PresentReader().read(lent).closed_at < clock.utc_now()

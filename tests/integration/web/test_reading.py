@@ -15,7 +15,7 @@ from sitemon.report.uptime import words_of
 from sitemon.store.connect import Connection
 from sitemon.store.history import END_OF_TIME, ResultsAfter, SiteStretch, all_results, read_results
 from sitemon.store.maintenance_windows import Declaration, declare
-from sitemon.store.page import read_days, read_present, read_trends
+from sitemon.store.page import PresentReader, read_days, read_trends
 from sitemon.store.page_incidents import Before, read_incident, read_incidents
 from sitemon.store.page_site import (
     Source,
@@ -48,12 +48,20 @@ def template(
 
 def test_how_everything_is(reader: Connect, now: datetime) -> None:
     with closing(reader()) as conn:
-        present = read_present(conn)
+        present = PresentReader().read(conn)
     assert abs(present.closed_at - now) < timedelta(seconds=1)
     assert {watch.state for watch in present.watches} == {"down", "unknown", "degraded", "up"}
     assert [incident.site for incident in present.open_incidents] == ["warehouse", "checkout"]
     (shop,) = [watch for watch in present.watches if watch.site == "shop"]
     assert (shop.labels, shop.interval_s) == ({"team": "web", "env": "prod"}, 300)
+
+
+def test_what_did_not_change_is_not_made_anew(reader: Connect) -> None:
+    present = PresentReader()
+    with closing(reader()) as conn:
+        first, second = (present.read(conn).watches for _ in range(2))
+    assert first == second
+    assert all(one is other for one, other in zip(first, second, strict=True))
 
 
 def test_days_and_trends_of_some_sites(reader: Connect, now: datetime) -> None:

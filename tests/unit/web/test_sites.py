@@ -42,6 +42,17 @@ def test_the_worst_comes_first_then_the_name() -> None:
     assert [site.name for site in sites] == ["d", "e", "c", "f", "a", "b"]
 
 
+def test_of_sites_that_are_known_so_none_is_made_anew() -> None:
+    same, other = a_watch("a"), a_watch("b")
+    known = {site.name: site for site in fold_sites([same, other, a_watch("c")])}
+    down = a_watch("b", "down")
+    sites = fold_sites([same, down, a_watch("c", region="eu"), a_watch("c", region="us")], known)
+    assert [site.name for site in sites] == ["b", "a", "c"]
+    assert sites[0].watches == (down,)
+    assert sites[1] is known["a"]
+    assert [watch.region for watch in sites[2].watches] == ["eu", "us"]
+
+
 def test_a_state_of_a_newer_version_is_not_hidden_at_the_end() -> None:
     assert rank("on fire") < rank("down")
 
