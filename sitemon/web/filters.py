@@ -63,6 +63,8 @@ class Search:
 
 def chosen(sites: Iterable[SiteView], filters: Filters) -> list[SiteView]:
     """Return the sites that fit, in their order."""
+    if filters.is_any:
+        return list(sites)
     search = Search(filters.q)
     key, _, value = filters.label.partition(":")
     return [

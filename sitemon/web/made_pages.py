@@ -12,7 +12,7 @@ _METHODS: Final = frozenset({"GET", "HEAD"})
 
 
 class MadePages:
-    """Answers with the page of the newest snapshot, where its route has made it and it is the same for everybody."""
+    """Answers with the page of the newest snapshot where it is at hand, once its route has made one."""
 
     def __init__(self, app: ASGIApp, web: Web) -> None:
         self._app = app
@@ -23,7 +23,7 @@ class MadePages:
         app = self._app
         if scope["type"] == "http" and scope["method"] in _METHODS:
             snapshot = self._web.snapshots.fresh()
-            made = self._web.shared.made_already(scope, snapshot.version) if snapshot else None
+            made = self._web.shared.at_hand(scope, snapshot) if snapshot else None
             if made:
                 app = respond(Request(scope), made)
         await app(scope, receive, send)

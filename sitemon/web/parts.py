@@ -45,6 +45,7 @@ def why(reason: str | None, http_code: int | None) -> Markup:
     return escape(" ".join(str(word) for word in (reason, http_code) if word))
 
 
+@lru_cache(maxsize=1_024)
 def site_link(name: str) -> Markup:
     """Return a link to a site's page."""
     return Markup('<a href="/sites/{}">{}</a>').format(quote(name), one_line(name))

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from sitemon import clock
 from sitemon.web.made import Content, Made, make, respond
+from sitemon.web.snapshot import Snapshot
 
 _MOST: Final = 200
 """So many pages are kept; each is at most some hundred kilobytes."""
@@ -32,13 +33,18 @@ class _Dated(NamedTuple):
     patience_s: float
 
 
+MakeAgain = Callable[[Snapshot], Content | None]
+"""Makes a page of a newer snapshot, where that takes less than to look for its route; else None."""
+
+
 class _Page(NamedTuple):
     """What is made of a snapshot's page since `at_s`, and what was made of it before, until this one is there."""
 
     version: int
     at_s: float
     making: "asyncio.Future[Made]"
-    before: _Dated | None
+    before: _Dated | None = None
+    again: MakeAgain | None = None
 
 
 class CrowdedError(Exception):
@@ -65,12 +71,20 @@ class Shared:
         self._monotonic_s = monotonic_s
         self._pages: OrderedDict[str, _Page] = OrderedDict()
 
-    def made_already(self, scope: Scope, version: int) -> Made | None:
-        """Return the page of this address and `version` if it is there, and the same for everybody."""
+    def at_hand(self, scope: Scope, snapshot: Snapshot) -> Made | None:
+        """Return the page of this address if it is the same for everybody, and made, or made again without waiting."""
         address = _address_of(scope)
         page = self._pages.get(address)
-        if page is None or page.version != version or not _is_made(page):
+        if page is None or not _is_made(page):
             return None
+        if page.version != snapshot.version:
+            content = page.again(snapshot) if page.again else None
+            if content is None:
+                return None
+            making = asyncio.get_running_loop().create_future()
+            making.set_result(make(content, page.making.result().media_type))
+            page = _Page(snapshot.version, self._monotonic_s(), making, again=page.again)
+            self._pages[address] = page
         self._pages.move_to_end(address)
         return page.making.result()
 
@@ -82,7 +96,7 @@ class Shared:
         *,
         key: str = "",
         is_query_read: bool = True,
-        is_quick: bool = False,
+        again: MakeAgain | None = None,
         media_type: str = "text/html; charset=utf-8",
         bearable_s: float = BEARABLE_S,
     ) -> Response:
@@ -91,8 +105,7 @@ class Shared:
         While it is made, who asks gets that of the version before, or one of the last second: nobody waits for a page
         that others read. For one that is older than that the next is waited for, but not for long. One that was begun
         `bearable_s` ago or earlier is given to nobody. `key` tells apart pages of one address that are not the same for
-        everybody. Without `is_query_read` all queries are the same: nobody has a page made anew by another one. What
-        `is_quick` is rendered here and now: to hand it to a thread would take longer.
+        everybody. Without `is_query_read` all queries are the same: nobody has a page made anew by another one.
 
         Raises:
             CrowdedError: it has to be waited for, and as many wait as may.
@@ -101,14 +114,11 @@ class Shared:
         address = _address_of(request.scope, key, is_query_read=is_query_read)
         page = self._pages.get(address)
         if page is None or (page.version != version and page.making.done()):
-            if is_quick:
-                page = _Page(version, self._monotonic_s(), _done(make(render(), media_type)), None)
-                self._keep(address, page)
-            else:
-                before = self._before(page, version)
-                if not self._is_bearable(before, bearable_s):
-                    self._refuse_if_crowded()
-                page = self._begin(address, version, before, lambda: make(render(), media_type))
+            before = self._before(page, version)
+            if not self._is_bearable(before, bearable_s):
+                self._refuse_if_crowded()
+            making = asyncio.ensure_future(self._make(lambda: make(render(), media_type)))
+            page = self._keep(address, _Page(version, self._monotonic_s(), making, before, again))
         self._pages.move_to_end(address)
         return respond(request, await self._given(page, bearable_s))
 
@@ -129,17 +139,12 @@ class Shared:
         if self._waiting >= self._most_waiting:
             raise CrowdedError
 
-    def _begin(self, address: str, version: int, before: _Dated | None, make_it: Callable[[], Made]) -> _Page:
-        making = asyncio.ensure_future(self._make(make_it))
-        page = _Page(version, self._monotonic_s(), making, before)
-        making.add_done_callback(lambda _: self._settle(address, page))
-        self._keep(address, page)
-        return page
-
-    def _keep(self, address: str, page: _Page) -> None:
+    def _keep(self, address: str, page: _Page) -> _Page:
+        page.making.add_done_callback(lambda _: self._settle(address, page))
         self._pages[address] = page
         if len(self._pages) > self._most:
             self._pages.popitem(last=False)
+        return page
 
     async def _make(self, make_it: Callable[[], Made]) -> Made:
         async with self._turns:
@@ -180,9 +185,3 @@ def _is_made(page: _Page) -> bool:
 def _address_of(scope: Scope, key: str = "", *, is_query_read: bool = True) -> str:
     query = scope["query_string"].decode("latin-1") if is_query_read else ""
     return f"{key} {scope['path']}?{query}"
-
-
-def _done(made: Made) -> "asyncio.Future[Made]":
-    future = asyncio.get_running_loop().create_future()
-    future.set_result(made)
-    return future

@@ -99,21 +99,47 @@ def routes(web: Web) -> APIRouter:
         site = snapshot.by_name.get(name)
         if site is None:
             return not_found(snapshot, f"No site {name} is watched.")
-        query = request.query_params
-        asked = _Asked(read_view(query, snapshot.at), read_result_cursor(query.get("before", "")))
-        its_open = [incident for incident in snapshot.open_incidents if incident.site == name]
-        evidence = None if web.acts.was_just_checked(name) else (site.watches, its_open)
-        address, is_away = f"{name} {asked}", bool(snapshot.problem)
-        at_hand = kept.at_hand(address, snapshot.at, is_away=is_away, evidence=evidence)
-
-        def page() -> list[Piece]:
-            read = lambda: _shown(web, snapshot, site, asked)  # noqa: E731
-            found = at_hand or kept.of(address, snapshot.at, read, is_away=is_away, evidence=evidence)
-            return _page(web, snapshot, site, found)
-
-        return await web.shared.answer(request, snapshot.version, page, is_quick=at_hand is not None)
+        wanted = _Wanted(web, kept, name, request.query_params)
+        return await web.shared.answer(
+            request, snapshot.version, lambda: wanted.page(snapshot, site), again=wanted.without_reading
+        )
 
     return router
+
+
+class _Wanted(NamedTuple):
+    """A page by its address."""
+
+    web: Web
+    kept: Kept[_Shown]
+    site: str
+    query: Mapping[str, str]
+
+    def page(self, snapshot: Snapshot, site: SiteView) -> list[Piece]:
+        """Return the page, with what has to be read for it."""
+        asked, is_away = self._asked(snapshot), bool(snapshot.problem)
+        read = lambda: _shown(self.web, snapshot, site, asked)  # noqa: E731
+        evidence = self._evidence(snapshot, site)
+        found = self.kept.of(f"{site.name} {asked}", snapshot.at, read, is_away=is_away, evidence=evidence)
+        return _page(self.web, snapshot, site, found)
+
+    def without_reading(self, snapshot: Snapshot) -> list[Piece] | None:
+        """Return the page, where what was read for it last will do: only what ages is made again."""
+        site = snapshot.by_name.get(self.site)
+        if site is None:
+            return None
+        asked, is_away = self._asked(snapshot), bool(snapshot.problem)
+        evidence = self._evidence(snapshot, site)
+        found = self.kept.at_hand(f"{site.name} {asked}", snapshot.at, is_away=is_away, evidence=evidence)
+        return _page(self.web, snapshot, site, found) if found else None
+
+    def _asked(self, snapshot: Snapshot) -> _Asked:
+        return _Asked(read_view(self.query, snapshot.at), read_result_cursor(self.query.get("before", "")))
+
+    def _evidence(self, snapshot: Snapshot, site: SiteView) -> object:
+        """Return what changes when there is something new to read; None: there may be in any case."""
+        its_open = [incident for incident in snapshot.open_incidents if incident.site == site.name]
+        return None if self.web.acts.was_just_checked(site.name) else (site.watches, its_open)
 
 
 def _page(web: Web, snapshot: Snapshot, site: SiteView, found: Read[_Shown] | None) -> list[Piece]:

@@ -107,7 +107,7 @@ def test_a_page_that_is_made_already_is_sent_as_its_route_sends_it(
     # A snapshot may come between two answers, which then differ.
     while (made := at_once()) != at_once():
         pass
-    monkeypatch.setattr(Shared, "made_already", lambda *_: None)
+    monkeypatch.setattr(Shared, "at_hand", lambda *_: None)
     while (by_route := at_once()) != at_once():
         pass
     assert made.headers.keys() == by_route.headers.keys()

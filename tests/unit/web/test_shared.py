@@ -10,8 +10,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sitemon.store.page import Present
 from sitemon.web import shared
 from sitemon.web.shared import BEARABLE_S, CrowdedError, Shared
+from sitemon.web.snapshot import Snapshot, snapshot_of
+from tests.unit.web.watches import NOW
 
 WITHIN_S = 10
 MOST = 200
@@ -198,37 +201,36 @@ def test_a_page_that_takes_long_holds_up_no_other() -> None:
     in_loop(work)
 
 
-def test_what_is_quick_is_made_at_once() -> None:
-    async def work(shared: Shared) -> None:
-        slow = [Slow("slow") for _ in range(5)]
-        waiting = [asyncio.ensure_future(shared.answer(asking(f"/{n}"), 1, each)) for n, each in enumerate(slow)]
-        for version in (1, 2):
-            made = partial(str, version)
-            assert text(await shared.answer(asking(), version, made, is_quick=True)) == str(version)
-        for each in slow:
-            each.may_end.set()
-        await asyncio.gather(*waiting)
-
-    in_loop(work)
+def given(shared: Shared, path: str, version: int) -> str | None:
+    made = shared.at_hand(asking(path).scope, snapshot_of(version, NOW, Present(NOW, [], [])))
+    return made.body.decode() if made else None
 
 
 def test_what_is_made_already_is_given_without_being_made() -> None:
     async def work(shared: Shared) -> None:
-        def given(path: str, version: int) -> str | None:
-            made = shared.made_already(asking(path).scope, version)
-            return made.body.decode() if made else None
-
         slow = Slow("slow")
         waiting = asyncio.ensure_future(shared.answer(asking("/slow"), 1, slow))
         await shared.answer(asking("/?q=shop"), 1, lambda: "page")
         await shared.answer(asking("/public"), 1, lambda: "page", key="public")
-        assert given("/?q=shop", 1) == "page"
-        assert [given("/?q=shop", 2), given("/?q=blog", 1), given("/", 1)] == [None] * 3
-        assert given("/public", 1) is None, "it is not the same for everybody"
-        assert given("/slow", 1) is None
+        assert given(shared, "/?q=shop", 1) == "page"
+        assert [given(shared, "/?q=shop", 2), given(shared, "/?q=blog", 1), given(shared, "/", 1)] == [None] * 3
+        assert given(shared, "/public", 1) is None, "it is not the same for everybody"
+        assert given(shared, "/slow", 1) is None
         slow.may_end.set()
         await waiting
-        assert given("/slow", 1) == "slow"
+        assert given(shared, "/slow", 1) == "slow"
+
+    in_loop(work)
+
+
+def test_a_page_that_need_not_be_waited_for_is_made_again_at_once() -> None:
+    def again(snapshot: Snapshot) -> str | None:
+        return f"of {snapshot.version}" if snapshot.version < 4 else None
+
+    async def work(shared: Shared) -> None:
+        await shared.answer(asking(), 1, lambda: "first", again=again)
+        assert [given(shared, "/", version) for version in (1, 2, 3, 3, 4)] == ["first", "of 2", "of 3", "of 3", None]
+        assert text(await shared.answer(asking(), 3, lambda: "anew")) == "of 3"
 
     in_loop(work)
 
