@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 
 import pytest
 
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store.connect import Connection, connect
 from tests.databases import as_admin, conn, names, owner, run, template
+from tests.migration.old_rows import fill_0004, migrate_to
 
 __all__ = ["conn", "names", "owner", "template"]
 
@@ -28,3 +30,10 @@ def bare(postgres_server: PostgresServer, empty: Credentials) -> Iterator[Connec
     """A connection to that database."""
     with closing(connect(postgres_server, empty, application_name="test")) as conn:
         yield conn
+
+
+@pytest.fixture
+def start(bare: Connection, monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """The first slot of all sites, in a database as it was before 0005."""
+    migrate_to(bare, 4, monkeypatch)
+    return fill_0004(bare)

@@ -16,6 +16,7 @@ from sitemon.store import migrate as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.migrate import FILE_NAME, Migration, migrate, migrations, pending
 from tests.databases import rows
+from tests.migration.old_rows import granted_views
 
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
 
@@ -122,7 +123,7 @@ def test_the_database_has_the_words_of_the_model(bare: Connection) -> None:
 
 def test_each_public_view_says_what_it_is(bare: Connection) -> None:
     migrate(bare)
-    granted = re.findall(r"^ {12}sitemon\.(\w+),?$", module._sql["grant_to_reader"], re.MULTILINE)
+    granted = granted_views()
     assert len(granted) == 16
     for view in granted:
         ((comment,),) = rows(bare, "SELECT obj_description(%s::regclass)", (f"sitemon.{view}",))

@@ -12,6 +12,7 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.errors import NotProvisionedError
 from sitemon.store.migrate import migrate, migrations, pending, require_schema
 from tests.databases import execute, rows
+from tests.migration.old_rows import migrate_to
 
 NOTES = """
 INSERT INTO sitemon.site (name) VALUES ('shop');
@@ -23,14 +24,6 @@ FROM sitemon.incident
 CROSS JOIN unnest('{for all,for us}'::text[]) AS note;
 """
 READ = "SELECT site, written_by, written_at, note, is_published FROM sitemon.notes ORDER BY note_id"
-
-
-def migrate_to(conn: Connection, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bring the database to an earlier schema; views of later migrations, which readers may read, are not there."""
-    with monkeypatch.context() as before:
-        before.setattr(module, "migrations", lambda: migrations()[:number])
-        before.setitem(module._sql, "grant_to_reader", "SELECT 1")
-        migrate(conn)
 
 
 @pytest.mark.parametrize(("earlier", "lacking"), [(12, "0013_offline"), (17, "0018_listed_sites")])
