@@ -35,6 +35,7 @@ from sitemon.web.api.app import PREFIX, create_api
 from sitemon.web.api.events import STREAM_LASTS_S
 from sitemon.web.auth import Guard
 from sitemon.web.bodies import BoundedBodies
+from sitemon.web.client_address import limited_as
 from sitemon.web.dependencies import Web
 from sitemon.web.history import History
 from sitemon.web.made_pages import MadePages
@@ -45,6 +46,7 @@ from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
 from sitemon.web.templating import STATIC
+from sitemon.web.turns import Turns
 
 CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
@@ -125,9 +127,15 @@ def create_app(
     refusals.answer_with_pages(app)
     app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
+    app.add_middleware(Turns, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)
     return app
+
+
+def _whose(guard: Guard, scope: Scope) -> tuple[str, bool]:
+    """Return whose turns a request takes: a client's programs, which may wait long, hold up none of its pages."""
+    return limited_as(guard.address_of(Request(scope))), scope["path"].startswith(PREFIX)
 
 
 async def _answer_nowhere(request: Request, exc: Exception) -> Response:

@@ -50,7 +50,7 @@ def is_over_tls(request: Request, networks: Sequence[Network], public_url: str |
 
 
 def _is_in(address: str, networks: Sequence[Network]) -> bool:
-    parsed = _parsed(address)
+    parsed = _parsed(address) if networks else None
     return parsed is not None and any(parsed in network for network in networks)
 
 
