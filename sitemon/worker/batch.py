@@ -31,7 +31,35 @@ STOP_GRACE_S: Final = 3.0
 GATHER_S: Final = 0.25
 """How long a result waits for the others of its batch, to be published with them; and how soon a stop is seen."""
 
+OVERTIME_S: Final = 15.0
+"""Most checks end within 10 s; a batch that takes longer has some that hang, or wait for a host that does."""
+MOST_IN_OVERTIME: Final = 250
+"""Each batch holds one of a worker's 500 threads; without a free one nothing is checked."""
+
 log = logging.getLogger(__name__)
+
+
+class Overtime:
+    """The batches of a process that take long, at most so many: one more has the oldest end. Thread-safe."""
+
+    def __init__(self, most: int = MOST_IN_OVERTIME) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._batches: dict[_Batch, None] = {}
+
+    def enter(self, batch: "_Batch") -> None:
+        """Take up a batch, if it is not there yet."""
+        with self._lock:
+            self._batches[batch] = None
+            if len(self._batches) > self._most:
+                oldest = next(iter(self._batches))
+                del self._batches[oldest]
+                oldest.is_to_end = True
+
+    def leave(self, batch: "_Batch") -> None:
+        """Forget a batch that has ended."""
+        with self._lock:
+            self._batches.pop(batch, None)
 
 
 @dataclass(frozen=True)
@@ -49,6 +77,7 @@ class BatchRunner:
     ready_at_ms: int
     is_stopping: Callable[[], bool]
     chains: Chains = field(default_factory=Chains)
+    overtime: Overtime = field(default_factory=Overtime)
 
     def run(self, slots: Sequence[Slot], *, is_redelivered: bool, kind: Kind = Kind.SCHEDULED) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished.
@@ -65,6 +94,8 @@ class BatchRunner:
             batch.publish_until_done()
         except SpoolFullError as exc:
             log.warning("worker.results_given_up: %s", exc)
+        finally:
+            self.overtime.leave(batch)
         return [slot for slot in slots if slot in batch.unfinished]
 
     def _sites_with(self, slots: Iterable[Slot]) -> SiteSet:
@@ -75,10 +106,16 @@ class BatchRunner:
 
 
 class _Batch:
-    """A batch under way. `unfinished` are its slots without a safe result, and a stop came before those `_unbegun`."""
+    """A batch under way. `unfinished` are its slots without a safe result, and a stop came before those `_unbegun`.
+
+    Where it `is_to_end`, others need its thread more: what it still waits for is missed.
+    """
 
     def __init__(self, runner: BatchRunner, slots: Iterable[Slot], kind: Kind, *, is_redelivered: bool) -> None:
         self.unfinished = set(slots)
+        self.is_to_end = False
+        self._began_s = monotonic_s()
+        self._decided: dict[Slot, object] = {}
         self._unbegun: set[Slot] = set()
         self._runner = runner
         self._kind = kind
@@ -105,23 +142,42 @@ class _Batch:
             if ready:
                 self._runner.publish([result for _, result in ready])
                 self.unfinished.difference_update(slot for slot, _ in ready)
+            self._mind_the_time()
             if give_up_s is None and self._runner.is_stopping():
                 give_up_s = monotonic_s() + STOP_GRACE_S
 
+    def _mind_the_time(self) -> None:
+        if self.is_to_end:
+            sites, at_ms = self._runner.sites().by_name, now_ms()
+            for slot in self.unfinished:
+                self._miss(slot, sites.get(slot[0]), at_ms, Reason.SHED)
+        elif monotonic_s() - self._began_s > OVERTIME_S:
+            self._runner.overtime.enter(self)
+
     def _is_wanted(self, slot: Slot, site: Site | None) -> bool:
         """Tell whether a check that can begin now should; one that is too late has its result at once."""
-        (name, slot_ms), at_ms = slot, now_ms()
-        reason = self._why_missed(slot_ms, site, at_ms)
-        if self._runner.is_stopping() or (reason and self._kind is not Kind.SCHEDULED):
-            self._unbegun.add(slot)
-            self._wake_after_the_last()
+        if slot in self._decided:
             return False
-        if reason is None:
-            return True
-        region = self._runner.region
+        at_ms = now_ms()
+        reason = self._why_missed(slot[1], site, at_ms)
+        if self._runner.is_stopping():
+            self._leave_unbegun(slot)
+        elif reason is not None:
+            self._miss(slot, site, at_ms, reason)
+        return reason is None and slot not in self._unbegun
+
+    def _miss(self, slot: Slot, site: Site | None, at_ms: int, reason: Reason) -> None:
+        """Let a scheduled slot be missed; one of another kind is unfinished."""
+        if self._kind is not Kind.SCHEDULED:
+            self._leave_unbegun(slot)
+            return
+        (name, slot_ms), region = slot, self._runner.region
         missed = missed_result(name, site, region=region, slot_ms=slot_ms, known_at_ms=at_ms, reason=reason)
         self._take(slot, missed)
-        return False
+
+    def _leave_unbegun(self, slot: Slot) -> None:
+        self._unbegun.add(slot)
+        self._wake_after_the_last()
 
     def _why_missed(self, slot_ms: int, site: Site | None, at_ms: int) -> Reason | None:
         if site is None:
@@ -135,13 +191,18 @@ class _Batch:
         return Reason.LATE if slot_ms < self._runner.ready_at_ms else Reason.SHED
 
     def _note(self, slot: Slot, site: Site, seen: Observation) -> None:
+        if slot in self._decided:
+            return
         region, slot_at = self._runner.region, from_ms(slot[1])
         result = result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at)
         self._take(slot, self._runner.chains.tell(result, seen, monotonic_s()))
 
     def _take(self, slot: Slot, result: Result) -> None:
-        self._found.append((slot, result))
-        self._wake_after_the_last()
+        """Take the first result of a slot: one that was given up may end all the same."""
+        mine = object()
+        if slot not in self._unbegun and self._decided.setdefault(slot, mine) is mine:
+            self._found.append((slot, result))
+            self._wake_after_the_last()
 
     def _wake_after_the_last(self) -> None:
         """Wake who waits once all is found: to wake a thread costs as much as to keep a few results."""

@@ -1,0 +1,95 @@
+"""Batches whose checks hang: they hold a thread each, of which there have to be some for all others."""
+
+import dataclasses
+import threading
+
+import pytest
+
+from sitemon import clock
+from sitemon.checks.engine.protocol import Done, IsWanted, always
+from sitemon.model.result import Kind
+from sitemon.model.site import Site
+from sitemon.worker import batch
+from sitemon.worker.batch import BatchRunner, Overtime
+from tests.unit.worker.test_batch import BLOG, SHOP, AnswersAtOnce, AnswersOnly, Bench, observation
+
+WITHIN_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "OVERTIME_S", 0.0)
+    monkeypatch.setattr(batch, "GATHER_S", 0.01)
+
+
+class Hangs(AnswersAtOnce):
+    """An engine in which all checks begin, and end when the test says so."""
+
+    def __init__(self) -> None:
+        self.under_way: list[Done] = []
+        self.asks: list[IsWanted] = []
+
+    def submit(self, site: Site, done: Done, is_wanted: IsWanted = always) -> None:
+        assert is_wanted()
+        self.under_way.append(done)
+        self.asks.append(is_wanted)
+
+
+def begun(runner: BatchRunner, name: str, kind: Kind = Kind.SCHEDULED) -> threading.Thread:
+    slots = [(name, clock.now_ms())]
+    thread = threading.Thread(target=runner.run, args=(slots,), kwargs={"is_redelivered": False, "kind": kind})
+    thread.start()
+    return thread
+
+
+def ended(threads: list[threading.Thread]) -> list[bool]:
+    return [not thread.is_alive() for thread in threads]
+
+
+def in_overtime(runner: BatchRunner, count: int) -> None:
+    until_s = clock.monotonic_s() + WITHIN_S
+    while len(runner.overtime._batches) != count and clock.monotonic_s() < until_s:
+        clock.sleep(0.005)
+    assert len(runner.overtime._batches) == count
+
+
+def test_of_batches_that_take_long_the_oldest_ends_where_there_are_too_many() -> None:
+    bench, engine = Bench(SHOP, BLOG), Hangs()
+    runner = bench.runner(engine)
+    runner = dataclasses.replace(runner, overtime=Overtime(2))
+    threads = []
+    for count in (1, 2):
+        threads.append(begun(runner, "shop"))
+        in_overtime(runner, count)
+    threads.append(begun(runner, "blog"))
+    threads[0].join(WITHIN_S)
+    assert ended(threads) == [True, False, False]
+    [missed] = bench.results
+    assert (missed.site, missed.outcome, missed.reason) == ("shop", "missed", "shed")
+    assert not engine.asks[0](), "it is not made again"
+    for done in engine.under_way:
+        done(observation())
+    for thread in threads:
+        thread.join(WITHIN_S)
+    assert [(result.site, result.outcome) for result in bench.results[1:]] == [("shop", "up"), ("blog", "up")]
+    assert not runner.overtime._batches
+
+
+def test_what_confirms_a_failure_is_dropped_and_never_missed() -> None:
+    bench = Bench(SHOP)
+    runner = bench.runner(AnswersOnly("nobody"))
+    runner = dataclasses.replace(runner, overtime=Overtime(0))
+    thread = begun(runner, "shop", Kind.CONFIRM)
+    thread.join(WITHIN_S)
+    assert not thread.is_alive()
+    assert bench.results == []
+
+
+def test_what_hangs_longer_than_usual_goes_on_while_there_is_room() -> None:
+    bench, engine = Bench(SHOP), Hangs()
+    runner = bench.runner(engine)
+    thread = begun(runner, "shop")
+    in_overtime(runner, 1)
+    engine.under_way[0](observation())
+    thread.join(WITHIN_S)
+    assert [result.outcome for result in bench.results] == ["up"]
