@@ -110,7 +110,7 @@ def _newest(server: KafkaServer, reasons: Sequence[str], limit: int) -> list[Kep
     found: list[Kept] = []
     with closing(read_all(server, topics_of(server).dead_letters, None if reasons else limit)) as messages:
         for one in _of_reasons(map(kept, messages), reasons):
-            found.append(one.without_value())
+            found.append(one.for_a_list())
             if len(found) >= 2 * limit:
                 found = _last(found, limit)
     return _last(found, limit)

@@ -128,7 +128,7 @@ def _newest_letters(stream: KafkaServer, topic: str) -> list[DeadLetter]:
     """Return what was put aside last; nothing where we may write, but not read."""
     try:
         with closing(read_all(stream, topic, newest=AT_LEAST)) as messages:
-            return [parse_dead_letter(message)._replace(value=None) for message in messages]
+            return [parse_dead_letter(message)._replace(key=None, value=None) for message in messages]
     except RefusedError as exc:
         log.warning("recorder.dead_letters_unread: those of before this start do not count: %s", exc)
         return []

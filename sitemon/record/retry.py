@@ -119,7 +119,7 @@ def _chunks(letters: Iterable[Kept]) -> Iterator[list[Kept]]:
     size_bytes = 0
     for kept in letters:
         chunk.append(kept)
-        size_bytes += len(kept.letter.value or b"")
+        size_bytes += len(kept.letter.key or b"") + len(kept.letter.value or b"")
         if len(chunk) >= _AT_ONCE or size_bytes >= _AT_ONCE_BYTES:
             yield chunk
             chunk, size_bytes = [], 0

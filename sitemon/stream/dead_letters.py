@@ -9,6 +9,8 @@ from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
 
 _ROOM_BYTES: Final = 64 << 10
 _KEY_MAX_BYTES: Final = 1 << 20
+_LISTED_KEY_BYTES: Final = 1_000
+"""The longest name of a site; a key that somebody else wrote may be as long as a value."""
 _HEADER_MAX_BYTES: Final = 249
 """The longest header of ours is the name of a topic; Kafka takes none that is longer."""
 _DIGITS: Final = 18
@@ -48,9 +50,10 @@ class Kept(NamedTuple):
         """What people call it: ``<partition>:<offset>`` on the topic of dead letters."""
         return f"{self.partition}:{self.offset}"
 
-    def without_value(self) -> "Kept":
-        """Return it as a list needs it: its value may be of 16 MiB."""
-        return self._replace(letter=self.letter._replace(value=None))
+    def for_a_list(self) -> "Kept":
+        """Return it as a list needs it: without its value, which may be of 16 MiB, and with the beginning of its key."""
+        key = self.letter.key
+        return self._replace(letter=self.letter._replace(value=None, key=key and key[:_LISTED_KEY_BYTES]))
 
 
 def dead_letter(topic: str, message: Message, reason: str) -> Record:

@@ -1,5 +1,7 @@
 """Dead letters are sent to their topics again, each different one once, and what cannot be says why."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from sitemon.model.errors import UnreachableError
@@ -135,3 +137,17 @@ def test_letters_are_taken_a_few_at_a_time_so_that_large_ones_do_not_fill_the_me
     fates = Retry(TOPICS, lambda: MemoryProducer(broker)).run(noted())  # type: ignore[arg-type] # a generator
     next(fates)
     assert len(taken) == 2
+
+
+@pytest.mark.parametrize("long", ["key", "value"])
+def test_few_long_ones_are_held_at_once(broker: MemoryBroker, long: str) -> None:
+    given: list[int] = []
+
+    def letters() -> Iterator[Kept]:
+        for number in range(20):
+            given.append(number)
+            content = {"key": b"shop", "value": GOOD} | {long: b"%d" % number + bytes(4 << 20)}
+            yield letter(content["value"], key=content["key"], topic="elsewhere")
+
+    next(Retry(TOPICS, lambda: MemoryProducer(broker)).run(letters()))
+    assert len(given) < 6

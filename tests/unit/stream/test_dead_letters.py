@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from sitemon.stream.consumer import Message
-from sitemon.stream.dead_letters import DeadLetter, dead_letter, dead_letter_of_record, parse_dead_letter
+from sitemon.stream.dead_letters import DeadLetter, dead_letter, dead_letter_of_record, kept, parse_dead_letter
 from sitemon.stream.producer import Record
 from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
 
@@ -52,3 +52,9 @@ def test_a_value_that_does_not_fit_is_cut_and_says_what_it_was() -> None:
 def test_what_somebody_else_wrote_there_can_be_read_too() -> None:
     foreign = Message(TOPIC, 0, 7, None, b"?", 0, (("partition", b"x"), ("topic", b"\xff")))
     assert parse_dead_letter(foreign) == DeadLetter(None, b"?", "", "�", -1, -1)
+
+
+@pytest.mark.parametrize(("key", "listed"), [(b"k" * (1 << 20), b"k" * 1_000), (b"shop", b"shop"), (None, None)])
+def test_a_list_holds_neither_values_nor_long_keys(key: bytes | None, listed: bytes | None) -> None:
+    letter = kept(Message(TOPIC, 0, 7, key, b"v" * 1_000_000, 0)).for_a_list().letter
+    assert (letter.key, letter.value) == (listed, None)
