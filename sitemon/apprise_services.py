@@ -4,6 +4,7 @@ Apprise is imported when the first URL of a service is read: most processes neve
 logs nothing: what it logs may hold the secrets of a URL. We wait for it no longer than we wait for a webhook.
 """
 
+import io
 import logging
 import re
 import threading
@@ -113,6 +114,7 @@ def _apprise() -> ModuleType:
         import apprise  # noqa: PLC0415 - most processes never need it
 
         _bound_answers()
+        _bound_mail_servers()
         # It reads its two hundred services at the first question, and some of them what Python is about to drop.
         apprise.Apprise.instantiate("json://localhost")
     for name in _TALKATIVE:
@@ -125,15 +127,63 @@ def _apprise() -> ModuleType:
 
 
 def _bound_answers() -> None:
-    """Let Apprise read so much of an answer: `requests`, by which it asks, reads what comes, even without end."""
-    from requests import adapters, sessions  # noqa: PLC0415 - as Apprise itself
+    """Let Apprise read so much of an answer: `requests`, by which it asks, reads what comes, even without end.
+
+    Of what lies before the body, such as answers that say to wait, so much again.
+    """
+    from http.client import HTTPResponse  # noqa: PLC0415 - as Apprise itself
+
+    from requests import adapters, sessions  # noqa: PLC0415
+    from urllib3.connection import HTTPConnection  # noqa: PLC0415
+
+    class Answer(HTTPResponse):
+        def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            self.fp = io.BufferedReader(_Bounded(self.fp.detach(), 2 * _LONGEST_ANSWER_BYTES))
 
     class Adapter(adapters.HTTPAdapter):
         def build_response(self, req: Any, resp: Any) -> Any:
             resp.stream = partial(_beginning, resp, resp.stream)
             return super().build_response(req, resp)
 
+    HTTPConnection.response_class = Answer
     sessions.HTTPAdapter = Adapter
+
+
+def _bound_mail_servers() -> None:
+    """Let Apprise hear so much of a mail server: `smtplib` gathers the lines of a reply, even without end."""
+    import smtplib  # noqa: PLC0415 - as Apprise itself
+
+    reply_of: Final = smtplib.SMTP.getreply
+
+    def getreply(session: Any) -> Any:
+        if session.file is None:
+            session.file = io.BufferedReader(_Bounded(session.sock.makefile("rb").detach(), _LONGEST_ANSWER_BYTES))
+        return reply_of(session)
+
+    smtplib.SMTP.getreply = getreply  # type: ignore[method-assign]
+
+
+class _Bounded(io.RawIOBase):
+    """What comes over a socket, and an OSError once that is too much."""
+
+    def __init__(self, raw: Any, most_bytes: int) -> None:
+        self._raw = raw
+        self._left_bytes = most_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Any:
+        count = self._raw.readinto(buffer)
+        self._left_bytes -= count or 0
+        if self._left_bytes < 0:
+            raise OSError("too long an answer")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _beginning(answer: Any, stream: Callable[..., Iterator[bytes]], *how: Any, **else_: Any) -> Iterator[bytes]:

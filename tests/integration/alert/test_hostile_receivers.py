@@ -23,8 +23,9 @@ Sender = Callable[[], Iterable[bytes]]
 class Hostile:
     """A server that reads a request and sends what it was told to, until nobody listens; it counts what it sent."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, *, speaks_first: bool = False) -> None:
         self._sender = sender
+        self._speaks_first = speaks_first
         self._server = socket.create_server(("127.0.0.1", 0))
         self.sent_bytes = 0
         self.place = f"127.0.0.1:{self._server.getsockname()[1]}"
@@ -36,7 +37,8 @@ class Hostile:
             while True:
                 connection, _ = self._server.accept()
                 with connection, suppress(OSError):
-                    connection.recv(65_536)
+                    if not self._speaks_first:
+                        connection.recv(65_536)
                     for piece in self._sender():
                         connection.sendall(piece)
                         self.sent_bytes += len(piece)
@@ -49,8 +51,8 @@ class Hostile:
 
 
 @contextmanager
-def hostile(sender: Sender) -> Iterator[Hostile]:
-    server = Hostile(sender)
+def hostile(sender: Sender, *, speaks_first: bool = False) -> Iterator[Hostile]:
+    server = Hostile(sender, speaks_first=speaks_first)
     try:
         yield server
     finally:
@@ -109,4 +111,19 @@ def test_of_an_endless_answer_to_a_service_a_little_is_read() -> None:
     with hostile(endless(OK, b"x" * 65_536)) as server:
         sent = Service(f"json://{server.place}/", 5.0).send("subject", "body", is_bad_news=True)
         assert sent.is_delivered
+        assert server.sent_bytes < 32 * MIB
+
+
+def test_of_a_mail_server_that_greets_without_end_a_little_is_heard_and_the_next_message_is_tried() -> None:
+    with hostile(endless(b"", b"220-welcome\r\n" * 5_000), speaks_first=True) as server:
+        service = Service(f"mailto://{server.place}?from=a@b.example&to=c@d.example&mode=insecure", 10.0)
+        problems = [service.send("subject", body, is_bad_news=True).problem for body in ("one", "two")]
+        assert problems == ["the service did not take it"] * 2
+        assert server.sent_bytes < 32 * MIB
+
+
+def test_a_service_that_says_to_wait_without_end_is_not_waited_for() -> None:
+    with hostile(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)) as server:
+        sent = Service(f"json://{server.place}/", 10.0).send("subject", "body", is_bad_news=True)
+        assert sent.problem == "the service did not take it"
         assert server.sent_bytes < 32 * MIB
