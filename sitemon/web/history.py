@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 DAYS: Final = 90
 HOURS: Final = 24
-AT_ONCE: Final = 100
+AT_ONCE: Final = 25
+"""More would keep Python from answering for longer."""
 _ROUND_S: Final = 15.0
 """All sites are read again after so long, or later: a tenth of the time at most is spent on it."""
 _SHARE: Final = 10

@@ -26,11 +26,11 @@ BEARABLE_S: Final = 5.0
 
 
 class _Dated(NamedTuple):
-    """A page, when somebody began to make it, and how long the next one is waited for rather than give this one."""
+    """A page, when somebody began to make it, and whether nobody waits for the next one, so near as it is."""
 
     made: Made
     at_s: float
-    patience_s: float
+    is_near: bool
 
 
 MakeAgain = Callable[[Snapshot], Content | None]
@@ -72,12 +72,15 @@ class Shared:
         self._pages: OrderedDict[str, _Page] = OrderedDict()
 
     def at_hand(self, scope: Scope, snapshot: Snapshot) -> Made | None:
-        """Return the page of this address if it is the same for everybody, and made, or made again without waiting."""
+        """Return the page of this address, if it is the same for everybody and `answer` would give it without waiting.
+
+        It is made again here where that is quick.
+        """
         address = _address_of(scope)
         page = self._pages.get(address)
-        if page is None or not _is_made(page):
+        if page is None:
             return None
-        if page.version != snapshot.version:
+        if _is_made(page) and page.version != snapshot.version:
             content = page.again(snapshot) if page.again else None
             if content is None:
                 return None
@@ -86,7 +89,7 @@ class Shared:
             page = _Page(snapshot.version, self._monotonic_s(), making, again=page.again)
             self._pages[address] = page
         self._pages.move_to_end(address)
-        return page.making.result()
+        return self._without_waiting(page, BEARABLE_S)
 
     async def answer(
         self,
@@ -130,7 +133,7 @@ class Shared:
         if page is None or not _is_made(page):
             return None
         is_near = page.version == version - 1 or self._monotonic_s() - page.at_s < _JUST_MADE_S
-        return _Dated(page.making.result(), page.at_s, 0.0 if is_near else _PATIENCE_S)
+        return _Dated(page.making.result(), page.at_s, is_near)
 
     def _is_bearable(self, before: _Dated | None, bearable_s: float) -> bool:
         return before is not None and self._monotonic_s() - before.at_s < bearable_s
@@ -151,14 +154,17 @@ class Shared:
             return await run_in_threadpool(make_it)
 
     async def _given(self, page: _Page, bearable_s: float) -> Made:
+        found = self._without_waiting(page, bearable_s)
+        if found is None and page.before and self._is_bearable(page.before, bearable_s):
+            await asyncio.wait([page.making], timeout=_PATIENCE_S)
+            found = page.making.result() if page.making.done() else page.before.made
+        return found or await self._wait_for(page)
+
+    def _without_waiting(self, page: _Page, bearable_s: float) -> Made | None:
         if page.making.done():
-            return page.making.result()
+            return page.making.result() if _is_made(page) else None
         before = page.before
-        if before is None or not self._is_bearable(before, bearable_s):
-            return await self._wait_for(page)
-        if before.patience_s:
-            await asyncio.wait([page.making], timeout=before.patience_s)
-        return page.making.result() if page.making.done() else before.made
+        return before.made if before and before.is_near and self._is_bearable(before, bearable_s) else None
 
     async def _wait_for(self, page: _Page) -> Made:
         self._refuse_if_crowded()

@@ -73,6 +73,7 @@ def snapshot_of(version: int, at: datetime, present: Present, before: Snapshot |
     sites = fold_sites(present.watches, before.by_name) if before else fold_sites(present.watches)
     by_name = {site.name: site for site in sites}
     counts = Counter(site.state for site in sites)
+    has_old_labels = before and len(sites) == len(before.sites) and _have_same_labels(sites, before.by_name)
     return Snapshot(
         version,
         at,
@@ -81,9 +82,14 @@ def snapshot_of(version: int, at: datetime, present: Present, before: Snapshot |
         by_name,
         present.open_incidents,
         counts,
-        labels_of(sites),
+        before.labels if before and has_old_labels else labels_of(sites),
         made_up_until_at=present.made_up_until_at,
     )
+
+
+def _have_same_labels(sites: Sequence[SiteView], known: Mapping[str, SiteView]) -> bool:
+    changed = [site for site in sites if known.get(site.name) is not site]
+    return all(site.name in known and known[site.name].labels == site.labels for site in changed)
 
 
 class Snapshots:

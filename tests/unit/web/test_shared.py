@@ -219,6 +219,10 @@ def test_what_is_made_already_is_given_without_being_made() -> None:
         slow.may_end.set()
         await waiting
         assert given(shared, "/slow", 1) == "slow"
+        second = Slow("second")
+        await shared.answer(asking("/slow"), 2, second)
+        assert given(shared, "/slow", 2) == "slow", "it is given while the next one is made"
+        second.may_end.set()
 
     in_loop(work)
 
