@@ -22,10 +22,14 @@ HALF = b"half of something"
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with something short once the request is there, with something long, with half of it, or in pieces."""
+    """Answer with something short once the request is there, something long, half of it, in pieces, or a head alone."""
     if scope.get("path") == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": HALF, "more_body": True})
+    elif scope.get("path") == "/head":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
     elif scope.get("path") == "/pieces":
         await StreamingResponse(iter(("sh", "ort")))(scope, receive, send)
     elif scope["type"] == "http":
@@ -175,3 +179,9 @@ def test_who_knows_no_chunks_gets_none(port: int, path: bytes) -> None:
         sock.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path)
         received = b"".join(iter(lambda: sock.recv(1_024), b""))
     assert received.partition(b"\r\n\r\n")[2] == b"short"
+
+
+def test_a_head_does_not_wait_for_a_body_that_comes_later(port: int) -> None:
+    with connected(port) as sock:
+        sock.sendall(b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 200 OK\r\n")
