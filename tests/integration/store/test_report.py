@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from sitemon.store.plot import read_plot
 from sitemon.store.provision import READER
 from sitemon.store.report import DayCounts, ReportRows, read_report
 from sitemon.store.write import write_batch
-from tests.databases import as_admin, execute, open_account, rows, run
+from tests.databases import as_admin, execute, filled, open_account, rows, run
 from tests.results import MINUTE, a_down, a_missed, a_result
 
 DAY = timedelta(days=1)
@@ -31,17 +31,16 @@ TODAY = clock.utc_now().astimezone(UTC).replace(hour=0, minute=0, second=0, micr
 FIRST = TODAY - 3 * DAY
 
 
-@pytest.fixture
-def reader(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> Iterator[Connection]:
-    with closing(as_admin(postgres_server, admin, owner.database)) as conn:
+@contextmanager
+def reading(server: PostgresServer, admin: Credentials, owner: Credentials) -> Iterator[Connection]:
+    with closing(as_admin(server, admin, owner.database)) as conn:
         run(conn, "SET ROLE {role}", role=READER)
         conn.autocommit = False
         yield conn
 
 
-@pytest.fixture(params=[True, False], ids=["rolled up", "as it came"])
-def recorded(request: pytest.FixtureRequest, conn: Connection, names: Names) -> None:
-    """Shop for three days, an hour apart: down at the hours 1 and 2 of the first day, missed at 22 and 23 of each."""
+def record(conn: Connection, *, is_rolled_up: bool) -> None:
+    """Shop, of team web, for three days: down at the hours 1 and 2 of the first, missed at 22 and 23 of each."""
     open_account(conn, FIRST)
     slots = [FIRST + hour * HOUR for hour in range(72)]
     seen = [
@@ -52,7 +51,7 @@ def recorded(request: pytest.FixtureRequest, conn: Connection, names: Names) -> 
         else a_result(slot_at=slot, latency_s=0.05 + slot.hour / 100)
         for slot in slots
     ]
-    write_batch(conn, names, [*seen, a_result("blog", slot_at=FIRST + DAY)])
+    write_batch(conn, Names(), [*seen, a_result("blog", slot_at=FIRST + DAY)])
     execute(
         conn,
         "INSERT INTO sitemon.incident (site_id, started_at, ended_at, opened_by_at, closed_by_at, regions, decided_at) "
@@ -60,9 +59,30 @@ def recorded(request: pytest.FixtureRequest, conn: Connection, names: Names) -> 
         "WHERE name = 'shop'",
         {"from": FIRST + HOUR, "until": FIRST + 3 * HOUR, "decided": FIRST + HOUR + 5 * MINUTE},
     )
-    if request.param:
+    execute(
+        conn,
+        "INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels) "
+        'SELECT site_id, region_id, 1, 1, 0, \'{"team": "web"}\' FROM sitemon.site, sitemon.region '
+        "WHERE site.name = 'shop'",
+    )
+    if is_rolled_up:
         execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms + 10 * 86400000")
         maintain(conn, DEFAULT_RETENTION, clock.utc_now())
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["rolled up", "as it came"])
+def recorded(
+    request: pytest.FixtureRequest, postgres_server: PostgresServer, admin: Credentials, template: Credentials
+) -> Iterator[Credentials]:
+    """The database of those that only read."""
+    with filled(postgres_server, admin, template, lambda conn: record(conn, is_rolled_up=request.param)) as full:
+        yield full
+
+
+@pytest.fixture
+def reader(postgres_server: PostgresServer, admin: Credentials, recorded: Credentials) -> Iterator[Connection]:
+    with reading(postgres_server, admin, recorded) as conn:
+        yield conn
 
 
 def period(zone: str = "UTC") -> Period:
@@ -77,7 +97,6 @@ def days(*counts: Counts) -> list[DayCounts]:
     return [DayCounts(place, found) for place, found in enumerate(counts)]
 
 
-@pytest.mark.usefixtures("recorded")
 def test_days_of_utc_are_counted(reader: Connection) -> None:
     found = read(reader, period())
     assert found.counts["shop"] == days(Counts(20, 0, 2, 2), Counts(22, 0, 0, 2), Counts(22, 0, 0, 2))
@@ -90,14 +109,12 @@ def test_days_of_utc_are_counted(reader: Connection) -> None:
     }
 
 
-@pytest.mark.usefixtures("recorded")
 def test_days_of_another_zone_are_counted_from_hours(reader: Connection) -> None:
     found = read(reader, period("Etc/GMT-2"))  # two hours before UTC
     assert found.counts["shop"] == days(Counts(20, 0, 2, 0), Counts(22, 0, 0, 2), Counts(22, 0, 0, 2))
     assert found.sources[0].view == "sitemon.uptime_hourly"
 
 
-@pytest.mark.usefixtures("recorded")
 def test_its_sources_lead_to_the_same_figures(reader: Connection) -> None:
     for of in (period(), period("America/New_York")):
         found = read(reader, of)
@@ -108,7 +125,6 @@ def test_its_sources_lead_to_the_same_figures(reader: Connection) -> None:
         assert rows(reader, query) == [(total.up, total.down, total.missed)]
 
 
-@pytest.mark.usefixtures("recorded")
 def test_percentiles_are_those_of_sql(reader: Connection) -> None:
     found = read(reader, period())
     source = found.sources[1]
@@ -117,7 +133,6 @@ def test_percentiles_are_those_of_sql(reader: Connection) -> None:
     assert rows(reader, query) == [(pytest.approx(percentile_s(found.latencies["shop"], 0.95)),)]
 
 
-@pytest.mark.usefixtures("recorded")
 def test_the_report_of_it(reader: Connection) -> None:
     report = report_of(read(reader, period()), period(), {"shop": 90.0}, clock.utc_now(), None)
     [blog, shop] = sorted(report.groups[0].sites)
@@ -130,21 +145,13 @@ def test_the_report_of_it(reader: Connection) -> None:
     assert blog.figures.repairs.incidents == 0
 
 
-@pytest.mark.usefixtures("recorded")
-def test_groups_are_by_the_label_that_sites_have_now(reader: Connection, conn: Connection) -> None:
-    execute(
-        conn,
-        "INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels) "
-        'SELECT site_id, region_id, 1, 1, 0, \'{"team": "web"}\' FROM sitemon.site, sitemon.region '
-        "WHERE site.name = 'shop'",
-    )
+def test_groups_are_by_the_label_that_sites_have_now(reader: Connection) -> None:
     found = read(reader, period(), "team")
     assert found.groups == {"blog": "", "shop": "web"}
     assert {group for group, _ in found.group_latencies} == {"", "web"}
 
 
 @pytest.mark.parametrize("span", [2 * DAY, 20 * DAY], ids=["from results", "from hours"])
-@pytest.mark.usefixtures("recorded")
 def test_a_chart_has_a_bin_for_each_hour(reader: Connection, span: timedelta) -> None:
     plot = read_plot(reader, "shop", None, TODAY, span=span, most_bins=480)
     assert plot is not None
@@ -159,10 +166,9 @@ def test_a_chart_has_a_bin_for_each_hour(reader: Connection, span: timedelta) ->
 
 
 def test_of_a_site_that_nobody_knows_there_is_no_chart(reader: Connection) -> None:
-    assert read_plot(reader, "shop", None, TODAY, span=DAY, most_bins=10) is None
+    assert read_plot(reader, "shpo", None, TODAY, span=DAY, most_bins=10) is None
 
 
-@pytest.mark.usefixtures("recorded")
 def test_the_query_of_the_page_gives_the_same(reader: Connection) -> None:
     page = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
     [query] = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
@@ -172,8 +178,9 @@ def test_the_query_of_the_page_gives_the_same(reader: Connection) -> None:
     assert rows(reader, query) == [("shop", 64 / 72, 2), ("blog", 1.0, 0)]
 
 
-def test_a_day_of_an_empty_database(reader: Connection) -> None:
+def test_a_day_of_an_empty_database(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> None:
     today = Period(date(2026, 10, 1), date(2026, 10, 1), UTC)
-    found = read_report(reader, today.starts_at, today.until_at, by_days=True, group_by=None)
+    with reading(postgres_server, admin, owner) as reader:
+        found = read_report(reader, today.starts_at, today.until_at, by_days=True, group_by=None)
     assert (found.groups, found.incidents) == ({}, [])
     assert report_of(found, today, {}, datetime(2026, 11, 1, tzinfo=UTC), None).groups == []
