@@ -21,6 +21,9 @@ MOST_AT_ONCE: Final = 5_000
 MOST_WAITING: Final = 1_250
 """Messages in a region's queue beyond which its slots are shed here: later they would be too, and Redis is bounded."""
 
+_FARTHEST_AHEAD_MS: Final = 86_400_000
+"""By a mark that lies farther ahead nobody was: of what is said to begin there, recorders keep nothing."""
+
 
 class Dispatch:
     """Sends slots, and knows how far it has come. Raises UnreachableError, RefusedError or LeaseLostError everywhere.
@@ -34,15 +37,17 @@ class Dispatch:
         self._effects = effects
         self._unsent: list[Batch] = []
         self._lost: list[Batch] = []
-        self._unreceived = Unreceived(lease.client)
+        self._unreceived = Unreceived()
         self._full_regions: set[str] = set()
 
     def begin(self, now_ms: int) -> None:
         """Go on where we or another leader stopped, whoever came further; from now on where nothing is known."""
         ours, theirs = self.progress, self._lease.found
+        if max(theirs) > now_ms + _FARTHEST_AHEAD_MS:
+            theirs = Progress()
         sent_ms = max(ours.sent_ms, theirs.sent_ms) or now_ms
         self.progress = Progress(sent_ms, max(ours.reached_ms, theirs.reached_ms, now_ms))
-        self._unsent, self._lost, self._unreceived = [], [], Unreceived(self._lease.client)
+        self._unsent, self._lost, self._unreceived = [], [], Unreceived()
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all of it is sent."""
@@ -62,14 +67,18 @@ class Dispatch:
 
     def look_at_queues(self, regions: Collection[str]) -> None:
         """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
-        full: set[str] = set()
         self._unreceived.keep_only(regions)
-        for region in regions:
-            with mapped():
-                waiting = self._lease.client.llen(queue_of(region))
-                self._lost += self._unreceived.with_nobody(region, waiting)
-            if waiting > MOST_WAITING:
-                full.add(region)
+        notes = self._unreceived.notes()
+        with mapped():
+            # All in one exchange: there may be a hundred regions, and Redis some milliseconds away.
+            asking = self._lease.client.pipeline(transaction=False)
+            for region in regions:
+                asking.llen(queue_of(region))
+            found = asking.mget(notes).execute() if notes else [*asking.execute(), []]
+        waiting = dict(zip(regions, found, strict=False))
+        noted = {key for key, note in zip(notes, found[-1], strict=True) if note is not None}
+        self._lost += self._unreceived.with_nobody(waiting, noted)
+        full = {region for region, count in waiting.items() if count > MOST_WAITING}
         self._send_again()
         if full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")

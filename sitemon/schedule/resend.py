@@ -6,7 +6,7 @@ no note, is with nobody, or with a worker that is about to note it. Without one 
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from sitemon.schedule.batch import Batch
@@ -23,8 +23,7 @@ def note_received(client: Any, batch_id: str) -> None:
 class Unreceived:
     """The batches that one leader sent and no worker has noted, by region, in the order in which they were sent."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self) -> None:
         self._batches: dict[str, list[Batch]] = defaultdict(list)
         self._handed_out: dict[str, set[str]] = defaultdict(set)
 
@@ -36,13 +35,21 @@ class Unreceived:
         """Forget batches of other regions: nobody looks at their queues any more."""
         self._batches = defaultdict(list, {name: self._batches[name] for name in regions})
 
-    def with_nobody(self, region: str, waiting: int) -> list[Batch]:
-        """Return the region's batches to send again, each once; `waiting` messages are in its queue."""
-        batches = self._batches[region]
-        notes = self._client.mget([_NOTE + batch.id for batch in batches]) if batches else []
-        unnoted = [batch for batch, note in zip(batches, notes, strict=True) if note is None]
-        handed_out = {batch.id for batch in unnoted[: max(len(unnoted) - waiting, 0)]}
-        lost = handed_out & self._handed_out[region]
-        self._handed_out[region] = handed_out - lost
-        self._batches[region] = [batch for batch in unnoted if batch.id not in lost]
-        return [batch for batch in unnoted if batch.id in lost]
+    def notes(self) -> list[str]:
+        """Return under which keys of Redis the notes of all batches are, if there are any."""
+        return [_NOTE + batch.id for batches in self._batches.values() for batch in batches]
+
+    def with_nobody(self, waiting: Mapping[str, int], noted: Collection[str]) -> list[Batch]:
+        """Return the batches to send again, each once, by how many messages waited in each region's queue.
+
+        `noted` are the keys of the notes that there are: they were looked for after the queues.
+        """
+        lost: list[Batch] = []
+        for region, count in waiting.items():
+            unnoted = [batch for batch in self._batches[region] if _NOTE + batch.id not in noted]
+            handed_out = {batch.id for batch in unnoted[: max(len(unnoted) - count, 0)]}
+            gone = handed_out & self._handed_out[region]
+            self._handed_out[region] = handed_out - gone
+            self._batches[region] = [batch for batch in unnoted if batch.id not in gone]
+            lost += (batch for batch in unnoted if batch.id in gone)
+        return lost
