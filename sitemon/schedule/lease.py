@@ -8,6 +8,7 @@ It is in Redis, under ``{sitemon}:``, and losing any of it costs checks and noth
 - ``last_run``: when each other entry of ``beat_schedule`` ran last (ms of the epoch)
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +28,9 @@ _LAST_RUN: Final = _PREFIX + "last_run"
 _ACQUIRE: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return {0, ''} end
 local clock = redis.call('TIME')
-local newest = math.max(tonumber(redis.call('GET', KEYS[2]) or '') or 0, tonumber(ARGV[1]))
+local given = tonumber(redis.call('GET', KEYS[2]) or '') or 0
+if not (given < 2^53) then given = 0 end
+local newest = math.max(given, tonumber(ARGV[1]))
 local token = math.max(clock[1] * 1000 + math.floor(clock[2] / 1000), newest + 1)
 local text = string.format('%.0f', token)
 redis.call('SET', KEYS[2], text)
@@ -39,6 +42,8 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call(ARGV[2], KEYS[2], unpack(ARGV, 3))
 return 1
 """
+
+_MOMENT: Final = re.compile(rb"[0-9]{1,14}")
 
 
 class Progress(NamedTuple):
@@ -93,7 +98,7 @@ class Lease:
         """Return when each entry of ``beat_schedule`` ran last (ms of the epoch)."""
         with mapped():
             runs = self.client.hgetall(_LAST_RUN)
-        return {name.decode(): int(at) for name, at in runs.items() if at.isdigit()}
+        return {name.decode(errors="replace"): int(at) for name, at in runs.items() if _MOMENT.fullmatch(at)}
 
     def _write(self, *command: str | int) -> None:
         if not self._if_held(*command):

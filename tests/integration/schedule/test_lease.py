@@ -111,3 +111,18 @@ def test_a_wrong_password_is_refused(redis_url: str) -> None:
     wrong = redis_url.replace("redis://:", "redis://:x")
     with redis.Redis.from_url(wrong) as client, pytest.raises(RefusedError, match="Redis refuses us"):
         Lease(client).acquire()
+
+
+@pytest.mark.parametrize("token", ["1e300", "inf", "nan", str(2**60)])
+def test_a_token_that_none_of_ours_can_be_is_not_followed(client: redis.Redis, token: str) -> None:
+    client.set("{sitemon}:token", token)
+    lease = Lease(client)
+    assert lease.acquire()
+    assert lease.token < 2**53
+    assert lease.renew()
+
+
+@pytest.mark.parametrize("at", [b"9" * 5_000, b"9" * 18, b"-1", b"soon"])
+def test_when_an_entry_ran_is_not_known_by_what_is_no_moment(client: redis.Redis, at: bytes) -> None:
+    client.hset("{sitemon}:last_run", mapping={b"sitemon.maintain": at, b"\xff": b"7"})
+    assert Lease(client).last_runs() == {"\ufffd": 7}
