@@ -10,7 +10,7 @@ from sitemon.config.servers import admin_credentials, database_credentials, kafk
 from sitemon.config.settings import settings
 from sitemon.store.partitions import Retention
 from sitemon.store.provision import provision
-from sitemon.stream.topics import ensure_topics
+from sitemon.stream.topics import ensure_topics, topics_of
 
 
 @click.command("provision")
@@ -24,4 +24,4 @@ def command(db_conn: str | None, admin: str | None, kafka: str | None, database:
     stream, choices = kafka_server(kafka), settings(os.environ)
     provision(server, administrator, owner, Retention.of(choices))
     ensure_topics(stream, retention_days=choices.topic_retention_days)
-    say(f"database {owner.database} and the topics beside {stream.topic} are ready")
+    say(f"ready: database {owner.database}, topics {', '.join(topics_of(stream))}")

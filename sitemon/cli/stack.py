@@ -32,6 +32,8 @@ def command() -> None:
 @_folder
 def up(folder: Path) -> None:
     """Start the stack in the background, and print what to export for it. Again is no error."""
+    if keeper_pid(folder) is None and sys.stderr.isatty():
+        say(f"starting PostgreSQL, Redis and Kafka in {folder}", err=True)
     start_keeper(folder.absolute())
     _print_exports(folder)
 

@@ -8,5 +8,5 @@ STALE_AFTER: Final = timedelta(minutes=1)
 
 
 def is_stale(closed_at: datetime, now: datetime) -> bool:
-    """Tell whether the account has not been closed for so long that nothing can have been recorded since."""
+    """Tell whether the account has not been closed for so long that all may be otherwise than it is shown."""
     return now - closed_at > STALE_AFTER

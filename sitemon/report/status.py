@@ -94,7 +94,8 @@ def _reason(site: SiteStatus, now: datetime) -> str:
 def _title(closed_at: datetime, now: datetime) -> str | None:
     if not is_stale(closed_at, now):
         return None
-    return f"data as of {closed_at:%Y-%m-%d %H:%M:%S} UTC: nothing was recorded since, for {_age(closed_at, now)}"
+    moment, ago = f"{closed_at:%Y-%m-%d %H:%M:%S} UTC", _age(closed_at, now)
+    return f"data as of {moment}, {ago} ago: what is later may not all be recorded"
 
 
 def _caption(sites: Sequence[SiteStatus], closed_at: datetime, now: datetime) -> str:
