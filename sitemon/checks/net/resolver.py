@@ -177,8 +177,8 @@ class Resolver:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
             question.waiting.remove(answered)
-            of_domain = self._waiting.get(question.domain, {})
-            if not question.waiting and of_domain.pop(question.host, None):
+            if not question.waiting and question.host in self._waiting.get(question.domain, ()):
+                del self._waiting[question.domain][question.host]
                 self._forget_if_empty(question.domain)
                 del self._open[question.host]
 

@@ -180,7 +180,12 @@ def test_however_many_names_of_a_domain_wait_each_is_not_looked_at_for_every_oth
 ) -> None:
     looks: list[str] = []
     is_full = Resolver._is_full
-    monkeypatch.setattr(Resolver, "_is_full", lambda self, domain: looks.append(domain) or is_full(self, domain))
+
+    def looked_at(self: Resolver, domain: str) -> bool:
+        looks.append(domain)
+        return is_full(self, domain)
+
+    monkeypatch.setattr(Resolver, "_is_full", looked_at)
     resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
     for number in range(1_000):
         resolver._ask(f"host{number}.dead.test", IN_THREAD.event())
