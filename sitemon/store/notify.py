@@ -5,6 +5,7 @@ from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon import clock
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 
@@ -12,6 +13,7 @@ CHANNEL: Final = "sitemon_undecided"
 _NOTIFY: Final = f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_notification_queue_usage() < 0.5"
 """While the queue is full, who notifies cannot commit; any reader can fill it (PostgreSQL manual, NOTIFY)."""
 FROZEN_S: Final = 30
+_GATHER_S: Final = 0.05
 
 
 def notify(cursor: Cursor) -> None:
@@ -34,11 +36,14 @@ def listen(conn: Connection) -> None:
 def wait_for_notice(conn: Connection, timeout_s: float) -> None:
     """Wait until somebody says that there is something to do, or for so long. No notice is told twice.
 
+    Those of a moment are told together: any reader may notify without end.
+
     Raises:
         UnreachableError: the connection broke.
 
     """
     with translated():
-        select.select([conn], [], [], timeout_s)
+        if select.select([conn], [], [], timeout_s)[0]:
+            clock.sleep(_GATHER_S)
         conn.poll()
         conn.notifies.clear()

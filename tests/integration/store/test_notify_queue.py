@@ -1,5 +1,6 @@
 """A reader may fill the queue of notices, which all databases of a server share: that keeps nobody from writing."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import ClassVar
 import psycopg2
 import pytest
 
-from sitemon.config.servers import Credentials
+from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store.connect import connect
 from sitemon.store.names import Names
+from sitemon.store.notify import CHANNEL, listen, wait_for_notice
 from sitemon.store.provision import provision
 from sitemon.store.write import prepare_session, write_batch
-from tests.databases import reading_role, rows
+from tests.databases import owner, reading_role, rows, template
 from tests.results import a_down
 from tests.servers import UnsafePostgres
+
+__all__ = ["owner", "template"]
 
 
 class SmallQueue(UnsafePostgres):
@@ -55,3 +60,31 @@ def test_who_records_goes_on_while_it_is_full(server: SmallQueue) -> None:
             notify_without_end(notifier)
         prepare_session(conn)
         assert write_batch(conn, Names(), [a_down()]).inserted == 1
+
+
+def test_who_listens_looks_now_and_then_however_often_a_reader_notifies(
+    postgres_server: PostgresServer, admin: Credentials, owner: Credentials
+) -> None:
+    with (
+        reading_role(postgres_server, admin, owner.database) as (_, reader),
+        closing(connect(postgres_server, reader, application_name="test")) as notifier,
+        closing(connect(postgres_server, owner, application_name="test")) as listener,
+    ):
+        listen(listener)
+        stop = threading.Event()
+
+        def notify() -> None:
+            while not stop.is_set():
+                rows(notifier, f"SELECT pg_notify('{CHANNEL}', '')")
+
+        thread = threading.Thread(target=notify)
+        thread.start()
+        try:
+            wait_for_notice(listener, 10)
+            began_s = clock.monotonic_s()
+            for _ in range(10):
+                wait_for_notice(listener, 10)
+            assert clock.monotonic_s() - began_s >= 10 * 0.05
+        finally:
+            stop.set()
+            thread.join(10)
