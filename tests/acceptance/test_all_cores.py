@@ -44,7 +44,7 @@ def test_a_killed_process_is_replaced_and_loses_no_slot(pipeline: Pipeline, samp
     wait_for(lambda: pipeline.log_of("worker").count("worker.process_died") == 2)
     ((last_s,),) = pipeline.rows("SELECT extract(epoch FROM max(slot_at))::float FROM sitemon.results")
     wait_for(lambda: len(pipeline.rows(RESULTS, last_s + 15)) > 20, within_s=60)
-    assert pipeline.rows(UNEVEN) == []
+    wait_for(lambda: pipeline.rows(UNEVEN) == [])  # what the killed ones had in hand comes after later slots
     assert len(pipeline.worker_processes("worker")) == PROCESSES
     assert pipeline.beat_pid() is not None
 
