@@ -125,9 +125,9 @@ def create_app(
     app.add_exception_handler(404, _answer_nowhere)
     app.mount("/static", _Static(directory=STATIC, packages=[("sitemon.report", "static")]))
     refusals.answer_with_pages(app)
+    app.add_middleware(Turns, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
-    app.add_middleware(Turns, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)
     return app

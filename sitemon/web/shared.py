@@ -19,18 +19,15 @@ _MOST: Final = 200
 _AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
 _JUST_MADE_S: Final = 1.0
-_PATIENCE_S: Final = 0.05
-"""So long does a reader wait for the next page rather than take one that is older than a second."""
 BEARABLE_S: Final = 5.0
 """So old may a page be that is given while the next one is made; as a snapshot may be while PostgreSQL is slow."""
 
 
 class _Dated(NamedTuple):
-    """A page, when somebody began to make it, and whether nobody waits for the next one, so near as it is."""
+    """A page, and when somebody began to make it."""
 
     made: Made
     at_s: float
-    is_near: bool
 
 
 MakeAgain = Callable[[Snapshot], Content | None]
@@ -106,9 +103,9 @@ class Shared:
         """Return the page of this address and `version`, rendered in a thread for the first who asks for it.
 
         While it is made, who asks gets that of the version before, or one of the last second: nobody waits for a page
-        that others read. For one that is older than that the next is waited for, but not for long. One that was begun
-        `bearable_s` ago or earlier is given to nobody. `key` tells apart pages of one address that are not the same for
-        everybody. Without `is_query_read` all queries are the same: nobody has a page made anew by another one.
+        that others read. One that was begun `bearable_s` ago or earlier is given to nobody. `key` tells apart pages of
+        one address that are not the same for everybody. Without `is_query_read` all queries are the same: nobody has a
+        page made anew by another one.
 
         Raises:
             CrowdedError: it has to be waited for, and as many wait as may.
@@ -123,7 +120,7 @@ class Shared:
             making = asyncio.ensure_future(self._make(lambda: make(render(), media_type)))
             page = self._keep(address, _Page(version, self._monotonic_s(), making, before, again))
         self._pages.move_to_end(address)
-        return respond(request, await self._given(page, bearable_s))
+        return respond(request, self._without_waiting(page, bearable_s) or await self._wait_for(page))
 
     def forget(self) -> None:
         """Forget all pages: somebody has done what shows on them."""
@@ -133,7 +130,7 @@ class Shared:
         if page is None or not _is_made(page):
             return None
         is_near = page.version == version - 1 or self._monotonic_s() - page.at_s < _JUST_MADE_S
-        return _Dated(page.making.result(), page.at_s, is_near)
+        return _Dated(page.making.result(), page.at_s) if is_near else None
 
     def _is_bearable(self, before: _Dated | None, bearable_s: float) -> bool:
         return before is not None and self._monotonic_s() - before.at_s < bearable_s
@@ -153,18 +150,10 @@ class Shared:
         async with self._turns:
             return await run_in_threadpool(make_it)
 
-    async def _given(self, page: _Page, bearable_s: float) -> Made:
-        found = self._without_waiting(page, bearable_s)
-        if found is None and page.before and self._is_bearable(page.before, bearable_s):
-            await asyncio.wait([page.making], timeout=_PATIENCE_S)
-            found = page.making.result() if page.making.done() else page.before.made
-        return found or await self._wait_for(page)
-
     def _without_waiting(self, page: _Page, bearable_s: float) -> Made | None:
         if page.making.done():
             return page.making.result() if _is_made(page) else None
-        before = page.before
-        return before.made if before and before.is_near and self._is_bearable(before, bearable_s) else None
+        return page.before.made if page.before and self._is_bearable(page.before, bearable_s) else None
 
     async def _wait_for(self, page: _Page) -> Made:
         self._refuse_if_crowded()

@@ -99,22 +99,6 @@ def test_nobody_gets_a_page_that_was_made_long_ago(monkeypatch: pytest.MonkeyPat
     in_loop(work)
 
 
-def test_for_a_page_that_is_no_longer_new_the_next_is_waited_for_a_moment() -> None:
-    now_s = 0.0
-
-    async def work(shared: Shared) -> None:
-        nonlocal now_s
-        await shared.answer(asking(), 1, lambda: "first")
-        now_s = 2.0
-        third = Slow("third")
-        assert text(await shared.answer(asking(), 3, third)) == "first"
-        third.may_end.set()
-        now_s = 4.0
-        assert text(await shared.answer(asking(), 4, lambda: "fourth")) in {"third", "fourth"}
-
-    in_loop(work, monotonic_s=lambda: now_s)
-
-
 def test_nobody_gets_the_page_before_when_it_is_too_old() -> None:
     now_s = 0.0
 
