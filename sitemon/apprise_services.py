@@ -161,7 +161,7 @@ def _bound_mail_servers() -> None:
             session.file = io.BufferedReader(_Bounded(session.sock.makefile("rb").detach(), _LONGEST_ANSWER_BYTES))
         return reply_of(session)
 
-    smtplib.SMTP.getreply = getreply  # type: ignore[method-assign]
+    smtplib.SMTP.getreply = getreply  # type: ignore[assignment, method-assign]
 
 
 class _Bounded(io.RawIOBase):

@@ -51,7 +51,7 @@ class Kept(NamedTuple):
         return f"{self.partition}:{self.offset}"
 
     def for_a_list(self) -> "Kept":
-        """Return it as a list needs it: without its value, which may be of 16 MiB, and with the beginning of its key."""
+        """Return it as a list needs it: of its key, the beginning, and no value, which may be of 16 MiB."""
         key = self.letter.key
         return self._replace(letter=self.letter._replace(value=None, key=key and key[:_LISTED_KEY_BYTES]))
 

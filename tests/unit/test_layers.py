@@ -35,7 +35,7 @@ HOMES = {
     "kafka": {"stream"},
     "psycopg2": {"store"},
     "requests": {"checks", "apprise_services"},
-    "urllib3": set(),
+    "urllib3": {"apprise_services"},
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
     "kombu": {"celery_settings", "queues", "worker"},
     "redis": {"redis_client", "schedule", "worker"},
