@@ -31,10 +31,12 @@ setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apac
 
 .PHONY: test
 test: setup $(AJV) ## Run all tests, or those of T=path
+	@$(BIN)/python -m tests.kafka_classes
 	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE)
 
 .PHONY: coverage
 coverage: setup $(AJV) ## Run them and report which lines and branches they reach
+	@$(BIN)/python -m tests.kafka_classes
 	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 
 .PHONY: faults
