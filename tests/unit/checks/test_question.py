@@ -7,6 +7,7 @@ import pytest
 
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.expect import Measured
+from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.judge.question import Question, is_light
 from sitemon.model.site import Body, Expect, ExpectedJson, Header, Proxy, Site
 
@@ -60,3 +61,8 @@ def values(count: int) -> bytes:
 )
 def test_what_a_server_or_an_owner_could_make_last_is_not_light(asked: Question, expected: bool) -> None:
     assert is_light(asked) is expected
+
+
+def test_of_a_redirects_url_nothing_is_shown_where_the_secrets_are_too_long_to_look_for() -> None:
+    shop = Site(name="shop", url="http://shop.test/", headers=secrets(5, of=1000))
+    assert masked_url(shop, "https://other.test/path") == "https://***/"
