@@ -54,6 +54,7 @@ def test_an_operator_acknowledges_and_writes(page: Page, address: str, scene: Sc
 
 def test_an_operator_finds_a_site_and_has_it_checked(page: Page, address: str) -> None:
     page.goto(f"{address}/sign-in?next=/incidents")
+    expect(page.get_by_role("textbox", name="Token")).to_be_focused()
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{address}/incidents")
