@@ -92,7 +92,7 @@ def test_a_killed_child_of_a_prefork_pool_loses_no_slot(pipeline: Pipeline, site
     killed_s = clock.now_ms() / 1_000
     later = "SELECT * FROM sitemon.results WHERE slot_at > to_timestamp(%s)"
     wait_for(lambda: len(pipeline.rows(later, killed_s + 15)) > 20, within_s=60)
-    assert pipeline.rows(NOT_TEN_SECONDS_APART) == []
+    wait_for(lambda: pipeline.rows(NOT_TEN_SECONDS_APART) == [])  # what they had in hand comes after later slots
 
 
 @pytest.mark.parametrize(("pool", "concurrency", "hanging"), [("threads", 500, 40), ("prefork", 8, 8)])
