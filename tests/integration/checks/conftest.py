@@ -178,9 +178,9 @@ def observed(engine: Engine, watched: Site) -> Observation:
     return found.get(timeout=watched.timeout_s + 5)
 
 
-def thread_count() -> int:
-    """Return how many threads of the checks room there are."""
-    return sum(thread.name.startswith("sitemon-") for thread in threading.enumerate())
+def thread_count(begin: str = "sitemon-") -> int:
+    """Return how many threads of the checks room there are, or of those whose names begin so."""
+    return sum(thread.name.startswith(begin) for thread in threading.enumerate())
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_close_gives_up_after_its_time(
     engine.close(0.1)
     assert monotonic_s() - began_s < 2.0
     assert "engine.gave_up: 3 checks" in caplog.text
-    wait_until(lambda: thread_count() == 0, 5)
+    wait_until(lambda: thread_count("sitemon-checks") == 0, 5)
     assert (found, len(server.asked)) == ([], 1)
 
 
