@@ -65,7 +65,7 @@ class Dispatch:
             self.progress = self.progress._replace(sent_ms=max(until_ms, sent_ms))
         return until_ms
 
-    def look_at_queues(self, regions: Collection[str]) -> None:
+    def look_at_queues(self, regions: Collection[str], *, is_last: bool = False) -> None:
         """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
         self._unreceived.keep_only(regions)
         notes = self._unreceived.notes()
@@ -77,7 +77,7 @@ class Dispatch:
             found = asking.mget(notes).execute() if notes else [*asking.execute(), []]
         waiting = dict(zip(regions, found, strict=False))
         noted = {key for key, note in zip(notes, found[-1], strict=True) if note is not None}
-        self._lost += self._unreceived.with_nobody(waiting, noted)
+        self._lost += self._unreceived.with_nobody(waiting, noted, is_last=is_last)
         full = {region for region, count in waiting.items() if count > MOST_WAITING}
         self._send_again()
         if full != self._full_regions:

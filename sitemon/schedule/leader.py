@@ -54,8 +54,12 @@ class Leader:
         return wait_s
 
     def resign(self) -> None:
-        """Give the lease back, so that a standby takes over at once."""
+        """Give the lease back, so that a standby takes over at once; it does not know what no worker received of ours.
+
+        With a beat that a worker command started, a worker process may have been killed a moment ago.
+        """
         if self._teller is not None:
+            self._dispatch.look_at_queues(self._teller.regions, is_last=True)
             self._step_down("beat.resigned: this beat leads no longer")
             self._lease.release()
             self._publish_mark()

@@ -39,16 +39,17 @@ class Unreceived:
         """Return under which keys of Redis the notes of all batches are, if there are any."""
         return [_NOTE + batch.id for batches in self._batches.values() for batch in batches]
 
-    def with_nobody(self, waiting: Mapping[str, int], noted: Collection[str]) -> list[Batch]:
+    def with_nobody(self, waiting: Mapping[str, int], noted: Collection[str], *, is_last: bool = False) -> list[Batch]:
         """Return the batches to send again, each once, by how many messages waited in each region's queue.
 
-        `noted` are the keys of the notes that there are: they were looked for after the queues.
+        `noted` are the keys of the notes that there are: they were looked for after the queues. For those who are about
+        to note a batch the last look waits no longer: it may be sent twice rather than not at all.
         """
         lost: list[Batch] = []
         for region, count in waiting.items():
             unnoted = [batch for batch in self._batches[region] if _NOTE + batch.id not in noted]
             handed_out = {batch.id for batch in unnoted[: max(len(unnoted) - count, 0)]}
-            gone = handed_out & self._handed_out[region]
+            gone = handed_out if is_last else handed_out & self._handed_out[region]
             self._handed_out[region] = handed_out - gone
             self._batches[region] = [batch for batch in unnoted if batch.id not in gone]
             lost += (batch for batch in unnoted if batch.id in gone)

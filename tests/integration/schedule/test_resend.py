@@ -103,3 +103,18 @@ def test_of_a_region_that_nobody_is_in_any_more_nothing_is(beat: Leader, around:
     around.configured = site_set(SHOP)
     run(beat, SENT_MS + LOOK_MS, BEFORE_THE_NEXT_MS)
     assert around.slots_of(SHOP) == [SLOT_MS]
+
+
+def test_who_resigns_waits_for_no_second_look(beat: Leader, around: World) -> None:
+    beat.resign()
+    assert around.slots_of(SHOP) == [SLOT_MS] * 2
+
+
+def test_who_resigns_sends_nothing_again_that_waits_or_was_received(
+    beat: Leader, around: World, client: redis.Redis
+) -> None:
+    note_received(client, around.sent[0].id)
+    run(beat, SENT_MS, SENT_MS + SHOP.interval_ms)
+    client.lpush(QUEUE, around.sent[1].id)
+    beat.resign()
+    assert around.slots_of(SHOP) == [SLOT_MS, SLOT_MS + SHOP.interval_ms]
