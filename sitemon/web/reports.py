@@ -16,7 +16,8 @@ from sitemon.web.shared import CrowdedError, Shared
 from sitemon.web.snapshot import Snapshot
 
 _KEPT: Final = 16
-_WAITING: Final = 20
+_WAITING: Final = 60
+"""More than one client has under way, of its pages and of its programs: he alone keeps nobody from waiting."""
 _LASTS_S: Final = 30.0
 _LASTS_OF_PAST_S: Final = 600.0
 """What is over changes only by late results, and by windows of maintenance that are declared afterwards."""

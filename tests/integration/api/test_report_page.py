@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from html import unescape
 
 import httpx
@@ -131,8 +132,13 @@ def test_one_report_is_made_for_all_who_ask_for_it_and_too_many_are_told_to_come
     slow_page: httpx.Client, slow: Slow
 ) -> None:
     async def ask() -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=slow_page.base_url, timeout=30) as client:
-            tasks = [asyncio.create_task(client.get(f"{V1}/report")) for _ in range(25)]
+        async with AsyncExitStack() as clients:
+            tasks = []
+            for place in range(65):  # each of a client of its own
+                transport = httpx.AsyncHTTPTransport(local_address=f"127.0.0.{1 + place}", verify=False)
+                client = httpx.AsyncClient(base_url=slow_page.base_url, timeout=30, transport=transport)
+                await clients.enter_async_context(client)
+                tasks.append(asyncio.create_task(client.get(f"{V1}/report")))
             done: set[asyncio.Task[httpx.Response]] = set()
             while len(done) < 5:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
