@@ -101,17 +101,8 @@ _TIERS = ("faults", "acceptance", "browser", "scenarios", "integration", "migrat
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tiers whose files take longest come first, so that no process ends long after the others.
-
-    Of acceptance, whose tests are handed out one by one, those come first that are given most time.
-    """
-    items.sort(key=_turn_of)
-
-
-def _turn_of(item: pytest.Item) -> tuple[int, float]:
-    tier = item.path.relative_to(Path(__file__).parent).parts[0]
-    limit = item.get_closest_marker("timeout")
-    return _TIERS.index(tier), -limit.args[0] if tier == "acceptance" and limit else 0
+    """Let the tiers whose files take longest come first, so that no process ends long after the others."""
+    items.sort(key=lambda item: _TIERS.index(item.path.relative_to(Path(__file__).parent).parts[0]))
 
 
 @pytest.hookimpl(optionalhook=True)
