@@ -177,7 +177,8 @@ class Resolver:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
             question.waiting.remove(answered)
-            if not question.waiting and question.host in self._waiting.get(question.domain, ()):
+            # Another one of the same name may wait by now: whoever was answered leaves later.
+            if not question.waiting and self._waiting.get(question.domain, {}).get(question.host) is question:
                 del self._waiting[question.domain][question.host]
                 self._forget_if_empty(question.domain)
                 del self._open[question.host]
@@ -214,6 +215,8 @@ class Resolver:
                     return None
             question.asked_at_s = monotonic_s()
             self._running[question.domain].add(question)
+            if self._ready:  # of several questions that came at once, each called the same idle thread
+                self._call_a_thread()
             return question
 
     def _take(self) -> _Question | None:

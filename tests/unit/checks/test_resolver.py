@@ -203,3 +203,27 @@ def test_names_of_a_domain_that_was_full_are_looked_up_when_one_of_it_is_answere
     name_server.released.set()
     for event in answered:
         assert run_here(event.wait(5))
+
+
+def test_who_was_answered_and_leaves_later_takes_back_no_newer_question(name_server: NameServer) -> None:
+    resolver = Resolver(threads=1, lookup=name_server)
+    first, second = IN_THREAD.event(), IN_THREAD.event()
+    question = resolver._ask("www.living.test", first)
+    assert run_here(first.wait(5))
+    resolver._ask("www.dead.test", IN_THREAD.event())
+    resolver._ask("www.living.test", second)
+    resolver._leave(question, first)
+    name_server.released.set()
+    assert run_here(second.wait(5))
+
+
+def test_of_names_that_come_at_once_none_waits_for_the_first_while_threads_are_free(name_server: NameServer) -> None:
+    resolver = Resolver(lookup=name_server)
+    resolve(resolver, "www.living.test", 5)
+    while not resolver._idle:
+        pass
+    answered = IN_THREAD.event()
+    with resolver._changed:  # its idle thread comes to them when all are there
+        resolver._ask("www.dead.test", IN_THREAD.event())
+        resolver._ask("www.living.test", answered)
+    assert run_here(answered.wait(5))
