@@ -53,11 +53,12 @@ async def judged(question: Question, waits: Waits) -> Verdict:
     _judge_of_process().take(case)
     try:
         await case.is_decided.wait(_LONGEST_WAIT_S)
+        verdict = case.verdict
     finally:
-        case.is_wanted = False
-    if case.verdict is None:
+        case.give_up()
+    if verdict is None:
         raise OwnError(Reason.TIMEOUT, "this process had too much to do to judge the response")
-    return case.verdict
+    return verdict
 
 
 class Case:
@@ -70,6 +71,11 @@ class Case:
         self.is_decided = is_decided
         self.is_wanted = True
         self.verdict: Verdict | None = None
+
+    def give_up(self) -> None:
+        """Want no verdict any more; the body, which may be long, is not kept until its turn."""
+        self.is_wanted = False
+        self.question = self.question._replace(page=self.question.page._replace(body=()))
 
 
 class Judge:
