@@ -7,7 +7,7 @@ from typing import Final
 
 from sitemon.alert.events import certificate_event
 from sitemon.alert.links import linked
-from sitemon.alert.rules import SiteRules, is_just_taken_out
+from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.model.alerts import Alerts
 from sitemon.store.certificate import Due, look_at_certificates
 from sitemon.store.connect import Connection
@@ -35,7 +35,7 @@ def warn_of_certificates(conn: Connection, rules_of: Callable[[str], SiteRules],
         heard_by = {
             one.site: found
             for one in certificates.expiring
-            if not is_just_taken_out(rules[one.site], is_scheduled=one.is_scheduled)
+            if not (one.is_scheduled and is_of_before(rules[one.site], now))
             and (found := alerts.recipients(rules[one.site].audience, "certificate"))
         }
         due = [

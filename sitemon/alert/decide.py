@@ -176,7 +176,8 @@ class Decider:
             ]
         )
         audiences = {
-            taken.names[site_id]: NOBODY if site_id in taken_out else one.audience for site_id, one in rules.items()
+            taken.names[site_id]: one.audience._replace(route=NOBODY) if site_id in taken_out else one.audience
+            for site_id, one in rules.items()
         }
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         announce(taken, told, audiences.__getitem__, self._alerts, now)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sitemon.alert.events import degraded_event
 from sitemon.alert.links import linked
-from sitemon.alert.rules import SiteRules, is_just_taken_out
+from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.incident.dependence import is_decided, standing
 from sitemon.incident.machine import Incident
 from sitemon.model.alerts import Alerts, Recipient
@@ -62,7 +62,8 @@ def _heard_by(
     if one.ended_at is not None:
         told = one.channels or ()
         return [heard for heard in alerts.recipients(rules.audience, "degraded", told) if heard.channel in told]
-    if is_behind or is_just_taken_out(rules, is_scheduled=one.is_scheduled) or not _is_clear(one, rules, now):
+    is_taken_out = one.is_scheduled and is_of_before(rules, now)
+    if is_behind or is_taken_out or not _is_clear(one, rules, now):
         return None
     return alerts.recipients(rules.audience, "degraded")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sitemon.alert.events import DOWN, REMINDER, event_of
 from sitemon.alert.links import linked
-from sitemon.alert.rules import SiteRules, is_just_taken_out
+from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.incident.change import Change, What
 from sitemon.model.alerts import Alerts, Audience
 from sitemon.store.connect import Connection
@@ -41,7 +41,7 @@ def remind(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alert
         due = {
             number: (site, incident, channels)
             for site, number, incident in reminding.incidents
-            if not is_just_taken_out(rules_of(site), is_scheduled=number in reminding.scheduled)
+            if not (number in reminding.scheduled and is_of_before(rules_of(site), now))
             and (channels := _to_tell(alerts, rules_of(site).audience, number, reminding))
         }
         if due:

@@ -17,7 +17,7 @@ _ON_THE_WAY: Final = timedelta(seconds=5)
 _SENT_ON: Final = timedelta(minutes=1)
 """A slot that is so much later than an edit is not of before it: beats take edits up within 5 s."""
 
-NOBODY: Final = Audience(route=Route(channels=()))
+NOBODY: Final = Route(channels=())
 """But for those who were told before."""
 
 
@@ -96,17 +96,12 @@ def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
     )
 
 
-def is_just_taken_out(rules: SiteRules, *, is_scheduled: bool) -> bool:
-    """Tell whether a site was taken out of the configuration, though the schedule does not say so yet."""
-    return is_scheduled and not rules.is_configured
-
-
-def is_of_before(rules: SiteRules, newest: datetime) -> bool:
-    """Tell whether the newest slot of a scheduled site is of before it was taken out of the configuration.
+def is_of_before(rules: SiteRules, moment: datetime) -> bool:
+    """Tell whether a moment, as a newest slot, is of before a scheduled site was taken out of the configuration.
 
     One that comes long after that is of a beat with other sites than this alerter has: somebody has to be told.
     """
-    return not rules.is_configured and (rules.missing_since is None or newest <= rules.missing_since + _SENT_ON)
+    return not rules.is_configured and (rules.missing_since is None or moment <= rules.missing_since + _SENT_ON)
 
 
 def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:

@@ -89,6 +89,13 @@ def test_who_was_told_before_hears_the_end_and_nobody_else(story: Story) -> None
     assert story.said == [("web", "site.down"), ("web", "site.resolved")]
 
 
+def test_the_end_has_the_labels_of_a_site_that_is_not_enabled_any_more(story: Story) -> None:
+    story.arrive("uddd", 0)
+    story.edit(3.5, {"shop": Site(name="shop", url=SHOP.url, labels=SHOP.labels, enabled=False)})
+    story.arrive("u", 4)
+    assert [arrival.body["data"]["labels"] for arrival in story.scene.receiver.arrivals] == [{"team": "web"}] * 2
+
+
 def test_it_is_told_by_its_own_route_once_the_site_is_there_again(story: Story) -> None:
     story.arrive("udd", 0)
     story.edit(2.5)
@@ -121,11 +128,19 @@ def test_what_a_monitor_looks_at_is_told_at_once(story: Story) -> None:
 
 def test_nobody_is_warned_of_its_certificate(story: Story) -> None:
     story.scene.arrive(a_result(minute=0, outcome=Outcome.UP, cert_expires_at=NOON + 5 * DAY))
-    story.edit(0.5)
+    story.edit(49.5)
     story.scene.decider.warn_of_certificates(story.scene.conn)
-    story.edit(0.6, {"shop": SHOP})
+    story.edit(49.6, {"shop": SHOP})
     story.scene.send()
     assert story.said == []
     story.scene.decider.warn_of_certificates(story.scene.conn)
     story.scene.send()
     assert story.said == [("web", "certificate.expiring")]
+
+
+def test_of_the_certificate_of_a_site_with_which_a_beat_goes_on_others_are_warned(story: Story) -> None:
+    story.scene.arrive(a_result(minute=0, outcome=Outcome.UP, cert_expires_at=NOON + 5 * DAY))
+    story.edit(0.5)
+    story.scene.decider.warn_of_certificates(story.scene.conn)
+    story.scene.send()
+    assert story.said == [("all", "certificate.expiring")]
