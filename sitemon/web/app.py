@@ -133,8 +133,13 @@ def create_app(
     return app
 
 
-def _whose(guard: Guard, scope: Scope) -> tuple[str, bool]:
-    """Return whose turns a request takes: a client's programs, which may wait long, hold up none of its pages."""
+def _whose(guard: Guard, scope: Scope) -> tuple[str, bool] | None:
+    """Return whose turns a request takes: a client's programs, which may wait long, hold up none of its pages.
+
+    Nobody's are those by which a supervisor learns whether we live.
+    """
+    if scope["path"] in health.PATHS:
+        return None
     return limited_as(guard.address_of(Request(scope))), scope["path"].startswith(PREFIX)
 
 

@@ -1,9 +1,12 @@
 """What a supervisor or load balancer asks: whether the process lives, and whether the page shows anything."""
 
+from typing import Final
+
 from fastapi import APIRouter, Response
 
 from sitemon.web.dependencies import Web
 
+PATHS: Final = frozenset({"/healthz", "/readyz"})
 _PLAIN = "text/plain; charset=utf-8"
 
 

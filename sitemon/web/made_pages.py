@@ -21,7 +21,8 @@ class MadePages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
         app = self._app
-        if scope["type"] == "http" and scope["method"] in _METHODS:
+        # Whoever asks for a snapshot has it read on: only readers of pages do.
+        if scope["type"] == "http" and scope["method"] in _METHODS and self._web.shared.knows(scope):
             snapshot = self._web.snapshots.fresh()
             made = self._web.shared.at_hand(scope, snapshot) if snapshot else None
             if made:

@@ -68,6 +68,10 @@ class Shared:
         self._monotonic_s = monotonic_s
         self._pages: OrderedDict[str, _Page] = OrderedDict()
 
+    def knows(self, scope: Scope) -> bool:
+        """Tell whether there is a page of this address, of whatever version, that is the same for everybody."""
+        return _address_of(scope) in self._pages
+
     def at_hand(self, scope: Scope, snapshot: Snapshot) -> Made | None:
         """Return the page of this address, if it is the same for everybody and `answer` would give it without waiting.
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from sitemon.model.counts import Counts
+from sitemon.model.site import Site
 from sitemon.store.connect import Connection
 from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
 from sitemon.store.page_incidents import Incident, read_incidents
@@ -139,7 +140,8 @@ class _Wanted(NamedTuple):
     def _evidence(self, snapshot: Snapshot, site: SiteView) -> object:
         """Return what changes when there is something new to read; None: there may be in any case."""
         its_open = [incident for incident in snapshot.open_incidents if incident.site == site.name]
-        return None if self.web.acts.was_just_checked(site.name) else (site.watches, its_open)
+        found = (site.watches, its_open, _configured(self.web, site))
+        return None if self.web.acts.was_just_checked(site.name) else found
 
 
 def _page(web: Web, snapshot: Snapshot, site: SiteView, found: Read[_Shown] | None) -> list[Piece]:
@@ -246,8 +248,12 @@ def _shown(web: Web, snapshot: Snapshot, site: SiteView, asked: _Asked) -> _Show
     return _Shown(data.newest, data.incidents[:_INCIDENTS], pieces)
 
 
-def _configuration(web: Web, site: SiteView) -> Piece:
+def _configured(web: Web, site: SiteView) -> Site | None:
     sites = web.sites()
-    configured = sites.by_name.get(site.name) if sites else None
+    return sites.by_name.get(site.name) if sites else None
+
+
+def _configuration(web: Web, site: SiteView) -> Piece:
+    configured = _configured(web, site)
     fields = [pair for pair in configuration_of(configured) if pair[1]] if configured else []
     return piece(render("site_configuration.html", fields=fields))

@@ -30,12 +30,15 @@ class _Client:
 
 
 class Turns:
-    """Passes on `at_once` requests of each client. A turn lasts until the answer begins: who reads slowly has none."""
+    """Passes on `at_once` requests of each client. A turn lasts until the answer begins: who reads slowly has none.
+
+    Requests that are nobody's, by `whose`, need none.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
-        whose: Callable[[Scope], Hashable],
+        whose: Callable[[Scope], Hashable | None],
         at_once: int = AT_ONCE,
         most_waiting: int = MOST_WAITING,
     ) -> None:
@@ -47,10 +50,10 @@ class Turns:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on in its turn."""
-        if scope["type"] != "http":
+        name = self._whose(scope) if scope["type"] == "http" else None
+        if name is None:
             await self._app(scope, receive, send)
             return
-        name = self._whose(scope)
         client = self._clients.setdefault(name, _Client())
         if len(client.waiting) >= self._most_waiting:
             problem = Problem(503, "too many requests of yours wait", {"Retry-After": "5"})

@@ -51,7 +51,7 @@ async def _receive() -> Message:
 def in_loop(work: Callable[[Pages, Clients, Turns], Awaitable[None]], **given: Any) -> None:
     async def run() -> None:
         pages = Pages()
-        turns = Turns(pages, lambda scope: str(scope["client"]), **given)
+        turns = Turns(pages, lambda scope: scope["client"] or None, **given)
         await asyncio.wait_for(work(pages, Clients(turns), turns), WITHIN_S)
         assert not turns._clients, "nobody is remembered"
 
@@ -100,5 +100,14 @@ def test_who_left_has_no_turn() -> None:
         clients.asking[1].cancel()
         await all_end(pages, clients)
         assert len(pages.under_way) == 2
+
+    in_loop(work, at_once=1)
+
+
+def test_what_is_nobodys_needs_no_turn() -> None:
+    async def work(pages: Pages, clients: Clients, _: Turns) -> None:
+        await clients.ask("", 3)
+        assert len(pages.under_way) == 3
+        await all_end(pages, clients)
 
     in_loop(work, at_once=1)
