@@ -23,11 +23,10 @@ from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
 from sitemon.model.site import DEFAULT_REGION, Site
-from sitemon.queues import CHECK_SLOTS, queue_of
+from sitemon.queues import CHECK_SLOTS, note_received, queue_of
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import SPACING_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.resend import note_received
 from tests.pipeline import Pipeline, wait_for
 
 SITES: Final = 100_000

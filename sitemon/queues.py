@@ -1,6 +1,10 @@
-"""The tasks of checks, the queues of the regions in which they wait, and how they get there through Celery."""
+"""The tasks of checks, the queues of the regions in which they wait, and how they get there through Celery.
 
-from collections.abc import Sequence
+Redis hands a message also to a worker that is frozen, or killed before it has noted the message as its own. So workers
+note each batch that they receive.
+"""
+
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import kombu.exceptions
@@ -19,6 +23,9 @@ CHECK_SLOTS: Final = "sitemon.check_slots"
 
 CONFIRM_SLOTS: Final = "sitemon.confirm_slots"
 """The same for confirming checks, which nobody waits for: what cannot be checked in time is dropped."""
+
+_NOTE: Final = "{sitemon}:received:"
+_NOTE_TTL_S: Final = 60  # longer than a leader leads without a look at the notes
 
 
 def queue_of(region: str) -> str:
@@ -49,3 +56,24 @@ def send_to(app: Any, task: str, region: str, argument: object, **options: Any) 
         app.send_task(task, args=(argument,), queue=queue_of(region), retry=False, ignore_result=True, **options)
     except kombu.exceptions.OperationalError as exc:
         raise UnreachableError(f"Redis does not take a task: {exc}") from exc
+
+
+def note_received(client: Any, batch_id: str) -> None:
+    """Note that a worker has this batch. Raises redis.RedisError."""
+    client.set(_NOTE + batch_id, 1, ex=_NOTE_TTL_S)
+
+
+def waiting_and_noted(
+    client: Any, regions: Collection[str], batch_ids: Collection[str]
+) -> tuple[dict[str, int], set[str]]:
+    """Return how many messages wait in each region's queue, and which of these batches were noted by then.
+
+    It is one exchange: there may be a hundred regions, and Redis some milliseconds away. Raises redis.RedisError.
+    """
+    asking = client.pipeline(transaction=False)
+    for region in regions:
+        asking.llen(queue_of(region))
+    for batch_id in batch_ids:
+        asking.exists(_NOTE + batch_id)
+    answers = iter(asking.execute())
+    return {region: next(answers) for region in regions}, {batch_id for batch_id in batch_ids if next(answers)}

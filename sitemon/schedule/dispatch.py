@@ -6,7 +6,7 @@ from typing import Final
 
 from sitemon.model.outcome import Reason
 from sitemon.model.result import missed_result
-from sitemon.queues import queue_of
+from sitemon.queues import waiting_and_noted
 from sitemon.redis_client import mapped
 from sitemon.schedule.batch import Batch, batches_of
 from sitemon.schedule.effects import Effects
@@ -68,29 +68,19 @@ class Dispatch:
     def look_at_queues(self, regions: Collection[str], *, is_last: bool = False) -> None:
         """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
         self._unreceived.keep_only(regions)
-        notes = self._unreceived.notes()
         with mapped():
-            # All in one exchange: there may be a hundred regions, and Redis some milliseconds away.
-            asking = self._lease.client.pipeline(transaction=False)
-            for region in regions:
-                asking.llen(queue_of(region))
-            found = asking.mget(notes).execute() if notes else [*asking.execute(), []]
-        waiting = dict(zip(regions, found, strict=False))
-        noted = {key for key, note in zip(notes, found[-1], strict=True) if note is not None}
+            waiting, noted = waiting_and_noted(self._lease.client, regions, self._unreceived.ids())
         self._lost += self._unreceived.with_nobody(waiting, noted, is_last=is_last)
         full = {region for region, count in waiting.items() if count > MOST_WAITING}
-        self._send_again()
-        if full != self._full_regions:
-            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
-        self._full_regions = full
-
-    def _send_again(self) -> None:
         if self._lost:
             slots = sum(len(batch.slots) for batch in self._lost)
             log.warning("beat.sent_again: %s slots that were sent and that no worker received", slots)
         while self._lost:
             self._effects.send(self._lost[0])
             self._lost.pop(0)
+        if full != self._full_regions:
+            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
+        self._full_regions = full
 
     def _shed(self, slots: Iterable[DueSlot], now_ms: int) -> None:
         sites, reason = self._effects.sites().by_name, Reason.SHED

@@ -59,10 +59,12 @@ class Leader:
         With a beat that a worker command started, a worker process may have been killed a moment ago.
         """
         if self._teller is not None:
-            self._dispatch.look_at_queues(self._teller.regions, is_last=True)
-            self._step_down("beat.resigned: this beat leads no longer")
-            self._lease.release()
-            self._publish_mark()
+            try:
+                self._dispatch.look_at_queues(self._teller.regions, is_last=True)
+            finally:
+                self._step_down("beat.resigned: this beat leads no longer")
+                self._lease.release()
+                self._publish_mark()
 
     def _mind_the_clock(self, now_ms: int) -> None:
         """Let a new reign begin when the clock was set back: the next slots of the plan lie where it was."""

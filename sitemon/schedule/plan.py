@@ -55,11 +55,10 @@ class _Upcoming:
     def add(self, watched: _Watched) -> None:
         """Let it come up at its `next_ms`."""
         number = watched.next_ms // _TOGETHER_MS
-        if number in self._bins:
-            self._bins[number].append(watched)
-        else:
-            self._bins[number] = [watched]
+        if number not in self._bins:
+            self._bins[number] = []
             heapq.heappush(self._order, number)
+        self._bins[number].append(watched)
         if number == self._sorted_bin:
             self._sorted_bin = None
 

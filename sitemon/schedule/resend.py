@@ -1,23 +1,13 @@
-"""Batches that no worker has received, which are sent again.
+"""Batches that no worker has received, which are sent again. Pure.
 
-Redis hands a message also to a worker that is frozen, or killed before it has noted the message as its own. So workers
-note each batch that they receive. Redis hands messages out in order: a batch that is older than all that wait, and has
-no note, is with nobody, or with a worker that is about to note it. Without one at the next look, it is sent again.
+Redis hands messages out in order: a batch that is older than all that wait, and that no worker has noted, is with
+nobody, or with a worker that is about to note it. If it is not noted at the next look, it is sent again.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import Any, Final
 
 from sitemon.schedule.batch import Batch
-
-_NOTE: Final = "{sitemon}:received:"
-_NOTE_TTL_S: Final = 60  # longer than a leader leads without a look at the notes
-
-
-def note_received(client: Any, batch_id: str) -> None:
-    """Note that a worker has this batch."""
-    client.set(_NOTE + batch_id, 1, ex=_NOTE_TTL_S)
 
 
 class Unreceived:
@@ -35,19 +25,19 @@ class Unreceived:
         """Forget batches of other regions: nobody looks at their queues any more."""
         self._batches = defaultdict(list, {name: self._batches[name] for name in regions})
 
-    def notes(self) -> list[str]:
-        """Return under which keys of Redis the notes of all batches are, if there are any."""
-        return [_NOTE + batch.id for batches in self._batches.values() for batch in batches]
+    def ids(self) -> list[str]:
+        """Return the ids of all of them."""
+        return [batch.id for batches in self._batches.values() for batch in batches]
 
     def with_nobody(self, waiting: Mapping[str, int], noted: Collection[str], *, is_last: bool = False) -> list[Batch]:
         """Return the batches to send again, each once, by how many messages waited in each region's queue.
 
-        `noted` are the keys of the notes that there are: they were looked for after the queues. For those who are about
-        to note a batch the last look waits no longer: it may be sent twice rather than not at all.
+        `noted` are the ids of those that were noted when they were looked for, after the queues. For those who are
+        about to note a batch the last look waits no longer: it may be sent twice rather than not at all.
         """
         lost: list[Batch] = []
         for region, count in waiting.items():
-            unnoted = [batch for batch in self._batches[region] if _NOTE + batch.id not in noted]
+            unnoted = [batch for batch in self._batches[region] if batch.id not in noted]
             handed_out = {batch.id for batch in unnoted[: max(len(unnoted) - count, 0)]}
             gone = handed_out if is_last else handed_out & self._handed_out[region]
             self._handed_out[region] = handed_out - gone

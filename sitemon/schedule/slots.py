@@ -27,13 +27,8 @@ def next_slot_ms(name: str, interval_ms: int, after_ms: int) -> int:
     return ((after_ms - splay) // interval_ms + 1) * interval_ms + splay
 
 
-def is_too_late(slot_ms: int, interval_ms: int, now_ms: int) -> bool:
-    """Tell whether a slot has waited so long that it is missed instead of checked."""
-    return slot_ms < in_time_from_ms(interval_ms, now_ms)
-
-
 def in_time_from_ms(interval_ms: int, now_ms: int) -> int:
-    """Return the earliest due time that is not too late yet."""
+    """Return the earliest due time that is not too late yet: what waited longer is missed instead of checked."""
     return now_ms - interval_ms - LATE_GRACE_MS
 
 

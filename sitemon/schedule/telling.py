@@ -65,8 +65,7 @@ class Teller:
         if not changes and self._told_at_ms is not None:
             # Not together with the last of them: by now their late slots have been sent too.
             self._sequence += 1
-            told = Told(token=self._token, sequence=self._sequence, at_ms=self._told_at_ms, first=self._first)
-            self._unsaid = [told]
+            self._unsaid = [Told(token=self._token, sequence=self._sequence, at_ms=self._told_at_ms, first=self._first)]
         self.say()
         if changes and self._told_at_ms is None:
             log.info("beat.schedule_changed: %s changes, %s watched", len(changes), len(self.plan))

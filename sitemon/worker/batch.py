@@ -23,7 +23,7 @@ from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result, missed_result
 from sitemon.model.schedule import Slot
 from sitemon.model.site import Site
-from sitemon.schedule.slots import is_too_late
+from sitemon.schedule.slots import in_time_from_ms
 from sitemon.worker.chains import Chains
 
 STOP_GRACE_S: Final = 3.0
@@ -184,7 +184,7 @@ class _Batch:
             return Reason.UNKNOWN_SITE
         # Those that confirm a failure are seconds apart, and made at once they would be one look: they do not wait.
         may_wait_ms = 0 if self._kind is Kind.CONFIRM else site.interval_ms
-        if not is_too_late(slot_ms, may_wait_ms, at_ms):
+        if slot_ms >= in_time_from_ms(may_wait_ms, at_ms):
             return None
         if self._is_redelivered:
             return Reason.WORKER_LOST

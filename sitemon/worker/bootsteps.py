@@ -13,9 +13,8 @@ from celery import bootsteps
 from celery.beat import EmbeddedService
 
 from sitemon import clock
-from sitemon.queues import CHECK_SLOTS
+from sitemon.queues import CHECK_SLOTS, note_received
 from sitemon.redis_client import redis_client
-from sitemon.schedule.resend import note_received
 
 log = logging.getLogger(__name__)
 

@@ -64,6 +64,7 @@ PURE = [
     "schedule/slots.py",
     "schedule/plan.py",
     "schedule/batch.py",
+    "schedule/resend.py",
     "record/batch.py",
     "record/dead_letter_limit.py",
     "checks/net/addresses.py",

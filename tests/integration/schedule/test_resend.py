@@ -4,10 +4,9 @@ import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
-from sitemon.queues import queue_of
+from sitemon.queues import note_received, queue_of
 from sitemon.schedule.leader import LOOK_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.resend import note_received
 from sitemon.schedule.slots import next_slot_ms
 from tests.integration.schedule.world import SHOP, START_MS, World, lapse, run, site_set
 
@@ -108,6 +107,16 @@ def test_of_a_region_that_nobody_is_in_any_more_nothing_is(beat: Leader, around:
 def test_who_resigns_waits_for_no_second_look(beat: Leader, around: World) -> None:
     beat.resign()
     assert around.slots_of(SHOP) == [SLOT_MS] * 2
+
+
+def test_who_resigns_gives_the_lease_back_also_when_the_broker_takes_nothing(
+    beat: Leader, around: World, client: redis.Redis
+) -> None:
+    around.is_broker_down = True
+    with pytest.raises(UnreachableError):
+        beat.resign()
+    assert Lease(client).acquire()
+    assert around.reigns[-1].until_ms == SENT_MS
 
 
 def test_who_resigns_sends_nothing_again_that_waits_or_was_received(

@@ -39,10 +39,15 @@ def leave_behind(rig: Rig, number: int, *, was_reached: bool) -> Path:
     return file
 
 
-def test_what_is_left_for_one_cluster_waits_for_it_and_that_is_said_once(
-    rig: Rig, other: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two processes that look at a file in the same moment, one sees that it is held, and looks again later."""
     monkeypatch.setattr("sitemon.stream.drain._ABANDONED_EVERY_S", 0.05)
+
+
+def test_what_is_left_for_one_cluster_waits_for_it_and_that_is_said_once(
+    rig: Rig, other: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     file = leave_behind(rig, 77, was_reached=True)
     publisher = other.publisher()
     publisher.publish([event(number=1)])
