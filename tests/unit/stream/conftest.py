@@ -75,7 +75,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     rig.close()
 
 
-def eventually(condition: Callable[[], object], within_s: float = 5.0) -> None:
+def eventually(condition: Callable[[], object], within_s: float = 20.0) -> None:
     """Wait until the condition holds; fail when it does not in time."""
     until_s = clock.monotonic_s() + within_s
     while not condition():

@@ -80,8 +80,8 @@ def test_the_last_one_says_so_and_is_told_when_all_others_have_published(
     closer = in_thread(lambda: messenger.close(10.0))
     eventually(lambda: publisher._is_closing)
     rig.broker.start()
-    caller.join(5)
-    closer.join(5)
+    caller.join(20)
+    closer.join(20)
     assert order[-1] == TOPICS.marks
     assert [(mark.is_last, mark.made) for mark in told(rig)][-1] == (True, 1)
     assert [mark.is_last for mark in told(rig)].count(True) == 1
@@ -155,7 +155,7 @@ def test_so_does_a_mark_that_is_under_way(rig: Rig) -> None:
     began_s = clock.monotonic_s()
     publisher.close(20.0)
     assert clock.monotonic_s() - began_s < 2.0
-    thread.join(5)
+    thread.join(20)
     assert [(record.topic, record.value) for record in kept(rig)] == [(TOPICS.marks, mark.value)]
 
 
@@ -176,7 +176,7 @@ def test_there_is_no_last_record_while_somebody_still_publishes(rig: Rig) -> Non
     thread = in_thread(lambda: publisher.publish([event("k", 77)]))
     eventually(lambda: publisher._callers)
     publisher.close(0.2)
-    thread.join(5)
+    thread.join(20)
     assert [record.value for record in kept(rig)] == [b"77"]
 
 

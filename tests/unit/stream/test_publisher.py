@@ -147,7 +147,7 @@ def test_a_full_spool_blocks_until_kafka_is_back(rig: Rig, caplog: pytest.LogCap
     assert thread.is_alive()
     rig.broker.start()
     done.set()
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()
     count = next(numbers)
     eventually(lambda: len(rig.values()) == count)
@@ -171,7 +171,7 @@ def test_closing_ends_the_wait_for_room_with_an_error(rig: Rig) -> None:
     thread.join(0.4)
     assert thread.is_alive()
     publisher.close(0.5)
-    thread.join(5)
+    thread.join(20)
     assert "its 50 bytes" in str(caught[0])
 
 
@@ -182,7 +182,7 @@ def test_closing_keeps_what_kafka_has_not_acknowledged(rig: Rig) -> None:
     thread = in_thread(lambda: publisher.publish([event("k", 77)]))
     eventually(lambda: publisher._callers)
     publisher.close(0.2)
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()
     spool = open_spool(rig.folder, 1 << 20, MEMORY)
     assert [item.record.value for item in spool.read(10)] == [b"77"]
