@@ -134,6 +134,9 @@ def routes(web: Web) -> APIRouter:
             chosen = RANGES[request.query_params.get("range", "")] if _is_range(request) else RANGES[DEFAULT_RANGE]
             since = snapshot.at - timedelta(seconds=chosen.bin_s * chosen.bins)
             stretch = SiteStretch(site, since, snapshot.at + AHEAD)
+            headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
+            if request.method == "HEAD":
+                return StreamingResponse(iter(()), media_type=form.media_type, headers=headers)
 
             if turns.locked():
                 raise Problem(503, f"{_AT_ONCE} others are downloading", {"Retry-After": "10"})
@@ -142,7 +145,6 @@ def routes(web: Web) -> APIRouter:
                 held.callback(turns.release)
                 pieces = _pieces(form.write(all_results(web.downloads.connection, stretch, _ROWS_AT_ONCE, snapshot.at)))
                 begun = await run_in_threadpool(next, pieces)
-                headers = {"Content-Disposition": f'attachment; filename="results.{name}"', "Cache-Control": "no-store"}
                 content = chain((begun,), pieces)
                 return _Download(content, held=held.pop_all(), media_type=form.media_type, headers=headers)
 

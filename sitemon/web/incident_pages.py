@@ -55,7 +55,7 @@ def routes(web: Web) -> APIRouter:
     async def incidents(request: Request) -> Response:
         snapshot = await web.snapshot()
         if snapshot is None:
-            return no_data(web)
+            return no_data()
         query = request.query_params
         asked = _Asked(query.get("open") == "1", query.get("site") or None, _before(query.get("before", "")))
 
@@ -72,12 +72,12 @@ def routes(web: Web) -> APIRouter:
     async def incident(request: Request, number: str) -> Response:
         snapshot = await web.snapshot()
         if snapshot is None:
-            return no_data(web)
+            return no_data()
         read = lambda: _read(web, int(number)) if _NUMBER.fullmatch(number) else None  # noqa: E731
         is_away = bool(snapshot.problem)
         found = await run_in_threadpool(each.of, number, snapshot.at, read, is_away=is_away, evidence=snapshot.version)
         if found is None:
-            return no_data(web)
+            return no_data()
         one = found.data
         if one is None:
             return not_found(snapshot, f"There is no incident {number}.")

@@ -37,15 +37,18 @@ class Kept(Generic[T]):
         self._by_address: OrderedDict[str, Read[T]] = OrderedDict()
 
     def of(
-        self, address: str, at: datetime, read: Callable[[], T], *, is_away: bool, evidence: object = None
+        self, address: str, at: datetime, read: Callable[[], T] | None, *, is_away: bool, evidence: object = None
     ) -> Read[T] | None:
-        """Return what `at_hand` does, else what `read` finds; where it cannot be read, what was found last, or None.
+        """Return what was found by the same evidence less than 10 s ago, else what `read` finds, if anything.
 
-        While it is known that PostgreSQL is away nobody tries: that would take as long as to connect.
+        Where it cannot be read, what was found last, or None. While it is known that PostgreSQL is away nobody tries:
+        that would take as long as to connect.
         """
-        found = self.at_hand(address, at, is_away=is_away, evidence=evidence)
-        if is_away or found is not None:
-            return found
+        known = self._known(address)
+        if is_away or (known is not None and _is_same(known, at, evidence)):
+            return known
+        if read is None:
+            return None
         try:
             found = Read(at, read(), evidence)
         except SitemonError as exc:
@@ -53,14 +56,6 @@ class Kept(Generic[T]):
             return self._known(address)
         self._keep(address, found)
         return found
-
-    def at_hand(self, address: str, at: datetime, *, is_away: bool, evidence: object = None) -> Read[T] | None:
-        """Return what need not be read again: found by the same evidence less than 10 s ago, or nothing can be read."""
-        known = self._known(address)
-        if known is None or is_away:
-            return known
-        is_same = evidence is not None and known.evidence == evidence
-        return known if is_same and at - known.at < _LASTS else None
 
     def _known(self, address: str) -> Read[T] | None:
         with self._lock:
@@ -75,3 +70,7 @@ class Kept(Generic[T]):
             self._by_address.move_to_end(address)
             if len(self._by_address) > _MOST:
                 self._by_address.popitem(last=False)
+
+
+def _is_same(known: Read[T], at: datetime, evidence: object) -> bool:
+    return evidence is not None and known.evidence == evidence and at - known.at < _LASTS

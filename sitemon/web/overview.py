@@ -24,7 +24,7 @@ def routes(web: Web) -> APIRouter:
     async def overview(request: Request) -> Response:
         snapshot = await web.snapshot()
         if snapshot is None:
-            return no_data(web)
+            return no_data()
         filters = read_filters(request.query_params)
         return await web.shared.answer(request, snapshot.version, lambda: _page(web, snapshot, filters))
 

@@ -4,7 +4,6 @@ from typing import Final
 
 from fastapi import Response
 
-from sitemon.web.dependencies import Web
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
 
@@ -13,9 +12,9 @@ _HEADERS: Final = {"Cache-Control": "no-store"}
 _LATER: Final = {**_HEADERS, "Retry-After": "5"}
 
 
-def no_data(web: Web) -> Response:
+def no_data() -> Response:
     """Return the page that stands for all others while there is nothing to show."""
-    body = render("nothing.html", snapshot=None, here="", problem=web.snapshots.problem)
+    body = render("nothing.html", snapshot=None, here="")
     return Response(body, 503, media_type=_HTML, headers=_LATER)
 
 

@@ -27,7 +27,7 @@ def routes(web: Web) -> APIRouter:
     async def report(request: Request) -> Response:
         snapshot = await web.snapshot()
         if snapshot is None:
-            return no_data(web)
+            return no_data()
         query = read_query(request.query_params)
         now = clock.utc_now()
         period = query.period(now)

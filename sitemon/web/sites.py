@@ -4,7 +4,6 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from sitemon.store.page import Watch
@@ -29,12 +28,12 @@ class SiteView(NamedTuple):
         return self.watches[0]
 
 
-_NONE: Final[Mapping[str, SiteView]] = MappingProxyType({})
 _site_of: Final = operator.attrgetter("site")
 
 
-def fold_sites(watches: Iterable[Watch], known: Mapping[str, SiteView] = _NONE) -> list[SiteView]:
+def fold_sites(watches: Iterable[Watch], known: Mapping[str, SiteView] | None = None) -> list[SiteView]:
     """Return the sites, the worst first, and by name. Of those that are `known` so the same objects."""
+    known = known or {}
     by_name = sorted(watches, key=_site_of)
     sites = [_known_or_folded(known.get(name), name, list(ours)) for name, ours in groupby(by_name, key=_site_of)]
     ranks = {state: rank(state) for state in {site.state for site in sites}}

@@ -70,7 +70,7 @@ class Snapshot(NamedTuple):
 
 def snapshot_of(version: int, at: datetime, present: Present, before: Snapshot | None = None) -> Snapshot:
     """Return what was read at a moment as pages need it. What is as it was `before` is the same objects."""
-    sites = fold_sites(present.watches, before.by_name) if before else fold_sites(present.watches)
+    sites = fold_sites(present.watches, before.by_name if before else None)
     by_name = {site.name: site for site in sites}
     counts = Counter(site.state for site in sites)
     has_old_labels = before and len(sites) == len(before.sites) and _have_same_labels(sites, before.by_name)
@@ -122,11 +122,6 @@ class Snapshots:
             self._is_stopping = True
             self._changed.notify_all()
         self._thread.join(timeout=_WAIT_S)
-
-    @property
-    def problem(self) -> str | None:
-        """Why the newest reading failed; None when it did not."""
-        return self._problem
 
     def names(self) -> list[str]:
         """Return the names of all sites, the worst first."""

@@ -108,6 +108,8 @@ def test_it_begins_without_a_database_and_says_so(start: Start) -> None:
         get(address)
     with refused.value as answer:
         assert answer.code == 503
-        assert "No data yet" in answer.read().decode()
+        words = answer.read().decode()
+        assert "No data yet" in words
+        assert "127.0.0.1" not in words
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0

@@ -14,7 +14,7 @@ from sitemon.model.moment import format_utc
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.write import write_batch
-from sitemon.web import site_page
+from sitemon.web import downloads, site_data
 from sitemon.web.shared import Shared
 from tests.browser.scene import few_with_incidents, incident
 from tests.browser.serving import Site, serving
@@ -140,6 +140,15 @@ def test_head_answers_as_get_does_without_the_content(site: Site, path: str) -> 
     assert (answer.status, answer.body) == (200, b"")
 
 
+def test_head_of_a_download_reads_no_results(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/results.csv?site=shop"
+    as_get = ask(site, path).headers
+    monkeypatch.setattr(downloads, "all_results", None)
+    answer = ask(site, path, "HEAD")
+    assert (answer.status, answer.headers.keys()) == (200, as_get.keys() - {"transfer-encoding"})
+    assert answer.headers["content-type"] == as_get["content-type"]
+
+
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])
 def test_no_other_file_is_given_out(site: Site, path: str) -> None:
     assert ask(site, path).status == 404
@@ -152,7 +161,7 @@ def test_a_site_that_answers_with_an_error_keeps_its_certificate(site: Site) -> 
 def test_an_outage_is_drawn_into_its_time_however_many_came_after_it(
     site: Site, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_page, "_MOST_INCIDENTS", 1)
+    monkeypatch.setattr(site_data, "_MOST_INCIDENTS", 1)
     now = clock.utc_now()
     incident(conn, "shop", now - timedelta(hours=1), now - timedelta(minutes=50))
     then = f"/sites/shop?range=6h&until={now - timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}"
