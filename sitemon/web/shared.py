@@ -1,10 +1,11 @@
-"""A page that is the same for all readers is made once for a snapshot."""
+"""A page that is the same for all readers is made once for a snapshot; one that is watched, before anybody asks."""
 
 import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, Protocol
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +20,8 @@ _MOST: Final = 200
 _AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
 _JUST_MADE_S: Final = 1.0
+_WATCHED_S: Final = 12.0
+"""The page's script asks for it every 5 s: so long after the last time nobody looks at it any more."""
 BEARABLE_S: Final = 5.0
 """So old may a page be that is given while the next one is made; as a snapshot may be while PostgreSQL is slow."""
 
@@ -30,18 +33,38 @@ class _Dated(NamedTuple):
     at_s: float
 
 
-MakeAgain = Callable[[Snapshot], Content | None]
-"""Makes a page of a newer snapshot, where that takes less than to look for its route; else None."""
+class Renewal(Protocol):
+    """Makes a page of another snapshot."""
+
+    def at_once(self, snapshot: Snapshot) -> Content | None:
+        """Return the page, where that takes less than to look for its route; else None."""
+
+    def has_news(self, snapshot: Snapshot) -> bool:
+        """Whether something is to be read for the page."""
+
+    def anew(self, snapshot: Snapshot) -> Content:
+        """Return the page, with what is to be read for it."""
 
 
 class _Page(NamedTuple):
-    """What is made of a snapshot's page since `at_s`, and what was made of it before, until this one is there."""
+    """What is made of a snapshot's page since `at_s`, and what was made of it before, until this one is there.
+
+    At `watched_at_s` somebody asked for it who, or another, had asked in an earlier snapshot.
+    """
 
     version: int
     at_s: float
     making: "asyncio.Future[Made]"
     before: _Dated | None = None
-    again: MakeAgain | None = None
+    renewal: Renewal | None = None
+    watched_at_s: float = -math.inf
+
+
+class _Seen(NamedTuple):
+    """A snapshot, and when somebody asked for a page of it first."""
+
+    snapshot: Snapshot
+    at_s: float
 
 
 class CrowdedError(Exception):
@@ -67,6 +90,9 @@ class Shared:
         self._waiting = 0
         self._monotonic_s = monotonic_s
         self._pages: OrderedDict[str, _Page] = OrderedDict()
+        self._newest: _Seen | None = None
+        self._previous: _Seen | None = None
+        self._renewing: asyncio.Future[None] | None = None
 
     def knows(self, scope: Scope) -> bool:
         """Tell whether there is a page of this address, of whatever version, that is the same for everybody."""
@@ -75,19 +101,21 @@ class Shared:
     def at_hand(self, scope: Scope, snapshot: Snapshot) -> Made | None:
         """Return the page of this address, if it is the same for everybody and `answer` would give it without waiting.
 
-        It is made again here where that is quick.
+        It is made again here where that is quick. The first who asks in a snapshot has those made that are watched.
         """
         address = _address_of(scope)
         page = self._pages.get(address)
         if page is None:
             return None
+        self._follow(snapshot)
         if _is_made(page) and page.version != snapshot.version:
-            content = page.again(snapshot) if page.again else None
-            if content is None:
+            again = _at_once(page, snapshot)
+            if again is None:
                 return None
             making = asyncio.get_running_loop().create_future()
-            making.set_result(make(content, page.making.result().media_type))
-            page = _Page(snapshot.version, self._monotonic_s(), making, again=page.again)
+            making.set_result(again)
+            now_s = self._monotonic_s()
+            page = _Page(snapshot.version, now_s, making, renewal=page.renewal, watched_at_s=now_s)
             self._pages[address] = page
         self._pages.move_to_end(address)
         return self._without_waiting(page, BEARABLE_S)
@@ -100,7 +128,7 @@ class Shared:
         *,
         key: str = "",
         is_query_read: bool = True,
-        again: MakeAgain | None = None,
+        renewal: Renewal | None = None,
         media_type: str = "text/html; charset=utf-8",
         bearable_s: float = BEARABLE_S,
     ) -> Response:
@@ -121,8 +149,10 @@ class Shared:
             before = self._before(page, version)
             if not self._is_bearable(before, bearable_s):
                 self._refuse_if_crowded()
-            making = asyncio.ensure_future(self._make(lambda: make(render(), media_type)))
-            page = self._keep(address, _Page(version, self._monotonic_s(), making, before, again))
+            making = asyncio.ensure_future(self._make(partial(_rendered, render, media_type)))
+            now_s = self._monotonic_s()
+            watched_at_s = now_s if page else -math.inf
+            page = self._keep(address, _Page(version, now_s, making, before, renewal, watched_at_s))
         self._pages.move_to_end(address)
         return respond(request, self._without_waiting(page, bearable_s) or await self._wait_for(page))
 
@@ -133,8 +163,35 @@ class Shared:
     def _before(self, page: _Page | None, version: int) -> _Dated | None:
         if page is None or not _is_made(page):
             return None
-        is_near = page.version == version - 1 or self._monotonic_s() - page.at_s < _JUST_MADE_S
-        return _Dated(page.making.result(), page.at_s) if is_near else None
+        if page.version == version - 1 or self._monotonic_s() - page.at_s < _JUST_MADE_S:
+            return _Dated(page.making.result(), page.at_s)
+        if self._previous is None or self._previous.snapshot.version != version - 1:
+            return None
+        again = _at_once(page, self._previous.snapshot)
+        return _Dated(again, self._previous.at_s) if again else None
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        if self._newest is not None and self._newest.snapshot.version == snapshot.version:
+            return
+        self._previous, self._newest = self._newest, _Seen(snapshot, self._monotonic_s())
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.ensure_future(self._renew(snapshot))
+
+    async def _renew(self, snapshot: Snapshot) -> None:
+        """Make anew what is watched, one page after the other: most of its readers then need not wait for it."""
+        for address in list(self._pages):
+            page = self._pages.get(address)
+            if page and page.renewal and self._is_due(page, page.renewal, snapshot):
+                render, media_type = partial(page.renewal.anew, snapshot), page.making.result().media_type
+                making = asyncio.ensure_future(self._make(partial(_rendered, render, media_type)))
+                before = self._before(page, snapshot.version)
+                at_s = self._monotonic_s()
+                self._keep(address, page._replace(version=snapshot.version, at_s=at_s, making=making, before=before))
+                await asyncio.wait([making])
+
+    def _is_due(self, page: _Page, renewal: Renewal, snapshot: Snapshot) -> bool:
+        is_watched = self._monotonic_s() - page.watched_at_s < _WATCHED_S
+        return is_watched and page.version < snapshot.version and _is_made(page) and renewal.has_news(snapshot)
 
     def _is_bearable(self, before: _Dated | None, bearable_s: float) -> bool:
         return before is not None and self._monotonic_s() - before.at_s < bearable_s
@@ -179,6 +236,15 @@ class Shared:
 
 def _is_made(page: _Page) -> bool:
     return page.making.done() and not page.making.cancelled() and page.making.exception() is None
+
+
+def _rendered(render: Callable[[], Content], media_type: str) -> Made:
+    return make(render(), media_type)
+
+
+def _at_once(page: _Page, snapshot: Snapshot) -> Made | None:
+    content = page.renewal.at_once(snapshot) if page.renewal else None
+    return None if content is None else make(content, page.making.result().media_type)
 
 
 def _address_of(scope: Scope, key: str = "", *, is_query_read: bool = True) -> str:

@@ -62,9 +62,7 @@ def routes(web: Web) -> APIRouter:
         if site is None:
             return not_found(snapshot, f"No site {name} is watched.")
         wanted = _Wanted(web, kept, name, request.query_params)
-        return await web.shared.answer(
-            request, snapshot.version, lambda: wanted.page(snapshot, site), again=wanted.without_reading
-        )
+        return await web.shared.answer(request, snapshot.version, lambda: wanted.anew(snapshot), renewal=wanted)
 
     return router
 
@@ -77,17 +75,21 @@ class _Wanted(NamedTuple):
     site: str
     query: Mapping[str, str]
 
-    def page(self, snapshot: Snapshot, site: SiteView) -> list[Piece]:
+    def anew(self, snapshot: Snapshot) -> list[Piece]:
         """Return the page, with what has to be read for it."""
+        site = snapshot.by_name[self.site]
         return _page(self.web, snapshot, site, self._found(snapshot, site, _shown))
 
-    def without_reading(self, snapshot: Snapshot) -> list[Piece] | None:
+    def has_news(self, snapshot: Snapshot) -> bool:
+        """Whether what was read for it last will not do."""
+        site = snapshot.by_name.get(self.site)
+        return site is not None and self._found(snapshot, site, None) is None
+
+    def at_once(self, snapshot: Snapshot) -> list[Piece] | None:
         """Return the page, where what was read for it last will do: only what ages is made again."""
         site = snapshot.by_name.get(self.site)
-        if site is None:
-            return None
-        found = self._found(snapshot, site, None)
-        return _page(self.web, snapshot, site, found) if found else None
+        found = self._found(snapshot, site, None) if site else None
+        return _page(self.web, snapshot, site, found) if site and found else None
 
     def _found(self, snapshot: Snapshot, site: SiteView, read: _Show | None) -> Read[_Shown] | None:
         asked = Asked(read_view(self.query, snapshot.at), read_result_cursor(self.query.get("before", "")))
