@@ -49,7 +49,7 @@ class Renewal(Protocol):
 class _Page(NamedTuple):
     """What is made of a snapshot's page since `at_s`, and what was made of it before, until this one is there.
 
-    At `watched_at_s` somebody asked for it who, or another, had asked in an earlier snapshot.
+    `watched_at_s` is when somebody asked last for a page that was asked for in an earlier snapshot too.
     """
 
     version: int
@@ -149,7 +149,7 @@ class Shared:
             before = self._before(page, version)
             if not self._is_bearable(before, bearable_s):
                 self._refuse_if_crowded()
-            making = asyncio.ensure_future(self._make(partial(_rendered, render, media_type)))
+            making = asyncio.ensure_future(self._make(render, media_type))
             now_s = self._monotonic_s()
             watched_at_s = now_s if page else -math.inf
             page = self._keep(address, _Page(version, now_s, making, before, renewal, watched_at_s))
@@ -182,11 +182,10 @@ class Shared:
         for address in list(self._pages):
             page = self._pages.get(address)
             if page and page.renewal and self._is_due(page, page.renewal, snapshot):
-                render, media_type = partial(page.renewal.anew, snapshot), page.making.result().media_type
-                making = asyncio.ensure_future(self._make(partial(_rendered, render, media_type)))
-                before = self._before(page, snapshot.version)
-                at_s = self._monotonic_s()
-                self._keep(address, page._replace(version=snapshot.version, at_s=at_s, making=making, before=before))
+                media_type = page.making.result().media_type
+                making = asyncio.ensure_future(self._make(partial(page.renewal.anew, snapshot), media_type))
+                before, now_s = self._before(page, snapshot.version), self._monotonic_s()
+                self._keep(address, page._replace(version=snapshot.version, at_s=now_s, making=making, before=before))
                 await asyncio.wait([making])
 
     def _is_due(self, page: _Page, renewal: Renewal, snapshot: Snapshot) -> bool:
@@ -207,9 +206,9 @@ class Shared:
             self._pages.popitem(last=False)
         return page
 
-    async def _make(self, make_it: Callable[[], Made]) -> Made:
+    async def _make(self, render: Callable[[], Content], media_type: str) -> Made:
         async with self._turns:
-            return await run_in_threadpool(make_it)
+            return await run_in_threadpool(lambda: make(render(), media_type))
 
     def _without_waiting(self, page: _Page, bearable_s: float) -> Made | None:
         if page.making.done():
@@ -236,10 +235,6 @@ class Shared:
 
 def _is_made(page: _Page) -> bool:
     return page.making.done() and not page.making.cancelled() and page.making.exception() is None
-
-
-def _rendered(render: Callable[[], Content], media_type: str) -> Made:
-    return make(render(), media_type)
 
 
 def _at_once(page: _Page, snapshot: Snapshot) -> Made | None:
