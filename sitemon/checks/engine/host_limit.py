@@ -1,7 +1,8 @@
 """Limits how many jobs there are at once at one place; jobs begin in the order in which they came.
 
 A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
-once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together.
+once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together. Of those
+that may take long, the patient ones, there are only so many of all homes, so that some room is for the others.
 """
 
 import collections
@@ -18,11 +19,12 @@ Job = TypeVar("Job")
 class Permit(Generic[Job]):
     """A job that may begin. `place` is where it is now; None when it has left one and did not get into another."""
 
-    __slots__ = ("has_room", "home", "job", "place")
+    __slots__ = ("has_room", "home", "is_patient", "job", "place")
 
-    def __init__(self, home: Hashable, job: Job) -> None:
+    def __init__(self, home: Hashable, job: Job, *, is_patient: bool) -> None:
         self.home = home
         self.job = job
+        self.is_patient = is_patient
         self.place: Hashable | None = home
         self.has_room = False  # at its home, kept for it until it is taken
 
@@ -30,12 +32,13 @@ class Permit(Generic[Job]):
 class _Place(Generic[Job]):
     """Who is at a place, and who waits for it."""
 
-    __slots__ = ("crowded_out", "guests", "is_guest_next", "own", "there", "waiting")
+    __slots__ = ("crowded_out", "guests", "is_guest_next", "own", "put_off", "there", "waiting")
 
     def __init__(self) -> None:
         self.own = 0  # jobs of this home that are ready: not yet taken, here, or elsewhere by now
         self.there = 0  # jobs that are here now, whatever their home
-        self.waiting: collections.deque[Job] = collections.deque()  # for fewer of its own to be ready
+        self.waiting: collections.deque[Permit[Job]] = collections.deque()  # for fewer of its own to be ready
+        self.put_off: collections.deque[Permit[Job]] = collections.deque()  # for fewer patient ones, of any home
         self.crowded_out: collections.deque[Permit[Job]] = collections.deque()  # ready, but guests have the room
         self.guests: collections.deque[Event] = collections.deque()  # at no place until they are let in
         self.is_guest_next = True  # when both kinds wait, they take turns
@@ -45,27 +48,27 @@ class HostLimit(Generic[Job]):
     """Jobs go in with the place that they are for, and come out when there is room for one more at that place.
 
     Those that wait for their home hold up nobody: they are neither counted in `ready` nor seen by `take`. A job that
-    moves on leaves its place before it asks for the next, so that no two wait for each other. Thread-safe.
+    moves on leaves its place before it asks for the next, so that no two wait for each other. Patient jobs that are put
+    off take no room at their home. Thread-safe.
     """
 
-    def __init__(self, per_place: int) -> None:
+    def __init__(self, per_place: int, most_patient: int) -> None:
         self._per_place = per_place
+        self._most_patient = most_patient
+        self._patient = 0  # of those that are ready
+        self._put_off: dict[Hashable, None] = {}  # the homes that have room for those they have put off
         self._lock = threading.Lock()
         self._next: queue.SimpleQueue[Permit[Job] | None] = queue.SimpleQueue()
         self._places: dict[Hashable, _Place[Job]] = {}
         self.ready = 0
         """How many jobs are ready for a thread, those included that were taken and have not ended."""
 
-    def put(self, home: Hashable, job: Job) -> None:
-        """Take a job up; it waits if enough of its home are ready."""
+    def put(self, home: Hashable, job: Job, *, is_patient: bool) -> None:
+        """Take a job up; it waits if enough of its home, or enough patient ones, are ready."""
+        permit = Permit(home, job, is_patient=is_patient)
         with self._lock:
-            place = self._place(home)
-            if place.own < self._per_place:
-                place.own += 1
-                self.ready += 1
-                self._next.put(Permit(home, job))
-            else:
-                place.waiting.append(job)
+            self._place(home).waiting.append(permit)
+            self._fill(home)
 
     def is_next(self) -> bool:
         """Tell whether a job, as far as is known, could be taken."""
@@ -110,18 +113,47 @@ class HostLimit(Generic[Job]):
         """Note that a job has ended: the next one of its home is ready, after all that were before."""
         with self._lock:
             self._leave(permit)
-            home = self._places[permit.home]
-            if home.waiting:
-                self._next.put(Permit(permit.home, home.waiting.popleft()))
-            else:
-                self.ready -= 1
-                home.own -= 1
-                self._forget_if_empty(permit.home)
+            self._places[permit.home].own -= 1
+            self.ready -= 1
+            if permit.is_patient:
+                self._patient -= 1
+                self._let_next_patient()
+            self._fill(permit.home)
+            self._forget_if_empty(permit.home)
 
     def wake(self, takers: int) -> None:
         """Let so many of those who wait in `take` go with None."""
         for _ in range(takers):
             self._next.put(None)
+
+    def _let_next_patient(self) -> None:
+        """Let a patient job be ready that was put off; homes take turns."""
+        home = next(iter(self._put_off), None)
+        if home is not None:
+            del self._put_off[home]
+            self._fill(home)
+
+    def _fill(self, home: Hashable) -> None:
+        """Let as many of a home be ready as there is room for, the oldest first."""
+        place = self._places[home]
+        while place.own < self._per_place:
+            if place.put_off and self._patient < self._most_patient:
+                permit = place.put_off.popleft()
+            elif place.waiting:
+                permit = place.waiting.popleft()
+            else:
+                break
+            if permit.is_patient and self._patient >= self._most_patient:
+                place.put_off.append(permit)
+                continue
+            place.own += 1
+            self.ready += 1
+            self._patient += permit.is_patient
+            self._next.put(permit)
+        if place.put_off and place.own < self._per_place:
+            self._put_off[home] = None
+        elif self._put_off:
+            self._put_off.pop(home, None)
 
     def _comes_in(self, permit: Permit[Job]) -> bool:
         """Give the job its room only now that a thread has it: who has room moves on or ends, and guests get in."""
@@ -161,5 +193,5 @@ class HostLimit(Generic[Job]):
 
     def _forget_if_empty(self, name: Hashable) -> None:
         place = self._places[name]
-        if not place.own and not place.there:
+        if not place.own and not place.there and not place.put_off:
             del self._places[name]

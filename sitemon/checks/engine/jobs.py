@@ -16,6 +16,10 @@ from sitemon.model.target import target_of
 
 log = logging.getLogger(__name__)
 
+Visit = Callable[[Site, Move], Awaitable[Observation]]
+
+_USUAL_TIMEOUT_S: Final = 10.0
+"""Sites with longer ones may hang for minutes."""
 
 _MOST_TRIES: Final = 3
 """For whoever waits for an answer, whatever it is."""
@@ -37,10 +41,13 @@ class Job(NamedTuple):
 
 
 class Jobs:
-    """The checks of one engine. To one host and port there go at most `per_host` at once. Thread-safe."""
+    """The checks of one engine. To one host and port there go at most `per_host` at once. Thread-safe.
 
-    def __init__(self, per_host: int) -> None:
-        self.limit: HostLimit[Job] = HostLimit(per_host)
+    Of those that may take long at most `most_patient` begin.
+    """
+
+    def __init__(self, per_host: int, most_patient: int) -> None:
+        self.limit: HostLimit[Job] = HostLimit(per_host, most_patient)
         self.has_given_up = False
         self._lock = threading.Lock()
         self._open_jobs = 0
@@ -59,25 +66,35 @@ class Jobs:
                 raise RuntimeError("the engine is closed")
             self._queue(job)
 
-    async def run(self, permit: Permit[Job], visit: Callable[[Site, Move], Awaitable[Observation]]) -> None:
+    async def run(self, permit: Permit[Job], visit: Visit, rest: Callable[[], Awaitable[object]]) -> None:
         """Make the check that may begin, unless it is wanted no more, and hand over what was found.
 
-        When that may be our own doing, it is made again, after all that wait.
+        When that may be our own doing, it is made again, after all that wait; where we had too little of something,
+        after a rest, in which it takes no room at its host.
         """
         job = permit.job
         try:
-            if not self.has_given_up and job.is_wanted():
-                observation = await visit(job.site, functools.partial(self.limit.move, permit))
-                again = job.again() if is_doubtful(observation) else None
-                if again is not None:
-                    with self._lock:
-                        self._queue(again)
-                elif not self.has_given_up:
-                    job.done(observation)
+            seen = await self._seen(permit, visit)
+            again = job.again() if seen is not None and is_doubtful(seen) else None
+            if seen is not None and again is not None:
+                if seen.is_ours:
+                    await rest()
+                with self._lock:
+                    self._queue(again)
+            elif seen is not None and not self.has_given_up:
+                job.done(seen)
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
         finally:
-            self._end(permit)
+            self._end()
+
+    async def _seen(self, permit: Permit[Job], visit: Visit) -> Observation | None:
+        try:
+            if self.has_given_up or not permit.job.is_wanted():
+                return None
+            return await visit(permit.job.site, functools.partial(self.limit.move, permit))
+        finally:
+            self.limit.end(permit)
 
     def close(self, timeout_s: float) -> None:
         """Take no more, and give up those that have not ended after this time."""
@@ -91,10 +108,9 @@ class Jobs:
 
     def _queue(self, job: Job) -> None:
         self._open_jobs += 1
-        self.limit.put(target_of(job.site.url), job)
+        self.limit.put(target_of(job.site.url), job, is_patient=job.site.timeout_s > _USUAL_TIMEOUT_S)
 
-    def _end(self, permit: Permit[Job]) -> None:
-        self.limit.end(permit)
+    def _end(self) -> None:
         with self._lock:
             self._open_jobs -= 1
             if self._is_closed and not self._open_jobs:

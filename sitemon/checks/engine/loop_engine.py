@@ -1,6 +1,5 @@
 """The one engine: one thread for all checks, each of them a coroutine."""
 
-import collections
 import functools
 import logging
 import threading
@@ -29,9 +28,6 @@ _BEGUN_AT_ONCE: Final = 8
 _BREATH_S: Final = 1.0
 """How long a check waits that failed for want of something of ours, before it is made again."""
 
-_USUAL_TIMEOUT_S: Final = 10.0
-"""Sites with longer ones may hang for minutes: their checks get half of the room at most."""
-
 _LEAST_PACE_S: Final = 0.005
 """How long ready events may hold up those who have not begun: some server may always have more to say."""
 
@@ -49,13 +45,10 @@ class LoopEngine:
     def __init__(self, at_once: int, *, per_host: int, dialer: Dialer) -> None:
         self._at_once = at_once
         self._dialer = dialer
-        self._jobs = Jobs(per_host)
+        self._jobs = Jobs(per_host, most_patient=max(1, at_once // 2))
         self._limit = self._jobs.limit
         self._loop = Loop()
         self._tasks: set[Task] = set()
-        self._most_patient = max(1, at_once // 2)
-        self._patient = 0  # of the checks under way, those that may take long
-        self._put_off: collections.deque[Permit[Job]] = collections.deque()  # until there are fewer of them
         self._lock = threading.Lock()
         self._has_thread = self._has_ended = False
         self._busy_at_s = self._begun_at_s = 0.0
@@ -88,7 +81,7 @@ class LoopEngine:
     def _goes_on(self) -> bool:
         """Tell whether there is a reason to stay; if not, the thread is gone."""
         now_s = monotonic_s()
-        if self._limit.ready:
+        if self._limit.ready or self._tasks:
             self._busy_at_s = now_s
         with self._lock:
             if self._jobs.has_given_up:
@@ -103,7 +96,7 @@ class LoopEngine:
 
         If all that are due began first, each would seem to last as long as we take over all of them.
         """
-        may_begin = len(self._tasks) < self._at_once and (self._limit.is_next() or self._may_take_put_off())
+        may_begin = len(self._tasks) < self._at_once and self._limit.is_next()
         is_served = self._loop.run_once(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
         now_s = monotonic_s()
         if may_begin and (not is_served or now_s - self._begun_at_s > _LEAST_PACE_S):
@@ -112,37 +105,20 @@ class LoopEngine:
 
     def _begin_some(self) -> None:
         for _ in range(_BEGUN_AT_ONCE):
-            if len(self._tasks) >= self._at_once or (permit := self._take()) is None:
+            if len(self._tasks) >= self._at_once or (permit := self._limit.take(0)) is None:
                 return
             task = Task(self._loop)
             self._tasks.add(task)
             task.start(self._check(task, permit))
 
-    def _take(self) -> Permit[Job] | None:
-        if self._may_take_put_off():
-            return self._put_off.popleft()
-        while (permit := self._limit.take(0)) is not None:
-            if not _is_patient(permit) or self._patient < self._most_patient:
-                return permit
-            self._put_off.append(permit)
-        return None
-
-    def _may_take_put_off(self) -> bool:
-        return bool(self._put_off) and self._patient < self._most_patient
-
     async def _check(self, task: Task, permit: Permit[Job]) -> None:
-        self._patient += _is_patient(permit)
         try:
-            await self._jobs.run(permit, functools.partial(self._visit, task))
+            await self._jobs.run(permit, functools.partial(self._visit, task), functools.partial(_rest, task))
         finally:
-            self._patient -= _is_patient(permit)
             self._tasks.discard(task)
 
     async def _visit(self, task: Task, site: Site, move: Move) -> Observation:
-        observation = await visit(site, self._dialer, task, move)
-        if observation.is_ours:  # what we have too little of is hardly there at once
-            await task.event().wait(_BREATH_S)
-        return observation
+        return await visit(site, self._dialer, task, move)
 
     def _end(self) -> None:
         if self._has_ended:
@@ -153,5 +129,5 @@ class LoopEngine:
         self._loop.close()
 
 
-def _is_patient(permit: Permit[Job]) -> bool:
-    return permit.job.site.timeout_s > _USUAL_TIMEOUT_S
+async def _rest(task: Task) -> None:
+    await task.event().wait(_BREATH_S)

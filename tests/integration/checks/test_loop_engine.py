@@ -1,11 +1,14 @@
 """What one thread for all checks promises, however many there are."""
 
+import collections
+import contextlib
+import errno
 import functools
 import queue
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -14,6 +17,7 @@ from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.findings import Observation
 from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.happy_eyeballs import Endpoint, connect_tcp
 from sitemon.checks.net.resolver import Resolver
 from sitemon.checks.poller import Poll
 from sitemon.local.behaviours import answering, response
@@ -63,7 +67,7 @@ def test_a_thousand_hung_checks_take_one_thread_end_in_time_and_hold_up_nobody(
 def test_however_many_may_hang_for_minutes_half_of_the_room_is_for_the_others(
     mute_port: int, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sitemon.checks.engine.loop_engine._USUAL_TIMEOUT_S", 0.9)
+    monkeypatch.setattr("sitemon.checks.engine.jobs._USUAL_TIMEOUT_S", 0.9)
     patient_s = 1.5
     living = serve(answering(response())).url()
     hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
@@ -75,7 +79,67 @@ def test_however_many_may_hang_for_minutes_half_of_the_room_is_for_the_others(
     engine.submit(site(living, timeout_s=patient_s), hung.put)
     found = [hung.get(timeout=90) for _ in range(7)]
     engine.close(5)
-    assert [seen.reason for seen in found] == [Reason.TIMEOUT] * 6 + [None]
+    assert collections.Counter(seen.reason for seen in found) == {Reason.TIMEOUT: 6, None: 1}
+
+
+def test_a_check_that_is_put_off_holds_up_no_other_of_its_host(
+    mute_port: int, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.checks.engine.jobs._USUAL_TIMEOUT_S", 0.9)
+    patient_s, per_host = 1.5, 2
+    living = serve(answering(response())).url()
+    hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    put_off: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = LoopEngine(4, per_host=per_host, dialer=Dialer(Resolver()))
+    for _ in range(2):
+        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=patient_s), hung.put)
+    for _ in range(per_host + 1):
+        engine.submit(site(living, timeout_s=patient_s), put_off.put)
+    assert [observed(engine, site(living, timeout_s=0.9)).outcome for _ in range(5)] == [Outcome.UP] * 5
+    assert hung.empty()
+    assert put_off.empty()
+    assert [put_off.get(timeout=90).outcome for _ in range(per_host + 1)] == [Outcome.UP] * (per_host + 1)
+    engine.close(5)
+
+
+@pytest.fixture
+def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], Engine]]:
+    """An engine that visits a host once at a time, and finds no free file for its first connection."""
+    with contextlib.ExitStack() as engines:
+
+        def make(breath_s: float) -> Engine:
+            wants: collections.deque[OSError] = collections.deque([OSError(errno.EMFILE, "Too many open files")])
+
+            def connect(endpoint: Endpoint) -> socket.socket:
+                if wants:
+                    raise wants.popleft()
+                return connect_tcp(endpoint)
+
+            monkeypatch.setattr("sitemon.checks.engine.loop_engine._BREATH_S", breath_s)
+            engine = LoopEngine(4, per_host=1, dialer=Dialer(Resolver(), connect))
+            engines.callback(engine.close, 0)
+            return engine
+
+        yield make
+
+
+def test_a_check_that_we_had_no_file_for_is_made_again(
+    engine_without_files: Callable[[float], Engine], serve: ServerFactory
+) -> None:
+    server = serve(answering(response()))
+    assert observed(engine_without_files(0.1), site(server.url())).outcome is Outcome.UP
+    assert server.accepted == 1
+
+
+def test_a_check_that_we_had_no_file_for_holds_up_no_other_of_its_host(
+    engine_without_files: Callable[[float], Engine], serve: ServerFactory
+) -> None:
+    url = serve(answering(response())).url()
+    later: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = engine_without_files(60)
+    engine.submit(site(url), later.put)
+    assert observed(engine, site(url)).outcome is Outcome.UP
+    assert later.empty()
 
 
 def test_checks_that_are_asked_for_from_many_threads_all_come_back(engine: Engine, serve: ServerFactory) -> None:

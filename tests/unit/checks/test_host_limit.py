@@ -23,11 +23,15 @@ def jobs(limit: HostLimit[str]) -> list[str]:
     return [permit.job for permit in taken(limit)]
 
 
-def limit_of(*names: str, per_place: int = 2) -> HostLimit[str]:
-    """Return limit with these jobs; their first letter is their home."""
-    limit: HostLimit[str] = HostLimit(per_place)
+def put(limit: HostLimit[str], name: str) -> None:
+    limit.put(name[0].lower(), name, is_patient=name.isupper())
+
+
+def limit_of(*names: str, per_place: int = 2, most_patient: int = 100) -> HostLimit[str]:
+    """Return limit with these jobs; their first letter is their home, and patient ones are in capitals."""
+    limit: HostLimit[str] = HostLimit(per_place, most_patient)
     for name in names:
-        limit.put(name[0], name)
+        put(limit, name)
     return limit
 
 
@@ -152,7 +156,7 @@ def test_guests_and_those_whose_home_it_is_take_turns() -> None:
     limit = limit_of("a1", "c1", "d1", "e1", per_place=1)
     first, second, third, late = taken(limit)
     move(limit, first, "b", 0)
-    limit.put("b", "b1")
+    put(limit, "b1")
     assert taken(limit) == []
     is_second_in, is_third_in = moving(limit, second, "b"), moving(limit, third, "b")
     limit.end(first)
@@ -170,8 +174,8 @@ def test_a_job_that_guests_crowd_out_holds_nobody_up() -> None:
     limit = limit_of("a1", per_place=1)
     (guest,) = taken(limit)
     move(limit, guest, "b", 0)
-    limit.put("b", "b1")
-    limit.put("c", "c1")
+    put(limit, "b1")
+    put(limit, "c1")
     assert jobs(limit) == ["c1"]
     limit.end(guest)
     assert jobs(limit) == ["b1"]
@@ -206,3 +210,33 @@ def test_who_did_not_get_in_is_nowhere_and_ends_all_the_same() -> None:
     limit.end(first)
     assert jobs(limit) == ["a2"]
     assert limit.ready == 1
+
+
+def test_patient_jobs_wait_for_fewer_of_their_kind_and_take_no_room_meanwhile() -> None:
+    limit = limit_of("A1", "B1", "B2", "B3", "b1", "b2", "b3", per_place=2, most_patient=1)
+    first, *quick = taken(limit)
+    assert (first.job, [permit.job for permit in quick]) == ("A1", ["b1", "b2"])
+    limit.end(first)
+    assert taken(limit) == [], "their home is full"
+    limit.end(quick[0])
+    assert jobs(limit) == ["B1"]
+    assert limit.ready == 2
+
+
+def test_homes_take_turns_with_the_patient_jobs_that_they_put_off() -> None:
+    limit = limit_of("A1", "A2", "A3", "B1", "B2", most_patient=1)
+    order = []
+    while found := taken(limit):
+        (permit,) = found
+        order.append(permit.job)
+        limit.end(permit)
+    assert order == ["A1", "A2", "B1", "A3", "B2"]
+    assert (limit._places, limit._put_off, limit.ready) == ({}, {}, 0)
+
+
+def test_a_home_that_is_full_of_others_holds_up_no_patient_job_elsewhere() -> None:
+    limit = limit_of("X1", "A1", "a1", "B1", per_place=1, most_patient=1)
+    first, quick = taken(limit)
+    assert (first.job, quick.job) == ("X1", "a1")
+    limit.end(first)
+    assert jobs(limit) == ["B1"]

@@ -270,6 +270,10 @@ def test_a_failure_is_doubtful_when_we_were_late_for_a_good_part_of_its_time(
     assert is_doubtful(seen(reason, latency_s, lag_s)) == is_ours
 
 
+async def rest() -> None:
+    """Nothing is to wait for."""
+
+
 def test_a_bad_certificate_is_none_of_our_doing() -> None:
     unseen = seen(Reason.TLS_ERROR, 0.1, 3.0)
     assert is_doubtful(unseen)
@@ -284,10 +288,10 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
     async def visit(_: Site, __: Move) -> Observation:
         return visits.pop(0)
 
-    jobs = Jobs(per_host=1)
+    jobs = Jobs(per_host=1, most_patient=1)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
     while (permit := jobs.limit.take(0)) is not None:
-        run_here(jobs.run(permit, visit))
+        run_here(jobs.run(permit, visit, rest))
     assert found == results
     assert (jobs.limit.ready, wanted) == (0, [])
 
@@ -298,10 +302,10 @@ def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
     async def visit(_: Site, __: Move) -> Observation:
         return seen(Reason.TIMEOUT, 1.0, 3.0)
 
-    jobs = Jobs(per_host=1)
+    jobs = Jobs(per_host=1, most_patient=1)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), always))
     visits = 0
     while (permit := jobs.limit.take(0)) is not None:
         visits += 1
-        run_here(jobs.run(permit, visit))
+        run_here(jobs.run(permit, visit, rest))
     assert (visits, found) == (3, ["down"])
