@@ -31,7 +31,7 @@ from sitemon.worker.bootsteps import (
 )
 from sitemon.worker.cores import await_threads_that_ended, is_of_threads, work_on_all_cores
 from sitemon.worker.lost_connections import tell_in_one_line
-from sitemon.worker.this_process import stop
+from sitemon.worker.this_process import stop, take_pool
 
 
 def create_app() -> Celery:
@@ -132,5 +132,6 @@ signals.beat_init.connect(_begin_beat, weak=False)
 signals.beat_embedded_init.connect(die_with_parent, weak=False)
 signals.task_received.connect(note_batch, weak=False)
 signals.task_revoked.connect(note_revoked, weak=False)
+signals.worker_ready.connect(take_pool, weak=False)
 signals.worker_shutting_down.connect(stop, weak=False)
 signals.worker_shutdown.connect(await_beat, weak=False)

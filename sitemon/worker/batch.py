@@ -33,16 +33,23 @@ GATHER_S: Final = 0.25
 
 OVERTIME_S: Final = 15.0
 """Most checks end within 10 s; a batch that takes longer has some that hang, or wait for a host that does."""
-MOST_IN_OVERTIME: Final = 250
-"""Each batch holds one of a worker's 500 threads; without a free one nothing is checked."""
 
 log = logging.getLogger(__name__)
+
+
+def most_in_overtime(at_once: int) -> int:
+    """Return how many of the batches that a process works on at once may take long: each holds one of its threads.
+
+    Half of them are for those that come: by the usual 500, 250 batches of 200 slots in `OVERTIME_S`, and more than a
+    core can check. One may always, or no site with a longer timeout would have a result in a process with one thread.
+    """
+    return max(1, at_once // 2)
 
 
 class Overtime:
     """The batches of a process that take long, at most so many: one more has the oldest end. Thread-safe."""
 
-    def __init__(self, most: int = MOST_IN_OVERTIME) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._batches: dict[_Batch, None] = {}
@@ -76,8 +83,8 @@ class BatchRunner:
     region: str
     ready_at_ms: int
     is_stopping: Callable[[], bool]
+    overtime: Overtime
     chains: Chains = field(default_factory=Chains)
-    overtime: Overtime = field(default_factory=Overtime)
 
     def run(self, slots: Sequence[Slot], *, is_redelivered: bool, kind: Kind = Kind.SCHEDULED) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished.

@@ -4,7 +4,7 @@ import os
 from ctypes import c_bool
 from functools import partial
 from multiprocessing.sharedctypes import RawValue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sitemon import clock
 from sitemon.checks.engine.of_process import engine_for
@@ -14,9 +14,16 @@ from sitemon.config.settings import Settings, settings
 from sitemon.config.sites_watcher import SitesWatcher, sites_watcher
 from sitemon.per_process import once_per_process
 from sitemon.stream.messenger import Messenger, messenger_of_this_process
-from sitemon.worker.batch import BatchRunner
+from sitemon.worker.batch import BatchRunner, Overtime, most_in_overtime
 
 _is_stopping = RawValue(c_bool, False)  # shared with the children of a prefork pool
+_batches_at_once = 1  # as many as a child of a prefork pool works on
+
+
+def take_pool(sender: Any, **_: object) -> None:
+    """Note how many batches a Celery worker that is ready works on at once."""
+    global _batches_at_once  # noqa: PLW0603  # the signal comes once, before any task
+    _batches_at_once = sender.pool.num_processes
 
 
 def stop(**_: object) -> None:
@@ -63,5 +70,6 @@ def this_process() -> Process:
         region=choices.region,
         ready_at_ms=clock.now_ms(),
         is_stopping=is_stopping,
+        overtime=Overtime(most_in_overtime(_batches_at_once)),
     )
     return Process(choices, engine, messenger, watcher, runner)

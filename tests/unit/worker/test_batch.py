@@ -17,7 +17,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Phases, Result
 from sitemon.model.site import Site
 from sitemon.worker import batch
-from sitemon.worker.batch import BatchRunner
+from sitemon.worker.batch import BatchRunner, Overtime
 
 SHOP = Site(name="shop", url="http://me:pw@shop.example/?q=1", interval_ms=10_000)
 BLOG = Site(name="blog", url="http://blog.example/", interval_ms=60_000)
@@ -89,6 +89,7 @@ class Bench:
             region="eu",
             ready_at_ms=ready_at_ms,
             is_stopping=is_stopping,
+            overtime=Overtime(100),
         )
 
     @property

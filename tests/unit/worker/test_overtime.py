@@ -1,6 +1,9 @@
 """Batches whose checks hang: they hold a thread each, of which there have to be some for all others."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -12,8 +15,19 @@ from sitemon.model.site import Site
 from sitemon.worker import batch
 from sitemon.worker.batch import BatchRunner, Overtime
 from tests.unit.worker.test_batch import BLOG, SHOP, AnswersAtOnce, AnswersOnly, Bench, observation
+from tests.unit.worker.test_imports_of_a_worker import SERVERS
 
 WITHIN_S = 10.0
+OVERTIME_OF_WORKERS = """
+from unittest.mock import Mock
+import sitemon.celery
+from celery.concurrency.thread import TaskPool
+from celery.signals import worker_ready
+from sitemon.worker import batch, this_process
+for threads in (500, 8, 1):
+    worker_ready.send(Mock(pool=TaskPool(threads)))
+    print(batch.most_in_overtime(this_process._batches_at_once), end=" ")
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +65,12 @@ def in_overtime(runner: BatchRunner, count: int) -> None:
     while len(runner.overtime._batches) != count and clock.monotonic_s() < until_s:
         clock.sleep(0.005)
     assert len(runner.overtime._batches) == count
+
+
+def test_half_of_the_threads_of_a_worker_are_for_batches_that_come() -> None:
+    program = [sys.executable, "-c", OVERTIME_OF_WORKERS]
+    environ = os.environ | SERVERS
+    assert subprocess.run(program, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout == "250 4 1 "
 
 
 def test_of_batches_that_take_long_the_oldest_ends_where_there_are_too_many() -> None:
