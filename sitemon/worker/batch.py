@@ -55,8 +55,10 @@ class Overtime:
         self._batches: dict[_Batch, None] = {}
 
     def enter(self, batch: "_Batch") -> None:
-        """Take up a batch, if it is not there yet."""
+        """Take up a batch, if it is not there yet and may go on."""
         with self._lock:
+            if batch.is_to_end:
+                return
             self._batches[batch] = None
             if len(self._batches) > self._most:
                 oldest = next(iter(self._batches))
@@ -113,22 +115,23 @@ class BatchRunner:
 
 
 class _Batch:
-    """A batch under way. `unfinished` are its slots without a safe result, and a stop came before those `_unbegun`.
+    """A batch under way. `unfinished` are its slots without a safe result.
 
-    Where it `is_to_end`, others need its thread more: what it still waits for is missed.
+    Each slot is decided once, by who comes first: the engine with a result, or whoever gives the slot up. Where the
+    batch `is_to_end`, others need its thread more: what it still waits for is missed.
     """
 
     def __init__(self, runner: BatchRunner, slots: Iterable[Slot], kind: Kind, *, is_redelivered: bool) -> None:
         self.unfinished = set(slots)
         self.is_to_end = False
         self._began_s = monotonic_s()
-        self._decided: dict[Slot, object] = {}
-        self._unbegun: set[Slot] = set()
+        self._lock = threading.Lock()
+        self._undecided = set(self.unfinished)
+        self._are_all_decided = threading.Event()
+        self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
         self._runner = runner
         self._kind = kind
         self._is_redelivered = is_redelivered
-        self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
-        self._are_all_found = threading.Event()
 
     def submit(self, slot: Slot, site: Site | None) -> None:
         """Hand the site to the engine. Without a site there is nothing to check."""
@@ -144,7 +147,7 @@ class _Batch:
         Raises SpoolFullError when nothing takes them and the worker was asked to stop.
         """
         give_up_s: float | None = None
-        while self._awaited() > 0 and (give_up_s is None or monotonic_s() < give_up_s):
+        while (self._undecided or self._found) and (give_up_s is None or monotonic_s() < give_up_s):
             ready = self._ready()
             if ready:
                 self._runner.publish([result for _, result in ready])
@@ -157,34 +160,20 @@ class _Batch:
         if self.is_to_end:
             sites, at_ms = self._runner.sites().by_name, now_ms()
             for slot in self.unfinished:
-                self._miss(slot, sites.get(slot[0]), at_ms, Reason.SHED)
+                self._decide(slot, self._missed(slot, sites.get(slot[0]), at_ms, Reason.SHED))
         elif monotonic_s() - self._began_s > OVERTIME_S:
             self._runner.overtime.enter(self)
 
     def _is_wanted(self, slot: Slot, site: Site | None) -> bool:
-        """Tell whether a check that can begin now should; one that is too late has its result at once."""
-        if slot in self._decided:
-            return False
-        at_ms = now_ms()
-        reason = self._why_missed(slot[1], site, at_ms)
-        if self._runner.is_stopping():
-            self._leave_unbegun(slot)
-        elif reason is not None:
-            self._miss(slot, site, at_ms, reason)
-        return reason is None and slot not in self._unbegun
-
-    def _miss(self, slot: Slot, site: Site | None, at_ms: int, reason: Reason) -> None:
-        """Let a scheduled slot be missed; one of another kind is unfinished."""
-        if self._kind is not Kind.SCHEDULED:
-            self._leave_unbegun(slot)
-            return
-        (name, slot_ms), region = slot, self._runner.region
-        missed = missed_result(name, site, region=region, slot_ms=slot_ms, known_at_ms=at_ms, reason=reason)
-        self._take(slot, missed)
-
-    def _leave_unbegun(self, slot: Slot) -> None:
-        self._unbegun.add(slot)
-        self._wake_after_the_last()
+        """Tell whether a check that can begin now should; one that should not is decided at once."""
+        if slot in self._undecided:
+            at_ms = now_ms()
+            reason = self._why_missed(slot[1], site, at_ms)
+            if self._runner.is_stopping():
+                self._decide(slot, None)
+            elif reason is not None:
+                self._decide(slot, self._missed(slot, site, at_ms, reason))
+        return slot in self._undecided
 
     def _why_missed(self, slot_ms: int, site: Site | None, at_ms: int) -> Reason | None:
         if site is None:
@@ -197,31 +186,31 @@ class _Batch:
             return Reason.WORKER_LOST
         return Reason.LATE if slot_ms < self._runner.ready_at_ms else Reason.SHED
 
+    def _missed(self, slot: Slot, site: Site | None, at_ms: int, reason: Reason) -> Result | None:
+        """Return that a scheduled slot was missed; None for one of another kind, which stays unfinished."""
+        if self._kind is not Kind.SCHEDULED:
+            return None
+        (name, slot_ms), region = slot, self._runner.region
+        return missed_result(name, site, region=region, slot_ms=slot_ms, known_at_ms=at_ms, reason=reason)
+
     def _note(self, slot: Slot, site: Site, seen: Observation) -> None:
-        if slot in self._decided:
-            return
-        region, slot_at = self._runner.region, from_ms(slot[1])
-        result = result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at)
-        self._take(slot, self._runner.chains.tell(result, seen, monotonic_s()))
+        if slot in self._undecided:
+            region, slot_at = self._runner.region, from_ms(slot[1])
+            result = result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at)
+            self._decide(slot, self._runner.chains.tell(result, seen, monotonic_s()))
 
-    def _take(self, slot: Slot, result: Result) -> None:
-        """Take the first result of a slot: one that was given up may end all the same."""
-        mine = object()
-        if slot not in self._unbegun and self._decided.setdefault(slot, mine) is mine:
-            self._found.append((slot, result))
-            self._wake_after_the_last()
-
-    def _wake_after_the_last(self) -> None:
-        """Wake who waits once all is found: to wake a thread costs as much as to keep a few results."""
-        if len(self._found) >= self._awaited():
-            self._are_all_found.set()
-
-    def _awaited(self) -> int:
-        """Return of how many slots there is a result to make safe, or one may come."""
-        return len(self.unfinished) - len(self._unbegun)
+    def _decide(self, slot: Slot, result: Result | None) -> None:
+        """Take the first word on a slot, from any thread: its result, or None where it stays unfinished."""
+        with self._lock:
+            if slot not in self._undecided:
+                return
+            if result is not None:
+                self._found.append((slot, result))
+            self._undecided.remove(slot)
+        if not self._undecided:  # to wake a thread costs as much as to keep a few results
+            self._are_all_decided.set()
 
     def _ready(self) -> list[tuple[Slot, Result]]:
-        """Wait until all results are there, or for a moment, and return those that are."""
-        if len(self._found) < self._awaited():
-            self._are_all_found.wait(GATHER_S)
+        """Wait until all slots are decided, or for a moment, and return the results that are there."""
+        self._are_all_decided.wait(GATHER_S)
         return [self._found.popleft() for _ in range(len(self._found))]

@@ -10,6 +10,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.checks.engine.protocol import Done, IsWanted, always
+from sitemon.config.sites import SiteSet
 from sitemon.model.result import Kind
 from sitemon.model.site import Site
 from sitemon.worker import batch
@@ -103,6 +104,29 @@ def test_what_confirms_a_failure_is_dropped_and_never_missed() -> None:
     thread.join(WITHIN_S)
     assert not thread.is_alive()
     assert bench.results == []
+
+
+def test_what_confirms_a_failure_and_comes_as_its_batch_is_to_end_is_published() -> None:
+    bench, engine = Bench(SHOP), Hangs()
+
+    def sites() -> SiteSet:
+        """Are looked up when the batch begins, and again when it gives up what it waits for."""
+        for done in engine.under_way:
+            done(observation())
+        return bench.configured
+
+    runner = dataclasses.replace(bench.runner(engine), overtime=Overtime(0), sites=sites)
+    assert runner.run([("shop", clock.now_ms())], is_redelivered=False, kind=Kind.CONFIRM) == []
+    assert [(result.kind, result.outcome) for result in bench.results] == [("confirm", "up")]
+
+
+def test_a_batch_that_was_told_to_end_has_no_other_one_end() -> None:
+    """It may have looked just before whether it is to end."""
+    runner, overtime = Bench(SHOP).runner(), Overtime(1)
+    oldest, other = (batch._Batch(runner, [], Kind.SCHEDULED, is_redelivered=False) for _ in range(2))
+    for one in (oldest, other, oldest):
+        overtime.enter(one)
+    assert (oldest.is_to_end, other.is_to_end) == (True, False)
 
 
 def test_what_hangs_longer_than_usual_goes_on_while_there_is_room() -> None:
