@@ -149,7 +149,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     that it `depends_on`.
     Who is told of it is said by `alerts`, a route of its own, in which channels have the names of the file; without
     any, nobody is. None: by the routes. `remind_every_s` holds instead of that of each route; 0: never.
-    `slo` is the target of its uptime in percent, for reports.
+    `slo` is the target of its uptime in percent, for reports. `file` is the file in which it stands, empty
+    if it is in none: where a worker has too much to do, the sites of each file have a fair part of it.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     remind_every_s: float | None = None
     alerts: Route | None = None
     slo: float | None = None
+    file: str = ""
 
     def __repr__(self) -> str:
         return f"Site({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -1,4 +1,4 @@
-"""Limits how many jobs there are at once at one place; jobs begin in the order in which they came.
+"""Limits how many jobs there are at once at one place; jobs of one owner begin in the order in which they came.
 
 A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
 once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together. Of those
@@ -6,11 +6,11 @@ that may take long, the patient ones, there are only so many of all homes, so th
 """
 
 import collections
-import queue
 import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from sitemon.checks.engine.fair_queue import FairQueue
 from sitemon.checks.waiting import Event, Waits
 
 Job = TypeVar("Job")
@@ -19,11 +19,12 @@ Job = TypeVar("Job")
 class Permit(Generic[Job]):
     """A job that may begin. `place` is where it is now; None when it has left one and did not get into another."""
 
-    __slots__ = ("has_room", "home", "is_patient", "job", "place")
+    __slots__ = ("has_room", "home", "is_patient", "job", "owner", "place")
 
-    def __init__(self, home: Hashable, job: Job, *, is_patient: bool) -> None:
+    def __init__(self, home: Hashable, job: Job, owner: Hashable, *, is_patient: bool) -> None:
         self.home = home
         self.job = job
+        self.owner = owner
         self.is_patient = is_patient
         self.place: Hashable | None = home
         self.has_room = False  # at its home, kept for it until it is taken
@@ -58,31 +59,31 @@ class HostLimit(Generic[Job]):
         self._patient = 0  # of those that are ready
         self._put_off: dict[Hashable, None] = {}  # the homes that have room for those they have put off
         self._lock = threading.Lock()
-        self._next: queue.SimpleQueue[Permit[Job] | None] = queue.SimpleQueue()
+        self._next: FairQueue[Permit[Job]] = FairQueue()
         self._places: dict[Hashable, _Place[Job]] = {}
         self.ready = 0
         """How many jobs are ready for a thread, those included that were taken and have not ended."""
 
-    def put(self, home: Hashable, job: Job, *, is_patient: bool) -> None:
+    def put(self, home: Hashable, job: Job, owner: Hashable, *, is_patient: bool) -> None:
         """Take a job up; it waits if enough of its home, or enough patient ones, are ready."""
-        permit = Permit(home, job, is_patient=is_patient)
+        permit = Permit(home, job, owner, is_patient=is_patient)
         with self._lock:
             self._place(home).waiting.append(permit)
             self._fill(home)
 
     def is_next(self) -> bool:
         """Tell whether a job, as far as is known, could be taken."""
-        return not self._next.empty()
+        return bool(self._next)
 
-    def take(self, timeout_s: float) -> Permit[Job] | None:
-        """Return the next job that may begin; None when there is none within that time."""
-        while True:
-            try:
-                permit = self._next.get(timeout=timeout_s) if timeout_s else self._next.get_nowait()
-            except queue.Empty:
-                return None
-            if permit is None or self._comes_in(permit):
-                return permit
+    def take(self) -> Permit[Job] | None:
+        """Return the next job that may begin; None when there is none."""
+        with self._lock:
+            while self._next:
+                permit = self._next.take()
+                if self._comes_in(permit):
+                    return permit
+                self._next.end(permit.owner)
+        return None
 
     async def move(self, permit: Permit[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
         """Leave the place and go to another; guests who wait there, and those whose home it is, take turns.
@@ -113,6 +114,7 @@ class HostLimit(Generic[Job]):
         """Note that a job has ended: the next one of its home is ready, after all that were before."""
         with self._lock:
             self._leave(permit)
+            self._next.end(permit.owner)
             self._places[permit.home].own -= 1
             self.ready -= 1
             if permit.is_patient:
@@ -120,11 +122,6 @@ class HostLimit(Generic[Job]):
                 self._let_next_patient()
             self._fill(permit.home)
             self._forget_if_empty(permit.home)
-
-    def wake(self, takers: int) -> None:
-        """Let so many of those who wait in `take` go with None."""
-        for _ in range(takers):
-            self._next.put(None)
 
     def _let_next_patient(self) -> None:
         """Let a patient job be ready that was put off; homes take turns."""
@@ -149,7 +146,7 @@ class HostLimit(Generic[Job]):
             place.own += 1
             self.ready += 1
             self._patient += permit.is_patient
-            self._next.put(permit)
+            self._next.put(permit.owner, permit)
         if place.put_off and place.own < self._per_place:
             self._put_off[home] = None
         elif self._put_off:
@@ -157,15 +154,14 @@ class HostLimit(Generic[Job]):
 
     def _comes_in(self, permit: Permit[Job]) -> bool:
         """Give the job its room only now that a thread has it: who has room moves on or ends, and guests get in."""
-        with self._lock:
-            home = self._places[permit.home]
-            if permit.has_room:
-                return True
-            if home.there < self._per_place:
-                home.there += 1
-                return True
-            home.crowded_out.append(permit)
-            return False
+        home = self._places[permit.home]
+        if permit.has_room:
+            return True
+        if home.there < self._per_place:
+            home.there += 1
+            return True
+        home.crowded_out.append(permit)
+        return False
 
     def _leave(self, permit: Permit[Job]) -> None:
         if permit.place is None:
@@ -180,7 +176,7 @@ class HostLimit(Generic[Job]):
         if left.crowded_out:
             let_in = left.crowded_out.popleft()
             let_in.has_room = True
-            self._next.put(let_in)
+            self._next.put(let_in.owner, let_in)
             return
         left.there -= 1
         self._forget_if_empty(place)

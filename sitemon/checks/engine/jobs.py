@@ -108,7 +108,8 @@ class Jobs:
 
     def _queue(self, job: Job) -> None:
         self._open_jobs += 1
-        self.limit.put(target_of(job.site.url), job, is_patient=job.site.timeout_s > _USUAL_TIMEOUT_S)
+        site = job.site
+        self.limit.put(target_of(site.url), job, site.file, is_patient=site.timeout_s > _USUAL_TIMEOUT_S)
 
     def _end(self) -> None:
         with self._lock:

@@ -105,7 +105,7 @@ class LoopEngine:
 
     def _begin_some(self) -> None:
         for _ in range(_BEGUN_AT_ONCE):
-            if len(self._tasks) >= self._at_once or (permit := self._limit.take(0)) is None:
+            if len(self._tasks) >= self._at_once or (permit := self._limit.take()) is None:
                 return
             task = Task(self._loop)
             self._tasks.add(task)

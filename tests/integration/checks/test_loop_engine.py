@@ -17,8 +17,9 @@ from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.findings import Observation
 from sitemon.checks.net.dialer import Dialer
-from sitemon.checks.net.happy_eyeballs import Endpoint, connect_tcp
-from sitemon.checks.net.resolver import Resolver
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.net.happy_eyeballs import connect_tcp
+from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.poller import Poll
 from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome, Reason
@@ -102,6 +103,22 @@ def test_a_check_that_is_put_off_holds_up_no_other_of_its_host(
     engine.close(5)
 
 
+def test_sites_of_one_file_that_hang_hold_up_those_of_no_other(mute_port: int, serve: ServerFactory) -> None:
+    """However many they are, others wait for the first of them to end, and not for all."""
+    at_once = 4
+    hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    others: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = LoopEngine(at_once, per_host=100, dialer=Dialer(Resolver()))
+    for _ in range(10 * at_once):
+        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=0.5, file="a.yaml"), hung.put)
+    living = serve(answering(response())).url()
+    for _ in range(10 * at_once):
+        engine.submit(site(living, file="b.yaml"), others.put)
+    assert {others.get(timeout=30).outcome for _ in range(10 * at_once)} == {Outcome.UP}
+    assert hung.qsize() <= 3 * at_once
+    engine.close(0)
+
+
 @pytest.fixture
 def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], Engine]]:
     """An engine that visits a host once at a time, and finds no free file for its first connection."""
@@ -110,7 +127,7 @@ def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         def make(breath_s: float) -> Engine:
             wants: collections.deque[OSError] = collections.deque([OSError(errno.EMFILE, "Too many open files")])
 
-            def connect(endpoint: Endpoint) -> socket.socket:
+            def connect(endpoint: Endpoint) -> BoundedSocket:
                 if wants:
                     raise wants.popleft()
                 return connect_tcp(endpoint)

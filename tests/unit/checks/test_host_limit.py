@@ -13,7 +13,7 @@ from sitemon.clock import monotonic_s, sleep
 def taken(limit: HostLimit[str]) -> list[Permit[str]]:
     """Take all that have a permit now."""
     found = []
-    while (permit := limit.take(0)) is not None:
+    while (permit := limit.take()) is not None:
         found.append(permit)
     return found
 
@@ -24,7 +24,7 @@ def jobs(limit: HostLimit[str]) -> list[str]:
 
 
 def put(limit: HostLimit[str], name: str) -> None:
-    limit.put(name[0].lower(), name, is_patient=name.isupper())
+    limit.put(name[0].lower(), name, "", is_patient=name.isupper())
 
 
 def limit_of(*names: str, per_place: int = 2, most_patient: int = 100) -> HostLimit[str]:
@@ -114,12 +114,6 @@ def test_an_empty_place_is_forgotten() -> None:
     assert limit._places == {}
 
 
-def test_who_waits_for_a_turn_can_be_sent_away() -> None:
-    limit = limit_of()
-    limit.wake(2)
-    assert (limit.take(60), limit.take(60), limit.take(0)) == (None, None, None)
-
-
 def test_a_guest_takes_room_at_the_place_that_it_moves_to_and_none_at_home() -> None:
     limit = limit_of("a1", "b1", "b2", per_place=2)
     guest, *_ = taken(limit)
@@ -176,9 +170,14 @@ def test_a_job_that_guests_crowd_out_holds_nobody_up() -> None:
     move(limit, guest, "b", 0)
     put(limit, "b1")
     put(limit, "c1")
-    assert jobs(limit) == ["c1"]
+    (other,) = taken(limit)
+    assert other.job == "c1"
     limit.end(guest)
-    assert jobs(limit) == ["b1"]
+    (crowded_out,) = taken(limit)
+    assert crowded_out.job == "b1"
+    for permit in (other, crowded_out):
+        limit.end(permit)
+    assert (limit.ready, limit._next._under_way) == (0, {}), "it was under way once"
 
 
 def test_no_more_of_a_home_are_ready_while_others_of_it_are_elsewhere() -> None:

@@ -290,7 +290,7 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
 
     jobs = Jobs(per_host=1, most_patient=1)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
-    while (permit := jobs.limit.take(0)) is not None:
+    while (permit := jobs.limit.take()) is not None:
         run_here(jobs.run(permit, visit, rest))
     assert found == results
     assert (jobs.limit.ready, wanted) == (0, [])
@@ -305,7 +305,7 @@ def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
     jobs = Jobs(per_host=1, most_patient=1)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), always))
     visits = 0
-    while (permit := jobs.limit.take(0)) is not None:
+    while (permit := jobs.limit.take()) is not None:
         visits += 1
         run_here(jobs.run(permit, visit, rest))
     assert (visits, found) == (3, ["down"])

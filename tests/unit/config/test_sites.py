@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -142,12 +143,13 @@ def test_every_accepted_field_is_read(tmp_path: Path) -> None:
         regions=("eu", "us"),
         labels={"team": "web", "note": ""},
         enabled=False,
+        file=str(tmp_path / "sites.yaml"),
     )
 
 
 def test_a_name_and_a_url_are_enough(tmp_path: Path) -> None:
     site = only(sites_of(tmp_path, "sites: [{name: a, url: http://a.example}]"))
-    assert site == Site(name="a", url="http://a.example")
+    assert site == Site(name="a", url="http://a.example", file=str(tmp_path / "sites.yaml"))
 
 
 def test_json_and_yaml_of_the_same_content_are_the_same_sites(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_json_and_yaml_of_the_same_content_are_the_same_sites(tmp_path: Path) ->
         (tmp_path / folder).mkdir()
     from_json = sites_of(tmp_path / "json", json, "sites.json")
     from_yaml = sites_of(tmp_path / "yaml", json, "sites.yaml")
-    assert from_json.sites == from_yaml.sites
+    assert msgspec.structs.replace(only(from_json), file=only(from_yaml).file) == only(from_yaml)
     assert only(from_json).interval_ms == 5_000
 
 
@@ -333,7 +335,8 @@ def test_each_file_of_a_folder_has_its_own_defaults(tmp_path: Path) -> None:
     (folder / ".hidden.yaml").write_text("not: sites")
     (folder / "a.yaml~").write_text("not: sites")
     sites = load_sites({"CONF_DIR": str(tmp_path)})
-    assert [(site.name, site.interval_ms) for site in sites.sites] == [("a", 60_000), ("b", 20_000)]
+    found = [(site.name, site.interval_ms, site.file) for site in sites.sites]
+    assert found == [("a", 60_000, str(folder / "a.json")), ("b", 20_000, str(folder / "b.yml"))]
 
 
 def test_anchors_and_merge_keys_of_yaml_work(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""Who begins next, where several have much to do."""
+
+from collections import Counter
+
+from sitemon.checks.engine.fair_queue import FairQueue
+
+
+def queue_of(*items: str) -> FairQueue[str]:
+    """Return a queue with these items; their first letter is their owner."""
+    queue: FairQueue[str] = FairQueue()
+    for item in items:
+        queue.put(item[0], item)
+    return queue
+
+
+def taken(queue: FairQueue[str], count: int) -> list[str]:
+    return [queue.take() for _ in range(count)]
+
+
+def test_what_one_owner_puts_in_comes_out_in_its_order() -> None:
+    queue = queue_of("a1", "a2", "a3")
+    assert taken(queue, 3) == ["a1", "a2", "a3"]
+    assert not queue
+
+
+def test_owners_of_whom_nothing_is_under_way_take_turns() -> None:
+    queue = queue_of("a1", "a2", "a3", "b1", "b2", "c1")
+    order = []
+    while queue:
+        order.append(queue.take())
+        queue.end(order[-1][0])
+    assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_who_has_the_fewest_under_way_is_next() -> None:
+    queue = queue_of("a1", "a2", "a3", "a4", "a5")
+    assert taken(queue, 3) == ["a1", "a2", "a3"]
+    for item in ("b1", "b2", "b3", "b4"):
+        queue.put("b", item)
+    assert taken(queue, 3) == ["b1", "b2", "b3"]
+    queue.end("b")
+    assert queue.take() == "b4"
+    assert taken(queue, 2) == ["a4", "a5"]
+
+
+def test_of_very_many_owners_each_is_next_before_any_is_a_second_time() -> None:
+    queue = queue_of(*(f"{chr(first)}{number}" for first in range(100, 1_100) for number in range(2)))
+    assert set(Counter(item[0] for item in taken(queue, 1_000)).values()) == {1}
+
+
+def test_an_owner_of_whom_nothing_is_left_is_forgotten() -> None:
+    queue = queue_of("a1", "b1")
+    for item in taken(queue, 2):
+        queue.end(item[0])
+    assert (queue._waiting, queue._under_way) == ({}, {})
