@@ -86,7 +86,7 @@ class ChannelSender(ABC):
 
 
 class Sender(ChannelSender):
-    """Sends one event a request, in the order of the outbox."""
+    """Sends one event a request: sites take turns, and those of a site keep their order."""
 
     def __init__(self, channel: Channel, send: Callable[[Request], Answer]) -> None:
         super().__init__(channel)

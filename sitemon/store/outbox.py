@@ -1,7 +1,7 @@
 """The outbox: alerts that are to be sent, and how each channel fares."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -74,7 +74,7 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
 
 
 def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
-    """Return what is due on a channel, oldest first."""
+    """Return what is due on a channel: by turns, the oldest of each site in a turn."""
     return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
 
 
@@ -99,8 +99,9 @@ def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> N
     """Say that a message has arrived."""
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["message_delivered"], {"channel": channel, "message_id": message_id})
-        newest = max((outbox_id for (outbox_id,) in cursor.fetchall()), default=0)
-        _give_up_overtaken(cursor, [channel], newest)
+        arrived = cursor.fetchall()
+        newest = max((outbox_id for outbox_id, _ in arrived), default=0)
+        _give_up_overtaken(cursor, [channel], newest, {site for _, site in arrived})
 
 
 def mark_message_failed(conn: Connection, channel: str, message_id: str, problem: str, wait_s: float) -> bool:
@@ -113,7 +114,7 @@ def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
     """Say that an alert has arrived."""
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["delivered"], {"outbox_id": outbox_id})
-        _give_up_overtaken(cursor, [channel], outbox_id)
+        _give_up_overtaken(cursor, [channel], outbox_id, {site for (site,) in cursor.fetchall()})
 
 
 def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -> bool:
@@ -150,6 +151,7 @@ def retry_alerts(conn: Connection) -> int:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["retry"])
         count = cursor.rowcount
+        cursor.execute(_sql["take_turns_anew"])
         cursor.execute(_sql["enable_channels"])
         channels = [name for (name,) in cursor.fetchall()]
         return count - _give_up_overtaken(cursor, channels, _LAST)
@@ -160,9 +162,12 @@ def read_alerts(conn: Connection, since: datetime, most: int) -> list[KnownAlert
     return [KnownAlert._make(row) for row in _run(conn, "alerts", since=since, alerts=most)]
 
 
-def _give_up_overtaken(cursor: Cursor, channels: Sequence[str], before: int) -> int:
-    """Give up what waits on channels and is older than what has arrived of the same; return how many alerts it were."""
-    cursor.execute(_sql["give_up_overtaken"], {"channels": list(channels), "before": before})
+def _give_up_overtaken(
+    cursor: Cursor, channels: Sequence[str], before: int, sites: Collection[str] | None = None
+) -> int:
+    """Give up what waits of these sites, or of all, and is older than what has arrived of the same; return how many."""
+    values = {"channels": list(channels), "before": before, "sites": None if sites is None else list(sites)}
+    cursor.execute(_sql["give_up_overtaken"], values)
     return cursor.rowcount
 
 

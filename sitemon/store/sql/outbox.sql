@@ -1,17 +1,43 @@
 -- name: add_alerts
--- In the order in which they were decided, which is the order in which they are sent.
-INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, due_at)
-SELECT event_id, channel, event ->> 'type', incident_id, event, now() + wait_s * '1 second'::interval
-FROM jsonb_to_recordset(%(alerts)s) AS given (
-    place integer, event_id uuid, channel text, incident_id integer, event jsonb, wait_s double precision
+-- In the order in which they were decided. Each takes the turn after that of the last one that waits of its site, or joins
+-- the present turn of the channel: so it waits for one alert of each other site at most. What is of no site is as of one.
+WITH given AS (
+    SELECT
+        *,
+        coalesce(event #>> '{data,site}', '') AS site,
+        row_number() OVER (PARTITION BY channel, event #>> '{data,site}' ORDER BY place) - 1 AS before
+    FROM jsonb_to_recordset(%(alerts)s) AS given (
+        place integer, event_id uuid, channel text, incident_id integer, event jsonb, wait_s double precision
+    )
 )
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, due_at, turn)
+SELECT
+    event_id,
+    channel,
+    event ->> 'type',
+    incident_id,
+    event,
+    now() + wait_s * '1 second'::interval,
+    before + greatest(0, present.turn, last_waiting.turn + 1)
+FROM given
+LEFT JOIN sitemon.channel AS present ON present.name = given.channel
+LEFT JOIN LATERAL (
+    SELECT turn
+    FROM sitemon.outbox
+    WHERE outbox.channel = given.channel
+        AND coalesce(outbox.event #>> '{data,site}', '') = given.site
+        AND delivered_at IS NULL
+        AND given_up_at IS NULL
+    ORDER BY outbox_id DESC
+    LIMIT 1
+) AS last_waiting ON true
 ORDER BY place;
 
 -- name: add_channels
 INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING;
 
 -- name: take_channel
--- A channel, if there is something to send, for as long as the lease lasts: who has it sends in the order of the outbox.
+-- A channel, if there is something to send, for as long as the lease lasts: nobody else sends on it.
 UPDATE sitemon.channel SET leased_until_at = now() + %(lease_s)s * '1 second'::interval, lease = %(lease)s
 WHERE name = (
     SELECT name
@@ -35,11 +61,19 @@ WHERE name = (
 RETURNING failures, disabled_target;
 
 -- name: due_alerts
-SELECT outbox_id, event_id, event, tries
-FROM sitemon.outbox
-WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-ORDER BY outbox_id
-LIMIT %(alerts)s;
+-- By turns; the first of these is the present one from here on.
+WITH due AS MATERIALIZED (
+    SELECT outbox_id, event_id, event, tries, turn
+    FROM sitemon.outbox
+    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+    ORDER BY turn, outbox_id
+    LIMIT %(alerts)s
+), moved AS (
+    UPDATE sitemon.channel SET turn = first.turn
+    FROM (SELECT min(turn) AS turn FROM due) AS first
+    WHERE name = %(channel)s AND channel.turn < first.turn
+)
+SELECT outbox_id, event_id, event, tries FROM due ORDER BY turn, outbox_id;
 
 -- name: due_message
 -- The message of the oldest alert that is due: null where it is in none yet.
@@ -61,16 +95,21 @@ WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND
 GROUP BY type;
 
 -- name: message_events
+-- Of each site the first ones rather than all of one site, in the order in which they were decided.
 SELECT event
-FROM sitemon.outbox
-WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
-ORDER BY outbox_id
-LIMIT %(events)s;
+FROM (
+    SELECT event, outbox_id
+    FROM sitemon.outbox
+    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+    ORDER BY turn, outbox_id
+    LIMIT %(events)s
+) AS told
+ORDER BY outbox_id;
 
 -- name: message_delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
-RETURNING outbox_id;
+RETURNING outbox_id, coalesce(event #>> '{data,site}', '');
 
 -- name: message_failed
 -- A day after the newest of its alerts was made, a message is given up.
@@ -88,11 +127,13 @@ WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND
 RETURNING given_up_at IS NOT NULL;
 
 -- name: delivered
-UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL WHERE outbox_id = %(outbox_id)s;
+UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
+WHERE outbox_id = %(outbox_id)s
+RETURNING coalesce(event #>> '{data,site}', '');
 
 -- name: give_up_overtaken
--- What waits before a place, though what came after it has arrived, of the same incident, or else of the same site or region:
--- it was refused, and would say as the last word how it was.
+-- What waits of these sites, or of all, before a place, though what came after it has arrived, of the same incident, or else of the same
+-- site or region: it was refused, and would say as the last word how it was.
 UPDATE sitemon.outbox AS old SET
     given_up_at = now(),
     is_overtaken = true,
@@ -101,6 +142,7 @@ UPDATE sitemon.outbox AS old SET
         ELSE concat_ws(': ', 'overtaken by what came later', old.problem)
     END
 WHERE old.channel = ANY (%(channels)s)
+    AND (%(sites)s::text[] IS NULL OR coalesce(old.event #>> '{data,site}', '') = ANY (%(sites)s))
     AND old.outbox_id < %(before)s
     AND old.delivered_at IS NULL
     AND old.given_up_at IS NULL
@@ -155,6 +197,19 @@ WHERE name = %(channel)s AND lease = %(lease)s;
 -- Send again at once what waits, and what was given up; what was overtaken is given up again.
 UPDATE sitemon.outbox SET due_at = now(), given_up_at = NULL, created_at = greatest(created_at, now() - '1 hour'::interval)
 WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now());
+
+-- name: take_turns_anew
+-- What was given up before others and waits again has its place before those of its site.
+UPDATE sitemon.outbox SET turn = given.turn
+FROM (
+    SELECT
+        outbox_id,
+        channel.turn - 1 + row_number() OVER (PARTITION BY channel, event #>> '{data,site}' ORDER BY outbox_id) AS turn
+    FROM sitemon.outbox
+    JOIN sitemon.channel ON channel.name = outbox.channel
+    WHERE delivered_at IS NULL AND given_up_at IS NULL
+) AS given
+WHERE outbox.outbox_id = given.outbox_id AND outbox.turn <> given.turn;
 
 -- name: enable_channels
 UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL RETURNING name;
