@@ -25,6 +25,11 @@ class Edit(NamedTuple):
     patience_ms: int = 0
 
 
+def order_of(edit: Edit) -> tuple[int, int, int, bool, Edit]:
+    """Return the place of an edit: what ended a site is before what a foreign writer says to have begun it at once."""
+    return edit.token, edit.sequence, edit.at_ms, edit.from_ms is not None, edit
+
+
 class Stretch(NamedTuple):
     """The slots ``from_ms + k × interval_ms`` with ``from_ms ≤ slot < until_ms``; missing `patience_ms` later."""
 
@@ -49,7 +54,7 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
     slots count once, and those that only the later interval has stand alone. `before` are the stretches of edits that
     were said earlier and are forgotten.
     """
-    ordered = sorted(set(edits))
+    ordered = sorted(set(edits), key=order_of)
     found = _until(before, min((edit.at_ms + 1 for edit in ordered), default=FOR_EVER_MS))
     points: dict[int, Stretch] = {}
     end_ms = max((one.until_ms for one in found), default=None)

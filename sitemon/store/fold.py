@@ -18,6 +18,7 @@ from sitemon.model.stretches import (
     bounded,
     changed_from,
     first_difference_ms,
+    order_of,
     slots_between,
     stretches_of,
 )
@@ -167,7 +168,7 @@ def _move_watches(
 ) -> None:
     rows = []
     for watch, own in sorted(edits.items()):
-        newest = max(own)
+        newest = max(own, key=order_of)
         rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own), changed[watch]))
     names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms", "changed")
     columns = dict(zip(names, _columns(rows, len(names)), strict=True))

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from sitemon import clock
+from sitemon.model.schedule import Told
 from sitemon.store import fold as module
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
@@ -106,3 +107,13 @@ def test_one_site_does_not_use_up_what_another_may_have_changed(conn: Connection
     changed_by(conn, names, [toggled(number) for number in range(20)])
     (changes,) = changed_by(conn, names, [replace(EVERY_SECOND, site="other")])
     assert MOST - 2 <= changes <= MOST  # the youngest ones are still waited for
+
+
+def test_a_telling_with_the_number_of_an_event_holds_up_nothing_that_follows(conn: Connection, names: Names) -> None:
+    begun = started(5, site="blog")
+    forged = Told(token=begun.token, sequence=begun.sequence, first=begun.sequence, at_ms=begun.at_ms)
+    write_notices(conn, names, [begun, forged])
+    write_notices(conn, names, [started(6, site="wiki")])
+    assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
+    assert {"blog", "wiki"} <= {site for site, _ in slots(conn)}
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]

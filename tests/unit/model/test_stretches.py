@@ -114,3 +114,9 @@ def test_many_events_that_reach_far_back_take_little_time() -> None:
     found = stretches_of(edits)
     assert len(found) < 10_000
     assert clock.monotonic_s() - began_s < 10
+
+
+def test_a_telling_of_the_moment_and_number_of_an_event_is_before_it() -> None:
+    """Two things were said at once: only a foreign writer does that."""
+    edits = [ended(1, 50), started(1, 50, 10)]
+    assert slots(stretches_of(edits), 80) == slots(stretches_of(reversed(edits)), 80) == [60, 70, 80]
