@@ -1,6 +1,8 @@
 """Which slots the schedule's history asks for. Pure: a function of the set of events, in whatever order they came."""
 
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 FOR_EVER_MS: Final = 9_223_372_036_854_775_807
@@ -8,6 +10,10 @@ FOR_EVER_MS: Final = 9_223_372_036_854_775_807
 
 _MOST_POINTS: Final = 10_000
 """So many slots of one site may stand alone: a second each of them, clocks may have gone back for three hours."""
+
+
+_MOST_LOOKS: Final = 10 * _MOST_POINTS
+"""At so many slots that may stand alone is looked: edits that all reach far back would take their number times that."""
 
 
 class Edit(NamedTuple):
@@ -55,18 +61,53 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
     were said earlier and are forgotten.
     """
     ordered = sorted(set(edits), key=order_of)
-    found = _until(before, min((edit.at_ms + 1 for edit in ordered), default=FOR_EVER_MS))
+    found = _Stretches(_until(before, min((edit.at_ms + 1 for edit in ordered), default=FOR_EVER_MS)))
     points: dict[int, Stretch] = {}
-    end_ms = max((one.until_ms for one in found), default=None)
+    end_ms = max((one.until_ms for one in found.all), default=None)
+    looks = _MOST_LOOKS
     for stretch in _cut(ordered):
         first_free_ms = stretch.from_ms if end_ms is None else stretch.first_from(end_ms)
-        for slot_ms in _points(stretch, min(first_free_ms, stretch.until_ms), found, points):
-            points[slot_ms] = stretch._replace(from_ms=slot_ms, until_ms=slot_ms + 1)
-            end_ms = max(end_ms or 0, slot_ms + 1)
+        slots = range(stretch.from_ms, min(first_free_ms, stretch.until_ms), stretch.interval_ms)
+        slots = slots[: min(_MOST_POINTS - len(points), looks)]
+        looks -= len(slots)
+        for slot_ms in slots:
+            if slot_ms not in points and not found.have(slot_ms):
+                points[slot_ms] = stretch._replace(from_ms=slot_ms, until_ms=slot_ms + 1)
+                end_ms = max(end_ms or 0, slot_ms + 1)
         if first_free_ms < stretch.until_ms:
-            found.append(stretch._replace(from_ms=first_free_ms))
+            found.add(stretch._replace(from_ms=first_free_ms))
             end_ms = max(end_ms or 0, stretch.until_ms)
-    return _joined(sorted([*found, *points.values()]))
+    return _joined(sorted([*found.all, *points.values()]))
+
+
+class _Stretches:
+    """Stretches in layers, each in order: none of a layer reaches beyond the beginning of the next one in it."""
+
+    def __init__(self, stretches: Iterable[Stretch]) -> None:
+        self._layers: list[list[Stretch]] = []
+        for stretch in sorted(stretches):
+            self.add(stretch)
+
+    def add(self, stretch: Stretch) -> None:
+        """Add one that does not begin before any other."""
+        for layer in self._layers:
+            if layer[-1].until_ms <= stretch.from_ms:
+                layer.append(stretch)
+                return
+        self._layers.append([stretch])
+
+    def have(self, slot_ms: int) -> bool:
+        """Tell whether the slot is one of theirs."""
+        for layer in self._layers:
+            place = bisect_left(layer, (slot_ms + 1,))
+            if place and layer[place - 1].has(slot_ms):
+                return True
+        return False
+
+    @property
+    def all(self) -> list[Stretch]:
+        """All of them, in no order."""
+        return list(chain.from_iterable(self._layers))
 
 
 def _cut(edits: Sequence[Edit]) -> list[Stretch]:
@@ -82,13 +123,6 @@ def _cut(edits: Sequence[Edit]) -> list[Stretch]:
 
 def _until(stretches: Iterable[Stretch], until_ms: int) -> list[Stretch]:
     return [one._replace(until_ms=min(one.until_ms, until_ms)) for one in stretches if one.from_ms < until_ms]
-
-
-def _points(stretch: Stretch, until_ms: int, others: Iterable[Stretch], points: Collection[int]) -> list[int]:
-    """Return the slots before `until_ms` that no other stretch has and that are not among these points."""
-    slots = range(stretch.from_ms, until_ms, stretch.interval_ms)[: _MOST_POINTS - len(points)]
-    near = [other for other in others if other.until_ms > stretch.from_ms] if slots else []
-    return [slot_ms for slot_ms in slots if slot_ms not in points and not any(other.has(slot_ms) for other in near)]
 
 
 def _is_same_grid(one: Stretch, other: Stretch) -> bool:

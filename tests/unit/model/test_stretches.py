@@ -1,7 +1,10 @@
 """Which slots the schedule's history asks for: a function of the set of events."""
 
 import itertools
+import time
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,3 +123,25 @@ def test_a_telling_of_the_moment_and_number_of_an_event_is_before_it() -> None:
     """Two things were said at once: only a foreign writer does that."""
     edits = [ended(1, 50), started(1, 50, 10)]
     assert slots(stretches_of(edits), 80) == slots(stretches_of(reversed(edits)), 80) == [60, 70, 80]
+
+
+@given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]), st.integers(0, 8))
+@settings(max_examples=200, deadline=None)
+def test_what_is_forgotten_of_the_earlier_edits_changes_no_slot(edits: list[Edit], forgotten: int) -> None:
+    earlier, later = sorted(edits)[:forgotten], sorted(edits)[forgotten:]
+    assert slots(stretches_of(later, stretches_of(earlier))) == slots(stretches_of(edits))
+
+
+@pytest.mark.parametrize(
+    "of_number",
+    [
+        pytest.param(lambda n: started(n, 10_000 * n, 1_000, from_ms=0), id="back to the first, of one interval"),
+        pytest.param(lambda n: started(n, 10_000 * n, 1_000 + n % 50, from_ms=0), id="back to the first"),
+        pytest.param(lambda n: started(n, 10_000 * n, 1_000 + n % 50, from_ms=10_000 * n - 1_500), id="a slot back"),
+        pytest.param(lambda n: ended(n, 10 * n), id="ends"),
+    ],
+)
+def test_time_grows_with_the_number_of_edits_and_not_with_its_square(of_number: Callable[[int], Edit]) -> None:
+    began_s = time.process_time()
+    stretches_of(of_number(number) for number in range(1, 20_001))
+    assert time.process_time() - began_s < 5
