@@ -60,16 +60,37 @@ SELECT * FROM unnest(%(tokens)s::bigint[], %(sequences)s::bigint[], %(firsts)s::
 ON CONFLICT DO NOTHING;
 
 -- name: complete_tellings
--- Tellings all of whose events have come; each is returned once.
+-- Tellings all of whose events have come; each is returned once. However many wait, events are counted once: how many of the
+-- token there are before the first and before the last number of each.
+WITH waiting AS MATERIALIZED (
+    SELECT token, sequence, first
+    FROM sitemon.telling
+    WHERE NOT is_complete AND token = ANY (%(tokens)s) AND first <= sequence
+), place AS (
+    SELECT token, event.sequence AS number, 1 AS events, NULL AS telling, 0 AS sign
+    FROM (SELECT token, min(first) AS first, max(sequence) AS last FROM waiting GROUP BY token) AS span
+    JOIN sitemon.schedule_event AS event USING (token)
+    WHERE event.sequence >= span.first AND event.sequence < span.last
+    UNION ALL
+    SELECT token, first, 0, sequence, -1 FROM waiting
+    UNION ALL
+    SELECT token, sequence, 0, sequence, 1 FROM waiting
+), counted AS (
+    SELECT
+        *,
+        sum(events) OVER (PARTITION BY token ORDER BY number, events ROWS UNBOUNDED PRECEDING) AS before
+    FROM place
+), complete AS (
+    SELECT token, telling AS sequence
+    FROM counted
+    WHERE telling IS NOT NULL
+    GROUP BY token, telling
+    HAVING sum(sign * before) = sum(sign * number)
+)
 UPDATE sitemon.telling SET is_complete = true
-WHERE NOT is_complete
-    AND token = ANY (%(tokens)s)
-    AND sequence - first = (
-        SELECT count(*)
-        FROM sitemon.schedule_event AS event
-        WHERE event.token = telling.token AND event.sequence >= telling.first AND event.sequence < telling.sequence
-    )
-RETURNING token, sequence, first, at_ms;
+FROM complete
+WHERE (telling.token, telling.sequence) = (complete.token, complete.sequence)
+RETURNING telling.token, telling.sequence, telling.first, telling.at_ms;
 
 -- name: unnamed_watches
 -- Sites that had slots after the telling's moment, as far as was known, and that no event of it names.

@@ -12,7 +12,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import Notice, write_notices
 from tests.databases import close_account, execute, open_account, rows
-from tests.integration.store.events import at, away, ended, reign, started, told
+from tests.integration.store.events import at, at_ms, away, ended, reign, started, told
 from tests.integration.store.test_slices import UNEVEN
 
 MOST = 50
@@ -117,3 +117,23 @@ def test_a_telling_with_the_number_of_an_event_holds_up_nothing_that_follows(con
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
     assert {"blog", "wiki"} <= {site for site, _ in slots(conn)}
     assert rows(conn, UNEVEN) == [(0, 0, 0)]
+
+
+def test_tellings_that_are_never_complete_take_time_by_their_number(conn: Connection, names: Names) -> None:
+    """They would take that times the number of events, with each message of the leader whose token they bear."""
+    execute(
+        conn,
+        "INSERT INTO sitemon.schedule_event (site_id, region_id, token, sequence, at_ms) "
+        "SELECT site_id, region_id, 7, number, %s FROM sitemon.watch CROSS JOIN generate_series(1, 10000) AS number",
+        (at_ms(0),),
+    )
+    execute(
+        conn,
+        "INSERT INTO sitemon.telling (token, sequence, first, at_ms) "
+        "SELECT 7, 20000 + number, 1, %s FROM generate_series(1, 10000) AS number",
+        (at_ms(0),),
+    )
+    began_s = clock.monotonic_s()
+    write_notices(conn, names, [replace(told(1, token=8), first=1, sequence=2), told(1, token=7, sequence=10_001)])
+    assert clock.monotonic_s() - began_s < 10
+    assert rows(conn, "SELECT token, sequence FROM sitemon.telling WHERE is_complete") == [(7, 10_001)]
