@@ -110,7 +110,7 @@ def test_it_shows_an_outage_and_the_alerts_of_it(demo: Demo) -> None:
 
 
 STAGES: dict[str, Callable[[Path], bool]] = {
-    "it has just begun": lambda home: processes_of(home) != [],
+    "Python starts": lambda home: processes_of(home) != [],
     "it imports": lambda home: has_loaded(home, "msgspec"),
     "the servers start": lambda home: len(processes_of(home)) > 1,
     "it provisions": lambda home: log_of(home, "provision") is not None,
@@ -122,8 +122,16 @@ def log_of(home: Path, name: str) -> str | None:
     return next((log.read_text() for log in home.glob(f"sitemon-demo-*/{name}.log")), None)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+ENDS = [
+    (number, stage)
+    for number in (signal.SIGINT, signal.SIGKILL)
+    for stage in STAGES
+    # Before it comes to us Python loses a Ctrl-C: "Failed checking if argv[0] is an import path entry", and it goes on.
+    if (number, stage) != (signal.SIGINT, "Python starts")
+]
+
+
+@pytest.mark.parametrize(("number", "stage"), ENDS)
 @pytest.mark.timeout(300)
 def test_nothing_is_left_when_it_is_ended_while(home: Path, demo: Demo, stage: str, number: signal.Signals) -> None:
     process = demo()
