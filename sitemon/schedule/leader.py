@@ -14,8 +14,8 @@ from sitemon.schedule.telling import Teller
 
 log = logging.getLogger(__name__)
 
-SPACING_S: Final = 0.1
-"""The least time between two ticks: what becomes due meanwhile travels together."""
+SPACING_S: Final = 0.15
+"""The least time between two ticks: what becomes due meanwhile travels together. See docs/decisions/batches.md."""
 IDLE_S: Final = 1.0
 LOOK_EVERY_S: Final = 2.0
 MARK_EVERY_S: Final = 5.0
