@@ -13,16 +13,15 @@ A = "channels:\n  a: {alertmanager: http://am.example}\nroutes: [{channels: [a]}
 B = "channels:\n  b: {alertmanager: http://am.example}\nroutes: [{channels: [b]}]\n"
 BAD = A.replace("routes", "rutes")
 
-_an_hour_ago = itertools.count(1_700_000_000)
+_long_ago, _later = itertools.count(1_700_000_000), itertools.count(2_100_000_000)
 
 
 def write(file: Path, content: str, *, is_settled: bool = True) -> None:
     new = file.with_suffix(".new")
     new.write_text(content)
     new.chmod(0o600)
-    if is_settled:
-        moment = next(_an_hour_ago)
-        os.utime(new, (moment, moment))
+    moment = next(_long_ago if is_settled else _later)
+    os.utime(new, (moment, moment))
     new.replace(file)
 
 

@@ -21,16 +21,15 @@ A = "sites: [{name: a, url: http://a/}]\n"
 B = "sites: [{name: b, url: http://b/}]\n"
 BAD = "sites: [{name: b, url: http://b/, intervall: 1}]\n"
 
-_an_hour_ago = itertools.count(1_700_000_000)
+_long_ago, _later = itertools.count(1_700_000_000), itertools.count(2_100_000_000)
 
 
 def write(file: Path, content: str, *, is_settled: bool = True) -> None:
     """Replace a file by renaming, as editors do; settled means that it was written a while ago."""
     new = file.with_suffix(".new")
     new.write_text(content)
-    if is_settled:
-        moment = next(_an_hour_ago)
-        os.utime(new, (moment, moment))
+    moment = next(_long_ago if is_settled else _later)
+    os.utime(new, (moment, moment))
     new.replace(file)
 
 
