@@ -46,7 +46,7 @@ def test_one_that_comes_byte_by_byte_takes_no_longer_for_that() -> None:
     records = record(b"") * ((64 << 10) // 5)
     began_s = time.process_time()
     assert first_message(records[at : at + 1] for at in range(len(records))) is None
-    assert time.process_time() - began_s < 2
+    assert time.process_time() - began_s < 10
 
 
 @pytest.mark.parametrize(
