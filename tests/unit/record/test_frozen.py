@@ -77,7 +77,7 @@ def test_an_attempt_that_goes_on_after_it_was_given_up_is_given_up_again_and_sai
         while not store.written:
             assert clock.monotonic_s() < deadline_s
             clock.sleep(0.01)
-    assert len(store.aborts_s) == 3
+    assert len(store.aborts_s) >= 3
     assert all(
         later_s - earlier_s > 0.29 for earlier_s, later_s in zip(store.aborts_s, store.aborts_s[1:], strict=False)
     )
@@ -94,7 +94,8 @@ def test_a_stop_is_heard_while_the_store_is_opened(caplog: pytest.LogCaptureFixt
     assert store.is_opening.wait(10)
     stop.set()
     thread.join(10)
-    assert (opened, len(store.aborts_s), caplog.records) == ([False], 2, [])
+    assert (opened, caplog.records) == ([False], [])
+    assert len(store.aborts_s) >= 2
 
 
 def test_nothing_is_aborted_before_a_stop() -> None:

@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.record import intake
+from sitemon.record import intake, recorder
 from sitemon.record.recorder import Report
 from sitemon.store.positions import Read
 from sitemon.store.write import Written
@@ -71,6 +71,8 @@ class Reader(MemoryConsumer):
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "_MAX_RECORDS", FULL)
+    # While it is paused it polls as well, which a test that is late would see.
+    monkeypatch.setattr(recorder, "_WAIT_BEFORE_PAUSE_S", 60.0)
 
 
 @contextmanager
