@@ -89,7 +89,6 @@ class MarkingLeader:
         self.tick()
 
 
-@pytest.mark.timeout(10)
 def test_a_beat_ends_though_nothing_takes_what_it_publishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(celery_effects, "messenger_of_this_process", lambda *_, **__: FullMessenger())
     for name in ("kafka_server", "sites_watcher"):

@@ -106,8 +106,9 @@ def test_what_confirms_a_failure_is_dropped_and_never_missed() -> None:
     assert bench.results == []
 
 
-def test_what_confirms_a_failure_and_comes_as_its_batch_is_to_end_is_published() -> None:
-    bench, engine = Bench(SHOP), Hangs()
+def test_what_confirms_a_failure_and_comes_as_its_batch_is_to_end_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, engine, now_ms = Bench(SHOP), Hangs(), clock.now_ms()
+    monkeypatch.setattr(batch, "now_ms", lambda: now_ms)
 
     def sites() -> SiteSet:
         """Are looked up when the batch begins, and again when it gives up what it waits for."""
@@ -116,7 +117,7 @@ def test_what_confirms_a_failure_and_comes_as_its_batch_is_to_end_is_published()
         return bench.configured
 
     runner = dataclasses.replace(bench.runner(engine), overtime=Overtime(0), sites=sites)
-    assert runner.run([("shop", clock.now_ms())], is_redelivered=False, kind=Kind.CONFIRM) == []
+    assert runner.run([("shop", now_ms)], is_redelivered=False, kind=Kind.CONFIRM) == []
     assert [(result.kind, result.outcome) for result in bench.results] == [("confirm", "up")]
 
 
