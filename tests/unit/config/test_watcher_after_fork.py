@@ -42,7 +42,7 @@ def test_a_child_made_while_a_thread_looks_at_the_files_follows_edits(
 
 
 def _comes_true(condition: Callable[[], bool]) -> bool:
-    until_s = clock.monotonic_s() + 5
+    until_s = clock.monotonic_s() + 15
     while not condition() and clock.monotonic_s() < until_s:
         clock.sleep(0.05)
     return condition()
