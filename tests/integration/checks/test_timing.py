@@ -23,12 +23,18 @@ from tests.integration.checks.conftest import (
     site,
 )
 
-SLOW_S: Final = 0.2
+SLOW_S: Final = 0.5
 
 
 def phases_sum_s(seen: Observation | Hop) -> float:
     phases = seen.phases_s
     return phases.dns + phases.connect + phases.tls + phases.first_byte + phases.download
+
+
+def assert_took_most(seen: Observation, phase_s: float) -> None:
+    """However much longer than it was told to a thread sleeps, all other phases are short beside it."""
+    assert phase_s > 0.8 * SLOW_S
+    assert seen.latency_s - phase_s < phase_s / 2
 
 
 def slow_before(step: str) -> Behaviour:
@@ -49,8 +55,7 @@ def slow_before(step: str) -> Behaviour:
 @pytest.mark.parametrize("phase", ["first_byte", "download"])
 def test_time_goes_to_the_phase_that_took_it(phase: str, observe: Observer, serve: ServerFactory) -> None:
     seen = observe(serve(slow_before(phase)).url())
-    assert getattr(seen.phases_s, phase) == pytest.approx(SLOW_S, abs=0.1)
-    assert seen.latency_s - getattr(seen.phases_s, phase) < 0.1
+    assert_took_most(seen, getattr(seen.phases_s, phase))
 
 
 def test_the_phases_of_a_check_of_one_hop_add_up(observe: Observer, serve: ServerFactory) -> None:
@@ -91,7 +96,7 @@ def test_a_name_takes_time_in_dns(make_engine: EngineFactory, serve: ServerFacto
 
     server = serve(answering(response()))
     seen = observed(make_engine(lookup=slow_lookup), site(server.url(host="shop.test")))
-    assert seen.phases_s.dns == pytest.approx(SLOW_S, abs=0.1)
+    assert_took_most(seen, seen.phases_s.dns)
     assert phases_sum_s(seen) == pytest.approx(seen.latency_s, abs=0.002)
     assert (seen.ip, server.asked[0].headers["host"]) == ("127.0.0.1", f"shop.test:{server.port}")
 
