@@ -68,7 +68,7 @@ def test_an_embedded_beat_dies_with_its_killed_worker(pipeline: Pipeline, sample
     beat_pid = wait_for(pipeline.beat_pid)
     assert beat_pid is not None
     os.kill(pipeline.processes["worker"].pid, signal.SIGKILL)
-    wait_for(lambda: not psutil.pid_exists(beat_pid), within_s=5)
+    wait_for(lambda: not psutil.pid_exists(beat_pid))
 
 
 def test_the_beat_of_a_killed_process_gives_back_the_lease(pipeline: Pipeline, sample: SampleServer) -> None:
@@ -78,7 +78,7 @@ def test_the_beat_of_a_killed_process_gives_back_the_lease(pipeline: Pipeline, s
     wait_for(lambda: slots_ms(pipeline))
     beat = psutil.Process(wait_for(pipeline.beat_pid))
     beat.parent().kill()  # type: ignore[union-attr] # the worker process that has the beat
-    wait_for(lambda: "beat.resigned" in pipeline.log_of("worker"), within_s=5)
+    wait_for(lambda: "beat.resigned" in pipeline.log_of("worker"))
 
 
 def test_a_killed_embedded_beat_is_started_again_and_no_slot_is_missed(

@@ -104,5 +104,5 @@ def read_until(consumer: Consumer, is_enough: Callable[[list[Message]], bool], w
 
 def publish(producer: Producer, records: list[Record]) -> None:
     """Send, and wait for every acknowledgement."""
-    deliveries = [producer.send(record, 5.0) for record in records]
-    assert all(delivery.wait(10.0) for delivery in deliveries)
+    deliveries = [producer.send(record, 20.0) for record in records]
+    assert all(delivery.wait(30.0) for delivery in deliveries)

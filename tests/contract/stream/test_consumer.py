@@ -61,7 +61,7 @@ def test_a_poll_without_messages_returns_none_after_its_timeout(backend: Backend
     consumer.poll(1.0, 10)
     began_s = clock.monotonic_s()
     assert list(consumer.poll(0.3, 10)) == []
-    assert 0.25 < clock.monotonic_s() - began_s < 2.0
+    assert 0.25 < clock.monotonic_s() - began_s < 10.0
 
 
 def test_what_was_not_committed_is_read_again_by_the_next_member(backend: Backend) -> None:

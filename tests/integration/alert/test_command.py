@@ -80,7 +80,7 @@ def test_edits_of_the_channels_are_taken_up_within_five_seconds(
         (tmp_path / "alerts.yaml").write_text("chanels: {}\n")
         lines = alerter.stderr or ()
         [kept] = itertools.islice((line for line in lines if "config.alerts_kept" in line), 1)
-        wait_for(lambda: is_told(other, "kept"), within_s=5)
+        wait_for(lambda: is_told(other, "kept"))
     alerter.send_signal(signal.SIGTERM)
     assert "alerts.yaml:1: chanels: unknown field; did you mean channels?" in kept
     assert "config.alerts_kept" not in alerter.communicate(timeout=15)[1]

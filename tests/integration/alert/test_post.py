@@ -43,7 +43,7 @@ def test_all_addresses_of_a_name_have_one_timeout(monkeypatch: pytest.MonkeyPatc
     resolve_to(monkeypatch, *((f"127.0.0.{number}", silent) for number in range(2, 6)))
     began_s = clock.monotonic_s()
     assert post("http://hooks.example/", b"", {}, TIMEOUT_S) == Answer(0, problem="no answer in time")
-    assert TIMEOUT_S <= clock.monotonic_s() - began_s < 2 * TIMEOUT_S
+    assert TIMEOUT_S <= clock.monotonic_s() - began_s < 3 * TIMEOUT_S
 
 
 def test_one_that_answers_is_reached_behind_those_that_do_not(

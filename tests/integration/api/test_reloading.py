@@ -88,7 +88,7 @@ def test_an_edit_of_the_file_is_taken_up(serve_page: Serve, scene: Scene, tmp_pa
     page = serve_page(settings=WebWatcher({"CONF_DIR": str(tmp_path)}).current)
     assert "Before" in page.get("/public").text
     write(file, {"public_title": "After"})
-    wait_for(lambda: "After" in page.get("/public").text, within_s=5)
+    wait_for(lambda: "After" in page.get("/public").text)
     write(file, {"public_title": 7})
     assert "After" in page.get("/public").text
 

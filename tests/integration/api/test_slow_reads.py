@@ -45,7 +45,7 @@ def test_who_waits_for_it_holds_up_no_page(
             readers.submit(httpx.get, place, timeout=30, verify=TRUSTS_NOBODY) for _ in range(2 * THREADS_OF_THE_PAGE)
         ]
         assert not wait(asked, timeout=1).done
-        answers = [page.get(other, timeout=5) for other in ("/sites/shop", "/readyz")]
+        answers = [page.get(other, timeout=20) for other in ("/sites/shop", "/readyz")]
         goes_on.set()
         assert [answer.status_code for answer in answers] == [200, 200]
         assert {one.result().status_code for one in asked} <= {200, 503}
