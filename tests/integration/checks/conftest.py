@@ -183,6 +183,13 @@ def thread_count(begin: str = "sitemon-") -> int:
     return sum(thread.name.startswith(begin) for thread in threading.enumerate())
 
 
+def starved_s() -> float:
+    """Return how long threads of engines were ready and no core was free for them: that is no lateness of ours."""
+    engines = [thread.native_id for thread in threading.enumerate() if thread.name == "sitemon-checks"]
+    waited_ns = [Path(f"/proc/self/task/{engine}/schedstat").read_text().split()[1] for engine in engines]
+    return sum(map(int, waited_ns)) / 1e9
+
+
 def punctual_s(seen: Observation) -> float:
     """Return how long a check took, without the time in which this process, late or without a core, held it up."""
     return seen.latency_s - seen.lag_s

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,7 +14,7 @@ from sitemon.checks.findings import Observation
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
-from tests.integration.checks.conftest import EngineFactory, site
+from tests.integration.checks.conftest import EngineFactory, site, starved_s
 from tests.integration.checks.test_engine import wait_until
 
 CHECKS: Final = 1000
@@ -38,13 +37,6 @@ def mute() -> Iterator[dict[str, int]]:
             "udp": datagrams.getsockname()[1],
             "full": full.getsockname()[1],
         }
-
-
-def starved_s() -> float:
-    """Return how long the engine's thread was ready and no core was free for it: that is no lateness of ours."""
-    [engine] = [thread for thread in threading.enumerate() if thread.name == "sitemon-checks"]
-    _, waited_ns, _ = Path(f"/proc/self/task/{engine.native_id}/schedstat").read_text().split()
-    return int(waited_ns) / 1e9
 
 
 @pytest.mark.usefixtures("frozen_heap")
