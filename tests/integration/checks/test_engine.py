@@ -123,7 +123,7 @@ def test_hung_checks_leave_no_thread_behind(make_engine: EngineFactory, serve: S
         engine.submit(site(server.url(), timeout_s=0.2), lambda _: None)
     assert thread_count() <= before + 32
     engine.close(10)
-    wait_until(lambda: thread_count() == before, 10)
+    wait_until(lambda: thread_count() <= before, 10)
 
 
 def test_a_check_opens_a_connection_of_its_own_and_closes_it(observe: Observer, serve: ServerFactory) -> None:

@@ -87,7 +87,7 @@ def test_a_reader_that_stops_early_leaves_no_thread(kafka_server: KafkaServer, l
     reading = read_all(kafka_server, letters)
     next(reading)
     reading.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_a_kafka_that_is_away_is_said_within_ten_seconds() -> None:
