@@ -20,6 +20,12 @@ from sitemon.store.names import Names
 from sitemon.store.provision import provision
 from sitemon.store.write import prepare_session
 
+WAITS_FOR_LOCKS = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE datname = current_database() AND NOT granted
+"""
+"""In this database alone: that of another test has the same tables, of the same numbers."""
+
 
 @pytest.fixture(scope="session")
 def template(stack: Stack, postgres_server: PostgresServer, admin: Credentials) -> Credentials:

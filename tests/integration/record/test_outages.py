@@ -14,7 +14,7 @@ from sitemon.store.database import Database
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.provision import provision
 from sitemon.stream.in_memory import MemoryBroker
-from tests.databases import as_admin, rows, run
+from tests.databases import WAITS_FOR_LOCKS, as_admin, rows, run
 from tests.integration.record.conftest import GROUP, StartRecorder, wait_until
 from tests.integration.record.test_recording import COUNT, is_all_committed, send
 from tests.results import a_result
@@ -193,10 +193,9 @@ def test_a_stop_while_the_server_is_frozen_ends_in_time_and_commits_nothing(
     with conn, conn.cursor() as cursor:
         cursor.execute("LOCK TABLE sitemon.result")
         send(broker, [a_result(minute=2)])
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'sitemon.result'::regclass"
 
         def is_waiting() -> bool:
-            cursor.execute(waiting)
+            cursor.execute(WAITS_FOR_LOCKS)
             return cursor.fetchall() == [(1,)]
 
         wait_until(is_waiting)

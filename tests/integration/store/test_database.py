@@ -17,7 +17,7 @@ from sitemon.store.errors import MissingPartitionError, NotProvisionedError, Rol
 from sitemon.store.migrate import migrations
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.write import Written
-from tests.databases import as_admin, execute, rows
+from tests.databases import WAITS_FOR_LOCKS, as_admin, execute, rows
 from tests.pipeline import wait_for
 from tests.results import a_result
 
@@ -103,10 +103,9 @@ def test_a_wait_can_be_ended_from_another_thread(database: Database, conn: Conne
         cursor.execute("LOCK TABLE sitemon.result")
         thread = threading.Thread(target=write)
         thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'sitemon.result'::regclass"
         deadline_s = clock.monotonic_s() + 10
         while True:
-            cursor.execute(waiting)
+            cursor.execute(WAITS_FOR_LOCKS)
             if cursor.fetchall() == [(1,)]:
                 break
             assert clock.monotonic_s() < deadline_s

@@ -21,7 +21,7 @@ from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import begin_batch, write_batch
-from tests.databases import checksums, close_account, execute, open_account, rows
+from tests.databases import WAITS_FOR_LOCKS, checksums, close_account, execute, open_account, rows
 from tests.integration.store.events import ended, start, started
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
@@ -197,10 +197,9 @@ def test_a_window_waits_for_the_batches_that_are_being_written(
         begin_batch(cursor)
         thread = threading.Thread(target=declare_beside)
         thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         deadline_s = time.monotonic() + 30
         while True:
-            cursor.execute(waiting)
+            cursor.execute(WAITS_FOR_LOCKS)
             if cursor.fetchall() == [(1,)]:
                 break
             assert time.monotonic() < deadline_s
