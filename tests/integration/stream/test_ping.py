@@ -113,7 +113,7 @@ def test_a_server_that_refuses_us_says_why_in_one_line(secure: SecureKafka, case
     began_s = clock.monotonic_s()
     with pytest.raises(RefusedError) as caught:
         wait_for_kafka(describe(secure))
-    assert clock.monotonic_s() - began_s < 5
+    assert clock.monotonic_s() - began_s < 10
     said = str(caught.value)
     assert why in said
     assert said.startswith("127.0.0.1:")
