@@ -131,7 +131,8 @@ def test_a_head_has_an_end(port: int, begun: bytes, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 500000", b"Transfer-Encoding: chunked"])
-def test_a_body_may_be_longer_than_a_head(port: int, length: bytes) -> None:
+def test_a_body_may_be_longer_than_a_head(port: int, length: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_S", 60.0)
     pieces = [b"x" * 1_000] * 500
     is_chunked = length.startswith(b"T")
     with connected(port) as sock:
