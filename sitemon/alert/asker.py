@@ -61,12 +61,10 @@ class Asker:
         for region, checks in by_region.items():
             if self._is_asked(region, checks):
                 mark_sent(conn, region, checks)
-        if due or is_any_awaited(conn, _FRESH_S):
-            return True
         if clock.monotonic_s() >= self._forget_at_s:
             forget_old(conn)
             self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
-        return False
+        return bool(due) or is_any_awaited(conn, _FRESH_S)
 
     def ask_for_references(self, region: str, urls: Iterable[str]) -> None:
         """Ask for ad-hoc checks of a region's reference sites, unless it was just done."""

@@ -12,6 +12,8 @@ from sitemon.model.result import Kind
 
 _AT_ONCE: Final = timedelta(0)
 _AGAIN_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=4))
+CONFIRMED_WITHIN_S: Final = _AGAIN_AFTER[-1].total_seconds()
+"""All checks that confirm a failure are due within so long of it."""
 
 
 class Wanted(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from sitemon.incident.confirming import CONFIRMED_WITHIN_S
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
@@ -21,8 +22,11 @@ class Confirming(NamedTuple):
 
 
 def claim_due(conn: Connection, most: int, lease_s: float, fresh_s: float) -> list[Confirming]:
-    """Take some checks that are due, and not longer than `fresh_s` ago, for so long: nobody else asks for them."""
-    found = _run(conn, "claim", most=most, lease_s=lease_s, fresh_s=fresh_s)
+    """Take some checks that are due, and not longer than `fresh_s` ago, for so long: nobody else asks for them.
+
+    Sites for which few were asked of late come first.
+    """
+    found = _run(conn, "claim", most=most, lease_s=lease_s, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s)
     return [Confirming._make(row) for row in found]
 
 

@@ -1,16 +1,26 @@
 -- name: claim
 -- Some checks that are due, for as long as the lease lasts, all of one site together; none that is too late to be of use.
+-- First come the sites that were asked for the fewest within the last minute: of those that begin to fail again and again
+-- there may be more than can be asked for. What was asked within `settling_s` is of the same failure, and does not count:
+-- where many fail at once, those that were begun with are gone on with.
+WITH asked AS (
+    SELECT site_id, count(DISTINCT slot_at) AS checks
+    FROM sitemon.confirming
+    WHERE sent_at > now() - '1 minute'::interval AND sent_at <= now() - %(settling_s)s * '1 second'::interval
+    GROUP BY site_id
+)
 UPDATE sitemon.confirming SET leased_until_at = now() + %(lease_s)s * '1 second'::interval
 FROM (
     SELECT site_id, region, slot_at
     FROM sitemon.confirming
+    LEFT JOIN asked USING (site_id)
     WHERE sent_at IS NULL
         AND leased_until_at <= now()
         AND slot_at <= now()
         AND slot_at > now() - %(fresh_s)s * '1 second'::interval
-    ORDER BY site_id, slot_at
+    ORDER BY coalesce(checks, 0), site_id, slot_at
     LIMIT %(most)s
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF confirming SKIP LOCKED
 ) AS due
 JOIN sitemon.site USING (site_id)
 WHERE (confirming.site_id, confirming.region, confirming.slot_at) = (due.site_id, due.region, due.slot_at)

@@ -212,6 +212,47 @@ def test_a_storm_is_asked_for_in_pieces_and_what_is_late_not_at_all(scene: Scene
     assert queues.take("eu") == []
 
 
+def test_sites_that_fail_again_and_again_do_not_keep_another_from_being_confirmed(
+    scene: Scene, queues: Queues, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FRESH_S", 20.0)
+    flapping = [f"flapping-{n}" for n in range(module.ASKED_AT_ONCE + 10)]
+    scene.arrive(*[queues.a_failure(site, reason=Reason.HTTP_STATUS) for site in flapping])
+    seconds_pass(scene, 1)
+    for _ in range(2):
+        asker.ask_due(scene.conn)
+    assert len(queues.take("eu")) == len(flapping)
+    execute(scene.conn, "UPDATE sitemon.confirming SET sent_at = sent_at - '30 s'::interval")
+    well_at, slot_at = queues.failed_at - 0.4 * SECOND, queues.failed_at - 0.3 * SECOND
+    scene.arrive(*[a_result(site, slot_at=well_at, region="eu") for site in flapping])
+    failing: dict[str, Any] = {"slot_at": slot_at, "checked_at": slot_at, "reason": Reason.HTTP_STATUS}
+    scene.arrive(*[queues.a_failure(site, **failing) for site in [*flapping, "victim"]])
+    seconds_pass(scene, 1)
+    asker.ask_due(scene.conn)
+    assert "victim" in {site for _, site, _ in queues.take("eu")}
+
+
+def test_where_many_fail_at_once_those_that_were_begun_with_are_gone_on_with(
+    scene: Scene, queues: Queues, asker: Asker
+) -> None:
+    sites = [f"site-{n}" for n in range(module.ASKED_AT_ONCE + 10)]
+    scene.arrive(*[queues.a_failure(site, reason=Reason.HTTP_STATUS) for site in sites])
+    asked = []
+    for seconds in (1, 3):
+        seconds_pass(scene, seconds)
+        asker.ask_due(scene.conn)
+        asked.append({site for _, site, _ in queues.take("eu")})
+    assert (len(asked[0]), asked[1]) == (module.ASKED_AT_ONCE, asked[0])
+
+
+def test_what_is_over_is_forgotten_while_more_is_awaited(scene: Scene, queues: Queues, asker: Asker) -> None:
+    scene.arrive(queues.a_failure())
+    seconds_pass(scene, 1)
+    execute(scene.conn, "UPDATE sitemon.confirming SET slot_at = slot_at - '1 h'::interval WHERE slot_at <= now()")
+    assert asker.ask_due(scene.conn)
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.confirming") == [(1,)]
+
+
 def test_reference_sites_are_asked_for_at_most_every_few_seconds(queues: Queues, redis_url: str) -> None:
     urls = ("https://one.example/", "https://two.example/")
     asker = Asker(sending_app(RedisServer(url=redis_url), "default", {}))
