@@ -1,6 +1,7 @@
 """From a host and port to a connection that stands, to an address that may be visited."""
 
 import socket
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
@@ -20,6 +21,7 @@ MOST_OF_A_FAMILY: Final = 20
 """So many addresses of a name are judged and tried. To judge one takes 50 us, and its owner may give it thousands."""
 _LOOKUP_FOR_PROXY_S: Final = 1.0
 """Where only the proxy can look names up, our name server may not answer at all."""
+SPARE_SOCKETS: Final = 1_000
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -27,7 +29,8 @@ class Dialer:
     """Resolves, refuses forbidden addresses, and connects to the one of the others that answers first.
 
     It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
-    a socket that takes datagrams of one address alone.
+    a socket that takes datagrams of one address alone. Each check may try `OWN_SOCKETS` addresses of a name beside each
+    other; for further ones all share `spare_sockets`.
     """
 
     def __init__(
@@ -36,11 +39,13 @@ class Dialer:
         connect: Connect = connect_tcp,
         connect_udp: Connect = connect_udp,
         policy: AddressPolicy = OWN_NETWORK,
+        spare_sockets: int = SPARE_SOCKETS,
     ) -> None:
         self._resolver = resolver
         self._connect = connect
         self._connect_udp = connect_udp
         self._policy = policy
+        self._spare = threading.BoundedSemaphore(spare_sockets)
 
     async def reach(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
@@ -79,7 +84,7 @@ class Dialer:
             OSError: none did; TimeoutError: the time is up.
 
         """
-        connection = await Race(self._connect, exchange).run(endpoints)
+        connection = await Race(self._connect, exchange, self._spare).run(endpoints)
         connection.exchange = exchange
         return connection
 
@@ -165,10 +170,10 @@ class Dialer:
         return allowed
 
 
-def dialer_for(choices: Settings, resolver: Resolver) -> Dialer:
+def dialer_for(choices: Settings, resolver: Resolver, spare_sockets: int = SPARE_SOCKETS) -> Dialer:
     """Return the dialer of a process that was told which addresses may be visited."""
     policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
-    return Dialer(resolver, policy=policy)
+    return Dialer(resolver, policy=policy, spare_sockets=spare_sockets)
 
 
 def _few(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:

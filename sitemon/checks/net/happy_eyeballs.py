@@ -5,8 +5,9 @@ import itertools
 import os
 import select
 import socket
+import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
@@ -19,7 +20,11 @@ ATTEMPT_DELAY_S: Final = 0.25
 """How long an address has before the next one is tried beside it: RFC 8305, 8."""
 
 MOST_AT_ONCE: Final = 6
-"""Each has 1.5 s then before it is given up for another, and a lost SYN is sent again after 1 s (RFC 6298, 2)."""
+OWN_SOCKETS: Final = 2
+"""So many attempts at once has every check; further ones are begun with sockets that the process has to spare."""
+
+GIVEN_UP_AFTER_S: Final = MOST_AT_ONCE * ATTEMPT_DELAY_S
+"""An attempt has so long before it is given up for another: a lost SYN is sent again after 1 s (RFC 6298, 2)."""
 
 
 def connect_tcp(endpoint: Endpoint) -> BoundedSocket:
@@ -68,17 +73,25 @@ def interleaved(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     return tuple(endpoint for one_each in rounds for endpoint in one_each if endpoint is not None)
 
 
+class _Attempt(NamedTuple):
+    endpoint: Endpoint
+    connection: BoundedSocket
+    began_s: float
+
+
 class Race:
     """Attempts to connect for one exchange: the next begins when one failed or took too long, the first to stand wins.
 
-    The oldest is given up where too many would be under way: who owns a name chooses how many addresses it has.
-    `exchange.ip` is that of the winner, or of the attempt that began last.
+    The oldest is given up where too many would be under way, or no socket is to `spare` for another: who owns a name
+    chooses how many addresses it has. `exchange.ip` is that of the winner, or of the attempt that began last.
     """
 
-    def __init__(self, connect: Connect, exchange: Exchange) -> None:
+    def __init__(self, connect: Connect, exchange: Exchange, spare: threading.BoundedSemaphore) -> None:
         self._connect = connect
         self._exchange = exchange
-        self._running: dict[int, tuple[Endpoint, BoundedSocket]] = {}
+        self._spare = spare
+        self._borrowed = 0
+        self._running: dict[int, _Attempt] = {}
         self._error: OSError | None = None
 
     async def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
@@ -90,27 +103,56 @@ class Race:
         """
         try:
             for number, endpoint in enumerate(endpoints, start=1):
+                winner = await self._make_room()
+                if winner is not None:
+                    return winner
                 self._begin(endpoint)
                 is_last = number == len(endpoints)
                 winner = await (self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S))
                 if winner is not None:
                     return winner
         finally:
-            for _, connection in self._running.values():
-                connection.close()
+            while self._running:
+                self._give_up_oldest()
+            self._give_back()
         raise self._error or OSError("no address to connect to")
+
+    async def _make_room(self) -> BoundedSocket | None:
+        """Let one more attempt begin; return the connection that came to stand before there was room for it."""
+        while len(self._running) >= OWN_SOCKETS and not self._borrows():
+            oldest = next(iter(self._running.values()))
+            left_s = oldest.began_s + GIVEN_UP_AFTER_S - monotonic_s()
+            if left_s <= 0:
+                self._give_up_oldest()
+            elif (winner := await self._wait(left_s)) is not None:
+                return winner
+        return None
+
+    def _borrows(self) -> bool:
+        """Take a socket for one more attempt, if there is one to spare."""
+        self._give_back()
+        may_borrow = len(self._running) < MOST_AT_ONCE and self._spare.acquire(blocking=False)
+        self._borrowed += may_borrow
+        return may_borrow
+
+    def _give_back(self) -> None:
+        """Give back what was borrowed for attempts that have ended."""
+        while self._borrowed > max(0, len(self._running) - OWN_SOCKETS):
+            self._borrowed -= 1
+            self._spare.release()
+
+    def _give_up_oldest(self) -> None:
+        self._running.pop(next(iter(self._running))).connection.close()
 
     def _begin(self, endpoint: Endpoint) -> None:
         self._exchange.remaining_s()
         self._exchange.ip = endpoint.ip
-        if len(self._running) == MOST_AT_ONCE:
-            self._running.pop(next(iter(self._running)))[1].close()
         try:
             connection = self._connect(endpoint)
         except OSError as exc:
             self._error = exc
             return
-        self._running[connection.fileno()] = (endpoint, connection)
+        self._running[connection.fileno()] = _Attempt(endpoint, connection, monotonic_s())
 
     async def _wait_for_all(self) -> BoundedSocket | None:
         while self._running:
@@ -129,7 +171,7 @@ class Race:
         return None
 
     def _ended(self, number: int) -> BoundedSocket | None:
-        endpoint, connection = self._running.pop(number)
+        endpoint, connection, _ = self._running.pop(number)
         try:
             _raise_for(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         except OSError as exc:

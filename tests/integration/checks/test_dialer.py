@@ -9,7 +9,13 @@ import pytest
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.dialer import MOST_OF_A_FAMILY, Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
-from sitemon.checks.net.happy_eyeballs import ATTEMPT_DELAY_S, MOST_AT_ONCE, connect_tcp
+from sitemon.checks.net.happy_eyeballs import (
+    ATTEMPT_DELAY_S,
+    GIVEN_UP_AFTER_S,
+    MOST_AT_ONCE,
+    OWN_SOCKETS,
+    connect_tcp,
+)
 from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.waiting import run_here
 from sitemon.clock import monotonic_s
@@ -145,6 +151,35 @@ def test_a_name_with_many_silent_addresses_holds_few_sockets_and_reaches_the_one
     under_way = exchange()
     dial(Dialer(names(*silent, last), connect), under_way, "shop.test", 80, came_from_public=False)
     assert (network.ips, under_way.ip, most_open) == ([*silent, last], last, MOST_AT_ONCE)
+
+
+def test_without_sockets_to_spare_two_are_tried_at_once_and_each_has_its_time(network: Network) -> None:
+    *silent, last = (f"192.0.2.{number}" for number in range(4))
+    network.silent, network.answering = {*silent}, {last}
+    most_open = 0
+
+    def connect(endpoint: Endpoint) -> BoundedSocket:
+        nonlocal most_open
+        most_open = max(most_open, 1 + sum(one.fileno() != -1 for one in network.sockets.values()))
+        return network(endpoint)
+
+    dialer = Dialer(names(*silent, last), connect, spare_sockets=0)
+    dial(dialer, exchange(), "shop.test", 80, came_from_public=False)
+    assert (network.ips, most_open) == ([*silent, last], OWN_SOCKETS)
+    assert network.called_s[2] - network.called_s[0] >= GIVEN_UP_AFTER_S
+    assert network.called_s[3] - network.called_s[1] >= GIVEN_UP_AFTER_S
+
+
+def test_who_has_ended_leaves_the_spare_sockets_to_others(network: Network) -> None:
+    ips = [f"192.0.2.{number}" for number in range(8)]
+    found = {"one.test": ips[:4], "two.test": ips[4:]}
+    network.silent, network.answering = {*ips[:3], *ips[4:7]}, {ips[3], ips[7]}
+    resolver = Resolver(lookup=lambda host: tuple(map(endpoint_of, found[host])))
+    dialer = Dialer(resolver, network, spare_sockets=2)
+    for host in found:
+        dial(dialer, exchange(), host, 80, came_from_public=False)
+    assert network.ips == ips
+    assert all(network.called_s[first + 3] - network.called_s[first] < GIVEN_UP_AFTER_S for first in (0, 4))
 
 
 def test_of_thousands_of_addresses_the_first_of_each_family_are_tried(network: Network) -> None:
