@@ -61,7 +61,7 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
     were said earlier and are forgotten.
     """
     ordered = sorted(set(edits), key=order_of)
-    found = _Stretches(_until(before, min((edit.at_ms + 1 for edit in ordered), default=FOR_EVER_MS)))
+    found = _Stretches(base_of(ordered, before))
     points: dict[int, Stretch] = {}
     end_ms = max((one.until_ms for one in found.all), default=None)
     looks = _MOST_LOOKS
@@ -78,6 +78,11 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
             found.add(stretch._replace(from_ms=first_free_ms))
             end_ms = max(end_ms or 0, stretch.until_ms)
     return _joined(sorted([*found.all, *points.values()]))
+
+
+def base_of(edits: Iterable[Edit], before: Iterable[Stretch]) -> list[Stretch]:
+    """Return what these edits leave of stretches that were there before any of them."""
+    return _until(before, min((edit.at_ms + 1 for edit in edits), default=FOR_EVER_MS))
 
 
 class _Stretches:

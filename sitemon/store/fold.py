@@ -15,6 +15,7 @@ from sitemon.model.stretches import (
     FOR_EVER_MS,
     Edit,
     Stretch,
+    base_of,
     bounded,
     changed_from,
     first_difference_ms,
@@ -54,15 +55,36 @@ def fold(conn: Connection) -> None:
     """
     until_ms: int | None = FOR_EVER_MS
     changed: Counter[WatchId] = Counter()
+    wanted = _Wanted()
     while until_ms is not None:
         with not_of_values(), translated(), conn, conn.cursor() as cursor:
-            until_ms = _fold_part(cursor, until_ms, changed)
+            until_ms = _fold_part(cursor, until_ms, changed, wanted)
 
 
-def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId]) -> int | None:
+class _Wanted:
+    """The stretches that follow from the edits of each site: the same for all slices, and made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[WatchId, tuple[object, Sequence[Stretch]]] = {}
+
+    def of(self, watch: WatchId, edits: Sequence[Edit], before: Sequence[Stretch]) -> Sequence[Stretch]:
+        """Return what follows from these edits of a site, `before` which its stretches were these."""
+        base = base_of(edits, before)
+        source = (frozenset(edits), frozenset(base))
+        if watch not in self._made or self._made[watch][0] != source:
+            self._made[watch] = (source, stretches_of(edits, base))
+        return self._made[watch][1]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._made.clear()
+
+
+def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], wanted: _Wanted) -> int | None:
     """Mend the next sites before `until_ms`, as much as one transaction should; return before when they are left so.
 
-    None: no site has changed. `changed` counts the closed slots of each site that is not mended in full yet.
+    None: no site has changed. `changed` counts the closed slots of each site that is not mended in full yet, and
+    `wanted` is what its edits ask for.
     """
     cursor.execute(_sql["changed_watches"], {"watches": _WATCHES_AT_ONCE})
     watches = cursor.fetchall()
@@ -72,7 +94,7 @@ def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId]) -> int 
     columns = columns_of(watches)
     edits, with_base = _edits(cursor, columns)
     account = account_of(cursor)
-    changes = _changes(cursor, columns, edits, with_base, account)
+    changes = _changes(cursor, columns, edits, with_base, account, wanted=wanted)
     end_ms = min(until_ms, account.closed_ms + 1)
     from_ms = end_ms - _width_ms(changes.values())
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
@@ -92,6 +114,7 @@ def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId]) -> int 
         return from_ms
     _move_watches(cursor, edits, account.closed_ms, changed)
     changed.clear()
+    wanted.clear()
     cursor.execute(_sql["forget_changed"], columns)
     return FOR_EVER_MS
 
@@ -122,6 +145,8 @@ def _changes(
     edits: Mapping[WatchId, Sequence[Edit]],
     with_base: set[WatchId],
     account: Account,
+    *,
+    wanted: _Wanted,
 ) -> dict[WatchId, _Change]:
     cursor.execute(_sql["changes_left"], {**columns, "closed_ms": account.closed_ms, "most": MOST_CHANGES})
     left = {(site_id, region_id): changes for site_id, region_id, changes in cursor.fetchall()}
@@ -131,9 +156,9 @@ def _changes(
         before[site_id, region_id].append(Stretch(*stretch))
     changes = {}
     for watch, own in edits.items():
-        wanted = stretches_of(own, before[watch] if watch in with_base else ())
+        own_wanted = wanted.of(watch, own, before[watch] if watch in with_base else ())
         most = min(MOST_CLOSED_SLOTS, left.get(watch, MOST_CHANGES))
-        after = bounded(_floor_ms(account, most, [*before[watch], *wanted]), before[watch], wanted)
+        after = bounded(_floor_ms(account, most, [*before[watch], *own_wanted]), before[watch], own_wanted)
         since_ms = first_difference_ms(before[watch], after)
         if since_ms is not None:
             changes[watch] = _Change(before[watch], after, since_ms)

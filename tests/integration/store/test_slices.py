@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.model.stretches import stretches_of
 from sitemon.store import fold as module
 from sitemon.store.account import close_again
 from sitemon.store.connect import Connection
@@ -68,6 +70,19 @@ def test_no_transaction_derives_more_than_is_allowed(
     assert len(slices.seen) > 5
     assert max(slices.seen) <= SLOTS_AT_ONCE
     assert counts(conn)[2] == (EXPECTED, EXPECTED, 0, 0)
+    assert len(derived(conn)) == EXPECTED
+
+
+@pytest.mark.parametrize("is_base", [False, True])
+def test_what_the_events_of_a_site_ask_for_is_found_out_once_for_all_slices(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch, *, is_base: bool
+) -> None:
+    execute(conn, "UPDATE sitemon.schedule_event SET is_base = %s", (is_base,))
+    asked = Mock(wraps=stretches_of)
+    monkeypatch.setattr(module, "stretches_of", asked)
+    slices = Slices(conn, monkeypatch)
+    write_notices(conn, names, later())
+    assert len(slices.seen) > len(SITES) == asked.call_count
     assert len(derived(conn)) == EXPECTED
 
 
