@@ -92,7 +92,7 @@ def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], wanted:
         return None
     begin_batch(cursor)
     columns = columns_of(watches)
-    edits, with_base = _edits(cursor, columns)
+    edits, with_base, latest_ms = _edits(cursor, columns)
     account = account_of(cursor)
     changes = _changes(cursor, columns, edits, with_base, account, wanted=wanted)
     end_ms = min(until_ms, account.closed_ms + 1)
@@ -112,23 +112,28 @@ def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], wanted:
         changed[watch] += slots_between([*change.before, *change.after], from_kept_ms, end_ms)
     if not is_whole:
         return from_ms
-    _move_watches(cursor, edits, account.closed_ms, changed)
+    _move_watches(cursor, edits, latest_ms, account.closed_ms, changed)
     changed.clear()
     wanted.clear()
     cursor.execute(_sql["forget_changed"], columns)
     return FOR_EVER_MS
 
 
-def _edits(cursor: Cursor, columns: Mapping[str, object]) -> tuple[Mapping[WatchId, Sequence[Edit]], set[WatchId]]:
-    """Return what was said of these sites, and those of which that is not all."""
+def _edits(
+    cursor: Cursor, columns: Mapping[str, object]
+) -> tuple[Mapping[WatchId, Sequence[Edit]], set[WatchId], Mapping[WatchId, int]]:
+    """Return what was said of these sites, those of which that is not all, and when the latest of it was said."""
     edits: dict[WatchId, list[Edit]] = defaultdict(list)
     with_base: set[WatchId] = set()
+    latest_ms: dict[WatchId, int] = {}
     cursor.execute(_sql["edits"], columns)
-    for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, is_base in cursor.fetchall():
-        edits[site_id, region_id].append(Edit(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
+    for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, is_base, until_ms in cursor:
+        watch = (site_id, region_id)
+        edits[watch].append(Edit(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
+        latest_ms[watch] = max(until_ms, latest_ms.get(watch, until_ms))
         if is_base:
-            with_base.add((site_id, region_id))
-    return edits, with_base
+            with_base.add(watch)
+    return edits, with_base, latest_ms
 
 
 class _Change(NamedTuple):
@@ -189,12 +194,16 @@ def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch
 
 
 def _move_watches(
-    cursor: Cursor, edits: Mapping[WatchId, Sequence[Edit]], closed_ms: int, changed: Counter[WatchId]
+    cursor: Cursor,
+    edits: Mapping[WatchId, Sequence[Edit]],
+    latest_ms: Mapping[WatchId, int],
+    closed_ms: int,
+    changed: Counter[WatchId],
 ) -> None:
     rows = []
     for watch, own in sorted(edits.items()):
         newest = max(own, key=order_of)
-        rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own), changed[watch]))
+        rows.append((*watch, newest.token, newest.sequence, latest_ms[watch], changed[watch]))
     names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms", "changed")
     columns = dict(zip(names, _columns(rows, len(names)), strict=True))
     cursor.execute(_sql["move_watches"], {**columns, "closed_ms": closed_ms})
