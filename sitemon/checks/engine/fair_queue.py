@@ -15,51 +15,64 @@ class FairQueue(Generic[Item]):
     """Items come out as they came in, but those of the owner first who has the fewest under way.
 
     So an owner whose items take long has, of what is free, only what the others leave, and no limit while they leave
-    all. It is what fair queuing comes to where work is counted in places taken, as in Kubernetes (KEP-1040).
+    all. It is what fair queuing comes to where work is counted in places taken, as in Kubernetes (KEP-1040). An item of
+    an owner is in it once. `waiting` and `under_way` are for others to read.
     """
 
-    def __init__(self) -> None:
-        self._waiting: collections.OrderedDict[Hashable, collections.deque[Item]] = collections.OrderedDict()
-        self._under_way: dict[Hashable, int] = {}
+    __slots__ = ("under_way", "waiting")
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+    def __init__(self) -> None:
+        self.waiting: collections.OrderedDict[Hashable, collections.OrderedDict[Item, None]]
+        self.waiting = collections.OrderedDict()
+        self.under_way: dict[Hashable, int] = {}
 
     def put(self, owner: Hashable, item: Item) -> None:
-        """Put an item in, after the others of its owner."""
-        items = self._waiting.get(owner)
+        """Put an item in, after the others of its owner, unless it is there."""
+        items = self.waiting.get(owner)
         if items is None:
-            items = self._waiting[owner] = collections.deque()
-        items.append(item)
+            items = self.waiting[owner] = collections.OrderedDict()
+        items[item] = None
 
-    def take(self) -> Item:
-        """Return the next item, which is under way until its `end`.
+    def take(self) -> tuple[Hashable, Item]:
+        """Return the next item and its owner.
 
         Raises:
             IndexError: there is none.
 
         """
-        if not self._waiting:
+        waiting = self.waiting
+        if not waiting:
             raise IndexError("nobody waits")
-        owner = next(iter(self._waiting)) if len(self._waiting) == 1 else self._next_owner()
-        items = self._waiting[owner]
-        item = items.popleft()
+        owner = next(iter(waiting)) if len(waiting) == 1 else self._next_owner()
+        items = waiting[owner]
+        item, _ = items.popitem(False)  # its name costs as much again
         if not items:
-            del self._waiting[owner]
-        self._under_way[owner] = self._under_way.get(owner, 0) + 1
-        return item
+            del waiting[owner]
+        return owner, item
+
+    def drop(self, owner: Hashable, item: Item) -> None:
+        """Take out an item that is in it, whoever is next."""
+        items = self.waiting[owner]
+        del items[item]
+        if not items:
+            del self.waiting[owner]
+
+    def begin(self, owner: Hashable) -> None:
+        """Note that an item of this owner is under way, until its `end`."""
+        under_way = self.under_way
+        under_way[owner] = under_way[owner] + 1 if owner in under_way else 1
 
     def end(self, owner: Hashable) -> None:
         """Note that an item of this owner is under way no more."""
-        left = self._under_way[owner] - 1
+        left = self.under_way[owner] - 1
         if left:
-            self._under_way[owner] = left
+            self.under_way[owner] = left
         else:
-            del self._under_way[owner]
+            del self.under_way[owner]
 
     def _next_owner(self) -> Hashable:
         """Return who has the fewest under way of those that were looked at longest ago."""
-        some = itertools.islice(self._waiting, _MOST_COMPARED)
-        owner = min(some, key=lambda one: self._under_way.get(one, 0))
-        self._waiting.move_to_end(owner)
+        some = itertools.islice(self.waiting, _MOST_COMPARED)
+        owner = min(some, key=lambda one: self.under_way.get(one, 0))
+        self.waiting.move_to_end(owner)
         return owner

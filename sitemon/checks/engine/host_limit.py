@@ -1,193 +1,281 @@
-"""Limits how many jobs there are at once at one place; jobs of one owner begin in the order in which they came.
+"""Limits how many jobs there are at once at one place; who begins is fair to each owner, there and of all.
 
 A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
 once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together. Of those
-that may take long, the patient ones, there are only so many of all homes, so that some room is for the others.
+that may take long, the patient ones, there are only so many of all homes, and half of a home's, so that some room is
+for the others.
 """
 
 import collections
 import threading
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Final, Generic, TypeVar
 
 from sitemon.checks.engine.fair_queue import FairQueue
 from sitemon.checks.waiting import Event, Waits
 
 Job = TypeVar("Job")
 
+_MOST_SPARE: Final = 1_000
+"""Places that nobody is at are taken for others: to make one anew would cost more than all else here."""
+
 
 class Permit(Generic[Job]):
-    """A job that may begin. `place` is where it is now; None when it has left one and did not get into another."""
+    """A job, and where it is: `place` is None before it begins, and while it has left one and is not in another."""
 
-    __slots__ = ("has_room", "home", "is_patient", "job", "owner", "place")
+    __slots__ = ("is_guest", "job", "line", "owner", "place")
 
-    def __init__(self, home: Hashable, job: Job, owner: Hashable, *, is_patient: bool) -> None:
-        self.home = home
+    def __init__(self, line: "_Line[Job]", job: Job, owner: Hashable) -> None:
+        self.line = line
         self.job = job
         self.owner = owner
+        self.place: _Place[Job] | None = None
+        self.is_guest = False  # it has moved to where it is
+
+
+class _Line(FairQueue[Permit[Job]]):
+    """The jobs of one home that wait or are under way, wherever; patient ones have another.
+
+    `lines` are those of all homes in which somebody is next.
+    """
+
+    __slots__ = ("home", "is_patient", "is_to_call", "lines", "own")
+
+    def __init__(self, home: "_Place[Job]", lines: "FairQueue[_Line[Job]]", *, is_patient: bool) -> None:
+        super().__init__()
+        self.home = home
+        self.lines = lines
         self.is_patient = is_patient
-        self.place: Hashable | None = home
-        self.has_room = False  # at its home, kept for it until it is taken
+        self.own = 0  # of them that are under way
+        self.is_to_call = False  # some wait who are not next, for want of room
 
 
 class _Place(Generic[Job]):
     """Who is at a place, and who waits for it."""
 
-    __slots__ = ("crowded_out", "guests", "is_guest_next", "own", "put_off", "there", "waiting")
+    __slots__ = ("guests", "is_guest_next", "is_kept", "lines", "name", "own", "there")
 
     def __init__(self) -> None:
-        self.own = 0  # jobs of this home that are ready: not yet taken, here, or elsewhere by now
-        self.there = 0  # jobs that are here now, whatever their home
-        self.waiting: collections.deque[Permit[Job]] = collections.deque()  # for fewer of its own to be ready
-        self.put_off: collections.deque[Permit[Job]] = collections.deque()  # for fewer patient ones, of any home
-        self.crowded_out: collections.deque[Permit[Job]] = collections.deque()  # ready, but guests have the room
-        self.guests: collections.deque[Event] = collections.deque()  # at no place until they are let in
+        self.name: Hashable = None
+        self.own = 0  # jobs of this home that are under way, here or elsewhere by now
+        self.there = 0  # jobs that are here now, whatever their home, and the room that is kept
+        self.lines: list[_Line[Job]] = []
+        self.guests: FairQueue[Event] | None = None  # at no place until they are let in
         self.is_guest_next = True  # when both kinds wait, they take turns
+        self.is_kept = False  # one room, for the next of its own
 
 
 class HostLimit(Generic[Job]):
     """Jobs go in with the place that they are for, and come out when there is room for one more at that place.
 
-    Those that wait for their home hold up nobody: they are neither counted in `ready` nor seen by `take`. A job that
-    moves on leaves its place before it asks for the next, so that no two wait for each other. Patient jobs that are put
-    off take no room at their home. Thread-safe.
+    A job takes no room before it is taken. In `_quick` and `_patient` are, by owner, the lines in which it waits: all
+    of them whose home has room, so that whoever is next of all owners finds it. Who goes in there is the owner who has
+    the fewest there. A job that moves on leaves its place before it asks for the next, so that no two wait for each
+    other. Thread-safe.
     """
 
     def __init__(self, per_place: int, most_patient: int) -> None:
         self._per_place = per_place
+        self._patient_per_place = max(1, per_place // 2)
         self._most_patient = most_patient
-        self._patient = 0  # of those that are ready
-        self._put_off: dict[Hashable, None] = {}  # the homes that have room for those they have put off
+        self._patient_under_way = 0
+        self._is_patients_turn = False
         self._lock = threading.Lock()
-        self._next: FairQueue[Permit[Job]] = FairQueue()
+        self._quick: FairQueue[_Line[Job]] = FairQueue()
+        self._patient: FairQueue[_Line[Job]] = FairQueue()
         self._places: dict[Hashable, _Place[Job]] = {}
-        self.ready = 0
-        """How many jobs are ready for a thread, those included that were taken and have not ended."""
+        self._spare: list[_Place[Job]] = []
+        self.waiting: collections.OrderedDict[Permit[Job], None] = collections.OrderedDict()
+        """Those that wait, who was looked at by `drop_unwanted` longest ago first."""
 
     def put(self, home: Hashable, job: Job, owner: Hashable, *, is_patient: bool) -> None:
-        """Take a job up; it waits if enough of its home, or enough patient ones, are ready."""
-        permit = Permit(home, job, owner, is_patient=is_patient)
+        """Take a job up."""
         with self._lock:
-            self._place(home).waiting.append(permit)
-            self._fill(home)
+            line = self._line(self._place(home), is_patient=is_patient)
+            permit = Permit(line, job, owner)
+            line.put(owner, permit)
+            self.waiting[permit] = None
+            self._call(line, owner)
 
     def is_next(self) -> bool:
         """Tell whether a job, as far as is known, could be taken."""
-        return bool(self._next)
+        return bool(self._quick.waiting or (self._patient.waiting and self._patient_under_way < self._most_patient))
 
     def take(self) -> Permit[Job] | None:
-        """Return the next job that may begin; None when there is none."""
+        """Return the next job that may begin; None when there is none. Where both kinds wait, they take turns."""
         with self._lock:
-            while self._next:
-                permit = self._next.take()
-                if self._comes_in(permit):
-                    return permit
-                self._next.end(permit.owner)
-        return None
+            while True:
+                is_patient_next = self._patient.waiting and self._patient_under_way < self._most_patient
+                if self._quick.waiting and not (is_patient_next and self._is_patients_turn):
+                    owner, line = self._quick.take()
+                elif is_patient_next:
+                    owner, line = self._patient.take()
+                else:
+                    return None
+                if line.waiting:
+                    if self._has_room(line):
+                        return self._begun(line, owner)
+                    line.is_to_call = True
 
-    async def move(self, permit: Permit[Job], place: Hashable, waits: Waits, timeout_s: float) -> None:
+    async def move(self, permit: Permit[Job], name: Hashable, waits: Waits, timeout_s: float) -> None:
         """Leave the place and go to another; guests who wait there, and those whose home it is, take turns.
 
         Raises:
             TimeoutError: there was no room within that time; the permit is nowhere then.
 
         """
-        if place == permit.place:
+        if permit.place is not None and permit.place.name == name:
             return
+        owner = permit.owner
         with self._lock:
             self._leave(permit)
-            there = self._place(place)
-            if there.there < self._per_place:
-                there.there += 1
-                permit.place = place
+            place = self._place(name)
+            if place.guests is None:
+                place.guests = FairQueue()
+            if place.there < self._per_place:
+                place.there += 1
+                place.guests.begin(owner)
+                permit.place, permit.is_guest = place, True
                 return
             let_in = waits.event()
-            there.guests.append(let_in)
+            place.guests.put(owner, let_in)
         await let_in.wait(timeout_s)
         with self._lock:
             if not let_in.is_set():
-                there.guests.remove(let_in)
+                place.guests.drop(owner, let_in)
                 raise TimeoutError("no room at the place in time")
-            permit.place = place
+            permit.place, permit.is_guest = place, True
 
     def end(self, permit: Permit[Job]) -> None:
-        """Note that a job has ended: the next one of its home is ready, after all that were before."""
+        """Note that a job that was taken has ended."""
+        line, owner = permit.line, permit.owner
+        home = line.home
         with self._lock:
+            line.own -= 1
+            line.end(owner)
+            home.own -= 1
+            line.lines.end(owner)
+            self._patient_under_way -= line.is_patient
             self._leave(permit)
-            self._next.end(permit.owner)
-            self._places[permit.home].own -= 1
-            self.ready -= 1
-            if permit.is_patient:
-                self._patient -= 1
-                self._let_next_patient()
-            self._fill(permit.home)
-            self._forget_if_empty(permit.home)
+            if permit.is_guest:
+                self._look_after(home)
 
-    def _let_next_patient(self) -> None:
-        """Let a patient job be ready that was put off; homes take turns."""
-        home = next(iter(self._put_off), None)
-        if home is not None:
-            del self._put_off[home]
-            self._fill(home)
+    def drop_unwanted(self, is_wanted: Callable[[Job], bool], most: int) -> int:
+        """Look at so many of those that wait, at each in turn; drop who is wanted no more, and return how many."""
+        dropped = 0
+        with self._lock:
+            for _ in range(min(most, len(self.waiting))):
+                permit = next(iter(self.waiting))
+                if is_wanted(permit.job):
+                    self.waiting.move_to_end(permit)
+                    continue
+                del self.waiting[permit]
+                permit.line.drop(permit.owner, permit)
+                dropped += 1
+                self._keep_no_more(permit.line.home)
+        return dropped
 
-    def _fill(self, home: Hashable) -> None:
-        """Let as many of a home be ready as there is room for, the oldest first."""
-        place = self._places[home]
-        while place.own < self._per_place:
-            if place.put_off and self._patient < self._most_patient:
-                permit = place.put_off.popleft()
-            elif place.waiting:
-                permit = place.waiting.popleft()
-            else:
-                break
-            if permit.is_patient and self._patient >= self._most_patient:
-                place.put_off.append(permit)
-                continue
-            place.own += 1
-            self.ready += 1
-            self._patient += permit.is_patient
-            self._next.put(permit.owner, permit)
-        if place.put_off and place.own < self._per_place:
-            self._put_off[home] = None
-        elif self._put_off:
-            self._put_off.pop(home, None)
-
-    def _comes_in(self, permit: Permit[Job]) -> bool:
-        """Give the job its room only now that a thread has it: who has room moves on or ends, and guests get in."""
-        home = self._places[permit.home]
-        if permit.has_room:
-            return True
-        if home.there < self._per_place:
+    def _begun(self, line: _Line[Job], next_owner: Hashable) -> Permit[Job]:
+        """Let one begin whom the next of all owners, who waits there too, has found."""
+        home = line.home
+        owner, permit = line.take()
+        del self.waiting[permit]
+        line.begin(owner)
+        line.lines.begin(owner)
+        line.own += 1
+        home.own += 1
+        self._patient_under_way += line.is_patient
+        self._is_patients_turn = not line.is_patient
+        permit.place = home
+        if home.is_kept:
+            home.is_kept = False
+        else:
             home.there += 1
-            return True
-        home.crowded_out.append(permit)
-        return False
+        if next_owner in line.waiting:
+            self._call(line, next_owner)
+        return permit
+
+    def _call(self, line: _Line[Job], owner: Hashable) -> None:
+        """Let one who waits there be next, as soon as there is room."""
+        if self._has_room(line):
+            line.lines.put(owner, line)
+        else:
+            line.is_to_call = True
+
+    def _has_room(self, line: _Line[Job]) -> bool:
+        home = line.home
+        return (
+            home.own < self._per_place
+            and (home.there < self._per_place or home.is_kept)
+            and not (line.is_patient and line.own >= self._patient_per_place)
+        )
 
     def _leave(self, permit: Permit[Job]) -> None:
-        if permit.place is None:
-            return
         place, permit.place = permit.place, None
-        left = self._places[place]
-        if left.guests and (left.is_guest_next or not left.crowded_out):
-            left.is_guest_next = False
-            left.guests.popleft().set()
+        if place is None:
+            self._look_after(permit.line.home)
             return
-        left.is_guest_next = True
-        if left.crowded_out:
-            let_in = left.crowded_out.popleft()
-            let_in.has_room = True
-            self._next.put(let_in.owner, let_in)
+        if place.guests is not None:
+            if permit.is_guest:
+                place.guests.end(permit.owner)
+            self._give_on(place, place.guests)
+        else:
+            place.there -= 1
+        self._look_after(place)
+
+    def _give_on(self, place: _Place[Job], guests: FairQueue[Event]) -> None:
+        """Let the next into a room that is free: a guest at once, one of its own when it is taken."""
+        is_own_next = not place.is_guest_next and not place.is_kept and self._could_take_own(place)
+        if guests.waiting and not is_own_next:
+            place.is_guest_next = False
+            owner, let_in = guests.take()
+            guests.begin(owner)
+            let_in.set()
             return
-        left.there -= 1
-        self._forget_if_empty(place)
+        place.is_guest_next = True
+        if guests.waiting:
+            place.is_kept = True
+        else:
+            place.there -= 1
+
+    def _could_take_own(self, place: _Place[Job]) -> bool:
+        """Tell whether some of its own wait for nothing but a room."""
+        is_patient_possible = self._patient_under_way < self._most_patient
+        return place.own < self._per_place and any(
+            line.waiting and (not line.is_patient or (is_patient_possible and line.own < self._patient_per_place))
+            for line in place.lines
+        )
+
+    def _keep_no_more(self, place: _Place[Job]) -> None:
+        if place.is_kept and place.guests is not None and not self._could_take_own(place):
+            place.is_kept = False
+            self._give_on(place, place.guests)
+        self._look_after(place)
+
+    def _look_after(self, place: _Place[Job]) -> None:
+        """Have those who wait for their home found, if there is room now; forget it if nobody is there or waits."""
+        is_empty = not place.own and not place.there
+        for line in place.lines:
+            if line.waiting:
+                is_empty = False
+                if line.is_to_call and self._has_room(line):
+                    line.is_to_call = False
+                    for owner in line.waiting:
+                        line.lines.put(owner, line)
+        if is_empty and self._places.pop(place.name, None) is not None and len(self._spare) < _MOST_SPARE:
+            self._spare.append(place)
 
     def _place(self, name: Hashable) -> _Place[Job]:
         place = self._places.get(name)
         if place is None:
-            place = self._places[name] = _Place()
+            place = self._places[name] = self._spare.pop() if self._spare else _Place()
+            place.name = name
         return place
 
-    def _forget_if_empty(self, name: Hashable) -> None:
-        place = self._places[name]
-        if not place.own and not place.there and not place.put_off:
-            del self._places[name]
+    def _line(self, place: _Place[Job], *, is_patient: bool) -> _Line[Job]:
+        for line in place.lines:
+            if line.is_patient is is_patient:
+                return line
+        line = _Line(place, self._patient if is_patient else self._quick, is_patient=is_patient)
+        place.lines.append(line)
+        return line

@@ -10,6 +10,7 @@ from sitemon.checks.engine.host_limit import HostLimit, Permit
 from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
+from sitemon.checks.place import place_of
 from sitemon.checks.waiting import Move
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
@@ -17,12 +18,23 @@ from sitemon.model.target import target_of
 log = logging.getLogger(__name__)
 
 Visit = Callable[[Site, Move], Awaitable[Observation]]
+Later = Callable[[float, Callable[[], None]], None]
+"""Calls back after so many seconds."""
 
 _USUAL_TIMEOUT_S: Final = 10.0
 """Sites with longer ones may hang for minutes."""
 
 _MOST_TRIES: Final = 3
 """For whoever waits for an answer, whatever it is."""
+
+_RESTS_S: Final = (1.0, 2.0, 4.0, 8.0)
+"""How long a check rests that failed for want of something of ours, before it is made again: the last for ever."""
+
+_MANY_WAIT: Final = 4_000
+"""From so many on, who waits is asked again whether it is wanted: they may have been given up by then."""
+
+_ASKED_AGAIN: Final = 2
+"""For each that comes; so there are never many more than twice as many as are wanted."""
 
 
 class Job(NamedTuple):
@@ -48,6 +60,7 @@ class Jobs:
 
     def __init__(self, per_host: int, most_patient: int) -> None:
         self.limit: HostLimit[Job] = HostLimit(per_host, most_patient)
+        self.resting = 0
         self.has_given_up = False
         self._lock = threading.Lock()
         self._open_jobs = 0
@@ -66,27 +79,39 @@ class Jobs:
                 raise RuntimeError("the engine is closed")
             self._queue(job)
 
-    async def run(self, permit: Permit[Job], visit: Visit, rest: Callable[[], Awaitable[object]]) -> None:
+    async def run(self, permit: Permit[Job], visit: Visit, later: Later) -> None:
         """Make the check that may begin, unless it is wanted no more, and hand over what was found.
 
         When that may be our own doing, it is made again, after all that wait; where we had too little of something,
-        after a rest, in which it takes no room at its host.
+        after a rest, in which it is not under way.
         """
         job = permit.job
         try:
             seen = await self._seen(permit, visit)
             again = job.again() if seen is not None and is_doubtful(seen) else None
             if seen is not None and again is not None:
-                if seen.is_ours:
-                    await rest()
-                with self._lock:
-                    self._queue(again)
+                self._make_again(again, later if seen.is_ours else None)
             elif seen is not None and not self.has_given_up:
                 job.done(seen)
         except Exception:
             log.exception("engine.callback_failed: the outcome of a check of %s was not taken", job.site.name)
         finally:
             self._end()
+
+    def _make_again(self, job: Job, later: Later | None) -> None:
+        with self._lock:
+            if later is None:
+                self._queue(job)
+                return
+            self._open_jobs += 1
+            self.resting += 1
+        later(_RESTS_S[min(job.tries, len(_RESTS_S)) - 1], functools.partial(self._rested, job))
+
+    def _rested(self, job: Job) -> None:
+        with self._lock:
+            self.resting -= 1
+            self._queue(job)
+        self._end()
 
     async def _seen(self, permit: Permit[Job], visit: Visit) -> Observation | None:
         try:
@@ -107,12 +132,19 @@ class Jobs:
         self.has_given_up = True
 
     def _queue(self, job: Job) -> None:
-        self._open_jobs += 1
         site = job.site
-        self.limit.put(target_of(site.url), job, site.file, is_patient=site.timeout_s > _USUAL_TIMEOUT_S)
+        place, is_patient = place_of(site, *target_of(site.url)), site.timeout_s > _USUAL_TIMEOUT_S
+        self._open_jobs += 1
+        self.limit.put(place, job, site.file, is_patient=is_patient)
+        if len(self.limit.waiting) > _MANY_WAIT:
+            self._open_jobs -= self.limit.drop_unwanted(_is_wanted, _ASKED_AGAIN)
 
     def _end(self) -> None:
         with self._lock:
             self._open_jobs -= 1
             if self._is_closed and not self._open_jobs:
                 self._is_drained.set()
+
+
+def _is_wanted(job: Job) -> bool:
+    return job.is_wanted()

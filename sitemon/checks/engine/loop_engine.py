@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from sitemon.checks.engine.host_limit import Permit
@@ -24,9 +25,6 @@ _LOOK_S: Final = 0.02
 
 _BEGUN_AT_ONCE: Final = 8
 """A check costs a fifth less CPU so than if one began at a time: a processor likes to do the same again."""
-
-_BREATH_S: Final = 1.0
-"""How long a check waits that failed for want of something of ours, before it is made again."""
 
 _LEAST_PACE_S: Final = 0.005
 """How long ready events may hold up those who have not begun: some server may always have more to say."""
@@ -81,12 +79,13 @@ class LoopEngine:
     def _goes_on(self) -> bool:
         """Tell whether there is a reason to stay; if not, the thread is gone."""
         now_s = monotonic_s()
-        if self._limit.ready or self._tasks:
+        is_busy = self._limit.is_next() or self._tasks or self._jobs.resting
+        if is_busy:
             self._busy_at_s = now_s
         with self._lock:
             if self._jobs.has_given_up:
                 self._end()
-            elif self._limit.ready or now_s - self._busy_at_s < IDLE_S:
+            elif self._limit.is_next() or now_s - self._busy_at_s < IDLE_S:
                 return True
             self._has_thread = False
             return False
@@ -113,12 +112,15 @@ class LoopEngine:
 
     async def _check(self, task: Task, permit: Permit[Job]) -> None:
         try:
-            await self._jobs.run(permit, functools.partial(self._visit, task), functools.partial(_rest, task))
+            await self._jobs.run(permit, functools.partial(self._visit, task), self._later)
         finally:
             self._tasks.discard(task)
 
     async def _visit(self, task: Task, site: Site, move: Move) -> Observation:
         return await visit(site, self._dialer, task, move)
+
+    def _later(self, after_s: float, callback: Callable[[], None]) -> None:
+        self._loop.alarms.set(monotonic_s() + after_s, callback)
 
     def _end(self) -> None:
         if self._has_ended:
@@ -127,7 +129,3 @@ class LoopEngine:
         for task in tuple(self._tasks):
             task.abandon()
         self._loop.close()
-
-
-async def _rest(task: Task) -> None:
-    await task.event().wait(_BREATH_S)

@@ -22,6 +22,7 @@ from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
 from sitemon.checks.net.room import ROOM, Share
 from sitemon.checks.net.tls import earliest_expiry, warm_up, without_server_name
+from sitemon.checks.place import place_of
 from sitemon.checks.waiting import Move, Waits
 from sitemon.clock import utc_now
 from sitemon.model.outcome import Reason
@@ -157,7 +158,8 @@ class _Trip:
     async def _wait_for_turn(self, prepared: Prepared) -> None:
         left_s = self.exchange.remaining_s()
         try:
-            await self._move((prepared.host, prepared.port), self._waits, left_s)
+            place = place_of(self._site, prepared.host, prepared.port)
+            await self._move(place, self._waits, left_s)
         except TimeoutError as exc:
             words = (
                 f"timed out after {self._site.timeout_s:g} s while waiting for a turn at the redirect's host (connect)"

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from sitemon.checks.engine.loop_engine import LoopEngine
-from sitemon.checks.engine.protocol import Engine
+from sitemon.checks.engine.protocol import Done, Engine
 from sitemon.checks.findings import Observation
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket
@@ -23,6 +23,8 @@ from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.poller import Poll
 from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Proxy, Site
+from sitemon.model.target import target_of
 from tests.integration.checks.conftest import ServerFactory, observed, site, starved_s, thread_count
 
 POLLERS: Final = [poller for poller in (getattr(select, "epoll", None), Poll) if poller]
@@ -45,6 +47,18 @@ def mute_port() -> Iterator[int]:
     """A port where nobody ever answers: the kernel accepts, and takes what is sent."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         yield listener.getsockname()[1]
+
+
+def begin(engine: Engine, hangs: Site, done: Done) -> None:
+    """Have a check made, and return when it begins."""
+    has_begun = threading.Event()
+
+    def is_wanted() -> bool:
+        has_begun.set()
+        return True
+
+    engine.submit(hangs, done, is_wanted)
+    assert has_begun.wait(30)
 
 
 def test_a_thousand_hung_checks_take_one_thread_end_in_time_and_hold_up_nobody(
@@ -87,13 +101,13 @@ def test_a_check_that_is_put_off_holds_up_no_other_of_its_host(
     mute_port: int, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sitemon.checks.engine.jobs._USUAL_TIMEOUT_S", 0.9)
-    patient_s, per_host = 3.0, 2
+    patient_s, per_host = 3.0, 4
     living = serve(answering(response())).url()
     hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
     put_off: queue.SimpleQueue[Observation] = queue.SimpleQueue()
     engine = LoopEngine(4, per_host=per_host, dialer=Dialer(Resolver()))
     for _ in range(2):
-        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=patient_s), hung.put)
+        begin(engine, site(f"http://127.0.0.1:{mute_port}/", timeout_s=patient_s), hung.put)
     for _ in range(per_host + 1):
         engine.submit(site(living, timeout_s=patient_s), put_off.put)
     assert [observed(engine, site(living, timeout_s=0.9)).outcome for _ in range(5)] == [Outcome.UP] * 5
@@ -119,12 +133,46 @@ def test_sites_of_one_file_that_hang_hold_up_those_of_no_other(mute_port: int, s
     engine.close(0)
 
 
+def test_at_a_host_sites_of_one_file_that_hang_hold_up_those_of_no_other(mute_port: int) -> None:
+    """However many they are, others wait for the first of them to end, and not for all."""
+    per_host, hung_s = 2, 0.5
+    hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    others: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = LoopEngine(50, per_host=per_host, dialer=Dialer(Resolver()))
+    for _ in range(10 * per_host):
+        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=hung_s, file="a.yaml"), hung.put)
+    for _ in range(per_host):
+        engine.submit(site(f"http://127.0.0.1:{mute_port}/", timeout_s=hung_s, file="b.yaml"), others.put)
+    for _ in range(per_host):
+        others.get(timeout=30)
+    assert hung.qsize() <= 3 * per_host
+    engine.close(0)
+
+
+@pytest.mark.parametrize("way", ["udp", "proxy"])
+def test_who_asks_by_another_way_holds_up_no_check_of_a_host(mute_port: int, serve: ServerFactory, way: str) -> None:
+    living = serve(answering(response())).url()
+    hung: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = LoopEngine(50, per_host=1, dialer=Dialer(Resolver()))
+    port = target_of(living).port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as drops:
+        drops.bind(("127.0.0.1", port))
+        if way == "udp":
+            hangs = site(f"dns://127.0.0.1:{port}/name.test", timeout_s=60.0)
+        else:
+            hangs = site(living, timeout_s=60.0, proxy=Proxy("127.0.0.1", mute_port))
+        begin(engine, hangs, hung.put)
+        assert observed(engine, site(living)).outcome is Outcome.UP
+        assert hung.empty()
+        engine.close(0)
+
+
 @pytest.fixture
-def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], Engine]]:
+def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     """An engine that visits a host once at a time, and finds no free file for its first connection."""
     with contextlib.ExitStack() as engines:
 
-        def make(breath_s: float) -> Engine:
+        def make(rest_s: float, at_once: int = 4) -> Engine:
             wants: collections.deque[OSError] = collections.deque([OSError(errno.EMFILE, "Too many open files")])
 
             def connect(endpoint: Endpoint) -> BoundedSocket:
@@ -132,8 +180,8 @@ def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
                     raise wants.popleft()
                 return connect_tcp(endpoint)
 
-            monkeypatch.setattr("sitemon.checks.engine.loop_engine._BREATH_S", breath_s)
-            engine = LoopEngine(4, per_host=1, dialer=Dialer(Resolver(), connect))
+            monkeypatch.setattr("sitemon.checks.engine.jobs._RESTS_S", (rest_s,))
+            engine = LoopEngine(at_once, per_host=1, dialer=Dialer(Resolver(), connect))
             engines.callback(engine.close, 0)
             return engine
 
@@ -141,19 +189,20 @@ def engine_without_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def test_a_check_that_we_had_no_file_for_is_made_again(
-    engine_without_files: Callable[[float], Engine], serve: ServerFactory
+    engine_without_files: Callable[..., Engine], serve: ServerFactory
 ) -> None:
     server = serve(answering(response()))
     assert observed(engine_without_files(0.1), site(server.url())).outcome is Outcome.UP
     assert server.accepted == 1
 
 
-def test_a_check_that_we_had_no_file_for_holds_up_no_other_of_its_host(
-    engine_without_files: Callable[[float], Engine], serve: ServerFactory
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_a_check_that_we_had_no_file_for_holds_up_no_other(
+    engine_without_files: Callable[..., Engine], serve: ServerFactory, at_once: int
 ) -> None:
     url = serve(answering(response())).url()
     later: queue.SimpleQueue[Observation] = queue.SimpleQueue()
-    engine = engine_without_files(60)
+    engine = engine_without_files(60, at_once)
     engine.submit(site(url), later.put)
     assert observed(engine, site(url)).outcome is Outcome.UP
     assert later.empty()

@@ -14,20 +14,26 @@ def queue_of(*items: str) -> FairQueue[str]:
 
 
 def taken(queue: FairQueue[str], count: int) -> list[str]:
-    return [queue.take() for _ in range(count)]
+    """Take items, which are under way from then on."""
+    items = []
+    for _ in range(count):
+        owner, item = queue.take()
+        queue.begin(owner)
+        items.append(item)
+    return items
 
 
 def test_what_one_owner_puts_in_comes_out_in_its_order() -> None:
     queue = queue_of("a1", "a2", "a3")
     assert taken(queue, 3) == ["a1", "a2", "a3"]
-    assert not queue
+    assert not queue.waiting
 
 
 def test_owners_of_whom_nothing_is_under_way_take_turns() -> None:
     queue = queue_of("a1", "a2", "a3", "b1", "b2", "c1")
     order = []
-    while queue:
-        order.append(queue.take())
+    while queue.waiting:
+        order += taken(queue, 1)
         queue.end(order[-1][0])
     assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
@@ -39,7 +45,7 @@ def test_who_has_the_fewest_under_way_is_next() -> None:
         queue.put("b", item)
     assert taken(queue, 3) == ["b1", "b2", "b3"]
     queue.end("b")
-    assert queue.take() == "b4"
+    assert taken(queue, 1) == ["b4"]
     assert taken(queue, 2) == ["a4", "a5"]
 
 
@@ -52,4 +58,18 @@ def test_an_owner_of_whom_nothing_is_left_is_forgotten() -> None:
     queue = queue_of("a1", "b1")
     for item in taken(queue, 2):
         queue.end(item[0])
-    assert (queue._waiting, queue._under_way) == ({}, {})
+    assert (queue.waiting, queue.under_way) == ({}, {})
+
+
+def test_an_item_is_in_it_once() -> None:
+    queue = queue_of("a1", "a2", "a1")
+    assert taken(queue, 2) == ["a1", "a2"]
+    assert not queue.waiting
+
+
+def test_an_item_may_be_dropped_wherever_it_stands() -> None:
+    queue = queue_of("a1", "a2", "a3", "b1")
+    queue.drop("a", "a2")
+    queue.drop("b", "b1")
+    assert taken(queue, 2) == ["a1", "a3"]
+    assert not queue.waiting

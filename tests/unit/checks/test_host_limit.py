@@ -1,7 +1,7 @@
 """Who may begin: in order, and only so many at one place, whether they came for it or moved there."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import pytest
 
@@ -70,15 +70,19 @@ def moving(limit: HostLimit[str], permit: Permit[str], place: str, timeout_s: fl
 def guests_at(limit: HostLimit[str], place: str) -> int:
     """Return how many wait to be let in."""
     known = limit._places.get(place)
-    return len(known.guests) if known else 0
+    return sum(map(len, known.guests.waiting.values())) if known and known.guests else 0
 
 
-def test_jobs_have_their_turn_in_the_order_in_which_they_came() -> None:
-    assert jobs(limit_of("a1", "b1", "a2", "c1")) == ["a1", "b1", "a2", "c1"]
+def where(permit: Permit[str]) -> Hashable:
+    return permit.place and permit.place.name
+
+
+def test_homes_take_turns_and_jobs_of_one_begin_in_the_order_in_which_they_came() -> None:
+    assert jobs(limit_of("a1", "b1", "a2", "c1")) == ["a1", "b1", "c1", "a2"]
 
 
 def test_a_full_place_lets_others_go_first() -> None:
-    assert jobs(limit_of("a1", "a2", "a3", "a4", "b1")) == ["a1", "a2", "b1"]
+    assert jobs(limit_of("a1", "a2", "a3", "a4", "b1")) == ["a1", "b1", "a2"]
 
 
 def test_the_next_has_its_turn_when_one_ends() -> None:
@@ -90,18 +94,21 @@ def test_the_next_has_its_turn_when_one_ends() -> None:
     limit.end(second)
     limit.end(third)
     assert jobs(limit) == ["a4"]
-    assert limit.ready == 1
 
 
-def test_those_who_wait_are_not_ready() -> None:
+def test_those_who_wait_for_their_home_are_not_next() -> None:
     limit = limit_of("a1", "a2", "a3", "b1")
-    assert limit.ready == 3
-    first, second, third = taken(limit)
+    first, *_ = taken(limit)
+    assert (limit.is_next(), len(limit.waiting)) == (False, 1)
     limit.end(first)
-    assert limit.ready == 3, "a3 took the place over"
-    for permit in (second, third, *taken(limit)):
-        limit.end(permit)
-    assert limit.ready == 0
+    assert limit.is_next()
+
+
+def assert_empty(limit: HostLimit[str]) -> None:
+    """Assert that nothing is left of any job."""
+    assert (limit.take(), limit.is_next()) == (None, False)
+    assert (limit._places, len(limit.waiting), limit._patient_under_way) == ({}, 0, 0)
+    assert [queue.under_way for queue in (limit._quick, limit._patient)] == [{}, {}]
 
 
 def test_an_empty_place_is_forgotten() -> None:
@@ -120,12 +127,12 @@ def test_a_guest_takes_room_at_the_place_that_it_moves_to_and_none_at_home() -> 
     with pytest.raises(TimeoutError):
         move(limit, guest, "b", 0)
     move(limit, guest, "a", 0)
-    assert guest.place == "a"
+    assert where(guest) == "a"
 
 
 def test_a_guest_comes_in_when_one_ends_there_or_moves_on() -> None:
     limit = limit_of("a1", "a2", "b1", "b2")
-    one, other, first, second = taken(limit)
+    one, first, other, second = taken(limit)
     is_in, is_other_in = moving(limit, one, "b"), moving(limit, other, "b")
     limit.end(first)
     assert is_in()
@@ -177,7 +184,7 @@ def test_a_job_that_guests_crowd_out_holds_nobody_up() -> None:
     assert crowded_out.job == "b1"
     for permit in (other, crowded_out):
         limit.end(permit)
-    assert (limit.ready, limit._next._under_way) == (0, {}), "it was under way once"
+    assert_empty(limit)
 
 
 def test_no_more_of_a_home_are_ready_while_others_of_it_are_elsewhere() -> None:
@@ -196,7 +203,7 @@ def test_two_that_want_each_others_place_get_it() -> None:
     is_in = moving(limit, one, "b")
     move(limit, other, "a", 0)
     assert is_in()
-    assert (one.place, other.place) == ("b", "a")
+    assert (where(one), where(other)) == ("b", "a")
 
 
 def test_who_did_not_get_in_is_nowhere_and_ends_all_the_same() -> None:
@@ -208,18 +215,16 @@ def test_who_did_not_get_in_is_nowhere_and_ends_all_the_same() -> None:
     limit.end(guest)
     limit.end(first)
     assert jobs(limit) == ["a2"]
-    assert limit.ready == 1
 
 
 def test_patient_jobs_wait_for_fewer_of_their_kind_and_take_no_room_meanwhile() -> None:
     limit = limit_of("A1", "B1", "B2", "B3", "b1", "b2", "b3", per_place=2, most_patient=1)
-    first, *quick = taken(limit)
-    assert (first.job, [permit.job for permit in quick]) == ("A1", ["b1", "b2"])
-    limit.end(first)
+    quick, patient, *others = taken(limit)
+    assert (quick.job, patient.job, [permit.job for permit in others]) == ("b1", "A1", ["b2"])
+    limit.end(patient)
     assert taken(limit) == [], "their home is full"
-    limit.end(quick[0])
+    limit.end(quick)
     assert jobs(limit) == ["B1"]
-    assert limit.ready == 2
 
 
 def test_homes_take_turns_with_the_patient_jobs_that_they_put_off() -> None:
@@ -229,13 +234,92 @@ def test_homes_take_turns_with_the_patient_jobs_that_they_put_off() -> None:
         (permit,) = found
         order.append(permit.job)
         limit.end(permit)
-    assert order == ["A1", "A2", "B1", "A3", "B2"]
-    assert (limit._places, limit._put_off, limit.ready) == ({}, {}, 0)
+    assert order == ["A1", "B1", "A2", "B2", "A3"]
+    assert_empty(limit)
 
 
 def test_a_home_that_is_full_of_others_holds_up_no_patient_job_elsewhere() -> None:
     limit = limit_of("X1", "A1", "a1", "B1", per_place=1, most_patient=1)
-    first, quick = taken(limit)
-    assert (first.job, quick.job) == ("X1", "a1")
+    quick, first = taken(limit)
+    assert (quick.job, first.job) == ("a1", "X1")
     limit.end(first)
     assert jobs(limit) == ["B1"]
+
+
+def test_half_of_a_place_is_for_jobs_that_are_not_patient() -> None:
+    limit = limit_of("A1", "A2", "A3", "A4", per_place=4)
+    assert jobs(limit) == ["A1", "A2"]
+    for name in ("a1", "a2", "a3"):
+        put(limit, name)
+    assert jobs(limit) == ["a1", "a2"]
+
+
+def test_owners_take_turns_at_a_place_that_one_of_them_has_filled() -> None:
+    limit = limit_of(per_place=2)
+    for number in range(6):
+        limit.put("a", f"x{number}", "x", is_patient=False)
+    first, second = taken(limit)
+    for number in range(3):
+        limit.put("a", f"y{number}", "y", is_patient=False)
+    order = []
+    for permit in (first, second):
+        limit.end(permit)
+        (after,) = taken(limit)
+        order.append(after.job)
+    assert order == ["y0", "x2"]
+
+
+def test_at_a_place_that_owner_is_next_who_has_the_fewest_there_whatever_else_they_do() -> None:
+    limit = limit_of(per_place=2)
+    for number in range(5):
+        limit.put(f"elsewhere{number}", "y", "y", is_patient=False)
+    taken(limit)
+    for number in range(3):
+        limit.put("a", f"x{number}", "x", is_patient=False)
+    first, _ = taken(limit)
+    limit.put("a", "y", "y", is_patient=False)
+    limit.end(first)
+    assert jobs(limit) == ["y"]
+
+
+def test_who_waits_for_a_thread_takes_no_room() -> None:
+    """An owner who has much under way may have many that wait, at whatever place."""
+    limit = limit_of(per_place=2)
+    limit.put("elsewhere", "x", "x", is_patient=False)
+    limit.take()
+    for number in range(4):
+        limit.put("a", f"x{number}", "x", is_patient=False)
+    limit.put("a", "y", "y", is_patient=False)
+    assert jobs(limit) == ["x0", "y"]
+
+
+def test_guests_of_one_owner_hold_up_no_guest_of_another() -> None:
+    limit = limit_of(per_place=2)
+    for home in ("b", "c", "d", "e"):
+        limit.put(home, home, "x", is_patient=False)
+    limit.put("f", "f", "y", is_patient=False)
+    permits = {permit.job: permit for permit in taken(limit)}
+    for home in ("b", "c"):
+        move(limit, permits[home], "a", 0)
+    is_in = {home: moving(limit, permits[home], "a") for home in ("d", "e", "f")}
+    limit.end(permits["b"])
+    assert is_in["f"]()
+    for home, after in (("f", "d"), ("c", "e")):
+        limit.end(permits[home])
+        assert is_in[after]()
+        limit.end(permits[after])
+    assert_empty(limit)
+
+
+def test_who_is_wanted_no_more_is_dropped_while_it_waits() -> None:
+    limit = limit_of("a1", "a2", "a3", "a4", "b1", "b2", per_place=1)
+    first, second = taken(limit)
+    unwanted = {"a2", "a4", "b2"}
+    assert limit.drop_unwanted(lambda job: job not in unwanted, 2) == 1, "it looks at two"
+    assert limit.drop_unwanted(lambda job: job not in unwanted, 10) == 2
+    limit.end(second)
+    limit.end(first)
+    (third,) = taken(limit)
+    assert third.job == "a3"
+    limit.end(third)
+    assert_empty(limit)

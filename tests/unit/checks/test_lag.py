@@ -270,7 +270,7 @@ def test_a_failure_is_doubtful_when_we_were_late_for_a_good_part_of_its_time(
     assert is_doubtful(seen(reason, latency_s, lag_s)) == is_ours
 
 
-async def rest() -> None:
+def later(_: float, __: Callable[[], None]) -> None:
     """Nothing is to wait for."""
 
 
@@ -291,9 +291,9 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
     jobs = Jobs(per_host=1, most_patient=1)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
     while (permit := jobs.limit.take()) is not None:
-        run_here(jobs.run(permit, visit, rest))
+        run_here(jobs.run(permit, visit, later))
     assert found == results
-    assert (jobs.limit.ready, wanted) == (0, [])
+    assert (len(jobs.limit.waiting), wanted) == (0, [])
 
 
 def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
@@ -307,5 +307,37 @@ def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
     visits = 0
     while (permit := jobs.limit.take()) is not None:
         visits += 1
-        run_here(jobs.run(permit, visit, rest))
+        run_here(jobs.run(permit, visit, later))
     assert (visits, found) == (3, ["down"])
+
+
+def test_a_check_that_found_too_little_of_ours_rests_longer_each_time() -> None:
+    rests: list[tuple[float, Callable[[], None]]] = []
+    ours = msgspec.structs.replace(seen(Reason.DNS_ERROR, 0.1, 0.0), is_ours=True)
+
+    async def visit(_: Site, __: Move) -> Observation:
+        return ours
+
+    jobs = Jobs(per_host=1, most_patient=1)
+    jobs.put(Job(SHOP, lambda _: None, lambda: len(rests) < 6))
+    while (permit := jobs.limit.take()) is not None:
+        run_here(jobs.run(permit, visit, lambda after_s, callback: rests.append((after_s, callback))))
+        if jobs.resting:
+            assert (jobs.limit.take(), jobs.limit.is_next()) == (None, False)
+            rests[-1][1]()
+    assert [after_s for after_s, _ in rests] == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    jobs.close(0)
+    assert not jobs._open_jobs
+
+
+def test_where_many_wait_those_who_are_wanted_no_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 10
+    monkeypatch.setattr("sitemon.checks.engine.jobs._MANY_WAIT", most)
+    jobs = Jobs(per_host=1, most_patient=1)
+    jobs.put(Job(SHOP, lambda _: None, always))
+    permit = jobs.limit.take()
+    for _ in range(100):
+        jobs.put(Job(SHOP, lambda _: None, lambda: False))
+        assert len(jobs.limit.waiting) <= most
+    assert permit is not None
+    assert jobs._open_jobs == 1 + len(jobs.limit.waiting)

@@ -1,0 +1,159 @@
+"""Whatever happens in whatever order: the limits hold, nobody is forgotten, and no count is left in the end."""
+
+import random
+import types
+from collections import Counter
+from collections.abc import Coroutine, Generator, Mapping
+from typing import Any, Final
+
+import pytest
+
+from sitemon.checks.engine.host_limit import HostLimit, Permit
+from sitemon.checks.waiting import Event
+
+PER_PLACE: Final = 2
+MOST_PATIENT: Final = 3
+AT_ONCE: Final = 8
+HOMES: Final = "abcd"
+OWNERS: Final = "xyz"
+STEPS: Final = 600
+
+
+class _Event:
+    """An event whose waiter goes on when the test says so, be it set or too late."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    async def wait(self, at_most_s: float) -> bool:
+        await _stop()
+        return self._is_set
+
+
+@types.coroutine
+def _stop() -> Generator[None, None, None]:
+    yield
+
+
+class _Waits:
+    lag_s = 0.0
+
+    def now_s(self) -> float:
+        return 0.0
+
+    async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
+        return None
+
+    def event(self) -> Event:
+        return _Event()
+
+
+class History:
+    """A limit, and what a test knows of the jobs in it."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.limit: HostLimit[int] = HostLimit(PER_PLACE, MOST_PATIENT)
+        self.number = 0
+        self.waiting: set[int] = set()
+        self.unwanted: set[int] = set()
+        self.under_way: list[Permit[int]] = []
+        self.moving: dict[Permit[int], Coroutine[Any, Any, None]] = {}
+
+    def put(self) -> None:
+        self.number += 1
+        self.waiting.add(self.number)
+        home, owner = self.chance.choice(HOMES), self.chance.choice(OWNERS)
+        self.limit.put(home, self.number, owner, is_patient=self.chance.random() < 0.4)
+
+    def take(self) -> None:
+        if len(self.under_way) + len(self.moving) < AT_ONCE and (permit := self.limit.take()) is not None:
+            self.waiting.remove(permit.job)
+            self.under_way.append(permit)
+
+    def give_up(self) -> None:
+        if self.waiting:
+            self.unwanted.add(self.chance.choice(sorted(self.waiting)))
+        before = self.waiting & self.unwanted
+        dropped = self.limit.drop_unwanted(lambda job: job not in self.unwanted, self.chance.randrange(5))
+        left = {permit.job for permit in self.limit.waiting}
+        assert len(before - left) == dropped
+        self.waiting -= before - left
+
+    def end(self) -> None:
+        if self.under_way:
+            self.limit.end(self.under_way.pop(self.chance.randrange(len(self.under_way))))
+
+    def move(self) -> None:
+        if self.under_way:
+            permit = self.under_way.pop(self.chance.randrange(len(self.under_way)))
+            self.moving[permit] = self.limit.move(permit, self.chance.choice(HOMES), _Waits(), 1.0)
+            self.go_on(permit)
+
+    def go_on(self, permit: Permit[int] | None = None) -> None:
+        """Have one that moves get in, or be too late."""
+        if permit is None and self.moving:
+            permit = self.chance.choice(list(self.moving))
+        if permit is not None:
+            try:
+                self.moving[permit].send(None)
+            except (StopIteration, TimeoutError):
+                del self.moving[permit]
+                self.under_way.append(permit)
+
+    def step(self) -> None:
+        acts = (self.put, self.put, self.take, self.take, self.end, self.move, self.go_on, self.give_up)
+        self.chance.choice(acts)()
+
+    def assert_limits(self) -> None:
+        begun = (*self.under_way, *self.moving)
+        assert len(self.limit.waiting) == len(self.waiting)
+        assert self.limit._patient_under_way == sum(permit.line.is_patient for permit in begun) <= MOST_PATIENT
+        own = Counter(permit.line.home.name for permit in begun)
+        there = Counter(permit.place.name for permit in begun if permit.place is not None)
+        for name, place in self.limit._places.items():
+            assert place.own == own[name] <= PER_PLACE
+            assert there[name] + place.is_kept <= place.there <= PER_PLACE
+            assert not (place.guests and place.guests.waiting) or place.there == PER_PLACE
+            guests = Counter(permit.owner for permit in begun if permit.is_guest and permit.place is place)
+            assert not guests - Counter(place.guests.under_way if place.guests else {})
+            assert not place.is_kept or any(line.waiting for line in place.lines)
+
+    def assert_nobody_is_forgotten(self) -> None:
+        """Assert that who waits and does not stand in line has a place without room."""
+        for permit in self.limit.waiting:
+            line = permit.line
+            is_next = permit.owner in {owner for owner, lines in line.lines.waiting.items() if line in lines}
+            assert is_next or not self.limit._has_room(line)
+
+    def finish(self) -> None:
+        while self.waiting or self.under_way or self.moving:
+            before = len(self.waiting), len(self.under_way), len(self.moving)
+            self.end()
+            self.go_on()
+            self.take()
+            assert before != (len(self.waiting), len(self.under_way), len(self.moving)) or before[2]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_in_any_history_the_limits_hold_and_nothing_is_left(seed: int) -> None:
+    history = History(seed)
+    for _ in range(STEPS):
+        history.step()
+        history.assert_limits()
+        history.assert_nobody_is_forgotten()
+    history.finish()
+    assert history.limit._places == {}
+    assert not history.limit.is_next()
+    for place in history.limit._spare:
+        assert (place.own, place.there, place.is_kept) == (0, 0, False)
+        assert [(line.own, line.waiting, line.under_way) for line in place.lines] == [(0, {}, {})] * len(place.lines)
+        assert place.guests is None or (place.guests.waiting, place.guests.under_way) == ({}, {})
+    assert (history.limit._patient_under_way, len(history.limit.waiting)) == (0, 0)
+    assert [queue.under_way for queue in (history.limit._quick, history.limit._patient)] == [{}, {}]
