@@ -12,57 +12,13 @@ from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from sitemon.checks.engine.fair_queue import FairQueue
+from sitemon.checks.engine.host_queues import Line, Permit, Place
 from sitemon.checks.waiting import Event, Waits
 
 Job = TypeVar("Job")
 
 _MOST_SPARE: Final = 1_000
 """Places that nobody is at are taken for others: to make one anew would cost more than all else here."""
-
-
-class Permit(Generic[Job]):
-    """A job, and where it is: `place` is None before it begins, and while it has left one and is not in another."""
-
-    __slots__ = ("is_guest", "job", "line", "owner", "place")
-
-    def __init__(self, line: "_Line[Job]", job: Job, owner: Hashable) -> None:
-        self.line = line
-        self.job = job
-        self.owner = owner
-        self.place: _Place[Job] | None = None
-        self.is_guest = False  # it has moved to where it is
-
-
-class _Line(FairQueue[Permit[Job]]):
-    """The jobs of one home that wait or are under way, wherever; patient ones have another.
-
-    `lines` are those of all homes in which somebody is next.
-    """
-
-    __slots__ = ("home", "is_patient", "is_to_call", "lines", "own")
-
-    def __init__(self, home: "_Place[Job]", lines: "FairQueue[_Line[Job]]", *, is_patient: bool) -> None:
-        super().__init__()
-        self.home = home
-        self.lines = lines
-        self.is_patient = is_patient
-        self.own = 0  # of them that are under way
-        self.is_to_call = False  # some wait who are not next, for want of room
-
-
-class _Place(Generic[Job]):
-    """Who is at a place, and who waits for it."""
-
-    __slots__ = ("guests", "is_guest_next", "is_kept", "lines", "name", "own", "there")
-
-    def __init__(self) -> None:
-        self.name: Hashable = None
-        self.own = 0  # jobs of this home that are under way, here or elsewhere by now
-        self.there = 0  # jobs that are here now, whatever their home, and the room that is kept
-        self.lines: list[_Line[Job]] = []
-        self.guests: FairQueue[Event] | None = None  # at no place until they are let in
-        self.is_guest_next = True  # when both kinds wait, they take turns
-        self.is_kept = False  # one room, for the next of its own
 
 
 class HostLimit(Generic[Job]):
@@ -81,10 +37,10 @@ class HostLimit(Generic[Job]):
         self._patient_under_way = 0
         self._is_patients_turn = False
         self._lock = threading.Lock()
-        self._quick: FairQueue[_Line[Job]] = FairQueue()
-        self._patient: FairQueue[_Line[Job]] = FairQueue()
-        self._places: dict[Hashable, _Place[Job]] = {}
-        self._spare: list[_Place[Job]] = []
+        self._quick: FairQueue[Line[Job]] = FairQueue()
+        self._patient: FairQueue[Line[Job]] = FairQueue()
+        self._places: dict[Hashable, Place[Job]] = {}
+        self._spare: list[Place[Job]] = []
         self.waiting: collections.OrderedDict[Permit[Job], None] = collections.OrderedDict()
         """Those that wait, who was looked at by `drop_unwanted` longest ago first."""
 
@@ -175,7 +131,7 @@ class HostLimit(Generic[Job]):
                 self._keep_no_more(permit.line.home)
         return dropped
 
-    def _begun(self, line: _Line[Job], next_owner: Hashable) -> Permit[Job]:
+    def _begun(self, line: Line[Job], next_owner: Hashable) -> Permit[Job]:
         """Let one begin whom the next of all owners, who waits there too, has found."""
         home = line.home
         owner, permit = line.take()
@@ -195,14 +151,14 @@ class HostLimit(Generic[Job]):
             self._call(line, next_owner)
         return permit
 
-    def _call(self, line: _Line[Job], owner: Hashable) -> None:
+    def _call(self, line: Line[Job], owner: Hashable) -> None:
         """Let one who waits there be next, as soon as there is room."""
         if self._has_room(line):
             line.lines.put(owner, line)
         else:
             line.is_to_call = True
 
-    def _has_room(self, line: _Line[Job]) -> bool:
+    def _has_room(self, line: Line[Job]) -> bool:
         home = line.home
         return (
             home.own < self._per_place
@@ -223,7 +179,7 @@ class HostLimit(Generic[Job]):
             place.there -= 1
         self._look_after(place)
 
-    def _give_on(self, place: _Place[Job], guests: FairQueue[Event]) -> None:
+    def _give_on(self, place: Place[Job], guests: FairQueue[Event]) -> None:
         """Let the next into a room that is free: a guest at once, one of its own when it is taken."""
         is_own_next = not place.is_guest_next and not place.is_kept and self._could_take_own(place)
         if guests.waiting and not is_own_next:
@@ -238,7 +194,7 @@ class HostLimit(Generic[Job]):
         else:
             place.there -= 1
 
-    def _could_take_own(self, place: _Place[Job]) -> bool:
+    def _could_take_own(self, place: Place[Job]) -> bool:
         """Tell whether some of its own wait for nothing but a room."""
         is_patient_possible = self._patient_under_way < self._most_patient
         return place.own < self._per_place and any(
@@ -246,13 +202,13 @@ class HostLimit(Generic[Job]):
             for line in place.lines
         )
 
-    def _keep_no_more(self, place: _Place[Job]) -> None:
+    def _keep_no_more(self, place: Place[Job]) -> None:
         if place.is_kept and place.guests is not None and not self._could_take_own(place):
             place.is_kept = False
             self._give_on(place, place.guests)
         self._look_after(place)
 
-    def _look_after(self, place: _Place[Job]) -> None:
+    def _look_after(self, place: Place[Job]) -> None:
         """Have those who wait for their home found, if there is room now; forget it if nobody is there or waits."""
         is_empty = not place.own and not place.there
         for line in place.lines:
@@ -265,17 +221,17 @@ class HostLimit(Generic[Job]):
         if is_empty and self._places.pop(place.name, None) is not None and len(self._spare) < _MOST_SPARE:
             self._spare.append(place)
 
-    def _place(self, name: Hashable) -> _Place[Job]:
+    def _place(self, name: Hashable) -> Place[Job]:
         place = self._places.get(name)
         if place is None:
-            place = self._places[name] = self._spare.pop() if self._spare else _Place()
+            place = self._places[name] = self._spare.pop() if self._spare else Place()
             place.name = name
         return place
 
-    def _line(self, place: _Place[Job], *, is_patient: bool) -> _Line[Job]:
+    def _line(self, place: Place[Job], *, is_patient: bool) -> Line[Job]:
         for line in place.lines:
             if line.is_patient is is_patient:
                 return line
-        line = _Line(place, self._patient if is_patient else self._quick, is_patient=is_patient)
+        line = Line(place, self._patient if is_patient else self._quick, is_patient=is_patient)
         place.lines.append(line)
         return line

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-from sitemon.checks.engine.host_limit import HostLimit, Permit
+from sitemon.checks.engine.host_limit import HostLimit
+from sitemon.checks.engine.host_queues import Permit
 from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from sitemon.checks.engine.host_limit import Permit
+from sitemon.checks.engine.host_queues import Permit
 from sitemon.checks.engine.jobs import Job, Jobs
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class LoopEngine:
-    """An `Engine` that makes up to `at_once` checks at once; further ones wait, first come, first served.
+    """An `Engine` that makes up to `at_once` checks at once; further ones wait.
 
     To one host and port there go at most `per_host` at once. A check that hangs holds its connection until its
     deadline, and nobody up. The thread starts as it is needed and ends when it is not. It is a daemon: the process

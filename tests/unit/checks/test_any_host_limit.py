@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from sitemon.checks.engine.host_limit import HostLimit, Permit
+from sitemon.checks.engine.host_limit import HostLimit
+from sitemon.checks.engine.host_queues import Permit
 from sitemon.checks.waiting import Event
 
 PER_PLACE: Final = 2

@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable
 
 import pytest
 
-from sitemon.checks.engine.host_limit import HostLimit, Permit
+from sitemon.checks.engine.host_limit import HostLimit
+from sitemon.checks.engine.host_queues import Permit
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s, sleep
 
