@@ -3,10 +3,12 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from sitemon import clock
 from sitemon.web.one_write import OneWrite
@@ -20,6 +22,8 @@ LONGEST_HEAD_BYTES: Final = 64 << 10
 """After so much the request line and the headers have to be whole: the parser has no limit of its own."""
 MOST: Final = 2_000
 """Beyond so many, or as many as there may be open files, that which has waited longest for a request is ended."""
+MOST_PIPELINED: Final = 20
+"""So many requests may be sent ahead of the answer to the one before them (RFC 9112, 9.3.2): few clients send any."""
 
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: to close the connection then sends RST (RFC 9293, 3.10.4), not FIN."""
@@ -40,11 +44,25 @@ class _Unknown(int):
     __hash__ = int.__hash__
 
 
+class _Flow(FlowControl):
+    """Reads nothing more while there are requests that wait for the answer to one before: uvicorn would."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """Waits without end neither for who asks nor for who reads. There are `most` at once."""
 
     most = MOST
     waiting_since_s = 0.0
+    _answered: RequestResponseCycle | None = None
+    """The request that is being answered, or was last; `cycle` is the one that came last."""
     _request: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
     _is_whole = False
@@ -54,6 +72,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self.waiting_since_s = clock.monotonic_s()
         self._look_at_request()
         if len(self.connections) > self.most:
@@ -74,6 +93,10 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the head of a request, as the parser says."""
+        if len(self.pipeline) >= MOST_PIPELINED:
+            # The parser goes on with what was read already: nothing of it is kept.
+            self.transport.abort()
+            return
         super().on_headers_complete()
         self._head_bytes = 0
         self.cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment]
@@ -117,12 +140,21 @@ class Connection(HttpToolsProtocol):
         A client of HTTP/1.0, as nginx is by default, takes an orderly end of the connection for that of the answer (RFC
         9112, 6.3 and 8).
         """
-        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
-            with suppress(OSError):
-                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        answered = self._answered
+        if answered and not answered.response_complete:
+            # uvicorn tells this only to the request that came last.
+            answered.disconnected = True
+            answered.message_event.set()
+            if answered.response_started:
+                with suppress(OSError):
+                    self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         super().connection_lost(exc)
         self._forget_request()
         self._forget_reader()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _look_at_request(self) -> None:
         if self._is_whole:

@@ -1,9 +1,11 @@
 """Connections of the server: what comes of them, and when nothing does."""
 
+import asyncio
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 
 import pytest
@@ -19,10 +21,25 @@ SHORT_S = 0.3
 LONG = "x" * (64 << 20)
 LONG_HEAD = 64 << 20
 HALF = b"half of something"
+SHORT = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+ENDED = threading.Event()
+"""Whoever asked for something without end has left, and that is known."""
+
+
+async def without_end() -> AsyncIterator[str]:
+    """Give pieces until nobody takes them any more."""
+    try:
+        while True:
+            yield "piece"
+            await asyncio.sleep(SHORT_S / 10)
+    finally:
+        ENDED.set()
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with something short once the request is there, something long, half of it, in pieces, or a head alone."""
+    """Answer with something short once the request is there, something long or without end, half of it, in pieces, or a
+    head alone.
+    """
     if scope.get("path") == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": HALF, "more_body": True})
@@ -30,6 +47,8 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         while (await receive())["type"] != "http.disconnect":
             pass
+    elif scope.get("path") == "/endless":
+        await StreamingResponse(without_end())(scope, receive, send)
     elif scope.get("path") == "/pieces":
         await StreamingResponse(iter(("sh", "ort")))(scope, receive, send)
     elif scope["type"] == "http":
@@ -186,3 +205,41 @@ def test_a_head_does_not_wait_for_a_body_that_comes_later(port: int) -> None:
     with connected(port) as sock:
         sock.sendall(b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n")
         assert sock.recv(1_000).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_requests_are_answered_in_the_order_in_which_they_were_sent_ahead(port: int) -> None:
+    with connected(port) as sock:
+        sock.sendall(connection.MOST_PIPELINED * SHORT + SHORT.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        received = b"".join(iter(lambda: sock.recv(65_536), b""))
+    assert received.count(b"\r\n\r\nshort") == connection.MOST_PIPELINED + 1
+
+
+def test_who_sends_very_many_ahead_is_left(port: int) -> None:
+    with connected(port) as sock, suppress(ConnectionError):
+        sock.sendall(b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n" + 1_000 * SHORT)
+        while sock.recv(65_536):
+            pass
+
+
+def test_nothing_more_is_read_while_requests_wait_for_the_answer_before(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else more would wait than may, and the connection be ended."""
+    monkeypatch.setattr(connection, "REQUEST_S", 60.0)
+    requests, received = 200, 0
+    one = b"GET /pieces HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 60_000 + b"\r\n\r\n"
+    with connected(port) as sock, ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(sock.sendall, requests * one)
+        while received < requests:
+            piece = sock.recv(65_536)
+            assert piece, f"ended after {received} answers"
+            received += piece.count(b"0\r\n\r\n")
+        sending.result()
+
+
+def test_who_leaves_without_the_answer_is_noticed_whatever_was_sent_ahead(port: int) -> None:
+    ENDED.clear()
+    with connected(port) as sock:
+        sock.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n" + SHORT)
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 200")
+    assert ENDED.wait(WITHIN_S)
