@@ -36,6 +36,7 @@ from sitemon.web.api.events import STREAM_LASTS_S
 from sitemon.web.auth import Guard
 from sitemon.web.bodies import BoundedBodies
 from sitemon.web.client_address import limited_as
+from sitemon.web.client_limit import ClientLimit
 from sitemon.web.dependencies import Web
 from sitemon.web.history import History
 from sitemon.web.made_pages import MadePages
@@ -46,7 +47,6 @@ from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
 from sitemon.web.templating import STATIC
-from sitemon.web.turns import Turns
 
 CONNECTIONS: Final = 4
 """More would not make two cores faster, and PostgreSQL has others to serve."""
@@ -125,7 +125,7 @@ def create_app(
     app.add_exception_handler(404, _answer_nowhere)
     app.mount("/static", _Static(directory=STATIC, packages=[("sitemon.report", "static")]))
     refusals.answer_with_pages(app)
-    app.add_middleware(Turns, whose=lambda scope: _whose(guard, scope))
+    app.add_middleware(ClientLimit, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
     app.add_middleware(SecurityHeaders)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sitemon.web import overview
-from sitemon.web.turns import AT_ONCE
+from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import Serve
 
 MANY = 400

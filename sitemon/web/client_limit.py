@@ -29,10 +29,10 @@ class _Client:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
-class Turns:
-    """Passes on `at_once` requests of each client. A turn lasts until the answer begins: who reads slowly has none.
+class ClientLimit:
+    """Passes on `at_once` requests of each client. One is under way until its answer begins, however slowly it is read.
 
-    Requests that are nobody's, by `whose`, need none.
+    There is no limit for requests that are nobody's, by `whose`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Turns:
         self._clients: dict[Hashable, _Client] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on in its turn."""
+        """Pass the request on once its client has fewer under way."""
         name = self._whose(scope) if scope["type"] == "http" else None
         if name is None:
             await self._app(scope, receive, send)
@@ -59,42 +59,42 @@ class Turns:
             problem = Problem(503, "too many requests of yours wait", {"Retry-After": "5"})
             await response_of(problem)(scope, receive, send)
             return
-        has_turn = True
+        is_under_way = True
 
-        def end_turn() -> None:
-            nonlocal has_turn
-            if has_turn:
-                has_turn = False
-                self._give_back(name, client)
+        def end() -> None:
+            nonlocal is_under_way
+            if is_under_way:
+                is_under_way = False
+                self._end(name, client)
 
-        async def send_and_end_turn(message: Message) -> None:
-            end_turn()
+        async def end_and_send(message: Message) -> None:
+            end()
             await send(message)
 
-        await self._take(name, client)
+        await self._begin(name, client)
         try:
-            await self._app(scope, receive, send_and_end_turn)
+            await self._app(scope, receive, end_and_send)
         finally:
-            end_turn()
+            end()
 
-    async def _take(self, name: Hashable, client: _Client) -> None:
+    async def _begin(self, name: Hashable, client: _Client) -> None:
         if client.under_way < self._at_once:
             client.under_way += 1
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        client.waiting.append(turn)
+        may_begin: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        client.waiting.append(may_begin)
         try:
-            await turn
+            await may_begin
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._give_back(name, client)
+            if may_begin.done() and not may_begin.cancelled():
+                self._end(name, client)
             raise
 
-    def _give_back(self, name: Hashable, client: _Client) -> None:
+    def _end(self, name: Hashable, client: _Client) -> None:
         while client.waiting:
-            turn = client.waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            may_begin = client.waiting.popleft()
+            if not may_begin.done():
+                may_begin.set_result(None)
                 return
         client.under_way -= 1
         if not client.under_way:

@@ -1,4 +1,4 @@
-"""Turns: however much one client asks for, another is answered at once."""
+"""The limit of each client: however much one client asks for, another is answered at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sitemon.web.turns import Turns
+from sitemon.web.client_limit import ClientLimit
 
 WITHIN_S = 10
 
@@ -28,7 +28,7 @@ class Pages:
 
 
 class Clients:
-    def __init__(self, app: Turns) -> None:
+    def __init__(self, app: ClientLimit) -> None:
         self._app = app
         self.statuses: list[int] = []
         self.asking: list[asyncio.Task[None]] = []
@@ -48,12 +48,12 @@ async def _receive() -> Message:
     return {"type": "http.request"}
 
 
-def in_loop(work: Callable[[Pages, Clients, Turns], Awaitable[None]], **given: Any) -> None:
+def in_loop(work: Callable[[Pages, Clients, ClientLimit], Awaitable[None]], **given: Any) -> None:
     async def run() -> None:
         pages = Pages()
-        turns = Turns(pages, lambda scope: scope["client"] or None, **given)
-        await asyncio.wait_for(work(pages, Clients(turns), turns), WITHIN_S)
-        assert not turns._clients, "nobody is remembered"
+        limit = ClientLimit(pages, lambda scope: scope["client"] or None, **given)
+        await asyncio.wait_for(work(pages, Clients(limit), limit), WITHIN_S)
+        assert not limit._clients, "nobody is remembered"
 
     asyncio.run(run())
 
@@ -65,7 +65,7 @@ async def all_end(pages: Pages, clients: Clients) -> None:
 
 
 def test_who_asks_for_much_waits_for_himself_alone() -> None:
-    async def work(pages: Pages, clients: Clients, _: Turns) -> None:
+    async def work(pages: Pages, clients: Clients, _: ClientLimit) -> None:
         await clients.ask("greedy", 10)
         await clients.ask("other")
         assert pages.under_way == ["greedy", "greedy", "other"]
@@ -75,8 +75,8 @@ def test_who_asks_for_much_waits_for_himself_alone() -> None:
     in_loop(work, at_once=2)
 
 
-def test_a_turn_ends_when_the_answer_begins() -> None:
-    async def work(pages: Pages, clients: Clients, _: Turns) -> None:
+def test_a_request_is_under_way_until_its_answer_begins() -> None:
+    async def work(pages: Pages, clients: Clients, _: ClientLimit) -> None:
         pages.may_begin.set()
         await clients.ask("reads slowly", 5)
         assert len(pages.under_way) == 5
@@ -86,7 +86,7 @@ def test_a_turn_ends_when_the_answer_begins() -> None:
 
 
 def test_of_very_many_some_are_refused() -> None:
-    async def work(pages: Pages, clients: Clients, _: Turns) -> None:
+    async def work(pages: Pages, clients: Clients, _: ClientLimit) -> None:
         await clients.ask("greedy", 6)
         assert clients.statuses == [503] * 2
         await all_end(pages, clients)
@@ -94,8 +94,8 @@ def test_of_very_many_some_are_refused() -> None:
     in_loop(work, at_once=1, most_waiting=3)
 
 
-def test_who_left_has_no_turn() -> None:
-    async def work(pages: Pages, clients: Clients, _: Turns) -> None:
+def test_who_left_is_not_passed_on() -> None:
+    async def work(pages: Pages, clients: Clients, _: ClientLimit) -> None:
         await clients.ask("one", 3)
         clients.asking[1].cancel()
         await all_end(pages, clients)
@@ -104,8 +104,8 @@ def test_who_left_has_no_turn() -> None:
     in_loop(work, at_once=1)
 
 
-def test_what_is_nobodys_needs_no_turn() -> None:
-    async def work(pages: Pages, clients: Clients, _: Turns) -> None:
+def test_for_what_is_nobodys_there_is_no_limit() -> None:
+    async def work(pages: Pages, clients: Clients, _: ClientLimit) -> None:
         await clients.ask("", 3)
         assert len(pages.under_way) == 3
         await all_end(pages, clients)
