@@ -1,6 +1,5 @@
 """The application: its routes, over what they work with."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
@@ -35,9 +34,9 @@ from sitemon.web.api.app import PREFIX, create_api
 from sitemon.web.api.events import STREAM_LASTS_S
 from sitemon.web.auth import Guard
 from sitemon.web.bodies import BoundedBodies
-from sitemon.web.client_address import limited_as
 from sitemon.web.client_limit import ClientLimit
 from sitemon.web.dependencies import Web
+from sitemon.web.fair_turns import FairTurns
 from sitemon.web.history import History
 from sitemon.web.made_pages import MadePages
 from sitemon.web.pages import not_found
@@ -54,6 +53,8 @@ SNAPSHOTS: Final = 3
 """For what all pages show, so that nobody who asks for much else makes them old."""
 READERS: Final = CONNECTIONS - 1
 """So many programs read at the same time; one connection is for pages."""
+READERS_OF_ONE: Final = READERS - 1
+"""So many of them are of one client."""
 DOWNLOADS: Final = 2
 DOWNLOAD_WAITS_S: Final = 20.0
 """Who has half of a file is better off waiting, while others that download, or the ledger, have the connections."""
@@ -99,9 +100,9 @@ def create_app(
     history = History(days_of, trends_of, snapshots.names)
     guard = Guard(settings)
     acts = Acts(guard, connect, ask)
-    reports = Reports(for_reports, sites)
-    turns = asyncio.Semaphore(READERS)
-    web = Web(snapshots, history, pool, for_downloads, Shared(), reports, sites, guard, acts, turns)
+    reports = Reports(for_reports, sites, guard.client_of)
+    shared, turns = Shared(guard.client_of), FairTurns(READERS, READERS_OF_ONE)
+    web = Web(snapshots, history, pool, for_downloads, shared, reports, sites, guard, acts, turns)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -140,7 +141,7 @@ def _whose(guard: Guard, scope: Scope) -> tuple[str, bool] | None:
     """
     if scope["path"] in health.PATHS:
         return None
-    return limited_as(guard.address_of(Request(scope))), scope["path"].startswith(PREFIX)
+    return guard.client_of(Request(scope)), scope["path"].startswith(PREFIX)
 
 
 async def _answer_nowhere(request: Request, exc: Exception) -> Response:

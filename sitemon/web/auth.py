@@ -170,6 +170,10 @@ class Guard:
         """Write who did it and from where into the log, and what else the event says."""
         log.info(event, actor.name, actor.via, self.address_of(request), *rest)
 
+    def client_of(self, request: Request) -> str:
+        """Return as whom who asks is counted for limits and takes turns."""
+        return limited_as(self.address_of(request))
+
     def address_of(self, request: Request) -> str:
         """Return the address of who asks."""
         return client_address(request, self.settings.proxy_networks)

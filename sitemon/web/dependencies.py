@@ -1,6 +1,5 @@
 """What the routes work with."""
 
-import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -10,6 +9,7 @@ from sitemon.config.sites import SiteSet
 from sitemon.store.pool import Pool
 from sitemon.web.acts import Acts
 from sitemon.web.auth import Guard
+from sitemon.web.fair_turns import FairTurns
 from sitemon.web.history import History
 from sitemon.web.reports import Reports
 from sitemon.web.shared import Shared
@@ -36,7 +36,7 @@ class Web(NamedTuple):
     sites: Callable[[], SiteSet | None]
     guard: Guard
     acts: Acts
-    turns: asyncio.Semaphore
+    turns: FairTurns
 
     async def snapshot(self) -> Snapshot | None:
         """Return how everything is, as fresh as `Snapshots` has it; None: it was never read."""

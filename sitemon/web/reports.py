@@ -1,6 +1,6 @@
 """Reports, which take long: one is made at a time, once for all who ask for the same, and kept for a while."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from fastapi import Request, Response
@@ -26,10 +26,12 @@ _LASTS_OF_PAST_S: Final = 600.0
 class Reports:
     """Makes and keeps reports. `pool` is for nothing else: others need not wait. For the thread of the event loop."""
 
-    def __init__(self, pool: Pool, sites: Callable[[], SiteSet | None]) -> None:
+    def __init__(
+        self, pool: Pool, sites: Callable[[], SiteSet | None], client_of: Callable[[Request], Hashable]
+    ) -> None:
         self._pool = pool
         self._sites = sites
-        self._shared = Shared(_KEPT, at_once=1, most_waiting=_WAITING)
+        self._shared = Shared(client_of, _KEPT, at_once=1, most_waiting=_WAITING)
         self._now_s = 0.0
 
     async def answer(

@@ -3,61 +3,33 @@
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from sitemon import clock
+from sitemon.web.fair_turns import FairTurns, Turn
 from sitemon.web.made import Content, Made, make, respond
+from sitemon.web.shared_page import Address, Dated, Page, Renewal, address_of
 from sitemon.web.snapshot import Snapshot
 
 _MOST: Final = 200
 """So many pages are kept; each is at most some hundred kilobytes."""
 _AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
+_OF_ONE: Final = 2
+"""So many of them are for one client: another who asks has one made at once."""
 _JUST_MADE_S: Final = 1.0
 _WATCHED_S: Final = 12.0
 """The page's script asks for it every 5 s: so long after the last time nobody looks at it any more."""
+_NOBODY: Final = None
+"""Whose turns those are in which pages are made before anybody asks."""
 BEARABLE_S: Final = 5.0
 """So old may a page be that is given while the next one is made; as a snapshot may be while PostgreSQL is slow."""
-
-
-class _Dated(NamedTuple):
-    """A page, and when somebody began to make it."""
-
-    made: Made
-    at_s: float
-
-
-class Renewal(Protocol):
-    """Makes a page of another snapshot."""
-
-    def at_once(self, snapshot: Snapshot) -> Content | None:
-        """Return the page, where that takes less than to look for its route; else None."""
-
-    def has_news(self, snapshot: Snapshot) -> bool:
-        """Whether something is to be read for the page."""
-
-    def anew(self, snapshot: Snapshot) -> Content:
-        """Return the page, with what is to be read for it."""
-
-
-class _Page(NamedTuple):
-    """What is made of a snapshot's page since `at_s`, and what was made of it before, until this one is there.
-
-    `watched_at_s` is when somebody asked last for a page that was asked for in an earlier snapshot too.
-    """
-
-    version: int
-    at_s: float
-    making: "asyncio.Future[Made]"
-    before: _Dated | None = None
-    renewal: Renewal | None = None
-    watched_at_s: float = -math.inf
 
 
 class _Seen(NamedTuple):
@@ -72,50 +44,53 @@ class CrowdedError(Exception):
 
 
 class Shared:
-    """The newest pages, by their addresses: `most` are kept. Belongs to the thread of the event loop.
+    """The newest pages, by their addresses: `most` are kept, none of a long one. For the thread of the event loop.
 
     No more than `at_once` are made at the same time; others wait, `most_waiting` of them at most, and hold no thread.
+    Clients take turns, as `client_of` tells them apart.
     """
 
     def __init__(
         self,
+        client_of: Callable[[Request], Hashable],
         most: int = _MOST,
         at_once: int = _AT_ONCE,
         most_waiting: float = math.inf,
         monotonic_s: Callable[[], float] = clock.monotonic_s,
     ) -> None:
         self._most = most
-        self._turns = asyncio.Semaphore(at_once)
+        self._client_of = client_of
+        self._turns = FairTurns(at_once, _OF_ONE)
         self._most_waiting = most_waiting
         self._waiting = 0
         self._monotonic_s = monotonic_s
-        self._pages: OrderedDict[str, _Page] = OrderedDict()
+        self._pages: OrderedDict[Address, Page] = OrderedDict()
         self._newest: _Seen | None = None
         self._previous: _Seen | None = None
         self._renewing: asyncio.Future[None] | None = None
 
     def knows(self, scope: Scope) -> bool:
         """Tell whether there is a page of this address, of whatever version, that is the same for everybody."""
-        return _address_of(scope) in self._pages
+        return address_of(scope) in self._pages
 
     def at_hand(self, scope: Scope, snapshot: Snapshot) -> Made | None:
         """Return the page of this address, if it is the same for everybody and `answer` would give it without waiting.
 
         It is made again here where that is quick. The first who asks in a snapshot has those made that are watched.
         """
-        address = _address_of(scope)
+        address = address_of(scope)
         page = self._pages.get(address)
         if page is None:
             return None
         self._follow(snapshot)
-        if _is_made(page) and page.version != snapshot.version:
-            again = _at_once(page, snapshot)
+        if page.is_made and page.version != snapshot.version:
+            again = page.again(snapshot)
             if again is None:
                 return None
             making = asyncio.get_running_loop().create_future()
             making.set_result(again)
             now_s = self._monotonic_s()
-            page = _Page(snapshot.version, now_s, making, renewal=page.renewal, watched_at_s=now_s)
+            page = Page(snapshot.version, now_s, making, renewal=page.renewal, watched_at_s=now_s)
             self._pages[address] = page
         self._pages.move_to_end(address)
         return self._without_waiting(page, BEARABLE_S)
@@ -143,32 +118,36 @@ class Shared:
             CrowdedError: it has to be waited for, and as many wait as may.
 
         """
-        address = _address_of(request.scope, key, is_query_read=is_query_read)
+        address = address_of(request.scope, key, is_query_read=is_query_read)
         page = self._pages.get(address)
         if page is None or (page.version != version and page.making.done()):
             before = self._before(page, version)
             if not self._is_bearable(before, bearable_s):
                 self._refuse_if_crowded()
-            making = asyncio.ensure_future(self._make(render, media_type))
+            turn = Turn()
+            making = asyncio.ensure_future(self._make(turn, render, media_type))
             now_s = self._monotonic_s()
             watched_at_s = now_s if page else -math.inf
-            page = self._keep(address, _Page(version, now_s, making, before, renewal, watched_at_s))
-        self._pages.move_to_end(address)
+            page = self._keep(address, Page(version, now_s, making, turn, before, renewal, watched_at_s))
+        else:
+            self._pages.move_to_end(address)
+        if page.turn:
+            self._turns.ask(self._client_of(request), page.turn)
         return respond(request, self._without_waiting(page, bearable_s) or await self._wait_for(page))
 
     def forget(self) -> None:
         """Forget all pages: somebody has done what shows on them."""
         self._pages.clear()
 
-    def _before(self, page: _Page | None, version: int) -> _Dated | None:
-        if page is None or not _is_made(page):
+    def _before(self, page: Page | None, version: int) -> Dated | None:
+        if page is None or not page.is_made:
             return None
         if page.version == version - 1 or self._monotonic_s() - page.at_s < _JUST_MADE_S:
-            return _Dated(page.making.result(), page.at_s)
+            return Dated(page.making.result(), page.at_s)
         if self._previous is None or self._previous.snapshot.version != version - 1:
             return None
-        again = _at_once(page, self._previous.snapshot)
-        return _Dated(again, self._previous.at_s) if again else None
+        again = page.again(self._previous.snapshot)
+        return Dated(again, self._previous.at_s) if again else None
 
     def _follow(self, snapshot: Snapshot) -> None:
         if self._newest is not None and self._newest.snapshot.version == snapshot.version:
@@ -183,39 +162,45 @@ class Shared:
             page = self._pages.get(address)
             if page and page.renewal and self._is_due(page, page.renewal, snapshot):
                 media_type = page.making.result().media_type
-                making = asyncio.ensure_future(self._make(partial(page.renewal.anew, snapshot), media_type))
+                turn = Turn()
+                making = asyncio.ensure_future(self._make(turn, partial(page.renewal.anew, snapshot), media_type))
                 before, now_s = self._before(page, snapshot.version), self._monotonic_s()
-                self._keep(address, page._replace(version=snapshot.version, at_s=now_s, making=making, before=before))
+                anew = page._replace(version=snapshot.version, at_s=now_s, making=making, turn=turn, before=before)
+                self._keep(address, anew)
+                self._turns.ask(_NOBODY, turn)
                 await asyncio.wait([making])
 
-    def _is_due(self, page: _Page, renewal: Renewal, snapshot: Snapshot) -> bool:
+    def _is_due(self, page: Page, renewal: Renewal, snapshot: Snapshot) -> bool:
         is_watched = self._monotonic_s() - page.watched_at_s < _WATCHED_S
-        return is_watched and page.version < snapshot.version and _is_made(page) and renewal.has_news(snapshot)
+        return is_watched and page.version < snapshot.version and page.is_made and renewal.has_news(snapshot)
 
-    def _is_bearable(self, before: _Dated | None, bearable_s: float) -> bool:
+    def _is_bearable(self, before: Dated | None, bearable_s: float) -> bool:
         return before is not None and self._monotonic_s() - before.at_s < bearable_s
 
     def _refuse_if_crowded(self) -> None:
         if self._waiting >= self._most_waiting:
             raise CrowdedError
 
-    def _keep(self, address: str, page: _Page) -> _Page:
+    def _keep(self, address: Address, page: Page) -> Page:
+        if address.is_long:
+            return page
         page.making.add_done_callback(lambda _: self._settle(address, page))
         self._pages[address] = page
+        self._pages.move_to_end(address)
         if len(self._pages) > self._most:
             self._pages.popitem(last=False)
         return page
 
-    async def _make(self, render: Callable[[], Content], media_type: str) -> Made:
-        async with self._turns:
+    async def _make(self, turn: Turn, render: Callable[[], Content], media_type: str) -> Made:
+        async with self._turns.having(turn):
             return await run_in_threadpool(lambda: make(render(), media_type))
 
-    def _without_waiting(self, page: _Page, bearable_s: float) -> Made | None:
+    def _without_waiting(self, page: Page, bearable_s: float) -> Made | None:
         if page.making.done():
-            return page.making.result() if _is_made(page) else None
+            return page.making.result() if page.is_made else None
         return page.before.made if page.before and self._is_bearable(page.before, bearable_s) else None
 
-    async def _wait_for(self, page: _Page) -> Made:
+    async def _wait_for(self, page: Page) -> Made:
         self._refuse_if_crowded()
         self._waiting += 1
         try:
@@ -223,25 +208,11 @@ class Shared:
         finally:
             self._waiting -= 1
 
-    def _settle(self, address: str, page: _Page) -> None:
+    def _settle(self, address: Address, page: Page) -> None:
         """Forget a page that failed, and what was before one that is there."""
         if self._pages.get(address) is not page:
             return
-        if _is_made(page):
-            self._pages[address] = page._replace(before=None)
+        if page.is_made:
+            self._pages[address] = page._replace(turn=None, before=None)
         else:
             del self._pages[address]
-
-
-def _is_made(page: _Page) -> bool:
-    return page.making.done() and not page.making.cancelled() and page.making.exception() is None
-
-
-def _at_once(page: _Page, snapshot: Snapshot) -> Made | None:
-    content = page.renewal.at_once(snapshot) if page.renewal else None
-    return None if content is None else make(content, page.making.result().media_type)
-
-
-def _address_of(scope: Scope, key: str = "", *, is_query_read: bool = True) -> str:
-    query = scope["query_string"].decode("latin-1") if is_query_read else ""
-    return f"{key} {scope['path']}?{query}"

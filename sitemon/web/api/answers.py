@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from sitemon.store.connect import Connection
 from sitemon.store.history import Row
@@ -41,8 +42,8 @@ def cut(rows: list[Row], limit: int, cursor_of: Callable[[Row], str]) -> tuple[l
     return (rows[:limit], cursor_of(rows[limit - 1])) if len(rows) > limit else (rows, None)
 
 
-async def read(web: Web, ask: Callable[[Connection], T]) -> T:
-    """Ask the database. Some do at the same time; others wait without a thread, of which pages have need.
+async def read(web: Web, request: Request, ask: Callable[[Connection], T]) -> T:
+    """Ask the database. Some do at the same time; others wait, client by client, without a thread: pages need those.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -53,7 +54,7 @@ async def read(web: Web, ask: Callable[[Connection], T]) -> T:
         with web.pool.connection() as conn:
             return ask(conn)
 
-    async with web.turns:
+    async with web.turns.one(web.guard.client_of(request)):
         return await run_in_threadpool(ask_pool)
 
 

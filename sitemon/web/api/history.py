@@ -42,7 +42,7 @@ def routes(web: Web) -> APIRouter:
         def ask(conn: Connection) -> list[Row]:
             return read_results(conn, of, query.after, query.limit + 1, now=now, kind=query.kind, outcome=query.outcome)
 
-        rows, cursor = cut(await read(web, ask), query.limit, cursor_of_result)
+        rows, cursor = cut(await read(web, request, ask), query.limit, cursor_of_result)
         items = [Result(**row) for row in rows]
         return Page[Result](items=items, next_cursor=cursor, made_up_until_at=snapshot.made_up_until_at)
 
@@ -57,7 +57,7 @@ def routes(web: Web) -> APIRouter:
             rows = read_uptime(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
             return rows, read_recent_uptime(conn, [of.site])
 
-        rows, recent = await read(web, ask)
+        rows, recent = await read(web, request, ask)
         items, cursor = cut(rows, query.limit, cursor_of_hour)
         part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
         return Uptime.model_validate(part | {"recent": recent})
@@ -73,7 +73,7 @@ def routes(web: Web) -> APIRouter:
             rows = read_latency(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
             return rows, read_latency_bounds(conn)
 
-        rows, bounds_s = await read(web, ask)
+        rows, bounds_s = await read(web, request, ask)
         items, cursor = cut(rows, query.limit, cursor_of_hour)
         part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
         return Latency.model_validate(part | {"bounds_s": bounds_s})

@@ -47,7 +47,7 @@ def routes(web: Web) -> APIRouter:
             found = read_incidents(conn, query.limit + 1, sites=sites, state=query.state, before_number=before)
             return [one._asdict() for one in found]
 
-        rows = await read(web, ask)
+        rows = await read(web, request, ask)
         items, cursor = cut(rows, query.limit, lambda row: str(row["incident_id"]))
         part = {"items": items, "next_cursor": cursor, "made_up_until_at": await made_up_until(web)}
         return Page[Incident].model_validate(part)
@@ -56,7 +56,7 @@ def routes(web: Web) -> APIRouter:
     async def get_incident(request: Request, incident_id: Number) -> IncidentInFull:
         """Return an incident, and what was said of it: alerts, and notes of people."""
         web.guard.reader_of(request)
-        found = await read(web, lambda conn: read_incident(conn, incident_id))
+        found = await read(web, request, lambda conn: read_incident(conn, incident_id))
         if found is None:
             raise Problem(404, "there is no incident of this number")
         return _in_full(found, await made_up_until(web))

@@ -1,6 +1,5 @@
 """The ledger: what the schedule asked for, and what became of it."""
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -13,6 +12,7 @@ from sitemon.web.api.answers import cut, present, refusals
 from sitemon.web.api.models import Ledger
 from sitemon.web.api.parameters import AHEAD, FIRST, LedgerQuery, cursor_of_ledger
 from sitemon.web.dependencies import Web
+from sitemon.web.fair_turns import FairTurns
 from sitemon.web.problems import Problem
 
 _USUAL: Final = timedelta(days=1)
@@ -23,7 +23,7 @@ _PATIENCE_S: Final = 5.0
 def routes(web: Web) -> APIRouter:
     """Return ``ledger``."""
     router = APIRouter(tags=["ledger"])
-    one_at_a_time = asyncio.Lock()
+    one_at_a_time = FairTurns(1, 1)
 
     @router.get("/ledger", responses=refusals())
     async def get_ledger(request: Request, query: Annotated[LedgerQuery, Query()]) -> Ledger:
@@ -41,14 +41,10 @@ def routes(web: Web) -> APIRouter:
 
         # Who waits holds no thread: all pages are made in them.
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await one_at_a_time.acquire()
+            async with one_at_a_time.one(web.guard.client_of(request), _PATIENCE_S):
+                totals, rows = await run_in_threadpool(ask)
         except TimeoutError:
             raise Problem(503, "the ledger is being read for others", {"Retry-After": "5"}) from None
-        try:
-            totals, rows = await run_in_threadpool(ask)
-        finally:
-            one_at_a_time.release()
         items, cursor = cut(rows, query.limit, cursor_of_ledger)
         part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
         return Ledger.model_validate(part | {"totals": totals._asdict(), "closed_at": snapshot.closed_at})

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from sitemon.web.api import history, ledger
+from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import TRUSTS_NOBODY
 from tests.integration.api.scene import Scene
 
@@ -49,3 +50,15 @@ def test_who_waits_for_it_holds_up_no_page(
         goes_on.set()
         assert [answer.status_code for answer in answers] == [200, 200]
         assert {one.result().status_code for one in asked} <= {200, 503}
+
+
+@pytest.mark.parametrize(("module", "name"), [(history, "read_results")])
+def test_who_waits_for_it_holds_up_no_program_of_another(page: httpx.Client, goes_on: threading.Event) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as readers:
+        place = f"{page.base_url}/api/v1/sites/shop/results"
+        asked = [readers.submit(httpx.get, place, timeout=30, verify=TRUSTS_NOBODY) for _ in range(AT_ONCE)]
+        assert not wait(asked, timeout=1).done
+        with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5) as other:
+            assert other.get(f"{page.base_url}/api/v1/incidents").status_code == 200
+        goes_on.set()
+        assert {one.result().status_code for one in asked} == {200}

@@ -26,7 +26,7 @@ def test_what_is_no_page_has_no_snapshot_read() -> None:
     async def send(_message: Message) -> None:
         pass
 
-    web = cast("Web", SimpleNamespace(snapshots=SimpleNamespace(fresh=fresh), shared=Shared()))
+    web = cast("Web", SimpleNamespace(snapshots=SimpleNamespace(fresh=fresh), shared=Shared(str)))
     scope = {"type": "http", "method": "GET", "path": "/healthz", "query_string": b""}
     asyncio.run(MadePages(app, web)(scope, receive, send))
     assert passed == ["/healthz"]

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from sitemon.store.page import Present
 from sitemon.web import shared
 from sitemon.web.shared import BEARABLE_S, CrowdedError, Shared
+from sitemon.web.shared_page import LONGEST_CHARS
 from sitemon.web.snapshot import Snapshot, snapshot_of
 from tests.unit.web.watches import NOW
 
@@ -20,16 +21,21 @@ WITHIN_S = 30
 MOST = 200
 
 
-def asking(path: str = "/") -> Request:
+def asking(path: str = "/", client: str = "somebody") -> Request:
     address, _, query = path.partition("?")
-    return Request({"type": "http", "method": "GET", "path": address, "query_string": query.encode(), "headers": []})
+    scope = {"type": "http", "method": "GET", "path": address, "query_string": query.encode(), "headers": []}
+    return Request(scope | {"client": (client, 1)})
+
+
+def client_of(request: Request) -> str | None:
+    return request.client and request.client.host
 
 
 def in_loop(work: Callable[[Shared], Awaitable[None]], **given: Any) -> None:
     """Run it; the clock stands, unless another one is given."""
 
     async def run() -> None:
-        await asyncio.wait_for(work(Shared(**{"monotonic_s": lambda: 0.0} | given)), WITHIN_S)
+        await asyncio.wait_for(work(Shared(client_of, **{"monotonic_s": lambda: 0.0} | given)), WITHIN_S)
 
     asyncio.run(run())
 
@@ -187,6 +193,33 @@ def test_a_page_that_takes_long_holds_up_no_other() -> None:
     in_loop(work)
 
 
+def test_however_many_pages_one_client_waits_for_another_has_his_at_once() -> None:
+    async def work(shared: Shared) -> None:
+        slow = Slow("slow")
+        waiting = [asyncio.ensure_future(shared.answer(asking(f"/?{each}", "greedy"), 1, slow)) for each in range(20)]
+        await asyncio.to_thread(slow.is_begun.wait, WITHIN_S)
+        assert text(await shared.answer(asking("/other", "other"), 1, lambda: "other")) == "other"
+        slow.may_end.set()
+        await asyncio.gather(*waiting)
+
+    in_loop(work)
+
+
+def test_nobody_waits_for_the_pages_of_another_client_before_one_that_both_ask_for() -> None:
+    async def work(shared: Shared) -> None:
+        slow, both = Slow("slow"), Slow("both")
+        both.may_end.set()
+        waiting = [asyncio.ensure_future(shared.answer(asking(f"/?{each}", "greedy"), 1, slow)) for each in range(20)]
+        waiting.append(asyncio.ensure_future(shared.answer(asking("/both", "greedy"), 1, both)))
+        await asyncio.to_thread(slow.is_begun.wait, WITHIN_S)
+        assert not both.is_begun.is_set()
+        assert text(await shared.answer(asking("/both", "other"), 1, both)) == "both"
+        slow.may_end.set()
+        await asyncio.gather(*waiting)
+
+    in_loop(work)
+
+
 def snapshot(version: int) -> Snapshot:
     return snapshot_of(version, NOW, Present(NOW, [], []))
 
@@ -245,6 +278,25 @@ def test_of_any_number_of_addresses_few_pages_are_kept_and_the_one_that_is_read_
 
     in_loop(work)
     assert made == ["front"]
+
+
+def test_pages_of_long_addresses_are_made_and_not_kept() -> None:
+    async def work(shared: Shared) -> None:
+        for made in ("first", "second"):
+            assert text(await shared.answer(asking(f"/?{'x' * LONGEST_CHARS}"), 1, partial(str, made))) == made
+        assert not shared._pages
+
+    in_loop(work)
+
+
+def test_a_site_whose_name_holds_a_question_mark_has_a_page_of_its_own() -> None:
+    async def work(shared: Shared) -> None:
+        request = asking("/sites/a?b?range=7d")
+        assert text(await shared.answer(request, 1, lambda: "a")) == "a"
+        request.scope |= {"path": "/sites/a?b", "query_string": b"range=7d"}
+        assert text(await shared.answer(request, 1, lambda: "a?b")) == "a?b"
+
+    in_loop(work)
 
 
 def test_what_somebody_did_shows_at_once() -> None:
