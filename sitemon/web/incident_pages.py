@@ -22,6 +22,8 @@ from sitemon.web.timeline import timeline
 
 _MOST: Final = 50
 _ROWS: Final = 30
+_LONGEST_SITE: Final = 1_000
+"""No name is so long."""
 _AROUND: Final = timedelta(minutes=15)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 
@@ -57,14 +59,16 @@ def routes(web: Web) -> APIRouter:
         if snapshot is None:
             return no_data()
         query = request.query_params
-        asked = _Asked(query.get("open") == "1", query.get("site") or None, _before(query.get("before", "")))
+        asked = _Asked(
+            query.get("open") == "1", query.get("site", "")[:_LONGEST_SITE] or None, _before(query.get("before", ""))
+        )
 
         def read() -> list[Incident]:
             with web.pool.connection() as conn:
                 return asked.read(conn)
 
         def page() -> str:
-            return _list(web, snapshot, asked, lists.of(str(asked), snapshot.at, read, is_away=bool(snapshot.problem)))
+            return _list(web, snapshot, asked, lists.of(asked, snapshot.at, read, is_away=bool(snapshot.problem)))
 
         return await web.shared.answer(request, snapshot.version, page)
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -34,10 +34,10 @@ class Kept(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_address: OrderedDict[str, Read[T]] = OrderedDict()
+        self._by_address: OrderedDict[Hashable, Read[T]] = OrderedDict()
 
     def of(
-        self, address: str, at: datetime, read: Callable[[], T] | None, *, is_away: bool, evidence: object = None
+        self, address: Hashable, at: datetime, read: Callable[[], T] | None, *, is_away: bool, evidence: object = None
     ) -> Read[T] | None:
         """Return what was found by the same evidence less than 10 s ago, else what `read` finds, if anything.
 
@@ -57,14 +57,14 @@ class Kept(Generic[T]):
         self._keep(address, found)
         return found
 
-    def _known(self, address: str) -> Read[T] | None:
+    def _known(self, address: Hashable) -> Read[T] | None:
         with self._lock:
             known = self._by_address.get(address)
             if known is not None:
                 self._by_address.move_to_end(address)
             return known
 
-    def _keep(self, address: str, found: Read[T]) -> None:
+    def _keep(self, address: Hashable, found: Read[T]) -> None:
         with self._lock:
             self._by_address[address] = found
             self._by_address.move_to_end(address)

@@ -35,6 +35,8 @@ from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render, render_around
 
 _INCIDENTS: Final = 8
+_READ: Final = frozenset({"range", "until", "before"})
+"""What of an address is read, and kept with the page."""
 
 
 class _Shown(NamedTuple):
@@ -61,7 +63,8 @@ def routes(web: Web) -> APIRouter:
         site = snapshot.by_name.get(name)
         if site is None:
             return not_found(snapshot, f"No site {name} is watched.")
-        wanted = _Wanted(web, kept, name, request.query_params)
+        query = {key: value for key, value in request.query_params.items() if key in _READ}
+        wanted = _Wanted(web, kept, name, query)
         return await web.shared.answer(request, snapshot.version, lambda: wanted.anew(snapshot), renewal=wanted)
 
     return router
@@ -94,7 +97,7 @@ class _Wanted(NamedTuple):
     def _found(self, snapshot: Snapshot, site: SiteView, read: _Show | None) -> Read[_Shown] | None:
         asked = Asked(read_view(self.query, snapshot.at), read_result_cursor(self.query.get("before", "")))
         return self.kept.of(
-            f"{site.name} {asked}",
+            (site.name, asked),
             snapshot.at,
             partial(read, self.web, snapshot, site, asked) if read else None,
             is_away=bool(snapshot.problem),
