@@ -6,16 +6,15 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from datetime import timedelta
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Send
 
 from sitemon.model.errors import SitemonError
 from sitemon.model.moment import format_utc
@@ -24,7 +23,7 @@ from sitemon.web.api.answers import present
 from sitemon.web.api.parameters import AHEAD
 from sitemon.web.dependencies import Web
 from sitemon.web.pages import not_found
-from sitemon.web.problems import Problem
+from sitemon.web.places import InPlace, Places
 from sitemon.web.ranges import DEFAULT_RANGE, RANGES
 
 log = logging.getLogger(__name__)
@@ -32,6 +31,8 @@ log = logging.getLogger(__name__)
 _ROWS_AT_ONCE: Final = 2_000
 _AT_ONCE: Final = 10
 """So many may download at the same time: each holds some megabytes of rows."""
+_OF_ONE: Final = 3
+_RETRY_S: Final = 10
 _PATIENCE_S: Final = 30.0
 """So long may a reader take for a piece."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -89,20 +90,11 @@ _FORMS: Final[Mapping[str, _Form]] = MappingProxyType(
 )
 
 
-class _Download(StreamingResponse):
+class _Download(InPlace):
     """A response that is broken off when its reader takes nothing for long, or when there is no more to be had.
 
-    Who has it can tell: it does not end as a whole one does, and the connection is reset. What it holds goes with it.
+    Who has it can tell: it does not end as a whole one does, and the connection is reset.
     """
-
-    def __init__(self, content: Iterator[str], *, held: ExitStack, **more: Any) -> None:
-        super().__init__(content, **more)
-        self._held = held
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and let go of what is held."""
-        with self._held:
-            await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
         """Send what there is to send."""
@@ -122,7 +114,7 @@ class _Download(StreamingResponse):
 def routes(web: Web) -> APIRouter:
     """Return `/results.csv` and `/results.json`."""
     router = APIRouter()
-    turns = asyncio.Semaphore(_AT_ONCE)
+    places = Places(_AT_ONCE, _OF_ONE, _RETRY_S)
 
     def add(name: str, form: _Form) -> None:
         @router.get(f"/results.{name}", name=name)
@@ -138,15 +130,11 @@ def routes(web: Web) -> APIRouter:
             if request.method == "HEAD":
                 return StreamingResponse(iter(()), media_type=form.media_type, headers=headers)
 
-            if turns.locked():
-                raise Problem(503, f"{_AT_ONCE} others are downloading", {"Retry-After": "10"})
-            await turns.acquire()
-            with ExitStack() as held:
-                held.callback(turns.release)
+            with places.take(web.guard.client_of(request)) as place:
                 pieces = _pieces(form.write(all_results(web.downloads.connection, stretch, _ROWS_AT_ONCE, snapshot.at)))
                 begun = await run_in_threadpool(next, pieces)
                 content = chain((begun,), pieces)
-                return _Download(content, held=held.pop_all(), media_type=form.media_type, headers=headers)
+                return _Download(content, place=place.pop_all(), media_type=form.media_type, headers=headers)
 
     for name, form in _FORMS.items():
         add(name, form)

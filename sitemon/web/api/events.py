@@ -14,12 +14,13 @@ from sitemon import clock
 from sitemon.model.moment import format_utc
 from sitemon.web.api.answers import present, refusals
 from sitemon.web.dependencies import Web
-from sitemon.web.problems import Problem
+from sitemon.web.places import InPlace, Places
 from sitemon.web.snapshot import Snapshot
 
 STREAM_LASTS_S: Final = 900.0
 """Then a stream ends, and a client that goes on asks anew: a session that is over does not read for ever."""
 MOST_STREAMS: Final = 200
+_OF_ONE: Final = 20
 _LOOK_EVERY_S: Final = 1.0
 _KEEP_ALIVE_S: Final = 15.0
 _RETRY_MS: Final = 3_000
@@ -52,11 +53,6 @@ class Broadcast:
             if not self._listeners and self._looking:
                 self._looking.cancel()
                 self._looking = None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody else may listen."""
-        return len(self._listeners) >= MOST_STREAMS
 
     async def beginning(self) -> str:
         """Return what is told to who begins to listen: that the database cannot be read, if so."""
@@ -110,6 +106,7 @@ def routes(web: Web, stream_lasts_s: float) -> APIRouter:
     """Return ``events``."""
     router = APIRouter(tags=["events"])
     broadcast = Broadcast(web)
+    places = Places(MOST_STREAMS, _OF_ONE, _RETRY_WHEN_FULL_S)
 
     @router.get(
         "/events",
@@ -123,19 +120,14 @@ def routes(web: Web, stream_lasts_s: float) -> APIRouter:
         """
         web.guard.reader_of(request)
         await present(web)
-        if broadcast.is_full:
-            raise Problem(503, f"{MOST_STREAMS} others listen already", {"Retry-After": f"{_RETRY_WHEN_FULL_S}"})
-        return StreamingResponse(
-            _stream(broadcast, stream_lasts_s), media_type=_MEDIA_TYPE, headers={"Cache-Control": "no-store"}
-        )
+        place = places.take(web.guard.client_of(request))
+        stream, headers = _stream(broadcast, stream_lasts_s), {"Cache-Control": "no-store"}
+        return InPlace(stream, place=place, media_type=_MEDIA_TYPE, headers=headers)
 
     return router
 
 
 async def _stream(broadcast: Broadcast, lasts_s: float) -> AsyncGenerator[bytes, None]:
-    if broadcast.is_full:  # many asked at the same moment, before any of them listened
-        yield f"retry: {_RETRY_WHEN_FULL_S * 1_000}\n\n".encode()
-        return
     until_s = clock.monotonic_s() + lasts_s
     async with broadcast.listen() as events:
         yield f"retry: {_RETRY_MS}\n\n{await broadcast.beginning()}".encode()

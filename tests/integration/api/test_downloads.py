@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -42,15 +43,19 @@ def page(page: httpx.Client, scene: Scene) -> httpx.Client:
 
 @contextmanager
 def slow_readers(page: httpx.Client, count: int) -> Iterator[list[bytes]]:
-    """Let so many ask for a file, and take no more than the first lines of the answer, which are given."""
+    """Let so many clients ask for a file, and take no more than the first lines of the answer, which are given."""
     with ExitStack() as opened:
-        yield [opened.enter_context(slow_reader(page)).recv(1_024) for _ in range(count)]
+        readers = [opened.enter_context(slow_reader(page, client=client)) for client in range(2, count + 2)]
+        yield [reader.recv(1_024) for reader in readers]
 
 
 @contextmanager
-def slow_reader(page: httpx.Client, version: str = "1.1", buffer: int = 4_096) -> Iterator[socket.socket]:
+def slow_reader(
+    page: httpx.Client, version: str = "1.1", buffer: int = 4_096, client: int = 1
+) -> Iterator[socket.socket]:
     """Ask for a file, through a buffer that holds little of it."""
     with socket.socket() as reader:
+        reader.bind((f"127.0.0.{client}", 0))
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         reader.settimeout(20)
         reader.connect((page.base_url.host, page.base_url.port))
@@ -81,6 +86,13 @@ def test_no_more_than_ten_download_at_a_time(page: httpx.Client) -> None:
         assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 10 + [b"HTTP/1.1 503"]
         assert b"retry-after" in answers[-1]
     wait_for(lambda: status(page) == 200)
+
+
+def test_who_downloads_much_leaves_places_to_others(page: httpx.Client) -> None:
+    with ExitStack() as opened:
+        readers = [opened.enter_context(slow_reader(page, client=2)) for _ in range(11)]
+        assert Counter(reader.recv(1_024)[:12] for reader in readers) == {b"HTTP/1.1 200": 3, b"HTTP/1.1 429": 8}
+        assert status(page) == 200
 
 
 def test_who_takes_nothing_for_long_is_cut_off(
@@ -127,7 +139,7 @@ def test_files_that_have_begun_wait_for_their_turn(
     page: httpx.Client, postgres_server: PostgresServer, owner: Credentials
 ) -> None:
     with ExitStack() as opened:
-        readers = [opened.enter_context(slow_reader(page, "1.0", _QUICK)) for _ in range(5)]
+        readers = [opened.enter_context(slow_reader(page, "1.0", _QUICK, client)) for client in range(2, 7)]
         begun = [reader.recv(1_024) for reader in readers]
         with ThreadPoolExecutor(5) as threads:
             locked = closing(connect(postgres_server, owner, application_name="test-lock"))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -69,6 +70,15 @@ def test_who_listens_hears_that_the_database_is_away_and_back(
         is_away = False
         kind, data = told(lines)
         assert (kind, data["is_fresh"]) == ("freshness", True)
+
+
+def test_who_listens_often_leaves_places_to_others(page: httpx.Client) -> None:
+    with ExitStack() as opened:
+        mine = [opened.enter_context(page.stream("GET", "/api/v1/events")).status_code for _ in range(21)]
+        assert mine == [200] * 20 + [429]
+        other = opened.enter_context(httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")))
+        found = opened.enter_context(other.stream("GET", f"{page.base_url}/api/v1/events"))
+        assert found.status_code == 200
 
 
 def test_a_stream_ends_after_its_time(serve_page: Serve) -> None:
