@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +25,7 @@ def answer_with_pages(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(SitemonError, _on_our_error)
     app.add_exception_handler(RequestValidationError, _on_no_such_place)
+    app.add_exception_handler(ClientDisconnect, _on_nobody)
 
 
 class ReadersOnly:
@@ -55,6 +57,11 @@ def _on_problem(request: Request, exc: Exception) -> Response:
 
 def _on_no_such_place(request: Request, _exc: Exception) -> Response:
     return _page(request, Problem(404, "there is nothing at this address"))
+
+
+def _on_nobody(_request: Request, _exc: Exception) -> Response:
+    """Answer who has left before the request was whole: it reaches nobody."""
+    return Response(status_code=400)
 
 
 def _on_our_error(request: Request, exc: Exception) -> Response:

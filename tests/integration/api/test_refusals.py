@@ -1,6 +1,7 @@
 """What is refused, and how: in a form that a program can read (RFC 9457), and with nothing done."""
 
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -154,3 +155,17 @@ def test_a_mistake_of_ours_is_said_and_logged(serve_page: Serve, caplog: pytest.
     assert "hunter2" not in problem(answer)["detail"]
     assert "web.failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/incidents/1/note", f"{V1}/maintenance"])
+def test_who_leaves_before_the_request_is_whole_is_no_mistake_of_ours(
+    page: httpx.Client, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection((page.base_url.host, page.base_url.port), timeout=10) as visitor:
+        visitor.sendall(f"{head}half".encode())
+        visitor.shutdown(socket.SHUT_WR)
+        while visitor.recv(1_024):
+            pass
+    assert page.get("/healthz").status_code == 200
+    assert "Traceback" not in caplog.text
