@@ -43,19 +43,3 @@ def test_what_changes_at_once_is_one_text_for_all(monkeypatch: pytest.MonkeyPatc
     assert first is second
     assert first.count(b"event: state\n") == SITES
     assert rest == 0
-
-
-async def told_to_many() -> list[bytes]:
-    web: Any = Web()
-    broadcast = events.Broadcast(web)
-    streams = [events._stream(broadcast, WITHIN_S) for _ in range(5)]
-    first = [await anext(stream) for stream in streams]
-    for stream in streams:
-        await stream.aclose()
-    return first
-
-
-def test_of_any_number_who_ask_at_once_no_more_listen_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_STREAMS", 3)
-    first = asyncio.run(asyncio.wait_for(told_to_many(), WITHIN_S))
-    assert first == [b"retry: 3000\n\n"] * 3 + [b"retry: 30000\n\n"] * 2
