@@ -20,16 +20,23 @@ _TALKATIVE: Final = ("apprise", "urllib3", "paho", "slixmpp")
 
 _LONGEST_ANSWER_BYTES: Final = 1 << 20
 
+_LATE_ANSWERS: Final = 16
+"""So many are kept until their messages are sent again."""
+
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 """How Apprise's services name the HTTP status of an answer; of what else they say we repeat nothing."""
 
 
 class Sent(NamedTuple):
-    """What became of a message: whether the service took it, its HTTP status if it is known, and what went wrong."""
+    """What became of a message: whether the service took it, its HTTP status if it is known, and what went wrong.
+
+    `may_arrive`: the service is still at it.
+    """
 
     is_delivered: bool
     status: int = 0
     problem: str = ""
+    may_arrive: bool = False
 
 
 def is_service(url: str) -> bool:
@@ -56,6 +63,7 @@ class Service:
         self._url = url
         self._timeout_s = timeout_s
         self._abandoned: _Try | None = None
+        self._late: dict[tuple[str, str], Sent] = {}
 
     def send(self, subject: str, body: str, *, is_bad_news: bool) -> Sent:
         """Send a message in plain text, which is fitted to the service; wait for twice the timeout at most.
@@ -65,15 +73,18 @@ class Service:
         """
         before = self._abandoned
         if before is not None and before.thread.is_alive():
-            return Sent(is_delivered=False, problem="it still hangs from the last message")
+            return Sent(is_delivered=False, problem="it still hangs from the last message", may_arrive=True)
         self._abandoned = None
-        if before is not None and before.message == (subject, body) and before.found:
-            return before.found[0]
+        if before is not None and before.found:
+            self._late = dict([*self._late.items(), (before.message, before.found[0])][-_LATE_ANSWERS:])
+        late = self._late.pop((subject, body), None)
+        if late is not None:
+            return late
         last = self._begin(subject, body, is_bad_news=is_bad_news)
         last.thread.join(2 * self._timeout_s)
         if last.thread.is_alive():
             self._abandoned = last
-            return Sent(is_delivered=False, problem="no answer in time")
+            return Sent(is_delivered=False, problem="no answer in time", may_arrive=True)
         return last.found[0] if last.found else Sent(is_delivered=False, problem="Apprise failed")
 
     def _begin(self, subject: str, body: str, *, is_bad_news: bool) -> _Try:

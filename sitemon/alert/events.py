@@ -38,6 +38,8 @@ RECOVERED: Final = "site.recovered"
 CERTIFICATE: Final = "certificate.expiring"
 TEST: Final = "test"
 
+_LEFT_OUT: Final = "the URL and what the server said are left out: this alert was refused with them"
+
 _OF_INCIDENT: Final[Mapping[str, type[IncidentEvent]]] = {
     DOWN: SiteDown,
     REMINDER: SiteReminder,
@@ -137,6 +139,16 @@ def test_event(now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
     """Return an event that says of nothing that it is down."""
     data = AboutNothing(id=str(event_id), site="test", url=None, labels={})
     return plain(Trial(timestamp=format_utc(now), data=data))
+
+
+def without_foreign_words(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event without its URL and what a server said: a receiver may refuse it for these."""
+    data = {**event["data"], "url": ""}
+    for said in (data, data.get("incident")):
+        if said and "excerpt" in said:
+            words = {"error": _LEFT_OUT, "excerpt": None}
+            data |= words if said is data else {"incident": {**said, **words}}
+    return {**event, "data": data}
 
 
 def _incident(number: int, incident: Incident, around: Circumstances, now: datetime, *, is_down: bool) -> IncidentSaid:

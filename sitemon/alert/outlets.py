@@ -45,4 +45,6 @@ class People:
         sent = self._service.send(message.subject, message.body, is_bad_news=message.is_bad_news)
         if sent.is_delivered:
             return Answer(200)
-        return Answer(sent.status) if sent.status >= 400 else Answer(0, problem=sent.problem)
+        if sent.status >= 400:
+            return Answer(sent.status)
+        return Answer(0, problem=sent.problem, may_arrive=sent.may_arrive)

@@ -36,13 +36,15 @@ class Alert(NamedTuple):
 class Gathered(NamedTuple):
     """What goes out to people as one message: how many events of each type, and the first of them.
 
-    `tries` is how often sending it failed.
+    `tries` is how often sending it failed. What is of no site is as of one. `is_new`: it was gathered just now.
     """
 
     message_id: str
     types: dict[str, int]
     events: list[dict[str, Any]]
     tries: int
+    is_of_one_site: bool
+    is_new: bool
 
 
 class KnownAlert(NamedTuple):
@@ -78,21 +80,25 @@ def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
     return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
 
 
-def gather(conn: Connection, channel: str, most_events: int) -> Gathered | None:
+def gather(conn: Connection, channel: str, most_events: int, *, is_of_one_site: bool) -> Gathered | None:
     """Put all that waits for a channel into one message, once some of it is due; return that, with its first events.
 
-    A message that was gathered before and could not be sent stays as it was, and is returned when it is due again.
+    Or all that waits of one site: that of the site of which the fewest tries failed. A message that was gathered before
+    and could not be sent stays as it was, and is returned when it is due again.
     """
     due = _run(conn, "due_message", channel=channel)
     if not due:
         return None
-    message = {"channel": channel, "message_id": str(due[0][0] or uuid.uuid4())}
-    if due[0][0] is None:
-        _run(conn, "gather_message", **message)
+    ((gathered_before, site),) = due
+    message = {"channel": channel, "message_id": str(gathered_before or uuid.uuid4())}
+    if gathered_before is None:
+        _run(conn, "gather_message", **message, site=site if is_of_one_site else None)
     found = _run(conn, "message_types", **message)
     events = [event for (event,) in _run(conn, "message_events", **message, events=most_events)]
-    types = {type_: count for type_, count, _ in found}
-    return Gathered(message["message_id"], types, events, max((tries for *_, tries in found), default=0))
+    types = {type_: count for type_, count, *_ in found}
+    tries = max((tries for _, _, tries, *_ in found), default=0)
+    sites = {site for *_, first, last in found for site in (first, last)}
+    return Gathered(message["message_id"], types, events, tries, len(sites) == 1, gathered_before is None)
 
 
 def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> None:
@@ -104,10 +110,20 @@ def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> N
         _give_up_overtaken(cursor, [channel], newest, {site for _, site in arrived})
 
 
-def mark_message_failed(conn: Connection, channel: str, message_id: str, problem: str, wait_s: float) -> bool:
-    """Say why a message did not arrive, and when to try again; return whether it is given up: it is a day old."""
-    values = {"channel": channel, "message_id": message_id, "problem": problem, "wait_s": wait_s}
-    return any(is_given_up for (is_given_up,) in _run(conn, "message_failed", **values))
+def mark_message_failed(
+    conn: Connection, channel: str, message_id: str, problem: str, wait_s: float, *, is_broken_up: bool
+) -> bool:
+    """Say why a message did not arrive, and when to try again; return whether some is given up: it is a day old.
+
+    One that is broken up is gathered anew at the next try.
+    """
+    values = {"message_id": message_id, "problem": problem, "wait_s": wait_s, "is_broken_up": is_broken_up}
+    return any(is_given_up for (is_given_up,) in _run(conn, "message_failed", channel=channel, **values))
+
+
+def split_message(conn: Connection, channel: str, message_id: str, problem: str) -> None:
+    """Say why a message was refused; what it says of each site is a message by itself from here on, due at once."""
+    _run(conn, "split_message", channel=channel, message_id=message_id, problem=problem)
 
 
 def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
@@ -121,6 +137,11 @@ def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -
     """Say why an alert did not arrive, and when to try again; return whether it is given up: it is a day old."""
     ((is_given_up,),) = _run(conn, "failed", outbox_id=outbox_id, problem=problem, wait_s=wait_s)
     return bool(is_given_up)
+
+
+def put_behind_others(conn: Connection, channel: str, outbox_id: int) -> None:
+    """Let the site of an alert take a later turn, with all that waits of it."""
+    _run(conn, "put_behind_others", channel=channel, outbox_id=outbox_id)
 
 
 def give_up(conn: Connection, channel: str, problem: str) -> None:

@@ -76,20 +76,51 @@ WITH due AS MATERIALIZED (
 SELECT outbox_id, event_id, event, tries FROM due ORDER BY turn, outbox_id;
 
 -- name: due_message
--- The message of the oldest alert that is due: null where it is in none yet.
-SELECT message_id
-FROM sitemon.outbox
-WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-ORDER BY outbox_id
+-- The message of the oldest alert that is due, null where it is in none yet, and its site: first where fewer tries of the
+-- site failed, one being as none. Of a site that waits in a message that is due, nothing else is.
+SELECT message_id, site
+FROM (
+    SELECT
+        outbox_id,
+        message_id,
+        coalesce(event #>> '{data,site}', '') AS site,
+        max(tries) OVER of_site AS tries,
+        bool_or(message_id IS NOT NULL) OVER of_site AS is_in_message
+    FROM sitemon.outbox
+    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+    WINDOW of_site AS (PARTITION BY coalesce(event #>> '{data,site}', ''))
+) AS due
+WHERE message_id IS NOT NULL OR NOT is_in_message
+ORDER BY greatest(tries, 1), outbox_id
 LIMIT 1;
 
 -- name: gather_message
--- Everything that waits goes into one message, also what is not due yet: it happened while others were waited for.
+-- Everything that waits, or of one site, goes into one message, also what is not due yet: it happened while others were
+-- waited for. Not what is of a site that waits in a message that is due: that comes first.
 UPDATE sitemon.outbox SET message_id = %(message_id)s
-WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id IS NULL;
+WHERE channel = %(channel)s
+    AND delivered_at IS NULL
+    AND given_up_at IS NULL
+    AND message_id IS NULL
+    AND (%(site)s::text IS NULL OR coalesce(event #>> '{data,site}', '') = %(site)s)
+    AND coalesce(event #>> '{data,site}', '') NOT IN (
+        SELECT coalesce(event #>> '{data,site}', '')
+        FROM sitemon.outbox
+        WHERE channel = %(channel)s
+            AND delivered_at IS NULL
+            AND given_up_at IS NULL
+            AND message_id IS NOT NULL
+            AND due_at <= now()
+    );
 
 -- name: message_types
-SELECT type, count(*)::integer, max(tries)
+-- With the first and the last of the sites.
+SELECT
+    type,
+    count(*)::integer,
+    max(tries),
+    min(coalesce(event #>> '{data,site}', '')),
+    max(coalesce(event #>> '{data,site}', ''))
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 GROUP BY type;
@@ -112,12 +143,16 @@ WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND
 RETURNING outbox_id, coalesce(event #>> '{data,site}', '');
 
 -- name: message_failed
--- A day after the newest of its alerts was made, a message is given up.
+-- A day after the newest of its alerts was made, a message is given up; of one that is broken up, each alert by itself.
 UPDATE sitemon.outbox SET
     tries = tries + 1,
     problem = %(problem)s,
     due_at = now() + %(wait_s)s * '1 second'::interval,
-    given_up_at = CASE WHEN newest.created_at < now() - '1 day'::interval THEN now() END
+    message_id = CASE WHEN NOT %(is_broken_up)s THEN message_id END,
+    given_up_at = CASE
+        WHEN CASE WHEN %(is_broken_up)s THEN outbox.created_at ELSE newest.created_at END < now() - '1 day'::interval
+            THEN now()
+    END
 FROM (
     SELECT max(created_at) AS created_at
     FROM sitemon.outbox
@@ -125,6 +160,31 @@ FROM (
 ) AS newest
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 RETURNING given_up_at IS NOT NULL;
+
+-- name: split_message
+UPDATE sitemon.outbox SET tries = tries + 1, problem = %(problem)s, due_at = now(), message_id = part.message_id
+FROM (
+    SELECT site, gen_random_uuid() AS message_id
+    FROM (
+        SELECT DISTINCT coalesce(event #>> '{data,site}', '') AS site
+        FROM sitemon.outbox
+        WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+    ) AS told
+) AS part
+WHERE channel = %(channel)s
+    AND delivered_at IS NULL
+    AND given_up_at IS NULL
+    AND outbox.message_id = %(message_id)s
+    AND coalesce(event #>> '{data,site}', '') = part.site;
+
+-- name: put_behind_others
+-- All that waits of the site of an alert, by one turn.
+UPDATE sitemon.outbox SET turn = outbox.turn + 1
+FROM (SELECT coalesce(event #>> '{data,site}', '') AS site FROM sitemon.outbox WHERE outbox_id = %(outbox_id)s) AS failed
+WHERE outbox.channel = %(channel)s
+    AND delivered_at IS NULL
+    AND given_up_at IS NULL
+    AND coalesce(event #>> '{data,site}', '') = failed.site;
 
 -- name: delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL

@@ -91,17 +91,19 @@ def test_one_that_is_gone_for_good_is_not_asked_again(scene: Scene) -> None:
     assert {state for (state,) in rows(scene.conn, "SELECT state FROM sitemon.alerts")} == {"given up"}
 
 
-def test_an_hour_without_the_service_is_two_messages(scene: Scene) -> None:
-    scene.receiver.answers = [(503, {})] * 4
+def test_after_an_hour_without_the_service_one_site_is_told_and_then_the_others(scene: Scene) -> None:
     scene.use(scene.receiver.people(), group_for_s=0.0)
-    scene.arrive(*scene.results("uddd"))
-    for minute in range(4):
-        scene.arrive(*scene.results("uddd", site=f"site-{minute}"))
-        scene.pass_time(hours=0.25)
-        scene.send()
-    assert [subject for subject, _ in scene.receiver.read] == [
-        "shop is down: timeout",
-        "4 sites are down: site-0, site-1, site-2, …",
+    with scene.receiver.away():
+        for minute in range(4):
+            scene.arrive(*scene.results("uddd", site=f"site-{minute}"))
+            scene.pass_time(hours=0.25)
+            scene.send()
+    scene.pass_time(hours=0.25)
+    scene.send()
+    assert sorted(subject for subject, _ in scene.receiver.read) == [
+        "2 sites are down: site-1, site-2",
+        "site-0 is down: timeout",
+        "site-3 is down: timeout",
     ]
 
 
@@ -130,6 +132,25 @@ def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(silent: int)
         assert time.monotonic() < deadline_s
     assert asked == ["a"]
     assert service.send("b", "body", is_bad_news=True).is_delivered
+    assert asked == ["a", "b"]
+
+
+def test_a_late_answer_counts_though_another_message_was_sent_before(silent: int) -> None:
+    service, go_on, asked = Service(f"json://127.0.0.1:{silent}/", timeout_s=0.1), threading.Event(), []
+
+    def notify(subject: str, _body: str, **_: bool) -> Sent:
+        asked.append(subject)
+        go_on.wait(30)
+        return Sent(is_delivered=True)
+
+    service._notify = notify  # type: ignore[method-assign, assignment]
+    assert service.send("a", "body", is_bad_news=True).may_arrive
+    assert service.send("b", "body", is_bad_news=True).may_arrive
+    go_on.set()
+    deadline_s = time.monotonic() + 10
+    while not service.send("b", "body", is_bad_news=True).is_delivered:
+        assert time.monotonic() < deadline_s
+    assert service.send("a", "body", is_bad_news=True).is_delivered
     assert asked == ["a", "b"]
 
 

@@ -66,3 +66,15 @@ def test_a_channel_that_stays_away_is_asked_less_and_less_often() -> None:
     waits_s = [verdict(Answer(503), failures=failures)[1] for failures in (0, 2, 4, 40)]
     assert waits_s == sorted(waits_s)
     assert 150 <= waits_s[-1] <= 300
+
+
+@pytest.mark.parametrize("answer", [Answer(500), Answer(503), Answer(0)])
+def test_what_fails_again_though_its_channel_took_another_is_refused(answer: Answer) -> None:
+    assert verdict(answer, tries=1, failures=0)[0] == Fate.UNAVAILABLE
+    assert verdict(answer, tries=2, failures=0)[0] == Fate.REFUSED
+    assert verdict(answer, tries=9, failures=1)[0] == Fate.UNAVAILABLE
+
+
+@pytest.mark.parametrize("answer", [Answer(408), Answer(429), Answer(0, may_arrive=True)])
+def test_a_channel_that_asks_to_wait_or_is_still_at_it_has_refused_nothing(answer: Answer) -> None:
+    assert verdict(answer, tries=9, failures=0)[0] == Fate.UNAVAILABLE

@@ -1,0 +1,213 @@
+"""An alert that its receiver refuses for what it says: others arrive, and it does at last, without foreign words."""
+
+from collections.abc import Iterator, Mapping
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from sitemon.local.ports import free_port
+from sitemon.model.alerts import Channel
+from sitemon.model.result import Result
+from tests.databases import rows
+from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.scene import Scene
+from tests.results import a_down, a_result
+
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+"""What filters of spam refuse, to be tested by."""
+
+ALERTS = "SELECT site, state FROM sitemon.alerts ORDER BY alert_id"
+
+
+class Mailbox:
+    """A mail server that refuses what looks like spam to it."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, str]] = []
+        self.refused = 0
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        text = "".join(part.get_content() for part in mail.walk() if not part.is_multipart())
+        if GTUBE in text:
+            self.refused += 1
+            return "554 5.7.1 this looks like spam"
+        self.mails.append((str(mail["subject"]), text))
+        return "250 taken"
+
+
+@pytest.fixture
+def mailbox(scene: Scene) -> Iterator[Mailbox]:
+    box, port = Mailbox(), free_port()
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    url = f"mailto://127.0.0.1:{port}?from=sitemon@example.org&to=ops@example.org&mode=insecure"
+    scene.use(Channel(name="mail", kind="apprise", url=url), group_for_s=0.0)
+    yield box
+    server.stop()
+
+
+def poisoned(site: str, start: float = 0) -> list[Result]:
+    url = f"https://{site}.example/{GTUBE}"
+    failing = [
+        a_down(
+            site, minute=start + minute, url=url, reason="http_status", http_code=500, error="HTTP 500", excerpt=GTUBE
+        )
+        for minute in (1, 2, 3)
+    ]
+    return [a_result(site, minute=start, url=url), *failing]
+
+
+def minutes_until(scene: Scene, told: str) -> int:
+    """Let minutes pass until all alerts of a site are delivered; return how many it were."""
+    for minutes in range(200):
+        if {state for site, state in rows(scene.conn, ALERTS) if site == told} == {"delivered"}:
+            return minutes
+        scene.pass_time(hours=1 / 60)
+        scene.send()
+    raise AssertionError(rows(scene.conn, ALERTS))
+
+
+def refuse(receiver: Receiver, status: int, word: str = GTUBE) -> None:
+    """Let a receiver answer so to whatever has a word in it."""
+    take = receiver.take
+
+    def refusing(path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str]]:
+        if word.encode() in body:
+            receiver.tries += 1
+            return status, {}
+        return take(path, headers, body)
+
+    receiver.take = refusing  # type: ignore[method-assign]
+
+
+def test_a_mail_that_is_refused_for_one_site_does_not_hold_up_those_of_others(scene: Scene, mailbox: Mailbox) -> None:
+    scene.write([*poisoned("blog"), *scene.results("uddd")])
+    scene.decide()
+    scene.send()
+    scene.arrive(*scene.results("uddd", site="wiki"))
+    assert minutes_until(scene, "wiki") <= 2
+    assert minutes_until(scene, "shop") <= 5
+    assert minutes_until(scene, "blog") <= 5
+    [text] = [text for subject, text in mailbox.mails if subject.startswith("blog")]
+    assert "the URL and what the server said are left out: this alert was refused with them" in text
+    assert len(mailbox.mails) == 3
+
+
+def test_what_shares_a_mail_with_a_refused_site_arrives_though_nothing_else_happens(
+    scene: Scene, mailbox: Mailbox
+) -> None:
+    scene.write([*poisoned("blog"), *scene.results("uddd")])
+    scene.decide()
+    scene.send()
+    assert minutes_until(scene, "shop") <= 5
+    assert minutes_until(scene, "blog") <= 5
+    subjects = sorted(subject for subject, _ in mailbox.mails)
+    assert subjects == ["blog is down: http_status (500)", "shop is down: timeout"]
+
+
+def test_a_refused_alert_arrives_without_foreign_words_though_there_is_no_other(scene: Scene, mailbox: Mailbox) -> None:
+    scene.arrive(*poisoned("blog"))
+    assert minutes_until(scene, "blog") <= 2
+
+
+def test_many_refused_sites_hold_up_another_for_minutes_only(scene: Scene, mailbox: Mailbox) -> None:
+    scene.write([*(row for number in range(12) for row in poisoned(f"blog-{number}")), *scene.results("uddd")])
+    scene.decide()
+    scene.send()
+    assert minutes_until(scene, "shop") <= 6
+    assert minutes_until(scene, "blog-11") <= 20
+    assert mailbox.refused < 60
+
+
+@pytest.mark.parametrize("status", [500, 503, 0])
+def test_a_program_that_fails_at_one_event_gets_those_of_others_and_its_own_in_order(scene: Scene, status: int) -> None:
+    refuse(scene.receiver, status)
+    scene.arrive(*poisoned("blog"))
+    scene.arrive(*scene.results("u", start=4, site="blog"))
+    scene.arrive(*scene.results("uddd"))
+    assert minutes_until(scene, "shop") <= 2
+    assert minutes_until(scene, "blog") <= 10
+    told = [event for event in scene.receiver.events if event["data"]["site"] == "blog"]
+    assert [event["type"] for event in told] == ["site.down", "site.resolved"]
+    assert [event["data"]["url"] for event in told] == ["", ""]
+    assert told[0]["data"]["incident"]["excerpt"] is None
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_a_service_refuses_of_several_sites_is_sent_of_each(scene: Scene, status: int) -> None:
+    scene.use(scene.receiver.people(), group_for_s=0.0)
+    refuse(scene.receiver, status, "shop.example/bad")
+    bad = "https://shop.example/bad"
+    scene.write(
+        [
+            *[a_result("shop", minute=0, url=bad), *(a_down("shop", minute=minute, url=bad) for minute in (1, 2, 3))],
+            *scene.results("uddd", site="wiki"),
+        ]
+    )
+    scene.decide()
+    scene.send()
+    assert [subject for subject, _ in scene.receiver.read] == ["wiki is down: timeout"]
+    assert minutes_until(scene, "shop") <= 5
+
+
+def test_what_is_refused_even_without_foreign_words_is_given_up_after_a_day_and_says_so(scene: Scene) -> None:
+    refuse(scene.receiver, 500, "blog")
+    scene.arrive(*poisoned("blog"))
+    for _ in range(50):
+        scene.pass_time(hours=0.5)
+        scene.send()
+        scene.arrive(*scene.results("uddd", site=f"shop-{_}"))
+    query = "SELECT state, problem FROM sitemon.alerts WHERE site = 'blog'"
+    assert rows(scene.conn, query) == [("given up", "HTTP 500, also without what the site said")]
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.alerts WHERE state <> 'delivered'") == [(1,)]
+
+
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_a_receiver_that_is_away_gets_everything_as_it_was_said_and_each_site_in_order(
+    scene: Scene, is_for_people: bool
+) -> None:
+    sites = [f"site-{number}" for number in range(6)]
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    with scene.receiver.away():
+        for minute, letters in ((0, "uddd"), (4, "u")):
+            scene.arrive(*(row for site in sites for row in scene.results(letters, minute, site)))
+            for _ in range(60):
+                scene.pass_time(hours=1 / 60)
+                scene.send()
+    scene.pass_time(hours=0.1)
+    scene.send()
+    assert {state for _, state in rows(scene.conn, ALERTS)} == {"delivered"}
+    if is_for_people:
+        assert len(scene.receiver.read) <= 3
+        assert "left out" not in str(scene.receiver.read)
+        return
+    assert len(scene.receiver.ids) == len(set(scene.receiver.ids)) == 12
+    for site in sites:
+        told = [event for event in scene.receiver.events if event["data"]["site"] == site]
+        assert [event["type"] for event in told] == ["site.down", "site.resolved"]
+        assert all(event["data"]["url"] for event in told)
+    assert "left out" not in str(scene.receiver.events)
+
+
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_sites_whose_names_are_refused_hold_up_no_other(scene: Scene, is_for_people: bool) -> None:
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    refuse(scene.receiver, 500, "blog")
+    names = [*(f"blog-{number}" for number in range(8)), "shop"]
+    scene.arrive(*(row for name in names for row in scene.results("uddd", site=name)))
+    assert minutes_until(scene, "shop") <= 8
+
+
+def test_the_later_alert_of_a_site_comes_before_new_ones_that_are_refused(scene: Scene) -> None:
+    refuse(scene.receiver, 500, "blog")
+    with scene.receiver.away():
+        scene.arrive(*scene.results("uddd"))
+        scene.arrive(*scene.results("u", start=4))
+    scene.pass_time(hours=1 / 60)
+    assert scene.senders[0].send_due(scene.conn)
+    assert [event["type"] for event in scene.receiver.events] == ["site.down"]
+    scene.arrive(*(row for number in range(5) for row in scene.results("uddd", site=f"blog-{number}")))
+    assert minutes_until(scene, "shop") <= 6
