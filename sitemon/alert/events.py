@@ -143,7 +143,7 @@ def test_event(now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
 
 def without_foreign_words(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event without its URL and what a server said: a receiver may refuse it for these."""
-    data = {**event["data"], "url": ""}
+    data = {**event["data"], "url": "" if event["data"].get("url") else None}
     for said in (data, data.get("incident")):
         if said and "excerpt" in said:
             words = {"error": _LEFT_OUT, "excerpt": None}

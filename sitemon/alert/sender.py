@@ -137,7 +137,7 @@ class Sender(ChannelSender):
             self._disable(conn)
         else:
             say_not_delivered(what, verdict.problem)
-            if mark_failed(conn, alert.outbox_id, verdict.problem, verdict.wait_s):
+            if mark_failed(conn, alert.outbox_id, verdict.problem, _wait_of_alert_s(verdict)):
                 _say_given_up(what)
 
 
@@ -154,15 +154,17 @@ class MessageSender(ChannelSender):
 
     def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
         verdict = Verdict(Fate.DELIVERED)
-        for before in range(_ALERTS_AT_ONCE if lease.failures > 1 else 1):
-            gathered = gather(conn, lease.channel, MOST_EVENTS, is_of_one_site=lease.failures > 1)
+        tried: list[str] = []
+        for _ in range(_ALERTS_AT_ONCE if lease.failures > 1 else 1):
+            gathered = gather(conn, lease.channel, MOST_EVENTS, is_of_one_site=lease.failures > 1, but_for=tried)
             if gathered is None or not gathered.events:
                 break
             verdict = self._verdict(self._tell_events(gathered, gathered.events), gathered.tries, lease)
-            if before == 0 and gathered.is_of_one_site and verdict.is_of_words and gathered.tries >= TRIES_AS_SAID:
+            if not tried and gathered.is_of_one_site and verdict.is_of_words and gathered.tries >= TRIES_AS_SAID:
                 answer = self._tell_events(gathered, [*map(without_foreign_words, gathered.events)])
                 verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
             self._mark_message(conn, gathered, verdict, lease)
+            tried.append(gathered.events[0]["data"]["site"] or "")
             if not _goes_on(verdict, lease):
                 break
         return verdict
@@ -183,11 +185,20 @@ class MessageSender(ChannelSender):
             if verdict.fate is Fate.REFUSED and verdict.is_of_words and not gathered.is_of_one_site:
                 split_message(conn, name, number, verdict.problem)
                 return
-            # What waited as one message of one site before stays the same one.
-            is_broken_up = lease.failures > 0 and (gathered.is_new or not gathered.is_of_one_site)
-            is_broken_up = is_broken_up and verdict.is_of_words
-            if mark_message_failed(conn, name, number, verdict.problem, verdict.wait_s, is_broken_up=is_broken_up):
+            wait_s, is_broken_up = _wait_of_alert_s(verdict), _is_broken_up(gathered, verdict, lease)
+            if mark_message_failed(conn, name, number, verdict.problem, wait_s, is_broken_up=is_broken_up):
                 _say_given_up(what)
+
+
+def _is_broken_up(gathered: Gathered, verdict: Verdict, lease: Lease) -> bool:
+    """Whether what a message says is gathered anew: not what waited as one message of one site before."""
+    may_be = verdict.fate is Fate.UNAVAILABLE and verdict.is_of_words and lease.failures > 0
+    return may_be and (gathered.is_new or not gathered.is_of_one_site)
+
+
+def _wait_of_alert_s(verdict: Verdict) -> float:
+    """Return how long an alert itself waits: where its channel does, it is due when that is, so before later ones."""
+    return 0.0 if verdict.fate is Fate.UNAVAILABLE else verdict.wait_s
 
 
 def _goes_on(verdict: Verdict, lease: Lease) -> bool:

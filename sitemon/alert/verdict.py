@@ -10,6 +10,7 @@ from sitemon.backoff import Backoff
 
 _OF_CHANNEL: Final = Backoff(first_s=5.0, longest_s=300.0)
 _OF_ALERT: Final = Backoff(first_s=30.0, longest_s=3600.0)
+
 TRIES_AS_SAID: Final = 2
 """After so many failed tries an alert may be what is refused, rather than its channel away."""
 

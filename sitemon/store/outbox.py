@@ -80,13 +80,15 @@ def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
     return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
 
 
-def gather(conn: Connection, channel: str, most_events: int, *, is_of_one_site: bool) -> Gathered | None:
+def gather(
+    conn: Connection, channel: str, most_events: int, *, is_of_one_site: bool, but_for: Collection[str]
+) -> Gathered | None:
     """Put all that waits for a channel into one message, once some of it is due; return that, with its first events.
 
-    Or all that waits of one site: that of the site of which the fewest tries failed. A message that was gathered before
-    and could not be sent stays as it was, and is returned when it is due again.
+    Or all that waits of one site: that of the site, but for some, of which the fewest tries failed. A message that was
+    gathered before and could not be sent stays as it was, and is returned when it is due again.
     """
-    due = _run(conn, "due_message", channel=channel)
+    due = _run(conn, "due_message", channel=channel, is_of_one_site=is_of_one_site, but_for=list(but_for))
     if not due:
         return None
     ((gathered_before, site),) = due

@@ -77,7 +77,8 @@ SELECT outbox_id, event_id, event, tries FROM due ORDER BY turn, outbox_id;
 
 -- name: due_message
 -- The message of the oldest alert that is due, null where it is in none yet, and its site: first where fewer tries of the
--- site failed, one being as none. Of a site that waits in a message that is due, nothing else is.
+-- site failed, one being as none unless sites are tried one by one. Of a site that waits in a message that is due, nothing
+-- else is.
 SELECT message_id, site
 FROM (
     SELECT
@@ -90,8 +91,8 @@ FROM (
     WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
     WINDOW of_site AS (PARTITION BY coalesce(event #>> '{data,site}', ''))
 ) AS due
-WHERE message_id IS NOT NULL OR NOT is_in_message
-ORDER BY greatest(tries, 1), outbox_id
+WHERE (message_id IS NOT NULL OR NOT is_in_message) AND site <> ALL (%(but_for)s)
+ORDER BY CASE WHEN %(is_of_one_site)s THEN tries ELSE greatest(tries, 1) END, outbox_id
 LIMIT 1;
 
 -- name: gather_message
@@ -256,7 +257,7 @@ WHERE name = %(channel)s AND lease = %(lease)s;
 -- name: retry
 -- Send again at once what waits, and what was given up; what was overtaken is given up again.
 UPDATE sitemon.outbox SET due_at = now(), given_up_at = NULL, created_at = greatest(created_at, now() - '1 hour'::interval)
-WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now());
+WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now() OR tries > 0);
 
 -- name: take_turns_anew
 -- What was given up before others and waits again has its place before those of its site.

@@ -211,3 +211,24 @@ def test_the_later_alert_of_a_site_comes_before_new_ones_that_are_refused(scene:
     assert [event["type"] for event in scene.receiver.events] == ["site.down"]
     scene.arrive(*(row for number in range(5) for row in scene.results("uddd", site=f"blog-{number}")))
     assert minutes_until(scene, "shop") <= 6
+
+
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_each_site_keeps_its_order_where_a_receiver_comes_back_between_two_tries(
+    scene: Scene, is_for_people: bool
+) -> None:
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    with scene.receiver.away():
+        for minute, letters in ((0, "uddd"), (4, "u")):
+            scene.arrive(*(row for site in ("shop", "wiki") for row in scene.results(letters, minute, site)))
+        for _ in range(3):
+            scene.pass_time(hours=0.1)
+            scene.send()
+    scene.receiver.answers = [(500, {}), (500, {})]  # to the first of them, with and without foreign words
+    for _ in range(2):
+        scene.pass_time(hours=0.1)
+        scene.send()
+    assert {state for _, state in rows(scene.conn, ALERTS)} == {"delivered"}
+    for site in ("shop", "wiki"):
+        told = [event["type"] for event in scene.receiver.events if event["data"]["site"] == site]
+        assert told == ([] if is_for_people else ["site.down", "site.resolved"])

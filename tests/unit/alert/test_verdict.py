@@ -78,3 +78,8 @@ def test_what_fails_again_though_its_channel_took_another_is_refused(answer: Ans
 @pytest.mark.parametrize("answer", [Answer(408), Answer(429), Answer(0, may_arrive=True)])
 def test_a_channel_that_asks_to_wait_or_is_still_at_it_has_refused_nothing(answer: Answer) -> None:
     assert verdict(answer, tries=9, failures=0)[0] == Fate.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("status", "is_of_words"), [(400, True), (403, True), (401, False), (404, False)])
+def test_one_that_does_not_know_us_has_refused_no_words(status: int, *, is_of_words: bool) -> None:
+    assert verdict_of(Answer(status), 2, 0, NOW, random.Random(1)).is_of_words is is_of_words
