@@ -76,7 +76,8 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
 
 
 def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
-    """Return what is due on a channel: by turns, the oldest of each site in a turn."""
+    """Return what is due on a channel: by turns, the oldest of each site in a turn; behind others what was refused."""
+    _run(conn, "give_turns_again", channel=channel)
     return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
 
 

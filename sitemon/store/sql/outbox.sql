@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (
         AND coalesce(outbox.event #>> '{data,site}', '') = given.site
         AND delivered_at IS NULL
         AND given_up_at IS NULL
-    ORDER BY outbox_id DESC
+    ORDER BY turn DESC
     LIMIT 1
 ) AS last_waiting ON true
 ORDER BY place;
@@ -60,8 +60,34 @@ WHERE name = (
 )
 RETURNING failures, disabled_target;
 
+-- name: give_turns_again
+-- What was refused and is due again, with what else waits of its site, in their order: after the present turn.
+UPDATE sitemon.outbox SET turn = given.turn
+FROM (
+    SELECT
+        outbox_id,
+        present.turn + row_number() OVER (PARTITION BY outbox.event #>> '{data,site}' ORDER BY outbox_id) AS turn
+    FROM sitemon.outbox
+    JOIN sitemon.channel AS present ON present.name = outbox.channel
+    WHERE outbox.channel = %(channel)s
+        AND delivered_at IS NULL
+        AND given_up_at IS NULL
+        AND (outbox.turn >= 0 OR outbox.due_at <= now())
+        AND coalesce(event #>> '{data,site}', '') IN (
+            SELECT coalesce(event #>> '{data,site}', '')
+            FROM sitemon.outbox
+            WHERE channel = %(channel)s
+                AND delivered_at IS NULL
+                AND given_up_at IS NULL
+                AND turn < 0
+                AND due_at <= now()
+        )
+) AS given
+WHERE outbox.outbox_id = given.outbox_id;
+
 -- name: due_alerts
--- By turns; the first of these is the present one from here on.
+-- By turns; the first of these is the present one from here on. That stays before what was tried already: so new alerts of
+-- other sites come before it.
 WITH due AS MATERIALIZED (
     SELECT outbox_id, event_id, event, tries, turn
     FROM sitemon.outbox
@@ -70,7 +96,7 @@ WITH due AS MATERIALIZED (
     LIMIT %(alerts)s
 ), moved AS (
     UPDATE sitemon.channel SET turn = first.turn
-    FROM (SELECT min(turn) AS turn FROM due) AS first
+    FROM (SELECT min(turn - CASE WHEN tries > 0 THEN 1 ELSE 0 END) AS turn FROM due) AS first
     WHERE name = %(channel)s AND channel.turn < first.turn
 )
 SELECT outbox_id, event_id, event, tries FROM due ORDER BY turn, outbox_id;
@@ -179,12 +205,13 @@ WHERE channel = %(channel)s
     AND coalesce(event #>> '{data,site}', '') = part.site;
 
 -- name: put_behind_others
--- All that waits of the site of an alert, by one turn.
+-- All that waits of the site of an alert, by one turn; but for what has none.
 UPDATE sitemon.outbox SET turn = outbox.turn + 1
 FROM (SELECT coalesce(event #>> '{data,site}', '') AS site FROM sitemon.outbox WHERE outbox_id = %(outbox_id)s) AS failed
 WHERE outbox.channel = %(channel)s
     AND delivered_at IS NULL
     AND given_up_at IS NULL
+    AND outbox.turn >= 0
     AND coalesce(event #>> '{data,site}', '') = failed.site;
 
 -- name: delivered
@@ -224,11 +251,13 @@ WHERE old.channel = ANY (%(channels)s)
     );
 
 -- name: failed
--- After a day it is given up: it stays in the view, and the log says so.
+-- After a day it is given up: it stays in the view, and the log says so. What waits by itself has no turn (-1) until it is
+-- due: others go on meanwhile.
 UPDATE sitemon.outbox SET
     tries = tries + 1,
     problem = %(problem)s,
     due_at = now() + %(wait_s)s * '1 second'::interval,
+    turn = CASE WHEN %(wait_s)s > 0 THEN -1 ELSE turn END,
     given_up_at = CASE WHEN created_at < now() - '1 day'::interval THEN now() END
 WHERE outbox_id = %(outbox_id)s
 RETURNING given_up_at IS NOT NULL;

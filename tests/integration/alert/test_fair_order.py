@@ -18,7 +18,7 @@ SEVERAL = [f"site-{number}" for number in range(8)]
 
 def test_a_site_that_flaps_does_not_hold_up_the_alert_of_another(scene: Scene) -> None:
     scene.use(scene.receiver.channel(), policy=Policy(down_after=1))
-    scene.receiver.answers = [(500, {})]
+    scene.receiver.answers = [(500, {"Retry-After": "1800"})]
     for minute in range(20):
         scene.arrive(*scene.results("ud"[minute % 2], start=minute))
     scene.arrive(*scene.results("ud", site="wiki"))
@@ -127,6 +127,37 @@ def test_what_is_refused_comes_again_before_what_came_later_of_its_site(scene: S
     mark_failed(scene.conn, refused.outbox_id, "HTTP 400", 3_600.0)
     scene.pass_time(hours=2)
     assert_sites_keep_their_order(deliver_all(scene.conn))
+
+
+def refuse(conn: Connection, most: int) -> list[Alert]:
+    alerts = due_alerts(conn, "hook", most)
+    for alert in alerts:
+        mark_failed(conn, alert.outbox_id, "HTTP 400", 30.0)
+    return alerts
+
+
+def refuse_all(conn: Connection) -> None:
+    while refuse(conn, 4):
+        pass
+
+
+@pytest.mark.parametrize("sites", [["shop"] * 60, [f"site-{number}" for number in range(60)]])
+def test_what_was_refused_comes_again_after_what_of_other_sites_was_not_tried(scene: Scene, sites: list[str]) -> None:
+    say(scene.conn, sites)
+    refuse_all(scene.conn)
+    for _ in range(2):
+        scene.pass_time(hours=1)
+        say(scene.conn, ["wiki"])
+        assert [site_of(alert) for alert in deliver(scene.conn, 1)] == ["wiki"]
+        refuse(scene.conn, 4)
+        say(scene.conn, ["docs"])
+        assert [site_of(alert) for alert in deliver(scene.conn, 1)] == ["docs"]
+        refuse_all(scene.conn)
+    scene.pass_time(hours=1)
+    say(scene.conn, sites)
+    delivered = deliver_all(scene.conn)
+    assert len(delivered) == 120
+    assert_sites_keep_their_order(delivered)
 
 
 def test_what_was_given_up_and_is_sent_again_comes_before_what_came_later_of_its_site(scene: Scene) -> None:
