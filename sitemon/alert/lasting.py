@@ -34,7 +34,10 @@ class AlertmanagerSender(Sender):
 
     def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
         verdict = self._send_again(conn, lease) if self._is_wanted() else Verdict(Fate.DELIVERED)
-        return verdict if verdict.fate in {Fate.UNAVAILABLE, Fate.GONE} else super()._send_some(conn, lease)
+        if verdict.fate is Fate.GONE or (verdict.fate is Fate.UNAVAILABLE and not verdict.is_of_words):
+            return verdict
+        # It may be what lasts that fails: new alerts do not wait for that.
+        return self._send_alerts(conn, lease, verdict if verdict.fate is Fate.UNAVAILABLE else Verdict(Fate.DELIVERED))
 
     def _send_again(self, conn: Connection, lease: Lease) -> Verdict:
         """Send some of what lasts; what the receiver refuses is left until the next time."""

@@ -116,6 +116,18 @@ def test_what_it_refuses_is_left_and_when_it_is_away_it_is_tried_again(scene: Sc
     assert rows(scene.conn, "SELECT state FROM sitemon.alerts") == [("delivered",)]
 
 
+def test_what_lasts_holds_up_no_new_alert_where_it_fails(scene: Scene, am: Channel) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.senders = [sender_of(am)]
+    scene.receiver.answers = [(500, {})]
+    scene.write(scene.results("uddd", site="wiki"))
+    scene.decide()
+    assert scene.senders[0].send_due(scene.conn)
+    assert [body[0]["labels"]["site"] for body in scene.receiver.bodies] == ["shop", "wiki"]
+    assert scene.senders[0].send_due(scene.conn)
+    assert [alert["labels"]["site"] for alert in scene.receiver.bodies[2]] == ["shop", "wiki"]
+
+
 def test_one_that_is_gone_is_not_looked_at_without_a_pause(scene: Scene, am: Channel) -> None:
     scene.receiver.answers = [(410, {})]
     [sender] = scene.senders
