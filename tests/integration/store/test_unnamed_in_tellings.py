@@ -114,6 +114,7 @@ def watches(conn: Connection) -> list[tuple[int, int]]:
 def edits_of(
     conn: Connection,
 ) -> tuple[dict[tuple[int, int], Sequence[Edit]], set[tuple[int, int]], dict[tuple[int, int], int]]:
+    columns = columns_of(watches(conn))
     with conn, conn.cursor() as cursor:
-        edits, with_base, latest_ms = module._edits(cursor, columns_of(watches(conn)))
+        edits, with_base, latest_ms = module._edits(cursor, columns)
     return dict(edits), with_base, dict(latest_ms)
