@@ -51,11 +51,12 @@ class FairQueue(Generic[Item]):
         return owner, item
 
     def drop(self, owner: Hashable, item: Item) -> None:
-        """Take out an item that is in it, whoever is next."""
-        items = self.waiting[owner]
-        del items[item]
-        if not items:
-            del self.waiting[owner]
+        """Take out an item, whoever is next, unless it is there no more."""
+        items = self.waiting.get(owner)
+        if items is not None:
+            items.pop(item, None)
+            if not items:
+                del self.waiting[owner]
 
     def begin(self, owner: Hashable) -> None:
         """Note that an item of this owner is under way, until its `end`."""

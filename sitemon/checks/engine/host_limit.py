@@ -9,16 +9,13 @@ for the others.
 import collections
 import threading
 from collections.abc import Callable, Hashable
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sitemon.checks.engine.fair_queue import FairQueue
 from sitemon.checks.engine.host_queues import Line, Permit, Place
 from sitemon.checks.waiting import Event, Waits
 
 Job = TypeVar("Job")
-
-_MOST_SPARE: Final = 1_000
-"""Places that nobody is at are taken for others: to make one anew would cost more than all else here."""
 
 
 class HostLimit(Generic[Job]):
@@ -40,7 +37,6 @@ class HostLimit(Generic[Job]):
         self._quick: FairQueue[Line[Job]] = FairQueue()
         self._patient: FairQueue[Line[Job]] = FairQueue()
         self._places: dict[Hashable, Place[Job]] = {}
-        self._spare: list[Place[Job]] = []
         self.waiting: collections.OrderedDict[Permit[Job], None] = collections.OrderedDict()
         """Those that wait, who was looked at by `drop_unwanted` longest ago first."""
 
@@ -68,10 +64,9 @@ class HostLimit(Generic[Job]):
                     owner, line = self._patient.take()
                 else:
                     return None
-                if line.waiting:
-                    if self._has_room(line):
-                        return self._begun(line, owner)
-                    line.is_to_call = True
+                if self._has_room(line):
+                    return self._begun(line, owner)
+                line.is_to_call = True
 
     async def move(self, permit: Permit[Job], name: Hashable, waits: Waits, timeout_s: float) -> None:
         """Leave the place and go to another; guests who wait there, and those whose home it is, take turns.
@@ -112,9 +107,9 @@ class HostLimit(Generic[Job]):
             home.own -= 1
             line.lines.end(owner)
             self._patient_under_way -= line.is_patient
-            self._leave(permit)
-            if permit.is_guest:
+            if permit.place is not home:
                 self._look_after(home)
+            self._leave(permit)
 
     def drop_unwanted(self, is_wanted: Callable[[Job], bool], most: int) -> int:
         """Look at so many of those that wait, at each in turn; drop who is wanted no more, and return how many."""
@@ -126,9 +121,11 @@ class HostLimit(Generic[Job]):
                     self.waiting.move_to_end(permit)
                     continue
                 del self.waiting[permit]
-                permit.line.drop(permit.owner, permit)
+                line = permit.line
+                line.drop(permit.owner, permit)
+                self._call_no_more(line, permit.owner)
+                self._keep_no_more(line.home)
                 dropped += 1
-                self._keep_no_more(permit.line.home)
         return dropped
 
     def _begun(self, line: Line[Job], next_owner: Hashable) -> Permit[Job]:
@@ -149,6 +146,8 @@ class HostLimit(Generic[Job]):
             home.there += 1
         if next_owner in line.waiting:
             self._call(line, next_owner)
+        if owner != next_owner:
+            self._call_no_more(line, owner)
         return permit
 
     def _call(self, line: Line[Job], owner: Hashable) -> None:
@@ -157,6 +156,10 @@ class HostLimit(Generic[Job]):
             line.lines.put(owner, line)
         else:
             line.is_to_call = True
+
+    def _call_no_more(self, line: Line[Job], owner: Hashable) -> None:
+        if owner not in line.waiting:
+            line.lines.drop(owner, line)
 
     def _has_room(self, line: Line[Job]) -> bool:
         home = line.home
@@ -169,7 +172,6 @@ class HostLimit(Generic[Job]):
     def _leave(self, permit: Permit[Job]) -> None:
         place, permit.place = permit.place, None
         if place is None:
-            self._look_after(permit.line.home)
             return
         if place.guests is not None:
             if permit.is_guest:
@@ -218,14 +220,14 @@ class HostLimit(Generic[Job]):
                     line.is_to_call = False
                     for owner in line.waiting:
                         line.lines.put(owner, line)
-        if is_empty and self._places.pop(place.name, None) is not None and len(self._spare) < _MOST_SPARE:
-            self._spare.append(place)
+        if is_empty:
+            self._places.pop(place.name, None)
+            place.lines.clear()  # they refer to it
 
     def _place(self, name: Hashable) -> Place[Job]:
         place = self._places.get(name)
         if place is None:
-            place = self._places[name] = self._spare.pop() if self._spare else Place()
-            place.name = name
+            place = self._places[name] = Place(name)
         return place
 
     def _line(self, place: Place[Job], *, is_patient: bool) -> Line[Job]:

@@ -44,8 +44,8 @@ class Place(Generic[Job]):
 
     __slots__ = ("guests", "is_guest_next", "is_kept", "lines", "name", "own", "there")
 
-    def __init__(self) -> None:
-        self.name: Hashable = None
+    def __init__(self, name: Hashable) -> None:
+        self.name = name
         self.own = 0  # jobs of this home that are under way, here or elsewhere by now
         self.there = 0  # jobs that are here now, whatever their home, and the room that is kept
         self.lines: list[Line[Job]] = []

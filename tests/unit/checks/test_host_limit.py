@@ -117,9 +117,43 @@ def test_an_empty_place_is_forgotten() -> None:
     for permit in (*taken(limit), *taken(limit)):
         move(limit, permit, "c", 0)
         limit.end(permit)
-    for permit in taken(limit):
+    last = taken(limit)
+    for permit in last:
         limit.end(permit)
     assert limit._places == {}
+    assert [permit.line.home.lines for permit in last] == [[]], "what refers to itself is left to the collector"
+
+
+def test_a_place_is_forgotten_for_which_all_were_given_up() -> None:
+    limit = limit_of("a1", "a2", "A3", "b1")
+    assert limit.drop_unwanted(lambda _: False, 10) == 4
+    assert_empty(limit)
+
+
+def test_room_that_is_kept_for_who_is_given_up_goes_to_a_guest() -> None:
+    limit = limit_of("a1", "b1", "c1", per_place=1)
+    first, *guests = taken(limit)
+    put(limit, "a2")
+    is_in = [moving(limit, guest, "a") for guest in guests]
+    limit.end(first)
+    assert is_in[0]()
+    limit.end(guests[0])
+    assert guests_at(limit, "a") == 1, "it is the turn of a2"
+    limit.drop_unwanted(lambda _: False, 1)
+    assert is_in[1]()
+    limit.end(guests[1])
+    assert_empty(limit)
+
+
+def test_while_a_room_is_kept_guests_have_the_others() -> None:
+    limit = limit_of("a1", "a2", "b1", "c1", "d1", per_place=2)
+    permits = {permit.job: permit for permit in taken(limit)}
+    put(limit, "a3")
+    guests = {name: moving(limit, permits[name], "a") for name in ("b1", "c1", "d1")}
+    for left, let_in in (("a1", "b1"), ("a2", None), ("b1", "c1"), ("c1", "d1")):
+        limit.end(permits[left])
+        assert let_in is None or guests[let_in]()
+    assert jobs(limit) == ["a3"]
 
 
 def test_a_guest_takes_room_at_the_place_that_it_moves_to_and_none_at_home() -> None:
