@@ -320,7 +320,9 @@ def test_a_check_that_found_too_little_of_ours_rests_longer_each_time() -> None:
 
     jobs = Jobs(per_host=1, most_patient=1)
     jobs.put(Job(SHOP, lambda _: None, lambda: len(rests) < 6))
-    while (permit := jobs.limit.take()) is not None:
+    for _ in range(7):
+        permit = jobs.limit.take()
+        assert permit is not None
         run_here(jobs.run(permit, visit, lambda after_s, callback: rests.append((after_s, callback))))
         if jobs.resting:
             assert (jobs.limit.take(), jobs.limit.is_next()) == (None, False)
