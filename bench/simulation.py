@@ -76,7 +76,7 @@ BENCH: Final = Bench(
     question="Is the load of ten million sites a minute even, and what does the beat's plan of them cost?",
     method=(
         "CPU time of one thread. Evenness: the splay of ten million names in 60 s, counted by the second and by the "
-        "beat's tick of 150 ms; by chance alone the fullest of 60 seconds would be 1.006 and that of 400 ticks 1.019 "
+        "beat's tick of 100 ms; by chance alone the fullest of 60 seconds would be 1.006 and that of 600 ticks 1.025 "
         "of the mean. Plan: started with all its sites, then a minute of ticks, each slot put into its encoded batch; "
         "memory is the growth of the process."
     ),

@@ -14,13 +14,20 @@ from sitemon.schedule.telling import Teller
 
 log = logging.getLogger(__name__)
 
-SPACING_S: Final = 0.15
+SPACING_S: Final = 0.1
 """The least time between two ticks: what becomes due meanwhile travels together. See docs/decisions/batches.md."""
+_LONG_SPACING_S: Final = 0.15
+_WELL_FILLED: Final = 75
 IDLE_S: Final = 1.0
 LOOK_EVERY_S: Final = 2.0
 MARK_EVERY_S: Final = 5.0
 TELL_EVERY_S: Final = 6 * 3_600.0
 """How long an event that was lost with somebody's disk can be wrong at most."""
+
+
+def spacing_s(slots_a_second: float) -> float:
+    """Return the least time between two ticks: longer where so few slots are due that messages would be small."""
+    return min(max(_WELL_FILLED / max(slots_a_second, 1.0), SPACING_S), _LONG_SPACING_S)
 
 
 class Leader:
@@ -111,7 +118,7 @@ class Leader:
             self._dispatch.look_at_queues(teller.regions)
         next_ms = teller.plan.next_due_ms
         until_due_s = IDLE_S if next_ms is None else (next_ms - now_ms) / 1_000
-        return min(max(until_due_s, SPACING_S), IDLE_S) if is_told else 0.0
+        return min(max(until_due_s, spacing_s(teller.plan.slots_a_second)), IDLE_S) if is_told else 0.0
 
     def _publish_mark(self) -> None:
         """Say on Kafka that we have led up to the last tick."""

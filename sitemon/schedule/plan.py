@@ -87,11 +87,12 @@ class _Upcoming:
 class Plan:
     """What is watched now, as the schedule's events say, and the next due slot of each watch.
 
-    `is_whole`: it has come to hold all that is wanted, and not only what was told of it yet.
+    `is_whole`: it holds all that is wanted, and not only what was told of it yet. `slots_a_second` are due on average.
     """
 
     def __init__(self) -> None:
         self.is_whole = False
+        self.slots_a_second = 0.0
         self._watched: dict[Watch, _Watched] = {}
         self._upcoming = _Upcoming()
 
@@ -122,9 +123,11 @@ class Plan:
         watch = Watch(event.site, event.region)
         if before := self._watched.pop(watch, None):
             before.is_live = False
+            self.slots_a_second -= 1_000 / before.interval_ms
         if isinstance(event, Started):
             watched = self._watched[watch] = _Watched(watch, event)
             self._upcoming.add(watched)
+            self.slots_a_second += 1_000 / watched.interval_ms
 
     def due(self, now_ms: int, most: int = sys.maxsize) -> tuple[list[DueSlot], int]:
         """Take the slots up to now, oldest first, at most so many and those of the same moment; return up to when, too.

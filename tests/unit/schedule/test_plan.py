@@ -7,9 +7,11 @@ from types import FrameType
 from typing import Any
 
 import msgspec
+import pytest
 
 from sitemon.model.schedule import Ended
 from sitemon.model.site import Site
+from sitemon.schedule.leader import spacing_s
 from sitemon.schedule.plan import DueSlot, Plan, Watch
 from sitemon.schedule.slots import next_slot_ms
 from tests.unit.schedule import events
@@ -212,3 +214,19 @@ def steps_after(leap_ms: int) -> float:
 
 def test_a_leap_of_a_day_costs_no_more_than_one_of_a_minute() -> None:
     assert steps_after(86_400_000) < 1.1 * steps_after(60_000)
+
+
+def test_it_knows_how_many_slots_become_due_a_second() -> None:
+    plan = plan_of({SHOP: 500, BLOG: 4_000})
+    assert plan.slots_a_second == pytest.approx(2.25)
+    plan.take(started(SHOP, 1_000, START_MS, sequence=2))
+    assert plan.slots_a_second == pytest.approx(1.25)
+    end(plan, SHOP)
+    assert plan.slots_a_second == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("slots_a_second", "least_s"), [(0.0, 0.15), (500, 0.15), (600, 0.125), (750, 0.1), (10_000, 0.1)]
+)
+def test_few_slots_wait_longer_for_others_to_travel_with(slots_a_second: float, least_s: float) -> None:
+    assert spacing_s(slots_a_second) == pytest.approx(least_s)
