@@ -26,7 +26,7 @@ WITH given AS (
         coalesce(lead(sequence) OVER ordered, 9223372036854775807) AS next_sequence,
         coalesce(lead(at_ms) OVER ordered, 9223372036854775807) AS next_ms,
         max(sequence) OVER (
-            PARTITION BY site_id, region_id, token ORDER BY sequence RANGE UNBOUNDED PRECEDING EXCLUDE GROUP
+            PARTITION BY site_id, region_id, token ORDER BY sequence GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS lower_sequence
     FROM (
         SELECT site_id, region_id, token, sequence, at_ms FROM own

@@ -118,3 +118,28 @@ def edits_of(
     with conn, conn.cursor() as cursor:
         edits, with_base, latest_ms = module._edits(cursor, columns)
     return dict(edits), with_base, dict(latest_ms)
+
+
+def test_time_grows_with_the_number_of_events_of_a_site_and_not_with_its_square(conn: Connection) -> None:
+    few_ms, many_ms = (took_ms(conn, events) for events in (1_000, 8_000))
+    assert many_ms < 30 * few_ms
+
+
+def took_ms(conn: Connection, events: int) -> float:
+    """Return how long PostgreSQL takes to read so many events of one site."""
+    execute(conn, "DELETE FROM sitemon.schedule_event")
+    execute(
+        conn,
+        "INSERT INTO sitemon.schedule_event "
+        "(site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms) "
+        "SELECT site_id, region_id, 2, number, number, number, 1000, 5000 "
+        "FROM (SELECT * FROM sitemon.watch LIMIT 1) AS watch, generate_series(1, %s) AS number",
+        (events,),
+    )
+    with conn, conn.cursor() as cursor:
+        cursor.execute("SELECT site_id, region_id FROM sitemon.watch LIMIT 1")
+        cursor.execute(
+            "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + module._sql["edits"], columns_of(cursor.fetchall())
+        )
+        (([plan],),) = cursor.fetchall()
+    return float(plan["Execution Time"])
