@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 _REQUEST: Final = b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+_OF_ONE_CLIENT: Final = 20
 _BEGINS_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.2
 
@@ -26,11 +27,13 @@ class Heard:
 
 @contextmanager
 def listening(port: int, listeners: int) -> Iterator[Heard]:
-    """Let so many listen for the length of the block."""
+    """Let so many listen for the length of the block, from as many addresses as it takes."""
     heard, stop = Heard(listeners), threading.Event()
     with ExitStack() as opened, selectors.DefaultSelector() as selector:
-        for _ in range(listeners):
-            listener = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=_BEGINS_WITHIN_S))
+        for number in range(listeners):
+            source = (f"127.0.0.{2 + number // _OF_ONE_CLIENT}", 0)
+            connection = socket.create_connection(("127.0.0.1", port), _BEGINS_WITHIN_S, source)
+            listener = opened.enter_context(connection)
             listener.sendall(_REQUEST)
             assert listener.recv(1 << 12).startswith(b"HTTP/1.1 200"), "there is no stream of changes"
             selector.register(listener, selectors.EVENT_READ)
