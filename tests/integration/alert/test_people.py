@@ -32,6 +32,23 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+Hanging = tuple[Service, threading.Event, list[str]]
+"""A service that hangs until the event is set, and takes what it was sent then; and the subjects of that."""
+
+
+@pytest.fixture
+def hanging(silent: int) -> Hanging:
+    service, go_on, asked = Service(f"json://127.0.0.1:{silent}/", timeout_s=0.1), threading.Event(), list[str]()
+
+    def notify(subject: str, _body: str, **_: bool) -> Sent:
+        asked.append(subject)
+        go_on.wait(30)
+        return Sent(is_delivered=True)
+
+    service._notify = notify  # type: ignore[method-assign, assignment]
+    return service, go_on, asked
+
+
 class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -114,15 +131,8 @@ def test_a_service_that_hangs_is_given_up_in_time_and_asked_once_at_a_time(silen
     assert time.monotonic() - began_s < 5
 
 
-def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(silent: int) -> None:
-    service, go_on, asked = Service(f"json://127.0.0.1:{silent}/", timeout_s=0.1), threading.Event(), []
-
-    def notify(subject: str, _body: str, **_: bool) -> Sent:
-        asked.append(subject)
-        go_on.wait(30)
-        return Sent(is_delivered=True)
-
-    service._notify = notify  # type: ignore[method-assign, assignment]
+def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(hanging: Hanging) -> None:
+    service, go_on, asked = hanging
     assert service.send("a", "body", is_bad_news=True).problem == "no answer in time"
     assert service.send("a", "body", is_bad_news=True).problem == "it still hangs from the last message"
     go_on.set()
@@ -135,15 +145,8 @@ def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(silent: int)
     assert asked == ["a", "b"]
 
 
-def test_a_late_answer_counts_though_another_message_was_sent_before(silent: int) -> None:
-    service, go_on, asked = Service(f"json://127.0.0.1:{silent}/", timeout_s=0.1), threading.Event(), []
-
-    def notify(subject: str, _body: str, **_: bool) -> Sent:
-        asked.append(subject)
-        go_on.wait(30)
-        return Sent(is_delivered=True)
-
-    service._notify = notify  # type: ignore[method-assign, assignment]
+def test_a_late_answer_counts_though_another_message_was_sent_before(hanging: Hanging) -> None:
+    service, go_on, asked = hanging
     assert service.send("a", "body", is_bad_news=True).may_arrive
     assert service.send("b", "body", is_bad_news=True).may_arrive
     go_on.set()

@@ -40,8 +40,8 @@ def dial(
 class Network:
     """A network of its own: an address answers at once, refuses at once, or never says anything.
 
-    A call to a key of `waking` makes the silent address there answer. Notes who was called, when, and which sockets
-    it gave away.
+    A call to a key of `waking` makes the silent address there answer. Notes who was called, when, which sockets it gave
+    away, and how many of them were open at once.
     """
 
     def __init__(self) -> None:
@@ -49,6 +49,7 @@ class Network:
         self.silent: set[str] = set()
         self.calls: list[tuple[str, int]] = []
         self.called_s: list[float] = []
+        self.most_open = 0
         self.sockets: dict[str, BoundedSocket] = {}
         self.waking: dict[str, str] = {}
         self._peers: dict[str, socket.socket] = {}
@@ -56,6 +57,7 @@ class Network:
     def __call__(self, endpoint: Endpoint) -> BoundedSocket:
         self.calls.append((endpoint.ip, endpoint.address[1]))
         self.called_s.append(monotonic_s())
+        self.most_open = max(self.most_open, 1 + sum(one.fileno() != -1 for one in self.sockets.values()))
         if endpoint.ip not in self.answering | self.silent:
             raise ConnectionRefusedError(111, "refused")
         ours, theirs = socket.socketpair()
@@ -141,31 +143,17 @@ def test_a_slow_address_is_not_given_up_for_the_next(network: Network) -> None:
 def test_a_name_with_many_silent_addresses_holds_few_sockets_and_reaches_the_one_that_answers(network: Network) -> None:
     *silent, last = (f"192.0.2.{number}" for number in range(12))
     network.silent, network.answering = {*silent}, {last}
-    most_open = 0
-
-    def connect(endpoint: Endpoint) -> BoundedSocket:
-        nonlocal most_open
-        most_open = max(most_open, 1 + sum(one.fileno() != -1 for one in network.sockets.values()))
-        return network(endpoint)
-
     under_way = exchange()
-    dial(Dialer(names(*silent, last), connect), under_way, "shop.test", 80, came_from_public=False)
-    assert (network.ips, under_way.ip, most_open) == ([*silent, last], last, MOST_AT_ONCE)
+    dial(Dialer(names(*silent, last), network), under_way, "shop.test", 80, came_from_public=False)
+    assert (network.ips, under_way.ip, network.most_open) == ([*silent, last], last, MOST_AT_ONCE)
 
 
 def test_without_sockets_to_spare_two_are_tried_at_once_and_each_has_its_time(network: Network) -> None:
     *silent, last = (f"192.0.2.{number}" for number in range(4))
     network.silent, network.answering = {*silent}, {last}
-    most_open = 0
-
-    def connect(endpoint: Endpoint) -> BoundedSocket:
-        nonlocal most_open
-        most_open = max(most_open, 1 + sum(one.fileno() != -1 for one in network.sockets.values()))
-        return network(endpoint)
-
-    dialer = Dialer(names(*silent, last), connect, spare_sockets=0)
+    dialer = Dialer(names(*silent, last), network, spare_sockets=0)
     dial(dialer, exchange(), "shop.test", 80, came_from_public=False)
-    assert (network.ips, most_open) == ([*silent, last], OWN_SOCKETS)
+    assert (network.ips, network.most_open) == ([*silent, last], OWN_SOCKETS)
     assert network.called_s[2] - network.called_s[0] >= GIVEN_UP_AFTER_S
     assert network.called_s[3] - network.called_s[1] >= GIVEN_UP_AFTER_S
 
