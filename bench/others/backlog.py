@@ -11,13 +11,12 @@ from sitemon.celery import app
 from sitemon.config.sites_watcher import SitesWatcher
 from sitemon.queues import CHECK_SLOTS, queue_of
 from sitemon.schedule.batch import batches_of
-from sitemon.schedule.plan import Watch
 
 
 def fill(region: str, slots: int) -> None:
     """Send so many slots of the configured sites, each of another moment."""
     now_ms, names = clock.now_ms(), SitesWatcher().current().by_name
-    due = [(Watch(name, region), now_ms - number) for number, name in zip(range(slots), itertools.cycle(names))]
+    due = [(name, region, now_ms - number) for number, name in zip(range(slots), itertools.cycle(names))]
     with app.connection_for_write() as connection, connection.channel() as channel:
         producer = app.amqp.Producer(channel)
         for batch in batches_of(due):

@@ -23,8 +23,8 @@ class Batch(NamedTuple):
 def batches_of(due: Iterable[DueSlot]) -> Iterator[Batch]:
     """Put what is due together for each region, in the order given, `BATCH_SLOTS` at most in one batch."""
     by_region: dict[str, list[Slot]] = defaultdict(list)
-    for watch, slot_ms in due:
-        by_region[watch.region].append((watch.site, slot_ms))
+    for site, region, slot_ms in due:
+        by_region[region].append((site, slot_ms))
     for region, slots in by_region.items():
         for start in range(0, len(slots), BATCH_SLOTS):
             yield Batch(uuid.uuid4().hex, region, slots[start : start + BATCH_SLOTS])

@@ -56,8 +56,8 @@ class Dispatch:
         if self._unsent or (next_ms is not None and next_ms <= now_ms):
             self._lease.mark(self.progress)  # right before: a beat that is deposed and does not know it sends nothing
             due, until_ms = plan.due(now_ms, MOST_AT_ONCE)
-            self._unsent += batches_of(slot for slot in due if slot[0].region not in self._full_regions)
-            self._shed([slot for slot in due if slot[0].region in self._full_regions], now_ms)
+            self._unsent += batches_of(slot for slot in due if slot[1] not in self._full_regions)
+            self._shed([slot for slot in due if slot[1] in self._full_regions], now_ms)
         while self._unsent:
             self._effects.send(self._unsent[0])
             self._unreceived.add(self._unsent.pop(0))
@@ -84,9 +84,8 @@ class Dispatch:
 
     def _shed(self, slots: Iterable[DueSlot], now_ms: int) -> None:
         sites, reason = self._effects.sites().by_name, Reason.SHED
-        missed = [
+        if missed := [
             missed_result(name, sites.get(name), region=region, slot_ms=slot_ms, known_at_ms=now_ms, reason=reason)
-            for (name, region), slot_ms in slots
-        ]
-        if missed:
+            for name, region, slot_ms in slots
+        ]:
             self._effects.publish_missed(missed)

@@ -126,7 +126,6 @@ class Leader:
 
     def _is_time_to(self, duty: str, every_s: float, monotonic_s: float) -> bool:
         """Tell whether the duty is due, and if so count it as done now."""
-        is_time = monotonic_s - self._done_s.get(duty, float("-inf")) >= every_s
-        if is_time:
+        if is_time := monotonic_s - self._done_s.get(duty, float("-inf")) >= every_s:
             self._done_s[duty] = monotonic_s
         return is_time

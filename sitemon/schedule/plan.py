@@ -18,19 +18,20 @@ class Watch(NamedTuple):
     region: str
 
 
-DueSlot = tuple[Watch, int]
-"""One slot: of what, and when in milliseconds of the epoch."""
+DueSlot = tuple[str, str, int]
+"""One slot: of which site, in which region, and when in milliseconds of the epoch."""
 
 
 class _Watched:
     """A watch as its last event has it: `said` is what that says of the site; `next_ms` the slot that comes up next."""
 
-    __slots__ = ("interval_ms", "is_live", "next_ms", "said", "sequence", "watch")
+    __slots__ = ("interval_ms", "is_live", "next_ms", "region", "said", "sequence", "site")
 
-    def __init__(self, watch: Watch, event: Started) -> None:
-        self.watch = watch
-        self.interval_ms = event.interval_ms
-        self.said = (event.interval_ms, event.patience_ms, event.labels)
+    def __init__(self, event: Started, interval_ms: int) -> None:
+        self.site = event.site
+        self.region = sys.intern(event.region)
+        self.interval_ms = interval_ms
+        self.said = (interval_ms, event.patience_ms, event.labels)
         self.sequence = event.sequence
         self.next_ms = event.from_slot_ms
         self.is_live = True
@@ -44,7 +45,8 @@ class _Upcoming:
     """What is watched, by the slot that comes up next of each.
 
     To take the first one costs the same for a thousand as for 100,000. A heap of all of them does not: on its way down,
-    each passes 17 others that are far apart in memory, which took longer than all else that becomes of a slot.
+    each passes 17 others that are far apart in memory, which took longer than all else that becomes of a slot. For the
+    same reason a slot needs nothing but its `_Watched` and the site's name; what is alike of many is one object.
     """
 
     def __init__(self) -> None:
@@ -94,6 +96,7 @@ class Plan:
         self.is_whole = False
         self.slots_a_second = 0.0
         self._watched: dict[Watch, _Watched] = {}
+        self._intervals_ms: dict[int, int] = {}
         self._upcoming = _Upcoming()
 
     def __len__(self) -> int:
@@ -125,7 +128,8 @@ class Plan:
             before.is_live = False
             self.slots_a_second -= 1_000 / before.interval_ms
         if isinstance(event, Started):
-            watched = self._watched[watch] = _Watched(watch, event)
+            interval_ms = self._intervals_ms.setdefault(event.interval_ms, event.interval_ms)
+            watched = self._watched[watch] = _Watched(event, interval_ms)
             self._upcoming.add(watched)
             self.slots_a_second += 1_000 / watched.interval_ms
 
@@ -143,7 +147,7 @@ class Plan:
             elif len(due) >= most and next_ms > taken_ms:
                 return due, taken_ms
             else:
-                due.append((watched.watch, next_ms))
+                due.append((watched.site, watched.region, next_ms))
                 self._upcoming.move_first(1)
                 taken_ms = next_ms
         return due, now_ms

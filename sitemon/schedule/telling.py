@@ -19,8 +19,7 @@ from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
 log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE: Final = 1_000
-"""Of many: no slot is sent while Kafka is told of them, which takes it 0.05 s on an idle machine, and a beat waits only
-0.5 s for it."""
+"""No slot is sent while Kafka is told of them, which takes 0.05 s on an idle machine, and a beat waits 0.5 s for it."""
 
 
 class Teller:
@@ -60,8 +59,7 @@ class Teller:
             self.regions = {watch.region for watch in wanted}
             self._lacking = self.plan.lacks(wanted, self._first)
             self._sites = sites
-        changes = [self._event(*lacking, now_ms, at_ms) for lacking in islice(self._lacking, EVENTS_AT_ONCE)]
-        self._unsaid = changes
+        self._unsaid = changes = [self._event(*one, now_ms, at_ms) for one in islice(self._lacking, EVENTS_AT_ONCE)]
         if not changes and self._told_at_ms is not None:
             # Not together with the last of them: by now their late slots have been sent too.
             self._sequence += 1

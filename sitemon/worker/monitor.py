@@ -69,10 +69,10 @@ class Monitor:
             plan.take(Started(site=name, region=region, at_ms=now_ms, interval_ms=interval_ms, from_slot_ms=first_ms))
         while not stop.is_set():
             due, _ = plan.due(clock.now_ms())
-            passed_over = sum(name in self._open for (name, _), _ in due)
+            passed_over = sum(name in self._open for name, _, _ in due)
             if passed_over:
                 log.warning("monitor.slots_passed_over: %s slots were not checked", passed_over)
-            for (name, _), slot_ms in due:
+            for name, _, slot_ms in due:
                 if name not in self._open:
                     self._submit(self._sites[name], slot_ms)
             next_ms = plan.next_due_ms or 0

@@ -31,6 +31,6 @@ def _in_helsinki(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_night_of_a_change_has_as_many_slots_as_any_other(change: str) -> None:
     begin_ms, end_ms = (to_ms(CHANGES[change] + timedelta(hours=hours)) for hours in (-2, 2))
     plan = plan_of({Watch("shop", "default"): TEN_MINUTES_MS}, begin_ms)
-    slots = [slot_ms for now_ms in range(begin_ms, end_ms, 60_000) for _, slot_ms in plan.due(now_ms + 60_000)[0]]
+    slots = [slot_ms for now_ms in range(begin_ms, end_ms, 60_000) for *_, slot_ms in plan.due(now_ms + 60_000)[0]]
     assert len(slots) == 24
     assert {later - earlier for earlier, later in pairwise(slots)} == {TEN_MINUTES_MS}

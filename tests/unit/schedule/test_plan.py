@@ -33,7 +33,7 @@ def end(plan: Plan, watch: Watch) -> None:
 
 def slots_between(watch: Watch, interval_ms: int, after_ms: int, until_ms: int) -> list[DueSlot]:
     first_ms = next_slot_ms(watch.site, interval_ms, after_ms)
-    return [(watch, slot_ms) for slot_ms in range(first_ms, until_ms + 1, interval_ms)]
+    return [(*watch, slot_ms) for slot_ms in range(first_ms, until_ms + 1, interval_ms)]
 
 
 def test_every_slot_comes_up_exactly_once_however_often_one_looks() -> None:
@@ -49,7 +49,7 @@ def test_every_slot_comes_up_exactly_once_however_often_one_looks() -> None:
 
 def test_slots_come_up_oldest_first() -> None:
     due, until_ms = plan_of({SHOP: 2_000, BLOG: 3_000}).due(START_MS + 2_900)
-    assert [slot_ms for _, slot_ms in due] == sorted(slot_ms for _, slot_ms in due)
+    assert [slot_ms for *_, slot_ms in due] == sorted(slot_ms for *_, slot_ms in due)
     assert until_ms == START_MS + 2_900
 
 
@@ -61,7 +61,7 @@ def test_what_is_due_comes_in_parts_that_end_with_a_moment() -> None:
     while until_ms < now_ms:
         before_ms = until_ms
         due, until_ms = plan.due(now_ms, 7)
-        assert all(before_ms < slot_ms <= until_ms for _, slot_ms in due)
+        assert all(before_ms < slot_ms <= until_ms for *_, slot_ms in due)
         taken += due
         sizes.append(len(due))
     assert sizes == [8, 8, 8, 8, 8]  # both regions have the same moments
@@ -90,11 +90,11 @@ def test_a_site_that_ended_comes_up_no_more_and_one_that_comes_back_is_not_sent_
     plan = plan_of({SHOP: 1_000, BLOG: 1_000})
     end(plan, SHOP)
     assert len(plan) == 1
-    assert {watch for watch, _ in plan.due(START_MS + 1_100)[0]} == {BLOG}
+    assert {Watch(site, region) for site, region, _ in plan.due(START_MS + 1_100)[0]} == {BLOG}
     plan.take(started(SHOP, 1_000, START_MS + 1_100))
     plan.take(started(SHOP, 1_000, START_MS + 1_100))
     due, _ = plan.due(START_MS + 3_000)
-    assert [slot for slot in due if slot[0] == SHOP] == slots_between(SHOP, 1_000, START_MS + 1_100, START_MS + 3_000)
+    assert [slot for slot in due if slot[:2] == SHOP] == slots_between(SHOP, 1_000, START_MS + 1_100, START_MS + 3_000)
 
 
 def test_what_never_was_watched_may_end() -> None:
@@ -149,7 +149,7 @@ def test_slots_come_up_in_order_while_edits_come_between_them() -> None:
     for _ in range(400):
         now_ms += rng.randint(1, 300)
         due, _ = plan.due(now_ms)
-        assert [slot_ms for _, slot_ms in due] == sorted(slot_ms for _, slot_ms in due)
+        assert [slot_ms for *_, slot_ms in due] == sorted(slot_ms for *_, slot_ms in due)
         taken += due
         watch = Watch(f"site-{rng.randrange(40)}", "default")
         if watch in wanted:
