@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 _POLL_S: Final = 1.0
 _MAX_RECORDS: Final = 5_000
-_LOOK_EVERY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 2.0
 _STAND_BY_S: Final = 5.0
 _STEP_MS: Final = 8_000
 """The account is closed so much at a time: each step looks at every site, and the mark is to be younger than 20 s."""
