@@ -25,6 +25,7 @@ _MOST_EVENTS: Final = 8192
 _LATE_S: Final = 0.002  # epoll counts milliseconds
 STALL_S: Final = 0.1
 """Who has no CPU for so long at once was stopped, or cannot do its work; shorter ones are everyday life."""
+_UNASKED_S: Final = 0.0005  # to ask for the CPU of a thread is a call of the kernel
 _AT_ONCE_S: Final = 0.0005  # a wait for what is there already takes less
 _MOST_RINGS: Final = 4096
 
@@ -211,8 +212,11 @@ class Task:
         return value
 
     def _without_cpu_s(self, now_s: float) -> float:
-        """Return for how long the check has had no CPU since it went on last."""
-        return max(0.0, now_s - self._resumed_s - (thread_cpu_s() - self._computed_s))
+        """Return for how long the check has had no CPU since it went on last, but for what is not worth asking for."""
+        span_s = now_s - self._resumed_s
+        if span_s <= _UNASKED_S:
+            return 0.0
+        return max(0.0, min(span_s - (thread_cpu_s() - self._computed_s), span_s - _UNASKED_S))
 
     def wake(self, value: Any) -> None:
         """End the wait of `parked`, in the loop's thread."""

@@ -116,6 +116,15 @@ def test_to_be_without_cpu_in_the_midst_of_a_check_takes_no_time_of_it_either(
     assert task.lag_s == pytest.approx(1, abs=0.01)
 
 
+def test_the_clock_of_a_check_that_has_no_cpu_for_a_moment_does_not_go_back(clock: Clock, loop: Loop) -> None:
+    task, read_s = Task(loop), []
+    for _ in range(20):
+        clock.now_s += 0.0001
+        read_s.append(task.now_s())
+    assert read_s == sorted(read_s)
+    assert read_s[-1] == pytest.approx(1000.0005)
+
+
 def test_what_came_while_we_were_busy_came_on_average_in_the_middle(
     clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
 ) -> None:
