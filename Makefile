@@ -32,12 +32,11 @@ setup: $(INSTALLED) $(KAFKA) ## Make .venv with everything in it, and fetch Apac
 .PHONY: test
 test: setup $(AJV) ## Run all tests, or those of T=path
 	@$(BIN)/python -m tests.kafka_classes
-	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE)
+	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE) $(REPORT)
 
 .PHONY: coverage
-coverage: setup $(AJV) ## Run them and report which lines and branches they reach
-	@$(BIN)/python -m tests.kafka_classes
-	@$(BIN)/pytest $(T) $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
+coverage: REPORT = --cov --cov-report=term:skip-covered
+coverage: test ## Run them and report which lines and branches they reach
 
 .PHONY: faults
 faults: setup ## Run the long fault scenarios, or those of T=path; about 25 minutes
