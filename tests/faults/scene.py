@@ -52,6 +52,15 @@ _IS_CLOSED: Final = """
 _COUNTS: Final = """
     SELECT count(*), count(DISTINCT (site, region, slot_at, kind)) FROM sitemon.results WHERE kind = 'scheduled'
 """
+_EVENTS: Final = """
+    SELECT site.name, token, sequence, at_ms, from_ms, interval_ms
+    FROM sitemon.schedule_event JOIN sitemon.site USING (site_id) WHERE site.name = ANY (%s) ORDER BY 1, 2, 3
+"""
+_TELLINGS: Final = "SELECT token, sequence, first, at_ms, is_complete FROM sitemon.telling ORDER BY 1, 2"
+_STRETCHES: Final = """
+    SELECT site.name, from_ms, until_ms, interval_ms, patience_ms
+    FROM sitemon.schedule_stretch JOIN sitemon.site USING (site_id) WHERE site.name = ANY (%s) ORDER BY 1, 2
+"""
 _EVENT: Final = re.compile(r"(?:WARNING|ERROR|CRITICAL)\S*\s(?:\S*\]\s)?([a-z]+\.[a-z_]+)")
 _PROCESS: Final = re.compile(r"(?:WARNING|ERROR|CRITICAL)/(\S+)\]\s([a-z]+\.[a-z_]+)")
 
@@ -167,7 +176,8 @@ class Scene:
             clock.sleep(0.5)
         rows = [row for row in read_rows(self.pipeline, self._after_ms, until_ms) if row.site in self._sites]
         found = {(row.site, row.slot_ms) for row in rows}
-        assert expected - found == set(), f"{len(expected - found)} of {len(expected)} slots have no row"
+        missing = sorted(expected - found)
+        assert missing == [], f"{len(missing)} of {len(expected)} slots have no row: {self._known_of(missing[:5])}"
         assert len(rows) == len(expected), f"{len(rows)} rows for {len(expected)} slots"
         missed, down = ([row for row in rows if row.outcome == outcome] for outcome in ("missed", "down"))
         return Account(len(expected), missed, down)
@@ -188,9 +198,18 @@ class Scene:
         count = """
             SELECT count(*) FROM sitemon.results
             WHERE kind = 'scheduled' AND slot_at > to_timestamp(%s / 1000.0) AND slot_at <= to_timestamp(%s / 1000.0)
+                AND site = ANY (%s)
         """
-        ((rows,),) = self.pipeline.rows(count, self._after_ms, until_ms)
+        ((rows,),) = self.pipeline.rows(count, self._after_ms, until_ms, self._sites)
         return int(rows)
+
+    def _known_of(self, slots: Sequence[tuple[str, int]]) -> str:
+        """Return up to when the account is closed, and what was said of the sites of these slots."""
+        ((closed_ms,),) = self.pipeline.rows("SELECT closed_ms FROM sitemon.account")
+        sites = sorted({site for site, _ in slots})
+        events, stretches = self.pipeline.rows(_EVENTS, sites), self.pipeline.rows(_STRETCHES, sites)
+        tellings = self.pipeline.rows(_TELLINGS)
+        return f"first {slots}; {closed_ms=}, {events=}, {tellings=}, {stretches=}"
 
     def finish(self) -> str:
         """Take all sites off, so that no more slots are expected; wait until all is recorded; stop everything.
