@@ -81,21 +81,25 @@ class Case:
 class Judge:
     """A thread that hands one case after the other to a process; both are there while there is something to do.
 
-    The case of the site that took the least time lately comes first: those who take much wait for each other.
+    First comes a case of the file of sites that took the least time lately, and of these that of the site that took
+    the least: those who take much wait for each other.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: list[tuple[float, int, Case]] = []
+        self._waiting: dict[str, list[tuple[float, int, Case]]] = collections.defaultdict(list)
         self._numbers = itertools.count()
-        self._took: collections.OrderedDict[str, tuple[float, float]] = collections.OrderedDict()  # and when
+        self._took: collections.OrderedDict[tuple[str, ...], tuple[float, float]] = collections.OrderedDict()
+        """Of a file, and of a site in it, how long its cases took, and when the last of them was over."""
         self._has_thread = False
 
     def take(self, case: Case) -> None:
         """Let it be judged in its turn."""
         with self._changed:
-            took_s = self._took_lately_s(case.question.site.name)
-            heapq.heappush(self._waiting, (_UNKNOWN_S if took_s is None else took_s, next(self._numbers), case))
+            site = case.question.site
+            took_s = self._took_lately_s(site.file, site.name)
+            waiting = self._waiting[site.file]
+            heapq.heappush(waiting, (_UNKNOWN_S if took_s is None else took_s, next(self._numbers), case))
             if not self._has_thread:
                 threading.Thread(target=self._work, name="sitemon-judge", daemon=True).start()
                 self._has_thread = True
@@ -105,13 +109,13 @@ class Judge:
         process = JudgeProcess()
         while (case := self._next()) is not None:
             if case.is_wanted:
-                began_s, site = monotonic_s(), case.question.site.name
+                began_s, site = monotonic_s(), case.question.site
                 try:
                     case.verdict = process.judge(case.question)
                 except Exception:
                     # Without this thread no case would ever be decided.
-                    log.exception("judge.failed: a response of %s is not judged", site)
-                self._remember(site, monotonic_s() - began_s)
+                    log.exception("judge.failed: a response of %s is not judged", site.name)
+                self._remember(monotonic_s() - began_s, site.file, site.name)
                 case.is_decided.set()
         process.end()
 
@@ -120,20 +124,25 @@ class Judge:
             if not self._changed.wait_for(lambda: self._waiting, _IDLE_S):
                 self._has_thread = False
                 return None
-            return heapq.heappop(self._waiting)[2]
+            file = min(self._waiting, key=lambda one: self._took_lately_s(one) or 0.0)
+            _, _, case = heapq.heappop(self._waiting[file])
+            if not self._waiting[file]:
+                del self._waiting[file]
+            return case
 
-    def _remember(self, site: str, took_s: float) -> None:
+    def _remember(self, took_s: float, file: str, site: str) -> None:
         with self._changed:
-            self._took[site] = (took_s + (self._took_lately_s(site) or 0.0), monotonic_s())
-            self._took.move_to_end(site)
-            if len(self._took) > _MOST_REMEMBERED:
+            for whose in ((file,), (file, site)):
+                self._took[whose] = (took_s + (self._took_lately_s(*whose) or 0.0), monotonic_s())
+                self._took.move_to_end(whose)
+            while len(self._took) > _MOST_REMEMBERED:
                 self._took.popitem(last=False)
 
-    def _took_lately_s(self, site: str) -> float | None:
-        """Return how long its cases took, of which each counts half as much a minute later; None: none is known."""
-        if site not in self._took:
+    def _took_lately_s(self, *whose: str) -> float | None:
+        """Return how long their cases took, of which each counts half as much a minute later; None: none is known."""
+        if whose not in self._took:
             return None
-        took_s, at_s = self._took[site]
+        took_s, at_s = self._took[whose]
         return float(took_s * 0.5 ** ((monotonic_s() - at_s) / _HALF_LIFE_S))
 
 

@@ -123,8 +123,18 @@ def test_it_goes_with_its_parent_alone_and_knows_nothing_of_its_environment(
     assert (pid_of(process), process.end()) == (pid, 0)
 
 
-def test_the_site_that_took_the_least_time_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cheap one that comes last is judged before dear ones that wait."""
+@pytest.mark.parametrize(
+    ("took", "comes"),
+    [
+        ([("a.yaml", "dear")], [("a.yaml", "dear"), ("a.yaml", "dear"), ("a.yaml", "cheap")]),
+        ([("a.yaml", "gone"), ("b.yaml", "cheap")], [("a.yaml", "new"), ("a.yaml", "newer"), ("b.yaml", "cheap")]),
+    ],
+    ids=["site", "file"],
+)
+def test_who_took_the_least_time_comes_first(
+    took: list[tuple[str, str]], comes: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cheap site that comes last is judged before dear ones, and before new ones of a file that was dear."""
     order: list[str] = []
     may_begin, judge = threading.Event(), Judge()
 
@@ -134,8 +144,9 @@ def test_the_site_that_took_the_least_time_comes_first(monkeypatch: pytest.Monke
         return Verdict((), None)
 
     monkeypatch.setattr(JudgeProcess, "judge", slowly)
-    judge._remember("dear", 2.0)
-    cases = [module.Case(question(b"", name=name), IN_THREAD.event()) for name in ("first", "dear", "dear", "cheap")]
+    for took_s, whose in zip((2.0, 0.3), took, strict=False):
+        judge._remember(took_s, *whose)
+    cases = [Case(question(b"", name=name, file=file), IN_THREAD.event()) for file, name in [("", "first"), *comes]]
     judge.take(cases[0])
     wait_until(lambda: not judge._waiting, 10)
     for case in cases[1:]:
@@ -143,7 +154,7 @@ def test_the_site_that_took_the_least_time_comes_first(monkeypatch: pytest.Monke
     may_begin.set()
     for case in cases:
         assert run_here(case.is_decided.wait(10))
-    assert order == ["first", "cheap", "dear", "dear"]
+    assert order == ["first", "cheap", *(name for _, name in comes if name != "cheap")]
 
 
 def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +208,7 @@ def test_a_site_that_took_long_once_comes_after_those_that_never_did_however_lit
     judge = Judge()
     judge._has_thread = True  # nobody takes a case but this test
     for site_name, took_s in (("sly", 2.0), ("sly", 0.0001), ("honest", 0.01)):
-        judge._remember(site_name, took_s)
+        judge._remember(took_s, "", site_name)
     for name in ("sly", "new", "honest"):
         judge.take(Case(question(b"", name=name), IN_THREAD.event()))
     in_order = [judge._next() for _ in range(3)]
