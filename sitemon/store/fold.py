@@ -15,16 +15,15 @@ from sitemon.model.stretches import (
     FOR_EVER_MS,
     Edit,
     Stretch,
-    base_of,
     bounded,
     changed_from,
     first_difference_ms,
     order_of,
     slots_between,
-    stretches_of,
 )
 from sitemon.store.account import Account, account_of, close_again
 from sitemon.store.connect import Connection
+from sitemon.store.edits import Edits
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
@@ -55,46 +54,27 @@ def fold(conn: Connection) -> None:
     """
     until_ms: int | None = FOR_EVER_MS
     changed: Counter[WatchId] = Counter()
-    wanted = _Wanted()
+    edits = Edits()
     while until_ms is not None:
         with not_of_values(), translated(), conn, conn.cursor() as cursor:
-            until_ms = _fold_part(cursor, until_ms, changed, wanted)
+            until_ms = _fold_part(cursor, until_ms, changed, edits)
 
 
-class _Wanted:
-    """The stretches that follow from the edits of each site: the same for all slices, and made once."""
-
-    def __init__(self) -> None:
-        self._made: dict[WatchId, tuple[object, Sequence[Stretch]]] = {}
-
-    def of(self, watch: WatchId, edits: Sequence[Edit], before: Sequence[Stretch]) -> Sequence[Stretch]:
-        """Return what follows from these edits of a site, `before` which its stretches were these."""
-        base = base_of(edits, before)
-        source = (frozenset(edits), frozenset(base))
-        if watch not in self._made or self._made[watch][0] != source:
-            self._made[watch] = (source, stretches_of(edits, base))
-        return self._made[watch][1]
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._made.clear()
-
-
-def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], wanted: _Wanted) -> int | None:
+def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], edits: Edits) -> int | None:
     """Mend the next sites before `until_ms`, as much as one transaction should; return before when they are left so.
 
     None: no site has changed. `changed` counts the closed slots of each site that is not mended in full yet, and
-    `wanted` is what its edits ask for.
+    `edits` are what was said of these sites.
     """
     cursor.execute(_sql["changed_watches"], {"watches": _WATCHES_AT_ONCE})
     watches = cursor.fetchall()
     if not watches:
         return None
     begin_batch(cursor)
+    edits.read(cursor, watches)
     columns = columns_of(watches)
-    edits, with_base, latest_ms = _edits(cursor, columns)
     account = account_of(cursor)
-    changes = _changes(cursor, columns, edits, with_base, account, wanted=wanted)
+    changes = _changes(cursor, columns, edits, account)
     end_ms = min(until_ms, account.closed_ms + 1)
     from_ms = end_ms - _width_ms(changes.values())
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
@@ -112,28 +92,10 @@ def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], wanted:
         changed[watch] += slots_between([*change.before, *change.after], from_kept_ms, end_ms)
     if not is_whole:
         return from_ms
-    _move_watches(cursor, edits, latest_ms, account.closed_ms, changed)
+    _move_watches(cursor, edits.of_watches, account.closed_ms, changed)
     changed.clear()
-    wanted.clear()
     cursor.execute(_sql["forget_changed"], columns)
     return FOR_EVER_MS
-
-
-def _edits(
-    cursor: Cursor, columns: Mapping[str, object]
-) -> tuple[Mapping[WatchId, Sequence[Edit]], set[WatchId], Mapping[WatchId, int]]:
-    """Return what was said of these sites, those of which that is not all, and when the latest of it was said."""
-    edits: dict[WatchId, list[Edit]] = defaultdict(list)
-    with_base: set[WatchId] = set()
-    latest_ms: dict[WatchId, int] = {}
-    cursor.execute(_sql["edits"], columns)
-    for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms, is_base, until_ms in cursor:
-        watch = (site_id, region_id)
-        edits[watch].append(Edit(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
-        latest_ms[watch] = max(until_ms, latest_ms.get(watch, until_ms))
-        if is_base:
-            with_base.add(watch)
-    return edits, with_base, latest_ms
 
 
 class _Change(NamedTuple):
@@ -144,15 +106,7 @@ class _Change(NamedTuple):
     since_ms: int
 
 
-def _changes(
-    cursor: Cursor,
-    columns: Mapping[str, object],
-    edits: Mapping[WatchId, Sequence[Edit]],
-    with_base: set[WatchId],
-    account: Account,
-    *,
-    wanted: _Wanted,
-) -> dict[WatchId, _Change]:
+def _changes(cursor: Cursor, columns: Mapping[str, object], edits: Edits, account: Account) -> dict[WatchId, _Change]:
     cursor.execute(_sql["changes_left"], {**columns, "closed_ms": account.closed_ms, "most": MOST_CHANGES})
     left = {(site_id, region_id): changes for site_id, region_id, changes in cursor.fetchall()}
     before: dict[WatchId, list[Stretch]] = defaultdict(list)
@@ -160,10 +114,10 @@ def _changes(
     for site_id, region_id, *stretch in cursor.fetchall():
         before[site_id, region_id].append(Stretch(*stretch))
     changes = {}
-    for watch, own in edits.items():
-        own_wanted = wanted.of(watch, own, before[watch] if watch in with_base else ())
+    for watch in edits.of_watches:
+        wanted = edits.wanted(watch, before[watch])
         most = min(MOST_CLOSED_SLOTS, left.get(watch, MOST_CHANGES))
-        after = bounded(_floor_ms(account, most, [*before[watch], *own_wanted]), before[watch], own_wanted)
+        after = bounded(_floor_ms(account, most, [*before[watch], *wanted]), before[watch], wanted)
         since_ms = first_difference_ms(before[watch], after)
         if since_ms is not None:
             changes[watch] = _Change(before[watch], after, since_ms)
@@ -194,16 +148,12 @@ def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch
 
 
 def _move_watches(
-    cursor: Cursor,
-    edits: Mapping[WatchId, Sequence[Edit]],
-    latest_ms: Mapping[WatchId, int],
-    closed_ms: int,
-    changed: Counter[WatchId],
+    cursor: Cursor, edits: Mapping[WatchId, Sequence[Edit]], closed_ms: int, changed: Counter[WatchId]
 ) -> None:
     rows = []
     for watch, own in sorted(edits.items()):
         newest = max(own, key=order_of)
-        rows.append((*watch, newest.token, newest.sequence, latest_ms[watch], changed[watch]))
+        rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own), changed[watch]))
     names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms", "changed")
     columns = dict(zip(names, _columns(rows, len(names)), strict=True))
     cursor.execute(_sql["move_watches"], {**columns, "closed_ms": closed_ms})

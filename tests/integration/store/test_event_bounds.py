@@ -137,3 +137,26 @@ def test_tellings_that_are_never_complete_take_time_by_their_number(conn: Connec
     write_notices(conn, names, [replace(told(1, token=8), first=1, sequence=2), told(1, token=7, sequence=10_001)])
     assert clock.monotonic_s() - began_s < 10
     assert rows(conn, "SELECT token, sequence FROM sitemon.telling WHERE is_complete") == [(7, 10_001)]
+
+
+@pytest.fixture
+def _many_sites(conn: Connection, names: Names) -> None:
+    """A thousand sites have slots, of which none is due yet."""
+    write_notices(conn, names, [started(900, site=f"site-{number}") for number in range(1_000)])
+
+
+@pytest.mark.usefixtures("_many_sites")
+def test_complete_tellings_that_name_nobody_take_time_by_their_number(conn: Connection, names: Names) -> None:
+    """They would take that times the number of sites, each time that events come."""
+    execute(
+        conn,
+        "INSERT INTO sitemon.telling (token, sequence, first, at_ms, is_complete) "
+        "SELECT 7, number, number, %s, true FROM generate_series(1, 100000) AS number",
+        (at_ms(1_000),),
+    )
+    began_s = clock.monotonic_s()
+    write_notices(conn, names, [told(999, token=7, sequence=100_001, first=100_001)])
+    assert clock.monotonic_s() - began_s < 15
+    until_ms = "SELECT DISTINCT until_ms FROM sitemon.schedule_stretch WHERE from_ms = %s"
+    assert rows(conn, until_ms, (at_ms(900),)) == [(at_ms(999) + 1,)]
+    assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]

@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.stretches import stretches_of
+from sitemon.store import edits as edits_module
 from sitemon.store import fold as module
 from sitemon.store.account import close_again
 from sitemon.store.connect import Connection
@@ -79,7 +80,7 @@ def test_what_the_events_of_a_site_ask_for_is_found_out_once_for_all_slices(
 ) -> None:
     execute(conn, "UPDATE sitemon.schedule_event SET is_base = %s", (is_base,))
     asked = Mock(wraps=stretches_of)
-    monkeypatch.setattr(module, "stretches_of", asked)
+    monkeypatch.setattr(edits_module, "stretches_of", asked)
     slices = Slices(conn, monkeypatch)
     write_notices(conn, names, later())
     assert len(slices.seen) > len(SITES) == asked.call_count

@@ -2,15 +2,16 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Final
+from unittest.mock import Mock
 
 import pytest
 
+from sitemon import clock
 from sitemon.model.stretches import Edit, Stretch, order_of, stretches_of
-from sitemon.store import fold as module
 from sitemon.store.connect import Connection
-from sitemon.store.names import Names, columns_of
+from sitemon.store.edits import Edits
+from sitemon.store.names import Names, WatchId
 from sitemon.store.schedule import write_notices
 from tests.databases import execute, rows
 from tests.integration.store.events import started
@@ -23,28 +24,35 @@ EVERY_TELLING: Final = """
         FROM sitemon.watch
         LEFT JOIN sitemon.schedule_event AS base
             ON base.site_id = watch.site_id AND base.region_id = watch.region_id AND base.is_base
+    ), told AS (
+        SELECT
+            token,
+            sequence,
+            greatest(first, lag(sequence) OVER (PARTITION BY token ORDER BY sequence) + 1) AS first,
+            at_ms
+        FROM sitemon.telling
+        WHERE is_complete
     )
     SELECT site_id, region_id, event.token, event.sequence, at_ms, from_ms, interval_ms, patience_ms
     FROM sitemon.schedule_event AS event
     JOIN given USING (site_id, region_id)
     WHERE given.token IS NULL OR (event.token, event.sequence, at_ms) >= (given.token, given.sequence, base_ms)
     UNION ALL
-    SELECT site_id, region_id, telling.token, telling.sequence, at_ms, NULL, NULL, NULL
-    FROM sitemon.telling
+    SELECT site_id, region_id, told.token, told.sequence, at_ms, NULL, NULL, NULL
+    FROM told
     CROSS JOIN given
-    WHERE is_complete
-        AND (given.token IS NULL OR (telling.token, telling.sequence) > (given.token, given.sequence))
+    WHERE (given.token IS NULL OR (told.token, told.sequence) > (given.token, given.sequence))
         AND NOT EXISTS (
             SELECT
             FROM sitemon.schedule_event AS event
             WHERE event.site_id = given.site_id
                 AND event.region_id = given.region_id
-                AND event.token = telling.token
-                AND event.sequence >= telling.first
-                AND event.sequence < telling.sequence
+                AND event.token = told.token
+                AND event.sequence >= told.first
+                AND event.sequence <= told.sequence
         )
 """
-"""What the query `edits` must mean: the events of each site, and each telling that does not name it."""
+"""What edits must mean: the events of each site, and each telling that does not name it."""
 
 
 @pytest.fixture(autouse=True)
@@ -58,10 +66,9 @@ def test_tellings_that_do_not_name_a_site_are_one_edit_of_it_between_two_events(
         "INSERT INTO sitemon.telling (token, sequence, first, at_ms, is_complete) "
         "SELECT 2, number, number, 1000 - number, true FROM generate_series(1, 100) AS number",
     )
-    edits, _, latest_ms = edits_of(conn)
+    edits = edits_of(conn).of_watches
     assert [len(own) for own in edits.values()] == [2, 2, 2]
     assert all(max(own, key=order_of)[:3] == (2, 100, 900) for own in edits.values())
-    assert [latest_ms[watch] for watch in edits] == [max(edit.at_ms for edit in own) for own in edits.values()]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,16 +76,15 @@ def test_they_mean_what_each_of_them_means(conn: Connection, seed: int) -> None:
     rnd = random.Random(seed)
     for _ in range(20):
         make_history(conn, rnd)
-        every: dict[tuple[int, int], list[Edit]] = defaultdict(list)
+        every: dict[WatchId, list[Edit]] = defaultdict(list)
         for site_id, region_id, token, sequence, at_ms, from_ms, interval_ms, patience_ms in rows(conn, EVERY_TELLING):
             every[site_id, region_id].append(Edit(token, sequence, at_ms, from_ms, interval_ms or 0, patience_ms or 0))
-        edits, with_base, latest_ms = edits_of(conn)
-        assert set(edits) == set(every)
+        with_base = set(rows(conn, "SELECT site_id, region_id FROM sitemon.schedule_event WHERE is_base"))
+        edits = edits_of(conn)
+        assert set(edits.of_watches) == set(every)
         for watch, own in every.items():
-            base: Sequence[Stretch] = BASE if watch in with_base else ()
-            assert stretches_of(edits[watch], base) == stretches_of(own, base)
-            assert max(edits[watch], key=order_of)[:2] == max(own, key=order_of)[:2]
-            assert latest_ms[watch] == max(edit.at_ms for edit in own)
+            assert edits.wanted(watch, BASE) == stretches_of(own, BASE if watch in with_base else ())
+            assert max(edits.of_watches[watch], key=order_of)[:2] == max(own, key=order_of)[:2]
 
 
 def make_history(conn: Connection, rnd: random.Random) -> None:
@@ -99,34 +105,43 @@ def make_history(conn: Connection, rnd: random.Random) -> None:
                 ),
             )
     for _ in range(rnd.randint(1, 8)):
+        sequence = rnd.randint(1, 6)
         execute(
             conn,
             "INSERT INTO sitemon.telling (token, sequence, first, at_ms, is_complete) VALUES (%s, %s, %s, %s, %s) "
             "ON CONFLICT DO NOTHING",
-            (rnd.randint(1, 3), rnd.randint(1, 6), rnd.randint(1, 6), rnd.randint(1, 40), rnd.random() < 0.8),
+            (rnd.randint(1, 3), sequence, rnd.randint(1, sequence), rnd.randint(1, 40), rnd.random() < 0.8),
         )
 
 
-def watches(conn: Connection) -> list[tuple[int, int]]:
-    return [(site_id, region_id) for site_id, region_id in rows(conn, "SELECT site_id, region_id FROM sitemon.watch")]
+def watches(conn: Connection) -> list[WatchId]:
+    return [
+        (site_id, region_id)
+        for site_id, region_id in rows(conn, "SELECT site_id, region_id FROM sitemon.watch ORDER BY 1, 2")
+    ]
 
 
-def edits_of(
-    conn: Connection,
-) -> tuple[dict[tuple[int, int], Sequence[Edit]], set[tuple[int, int]], dict[tuple[int, int], int]]:
-    columns = columns_of(watches(conn))
+def edits_of(conn: Connection) -> Edits:
+    edits, all_of_them = Edits(), watches(conn)
     with conn, conn.cursor() as cursor:
-        edits, with_base, latest_ms = module._edits(cursor, columns)
-    return dict(edits), with_base, dict(latest_ms)
+        edits.read(cursor, all_of_them)
+    return edits
+
+
+def test_they_are_read_once_for_all_slices(conn: Connection) -> None:
+    edits = edits_of(conn)
+    nobody_asks = Mock(spec_set=[])
+    edits.read(nobody_asks, watches(conn))
+    assert set(edits.of_watches) == set(watches(conn))
 
 
 def test_time_grows_with_the_number_of_events_of_a_site_and_not_with_its_square(conn: Connection) -> None:
-    few_ms, many_ms = (took_ms(conn, events) for events in (1_000, 8_000))
-    assert many_ms < 30 * few_ms
+    few_s, many_s = (took_s(conn, events) for events in (1_000, 8_000))
+    assert many_s < 30 * few_s
 
 
-def took_ms(conn: Connection, events: int) -> float:
-    """Return how long PostgreSQL takes to read so many events of one site."""
+def took_s(conn: Connection, events: int) -> float:
+    """Return how long it takes to read so many events of one site."""
     execute(conn, "DELETE FROM sitemon.schedule_event")
     execute(
         conn,
@@ -136,10 +151,6 @@ def took_ms(conn: Connection, events: int) -> float:
         "FROM (SELECT * FROM sitemon.watch LIMIT 1) AS watch, generate_series(1, %s) AS number",
         (events,),
     )
-    with conn, conn.cursor() as cursor:
-        cursor.execute("SELECT site_id, region_id FROM sitemon.watch LIMIT 1")
-        cursor.execute(
-            "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + module._sql["edits"], columns_of(cursor.fetchall())
-        )
-        (([plan],),) = cursor.fetchall()
-    return float(plan["Execution Time"])
+    began_s = clock.monotonic_s()
+    edits_of(conn)
+    return clock.monotonic_s() - began_s
