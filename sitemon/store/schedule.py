@@ -120,7 +120,7 @@ def _labels(event: Started) -> str | None:
 
 
 def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) -> set[WatchId]:
-    """Add closing marks; return the watches that a telling does not name, if all of it is there now."""
+    """Add closing marks; return the watches that some telling does not name of which all is there now."""
     if tellings:
         values = {
             "tokens": [told.token for told in tellings],
@@ -129,15 +129,15 @@ def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) ->
             "at_ms": [told.at_ms for told in tellings],
         }
         cursor.execute(_sql["add_tellings"], values)
-    unnamed: set[WatchId] = set()
     if not tokens:
-        return unnamed
+        return set()
     cursor.execute(_sql["complete_tellings"], {"tokens": sorted(tokens)})
-    for token, sequence, first, at_ms in cursor.fetchall():
-        telling = {"token": token, "sequence": sequence, "first": first, "at_ms": at_ms}
-        cursor.execute(_sql["unnamed_watches"], telling)
-        unnamed |= {(site_id, region_id) for site_id, region_id in cursor.fetchall()}
-    return unnamed
+    complete = cursor.fetchall()
+    if not complete:
+        return set()
+    columns = {"tokens": [token for token, _ in complete], "sequences": [sequence for _, sequence in complete]}
+    cursor.execute(_sql["unnamed_watches"], columns)
+    return {(site_id, region_id) for site_id, region_id in cursor.fetchall()}
 
 
 def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:

@@ -90,22 +90,41 @@ WITH waiting AS MATERIALIZED (
 UPDATE sitemon.telling SET is_complete = true
 FROM complete
 WHERE (telling.token, telling.sequence) = (complete.token, complete.sequence)
-RETURNING telling.token, telling.sequence, telling.first, telling.at_ms;
+RETURNING telling.token, telling.sequence;
 
 -- name: unnamed_watches
--- Sites that had slots after the telling's moment, as far as was known, and that no event of it names.
-SELECT DISTINCT stretch.site_id, stretch.region_id
-FROM sitemon.schedule_stretch AS stretch
-WHERE stretch.until_ms > %(at_ms)s + 1
-    AND NOT EXISTS (
-        SELECT
-        FROM sitemon.schedule_event AS event
-        WHERE event.site_id = stretch.site_id
-            AND event.region_id = stretch.region_id
-            AND event.token = %(token)s
-            AND event.sequence >= %(first)s
-            AND event.sequence < %(sequence)s
-    );
+-- Sites that had slots after the earliest of these tellings, as far as was known, and that not each of them names. Where two
+-- overlap, only what is beyond the one before counts: so one of these also says anew what one says that follows it so, and
+-- however many they are, each event is looked at once.
+WITH given AS (
+    SELECT * FROM unnest(%(tokens)s::bigint[], %(sequences)s::bigint[])
+), complete AS (
+    SELECT token, sequence, first, at_ms, lag(sequence) OVER (PARTITION BY token ORDER BY sequence) AS before
+    FROM sitemon.telling
+    WHERE is_complete AND token = ANY (%(tokens)s)
+), told AS MATERIALIZED (
+    SELECT token, sequence, greatest(first, before + 1) AS first, at_ms
+    FROM complete
+    WHERE (token, sequence) IN (SELECT * FROM given) OR (first <= before AND (token, before) IN (SELECT * FROM given))
+), named AS (
+    SELECT site_id, region_id, count(*) AS tellings
+    FROM (
+        SELECT DISTINCT event.site_id, event.region_id, told.token, told.sequence
+        FROM told
+        -- Without an offset they might be joined by the token alone.
+        CROSS JOIN LATERAL (
+            SELECT site_id, region_id
+            FROM sitemon.schedule_event AS event
+            WHERE event.token = told.token AND event.sequence >= told.first AND event.sequence <= told.sequence
+            OFFSET 0
+        ) AS event
+    ) AS once
+    GROUP BY site_id, region_id
+)
+SELECT DISTINCT site_id, region_id
+FROM sitemon.schedule_stretch
+LEFT JOIN named USING (site_id, region_id)
+WHERE until_ms > (SELECT min(at_ms) FROM told) + 1 AND coalesce(tellings, 0) < (SELECT count(*) FROM told);
 
 -- name: add_empty_targets
 -- What a derived row stands for, where the site was never looked at.

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from sitemon import clock
 from sitemon.model.schedule import Told
+from sitemon.model.stretches import FOR_EVER_MS
 from sitemon.store import fold as module
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
@@ -160,3 +161,57 @@ def test_complete_tellings_that_name_nobody_take_time_by_their_number(conn: Conn
     until_ms = "SELECT DISTINCT until_ms FROM sitemon.schedule_stretch WHERE from_ms = %s"
     assert rows(conn, until_ms, (at_ms(900),)) == [(at_ms(999) + 1,)]
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
+
+
+@pytest.mark.usefixtures("_many_sites")
+def test_tellings_that_come_together_are_looked_at_together(conn: Connection, names: Names) -> None:
+    """Each would look at each site."""
+    began_s = clock.monotonic_s()
+    write_notices(conn, names, [told(1_000, token=7, sequence=number, first=number) for number in range(1, 5_001)])
+    assert clock.monotonic_s() - began_s < 8
+    assert rows(conn, "SELECT count(*) FROM sitemon.telling WHERE is_complete") == [(5_000,)]
+    assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("sites", "tellings", "unnamed"),
+    [
+        pytest.param({1: "blog", 2: "blog", 3: "wiki"}, [(1, 4)], {"shop"}, id="one names two of them"),
+        pytest.param({1: "blog", 3: "wiki"}, [(1, 2), (3, 4)], {"shop", "blog", "wiki"}, id="each of two names one"),
+        pytest.param({1: "blog"}, [(1, 2), (3, 3)], {"shop", "blog"}, id="the second names none"),
+        pytest.param({1: "blog", 3: "blog"}, [(1, 2), (4, 4)], {"shop", "blog"}, id="one is named between them"),
+        pytest.param({1: "blog", 3: "blog"}, [(1, 2), (3, 4)], {"shop"}, id="both name one"),
+    ],
+)
+def test_sites_are_looked_at_again_that_not_each_telling_names(
+    conn: Connection,
+    names: Names,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    sites: dict[int, str],
+    tellings: list[tuple[int, int]],
+    unnamed: set[str],
+) -> None:
+    write_notices(
+        conn, names, [replace(started(900, site=site), token=7, sequence=number) for number, site in sites.items()]
+    )
+    monkeypatch.setattr("sitemon.store.schedule.fold", lambda _: None)
+    write_notices(conn, names, [told(1_000, token=7, first=first, sequence=number) for first, number in tellings])
+    assert rows(conn, "SELECT count(*) FROM sitemon.telling WHERE is_complete") == [(len(tellings),)]
+    changed = rows(conn, "SELECT name FROM sitemon.changed_watch JOIN sitemon.site USING (site_id)")
+    assert {site for (site,) in changed} == unnamed
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_tellings_that_overlap_either_may_come_first(conn: Connection, names: Names, order: tuple[int, int]) -> None:
+    """No leader makes them. Of the second, only what is beyond the first counts, which is no word of the wiki."""
+    said = enumerate(["blog", "wiki", "blog", "blog"], 1)
+    write_notices(conn, names, [replace(started(900, site=site), token=7, sequence=number) for number, site in said])
+    tellings = [told(999, token=7, first=1, sequence=3), told(1_000, token=7, first=2, sequence=5)]
+    for place in order:
+        write_notices(conn, names, [tellings[place]])
+    assert rows(conn, "SELECT count(*) FROM sitemon.telling WHERE is_complete") == [(2,)]
+    stretches = (
+        "SELECT name, until_ms FROM sitemon.schedule_stretch JOIN sitemon.site USING (site_id) WHERE name <> 'shop'"
+    )
+    assert dict(rows(conn, stretches)) == {"blog": FOR_EVER_MS, "wiki": at_ms(1_000) + 1}
