@@ -27,10 +27,7 @@ _DECISIONS: Final[Mapping[str, type[SitemonError]]] = {
 }
 """What follows from the first two characters of an SQLSTATE. A class that is not here is tried again too."""
 
-_ROLLED_BACK: Final = frozenset({"40001", "40P01"})
-_MISSING_RELATIONS: Final = frozenset({"3D000", "3F000", "42P01", "42704", "42883"})
 _CHECK_VIOLATION: Final = "23514"
-_UNIQUE_VIOLATION: Final = "23505"
 _COPIED_LINE: Final = re.compile(r"COPY incoming, line (\d+)")
 
 
@@ -40,6 +37,10 @@ class NotProvisionedError(RetryableError):
 
 class RolledBackError(RetryableError):
     """PostgreSQL undid the transaction: it and another one waited for each other. To do it again at once is right."""
+
+
+class CanceledError(UnreachableError):
+    """PostgreSQL ended a statement, above all one that took longer than it may."""
 
 
 class MissingPartitionError(RetryableError):
@@ -54,6 +55,16 @@ class BadRowError(PoisonError):
         self.row = row
 
 
+_OF_STATES: Final[Mapping[str, type[SitemonError]]] = {
+    # Every insert of ours minds the keys that it sees: this one was made by another recorder at the same moment.
+    "23505": UnreachableError,
+    "57014": CanceledError,
+    **dict.fromkeys(("40001", "40P01"), RolledBackError),
+    **dict.fromkeys(("3D000", "3F000", "42P01", "42704", "42883"), NotProvisionedError),
+}
+"""What follows from single states, unlike from their classes."""
+
+
 def error_of(exc: psycopg2.Error) -> SitemonError:
     """Return our error for one of psycopg2's."""
     code, words = exc.pgcode, words_of(exc)
@@ -61,14 +72,7 @@ def error_of(exc: psycopg2.Error) -> SitemonError:
         return UnreachableError(words)
     if code == _CHECK_VIOLATION and exc.diag.constraint_name is None:
         return MissingPartitionError(words)
-    if code == _UNIQUE_VIOLATION:
-        # Every insert of ours minds the keys that it sees: this one was made by another recorder at the same moment.
-        return UnreachableError(words)
-    if code in _ROLLED_BACK:
-        return RolledBackError(words)
-    if code in _MISSING_RELATIONS:
-        return NotProvisionedError(words)
-    decision = _DECISIONS.get(code[:2], UnreachableError)
+    decision = _OF_STATES.get(code) or _DECISIONS.get(code[:2], UnreachableError)
     return _poison(exc, words) if decision is PoisonError else decision(words)
 
 
@@ -90,6 +94,7 @@ def translated() -> Iterator[None]:
 
     Raises:
         UnreachableError: the connection broke, or the server cannot do it now.
+        CanceledError: a statement took too long.
         NotProvisionedError, MissingPartitionError: something that we make is not there.
         RefusedError: the server does not let us.
         PoisonError: a value can never be written.

@@ -24,7 +24,7 @@ from sitemon.model.stretches import (
 from sitemon.store.account import Account, account_of, close_again
 from sitemon.store.connect import Connection
 from sitemon.store.edits import Edits
-from sitemon.store.errors import not_of_values, translated
+from sitemon.store.errors import CanceledError, not_of_values, translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
 from sitemon.store.write import begin_batch
@@ -32,6 +32,9 @@ from sitemon.store.write import begin_batch
 _sql: Final = load_queries("fold.sql")
 
 _WATCHES_AT_ONCE: Final = 1_000
+_FEWER: Final = 10
+"""A statement has a minute: where a thousand sites are too many for it, one is tried after three minutes."""
+
 _SLOTS_AT_ONCE: Final = 50_000
 """A transaction deletes and derives so many rows in 1 to 3 s."""
 
@@ -45,7 +48,7 @@ _DAY_MS: Final = 86_400_000
 
 
 def fold(conn: Connection) -> None:
-    """Make the stretches of all changed sites, and close these again.
+    """Make the stretches of all changed sites, and close these again; fewer at once where a statement takes too long.
 
     Raises:
         MissingPartitionError: a slot has no partition.
@@ -55,18 +58,24 @@ def fold(conn: Connection) -> None:
     until_ms: int | None = FOR_EVER_MS
     changed: Counter[WatchId] = Counter()
     edits = Edits()
+    most = _WATCHES_AT_ONCE
     while until_ms is not None:
-        with not_of_values(), translated(), conn, conn.cursor() as cursor:
-            until_ms = _fold_part(cursor, until_ms, changed, edits)
+        try:
+            with not_of_values(), translated(), conn, conn.cursor() as cursor:
+                until_ms = _fold_part(cursor, most, until_ms, changed, edits)
+        except CanceledError:
+            if most == 1:
+                raise
+            most = max(1, most // _FEWER)
 
 
-def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], edits: Edits) -> int | None:
-    """Mend the next sites before `until_ms`, as much as one transaction should; return before when they are left so.
+def _fold_part(cursor: Cursor, most: int, until_ms: int, changed: Counter[WatchId], edits: Edits) -> int | None:
+    """Mend the next sites, of `most` at once, before `until_ms`; return before when they are left so.
 
-    None: no site has changed. `changed` counts the closed slots of each site that is not mended in full yet, and
-    `edits` are what was said of these sites.
+    It is as much as one transaction should do. None: no site has changed. `changed` counts the closed slots of each
+    site that is not mended in full yet, and `edits` are what was said of these sites.
     """
-    cursor.execute(_sql["changed_watches"], {"watches": _WATCHES_AT_ONCE})
+    cursor.execute(_sql["changed_watches"], {"watches": most})
     watches = cursor.fetchall()
     if not watches:
         return None
@@ -87,14 +96,17 @@ def _fold_part(cursor: Cursor, until_ms: int, changed: Counter[WatchId], edits: 
     )
     since = {watch: max(change.since_ms, from_ms) for watch, change in changes.items()}
     close_again(cursor, since, until_ms)
+    slots: Counter[WatchId] = Counter()
     for watch, change in changes.items():
         from_kept_ms = max(since[watch], account.from_ms)
-        changed[watch] += slots_between([*change.before, *change.after], from_kept_ms, end_ms)
+        slots[watch] = slots_between([*change.before, *change.after], from_kept_ms, end_ms)
     if not is_whole:
+        changed.update(slots)
         return from_ms
-    _move_watches(cursor, edits.of_watches, account.closed_ms, changed)
-    changed.clear()
+    _move_watches(cursor, edits.of_watches, account.closed_ms, changed + slots)
     cursor.execute(_sql["forget_changed"], columns)
+    for watch in watches:
+        del changed[watch]
     return FOR_EVER_MS
 
 

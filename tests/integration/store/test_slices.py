@@ -13,6 +13,7 @@ from sitemon.store import edits as edits_module
 from sitemon.store import fold as module
 from sitemon.store.account import close_again
 from sitemon.store.connect import Connection
+from sitemon.store.errors import CanceledError
 from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId
 from sitemon.store.schedule import Notice, write_notices
@@ -60,7 +61,7 @@ class Slices:
         cursor.execute("SELECT count(*) FROM sitemon.result WHERE xmin = pg_current_xact_id()::xid")
         self.seen.append(cursor.fetchall()[0][0])
         if len(self.seen) == self._failing:
-            raise UnreachableError("canceling statement due to statement timeout")
+            raise UnreachableError("terminating connection due to administrator command")
 
 
 def test_no_transaction_derives_more_than_is_allowed(
@@ -108,6 +109,53 @@ def test_what_was_broken_off_is_gone_on_with(conn: Connection, names: Names, mon
     assert len(slices.seen) > 5
     assert len(derived(conn)) == EXPECTED
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
+
+
+def test_where_a_statement_takes_too_long_fewer_sites_are_tried_at_once(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def close_one(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:
+        tried.append(len(changed_since))
+        if len(changed_since) > 1:
+            cursor.execute("SET LOCAL statement_timeout = '10ms'")
+            cursor.execute("SELECT pg_sleep(10)")
+        close_again(cursor, changed_since, until_ms)
+
+    monkeypatch.setattr(module, "close_again", close_one)
+    write_notices(conn, names, later())
+    assert tried[0] == 3
+    assert set(tried[1:]) == {1}
+    assert len(derived(conn)) == EXPECTED
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]
+
+
+def test_what_was_changed_already_counts_where_fewer_sites_go_on(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def close_some(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:
+        tried.append(len(changed_since))
+        if tried == [3, 3, 3]:
+            raise CanceledError("canceling statement due to statement timeout")
+        close_again(cursor, changed_since, until_ms)
+
+    monkeypatch.setattr(module, "close_again", close_some)
+    write_notices(conn, names, later())
+    assert set(tried[3:]) == {1}
+    spent = "SELECT name, budget_full_ms FROM sitemon.watch JOIN sitemon.site USING (site_id) ORDER BY name"
+    budgets = dict(rows(conn, spent))
+    assert min(budgets[site] for site in SITES[:3]) == budgets[SITES[0]]
+
+
+def test_what_is_too_much_for_one_site_is_said(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Mock(side_effect=CanceledError("canceling statement due to statement timeout"))
+    monkeypatch.setattr(module, "close_again", asked)
+    with pytest.raises(CanceledError):
+        write_notices(conn, names, later())
+    assert asked.call_count == 2
 
 
 FAIL = """

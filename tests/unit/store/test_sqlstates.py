@@ -9,6 +9,7 @@ from psycopg2 import errorcodes, errors
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
 from sitemon.store.errors import (
     BadRowError,
+    CanceledError,
     MissingPartitionError,
     NotProvisionedError,
     RolledBackError,
@@ -50,6 +51,7 @@ BAD_RECORD = {"21", "22", "23", "44", "54"}
 ROLLED_BACK = {"40001", "40P01"}
 NOT_PROVISIONED = {"3D000", "3F000", "42P01", "42704", "42883"}
 MISSING_PARTITION = "23514"
+CANCELED = "57014"
 ANOTHER_RECORDER_S = "23505"
 
 
@@ -92,6 +94,8 @@ def test_each_class_has_one_decision() -> None:
 def expected(state: str) -> type[SitemonError]:
     if state in ROLLED_BACK:
         return RolledBackError
+    if state == CANCELED:
+        return CanceledError
     if state in NOT_PROVISIONED:
         return NotProvisionedError
     if state == MISSING_PARTITION:
