@@ -12,6 +12,7 @@ from sitemon.clock import sleep
 from sitemon.local.behaviours import answering, redirecting, response, silent
 from sitemon.local.conversation import Behaviour, Conversation, Server
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.site import Proxy
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed, site, thread_count
 from tests.integration.checks.test_engine import wait_until
 from tests.integration.checks.test_timing import phases_sum_s
@@ -66,6 +67,20 @@ def test_twenty_are_usual(make_engine: EngineFactory, counting: tuple[Counting, 
         engine.submit(site(server.url()), found.put)
     assert {found.get(timeout=10).outcome for _ in range(60)} == {Outcome.UP}
     assert behave.most == 20
+
+
+def test_a_proxy_is_visited_by_so_many_at_once_whatever_hosts_lie_behind_it(
+    make_engine: EngineFactory, counting: tuple[Counting, Server]
+) -> None:
+    """Whoever edits sites may name any host as their proxy."""
+    behave, server = counting
+    engine = make_engine(at_once=64, per_host=2)
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for number in range(60):
+        behind = site(f"http://shop-{number}.invalid/", proxy=Proxy("127.0.0.1", server.port))
+        engine.submit(behind, found.put)
+    assert {found.get(timeout=10).outcome for _ in range(60)} == {Outcome.UP}
+    assert 2 < behave.most <= 5 * 2
 
 
 def test_those_who_wait_hold_no_thread_and_nobody_else_waits_for_them(
