@@ -24,7 +24,7 @@ class Confirming(NamedTuple):
 def claim_due(conn: Connection, most: int, lease_s: float, fresh_s: float) -> list[Confirming]:
     """Take some checks that are due, and not longer than `fresh_s` ago, for so long: nobody else asks for them.
 
-    Sites for which few were asked of late come first.
+    Sites for which few were asked of late come first, then those that were begun with; no other order lasts.
     """
     found = _run(conn, "claim", most=most, lease_s=lease_s, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s)
     return [Confirming._make(row) for row in found]

@@ -2,11 +2,14 @@
 -- Some checks that are due, for as long as the lease lasts, all of one site together; none that is too late to be of use.
 -- First come the sites that were asked for the fewest within the last minute: of those that begin to fail again and again
 -- there may be more than can be asked for. What was asked within `settling_s` is of the same failure, and does not count:
--- where many fail at once, those that were begun with are gone on with.
+-- where many fail at once, those that were begun with are gone on with. Beyond that the order is another each second.
 WITH asked AS (
-    SELECT site_id, count(DISTINCT slot_at) AS checks
+    SELECT
+        site_id,
+        count(DISTINCT slot_at) FILTER (WHERE sent_at <= now() - %(settling_s)s * '1 second'::interval) AS checks,
+        max(sent_at) > now() - %(settling_s)s * '1 second'::interval AS is_begun
     FROM sitemon.confirming
-    WHERE sent_at > now() - '1 minute'::interval AND sent_at <= now() - %(settling_s)s * '1 second'::interval
+    WHERE sent_at > now() - '1 minute'::interval
     GROUP BY site_id
 )
 UPDATE sitemon.confirming SET leased_until_at = now() + %(lease_s)s * '1 second'::interval
@@ -18,7 +21,12 @@ FROM (
         AND leased_until_at <= now()
         AND slot_at <= now()
         AND slot_at > now() - %(fresh_s)s * '1 second'::interval
-    ORDER BY coalesce(checks, 0), site_id, slot_at
+    ORDER BY
+        coalesce(checks, 0),
+        coalesce(is_begun, false) DESC,
+        hashint4extended(site_id, extract(epoch FROM now())::bigint),
+        site_id,
+        slot_at
     LIMIT %(most)s
     FOR UPDATE OF confirming SKIP LOCKED
 ) AS due

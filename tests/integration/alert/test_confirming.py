@@ -238,11 +238,25 @@ def test_where_many_fail_at_once_those_that_were_begun_with_are_gone_on_with(
     sites = [f"site-{n}" for n in range(module.ASKED_AT_ONCE + 10)]
     scene.arrive(*[queues.a_failure(site, reason=Reason.HTTP_STATUS) for site in sites])
     asked = []
-    for seconds in (1, 3):
+    for seconds in (1, 2):
         seconds_pass(scene, seconds)
         asker.ask_due(scene.conn)
         asked.append({site for _, site, _ in queues.take("eu")})
+        execute(scene.conn, "SELECT pg_sleep(1)")  # since then the order of all others is another
     assert (len(asked[0]), asked[1]) == (module.ASKED_AT_ONCE, asked[0])
+
+
+def test_where_more_sites_fail_than_can_be_asked_for_no_place_in_the_database_is_the_first(
+    scene: Scene, queues: Queues, asker: Asker
+) -> None:
+    sites = [f"site-{n}" for n in range(2 * module.ASKED_AT_ONCE)]
+    scene.arrive(*[queues.a_failure(site, reason=Reason.HTTP_STATUS) for site in sites])
+    seconds_pass(scene, 1)
+    asker.ask_due(scene.conn)
+    known = [site for (site,) in rows(scene.conn, "SELECT name FROM sitemon.site ORDER BY site_id")]
+    asked = {site for _, site, _ in queues.take("eu")}
+    assert len(asked) == module.ASKED_AT_ONCE
+    assert asked not in (set(known[: module.ASKED_AT_ONCE]), set(known[module.ASKED_AT_ONCE :]))
 
 
 def test_what_is_over_is_forgotten_while_more_is_awaited(scene: Scene, queues: Queues, asker: Asker) -> None:
