@@ -116,7 +116,7 @@ def command(bind: tuple[str, int], only_public: bool, db_conn: str | None, datab
                 ask=ask,
                 only_public=only_public,
             )
-            serve(app, listener, stop)
+            serve(app, listener, stop, lambda: choices.current().proxy_networks)
 
 
 def _place(host: str, port: int) -> str:

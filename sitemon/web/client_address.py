@@ -9,25 +9,31 @@ from starlette.requests import Request
 
 from sitemon.config.web_file import Network
 
-_UNKNOWN: Final = "unknown"
+UNKNOWN: Final = "unknown"
 _IPV6_SITE_BITS: Final = 64
 """Who has one address of IPv6 has at least all of its /64."""
 
 
+def is_in(address: str, networks: Sequence[Network]) -> bool:
+    """Tell whether an address is in one of these networks."""
+    parsed = _parsed(address) if networks else None
+    return parsed is not None and any(parsed in network for network in networks)
+
+
 def is_trusted(request: Request, networks: Sequence[Network]) -> bool:
     """Tell whether the connection comes from a trusted proxy."""
-    return request.client is not None and _is_in(request.client.host, networks)
+    return request.client is not None and is_in(request.client.host, networks)
 
 
 def client_address(request: Request, networks: Sequence[Network]) -> str:
     """Return the address of who asks: behind trusted proxies the last that none of them has."""
-    address = request.client.host if request.client else _UNKNOWN
+    address = request.client.host if request.client else UNKNOWN
     if is_trusted(request, networks):
         for hop in reversed(",".join(request.headers.getlist("x-forwarded-for")).split(",")):
             if _parsed(hop.strip()) is None:
                 break
             address = hop.strip()
-            if not _is_in(address, networks):
+            if not is_in(address, networks):
                 break
     return address
 
@@ -47,11 +53,6 @@ def is_over_tls(request: Request, networks: Sequence[Network], public_url: str |
     if is_trusted(request, networks) and "x-forwarded-proto" in request.headers:
         return request.headers["x-forwarded-proto"].strip().lower() == "https"
     return public_url is not None and urlsplit(public_url).scheme == "https"
-
-
-def _is_in(address: str, networks: Sequence[Network]) -> bool:
-    parsed = _parsed(address) if networks else None
-    return parsed is not None and any(parsed in network for network in networks)
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from sitemon import clock
+from sitemon.web.connection_limit import ConnectionLimit
 from sitemon.web.one_write import OneWrite
 
 REQUEST_S: Final = 30.0
@@ -20,8 +20,6 @@ LEAST_READ_BYTES: Final = 30_000
 """Of an answer that waits for its reader so much has to be read in `STALLED_S`."""
 LONGEST_HEAD_BYTES: Final = 64 << 10
 """After so much the request line and the headers have to be whole: the parser has no limit of its own."""
-MOST: Final = 2_000
-"""Beyond so many, or as many as there may be open files, that which has waited longest for a request is ended."""
 MOST_PIPELINED: Final = 20
 """So many requests may be sent ahead of the answer to the one before them (RFC 9112, 9.3.2): few clients send any."""
 
@@ -57,10 +55,8 @@ class _Flow(FlowControl):
 
 
 class Connection(HttpToolsProtocol):
-    """Waits without end neither for who asks nor for who reads. There are `most` at once."""
+    """Waits without end neither for who asks nor for who reads, and makes room for others where there are too many."""
 
-    most = MOST
-    waiting_since_s = 0.0
     _answered: RequestResponseCycle | None = None
     """The request that is being answered, or was last; `cycle` is the one that came last."""
     _request: asyncio.TimerHandle | None = None
@@ -69,14 +65,18 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0
     """How much came of a head that is not whole yet."""
 
+    def __init__(self, limit: "ConnectionLimit[Connection]", **given: Any) -> None:
+        super().__init__(**given)
+        self._limit = limit
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
-        self.waiting_since_s = clock.monotonic_s()
         self._look_at_request()
-        if len(self.connections) > self.most:
-            self._make_room()
+        ended = self._limit.enter(self, self.client[0] if self.client else None)
+        if ended is not None:
+            ended.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
@@ -116,7 +116,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Begin to wait for another request."""
-        self.waiting_since_s = clock.monotonic_s()
+        self._limit.answered(self)
         super().on_response_complete()
 
     @property
@@ -149,6 +149,7 @@ class Connection(HttpToolsProtocol):
                 with suppress(OSError):
                     self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         super().connection_lost(exc)
+        self._limit.leave(self)
         self._forget_request()
         self._forget_reader()
 
@@ -161,12 +162,6 @@ class Connection(HttpToolsProtocol):
             self._forget_request()
         elif self._request is None:
             self._request = self.loop.call_later(REQUEST_S, self.transport.abort)
-
-    def _make_room(self) -> None:
-        ours = (one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing())
-        waiting = [one for one in ours if one.is_waiting]
-        if waiting:
-            min(waiting, key=lambda one: one.waiting_since_s).transport.abort()
 
     def _wait_for_reader(self) -> None:
         self._reader = self.loop.call_later(STALLED_S, self._look_at_reader, self._waiting_bytes)

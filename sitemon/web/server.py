@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from sitemon.config.web_file import Network
 from sitemon.per_process import open_files
-from sitemon.web.connection import MOST, Connection
+from sitemon.web.connection import Connection
+from sitemon.web.connection_limit import MOST, ConnectionLimit
 
 _GRACE_S: Final = 5
 """So long may requests that are under way go on; the command ends within 10 s."""
@@ -43,12 +46,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event) -> None:
-    """Serve until `stop` is set."""
-    Connection.most = min(MOST, max(1, open_files(MOST + _OTHER_FILES) - _OTHER_FILES))
+def serve(
+    app: ASGIApp, listener: socket.socket, stop: threading.Event, proxies: Callable[[], Sequence[Network]]
+) -> None:
+    """Serve until `stop` is set. `proxies` are networks whose connections are those of many clients."""
+    most = min(MOST, max(1, open_files(MOST + _OTHER_FILES) - _OTHER_FILES))
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=partial(Connection, ConnectionLimit[Connection](most, proxies)),  # type: ignore[arg-type]  # it makes one
         ws="none",
         log_config=None,
         log_level="warning",

@@ -34,7 +34,7 @@ def serving(
     stop = threading.Event()
     with closing(listen("127.0.0.1", 0)) as listener:
         app = create_app(connect=connect, sites=sites, settings=lambda: settings)
-        thread = threading.Thread(target=serve, args=(app, listener, stop))
+        thread = threading.Thread(target=serve, args=(app, listener, stop, tuple))
         thread.start()
         try:
             yield Site(listener.getsockname()[1])

@@ -1,7 +1,7 @@
 """A few sites in a database, and the page over it on a real server."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from sitemon.config.web import WebSettings
-from sitemon.config.web_file import Group
+from sitemon.config.web_file import Group, Network
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Result
 from sitemon.model.schedule import Started
@@ -96,11 +96,11 @@ class Scene:
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
+def serving(app: ASGIApp, proxies: Sequence[Network] = ()) -> Iterator[str]:
     """Serve on a port of loopback for the length of the block, and give the address."""
     stop = threading.Event()
     with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=serve, args=(app, listener, stop))
+        thread = threading.Thread(target=serve, args=(app, listener, stop, lambda: proxies))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"

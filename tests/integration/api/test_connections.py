@@ -1,10 +1,11 @@
 """Connections of the server: what comes of them, and when nothing does."""
 
 import asyncio
+import ipaddress
 import select
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 
@@ -12,6 +13,7 @@ import pytest
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from sitemon.config.web_file import Network
 from sitemon.web import connection, server
 from sitemon.web.server import listen
 from tests.integration.api.scene import serving
@@ -22,6 +24,7 @@ LONG = "x" * (64 << 20)
 LONG_HEAD = 64 << 20
 HALF = b"half of something"
 SHORT = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+UNANSWERED = b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n"
 ENDED = threading.Event()
 """Whoever asked for something without end has left, and that is known."""
 
@@ -65,8 +68,8 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         yield int(address.rpartition(":")[2])
 
 
-def connected(port: int) -> "closing[socket.socket]":
-    return closing(socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S))
+def connected(port: int, source: str = "127.0.0.1") -> "closing[socket.socket]":
+    return closing(socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S, source_address=(source, 0)))
 
 
 def is_left(sock: socket.socket) -> bool:
@@ -113,7 +116,6 @@ def test_for_a_body_that_was_begun_with_the_request_before_nobody_waits_either(p
 
 
 def test_of_many_that_wait_for_nothing_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection.Connection, "most", connection.MOST)
     monkeypatch.setattr(server, "MOST", 5)
     with serving(answer) as address, ExitStack() as stack:
         port = int(address.rpartition(":")[2])
@@ -123,6 +125,23 @@ def test_of_many_that_wait_for_nothing_the_oldest_make_room(monkeypatch: pytest.
             assert sock.recv(100).startswith(b"HTTP/1.1 200")
             assert all(map(is_left, idle[:4]))
             assert not has_hung_up(idle[-1], 0)
+
+
+@pytest.mark.parametrize("proxies", [(), (ipaddress.ip_network("127.0.0.1"),)], ids=["a visitor", "through a proxy"])
+def test_who_has_many_requests_unanswered_keeps_nobody_out(
+    monkeypatch: pytest.MonkeyPatch, proxies: Sequence[Network]
+) -> None:
+    monkeypatch.setattr(server, "MOST", 5)
+    with serving(answer, proxies) as address, ExitStack() as stack:
+        port = int(address.rpartition(":")[2])
+        for _ in range(8):
+            sock = stack.enter_context(connected(port))
+            sock.sendall(UNANSWERED + 10 * SHORT)
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        for _ in range(8):
+            other = stack.enter_context(connected(port, "127.0.0.2"))
+            other.sendall(SHORT)
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_who_drips_is_not_waited_for_either(port: int) -> None:
@@ -203,7 +222,7 @@ def test_who_knows_no_chunks_gets_none(port: int, path: bytes) -> None:
 
 def test_a_head_does_not_wait_for_a_body_that_comes_later(port: int) -> None:
     with connected(port) as sock:
-        sock.sendall(b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.sendall(UNANSWERED)
         assert sock.recv(1_000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
@@ -216,7 +235,7 @@ def test_requests_are_answered_in_the_order_in_which_they_were_sent_ahead(port: 
 
 def test_who_sends_very_many_ahead_is_left(port: int) -> None:
     with connected(port) as sock, suppress(ConnectionError):
-        sock.sendall(b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n" + 1_000 * SHORT)
+        sock.sendall(UNANSWERED + 1_000 * SHORT)
         while sock.recv(65_536):
             pass
 
