@@ -1,6 +1,7 @@
 """A connection, which is ended when nothing comes of it: else whoever opens enough of them keeps everybody else out."""
 
 import asyncio
+import select
 import socket
 import struct
 from collections import deque
@@ -22,6 +23,8 @@ LONGEST_HEAD_BYTES: Final = 64 << 10
 """After so much the request line and the headers have to be whole: the parser has no limit of its own."""
 MOST_PIPELINED: Final = 20
 """So many requests may be sent ahead of the answer to the one before them (RFC 9112, 9.3.2): few clients send any."""
+LOOK_EVERY_S: Final = 5.0
+"""So often we look whether a client has left from which nothing is read."""
 
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: to close the connection then sends RST (RFC 9293, 3.10.4), not FIN."""
@@ -43,15 +46,42 @@ class _Unknown(int):
 
 
 class _Flow(FlowControl):
-    """Reads nothing more while there are requests that wait for the answer to one before: uvicorn would."""
+    """Reads nothing more while there are requests that wait for the answer to one before: uvicorn would.
 
-    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
+    The loop learns that a client has left when it reads. While it does not, we look ourselves.
+    """
+
+    _look: asyncio.TimerHandle | None = None
+
+    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(transport)
         self._pipeline = pipeline
+        self._loop = loop
+
+    def pause_reading(self) -> None:
+        super().pause_reading()
+        if self._look is None:
+            self._look = self._loop.call_later(LOOK_EVERY_S, self._look_at_client)
 
     def resume_reading(self) -> None:
         if not self._pipeline:
             super().resume_reading()
+
+    def _look_at_client(self) -> None:
+        self._look = None
+        if not self.read_paused or self._transport.is_closing():
+            return
+        if _has_left(self._transport):
+            self._transport.abort()
+        else:
+            self.pause_reading()
+
+
+def _has_left(transport: asyncio.Transport) -> bool:
+    """Tell whether a client has ended its connection, though there may be something to read before that."""
+    look = select.poll()
+    look.register(transport.get_extra_info("socket"), select.POLLRDHUP)
+    return bool(look.poll(0))
 
 
 class Connection(HttpToolsProtocol):
@@ -72,7 +102,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self.flow = _Flow(transport, self.pipeline)
+        self.flow = _Flow(transport, self.pipeline, self.loop)
         self._look_at_request()
         ended = self._limit.enter(self, self.client[0] if self.client else None)
         if ended is not None:

@@ -50,6 +50,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         while (await receive())["type"] != "http.disconnect":
             pass
+        ENDED.set()
     elif scope.get("path") == "/endless":
         await StreamingResponse(without_end())(scope, receive, send)
     elif scope.get("path") == "/pieces":
@@ -132,6 +133,7 @@ def test_who_has_many_requests_unanswered_keeps_nobody_out(
     monkeypatch: pytest.MonkeyPatch, proxies: Sequence[Network]
 ) -> None:
     monkeypatch.setattr(server, "MOST", 5)
+    monkeypatch.setattr(connection, "LOOK_EVERY_S", SHORT_S)
     with serving(answer, proxies) as address, ExitStack() as stack:
         port = int(address.rpartition(":")[2])
         for _ in range(8):
@@ -261,4 +263,16 @@ def test_who_leaves_without_the_answer_is_noticed_whatever_was_sent_ahead(port: 
     with connected(port) as sock:
         sock.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n" + SHORT)
         assert sock.recv(1_000).startswith(b"HTTP/1.1 200")
+    assert ENDED.wait(WITHIN_S)
+
+
+def test_who_leaves_is_noticed_though_nothing_is_read_of_what_was_sent_ahead_and_nothing_written(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LOOK_EVERY_S", SHORT_S)
+    ENDED.clear()
+    with connected(port) as sock:
+        sock.sendall(UNANSWERED + SHORT)
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 200")
+        assert not ENDED.wait(3 * SHORT_S)
     assert ENDED.wait(WITHIN_S)
