@@ -32,6 +32,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = T
     with closing(kind(parts.hostname or "", parts.port, timeout=timeout_s)) as connection:
         try:
             connection.sock = _connected(connection.host, connection.port, timeout_s, is_tls=parts.scheme == "https")
+        except OSError as exc:
+            return Answer(0, problem=_words_of(exc), is_unread=True)
+        try:
             path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
             return _exchange(connection, path, body, headers)
         except (OSError, http.client.HTTPException) as exc:

@@ -23,13 +23,14 @@ _LONGEST_RETRY_AFTER_S: Final = 3600.0
 class Answer(NamedTuple):
     """What a receiver said: an HTTP status and its Retry-After; or, with status 0, what kept it from saying it.
 
-    `may_arrive`: the receiver is still at it, and may take it in the end.
+    `may_arrive`: the receiver is still at it, and may take it in the end. `is_unread`: nobody took the connection.
     """
 
     status: int
     retry_after: str | None = None
     problem: str = ""
     may_arrive: bool = False
+    is_unread: bool = False
 
 
 class Fate(StrEnum):
@@ -66,7 +67,7 @@ def verdict_of(answer: Answer, tries: int, failures: int, now: datetime, chance:
         return Verdict(Fate.DELIVERED)
     if answer.status == 410:
         return Verdict(Fate.GONE, problem)
-    is_of_channel = answer.may_arrive or answer.status in {408, 429}
+    is_of_channel = answer.may_arrive or answer.is_unread or answer.status in {408, 429}
     is_unclear = answer.status == 0 or answer.status >= 500
     if is_of_channel or (is_unclear and (tries < TRIES_AS_SAID or failures > 0)):
         asked_s = _seconds(answer.retry_after, now)

@@ -42,7 +42,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> 
 def test_all_addresses_of_a_name_have_one_timeout(monkeypatch: pytest.MonkeyPatch, silent: int) -> None:
     resolve_to(monkeypatch, *((f"127.0.0.{number}", silent) for number in range(2, 6)))
     began_s = clock.monotonic_s()
-    assert post("http://hooks.example/", b"", {}, TIMEOUT_S) == Answer(0, problem="no answer in time")
+    assert post("http://hooks.example/", b"", {}, TIMEOUT_S) == Answer(0, problem="no answer in time", is_unread=True)
     assert TIMEOUT_S <= clock.monotonic_s() - began_s < 3 * TIMEOUT_S
 
 
@@ -58,7 +58,7 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
     resolver = socket.socketpair()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolver[0].recv(1))
     began_s = clock.monotonic_s()
-    assert post("http://hooks.example/", b"", {}, 0.5) == Answer(0, problem="no answer in time")
+    assert post("http://hooks.example/", b"", {}, 0.5) == Answer(0, problem="no answer in time", is_unread=True)
     assert clock.monotonic_s() - began_s < 5
     for end in resolver:
         end.close()
@@ -66,7 +66,9 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".example"])
 def test_a_host_that_is_not_there_is_said(host: str) -> None:
-    assert post(f"http://{host}/", b"", {}, 10.0).problem
+    answer = post(f"http://{host}/", b"", {}, 10.0)
+    assert answer.problem
+    assert answer.is_unread
 
 
 def test_a_server_that_never_ends_its_handshake_is_left() -> None:

@@ -75,9 +75,10 @@ def test_what_fails_again_though_its_channel_took_another_is_refused(answer: Ans
     assert verdict(answer, tries=9, failures=1)[0] == Fate.UNAVAILABLE
 
 
-@pytest.mark.parametrize("answer", [Answer(408), Answer(429), Answer(0, may_arrive=True)])
-def test_a_channel_that_asks_to_wait_or_is_still_at_it_has_refused_nothing(answer: Answer) -> None:
-    assert verdict(answer, tries=9, failures=0)[0] == Fate.UNAVAILABLE
+@pytest.mark.parametrize("answer", [Answer(408), Answer(429), Answer(0, may_arrive=True), Answer(0, is_unread=True)])
+def test_a_channel_that_asks_to_wait_or_is_still_at_it_or_not_there_has_refused_nothing(answer: Answer) -> None:
+    found = verdict_of(answer, 9, 0, NOW, random.Random(1))
+    assert (found.fate, found.is_of_words) == (Fate.UNAVAILABLE, False)
 
 
 @pytest.mark.parametrize(("status", "is_of_words"), [(400, True), (403, True), (401, False), (404, False)])
