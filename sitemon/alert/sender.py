@@ -107,10 +107,7 @@ class Sender(ChannelSender):
         self._send = send
 
     def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
-        return self._send_alerts(conn, lease, Verdict(Fate.DELIVERED))
-
-    def _send_alerts(self, conn: Connection, lease: Lease, verdict: Verdict) -> Verdict:
-        """Send some of what is due; return what became of the last one, or this verdict where there was none."""
+        verdict = Verdict(Fate.DELIVERED)
         failed: set[str | None] = set()
         for alert in due_alerts(conn, lease.channel, _ALERTS_AT_ONCE):
             site = alert.event["data"]["site"]

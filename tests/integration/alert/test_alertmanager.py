@@ -1,5 +1,6 @@
 """Alertmanager is told again of what lasts: it takes as over what it does not hear of for long enough."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import msgspec
 import pytest
 
 from sitemon import clock
-from sitemon.alert import regions
+from sitemon.alert import lasting, regions
 from sitemon.alert.lasting import AGAIN_EVERY_S
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.silence import say_silences
@@ -17,6 +18,7 @@ from sitemon.store.page_incidents import acknowledge, read_incidents
 from sitemon.store.schedule import write_notices
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
+from tests.integration.alert.test_poisoned import GTUBE, poisoned, refuse
 from tests.integration.store.events import at, ended, started
 from tests.results import a_result, this_hour
 
@@ -34,8 +36,19 @@ def am(scene: Scene) -> Channel:
 
 def told_by_another(scene: Scene, am: Channel) -> list[Alert]:
     """Return what an alerter tells that has just started."""
-    before = len(scene.receiver.bodies)
     scene.senders = [sender_of(am)]
+    return told(scene)
+
+
+def told_later(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
+    """Return what is told a few minutes later."""
+    later_s = clock.monotonic_s() + AGAIN_EVERY_S
+    monkeypatch.setattr(clock, "monotonic_s", lambda: later_s)
+    return told(scene)
+
+
+def told(scene: Scene) -> list[Alert]:
+    before = len(scene.receiver.bodies)
     scene.send()
     return [alert for body in scene.receiver.bodies[before:] for alert in body]
 
@@ -104,19 +117,60 @@ def test_another_channel_is_not_told_so(scene: Scene, am: Channel) -> None:
     assert told_by_another(scene, other) == []
 
 
-def test_what_it_refuses_is_left_and_when_it_is_away_it_is_tried_again(scene: Scene, am: Channel) -> None:
+def test_when_it_is_away_it_is_tried_again(scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = [f"shop-{number}" for number in range(7)]
+    for site in sites:
+        scene.arrive(*scene.results("uddd", site=site))
+    with scene.receiver.away():
+        assert told_by_another(scene, am) == []
+        for _ in range(3):
+            scene.pass_time(hours=0.1)
+            assert told_later(scene, monkeypatch) == []
+    scene.pass_time(hours=0.1)
+    heard = told_later(scene, monkeypatch)
+    assert [alert["labels"]["site"] for alert in heard] == sites
+    assert "left out" not in str(heard)
+
+
+def test_what_it_refuses_is_left(scene: Scene, am: Channel) -> None:
     scene.arrive(*scene.results("uddd"))
-    scene.receiver.answers = [(503, {})]
-    assert told_by_another(scene, am) == []
-    scene.pass_time(hours=1)
-    scene.send()
-    assert len(scene.receiver.bodies) == 2
-    scene.receiver.answers = [(400, {})]
+    refuse(scene.receiver, 400, "shop")
     assert told_by_another(scene, am) == []
     assert rows(scene.conn, "SELECT state FROM sitemon.alerts") == [("delivered",)]
 
 
-def test_what_lasts_holds_up_no_new_alert_where_it_fails(scene: Scene, am: Channel) -> None:
+@pytest.mark.parametrize("status", [403, 413, 500])
+@pytest.mark.parametrize(("word", "never_told"), [(GTUBE, set()), ("blog", {"blog"})])
+def test_what_it_refuses_for_what_it_says_keeps_nothing_else_from_it(
+    scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch, status: int, word: str, never_told: set[str]
+) -> None:
+    sites = ["blog", *(f"shop-{number}" for number in range(6)), "wiki"]
+    for site in sites:
+        scene.arrive(*(poisoned(site) if site in {"blog", "wiki"} else scene.results("uddd", site=site)))
+    refuse(scene.receiver, status, word)
+    heard = told_by_another(scene, am)
+    while {alert["labels"]["site"] for alert in heard} != {*sites} - never_told:
+        heard += told_later(scene, monkeypatch)
+    otherwise = {alert["labels"]["site"] for alert in heard if "left out" in alert["annotations"]["description"]}
+    assert otherwise == ({"blog", "wiki"} if word == GTUBE else set())
+
+
+def test_what_is_too_long_for_it_is_told_in_parts(scene: Scene, am: Channel) -> None:
+    sites = [f"shop-{number}" for number in range(8)]
+    for site in sites:
+        scene.arrive(*scene.results("uddd", site=site))
+    take = scene.receiver.take
+
+    def bounded(path: str, headers: Any, body: bytes) -> tuple[int, dict[str, str]]:
+        return (413, {}) if len(json.loads(body)) > 3 else take(path, headers, body)
+
+    scene.receiver.take = bounded  # type: ignore[method-assign]
+    assert [alert["labels"]["site"] for alert in told_by_another(scene, am)[1:]] == sites
+
+
+def test_what_lasts_holds_up_no_new_alert_where_it_fails(
+    scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene.arrive(*scene.results("uddd"))
     scene.senders = [sender_of(am)]
     scene.receiver.answers = [(500, {})]
@@ -124,8 +178,54 @@ def test_what_lasts_holds_up_no_new_alert_where_it_fails(scene: Scene, am: Chann
     scene.decide()
     assert scene.senders[0].send_due(scene.conn)
     assert [body[0]["labels"]["site"] for body in scene.receiver.bodies] == ["shop", "wiki"]
-    assert scene.senders[0].send_due(scene.conn)
-    assert [alert["labels"]["site"] for alert in scene.receiver.bodies[2]] == ["shop", "wiki"]
+    assert rows(scene.conn, "SELECT failures, due_at > now() FROM sitemon.channel WHERE name = 'am'") == [(0, False)]
+    assert [alert["labels"]["site"] for alert in told_later(scene, monkeypatch)[1:]] == ["shop", "wiki"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_one_that_takes_nothing_is_asked_by_one_or_two_requests_and_hears_all_when_it_does(
+    scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    sites = [f"shop-{number}" for number in range(20)]
+    scene.arrive(*(row for site in sites for row in scene.results("uddd", site=site)))
+    take = scene.receiver.take
+    refuse(scene.receiver, status, "shop")
+    scene.senders = [sender_of(am)]
+    for _ in range(5):
+        before = scene.receiver.tries
+        assert told_later(scene, monkeypatch) == []
+        assert 1 <= scene.receiver.tries - before <= 2
+    scene.receiver.take = take  # type: ignore[method-assign]
+    heard = told_later(scene, monkeypatch)
+    assert {alert["labels"]["site"] for alert in heard} == {*sites}
+    assert "left out" not in str(heard)
+
+
+def test_one_that_fails_midway_is_not_asked_for_each(
+    scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "_AT_ONCE", 4)
+    sites = [f"shop-{number}" for number in range(30)]
+    scene.arrive(*(row for site in sites for row in scene.results("uddd", site=site)))
+    scene.receiver.answers = [(204, {}), *[(503, {})] * 100]
+    before = scene.receiver.tries
+    heard = told_by_another(scene, am)
+    assert scene.receiver.tries - before < 25
+    scene.receiver.answers = []
+    heard += told_later(scene, monkeypatch)
+    assert len({alert["labels"]["site"] for alert in heard}) >= len(sites) - 10
+    heard += told_later(scene, monkeypatch)
+    assert {alert["labels"]["site"] for alert in heard} == {*sites}
+
+
+def test_where_it_asks_to_wait_nothing_is_sent(scene: Scene, am: Channel) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.receiver.answers = [(429, {"Retry-After": "600"})]
+    scene.write(scene.results("uddd", site="wiki"))
+    scene.decide()
+    assert told_by_another(scene, am) == []
+    scene.pass_time(hours=0.2)
+    assert {alert["labels"]["site"] for alert in told(scene)} == {"shop", "wiki"}
 
 
 def test_one_that_is_gone_is_not_looked_at_without_a_pause(scene: Scene, am: Channel) -> None:
@@ -145,7 +245,4 @@ def test_it_is_told_so_every_few_minutes(scene: Scene, am: Channel, monkeypatch:
     before = len(scene.receiver.bodies)
     scene.send()
     assert len(scene.receiver.bodies) == before
-    later_s = clock.monotonic_s() + AGAIN_EVERY_S
-    monkeypatch.setattr(clock, "monotonic_s", lambda: later_s)
-    scene.send()
-    assert len(scene.receiver.bodies) == before + 1
+    assert len(told_later(scene, monkeypatch)) == 1
