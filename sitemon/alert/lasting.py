@@ -79,13 +79,13 @@ class AlertmanagerSender(Sender):
     def _is_wanted(self) -> bool:
         return clock.monotonic_s() >= self._again_at_s
 
-    def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
+    def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         if self._is_wanted():
             verdict = self._send_again(conn, lease)
             if verdict.fate is Fate.GONE or (verdict.fate is Fate.UNAVAILABLE and not verdict.is_of_words):
                 return verdict
         # It may be what lasts that is refused: neither new alerts nor the channel wait for that.
-        return super()._send_some(conn, lease)
+        return super()._send_some(conn, lease, since_s)
 
     def _send_again(self, conn: Connection, lease: Lease) -> Verdict:
         """Send some of what lasts."""

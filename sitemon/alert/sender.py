@@ -1,6 +1,7 @@
 """Sends what the outbox has for one channel: take the channel for a time, send, mark."""
 
 import logging
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from sitemon import clock
 from sitemon.alert.channels import Request, request_of, target_of
 from sitemon.alert.events import without_foreign_words
 from sitemon.alert.message import MOST_EVENTS, Message, message_of
-from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict, verdict_of
+from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict, put_off_no_longer, verdict_of
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import Connection
 from sitemon.store.outbox import (
@@ -34,7 +35,13 @@ log = logging.getLogger(__name__)
 
 _LEASE_S: Final = 120.0
 _ALERTS_AT_ONCE: Final = 4
-"""So few that all of them time out within the lease, and one of them without foreign words, too."""
+_MOST_IN_VAIN: Final = 32
+"""So many are tried in a row of which none arrives, as far as there is time: then the channel waits."""
+
+_TRIES_S: Final = 90.0
+"""So long after the lease began another alert is tried: one that times out takes 20 s, and ends within the lease."""
+_OTHER_WORDS_S: Final = 30.0
+"""So long it is tried without foreign words as well. Where a receiver hangs, other sites come before that."""
 
 _GONE: Final = "the channel is disabled: it answered 410"
 
@@ -48,6 +55,9 @@ class ChannelSender(ABC):
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._chance = random.Random()
+        self._refused = 0
+        """So many were refused in a row, and without a pause."""
+        self._failed_at_s = -math.inf
 
     def send_due(self, conn: Connection) -> bool:
         """Send what is due, some alerts at most; return whether there may be more. On a disabled channel there is not.
@@ -56,15 +66,21 @@ class ChannelSender(ABC):
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
+        since_s = clock.monotonic_s()
         lease = take_channel(conn, self._channel.name, _LEASE_S, anyway=self._is_wanted())
         if lease is None:
+            self._refused = 0
             return False
         target = target_of(self._channel)
         if lease.disabled_target == target:
             give_up(conn, lease.channel, f"{_GONE} before")
             release_channel(conn, lease, wait_s=0.0)
             return False
-        verdict = self._send_some(conn, lease._replace(disabled_target=None))
+        if lease.failures:
+            self._failed_at_s = since_s
+        verdict = self._send_some(conn, lease._replace(disabled_target=None), since_s)
+        if verdict.fate is Fate.UNAVAILABLE:
+            self._failed_at_s = clock.monotonic_s()
         failures = lease.failures + 1 if verdict.fate is Fate.UNAVAILABLE else 0
         disabled = target if verdict.fate is Fate.GONE else None
         kept = lease._replace(failures=failures, disabled_target=disabled)
@@ -76,11 +92,16 @@ class ChannelSender(ABC):
         return False
 
     @abstractmethod
-    def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
-        """Send some of what is due, until the channel takes no more; return what became of the last one."""
+    def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
+        """Send some of what is due, until the channel takes no more; return what became of the last one.
+
+        The lease has lasted since `since_s`, on a clock that never steps.
+        """
 
     def _verdict(self, answer: Answer, tries: int, lease: Lease) -> Verdict:
-        return verdict_of(answer, tries, lease.failures, clock.utc_now(), self._chance)
+        failures = max(lease.failures, int(self._refused >= _MOST_IN_VAIN))
+        verdict = verdict_of(answer, tries, failures, clock.utc_now(), self._chance)
+        return put_off_no_longer(verdict, clock.monotonic_s() - self._failed_at_s)
 
     def _verdict_without_foreign_words(self, verdict: Verdict, answer: Answer, tries: int, lease: Lease) -> Verdict:
         """Return what becomes of an alert after a second answer, to what is left of it without foreign words."""
@@ -88,6 +109,9 @@ class ChannelSender(ABC):
             return Verdict(Fate.DELIVERED)
         also = ", also without what the site said" if verdict.fate is Fate.REFUSED else ""
         return verdict._replace(problem=verdict.problem + also)
+
+    def _count(self, verdict: Verdict) -> None:
+        self._refused = self._refused + 1 if verdict.fate is Fate.REFUSED else 0
 
     def _disable(self, conn: Connection) -> None:
         name = self._channel.name
@@ -98,30 +122,31 @@ class ChannelSender(ABC):
 class Sender(ChannelSender):
     """Sends one event a request: sites take turns, and those of a site keep their order.
 
-    After two failures in a row some sites are tried, until one alert arrives, and a site that failed later than others:
-    it may be its alert that the receiver refuses.
+    After two failures in a row some sites are tried, the more the longer it fails, until one alert arrives, and a site
+    that failed later than others: it may be its alert that the receiver refuses.
     """
 
     def __init__(self, channel: Channel, send: Callable[[Request], Answer]) -> None:
         super().__init__(channel)
         self._send = send
 
-    def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
+    def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = Verdict(Fate.DELIVERED)
         failed: set[str | None] = set()
-        for alert in due_alerts(conn, lease.channel, _ALERTS_AT_ONCE):
+        alerts = due_alerts(conn, lease.channel, _tried_at_once(lease.failures))
+        for place, alert in enumerate(alerts):
             site = alert.event["data"]["site"]
             if site in failed:
                 continue
             verdict = self._verdict(self._send_event(alert.event), alert.tries, lease)
-            if not failed and verdict.is_of_words and alert.tries >= TRIES_AS_SAID:
+            if _may_be_told_otherwise(verdict, alert.tries, since_s, is_first=place == 0):
                 answer = self._send_event(without_foreign_words(alert.event))
                 verdict = self._verdict_without_foreign_words(verdict, answer, alert.tries, lease)
             self._mark(conn, alert, verdict)
             if verdict.fate is Fate.UNAVAILABLE and lease.failures:
                 put_behind_others(conn, lease.channel, alert.outbox_id)
                 failed.add(site)
-            if not _goes_on(verdict, lease):
+            if not _goes_on(verdict, lease, since_s):
                 break
         return verdict
 
@@ -129,6 +154,7 @@ class Sender(ChannelSender):
         return self._send(request_of(self._channel, event, clock.utc_now()))
 
     def _mark(self, conn: Connection, alert: Alert, verdict: Verdict) -> None:
+        self._count(verdict)
         what = f"{alert.event['type']} on {self._channel.name}, event {alert.event_id}"
         if verdict.fate is Fate.DELIVERED:
             mark_delivered(conn, self._channel.name, alert.outbox_id)
@@ -144,28 +170,29 @@ class Sender(ChannelSender):
 class MessageSender(ChannelSender):
     """Sends to people: all that is due, and what came since, as one message.
 
-    After two failures in a row it is one site a message, and some of them at a try, until one arrives: it may be one
-    site's alert that the service refuses. What is refused though others arrive is split by site.
+    After two failures in a row it is one site a message, and some are tried, the more the longer it fails, until one
+    arrives: it may be one site's alert that the service refuses. What is refused though others arrive is split by site.
     """
 
     def __init__(self, channel: Channel, tell: Callable[[Message], Answer]) -> None:
         super().__init__(channel)
         self._tell = tell
 
-    def _send_some(self, conn: Connection, lease: Lease) -> Verdict:
+    def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = Verdict(Fate.DELIVERED)
         tried: list[str] = []
-        for _ in range(_ALERTS_AT_ONCE if lease.failures > 1 else 1):
+        for _ in range(_tried_at_once(lease.failures) if lease.failures > 1 else 1):
             gathered = gather(conn, lease.channel, MOST_EVENTS, is_of_one_site=lease.failures > 1, but_for=tried)
             if gathered is None or not gathered.events:
                 break
             verdict = self._verdict(self._tell_events(gathered, gathered.events), gathered.tries, lease)
-            if not tried and gathered.is_of_one_site and verdict.is_of_words and gathered.tries >= TRIES_AS_SAID:
+            is_first = not tried
+            if gathered.is_of_one_site and _may_be_told_otherwise(verdict, gathered.tries, since_s, is_first=is_first):
                 answer = self._tell_events(gathered, [*map(without_foreign_words, gathered.events)])
                 verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
             self._mark_message(conn, gathered, verdict, lease)
             tried.append(gathered.events[0]["data"]["site"] or "")
-            if not _goes_on(verdict, lease):
+            if not _goes_on(verdict, lease, since_s):
                 break
         return verdict
 
@@ -173,6 +200,7 @@ class MessageSender(ChannelSender):
         return self._tell(message_of(gathered.types, events, self._channel.timezone))
 
     def _mark_message(self, conn: Connection, gathered: Gathered, verdict: Verdict, lease: Lease) -> None:
+        self._count(verdict)
         name, number = self._channel.name, gathered.message_id
         what = f"{sum(gathered.types.values())} in a message on {name}, message {number}"
         if verdict.fate is Fate.DELIVERED:
@@ -190,6 +218,11 @@ class MessageSender(ChannelSender):
                 _say_given_up(what)
 
 
+def _tried_at_once(failures: int) -> int:
+    """Return how many alerts are tried in a lease after so many failures in a row: each time twice as many."""
+    return min(_ALERTS_AT_ONCE << min(max(failures - 1, 0), 8), _MOST_IN_VAIN)
+
+
 def _is_broken_up(gathered: Gathered, verdict: Verdict, lease: Lease) -> bool:
     """Whether what a message says is gathered anew: not what waited as one message of one site before."""
     may_be = verdict.fate is Fate.UNAVAILABLE and verdict.is_of_words and lease.failures > 0
@@ -201,8 +234,16 @@ def _wait_of_alert_s(verdict: Verdict) -> float:
     return 0.0 if verdict.fate is Fate.UNAVAILABLE else verdict.wait_s
 
 
-def _goes_on(verdict: Verdict, lease: Lease) -> bool:
+def _may_be_told_otherwise(verdict: Verdict, tries: int, since_s: float, *, is_first: bool) -> bool:
+    """Whether an alert is tried without foreign words, too: in time, so that others are tried as well."""
+    is_in_time = is_first or clock.monotonic_s() < since_s + _OTHER_WORDS_S
+    return verdict.is_of_words and tries >= TRIES_AS_SAID and is_in_time
+
+
+def _goes_on(verdict: Verdict, lease: Lease, since_s: float) -> bool:
     """Whether more is sent in the same lease: while all arrives; and while nothing does, in case others would."""
+    if clock.monotonic_s() >= since_s + _TRIES_S:
+        return False
     if lease.failures > 1:
         return verdict.fate is Fate.UNAVAILABLE and verdict.is_of_words
     return verdict.fate is Fate.DELIVERED and lease.failures == 0

@@ -77,6 +77,16 @@ def verdict_of(answer: Answer, tries: int, failures: int, now: datetime, chance:
     return Verdict(Fate.REFUSED, problem, wait_s, is_of_words=answer.status not in _OF_ACCESS)
 
 
+def put_off_no_longer(verdict: Verdict, works_for_s: float) -> Verdict:
+    """Return a verdict by which nothing that is refused waits for longer than its channel has not failed.
+
+    Most of the tries of an alert that waited for its channel failed for that.
+    """
+    if verdict.fate is not Fate.REFUSED:
+        return verdict
+    return verdict._replace(wait_s=min(verdict.wait_s, max(_OF_ALERT.first_s, works_for_s)))
+
+
 def _seconds(retry_after: str | None, now: datetime) -> float:
     """Return how long Retry-After asks to wait, an hour at most: RFC 9110, 10.2.3."""
     if retry_after is None:

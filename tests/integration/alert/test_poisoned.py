@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from sitemon import clock
+from sitemon.alert.post import TIMEOUT_S
+from sitemon.alert.sender import MessageSender, Sender
+from sitemon.alert.verdict import Answer
 from sitemon.local.ports import free_port
 from sitemon.model.alerts import Channel
 from sitemon.model.result import Result
@@ -192,13 +196,51 @@ def test_a_receiver_that_is_away_gets_everything_as_it_was_said_and_each_site_in
     assert "left out" not in str(scene.receiver.events)
 
 
+@pytest.mark.parametrize("count", [4, 48])
 @pytest.mark.parametrize("is_for_people", [False, True])
-def test_sites_whose_names_are_refused_hold_up_no_other(scene: Scene, is_for_people: bool) -> None:
+def test_sites_whose_names_are_refused_hold_up_no_other(scene: Scene, is_for_people: bool, count: int) -> None:
     scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
     refuse(scene.receiver, 500, "blog")
-    names = [*(f"blog-{number}" for number in range(8)), "shop"]
+    names = [*(f"blog-{number}" for number in range(count)), "shop"]
     scene.arrive(*(row for name in names for row in scene.results("uddd", site=name)))
-    assert minutes_until(scene, "shop") <= 8
+    assert minutes_until(scene, "shop") <= 5
+
+
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_nor_do_they_hold_up_one_that_would_arrive_without_foreign_words(scene: Scene, is_for_people: bool) -> None:
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    refuse(scene.receiver, 500, "spam")
+    names, bad = [f"spam-{number}" for number in range(12)], "https://wiki.example/spam"
+    scene.write([row for name in names for row in scene.results("uddd", site=name)])
+    scene.decide()
+    scene.arrive(a_result("wiki", minute=0, url=bad), *(a_down("wiki", minute=minute, url=bad) for minute in (1, 2, 3)))
+    assert minutes_until(scene, "wiki") <= 8
+
+
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_one_that_hangs_is_asked_no_longer_than_the_channel_is_taken(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, is_for_people: bool
+) -> None:
+    now_s = 0.0
+
+    def hang(_: object) -> Answer:
+        nonlocal now_s
+        now_s += 2 * TIMEOUT_S
+        return Answer(0, problem="no answer in time")
+
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now_s)
+    channel = scene.receiver.people() if is_for_people else scene.receiver.channel()
+    scene.use(channel, group_for_s=0.0)
+    scene.write([row for number in range(10) for row in scene.results("uddd", site=f"site-{number}")])
+    scene.decide()
+    sender = MessageSender(channel, hang) if is_for_people else Sender(channel, hang)
+    lasted_s = []
+    for _ in range(8):
+        began_s = now_s
+        assert sender.send_due(scene.conn)
+        lasted_s.append(now_s - began_s)
+        scene.pass_time(hours=0.1)
+    assert 4 * 2 * TIMEOUT_S < max(lasted_s) < 120
 
 
 def test_the_later_alert_of_a_site_comes_before_new_ones_that_are_refused(scene: Scene) -> None:
