@@ -45,6 +45,7 @@ from sitemon.web.reports import Reports
 from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
+from sitemon.web.targets import BoundedTargets
 from sitemon.web.templating import STATIC
 
 CONNECTIONS: Final = 4
@@ -129,6 +130,7 @@ def create_app(
     app.add_middleware(ClientLimit, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
+    app.add_middleware(BoundedTargets)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)
     return app

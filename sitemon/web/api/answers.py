@@ -22,13 +22,14 @@ _WORDS: Final = {
     403: "not allowed",
     404: "it is not there",
     409: "not as it is now",
-    413: "the body is longer than 1 MiB",
+    413: "the body is longer than 256 KiB",
+    414: "the address is longer than 8 KiB, or has more than 100 fields",
     422: "not as it is described here",
     429: "too often; `Retry-After` says when again",
     500: "a mistake in sitemon, which is in its log",
     503: "a server that is needed does not answer",
 }
-_OF_ANY: Final = (401, 422, 429, 500, 503)
+_OF_ANY: Final = (401, 414, 422, 429, 500, 503)
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

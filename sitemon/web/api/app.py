@@ -10,11 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sitemon.model.errors import SitemonError
 from sitemon.web.api import events, history, incidents, ledger, maintenance, report, session, sites
 from sitemon.web.api.models import ProblemDetails
-from sitemon.web.auth import COOKIE, CSRF_HEADER
+from sitemon.web.auth import COOKIE, CSRF_HEADER, Guard
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import (
     Problem,
@@ -27,6 +28,7 @@ from sitemon.web.problems import (
 )
 
 PREFIX: Final = "/api/v1"
+_ACTING: Final = frozenset({"POST", "DELETE"})
 _SCHEMES: Final = {
     "token": {"type": "http", "scheme": "bearer", "description": "for programs: `sitemon web token NAME` makes one"},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "for browsers: /sign-in begins one"},
@@ -64,6 +66,7 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
     api.add_exception_handler(RequestValidationError, on_validation_error)
     api.add_exception_handler(SitemonError, _on_our_error)
     api.add_exception_handler(Exception, on_mistake)
+    api.add_middleware(_OperatorsOnly, guard=web.guard)
 
     @cache
     def described(*, is_signed_in_to_read: bool) -> dict[str, Any]:
@@ -75,6 +78,24 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
         return JSONResponse(described(is_signed_in_to_read=web.guard.settings.sign_in_to_read))
 
     return api
+
+
+class _OperatorsOnly:
+    """Refuses who may not act before any of the body is read: the framework reads it whole before a route can look."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        app = self._app
+        if scope["type"] == "http" and scope["method"] in _ACTING:
+            try:
+                self._guard.operator_of(Request(scope))
+            except Problem as exc:
+                app = response_of(exc)
+        await app(scope, receive, send)
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -95,7 +116,7 @@ def _described(api: FastAPI, *, is_signed_in_to_read: bool) -> dict[str, Any]:
     described["servers"] = [{"url": PREFIX}]
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
-            if method in {"post", "delete"}:
+            if method.upper() in _ACTING:
                 operation["security"] = _TO_ACT
             elif is_signed_in_to_read or path == "/session":
                 operation["security"] = _TO_READ

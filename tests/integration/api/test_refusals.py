@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from sitemon.model.errors import UnreachableError
+from sitemon.web import targets
 from sitemon.web.bodies import LONGEST_BYTES
+from sitemon.web.targets import MOST_FIELDS
 from tests.integration.api.conftest import Serve
-from tests.integration.api.scene import BEARER, SETTINGS, Scene, problem
+from tests.integration.api.scene import BEARER, SETTINGS, TOKEN, Scene, problem
 
 V1 = "/api/v1"
 ACTS = [f"{V1}/incidents/1/ack", f"{V1}/sites/shop/check"]
@@ -59,35 +61,58 @@ def test_to_act_needs_a_sign_in(page: httpx.Client, scene: Scene, path: str) -> 
 
 
 @pytest.mark.parametrize("path", [f"{V1}/maintenance", f"{V1}/incidents/1/notes"])
-def test_nobody_fills_the_memory_with_what_is_sent(page: httpx.Client, path: str) -> None:
+def test_nobody_fills_the_memory_with_what_is_sent(program: httpx.Client, path: str) -> None:
     pieces = (b" " * 65_536 for _ in range(2 * LONGEST_BYTES // 65_536))
-    assert problem(page.post(path, content=pieces))["status"] == 413
+    assert problem(program.post(path, content=pieces))["status"] == 413
 
 
-MANY = {f"{n:x}": 1 for n in range(90_000)}
+@pytest.mark.parametrize("path", [f"{V1}/maintenance", f"{V1}/incidents/1/notes"])
+@pytest.mark.parametrize("is_signed_in", [False, True], ids=["nobody", "a browser without the token of a form"])
+def test_of_who_may_not_act_no_body_is_read(page: httpx.Client, path: str, *, is_signed_in: bool) -> None:
+    session = page.post("/sign-in", data={"token": TOKEN}).cookies["sitemon_session"] if is_signed_in else ""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nCookie: sitemon_session={session}\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection((page.base_url.host, page.base_url.port), timeout=10) as visitor:
+        visitor.sendall(head.encode())
+        assert visitor.recv(100).startswith(b"HTTP/1.1 403 " if is_signed_in else b"HTTP/1.1 401 ")
+
+
+MANY = {f"{n:x}": 1 for n in range(20_000)}
 WINDOW = {"until_at": "2026-11-24T09:00:00Z"}
+
+
+def test_a_window_of_a_thousand_sites_with_long_names_is_not_too_long(program: httpx.Client) -> None:
+    window = WINDOW | {"sites": [f"{n:0200}" for n in range(1_000)]}
+    assert problem(program.post(f"{V1}/maintenance", json=window))["detail"] == "it would end before it begins"
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
         (f"{V1}/maintenance", MANY),
-        (f"{V1}/maintenance", WINDOW | {"sites": [1] * 400_000}),
+        (f"{V1}/maintenance", WINDOW | {"sites": [1] * 100_000}),
         (f"{V1}/maintenance", WINDOW | {"labels": MANY}),
         (f"{V1}/incidents/1/notes", MANY),
     ],
     ids=["fields", "sites", "labels", "fields of a note"],
 )
-def test_of_very_much_that_is_wrong_little_is_said(page: httpx.Client, path: str, body: dict[str, Any]) -> None:
-    answer = page.post(path, content=json.dumps(body, separators=(",", ":")))
+def test_of_very_much_that_is_wrong_little_is_said(program: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    answer = program.post(path, content=json.dumps(body, separators=(",", ":")))
     assert problem(answer)["status"] == 422
     assert len(answer.content) < 10_000
 
 
-def test_of_very_many_parameters_little_is_said(page: httpx.Client) -> None:
-    answer = page.get(f"{V1}/sites?{'&'.join(f'{n:x}' for n in range(10_000))}")
+def test_of_many_parameters_little_is_said(page: httpx.Client) -> None:
+    answer = page.get(f"{V1}/sites?{'&'.join(f'{n:x}' for n in range(MOST_FIELDS))}")
     assert problem(answer)["status"] == 422
     assert len(answer.content) < 1_000
+
+
+@pytest.mark.parametrize("path", ["/", "/public", "/no/such/page", f"{V1}/sites"])
+@pytest.mark.parametrize("query", ["a&" * MOST_FIELDS, "q=" + "x" * targets.LONGEST_BYTES], ids=["fields", "long"])
+def test_an_address_of_very_much_is_refused_whatever_is_there(page: httpx.Client, path: str, query: str) -> None:
+    answer = page.get(f"{path}?{query}")
+    assert problem(answer)["status"] == 414
+    assert "content-security-policy" in answer.headers
 
 
 def test_what_nobody_has_signs_nobody_in(page: httpx.Client) -> None:
