@@ -16,10 +16,11 @@ from sitemon.report.letters import as_json_types, letter_lines, letters_table
 from sitemon.stream.dead_letters import Kept, kept
 from sitemon.stream.producer import KafkaProducer
 from sitemon.stream.reading import read_all, read_places
-from sitemon.stream.topics import topics_of
+from sitemon.stream.topics import Topics, topics_of
 
 _NUMBER: Final = re.compile(r"(0|[1-9]\d{0,8}):(0|[1-9]\d{0,17})")
 _PROBLEMS_SHOWN: Final = 20
+_NUMBERS_SHOWN: Final = 20
 _WIDTH: Final = 1_000
 
 _reason = click.option("--reason", "reasons", multiple=True, metavar="WORD", help="Only those; repeat for several.")
@@ -77,7 +78,10 @@ def show(number: str, as_json: bool, kafka: str | None) -> int:
 @click.option("--all", "is_all", is_flag=True, help="All that there are.")
 @options.kafka
 def retry(numbers: Sequence[str], reasons: Sequence[str], is_all: bool, kafka: str | None) -> int:
-    """Send dead letters to their topics again, where the recorder reads them. Exit status 1: some could not be.
+    """Send dead letters to their topics again, where the recorder reads them. Exit status 1: some were not.
+
+    Those that say that they came from the schedule or the marks are sent only by their numbers: whoever may write dead
+    letters can write such ones, and you have more rights than he.
 
     What is recorded already stays as it is, and what still cannot be recorded becomes a new dead letter, so that
     doing it twice does no harm. The old one stays in the list until its topic's retention is over.
@@ -92,18 +96,31 @@ def retry(numbers: Sequence[str], reasons: Sequence[str], is_all: bool, kafka: s
 
 def _send(server: KafkaServer, letters: Iterator[Kept], numbers: Sequence[str]) -> int:
     topics = topics_of(server)
-    missing, counts = dict.fromkeys(numbers), Counter[Fate]()
-    for retried in Retry(topics, lambda: KafkaProducer(server)).run(letters):
+    missing, counts, not_named = dict.fromkeys(numbers), Counter[Fate](), list[str]()
+    for retried in Retry(topics, lambda: KafkaProducer(server), are_named=bool(numbers)).run(letters):
         counts[retried.fate] += 1
+        if retried.fate is Fate.NOT_NAMED and len(not_named) < _NUMBERS_SHOWN:
+            not_named.append(retried.kept.number)
         missing.pop(retried.kept.number, None)
         if retried.problem and counts[Fate.STAYS] <= _PROBLEMS_SHOWN:
             say(f"{retried.kept.number} cannot be sent again: {retried.problem}", err=True)
     copies = f", {counts[Fate.COPY]:,} copies of them left out" if counts[Fate.COPY] else ""
     stay = f", {counts[Fate.STAYS]:,} cannot be" if counts[Fate.STAYS] else ""
     say(f"{counts[Fate.SENT]:,} of {counts.total():,} dead letters sent again{copies}{stay}")
+    if not_named:
+        _say_not_named(not_named, counts[Fate.NOT_NAMED], topics)
     if missing:
         return _complain_of_missing(tuple(missing))
-    return 1 if counts[Fate.STAYS] else 0
+    return 1 if counts[Fate.STAYS] or not_named else 0
+
+
+def _say_not_named(numbers: Sequence[str], count: int, topics: Topics) -> None:
+    more = " …" if count > len(numbers) else ""
+    say(
+        f"{count:,} not sent, which say that they came from {topics.schedule} or {topics.marks}: look at each with"
+        f" sitemon dead-letters show, then sitemon dead-letters retry {' '.join(numbers)}{more}",
+        err=True,
+    )
 
 
 def _newest(server: KafkaServer, reasons: Sequence[str], limit: int) -> list[Kept]:

@@ -1,6 +1,9 @@
 """Sending dead letters to their topics again: after an update, or once what refused them is mended.
 
 A result that is recorded already changes nothing, and what still cannot be recorded becomes a new dead letter.
+
+What a letter says of the topic that it came from is what its writer says: many may write dead letters, and few the
+schedule. An event of the schedule, or a mark, is sent again only when somebody asks for that very letter.
 """
 
 import hashlib
@@ -29,6 +32,8 @@ class Fate(Enum):
     """One with the same topic, key and value was sent before it."""
     STAYS = auto()
     """It cannot be sent again."""
+    NOT_NAMED = auto()
+    """It says that it came from the schedule or the marks, and nobody asked for it by its number."""
 
 
 class Retried(NamedTuple):
@@ -40,10 +45,11 @@ class Retried(NamedTuple):
 
 
 class Retry:
-    """Sends dead letters again."""
+    """Sends dead letters again. `are_named` says whether somebody asked for each of them by its number."""
 
-    def __init__(self, topics: Topics, make_producer: Callable[[], Producer]) -> None:
+    def __init__(self, topics: Topics, make_producer: Callable[[], Producer], *, are_named: bool) -> None:
         self._topics = topics
+        self._are_named = are_named
         self._make_producer = make_producer
         self._seen: set[bytes] = set()
 
@@ -68,6 +74,8 @@ class Retry:
         problem = why_it_stays(kept, self._topics)
         if problem:
             return Fate.STAYS, problem
+        if not self._are_named and letter.topic != self._topics.results:
+            return Fate.NOT_NAMED, ""
         parts = (letter.topic.encode(), letter.key or b"", letter.value or b"")
         sameness = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
         if sameness in self._seen:

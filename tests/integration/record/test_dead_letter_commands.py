@@ -14,7 +14,9 @@ from sitemon.cli.dead_letters import command
 from sitemon.config.servers import KafkaServer
 from sitemon.local.ports import free_port
 from sitemon.model.errors import UnreachableError
+from sitemon.model.marks import Published, encode_mark
 from sitemon.model.result import encode
+from sitemon.model.schedule import Ended, encode_event
 from sitemon.record.batch import Rejected
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
@@ -171,6 +173,32 @@ def test_what_cannot_be_sent_again_is_said_and_the_rest_is_sent(
     assert lines[2].startswith("0:3 cannot be sent again: too_large")
     # More than once, where one that Kafka never takes was sent beside it.
     assert {message.value for message in read_all(kafka_server, topics.results)} == {GOOD}
+
+
+@pytest.mark.parametrize("words", [("--all",), ("--reason", "unknown_version")])
+def test_an_event_of_the_schedule_or_a_mark_that_anybody_may_have_written_is_sent_only_by_its_number(
+    kafka_server: KafkaServer, topics: Topics, run: Run, words: tuple[str, ...]
+) -> None:
+    forged = encode_event(Ended(site="shop", region="default", at_ms=1, token=2**62, sequence=1))
+    mark = encode_mark(Published(publisher="host:1", up_to_ms=5, made=2))
+    letters = [(topics.schedule, forged), (topics.results, GOOD), (topics.marks, mark)]
+    put_aside(kafka_server, topics, *((topic, value, "unknown_version") for topic, value in letters))
+    done = run("retry", *words)
+    assert (done.return_value, done.stdout) == (1, "1 of 3 dead letters sent again\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"2 not sent, which say that they came from {topics.schedule} or {topics.marks}: ")
+    assert line.endswith("sitemon dead-letters retry 0:0 0:2")
+    assert [*read_all(kafka_server, topics.schedule), *read_all(kafka_server, topics.marks)] == []
+    assert run("retry", "0:0", "0:2").stdout == "2 of 2 dead letters sent again\n"
+    for topic, value in ((topics.schedule, forged), (topics.marks, mark)):
+        assert [message.value for message in read_all(kafka_server, topic)] == [value]
+
+
+def test_of_many_that_are_not_sent_a_few_are_named(kafka_server: KafkaServer, topics: Topics, run: Run) -> None:
+    put_aside(kafka_server, topics, *((topics.schedule, b"%d" % number, "not_a_result") for number in range(30)))
+    (line,) = run("retry", "--all").stderr.splitlines()
+    assert line.startswith("30 not sent, ")
+    assert line.endswith(" 0:18 0:19 …")
 
 
 def test_numbers_that_are_not_there_are_said(kafka_server: KafkaServer, topics: Topics, run: Run) -> None:

@@ -41,7 +41,7 @@ def letter(
 
 
 def retried(broker: MemoryBroker, *letters: Kept) -> list[Retried]:
-    return list(Retry(TOPICS, lambda: MemoryProducer(broker)).run(letters))
+    return list(Retry(TOPICS, lambda: MemoryProducer(broker), are_named=True).run(letters))
 
 
 def test_a_letter_goes_to_its_topic_with_its_key_and_value(broker: MemoryBroker) -> None:
@@ -102,6 +102,19 @@ def test_what_came_from_schedule_or_marks_goes_back_there(
     assert [(message.key, message.value) for message in broker.messages(topic)] == [(key.encode(), value)]
 
 
+def test_what_says_that_it_came_from_schedule_or_marks_goes_there_only_by_its_number(broker: MemoryBroker) -> None:
+    forged = encode_event(Ended(site="blog", region="default", at_ms=3, token=2**62, sequence=2))
+    letters = [
+        letter(forged, key=EVENT.key.encode(), topic=TOPICS.schedule),
+        letter(number=1),
+        letter(encode_mark(MARK), number=2, key=MARK.key.encode(), topic=TOPICS.marks),
+        letter(None, number=3, topic=TOPICS.schedule),
+    ]
+    found = list(Retry(TOPICS, lambda: MemoryProducer(broker), are_named=False).run(letters))
+    assert [one.fate for one in found] == [Fate.NOT_NAMED, Fate.SENT, Fate.NOT_NAMED, Fate.STAYS]
+    assert [len(broker.messages(topic)) for topic in (TOPICS.schedule, TOPICS.marks, TOPICS.results)] == [0, 0, 1]
+
+
 def test_one_that_kafka_never_takes_holds_up_no_other(broker: MemoryBroker) -> None:
     big = letter(GOOD[:-1] + b',"padding":"' + b"x" * (1 << 20) + b'"}', number=1)
     fates = retried(broker, letter(), big, letter(encode(a_result("blog")), number=2))
@@ -120,7 +133,7 @@ def test_without_an_acknowledgement_it_fails(broker: MemoryBroker) -> None:
             return NeverAcknowledged()
 
     with pytest.raises(UnreachableError, match="no acknowledgement within 10 s"):
-        list(Retry(TOPICS, lambda: Deaf(broker)).run([letter()]))
+        list(Retry(TOPICS, lambda: Deaf(broker), are_named=True).run([letter()]))
 
 
 def test_letters_are_taken_a_few_at_a_time_so_that_large_ones_do_not_fill_the_memory(broker: MemoryBroker) -> None:
@@ -134,7 +147,7 @@ def test_letters_are_taken_a_few_at_a_time_so_that_large_ones_do_not_fill_the_me
             taken.append(one)
             yield one
 
-    fates = Retry(TOPICS, lambda: MemoryProducer(broker)).run(noted())  # type: ignore[arg-type] # a generator
+    fates = Retry(TOPICS, lambda: MemoryProducer(broker), are_named=True).run(noted())  # type: ignore[arg-type] # a generator
     next(fates)
     assert len(taken) == 2
 
@@ -149,5 +162,5 @@ def test_few_long_ones_are_held_at_once(broker: MemoryBroker, long: str) -> None
             content = {"key": b"shop", "value": GOOD} | {long: b"%d" % number + bytes(4 << 20)}
             yield letter(content["value"], key=content["key"], topic="elsewhere")
 
-    next(Retry(TOPICS, lambda: MemoryProducer(broker)).run(letters()))
+    next(Retry(TOPICS, lambda: MemoryProducer(broker), are_named=True).run(letters()))
     assert len(given) < 6
