@@ -39,6 +39,11 @@ class Made(NamedTuple):
         """The page for who takes it only as it is."""
         return b"".join(piece.body for piece in self.pieces)
 
+    @property
+    def kept_bytes(self) -> int:
+        """What it takes to keep it, at most: pages may share pieces."""
+        return len(self.compressed) + sum(len(body) + len(deflated) for body, deflated in self.pieces)
+
 
 def piece(words: str | bytes) -> Piece:
     """Return a piece of a page."""

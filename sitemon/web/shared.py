@@ -18,7 +18,9 @@ from sitemon.web.shared_page import Address, Dated, Page, Renewal, address_of
 from sitemon.web.snapshot import Snapshot
 
 _MOST: Final = 200
-"""So many pages are kept; each is at most some hundred kilobytes."""
+"""So many pages are kept."""
+_MOST_BYTES: Final = 64 << 20
+"""More than so many of the usual size have, which is at most some hundred kilobytes."""
 _AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
 _OF_ONE: Final = 2
@@ -44,8 +46,9 @@ class CrowdedError(Exception):
 
 
 class Shared:
-    """The newest pages, by their addresses: `most` are kept, none of a long one. For the thread of the event loop.
+    """The newest pages, by their addresses: `most` are kept, of `most_bytes` in all, none of a long one.
 
+    For the thread of the event loop.
     No more than `at_once` are made at the same time; others wait, `most_waiting` of them at most, and hold no thread.
     Clients take turns, as `client_of` tells them apart.
     """
@@ -54,17 +57,21 @@ class Shared:
         self,
         client_of: Callable[[Request], Hashable],
         most: int = _MOST,
+        *,
         at_once: int = _AT_ONCE,
         most_waiting: float = math.inf,
+        most_bytes: int = _MOST_BYTES,
         monotonic_s: Callable[[], float] = clock.monotonic_s,
     ) -> None:
         self._most = most
+        self._most_bytes = most_bytes
         self._client_of = client_of
         self._turns = FairTurns(at_once, _OF_ONE)
         self._most_waiting = most_waiting
         self._waiting = 0
         self._monotonic_s = monotonic_s
         self._pages: OrderedDict[Address, Page] = OrderedDict()
+        self._bytes: dict[Address, int] = {}
         self._newest: _Seen | None = None
         self._previous: _Seen | None = None
         self._renewing: asyncio.Future[None] | None = None
@@ -91,7 +98,7 @@ class Shared:
             making.set_result(again)
             now_s = self._monotonic_s()
             page = Page(snapshot.version, now_s, making, renewal=page.renewal, watched_at_s=now_s)
-            self._pages[address] = page
+            self._put(address, page)
         self._pages.move_to_end(address)
         return self._without_waiting(page, BEARABLE_S)
 
@@ -138,6 +145,7 @@ class Shared:
     def forget(self) -> None:
         """Forget all pages: somebody has done what shows on them."""
         self._pages.clear()
+        self._bytes.clear()
 
     def _before(self, page: Page | None, version: int) -> Dated | None:
         if page is None or not page.is_made:
@@ -185,11 +193,28 @@ class Shared:
         if address.is_long:
             return page
         page.making.add_done_callback(lambda _: self._settle(address, page))
-        self._pages[address] = page
+        self._put(address, page)
         self._pages.move_to_end(address)
         if len(self._pages) > self._most:
-            self._pages.popitem(last=False)
+            self._drop(next(iter(self._pages)))
         return page
+
+    def _put(self, address: Address, page: Page) -> None:
+        """Keep it however large it is, and forget those that were read longest ago where all are too large."""
+        self._pages[address] = page
+        self._bytes[address] = page.kept_bytes
+        excess = sum(self._bytes.values()) - self._most_bytes
+        if excess <= 0:
+            return
+        # One that is being made would only be begun again.
+        for other in [other for other, kept in self._pages.items() if kept.making.done() and other != address]:
+            excess -= self._drop(other)
+            if excess <= 0:
+                return
+
+    def _drop(self, address: Address) -> int:
+        del self._pages[address]
+        return self._bytes.pop(address)
 
     async def _make(self, turn: Turn, render: Callable[[], Content], media_type: str) -> Made:
         async with self._turns.having(turn):
@@ -213,6 +238,6 @@ class Shared:
         if self._pages.get(address) is not page:
             return
         if page.is_made:
-            self._pages[address] = page._replace(turn=None, before=None)
+            self._put(address, page._replace(turn=None, before=None))
         else:
-            del self._pages[address]
+            self._drop(address)

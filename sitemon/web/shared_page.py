@@ -67,6 +67,12 @@ class Page(NamedTuple):
         """Whether it is there."""
         return self.making.done() and not self.making.cancelled() and self.making.exception() is None
 
+    @property
+    def kept_bytes(self) -> int:
+        """What it takes to keep it, as far as it is there."""
+        of_before = self.before.made.kept_bytes if self.before else 0
+        return of_before + (self.making.result().kept_bytes if self.is_made else 0)
+
     def again(self, snapshot: Snapshot) -> Made | None:
         """Return what is made already of another snapshot, where that is quick; else None."""
         content = self.renewal.at_once(snapshot) if self.renewal else None

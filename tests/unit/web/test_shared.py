@@ -280,6 +280,68 @@ def test_of_any_number_of_addresses_few_pages_are_kept_and_the_one_that_is_read_
     assert made == ["front"]
 
 
+def test_of_large_pages_fewer_are_kept_and_the_one_that_is_read_among_them() -> None:
+    made: list[str] = []
+
+    async def work(shared: Shared) -> None:
+        def front() -> str:
+            made.append("front")
+            return "front"
+
+        for number in range(30):
+            await shared.answer(asking(f"/?q={number}"), 1, lambda: "x" * 100_000)
+            await shared.answer(asking(), 1, front)
+        kept = [page.making.result() for page in shared._pages.values()]
+        assert 5 < len(kept) < 11
+        assert sum(len(each.body) + len(each.compressed) for each in kept) <= 1_000_000
+
+    in_loop(work, most_bytes=1_000_000)
+    assert made == ["front"]
+
+
+def test_large_pages_that_are_made_again_take_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_JUST_MADE_S", 0.0)
+
+    async def work(shared: Shared) -> None:
+        for version in range(1, 6):
+            for number in range(8):
+                await shared.answer(asking(f"/?q={number}"), version, lambda: "x" * 100_000)
+            while not all(page.making.done() and page.before is None for page in shared._pages.values()):
+                await asyncio.sleep(0)
+        assert len(shared._pages) == 8
+
+    in_loop(work, most_bytes=1_000_000)
+
+
+def test_a_page_that_is_made_is_waited_for_however_large_the_others_are() -> None:
+    async def work(shared: Shared) -> None:
+        slow = Slow("slow")
+        waiting = asyncio.ensure_future(shared.answer(asking("/slow"), 1, slow))
+        await asyncio.to_thread(slow.is_begun.wait, WITHIN_S)
+        for number in range(3):
+            await shared.answer(asking(f"/?q={number}"), 1, lambda: "x" * 100_000)
+        again = asyncio.ensure_future(shared.answer(asking("/slow"), 1, lambda: "begun again"))
+        slow.may_end.set()
+        assert [text(await each) for each in (waiting, again)] == ["slow", "slow"]
+
+    in_loop(work, most_bytes=150_000)
+
+
+def test_a_page_that_is_larger_than_all_may_be_is_made_once() -> None:
+    made: list[str] = []
+
+    async def work(shared: Shared) -> None:
+        def make() -> str:
+            made.append("once")
+            return "x" * 100_000
+
+        for _ in range(3):
+            await shared.answer(asking(), 1, make)
+
+    in_loop(work, most_bytes=1_000)
+    assert made == ["once"]
+
+
 def test_pages_of_long_addresses_are_made_and_not_kept() -> None:
     async def work(shared: Shared) -> None:
         for made in ("first", "second"):
