@@ -1,6 +1,8 @@
 """Which sites the overview shows, as its address says. Pure."""
 
+import heapq
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -10,6 +12,13 @@ from sitemon.web.sites import WORST_FIRST, SiteView, rank
 
 PAGE_SIZE: Final = 100
 _LONGEST: Final = 200
+"""Of an address no more is read, so that nothing longer can be chosen."""
+_MOST_KEYS: Final = 100
+_MOST_VALUES: Final = 100
+"""A label with more values is none to choose from; the search finds them."""
+_ROOM: Final = 100_000
+"""So many characters may all values have, with their keys and what is around each of them in a menu."""
+_AROUND: Final = 40
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
@@ -107,10 +116,33 @@ def paged(sites: Sequence[SiteView], filters: Filters) -> tuple[list[Group], int
     ], pages
 
 
-def labels_of(sites: Iterable[SiteView]) -> dict[str, list[str]]:
-    """Return the values of each label that sites have, in order."""
-    found: dict[str, set[str]] = {}
+class Choices(NamedTuple):
+    """What of labels there is to choose from: `keys`, those that most sites have, and `values` of them, all in order.
+
+    `are_all` says whether nothing is left out.
+    """
+
+    keys: Sequence[str]
+    values: Mapping[str, Sequence[str]]
+    are_all: bool
+
+
+def choices_of(sites: Sequence[SiteView]) -> Choices:
+    """Return what is chosen from, which is never much, however many labels sites have."""
+    used = Counter(key for site in sites for key in site.labels)
+    readable = (key for key in used if len(key) <= _LONGEST)
+    keys = heapq.nsmallest(_MOST_KEYS, readable, key=lambda key: (-used[key], key))
+    found: dict[str, set[str]] = {key: set() for key in keys}
     for site in sites:
-        for key, value in site.labels.items():
-            found.setdefault(key, set()).add(value)
-    return {key: sorted(found[key]) for key in sorted(found)}
+        for key in found.keys() & site.labels.keys():
+            found[key].add(site.labels[key])
+    values: dict[str, list[str]] = {}
+    room = _ROOM
+    for key in keys:
+        its_readable = [value for value in found[key] if len(key) + 1 + len(value) <= _LONGEST]
+        size = sum(len(key) + len(value) + _AROUND for value in its_readable)
+        if len(found[key]) <= _MOST_VALUES and size <= room:
+            values[key] = sorted(its_readable)
+            room -= size
+    are_all = len(keys) == len(used) and all(len(values.get(key, ())) == len(found[key]) for key in keys)
+    return Choices(sorted(keys), {key: values[key] for key in sorted(values)}, are_all)

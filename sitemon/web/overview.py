@@ -1,7 +1,6 @@
 """The first page: all sites, the worst first."""
 
 from collections import Counter
-from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,9 +10,6 @@ from sitemon.web.pages import no_data
 from sitemon.web.sites import WORST_FIRST
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
-
-_MOST_VALUES: Final = 100
-"""A label with more values is none to choose from; the search finds them."""
 
 
 def routes(web: Web) -> APIRouter:
@@ -48,7 +44,7 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
         total=len(snapshot.sites),
         found=len(found),
         incidents=snapshot.open_incidents,
-        labels={key: values for key, values in snapshot.labels.items() if len(values) <= _MOST_VALUES},
+        choices=snapshot.choices,
         groups=groups,
         pages=pages,
         page=min(filters.page, pages),

@@ -43,7 +43,7 @@ def routes(web: Web) -> APIRouter:
 def _page(web: Web, report: Report, query: ReportQuery, snapshot: Snapshot, now: datetime) -> str:
     period = report.period
     given = query.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    labels = list(snapshot.labels)
+    labels = snapshot.choices.keys
     return render(
         "report.html",
         here="/report",

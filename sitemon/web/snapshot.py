@@ -15,7 +15,7 @@ from sitemon.model.errors import SitemonError
 from sitemon.report.stale import is_stale
 from sitemon.store.page import Present
 from sitemon.store.page_incidents import Incident
-from sitemon.web.filters import labels_of
+from sitemon.web.filters import Choices, choices_of
 from sitemon.web.sites import SiteView, fold_sites
 
 log = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ _OLD: Final = timedelta(minutes=1)
 class Snapshot(NamedTuple):
     """How everything was at `at`. Each has another `version`.
 
-    `sites` are all, the worst first; `by_name` the same. `counts` says how many are in which state, `labels` which
-    values each label has. `problem` says why there is none that is newer, if so. What lies before `made_up_until_at` is
-    the demo's.
+    `sites` are all, the worst first; `by_name` the same. `counts` says how many are in which state, `choices` what
+    of their labels there is to choose from. `problem` says why there is none that is newer, if so. What lies before
+    `made_up_until_at` is the demo's.
     """
 
     version: int
@@ -49,7 +49,7 @@ class Snapshot(NamedTuple):
     by_name: dict[str, SiteView]
     open_incidents: list[Incident]
     counts: Counter[str]
-    labels: Mapping[str, Sequence[str]]
+    choices: Choices
     problem: str | None = None
     made_up_until_at: datetime | None = None
 
@@ -82,7 +82,7 @@ def snapshot_of(version: int, at: datetime, present: Present, before: Snapshot |
         by_name,
         present.open_incidents,
         counts,
-        before.labels if before and has_old_labels else labels_of(sites),
+        before.choices if before and has_old_labels else choices_of(sites),
         made_up_until_at=present.made_up_until_at,
     )
 

@@ -57,7 +57,7 @@ class Scene:
         self.write(a_down(HOSTILE, error=HOSTILE_ERROR))
         self.incident_id = self.incident("wiki", this_hour())
 
-    def schedule(self, site: str, team: str) -> None:
+    def schedule(self, site: str, team: str, **labels: str) -> None:
         """Let a site be due every two hours, the last time when this one began: the next is far from any test."""
         said_ms = to_ms(this_hour()) - 3_000
         event = Started(
@@ -69,7 +69,7 @@ class Scene:
             interval_ms=7_200_000,
             from_slot_ms=to_ms(this_hour()),
             patience_ms=40_000,
-            labels={"team": team},
+            labels={"team": team} | labels,
         )
         write_notices(self.conn, self._names, [event])
 

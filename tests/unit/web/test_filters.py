@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sitemon.web.filters import PAGE_SIZE, Filters, chosen, labels_of, paged, read_filters
+from sitemon.web.filters import PAGE_SIZE, Choices, Filters, choices_of, chosen, paged, read_filters
 from sitemon.web.sites import SiteView, fold_sites
 from tests.unit.web.watches import a_watch
 
@@ -83,5 +83,35 @@ def test_a_page_beyond_the_last_is_the_last() -> None:
     assert (len(group.sites), pages) == (4, 1)
 
 
-def test_labels_are_those_that_sites_have() -> None:
-    assert labels_of(sites()) == {"team": ["ops", "web"]}
+def labelled(*labels: dict[str, str]) -> list[SiteView]:
+    return fold_sites(a_watch(f"s{number}", labels=each) for number, each in enumerate(labels))
+
+
+def test_there_is_to_choose_from_what_sites_have() -> None:
+    assert choices_of(sites()) == Choices(["team"], {"team": ["ops", "web"]}, are_all=True)
+
+
+def test_of_many_labels_there_are_those_to_choose_from_that_most_sites_have() -> None:
+    rare = [{f"{site}-{number:03}": "" for number in range(300)} for site in "abc"]
+    keys, values, are_all = choices_of(labelled(*({"zone": "north"} | each for each in rare)))
+    assert keys == [f"a-{number:03}" for number in range(99)] + ["zone"]
+    assert (values["zone"], len(values), are_all) == (["north"], 100, False)
+
+
+def test_a_label_with_many_values_is_none_to_choose_from() -> None:
+    found = choices_of(labelled(*({"team": "web", "serial": f"{number}"} for number in range(101))))
+    assert found == Choices(["serial", "team"], {"team": ["web"]}, are_all=False)
+
+
+def test_what_is_longer_than_is_read_of_an_address_cannot_be_chosen() -> None:
+    longest = "x" * 195
+    found = choices_of(labelled({"team": longest}, {"team": longest + "x"}, {"k" * 201: ""}))
+    assert found == Choices(["team"], {"team": [longest]}, are_all=False)
+
+
+def test_however_long_all_values_are_there_is_little_to_choose_from() -> None:
+    long = [{f"{key:02}": f"{site:03}" + "x" * 190 for key in range(20)} for site in range(100)]
+    found = choices_of(labelled({"team": "web"}, *long))
+    assert sum(len(value) for values in found.values.values() for value in values) < 100_000
+    assert found.values["team"] == ["web"], "what takes little is there beside it"
+    assert not found.are_all
