@@ -121,8 +121,7 @@ class Decider:
 
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
-        # In one order, lest two alerters wait for each other.
-        self._regions.look(taken, sorted(set().union(*taken.regions.values())))
+        self._look_at_regions_of(taken, rules)
         now = self._now()
         scheduled = taken.scheduled([site_id for site_id, one in rules.items() if not one.is_configured])
         policies = taken.policies(
@@ -157,6 +156,13 @@ class Decider:
                 for site_id, one in refolded.items()
             }
         )
+
+    def _look_at_regions_of(self, taken: Taken, rules: Mapping[int, SiteRules]) -> None:
+        named: set[str] = set()
+        unnamed: set[str] = set()
+        for site_id, one in rules.items():
+            (unnamed if one.regions is None else named).update(ours(taken.regions[site_id], one))
+        self._regions.look(taken, named, unnamed)
 
     def _say(
         self,

@@ -1,7 +1,7 @@
 """Looks whether regions are offline, before anybody is told that their sites are down."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +23,9 @@ _LATELY: Final = timedelta(seconds=30)
 _SHARE: Final = 10
 """To look takes a tenth of the time at most: with 100,000 sites that fail it takes longer than what it is for."""
 
+_MOST_UNNAMED: Final = 20
+"""Of regions that no configured site names: whoever may write results could invent any number of them."""
+
 
 class Regions:
     """The regions from which sites are seen. What becomes of them is said once, in the transaction that notes it.
@@ -38,16 +41,29 @@ class Regions:
         self._by_sites = by_sites
         self._look_at_s = 0.0
 
-    def look(self, deciding: Deciding, regions: Iterable[str]) -> None:
-        """Look at these regions, if it is time to; what is found is among the outages of `deciding`."""
+    def look(self, deciding: Deciding, named: Collection[str], unnamed: Collection[str] = ()) -> None:
+        """Look at these regions, if it is time to; what is found is among the outages of `deciding`.
+
+        No configured site names the `unnamed`: of these, at those with reference sites and some that were known first.
+        """
         begun_s = clock.monotonic_s()
         if begun_s >= self._look_at_s:
-            for region in regions:
-                self._look_at(deciding, region)
+            connectivity = deciding.connectivity
+            regions = {*named, *self._worth_a_look(connectivity, {*unnamed})}
+            online = regions - {one.region for one in connectivity.outages if one.until_at is None}
+            just_cut = connectivity.just_cut(online) if online else {}
+            # In one order, lest two alerters wait for each other.
+            for region in sorted(regions):
+                self._look_at(deciding, region, just_cut.get(region, 0))
             took_s = clock.monotonic_s() - begun_s
             self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
 
-    def _look_at(self, deciding: Deciding, region: str) -> None:
+    def _worth_a_look(self, connectivity: Connectivity, unnamed: set[str]) -> set[str]:
+        if not unnamed:
+            return set()
+        return unnamed & (connectivity.known_first(_MOST_UNNAMED) | self._alerts().references.keys())
+
+    def _look_at(self, deciding: Deciding, region: str, just_cut: int) -> None:
         connectivity = deciding.connectivity
         last = next((one for one in reversed(connectivity.outages) if one.region == region), None)
         if last is not None and last.until_at is None:
@@ -57,13 +73,15 @@ class Regions:
                 log.warning("alerter.region_online: %s, since %s", region, turn.at)
                 self._say(deciding, region_event(region, turn, last.from_at, self._now()))
             return
-        turn = self._gone_offline(connectivity, region, last and last.until_at)
+        turn = self._gone_offline(connectivity, region, just_cut, last and last.until_at)
         if turn and connectivity.begin(region, turn.at):
             log.warning("alerter.region_offline: %s: %s of %s hosts fail at once", region, turn.hosts, turn.of)
             self._say(deciding, region_event(region, turn, turn.at, self._now()))
 
-    def _gone_offline(self, connectivity: Connectivity, region: str, online_since: datetime | None) -> Turn | None:
-        just_cut, urls = connectivity.just_cut(region), self._alerts().references.get(region, ())
+    def _gone_offline(
+        self, connectivity: Connectivity, region: str, just_cut: int, online_since: datetime | None
+    ) -> Turn | None:
+        urls = self._alerts().references.get(region, ())
         if not just_cut or (just_cut < LEAST_HOSTS and not urls):
             return None
         seen = connectivity.seen(region)

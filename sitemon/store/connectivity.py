@@ -1,6 +1,6 @@
 """Which regions are offline, and what they saw last."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -35,10 +35,14 @@ class Connectivity:
         found = self._all("references", region=region, names=list(names), since=since, reasons=[*NETWORK_REASONS])
         return [Reference._make(row) for row in found]
 
-    def just_cut(self, region: str) -> int:
-        """Return how many sites have just begun to fail for a reason of the network."""
-        ((count,),) = self._all("cut", region=region, within=LOOKED_AT_WITHIN, reasons=[*NETWORK_REASONS])
-        return int(count)
+    def known_first(self, most: int) -> set[str]:
+        """Return the regions of which something was known before that of all others."""
+        return {name for (name,) in self._all("known_first", most=most)}
+
+    def just_cut(self, regions: Collection[str]) -> dict[str, int]:
+        """Return how many sites have just begun to fail for a reason of the network, in regions where some have."""
+        found = self._all("cut", regions=[*regions], within=LOOKED_AT_WITHIN, reasons=[*NETWORK_REASONS])
+        return dict(found)
 
     def begin(self, region: str, from_at: datetime) -> bool:
         """Note that a region is offline; return False where another alerter has noted it already.

@@ -24,22 +24,27 @@ JOIN sitemon.current_state AS state
 JOIN sitemon.target ON target.target_id = state.target_id
 LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id;
 
+-- name: known_first
+SELECT name FROM sitemon.region ORDER BY region_id LIMIT %(most)s;
+
 -- name: cut
--- How many sites began to fail for a reason of the network within a while before the region's newest result.
+-- How many sites began to fail for a reason of the network within a while before a region's newest result, in regions where
+-- some did. All regions at once: each look reads the states of all sites.
 WITH newest AS MATERIALIZED (
-    SELECT state.region_id, max(state.slot_at) AS slot_at
+    SELECT state.region_id, region.name, max(state.slot_at) AS slot_at
     FROM sitemon.current_state AS state
-    JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
+    JOIN sitemon.region ON region.region_id = state.region_id AND region.name = ANY (%(regions)s)
     WHERE state.outcome <> 'missed'
-    GROUP BY state.region_id
+    GROUP BY state.region_id, region.name
 )
-SELECT count(*)
+SELECT newest.name, count(*)
 FROM newest
 JOIN sitemon.current_state AS state
     ON state.region_id = newest.region_id
     AND state.since_at > newest.slot_at - %(within)s
     AND state.outcome = 'down'
-JOIN sitemon.reason ON reason.reason_id = state.reason_id AND reason.name = ANY (%(reasons)s);
+JOIN sitemon.reason ON reason.reason_id = state.reason_id AND reason.name = ANY (%(reasons)s)
+GROUP BY newest.name;
 
 -- name: references
 SELECT DISTINCT ON (result.site_id)

@@ -1,0 +1,103 @@
+"""Regions that nobody has but in results: however many somebody invents, it is decided on the sites of all others."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import psycopg2.extensions
+import pytest
+
+from sitemon import clock
+from sitemon.alert import regions as module
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import SiteRules, rules_of_site
+from sitemon.incident.policy import Policy
+from sitemon.model.alerts import Alerts, Audience
+from sitemon.model.result import Result
+from sitemon.store.connect import Connection
+from sitemon.store.names import Names
+from sitemon.store.write import write_batch
+from tests.databases import rows
+from tests.results import a_down, a_result
+
+OFFLINE = "SELECT region FROM sitemon.region_outage ORDER BY region"
+FEW = 3
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_UNNAMED", FEW)
+
+
+def decider(regions: frozenset[str] | None = None, alerts: Alerts | None = None) -> Decider:
+    """Return one that looks at regions when it decides next; sites called configured-… have these regions."""
+    configured, others = SiteRules(Policy(), Audience(), regions, timedelta(minutes=1)), rules_of_site(None, {})
+    return Decider(
+        lambda name: configured if name.startswith("configured-") else others, alerts or Alerts(), clock.utc_now
+    )
+
+
+def cut(region: str, prefix: str = "invented") -> list[Result]:
+    """Return results by which the region would be offline: all that it looks at fails at once."""
+    sites = [f"{prefix}-{n}" for n in range(5)]
+    well = [a_result(site, region=region) for site in sites]
+    return well + [a_down(site, minute=1, region=region) for site in sites]
+
+
+def statements_of(conn: Connection, decider: Decider) -> int:
+    """Decide, and return how many statements it took."""
+    count = 0
+
+    class Counting(psycopg2.extensions.cursor):
+        def execute(self, *args: Any) -> None:
+            nonlocal count
+            count += 1
+            super().execute(*args)
+
+    before, conn.cursor_factory = conn.cursor_factory, Counting
+    decider.decide(conn)
+    conn.cursor_factory = before
+    return count
+
+
+def test_further_regions_take_no_further_statement(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_UNNAMED", 1000)
+    took = []
+    for site, count in (("one", 2), ("other", 200)):
+        write_batch(conn, names, [a_result(site, region=f"{site}-{n}") for n in range(count)])
+        took.append(statements_of(conn, decider()))
+    assert took[0] == took[1]
+
+
+def test_of_those_that_only_results_name_a_few_are_offline(conn: Connection, names: Names) -> None:
+    for n in range(FEW + 2):
+        write_batch(conn, names, cut(f"region-{n}"))
+    decider().decide(conn)
+    assert rows(conn, OFFLINE) == [(f"region-{n}",) for n in range(FEW)]
+
+
+def test_they_take_the_place_of_none_that_a_configured_site_names(conn: Connection, names: Names) -> None:
+    for n in range(FEW):
+        write_batch(conn, names, [a_result("invented", region=f"region-{n}")])
+    write_batch(conn, names, cut("eu", "configured"))
+    decider(frozenset({"eu"})).decide(conn)
+    assert rows(conn, OFFLINE) == [("eu",)]
+
+
+def test_they_take_the_place_of_none_that_has_reference_sites(conn: Connection, names: Names) -> None:
+    for n in range(FEW):
+        write_batch(conn, names, [a_result("invented", region=f"region-{n}")])
+    write_batch(conn, names, cut("eu"))
+    alerts = msgspec.structs.replace(Alerts(), references={"eu": ("https://one.example/",)})
+    decides = decider(alerts=alerts)
+    decides.decide(conn)
+    assert decides.suspected == {"eu"}
+    assert rows(conn, OFFLINE) == [("eu",)]
+
+
+def test_one_that_a_configured_site_does_not_have_is_not_looked_at(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, cut("invented", "configured") + cut("eu", "configured"))
+    decider(frozenset({"eu"})).decide(conn)
+    assert rows(conn, OFFLINE) == [("eu",)]
