@@ -4,6 +4,7 @@ Up to the mark ``closed_ms`` each expected slot whose patience has ended has its
 """
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -26,6 +27,8 @@ _COUNTED_AT_ONCE_MS: Final = 6 * _HOUR_MS
 _WRITERS_S: Final = 10.0
 """A transaction that takes longer hangs, and would hold up the account for as long."""
 _LOOK_S: Final = 0.05
+_CORRECTED_AT_ONCE: Final = 10_000
+"""A transaction corrects so many rows in about a second: who records the same sites waits for it."""
 _WINDOW_MS: Final = 60_000
 _MOST_WINDOWS: Final = 2
 """To read the rows of a window of so much takes as long as to look up a third of the slots of a step of 8 s."""
@@ -161,21 +164,43 @@ def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: 
         count_away(cursor, hours)
 
 
-def correct_reasons(cursor: Cursor, covered: Iterable[tuple[int, int]]) -> None:
-    """Mend why slots were missed, in time of which only now is known that a beat was there."""
-    account = account_of(cursor)
-    for from_ms, until_ms in covered:
-        if from_ms <= account.closed_ms and until_ms >= account.from_ms:
-            within = {"from_ms": max(from_ms, account.from_ms), "until_ms": min(until_ms, account.closed_ms)}
-            cursor.execute(_sql["correct_reasons"], within)
-            _settle(cursor, cursor.fetchall()[0])
+def correct_reasons(conn: Connection, covered: Iterable[Window]) -> None:
+    """Mend why slots were missed, in time, in order, of which only now is known that a beat was there.
+
+    Each transaction looks at an hour, however many pieces of it are covered, and mends a part of its rows. In a dark
+    stretch there are none.
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        account = account_of(cursor)
+        dark = _kept_dark_stretches(cursor)
+    within = (Window(max(one.from_ms, account.from_ms), min(one.until_ms, account.closed_ms + 1)) for one in covered)
+    lit = (part for span in within for part in _without(span, dark))
+    for parts in _by_hour(lit):
+        while _correct_some(conn, parts):
+            pass
+
+
+def _correct_some(conn: Connection, parts: Sequence[Window]) -> bool:
+    """Mend some of the reasons in parts of an hour; return whether there were any."""
+    values = _columns(parts) | {
+        "first_ms": parts[0].from_ms,
+        "end_ms": parts[-1].until_ms,
+        "rows": _CORRECTED_AT_ONCE,
+    }
+    with translated(), conn, conn.cursor() as cursor:
+        begin_batch(cursor)
+        cursor.execute(_sql["correct_reasons"], values)
+        ((is_any, *unsettled),) = cursor.fetchall()
+        if is_any:
+            _settle(cursor, unsettled)
+        return bool(is_any)
 
 
 def light(conn: Connection, width_ms: int) -> bool:
-    """Make rows of a part of what was counted as dark, and is covered by a reign now; return whether more is left.
+    """Make rows of a part of what was counted as dark, and is covered by reigns now; return whether more is left.
 
-    A reign that comes late may cover hours of all sites: only so much of it is looked at in one transaction. What is
-    left is still counted.
+    Reigns that come late may cover hours of all sites: one transaction looks at those of so much time. What is left is
+    still counted.
     """
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
@@ -184,12 +209,17 @@ def light(conn: Connection, width_ms: int) -> bool:
         lit = [part for span in kept for part in _without(span, wanted) if part.from_ms < account.closed_ms]
         if not lit:
             return False
-        until_ms = lit[0].from_ms + width_ms
-        # Beyond what is closed there is nothing to look at.
-        part = lit[0] if until_ms > account.closed_ms else Window(lit[0].from_ms, min(lit[0].until_ms, until_ms))
-        _keep(cursor, [left for span in kept for left in _without(span, [part])])
-        _close_part(cursor, account, part)
-        return part != lit[0] or len(lit) > 1
+        parts = _up_to(lit, lit[0].from_ms + width_ms, account.closed_ms)
+        _keep(cursor, [left for span in kept for left in _without(span, parts)])
+        _close_parts(cursor, account, parts)
+        return parts != lit
+
+
+def _up_to(spans: Sequence[Window], until_ms: int, closed_ms: int) -> Sequence[Window]:
+    """Return what of spans lies before a moment; all, if that is not closed: beyond it there is nothing to look at."""
+    if until_ms > closed_ms:
+        return spans
+    return [Window(span.from_ms, min(span.until_ms, until_ms)) for span in spans if span.from_ms < until_ms]
 
 
 def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int], until_ms: int) -> None:
@@ -235,13 +265,13 @@ def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Window], closed: Wind
     return sum(_derive(cursor, found, {**values, **part._asdict()}) for part in lit)
 
 
-def _close_part(cursor: Cursor, account: Account, part: Window) -> None:
-    """Derive the rows of a part of time that no dark stretch holds any more, and count its hours anew."""
-    until_ms = min(part.until_ms, account.closed_ms)
-    lit = Window(max(part.from_ms, account.from_ms), until_ms)
-    if _derive_in(cursor, "missing_by_window", [lit], Window(0, account.closed_ms), Patiences(0, FOR_EVER_MS)):
+def _close_parts(cursor: Cursor, account: Account, parts: Iterable[Window]) -> None:
+    """Derive the rows of parts of time that no dark stretch holds any more, and count their hours anew."""
+    lit = [Window(part.from_ms, min(part.until_ms, account.closed_ms)) for part in parts]
+    if _derive_in(cursor, "missing_by_window", lit, Window(0, account.closed_ms), Patiences(0, FOR_EVER_MS)):
         merge(cursor)
-    _count_hours(cursor, Window(part.from_ms, until_ms), 0, FOR_EVER_MS)
+    for hours in _united(_whole_hours(part) for part in lit):
+        _count_hours(cursor, hours, 0, FOR_EVER_MS)
 
 
 def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
@@ -288,16 +318,38 @@ def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> Sequence[Window]:
 
 def _dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[list[Window], list[Window]]:
     """Return those that are kept, and those that there are, as far as the account has come."""
-    cursor.execute(_sql["kept_dark_stretches"])
-    kept = [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+    kept = _kept_dark_stretches(cursor)
     cursor.execute(_sql["dark_stretches"], {"closed_ms": closed_ms})
     return kept, [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
 
 
+def _kept_dark_stretches(cursor: Cursor) -> list[Window]:
+    cursor.execute(_sql["kept_dark_stretches"])
+    return [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+
+
 def _keep(cursor: Cursor, dark: Sequence[Window]) -> None:
     cursor.execute(_sql["forget_dark_stretches"])
-    columns = {"from_ms": [span.from_ms for span in dark], "until_ms": [span.until_ms for span in dark]}
-    cursor.execute(_sql["keep_dark_stretches"], columns)
+    cursor.execute(_sql["keep_dark_stretches"], _columns(dark))
+
+
+def _columns(spans: Sequence[Window]) -> dict[str, object]:
+    return {"from_ms": [span.from_ms for span in spans], "until_ms": [span.until_ms for span in spans]}
+
+
+def _whole_hours(span: Window) -> Window:
+    return Window(span.from_ms // _HOUR_MS * _HOUR_MS, -(-span.until_ms // _HOUR_MS) * _HOUR_MS)
+
+
+def _by_hour(spans: Iterable[Window]) -> Iterator[Sequence[Window]]:
+    """Return the parts of spans in order, those of each hour together."""
+    parts = (
+        Window(max(span.from_ms, hour_ms), min(span.until_ms, hour_ms + _HOUR_MS))
+        for span in spans
+        for hour_ms in range(_whole_hours(span).from_ms, span.until_ms, _HOUR_MS)
+    )
+    for _, own in itertools.groupby(parts, key=lambda part: part.from_ms // _HOUR_MS):
+        yield list(own)
 
 
 def _united(spans: Iterable[Window]) -> list[Window]:
@@ -311,10 +363,13 @@ def _united(spans: Iterable[Window]) -> list[Window]:
     return united
 
 
-def _without(span: Window, others: Iterable[Window]) -> Iterator[Window]:
-    """Return the parts of a span that none of the others, which are in order, holds."""
+def _without(span: Window, others: Sequence[Window]) -> Iterator[Window]:
+    """Return the parts of a span that none of the others, which are in order and have no overlaps, holds."""
+    # Of thousands only those beside it are looked at.
+    first = bisect_right(others, span.from_ms, key=lambda other: other.until_ms)
+    end = bisect_left(others, span.until_ms, key=lambda other: other.from_ms)
     from_ms = span.from_ms
-    for other in itertools.chain(others, [Window(span.until_ms, span.until_ms)]):
+    for other in itertools.chain(others[first:end], [Window(span.until_ms, span.until_ms)]):
         part = Window(from_ms, min(other.from_ms, span.until_ms))
         if part.from_ms < part.until_ms:
             yield part

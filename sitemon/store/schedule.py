@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.marks import Published, Reign
 from sitemon.model.schedule import Away, Ended, Started, Told
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.store.account import account_of, correct_reasons
+from sitemon.store.account import Window, account_of, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.fold import fold
@@ -36,7 +36,7 @@ Notice = Started | Ended | Told | Away | Reign | Published
 def write_notices(
     conn: Connection, names: Names, notices: Sequence[Notice], read: Mapping[TopicPartition, Read] | None = None
 ) -> None:
-    """Write a batch in one transaction, then close again what it changes before the account's mark.
+    """Write a batch in one transaction, and mend before and after it what it changes before the account's mark.
 
     Neither the order in which events come nor their repetition matters, but for an event that comes more than a day
     later than a newer one of its site: it counts as lost. One process at a time may be at it.
@@ -48,6 +48,12 @@ def write_notices(
 
     """
     names.begin()
+    reigns = [one for one in notices if isinstance(one, Reign)]
+    if reigns:
+        # Before they are written: what is not mended when this ends is known by them when they are read again.
+        covered = _newly_covered(conn, reigns)
+        with not_of_values():
+            correct_reasons(conn, covered)
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
         changed = _add_events(cursor, names, [one for one in notices if isinstance(one, Started | Ended)])
@@ -57,10 +63,8 @@ def write_notices(
         if changed:
             cursor.execute(_sql["note_changed"], columns_of(changed))
         _add_aways(cursor, names, [one for one in notices if isinstance(one, Away)])
-        covered = _add_reigns(cursor, [one for one in notices if isinstance(one, Reign)])
+        _add_reigns(cursor, reigns)
         _add_publishers(cursor, [one for one in notices if isinstance(one, Published)])
-        with not_of_values():
-            correct_reasons(cursor, covered)
         move_positions(cursor, read or {})
     names.keep()
     fold(conn)
@@ -155,17 +159,24 @@ def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:
     count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
 
 
-def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> list[tuple[int, int]]:
-    """Add reigns; return what they cover that was not covered before: from and until, both included."""
-    if not reigns:
-        return []
-    values = {
+def _newly_covered(conn: Connection, reigns: Sequence[Reign]) -> Sequence[Window]:
+    """Return what reigns cover, once they are added, that is not covered now."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["newly_covered"], _columns(reigns))
+        return [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+
+
+def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> None:
+    if reigns:
+        cursor.execute(_sql["add_reigns"], _columns(reigns))
+
+
+def _columns(reigns: Sequence[Reign]) -> Mapping[str, Sequence[int]]:
+    return {
         "tokens": [reign.token for reign in reigns],
         "from_ms": [reign.from_ms for reign in reigns],
         "until_ms": [reign.until_ms for reign in reigns],
     }
-    cursor.execute(_sql["add_reigns"], values)
-    return [(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
 
 
 def _add_publishers(cursor: Cursor, marks: Sequence[Published]) -> None:

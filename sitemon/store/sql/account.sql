@@ -273,18 +273,24 @@ WHERE (daily.site_id, daily.region_id) = (given.site_id, given.region_id)
     AND up + degraded + down + missed + maintenance = 0;
 
 -- name: correct_reasons
--- A beat was there after all, as a reign says that came late. Returns one row: whose states name the reason.
-WITH corrected AS (
+-- A beat was there after all, as reigns say that came late, in parts of the time first_ms <= slot < end_ms. Corrects some
+-- rows; returns one: whether there were any, and whose states name the reason.
+WITH covered AS MATERIALIZED (
+    SELECT range_agg(int8range(from_ms, until_ms)) AS parts
+    FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS given (from_ms, until_ms)
+), corrected AS (
     UPDATE sitemon.result SET reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'lost')
     FROM (
         -- In the order of all who write, so that none waits for another in a ring.
         SELECT site_id, region_id, slot_at, kind
         FROM sitemon.result
         WHERE is_derived
-            AND slot_at >= sitemon.from_ms(%(from_ms)s)
-            AND slot_at <= sitemon.from_ms(%(until_ms)s)
+            AND slot_at >= sitemon.from_ms(%(first_ms)s)
+            AND slot_at < sitemon.from_ms(%(end_ms)s)
             AND reason_id = (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down')
+            AND (SELECT parts FROM covered) @> sitemon.to_ms(slot_at)
         ORDER BY site_id, region_id, slot_at, kind
+        LIMIT %(rows)s
         FOR UPDATE
     ) AS wrong
     WHERE (result.site_id, result.region_id, result.slot_at, result.kind)
@@ -294,17 +300,22 @@ WITH corrected AS (
 ), unsettled AS (
     SELECT site_id, region_id, min(slot_at) AS first_slot_at FROM corrected GROUP BY 1, 2 ORDER BY 1, 2
 )
-SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
+SELECT count(*) > 0, array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
 
 -- name: dark_stretches
--- Those that the account has come to.
-SELECT from_ms, until_ms FROM sitemon.dark_stretch WHERE from_ms <= %(closed_ms)s ORDER BY from_ms;
+-- Those that the account has come to, as far as rows are kept: whatever reigns say of earlier time, nothing follows.
+SELECT greatest(from_ms, raw_from_ms), until_ms
+FROM sitemon.dark_stretch
+CROSS JOIN (SELECT sitemon.to_ms(raw_from_at) AS raw_from_ms FROM sitemon.watermark) AS kept
+WHERE from_ms <= %(closed_ms)s AND until_ms > raw_from_ms
+ORDER BY 1;
 
 -- name: kept_dark_stretches
 -- The same in every region, once `are_everywhere`; a new one may lack them. The table has from_ms < slot <= until_ms.
-SELECT from_ms + 1, until_ms + 1
+SELECT greatest(from_ms + 1, raw_from_ms), until_ms + 1
 FROM sitemon.away
-WHERE is_derived
+CROSS JOIN (SELECT sitemon.to_ms(raw_from_at) AS raw_from_ms FROM sitemon.watermark) AS kept
+WHERE is_derived AND until_ms >= raw_from_ms
 GROUP BY 1, 2
 ORDER BY 1;
 

@@ -154,28 +154,40 @@ FROM sitemon.schedule_event
 JOIN changed USING (region_id)
 GROUP BY 1, 2;
 
--- name: add_reigns
--- Returns what these cover that no reign covered before: of all other time nothing has to be looked at again.
+-- name: newly_covered
+-- What these cover, from_ms <= moment < until_ms, that no reign covers yet: of all other time nothing has to be looked at
+-- again.
 WITH given AS (
     SELECT token, min(from_ms) AS from_ms, max(until_ms) AS until_ms
-    FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS reign (token, from_ms, until_ms)
+    FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS given (token, from_ms, until_ms)
     GROUP BY token
 ), before AS (
     SELECT coalesce(range_agg(int8range(from_ms, until_ms, '[]')), '{}'::int8multirange) AS covered
     FROM sitemon.reign
     WHERE from_ms <= until_ms
-), changed AS (
-    INSERT INTO sitemon.reign AS reign (token, from_ms, until_ms)
-    SELECT token, from_ms, until_ms FROM given
-    ON CONFLICT (token) DO UPDATE SET
-        from_ms = least(reign.from_ms, excluded.from_ms),
-        until_ms = greatest(reign.until_ms, excluded.until_ms)
-    RETURNING from_ms, until_ms
-), now AS (
-    SELECT range_agg(int8range(from_ms, until_ms, '[]')) AS covered FROM changed WHERE from_ms <= until_ms
+), after AS (
+    SELECT range_agg(int8range(from_ms, until_ms, '[]')) AS covered
+    FROM (
+        SELECT
+            least(reign.from_ms, given.from_ms) AS from_ms,
+            greatest(reign.until_ms, given.until_ms) AS until_ms
+        FROM given
+        LEFT JOIN sitemon.reign USING (token)
+    ) AS changed
+    WHERE from_ms <= until_ms
 )
-SELECT lower(part), upper(part) - 1
-FROM (SELECT unnest(now.covered - before.covered) AS part FROM now CROSS JOIN before) AS parts;
+SELECT lower(part), upper(part)
+FROM (SELECT unnest(after.covered - before.covered) AS part FROM after CROSS JOIN before) AS parts
+ORDER BY 1;
+
+-- name: add_reigns
+INSERT INTO sitemon.reign AS reign (token, from_ms, until_ms)
+SELECT token, min(from_ms), max(until_ms)
+FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS given (token, from_ms, until_ms)
+GROUP BY token
+ON CONFLICT (token) DO UPDATE SET
+    from_ms = least(reign.from_ms, excluded.from_ms),
+    until_ms = greatest(reign.until_ms, excluded.until_ms);
 
 -- name: add_publishers
 INSERT INTO sitemon.publisher AS publisher (name, up_to_ms, made, is_last)

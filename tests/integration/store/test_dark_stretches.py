@@ -1,6 +1,7 @@
 """Where no beat was for long, missed slots are counted, and have no rows; what comes late mends that."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,7 @@ from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import close_account, open_account, rows
+from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.conftest import WriteNotices
 from tests.integration.store.events import PATIENCE_S, at, at_ms, ended, reign, started
 from tests.integration.store.seen import counts, derived, reasons, state
@@ -174,3 +175,47 @@ def test_once_a_beat_is_back_nothing_after_it_is_dark(conn: Connection, names: N
     dark = "SELECT from_ms, until_ms FROM sitemon.away WHERE is_derived"
     assert rows(conn, dark) == [(at_ms(9) - 1, at_ms(30.5) - 1)]
     assert derived(conn) == [*range(9), *range(31, 60)]
+
+
+DARK = "SELECT from_ms + 1, until_ms + 1 FROM sitemon.away WHERE is_derived ORDER BY 1"
+
+
+def test_what_reigns_say_of_time_of_which_no_rows_are_kept_is_not_looked_at(conn: Connection, names: Names) -> None:
+    open_account(conn, at(-48 * 60))
+    raw_from = -5 * 60
+    execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(raw_from),))
+    write_notices(conn, names, [reign(-60, 400), started(0), ended(20)])
+    close_account(conn, clock.utc_now())
+    before = [(at_ms(raw_from), at_ms(-60))]
+    assert rows(conn, DARK) == before
+    write_notices(conn, names, [reign(minute, minute, token=-minute) for minute in range(raw_from - 11, -47 * 60, -11)])
+    assert not light(conn, 60_000)
+    assert rows(conn, DARK) == before
+    write_notices(conn, names, [reign(raw_from - 8, raw_from - 1, token=2)])
+    while light(conn, 60_000):
+        pass
+    assert rows(conn, DARK) == [(at_ms(raw_from + 9) + 1, at_ms(-60))], "but for the ten minutes after it"
+
+
+def test_what_is_dark_is_kept_as_far_as_rows_are(conn: Connection, write: WriteNotices) -> None:
+    write(reign(120, 400), started(0), ended(150))
+    close_account(conn, clock.utc_now())
+    assert rows(conn, DARK) == [(at_ms(9), at_ms(120))]
+    execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(60),))
+    write(reign(110, 120, token=2))
+    assert rows(conn, DARK) == [(at_ms(60), at_ms(110))]
+
+
+def test_many_reigns_in_what_was_dark_are_looked_at_together(conn: Connection, names: Names) -> None:
+    write_notices(conn, names, [reign(-60, -5), started(0), ended(200)])
+    close_account(conn, at(240))
+    assert derived(conn) == list(range(9))
+    write_notices(conn, names, [reign(minute, minute, token=minute) for minute in range(20, 200, 20)])
+    assert light(conn, 100 * 60_000), "up to minute 120"
+    assert derived(conn)[-1] == 110
+    assert not light(conn, 100 * 60_000)
+    lit = [minute for minute in range(20, 200) if minute % 20 <= 10]
+    assert derived(conn) == [*range(9), *lit]
+    assert counts(conn)[2] == (200, 200, 0, 0)
+    spans = rows(conn, DARK)
+    assert all(before[1] < after[0] for before, after in pairwise(spans))

@@ -1,13 +1,14 @@
 """A reign that comes late has only that time looked at again which no reign covered before."""
 
-from collections.abc import Iterable
+from collections import UserDict
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.marks import Reign
+from sitemon.store import account
 from sitemon.store import schedule as module
-from sitemon.store.account import correct_reasons
+from sitemon.store.account import Window, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
@@ -34,10 +35,10 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The stretches of time that were looked at again."""
     seen: list[tuple[int, int]] = []
 
-    def look(cursor: Cursor, covered: Iterable[tuple[int, int]]) -> None:
+    def look(conn: Connection, covered: Iterable[Window]) -> None:
         spans = list(covered)
         seen.extend(spans)
-        correct_reasons(cursor, spans)
+        correct_reasons(conn, spans)
 
     monkeypatch.setattr(module, "correct_reasons", look)
     return seen
@@ -50,9 +51,9 @@ def test_one_over_all_of_time_has_the_gaps_between_others_looked_at(
     assert before == {"beat_down": 4, "lost": 56}
     write_notices(conn, names, [OVER_ALL])
     assert looked_at == [
-        (1, at_ms(-60) - 1),
-        (at_ms(20) + 1, at_ms(25) - 1),
-        (at_ms(200) + 1, at_ms(300)),
+        (1, at_ms(-60)),
+        (at_ms(20) + 1, at_ms(25)),
+        (at_ms(200) + 1, at_ms(300) + 1),
     ]
     assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"lost": 60}
 
@@ -70,4 +71,63 @@ def test_one_that_goes_on_has_its_newest_part_looked_at(
     conn: Connection, names: Names, looked_at: list[tuple[int, int]]
 ) -> None:
     write_notices(conn, names, [reign(25, 210, token=2)])
-    assert looked_at == [(at_ms(200) + 1, at_ms(210))]
+    assert looked_at == [(at_ms(200) + 1, at_ms(210) + 1)]
+
+
+class _Asked(UserDict[str, str]):
+    """Queries, that note which of them were asked for."""
+
+    def __init__(self, queries: Mapping[str, str]) -> None:
+        self.names: list[str] = []
+        super().__init__(queries)
+
+    def __getitem__(self, name: str) -> str:
+        self.names.append(name)
+        return super().__getitem__(name)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queries about the account, as they were asked."""
+    queries = _Asked(account._sql)
+    monkeypatch.setattr(account, "_sql", queries)
+    return queries.names
+
+
+def test_a_thousand_in_a_gap_are_looked_at_together(conn: Connection, names: Names, asked: list[str]) -> None:
+    moments_ms = [at_ms(20) + 10 + 299 * number for number in range(1_000)]
+    forged = [Reign(token=100 + number, from_ms=ms, until_ms=ms) for number, ms in enumerate(moments_ms)]
+    write_notices(conn, names, forged)
+    assert asked.count("correct_reasons") == 1
+    assert rows(conn, BY_REASON)[0][2] == 4, "no slot lies in one of them"
+    write_notices(conn, names, [Reign(token=9_999, from_ms=at_ms(22), until_ms=at_ms(23)), *forged])
+    assert [(reason, count) for reason, _, count in rows(conn, BY_REASON)] == [("beat_down", 2), ("lost", 58)]
+
+
+def test_many_rows_are_corrected_some_at_a_time(
+    conn: Connection, names: Names, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "_CORRECTED_AT_ONCE", 3)
+    write_notices(conn, names, [OVER_ALL])
+    assert asked.count("correct_reasons") > 2
+    assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"lost": 60}
+
+
+def test_what_is_not_corrected_when_a_recorder_ends_is_when_its_marks_are_read_again(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "_CORRECTED_AT_ONCE", 1)
+    correct = account._correct_some
+    left = iter([True, True])
+
+    def correct_two(conn: Connection, parts: Sequence[Window]) -> bool:
+        next(left)
+        return correct(conn, parts)
+
+    with monkeypatch.context() as context:
+        context.setattr(account, "_correct_some", correct_two)
+        with pytest.raises(StopIteration):
+            write_notices(conn, names, [OVER_ALL])
+    assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"beat_down": 2, "lost": 58}
+    write_notices(conn, names, [OVER_ALL])
+    assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"lost": 60}
