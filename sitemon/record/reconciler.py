@@ -49,6 +49,8 @@ _SHORT_S: Final = 0.5
 _LONG_S: Final = 2.0
 """How long a transaction that closes the account should take: who records the same sites waits for it."""
 _WIDEST_MS: Final = 86_400_000
+_LIGHT_S: Final = 2.0
+"""What was dark is looked at for so long, then the account has its turn: late reigns may have days of it left."""
 _COUNTS_LAST_MS: Final = 60_000
 """Counts that could not be compared for so long are taken anew."""
 
@@ -96,6 +98,7 @@ class Reconciler:
         self._read_up_to: dict[TopicPartition, int] = {}
         self._outage = Outage(stop)
         self._width_ms = _STEP_MS
+        self._light_width_ms = _STEP_MS
         self._may_light = True
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
@@ -181,8 +184,9 @@ class Reconciler:
         self._compare_counts(limit_ms)
         while not self._stop.is_set() and self._close_a_part(limit_ms):
             pass
-        while self._may_light and not self._stop.is_set():
-            self._may_light = self._database.do(lambda conn: light(conn, self._width_ms))
+        light_until_s = clock.monotonic_s() + _LIGHT_S
+        while self._may_light and not self._stop.is_set() and clock.monotonic_s() < light_until_s:
+            self._light_a_part()
         while not self._stop.is_set() and self._database.do(count_away_hours):
             pass
         if clock.monotonic_s() >= self._forget_at_s:
@@ -237,16 +241,28 @@ class Reconciler:
         began_s = clock.monotonic_s()
         until_ms, width_ms = min(limit_ms, account.closed_ms + self._width_ms), self._width_ms
         # What fails may have been too much at once.
-        self._width_ms = max(width_ms // 2, _STEP_MS)
+        self._width_ms = _next_width_ms(width_ms, _LONG_S)
         self._database.do(lambda conn: close(conn, until_ms))
-        took_s = clock.monotonic_s() - began_s
-        if took_s < _LONG_S:
-            self._width_ms = min(width_ms * 2, _WIDEST_MS) if took_s < _SHORT_S else width_ms
+        self._width_ms = _next_width_ms(width_ms, clock.monotonic_s() - began_s)
         return until_ms < limit_ms
+
+    def _light_a_part(self) -> None:
+        """Look at the next part of what was dark, as much as takes about a second."""
+        began_s, width_ms = clock.monotonic_s(), self._light_width_ms
+        self._light_width_ms = _next_width_ms(width_ms, _LONG_S)
+        self._may_light = self._database.do(lambda conn: light(conn, width_ms))
+        self._light_width_ms = _next_width_ms(width_ms, clock.monotonic_s() - began_s)
 
     @property
     def _read_topics(self) -> tuple[str, str, str]:
         return self._topics.results, self._topics.schedule, self._topics.marks
+
+
+def _next_width_ms(width_ms: int, took_s: float) -> int:
+    """Return how much time the next transaction should be about, after one about so much took so long."""
+    if took_s < _SHORT_S:
+        return min(width_ms * 2, _WIDEST_MS)
+    return width_ms if took_s < _LONG_S else max(width_ms // 2, _STEP_MS)
 
 
 def _say(exc: SitemonError) -> None:

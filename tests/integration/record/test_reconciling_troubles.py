@@ -128,6 +128,41 @@ def test_what_was_too_much_at_once_is_closed_in_smaller_parts(
     assert max(failed_ms) < 3 * 3_600_000
 
 
+def test_however_much_was_dark_and_is_not_the_account_is_closed_meanwhile(
+    reconcile: Reconcile, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STEP_MS", 500)
+    first_ms: list[int] = []
+
+    def light(own: Connection, width_ms: int) -> bool:
+        if not first_ms:
+            first_ms.append(clock.now_ms())
+        return True
+
+    monkeypatch.setattr(module, "light", light)
+    with reconcile():
+        wait_until(lambda: bool(first_ms) and read_account(conn).closed_ms > first_ms[0])
+
+
+def test_what_was_too_much_at_once_is_lit_in_smaller_parts(
+    reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SHORT_S", 60.0)
+    monkeypatch.setattr(module, "_LONG_S", 61.0)
+    widths_ms: list[int] = []
+
+    def light(own: Connection, width_ms: int) -> bool:
+        widths_ms.append(width_ms)
+        if width_ms > 40_000:
+            raise UnreachableError("canceling statement due to statement timeout")
+        return len(widths_ms) < 5
+
+    monkeypatch.setattr(module, "light", light)
+    with reconcile():
+        wait_until(lambda: len(widths_ms) == 5)
+    assert widths_ms == [8_000, 16_000, 32_000, 64_000, 32_000]
+
+
 FAIL = """
 CREATE FUNCTION sitemon.fail() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'value out of range' USING ERRCODE = '22003'; END $$;
