@@ -1,6 +1,7 @@
 """One question to a name server and its answer, over UDP, and over TCP when it does not fit (RFC 1035, RFC 7766).
 
-dnspython writes and reads the messages; the sockets are ours, so that the deadline and the address policy hold.
+dnspython writes the messages, and reads what `dns_wire` leaves of them; the sockets are ours, so that the deadline and
+the address policy hold.
 """
 
 import collections
@@ -19,6 +20,7 @@ from sitemon.checks.judge.failures import explain
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
+from sitemon.checks.probes.dns_wire import MalformedError, is_answer_to, lean
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
@@ -27,7 +29,8 @@ RESEND_S: Final = 1.0
 
 _LONGEST_DATAGRAM: Final = 4_096
 """More than we say that we take. Of a longer one the rest is lost, so that it cannot be read."""
-_MOST_RECORDS: Final = 500
+_MOST_DATAGRAMS: Final = 100
+"""So many may come, of which none is the answer: more are no accident."""
 
 
 async def ask(
@@ -40,26 +43,27 @@ async def ask(
         OSError: the connection failed; TimeoutError: the time is up.
 
     """
-    with contextlib.closing(_Datagrams(query, servers, dialer, exchange)) as datagrams:
-        answer, server = await datagrams.answer()
-    return await _over_tcp(query, server, dialer, exchange) if answer.flags & dns.flags.TC else answer
+    wire = query.to_wire()
+    with contextlib.closing(_Datagrams(wire, servers, dialer, exchange)) as datagrams:
+        data, server = await datagrams.answer()
+    if _flags_of(data) & dns.flags.TC:
+        data = await _over_tcp(wire, server, dialer, exchange)
+    return _read(wire, data)
 
 
 class _Datagrams:
     """Sends the query to one address after the other, again and again, until one answers or none is left."""
 
-    def __init__(
-        self, query: dns.message.Message, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange
-    ) -> None:
-        self._query = query
-        self._wire = query.to_wire()
+    def __init__(self, wire: bytes, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange) -> None:
+        self._wire = wire
         self._servers = collections.deque(servers)
         self._dialer = dialer
         self._exchange = exchange
         self._open: dict[int, tuple[Endpoint, BoundedSocket]] = {}
         self._error: OSError | None = None
+        self._left = _MOST_DATAGRAMS
 
-    async def answer(self) -> tuple[dns.message.Message, Endpoint]:
+    async def answer(self) -> tuple[bytes, Endpoint]:
         """Return the first answer, and whose it is."""
         wait_s = RESEND_S
         while self._servers:
@@ -99,7 +103,7 @@ class _Datagrams:
         self._open[connection.fileno()] = (server, connection)
         return connection
 
-    async def _answer_within(self, wait_s: float) -> tuple[dns.message.Message, Endpoint] | None:
+    async def _answer_within(self, wait_s: float) -> tuple[bytes, Endpoint] | None:
         until_s = monotonic_s() + wait_s
         while self._open and (left_s := until_s - monotonic_s()) > 0:
             ready = await self._exchange.ready_within(dict.fromkeys(self._open, select.POLLIN), left_s)
@@ -110,21 +114,21 @@ class _Datagrams:
                     return answer, server
         return None
 
-    def _receive(self, server: Endpoint, connection: BoundedSocket) -> dns.message.Message | None:
+    def _receive(self, server: Endpoint, connection: BoundedSocket) -> bytes | None:
         try:
             data = connection.recv(_LONGEST_DATAGRAM)
         except OSError as exc:
             self._give_up(server, exc)
             return None
         # Somebody else's, or a forged one, is nothing to look at: RFC 5452, 9.1.
-        if data[:2] != self._wire[:2]:
-            return None
-        answer = _read(data)
-        if not self._query.is_response(answer):
+        if data[:2] != self._wire[:2] or not _is_answer(self._wire, data):
+            self._left -= 1
+            if not self._left:
+                raise CheckError(Reason.PROTOCOL_ERROR, "the name server sends much that answers no question of ours")
             return None
         self._exchange.ip = server.ip
         self._exchange.received(len(data))
-        return answer
+        return data
 
     def _give_up(self, server: Endpoint, error: OSError) -> None:
         self._error = error
@@ -135,19 +139,16 @@ class _Datagrams:
                 del self._open[number]
 
 
-async def _over_tcp(
-    query: dns.message.Message, server: Endpoint, dialer: Dialer, exchange: Exchange
-) -> dns.message.Message:
+async def _over_tcp(wire: bytes, server: Endpoint, dialer: Dialer, exchange: Exchange) -> bytes:
     exchange.watch.enter("connect")
     with await dialer.connect(exchange, [server]) as connection:
         exchange.watch.enter("first_byte")
-        wire = query.to_wire()
         await connection.send_all(struct.pack("!H", len(wire)) + wire)
         (length,) = struct.unpack("!H", await _exactly(2, connection))
-        answer = _read(await _exactly(length, connection))
-    if not query.is_response(answer):
+        data = await _exactly(length, connection)
+    if not _is_answer(wire, data):
         raise CheckError(Reason.PROTOCOL_ERROR, "the name server answers something else than what was asked")
-    return answer
+    return data
 
 
 async def _exactly(count: int, connection: BoundedSocket) -> bytes:
@@ -162,14 +163,25 @@ async def _exactly(count: int, connection: BoundedSocket) -> bytes:
     return data
 
 
-def _read(data: bytes) -> dns.message.Message:
-    """Return the message, of a truncated one what is there of it."""
-    if sum(struct.unpack_from("!4H", data.ljust(12, b"\0"), 4)) > _MOST_RECORDS:
-        raise CheckError(Reason.PROTOCOL_ERROR, "the name server's answer has too many records")
+def _flags_of(data: bytes) -> int:
+    return int.from_bytes(data[2:4])
+
+
+def _is_answer(wire: bytes, data: bytes) -> bool:
     try:
-        return dns.message.from_wire(data, raise_on_truncation=True)
-    except dns.message.Truncated as exc:
-        message: dns.message.Message = exc.message()  # type: ignore[no-untyped-call]  # dnspython's own lacks a type
-        return message
+        return is_answer_to(wire, data)
+    except MalformedError as exc:
+        raise _unreadable(exc) from exc
+
+
+def _read(wire: bytes, data: bytes) -> dns.message.Message:
+    try:
+        return dns.message.from_wire(lean(wire, data))
+    except MalformedError as exc:
+        raise _unreadable(exc) from exc
     except dns.exception.DNSException as exc:
         raise CheckError(Reason.PROTOCOL_ERROR, "the name server's answer is not a DNS message") from exc
+
+
+def _unreadable(error: MalformedError) -> CheckError:
+    return CheckError(Reason.PROTOCOL_ERROR, f"the name server's answer {error}")

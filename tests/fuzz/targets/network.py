@@ -47,9 +47,12 @@ def read_answer(data: bytes) -> None:
     record_type = RECORD_TYPES[(data[0] if data else 0) % len(RECORD_TYPES)]
     query = dns.message.make_query(f"{_NAME}.", record_type, use_edns=0, id=1)
     question = Question(_NAME, record_type)
+    wire = query.to_wire()
     with suppress(CheckError):
-        answer = dns_query._read(data[1:])
-        query.is_response(answer)
+        if not dns_query._is_answer(wire, data[1:]):
+            return
+        answer = dns_query._read(wire, data[1:])
+        assert query.is_response(answer)
         found = probe._records(answer, question)
         for failure in probe._failures((_RECORDS[record_type],), found, question):
             assert failure.words

@@ -2,10 +2,16 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
 
+import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 import pytest
 
@@ -187,6 +193,69 @@ def test_the_deadline_holds_over_tcp_too(observe: Observer, answering: Answering
     assert seen.reason is Reason.TIMEOUT
     assert seen.latency_s >= TIMEOUT_S
     assert punctual_s(seen) < TIMEOUT_S + 0.2
+
+
+def test_a_name_server_whose_names_all_point_at_a_long_one_holds_up_no_check(
+    observe: Observer, answering: Answering
+) -> None:
+    """Eight kilobytes, for which dnspython takes seconds."""
+
+    def stands_for_much(query: dns.message.Message, is_tcp: bool) -> bytes:
+        answer = dns.message.make_response(query)
+        answer.use_edns(False)
+        answer.flags |= 0 if is_tcp else dns.flags.TC
+        wire = answer.to_wire()
+        if not is_tcp:
+            return wire
+        pointer, count = struct.pack("!H", 0xC000 | len(wire)), 499
+        data = pointer * 2 + bytes(20)
+        record = struct.pack("!2HIH", dns.rdatatype.SOA, dns.rdataclass.IN, 60, len(data)) + data
+        head = wire[:6] + struct.pack("!3H", count, 0, 0)
+        return head + wire[12:] + b"\1a" * 126 + b"\0" + record + (pointer + record) * (count - 1)
+
+    server = answering(stands_for_much)
+    began_s = time.process_time()
+    seen = observe(server.url("shop.test", "SOA"), timeout_s=30.0)
+    took_s = time.process_time() - began_s
+    assert (seen.outcome, seen.reason) == (Outcome.DOWN, Reason.PROTOCOL_ERROR)
+    assert seen.error is not None
+    assert "too many long names" in seen.error
+    assert server.asked == [("shop.test.", "udp"), ("shop.test.", "tcp")]
+    assert took_s < 1
+
+
+@pytest.fixture
+def babbler() -> Iterator[Callable[[int], int]]:
+    """Return how to start a name server that sends so many datagrams before its answer, and says its port."""
+    with contextlib.ExitStack() as running:
+
+        def start(count: int) -> int:
+            server = running.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            server.bind(("127.0.0.1", 0))
+
+            def babble() -> None:
+                data, client = server.recvfrom(512)
+                for _ in range(count):
+                    server.sendto(data, client)  # a question is no answer
+                query = dns.message.from_wire(data)
+                server.sendto(records("A", "192.0.2.1")(query, False) or b"", client)
+
+            thread = threading.Thread(target=babble, name="test-babbler")
+            thread.start()
+            running.callback(thread.join)
+            return int(server.getsockname()[1])
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("count", "outcome", "reason"), [(99, Outcome.UP, None), (100, Outcome.DOWN, Reason.PROTOCOL_ERROR)]
+)
+def test_who_sends_on_and_on_what_answers_nothing_is_a_protocol_error(
+    count: int, outcome: Outcome, reason: Reason | None, observe: Observer, babbler: Callable[[int], int]
+) -> None:
+    seen = observe(f"dns://127.0.0.1:{babbler(count)}/shop.test", timeout_s=5.0)
+    assert (seen.outcome, seen.reason) == (outcome, reason), seen.error
 
 
 def test_a_datagram_that_was_lost_is_sent_again(observe: Observer, answering: Answering) -> None:
