@@ -22,6 +22,7 @@ _IDLE_S: Final = 5.0
 _SLOW_S: Final = 1.0
 _MOST_SLOW: Final = 2
 _MOST_KNOWN_SLOW: Final = 10_000
+_MOST_KNOWN_QUICK: Final = 10_000
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
@@ -96,14 +97,21 @@ def domain_of(host: str) -> str:
     return ".".join(labels[-3 if is_below_registry else -2 :])
 
 
+class _Lane(NamedTuple):
+    """The names of a domain that share threads: those that were answered quickly the last time, or the others."""
+
+    domain: str
+    is_quick: bool
+
+
 class _Question:
     """A name that is being looked up, for all who wait for it."""
 
-    __slots__ = ("answer", "asked_at_s", "domain", "error", "host", "waiting")
+    __slots__ = ("answer", "asked_at_s", "error", "host", "lane", "waiting")
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, lane: _Lane) -> None:
         self.host = host
-        self.domain = domain_of(host)
+        self.lane = lane
         self.asked_at_s = math.inf  # no thread is at it yet
         self.waiting: list[Event] = []
         self.answer: tuple[Endpoint, ...] = ()
@@ -114,9 +122,10 @@ class Resolver:
     """Resolves names in at most `threads` threads, of which the names of one domain get at most `per_domain`.
 
     A domain one of whose names takes long gets no more than two, and all whose last name took long half of the threads,
-    so that many dead domains do not hold up the others.
+    so that many dead domains do not hold up the others. Names that were answered quickly the last time have threads
+    apart from the others of their domain, a part of which may be dead: in what follows they are a domain of their own.
     Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
-    nothing is remembered longer, so that each check sees the names as they are.
+    no answer is remembered longer, so that each check sees the names as they are.
     """
 
     def __init__(self, *, threads: int = 96, per_domain: int = 16, lookup: Lookup = look_up) -> None:
@@ -125,11 +134,12 @@ class Resolver:
         self._lookup = lookup
         self._changed = threading.Condition()
         self._open: dict[str, _Question] = {}
-        self._waiting: dict[str, dict[str, _Question]] = {}  # by domain and host, in the order in which they came
-        self._ready: dict[str, None] = {}  # domains with questions that perhaps may be asked
-        self._shut: dict[str, None] = {}  # those that wait for fewer threads to be with slow ones
-        self._running: defaultdict[str, set[_Question]] = defaultdict(set)
-        self._slow_domains: set[str] = set()
+        self._waiting: dict[_Lane, dict[str, _Question]] = {}  # by host, in the order in which they came
+        self._ready: dict[_Lane, None] = {}  # those with questions that perhaps may be asked
+        self._shut: dict[_Lane, None] = {}  # those that wait for fewer threads to be with slow ones
+        self._running: defaultdict[_Lane, set[_Question]] = defaultdict(set)
+        self._slow: set[_Lane] = set()
+        self._quick_hosts: dict[str, None] = {}  # the one that was answered last is the last
         self._threads = 0
         self._idle = 0
 
@@ -138,7 +148,7 @@ class Resolver:
 
         Raises:
             TimeoutError: no answer within that time.
-            OwnError: all threads were taken by names of other domains for that time.
+            OwnError: no thread was free to ask in that time.
             socket.gaierror: the name has no address.
             UnicodeError: it is not a host name.
 
@@ -147,7 +157,7 @@ class Resolver:
         question = self._ask(host, answered)
         try:
             if not await answered.wait(timeout_s):
-                if self._is_held_up(question):
+                if question.asked_at_s == math.inf:
                     raise OwnError(Reason.TIMEOUT, "this process had too many other host names to look up (dns)")
                 raise TimeoutError("no answer from the name service in time")
         finally:
@@ -160,27 +170,23 @@ class Resolver:
         with self._changed:
             question = self._open.get(host)
             if question is None:
-                question = self._open[host] = _Question(host)
-                self._waiting.setdefault(question.domain, {})[host] = question
-                if question.domain not in self._shut:
-                    self._ready[question.domain] = None
+                lane = _Lane(domain_of(host), host in self._quick_hosts)
+                question = self._open[host] = _Question(host, lane)
+                self._waiting.setdefault(lane, {})[host] = question
+                if lane not in self._shut:
+                    self._ready[lane] = None
                 self._call_a_thread()
             question.waiting.append(answered)
             return question
-
-    def _is_held_up(self, question: _Question) -> bool:
-        """Tell whether names of other domains are why nobody has asked for this one."""
-        with self._changed:
-            return question.asked_at_s == math.inf and not self._is_full(question.domain)
 
     def _leave(self, question: _Question, answered: Event) -> None:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
             question.waiting.remove(answered)
             # Another one of the same name may wait by now: whoever was answered leaves later.
-            if not question.waiting and self._waiting.get(question.domain, {}).get(question.host) is question:
-                del self._waiting[question.domain][question.host]
-                self._forget_if_empty(question.domain)
+            if not question.waiting and self._waiting.get(question.lane, {}).get(question.host) is question:
+                del self._waiting[question.lane][question.host]
+                self._forget_if_empty(question.lane)
                 del self._open[question.host]
 
     def _call_a_thread(self) -> None:
@@ -214,7 +220,7 @@ class Resolver:
                     self._threads -= 1
                     return None
             question.asked_at_s = monotonic_s()
-            self._running[question.domain].add(question)
+            self._running[question.lane].add(question)
             if self._ready:  # of several questions that came at once, each called the same idle thread
                 self._call_a_thread()
             return question
@@ -226,32 +232,32 @@ class Resolver:
         owners choose how many there are, and how many names wait.
         """
         while self._ready:
-            domain = next(iter(self._ready))
-            del self._ready[domain]
-            if domain not in self._waiting or self._is_full(domain):
+            lane = next(iter(self._ready))
+            del self._ready[lane]
+            if lane not in self._waiting or self._is_full(lane):
                 continue
-            if domain in self._slow_domains and self._has_slow_enough():
-                self._shut[domain] = None
+            if lane in self._slow and self._has_slow_enough():
+                self._shut[lane] = None
                 continue
-            question = self._waiting[domain].pop(next(iter(self._waiting[domain])))
-            if not self._forget_if_empty(domain):
-                self._ready[domain] = None
+            question = self._waiting[lane].pop(next(iter(self._waiting[lane])))
+            if not self._forget_if_empty(lane):
+                self._ready[lane] = None
             return question
         return None
 
     def _has_slow_enough(self) -> bool:
-        slow = sum(len(running) for domain, running in self._running.items() if domain in self._slow_domains)
+        slow = sum(len(running) for lane, running in self._running.items() if lane in self._slow)
         return slow >= self._max_threads // 2
 
-    def _forget_if_empty(self, domain: str) -> bool:
-        is_empty = not self._waiting[domain]
+    def _forget_if_empty(self, lane: _Lane) -> bool:
+        is_empty = not self._waiting[lane]
         if is_empty:
-            del self._waiting[domain]
-            self._shut.pop(domain, None)
+            del self._waiting[lane]
+            self._shut.pop(lane, None)
         return is_empty
 
-    def _is_full(self, domain: str) -> bool:
-        running = self._running.get(domain, ())
+    def _is_full(self, lane: _Lane) -> bool:
+        running = self._running.get(lane, ())
         slow_s = monotonic_s() - _SLOW_S
         is_slow = any(one.asked_at_s < slow_s for one in running)
         return len(running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
@@ -259,26 +265,34 @@ class Resolver:
     def _finish(self, question: _Question) -> None:
         with self._changed:
             del self._open[question.host]
-            was_slow = question.domain in self._slow_domains
-            self._note_speed(question.domain, monotonic_s() - question.asked_at_s)
-            self._running[question.domain].discard(question)
-            if not self._running[question.domain]:
-                del self._running[question.domain]
+            was_slow = question.lane in self._slow
+            self._note_speed(question, monotonic_s() - question.asked_at_s)
+            self._running[question.lane].discard(question)
+            if not self._running[question.lane]:
+                del self._running[question.lane]
             if was_slow:
                 self._open_shut()
-            if question.domain in self._waiting:
-                self._ready[question.domain] = None
+            if question.lane in self._waiting:
+                self._ready[question.lane] = None
             for answered in question.waiting:
                 answered.set()
 
-    def _note_speed(self, domain: str, took_s: float) -> None:
+    def _note_speed(self, question: _Question, took_s: float) -> None:
+        self._quick_hosts.pop(question.host, None)
         if took_s < _SLOW_S:
-            self._slow_domains.discard(domain)
+            self._slow.discard(question.lane)
+            if question.error is None:
+                self._note_quick(question.host)
             return
-        if len(self._slow_domains) >= _MOST_KNOWN_SLOW:
-            self._slow_domains.clear()
+        if len(self._slow) >= _MOST_KNOWN_SLOW:
+            self._slow.clear()
             self._open_shut()
-        self._slow_domains.add(domain)
+        self._slow.add(question.lane)
+
+    def _note_quick(self, host: str) -> None:
+        if len(self._quick_hosts) >= _MOST_KNOWN_QUICK:
+            del self._quick_hosts[next(iter(self._quick_hosts))]
+        self._quick_hosts[host] = None
 
     def _open_shut(self) -> None:
         self._ready |= self._shut

@@ -16,7 +16,7 @@ HOME = (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
 
 
 class NameServer:
-    """Answers only names in ``living.test`` until it is released."""
+    """Answers only names in ``living.test`` until it is released, and there none that begin with ``hanging``."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -24,7 +24,7 @@ class NameServer:
 
     def __call__(self, host: str) -> tuple[Endpoint, ...]:
         self.asked.append(host)
-        if not host.endswith("living.test"):
+        if host.startswith("hanging") or not host.endswith("living.test"):
             self.released.wait()
         if host.startswith("no-such."):
             raise socket.gaierror(socket.EAI_NONAME, "no such host")
@@ -79,7 +79,7 @@ def leave_hanging(resolver: Resolver, name_server: NameServer, host: str) -> Non
 
 def wait_in_vain(resolver: Resolver, host: str) -> None:
     """Wait a moment for a name for which no thread asks, because those of its domain are taken."""
-    with pytest.raises(TimeoutError):
+    with pytest.raises(OwnError):
         resolve(resolver, host, 0.01)
 
 
@@ -110,7 +110,8 @@ def test_those_who_ask_for_a_name_meanwhile_share_one_lookup(name_server: NameSe
     resolver = Resolver(lookup=name_server)
     leave_hanging(resolver, name_server, "www.dead.test")
     for _ in range(4):
-        wait_in_vain(resolver, "www.dead.test")
+        with pytest.raises(TimeoutError):
+            resolve(resolver, "www.dead.test", 0.01)
     assert name_server.asked == ["www.dead.test"]
 
 
@@ -157,7 +158,7 @@ def test_however_many_domains_are_dead_half_of_the_threads_are_for_the_others(
     with pytest.raises(OwnError):
         resolve(resolver, "www.living.test", 0.01)
     name_server.released.set()
-    while len(resolver._slow_domains) < len(names):
+    while len(resolver._slow) < len(names):
         threading.Event().wait(0.001)
     name_server.released.clear()
     name_server.asked.clear()
@@ -176,6 +177,45 @@ def test_a_name_that_others_hold_up_says_nothing_of_its_site(name_server: NameSe
     wait_in_vain(resolver, "c.dead.test")
     with pytest.raises(OwnError):
         resolve(resolver, "www.living.test", 0.01)
+
+
+def test_a_name_that_others_of_its_domain_hold_up_says_nothing_of_its_site(name_server: NameServer) -> None:
+    resolver = Resolver(per_domain=1, lookup=name_server)
+    leave_hanging(resolver, name_server, "hanging.living.test")
+    with pytest.raises(OwnError):
+        resolve(resolver, "www.living.test", 0.01)
+    assert name_server.asked == ["hanging.living.test"]
+
+
+def test_names_of_a_domain_that_hang_do_not_hold_up_one_that_was_answered(name_server: NameServer) -> None:
+    resolver = Resolver(per_domain=1, lookup=name_server)
+    resolve(resolver, "www.living.test", 5)
+    leave_hanging(resolver, name_server, "hanging.living.test")
+    wait_in_vain(resolver, "hanging2.living.test")
+    assert resolve(resolver, "www.living.test", 5) == HOME
+
+
+def test_a_name_that_hangs_is_one_of_those_that_were_answered_no_more(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = Resolver(lookup=name_server)
+    resolve(resolver, "www.living.test", 5)
+    assert set(resolver._quick_hosts) == {"www.living.test"}
+    monkeypatch.setattr(module, "_SLOW_S", 0.0)
+    resolve(resolver, "www.living.test", 5)
+    assert not resolver._quick_hosts
+
+
+def test_of_names_that_were_answered_the_last_ones_are_known(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_KNOWN_QUICK", 2)
+    resolver = Resolver(lookup=name_server)
+    for number in (1, 2, 1, 3):
+        resolve(resolver, f"{number}.living.test", 5)
+    with pytest.raises(socket.gaierror):
+        resolve(resolver, "no-such.living.test", 5)
+    assert set(resolver._quick_hosts) == {"1.living.test", "3.living.test"}
 
 
 @pytest.mark.parametrize(
@@ -229,9 +269,9 @@ def test_however_many_names_of_a_domain_wait_each_is_not_looked_at_for_every_oth
     looks: list[str] = []
     is_full = Resolver._is_full
 
-    def looked_at(self: Resolver, domain: str) -> bool:
-        looks.append(domain)
-        return is_full(self, domain)
+    def looked_at(self: Resolver, lane: module._Lane) -> bool:
+        looks.append(lane.domain)
+        return is_full(self, lane)
 
     monkeypatch.setattr(Resolver, "_is_full", looked_at)
     resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
