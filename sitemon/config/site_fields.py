@@ -51,8 +51,8 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
     "tls": {
         "verify": _Field("verify", _plain(boolean)),
         "ca_file": _Field("ca_file", site_values.ca_file),
-        "cert_file": _Field("cert_file", site_values.file),
-        "key_file": _Field("key_file", site_values.file),
+        "cert_file": _Field("cert_file", site_values.own_file),
+        "key_file": _Field("key_file", site_values.own_file),
         "server_name": _Field("server_name", site_requests.server_name),
     },
     "expect": {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sitemon.config import ca_files
 from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
@@ -19,8 +20,8 @@ from sitemon.patterns.regex import compiled
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
-LONGEST_PEM_BYTES: Final = 4 << 20
-"""The roots of a system are a tenth of that; OpenSSL reads all of a file, however long it is."""
+LONGEST_OWN_PEM_BYTES: Final = 64 << 10
+"""Of a certificate with its chain, or a key; OpenSSL reads all of a file, however long it is."""
 LONGEST_LABELS_BYTES: Final = 4 << 10
 """With those of the defaults and the longest name, an event of the schedule stays far below what is recorded."""
 
@@ -245,15 +246,34 @@ def regions(value: object, _: Context) -> tuple[str, ...]:
     return tuple(found)
 
 
-def file(value: object, context: Context) -> str:
-    """Read the path of a file; it is absolute then, and the same however it was written: its content is kept once."""
+def own_file(value: object, context: Context) -> str:
+    """Read the path of a file of our certificate or its key."""
+    return _file(value, context, LONGEST_OWN_PEM_BYTES)
+
+
+def ca_file(value: object, context: Context) -> str:
+    """Read the path of a file of CA certificates in PEM."""
+    file = _file(value, context, ca_files.LONGEST_BYTES)
+    found = Path(file).stat()
+    try:
+        problem = _ca_file_problem(os.path.realpath(file), (found.st_mtime_ns, found.st_size))
+    except OSError as exc:
+        raise UnfitError(f"expected a file that can be read; {file} cannot") from exc
+    if problem:
+        expected, has = problem
+        raise UnfitError(f"expected {expected}; {file} holds {has}")
+    return file
+
+
+def _file(value: object, context: Context, most_bytes: int) -> str:
+    """Return the absolute path of a file, the same however it was written: its content is kept once."""
     place = Path(os.path.normpath((context.folder / expanded(text(value))).absolute()))
     if context.choices.address_policy == PUBLIC and not _is_below(place, context.folder):
         raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
     context.files.add(place)
     found = readable_file(context.folder, str(place))
-    if Path(found).stat().st_size > LONGEST_PEM_BYTES:
-        raise UnfitError(f"expected a file of at most {LONGEST_PEM_BYTES >> 20} MiB")
+    if Path(found).stat().st_size > most_bytes:
+        raise UnfitError(f"expected a file of at most {most_bytes >> 10:,} KiB")
     return found
 
 
@@ -261,11 +281,13 @@ def _is_below(place: Path, folder: Path) -> bool:
     return place.resolve().is_relative_to(folder.resolve())
 
 
-def ca_file(value: object, context: Context) -> str:
-    """Read the path of a file of CA certificates in PEM."""
-    file_ = file(value, context)
+@functools.lru_cache(maxsize=1_000)
+def _ca_file_problem(file: str, _stamps: tuple[int, int]) -> tuple[str, str] | None:
+    """Return what was expected of a file of CA certificates and what it has instead; how often it is named is free."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file_)
-    except (ssl.SSLError, OSError) as exc:
-        raise UnfitError(f"expected certificates in PEM; {file_} holds none") from exc
-    return file_
+        ca_files.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file)
+    except ca_files.TooMuchError:
+        return f"at most {ca_files.MOST_CERTIFICATES} certificates", "more"
+    except ssl.SSLError:
+        return "certificates in PEM", "none"
+    return None

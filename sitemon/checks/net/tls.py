@@ -16,6 +16,9 @@ import msgspec
 from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from sitemon.checks.errors import CheckError
+from sitemon.config import ca_files
+from sitemon.model.outcome import Reason
 from sitemon.model.result import Certificate
 from sitemon.model.site import Tls
 
@@ -72,6 +75,7 @@ def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
 
     Raises:
         OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
+        CheckError: there are too many.
 
     """
     if tls.server_name is not None:  # which belongs to a connection
@@ -103,7 +107,7 @@ def _stamps_of(tls: Tls) -> _Stamps:
 
 def warm_up(tls: Tls, *, is_web: bool = True) -> None:
     """Make the context of a setting ahead of a check: to read the roots is our own work, not the site's latency."""
-    with contextlib.suppress(OSError):  # the handshake will say so
+    with contextlib.suppress(OSError, CheckError):  # the handshake will say so
         context_for(tls, is_web=is_web)
 
 
@@ -121,13 +125,20 @@ def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif tls.ca_file is not None:
-        context.load_verify_locations(tls.ca_file)
+        _trust(context, tls.ca_file)
     else:
         context.load_default_certs()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
     if tls.cert_file is not None:
         context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
     return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        ca_files.load(context, ca_file)
+    except ca_files.TooMuchError as exc:  # it has grown since the sites were read
+        raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
 
 
 def _ciphers(context: ssl.SSLContext) -> Iterator[str]:

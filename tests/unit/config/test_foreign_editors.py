@@ -1,6 +1,9 @@
 """Where others may add sites, these get neither our passwords nor our files."""
 
+import ssl
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,13 +76,13 @@ def test_files_are_those_below_the_sites(tmp_path: Path, name: str, *, is_allowe
             load_sites(environ | PUBLIC)
 
 
-@pytest.mark.parametrize("field", ["ca_file", "cert_file", "key_file"])
-def test_no_file_is_read_that_is_too_long_for_certificates(tmp_path: Path, field: str) -> None:
+@pytest.mark.parametrize(("field", "most"), [("ca_file", "1,024 KiB"), ("cert_file", "64 KiB"), ("key_file", "64 KiB")])
+def test_no_file_is_read_that_is_too_long_for_certificates(tmp_path: Path, field: str, most: str) -> None:
     with (tmp_path / "long.pem").open("wb") as file:
         file.truncate(1 << 30)
     sites = f"sites: [{{name: a, url: 'https://a.example/', tls: {{{field}: long.pem}}}}]\n"
     (tmp_path / "sites.yaml").write_text(sites)
-    with pytest.raises(ConfigurationError, match="expected a file of at most 4 MiB"):
+    with pytest.raises(ConfigurationError, match=f"expected a file of at most {most}"):
         load_sites({"CONF_DIR": str(tmp_path)})
 
 
@@ -93,11 +96,67 @@ def test_a_file_is_the_same_however_it_is_written(tmp_path: Path) -> None:
     }
 
 
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files of CA certificates that OpenSSL reads from now on."""
+    files: list[str] = []
+
+    class Context(ssl.SSLContext):
+        def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+            files.append(cafile)
+            super().load_verify_locations(cafile, capath, cadata)
+
+    monkeypatch.setattr(ssl, "SSLContext", Context)
+    return files
+
+
+def write_sites_that_trust(folder: Path, names: Sequence[str]) -> None:
+    lines = [f"- {{name: s{n}, url: 'https://a.example/', tls: {{ca_file: {name}}}}}\n" for n, name in enumerate(names)]
+    (folder / "sites.yaml").write_text("sites:\n" + "".join(lines))
+
+
+def test_a_ca_file_is_read_once_however_it_is_written(tmp_path: Path, loaded: list[str]) -> None:
+    (tmp_path / "ca.pem").write_bytes(new_authority("ours").pem)
+    for n in range(3):
+        (tmp_path / f"{n}.pem").symlink_to("ca.pem")
+    write_sites_that_trust(tmp_path, ["ca.pem", "./ca.pem", "././ca.pem", "0.pem", "1.pem", "2.pem"])
+    assert len(load_sites({"CONF_DIR": str(tmp_path)}).sites) == 6
+    assert len(loaded) == 1
+
+
+def test_a_ca_file_that_has_changed_is_read_again(tmp_path: Path, loaded: list[str]) -> None:
+    file = tmp_path / "ca.pem"
+    write_sites_that_trust(tmp_path, ["ca.pem"])
+    file.write_bytes(b"nothing")
+    with pytest.raises(ConfigurationError, match="expected certificates in PEM"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+    file.write_bytes(new_authority("ours").pem)
+    assert len(load_sites({"CONF_DIR": str(tmp_path)}).sites) == 1
+    assert len(loaded) == 2
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(500, True), (501, False)])
+def test_a_file_of_very_many_ca_certificates_is_not_read(
+    tmp_path: Path, loaded: list[str], count: int, *, is_read: bool
+) -> None:
+    (tmp_path / "ca.pem").write_bytes(new_authority("ours").pem * count)
+    write_sites_that_trust(tmp_path, ["ca.pem"])
+    if is_read:
+        assert len(load_sites({"CONF_DIR": str(tmp_path)}).sites) == 1
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            load_sites({"CONF_DIR": str(tmp_path)})
+        assert str(caught.value) == (
+            f"{tmp_path}/sites.yaml:2: s0: tls.ca_file: expected at most 500 certificates; {tmp_path}/ca.pem holds more"
+        )
+    assert len(loaded) == is_read
+
+
 def test_all_files_together_are_not_longer_than_memory_has_room_for(tmp_path: Path) -> None:
     pem = new_authority("ours").pem
-    for n in range(6):
-        (tmp_path / f"{n}.pem").write_bytes(pem + b"\n" * (3 << 20))
-    lines = [f"- {{name: s{n}, url: 'https://a.example/', tls: {{ca_file: {n}.pem}}}}\n" for n in range(6)]
+    for n in range(18):
+        (tmp_path / f"{n}.pem").write_bytes(pem + b"\n" * 1_000_000)
+    lines = [f"- {{name: s{n}, url: 'https://a.example/', tls: {{ca_file: {n}.pem}}}}\n" for n in range(18)]
     (tmp_path / "sites.yaml").write_text("sites:\n" + "".join(lines))
     with pytest.raises(ConfigurationError, match="expected at most 1,000 files, and 16 MiB, of all sites together"):
         load_sites({"CONF_DIR": str(tmp_path)})
