@@ -22,7 +22,8 @@ _PIECE_WITH_OUR_CERTIFICATE_BYTES: Final = 512
 """To ask for our certificate takes a server some 50 bytes, and us a signature of a millisecond or several."""
 _MOST_ANSWERED_BYTES: Final = 64 << 10
 """What OpenSSL says by itself once the handshake is over: our certificate, when the server asks for it then."""
-_LONGEST_FIRST_BYTES: Final = 64 << 10
+_LONGEST_HANDSHAKE_BYTES: Final = 24 << 10
+"""Of a server, until its certificates are verified. Long chains have 10 KiB, names of CAs whose clients it takes 16."""
 _MOST_OVERHEAD_BYTES: Final = 4 << 20
 _OVERHEAD_A_BYTE: Final = 64
 """A record of TLS for each byte of content is the most that an honest server sends."""
@@ -97,6 +98,8 @@ class TlsConnection:
             await self.exchange.ready({self.fileno(): wanted})
             with contextlib.suppress(BlockingIOError):
                 self._take()
+            if self._overhead_bytes > _LONGEST_HANDSHAKE_BYTES:
+                raise CheckError(Reason.TLS_ERROR, "the server sends too much before the handshake is over")
         self.has_more = self._received.pending > 0
 
     def recv(self, most_bytes: int) -> bytes:
@@ -173,7 +176,7 @@ class TlsConnection:
             self._first = None
             if asks_for_finite_field(message):
                 raise CheckError(Reason.TLS_ERROR, "the server asks for a key exchange in a finite field")
-        elif self._first.received_bytes > _LONGEST_FIRST_BYTES:
+        elif self._first.received_bytes > _LONGEST_HANDSHAKE_BYTES:
             raise CheckError(Reason.TLS_ERROR, "the server does not speak TLS on this port")
 
 

@@ -27,6 +27,7 @@ from tests.integration.checks.certificates import (
     IN_A_YEAR,
     YESTERDAY,
     Signer,
+    dear_chain,
     new_authority,
     new_leaf,
     write_chain,
@@ -374,6 +375,25 @@ def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
     seen = observed(make_engine(), site(server.url(), tls=ca.tls, timeout_s=10))
     assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
     assert max(steps_s) < 0.02
+
+
+def test_a_certificate_of_very_many_names_is_no_hindrance(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    names = [f"shop-{number:04}.example.org" for number in range(750)]
+    leaf = new_leaf(ca.signer, hosts=("127.0.0.1", *names))
+    assert len(ssl.PEM_cert_to_DER_cert(leaf.pem.decode())) > 16 << 10
+    assert observe(serve_tls(answering(response()), leaf).url(), tls=ca.tls).outcome is Outcome.UP
+
+
+def test_a_chain_that_takes_long_to_verify_is_refused_at_no_cost(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, steps_s: list[float], tmp_path: Path
+) -> None:
+    root, chain = dear_chain(tmp_path, 24)
+    server = serve_tls(answering(response()), new_leaf(None), adjust=lambda context: context.load_cert_chain(chain))
+    seen = observed(make_engine(), site(server.url(), tls=Tls(ca_file=str(root))))
+    assert_tls_error(seen, "the server sends too much before the handshake is over")
+    assert max(steps_s) < 0.05
 
 
 @pytest.mark.parametrize("options", [("-tls1_3", "-groups", "ffdhe8192"), ("-tls1_2", "-cipher", "DHE")])
