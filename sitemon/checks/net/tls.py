@@ -17,12 +17,14 @@ from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from sitemon.checks.errors import CheckError
+from sitemon.checks.net.aside import aside_of_process
+from sitemon.checks.waiting import Waits
 from sitemon.config import ca_files
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Certificate
-from sitemon.model.site import Tls
+from sitemon.model.site import Site, Tls
 
-_contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", ssl.SSLContext]]] = {}
+_contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", "TlsContext"]]] = {}
 _contexts_lock: Final = threading.Lock()
 
 _HAS_EXPIRED: Final = 10
@@ -67,7 +69,18 @@ _BY_OPENSSL_REASON: Final = {
 _NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 
 
-def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
+class TlsContext(ssl.SSLContext):
+    """What connections of a setting share.
+
+    `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify. It
+    `takes_long` once one did.
+    """
+
+    own_roots: str | None = None
+    takes_long = False
+
+
+def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
     """Return this process's only context for the setting: to read the roots costs as much as twenty checks.
 
     A file that has changed since is read again: certificates are renewed under a running worker. Who does not speak
@@ -80,14 +93,37 @@ def context_for(tls: Tls, *, is_web: bool = True) -> ssl.SSLContext:
     """
     if tls.server_name is not None:  # which belongs to a connection
         tls = without_server_name(tls)
-    stamps = _stamps_of(tls)
-    known = _contexts.get((tls, is_web))
-    if known is None or known[0] != stamps:
+    known = _known(tls, is_web=is_web)
+    if known is None:
         with _contexts_lock:  # 64 threads that start together would each read the roots
-            known = _contexts.get((tls, is_web))
-            if known is None or known[0] != stamps:
-                known = _contexts[tls, is_web] = stamps, _new_context(tls, is_web=is_web)
-    return known[1]
+            known = _known(tls, is_web=is_web)
+            if known is None:
+                stamps, known = _stamps_of(tls), _new_context(tls, is_web=is_web)
+                _contexts[tls, is_web] = stamps, known
+    return known
+
+
+async def context_aside(tls: Tls, waits: Waits, at_most_s: float, *, is_web: bool = True) -> TlsContext:
+    """Do the same, but read a CA file where it holds up no other check.
+
+    Raises:
+        OwnError: that came to no end within that time.
+
+    """
+    if tls.ca_file is None:
+        return context_for(tls, is_web=is_web)
+    tls = without_server_name(tls)
+    known = _known(tls, is_web=is_web)
+    if known is not None:
+        return known
+    make = functools.partial(context_for, tls, is_web=is_web)
+    return await aside_of_process().done(tls.ca_file, make, waits, at_most_s)
+
+
+def _known(tls: Tls, *, is_web: bool) -> TlsContext | None:
+    """Return the context of a setting unless one of its files has changed since."""
+    found = _contexts.get((tls, is_web))
+    return found[1] if found is not None and found[0] == _stamps_of(tls) else None
 
 
 def without_server_name(tls: Tls) -> Tls:
@@ -105,14 +141,14 @@ def _stamps_of(tls: Tls) -> _Stamps:
     return tuple((found.st_mtime_ns, found.st_ino) for found in map(os.stat, files))
 
 
-def warm_up(tls: Tls, *, is_web: bool = True) -> None:
-    """Make the context of a setting ahead of a check: to read the roots is our own work, not the site's latency."""
+async def warm_up(site: Site, waits: Waits, *, is_web: bool = True) -> None:
+    """Make the context of a site ahead of a check: to read the roots is our own work, not the site's latency."""
     with contextlib.suppress(OSError, CheckError):  # the handshake will say so
-        context_for(tls, is_web=is_web)
+        await context_aside(site.tls, waits, site.timeout_s, is_web=is_web)
 
 
-def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
+    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False  # RFC 9525, 2
     # In a finite field, a server chooses the size: 9,990 bits take 0.9 s.
@@ -126,6 +162,7 @@ def _new_context(tls: Tls, *, is_web: bool) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     elif tls.ca_file is not None:
         _trust(context, tls.ca_file)
+        context.own_roots = tls.ca_file
     else:
         context.load_default_certs()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others

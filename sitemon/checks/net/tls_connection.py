@@ -10,10 +10,11 @@ import ssl
 from typing import Final, Self
 
 from sitemon.checks.errors import CheckError
+from sitemon.checks.net.aside import aside_of_process
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
-from sitemon.checks.net.tls import context_for, served_chain, words_of_bad_certificate
-from sitemon.clock import utc_now
+from sitemon.checks.net.tls import TlsContext, context_aside, served_chain, words_of_bad_certificate
+from sitemon.clock import thread_cpu_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
 
@@ -24,6 +25,10 @@ _MOST_ANSWERED_BYTES: Final = 64 << 10
 """What OpenSSL says by itself once the handshake is over: our certificate, when the server asks for it then."""
 _LONGEST_HANDSHAKE_BYTES: Final = 24 << 10
 """Of a server, until its certificates are verified. Long chains have 10 KiB, names of CAs whose clients it takes 16."""
+_LIGHT_HANDSHAKE_BYTES: Final = 4 << 10
+"""What is longer, and valid by roots that its owner chose, may take 0.1 s."""
+_LONG_STEP_S: Final = 0.01
+"""Of CPU; honest ones take a tenth of that."""
 _MOST_OVERHEAD_BYTES: Final = 4 << 20
 _OVERHEAD_A_BYTE: Final = 64
 """A record of TLS for each byte of content is the most that an honest server sends."""
@@ -33,7 +38,7 @@ class TlsConnection:
     """A TLS connection that does not block, within the bounds of its exchange: the same verbs as `BoundedSocket`."""
 
     def __init__(
-        self, plain: BoundedSocket, context: ssl.SSLContext, host: str, *, has_own_certificate: bool = False
+        self, plain: BoundedSocket, context: TlsContext, host: str, *, has_own_certificate: bool = False
     ) -> None:
         self.exchange: Exchange = plain.exchange
         self.has_more = False
@@ -43,6 +48,8 @@ class TlsConnection:
         self._overhead_bytes = self._answered_bytes = 0
         self._piece_bytes = _PIECE_WITH_OUR_CERTIFICATE_BYTES if has_own_certificate else _PIECE_BYTES
         self._first: FirstMessage | None = FirstMessage()  # until it was looked at
+        self._context = context
+        self._is_aside = False
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
     def __enter__(self) -> Self:
@@ -67,13 +74,13 @@ class TlsConnection:
     @property
     def chain(self) -> tuple[bytes, ...]:
         """The certificates that the server sent, DER-encoded, its own first."""
-        return served_chain(self._tls)
+        return () if self._is_aside else served_chain(self._tls)
 
     async def shake_hands(self) -> None:
         """Make the handshake within the time left.
 
         Raises:
-            CheckError: the server asks for what takes long, or sends too much.
+            CheckError: the server asks for what takes long, or sends too much; OwnError: others took that long.
             ssl.SSLError: it failed, or the certificate is not valid.
             OSError: the connection failed; TimeoutError: the time is up.
 
@@ -81,7 +88,7 @@ class TlsConnection:
         while True:
             wanted = select.POLLIN
             try:
-                self._tls.do_handshake()
+                await self._step()
                 is_over = True
             except ssl.SSLWantReadError:
                 is_over = False
@@ -101,6 +108,31 @@ class TlsConnection:
             if self._overhead_bytes > _LONGEST_HANDSHAKE_BYTES:
                 raise CheckError(Reason.TLS_ERROR, "the server sends too much before the handshake is over")
         self.has_more = self._received.pending > 0
+
+    async def _step(self) -> None:
+        """Go on with the handshake as far as what was received allows."""
+        own_roots = self._context.own_roots
+        is_long = self._context.takes_long or self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
+        if own_roots is None or not self._overhead_bytes or not is_long:
+            self._step_here()
+            return
+        # While another thread has it, and it has it to the end, nobody else may touch it.
+        self._is_aside = True
+        await aside_of_process().done(own_roots, self._step_aside, self.exchange.waits, self.exchange.remaining_s())
+
+    def _step_aside(self) -> None:
+        try:
+            self._step_here()
+        finally:
+            self._is_aside = False
+
+    def _step_here(self) -> None:
+        began_s = thread_cpu_s()
+        try:
+            self._tls.do_handshake()
+        finally:
+            if thread_cpu_s() - began_s > _LONG_STEP_S:
+                self._context.takes_long = True
 
     def recv(self, most_bytes: int) -> bytes:
         """Return what is there next, b"" at the end; `has_more` then says whether more is, of which no socket tells.
@@ -195,9 +227,10 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     exchange.watch.enter("tls")
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(plain.close)
+        context = await context_aside(tls, exchange.waits, exchange.remaining_s(), is_web=is_web)
         connection = TlsConnection(
             plain,
-            context_for(tls, is_web=is_web),
+            context,
             tls.server_name or host,
             has_own_certificate=tls.cert_file is not None,
         )

@@ -22,7 +22,7 @@ async def visit_tcp(site: Site, dialer: Dialer, waits: Waits) -> Observation:
 
 async def visit_tls(site: Site, dialer: Dialer, waits: Waits) -> Observation:
     """Connect, shake hands, look at the certificates, and hang up."""
-    warm_up(site.tls, is_web=False)
+    await warm_up(site, waits, is_web=False)
     return await visit_once(site, dialer, waits, _connect)
 
 

@@ -32,7 +32,7 @@ from sitemon.model.site import Site, Tls, public_url
 async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Observation:
     """Check the site and return what was found, within its timeout; raises nothing."""
     if site.url.startswith("https:"):
-        warm_up(site.tls)
+        await warm_up(site, waits)
     checked_at = utc_now()
     trip = _Trip(site, dialer, waits, move)
     try:

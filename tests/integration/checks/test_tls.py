@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from sitemon.checks.findings import Observation
+from sitemon.checks.net import tls_connection
 from sitemon.checks.net.happy_eyeballs import connect_tcp
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.checks.net.tls import context_for
+from sitemon.config import ca_files
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
 from sitemon.local.part import MissingToolError
@@ -394,6 +397,63 @@ def test_a_chain_that_takes_long_to_verify_is_refused_at_no_cost(
     seen = observed(make_engine(), site(server.url(), tls=Tls(ca_file=str(root))))
     assert_tls_error(seen, "the server sends too much before the handshake is over")
     assert max(steps_s) < 0.05
+
+
+def test_a_chain_that_takes_long_to_verify_holds_up_no_check(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, steps_s: list[float], tmp_path: Path
+) -> None:
+    root, chain = dear_chain(tmp_path, 12)
+    server = serve_tls(answering(response()), new_leaf(None), adjust=lambda context: context.load_cert_chain(chain))
+    seen = observed(make_engine(), site(server.url(), tls=Tls(ca_file=str(root))))
+    assert (seen.outcome, len(seen.hops[0].chain)) == (Outcome.UP, 12), seen.error
+    assert max(steps_s) < 0.02
+
+
+def test_where_a_short_chain_took_long_the_next_one_holds_up_no_check(
+    make_engine: EngineFactory,
+    serve_tls: TlsServerFactory,
+    steps_s: list[float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, chain = dear_chain(tmp_path, 3)
+    monkeypatch.setattr(tls_connection, "_LONG_STEP_S", 0.001)
+    server = serve_tls(answering(response()), new_leaf(None), adjust=lambda context: context.load_cert_chain(chain))
+    engine, watched = make_engine(), site(server.url(), tls=Tls(ca_file=str(root)))
+    assert observed(engine, watched).outcome is Outcome.UP
+    first_s = max(steps_s)
+    steps_s.clear()
+    assert observed(engine, watched).outcome is Outcome.UP
+    assert max(steps_s) < first_s / 2
+
+
+@pytest.mark.parametrize("scheme", ["https", "tls"])
+def test_a_ca_file_is_read_where_that_holds_up_no_check(
+    scheme: str, make_engine: EngineFactory, ca: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[str] = []
+    load = ca_files.load
+
+    def noted(context: ssl.SSLContext, file: str) -> None:
+        readers.append(threading.current_thread().name)
+        load(context, file)
+
+    monkeypatch.setattr(ca_files, "load", noted)
+    file, engine = tmp_path / "ca.pem", make_engine()
+    file.write_bytes(ca.signer.pem)
+    for _ in range(2):
+        observed(engine, site(f"{scheme}://127.0.0.1:{free_port()}", tls=Tls(ca_file=str(file))))
+        os.utime(file, ns=(1, 1))
+    assert readers == ["sitemon-aside", "sitemon-aside"]
+
+
+def test_a_ca_file_that_has_grown_since_it_was_read_is_not_read_again(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(ca.signer.pem * 501)
+    server = serve_tls(answering(response()), new_leaf(ca.signer))
+    assert_tls_error(observe(server.url(), tls=Tls(ca_file=str(file))), "the CA file holds too many certificates")
 
 
 @pytest.mark.parametrize("options", [("-tls1_3", "-groups", "ffdhe8192"), ("-tls1_2", "-cipher", "DHE")])
