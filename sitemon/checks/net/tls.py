@@ -104,20 +104,21 @@ def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
 
 
 async def context_aside(tls: Tls, waits: Waits, at_most_s: float, *, is_web: bool = True) -> TlsContext:
-    """Do the same, but read a CA file where it holds up no other check.
+    """Do the same, but read files that a site names where that holds up no other check.
 
     Raises:
         OwnError: that came to no end within that time.
 
     """
-    if tls.ca_file is None:
+    file = tls.ca_file or tls.cert_file
+    if file is None:
         return context_for(tls, is_web=is_web)
     tls = without_server_name(tls)
     known = _known(tls, is_web=is_web)
     if known is not None:
         return known
     make = functools.partial(context_for, tls, is_web=is_web)
-    return await aside_of_process().done(tls.ca_file, make, waits, at_most_s)
+    return await aside_of_process().done(file, make, waits, at_most_s)
 
 
 def _known(tls: Tls, *, is_web: bool) -> TlsContext | None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from sitemon.checks.findings import Observation
 from sitemon.checks.net import tls_connection
 from sitemon.checks.net.happy_eyeballs import connect_tcp
 from sitemon.checks.net.resolver import Endpoint
-from sitemon.checks.net.tls import context_for
+from sitemon.checks.net.tls import TlsContext, context_for
 from sitemon.config import ca_files
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
@@ -445,6 +446,22 @@ def test_a_ca_file_is_read_where_that_holds_up_no_check(
         observed(engine, site(f"{scheme}://127.0.0.1:{free_port()}", tls=Tls(ca_file=str(file))))
         os.utime(file, ns=(1, 1))
     assert readers == ["sitemon-aside", "sitemon-aside"]
+
+
+def test_our_certificate_is_read_where_that_holds_up_no_check(
+    make_engine: EngineFactory, ca: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[str] = []
+    load = ssl.SSLContext.load_cert_chain
+
+    def noted(context: ssl.SSLContext, *args: Any, **options: Any) -> None:
+        readers.append(threading.current_thread().name)
+        load(context, *args, **options)
+
+    monkeypatch.setattr(TlsContext, "load_cert_chain", noted)
+    own = write_chain(tmp_path, new_leaf(ca.signer))
+    observed(make_engine(), site(f"https://127.0.0.1:{free_port()}", tls=Tls(cert_file=str(own))))
+    assert readers == ["sitemon-aside"]
 
 
 def test_a_ca_file_that_has_grown_since_it_was_read_is_not_read_again(
