@@ -15,6 +15,7 @@ from sitemon import clock
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
+from sitemon.model.errors import UnreachableError
 from sitemon.stream.consumer import KafkaConsumer, Message
 from sitemon.stream.process_publisher import publisher
 from sitemon.stream.producer import Record
@@ -22,6 +23,7 @@ from sitemon.stream.publisher import Publisher
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.conftest import started
 from tests.integration.stream.secure_kafka import SecureKafka
+from tests.pipeline import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -53,8 +55,17 @@ def server(own_kafka: Kafka) -> KafkaServer:
     address = f"127.0.0.1:{own_kafka.port}"
     client = {"bootstrap_servers": address, "request_timeout_ms": 3_000}
     fresh = KafkaServer(client=client, topic=f"t{uuid.uuid4().hex}.results", partitions=3)
-    ensure_topics(fresh, retention_days=1)
+    wait_for(lambda: _has_topics(fresh))
     return fresh
+
+
+def _has_topics(server: KafkaServer) -> bool:
+    """Make the topics; for a while after it was frozen, a broker may be fenced, and takes none (KIP-631)."""
+    try:
+        ensure_topics(server, retention_days=1)
+    except UnreachableError:
+        return False
+    return True
 
 
 @pytest.fixture
