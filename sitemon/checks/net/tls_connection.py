@@ -112,8 +112,11 @@ class TlsConnection:
     async def _step(self) -> None:
         """Go on with the handshake as far as what was received allows."""
         own_roots = self._context.own_roots
+        if own_roots is None:
+            self._tls.do_handshake()
+            return
         is_long = self._context.takes_long or self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
-        if own_roots is None or not self._overhead_bytes or not is_long:
+        if not self._overhead_bytes or not is_long:
             self._step_here()
             return
         # While another thread has it, and it has it to the end, nobody else may touch it.
