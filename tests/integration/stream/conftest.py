@@ -23,7 +23,6 @@ from sitemon.stream.publisher import Publisher
 from sitemon.stream.topics import ensure_topics, topics_of
 from tests.conftest import started
 from tests.integration.stream.secure_kafka import SecureKafka
-from tests.pipeline import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -55,7 +54,7 @@ def server(own_kafka: Kafka) -> KafkaServer:
     address = f"127.0.0.1:{own_kafka.port}"
     client = {"bootstrap_servers": address, "request_timeout_ms": 3_000}
     fresh = KafkaServer(client=client, topic=f"t{uuid.uuid4().hex}.results", partitions=3)
-    wait_for(lambda: _has_topics(fresh))
+    eventually(lambda: _has_topics(fresh))
     return fresh
 
 
