@@ -117,8 +117,8 @@ def missed_result(
     )
 
 
-_NUL_IN_JSON: Final = rb"\u0000"
-"""Its only spelling (RFC 8259, 7)."""
+_ESCAPE: Final = b"\\"
+"""A NUL is written with one (RFC 8259, 7)."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Result)
@@ -173,15 +173,19 @@ def decode(value: bytes) -> Result:
         raise PoisonError("not_a_result", "it is nested too deeply") from exc
     if result.v != VERSION:
         raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
-    dates = [date for one in result.certificates or () for date in (one.begins_at, one.expires_at)]
-    if result.cert_expires_at is not None:
-        dates.append(result.cert_expires_at)
-    are_dates_good = all(_FIRST_MOMENT <= date <= _LAST_MOMENT for date in dates)
-    if not are_dates_good or not _FIRST_CHECK <= result.checked_at <= _LAST_CHECK:
+    if not (_FIRST_CHECK <= result.checked_at <= _LAST_CHECK and _are_certificate_dates_good(result)):
         raise PoisonError("not_a_result", "a moment is out of range")
-    if _NUL_IN_JSON in value and any("\0" in text for text in _texts(result)):
+    if _ESCAPE in value and any("\0" in text for text in _texts(result)):
         raise PoisonError("not_text", "a text holds a NUL")
     return result
+
+
+def _are_certificate_dates_good(result: Result) -> bool:
+    if result.cert_expires_at is not None and not _FIRST_MOMENT <= result.cert_expires_at <= _LAST_MOMENT:
+        return False
+    return not result.certificates or all(
+        _FIRST_MOMENT <= date <= _LAST_MOMENT for one in result.certificates for date in (one.begins_at, one.expires_at)
+    )
 
 
 def _texts(result: Result) -> Iterator[str]:

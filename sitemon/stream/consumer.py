@@ -230,12 +230,13 @@ def _partition_of(message: Message) -> kafka.TopicPartition:
 
 def message_of(record: Any) -> Message:
     """Return what kafka-python read as a message."""
+    moment_ms = record.timestamp
     return Message(
         record.topic,
         record.partition,
         record.offset,
         record.key,
         record.value,
-        min(max(0, record.timestamp), LATEST_MS),
+        moment_ms if 0 <= moment_ms <= LATEST_MS else min(max(0, moment_ms), LATEST_MS),
         tuple(record.headers),
     )

@@ -7,8 +7,8 @@ batch of 1 MiB to the GiB that it may have been made of.
 
 import gzip
 import io
-from collections.abc import Callable, Iterator
-from typing import Any, Final, Self, SupportsIndex
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, Self, SupportsIndex
 
 import kafka
 import lz4.frame
@@ -29,6 +29,9 @@ POLL_BYTES: Final = 2 * BATCH_MAX_BYTES
 LARGE_BATCH_BYTES: Final = 1 << 20
 _MOST_NUMBERS: Final = 10_000
 """A record of a large batch holds so many, two for each header. Of 32 MiB of empty ones, kafka-python makes a GiB."""
+_MORE_FOLLOWS: Final = 0x80
+_NEGATIVE_OR_LONGER: Final = ~0x3FFE
+"""The bits of a number in zigzag, of which some is set where it is negative or has more than two bytes."""
 _WHY_CHARS: Final = 200
 _ENOUGH: Final = BATCH_MAX_BYTES + 1
 _LZ4_MOST_TIMES: Final = 255
@@ -113,6 +116,23 @@ class _Batches:
         return _Batch(batch, self._allowance) if isinstance(batch, DefaultRecordBatch) else batch
 
 
+class _Record(NamedTuple):
+    """What kafka-python's `DefaultRecord` is, without a call for each of its fields."""
+
+    size_in_bytes: int
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    checksum: None = None
+
+    def validate_crc(self) -> bool:
+        """Tell whether its own checksum is right, of which it has none."""
+        return True
+
+
 class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
     _buffer: bytearray
     _pos: int
@@ -120,30 +140,56 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
     def __init__(self, batch: DefaultRecordBatch, allowance: _Allowance) -> None:
         super().__init__(batch._buffer)  # noqa: SLF001 - nothing public gives its bytes
         self._allowance = allowance
+        self._kind, self._first_offset, self._first_ms = self.timestamp_type, self.base_offset, self.first_timestamp
 
-    def __iter__(self) -> Iterator[DefaultRecord]:
+    def __iter__(self) -> Iterator["DefaultRecord | _Record"]:
         whole = self._buffer
         try:
             self._maybe_uncompress()
             self._allowance.left_bytes -= len(self._buffer)
             read = self._read_bounded if len(self._buffer) > LARGE_BATCH_BYTES else self._read_msg
-            least_offset = self.base_offset
+            least_offset, last_offset = self.base_offset, self.last_offset
             for _ in range(self.records_count):
                 try:
-                    record = read()
+                    record = self._read_usual() or read()
                 except UnicodeDecodeError:
                     self._buffer = _Lenient(self._buffer)
                     record = read()
-                least_offset = self._following(record, least_offset)
+                least_offset = _following(record.offset, least_offset, last_offset)
                 yield record
         except Exception as exc:  # noqa: BLE001 - whatever a codec says of bytes that are not its own
             yield self._unreadable(bytes(whole), exc)
 
-    def _following(self, record: DefaultRecord, least_offset: int) -> int:
-        """Return what the next offset is at least. No broker looks at a record's own, and it says where to read on."""
-        if not least_offset <= record.offset <= self.last_offset:
-            raise CorruptRecordError("a record has an offset that is not of its batch")
-        return int(record.offset) + 1
+    def _read_usual(self) -> _Record | None:
+        """Read the next record, in half of the time, if it is like those of our producers; None: it is not.
+
+        These have no headers, and their numbers (zigzag varints: Protocol Buffers, Encoding) one byte or two.
+        """
+        buffer = self._buffer
+        try:
+            length, start = _short_number(buffer, self._pos)
+            _, at = _short_number(buffer, start)
+            time, at = _short_number(buffer, at)
+            offset, at = _short_number(buffer, at)
+            key_length, key_at = _short_number(buffer, at)
+            key_end = key_at + (key_length >> 1)
+            value_length, value_at = _short_number(buffer, key_end)
+            value_end = value_at + (value_length >> 1)
+            headers = buffer[value_end]
+        except IndexError:
+            return None
+        is_usual = not (headers or (length | time | offset | key_length | value_length) & _NEGATIVE_OR_LONGER)
+        if not is_usual or value_end + 1 - start != length >> 1:
+            return None
+        self._pos = value_end + 1
+        return _Record(
+            length >> 1,
+            self._first_offset + (offset >> 1),
+            self.max_timestamp if self._kind == self.LOG_APPEND_TIME else self._first_ms + (time >> 1),
+            self._kind,
+            bytes(buffer[key_at:key_end]),
+            bytes(buffer[value_at:value_end]),
+        )
 
     def _read_bounded(self) -> DefaultRecord:
         return self._read_msg(_bounded())
@@ -162,6 +208,19 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
         why = f"{type(exc).__name__}: {exc}"[:_WHY_CHARS]
         moment, kind = self.max_timestamp, self.timestamp_type
         return DefaultRecord(len(whole), self.last_offset, moment, kind, None, Unreadable(whole, why), [])
+
+
+def _following(offset: int, least_offset: int, last_offset: int) -> int:
+    """Return what the next offset is at least. No broker looks at a record's own, and it says where to read on."""
+    if not least_offset <= offset <= last_offset:
+        raise CorruptRecordError("a record has an offset that is not of its batch")
+    return offset + 1
+
+
+def _short_number(buffer: bytearray, at: int) -> tuple[int, int]:
+    """Return a number of one byte or two, in zigzag, and where the next one is; of a longer one its beginning."""
+    low = buffer[at]
+    return (low, at + 1) if low < _MORE_FOLLOWS else (low - _MORE_FOLLOWS + (buffer[at + 1] << 7), at + 2)
 
 
 def _bounded() -> Callable[[bytearray, int], tuple[int, int]]:

@@ -1,6 +1,8 @@
 """Whatever bytes a broker hands out, each record of them is read, or one says why there is no more of its batch."""
 
+import contextlib
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka.errors import CorruptRecordError
-from kafka.record.default_records import DefaultRecordBatch
+from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecords
 
 from sitemon.stream import records
@@ -135,3 +137,45 @@ def test_a_batch_of_any_bytes_ends_in_records_and_in_what_follows(
     batch[8:12] = (len(batch) - 12).to_bytes(4, "big")
     found = values(bytes(batch), a_batch(b"last", base=1 << 40), check_crcs=False)
     assert found[-1] == (1 << 40, b"last")
+
+
+def read_by(batch: Iterable[Any]) -> list[tuple[Any, ...]]:
+    return [(one.offset, one.timestamp, one.timestamp_type, one.key, one.value, list(one.headers)) for one in batch]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1 << 40),
+            st.none() | st.binary(max_size=70),
+            st.none() | st.binary(max_size=70) | st.sampled_from([bytes(8_191), bytes(8_192), bytes(20_000)]),
+            st.lists(st.tuples(st.text(max_size=3), st.none() | st.binary(max_size=3)), max_size=2),
+        ),
+        min_size=1,
+        max_size=70,
+    ),
+    st.booleans(),
+)
+def test_any_record_is_read_as_kafka_python_reads_it(written: list[tuple[Any, ...]], is_appended: bool) -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 1 << 30)
+    for number, (moment_ms, key, value, headers) in enumerate(written):
+        assert builder.append(number, moment_ms, key, value, headers) is not None
+    batch = bytearray(builder.build())
+    if is_appended:
+        batch[DefaultRecordBatch.ATTRIBUTES_OFFSET + 1] |= DefaultRecordBatch.TIMESTAMP_TYPE_MASK
+    ours = records._Batch(DefaultRecordBatch(bytes(batch)), records._Allowance())
+    assert read_by(ours) == read_by(DefaultRecordBatch(bytes(batch)))
+
+
+@given(st.binary(max_size=40), st.integers(1, 3))
+def test_any_bytes_of_a_batch_are_the_records_that_kafka_python_reads_or_one_says_why_there_are_no_more(
+    data: bytes, count: int
+) -> None:
+    head = DefaultRecordBatch.HEADER_STRUCT.pack(0, 0, 0, 2, 0, 0, 2, 1_000, 1_000, -1, -1, -1, count)
+    theirs, expected = DefaultRecordBatch(head + data), []
+    with contextlib.suppress(CorruptRecordError, ValueError, IndexError):
+        for _ in range(count):
+            expected += read_by([theirs._read_msg()])
+    *found, last = read_by(records._Batch(DefaultRecordBatch(head + data), records._Allowance()))
+    assert found == expected[: len(found)]
+    assert isinstance(last[4], Unreadable) or [*found, last] == expected
