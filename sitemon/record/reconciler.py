@@ -6,7 +6,8 @@ decided by a lock that lasts as long as its session with the database.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
@@ -78,6 +79,23 @@ class _Counted(NamedTuple):
     counts: Counts
 
 
+class _Width:
+    """How much time a transaction should be about, so that it takes about a second."""
+
+    def __init__(self) -> None:
+        self._width_ms = _STEP_MS
+
+    @contextmanager
+    def measured(self) -> Iterator[int]:
+        """Give it for a transaction. One that fails may have been too much at once."""
+        began_s, width_ms = clock.monotonic_s(), self._width_ms
+        self._width_ms = max(width_ms // 2, _STEP_MS)
+        yield width_ms
+        took_s = clock.monotonic_s() - began_s
+        if took_s < _LONG_S:
+            self._width_ms = width_ms if took_s >= _SHORT_S else min(width_ms * 2, _WIDEST_MS)
+
+
 class Reconciler:
     """Belongs to one thread, which `run`s it."""
 
@@ -97,8 +115,7 @@ class Reconciler:
         self._stop = stop
         self._read_up_to: dict[TopicPartition, int] = {}
         self._outage = Outage(stop)
-        self._width_ms = _STEP_MS
-        self._light_width_ms = _STEP_MS
+        self._closing, self._lighting = _Width(), _Width()
         self._may_light = True
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
@@ -238,31 +255,19 @@ class Reconciler:
         limit_ms = min(limit_ms, account.now_ms)
         if limit_ms - account.closed_ms < _STEP_MS:
             return False
-        began_s = clock.monotonic_s()
-        until_ms, width_ms = min(limit_ms, account.closed_ms + self._width_ms), self._width_ms
-        # What fails may have been too much at once.
-        self._width_ms = _next_width_ms(width_ms, _LONG_S)
-        self._database.do(lambda conn: close(conn, until_ms))
-        self._width_ms = _next_width_ms(width_ms, clock.monotonic_s() - began_s)
+        with self._closing.measured() as width_ms:
+            until_ms = min(limit_ms, account.closed_ms + width_ms)
+            self._database.do(lambda conn: close(conn, until_ms))
         return until_ms < limit_ms
 
     def _light_a_part(self) -> None:
         """Look at the next part of what was dark, as much as takes about a second."""
-        began_s, width_ms = clock.monotonic_s(), self._light_width_ms
-        self._light_width_ms = _next_width_ms(width_ms, _LONG_S)
-        self._may_light = self._database.do(lambda conn: light(conn, width_ms))
-        self._light_width_ms = _next_width_ms(width_ms, clock.monotonic_s() - began_s)
+        with self._lighting.measured() as width_ms:
+            self._may_light = self._database.do(lambda conn: light(conn, width_ms))
 
     @property
     def _read_topics(self) -> tuple[str, str, str]:
         return self._topics.results, self._topics.schedule, self._topics.marks
-
-
-def _next_width_ms(width_ms: int, took_s: float) -> int:
-    """Return how much time the next transaction should be about, after one about so much took so long."""
-    if took_s < _SHORT_S:
-        return min(width_ms * 2, _WIDEST_MS)
-    return width_ms if took_s < _LONG_S else max(width_ms // 2, _STEP_MS)
 
 
 def _say(exc: SitemonError) -> None:
