@@ -13,9 +13,9 @@ import dns.rdataclass
 import dns.rdatatype
 
 _HEADER_BYTES: Final = 12
-_MOST_RECORDS: Final = 500
+_MOST_RECORDS: Final = 256
 _MOST_WORK: Final = 100_000
-"""Of a name counts the square of its labels and pointers, as dnspython's time does; 500 with six labels are fewer."""
+"""Of a name counts the square of its labels and pointers, as dnspython's time does; 256 with six labels are fewer."""
 _WORK_FOR_PIECE: Final = 16
 """Of text each piece counts, which may be empty."""
 _MOST_STEPS: Final = 160
