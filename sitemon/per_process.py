@@ -3,12 +3,13 @@
 Threads and connections do not live on in a child, and a lock that another thread held at the fork is never released.
 """
 
+import contextlib
 import gc
 import os
 import resource
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import update_wrapper
 from typing import Final, Generic, ParamSpec, TypeVar
 
@@ -67,3 +68,14 @@ def take_short_turns() -> None:
     A thread that answers many requests waits for its turn after each system call, so several times for each request.
     """
     sys.setswitchinterval(_TURN_S)
+
+
+@contextlib.contextmanager
+def short_turns() -> Iterator[None]:
+    """Do so for as long as this lasts: for something that computes long beside threads that wait for sockets."""
+    before_s = sys.getswitchinterval()
+    take_short_turns()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)

@@ -15,6 +15,7 @@ from sitemon.config.edits import Edits, State
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.sites import SiteSet, files_in, load_with, usual_places
 from sitemon.model.errors import ConfigurationError
+from sitemon.per_process import short_turns
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,8 @@ class SitesWatcher:
     def _take_up(self, state: State) -> None:
         reader = SiteReader(self._environ)
         try:
-            sites = load_with(reader, self._environ, self._path)
+            with short_turns():
+                sites = load_with(reader, self._environ, self._path)
         except ConfigurationError as exc:
             self._keep_old(str(exc))
             sites = self._sites

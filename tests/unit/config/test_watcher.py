@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +79,24 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
     may_end.set()
     assert names(watcher) == ["b"]
     assert [site.name for site in watcher.without_waiting().sites] == ["b"]
+
+
+def test_while_an_edit_is_read_other_threads_wait_half_a_millisecond_for_their_turn(
+    file: Path, watcher: SitesWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns_s: list[float] = []
+
+    def noting(*given: Any) -> SiteSet:
+        turns_s.append(sys.getswitchinterval())
+        return load_with(*given)
+
+    usual_s = sys.getswitchinterval()
+    monkeypatch.setattr(sites_watcher, "load_with", noting)
+    for content in (B, BAD):
+        write(file, content)
+        watcher.refresh()
+        assert sys.getswitchinterval() == usual_s
+    assert turns_s == pytest.approx([0.0005] * 2)
 
 
 def test_the_set_is_the_same_object_while_nothing_changes(watcher: SitesWatcher) -> None:
