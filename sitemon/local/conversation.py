@@ -5,6 +5,7 @@ A behaviour is a function that holds one conversation: it reads what the client 
 """
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -69,6 +70,23 @@ class Conversation:
             self.send(data[number : number + 1])
             if self._server.closing.wait(DRIP_S):
                 return
+
+    def cork(self) -> None:
+        """Let what is sent from now on wait until it is much, so that it comes at once."""
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
+    def uncork(self) -> None:
+        """Let all of it go."""
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+    def send_without_tls(self, data: bytes) -> None:
+        """Send this as it is, amid the records of TLS."""
+        os.write(self._connection.fileno(), data)
+
+    def end_tls(self) -> None:
+        """Say that nothing follows, and wait for the same, or the end, of the client (RFC 8446, 6.1)."""
+        assert isinstance(self._connection, ssl.SSLSocket)  # noqa: S101 - the server has TLS
+        self._connection.unwrap()
 
     def ask_for_certificate(self) -> None:
         """Ask for the client's certificate, though the handshake is over (RFC 8446, 4.6.2), and wait for it."""

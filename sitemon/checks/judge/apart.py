@@ -4,27 +4,25 @@ How long it takes to decompress a body, to read it as text and JSON, and to sear
 the owner of its site. In a thread it would stop all checks: decoding and JSON paths hold Python's lock.
 """
 
-import collections
 import contextlib
-import heapq
-import itertools
+import functools
 import logging
 import os
 import pickle
 import signal
 import subprocess
 import sys
-import threading
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
 from sitemon.checks.errors import OwnError
+from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.judge.apart_process import LENGTH_BYTES, TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question, is_light, verdict_on
 from sitemon.checks.waiting import Event, Waits
-from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 from sitemon.per_process import once_per_process
 
@@ -32,10 +30,6 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S: Final = 10.0
 _IDLE_S: Final = 60.0
-_MOST_REMEMBERED: Final = 100_000
-_HALF_LIFE_S: Final = 60.0
-_UNKNOWN_S: Final = 0.05
-"""What a site is expected to take that is not known yet: those that are known to take little come before it."""
 
 _verdicts: Final = msgspec.msgpack.Decoder(Verdict)
 
@@ -50,7 +44,7 @@ async def judged(question: Question, waits: Waits) -> Verdict:
     if is_light(question):
         return verdict_on(question)
     case = Case(question, waits.event())
-    _judge_of_process().take(case)
+    judge_of_process().take(question.site.file, question.site.name, case)
     try:
         await case.is_decided.wait(_LONGEST_WAIT_S)
         verdict = case.verdict
@@ -78,77 +72,28 @@ class Case:
         self.question = self.question._replace(page=self.question.page._replace(body=()))
 
 
-class Judge:
-    """A thread that hands one case after the other to a process; both are there while there is something to do.
-
-    First comes a case of the file of sites that took the least time lately, and of these that of the site that took
-    the least: those who take much wait for each other.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: dict[str, list[tuple[float, int, Case]]] = collections.defaultdict(list)
-        self._numbers = itertools.count()
-        self._took: collections.OrderedDict[tuple[str, ...], tuple[float, float]] = collections.OrderedDict()
-        """Of a file, and of a site in it, how long its cases took, and when the last of them was over."""
-        self._has_thread = False
-
-    def take(self, case: Case) -> None:
-        """Let it be judged in its turn."""
-        with self._changed:
-            site = case.question.site
-            took_s = self._took_lately_s(site.file, site.name)
-            waiting = self._waiting[site.file]
-            heapq.heappush(waiting, (_UNKNOWN_S if took_s is None else took_s, next(self._numbers), case))
-            if not self._has_thread:
-                threading.Thread(target=self._work, name="sitemon-judge", daemon=True).start()
-                self._has_thread = True
-            self._changed.notify()
-
-    def _work(self) -> None:
-        process = JudgeProcess()
-        while (case := self._next()) is not None:
-            if case.is_wanted:
-                began_s, site = monotonic_s(), case.question.site
-                try:
-                    case.verdict = process.judge(case.question)
-                except Exception:
-                    # Without this thread no case would ever be decided.
-                    log.exception("judge.failed: a response of %s is not judged", site.name)
-                self._remember(monotonic_s() - began_s, site.file, site.name)
-                case.is_decided.set()
+@contextlib.contextmanager
+def _judging() -> Iterator[Callable[[Case], None]]:
+    process = JudgeProcess()
+    try:
+        yield functools.partial(_judge, process)
+    finally:
         process.end()
 
-    def _next(self) -> Case | None:
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting, _IDLE_S):
-                self._has_thread = False
-                return None
-            file = min(self._waiting, key=lambda one: self._took_lately_s(one) or 0.0)
-            _, _, case = heapq.heappop(self._waiting[file])
-            if not self._waiting[file]:
-                del self._waiting[file]
-            return case
 
-    def _remember(self, took_s: float, file: str, site: str) -> None:
-        with self._changed:
-            for whose in ((file,), (file, site)):
-                self._took[whose] = (took_s + (self._took_lately_s(*whose) or 0.0), monotonic_s())
-                self._took.move_to_end(whose)
-            while len(self._took) > _MOST_REMEMBERED:
-                self._took.popitem(last=False)
-
-    def _took_lately_s(self, *whose: str) -> float | None:
-        """Return how long their cases took, of which each counts half as much a minute later; None: none is known."""
-        if whose not in self._took:
-            return None
-        took_s, at_s = self._took[whose]
-        return float(took_s * 0.5 ** ((monotonic_s() - at_s) / _HALF_LIFE_S))
+def _judge(process: "JudgeProcess", case: Case) -> None:
+    try:
+        case.verdict = process.judge(case.question)
+    except Exception:
+        # Without its thread no case would ever be decided.
+        log.exception("judge.failed: a response of %s is not judged", case.question.site.name)
+    case.is_decided.set()
 
 
 @once_per_process
-def _judge_of_process() -> Judge:
-    return Judge()
+def judge_of_process() -> FairThread[Case]:
+    """Return the thread that hands one case after the other to a process; both are there while there is a case."""
+    return FairThread("sitemon-judge", _judging, _IDLE_S)
 
 
 class JudgeProcess:

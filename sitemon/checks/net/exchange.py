@@ -20,10 +20,10 @@ _WIRE_BYTES_FOR_HEAD: Final = 1 << 20
 class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
-    `waits` is how its check waits; by its clock the exchange begins and ends. `addresses` are all that the host name
-    stands for, `ip` the one that was tried last, `chain` the certificates that the server sent (DER, its own first),
-    `http_version` "1.0" or "1.1", `records` what a name server answered. `proxy` names the proxy as long as it has not
-    let us through.
+    `waits` is how its check waits; by its clock the exchange begins and ends. `file` is that of its site. `addresses`
+    are all that the host name stands for, `ip` the one that was tried last, `chain` the certificates that the server
+    sent (DER, its own first), `http_version` "1.0" or "1.1", `records` what a name server answered. `proxy` names the
+    proxy as long as it has not let us through.
     """
 
     __slots__ = (
@@ -32,6 +32,7 @@ class Exchange:
         "_end_s",
         "addresses",
         "chain",
+        "file",
         "http_code",
         "http_version",
         "ip",
@@ -41,8 +42,11 @@ class Exchange:
         "watch",
     )
 
-    def __init__(self, *, started_s: float, deadline_s: float, max_body_bytes: int, waits: Waits = IN_THREAD) -> None:
+    def __init__(
+        self, *, started_s: float, deadline_s: float, max_body_bytes: int, waits: Waits = IN_THREAD, file: str = ""
+    ) -> None:
         self.waits = waits
+        self.file = file
         self.watch = Stopwatch(started_s, waits.now_s)
         self.addresses: tuple[str, ...] = ()
         self.ip: str | None = None

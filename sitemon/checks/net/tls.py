@@ -1,31 +1,17 @@
-"""TLS: one context for each distinct setting, the certificates that a server sent, and the words for a failure."""
+"""TLS: the certificates that a server sent, and the words for a failure."""
 
 import _ssl
-import contextlib
 import functools
-import os
 import re
 import ssl
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from cryptography import x509
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from sitemon.checks.errors import CheckError
-from sitemon.checks.net.aside import aside_of_process
-from sitemon.checks.waiting import Waits
-from sitemon.config import ca_files
-from sitemon.model.outcome import Reason
 from sitemon.model.result import Certificate
-from sitemon.model.site import Site, Tls
-
-_contexts: Final[dict[tuple[Tls, bool], tuple["_Stamps", "TlsContext"]]] = {}
-_contexts_lock: Final = threading.Lock()
 
 _HAS_EXPIRED: Final = 10
 _MOST_TOLD: Final = 8
@@ -67,126 +53,6 @@ _BY_OPENSSL_REASON: Final = {
 }
 
 _NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
-
-
-class TlsContext(ssl.SSLContext):
-    """What connections of a setting share.
-
-    `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify. It
-    `takes_long` once one did.
-    """
-
-    own_roots: str | None = None
-    takes_long = False
-
-
-def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
-    """Return this process's only context for the setting: to read the roots costs as much as twenty checks.
-
-    A file that has changed since is read again: certificates are renewed under a running worker. Who does not speak
-    HTTP (`is_web`) may refuse a client that offers nothing else.
-
-    Raises:
-        OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
-        CheckError: there are too many.
-
-    """
-    if tls.server_name is not None:  # which belongs to a connection
-        tls = without_server_name(tls)
-    known = _known(tls, is_web=is_web)
-    if known is None:
-        with _contexts_lock:  # 64 threads that start together would each read the roots
-            known = _known(tls, is_web=is_web)
-            if known is None:
-                stamps, known = _stamps_of(tls), _new_context(tls, is_web=is_web)
-                _contexts[tls, is_web] = stamps, known
-    return known
-
-
-async def context_aside(tls: Tls, waits: Waits, at_most_s: float, *, is_web: bool = True) -> TlsContext:
-    """Do the same, but read files that a site names where that holds up no other check.
-
-    Raises:
-        OwnError: that came to no end within that time.
-
-    """
-    file = tls.ca_file or tls.cert_file
-    if file is None:
-        return context_for(tls, is_web=is_web)
-    tls = without_server_name(tls)
-    known = _known(tls, is_web=is_web)
-    if known is not None:
-        return known
-    make = functools.partial(context_for, tls, is_web=is_web)
-    return await aside_of_process().done(file, make, waits, at_most_s)
-
-
-def _known(tls: Tls, *, is_web: bool) -> TlsContext | None:
-    """Return the context of a setting unless one of its files has changed since."""
-    found = _contexts.get((tls, is_web))
-    return found[1] if found is not None and found[0] == _stamps_of(tls) else None
-
-
-def without_server_name(tls: Tls) -> Tls:
-    """Return the settings for a host other than the one whose name they give."""
-    return msgspec.structs.replace(tls, server_name=None)
-
-
-_Stamps = tuple[tuple[int, int], ...]
-
-
-def _stamps_of(tls: Tls) -> _Stamps:
-    files = [file for file in (tls.ca_file, tls.cert_file, tls.key_file) if file is not None]
-    if not files:  # as nearly always: this runs for every check
-        return ()
-    return tuple((found.st_mtime_ns, found.st_ino) for found in map(os.stat, files))
-
-
-async def warm_up(site: Site, waits: Waits, *, is_web: bool = True) -> None:
-    """Make the context of a site ahead of a check: to read the roots is our own work, not the site's latency."""
-    with contextlib.suppress(OSError, CheckError):  # the handshake will say so
-        await context_aside(site.tls, waits, site.timeout_s, is_web=is_web)
-
-
-def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
-    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.hostname_checks_common_name = False  # RFC 9525, 2
-    # In a finite field, a server chooses the size: 9,990 bits take 0.9 s.
-    context.set_ciphers(":".join(name for name in _ciphers(context) if not name.startswith("DHE-")))
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a CA file may hold just an intermediate or the leaf
-    if is_web:
-        context.set_alpn_protocols(["http/1.1"])
-        context.post_handshake_auth = True  # a server may ask for our certificate once it knows the path
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif tls.ca_file is not None:
-        _trust(context, tls.ca_file)
-        context.own_roots = tls.ca_file
-    else:
-        context.load_default_certs()
-        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
-    if tls.cert_file is not None:
-        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
-    return context
-
-
-def _trust(context: ssl.SSLContext, ca_file: str) -> None:
-    try:
-        ca_files.load(context, ca_file)
-    except ca_files.TooMuchError as exc:  # it has grown since the sites were read
-        raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
-
-
-def _ciphers(context: ssl.SSLContext) -> Iterator[str]:
-    """Yield those of TLS 1.2; later ones cannot be chosen."""
-    return (cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] != "TLSv1.3")
-
-
-def _no_password() -> str:
-    """Answer OpenSSL, which would ask the terminal for the password of an encrypted key."""
-    return ""
 
 
 def served_chain(connection: ssl.SSLObject) -> tuple[bytes, ...]:

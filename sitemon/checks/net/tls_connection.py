@@ -10,10 +10,11 @@ import ssl
 from typing import Final, Self
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.net.aside import aside_of_process
+from sitemon.checks.net.aside import done_aside
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
-from sitemon.checks.net.tls import TlsContext, context_aside, served_chain, words_of_bad_certificate
+from sitemon.checks.net.tls import served_chain, words_of_bad_certificate
+from sitemon.checks.net.tls_contexts import TlsContext, context_aside
 from sitemon.clock import thread_cpu_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Tls
@@ -29,9 +30,10 @@ _LIGHT_HANDSHAKE_BYTES: Final = 4 << 10
 """What is longer, and valid by roots that its owner chose, may take 0.1 s."""
 _LONG_STEP_S: Final = 0.01
 """Of CPU; honest ones take a tenth of that."""
-_MOST_OVERHEAD_BYTES: Final = 4 << 20
-_OVERHEAD_A_BYTE: Final = 64
-"""A record of TLS for each byte of content is the most that an honest server sends."""
+_MOST_OVERHEAD_BYTES: Final = 256 << 10
+_WIRE_BYTES_A_BYTE: Final = 3
+"""Records of 11 bytes of content; who sends a byte a record may do so 12,000 times."""
+_SMALL_BYTES: Final = 1 << 10
 
 
 class TlsConnection:
@@ -50,6 +52,7 @@ class TlsConnection:
         self._first: FirstMessage | None = FirstMessage()  # until it was looked at
         self._context = context
         self._is_aside = False
+        self._ending: ssl.SSLError | None = None  # how it ended, behind what could be read
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
     def __enter__(self) -> Self:
@@ -121,7 +124,8 @@ class TlsConnection:
             return
         # While another thread has it, and it has it to the end, nobody else may touch it.
         self._is_aside = True
-        await aside_of_process().done(own_roots, self._step_aside, self.exchange.waits, self.exchange.remaining_s())
+        exchange = self.exchange
+        await done_aside(exchange.file, own_roots, self._step_aside, exchange.waits, exchange.remaining_s())
 
     def _step_aside(self) -> None:
         try:
@@ -150,7 +154,7 @@ class TlsConnection:
             self._take()
         unsent_bytes = self._unsent.pending
         try:
-            data = self._tls.read(most_bytes)
+            data = self._read(most_bytes)
         except ssl.SSLWantReadError as exc:
             self.has_more = False
             raise BlockingIOError from exc
@@ -160,9 +164,40 @@ class TlsConnection:
             self._count_answers(self._unsent.pending - unsent_bytes)
             with contextlib.suppress(OSError):
                 self.flush()
-        self.has_more = bool(self._received.pending or self._tls.pending())
-        self._overhead_bytes -= _OVERHEAD_A_BYTE * len(data)
+        self.has_more = self._ending is not None or self._has_records()
+        self._overhead_bytes -= _WIRE_BYTES_A_BYTE * len(data)
         return data
+
+    def _read(self, most_bytes: int) -> bytes:
+        """Return what the records hold that were received; of OpenSSL each is had by a call of its own.
+
+        Raises:
+            ssl.SSLError: they are not valid, or the first of them is not all there (SSLWantReadError).
+
+        """
+        if self._ending is not None:
+            raise self._ending
+        data = self._tls.read(most_bytes)
+        if len(data) >= _SMALL_BYTES or not self._has_records():
+            return data
+        pieces, left_bytes = [data], most_bytes - len(data)
+        while left_bytes and self._has_records():
+            try:
+                piece = self._tls.read(left_bytes)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLError as exc:
+                self._ending = exc
+                break
+            if not piece:
+                self._ending = ssl.SSLEOFError()
+                break
+            pieces.append(piece)
+            left_bytes -= len(piece)
+        return b"".join(pieces)
+
+    def _has_records(self) -> bool:
+        return bool(self._received.pending or self._tls.pending())
 
     def send(self, data: memoryview) -> int:
         """Send as much as goes at once and return how much that was; `flush` says when it is out.
@@ -230,7 +265,7 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     exchange.watch.enter("tls")
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(plain.close)
-        context = await context_aside(tls, exchange.waits, exchange.remaining_s(), is_web=is_web)
+        context = await context_aside(tls, exchange.file, exchange.waits, exchange.remaining_s(), is_web=is_web)
         connection = TlsConnection(
             plain,
             context,

@@ -24,6 +24,7 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
         deadline_s=started_s + site.timeout_s,
         max_body_bytes=site.max_body_bytes,
         waits=waits,
+        file=site.file,
     )
     verdict, is_seen = await _look_at(site, dialer, exchange, look)
     phases_s = exchange.watch.stop()

@@ -6,8 +6,8 @@ import select
 from sitemon.checks.findings import Failure, Observation
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
-from sitemon.checks.net.tls import warm_up
 from sitemon.checks.net.tls_connection import TlsConnection, secure
+from sitemon.checks.net.tls_contexts import warm_up
 from sitemon.checks.probes.one_hop import visit_once
 from sitemon.checks.waiting import Waits
 from sitemon.clock import monotonic_s

@@ -21,7 +21,8 @@ from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
 from sitemon.checks.net.room import ROOM, Share
-from sitemon.checks.net.tls import earliest_expiry, warm_up, without_server_name
+from sitemon.checks.net.tls import earliest_expiry
+from sitemon.checks.net.tls_contexts import warm_up, without_server_name
 from sitemon.checks.place import place_of
 from sitemon.checks.waiting import Move, Waits
 from sitemon.clock import utc_now
@@ -70,7 +71,7 @@ class _Trip:
         self._tls = site.tls
         self._cookies = CookieJar()
         self._seen: set[_Asked] = set()
-        self.share = Share(ROOM)
+        self.share = Share(ROOM, site.file)
 
     @property
     def latency_s(self) -> float:
@@ -126,6 +127,7 @@ class _Trip:
             deadline_s=self._started_s + self._site.timeout_s,
             max_body_bytes=self._site.max_body_bytes,
             waits=self._waits,
+            file=self._site.file,
         )
         try:
             return await self._ask(request)

@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import Any, Final
 import pytest
 
 from sitemon.checks.errors import OwnError
+from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
-from sitemon.checks.judge.apart import Case, Judge, JudgeProcess, judged
+from sitemon.checks.judge.apart import JudgeProcess, judge_of_process, judged
 from sitemon.checks.judge.apart_process import TOO_COSTLY
-from sitemon.checks.judge.expect import Measured, Verdict
+from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.question import Question, verdict_on
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import thread_cpu_s
@@ -28,7 +28,6 @@ from sitemon.local.behaviours import answering, response
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Expect, ExpectedJson, Header, Site
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, site
-from tests.integration.checks.test_engine import wait_until
 
 MANY_BYTES: Final = 16 << 20
 MEASURED: Final = Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None)
@@ -123,53 +122,19 @@ def test_it_goes_with_its_parent_alone_and_knows_nothing_of_its_environment(
     assert (pid_of(process), process.end()) == (pid, 0)
 
 
-@pytest.mark.parametrize(
-    ("took", "comes"),
-    [
-        ([("a.yaml", "dear")], [("a.yaml", "dear"), ("a.yaml", "dear"), ("a.yaml", "cheap")]),
-        ([("a.yaml", "gone"), ("b.yaml", "cheap")], [("a.yaml", "new"), ("a.yaml", "newer"), ("b.yaml", "cheap")]),
-    ],
-    ids=["site", "file"],
-)
-def test_who_took_the_least_time_comes_first(
-    took: list[tuple[str, str]], comes: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cheap site that comes last is judged before dear ones, and before new ones of a file that was dear."""
-    order: list[str] = []
-    may_begin, judge = threading.Event(), Judge()
-
-    def slowly(self: JudgeProcess, asked: Question) -> Verdict:
-        may_begin.wait(10)
-        order.append(asked.site.name)
-        return Verdict((), None)
-
-    monkeypatch.setattr(JudgeProcess, "judge", slowly)
-    for took_s, whose in zip((2.0, 0.3), took, strict=False):
-        judge._remember(took_s, *whose)
-    cases = [Case(question(b"", name=name, file=file), IN_THREAD.event()) for file, name in [("", "first"), *comes]]
-    judge.take(cases[0])
-    wait_until(lambda: not judge._waiting, 10)
-    for case in cases[1:]:
-        judge.take(case)
-    may_begin.set()
-    for case in cases:
-        assert run_here(case.is_decided.wait(10))
-    assert order == ["first", "cheap", *(name for _, name in comes if name != "cheap")]
-
-
 def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    judge = Judge()
     cases = [module.Case(question(b""), IN_THREAD.event()) for _ in range(2)]
+    judge = judge_of_process()
     for case in cases:
-        judge.take(case)
+        judge.take("", "shop", case)
         assert run_here(case.is_decided.wait(10))
     assert [case.verdict for case in cases] == [None, None]
 
 
 def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.01)
-    monkeypatch.setattr(Judge, "take", lambda self, case: None)
+    monkeypatch.setattr(FairThread, "take", lambda *_: None)
     with pytest.raises(OwnError):
         run_here(judged(question(b"x", {"Content-Encoding": "gzip"}), IN_THREAD))
 
@@ -202,14 +167,3 @@ def test_no_check_waits_for_a_hostile_response(
     assert outcomes == {Outcome.UP}
     # One step may have bad luck; what one of the two responses does, the other does too.
     assert sorted(steps_s)[-2] < 0.02 * slowness()
-
-
-def test_a_site_that_took_long_once_comes_after_those_that_never_did_however_little_it_takes_between() -> None:
-    judge = Judge()
-    judge._has_thread = True  # nobody takes a case but this test
-    for site_name, took_s in (("sly", 2.0), ("sly", 0.0001), ("honest", 0.01)):
-        judge._remember(took_s, "", site_name)
-    for name in ("sly", "new", "honest"):
-        judge.take(Case(question(b"", name=name), IN_THREAD.event()))
-    in_order = [judge._next() for _ in range(3)]
-    assert [case.question.site.name for case in in_order if case] == ["honest", "new", "sly"]

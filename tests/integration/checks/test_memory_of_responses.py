@@ -38,7 +38,23 @@ def test_servers_that_send_nearly_all_fill_no_memory_and_hold_up_nobody(
     assert (seen.outcome, seen.body_bytes) == (Outcome.UP, MIB // 2)
     hung = [found.get(timeout=60) for _ in range(CHECKS)]
     assert any(one.is_ours and "no memory left" in str(one.error) for one in hung)
-    assert room._lent_bytes == 0, "all is given back"
+    assert room.lent_bytes == 0, "all is given back"
+
+
+def test_what_a_response_holds_counts_for_the_file_of_its_site(
+    make_engine: EngineFactory, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(4 * MIB)
+    for _ in range(3):
+        room.lend("theirs.yaml", 0, MIB)
+    monkeypatch.setattr(web, "ROOM", room)
+    server = serve(answering(response(body=bytes(MIB // 2))))
+    theirs, ours = (
+        observed(make_engine(), site(server.url(), timeout_s=3.0, file=file)) for file in ("theirs.yaml", "ours.yaml")
+    )
+    assert theirs.is_ours
+    assert "no memory left" in str(theirs.error)
+    assert ours.outcome is Outcome.UP, ours.error
 
 
 def test_a_long_body_is_sent_whole(make_engine: EngineFactory, serve: ServerFactory) -> None:

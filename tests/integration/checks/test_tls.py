@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from sitemon.checks.findings import Observation
+from sitemon.checks.http.response import Response
 from sitemon.checks.net import tls_connection
 from sitemon.checks.net.happy_eyeballs import connect_tcp
 from sitemon.checks.net.resolver import Endpoint
-from sitemon.checks.net.tls import TlsContext, context_for
+from sitemon.checks.net.tls_contexts import TlsContext, TlsContexts, context_for
 from sitemon.config import ca_files
 from sitemon.local.behaviours import answering, response
-from sitemon.local.conversation import Conversation
+from sitemon.local.conversation import Behaviour, Conversation
 from sitemon.local.part import MissingToolError
 from sitemon.local.ports import free_port, is_free
 from sitemon.model.outcome import Outcome, Reason
@@ -379,6 +380,81 @@ def test_a_server_that_floods_us_with_session_tickets_holds_up_no_check(
     seen = observed(make_engine(), site(server.url(), tls=ca.tls, timeout_s=10))
     assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
     assert max(steps_s) < 0.02
+
+
+def a_byte_a_record(count: int) -> Behaviour:
+    """Return what sends a page of so many bytes, each in a record of its own, of which many come at once."""
+
+    def behave(talk: Conversation) -> None:
+        talk.asked()
+        talk.cork()
+        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % count)
+        for _ in range(count):
+            talk.send(b"x")
+        talk.uncork()
+
+    return behave
+
+
+def test_a_page_of_one_byte_a_record_is_read_in_few_steps(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+    feed = Response.feed
+
+    def noted(response: Response, data: bytes) -> bool:
+        pieces.append(len(data))
+        return feed(response, data)
+
+    monkeypatch.setattr(Response, "feed", noted)
+    seen = observe(serve_tls(a_byte_a_record(8_000), new_leaf(ca.signer)).url(), tls=ca.tls)
+    assert (seen.outcome, seen.body_bytes) == (Outcome.UP, 8_000), seen.error
+    assert len(pieces) < 400
+
+
+def test_a_long_page_of_one_byte_a_record_is_refused(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    seen = observe(serve_tls(a_byte_a_record(20_000), new_leaf(ca.signer)).url(), tls=ca.tls)
+    assert (seen.reason, seen.error) == (Reason.PROTOCOL_ERROR, "the server sends more of TLS than content")
+
+
+def test_what_came_before_tls_failed_is_read(observe: Observer, serve_tls: TlsServerFactory, ca: Authority) -> None:
+    def behave(talk: Conversation) -> None:
+        talk.asked()
+        talk.cork()
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood":
+            talk.send(bytes((byte,)))
+        talk.send_without_tls(b"\x17\x03\x03\x00\x20" + bytes(32))
+        talk.uncork()
+
+    seen = observe(serve_tls(behave, new_leaf(ca.signer)).url(), tls=ca.tls)
+    assert (seen.outcome, seen.body_bytes) == (Outcome.UP, 4), seen.error
+
+
+def test_where_tls_ends_the_response_ends_though_the_connection_stays(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    def behave(talk: Conversation) -> None:
+        talk.asked()
+        talk.cork()
+        for byte in b"HTTP/1.1 200 OK\r\n\r\ngood":
+            talk.send(bytes((byte,)))
+        talk.end_tls()
+
+    seen = observe(serve_tls(behave, new_leaf(ca.signer)).url(), tls=ca.tls, timeout_s=3)
+    assert (seen.outcome, seen.body_bytes) == (Outcome.UP, 4), seen.error
+
+
+def test_contexts_of_many_files_take_bounded_memory(tmp_path: Path, ca: Authority) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(ca.signer.pem)
+    contexts, settings = TlsContexts(most_certificates=16), [Tls(ca_file=f"{number}.pem") for number in range(10)]
+    for tls in (Tls(), *settings):
+        context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(file)
+        contexts.keep((tls, True), ((1, 1),) if tls.ca_file else (), context)
+    assert [tls for tls, _ in contexts.kept] == [Tls(), *settings[-4:]]
 
 
 def test_a_certificate_of_very_many_names_is_no_hindrance(

@@ -1,5 +1,7 @@
 """The memory of responses: there is always some left for a usual one."""
 
+import contextlib
+
 import pytest
 
 from sitemon.checks.errors import OwnError
@@ -8,8 +10,8 @@ from sitemon.checks.net.room import Room, Share
 MIB = 1 << 20
 
 
-def grown(room: Room, body_bytes: int) -> Share:
-    share = Share(room)
+def grown(room: Room, body_bytes: int, owner: str = "sites.yaml") -> Share:
+    share = Share(room, owner)
     share.grow(body_bytes)
     return share
 
@@ -20,7 +22,7 @@ def test_long_responses_leave_half_of_the_room_for_the_usual_ones() -> None:
         grown(room, 3 * MIB)
     with pytest.raises(OwnError):
         grown(room, 3 * MIB)
-    for _ in range(17):
+    for _ in range(14):
         grown(room, MIB)
 
 
@@ -29,7 +31,7 @@ def test_who_holds_much_gets_no_more_than_leaves_half_as_much_for_others() -> No
     share = grown(room, 13 * MIB)
     with pytest.raises(OwnError):
         share.grow(14 * MIB)
-    grown(room, 4 * MIB)
+    grown(room, 4 * MIB, "ours.yaml")
 
 
 def test_what_is_given_back_can_be_had_again() -> None:
@@ -46,3 +48,20 @@ def test_what_is_given_back_can_be_had_again() -> None:
 
 def test_a_short_response_needs_no_room() -> None:
     grown(Room(0), 64 << 10)
+
+
+def test_many_usual_responses_of_one_owner_leave_a_fifth_of_the_room_for_others() -> None:
+    room = Room(20 * MIB)
+    with contextlib.suppress(OwnError):
+        for _ in range(100):
+            grown(room, MIB, "theirs.yaml")
+    assert room.lent_bytes < 16 * MIB
+    for _ in range(3):
+        grown(room, MIB, "ours.yaml")
+
+
+def test_what_an_owner_gives_back_counts_no_more() -> None:
+    room = Room(5 * MIB)
+    for _ in range(20):
+        grown(room, MIB).give_back()
+    assert room.lent_bytes == 0

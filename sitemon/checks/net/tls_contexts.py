@@ -1,0 +1,174 @@
+"""TLS contexts: one for each distinct setting, of which those with files of a site's owner take bounded memory."""
+
+import contextlib
+import functools
+import os
+import ssl
+import threading
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from sitemon.checks.errors import CheckError
+from sitemon.checks.net.aside import done_aside
+from sitemon.checks.waiting import Waits
+from sitemon.config import ca_files
+from sitemon.model.outcome import Reason
+from sitemon.model.site import Site, Tls
+
+_MOST_CERTIFICATES: Final = 50_000
+"""In all contexts of settings with files of their own. With 6 KiB each that is 300 MiB."""
+_AS_MANY_CERTIFICATES: Final = 3
+"""Each context takes as much memory as these, without any."""
+
+_Stamps = tuple[tuple[int, int], ...]
+_Key = tuple[Tls, bool]
+
+
+class TlsContext(ssl.SSLContext):
+    """What connections of a setting share.
+
+    `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify. It
+    `takes_long` once one did.
+    """
+
+    own_roots: str | None = None
+    takes_long = False
+
+
+class _Kept(NamedTuple):
+    """A context, and its files as they were when it was made."""
+
+    stamps: _Stamps
+    context: TlsContext
+
+
+class TlsContexts:
+    """The contexts of a process. Of those whose files a site names, the oldest make room for others."""
+
+    def __init__(self, most_certificates: int = _MOST_CERTIFICATES) -> None:
+        self.lock = threading.Lock()
+        self.kept: dict[_Key, _Kept] = {}
+        self._most_certificates = most_certificates
+        self._certificates: dict[_Key, int] = {}
+
+    def keep(self, key: _Key, stamps: _Stamps, context: TlsContext) -> None:
+        """Keep a context, and let go of those that it leaves no room for. The lock is held."""
+        self.kept[key] = _Kept(stamps, context)
+        self._certificates.pop(key, None)
+        if stamps:
+            self._certificates[key] = _AS_MANY_CERTIFICATES + context.cert_store_stats()["x509"]
+        while len(self._certificates) > 1 and sum(self._certificates.values()) > self._most_certificates:
+            oldest = next(iter(self._certificates))
+            del self._certificates[oldest], self.kept[oldest]
+
+
+_contexts: Final = TlsContexts()
+
+
+def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
+    """Return this process's only context for the setting: to read the roots costs as much as twenty checks.
+
+    A file that has changed since is read again: certificates are renewed under a running worker. Who does not speak
+    HTTP (`is_web`) may refuse a client that offers nothing else.
+
+    Raises:
+        OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
+        CheckError: there are too many.
+
+    """
+    if tls.server_name is not None:  # which belongs to a connection
+        tls = without_server_name(tls)
+    known = _known(tls, is_web=is_web)
+    if known is None:
+        with _contexts.lock:  # 64 threads that start together would each read the roots
+            known = _known(tls, is_web=is_web)
+            if known is None:
+                stamps, known = _stamps_of(tls), _new_context(tls, is_web=is_web)
+                _contexts.keep((tls, is_web), stamps, known)
+    return known
+
+
+async def context_aside(tls: Tls, file: str, waits: Waits, at_most_s: float, *, is_web: bool = True) -> TlsContext:
+    """Do the same for a site of this file, but read those that it names where that holds up no other check.
+
+    Raises:
+        OwnError: that came to no end within that time.
+
+    """
+    named = tls.ca_file or tls.cert_file
+    if named is None:
+        return context_for(tls, is_web=is_web)
+    tls = without_server_name(tls)
+    known = _known(tls, is_web=is_web)
+    if known is not None:
+        return known
+    make = functools.partial(context_for, tls, is_web=is_web)
+    return await done_aside(file, named, make, waits, at_most_s)
+
+
+def _known(tls: Tls, *, is_web: bool) -> TlsContext | None:
+    """Return the context of a setting unless one of its files has changed since."""
+    found = _contexts.kept.get((tls, is_web))
+    return found.context if found is not None and found.stamps == _stamps_of(tls) else None
+
+
+def without_server_name(tls: Tls) -> Tls:
+    """Return the settings for a host other than the one whose name they give."""
+    return msgspec.structs.replace(tls, server_name=None)
+
+
+def _stamps_of(tls: Tls) -> _Stamps:
+    files = [file for file in (tls.ca_file, tls.cert_file, tls.key_file) if file is not None]
+    if not files:  # as nearly always: this runs for every check
+        return ()
+    return tuple((found.st_mtime_ns, found.st_ino) for found in map(os.stat, files))
+
+
+async def warm_up(site: Site, waits: Waits, *, is_web: bool = True) -> None:
+    """Make the context of a site ahead of a check: to read the roots is our own work, not the site's latency."""
+    with contextlib.suppress(OSError, CheckError):  # the handshake will say so
+        await context_aside(site.tls, site.file, waits, site.timeout_s, is_web=is_web)
+
+
+def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
+    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False  # RFC 9525, 2
+    # In a finite field, a server chooses the size: 9,990 bits take 0.9 s.
+    context.set_ciphers(":".join(name for name in _ciphers(context) if not name.startswith("DHE-")))
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a CA file may hold just an intermediate or the leaf
+    if is_web:
+        context.set_alpn_protocols(["http/1.1"])
+        context.post_handshake_auth = True  # a server may ask for our certificate once it knows the path
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif tls.ca_file is not None:
+        _trust(context, tls.ca_file)
+        context.own_roots = tls.ca_file
+    else:
+        context.load_default_certs()
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        ca_files.load(context, ca_file)
+    except ca_files.TooMuchError as exc:  # it has grown since the sites were read
+        raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
+
+
+def _ciphers(context: ssl.SSLContext) -> Iterator[str]:
+    """Yield those of TLS 1.2; later ones cannot be chosen."""
+    return (cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] != "TLSv1.3")
+
+
+def _no_password() -> str:
+    """Answer OpenSSL, which would ask the terminal for the password of an encrypted key."""
+    return ""
