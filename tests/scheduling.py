@@ -5,7 +5,7 @@ from typing import Final
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-WAITING: Final = 2
+WAITING: Final = 4
 """So many processes begin with the files that mostly wait, beside one a core for all others."""
 MOST_COMPUTING: Final = 6
 """More would not fit on the servers of a run, which are there once: PostgreSQL takes 200 connections."""

@@ -142,7 +142,8 @@ class History:
 
     def _pause(self, began_at_s: float, round_s: float) -> None:
         """Wait for the next round: for so long since the last one began, or until somebody asks."""
-        self._stopping.wait(max(1.0, began_at_s + round_s - clock.monotonic_s()))
+        if self._stopping.wait(max(1.0, began_at_s + round_s - clock.monotonic_s())):
+            return
         if clock.monotonic_s() - self._asked_at_s > _ASKED_FOR_S:
             self._asked.clear()
             self._asked.wait(began_at_s + _ROUND_UNASKED_S - clock.monotonic_s())

@@ -9,6 +9,7 @@ from sitemon import clock
 from sitemon.model.counts import Counts
 from sitemon.model.errors import UnreachableError
 from sitemon.web.history import DAYS, NOTHING_YET, History, past_of
+from tests.pipeline import wait_for
 
 
 class Database:
@@ -75,6 +76,13 @@ def test_nobody_waits_for_what_could_not_be_read_a_moment_ago(history: History, 
     for _ in range(3):
         history.of(["shop"])
     assert database.refused == 1
+
+
+def test_it_ends_at_once_though_nobody_has_asked(history: History, database: Database) -> None:
+    history.start()
+    wait_for(lambda: database.asked)
+    history.stop()
+    assert not history._thread.is_alive()
 
 
 def test_only_days_that_were_not_wholly_up_are_explained() -> None:
