@@ -27,12 +27,9 @@ class Room:
     def __init__(self, all_bytes: int = _ALL_BYTES) -> None:
         self._all_bytes = all_bytes
         self._lock = threading.Lock()
-        self._lent_bytes: Counter[Hashable] = Counter()
-
-    @property
-    def lent_bytes(self) -> int:
+        self._of_owner_bytes: Counter[Hashable] = Counter()
+        self.lent_bytes = 0
         """How much is lent, to all owners."""
-        return self._lent_bytes.total()
 
     def lend(self, owner: Hashable, held_bytes: int, more_bytes: int) -> None:
         """Lend more to a check that holds so much.
@@ -45,17 +42,19 @@ class Room:
         with self._lock:
             is_usual = will_hold_bytes <= _USUAL_BYTES
             left_bytes = (self._all_bytes if is_usual else self._all_bytes // 2) - self.lent_bytes - more_bytes
-            for_others_bytes = (self._lent_bytes[owner] + more_bytes) // _OF_AN_OWNER
+            for_others_bytes = (self._of_owner_bytes[owner] + more_bytes) // _OF_AN_OWNER
             if left_bytes < (for_others_bytes if is_usual else max(for_others_bytes, will_hold_bytes // 2)):
                 raise OwnError(Reason.TIMEOUT, "this process had no memory left for so long a response")
-            self._lent_bytes[owner] += more_bytes
+            self._of_owner_bytes[owner] += more_bytes
+            self.lent_bytes += more_bytes
 
     def give_back(self, owner: Hashable, held_bytes: int) -> None:
         """Take back all of what a check holds."""
         with self._lock:
-            self._lent_bytes[owner] -= held_bytes
-            if not self._lent_bytes[owner]:
-                del self._lent_bytes[owner]
+            self.lent_bytes -= held_bytes
+            self._of_owner_bytes[owner] -= held_bytes
+            if not self._of_owner_bytes[owner]:
+                del self._of_owner_bytes[owner]
 
 
 class Share:
