@@ -168,7 +168,7 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
         buffer = self._buffer
         try:
             length, start = _short_number(buffer, self._pos)
-            _, at = _short_number(buffer, start)
+            attributes, at = _short_number(buffer, start)
             time, at = _short_number(buffer, at)
             offset, at = _short_number(buffer, at)
             key_length, key_at = _short_number(buffer, at)
@@ -178,8 +178,8 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
             headers = buffer[value_end]
         except IndexError:
             return None
-        is_usual = not (headers or (length | time | offset | key_length | value_length) & _NEGATIVE_OR_LONGER)
-        if not is_usual or value_end + 1 - start != length >> 1:
+        numbers = length | attributes | time | offset | key_length | value_length
+        if headers or numbers & _NEGATIVE_OR_LONGER or value_end + 1 - start != length >> 1:
             return None
         self._pos = value_end + 1
         return _Record(

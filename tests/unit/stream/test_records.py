@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka.errors import CorruptRecordError
@@ -168,6 +168,7 @@ def test_any_record_is_read_as_kafka_python_reads_it(written: list[tuple[Any, ..
 
 
 @given(st.binary(max_size=40), st.integers(1, 3))
+@example(bytes.fromhex("12818182040002000000"), 1)  # attributes of three bytes
 def test_any_bytes_of_a_batch_are_the_records_that_kafka_python_reads_or_one_says_why_there_are_no_more(
     data: bytes, count: int
 ) -> None:
