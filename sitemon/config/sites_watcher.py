@@ -25,6 +25,11 @@ LOOK_EVERY_S: Final = 0.9
 _EDIT_WAIT_S: Final = 0.5
 """How long those who have slots to send wait for an edit; most are read sooner."""
 
+_REFRESH_WAIT_S: Final = 2.0
+_LONG_S: Final = 0.1
+_REST_TIMES: Final = 5
+"""After an edit that took long to read, for so many times as long no other one is."""
+
 
 @cache
 def sites_watcher() -> "SitesWatcher":
@@ -61,6 +66,7 @@ class SitesWatcher:
         self._path = path
         self._lock = threading.Lock()
         self._looked_at_s = monotonic_s()
+        self._rests_until_s = 0.0
         self._trouble: str | None = None
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
@@ -98,12 +104,20 @@ class SitesWatcher:
 
     @property
     def _is_due(self) -> bool:
-        return self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S
+        now_s = self._monotonic_s()
+        return now_s - self._looked_at_s >= LOOK_EVERY_S and now_s >= self._rests_until_s
 
     def refresh(self) -> SiteSet:
-        """Look at the files now and return the sites. Sites that were added are taken up at once."""
-        with self._lock:
-            self._look()
+        """Look at the files now and return the sites. Sites that were added are taken up at once.
+
+        While an edit takes long to be read, or was read a moment ago, they are those that are known.
+        """
+        if self._lock.acquire(timeout=_REFRESH_WAIT_S):
+            try:
+                if self._monotonic_s() >= self._rests_until_s:
+                    self._look()
+            finally:
+                self._lock.release()
         return self._sites
 
     def _look(self) -> None:
@@ -115,6 +129,13 @@ class SitesWatcher:
             self._take_up(look.state)
 
     def _take_up(self, state: State) -> None:
+        began_s = clock.thread_cpu_s()
+        self._read(state)
+        took_s = clock.thread_cpu_s() - began_s
+        if took_s > _LONG_S:
+            self._rests_until_s = self._monotonic_s() + _REST_TIMES * took_s
+
+    def _read(self, state: State) -> None:
         reader = SiteReader(self._environ)
         try:
             with short_turns():

@@ -4,6 +4,7 @@ Two rules are of its successor, draft-ietf-httpbis-rfc6265bis, 5.6: control char
 response sets no Secure one. There is no list of public suffixes: a cookie may be for ``co.uk``, though not for ``uk``.
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,6 +19,8 @@ from sitemon.model.site import Header
 _MOST_COOKIES: Final = 50
 _LONGEST_COOKIE: Final = 4_096
 """RFC 6265, 6.1, has both for what a client should at least be able to keep."""
+_LONGEST_JAR: Final = 32 << 10
+"""Characters of all names and values: servers take less in the headers of a request."""
 _LONGEST_DATE: Final = 100
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECONDS: Final = re.compile(r"-?\d+")
@@ -42,7 +45,7 @@ class _Cookie(NamedTuple):
 
 
 class CookieJar:
-    """The cookies of one check. What is set beyond the 50th displaces the oldest."""
+    """The cookies of one check. What is set beyond the 50th, or 32 KiB, displaces the oldest."""
 
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], _Cookie] = {}
@@ -85,8 +88,11 @@ class CookieJar:
             self._cookies.pop(key, None)
             return
         self._cookies[key] = cookie  # one that is set anew keeps its place
-        if len(self._cookies) > _MOST_COOKIES:
+        while len(self._cookies) > _MOST_COOKIES or self._length() > _LONGEST_JAR:
             del self._cookies[next(iter(self._cookies))]
+
+    def _length(self) -> int:
+        return sum(len(cookie.name) + len(cookie.value) for cookie in self._cookies.values())
 
 
 def _cookie_of(pair: str, attributes: dict[str, str], url: str) -> _Cookie | None:
@@ -125,6 +131,7 @@ def _is_below(path: str, above: str) -> bool:
     return path == above or (path.startswith(above) and (above.endswith("/") or path[len(above)] == "/"))
 
 
+@functools.lru_cache(maxsize=64)
 def _host_of(url: str) -> str:
     host = origin(url)[1]
     try:

@@ -53,9 +53,6 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
     )
 
 
-_Asked = tuple[str, str, tuple[tuple[str, str], ...]]
-
-
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
@@ -70,7 +67,7 @@ class _Trip:
         self._last_host = ""
         self._tls = site.tls
         self._cookies = CookieJar()
-        self._seen: set[_Asked] = set()
+        self._seen: set[int] = set()
         self.share = Share(ROOM, site.file)
 
     @property
@@ -117,9 +114,9 @@ class _Trip:
             self._tls = msgspec.structs.replace(self._tls, cert_file=None, key_file=None)
         return following
 
-    def _asked(self, request: Request) -> _Asked:
-        """Return what makes a request another one: who has got a cookie meanwhile may be let in."""
-        return request.method, request.url, self._cookies.sent_to(request.url)
+    def _asked(self, request: Request) -> int:
+        """Return a hash of what makes a request another one: who has got a cookie meanwhile may be let in."""
+        return hash((request.method, request.url, self._cookies.sent_to(request.url)))
 
     async def _hop(self, request: Request) -> Page:
         self.exchange = Exchange(

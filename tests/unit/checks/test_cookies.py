@@ -110,6 +110,11 @@ def test_a_server_sets_no_more_than_fifty() -> None:
     assert (len(found), found[0], found[-1]) == (50, "n150=v", "n199=v")
 
 
+def test_a_server_sets_no_more_than_a_request_has_room_for() -> None:
+    found = sent(HERE, *(f"n{number}={'v' * 4_000}" for number in range(20))).split("; ")
+    assert (len(found), found[0][:4], found[-1][:4]) == (8, "n12=", "n19=")
+
+
 def test_a_host_beyond_ascii_is_the_same_in_both_spellings() -> None:
     assert sent("http://xn--bcher-kva.test/", "n=v; Domain=xn--bcher-kva.test", setter="http://bücher.test/") == "n=v"
 

@@ -95,6 +95,13 @@ def test_the_repr_of_a_request_holds_no_secret() -> None:
     assert repr(request) == "Request('GET', 'http://shop.test/a', (Header('X-Key', ***),), None)"
 
 
+@pytest.mark.parametrize("host", ["書" * 64, "書" * 2_600, ".".join(["shop"] * 51)], ids=len)
+def test_a_location_of_a_host_that_nobody_has_is_refused_unread(host: str) -> None:
+    location = f"http://{host}/".encode().decode("latin-1")
+    with pytest.raises(CheckError, match="not a URL that can be followed"):
+        redirected(HERE, 302, location)
+
+
 def test_a_location_that_is_longer_than_a_url_may_be_is_not_read() -> None:
     with pytest.raises(CheckError, match="not a URL that can be followed"):
         redirected(HERE, 302, "/" + "a" * 8_000)

@@ -12,6 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from sitemon import clock
 from sitemon.config import sites_watcher
 from sitemon.config.sites import SiteSet, load_with
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
@@ -97,6 +98,30 @@ def test_while_an_edit_is_read_other_threads_wait_half_a_millisecond_for_their_t
         watcher.refresh()
         assert sys.getswitchinterval() == usual_s
     assert turns_s == pytest.approx([0.0005] * 2)
+
+
+def test_who_edits_again_and_again_what_takes_long_to_read_leaves_time_between(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, cpu_s = 0.0, itertools.count(0, 2)
+    watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=lambda: now_s)
+    monkeypatch.setattr(clock, "thread_cpu_s", cpu_s.__next__)
+    write(file, B)
+    assert names(watcher) == ["b"]
+    write(file, A)
+    for now_s in (1.0, 9.9):
+        assert [site.name for site in watcher.current().sites] == ["b"]
+        assert names(watcher) == ["b"]
+    now_s = 10.1
+    assert names(watcher) == ["a"]
+
+
+def test_while_an_edit_takes_long_to_read_nobody_waits_for_it_without_end(
+    watcher: SitesWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sites_watcher, "_REFRESH_WAIT_S", 0.01)
+    with watcher._lock:
+        assert names(watcher) == ["a"]
 
 
 def test_the_set_is_the_same_object_while_nothing_changes(watcher: SitesWatcher) -> None:
