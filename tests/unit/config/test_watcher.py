@@ -109,7 +109,8 @@ def test_who_edits_again_and_again_what_takes_long_to_read_leaves_time_between(
     write(file, B)
     assert names(watcher) == ["b"]
     write(file, A)
-    for now_s in (1.0, 9.9):
+    for moment_s in (1.0, 9.9):
+        now_s = moment_s
         assert [site.name for site in watcher.current().sites] == ["b"]
         assert names(watcher) == ["b"]
     now_s = 10.1
