@@ -6,8 +6,8 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 WAITING: Final = 4
-"""So many processes begin with the files that mostly wait, beside one a core for all others. With two, all else was over
-long before those."""
+"""So many processes begin with the files that mostly wait, beside one a core for all others. With two, the others were
+over long before."""
 MOST_COMPUTING: Final = 6
 """More would not fit on the servers of a run, which are there once: PostgreSQL takes 200 connections."""
 _MOSTLY_WAIT: Final = ("tests/acceptance/", "tests/faults/")
