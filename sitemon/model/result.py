@@ -32,7 +32,12 @@ _FIRST_CHECK: Final = _FIRST_MOMENT + timedelta(seconds=1e6)
 _LAST_CHECK: Final = _LAST_MOMENT - timedelta(seconds=1e6)
 """The latency is added to it."""
 
-Excerpt = Annotated[str, msgspec.Meta(max_length=512)]
+Url = Annotated[str, msgspec.Meta(max_length=8_000)]
+Regex = Annotated[str, msgspec.Meta(max_length=4_096)]
+Address = Annotated[str, msgspec.Meta(max_length=61)]
+"""45 characters of an address, and the name of an interface."""
+ShortText = Annotated[str, msgspec.Meta(max_length=512)]
+HttpVersion = Annotated[str, msgspec.Meta(max_length=16)]
 DistinguishedName = Annotated[str, msgspec.Meta(max_length=256)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -65,6 +70,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Moment
 
 
+Chain = Annotated[tuple[Certificate, ...], msgspec.Meta(max_length=8)]
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found. Its key is (site, region, slot_at, kind).
 
@@ -76,7 +84,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     v: int = VERSION
     site: str
-    url: str
+    url: Url
     region: str
     kind: Kind
     slot_at: Moment
@@ -86,16 +94,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     http_code: SmallInt | None = None
     latency_s: Seconds | None = None
     phases_s: Phases | None = None
-    match: str | None = None
+    match: Regex | None = None
     is_match_found: bool | None = None
-    ip: str | None = None
-    http_version: str | None = None
+    ip: Address | None = None
+    http_version: HttpVersion | None = None
     redirects: SmallInt = 0
     body_bytes: Int = 0
     cert_expires_at: Moment | None = None
-    error: str | None = None
-    excerpt: Excerpt | None = None
-    certificates: tuple[Certificate, ...] | None = None
+    error: ShortText | None = None
+    excerpt: ShortText | None = None
+    certificates: Chain | None = None
 
 
 def missed_result(
@@ -159,9 +167,9 @@ def decode(value: bytes) -> Result:
     """Read a Kafka value.
 
     Raises:
-        PoisonError: it is not JSON, lacks a field, has one of a wrong type or out of its range, a moment without
-            zone or beyond the years 1 to 9999, a text with a NUL, which PostgreSQL has no place for, or is of another
-            version.
+        PoisonError: it is not JSON, lacks a field, has one of a wrong type, out of its range or longer than any of
+            ours, a moment without zone or beyond the years 1 to 9999, a text with a NUL, which PostgreSQL has no place
+            for, or is of another version.
 
     """
     try:

@@ -20,6 +20,8 @@ _MAX_INTERVAL_MS: Final = 366 * 86_400_000
 _MOST_MADE: Final = 2**40 - 1
 """A thousand results a second for 35 years; the counts of all who ever published are added up."""
 _NAMES: Final = {"site", "region", "publisher"}
+_LABELS_BYTES: Final = 8 << 10
+"""4 KiB of a site's own, and as much of the defaults."""
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
 
 
@@ -63,8 +65,10 @@ def _read(message: Message, topics: Topics, latest_ms: int) -> Notice | None:
 
 
 def _problem_of_labels(one: Notice) -> str:
-    """Return what jsonb cannot hold, or nothing."""
+    """Return what jsonb cannot hold, or no site has, or nothing."""
     labels = one.labels if isinstance(one, Started) else {}
+    if len(str(labels).encode()) > _LABELS_BYTES:
+        return f"the labels are longer than {_LABELS_BYTES} bytes"
     return "a label holds NUL" if any("\0" in word for label in labels.items() for word in label) else ""
 
 

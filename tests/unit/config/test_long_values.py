@@ -9,10 +9,14 @@ import pytest
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.result import Certificate, encode
+from sitemon.model.result import Certificate, decode, encode
+from sitemon.model.schedule import Started, encode_event
 from sitemon.model.site import Site
 from sitemon.record.batch import MAX_VALUE_BYTES
+from sitemon.record.notices import sort_out_notices
+from sitemon.stream.consumer import Message
 from tests.results import a_result, this_hour
+from tests.unit.record.stage import TOPICS
 
 URL = "http://a.example/"
 CONTROL = "\x01"
@@ -60,10 +64,26 @@ def test_regions_of_all_sites_are_counted(tmp_path: Path) -> None:
         load(tmp_path, *sites, {"name": "more", "url": URL, "regions": ["another"]})
 
 
-def test_the_longest_result_of_the_longest_site_is_recorded(tmp_path: Path) -> None:
-    longest = {"name": "x" * 200, "url": URL + '"' * (8_000 - len(URL)), "match": CONTROL * 680}
+@pytest.mark.parametrize("match", [CONTROL * 680, "x" * 4_094])
+def test_the_longest_result_of_the_longest_site_is_recorded(tmp_path: Path, match: str) -> None:
+    longest = {"name": "x" * 200, "url": URL + '"' * (8_000 - len(URL)), "match": match}
     [site] = load(tmp_path, longest).sites
-    assert len(encode(the_longest_result(site))) <= MAX_VALUE_BYTES
+    result = the_longest_result(site)
+    value = encode(result)
+    assert len(value) <= MAX_VALUE_BYTES
+    assert decode(value) == result
+
+
+def test_the_longest_labels_of_a_site_and_of_the_defaults_are_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "sites.json"
+    own, common = ({name: "\u00e9" * 2_042} for name in "ab")
+    sites = [{"name": "a", "url": URL, "labels": own}]
+    file.write_text(json.dumps({"defaults": {"labels": common}, "sites": sites}))
+    [site] = load_sites({}, file).sites
+    assert site.labels == own | common
+    event = Started(site="a", region="eu", at_ms=1, interval_ms=60_000, from_slot_ms=1, labels=site.labels)
+    message = Message(TOPICS.schedule, 0, 1, b"k", encode_event(event), 1)
+    assert sort_out_notices([message], TOPICS, 10).notices == [event]
 
 
 def the_longest_result(site: Site) -> Any:

@@ -114,6 +114,33 @@ def test_what_can_never_be_recorded_is_rejected_with_a_reason(value: bytes | Non
     assert len(batch.entries) == 1
 
 
+CERTIFICATE = {
+    "subject": "CN=a",
+    "issuer": "CN=b",
+    "begins_at": "2026-11-24T12:00:00Z",
+    "expires_at": "2026-11-24T12:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"url": "x" * 8_001}, "url"),
+        ({"match": "x" * 4_097}, "match"),
+        ({"error": "x" * 513}, "error"),
+        ({"excerpt": "x" * 513}, "excerpt"),
+        ({"ip": "fe80::1%" + "x" * 54}, "ip"),
+        ({"http_version": "1" * 17}, "http_version"),
+        ({"certificates": [CERTIFICATE] * 9}, "certificates"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_longer_than_any_of_ours_is_rejected(fields: dict[str, object], name: str) -> None:
+    [rejected] = sorted_out(changed(**fields)).rejected
+    assert rejected.reason == "not_a_result"
+    assert rejected.detail.endswith(f"at `$.{name}`")
+
+
 def test_an_unknown_field_is_no_reason_to_reject() -> None:
     assert reasons(sorted_out(changed(colour="blue"))) == []
 

@@ -37,6 +37,14 @@ def test_a_label_that_the_database_cannot_hold_is_a_dead_letter() -> None:
     assert len(sorted_out(TOPICS.schedule, value).notices) == 1
 
 
+@pytest.mark.parametrize(
+    "labels", [{"team": "x" * 8_192}, {"x" * 8_192: ""}, {f"x{n}": "" for n in range(1_000)}], ids=len
+)
+def test_labels_that_are_longer_than_any_of_ours_are_a_dead_letter(labels: dict[str, str]) -> None:
+    [rejected] = of_schedule(started(labels=labels)).rejected
+    assert rejected[1:] == ("not_a_schedule_event", "the labels are longer than 8192 bytes")
+
+
 def ended(**fields: int) -> Ended:
     return Ended(site="shop", region="default", **({"at_ms": 2, "token": 3, "sequence": 2} | fields))
 
