@@ -1,7 +1,8 @@
 """The numbers that rows hold instead of names: of sites, regions, targets and reasons."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, TypeVar
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
@@ -11,15 +12,15 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("names.sql")
 
-_CACHE_LIMIT: Final = 500_000
+_CACHE_LIMIT: Final = 1_000_000
+_CACHE_BYTES: Final = 128 << 20
+"""500,000 sites have so many names and targets, whose texts take about 100 MB."""
 
 Target = tuple[int, str, str | None]
 """Site number, URL and regex."""
 
 WatchId = tuple[int, int]
 """The numbers of a site and of a region."""
-
-Key = TypeVar("Key")
 
 
 class Numbers(NamedTuple):
@@ -43,6 +44,7 @@ class Names:
         self.recorder = recorder
         self._kept = Numbers({}, {}, {}, {})
         self._new = Numbers({}, {}, {}, {})
+        self._kept_bytes = 0
 
     def begin(self) -> None:
         """Forget what an unfinished transaction made."""
@@ -69,10 +71,16 @@ class Names:
 
     def keep(self) -> None:
         """Keep what was resolved: its transaction is committed."""
-        _add(self._kept.sites, self._new.sites)
-        _add(self._kept.regions, self._new.regions)
-        _add(self._kept.targets, self._new.targets)
-        _add(self._kept.reasons, self._new.reasons)
+        new_bytes = sum(map(sys.getsizeof, _texts(self._new)))
+        names: Iterable[Collection[object]] = (*self._kept, *self._new)
+        if sum(map(len, names)) > _CACHE_LIMIT or self._kept_bytes + new_bytes > _CACHE_BYTES:
+            # Names of bare URLs have no end; starting over now and then is cheaper than counting uses.
+            self._kept, self._kept_bytes = Numbers({}, {}, {}, {}), 0
+        self._kept_bytes += new_bytes
+        self._kept.sites.update(self._new.sites)
+        self._kept.regions.update(self._new.regions)
+        self._kept.targets.update(self._new.targets)
+        self._kept.reasons.update(self._new.reasons)
 
     @staticmethod
     def _named(
@@ -112,11 +120,10 @@ class Names:
         return self._new.reasons
 
 
-def _add(kept: dict[Key, int], new: dict[Key, int]) -> None:
-    # Names of bare URLs have no end; starting over now and then is cheaper than counting uses.
-    if len(kept) + len(new) > _CACHE_LIMIT:
-        kept.clear()
-    kept.update(new)
+def _texts(numbers: Numbers) -> Iterator[str]:
+    yield from (*numbers.sites, *numbers.regions)
+    for _, url, match in numbers.targets:
+        yield from (url, match or "")
 
 
 def columns_of(watches: Iterable[WatchId]) -> dict[str, list[int]]:
