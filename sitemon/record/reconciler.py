@@ -6,6 +6,7 @@ decided by a lock that lasts as long as its session with the database.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +18,7 @@ from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import to_ms
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.outage import Outage
-from sitemon.record.batch import Rejected, read_since
+from sitemon.record.batch import Rejected, read_of, read_since
 from sitemon.record.horizon import Horizon
 from sitemon.record.notices import sort_out_notices
 from sitemon.record.recorder import DeadLetterBox
@@ -46,6 +47,8 @@ _STAND_BY_S: Final = 5.0
 _STEP_MS: Final = 8_000
 """The account is closed so much at a time: each step looks at every site, and the mark is to be younger than 20 s."""
 _FORGET_EVERY_S: Final = 3_600.0
+_MOST_PUT_ASIDE: Final = 100
+"""Of a poll: the account waits while they are written. Where the others lie is said."""
 _SHORT_S: Final = 0.5
 _LONG_S: Final = 2.0
 """How long a transaction that closes the account should take: who records the same sites waits for it."""
@@ -189,7 +192,17 @@ class Reconciler:
         self._read_up_to = {**self._read_up_to, **{partition: one.following for partition, one in read.items()}}
 
     def _put_aside(self, rejected: Sequence[Rejected]) -> bool:
-        return not rejected or self._dead_letters.send(rejected, self._stop)
+        """Put the first of them aside, and say where the others lie; return False when told to stop before."""
+        if rejected and not self._dead_letters.send(rejected[:_MOST_PUT_ASIDE], self._stop):
+            return False
+        if others := rejected[_MOST_PUT_ASIDE:]:
+            log.warning(
+                "reconciler.not_put_aside: %d further messages cannot be written and lie only where they are: %s (%s)",
+                len(others),
+                _places(others),
+                ", ".join(f"{reason} {count}" for reason, count in Counter(one.reason for one in others).most_common()),
+            )
+        return True
 
     def _look(self, follower: Followed, horizon: Horizon) -> None:
         """Close the account as far as all is recorded."""
@@ -268,6 +281,13 @@ class Reconciler:
     @property
     def _read_topics(self) -> tuple[str, str, str]:
         return self._topics.results, self._topics.schedule, self._topics.marks
+
+
+def _places(rejected: Sequence[Rejected]) -> str:
+    read = read_of([one.message for one in rejected])
+    return ", ".join(
+        f"{topic} {number}:{one.first} to {number}:{one.following - 1}" for (topic, number), one in read.items()
+    )
 
 
 def _say(exc: SitemonError) -> None:

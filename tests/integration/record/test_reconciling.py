@@ -167,6 +167,23 @@ def test_poison_is_put_aside_and_all_else_is_written(
     assert rows(conn, "SELECT count(*) FROM sitemon.publisher") == [(len(POISON),)]
 
 
+def test_of_many_that_are_bad_the_first_of_a_poll_are_put_aside_and_it_is_said_where_the_others_lie(
+    broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    for value in (*[b""] * 149, b"{}", None):
+        put(broker, value, TOPICS.marks)
+    say(broker, published(first))
+    with reconcile():
+        wait_until(lambda: is_all_read(broker, conn))
+    assert reasons(broker) == [("not_a_mark", TOPICS.marks, offset) for offset in range(100)]
+    (said,) = [record.message for record in caplog.records if record.message.startswith("reconciler.not_put_aside")]
+    assert said.endswith(
+        "51 further messages cannot be written and lie only where they are: s.marks 0:100 to 0:150"
+        " (not_a_mark 50, tombstone 1)"
+    )
+    assert rows(conn, "SELECT name FROM sitemon.publisher") == [("worker",)]
+
+
 def test_it_reads_on_from_where_the_database_is(
     broker: MemoryBroker, reconcile: Reconcile, conn: Connection, first: datetime
 ) -> None:
