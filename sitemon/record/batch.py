@@ -149,11 +149,11 @@ def value_of(message: Message) -> bytes:
     return message.value
 
 
-def check_name(name: str, what: str) -> None:
-    """Raise PoisonError when a name of a site or region is none, no text, or longer than an index can hold."""
+def check_name(name: str, what: str, most_bytes: int = MAX_NAME_BYTES) -> None:
+    """Raise PoisonError when a name is none, no text, or too long; by default for an index."""
     if not name:
         raise PoisonError("not_a_result", f"the {what} has no name")
     if "\0" in name:
         raise PoisonError("not_text", f"the {what}'s name holds a NUL")
-    if len(name) * 4 > MAX_NAME_BYTES and len(name.encode(errors="replace")) > MAX_NAME_BYTES:
-        raise PoisonError("name_too_long", f"the {what}'s name is longer than {MAX_NAME_BYTES} bytes")
+    if len(name) * 4 > most_bytes and len(name.encode(errors="replace")) > most_bytes:
+        raise PoisonError("name_too_long", f"the {what}'s name is longer than {most_bytes} bytes")

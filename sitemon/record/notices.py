@@ -9,7 +9,7 @@ from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
 from sitemon.model.schedule import SentUpTo, Started, decode_event
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.record.batch import Rejected, check_name, read_of, value_of
+from sitemon.record.batch import MAX_NAME_BYTES, Rejected, check_name, read_of, value_of
 from sitemon.store.positions import Read
 from sitemon.store.schedule import Notice
 from sitemon.stream.consumer import Message
@@ -19,7 +19,8 @@ _MIN_INTERVAL_MS: Final = 1_000
 _MAX_INTERVAL_MS: Final = 366 * 86_400_000
 _MOST_MADE: Final = 2**40 - 1
 """A thousand results a second for 35 years; the counts of all who ever published are added up."""
-_NAMES: Final = {"site", "region", "publisher"}
+_MOST_NAME_BYTES: Final = {"site": MAX_NAME_BYTES, "region": MAX_NAME_BYTES, "publisher": 200}
+"""A publisher's is made by its process, of 32 characters."""
 _LABELS_BYTES: Final = 8 << 10
 """4 KiB of a site's own, and as much of the defaults."""
 _MOMENTS: Final = ("at_ms", "from_ms", "until_ms", "up_to_ms")
@@ -59,8 +60,8 @@ def _read(message: Message, topics: Topics, latest_ms: int) -> Notice | None:
     problem = _problem_of(fields, latest_ms) or _problem_of_labels(one)
     if problem:
         raise PoisonError("not_a_mark" if is_mark else "not_a_schedule_event", problem)
-    for name in _NAMES & fields.keys():
-        check_name(fields[name], name)
+    for name in _MOST_NAME_BYTES.keys() & fields.keys():
+        check_name(fields[name], name, _MOST_NAME_BYTES[name])
     return one
 
 
@@ -89,4 +90,4 @@ def _problem_of(fields: Mapping[str, object], latest_ms: int) -> str:
     for name, (most, problem) in limits.items():
         if not 0 <= numbers.get(name, 0) <= most:
             return problem
-    return "" if all(fields[name] for name in _NAMES & fields.keys()) else "a name is missing"
+    return "" if all(fields[name] for name in _MOST_NAME_BYTES.keys() & fields.keys()) else "a name is missing"

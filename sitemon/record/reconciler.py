@@ -19,7 +19,7 @@ from sitemon.model.moment import to_ms
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.outage import Outage
 from sitemon.record.batch import Rejected, read_of, read_since
-from sitemon.record.horizon import Horizon
+from sitemon.record.horizon import MOST_PUBLISHERS, Horizon
 from sitemon.record.notices import sort_out_notices
 from sitemon.record.recorder import DeadLetterBox
 from sitemon.store.account import (
@@ -34,7 +34,7 @@ from sitemon.store.counts import Counts, keep_counts, read_counts
 from sitemon.store.database import Database
 from sitemon.store.fold import fold
 from sitemon.store.positions import Read, read_positions, set_positions
-from sitemon.store.schedule import Notice, forget_history, write_notices
+from sitemon.store.schedule import Notice, forget_history, forget_publishers, write_notices
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
@@ -47,6 +47,7 @@ _STAND_BY_S: Final = 5.0
 _STEP_MS: Final = 8_000
 """The account is closed so much at a time: each step looks at every site, and the mark is to be younger than 20 s."""
 _FORGET_EVERY_S: Final = 3_600.0
+_FORGET_PUBLISHERS_EVERY_S: Final = 60.0
 _MOST_PUT_ASIDE: Final = 100
 """Of a poll: the account waits while they are written. Where the others lie is said."""
 _SHORT_S: Final = 0.5
@@ -123,6 +124,8 @@ class Reconciler:
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
         self._forgotten_site = 0
+        self._forget_publishers_at_s = clock.monotonic_s() + _FORGET_PUBLISHERS_EVERY_S
+        self._was_crowded = False
 
     def run(self) -> None:
         """Close the account again and again until told to stop; whatever fails is tried again."""
@@ -148,7 +151,7 @@ class Reconciler:
         try:
             self._counted, self._may_light = None, True
             self._database.do(fold)
-            horizon = Horizon(self._database.do(read_publishers))
+            horizon = Horizon(self._database.do(lambda conn: read_publishers(conn, MOST_PUBLISHERS + 1)))
             self._reconcile(follower, horizon)
         finally:
             follower.close()
@@ -211,6 +214,7 @@ class Reconciler:
             self._aim(follower, horizon)
         positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))
         limit_ms = horizon.limit_ms(positions, clock.monotonic_s())
+        self._say_whether_crowded(horizon)
         self._compare_counts(limit_ms)
         while not self._stop.is_set() and self._close_a_part(limit_ms):
             pass
@@ -223,6 +227,20 @@ class Reconciler:
             self._forgotten_site = self._database.do(lambda conn: forget_history(conn, self._forgotten_site))
             if not self._forgotten_site:
                 self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+        if clock.monotonic_s() >= self._forget_publishers_at_s and horizon.has_heard_all:
+            living = horizon.publishers
+            if not self._database.do(lambda conn: forget_publishers(conn, living)):
+                self._forget_publishers_at_s = clock.monotonic_s() + _FORGET_PUBLISHERS_EVERY_S
+
+    def _say_whether_crowded(self, horizon: Horizon) -> None:
+        if horizon.is_crowded and not self._was_crowded:
+            log.warning(
+                "reconciler.too_many_publishers: more than %d say on %s that they publish results; nothing is called"
+                " missed while new ones do, for 15 minutes at most",
+                MOST_PUBLISHERS,
+                self._topics.marks,
+            )
+        self._was_crowded = horizon.is_crowded
 
     def _pass_what_is_no_message(self, follower: Followed) -> None:
         """Count the markers of transactions as read, behind which there may be no message for hours."""

@@ -81,10 +81,10 @@ def account_of(cursor: Cursor) -> Account:
     return Account(max(from_ms, raw_from_ms), closed_ms, away_ms, now_ms)
 
 
-def read_publishers(conn: Connection) -> dict[str, int]:
-    """Return up to when each publisher that did not end in good order said that it has published."""
+def read_publishers(conn: Connection, most: int) -> dict[str, int]:
+    """Return up to when publishers that did not end in good order said that they have published; of so many at most."""
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["publishers"])
+        cursor.execute(_sql["publishers"], {"most": most})
         return dict(cursor.fetchall())
 
 

@@ -29,6 +29,10 @@ _LATEST_MS: Final = 86_400_000
 _SITES_AT_ONCE: Final = 10_000
 """Nothing is closed while the events of so many are forgotten, which takes about a second."""
 
+_DEAD_KEPT: Final = 10_000
+_DEAD_AT_ONCE: Final = 20_000
+"""Nothing is closed while so many publishers are forgotten, which takes about a second."""
+
 Notice = Started | Ended | Told | Away | Reign | Published
 """What is written of topics ``sitemon.schedule`` and ``sitemon.marks``."""
 
@@ -89,6 +93,14 @@ def forget_history(conn: Connection, after_site: int = 0) -> int:
         known_ms = account_of(cursor).closed_ms - _LATEST_MS
         cursor.execute(_sql["forget_events"], {"after": after_site, "last": last_site, "known_ms": known_ms})
         return int(last_site)
+
+
+def forget_publishers(conn: Connection, living: Sequence[str]) -> bool:
+    """Delete a part of the publishers beside these, but for the newest; what they made is kept; return whether any."""
+    values = {"living": living, "kept": _DEAD_KEPT, "at_once": _DEAD_AT_ONCE}
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["forget_publishers"], values)
+        return cursor.fetchall() != [(0,)]
 
 
 def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> set[WatchId]:

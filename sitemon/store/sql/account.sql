@@ -403,4 +403,4 @@ UPDATE sitemon.account SET away_ms = %(away_ms)s;
 SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms <= %(until_ms)s);
 
 -- name: publishers
-SELECT name, up_to_ms FROM sitemon.publisher WHERE NOT is_last;
+SELECT name, up_to_ms FROM sitemon.publisher WHERE NOT is_last LIMIT %(most)s;

@@ -259,3 +259,24 @@ WITH gone AS (
 )
 UPDATE sitemon.account SET
     made_before = least(made_before + (SELECT coalesce(sum(made), 0) FROM gone), 1::bigint << 62);
+
+-- name: forget_publishers
+-- Beyond the newest, of those that did not end before those that did. None of them lives, so what they made is all.
+WITH gone AS (
+    DELETE FROM sitemon.publisher
+    WHERE name IN (
+        SELECT name
+        FROM sitemon.publisher
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(%(living)s::text[]) AS living (name) WHERE living.name = publisher.name
+        )
+        ORDER BY is_last, up_to_ms DESC
+        OFFSET %(kept)s
+        LIMIT %(at_once)s
+    )
+    RETURNING made
+), moved AS (
+    UPDATE sitemon.account SET made_before = least(made_before + (SELECT sum(made) FROM gone), 1::bigint << 62)
+    WHERE EXISTS (SELECT FROM gone)
+)
+SELECT count(*) FROM gone;

@@ -14,8 +14,11 @@ from sitemon.model.result import encode
 from sitemon.model.schedule import Ended, encode_event
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.record import horizon
+from sitemon.record import reconciler as module
+from sitemon.store import schedule as store_schedule
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
+from sitemon.store.counts import read_counts
 from sitemon.store.positions import read_positions, set_positions
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
@@ -182,6 +185,35 @@ def test_of_many_that_are_bad_the_first_of_a_poll_are_put_aside_and_it_is_said_w
         " (not_a_mark 50, tombstone 1)"
     )
     assert rows(conn, "SELECT name FROM sitemon.publisher") == [("worker",)]
+
+
+def test_of_publishers_without_number_few_are_kept_and_none_that_lives_is_forgotten(
+    broker: MemoryBroker,
+    reconcile: Reconcile,
+    conn: Connection,
+    first: datetime,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those that a foreign writer makes up were at work later than any that is."""
+    monkeypatch.setattr(horizon, "MOST_PUBLISHERS", 2)
+    monkeypatch.setattr(horizon, "SILENT_AFTER_S", 2.0)
+    monkeypatch.setattr(module, "_FORGET_PUBLISHERS_EVERY_S", 0.1)
+    monkeypatch.setattr(store_schedule, "_DEAD_KEPT", 3)
+    monkeypatch.setattr(store_schedule, "_DEAD_AT_ONCE", 2)
+    say(broker, published(first), *(published(first + 40 * MINUTE, f"foreign-{number}") for number in range(9)))
+    with reconcile():
+        wait_until(lambda: is_all_read(broker, conn))
+
+        def few_are_kept() -> bool:
+            say(broker, published(first))
+            return rows(conn, "SELECT count(*) FROM sitemon.publisher") == [(4,)]
+
+        wait_until(few_are_kept)
+    assert rows(conn, "SELECT count(*) FROM sitemon.publisher WHERE name = 'worker'") == [(1,)]
+    assert read_counts(conn).made == 10
+    said = [record.message.split(":")[0] for record in caplog.records]
+    assert said.count("reconciler.too_many_publishers") == 1
 
 
 def test_it_reads_on_from_where_the_database_is(

@@ -172,8 +172,9 @@ def test_of_each_publisher_it_is_known_up_to_when_until_it_ends(conn: Connection
         Published(publisher="two", up_to_ms=4, made=1),
     )
     write(Published(publisher="one", up_to_ms=8, made=2))
-    assert read_publishers(conn) == {"one": 9, "two": 4}
+    assert read_publishers(conn, 2) == {"one": 9, "two": 4}
+    assert len(read_publishers(conn, 1)) == 1
     write(Published(publisher="two", up_to_ms=6, made=3, is_last=True))
     write(Published(publisher="two", up_to_ms=5, made=2))
-    assert read_publishers(conn) == {"one": 9}
+    assert read_publishers(conn, 2) == {"one": 9}
     assert rows(conn, "SELECT made, is_last FROM sitemon.publisher ORDER BY name") == [(2, False), (3, True)]

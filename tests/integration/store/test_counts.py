@@ -7,14 +7,15 @@ import pytest
 from sitemon.model.marks import Published
 from sitemon.model.moment import to_ms
 from sitemon.model.result import Kind
+from sitemon.store import schedule as module
 from sitemon.store.connect import Connection
 from sitemon.store.counts import keep_counts, read_counts
 from sitemon.store.names import Names
 from sitemon.store.positions import Read
 from sitemon.store.read import read_count_problems
-from sitemon.store.schedule import forget_history, write_notices
+from sitemon.store.schedule import forget_history, forget_publishers, write_notices
 from sitemon.store.write import write_batch
-from tests.databases import execute
+from tests.databases import execute, rows
 from tests.results import MINUTE, a_result, this_hour
 
 AT_MS = to_ms(this_hour())
@@ -59,6 +60,19 @@ def test_no_sum_of_forged_counts_ends_the_counting(conn: Connection) -> None:
         pass
     assert read_counts(conn).made == 2**62
     counted(conn)
+
+
+def test_what_publishers_made_that_are_forgotten_counts(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_DEAD_KEPT", 2)
+    monkeypatch.setattr(module, "_DEAD_AT_ONCE", 2)
+    for number in range(5):
+        says(conn, 10**number, AT_MS + number, f"dead-{number}")
+    says(conn, 100_000, AT_MS + 9, "ended", is_last=True)
+    says(conn, 1_000_000, 0, "living")
+    parts = [forget_publishers(conn, ["living", "unknown"]) for _ in range(3)]
+    assert parts == [True, True, False]
+    assert rows(conn, "SELECT name FROM sitemon.publisher ORDER BY 1") == [("dead-3",), ("dead-4",), ("living",)]
+    assert read_counts(conn).made == 1_111_111
 
 
 def test_what_was_made_and_did_not_arrive_is_lacking(conn: Connection, names: Names) -> None:

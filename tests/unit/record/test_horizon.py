@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from sitemon.model.marks import Published
+from sitemon.record import horizon as module
 from sitemon.record.horizon import LONGEST_HOLD_S, SILENT_AFTER_S, Horizon
 
 START_MS = 1_700_000_000_000
@@ -19,7 +22,7 @@ class Look:
         self.limit_s = 0.0
         self.is_kafka_there = True
         self.stuck: dict[tuple[str, int], int] = {}
-        self._horizon = Horizon(publishers or {})
+        self.horizon = Horizon(publishers or {})
 
     def pass_s(self, seconds: int, *living: str) -> float:
         """Let so many seconds pass, in which some publishers say every 5 s that all is published; return the limit."""
@@ -33,16 +36,16 @@ class Look:
     def hear(self, *publishers: str, up_to_s: int | None = None, is_last: bool = False) -> None:
         """Let publishers say that all of before a second is published; without it, of before now."""
         up_to_ms = at_ms(self.now_s if up_to_s is None else up_to_s)
-        self._horizon.hear(Published(publisher=one, up_to_ms=up_to_ms, made=1, is_last=is_last) for one in publishers)
+        self.horizon.hear(Published(publisher=one, up_to_ms=up_to_ms, made=1, is_last=is_last) for one in publishers)
 
     def _look(self) -> None:
         if not self.is_kafka_there:
             # Where the partitions end cannot be asked for, and the reconciler begins anew or waits.
             return
-        if self._horizon.wants_ends:
-            self._horizon.aim(at_ms(self.now_s), dict.fromkeys((RESULTS, SCHEDULE), 100 + self.now_s))
+        if self.horizon.wants_ends:
+            self.horizon.aim(at_ms(self.now_s), dict.fromkeys((RESULTS, SCHEDULE), 100 + self.now_s))
         read = dict.fromkeys((RESULTS, SCHEDULE), 100 + self.now_s) | self.stuck
-        self.limit_s = (self._horizon.limit_ms(read, float(self.now_s)) - START_MS) / 1_000
+        self.limit_s = (self.horizon.limit_ms(read, float(self.now_s)) - START_MS) / 1_000
 
 
 def at_ms(second: int) -> int:
@@ -226,3 +229,61 @@ def test_what_is_published_ahead_of_our_clock_lets_nothing_be_closed_that_is_not
     look = Look()
     look.hear("fast clock", up_to_s=1_000)
     assert look.pass_s(4) == 4
+
+
+@pytest.fixture
+def _two_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_PUBLISHERS", 2)
+
+
+@pytest.mark.usefixtures("_two_places")
+def test_of_more_than_there_are_places_for_those_who_have_one_keep_it() -> None:
+    look = Look()
+    look.pass_s(10, "one", "two")
+    look.hear(*(f"foreign-{number}" for number in range(1_000)))
+    assert look.horizon.publishers == ["one", "two"]
+    look.hear("one", up_to_s=7)
+    assert look.pass_s(SILENT_S - 1, "two") <= 7
+    assert look.horizon.publishers == ["one", "two"]
+
+
+@pytest.mark.usefixtures("_two_places")
+def test_who_finds_no_place_is_waited_for_until_it_has_one_or_is_silent() -> None:
+    look = Look()
+    look.pass_s(10, "dead", "dead too")
+    for _ in range(30):
+        look.hear("new", up_to_s=10)
+        assert look.pass_s(2) <= 10
+    assert look.horizon.publishers == ["new"]
+    look.pass_s(5, "new", "other")
+    look.hear("third")
+    assert look.pass_s(SILENT_S - 1, "new", "other") <= 10
+    assert look.pass_s(2, "new", "other") >= look.now_s - 5
+    assert not look.horizon.is_crowded
+
+
+@pytest.mark.usefixtures("_two_places")
+def test_without_a_place_nobody_holds_for_more_than_a_quarter_of_an_hour() -> None:
+    look = Look()
+    look.pass_s(10, "one", "two")
+    for second in range(HOLD_S // 5):
+        look.hear(f"foreign-{second}")
+        assert look.pass_s(5, "one", "two") < 10 or look.now_s > HOLD_S
+    look.hear("foreign")
+    assert look.pass_s(5, "one", "two") >= look.now_s - 5
+
+
+@pytest.mark.usefixtures("_two_places")
+def test_at_a_start_of_too_many_none_is_known_until_all_who_live_are_heard_of() -> None:
+    look = Look({f"dead-{number}": at_ms(-5) for number in range(3)})
+    assert look.pass_s(SILENT_S - 5) < -5
+    look.hear("living", up_to_s=3)
+    assert look.pass_s(10) == 3
+    assert look.horizon.has_heard_all
+    assert look.horizon.publishers == ["living"]
+
+
+def test_however_many_names_there_are_few_are_held() -> None:
+    look = Look()
+    look.hear(*(f"foreign-{number}" for number in range(10_000)))
+    assert len(look.horizon.publishers) == module.MOST_PUBLISHERS

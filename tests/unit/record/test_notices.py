@@ -79,7 +79,7 @@ def reasons(batch: NoticeBatch) -> list[str]:
 
 
 EVENTS: list[ScheduleEvent] = [started(), ended(), told(), Away(region="default", from_ms=1, until_ms=2)]
-MARKS: list[Mark] = [reign(), published(), published(made=0, is_last=True)]
+MARKS: list[Mark] = [reign(), published(), published(made=0, is_last=True), published("p" * 200)]
 
 
 def test_events_come_out_in_their_order() -> None:
@@ -205,7 +205,8 @@ def test_at_the_ends_of_its_range_an_event_is_taken(event: ScheduleEvent) -> Non
         (TOPICS.schedule, encode_event(ended()).replace(b"default", b"r" * 10_000), "name_too_long"),
         (TOPICS.schedule, encode_event(ended()).replace(b"shop", b""), "not_a_schedule_event"),
         (TOPICS.schedule, encode_event(Away(region="", from_ms=1, until_ms=2)), "not_a_schedule_event"),
-        (TOPICS.marks, encode_mark(published("ä" * 501)), "name_too_long"),
+        (TOPICS.marks, encode_mark(published("ä" * 101)), "name_too_long"),
+        (TOPICS.marks, encode_mark(published("p" * 201)), "name_too_long"),
         (TOPICS.marks, b" " * MAX_VALUE_BYTES + encode_mark(reign()), "too_large"),
     ],
 )
