@@ -1,6 +1,8 @@
 """What a fold says against what was decided before: incidents that are new, have other times, or never were."""
 
+from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
@@ -55,24 +57,20 @@ def _what(before: Incident, after: Incident) -> What:
     return What.NOTED
 
 
-def _pairs(stored: Sequence[tuple[Id, Incident]], folded: Sequence[Incident]) -> "dict[object, Id | None]":
-    free = dict(stored)
-    pairs: dict[object, Id | None] = {}
-    for is_same in (_begin_together, _overlap):
-        for incident in folded:
-            if pairs.get(incident.started_at) is None:
-                number = next((number for number, one in free.items() if is_same(one, incident)), None)
-                pairs[incident.started_at] = number
-                if number is not None:
-                    del free[number]
+def _pairs(stored: Sequence[tuple[Id, Incident]], folded: Sequence[Incident]) -> "dict[datetime, Id | None]":
+    """Pair what begins together, then the first ones that overlap: both are in the order of their beginnings."""
+    begun = {one.started_at: number for number, one in reversed(stored)}
+    pairs = {incident.started_at: begun.get(incident.started_at) for incident in folded}
+    taken = {number for number in pairs.values() if number is not None}
+    free = deque((number, one) for number, one in stored if number not in taken)
+    for incident in folded:
+        if pairs[incident.started_at] is None:
+            while free and _is_over(free[0][1], incident.started_at):
+                free.popleft()
+            if free and not _is_over(incident, free[0][1].started_at):
+                pairs[incident.started_at], _ = free.popleft()
     return pairs
 
 
-def _begin_together(one: Incident, other: Incident) -> bool:
-    return one.started_at == other.started_at
-
-
-def _overlap(one: Incident, other: Incident) -> bool:
-    return (other.ended_at is None or one.started_at < other.ended_at) and (
-        one.ended_at is None or other.started_at < one.ended_at
-    )
+def _is_over(incident: Incident, moment: datetime) -> bool:
+    return incident.ended_at is not None and incident.ended_at <= moment

@@ -102,7 +102,11 @@ class Taken(Deciding):
         known = {change.number: change for _, change in changes if change.number is not None}
         withdrawn = [number for number, change in known.items() if change.what is What.WITHDRAWN]
         self._do("withdraw_incidents", incident_ids=withdrawn)
-        moved = ({"incident_id": n} | _columns(one.incident) for n, one in known.items() if n not in withdrawn)
+        moved = (
+            {"incident_id": number} | _columns(change.incident)
+            for number, change in known.items()
+            if change.what is not What.WITHDRAWN
+        )
         self._do("move_incidents", incidents=as_json(moved))
         if withdrawn:
             self._do("hand_on_acknowledgements", incident_ids=withdrawn)

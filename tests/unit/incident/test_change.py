@@ -1,11 +1,14 @@
 """What is said of incidents that late rows changed."""
 
+import time
+
 import pytest
 
 from sitemon.incident.change import changes
 from sitemon.incident.machine import NOTHING, Incident, fold
 from sitemon.incident.policy import Policy
-from tests.unit.incident.rows import minute_of, rows_of
+from sitemon.incident.rows import Cause
+from tests.unit.incident.rows import at, minute_of, rows_of
 
 
 def folded(outcomes: str) -> tuple[Incident, ...]:
@@ -35,3 +38,13 @@ def test_what_was_decided_becomes_what_the_rows_say(before: str, after: str, exp
     assert [
         (one.what, minute_of(one.incident.started_at), minute_of(one.incident.ended_at), one.number) for one in found
     ] == expected
+
+
+def test_of_thousands_that_all_moved_each_is_found_at_once() -> None:
+    count = 10_000
+    before = [Incident(at(4 * n + 1), at(4 * n + 1), ("default",), Cause(), at(4 * n + 2)) for n in range(count)]
+    after = [Incident(at(4 * n), at(4 * n), ("default",), Cause(), at(4 * n + 2)) for n in range(count)]
+    began_s = time.process_time()
+    found = changes(list(enumerate(before)), after)
+    assert time.process_time() - began_s < 3
+    assert [(one.what, one.number) for one in found] == [("moved", n) for n in range(count)]
