@@ -30,6 +30,9 @@ _SITES_AT_ONCE: Final = 200
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
+_MOST_REGIONS: Final = 100
+"""Of a site that no configuration has: whoever may write results could invent any number of them."""
+
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
 
@@ -122,6 +125,7 @@ class Decider:
     def _decide(self, taken: Taken) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
         self._look_at_regions_of(taken, rules)
+        rules |= self._crowded(taken, rules)
         now = self._now()
         scheduled = taken.scheduled([site_id for site_id, one in rules.items() if not one.is_configured])
         policies = taken.policies(
@@ -163,6 +167,16 @@ class Decider:
         for site_id, one in rules.items():
             (unnamed if one.regions is None else named).update(ours(taken.regions[site_id], one))
         self._regions.look(taken, named, unnamed)
+
+    def _crowded(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, SiteRules]:
+        """Return rules by which some regions count, of sites that no configuration has and very many look at."""
+        crowded = [
+            site_id
+            for site_id, one in rules.items()
+            if one.regions is None and len(taken.regions[site_id]) > _MOST_REGIONS
+        ]
+        few = taken.few_regions(crowded, self._alerts.references, _MOST_REGIONS) if crowded else {}
+        return {site_id: rules[site_id]._replace(regions=frozenset(regions)) for site_id, regions in few.items()}
 
     def _say(
         self,

@@ -1,6 +1,6 @@
 """What is to decide and what was decided, in the database. All that follows from a decision is one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -46,6 +46,13 @@ class Taken(Deciding):
             self.regions[site_id].add(region)
         memories = {site_id: _memory(until, state) for site_id, until, state in self._of_ours("states")}
         self.memories = {site_id: memory for site_id, memory in memories.items() if memory}
+
+    def few_regions(self, site_ids: Sequence[int], references: Collection[str], most: int) -> dict[int, set[str]]:
+        """Return so many regions of each of these sites: first those with reference sites and those of its schedule."""
+        found: dict[int, set[str]] = {site_id: set() for site_id in site_ids}
+        for site_id, region in self._all("few_regions", site_ids=list(found), references=list(references), most=most):
+            found[site_id].add(region)
+        return found
 
     def scheduled(self, site_ids: Sequence[int]) -> set[int]:
         """Return which of these sites are in the schedule, or were."""

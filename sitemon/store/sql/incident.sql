@@ -25,6 +25,24 @@ FROM sitemon.current_state
 JOIN sitemon.region USING (region_id)
 WHERE site_id = ANY (%(site_ids)s);
 
+-- name: few_regions
+-- Of each site those with reference sites or in its schedule first, then those known first.
+SELECT site_id, name
+FROM (
+    SELECT
+        site_id,
+        region.name,
+        row_number() OVER (
+            PARTITION BY site_id
+            ORDER BY watch.site_id IS NULL AND region.name <> ALL (%(references)s::text[]), region_id
+        ) AS place
+    FROM sitemon.current_state
+    JOIN sitemon.region USING (region_id)
+    LEFT JOIN sitemon.watch USING (site_id, region_id)
+    WHERE site_id = ANY (%(site_ids)s)
+) AS placed
+WHERE place <= %(most)s;
+
 -- name: scheduled
 SELECT DISTINCT site_id FROM sitemon.watch WHERE site_id = ANY (%(site_ids)s);
 

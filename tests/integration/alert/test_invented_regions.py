@@ -8,6 +8,7 @@ import psycopg2.extensions
 import pytest
 
 from sitemon import clock
+from sitemon.alert import decide as decide_module
 from sitemon.alert import regions as module
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules, rules_of_site
@@ -16,10 +17,13 @@ from sitemon.model.alerts import Alerts, Audience
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from tests.databases import rows
+from tests.integration.store.events import started
 from tests.results import a_down, a_result
 
+SEEN_BY = "SELECT regions FROM sitemon.incidents WHERE site = %s"
 OFFLINE = "SELECT region FROM sitemon.region_outage ORDER BY region"
 FEW = 3
 
@@ -27,6 +31,7 @@ FEW = 3
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_UNNAMED", FEW)
+    monkeypatch.setattr(decide_module, "_MOST_REGIONS", FEW)
 
 
 def decider(regions: frozenset[str] | None = None, alerts: Alerts | None = None) -> Decider:
@@ -65,7 +70,7 @@ def test_further_regions_take_no_further_statement(
 ) -> None:
     monkeypatch.setattr(module, "_MOST_UNNAMED", 1000)
     took = []
-    for site, count in (("one", 2), ("other", 200)):
+    for site, count in (("one", 20), ("other", 200)):
         write_batch(conn, names, [a_result(site, region=f"{site}-{n}") for n in range(count)])
         took.append(statements_of(conn, decider()))
     assert took[0] == took[1]
@@ -101,3 +106,43 @@ def test_one_that_a_configured_site_does_not_have_is_not_looked_at(conn: Connect
     write_batch(conn, names, cut("invented", "configured") + cut("eu", "configured"))
     decider(frozenset({"eu"})).decide(conn)
     assert rows(conn, OFFLINE) == [("eu",)]
+
+
+def fail(conn: Connection, names: Names, site: str, count: int) -> list[str]:
+    """Let a site be down from so many regions, which become known one after the other, and return their names."""
+    regions = [f"region-{n}" for n in range(count)]
+    for region in regions:
+        write_batch(conn, names, [a_down(site, minute=minute, region=region) for minute in range(3)])
+    return regions
+
+
+def test_of_a_site_that_no_configuration_has_a_few_count(conn: Connection, names: Names) -> None:
+    regions = fail(conn, names, "invented", FEW + 2)
+    decider().decide(conn)
+    assert rows(conn, SEEN_BY, ("invented",)) == [(regions[:FEW],)]
+    write_batch(conn, names, [a_result("invented", minute=4, region=region) for region in regions[FEW:]])
+    decider().decide(conn)
+    assert rows(conn, "SELECT ended_at FROM sitemon.incidents") == [(None,)]
+
+
+def test_first_come_those_of_its_schedule_and_those_with_reference_sites(conn: Connection, names: Names) -> None:
+    fail(conn, names, "invented", FEW + 2)
+    write_notices(conn, names, [started(0, site="invented", region="region-3")])
+    alerts = msgspec.structs.replace(Alerts(), references={"region-4": ("https://one.example/",)})
+    decider(alerts=alerts).decide(conn)
+    assert rows(conn, SEEN_BY, ("invented",)) == [(["region-0", "region-3", "region-4"],)]
+
+
+def test_what_others_said_is_forgotten_once_there_are_too_many(conn: Connection, names: Names) -> None:
+    regions = fail(conn, names, "other", FEW + 2)
+    down = [a_down("invented", minute=minute, region=region) for region in regions[2:] for minute in range(3)]
+    for arriving in down, [a_result("invented", minute=3, region=region) for region in regions[:2]]:
+        write_batch(conn, names, arriving)
+        decider().decide(conn)
+    assert rows(conn, "SELECT ended_at IS NULL FROM sitemon.incidents WHERE site = 'invented'") == [(False,)]
+
+
+def test_of_a_configured_site_all_of_its_own_count(conn: Connection, names: Names) -> None:
+    regions = fail(conn, names, "configured-site", FEW + 2)
+    decider(frozenset(regions)).decide(conn)
+    assert rows(conn, SEEN_BY, ("configured-site",)) == [(regions,)]
