@@ -1,14 +1,30 @@
 -- name: lock_sites
 -- Take sites of which something is to decide, first those that have waited longest: where there is always more than can be
--- decided on, none waits for ever. Those that another alerter has in hand are passed over.
+-- decided on, none waits for ever. Those in the schedule come first, beside each ten of them another one: whoever may write
+-- results could invent any number of these. Those that another alerter has in hand are passed over.
+WITH scheduled AS (
+    SELECT site_id, undecided_id
+    FROM sitemon.undecided
+    -- Not EXISTS: whatever the statistics, this reads marks in their order, and ends as soon as there are enough.
+    CROSS JOIN LATERAL (SELECT FROM sitemon.watch WHERE watch.site_id = undecided.site_id LIMIT 1) AS watched
+    ORDER BY undecided_id
+    LIMIT 2000
+), oldest AS (
+    SELECT site_id, undecided_id FROM sitemon.undecided ORDER BY undecided_id LIMIT 2000
+), waiting AS (
+    SELECT site_id, min(undecided_id) AS first_id, bool_or(is_scheduled) AS is_scheduled
+    FROM (SELECT *, true AS is_scheduled FROM scheduled UNION ALL SELECT *, false FROM oldest) AS marks
+    GROUP BY site_id
+)
 SELECT site.site_id, site.name
 FROM (
-    SELECT site_id, min(undecided_id) AS first_id
-    FROM (SELECT site_id, undecided_id FROM sitemon.undecided ORDER BY undecided_id LIMIT 2000) AS oldest
-    GROUP BY site_id
-) AS waiting
-JOIN sitemon.site ON site.site_id = waiting.site_id
-ORDER BY waiting.first_id
+    SELECT
+        site_id,
+        row_number() OVER (PARTITION BY is_scheduled ORDER BY first_id) * CASE WHEN is_scheduled THEN 1 ELSE 10 END AS place
+    FROM waiting
+) AS placed
+JOIN sitemon.site ON site.site_id = placed.site_id
+ORDER BY placed.place
 LIMIT %(sites)s
 FOR NO KEY UPDATE OF site SKIP LOCKED;
 
