@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sitemon.config import locate
+from sitemon.config import locate, own_certificates
 from sitemon.config.values import Problem
 from sitemon.model.site import Site, StatusRange
 
@@ -50,8 +50,9 @@ def _of_client_certificate(merged: Mapping[str, Any]) -> Iterator[Problem]:
 def _pair_problem(cert_file: str, key_file: str | None, _stamps: tuple[int, ...]) -> str | None:
     """Return what is wrong with a certificate and its key; to read them takes long when 100,000 sites share them."""
     try:
-        # An empty password, or OpenSSL would ask the terminal for that of an encrypted key.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert_file, key_file, password="")
+        own_certificates.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cert_file, key_file)
+    except own_certificates.EncryptedKeyError:
+        return "expected a certificate and its key, without a password, in PEM; the key is encrypted"
     except (ssl.SSLError, OSError) as exc:
         if getattr(exc, "reason", None) == "KEY_VALUES_MISMATCH":
             return f"expected the key of the certificate in {cert_file}"

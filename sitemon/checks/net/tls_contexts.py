@@ -14,7 +14,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.aside import done_aside
 from sitemon.checks.waiting import Waits
-from sitemon.config import ca_files
+from sitemon.config import ca_files, own_certificates
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, Tls
 
@@ -153,7 +153,7 @@ def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
         context.load_default_certs()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
     if tls.cert_file is not None:
-        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
+        _show(context, tls.cert_file, tls.key_file)
     return context
 
 
@@ -164,11 +164,13 @@ def _trust(context: ssl.SSLContext, ca_file: str) -> None:
         raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
 
 
+def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
+    try:
+        own_certificates.load(context, cert_file, key_file)
+    except own_certificates.EncryptedKeyError as exc:  # it has changed since the sites were read
+        raise CheckError(Reason.TLS_ERROR, "the key of our certificate is encrypted") from exc
+
+
 def _ciphers(context: ssl.SSLContext) -> Iterator[str]:
     """Yield those of TLS 1.2; later ones cannot be chosen."""
     return (cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] != "TLSv1.3")
-
-
-def _no_password() -> str:
-    """Answer OpenSSL, which would ask the terminal for the password of an encrypted key."""
-    return ""

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from sitemon.checks.errors import CheckError
+from sitemon.checks.net.tls_contexts import context_for
+from sitemon.clock import thread_cpu_s
 from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
+from sitemon.model.site import Tls
 from tests.integration.checks.certificates import new_authority
 
 SECRETS = {"SITEMON_DB_PASSWORD": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter3", "SHOP_KEY": "swordfish"}
@@ -168,3 +172,33 @@ def test_a_file_of_a_name_that_no_file_has_is_a_mistake(tmp_path: Path, name: st
     (tmp_path / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {{ca_file: {name}}}}}]\n")
     with pytest.raises(ConfigurationError, match="expected a file; there is none at"):
         load_sites({"CONF_DIR": str(tmp_path)} | choices)
+
+
+OF_HOURS = b"""-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHuMFkGCSqGSIb3DQEFDTBMMCsGCSqGSIb3DQEFDDAeBAhU6bfOAHTa/AIEf////zAMBggqhkiG
+9w0CCQUAMB0GCWCGSAFlAwQBKgQQL1raFeYEt2oF56euurQTXgSBkBlUnr4LCYDcBLkJOoVoDJIg
+LtuP7Al0B8Y9lOyDXLiCc/1l9EDi28eJfY/cm7D3ytOI0sof6CFE9oF1j3bfg73OA0ZdMRAZo3xX
++J6RzA0Pc4w30XFvoWQG1DakO9JplRGs7Z+VEoKqm6KT9N0zJ3DSikeqlddKGh5y5BQnWmAjICu5
+N1pidTSBqd/KB+bV5g==
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+"""An encrypted key; what decrypts it is derived from a password by 2,147,483,647 rounds of PBKDF2."""
+
+
+def write_own(folder: Path, key: bytes) -> Tls:
+    """Write a site with a certificate of its own and this key, and return its settings."""
+    (folder / "me.pem").write_bytes(new_authority("me").pem)
+    (folder / "me.key").touch(mode=0o600)
+    (folder / "me.key").write_bytes(key)
+    tls = "{cert_file: me.pem, key_file: me.key}"
+    (folder / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {tls}}}]\n")
+    return Tls(cert_file=str(folder / "me.pem"), key_file=str(folder / "me.key"))
+
+
+def test_nothing_is_derived_from_a_password_that_a_key_must_not_have(tmp_path: Path) -> None:
+    tls, began_s = write_own(tmp_path, OF_HOURS), thread_cpu_s()
+    with pytest.raises(ConfigurationError, match="without a password, in PEM; the key is encrypted"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+    with pytest.raises(CheckError, match="the key of our certificate is encrypted"):
+        context_for(tls)
+    assert thread_cpu_s() - began_s < 1
