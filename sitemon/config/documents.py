@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from sitemon.config.chosen_files import without_waiting
 from sitemon.config.json_lines import JsonLines
 from sitemon.config.values import ValuePath
 from sitemon.config.yaml_bounds import YamlBoundsError, check_bounds
@@ -80,16 +80,11 @@ def _content_of(file: Path) -> bytes:
     mode = file.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(file, None, "expected a file, not a pipe or a device")
-    with open(file, "rb", opener=_without_waiting) as opened:
+    with open(file, "rb", opener=without_waiting) as opened:
         content = opened.read(_LONGEST_BYTES + 1) or b""
     if len(content) > _LONGEST_BYTES:
         raise _refused(file, None, f"longer than {_LONGEST_BYTES >> 20} MiB")
     return content
-
-
-def _without_waiting(file: str, flags: int) -> int:
-    """Open a file whose reading waits for nothing, also where it became a pipe meanwhile, or is a log of the kernel."""
-    return os.open(file, flags | os.O_NONBLOCK)
 
 
 def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:

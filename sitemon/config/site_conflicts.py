@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sitemon.config import locate, own_certificates
+from sitemon.config import chosen_files, locate, own_certificates
 from sitemon.config.values import Problem
 from sitemon.model.site import Site, StatusRange
 
@@ -53,7 +53,7 @@ def _pair_problem(cert_file: str, key_file: str | None, _stamps: tuple[int, ...]
         own_certificates.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cert_file, key_file)
     except own_certificates.EncryptedKeyError:
         return "expected a certificate and its key, without a password, in PEM; the key is encrypted"
-    except (ssl.SSLError, OSError) as exc:
+    except (chosen_files.TooMuchError, ssl.SSLError, OSError) as exc:
         if getattr(exc, "reason", None) == "KEY_VALUES_MISMATCH":
             return f"expected the key of the certificate in {cert_file}"
         files = cert_file if key_file is None else f"{cert_file} and {key_file}"

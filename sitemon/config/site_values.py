@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sitemon.config import ca_files
+from sitemon.config import ca_files, chosen_files, own_certificates
 from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
@@ -20,8 +20,6 @@ from sitemon.patterns.regex import compiled
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
-LONGEST_OWN_PEM_BYTES: Final = 64 << 10
-"""Of a certificate with its chain, or a key; OpenSSL reads all of a file, however long it is."""
 LONGEST_LABELS_BYTES: Final = 4 << 10
 """With those of the defaults and the longest name, an event of the schedule stays far below what is recorded."""
 
@@ -248,7 +246,7 @@ def regions(value: object, _: Context) -> tuple[str, ...]:
 
 def own_file(value: object, context: Context) -> str:
     """Read the path of a file of our certificate or its key."""
-    return _file(value, context, LONGEST_OWN_PEM_BYTES)
+    return _file(value, context, own_certificates.LONGEST_BYTES)
 
 
 def ca_file(value: object, context: Context) -> str:
@@ -286,7 +284,7 @@ def _ca_file_problem(file: str, _stamps: tuple[int, int]) -> tuple[str, str] | N
     """Return what was expected of a file of CA certificates and what it has instead; how often it is named is free."""
     try:
         ca_files.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file)
-    except ca_files.TooMuchError:
+    except chosen_files.TooMuchError:
         return f"at most {ca_files.MOST_CERTIFICATES} certificates", "more"
     except ssl.SSLError:
         return "certificates in PEM", "none"

@@ -14,7 +14,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.aside import done_aside
 from sitemon.checks.waiting import Waits
-from sitemon.config import ca_files, own_certificates
+from sitemon.config import ca_files, chosen_files, own_certificates
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, Tls
 
@@ -76,7 +76,7 @@ def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
 
     Raises:
         OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
-        CheckError: there are too many.
+        CheckError: there are too many, or our certificate or its key is none that is taken.
 
     """
     if tls.server_name is not None:  # which belongs to a connection
@@ -160,7 +160,7 @@ def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
 def _trust(context: ssl.SSLContext, ca_file: str) -> None:
     try:
         ca_files.load(context, ca_file)
-    except ca_files.TooMuchError as exc:  # it has grown since the sites were read
+    except chosen_files.TooMuchError as exc:  # it has grown since the sites were read
         raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
 
 
@@ -169,6 +169,8 @@ def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None
         own_certificates.load(context, cert_file, key_file)
     except own_certificates.EncryptedKeyError as exc:  # it has changed since the sites were read
         raise CheckError(Reason.TLS_ERROR, "the key of our certificate is encrypted") from exc
+    except chosen_files.TooMuchError as exc:
+        raise CheckError(Reason.TLS_ERROR, "the file of our certificate, or of its key, is too long") from exc
 
 
 def _ciphers(context: ssl.SSLContext) -> Iterator[str]:

@@ -1,20 +1,22 @@
 """Where others may add sites, these get neither our passwords nor our files."""
 
+import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.tls_contexts import context_for
 from sitemon.clock import thread_cpu_s
+from sitemon.config import ca_files, own_certificates
 from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.site import Tls
-from tests.integration.checks.certificates import new_authority
+from tests.integration.checks.certificates import new_authority, write_chain
 
 SECRETS = {"SITEMON_DB_PASSWORD": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter3", "SHOP_KEY": "swordfish"}
 PUBLIC = {"SITEMON_ADDRESS_POLICY": "public"}
@@ -172,6 +174,55 @@ def test_a_file_of_a_name_that_no_file_has_is_a_mistake(tmp_path: Path, name: st
     (tmp_path / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {{ca_file: {name}}}}}]\n")
     with pytest.raises(ConfigurationError, match="expected a file; there is none at"):
         load_sites({"CONF_DIR": str(tmp_path)} | choices)
+
+
+@pytest.mark.parametrize("fields", [("ca_file",), ("cert_file",), ("cert_file", "key_file")])
+def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path, fields: tuple[str, ...]) -> None:
+    *files, pipe = (tmp_path / field for field in fields)
+    for file in files:
+        write_chain(tmp_path, new_authority("ours")).rename(file)
+    os.mkfifo(pipe)
+    with pytest.raises(FileNotFoundError):
+        context_for(Tls(**{field: str(tmp_path / field) for field in fields}))
+
+
+class Late(ssl.SSLContext):
+    """A context that comes to its turn when its file has just become a pipe."""
+
+    file: Path
+
+    @classmethod
+    def of(cls, file: Path) -> Self:
+        context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        context.file = file
+        return context
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        self.become_pipe()
+        super().load_verify_locations(cafile, capath, cadata)
+
+    def load_cert_chain(self, *args: Any, **options: Any) -> None:
+        self.become_pipe()
+        super().load_cert_chain(*args, **options)
+
+    def become_pipe(self) -> None:
+        self.file.unlink()
+        os.mkfifo(self.file)
+
+
+def test_what_was_read_is_trusted_whatever_the_file_is_meanwhile(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    signer = new_authority("ours")
+    file.write_bytes("# für uns – 我们\n".encode() + signer.pem)
+    context = Late.of(file)
+    ca_files.load(context, str(file))
+    assert context.get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(signer.pem.decode())]
+
+
+def test_what_was_read_is_shown_whatever_the_file_is_meanwhile(tmp_path: Path) -> None:
+    file = write_chain(tmp_path, new_authority("ours"))
+    own_certificates.load(Late.of(file), str(file), None)
+    assert file.is_fifo()
 
 
 OF_HOURS = b"""-----BEGIN ENCRYPTED PRIVATE KEY-----
