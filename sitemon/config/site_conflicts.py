@@ -51,8 +51,8 @@ def _pair_problem(cert_file: str, key_file: str | None, _stamps: tuple[int, ...]
     """Return what is wrong with a certificate and its key; to read them takes long when 100,000 sites share them."""
     try:
         own_certificates.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cert_file, key_file)
-    except own_certificates.EncryptedKeyError:
-        return "expected a certificate and its key, without a password, in PEM; the key is encrypted"
+    except own_certificates.UnfitKeyError as exc:
+        return f"expected a certificate and its key, without a password, in PEM; {exc}"
     except (chosen_files.TooMuchError, ssl.SSLError, OSError) as exc:
         if getattr(exc, "reason", None) == "KEY_VALUES_MISMATCH":
             return f"expected the key of the certificate in {cert_file}"

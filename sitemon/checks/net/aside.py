@@ -42,17 +42,18 @@ def aside_of_process() -> FairThread[Work]:
     return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S)
 
 
-async def done_aside(file: str, ca_file: str, do: Callable[[], T], waits: Waits, at_most_s: float) -> T:
+async def done_aside(file: str, named: str, do: Callable[[], T], waits: Waits, at_most_s: float) -> T:
     """Return what `do` returns, which is called in another thread, or raise what it raises.
 
-    `file` is that of the site. Who may write one chooses the CA files of its sites, and with them what takes long.
+    `file` is that of the site. Who may write one chooses the CA files and our certificates of its sites, and with them
+    what takes long; `named` is the one that counts.
 
     Raises:
         OwnError: its turn did not come, or it was not done, within that time. It may still be under way.
 
     """
     work = Work(do, waits.event())
-    aside_of_process().take(file, ca_file, work)
+    aside_of_process().take(file, named, work)
     try:
         is_done = await work.is_done.wait(at_most_s)
     finally:

@@ -22,8 +22,9 @@ from sitemon.model.site import Tls
 _PIECE_BYTES: Final = 16 << 10
 _PIECE_WITH_OUR_CERTIFICATE_BYTES: Final = 512
 """To ask for our certificate takes a server some 50 bytes, and us a signature of a millisecond or several."""
-_MOST_ANSWERED_BYTES: Final = 64 << 10
-"""What OpenSSL says by itself once the handshake is over: our certificate, when the server asks for it then."""
+_MOST_ANSWERED_BYTES: Final = 16 << 10
+"""What OpenSSL says by itself once the handshake is over: our certificate, when the server asks for it then. A long
+chain has 10 KiB; with a key of 4,096 bits they are a dozen signatures at most."""
 _LONGEST_HANDSHAKE_BYTES: Final = 24 << 10
 """Of a server, until its certificates are verified. Long chains have 10 KiB, names of CAs whose clients it takes 16."""
 _LIGHT_HANDSHAKE_BYTES: Final = 4 << 10
@@ -39,16 +40,14 @@ _SMALL_BYTES: Final = 1 << 10
 class TlsConnection:
     """A TLS connection that does not block, within the bounds of its exchange: the same verbs as `BoundedSocket`."""
 
-    def __init__(
-        self, plain: BoundedSocket, context: TlsContext, host: str, *, has_own_certificate: bool = False
-    ) -> None:
+    def __init__(self, plain: BoundedSocket, context: TlsContext, host: str) -> None:
         self.exchange: Exchange = plain.exchange
         self.has_more = False
         self._plain = plain
         self._received, self._unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._left = memoryview(b"")
         self._overhead_bytes = self._answered_bytes = 0
-        self._piece_bytes = _PIECE_WITH_OUR_CERTIFICATE_BYTES if has_own_certificate else _PIECE_BYTES
+        self._piece_bytes = _PIECE_WITH_OUR_CERTIFICATE_BYTES if context.own_certificate else _PIECE_BYTES
         self._first: FirstMessage | None = FirstMessage()  # until it was looked at
         self._context = context
         self._is_aside = False
@@ -114,18 +113,20 @@ class TlsConnection:
 
     async def _step(self) -> None:
         """Go on with the handshake as far as what was received allows."""
-        own_roots = self._context.own_roots
-        if own_roots is None:
+        context = self._context
+        named = context.own_certificate or context.own_roots
+        if named is None:
             self._tls.do_handshake()
             return
-        is_long = self._context.takes_long or self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
+        may_sign = context.own_certificate is not None
+        is_long = may_sign or context.takes_long or self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
         if not self._overhead_bytes or not is_long:
             self._step_here()
             return
         # While another thread has it, and it has it to the end, nobody else may touch it.
         self._is_aside = True
         exchange = self.exchange
-        await done_aside(exchange.file, own_roots, self._step_aside, exchange.waits, exchange.remaining_s())
+        await done_aside(exchange.file, named, self._step_aside, exchange.waits, exchange.remaining_s())
 
     def _step_aside(self) -> None:
         try:
@@ -266,12 +267,7 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(plain.close)
         context = await context_aside(tls, exchange.file, exchange.waits, exchange.remaining_s(), is_web=is_web)
-        connection = TlsConnection(
-            plain,
-            context,
-            tls.server_name or host,
-            has_own_certificate=tls.cert_file is not None,
-        )
+        connection = TlsConnection(plain, context, tls.server_name or host)
         try:
             await connection.shake_hands()
         except ssl.SSLCertVerificationError as exc:

@@ -31,10 +31,12 @@ class TlsContext(ssl.SSLContext):
     """What connections of a setting share.
 
     `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify. It
-    `takes_long` once one did.
+    `takes_long` once one did. `own_certificate` is the file of what we show: who chooses its key chooses how long we
+    take to sign.
     """
 
     own_roots: str | None = None
+    own_certificate: str | None = None
     takes_long = False
 
 
@@ -154,6 +156,7 @@ def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
     if tls.cert_file is not None:
         _show(context, tls.cert_file, tls.key_file)
+        context.own_certificate = tls.cert_file
     return context
 
 
@@ -167,10 +170,10 @@ def _trust(context: ssl.SSLContext, ca_file: str) -> None:
 def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
     try:
         own_certificates.load(context, cert_file, key_file)
-    except own_certificates.EncryptedKeyError as exc:  # it has changed since the sites were read
-        raise CheckError(Reason.TLS_ERROR, "the key of our certificate is encrypted") from exc
+    except own_certificates.UnfitKeyError as exc:  # it has changed since the sites were read
+        raise CheckError(Reason.TLS_ERROR, f"our client certificate: {exc}") from exc
     except chosen_files.TooMuchError as exc:
-        raise CheckError(Reason.TLS_ERROR, "the file of our certificate, or of its key, is too long") from exc
+        raise CheckError(Reason.TLS_ERROR, "our client certificate: its file, or that of its key, is too long") from exc
 
 
 def _ciphers(context: ssl.SSLContext) -> Iterator[str]:

@@ -540,6 +540,27 @@ def test_our_certificate_is_read_where_that_holds_up_no_check(
     assert readers == ["sitemon-aside"]
 
 
+def test_a_handshake_in_which_we_may_sign_holds_up_no_check(
+    make_engine: EngineFactory,
+    serve_tls: TlsServerFactory,
+    ca: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+    shake_hands = ssl.SSLObject.do_handshake
+
+    def noted(connection: ssl.SSLObject) -> None:
+        steps.append(threading.current_thread().name)
+        shake_hands(connection)
+
+    monkeypatch.setattr(ssl.SSLObject, "do_handshake", noted)
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demanding_certificates(ca))
+    own = str(write_chain(tmp_path, new_leaf(ca.signer)))
+    seen = observed(make_engine(), site(server.url(), tls=Tls(verify=False, cert_file=own)))
+    assert (seen.outcome, steps[0], set(steps[1:])) == (Outcome.UP, "sitemon-checks", {"sitemon-aside"}), seen.error
+
+
 def test_a_ca_file_that_has_grown_since_it_was_read_is_not_read_again(
     observe: Observer, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
 ) -> None:

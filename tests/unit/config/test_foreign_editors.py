@@ -250,6 +250,6 @@ def test_nothing_is_derived_from_a_password_that_a_key_must_not_have(tmp_path: P
     tls, began_s = write_own(tmp_path, OF_HOURS), thread_cpu_s()
     with pytest.raises(ConfigurationError, match="without a password, in PEM; the key is encrypted"):
         load_sites({"CONF_DIR": str(tmp_path)})
-    with pytest.raises(CheckError, match="the key of our certificate is encrypted"):
+    with pytest.raises(CheckError, match="our client certificate: the key is encrypted"):
         context_for(tls)
     assert thread_cpu_s() - began_s < 1
