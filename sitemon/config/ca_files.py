@@ -1,6 +1,5 @@
 """Files of CA certificates, which whoever may edit sites chooses: how much of one is read, at all times the same."""
 
-import re
 import ssl
 from typing import Final
 
@@ -12,11 +11,10 @@ MOST_CERTIFICATES: Final = 500
 """OpenSSL takes 0.2 ms for each, and for those of one name more than that: 18 s for 13,000. A system has 150 roots."""
 
 _BEGIN: Final = b"-----BEGIN"
-_CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----[^-]*-----END (?:X509 )?CERTIFICATE-----")
 
 
-def load(context: ssl.SSLContext, file: str) -> None:
-    """Have a context trust the certificates of a file, and read nothing else of it.
+def load(context: ssl.SSLContext, file: str) -> int:
+    """Have a context trust the certificates of a file, and nothing else of it; return about how much memory they take.
 
     Raises:
         TooMuchError: there are too many.
@@ -26,5 +24,6 @@ def load(context: ssl.SSLContext, file: str) -> None:
     content = chosen_files.content_of(file, LONGEST_BYTES)
     if content.count(_BEGIN) > MOST_CERTIFICATES:
         raise chosen_files.TooMuchError
-    certificates = b"\n".join([b"", *_CERTIFICATE.findall(content), b""])
-    context.load_verify_locations(cadata=certificates.decode("ascii", "backslashreplace"))
+    certificates = chosen_files.certificates_in(content)
+    context.load_verify_locations(cadata=b"\n".join([b"", *certificates, b""]).decode("ascii", "backslashreplace"))
+    return chosen_files.memory_bytes(certificates)

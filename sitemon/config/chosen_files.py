@@ -2,7 +2,18 @@
 
 import errno
 import os
+import re
 import stat
+from collections.abc import Iterable
+from typing import Final
+
+CERTIFICATE_BYTES: Final = 6 << 10
+"""What OpenSSL takes in memory for one of usual length."""
+_USUAL_BYTES: Final = 2 << 10
+_BYTES_A_BYTE: Final = 13
+"""Beyond that, where names have very many parts, each of which becomes objects."""
+
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----[^-]*-----END (?:X509 )?CERTIFICATE-----")
 
 
 class TooMuchError(Exception):
@@ -29,3 +40,13 @@ def content_of(file: str, most_bytes: int) -> bytes:
 def without_waiting(file: str, flags: int) -> int:
     """Open a file whose reading waits for nothing, also where it became a pipe meanwhile, or is a log of the kernel."""
     return os.open(file, flags | os.O_NONBLOCK)
+
+
+def certificates_in(content: bytes) -> list[bytes]:
+    """Return the certificates in PEM, each by itself."""
+    return _CERTIFICATE.findall(content)
+
+
+def memory_bytes(certificates: Iterable[bytes]) -> int:
+    """Return about how much memory certificates in PEM take at most."""
+    return sum(CERTIFICATE_BYTES + _BYTES_A_BYTE * max(0, len(one) - _USUAL_BYTES) for one in certificates)

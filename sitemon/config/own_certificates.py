@@ -32,8 +32,10 @@ class UnfitKeyError(Exception):
     """A key is not one that is taken; the words say why."""
 
 
-def load(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
-    """Have a context show a certificate; without a file of its own the key is in the same.
+def load(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> int:
+    """Have a context show a certificate, and return about how much memory it takes with its chain.
+
+    Without a file of its own the key is in the same.
 
     Raises:
         UnfitKeyError: the key has a password, or is of a kind or length that is not taken.
@@ -41,10 +43,12 @@ def load(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
         OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it, or another's key.
 
     """
-    certificate = chosen_files.content_of(cert_file, LONGEST_BYTES)
-    key = _key_in(certificate if key_file is None else chosen_files.content_of(key_file, LONGEST_BYTES))
-    with _named(certificate) as certificate_name, _named(key) as key_name:
-        context.load_cert_chain(certificate_name, key_name, password=_refuse)
+    content = chosen_files.content_of(cert_file, LONGEST_BYTES)
+    chain = chosen_files.certificates_in(content)
+    key = _key_in(content if key_file is None else chosen_files.content_of(key_file, LONGEST_BYTES))
+    with _named(b"\n".join([*chain, b""])) as chain_name, _named(key) as key_name:
+        context.load_cert_chain(chain_name, key_name, password=_refuse)
+    return chosen_files.memory_bytes(chain)
 
 
 def _key_in(content: bytes) -> bytes:

@@ -18,10 +18,10 @@ from sitemon.config import ca_files, chosen_files, own_certificates
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, Tls
 
-_MOST_CERTIFICATES: Final = 50_000
-"""In all contexts of settings with files of their own. With 6 KiB each that is 300 MiB."""
-_AS_MANY_CERTIFICATES: Final = 3
-"""Each context takes as much memory as these, without any."""
+_MOST_BYTES: Final = 300 << 20
+"""Of all contexts of settings with files of their own."""
+_CONTEXT_BYTES: Final = 18 << 10
+"""Of each, without certificates."""
 
 _Stamps = tuple[tuple[int, int], ...]
 _Key = tuple[Tls, bool]
@@ -32,11 +32,12 @@ class TlsContext(ssl.SSLContext):
 
     `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify. It
     `takes_long` once one did. `own_certificate` is the file of what we show: who chooses its key chooses how long we
-    take to sign.
+    take to sign. `own_bytes` is about how much memory the certificates of both take.
     """
 
     own_roots: str | None = None
     own_certificate: str | None = None
+    own_bytes = 0
     takes_long = False
 
 
@@ -50,21 +51,23 @@ class _Kept(NamedTuple):
 class TlsContexts:
     """The contexts of a process. Of those whose files a site names, the oldest make room for others."""
 
-    def __init__(self, most_certificates: int = _MOST_CERTIFICATES) -> None:
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.lock = threading.Lock()
         self.kept: dict[_Key, _Kept] = {}
-        self._most_certificates = most_certificates
-        self._certificates: dict[_Key, int] = {}
+        self._most_bytes = most_bytes
+        self._bytes: dict[_Key, int] = {}
 
     def keep(self, key: _Key, stamps: _Stamps, context: TlsContext) -> None:
         """Keep a context, and let go of those that it leaves no room for. The lock is held."""
         self.kept[key] = _Kept(stamps, context)
-        self._certificates.pop(key, None)
+        self._bytes.pop(key, None)
         if stamps:
-            self._certificates[key] = _AS_MANY_CERTIFICATES + context.cert_store_stats()["x509"]
-        while len(self._certificates) > 1 and sum(self._certificates.values()) > self._most_certificates:
-            oldest = next(iter(self._certificates))
-            del self._certificates[oldest], self.kept[oldest]
+            of_the_system = 0 if context.own_roots else context.cert_store_stats()["x509"]
+            roots_bytes = of_the_system * chosen_files.CERTIFICATE_BYTES
+            self._bytes[key] = _CONTEXT_BYTES + roots_bytes + context.own_bytes
+        while len(self._bytes) > 1 and sum(self._bytes.values()) > self._most_bytes:
+            oldest = next(iter(self._bytes))
+            del self._bytes[oldest], self.kept[oldest]
 
 
 _contexts: Final = TlsContexts()
@@ -150,26 +153,26 @@ def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
         context.verify_mode = ssl.CERT_NONE
     elif tls.ca_file is not None:
         _trust(context, tls.ca_file)
-        context.own_roots = tls.ca_file
     else:
         context.load_default_certs()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
     if tls.cert_file is not None:
         _show(context, tls.cert_file, tls.key_file)
-        context.own_certificate = tls.cert_file
     return context
 
 
-def _trust(context: ssl.SSLContext, ca_file: str) -> None:
+def _trust(context: TlsContext, ca_file: str) -> None:
+    context.own_roots = ca_file
     try:
-        ca_files.load(context, ca_file)
+        context.own_bytes += ca_files.load(context, ca_file)
     except chosen_files.TooMuchError as exc:  # it has grown since the sites were read
         raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
 
 
-def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
+def _show(context: TlsContext, cert_file: str, key_file: str | None) -> None:
+    context.own_certificate = cert_file
     try:
-        own_certificates.load(context, cert_file, key_file)
+        context.own_bytes += own_certificates.load(context, cert_file, key_file)
     except own_certificates.UnfitKeyError as exc:  # it has changed since the sites were read
         raise CheckError(Reason.TLS_ERROR, f"our client certificate: {exc}") from exc
     except chosen_files.TooMuchError as exc:

@@ -449,12 +449,22 @@ def test_where_tls_ends_the_response_ends_though_the_connection_stays(
 def test_contexts_of_many_files_take_bounded_memory(tmp_path: Path, ca: Authority) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(ca.signer.pem)
-    contexts, settings = TlsContexts(most_certificates=16), [Tls(ca_file=f"{number}.pem") for number in range(10)]
+    contexts, settings = TlsContexts(most_bytes=100_000), [Tls(ca_file=f"{number}.pem") for number in range(10)]
     for tls in (Tls(), *settings):
         context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(file)
         contexts.keep((tls, True), ((1, 1),) if tls.ca_file else (), context)
     assert [tls for tls, _ in contexts.kept] == [Tls(), *settings[-4:]]
+
+
+@pytest.mark.parametrize("field", ["ca_file", "cert_file"])
+def test_contexts_with_certificates_of_very_many_names_count_for_what_they_take(tmp_path: Path, field: str) -> None:
+    file = write_chain(tmp_path, new_leaf(None, hosts=[f"shop-{number:05}.example.org" for number in range(1_000)]))
+    setting = Tls(**{field: str(file)}, verify=field == "ca_file")
+    context, contexts = context_for(setting), TlsContexts(most_bytes=1 << 20)
+    for number in range(10):
+        contexts.keep((Tls(ca_file=f"{number}.pem"), True), ((1, 1),), context)
+    assert len(contexts.kept) == 2
 
 
 def test_a_certificate_of_very_many_names_is_no_hindrance(
@@ -511,9 +521,9 @@ def test_a_ca_file_is_read_where_that_holds_up_no_check(
     readers: list[str] = []
     load = ca_files.load
 
-    def noted(context: ssl.SSLContext, file: str) -> None:
+    def noted(context: ssl.SSLContext, file: str) -> int:
         readers.append(threading.current_thread().name)
-        load(context, file)
+        return load(context, file)
 
     monkeypatch.setattr(ca_files, "load", noted)
     file, engine = tmp_path / "ca.pem", make_engine()
