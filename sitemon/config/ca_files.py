@@ -13,15 +13,15 @@ MOST_CERTIFICATES: Final = 500
 _BEGIN: Final = b"-----BEGIN"
 
 
-def load(context: ssl.SSLContext, file: str) -> int:
+def load(context: ssl.SSLContext, file: str, below: str | None = None) -> int:
     """Have a context trust the certificates of a file, and nothing else of it; return about how much memory they take.
 
     Raises:
         TooMuchError: there are too many.
-        OSError: it cannot be read; ssl.SSLError, if there is no certificate in it.
+        OSError: it cannot be read, or is out of the folder `below`; ssl.SSLError, if there is no certificate in it.
 
     """
-    content = chosen_files.content_of(file, LONGEST_BYTES)
+    content = chosen_files.content_of(file, LONGEST_BYTES, below)
     if content.count(_BEGIN) > MOST_CERTIFICATES:
         raise chosen_files.TooMuchError
     certificates = chosen_files.certificates_in(content)

@@ -4,7 +4,9 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 CERTIFICATE_BYTES: Final = 6 << 10
@@ -20,21 +22,28 @@ class TooMuchError(Exception):
     """A file is too long, or has too much in it."""
 
 
-def content_of(file: str, most_bytes: int) -> bytes:
+def content_of(file: str, most_bytes: int, below: str | None = None) -> bytes:
     """Return what is in a file, which is not looked at again. A pipe or a device is none.
 
     Raises:
         TooMuchError: it is longer than that.
-        OSError: it is not there, or cannot be read.
+        OSError: it is not there, cannot be read, or is a link out of the folder `below`.
 
     """
     with open(file, "rb", opener=without_waiting) as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
+        if below is not None and not _path_of(opened.fileno(), file).is_relative_to(os.path.realpath(below)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), file)
         content = opened.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise TooMuchError
     return content
+
+
+def _path_of(descriptor: int, file: str) -> Path:
+    """Return where a file is that was opened; on Linux that holds whatever its name leads to by now."""
+    return Path(f"/proc/self/fd/{descriptor}").readlink() if sys.platform == "linux" else Path(file).resolve()
 
 
 def without_waiting(file: str, flags: int) -> int:

@@ -32,7 +32,7 @@ class UnfitKeyError(Exception):
     """A key is not one that is taken; the words say why."""
 
 
-def load(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> int:
+def load(context: ssl.SSLContext, cert_file: str, key_file: str | None, below: str | None = None) -> int:
     """Have a context show a certificate, and return about how much memory it takes with its chain.
 
     Without a file of its own the key is in the same.
@@ -40,12 +40,13 @@ def load(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> int:
     Raises:
         UnfitKeyError: the key has a password, or is of a kind or length that is not taken.
         TooMuchError: a file is too long.
-        OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it, or another's key.
+        OSError: a file cannot be read, or is out of the folder `below`; ssl.SSLError, if there is no certificate in it,
+            or another's key.
 
     """
-    content = chosen_files.content_of(cert_file, LONGEST_BYTES)
+    content = chosen_files.content_of(cert_file, LONGEST_BYTES, below)
     chain = chosen_files.certificates_in(content)
-    key = _key_in(content if key_file is None else chosen_files.content_of(key_file, LONGEST_BYTES))
+    key = _key_in(content if key_file is None else chosen_files.content_of(key_file, LONGEST_BYTES, below))
     with _named(b"\n".join([*chain, b""])) as chain_name, _named(key) as key_name:
         context.load_cert_chain(chain_name, key_name, password=_refuse)
     return chosen_files.memory_bytes(chain)

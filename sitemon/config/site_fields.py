@@ -98,6 +98,7 @@ class FieldReader:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.files_below = context.files_below
         self._together: dict[bytes | str, _Reading] = {}
         self._known: dict[tuple[object, bytes | str], _Reading] = {}
 
@@ -183,12 +184,13 @@ def _unknown(name: object, fields: Mapping[str, Any], above: ValuePath) -> str:
     return f"unknown field{suggestion(str(name), [*own, *fields])}"
 
 
-_OF_TLS: Final = ("verify", "ca_file", "cert_file", "key_file", "server_name")
+_FILES_OF_TLS: Final = frozenset(("ca_file", "cert_file", "key_file"))
+_OF_TLS: Final = ("verify", *_FILES_OF_TLS, "server_name")
 _OF_EXPECT: Final = ("status", "not_match", "json", "body_size_bytes", "records", "max_latency_s", "cert_days")
 
 
-def site_of(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Site:
-    """Return the site of flat values over flat defaults. Both must be without problems."""
+def site_of(values: Mapping[str, Any], defaults: Mapping[str, Any], files_below: str | None = None) -> Site:
+    """Return the site of flat values over flat defaults, whose files stay below a folder. Both must be fit."""
     merged = {**defaults, **values}
     for name, _ in site_urls.unfit(merged["url"], merged):  # only from the defaults, which are for others
         del merged[name]
@@ -204,6 +206,8 @@ def site_of(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Site:
     if expect:
         merged["expect"] = Expect(**expect)
     tls = {name: merged.pop(name) for name in _OF_TLS if name in merged}
+    if not _FILES_OF_TLS.isdisjoint(tls):
+        tls["files_below"] = files_below
     if tls:
         merged["tls"] = Tls(**tls)
     return Site(**merged)

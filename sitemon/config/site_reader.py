@@ -124,7 +124,7 @@ class SiteReader:
         if problems:
             self._complain_about_site(document, place, name, problems)
         elif not self.mistakes:
-            self.sites[name] = site_of({**values, "file": document.name}, defaults)
+            self.sites[name] = site_of({**values, "file": document.name}, defaults, reader.files_below)
 
     def _unknown_channels(self, values: Mapping[str, Any], mapping: Mapping[Any, object]) -> list[Problem]:
         if self._channels is None or "alerts" not in values:

@@ -50,6 +50,11 @@ class Context(NamedTuple):
     choices: Settings
     files: set[Path]
 
+    @property
+    def files_below(self) -> str | None:
+        """The folder out of which no file may lead, if there is one."""
+        return str(self.folder) if self.choices.address_policy == PUBLIC else None
+
 
 def name(value: object, _: Context) -> str:
     """Read the name of a site."""
@@ -266,7 +271,7 @@ def ca_file(value: object, context: Context) -> str:
 def _file(value: object, context: Context, most_bytes: int) -> str:
     """Return the absolute path of a file, the same however it was written: its content is kept once."""
     place = Path(os.path.normpath((context.folder / expanded(text(value))).absolute()))
-    if context.choices.address_policy == PUBLIC and not _is_below(place, context.folder):
+    if context.files_below is not None and not _is_below(place, context.folder):
         raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
     context.files.add(place)
     found = readable_file(context.folder, str(place))

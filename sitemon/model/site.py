@@ -83,14 +83,16 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """TLS settings of a site. The files are absolute paths, in PEM.
 
     `ca_file` is None for the system's roots. `cert_file` is what we show of ourselves; its key is in `key_file`, or in
-    the same file when that is None. `server_name` is the name that we send (RFC 6066, 3) and that the certificate must
-    have, at the host of the site's URL; None for the host itself.
+    the same file when that is None. `files_below` is the folder out of which none of them may lead, if any.
+    `server_name` is the name that we send (RFC 6066, 3) and that the certificate must have, at the host of the site's
+    URL; None for the host itself.
     """
 
     verify: bool = True
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
+    files_below: str | None = None
     server_name: str | None = None
 
 

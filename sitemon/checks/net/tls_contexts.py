@@ -152,27 +152,27 @@ def _new_context(tls: Tls, *, is_web: bool) -> TlsContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif tls.ca_file is not None:
-        _trust(context, tls.ca_file)
+        _trust(context, tls.ca_file, tls.files_below)
     else:
         context.load_default_certs()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)  # certifi's: a container often has no others
     if tls.cert_file is not None:
-        _show(context, tls.cert_file, tls.key_file)
+        _show(context, tls.cert_file, tls.key_file, tls.files_below)
     return context
 
 
-def _trust(context: TlsContext, ca_file: str) -> None:
+def _trust(context: TlsContext, ca_file: str, below: str | None) -> None:
     context.own_roots = ca_file
     try:
-        context.own_bytes += ca_files.load(context, ca_file)
+        context.own_bytes += ca_files.load(context, ca_file, below)
     except chosen_files.TooMuchError as exc:  # it has grown since the sites were read
         raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
 
 
-def _show(context: TlsContext, cert_file: str, key_file: str | None) -> None:
+def _show(context: TlsContext, cert_file: str, key_file: str | None, below: str | None) -> None:
     context.own_certificate = cert_file
     try:
-        context.own_bytes += own_certificates.load(context, cert_file, key_file)
+        context.own_bytes += own_certificates.load(context, cert_file, key_file, below)
     except own_certificates.UnfitKeyError as exc:  # it has changed since the sites were read
         raise CheckError(Reason.TLS_ERROR, f"our client certificate: {exc}") from exc
     except chosen_files.TooMuchError as exc:

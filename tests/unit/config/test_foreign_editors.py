@@ -82,6 +82,28 @@ def test_files_are_those_below_the_sites(tmp_path: Path, name: str, *, is_allowe
             load_sites(environ | PUBLIC)
 
 
+@pytest.mark.parametrize("field", ["ca_file", "cert_file"])
+def test_a_file_that_became_a_link_out_of_the_folder_is_not_read(tmp_path: Path, field: str) -> None:
+    folder, ours = tmp_path / "conf", write_chain(tmp_path, new_authority("ours"))
+    data = folder / "..data"
+    data.mkdir(parents=True)
+    file, content = folder / "own.pem", ours.read_bytes()
+    (data / "own.pem").write_bytes(content)
+    file.symlink_to("..data/own.pem")
+    (folder / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {{{field}: own.pem}}}}]\n")
+    (site,) = load_sites({"CONF_DIR": str(folder)} | PUBLIC).sites
+    context_for(site.tls)
+    data.rename(folder / "..old")
+    data.symlink_to("..new")
+    (folder / "..new").mkdir()
+    (folder / "..new" / "own.pem").write_bytes(content)
+    context_for(site.tls)
+    file.unlink()
+    file.symlink_to(ours)
+    with pytest.raises(PermissionError):
+        context_for(site.tls)
+
+
 @pytest.mark.parametrize(("field", "most"), [("ca_file", "1,024 KiB"), ("cert_file", "64 KiB"), ("key_file", "64 KiB")])
 def test_no_file_is_read_that_is_too_long_for_certificates(tmp_path: Path, field: str, most: str) -> None:
     with (tmp_path / "long.pem").open("wb") as file:
@@ -182,8 +204,9 @@ def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path, fields: tup
     for file in files:
         write_chain(tmp_path, new_authority("ours")).rename(file)
     os.mkfifo(pipe)
+    named: dict[str, Any] = {field: str(tmp_path / field) for field in fields}
     with pytest.raises(FileNotFoundError):
-        context_for(Tls(**{field: str(tmp_path / field) for field in fields}))
+        context_for(Tls(**named))
 
 
 class Late(ssl.SSLContext):

@@ -10,12 +10,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sitemon.clock import thread_cpu_s
 from sitemon.config import own_certificates
 from tests.integration.checks.certificates import IN_A_YEAR, YESTERDAY
+
+Usual = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
 RSA, DSA, DH = (bytes.fromhex(name) for name in ("2a864886f70d010101", "2a8648ce380401", "2a864886f70d010301"))
 
@@ -69,15 +71,13 @@ def load(files: tuple[str, str]) -> None:
     ],
 )
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
-def test_the_usual_keys_are_taken(tmp_path: Path, make: Callable[[], PrivateKeyTypes], form: PrivateFormat) -> None:
+def test_the_usual_keys_are_taken(tmp_path: Path, make: Callable[[], Usual], form: PrivateFormat) -> None:
     key = make()
     if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         form = PrivateFormat.PKCS8  # the only one that they have
     before = b"# the key\n-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
     text = key.private_bytes(Encoding.PEM, form, NoEncryption()).replace(b"\n", b"\r\n")
-    public = key.public_key()
-    assert not isinstance(public, x509.Certificate)
-    load(write_own(tmp_path, before + text, public))  # type: ignore[arg-type]
+    load(write_own(tmp_path, before + text, key.public_key()))
 
 
 def test_an_rsa_key_may_have_4096_bits(tmp_path: Path) -> None:
