@@ -1,6 +1,8 @@
 """Searching with RE2: in linear time, whatever the pattern and whatever a stranger's page holds."""
 
 import functools
+import math
+import re
 from typing import Any, Final
 
 import re2
@@ -8,6 +10,18 @@ import re2
 _MOST_MEMORY_BYTES: Final = 2 << 20
 """Of one regex, with what RE2 keeps of the texts that it saw: a hostile pair fills what it may, RE2's own 8 MiB too."""
 _MOST_KEPT: Final = 1_024
+
+_LITERAL: Final = r"(?:[^\\.|?*+()\[\]{}]|\\[^A-Za-z0-9])"
+_SET: Final = r"(?:\.|\[\^?[^\\\[\]]+\]|\\[dDsSwWbB])"
+_GAP: Final = rf"(?:(?:{_LITERAL}|{_SET})[*+?]\??|{_SET}|[|()])"
+_LITERALS: Final = rf"(?:{_LITERAL}(?![*+?]))*"
+_PLAIN: Final = re.compile(rf"(?:\(\?[ims]+\))?{_LITERALS}(?:{_GAP}{_LITERALS}){{0,8}}", re.DOTALL)
+"""Text with few gaps, nothing counted and no group repeated: RE2 has a table of all that it may come to in a text."""
+_LONGEST_LIGHT: Final = 200
+"""A longer regex may take 20 ms to compile, with Unicode's classes."""
+_LIGHT_MEMORY_BYTES: Final = 256 << 10
+_WORK_TO_COMPILE: Final = 100
+"""For each instruction, in bytes of a text."""
 
 
 def is_found(pattern: str, text: str) -> bool:
@@ -21,6 +35,27 @@ def is_found(pattern: str, text: str) -> bool:
     return compiled(pattern).search(text.encode()) is not None
 
 
+def work(pattern: str, text_bytes: int) -> float:
+    """Return how long it takes at most to compile a regex and to search a text: one is about 10 ns.
+
+    A hostile pair has no table that fits into the memory: then each byte of the text is compared with each instruction.
+    """
+    return (text_bytes + _WORK_TO_COMPILE) * _size(pattern)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _size(pattern: str) -> float:
+    """Return how many instructions a regex has that need be looked at for a byte; infinity stands for very many."""
+    if len(pattern) > _LONGEST_LIGHT:
+        return math.inf
+    if _PLAIN.fullmatch(pattern):
+        return 1
+    try:
+        return float(_compile(pattern, _LIGHT_MEMORY_BYTES).programsize)
+    except ValueError:
+        return math.inf
+
+
 @functools.lru_cache(maxsize=_MOST_KEPT)
 def compiled(pattern: str) -> Any:
     """Return the compiled RE2 regex.
@@ -29,9 +64,14 @@ def compiled(pattern: str) -> Any:
         ValueError: it is not one, in RE2's own words.
 
     """
+    return _compile(pattern, _MOST_MEMORY_BYTES)
+
+
+def _compile(pattern: str, most_memory_bytes: int) -> Any:
     options = re2.Options()
     options.log_errors = False  # RE2 would write to stderr
-    options.max_mem = _MOST_MEMORY_BYTES
+    options.max_mem = most_memory_bytes
+    options.never_capture = True  # nobody asks for groups, which take long to find
     try:
         return re2.compile(pattern, options)
     except re2.error as exc:

@@ -1,5 +1,6 @@
 """What is to be judged, and whether that may take long. Pure."""
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sitemon.checks.http.page import Page
@@ -8,9 +9,12 @@ from sitemon.checks.judge.masked import secrets_chars
 from sitemon.checks.judge.observed import broken_off
 from sitemon.model.site import Site
 from sitemon.patterns.json_path import looks_once
+from sitemon.patterns.regex import work
 
 _LIGHT_BYTES: Final = 64 << 10
-"""To decode so much of any charset, or to search it for any regex, takes some 10 ms."""
+"""To decode so much of any charset takes some 10 ms."""
+_LIGHT_WORK: Final = 4 * _LIGHT_BYTES
+"""To search for regexes takes some 7 ms then. Most are plain, and one for each byte."""
 _LIGHT_VALUES: Final = 1_000
 """To come to so many values by a JSON path takes some 10 ms."""
 
@@ -49,7 +53,8 @@ def is_light(question: Question) -> bool:
     is_shown_much = len(site.expect.headers) + len(site.expect.json) > _LIGHT_EXCERPTS
     if is_shown_much or _excerpts(site) * secrets_chars(site) > _LIGHT_MASKING:
         return False
-    if body_bytes and "content-encoding" in page.headers:
+    to_search = sum(work(regex, text_bytes) for regex, text_bytes in _searches(site, page, body_bytes))
+    if to_search > _LIGHT_WORK or (body_bytes and "content-encoding" in page.headers):
         return False
     if not body_bytes or not is_text_wanted(site):
         return True
@@ -66,3 +71,14 @@ def _excerpts(site: Site) -> int:
     """Return how many excerpts of a response there are at most."""
     expect = site.expect
     return 1 + len(expect.headers) + len(expect.json) + (site.match is not None) + (expect.not_match is not None)
+
+
+def _searches(site: Site, page: Page, body_bytes: int) -> Iterator[tuple[str, int]]:
+    """Yield each regex with about how long the text is that it is searched for in."""
+    expect = site.expect
+    for header in expect.headers:
+        if header.matches is not None:
+            yield header.matches, len(page.headers.get(header.name.lower(), ""))
+    for regex in (site.match, expect.not_match, *(one.matches for one in expect.json)):
+        if regex is not None:
+            yield regex, body_bytes

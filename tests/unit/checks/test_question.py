@@ -1,5 +1,8 @@
 """What is judged on the spot, and what may take long."""
 
+import bisect
+import random
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,10 +11,14 @@ import pytest
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.masked import masked_url
-from sitemon.checks.judge.question import Question, is_light
-from sitemon.model.site import Body, Expect, ExpectedJson, Header, Proxy, Site
+from sitemon.checks.judge.question import Question, is_light, verdict_on
+from sitemon.model.site import Body, Expect, ExpectedHeader, ExpectedJson, Header, Proxy, Site
 
 SOME = 64 << 10
+
+
+COUNTED = "a[ab]{20}c"
+WORDS = "(?i)[Ww]elcome, .*shop (is open|closes at \\d+:\\d+)!?"
 
 
 def question(page: bytes, *, coding: str | None = None, json: tuple[str, ...] = (), **fields: Any) -> Question:
@@ -19,6 +26,13 @@ def question(page: bytes, *, coding: str | None = None, json: tuple[str, ...] = 
     site = Site(name="shop", url="http://shop.test/", expect=expect, **fields)
     headers = {} if coding is None else {"content-encoding": coding}
     return Question(site, Page(200, headers, (page,)), Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None))
+
+
+def searched(header: str, *, regex: str, body: bytes = b"", **body_regexes: Any) -> Question:
+    """Return a question whose header, and maybe body, is searched."""
+    expect = Expect(headers=(ExpectedHeader(name="X-Seen", matches=regex),), **body_regexes)
+    site = Site(name="shop", url="http://shop.test/", expect=expect)
+    return question(body)._replace(site=site, page=Page(200, {"x-seen": header}, (body,)))
 
 
 def secrets(count: int, of: int) -> tuple[Header, ...]:
@@ -34,6 +48,20 @@ def values(count: int) -> bytes:
     [
         (question(b"x" * SOME, match="x"), True),
         (question(b"x" * (SOME + 1), match="x"), False),
+        (question(b"x" * SOME, match=WORDS), True),
+        (question(b"x" * SOME, match="https?://shop|<h1>[^<]*Shop"), True),
+        (question(b"x" * 8_000, match=COUNTED), True),
+        (question(b"x" * SOME, match=COUNTED), False),
+        (question(b"x" * SOME, match="(a|b)*a(a|b)(a|b)(a|b)c"), False),
+        (question(b"x" * SOME, match="a" + "[ab]" * 9), False),
+        (question(b"x" * 100, match="a(?:[ab]{100}){9}c"), True),
+        (question(b"x" * 300, match="a(?:[ab]{100}){9}c"), False),
+        (question(b"x", match="x" * 201), False),
+        (question(b"", match=r"\pL{100}"), False),
+        (searched("x" * SOME, regex=WORDS, body=b"x" * SOME, not_match=WORDS), True),
+        (searched("x" * SOME, regex=COUNTED), False),
+        (searched("x" * 6_000, regex=COUNTED, body=b"x" * 3_000, not_match=WORDS), True),
+        (searched("x" * 6_000, regex=COUNTED, body=b"x" * 6_000, not_match=COUNTED), False),
         (question(b"x" * (SOME + 1)), True),
         (question(b"", coding="gzip", match="x"), True),
         (question(b"x", coding="gzip"), False),
@@ -61,6 +89,17 @@ def values(count: int) -> bytes:
 )
 def test_what_a_server_or_an_owner_could_make_last_is_not_light(asked: Question, expected: bool) -> None:
     assert is_light(asked) is expected
+
+
+@pytest.mark.parametrize("regex", [COUNTED, "a(?:[ab]{100}){9}c", "a[ab]{14}(?:[ab]|ba)*c"])
+def test_a_light_regex_takes_little_whatever_the_page(regex: str) -> None:
+    page = "".join(random.Random(1).choices("ab", k=SOME)).encode()
+    longest = bisect.bisect(range(SOME), False, key=lambda size: not is_light(question(page[:size], match=regex)))
+    asked = question(page[: longest - 1], match=regex)
+    began_s = time.thread_time()
+    assert verdict_on(asked).is_match_found is False
+    assert 0 < longest < SOME
+    assert time.thread_time() - began_s < 0.1
 
 
 def test_of_a_redirects_url_nothing_is_shown_where_the_secrets_are_too_long_to_look_for() -> None:
