@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import functools
+import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sitemon.checks.http.redirects import without_userinfo
@@ -21,10 +23,25 @@ from sitemon.model.site import Header, Site, public_url
 _SHORTEST_OF_QUERY: Final = 4
 _LONGEST_URL: Final = 2_000
 _LONGEST_SECRETS: Final = 4 << 10
-"""To look for more in a URL takes too long: each of 50 redirects may lead to one that was thought up for it."""
+"""To find the spellings of so many takes some 10 ms."""
+_FOR_EACH_SECRET: Final = 16
+"""Each has spellings of its own, so that it counts as so many characters more."""
+_MOST_SITES: Final = 128
+_MOST_WORK_FOR_URL: Final = 2_000_000
+"""That is about 1 ms: each of 50 redirects may lead to a URL that was thought up to take long."""
+_WORK_FOR_READING: Final = 800
+"""For each of its characters; and one for each character of all that is looked for."""
+_WORK_FOR_PLACE: Final = 1_200
 _STARS: Final = re.compile(r"\*{3,}")
 _HIDDEN: Final = "***"
 _CREDENTIALS: Final = ("authorization", "cookie", "proxy-authorization")
+
+
+class _Sought(NamedTuple):
+    """In which spellings the secrets of a site may stand in a text."""
+
+    needles: frozenset[Needle]
+    chars: int
 
 
 def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> str:
@@ -33,36 +50,58 @@ def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> st
     In whatever spelling they stand there; see `spellings`. Upper and lower case are one: a host name in a redirect
     loses its case. Nothing is shown of what is quoted very often: nobody does that who has nothing to hide.
     """
-    piece = text[first:last]
-    secrets = secrets_of(site)
-    if not secrets:
-        return piece
-    begin, end = max(0, first - LONGEST_SPELLING), first + len(piece) + LONGEST_SPELLING
-    needles = {needle for secret in secrets for needle in needles_of(secret)}
-    covered = _covered(text[begin:end], needles)
-    return _HIDDEN if covered is None else _STARS.sub(_HIDDEN, covered[first - begin :][: len(piece)])
+    return _masked(_sought(secrets_of(site)), text, first, last)
 
 
 def masked_url(site: Site, url: str) -> str:
     """Return the public form of a URL that a server gave us.
 
-    Of a path that is very long nothing is shown, and only the scheme where the secrets are very long.
+    Of a path that is very long nothing is shown, and only the scheme where there is very much to look for.
     """
+    nothing = f"{urlsplit(url).scheme}://{_HIDDEN}/"
     if secrets_chars(site) > _LONGEST_SECRETS:
-        return f"{urlsplit(url).scheme}://{_HIDDEN}/"
+        return nothing
+    sought = _kept_sought(secrets_of(site))
     whole = urlsplit(without_userinfo(url)).geturl()
     bare = public_url(whole)  # which may end within a secret, at a "?"
-    shown = masked(site, whole, 0, len(bare)) if len(bare) <= _LONGEST_URL else _HIDDEN
-    return masked(site, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl()) if shown == _HIDDEN else shown
+    shown = _HIDDEN
+    if len(bare) <= _LONGEST_URL:
+        shown = _masked(sought, whole, 0, len(bare), _MOST_WORK_FOR_URL)
+    if shown == _HIDDEN:
+        shown = _masked(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), most_work=_MOST_WORK_FOR_URL)
+    return nothing if shown == _HIDDEN else shown
 
 
-def _covered(text: str, needles: Iterable[Needle]) -> str | None:
-    """Return the text with stars for what stands in any reading of it, None if there are too many readings."""
-    characters = [*text]
+def _sought(secrets: frozenset[str]) -> _Sought:
+    needles = frozenset(needle for secret in secrets for needle in needles_of(secret))
+    return _Sought(needles, sum(len(needle.text) for needle in needles))
+
+
+_kept_sought: Final = functools.lru_cache(maxsize=_MOST_SITES)(_sought)
+
+
+def _masked(sought: _Sought, text: str, first: int = 0, last: int | None = None, most_work: float = math.inf) -> str:
+    piece = text[first:last]
+    if not sought.needles:
+        return piece
+    begin, end = max(0, first - LONGEST_SPELLING), first + len(piece) + LONGEST_SPELLING
+    covered = _covered(text[begin:end], sought, most_work)
+    return _HIDDEN if covered is None else _STARS.sub(_HIDDEN, covered[first - begin :][: len(piece)])
+
+
+def _covered(text: str, sought: _Sought, most_work: float) -> str | None:
+    """Return the text with stars for what stands in any reading of it, None if there are too many, or it takes long."""
+    characters, work = [*text], 0
     try:
         for reading in readings(text):
-            for first, last in places_of(needles, reading):
+            work += len(reading.text) * (_WORK_FOR_READING + sought.chars)
+            if work > most_work:
+                return None
+            for first, last in places_of(sought.needles, reading):
                 characters[first:last] = "*" * (last - first)
+                work += _WORK_FOR_PLACE
+                if work > most_work:
+                    return None
     except ManyReadingsError:
         return None
     return "".join(characters)
@@ -79,12 +118,20 @@ def secrets_of(site: Site) -> frozenset[str]:
 
 
 def secrets_chars(site: Site) -> int:
-    """Return about how long the secrets are in all, without taking them apart: this runs for every check."""
-    of_headers = [len(one.value) for one in site.headers if one.is_secret or one.name.lower() in _CREDENTIALS]
-    of_body = map(len, site.body.secrets) if site.body else ()
-    of_proxy = len(site.proxy.authorization or "") if site.proxy else 0
-    of_url = len(site.url) if "?" in site.url or "@" in site.url else 0
-    return sum(of_headers) + sum(of_body) + of_proxy + of_url
+    """Return about how long and how many the secrets are, without taking them apart: this runs for every check."""
+    lengths, count = [], 0
+    if "?" in site.url or "@" in site.url:
+        lengths.append(len(site.url))
+        count += site.url.count("&")
+    for header in site.headers:
+        if header.is_secret or header.name.lower() in _CREDENTIALS:
+            lengths.append(len(header.value))
+            count += len(header.secrets)
+    if site.body:
+        lengths += map(len, site.body.secrets)
+    if site.proxy:
+        lengths.append(len(site.proxy.authorization or ""))
+    return sum(lengths) + (count + len(lengths)) * _FOR_EACH_SECRET
 
 
 def _of_header(header: Header) -> Iterator[str]:

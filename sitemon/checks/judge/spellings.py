@@ -16,7 +16,9 @@ _UNIT: Final = re.compile(r"(?:%|\\)u([0-9a-f]{4})", _FLAGS)
 _IN_URLS: Final = r"(?P<bytes>(?:%[0-9a-f]{2})+)|(?P<units>(?:%u[0-9a-f]{4})+)"
 _IN_HTML: Final = r"(?P<html>&(?:#0{0,9}[0-9]{1,7}|#x0{0,9}[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});?)"
 _IN_JSON: Final = r"(?P<bytes>(?:\\x[0-9a-f]{2}|\\[0-3][0-7]{2})+)|(?P<units>(?:\\u[0-9a-f]{4})+)|\\(?P<char>.)"
-_ESCAPES: Final = tuple(re.compile(pattern, _FLAGS) for pattern in (_IN_URLS, _IN_HTML, _IN_JSON))
+_ESCAPES: Final = tuple(
+    (re.compile(pattern, _FLAGS), sign) for pattern, sign in ((_IN_URLS, "%"), (_IN_HTML, "&"), (_IN_JSON, "\\"))
+)
 _MOST_READINGS: Final = 20
 _CONTROLS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _SAME: Final = str.maketrans({" ": "+", "\u00a0": "+", "-": "+", "_": "/"})
@@ -51,8 +53,8 @@ def readings(text: str) -> Iterator[Reading]:
     found = [Reading(text, range(len(text) + 1))]
     for reading in found:  # which grows meanwhile
         yield reading
-        for escapes in _ESCAPES:
-            plainer = _plainer(reading, escapes)
+        for escapes, sign in _ESCAPES:
+            plainer = _plainer(reading, escapes) if sign in reading.text else None
             if plainer is not None and all(plainer.text != one.text for one in found):
                 found.append(plainer)
         if len(found) > _MOST_READINGS:

@@ -179,6 +179,37 @@ def test_a_url_without_secrets_stays() -> None:
     assert masked_url(watched, "https://shop.test/a%2520b/") == "https://shop.test/a%2520b/"
 
 
+@pytest.mark.parametrize(
+    "watched",
+    [
+        site("http://shop.test/?" + "&".join(f"a={number:04}" for number in range(550))),
+        site("http://shop.test/?" + "&".join(f"a={number:04}" for number in range(150))),
+        site(
+            headers=(Header("X-Key", "abcd", is_secret=True, secrets=tuple(f"{number:04}" for number in range(1000))),)
+        ),
+        site(headers=(Header("Cookie", "%2526amp;" * 400),)),
+        site(headers=(Header("Cookie", f"{'a' * 24}b{'a' * 23}" * 80),)),
+        site(headers=(Header("Cookie", "a" * 4_000),)),
+        site(headers=(Header("Cookie", "a"),)),
+    ],
+)
+@pytest.mark.parametrize("text", ["a", "%2541", "%25252541&amp;\\u0041", "%25252525252541&amp;amp;"])
+def test_to_mask_the_urls_of_50_redirects_takes_little(watched: Site, text: str) -> None:
+    urls = [f"https://other.test/{number}{text * (1_980 // len(text))}" for number in range(50)]
+    began_s = thread_cpu_s()
+    for url in urls:
+        masked_url(watched, url)
+    assert thread_cpu_s() - began_s < 0.3
+
+
+def test_where_there_is_much_to_look_for_little_is_shown_of_a_long_url() -> None:
+    many = tuple(f"hunter{number:03}" for number in range(150))
+    watched = site(headers=(Header("X-Key", "a", is_secret=True, secrets=many),))
+    assert masked_url(watched, "https://a.hunter007.test/b") == "https://*.***.test/b"
+    assert masked_url(watched, f"https://a.hunter007.test/{'b' * 500}") == "https://*.***.test/***"
+    assert masked_url(watched, f"https://{'b.hunter007.' * 25}test/") == "https://***/"
+
+
 def test_a_very_long_path_is_not_shown() -> None:
     watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
     assert masked_url(watched, "https://hunter2.test/%" + "25" * 32_000) == "https://***.test/***"
