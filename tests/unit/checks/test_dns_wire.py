@@ -15,6 +15,7 @@ from sitemon.checks.probes.dns_wire import MalformedError, is_answer_to, lean
 
 NAME = "www.Shop.test."
 LONG_NAME = b"\x01a" * 126 + b"\0"
+LONG_LABELS = (b"\x3c" + b"\xff" * 60) * 4 + b"\0"
 
 
 def query_of(record_type: str = "A", name: str = NAME) -> dns.message.Message:
@@ -106,9 +107,25 @@ def pointing(query: dns.message.Message, record_type: int, data: bytes, *, names
         ("A", pointing(query_of(), dns.rdatatype.A, bytes(4), names=0)),
         ("A", pointing(query_of(), dns.rdatatype.CNAME, b"", names=1)),
         ("TXT", raw(query_of("TXT"), dns.rdatatype.TXT, (b"\xc0\x0c", bytes(65_000)))),
-        ("A", raw(query_of(), dns.rdatatype.A, *((b"\xc0\x0c", bytes(4)),) * 256)),
+        ("TXT", raw(query_of("TXT"), dns.rdatatype.TXT, *((b"\xc0\x0c", bytes(26)),) * 120)),
+        ("A", raw(query_of(), dns.rdatatype.A, *((b"\xc0\x0c", bytes(4)),) * 200)),
+        ("A", raw(query_of(), dns.rdatatype.TXT, *((b"\xc0\x0c", bytes(4)),) * 256)),
+        ("NS", raw(query_of("NS"), dns.rdatatype.NS, *((b"\xc0\x0c", b"\x01a" * 20 + b"\0"),) * 60)),
+        ("SRV", raw(query_of("SRV"), dns.rdatatype.SRV, *((b"\xc0\x0c", bytes(6) + LONG_LABELS),) * 80)),
+        ("CAA", raw(query_of("CAA"), dns.rdatatype.CAA, (b"\xc0\x0c", b"\0\5issue" + b"\xff" * 40_000))),
     ],
-    ids=["SOA", "A", "CNAME", "empty text", "many records"],
+    ids=[
+        "SOA",
+        "A",
+        "CNAME",
+        "empty text",
+        "texts of empty pieces",
+        "many records",
+        "many that nobody asked for",
+        "names of 20 labels",
+        "names of four long labels",
+        "a long CAA",
+    ],
 )
 def test_more_than_anybody_needs_is_refused(asked: str, wire: bytes) -> None:
     with pytest.raises(MalformedError, match="too many"):
@@ -126,21 +143,21 @@ def test_to_read_an_answer_takes_little_whatever_its_names_point_at(record_type:
 
 def test_to_read_the_most_that_is_taken_takes_little() -> None:
     query = query_of("NS")
-    names = [bytes((1, 65 + number)) + b"\x01a" * 125 + b"\0" for number in range(6)]
+    names = [bytes((1, 65 + number)) + b"\x01a" * 125 + b"\0" for number in range(2)]
     wire = raw(query, dns.rdatatype.NS, *((b"\xc0\x0c", name) for name in names))
     began_s = time.thread_time()
-    assert len(read(query, wire).answer[0]) == 6
-    assert time.thread_time() - began_s < 0.5
+    assert len(read(query, wire).answer[0]) == 2
+    assert time.thread_time() - began_s < 0.1
 
 
 @pytest.mark.parametrize(
     ("record_type", "name", "texts"),
     [
-        ("A", "a.b.c.shop.test.", [f"192.0.{number // 256}.{number % 256}" for number in range(254)]),
-        ("MX", "a.b.shop.test.", [f"{number} mail{number}.a.b.shop.test." for number in range(254)]),
-        ("TXT", "shop.test.", [f'"{number:0>100}"' for number in range(254)]),
+        ("A", "a.b.c.shop.test.", [f"192.0.{number // 256}.{number % 256}" for number in range(160)]),
+        ("MX", "a.b.shop.test.", [f"{number} mail{number}.a.b.shop.test." for number in range(80)]),
+        ("TXT", "shop.test.", [f'"{number:0>100}"' for number in range(150)]),
         ("TXT", "shop.test.", [" ".join(['"' + "x" * 255 + '"'] * 250)]),
-        ("PTR", f"{'0.' * 32}ip6.arpa.", [f"host{number}.shop.test." for number in range(70)]),
+        ("PTR", f"{'0.' * 32}ip6.arpa.", [f"host{number}.shop.test." for number in range(60)]),
     ],
 )
 def test_the_longest_answers_that_are_honest_are_read(record_type: str, name: str, texts: list[str]) -> None:
