@@ -16,6 +16,7 @@ from sitemon.config.site_urls import is_host
 from sitemon.config.site_values import Context, filled
 from sitemon.config.values import DEEPEST, UnfitError, ValuePath, kind_of, suggestion, text
 from sitemon.model.site import Body, Header, Proxy
+from sitemon.model.target import ascii_host
 
 LONGEST_BODY_BYTES: Final = 1 << 20
 
@@ -165,8 +166,8 @@ def proxy(value: object, context: Context) -> Proxy:
 def server_name(value: object, _: Context) -> str:
     """Read the name for which a server is to show its certificate; an international one becomes ASCII."""
     found = text(value)
-    with contextlib.suppress(UnicodeError):
-        found = found.encode("idna").decode().lower().removesuffix(".")
+    with contextlib.suppress(ValueError):
+        found = ascii_host(found).lower().removesuffix(".")
     if not _HOST_NAME.fullmatch(found) or len(found) > _LONGEST_HOST_NAME:
         raise UnfitError("expected a host name such as shop.example")
     return found

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, text
-from sitemon.model.target import RECORD_TYPES, question_of, scheme_of, target_of
+from sitemon.model.target import RECORD_TYPES, ascii_host, question_of, scheme_of, target_of
 
 LONGEST_URL_BYTES: Final = 8_000
 """RFC 9110, 4.1. A result has it in it, and each check reads all of it."""
@@ -101,7 +101,7 @@ def is_host(host: str) -> bool:
     """Tell whether a host can be asked for; ValueError when an address or a label of a name is not one."""
     if ":" in host:
         return IPv6Address(host) is not None
-    return bool(host.encode("idna"))
+    return bool(ascii_host(host))
 
 
 def unfit(found: str, names: Iterable[str]) -> list[tuple[str, ValuePath]]:

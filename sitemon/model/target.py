@@ -11,6 +11,9 @@ _PORTS: Final = {"http": 80, "https": 443, "dns": 53}
 _LABEL: Final = re.compile(r"[!-\-/-~]{1,63}")
 _LONGEST_NAME: Final = 253
 """RFC 1035, 2.3.4: 255 bytes on the wire."""
+_LONGEST_LABEL: Final = 63
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+"""RFC 3490, 3.1."""
 
 
 class Target(NamedTuple):
@@ -47,6 +50,20 @@ def target_of(url: str) -> Target:
     return Target(parts.hostname, port)
 
 
+def ascii_host(host: str) -> str:
+    """Return a host name as it is looked up, an international one in ASCII.
+
+    To encode one takes as long as the square of its length, so that no label is longer than any is in ASCII.
+
+    Raises:
+        ValueError: it is not one.
+
+    """
+    if len(host) > _LONGEST_NAME + 1 or max(map(len, _DOTS.split(host))) > _LONGEST_LABEL:
+        raise ValueError("expected a host name")
+    return host.encode("idna").decode()
+
+
 @functools.lru_cache(maxsize=16_384)
 def question_of(url: str) -> Question:
     """Return what ``dns://resolver[:port]/name?type=A`` asks; without type, that is A.
@@ -68,8 +85,10 @@ def _name(written: str) -> str:
     """Return a domain name as it is asked for, without the last dot; the root is a dot."""
     if written == ".":
         return written
+    if len(written) > _LONGEST_NAME + 1:
+        raise ValueError("expected a domain name")
     labels = written.removesuffix(".").split(".")
-    ascii_labels = [label if label.isascii() else label.encode("idna").decode() for label in labels]
+    ascii_labels = [label if label.isascii() else ascii_host(label) for label in labels]
     name = ".".join(ascii_labels)
     if len(name) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, ascii_labels)):
         raise ValueError("expected a domain name")

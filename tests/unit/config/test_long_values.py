@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sitemon.clock import thread_cpu_s
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.outcome import Outcome, Reason
@@ -19,6 +20,7 @@ from tests.results import a_result, this_hour
 from tests.unit.record.stage import TOPICS
 
 URL = "http://a.example/"
+LETTERS = "".join(map(chr, range(0x4E00, 0x4E00 + 2_600)))
 CONTROL = "\x01"
 """It takes six bytes in JSON."""
 
@@ -51,6 +53,30 @@ def test_one_that_is_too_long_is_a_mistake(tmp_path: Path, fields: dict[str, Any
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, {"name": "a", "url": URL} | fields)
     assert [str(mistake).partition(": ")[2] for mistake in caught.value.mistakes] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"url": f"http://{LETTERS}/"}, "a: url: expected a URL such as https://example.org/path"),
+        ({"url": f"http://{LETTERS[:64]}.example/"}, "a: url: expected a URL such as https://example.org/path"),
+        ({"url": f"http://{'shöp.' * 60}example/"}, "a: url: expected a URL such as https://example.org/path"),
+        ({"url": f"dns://192.0.2.53/{LETTERS}"}, "a: url: expected a URL such as dns://192.0.2.53/"),
+        ({"proxy": f"http://{LETTERS}:3128"}, "a: proxy: expected "),
+        ({"tls": {"server_name": LETTERS}}, "a: tls.server_name: expected a host name such as shop.example"),
+    ],
+    ids=["host", "label", "many labels", "domain name", "proxy", "server name"],
+)
+def test_a_name_that_is_too_long_is_refused_at_once(tmp_path: Path, fields: dict[str, Any], problem: str) -> None:
+    began_s = thread_cpu_s()
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, {"name": "a", "url": "https://a.example/"} | fields)
+    assert thread_cpu_s() - began_s < 0.2
+    assert [str(mistake).partition(": ")[2].startswith(problem) for mistake in caught.value.mistakes] == [True]
+
+
+def test_a_name_in_other_letters_may_be_as_long_as_any(tmp_path: Path) -> None:
+    assert load(tmp_path, {"name": "a", "url": f"http://{'ü' * 55}.{'é' * 55}.example./"}).sites
 
 
 def test_a_body_may_be_long(tmp_path: Path) -> None:
