@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sitemon.checks.http.redirects import Request, origin
 from sitemon.checks.net.resolver import literal
 from sitemon.model.site import Header
+from sitemon.model.target import ascii_host
 
 _MOST_COOKIES: Final = 50
 _LONGEST_COOKIE: Final = 4_096
@@ -135,8 +136,8 @@ def _is_below(path: str, above: str) -> bool:
 def _host_of(url: str) -> str:
     host = origin(url)[1]
     try:
-        return host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
+        return host if host.isascii() else ascii_host(host)
+    except ValueError:
         return host
 
 

@@ -10,12 +10,11 @@ from sitemon.checks.errors import CheckError
 from sitemon.checks.http.head import as_text
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header, Site, public_url
+from sitemon.model.target import ascii_host
 
 SEVERAL_LOCATIONS: Final = "the redirect has several Locations"
 _LONGEST_LOCATION: Final = 8_000
 """RFC 9110, 4.1. To read a host name of 60,000 characters takes seconds."""
-_LONGEST_HOST: Final = 253
-_LONGEST_LABEL: Final = 63
 UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
@@ -102,16 +101,10 @@ def _target(base_url: str, location: str | None) -> str:
         if reference.scheme:
             origin(reference.geturl())  # or else urljoin takes "http:///a" for "/a"
         url = without_userinfo(urljoin(base_url, reference.geturl()))
-        _check_host(origin(url)[1])
+        ascii_host(origin(url)[1])
     except ValueError as exc:
         raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
     return url
-
-
-def _check_host(host: str) -> None:
-    """Raise ValueError for a host name that is too long (RFC 1035, 2.3.4): to write one in ASCII may take seconds."""
-    if len(host) > _LONGEST_HOST or max(map(len, host.split("."))) > _LONGEST_LABEL:
-        raise ValueError("too long for a host name")
 
 
 def without_userinfo(url: str) -> str:
