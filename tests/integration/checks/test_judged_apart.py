@@ -18,7 +18,7 @@ from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
-from sitemon.checks.judge.apart import JudgeProcess, judge_of_process, judged
+from sitemon.checks.judge.apart import JudgeProcess, judged
 from sitemon.checks.judge.apart_process import TOO_COSTLY
 from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.question import Question, verdict_on
@@ -125,7 +125,7 @@ def test_it_goes_with_its_parent_alone_and_knows_nothing_of_its_environment(
 def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     cases = [module.Case(question(b""), IN_THREAD.event()) for _ in range(2)]
-    judge = judge_of_process()
+    judge = FairThread("sitemon-judge", module._judging, 0.1)  # that of this process may have one already
     for case in cases:
         judge.take("", "shop", case)
         assert run_here(case.is_decided.wait(10))
