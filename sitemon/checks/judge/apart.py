@@ -44,7 +44,7 @@ async def judged(question: Question, waits: Waits) -> Verdict:
     if is_light(question):
         return verdict_on(question)
     case = Case(question, waits.event())
-    judge_of_process().take(question.site.file, question.site.name, case)
+    _judge_of_process().take(question.site.file, question.site.name, case)
     try:
         await case.is_decided.wait(_LONGEST_WAIT_S)
         verdict = case.verdict
@@ -91,7 +91,7 @@ def _judge(process: "JudgeProcess", case: Case) -> None:
 
 
 @once_per_process
-def judge_of_process() -> FairThread[Case]:
+def _judge_of_process() -> FairThread[Case]:
     """Return the thread that hands one case after the other to a process; both are there while there is a case."""
     return FairThread("sitemon-judge", _judging, _IDLE_S)
 

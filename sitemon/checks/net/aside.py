@@ -37,8 +37,7 @@ def _do(work: Work) -> None:
 
 
 @once_per_process
-def aside_of_process() -> FairThread[Work]:
-    """Return the thread of this process."""
+def _aside_of_process() -> FairThread[Work]:
     return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S)
 
 
@@ -53,7 +52,7 @@ async def done_aside(file: str, named: str, do: Callable[[], T], waits: Waits, a
 
     """
     work = Work(do, waits.event())
-    aside_of_process().take(file, named, work)
+    _aside_of_process().take(file, named, work)
     try:
         is_done = await work.is_done.wait(at_most_s)
     finally:
