@@ -1,4 +1,4 @@
-"""Databases for tests: one template a run, a fresh copy of it for each test."""
+"""Databases for tests: one template a day, a fresh copy of it for each test."""
 
 import fcntl
 import os
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from psycopg2 import sql
 
+from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.stack import Stack
 from sitemon.model.moment import to_ms
@@ -27,16 +28,25 @@ WAITS_FOR_LOCKS = """
 """In this database alone: that of another test has the same tables, of the same numbers."""
 
 
-@pytest.fixture(scope="session")
-def template(stack: Stack, postgres_server: PostgresServer, admin: Credentials) -> Credentials:
-    """A provisioned database with nothing in it, and its owner. The first process of the run that asks makes it."""
-    owner = Credentials(user="template", password="o'w\"ner", database="template")
-    with (stack.folder / "template").open("a") as made:
+def template_of_today(stack: Stack, server: PostgresServer, admin: Credentials) -> Credentials:
+    """Return the owner of a provisioned database with nothing in it. The first process that asks on a day makes it.
+
+    Of the day (UTC), since it has a partition for each day that can be recorded, and a run may go on past midnight.
+    """
+    name = f"template-{clock.utc_now().date()}"
+    owner = Credentials(user="template", password="o'w\"ner", database=name)
+    with (stack.folder / name).open("a") as made:
         fcntl.flock(made, fcntl.LOCK_EX)
         if not os.fstat(made.fileno()).st_size:
-            provision(postgres_server, admin, owner)
+            provision(server, admin, owner)
             made.write("made")
     return owner
+
+
+@pytest.fixture(scope="module")
+def template(stack: Stack, postgres_server: PostgresServer, admin: Credentials) -> Credentials:
+    """That database, which a module may replace by one with rows of its own."""
+    return template_of_today(stack, postgres_server, admin)
 
 
 @pytest.fixture

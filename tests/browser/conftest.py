@@ -13,6 +13,7 @@ from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.web import WebSettings
 from sitemon.local.part import MissingToolError
+from sitemon.local.stack import Stack
 from sitemon.model.result import as_dict
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
@@ -20,7 +21,7 @@ from sitemon.web.app import create_app
 from tests.browser.scene import few_with_incidents
 from tests.browser.serving import NOTHING_SAID, Site, serving
 from tests.conftest import lack
-from tests.databases import conn, execute, filled, names, owner, template
+from tests.databases import conn, execute, filled, names, owner, template, template_of_today
 from tests.integration.api.scene import SETTINGS, Scene
 from tests.integration.api.scene import serving as serving_app
 from tests.results import a_result
@@ -132,11 +133,12 @@ def address(scene: Scene, postgres_server: PostgresServer, owner: Credentials) -
 
 
 @pytest.fixture(scope="session")
-def serve_filled(postgres_server: PostgresServer, admin: Credentials, template: Credentials) -> ServeFilled:
+def serve_filled(stack: Stack, postgres_server: PostgresServer, admin: Credentials) -> ServeFilled:
     """Serve the page over a database that a function has filled, for a block. For tests that only read."""
 
     @contextmanager
     def serve_it(fill: Callable[[Connection], object], settings: WebSettings = NOTHING_SAID) -> Iterator[Site]:
+        template = template_of_today(stack, postgres_server, admin)
         with (
             filled(postgres_server, admin, template, fill) as owner,
             serving(lambda: connect(postgres_server, owner, application_name="sitemon-web"), settings=settings) as site,
