@@ -106,7 +106,7 @@ class LoopEngine:
         for _ in range(_BEGUN_AT_ONCE):
             if len(self._tasks) >= self._at_once or (permit := self._limit.take()) is None:
                 return
-            task = Task(self._loop)
+            task = Task(self._loop, permit.owner)
             self._tasks.add(task)
             task.start(self._check(task, permit))
 

@@ -16,6 +16,7 @@ import pytest
 from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Done, Engine
 from sitemon.checks.findings import Observation
+from sitemon.checks.loop import Loop
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.checks.net.happy_eyeballs import connect_tcp
@@ -130,6 +131,28 @@ def test_sites_of_one_file_that_hang_hold_up_those_of_no_other(mute_port: int, s
         engine.submit(site(living, file="b.yaml"), others.put)
     assert {others.get(timeout=30).outcome for _ in range(10 * at_once)} == {Outcome.UP}
     assert hung.qsize() <= 3 * at_once
+    engine.close(0)
+
+
+def test_what_a_check_takes_of_the_loops_time_counts_for_the_file_of_its_site(
+    serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loops: list[Loop] = []
+
+    class Noted(Loop):
+        def __init__(self) -> None:
+            super().__init__()
+            loops.append(self)
+
+    monkeypatch.setattr("sitemon.checks.engine.loop_engine.Loop", Noted)
+    ends: queue.SimpleQueue[float] = queue.SimpleQueue()
+    engine = LoopEngine(1, per_host=1, dialer=Dialer(Resolver()))
+    engine.submit(
+        site(serve(answering(response())).url(), file="a.yaml"),
+        lambda _: ends.put(loops[0].shares.of("a.yaml").spent_s),
+    )
+    assert ends.get(timeout=30) > 0
+    assert loops[0].shares.of("b.yaml").spent_s == 0
     engine.close(0)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from sitemon.checks import loop as loop_module
 from sitemon.checks.engine.jobs import Job, Jobs
 from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import always
@@ -20,7 +19,9 @@ from sitemon.checks.waiting import Move, run_here
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Phases
 from sitemon.model.site import Site
-from tests.unit.checks.tasks import started
+from tests.unit.checks.tasks import Clock, clock, started
+
+__all__ = ["clock"]
 
 SHOP = Site(name="shop", url="http://shop.test/")
 
@@ -49,26 +50,6 @@ def test_a_failure_of_ours_is_doubtful_whatever_it_is_called() -> None:
     refused = seen(Reason.CONNECT_ERROR, 0.1, 0.0)
     assert is_doubtful(msgspec.structs.replace(refused, is_ours=True))
     assert not is_doubtful(refused)
-
-
-class Clock:
-    """A clock, and the CPU time of this thread; both go on when they are told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.cpu_s = 0.0
-
-    def compute(self, seconds: float) -> None:
-        self.now_s += seconds
-        self.cpu_s += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(loop_module, "monotonic_s", lambda: made.now_s)
-    monkeypatch.setattr(loop_module, "thread_cpu_s", lambda: made.cpu_s)
-    return made
 
 
 @pytest.fixture
@@ -117,7 +98,7 @@ def test_to_be_without_cpu_in_the_midst_of_a_check_takes_no_time_of_it_either(
 
 
 def test_the_clock_of_a_check_that_has_no_cpu_for_a_moment_does_not_go_back(clock: Clock, loop: Loop) -> None:
-    task, read_s = Task(loop), []
+    task, read_s = Task(loop, "sites.yaml"), []
     for _ in range(20):
         clock.now_s += 0.0001
         read_s.append(task.now_s())

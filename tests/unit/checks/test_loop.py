@@ -14,6 +14,7 @@ import pytest
 from sitemon.checks.alarms import Alarms
 from sitemon.checks.loop import Loop, Task
 from sitemon.checks.poller import Poll
+from sitemon.checks.shares import Share
 from sitemon.clock import monotonic_s
 from tests.unit.checks.tasks import started
 
@@ -129,12 +130,12 @@ def test_an_event_is_not_taken_for_one_of_a_socket_that_got_the_same_number(loop
         def on_ready(_: int, __: int) -> None:
             for watched in (number, other):
                 loop.unwatch(watched)
-            loop.watch(other, select.POLLOUT, lambda *event: seen.append(event))
+            loop.watch(other, select.POLLOUT, lambda *event: seen.append(event), Share())
 
         return on_ready
 
-    loop.watch(pipe[0], select.POLLIN, replace(pipe[0], other_reader))
-    loop.watch(other_reader, select.POLLIN, replace(other_reader, pipe[0]))
+    loop.watch(pipe[0], select.POLLIN, replace(pipe[0], other_reader), Share())
+    loop.watch(other_reader, select.POLLIN, replace(other_reader, pipe[0]), Share())
     loop.run_once(1)
     assert seen == []
     for end in (other_reader, other_writer):
@@ -201,7 +202,7 @@ def test_an_abandoned_task_gives_back_what_it_holds(loop: Loop, pipe: tuple[int,
     os.write(pipe[1], b"a")
     loop.run_once(0.01)
     assert found == ["given back"]
-    loop.watch(pipe[0], select.POLLIN, lambda *_: None)  # or it would say that it is watched already
+    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Share())  # or it would say that it is watched already
 
 
 def test_tasks_wait_beside_each_other(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +226,7 @@ def test_tasks_wait_beside_each_other(loop: Loop, monkeypatch: pytest.MonkeyPatc
 
 def test_a_socket_that_nobody_watches_any_more_wakes_nobody_twice(loop: Loop, pipe: tuple[int, int]) -> None:
     os.write(pipe[1], b"a")
-    loop.watch(pipe[0], select.POLLIN, lambda *_: None)
+    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Share())
     loop.unwatch(pipe[0])
     loop.run_once(10)
     began_s = monotonic_s()
@@ -238,14 +239,14 @@ def test_a_number_is_watched_anew(loop: Loop, *, is_closed: bool) -> None:
     """Whether it is still that of the same file or not, and whatever was said of it."""
     seen = Found()
     reader, writer = os.pipe()
-    loop.watch(reader, select.POLLIN, lambda *_: seen.append("first"))
+    loop.watch(reader, select.POLLIN, lambda *_: seen.append("first"), Share())
     loop.unwatch(reader)
     if is_closed:
         # Not closed first: another thread could get the numbers.
         for new, number in zip(os.pipe(), (reader, writer), strict=True):
             os.dup2(new, number)
             os.close(new)
-    loop.watch(reader, select.POLLIN, lambda *_: seen.append("second"))
+    loop.watch(reader, select.POLLIN, lambda *_: seen.append("second"), Share())
     os.write(writer, b"a")
     turn_until(loop, lambda: bool(seen))
     assert seen == ["second"]

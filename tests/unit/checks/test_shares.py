@@ -1,0 +1,137 @@
+"""The loop's time, where several owners have tasks: who took least goes on first, and nobody waits for ever."""
+
+import contextlib
+import os
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from sitemon.checks.loop import ROUND_S, Loop, Task
+from sitemon.checks.shares import HALF_LIFE_S, Shares
+from tests.unit.checks.tasks import Clock, clock, started
+
+__all__ = ["clock"]
+
+Served = list[tuple[str, int, float]]
+"""Whose socket went on, which, and how late we were for it."""
+STEP_S = ROUND_S / 5
+
+
+@pytest.fixture
+def loop(clock: Clock) -> Iterator[Loop]:
+    with contextlib.closing(Loop()) as made:
+        yield made
+
+
+@pytest.fixture
+def ready() -> Iterator[list[int]]:
+    """Twenty sockets that are ready, and stay so whatever is read."""
+    made = [os.pipe() for _ in range(20)]
+    for _, writer in made:
+        os.write(writer, b"a")
+    yield [reader for reader, _ in made]
+    for ends in made:
+        for end in ends:
+            os.close(end)
+
+
+def go_on_for_ever(loop: Loop, clock: Clock, owner: str, number: int, served: Served, at_most_s: float = 10) -> None:
+    """Start a task to which something happens in each run, and which computes for a step each time."""
+
+    async def go_on(task: Task) -> None:
+        lag_s = 0.0
+        while True:
+            found = await task.ready({number: select.POLLIN}, at_most_s)
+            served.append((owner if found else "time is up", number, task.lag_s - lag_s))
+            lag_s = task.lag_s
+            clock.compute(STEP_S)
+
+    started(loop, go_on, owner)
+
+
+def test_who_took_least_goes_first_and_of_others_as_many_as_there_is_time_for(
+    clock: Clock, loop: Loop, ready: list[int]
+) -> None:
+    served: Served = []
+    for number in ready[1:]:
+        go_on_for_ever(loop, clock, "dear", number, served)
+    loop.run_once(0)
+    go_on_for_ever(loop, clock, "cheap", ready[0], served)
+    for _ in range(50):
+        served.clear()
+        loop.run_once(0)
+        owners = [owner for owner, _, _ in served]
+        assert owners == ["cheap"] + ["dear"] * (len(owners) - 1)
+        assert len(owners) == pytest.approx(ROUND_S / STEP_S, abs=1)
+
+
+def test_those_who_wait_for_the_next_run_go_on_in_turn(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    served: Served = []
+    go_on_for_ever(loop, clock, "cheap", ready[0], served)
+    for number in ready[1:]:
+        go_on_for_ever(loop, clock, "dear", number, served)
+    for _ in range(40):
+        loop.run_once(0)
+    turns = [sum(number == served_number for _, served_number, _ in served) for number in ready[1:]]
+    assert 2 * min(turns) > max(turns)
+
+
+def test_what_was_put_off_was_there_since_it_was_found_first(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    """Each of the nineteen waits for the others of its own, which are ours to serve: none of them is slow."""
+    served: Served = []
+    go_on_for_ever(loop, clock, "cheap", ready[0], served)
+    for number in ready[1:]:
+        go_on_for_ever(loop, clock, "dear", number, served)
+    for _ in range(20):
+        loop.run_once(0)
+    lags_s = [lag_s for owner, _, lag_s in served[-10:] if owner == "dear"]
+    assert min(lags_s) > 2 * ROUND_S
+
+
+def test_time_is_up_for_nobody_whose_socket_was_put_off(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    served: Served = []
+    go_on_for_ever(loop, clock, "cheap", ready[0], served)
+    for number in ready[1:]:
+        go_on_for_ever(loop, clock, "dear", number, served, at_most_s=2 * STEP_S)
+    for _ in range(20):
+        loop.run_once(0)
+    assert "time is up" not in {owner for owner, _, _ in served}
+    assert {number for _, number, _ in served} == set(ready)
+
+
+def test_one_owner_alone_waits_for_nothing(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    served: Served = []
+    for number in ready:
+        go_on_for_ever(loop, clock, "alone", number, served)
+    loop.run_once(0)
+    assert sorted(number for _, number, _ in served) == sorted(ready)
+
+
+def test_what_was_taken_fades_and_whose_tasks_have_ended_is_forgotten() -> None:
+    shares = Shares(0.0)
+    busy, idle = shares.of("busy"), shares.of("idle")
+    busy.spent_s = idle.spent_s = 1.0
+    busy.tasks = 1
+    shares.fade(0.5 * HALF_LIFE_S)
+    assert busy.spent_s == 1.0
+    shares.fade(2 * HALF_LIFE_S)
+    assert busy.spent_s == pytest.approx(0.25)
+    shares.fade(30 * HALF_LIFE_S)
+    assert (len(shares), shares.of("busy") is busy, shares.of("idle") is idle) == (1, True, False)
+
+
+def test_a_task_that_ends_or_fails_is_counted_no_more(clock: Clock, loop: Loop) -> None:
+    async def end(task: Task) -> None:
+        clock.compute(STEP_S)
+
+    async def fail(task: Task) -> None:
+        clock.compute(STEP_S)
+        raise RuntimeError
+
+    started(loop, end, "one")
+    with pytest.raises(RuntimeError):
+        started(loop, fail, "one")
+    share = loop.shares.of("one")
+    assert share.tasks == 0
+    assert share.spent_s == pytest.approx(2 * STEP_S)
