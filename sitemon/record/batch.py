@@ -42,6 +42,11 @@ class Rejected(NamedTuple):
     reason: str
     detail: str
 
+    @property
+    def place(self) -> str:
+        """Where the message is: ``<topic> <partition>:<offset>``."""
+        return f"{self.message.topic} {self.message.partition}:{self.message.offset}"
+
 
 class Batch(NamedTuple):
     """What one poll brought: one entry a key, and which messages were read, all of them dealt with by this batch."""

@@ -94,10 +94,9 @@ def _sum(tallies: Iterable[_Tally]) -> _Tally:
 
 def _why(newest: _Tally, first: Rejected) -> str:
     ((reason, _),) = newest.reasons.most_common(1)
-    place = f"{first.message.topic} {first.message.partition}:{first.message.offset}"
     return (
         f"recorder.too_many_dead_letters: {newest.reasons.total():,} of the newest {newest.messages:,} messages cannot"
-        f" be recorded, most of them as {reason}. Nothing of the last batch is put aside or lost, from {place} on"
+        f" be recorded, most of them as {reason}. Nothing of the last batch is put aside or lost, from {first.place} on"
         f" ({first.reason}: {first.detail}): {_ADVICE.get(reason, _MEND)};"
         " with SITEMON_DEAD_LETTER_RATIO=1 it puts all of them aside"
     )

@@ -37,10 +37,12 @@ class DeadLetters:
         What was sent before a failure is sent again: a dead letter may be there twice, never not at all.
         """
         first = rejected[0]
-        place = f"{first.message.topic} {first.message.partition}:{first.message.offset}"
         why = f"{first.reason}: {first.detail}"
         log.warning(
-            "recorder.dead_letters: %d messages cannot be recorded; the first is %s: %s", len(rejected), place, why
+            "recorder.dead_letters: %d messages cannot be recorded; the first is %s: %s",
+            len(rejected),
+            first.place,
+            why,
         )
         tries = 0
         while not self._try_to_send(rejected, is_first=tries == 0):
