@@ -191,10 +191,13 @@ class Spool:
                 raise SpoolFullError(f"the spool {self.file} cannot be used: {exc}") from exc
             self._set_aside(exc)
             return default
+        except UnicodeDecodeError as exc:  # of SQLite's own words, which quote the damaged names of its schema
+            self._set_aside(exc)
+            return default
         except OSError as exc:
             raise SpoolFullError(f"the spool {self.file} cannot be used: {exc}") from exc
 
-    def _set_aside(self, exc: sqlite3.DatabaseError) -> None:
+    def _set_aside(self, exc: Exception) -> None:
         aside = self.file.with_name(f"{self.file.name}.damaged-{clock.now_ms()}")
         try:
             self.file.rename(aside)

@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -153,13 +153,20 @@ def test_files_of_dead_processes_are_found_and_those_of_living_ones_are_not(fold
     others[0].close()
 
 
-@pytest.mark.parametrize("damage", [b"this is not a database, not by any means" * 200, b""], ids=["foreign", "cut"])
+DAMAGED_FILES: dict[str, Callable[[bytes], bytes]] = {
+    "foreign": lambda _: b"this is not a database, not by any means" * 200,
+    "cut": lambda whole: whole[:9000],
+    "a schema whose names are not UTF-8": lambda whole: whole.replace(b"tablerecordrecord", b"tablerec\xff\xffdrecord"),
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED_FILES.values(), ids=DAMAGED_FILES)
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
-    folder: Path, spool: Spool, damage: bytes, caplog: pytest.LogCaptureFixture
+    folder: Path, spool: Spool, damaged: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     spool.append(records(3000))
     file = next(folder.glob("*.db"))
-    file.write_bytes(damage or file.read_bytes()[:9000])
+    file.write_bytes(damaged(file.read_bytes()))
     spool.append([record(9)])
     assert contents(spool) == [record(9)]
     assert spool.waiting == 1
