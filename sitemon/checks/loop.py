@@ -5,7 +5,6 @@ rest of a check.
 """
 
 import collections
-import contextlib
 import os
 import select
 import types
@@ -13,13 +12,13 @@ from collections.abc import Callable, Coroutine, Generator, Hashable, Mapping
 from typing import Any, Final
 
 from sitemon.checks.alarms import Alarms
-from sitemon.checks.poller import new_poller
-from sitemon.checks.shares import Share, Shares
+from sitemon.checks.owners import Owner, Owners
+from sitemon.checks.poller import ONCE, new_poller
 from sitemon.checks.waiting import Event
 from sitemon.clock import monotonic_s, thread_cpu_s
 
-OnReady = Callable[[int, int], None]
-"""Takes a socket's file number and the events that happened to it."""
+OnReady = Callable[[int], None]
+"""Takes the file number of a socket to which something happened."""
 
 _NOTHING: Final[Mapping[int, int]] = {}
 
@@ -41,7 +40,7 @@ class Loop:
     A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
 
     Where tasks have several owners, those of who took least of its time lately go on first. What is ready and has to
-    wait for it is found again by the next run, and was there since it was found first.
+    wait for the next run was there since it was found.
 
     It knows its own lag. What is ready in a run may have been so since we looked last: on average, since half of the
     time in which we did not look. `stalled_s` is how long, in all, we were stopped or had no CPU.
@@ -50,35 +49,34 @@ class Loop:
     def __init__(self) -> None:
         self.alarms = Alarms()
         self._poller = new_poller()
-        self._watchers: dict[int, tuple[OnReady, Share]] = {}
+        self._watchers: dict[int, tuple[OnReady, Owner]] = {}
         self._registered: set[int] = set()
-        self._new: set[int] = set()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
         self.stalled_s = self._computed_s = 0.0
-        self._looked_at_s = self._ready_at_s = self._blind_since_s = monotonic_s()
-        self.shares = Shares(self._looked_at_s)
-        self._put_off: dict[int, float] = {}
-        self.watch(self._bell, select.POLLIN, self._quieten, Share())
+        self._looked_at_s = self._found_at_s = self._ready_at_s = self._blind_since_s = monotonic_s()
+        self.owners = Owners(self._looked_at_s)
+        self._ready_owners: set[Owner] = set()
+        self._own = Owner()
+        self._listen()
 
-    def watch(self, number: int, events: int, on_ready: OnReady, share: Share) -> None:
-        """Call back whenever one of the events happens to the socket, until `unwatch`, on account of that share."""
+    def watch(self, number: int, events: int, on_ready: OnReady, owner: Owner) -> None:
+        """Call the owner's task back once one of the events happens to the socket, unless `unwatch` comes first."""
         register, modify = self._poller.register, self._poller.modify
         likely, other = (modify, register) if number in self._registered else (register, modify)
         try:
-            likely(number, events)
+            likely(number, events | ONCE)
         except (FileExistsError, FileNotFoundError):  # it was not closed, or was and this is another
-            other(number, events)
+            other(number, events | ONCE)
         self._registered.add(number)
-        self._watchers[number] = on_ready, share
-        self._new.add(number)
+        self._watchers[number] = on_ready, owner
 
     def unwatch(self, number: int) -> None:
-        """Call back no more, for now: the kernel forgets the socket when it is closed, or at its next event."""
-        self._watchers.pop(number, None)
-        if self._put_off:
-            self._put_off.pop(number, None)
+        """Call back no more: the kernel forgets the socket when it is closed."""
+        watcher = self._watchers.pop(number, None)
+        if watcher is not None:
+            watcher[1].ready.pop(number, None)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call this soon, in the loop's thread; may be called from any."""
@@ -96,23 +94,21 @@ class Loop:
         Time is up for nobody to whom something happened before: it is looked at first.
         """
         began_s = monotonic_s()
-        found = self._poll(at_most_s, began_s)
-        self.shares.fade(began_s)
-        if len(self.shares) > 1 or self._put_off:
-            self._serve_by_share(found)
-        else:
-            for number, events in found:
-                self._serve(number, events)
-        self.alarms.ring(began_s if found else self._looked_at_s)
+        self.owners.fade(began_s)
+        self._poll(at_most_s, began_s)
+        has_happened = bool(self._ready_owners)
+        self._serve_in_turn()
+        self.alarms.ring(began_s if has_happened else self._looked_at_s)
         for _ in range(len(self._calls)):
             self._calls.popleft()()
-        return bool(found)
+        return has_happened
 
-    def serve_put_off(self, number: int) -> bool:
-        """Call back for a socket if something happened to it that has waited for us so far; tell whether it did."""
-        if number not in self._put_off:
+    def serve_if_ready(self, number: int) -> bool:
+        """Call back for a watched socket if something happened to it that has waited for us; tell whether it did."""
+        watcher = self._watchers.get(number)
+        if watcher is None or number not in watcher[1].ready:
             return False
-        self._serve_as_found(number, 0)
+        self._serve(number, *watcher)
         return True
 
     def lag_s(self, since_s: float) -> float:
@@ -125,51 +121,39 @@ class Loop:
         os.close(self._bell)
         os.close(self._bell_rope)
 
-    def _serve(self, number: int, events: int) -> None:
-        watcher = self._watchers.get(number)
-        if watcher is None:
-            self._unregister(number)
-        # A number that was given to a new socket in this very run has nothing to do with the event.
-        elif number not in self._new:
-            watcher[0](number, events)
-
-    def _serve_as_found(self, number: int, events: int) -> None:
-        ready_at_s = self._ready_at_s
-        self._ready_at_s = self._put_off.pop(number, ready_at_s)
-        try:
-            self._serve(number, events)
-        finally:
-            self._ready_at_s = ready_at_s
-
-    def _serve_by_share(self, found: list[tuple[int, int]]) -> None:
-        ready = dict(found)
-        by_share: dict[Share, list[int]] = {}
-        for number in (*self._put_off, *(number for number in ready if number not in self._put_off)):
-            watcher = self._watchers.get(number)
-            if watcher is None:
-                self._unregister(number)
-            elif number in ready:
-                by_share.setdefault(watcher[1], []).append(number)
+    def _serve_in_turn(self) -> None:
+        """Serve what is ready: all of it where one owner has tasks, else as much as there is time for."""
+        is_shared = len(self.owners) > 1
         until_s = monotonic_s() + ROUND_S
-        for share in sorted(by_share, key=_spent_s):
-            for number in by_share[share]:
-                if monotonic_s() < until_s:
-                    self._serve_as_found(number, ready[number])
-                else:
-                    self._put_off.setdefault(number, self._ready_at_s)
+        for owner in sorted(self._ready_owners, key=_spent_s):
+            while owner.ready:
+                if is_shared and monotonic_s() >= until_s:
+                    return
+                number = next(iter(owner.ready))
+                self._serve(number, *self._watchers[number])
+            self._ready_owners.discard(owner)
 
-    def _poll(self, at_most_s: float, began_s: float) -> list[tuple[int, int]]:
-        self._new.clear()
+    def _serve(self, number: int, on_ready: OnReady, owner: Owner) -> None:
+        self._ready_at_s = owner.ready.pop(number)
+        on_ready(number)
+        self._ready_at_s = self._found_at_s
+
+    def _poll(self, at_most_s: float, began_s: float) -> None:
+        """Find out what has happened; waits for that only if nothing has that was not served yet."""
         self._is_asleep = True  # from here on a waker rings; one that came before has set `_is_woken`
-        has_work = self._is_woken or self._calls
+        has_work = self._is_woken or self._calls or self._ready_owners
         wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - began_s))
         found: list[tuple[int, int]] = []
         try:
             found = self._poller.poll(wait_s, _MOST_EVENTS)
-            return found
         finally:
             self._is_asleep = self._is_woken = False
             self._note_lag(began_s, wait_s, has_found=bool(found))
+        for number, _ in found:
+            watcher = self._watchers.get(number)
+            if watcher is not None:
+                watcher[1].ready[number] = self._found_at_s
+                self._ready_owners.add(watcher[1])
 
     def _note_lag(self, began_s: float, wait_s: float, *, has_found: bool) -> None:
         now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
@@ -180,36 +164,35 @@ class Loop:
         has_waited = wait_s and now_s - began_s > _AT_ONCE_S
         unseen_s = late_s if has_waited else began_s - self._blind_since_s + late_s
         seen_s = now_s if has_waited else began_s + late_s
-        self._ready_at_s = seen_s - (unseen_s if unseen_s > STALL_S else unseen_s / 2)
+        self._found_at_s = self._ready_at_s = seen_s - (unseen_s if unseen_s > STALL_S else unseen_s / 2)
         self._looked_at_s, self._computed_s = now_s, computed_s
         # Stopped after the kernel had found nothing, we have not seen what came since.
         self._blind_since_s = now_s if has_found else now_s - late_s
-
-    def _unregister(self, number: int) -> None:
-        self._registered.discard(number)
-        with contextlib.suppress(OSError):  # it is closed, and a fork may hold it
-            self._poller.unregister(number)
 
     def _ring(self) -> None:
         if self._is_asleep:
             self._is_asleep = False  # once is enough
             os.write(self._bell_rope, b".")
 
-    def _quieten(self, number: int, _: int) -> None:
+    def _listen(self) -> None:
+        self.watch(self._bell, select.POLLIN, self._quieten, self._own)
+
+    def _quieten(self, number: int) -> None:
         os.read(number, _MOST_RINGS)
+        self._listen()
 
 
-def _spent_s(share: Share) -> float:
-    return share.spent_s
+def _spent_s(owner: Owner) -> float:
+    return owner.spent_s
 
 
 class Task:
-    """One coroutine on a loop, and the `Waits` of what happens in it; its owner's share is charged."""
+    """One coroutine on a loop, and the `Waits` of what happens in it; its owner's time is charged."""
 
-    __slots__ = ("_behind_s", "_computed_s", "_coroutine", "_loop", "_resumed_s", "_share", "_stalled_s", "_wanted")
+    __slots__ = ("_behind_s", "_computed_s", "_coroutine", "_loop", "_owner", "_resumed_s", "_stalled_s", "_wanted")
 
     def __init__(self, loop: Loop, owner: Hashable) -> None:
-        self._share = loop.shares.of(owner)
+        self._owner = loop.owners.of(owner)
         self._wanted: Mapping[int, int] = _NOTHING
         self._behind_s = 0.0
         self._stalled_s = loop.stalled_s
@@ -220,7 +203,7 @@ class Task:
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine; one task runs one."""
         self._coroutine = coroutine
-        self._share.tasks += 1
+        self._owner.tasks += 1
         self._go_on(None)
 
     def abandon(self) -> None:
@@ -232,7 +215,7 @@ class Task:
         """Return one of the sockets that is ready; see `Waits.ready`."""
         try:
             for number, events in wanted.items():
-                self._loop.watch(number, events, self._is_ready, self._share)
+                self._loop.watch(number, events, self._is_ready, self._owner)
             self._wanted = wanted
             found: int | None = await self.parked(at_most_s)
         finally:
@@ -274,7 +257,7 @@ class Task:
     def _leave_off(self, now_s: float) -> None:
         stopped_s = self._without_cpu_s(now_s)
         self._behind_s += stopped_s
-        self._share.spent_s += now_s - self._resumed_s - stopped_s
+        self._owner.spent_s += now_s - self._resumed_s - stopped_s
 
     def _without_cpu_s(self, now_s: float) -> float:
         """Return for how long the check has had no CPU since it went on last, but for what is not worth asking for."""
@@ -291,11 +274,11 @@ class Task:
         """Call back soon in the loop's thread, from any thread."""
         self._loop.call(callback)
 
-    def _is_ready(self, number: int, _: int) -> None:
+    def _is_ready(self, number: int) -> None:
         self._go_on(number)
 
     def _is_late(self) -> None:
-        if not any(map(self._loop.serve_put_off, self._wanted)):
+        if not any(map(self._loop.serve_if_ready, self._wanted)):
             self._go_on(None)
 
     def _go_on(self, value: Any) -> None:
@@ -304,7 +287,7 @@ class Task:
             self._coroutine.send(value)
         except BaseException as exc:
             self._leave_off(monotonic_s())
-            self._share.tasks -= 1
+            self._owner.tasks -= 1
             if not isinstance(exc, StopIteration):
                 raise
 

@@ -67,7 +67,7 @@ PURE = [
     "schedule/resend.py",
     "record/batch.py",
     "record/dead_letter_limit.py",
-    "checks/shares.py",
+    "checks/owners.py",
     "checks/net/addresses.py",
     "checks/http/request.py",
     "checks/http/response.py",

@@ -9,6 +9,10 @@ from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, is_followed
 from sitemon.model.site import Site
 
 _MORE_IF_COMPRESSED: Final = 64 << 10
+_SMALL_BYTES: Final = 1 << 10
+_JOINED_BYTES: Final = 64 << 10
+"""Small pieces are joined to such ones: each takes some fifty bytes beside its own, that no bound on bytes counts."""
+
 _WITHOUT_BODY: Final = frozenset((204, 304))
 
 
@@ -27,6 +31,7 @@ class Response:
         self._has_length = False
         self._chunks: Chunks | None = None
         self._pieces: list[bytes] = []
+        self._small = bytearray()
         self._bytes_left = 0
         self.body_bytes = 0
 
@@ -52,6 +57,7 @@ class Response:
 
     def page(self) -> Page:
         """Return the response, which is all there."""
+        self._join()
         head = self.head
         return Page(head.status, head.headers, tuple(self._pieces), head.locations, head.set_cookies)
 
@@ -82,10 +88,21 @@ class Response:
             return True
         content = data if self._chunks is None else self._chunks.feed(data)
         content = content[: self._bytes_left]
-        self._pieces.append(content)
+        if len(content) < _SMALL_BYTES and self._pieces:
+            self._small += content
+            if len(self._small) >= _JOINED_BYTES:
+                self._join()
+        else:
+            self._join()
+            self._pieces.append(content)
         self._bytes_left -= len(content)
         self.body_bytes += len(content)
         return not self._bytes_left or (self._chunks is not None and self._chunks.is_over)
+
+    def _join(self) -> None:
+        if self._small:
+            self._pieces.append(bytes(self._small))
+            self._small.clear()
 
     def _end(self) -> bool:
         if self._has_length or self._chunks is not None:

@@ -149,10 +149,10 @@ def test_what_a_check_takes_of_the_loops_time_counts_for_the_file_of_its_site(
     engine = LoopEngine(1, per_host=1, dialer=Dialer(Resolver()))
     engine.submit(
         site(serve(answering(response())).url(), file="a.yaml"),
-        lambda _: ends.put(loops[0].shares.of("a.yaml").spent_s),
+        lambda _: ends.put(loops[0].owners.of("a.yaml").spent_s),
     )
     assert ends.get(timeout=30) > 0
-    assert loops[0].shares.of("b.yaml").spent_s == 0
+    assert loops[0].owners.of("b.yaml").spent_s == 0
     engine.close(0)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from sitemon.checks.alarms import Alarms
 from sitemon.checks.loop import Loop, Task
+from sitemon.checks.owners import Owner
 from sitemon.checks.poller import Poll
-from sitemon.checks.shares import Share
 from sitemon.clock import monotonic_s
 from tests.unit.checks.tasks import started
 
@@ -96,14 +96,15 @@ def test_an_alarm_may_set_another() -> None:
 
 
 def test_a_call_from_another_thread_ends_the_wait(loop: Loop) -> None:
-    called = threading.Event()
-    caller = threading.Timer(0.05, loop.call, [called.set])
-    caller.start()
-    began_s = monotonic_s()
-    loop.run_once(10)
-    caller.join()
-    assert called.is_set()
-    assert monotonic_s() - began_s < 5
+    for _ in range(2):
+        called = threading.Event()
+        caller = threading.Timer(0.05, loop.call, [called.set])
+        caller.start()
+        began_s = monotonic_s()
+        loop.run_once(10)
+        caller.join()
+        assert called.is_set()
+        assert monotonic_s() - began_s < 5
 
 
 def test_a_wake_before_the_wait_is_not_lost(loop: Loop) -> None:
@@ -126,16 +127,16 @@ def test_an_event_is_not_taken_for_one_of_a_socket_that_got_the_same_number(loop
     os.write(pipe[1], b"a")
     seen = Found()
 
-    def replace(number: int, other: int) -> Callable[[int, int], None]:
-        def on_ready(_: int, __: int) -> None:
+    def replace(number: int, other: int) -> Callable[[int], None]:
+        def on_ready(_: int) -> None:
             for watched in (number, other):
                 loop.unwatch(watched)
-            loop.watch(other, select.POLLOUT, lambda *event: seen.append(event), Share())
+            loop.watch(other, select.POLLOUT, lambda *event: seen.append(event), Owner())
 
         return on_ready
 
-    loop.watch(pipe[0], select.POLLIN, replace(pipe[0], other_reader), Share())
-    loop.watch(other_reader, select.POLLIN, replace(other_reader, pipe[0]), Share())
+    loop.watch(pipe[0], select.POLLIN, replace(pipe[0], other_reader), Owner())
+    loop.watch(other_reader, select.POLLIN, replace(other_reader, pipe[0]), Owner())
     loop.run_once(1)
     assert seen == []
     for end in (other_reader, other_writer):
@@ -202,7 +203,7 @@ def test_an_abandoned_task_gives_back_what_it_holds(loop: Loop, pipe: tuple[int,
     os.write(pipe[1], b"a")
     loop.run_once(0.01)
     assert found == ["given back"]
-    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Share())  # or it would say that it is watched already
+    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Owner())  # or it would say that it is watched already
 
 
 def test_tasks_wait_beside_each_other(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +227,7 @@ def test_tasks_wait_beside_each_other(loop: Loop, monkeypatch: pytest.MonkeyPatc
 
 def test_a_socket_that_nobody_watches_any_more_wakes_nobody_twice(loop: Loop, pipe: tuple[int, int]) -> None:
     os.write(pipe[1], b"a")
-    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Share())
+    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Owner())
     loop.unwatch(pipe[0])
     loop.run_once(10)
     began_s = monotonic_s()
@@ -239,14 +240,14 @@ def test_a_number_is_watched_anew(loop: Loop, *, is_closed: bool) -> None:
     """Whether it is still that of the same file or not, and whatever was said of it."""
     seen = Found()
     reader, writer = os.pipe()
-    loop.watch(reader, select.POLLIN, lambda *_: seen.append("first"), Share())
+    loop.watch(reader, select.POLLIN, lambda *_: seen.append("first"), Owner())
     loop.unwatch(reader)
     if is_closed:
         # Not closed first: another thread could get the numbers.
         for new, number in zip(os.pipe(), (reader, writer), strict=True):
             os.dup2(new, number)
             os.close(new)
-    loop.watch(reader, select.POLLIN, lambda *_: seen.append("second"), Share())
+    loop.watch(reader, select.POLLIN, lambda *_: seen.append("second"), Owner())
     os.write(writer, b"a")
     turn_until(loop, lambda: bool(seen))
     assert seen == ["second"]

@@ -159,3 +159,19 @@ def test_whatever_arrives_is_a_response_or_an_explained_failure(arriving: list[b
         assert "library" not in found.words
     else:
         assert len(body) <= MOST_BYTES
+
+
+@given(st.lists(st.sampled_from([1, 10, 1023, 1024, 5000, 70_000]), max_size=60))
+@example([1] * 200_000)
+def test_however_it_comes_a_body_is_whole_and_in_few_pieces(sizes: list[int]) -> None:
+    """Each piece takes memory of its own, which no bound on the bytes of responses counts."""
+    response = Response("GET", Site(name="shop", url="http://shop.test/", max_body_bytes=64 << 20))
+    response.feed(HEAD + b"\r\n")
+    body = bytes(range(256)) * (sum(sizes) // 256 + 1)
+    at = 0
+    for size in sizes:
+        response.feed(body[at : at + size])
+        at += size
+    pieces = response.page().body
+    assert b"".join(pieces) == body[:at]
+    assert len(pieces) <= 2 + sum(size >= 1024 for size in sizes) * 2 + at // 65_536

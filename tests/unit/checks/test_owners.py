@@ -1,14 +1,17 @@
 """The loop's time, where several owners have tasks: who took least goes on first, and nobody waits for ever."""
 
 import contextlib
+import functools
 import os
 import select
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from sitemon.checks.loop import ROUND_S, Loop, Task
-from sitemon.checks.shares import HALF_LIFE_S, Shares
+from sitemon.checks.owners import HALF_LIFE_S, Owners
+from sitemon.checks.poller import Poll
 from tests.unit.checks.tasks import Clock, clock, started
 
 __all__ = ["clock"]
@@ -16,10 +19,12 @@ __all__ = ["clock"]
 Served = list[tuple[str, int, float]]
 """Whose socket went on, which, and how late we were for it."""
 STEP_S = ROUND_S / 5
+POLLERS = [poller for poller in (getattr(select, "epoll", None), Poll) if poller]
 
 
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
+@pytest.fixture(params=POLLERS)
+def loop(clock: Clock, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+    monkeypatch.setattr("sitemon.checks.loop.new_poller", request.param)
     with contextlib.closing(Loop()) as made:
         yield made
 
@@ -89,6 +94,39 @@ def test_what_was_put_off_was_there_since_it_was_found_first(clock: Clock, loop:
     assert min(lags_s) > 2 * ROUND_S
 
 
+def test_who_is_called_after_that_was_not_there_so_long(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    served: Served = []
+    lags_s: list[float] = []
+    for number in ready:
+        go_on_for_ever(loop, clock, f"owner {number}", number, served)
+
+    async def wait_for_each(task: Task) -> None:
+        while True:
+            event, lag_s = task.event(), task.lag_s
+            loop.call(event.set)
+            await event.wait(10)
+            lags_s.append(task.lag_s - lag_s)
+
+    started(loop, wait_for_each)
+    for _ in range(20):
+        loop.run_once(0)
+    assert len(lags_s) >= 5
+    assert max(lags_s) < 2 * ROUND_S < max(lag_s for _, _, lag_s in served)
+
+
+def test_nobody_waits_for_what_may_happen_while_something_is_ready(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    served: Served = []
+    go_on_for_ever(loop, clock, "cheap", ready[0], served)
+    for number in ready[1:]:
+        go_on_for_ever(loop, clock, "dear", number, served)
+    loop.run_once(0)
+    for number in ready:
+        os.read(number, 1)
+    began_s = time.monotonic()
+    loop.run_once(20)
+    assert time.monotonic() - began_s < 10
+
+
 def test_time_is_up_for_nobody_whose_socket_was_put_off(clock: Clock, loop: Loop, ready: list[int]) -> None:
     served: Served = []
     go_on_for_ever(loop, clock, "cheap", ready[0], served)
@@ -100,6 +138,47 @@ def test_time_is_up_for_nobody_whose_socket_was_put_off(clock: Clock, loop: Loop
     assert {number for _, number, _ in served} == set(ready)
 
 
+def test_what_happened_to_a_socket_that_is_left_happened_to_nobody_who_gets_its_number(
+    clock: Clock, loop: Loop, ready: list[int]
+) -> None:
+    """One task goes on because of the first of two sockets; the second was ready too, and had to wait."""
+    found: list[int | None] = []
+
+    async def go_on_once(task: Task, numbers: list[int], at_most_s: float) -> None:
+        found.append(await task.ready(dict.fromkeys(numbers, select.POLLIN), at_most_s))
+        clock.compute(2 * ROUND_S)
+
+    go_on_for_ever(loop, clock, "other", ready[0], [])
+    started(loop, lambda task: go_on_once(task, ready[1:3], 10), "dear")
+    while not found:
+        loop.run_once(0)
+    for number in ready[1:3]:
+        os.read(number, 1)
+    started(loop, lambda task: go_on_once(task, ready[1:3], 1), "dear")
+    for _ in range(3):
+        clock.compute(0.5)
+        loop.run_once(0)
+    assert found[0] in ready[1:3]
+    assert found[1:] == [None]
+
+
+def test_a_step_that_fails_keeps_no_other_from_what_happened_to_it(clock: Clock, loop: Loop, ready: list[int]) -> None:
+    served: Served = []
+
+    async def fail(task: Task, number: int) -> None:
+        await task.ready({number: select.POLLIN}, 10)
+        raise RuntimeError
+
+    for number in ready[:10]:
+        started(loop, functools.partial(fail, number=number))
+    for number in ready[10:]:
+        go_on_for_ever(loop, clock, "other", number, served)
+    for _ in range(10 + len(ready)):
+        with contextlib.suppress(RuntimeError):
+            loop.run_once(0)
+    assert {number for _, number, _ in served} == set(ready[10:])
+
+
 def test_one_owner_alone_waits_for_nothing(clock: Clock, loop: Loop, ready: list[int]) -> None:
     served: Served = []
     for number in ready:
@@ -109,16 +188,16 @@ def test_one_owner_alone_waits_for_nothing(clock: Clock, loop: Loop, ready: list
 
 
 def test_what_was_taken_fades_and_whose_tasks_have_ended_is_forgotten() -> None:
-    shares = Shares(0.0)
-    busy, idle = shares.of("busy"), shares.of("idle")
+    owners = Owners(0.0)
+    busy, idle = owners.of("busy"), owners.of("idle")
     busy.spent_s = idle.spent_s = 1.0
     busy.tasks = 1
-    shares.fade(0.5 * HALF_LIFE_S)
+    owners.fade(0.5 * HALF_LIFE_S)
     assert busy.spent_s == 1.0
-    shares.fade(2 * HALF_LIFE_S)
+    owners.fade(2 * HALF_LIFE_S)
     assert busy.spent_s == pytest.approx(0.25)
-    shares.fade(30 * HALF_LIFE_S)
-    assert (len(shares), shares.of("busy") is busy, shares.of("idle") is idle) == (1, True, False)
+    owners.fade(30 * HALF_LIFE_S)
+    assert (len(owners), owners.of("busy") is busy, owners.of("idle") is idle) == (1, True, False)
 
 
 def test_a_task_that_ends_or_fails_is_counted_no_more(clock: Clock, loop: Loop) -> None:
@@ -132,6 +211,6 @@ def test_a_task_that_ends_or_fails_is_counted_no_more(clock: Clock, loop: Loop) 
     started(loop, end, "one")
     with pytest.raises(RuntimeError):
         started(loop, fail, "one")
-    share = loop.shares.of("one")
-    assert share.tasks == 0
-    assert share.spent_s == pytest.approx(2 * STEP_S)
+    owner = loop.owners.of("one")
+    assert owner.tasks == 0
+    assert owner.spent_s == pytest.approx(2 * STEP_S)
