@@ -1,7 +1,7 @@
 """The reader of responses, without a socket: its words, and that no bytes whatever bring it down."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sitemon.checks.errors import CheckError
@@ -161,6 +161,7 @@ def test_whatever_arrives_is_a_response_or_an_explained_failure(arriving: list[b
         assert len(body) <= MOST_BYTES
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([1, 10, 1023, 1024, 5000, 70_000]), max_size=60))
 @example([1] * 200_000)
 def test_however_it_comes_a_body_is_whole_and_in_few_pieces(sizes: list[int]) -> None:
