@@ -125,6 +125,8 @@ def _words_of(error: Exception, phase: Phase) -> str:
             return words_of_tls_error(error)
         case socket.gaierror():
             return _BY_GAI_CODE.get(error.errno or 0, "the host name did not resolve")
+        case OSError(errno=int(code), filename=str()):
+            return f"a file of the site's tls cannot be read: {os.strerror(code).lower()}"
         case OSError(errno=int(code)):
             return f"{_BY_ERRNO.get(code) or os.strerror(code).lower()} {_WHILE[phase]}"
     return f"the exchange failed {_WHILE[phase]}"

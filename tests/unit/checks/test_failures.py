@@ -45,6 +45,12 @@ def test_what_we_have_no_more_of_says_nothing_of_the_site(error: Exception) -> N
             "the connection was reset while reading the response",
         ),
         (OSError(errno.ECONNRESET, ""), "tls", Reason.TLS_ERROR, "the connection was reset in the TLS handshake"),
+        (
+            PermissionError(errno.EACCES, "", "own.key"),
+            "tls",
+            Reason.TLS_ERROR,
+            "a file of the site's tls cannot be read: permission denied",
+        ),
         (socket.gaierror(socket.EAI_NONAME, ""), "dns", Reason.DNS_ERROR, "no such host name"),
         (
             socket.gaierror(socket.EAI_AGAIN, ""),
