@@ -21,8 +21,13 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 5
 
-_OPTIONS: Final = "-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s -c jit=off"
-"""Without JIT, which Debian's servers turn on: it compiles the query of the ledger for seconds, to save nothing."""
+_OPTIONS: Final = (
+    "-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s -c jit=off -c search_path=pg_catalog,pg_temp"
+)
+"""Without JIT, which Debian's servers turn on: it compiles the query of the ledger for seconds, to save nothing.
+
+All SQL of ours names its schema: what others put into schemas on the usual path is not called in our name.
+"""
 
 _REQUIRE_AUTH: Final = "!password" if psycopg2.extensions.libpq_version() >= 160000 else None
 """What is asked of a server that is not verified: to take less than the password itself."""

@@ -45,6 +45,8 @@ class Administrator:
     def __init__(self, conn: Connection) -> None:
         conn.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
         self.conn = conn
+        # Also where a pooler drops our options: the recorder's operators would be called with a superuser's rights.
+        self.do("SET search_path TO pg_catalog, pg_temp")
 
     def ask(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a named query."""
