@@ -6,7 +6,7 @@ the recorder's role owns the schema in it and nothing else, so neither has to be
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Final
 
 import psycopg2.errors
@@ -33,6 +33,9 @@ MARK: Final = "sitemon: made by `sitemon provision`"
 
 SERVERS_OWN: Final = ("postgres", "template0", "template1")
 """Databases that every server has."""
+
+_TEMPORARY_FILES: Final = "1GB"
+"""What each process of a reader's query may write to disk at once."""
 
 _NAME_LIMIT_BYTES: Final = 63
 _UNFINISHED: Final = ":unfinished"
@@ -159,11 +162,12 @@ def ensure_owner(session: Administrator, owner: Credentials) -> None:
 
 
 def keep_from_readers(session: Administrator, owner: Credentials) -> None:
-    """Let nobody but the recorder's role take advisory locks, by which readers could stop it, or make large objects.
+    """Let nobody but the recorder's role take advisory locks, by which readers could stop it, or write to disk.
 
-    PostgreSQL lets everybody, and only a superuser can change that. Recorders that go on meanwhile may at every moment.
+    Large objects stay; messages in the write-ahead log have no bound. PostgreSQL lets everybody, and only a superuser
+    can change that. Recorders that go on meanwhile may at every moment.
     """
-    for (function,) in session.ask("functions_of_locks_and_large_objects"):
+    for (function,) in session.ask("functions_that_stop_or_keep"):
         session.do("GRANT EXECUTE ON FUNCTION {function} TO {role}", function=sql.SQL(function), role=owner.user)
         session.do("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", function=sql.SQL(function))
 
@@ -215,6 +219,22 @@ def _let_in(session: Administrator, owner: Credentials, database: str) -> None:
     session.do("GRANT CONNECT ON DATABASE {database} TO {role}", database=database, role=READER)
     # For readers too; `sitemon.store.connect` says why.
     session.do("ALTER DATABASE {database} SET jit = off", database=database)
+    if session.ask("find_database", name=database) == [(MARK,)]:
+        _bound_temporary_files(session, owner, database)
+
+
+def _bound_temporary_files(session: Administrator, owner: Credentials, database: str) -> None:
+    """Let readers not fill the disk, where the administrator may: a role that they are members of gives no settings."""
+    with suppress(RefusedError):
+        # The recorder's role first: it sorts what it makes indexes of.
+        session.do(
+            "ALTER ROLE {role} IN DATABASE {database} SET temp_file_limit = -1", role=owner.user, database=database
+        )
+        session.do(
+            "ALTER DATABASE {database} SET temp_file_limit = {limit}",
+            database=database,
+            limit=sql.Literal(_TEMPORARY_FILES),
+        )
 
 
 def unfinished_name(database: str) -> str:

@@ -34,11 +34,14 @@ WHERE dependency.refclassid = 'pg_authid'::regclass
     AND datname <> %(database)s
 ORDER BY datname;
 
--- name: functions_of_locks_and_large_objects
+-- name: functions_that_stop_or_keep
 SELECT oid::regprocedure::text
 FROM pg_catalog.pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace
-    AND (proname ~ '^pg_(try_)?advisory_' OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea'));
+    AND (
+        proname ~ '^pg_(try_)?advisory_'
+        OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'pg_logical_emit_message')
+    );
 
 -- name: is_superuser
 SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper;

@@ -17,7 +17,7 @@ from sitemon.store.names import Names
 from sitemon.store.provision import MARK, READER, provision, unfinished_name
 from sitemon.store.recreate import recreate
 from sitemon.store.write import Written, prepare_session, write_batch
-from tests.databases import as_admin, rows, run
+from tests.databases import as_admin, reading_role, rows, run
 from tests.results import a_result
 
 VIEWS = {
@@ -167,6 +167,8 @@ def test_the_reader_reads_the_views_and_nothing_else(
         "SELECT pg_try_advisory_xact_lock(1, 2)",
         "SELECT lo_create(0)",
         "SELECT lo_from_bytea(0, 'kept')",
+        "SELECT pg_logical_emit_message(false, 'kept', 'a text')",
+        "SELECT pg_logical_emit_message(true, 'kept', 'bytes'::bytea)",
     ],
 )
 def test_a_reader_takes_no_lock_and_keeps_nothing(
@@ -176,6 +178,30 @@ def test_a_reader_takes_no_lock_and_keeps_nothing(
         run(conn, "SET ROLE {role}", role=READER)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             rows(conn, statement)
+
+
+def temp_file_limit(server: PostgresServer, who: Credentials) -> str:
+    with closing(connect(server, who, application_name="test")) as conn:
+        return str(rows(conn, "SHOW temp_file_limit")[0][0])
+
+
+def test_a_reader_writes_little_into_temporary_files_and_the_recorder_what_it_needs(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    provision(postgres_server, admin, new)
+    with reading_role(postgres_server, admin, new.database) as (_, reader):
+        assert temp_file_limit(postgres_server, reader) == "1GB"
+    assert temp_file_limit(postgres_server, new) == "-1"
+
+
+def test_in_a_database_that_somebody_else_made_temporary_files_are_theirs(
+    postgres_server: PostgresServer, admin: Credentials, new: Credentials
+) -> None:
+    with closing(as_admin(postgres_server, admin)) as conn:
+        run(conn, "CREATE DATABASE {name}", name=new.database)
+    provision(postgres_server, admin, new)
+    with reading_role(postgres_server, admin, new.database) as (_, reader):
+        assert temp_file_limit(postgres_server, reader) == "-1"
 
 
 def test_recorders_of_a_version_before_may_lock_at_every_moment(
