@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
-from sitemon.alert.text import body_of, in_lines, is_past_end, subject_of
-from sitemon.model.one_line import one_line
+from sitemon.alert.text import body_of, harmless, in_lines, is_past_end, subject_of
 
 MOST_EVENTS: Final = 20
 """Of further ones a message says only how many there are."""
@@ -58,7 +57,7 @@ def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> s
     counted = ", ".join(_counted(kind, counts[kind]) for kind in ordered)
     sites = list(dict.fromkeys(_named(event) for event in events if _kind(event) == ordered[0]))
     more = ", …" if counts[ordered[0]] > _NAMED else ""
-    return f"{counted}: {', '.join(sites[:_NAMED])}{more}"
+    return harmless(f"{counted}: {', '.join(sites[:_NAMED])}{more}")
 
 
 def _kind(event: Mapping[str, Any]) -> str:
@@ -67,7 +66,7 @@ def _kind(event: Mapping[str, Any]) -> str:
 
 def _named(event: Mapping[str, Any]) -> str:
     data = event["data"]
-    return one_line(str(data["site"] or data.get("region") or data.get("cause")))
+    return str(data["site"] or data.get("region") or data.get("cause"))
 
 
 def _counted(kind: str, count: int) -> str:

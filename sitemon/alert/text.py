@@ -1,8 +1,10 @@
 """An event in words that are understood at once, also at night and on a phone. Pure.
 
-Whoever may write on Kafka's topics chooses names and errors: none of them becomes a line, or a header, of a message.
+Whoever may write on Kafka's topics chooses names and errors: none of them becomes a line, or a header, of a message, or
+wakes a chat.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -29,23 +31,25 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     CERTIFICATE: "{site}: its certificate expires in {left}",
 }
 
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
+
 _SUBJECT_OF_PAST_END: Final = "{site} was down for {lasted}{and_now}"
 
 
 def subject_of(event: Mapping[str, Any]) -> str:
     """Return one line: what, and since when or for how long."""
     if event["type"] in OWN:
-        return one_line(own_subject(event))
+        return harmless(own_subject(event))
     if event["type"] not in _SUBJECTS:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
     incident = data if event["type"] in _OF_DEGRADED else data.get("incident") or {}
     words = _SUBJECT_OF_PAST_END if is_past_end(event) else _SUBJECTS[event["type"]]
     is_down = data.get("state") == "down"
-    return words.format(
-        site=one_line(data["site"]),
+    said = words.format(
+        site=data["site"],
         why=_why(incident),
-        where=f", down from {one_line(', '.join(down))}" if (down := _seen_as("down", data)) else "",
+        where=f", down from {', '.join(down)}" if (down := _seen_as("down", data)) else "",
         lasted=for_people(incident.get("duration_s", 0.0)),
         left=_left(data.get("cert_expires_at"), event["timestamp"]),
         at_last=f" for {for_people(incident['duration_s'])} and nobody knows of it" if data.get("is_escalated") else "",
@@ -53,6 +57,7 @@ def subject_of(event: Mapping[str, Any]) -> str:
         but=" then, but is now" if is_down else "",
         and_now=", and is down now" if is_down else "",
     )
+    return harmless(said)
 
 
 def is_past_end(event: Mapping[str, Any]) -> bool:
@@ -66,7 +71,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     if event["type"] == TEST:
         return "Nothing is down."
     if event["type"] in OWN:
-        return own_body(event, zone)
+        return in_lines(own_body(event, zone).split("\n"))
     data = event["data"]
     if event["type"] == CERTIFICATE:
         return in_lines([data["url"], _certificate(data, event["timestamp"], zone), data["link"]])
@@ -84,8 +89,8 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
         f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
         f"Seen from {', '.join(data['regions'])}",
         f"Why: {_meaning(incident)}",
-        _quoted(incident["error"]),
-        f"The page says: {_quoted(incident['excerpt'])}" if incident["excerpt"] else None,
+        incident["error"],
+        f"The page says: {incident['excerpt']}" if incident["excerpt"] else None,
         _certificate(data, event["timestamp"], zone),
         f"Corrected: {'maintenance' if data['is_maintained'] else 'what was known later'} changed what was said before"
         if data["is_corrected"]
@@ -112,8 +117,8 @@ def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
             if (regions := _seen_as(state, data)) and not is_over
         ),
         f"Why: {_meaning(data)}",
-        _quoted(data["error"]),
-        f"The page says: {_quoted(data['excerpt'])}" if data["excerpt"] else None,
+        data["error"],
+        f"The page says: {data['excerpt']}" if data["excerpt"] else None,
         _certificate(data, event["timestamp"], zone),
         data["link"],
     ]
@@ -122,7 +127,16 @@ def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
 
 def in_lines(lines: Iterable[str | None]) -> str:
     """Return those that are there, one below the other; none of them comes to be two."""
-    return "\n".join(one_line(line) for line in lines if line)
+    return "\n".join(harmless(line) for line in lines if line)
+
+
+def harmless(words: str) -> str:
+    """Return one line that wakes nobody, as ``@everyone`` would in a chat, and hides no address behind other words.
+
+    By letters that look alike, or nearly; a URL keeps its own.
+    """
+    line = one_line(words).replace("<", "\uff1c").replace("](", "] (")
+    return line if _URL.fullmatch(line) else line.replace("@", "\uff20")
 
 
 def _seen_as(state: str, data: Mapping[str, Any]) -> list[str]:
@@ -152,8 +166,3 @@ def _certificate(data: Mapping[str, Any], now: str, zone: tzinfo) -> str | None:
         return None
     is_over = expires_at <= now
     return f"The certificate {'expired at' if is_over else 'expires at'} {moment_words(expires_at, zone)}"
-
-
-def _quoted(words: str | None) -> str | None:
-    """Let nothing that a server said call people by name: a chat would wake everyone at ``@everyone``."""
-    return None if words is None else words.replace("@", "@\u200b").replace("<!", "<\u200b!")

@@ -1,5 +1,6 @@
 """What people read, whole: a subject that says it, and the lines below."""
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +29,7 @@ AROUND = Circumstances("https://shop.example/", START - 26 * HOUR, None)
 
 def an_event(type_: str, what: What, ended_at: datetime | None = None, **fields: Any) -> dict[str, Any]:
     cause = fields.pop("cause", INCIDENT.cause)
-    incident = Incident(START, START, INCIDENT.regions, cause, ended_at, ended_at)
+    incident = Incident(START, START, fields.pop("regions", INCIDENT.regions), cause, ended_at, ended_at)
     return event_of(
         type_,
         Change(what, incident, 17),
@@ -108,9 +109,18 @@ def test_no_date_of_a_certificate_keeps_a_message_from_people(expires_at: dateti
     assert message.subject == "shop is down: tls_error"
 
 
-def test_what_a_server_says_calls_nobody_by_name() -> None:
-    _, lines = said(DOWN, What.OPENED, cause=Cause("no_match", 200, "@everyone <!channel> <@U123>"))
-    assert not {"@everyone", "<!channel>", "<@U123>"} & set(" ".join(lines).split(" "))
+@pytest.mark.parametrize("words", ["@everyone", "@**all**", "<!channel>", "<@U123>", "[in](https://a.b)", "<//a.b|in>"])
+def test_what_a_server_or_a_name_says_wakes_nobody_and_hides_no_address(words: str) -> None:
+    event = an_event(DOWN, What.OPENED, site=words, regions=(words,), cause=Cause("no_match", 200, words, words))
+    together = message_of({DOWN: 2}, [event, event])
+    for text in (subject_of(event), body_of(event), *together[:2]):
+        assert words not in text
+        assert re.search("@|<|]\\(", text) is None
+
+
+def test_a_url_stays_what_it_is() -> None:
+    event = an_event(DOWN, What.OPENED, url="https://shop.example/@us?a=[1]")
+    assert body_of(event).splitlines()[0] == "https://shop.example/@us?a=[1]"
 
 
 def test_several_are_counted_the_worst_first() -> None:
