@@ -48,12 +48,13 @@ def _connected(host: str, port: int, timeout_s: float, *, is_tls: bool) -> socke
     while True:
         family, sockaddr = waiting.pop(0)
         # Each has its share of the time that is left, the last one all of it.
-        share_s = max(0.001, (until_s - clock.monotonic_s()) / (len(waiting) + 1))
+        began_s = clock.monotonic_s()
+        share_s = max(0.001, (until_s - began_s) / (len(waiting) + 1))
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(share_s)
             sock.connect(sockaddr)
-            return _with_tls(sock, host, share_s) if is_tls else sock
+            return _with_tls(sock, host, began_s + share_s - clock.monotonic_s()) if is_tls else sock
         except OSError:
             sock.close()
             if not waiting:

@@ -1,6 +1,7 @@
 """One request to a receiver, however many of its addresses are dead, and however slowly it answers."""
 
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
@@ -77,3 +78,18 @@ def test_a_server_that_never_ends_its_handshake_is_left() -> None:
         answer = post(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, 0.5)
     assert answer.status == 0
     assert clock.monotonic_s() - began_s < 5
+
+
+def test_a_handshake_has_the_time_that_connecting_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def connect_late(sock: socket.socket, address: tuple[str, int]) -> None:
+        threading.Event().wait(0.9 * TIMEOUT_S)
+        connect(sock, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_late)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        began_s = clock.monotonic_s()
+        answer = post(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, TIMEOUT_S)
+    assert answer == Answer(0, problem="no answer in time", is_unread=True)
+    assert clock.monotonic_s() - began_s < 1.9 * TIMEOUT_S
