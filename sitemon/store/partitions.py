@@ -102,8 +102,8 @@ def make_partitions(conn: Connection, now: datetime, retention: Retention) -> in
 def drop_partitions(conn: Connection, now: datetime, retention: Retention) -> int:
     """Drop partitions past their retention whose rows are rolled up, and return how many.
 
-    Each is dropped in its own transaction, since that needs the whole table for a moment. Daily rollups are few, and
-    are deleted.
+    Each is dropped in its own transaction, since that needs the whole table for a moment; where somebody reads it for
+    longer, it stays until the next time. Daily rollups are few, and are deleted.
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["old_partitions"], _horizons(now, retention))
@@ -111,6 +111,7 @@ def drop_partitions(conn: Connection, now: datetime, retention: Retention) -> in
     for name in names:
         with translated(), conn, conn.cursor() as cursor:
             cursor.execute(_sql["change_partitions_alone"])
+            cursor.execute(_sql["wait_briefly"])
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS sitemon.{}").format(sql.Identifier(name)))
     if retention.daily_days is not None:
         with translated(), conn, conn.cursor() as cursor:

@@ -3,6 +3,10 @@ SELECT
     set_config('lock_timeout', '4s', true),
     pg_advisory_xact_lock(hashtextextended('sitemon.partitions', 0));
 
+-- name: wait_briefly
+-- Behind what waits for a whole table, everybody waits who records into it.
+SET LOCAL lock_timeout = '500ms';
+
 -- name: existing_partitions
 SELECT child.relname
 FROM pg_catalog.pg_inherits

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sitemon import clock
+from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
 from sitemon.store.account import close
 from sitemon.store.connect import Connection
@@ -45,6 +46,19 @@ def test_the_next_day_is_made_and_the_oldest_dropped(conn: Connection) -> None:
     assert maintained.partitions_dropped == 1
     assert after[:-1] == before[1:]
     assert len(after) == 32
+
+
+def test_who_reads_for_long_keeps_the_oldest_day_and_those_who_record_for_a_moment_only(
+    conn: Connection, another: Connection
+) -> None:
+    tomorrow = clock.utc_now() + DAY
+    with another, another.cursor() as cursor:
+        cursor.execute("SELECT FROM sitemon.results")
+        began_s = clock.monotonic_s()
+        with pytest.raises(UnreachableError, match="lock timeout"):
+            maintain(conn, DEFAULT_RETENTION, tomorrow)
+        assert clock.monotonic_s() - began_s < 3
+    assert maintain(conn, DEFAULT_RETENTION, tomorrow).partitions_dropped == 1
 
 
 def test_results_that_are_not_rolled_up_are_not_dropped(conn: Connection) -> None:
