@@ -54,7 +54,7 @@ def _connected(host: str, port: int, timeout_s: float, *, is_tls: bool) -> socke
         try:
             sock.settimeout(share_s)
             sock.connect(sockaddr)
-            return _with_tls(sock, host, began_s + share_s - clock.monotonic_s()) if is_tls else sock
+            return _with_tls(sock, host, max(0.001, began_s + share_s - clock.monotonic_s())) if is_tls else sock
         except OSError:
             sock.close()
             if not waiting:
