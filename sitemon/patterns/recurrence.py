@@ -147,7 +147,18 @@ def _parts(text: str) -> dict[str, str]:
     for name in ("INTERVAL", "COUNT"):
         if name in parts and not re.fullmatch(r"[1-9]\d{0,3}", parts[name]):
             raise ValueError(f"rrule: {name}: expected a whole number from 1 to 9999")
+    if parts["FREQ"] in ("MONTHLY", "YEARLY"):
+        _refuse_missing_weekdays(parts)
     return parts
+
+
+def _refuse_missing_weekdays(parts: dict[str, str]) -> None:
+    """Refuse a weekday that no month or year has so often; dateutil looks for it behind the end of its lists."""
+    is_of_year = parts["FREQ"] == "YEARLY" and "BYMONTH" not in parts
+    most, last = (53, "53rd weekday of a year") if is_of_year else (5, "5th weekday of a month")
+    places = re.findall(r"\d+", parts.get("BYDAY", ""))
+    if any(len(place) > 2 or int(place) > most for place in places):
+        raise ValueError(f"rrule: BYDAY: expected no more than the {last}")
 
 
 def _refuse_without_first(parts: dict[str, str]) -> None:

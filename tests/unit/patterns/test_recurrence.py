@@ -106,6 +106,25 @@ def test_a_day_has_no_second_place_within_itself() -> None:
     assert problem == "rrule: BYSETPOS: means nothing to FREQ=DAILY"
 
 
+@pytest.mark.parametrize(
+    ("rrule", "expected"),
+    [
+        ("FREQ=MONTHLY;BYDAY=53MO", "the 5th weekday of a month"),
+        ("FREQ=MONTHLY;BYDAY=1MO,MO(-6)", "the 5th weekday of a month"),
+        ("FREQ=YEARLY;BYMONTH=12;BYDAY=-6MO", "the 5th weekday of a month"),
+        ("FREQ=YEARLY;BYDAY=54MO", "the 53rd weekday of a year"),
+        (f"FREQ=YEARLY;BYDAY={'9' * 400}MO", "the 53rd weekday of a year"),
+    ],
+)
+def test_no_month_or_year_has_so_many_weekdays(rrule: str, expected: str) -> None:
+    assert problem_of(Recurring("02:00", 3600, rrule)) == f"rrule: BYDAY: expected no more than {expected}"
+
+
+def test_the_last_of_a_year_or_a_month_is_one() -> None:
+    assert problem_of(Recurring("02:00", 3600, "FREQ=YEARLY;BYDAY=53MO")) is None
+    assert problem_of(Recurring("02:00", 3600, "FREQ=MONTHLY;BYDAY=5MO,-5TU")) is None
+
+
 @pytest.mark.parametrize("rrule", ["FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6"])
 def test_a_rule_without_a_day_is_found_out(rrule: str) -> None:
     problem = problem_of(Recurring("02:00", 3600, rrule))
