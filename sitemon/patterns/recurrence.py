@@ -8,7 +8,7 @@ passes, whatever the clock shows.
 import functools
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,9 +23,13 @@ _PARTS: Final = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH
 _RARE_PARTS: Final = ("BYYEARDAY", "BYWEEKNO")
 _OF_THE_DAY: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _DAYS: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
+_WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_PLACE_OF_WEEKDAY: Final = re.compile(r"[-+\d]+(?=[A-Z])|\(.*?\)")
 _LONGEST_RULE: Final = 500
 _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2200
+
+_DAY: Final = timedelta(days=1)
 
 _START: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)T)?(\d\d:\d\d(?::\d\d)?)")
 
@@ -40,11 +44,26 @@ fallen on each weekday, in leap years and others; only what counts from its firs
 class _Rule(NamedTuple):
     """A rule that was read; `dates` is None for one window alone. Without `first`, it holds for all days."""
 
-    dates: str | None
+    dates: "_Dates | None"
     until: datetime | None
     first: date | None
     at: time
     zone: ZoneInfo
+
+
+class _Dates(NamedTuple):
+    """The days of a rule: as its `text` says, and how to find them from anywhere in the calendar.
+
+    `candidates` is a rule that leaves nothing to its first day; of what it gives, the periods that `interval` says
+    count, and of these the first `times`.
+    """
+
+    text: str
+    candidates: str
+    frequency: str
+    interval: int
+    times: int | None
+    week_begins: int
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -63,14 +82,22 @@ def problem_of(recurring: Recurring) -> str | None:
     return None
 
 
-@functools.lru_cache(maxsize=10_000)
 def windows(recurring: Recurring, from_at: datetime, until_at: datetime) -> tuple[tuple[datetime, datetime], ...]:
-    """Return beginnings and ends of the windows with ``from_at ≤ begin < until_at``, in UTC and in their order."""
+    """Return beginnings and ends of the windows with ``from_at ≤ begin < until_at``, in UTC and in their order.
+
+    It costs little wherever the rule begins; where COUNT counts from there, or a day is rare, some milliseconds.
+    """
+    days = from_at.astimezone(UTC).date(), until_at.astimezone(UTC).date() + _DAY
+    return tuple(window for window in _windows_of_days(recurring, *days) if from_at <= window[0] < until_at)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _windows_of_days(recurring: Recurring, first: date, end: date) -> tuple[tuple[datetime, datetime], ...]:
+    """Return at least the windows that begin in these days of UTC: who asks again within a day has them."""
     rule, length = _read(recurring), timedelta(seconds=recurring.duration_s)
-    low = from_at.astimezone(rule.zone).replace(tzinfo=None) - timedelta(days=1)
-    high = until_at.astimezone(rule.zone).replace(tzinfo=None) + timedelta(days=1)
-    begins = (start.replace(tzinfo=rule.zone).astimezone(UTC) for start in _starts(rule, low, high))
-    return tuple((begin, begin + length) for begin in begins if from_at <= begin < until_at)
+    starts = _starts(rule, datetime.combine(first - _DAY, time()), datetime.combine(end + _DAY, time()))
+    begins = (start.replace(tzinfo=rule.zone).astimezone(UTC) for start in starts)
+    return tuple((begin, begin + length) for begin in begins)
 
 
 def _starts(rule: _Rule, low: datetime, high: datetime) -> Iterator[datetime]:
@@ -78,19 +105,39 @@ def _starts(rule: _Rule, low: datetime, high: datetime) -> Iterator[datetime]:
     if rule.dates is None:
         first = datetime.combine(rule.first or low, rule.at)
         return iter([first] if low <= first <= high else [])
-    # A rule that holds for all days begins a year before, so that each of its periods is whole.
-    first = datetime.combine(rule.first or date(low.year - 1, 1, 1), rule.at)
-    found = _compiled(rule.dates, first).between(low, high, inc=True)
-    return (start for start in found if rule.until is None or start <= rule.until)
+    found = _from_near(rule, rule.dates, low, high)
+    return (start for start in found if low <= start and (rule.until is None or start <= rule.until))
+
+
+def _from_near(rule: _Rule, dates: _Dates, low: datetime, high: datetime) -> Iterator[datetime]:
+    """Yield the beginnings between two moments, and some before; where they are counted, all from the first one on."""
+    # A week before, so that each period is whole.
+    near = low.date() - 7 * _DAY
+    first = rule.first or near
+    from_day = first if dates.times else max(first, near)
+    all_starts = _compiled(dates.candidates, datetime.combine(from_day, rule.at))
+    candidates = itertools.takewhile(lambda start: start <= high, all_starts)
+    since = _period(dates, first)
+    in_turn = (start for start in candidates if (_period(dates, start) - since) % dates.interval == 0)
+    return itertools.islice(in_turn, dates.times)
+
+
+def _period(dates: _Dates, day: date) -> int:
+    """Return the number of the day, week, month or year in which a day lies."""
+    if dates.frequency == "DAILY":
+        return day.toordinal()
+    if dates.frequency == "WEEKLY":
+        return (day.toordinal() - 1 - dates.week_begins) // 7
+    return day.year * 12 + day.month if dates.frequency == "MONTHLY" else day.year
 
 
 def _far_starts(rule: _Rule) -> Iterator[datetime]:
     """Yield the first beginnings of a rule, so late in the calendar that there is an end to it."""
     first = rule.first or date(_FIRST_YEAR, 1, 1)
-    is_counted = rule.dates is not None and "INTERVAL=" in rule.dates
+    is_counted = rule.dates is not None and rule.dates.interval > 1
     far = first.year % _CYCLE_YEARS + _LAST_CYCLE if is_counted else _LAST_LEAP_YEARS
     start = datetime.combine(first.replace(year=far), rule.at)
-    return iter([start]) if rule.dates is None else iter(_compiled(rule.dates, start))
+    return iter([start]) if rule.dates is None else iter(_compiled(rule.dates.text, start))
 
 
 def _compiled(text: str, first: datetime) -> rrule:
@@ -126,7 +173,32 @@ def _read(recurring: Recurring) -> _Rule:
         _compiled(text, datetime.combine(first or date(_FIRST_YEAR, 1, 1), at))
     except (ValueError, TypeError, KeyError, IndexError) as exc:
         raise ValueError("rrule: expected a rule of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU") from exc
-    return _Rule(text, until, first, at, zone)
+    return _Rule(_dates(text, parts, first), until, first, at, zone)
+
+
+def _dates(text: str, parts: Mapping[str, str], first: date | None) -> _Dates:
+    """Let the parts of a rule say what else its first day would."""
+    frequency = parts["FREQ"]
+    said = {name: value for name, value in parts.items() if name not in ("INTERVAL", "COUNT")}
+    if frequency == "DAILY":
+        # To look at a month takes as long as to look at a few days one by one; of a day, no weekday is the second.
+        weekdays = _PLACE_OF_WEEKDAY.sub("", said["BYDAY"]) if "BYDAY" in said else ",".join(_WEEKDAYS)
+        said |= {"FREQ": "MONTHLY", "BYDAY": weekdays}
+    elif first and not any(name in parts for name in _DAYS):
+        if frequency == "WEEKLY":
+            said["BYDAY"] = _WEEKDAYS[first.weekday()]
+        else:
+            said["BYMONTHDAY"] = str(first.day)
+        if frequency == "YEARLY":
+            said.setdefault("BYMONTH", str(first.month))
+    return _Dates(
+        text=text,
+        candidates=";".join(f"{name}={value}" for name, value in said.items()),
+        frequency=frequency,
+        interval=int(parts.get("INTERVAL", 1)),
+        times=int(parts["COUNT"]) if "COUNT" in parts else None,
+        week_begins=_WEEKDAYS.index(parts.get("WKST", "MO")),
+    )
 
 
 def _parts(text: str) -> dict[str, str]:
