@@ -157,7 +157,7 @@ class Alerter:
                 self._decider.release(conn)
                 self._decider.tell_degraded(conn)
                 release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle:
+            if is_idle and self._planner.is_done:
                 wait_for_notice(conn, _LOOK_EVERY_S)
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:

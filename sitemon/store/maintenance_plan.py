@@ -2,9 +2,11 @@
 
 An edit holds from when it is first seen; what was before stays. Any number of alerters may be at it: of those whose
 configurations differ, the one that was edited or started last has its way, once.
+
+Which windows those are is computed by who asks, between `gaps` and `write_down`: while nobody waits for us.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.maintenance import Recurring
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.maintain import alone
+from sitemon.store.maintain import alone, watermarks
 from sitemon.store.maintenance_windows import SiteWindow, add_windows, follow, next_numbers
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
@@ -27,30 +29,40 @@ HORIZON: Final = timedelta(days=15)
 _PLANNED_FOR: Final = timedelta(days=8)
 """Where windows are written down no further than this, more are."""
 
-_SITES_AT_ONCE: Final = 1_000
-
 Rules = Mapping[str, tuple[Recurring, ...]]
 """The windows of each site of a configuration; of most sites there are none."""
 
-WindowsOf = Callable[[Recurring, datetime, datetime], Sequence[tuple[datetime, datetime]]]
+Stretch = tuple[datetime, datetime]
 
 
-class Planned(NamedTuple):
-    """How many windows were written down, and of which sites others are than this configuration says."""
+class Look(NamedTuple):
+    """Which sites have something to be written down, and of which others it is other windows than wanted."""
 
-    windows: int
+    names: Sequence[str]
     differing: Sequence[str]
 
 
-class _Wanted(NamedTuple):
-    """The windows of sites, and of which of these they were edited."""
+class Written(NamedTuple):
+    """How many windows were written down, and which sites are left."""
+
+    windows: int
+    left: Sequence[str]
+
+
+class Wanted(NamedTuple):
+    """The windows of sites, and of which of these they were edited.
+
+    Of two alerters whose configurations differ neither undoes what the other has planned: a site that is not edited
+    keeps its windows, and one that is in no `rules` has them until the schedule has ended it.
+    """
 
     rules: Rules
     edited: Collection[str]
 
-    def of(self, names: Collection[str]) -> "_Wanted":
+    def of(self, names: Collection[str]) -> "Wanted":
         """Return what is wanted of these sites alone."""
-        return _Wanted({name: self.rules[name] for name in names if name in self.rules}, {*names} & {*self.edited})
+        rules = {name: self.rules[name] for name in names if name in self.rules}
+        return Wanted(rules, [name for name in names if name in self.edited])
 
 
 class _Plan(NamedTuple):
@@ -62,12 +74,21 @@ class _Plan(NamedTuple):
     is_ended: bool
 
 
-def plan(conn: Connection, rules: Rules, edited: Collection[str], now: datetime, windows_of: WindowsOf) -> Planned:
-    """Write down the windows of sites that are `edited`, and go on with those of the others as they are kept.
+class Gap(NamedTuple):
+    """A site of which windows are to be written down, from a moment on, and what was kept of it before.
 
-    Of two alerters whose configurations differ neither undoes what the other has planned: a site that is not edited
-    keeps its windows, and one that is in no `rules` has them until the schedule has ended it. `windows_of` gives the
-    windows of a rule that begin in a stretch of time.
+    `is_change`: it is to have other rules than before, perhaps none.
+    """
+
+    name: str
+    plan: _Plan | None
+    rules: tuple[Recurring, ...]
+    from_at: datetime
+    is_change: bool
+
+
+def look(conn: Connection, wanted: Wanted, now: datetime) -> Look:
+    """Say what has to be written down.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -75,41 +96,58 @@ def plan(conn: Connection, rules: Rules, edited: Collection[str], now: datetime,
     """
     with translated(), conn, conn.cursor() as cursor:
         plans = _plans(cursor)
-    wanted = _Wanted(rules, edited)
-    changes = _changes(wanted, plans)
+    rules, changes = wanted.rules, _changes(wanted, plans)
     names = [*changes, *(name for name in _due(rules, plans, now) if name not in changes)]
-    count = 0
-    for start in range(0, len(names), _SITES_AT_ONCE):
-        piece = names[start : start + _SITES_AT_ONCE]
-        count += _plan_piece(conn, piece, wanted.of(piece), now, windows_of)
-    return Planned(count, [name for name, own in rules.items() if name not in changes and _kept(plans, name) != own])
+    return Look(names, [name for name, own in rules.items() if name not in changes and _kept(plans, name) != own])
 
 
-def _plan_piece(conn: Connection, piece: Sequence[str], wanted: _Wanted, now: datetime, windows_of: WindowsOf) -> int:
-    """Do so for some sites, in one transaction, in which nobody writes results."""
+def gaps(conn: Connection, names: Sequence[str], wanted: Wanted, now: datetime) -> list[Gap]:
+    """Return what has to be written down of these sites, in their order.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        plans, kept_from_at = _plans(cursor, names), watermarks(cursor).raw_from_at
+    wanted = wanted.of(names)
+    changes, due = _changes(wanted, plans), {*_due(wanted.rules, plans, now)}
+    found = []
+    for name in names:
+        plan = plans.get(name)
+        if name in changes:
+            found.append(Gap(name, plan, changes[name], now, is_change=True))
+        elif plan and name in due:
+            found.append(Gap(name, plan, plan.rules or (), max(plan.until_at, kept_from_at), is_change=False))
+    return found
+
+
+def write_down(conn: Connection, found: Sequence[tuple[Gap, Collection[Stretch]]], now: datetime) -> Written:
+    """Write windows of some sites down, in one transaction, in which nobody writes results.
+
+    A site at which another alerter was meanwhile is left.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
     with alone(conn) as (cursor, marks):
-        # Another alerter may have been faster.
-        plans = _plans(cursor, piece)
-        changes = _changes(wanted, plans)
-        due = [name for name in _due(wanted.rules, plans, now) if name not in changes]
-        ended = _end(cursor, [plans[name].site_id for name in changes if name in plans], now)
-        numbers = Names().sites(cursor, [name for name, own in changes.items() if own])
-        rules = {**{name: own for name, own in changes.items() if own}, **{name: _kept(plans, name) for name in due}}
-        begun = {name: (numbers[name], now) for name, own in changes.items() if own}
-        begun |= {name: (plans[name].site_id, max(plans[name].until_at, marks.raw_from_at)) for name in due}
-        # Two rules of a site may have the same window.
+        plans = _plans(cursor, [gap.name for gap, _ in found])
+        ours = [(gap, own) for gap, own in found if plans.get(gap.name) == gap.plan]
+        ended = _end(cursor, [gap.plan.site_id for gap, _ in ours if gap.is_change and gap.plan], now)
+        numbers = {name: one.site_id for name, one in plans.items()}
+        numbers |= Names().sites(cursor, [gap.name for gap, _ in ours if gap.rules and not gap.plan])
+        # Partitions may have been dropped meanwhile.
         new = sorted(
-            {
-                SiteWindow(site_id, max(from_at, begin_at), until_at)
-                for name, (site_id, from_at) in begun.items()
-                for rule in rules[name] or ()
-                for begin_at, until_at in _windows(rule, from_at, now, windows_of, is_edited=name in changes)
-            }
+            SiteWindow(numbers[gap.name], *window)
+            for gap, own in ours
+            for window in own
+            if window[0] >= marks.raw_from_at
         )
         _add(cursor, new)
-        _keep(cursor, {site_id: rules[name] or () for name, (site_id, _) in begun.items()}, now + HORIZON)
+        _keep(cursor, {numbers[gap.name]: gap.rules for gap, _ in ours if gap.rules}, now + HORIZON)
         follow(cursor, marks, [*ended, *new])
-    return len(new)
+    return Written(len(new), [gap.name for gap, _ in found if plans.get(gap.name) != gap.plan])
 
 
 def _add(cursor: Cursor, windows: Sequence[SiteWindow]) -> None:
@@ -117,14 +155,6 @@ def _add(cursor: Cursor, windows: Sequence[SiteWindow]) -> None:
     times = sorted({window[1:] for window in windows})
     number_of = dict(zip(times, next_numbers(cursor, len(times)), strict=True))
     add_windows(cursor, windows, [number_of[window[1:]] for window in windows])
-
-
-def _windows(
-    rule: Recurring, from_at: datetime, now: datetime, windows_of: WindowsOf, *, is_edited: bool
-) -> list[tuple[datetime, datetime]]:
-    """Return the windows that are to be written down; of a rule that is new, also that one which is running."""
-    first_at = from_at - timedelta(seconds=rule.duration_s) if is_edited else from_at
-    return [window for window in windows_of(rule, first_at, now + HORIZON) if window[1] > from_at]
 
 
 def _plans(cursor: Cursor, names: Sequence[str] | None = None) -> dict[str, _Plan]:
@@ -145,7 +175,7 @@ def _kept(plans: Mapping[str, _Plan], name: str) -> tuple[Recurring, ...] | None
     return plans[name].rules if name in plans else ()
 
 
-def _changes(wanted: _Wanted, plans: Mapping[str, _Plan]) -> Rules:
+def _changes(wanted: Wanted, plans: Mapping[str, _Plan]) -> Rules:
     """Return the sites whose plan is to be another one, with their windows: none of those that have ended."""
     rules = wanted.rules
     new = {name: rules[name] for name in wanted.edited if _kept(plans, name) != rules[name]}

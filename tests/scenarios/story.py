@@ -106,6 +106,8 @@ class Story:
     def works(self) -> None:
         """Let the alerter do all that it does over and over."""
         self._planner.plan_if_due(self.conn)
+        while not self._planner.is_done:
+            self._planner.plan_if_due(self.conn)
         # One that looked at the regions just now does not look again: each step has an alerter that has just started.
         self._decider().remind(self.conn)
         self._decider().warn_of_certificates(self.conn)

@@ -9,12 +9,11 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.maintenance import Recurring
-from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection
-from sitemon.store.maintenance_plan import plan
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
+from tests.integration.alert.planning import plan
 from tests.integration.alert.scene import Scene
 from tests.integration.alert.test_command import Start, environ, start
 from tests.integration.store.events import ended, started
@@ -77,7 +76,7 @@ def test_what_one_alerter_has_planned_another_does_not_undo(start: Start, scene:
 
 def plan_of(conn: Connection, rules: dict[str, Sequence[Recurring]], *edited: str, days: int = 0) -> Sequence[str]:
     now = clock.utc_now() + timedelta(days=days)
-    return plan(conn, {site: tuple(own) for site, own in rules.items()}, edited, now, windows).differing
+    return plan(conn, {site: tuple(own) for site, own in rules.items()}, edited, now).differing
 
 
 def test_the_windows_of_a_site_that_one_does_not_know_last_until_the_schedule_ends_it(

@@ -11,11 +11,10 @@ from sitemon.alert.maintenance import Planner
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.maintenance import Recurring
-from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection, connect
-from sitemon.store.maintenance_plan import plan
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
 from tests.databases import rows
+from tests.integration.alert.planning import plan
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 HELSINKI = "Europe/Helsinki"
@@ -37,7 +36,7 @@ def planned(conn: Connection) -> list[tuple[str, str]]:
 
 
 def plan_at(conn: Connection, now: datetime, *rules: Recurring) -> int:
-    return plan(conn, {"shop": rules}, {"shop"}, now, windows).windows
+    return plan(conn, {"shop": rules}, {"shop"}, now).windows
 
 
 def test_windows_are_written_down_fifteen_days_ahead_and_once(conn: Connection) -> None:
@@ -80,7 +79,7 @@ def test_rules_that_have_the_same_window_have_it_once(conn: Connection) -> None:
 
 
 def test_sites_of_one_rule_share_the_number_of_a_window(conn: Connection) -> None:
-    plan(conn, {"shop": (SUNDAYS,), "blog": (SUNDAYS,)}, {"shop", "blog"}, NOW, windows)
+    plan(conn, {"shop": (SUNDAYS,), "blog": (SUNDAYS,)}, {"shop", "blog"}, NOW)
     query = "SELECT array_agg(site ORDER BY site) FROM sitemon.maintenance GROUP BY maintenance_id"
     assert rows(conn, query) == [(["blog", "shop"],)] * 2
 
