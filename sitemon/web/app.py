@@ -35,6 +35,7 @@ from sitemon.web.api.events import STREAM_LASTS_S
 from sitemon.web.auth import Guard
 from sitemon.web.bodies import BoundedBodies
 from sitemon.web.client_limit import ClientLimit
+from sitemon.web.cookies import OwnCookies
 from sitemon.web.dependencies import Web
 from sitemon.web.fair_turns import FairTurns
 from sitemon.web.history import History
@@ -130,6 +131,7 @@ def create_app(
     app.add_middleware(ClientLimit, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
+    app.add_middleware(OwnCookies)
     app.add_middleware(BoundedTargets)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)

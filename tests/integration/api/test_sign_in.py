@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import re
+from http import cookies
 
 import httpx
 import msgspec
@@ -73,6 +74,25 @@ def test_a_session_ends_when_its_token_is_taken_back_and_lives_on_in_another_pro
     renewed = msgspec.structs.replace(SETTINGS, tokens={"anna": "0" * 64})
     for settings in (without, renewed):
         assert serve_page(settings=settings).get(f"{V1}/session", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/sites/shop", f"{V1}/session", f"{V1}/sites"])
+def test_of_long_cookies_none_is_taken_apart(serve_page: Serve, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    taken_apart: list[str] = []
+
+    def unquote(value: str) -> str:
+        taken_apart.append(value)
+        return value.strip('"')
+
+    monkeypatch.setattr(cookies, "_unquote", unquote)
+    tokens = {"anna@example.org": SETTINGS.tokens["anna"]}
+    page = serve_page(settings=msgspec.structs.replace(SETTINGS, tokens=tokens, sign_in_to_read=True))
+    session = sign_in(page).headers["set-cookie"].partition(";")[0]
+    long = '"' + "\\a" * 15_000 + '"'
+    page.cookies.clear()
+    answer = page.get(path, headers={"Cookie": f"a={long}; {session}; sitemon_session_of_others={long}"})
+    assert answer.status_code == 200
+    assert set(taken_apart) == {session.partition("=")[2]}
 
 
 def test_signing_out_needs_the_token_of_a_form_and_takes_the_cookie_back(page: httpx.Client) -> None:
