@@ -16,14 +16,14 @@ class OneWrite:
         self._is_begun = False
         self._head = b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write, after what was kept back."""
         if self._is_begun:
             self._transport.write(self._head + data)
             self._head = b""
         else:
             self._is_begun = True
-            self._head = data
+            self._head = bytes(data)
             self._loop.call_soon(self._flush)
 
     def close(self) -> None:

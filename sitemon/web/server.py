@@ -15,6 +15,7 @@ from sitemon.config.web_file import Network
 from sitemon.per_process import open_files
 from sitemon.web.connection import Connection
 from sitemon.web.connection_limit import MOST, ConnectionLimit
+from sitemon.web.in_pieces import InPieces
 
 _GRACE_S: Final = 5
 """So long may requests that are under way go on; the command ends within 10 s."""
@@ -52,7 +53,7 @@ def serve(
     """Serve until `stop` is set. `proxies` are networks whose connections are those of many clients."""
     most = min(MOST, max(1, open_files(MOST + _OTHER_FILES) - _OTHER_FILES))
     config = uvicorn.Config(
-        app,
+        InPieces(app),
         http=partial(Connection, ConnectionLimit[Connection](most, proxies)),  # type: ignore[arg-type]  # it makes one
         ws="none",
         log_config=None,

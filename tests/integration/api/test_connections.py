@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from sitemon.config.web_file import Network
 from sitemon.web import connection, server
+from sitemon.web.in_pieces import PIECE_BYTES
 from sitemon.web.server import listen
 from tests.integration.api.scene import serving
 
@@ -22,6 +23,7 @@ WITHIN_S = 10
 SHORT_S = 0.3
 LONG = "x" * (64 << 20)
 LONG_HEAD = 64 << 20
+MANY = 5
 HALF = b"half of something"
 SHORT = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 UNANSWERED = b"GET /head HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -194,6 +196,22 @@ def test_who_does_not_read_is_not_waited_for(port: int, monkeypatch: pytest.Monk
     with connected(port) as sock:
         sock.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
         assert lost.wait(WITHIN_S)
+
+
+def test_of_a_long_answer_little_is_held_for_who_reads_slowly(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_bytes: list[int] = []
+    pause = connection.Connection.pause_writing
+
+    def note(self: connection.Connection) -> None:
+        held_bytes.append(self.transport.get_write_buffer_size())
+        pause(self)
+
+    monkeypatch.setattr(connection.Connection, "pause_writing", note)
+    with connected(port) as sock:
+        sock.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        while len(held_bytes) < MANY and sock.recv(65_536):
+            pass
+    assert max(held_bytes) <= 2 * PIECE_BYTES
 
 
 def test_who_reads_gets_all_of_it(port: int) -> None:
