@@ -25,6 +25,8 @@ _ROWS: Final = 30
 _LONGEST_SITE: Final = 1_000
 """No name is so long."""
 _AROUND: Final = timedelta(minutes=15)
+_COLUMNS: Final = ("slot_at", "region", "kind", "outcome", "reason", "http_code", "latency_s", "error")
+"""Those that the page shows: others may be long."""
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 
 
@@ -106,7 +108,8 @@ def _read(web: Web, number: int) -> _One | None:
 
 def _results_around(conn: Connection, site: str, at: datetime) -> list[Row]:
     stretch = SiteStretch(site, at - _AROUND, at + _AROUND)
-    return read_results(conn, stretch, ResultsAfter(END_OF_TIME), _ROWS, now=at + _AROUND)
+    rows = read_results(conn, stretch, ResultsAfter(END_OF_TIME), _ROWS, now=at + _AROUND)
+    return [{name: row[name] for name in _COLUMNS} for row in rows]
 
 
 def _list(web: Web, snapshot: Snapshot, asked: _Asked, found: Read[list[Incident]] | None) -> str:

@@ -27,6 +27,8 @@ from sitemon.web.site_figures import GRID_DAYS
 from sitemon.web.sites import SiteView
 
 ROWS: Final = 25
+MOST_REGIONS: Final = 100
+"""So many are shown, the worst: all configured sites together have no more."""
 _MOST_INCIDENTS: Final = 1_000
 """So many are drawn at most, and so many of the newest are looked through for them."""
 _CHAINS: Final = 4
@@ -72,6 +74,7 @@ def read_site(web: Web, site: SiteView, asked: Asked, now: datetime) -> SiteData
     # As many results as there is room for, if none is lacking.
     window = timedelta(seconds=min(_LONGEST_WINDOW_S, (site.evidence.interval_s or _LONGEST_WINDOW_S) * (ROWS + 2)))
     past = web.history.of([name])[name]
+    hidden = {watch.region for watch in site.watches[MOST_REGIONS:]}
     with web.pool.connection() as conn:
         incidents = read_incidents_of(conn, name, _MOST_INCIDENTS)
         return SiteData(
@@ -80,10 +83,10 @@ def read_site(web: Web, site: SiteView, asked: Asked, now: datetime) -> SiteData
             read_parts(conn, name, stretch, with_phases=chosen.has_phases),
             past,
             read_counts(conn, name, days_before(now, GRID_DAYS)),
-            _newest(conn, site, now),
+            [one for one in _newest(conn, site, now) if one.region not in hidden][:MOST_REGIONS],
             incidents,
             _in_stretch(conn, name, stretch, incidents),
-            read_chains(conn, name, _CHAINS),
+            [one for one in read_chains(conn, name, _CHAINS) if one.region not in hidden][: MOST_REGIONS * _CHAINS],
             read_results(conn, SiteStretch(name, now - _EVER, now + AHEAD), before, ROWS + 1, now=now, window=window),
         )
 

@@ -20,7 +20,7 @@ from sitemon.web.kept import Kept, Read
 from sitemon.web.made import Piece, piece
 from sitemon.web.pages import no_data, not_found
 from sitemon.web.ranges import RANGES, days_before, read_view, ticks
-from sitemon.web.site_data import ROWS, Asked, read_site
+from sitemon.web.site_data import MOST_REGIONS, ROWS, Asked, read_site
 from sitemon.web.site_figures import (
     GRID_DAYS,
     Moments,
@@ -118,6 +118,7 @@ def _page(web: Web, snapshot: Snapshot, site: SiteView, found: Read[_Shown] | No
         here="",
         snapshot=snapshot,
         site=site,
+        watches=site.watches[:MOST_REGIONS],
         can_act=web.guard.can_sign_in,
         can_check=web.guard.can_sign_in and web.acts.can_check,
         read_at=found.at if found else None,

@@ -144,7 +144,7 @@ ORDER BY started_at DESC, incident_id DESC
 LIMIT %(most)s;
 
 -- name: newest
--- Of each region the newest result at which somebody looked, and the newest certificate.
+-- Of each region the newest result at which somebody looked, and the newest certificate. Nobody reads a longer match.
 SELECT DISTINCT ON (region)
     region,
     slot_at,
@@ -156,7 +156,7 @@ SELECT DISTINCT ON (region)
     http_version,
     redirects,
     body_bytes,
-    match,
+    left(match, 500) || CASE WHEN length(match) > 500 THEN '…' ELSE '' END,
     is_match_found,
     error,
     first_value(cert_expires_at) OVER (PARTITION BY region ORDER BY cert_expires_at IS NULL, slot_at DESC)

@@ -75,3 +75,29 @@ def test_who_goes_through_many_addresses_pushes_out_none_that_others_ask_for(kep
         kept.of(f"shop until {number}", LATER, lambda: "x", is_away=False)
         kept.of("shop", LATER, fail, is_away=True)
     assert kept.of("shop", LATER, fail, is_away=False) == Read(NOW, "then")
+
+
+def is_kept(kept: Kept[list[str]], address: str) -> bool:
+    return kept.of(address, NOW, None, is_away=True) is not None
+
+
+def test_of_what_is_long_less_is_kept() -> None:
+    kept: Kept[list[str]] = Kept(most_bytes=1_000_000)
+    for number in range(100):
+        assert kept.of(f"until {number}", NOW, lambda: ["x" * 5_000] * 10, is_away=False)
+        kept.of("until 0", NOW, None, is_away=True)
+    found = [number for number in range(100) if is_kept(kept, f"until {number}")]
+    assert found[0] == 0
+    assert found[1:] == list(range(100 - len(found) + 1, 100))
+    assert 10 < len(found) <= 20
+
+
+@pytest.mark.parametrize(
+    ("data", "evidence"), [(["x" * 70_000], "up"), ([], ("up", {"team": "x" * 70_000}))], ids=["found", "evidence"]
+)
+def test_what_is_too_long_is_given_and_not_kept_and_nothing_else_makes_room(data: list[str], evidence: object) -> None:
+    kept: Kept[list[str]] = Kept(most_bytes=1_000_000)
+    for address in ("shop", "blog"):
+        kept.of(address, NOW, list, is_away=False)
+    assert kept.of("blog", LATER, lambda: data, is_away=False, evidence=evidence) == Read(LATER, data, evidence)
+    assert [is_kept(kept, address) for address in ("shop", "blog")] == [True, False]

@@ -1,0 +1,38 @@
+"""Who writes results can name any regions; however many, a site's page stays small, and says that there are more."""
+
+from datetime import timedelta
+
+import pytest
+
+from sitemon.model.result import Certificate
+from sitemon.web.site_data import MOST_REGIONS
+from tests.integration.api.conftest import Serve
+from tests.integration.api.scene import Scene
+from tests.results import a_down, a_result, this_hour
+
+MORE = "of 150 regions"
+
+
+@pytest.fixture
+def scene(scene: Scene) -> Scene:
+    """Write what 149 regions found, of which the last is the only one where the site is down."""
+    chain = Certificate(
+        subject="x" * 250, issuer="y" * 250, begins_at=this_hour(), expires_at=this_hour() + timedelta(days=9)
+    )
+    found = {"match": "\U0001f600" * 4_000, "is_match_found": False, "error": "z" * 500, "certificates": (chain,)}
+    regions = [f"r{number:03}" for number in range(149)]
+    scene.write(*(a_result("wide", region=region, **found) for region in regions))
+    scene.write(a_down("wide", region="worst"))
+    return scene
+
+
+def test_the_page_shows_the_worst_and_says_so(scene: Scene, serve_page: Serve) -> None:
+    page = serve_page()
+    text = page.get("/sites/wide").text
+    assert f"the worst {MOST_REGIONS} {MORE}" in text
+    assert text.count('<th scope="row">r') == MOST_REGIONS - 1
+    assert text.count("<dt>r") == MOST_REGIONS - 1
+    assert '<th scope="row">worst' in text
+    assert "r099" not in text
+    assert len(text.encode()) < 600_000
+    assert "regions.</p>" not in page.get("/sites/shop").text
