@@ -5,13 +5,16 @@ import select
 import socket
 import struct
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from sitemon.web.connection_limit import ConnectionLimit
+from sitemon.web.in_pieces import InPieces
+from sitemon.web.long_answers import LongAnswers
 from sitemon.web.one_write import OneWrite
 
 REQUEST_S: Final = 30.0
@@ -95,9 +98,12 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0
     """How much came of a head that is not whole yet."""
 
-    def __init__(self, limit: "ConnectionLimit[Connection]", **given: Any) -> None:
+    def __init__(
+        self, limit: "ConnectionLimit[Connection]", long_answers: "LongAnswers[Connection]", **given: Any
+    ) -> None:
         super().__init__(**given)
         self._limit = limit
+        self._long_answers = long_answers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
@@ -185,7 +191,16 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, InPieces(app, self._holding))  # type: ignore[arg-type]  # of starlette
+
+    @contextmanager
+    def _holding(self, body: bytes) -> Iterator[None]:
+        for ended in self._long_answers.begin(self, self._limit.peer_of(self), body):
+            ended.transport.abort()
+        try:
+            yield
+        finally:
+            self._long_answers.end(self)
 
     def _look_at_request(self) -> None:
         if self._is_whole:

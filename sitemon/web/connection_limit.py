@@ -52,6 +52,10 @@ class ConnectionLimit(Generic[_C]):
             self.leave(ended)
         return ended
 
+    def peer_of(self, one: _C) -> _C | str:
+        """Return whose a connection is; one that is counted no more is a peer by itself."""
+        return self._peers.get(one, one)
+
     def answered(self, one: _C) -> None:
         """Note that a connection had an answer just now."""
         if one in self._peers:

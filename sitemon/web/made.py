@@ -2,13 +2,10 @@
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fastapi import Request, Response
-from starlette.types import Receive, Scope, Send
-
-from sitemon.web.in_pieces import PIECE_BYTES, together
 
 _LEVEL: Final = 3
 """A tenth larger than 5 makes it, in two thirds of the time."""
@@ -41,11 +38,6 @@ class Made(NamedTuple):
     def body(self) -> bytes:
         """The page for who takes it only as it is."""
         return b"".join(piece.body for piece in self.pieces)
-
-    @property
-    def body_bytes(self) -> int:
-        """How long that is."""
-        return sum(len(piece.body) for piece in self.pieces)
 
     @property
     def kept_bytes(self) -> int:
@@ -83,22 +75,4 @@ def respond(request: Request, made: Made) -> Response:
         return Response(status_code=304, headers=headers)
     if is_compressed:
         headers["Content-Encoding"] = "gzip"
-        return Response(made.compressed, media_type=made.media_type, headers=headers)
-    if made.body_bytes > PIECE_BYTES:
-        return _Long(made, headers)
-    return Response(made.body, media_type=made.media_type, headers=headers)
-
-
-class _Long(Response):
-    """A long page as it is, which is never joined: its pieces are shared, and who reads slowly would hold a copy."""
-
-    def __init__(self, made: Made, headers: Mapping[str, str]) -> None:
-        super().__init__(media_type=made.media_type, headers={**headers, "Content-Length": f"{made.body_bytes}"})
-        self._made = made
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for part in together(piece.body for piece in self._made.pieces):
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+    return Response(made.compressed if is_compressed else made.body, media_type=made.media_type, headers=headers)

@@ -15,7 +15,7 @@ from sitemon.config.web_file import Network
 from sitemon.per_process import open_files
 from sitemon.web.connection import Connection
 from sitemon.web.connection_limit import MOST, ConnectionLimit
-from sitemon.web.in_pieces import InPieces
+from sitemon.web.long_answers import MOST_BYTES, LongAnswers
 
 _GRACE_S: Final = 5
 """So long may requests that are under way go on; the command ends within 10 s."""
@@ -52,9 +52,10 @@ def serve(
 ) -> None:
     """Serve until `stop` is set. `proxies` are networks whose connections are those of many clients."""
     most = min(MOST, max(1, open_files(MOST + _OTHER_FILES) - _OTHER_FILES))
+    limits = ConnectionLimit[Connection](most, proxies), LongAnswers[Connection](MOST_BYTES)
     config = uvicorn.Config(
-        InPieces(app),
-        http=partial(Connection, ConnectionLimit[Connection](most, proxies)),  # type: ignore[arg-type]  # it makes one
+        app,
+        http=partial(Connection, *limits),  # type: ignore[arg-type]  # it makes one
         ws="none",
         log_config=None,
         log_level="warning",

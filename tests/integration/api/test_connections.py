@@ -214,6 +214,19 @@ def test_of_a_long_answer_little_is_held_for_who_reads_slowly(port: int, monkeyp
     assert max(held_bytes) <= 2 * PIECE_BYTES
 
 
+def test_where_long_answers_hold_too_much_the_one_that_began_first_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_BYTES", len(LONG))
+    with serving(answer) as address, ExitStack() as stack:
+        port = int(address.rpartition(":")[2])
+        short, first, second = (stack.enter_context(connected(port)) for _ in range(3))
+        for sock, path in ((short, b"/"), (first, b"/long"), (second, b"/long")):
+            sock.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        assert has_hung_up(first, WITHIN_S)
+        assert not has_hung_up(second, 0)
+        assert not has_hung_up(short, 0)
+
+
 def test_who_reads_gets_all_of_it(port: int) -> None:
     with connected(port) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)

@@ -1,6 +1,7 @@
 """Who writes results can name any regions; however many, a site's page stays small, and says that there are more."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,12 @@ def scene(scene: Scene) -> Scene:
     chain = Certificate(
         subject="x" * 250, issuer="y" * 250, begins_at=this_hour(), expires_at=this_hour() + timedelta(days=9)
     )
-    found = {"match": "\U0001f600" * 4_000, "is_match_found": False, "error": "z" * 500, "certificates": (chain,)}
+    found: dict[str, Any] = {
+        "match": "\U0001f600" * 4_000,
+        "is_match_found": False,
+        "error": "z" * 500,
+        "certificates": (chain,),
+    }
     regions = [f"r{number:03}" for number in range(149)]
     scene.write(*(a_result("wide", region=region, **found) for region in regions))
     scene.write(a_down("wide", region="worst"))
