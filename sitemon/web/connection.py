@@ -108,6 +108,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        # The reader is waited for, and has its time, as long as anything is not read.
+        transport.set_write_buffer_limits(0)
         self.flow = _Flow(transport, self.pipeline, self.loop)
         self._look_at_request()
         ended = self._limit.enter(self, self.client[0] if self.client else None)

@@ -11,7 +11,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PIECE_BYTES: Final = 64 << 10
-"""Of a connection two of them wait at most. What is no longer is written at once."""
+"""Of a connection one of them waits at most. What is no longer is written at once."""
 
 Holding = Callable[[bytes], AbstractContextManager[None]]
 """For as long as a long body is being sent."""
