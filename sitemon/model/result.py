@@ -4,6 +4,7 @@
 without a new version.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -127,6 +128,8 @@ def missed_result(
 
 _ESCAPE: Final = b"\\"
 """A NUL is written with one (RFC 8259, 7)."""
+_CONTROL: Final = re.compile(r"[\x01-\x1f\x7f]")
+"""No URL has one (RFC 3986, 2), and each would be six characters of all JSON that is made of it."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Result)
@@ -169,7 +172,7 @@ def decode(value: bytes) -> Result:
     Raises:
         PoisonError: it is not JSON, lacks a field, has one of a wrong type, out of its range or longer than any of
             ours, a moment without zone or beyond the years 1 to 9999, a text with a NUL, which PostgreSQL has no place
-            for, or is of another version.
+            for, or a URL with another control character, or is of another version.
 
     """
     try:
@@ -185,6 +188,8 @@ def decode(value: bytes) -> Result:
         raise PoisonError("not_a_result", "a moment is out of range")
     if _ESCAPE in value and any("\0" in text for text in _texts(result)):
         raise PoisonError("not_text", "a text holds a NUL")
+    if _CONTROL.search(result.url):
+        raise PoisonError("not_a_result", "the URL holds a control character")
     return result
 
 

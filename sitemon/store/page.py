@@ -1,10 +1,12 @@
 """What the page and the API read: the public views only, so that a member of `sitemon_reader` may."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.counts import Counts
 from sitemon.store.connect import Connection
@@ -14,12 +16,14 @@ from sitemon.store.prepared import load_prepared
 
 _sql: Final = load_prepared("page.sql")
 _PIECE: Final = 500
+_LONG_AT_ONCE: Final = 4_000
+"""Each of these texts has some kilobytes at most, and to look for any of them takes as long as for all."""
 
 
 class Watch(NamedTuple):
     """A site in a region: how it is and since when, and its newest result. `seen_at`: None when nobody looked.
 
-    `is_region_offline`: the region could not reach it, and is offline.
+    Of `url` 2,048 characters are there. `is_region_offline`: the region could not reach it, and is offline.
     """
 
     site: str
@@ -39,6 +43,13 @@ class Watch(NamedTuple):
 _decode_watch: Final = msgspec.json.Decoder(Watch).decode
 
 
+class _Digests(NamedTuple):
+    """Of what is long of a watch, and is read by itself."""
+
+    url: str | None
+    labels: str | None
+
+
 class Present(NamedTuple):
     """How everything is now. Up to `closed_at` it is decided what was missed.
 
@@ -52,10 +63,15 @@ class Present(NamedTuple):
 
 
 class PresentReader:
-    """Reads how everything is, again and again. What did not change since the last time is the same object."""
+    """Reads how everything is, again and again. What did not change since the last time is the same object.
+
+    Texts are not kept to tell that: their digests are. Equal names, long URLs and long labels are one object.
+    """
 
     def __init__(self) -> None:
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[bytes, Watch] = {}
+        self._names: dict[str, str] = {}
+        self._long: dict[str, Any] = {}
 
     def read(self, conn: Connection) -> Present:
         """Return all sites that are still watched, and the incidents that are not over.
@@ -64,15 +80,48 @@ class PresentReader:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
+        before, watches = self._watches, dict[bytes, Watch]()
+        long_of: dict[bytes, _Digests] = {}
+        digests: dict[str | None, str | None] = {}
         with translated(), conn.cursor() as cursor:
             _sql["freshness"].execute(cursor)
             ((closed_at, made_up_until_at),) = cursor.fetchall()
             _sql["watches"].execute(cursor)
             # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
-            texts = [text for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for (text,) in rows]
-        before = self._watches
-        self._watches = {text: before.get(text) or _decode_watch(text) for text in texts}
-        return Present(closed_at, list(self._watches.values()), read_incidents(conn, state="open"), made_up_until_at)
+            for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
+                for text, url, labels in rows:
+                    key = hashlib.blake2b(f"{text}{url}{labels}".encode(), digest_size=16).digest()
+                    watches[key] = before.get(key) or self._decoded(text)
+                    if url or labels:
+                        long_of[key] = _Digests(digests.setdefault(url, url), digests.setdefault(labels, labels))
+            self._read_long(cursor, {digest for digest in digests if digest})
+        for key in long_of.keys() - before.keys():
+            watches[key] = self._completed(watches[key], long_of[key])
+        present = Present(closed_at, list(watches.values()), read_incidents(conn, state="open"), made_up_until_at)
+        # What was another a moment later is to be looked for again.
+        for key in [key for key, of_it in long_of.items() if not self._long.keys() >= {*of_it} - {None}]:
+            del watches[key]
+        self._watches = watches
+        if len(self._names) > 2 * len(watches):
+            self._names = {name: name for watch in watches.values() for name in (watch.site, watch.region)}
+        return present
+
+    def _decoded(self, text: str) -> Watch:
+        watch = _decode_watch(text)
+        site, region = (self._names.setdefault(name, name) for name in (watch.site, watch.region))
+        return watch._replace(site=site, region=region)
+
+    def _read_long(self, cursor: Cursor, digests: set[str]) -> None:
+        self._long = {digest: said for digest, said in self._long.items() if digest in digests}
+        lacking = list(digests - self._long.keys())
+        for begin in range(0, len(lacking), _LONG_AT_ONCE):
+            _sql["long_texts"].execute(cursor, {"digests": lacking[begin : begin + _LONG_AT_ONCE]})
+            for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
+                self._long |= {digest: msgspec.json.decode(said) for digest, said in rows}
+
+    def _completed(self, watch: Watch, digests: _Digests) -> Watch:
+        url, labels = (digest and self._long.get(digest) for digest in digests)
+        return watch._replace(url=url or watch.url, labels=labels or watch.labels)
 
 
 def read_days(conn: Connection, sites: Sequence[str], first: date, days: int) -> dict[str, list[Counts | None]]:

@@ -77,6 +77,9 @@ def test_readers_ignore_fields_that_they_do_not_know() -> None:
         (encode(RESULT).replace(b'"up"', b'"fine"'), "not_a_result"),
         (encode(RESULT).replace(b"07:00:00.000000Z", b"07:00:00.000000"), "not_a_result"),
         (encode(RESULT).replace(b'"example"', b'"ex\xffmple"'), "not_a_result"),
+        (encode(RESULT).replace(b"example.org/", b"example.org/\\u0001"), "not_a_result"),
+        (encode(RESULT).replace(b"example.org/", b"example.org/\\n"), "not_a_result"),
+        (encode(RESULT).replace(b"example.org/", b"example.org/\x7f"), "not_a_result"),
     ],
 )
 def test_what_is_not_a_result_is_poison(value: bytes, reason: str) -> None:
