@@ -1,15 +1,17 @@
 """What all routes answer alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import Response
 
 from sitemon.store.connect import Connection
 from sitemon.store.history import Row
-from sitemon.web.api.models import ProblemDetails
+from sitemon.web.api.models import Answer, Page, ProblemDetails
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import MEDIA_TYPE, Problem
 from sitemon.web.sites import SiteView
@@ -43,20 +45,38 @@ def cut(rows: list[Row], limit: int, cursor_of: Callable[[Row], str]) -> tuple[l
     return (rows[:limit], cursor_of(rows[limit - 1])) if len(rows) > limit else (rows, None)
 
 
-async def read(web: Web, request: Request, ask: Callable[[Connection], T]) -> T:
-    """Ask the database. Some do at the same time; others wait, client by client, without a thread: pages need those.
+def as_json(page: Page[Any], items: Iterable[Answer]) -> bytes:
+    """Return a page as JSON with these items, made one by one: of all at once other threads would have to wait."""
+    made = [msgspec.Raw(item.model_dump_json().encode()) for item in items]
+    return msgspec.json.encode(page.model_dump(mode="json") | {"items": made})
+
+
+async def answer(web: Web, request: Request, make: Callable[[], bytes]) -> Response:
+    """Answer with JSON. Some make theirs at once; others wait, client by client, without a thread: pages need those.
 
     Raises:
+        Problem, RetryableError, RefusedError: as `make` says.
+
+    """
+    async with web.turns.one(web.guard.client_of(request)):
+        return Response(await run_in_threadpool(make), media_type="application/json")
+
+
+async def read(web: Web, request: Request, ask: Callable[[Connection], T], write: Callable[[T], bytes]) -> Response:
+    """Ask the database, and answer with what is written of it, as `answer` does.
+
+    Raises:
+        Problem: as `write` says.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
 
-    def ask_pool() -> T:
+    def make() -> bytes:
         with web.pool.connection() as conn:
-            return ask(conn)
+            found = ask(conn)
+        return write(found)
 
-    async with web.turns.one(web.guard.client_of(request)):
-        return await run_in_threadpool(ask_pool)
+    return await answer(web, request, make)
 
 
 async def present(web: Web) -> Snapshot:

@@ -1,9 +1,9 @@
 """What happened to a site: its results, and hours and days of them."""
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from sitemon import clock
 from sitemon.store.connect import Connection
@@ -16,8 +16,17 @@ from sitemon.store.history import (
     read_results,
     read_uptime,
 )
-from sitemon.web.api.answers import cut, present, read, refusals, site_of
-from sitemon.web.api.models import Latency, Page, Result, Uptime
+from sitemon.web.api.answers import as_json, cut, present, read, refusals, site_of
+from sitemon.web.api.models import (
+    Latency,
+    LatencyOfDay,
+    LatencyOfHour,
+    Page,
+    Result,
+    Uptime,
+    UptimeOfDay,
+    UptimeOfHour,
+)
 from sitemon.web.api.parameters import ResultsQuery, SeriesQuery, SiteName, cursor_of_hour, cursor_of_result
 from sitemon.web.dependencies import Web
 
@@ -29,8 +38,8 @@ def routes(web: Web) -> APIRouter:
     """Return ``sites/{name}/results``, ``…/uptime`` and ``…/latency``."""
     router = APIRouter(tags=["history"])
 
-    @router.get("/sites/{name:path}/results", responses=refusals(404))
-    async def list_results(request: Request, name: SiteName, query: Annotated[ResultsQuery, Query()]) -> Page[Result]:
+    @router.get("/sites/{name:path}/results", response_model=Page[Result], responses=refusals(404))
+    async def list_results(request: Request, name: SiteName, query: Annotated[ResultsQuery, Query()]) -> Response:
         """List the results of a site, the newest first, those of all kinds unless one is asked for."""
         web.guard.reader_of(request)
         snapshot = await present(web)
@@ -42,12 +51,15 @@ def routes(web: Web) -> APIRouter:
         def ask(conn: Connection) -> list[Row]:
             return read_results(conn, of, query.after, query.limit + 1, now=now, kind=query.kind, outcome=query.outcome)
 
-        rows, cursor = cut(await read(web, request, ask), query.limit, cursor_of_result)
-        items = [Result(**row) for row in rows]
-        return Page[Result](items=items, next_cursor=cursor, made_up_until_at=snapshot.made_up_until_at)
+        def write(found: list[Row]) -> bytes:
+            rows, cursor = cut(found, query.limit, cursor_of_result)
+            page = Page[Result](items=[], next_cursor=cursor, made_up_until_at=snapshot.made_up_until_at)
+            return as_json(page, (Result(**row) for row in rows))
 
-    @router.get("/sites/{name:path}/uptime", responses=refusals(404))
-    async def get_uptime(request: Request, name: SiteName, query: Annotated[SeriesQuery, Query()]) -> Uptime:
+        return await read(web, request, ask, write)
+
+    @router.get("/sites/{name:path}/uptime", response_model=Uptime, responses=refusals(404))
+    async def get_uptime(request: Request, name: SiteName, query: Annotated[SeriesQuery, Query()]) -> Response:
         """Count the outcomes of a site by hours or days, the newest first; by default of 7 or 90 days."""
         web.guard.reader_of(request)
         snapshot = await present(web)
@@ -57,13 +69,16 @@ def routes(web: Web) -> APIRouter:
             rows = read_uptime(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
             return rows, read_recent_uptime(conn, [of.site])
 
-        rows, recent = await read(web, request, ask)
-        items, cursor = cut(rows, query.limit, cursor_of_hour)
-        part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
-        return Uptime.model_validate(part | {"recent": recent})
+        def write(found: tuple[list[Row], list[Row]]) -> bytes:
+            rows, cursor = cut(found[0], query.limit, cursor_of_hour)
+            part: dict[str, Any] = {"items": [], "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
+            item = UptimeOfDay if query.by == "day" else UptimeOfHour
+            return as_json(Uptime.model_validate(part | {"recent": found[1]}), map(item.model_validate, rows))
 
-    @router.get("/sites/{name:path}/latency", responses=refusals(404))
-    async def get_latency(request: Request, name: SiteName, query: Annotated[SeriesQuery, Query()]) -> Latency:
+        return await read(web, request, ask, write)
+
+    @router.get("/sites/{name:path}/latency", response_model=Latency, responses=refusals(404))
+    async def get_latency(request: Request, name: SiteName, query: Annotated[SeriesQuery, Query()]) -> Response:
         """Say how long checks of a site took, by hours or days, the newest first; by default of 7 or 90 days."""
         web.guard.reader_of(request)
         snapshot = await present(web)
@@ -73,10 +88,13 @@ def routes(web: Web) -> APIRouter:
             rows = read_latency(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
             return rows, read_latency_bounds(conn)
 
-        rows, bounds_s = await read(web, request, ask)
-        items, cursor = cut(rows, query.limit, cursor_of_hour)
-        part = {"items": items, "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
-        return Latency.model_validate(part | {"bounds_s": bounds_s})
+        def write(found: tuple[list[Row], list[float]]) -> bytes:
+            rows, cursor = cut(found[0], query.limit, cursor_of_hour)
+            part: dict[str, Any] = {"items": [], "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
+            item = LatencyOfDay if query.by == "day" else LatencyOfHour
+            return as_json(Latency.model_validate(part | {"bounds_s": found[1]}), map(item.model_validate, rows))
+
+        return await read(web, request, ask, write)
 
     return router
 

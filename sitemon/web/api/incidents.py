@@ -10,7 +10,7 @@ from sitemon.model.note import LONGEST_CHARS
 from sitemon.store.connect import Connection
 from sitemon.store.history import Row
 from sitemon.store.page_incidents import FullIncident, NewNote, read_incident, read_incidents
-from sitemon.web.api.answers import cut, made_up_until, read, refusals
+from sitemon.web.api.answers import as_json, cut, made_up_until, read, refusals
 from sitemon.web.api.models import Incident, IncidentInFull, Page
 from sitemon.web.api.parameters import IncidentsQuery, NoteNumber, Number
 from sitemon.web.asked import Asked
@@ -36,30 +36,37 @@ def routes(web: Web) -> APIRouter:
     """Return ``incidents``, ``incidents/{incident_id}``, ``…/ack``, ``…/notes`` and ``…/notes/{note_id}``."""
     router = APIRouter(tags=["incidents"])
 
-    @router.get("/incidents", responses=refusals())
-    async def list_incidents(request: Request, query: Annotated[IncidentsQuery, Query()]) -> Page[Incident]:
+    @router.get("/incidents", response_model=Page[Incident], responses=refusals())
+    async def list_incidents(request: Request, query: Annotated[IncidentsQuery, Query()]) -> Response:
         """List incidents by their numbers, the newest first."""
         web.guard.reader_of(request)
         before = int(query.cursor) if query.cursor else _LARGEST
+        made_up_until_at = await made_up_until(web)
 
         def ask(conn: Connection) -> list[Row]:
             sites = [query.site] if query.site else None
             found = read_incidents(conn, query.limit + 1, sites=sites, state=query.state, before_number=before)
             return [one._asdict() for one in found]
 
-        rows = await read(web, request, ask)
-        items, cursor = cut(rows, query.limit, lambda row: str(row["incident_id"]))
-        part = {"items": items, "next_cursor": cursor, "made_up_until_at": await made_up_until(web)}
-        return Page[Incident].model_validate(part)
+        def write(found: list[Row]) -> bytes:
+            rows, cursor = cut(found, query.limit, lambda row: str(row["incident_id"]))
+            page = Page[Incident](items=[], next_cursor=cursor, made_up_until_at=made_up_until_at)
+            return as_json(page, map(Incident.model_validate, rows))
 
-    @router.get("/incidents/{incident_id}", responses=refusals(404))
-    async def get_incident(request: Request, incident_id: Number) -> IncidentInFull:
+        return await read(web, request, ask, write)
+
+    @router.get("/incidents/{incident_id}", response_model=IncidentInFull, responses=refusals(404))
+    async def get_incident(request: Request, incident_id: Number) -> Response:
         """Return an incident, and what was said of it: alerts, and notes of people."""
         web.guard.reader_of(request)
-        found = await read(web, request, lambda conn: read_incident(conn, incident_id))
-        if found is None:
-            raise Problem(404, "there is no incident of this number")
-        return _in_full(found, await made_up_until(web))
+        made_up_until_at = await made_up_until(web)
+
+        def write(found: FullIncident | None) -> bytes:
+            if found is None:
+                raise Problem(404, "there is no incident of this number")
+            return _in_full(found, made_up_until_at).model_dump_json().encode()
+
+        return await read(web, request, lambda conn: read_incident(conn, incident_id), write)
 
     @router.post("/incidents/{incident_id}/ack", responses=refusals(403, 404, 409))
     async def acknowledge_incident(request: Request, incident_id: Number) -> Incident:

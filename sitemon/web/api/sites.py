@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.store.page import Watch
-from sitemon.web.api.answers import present, refusals, site_of
+from sitemon.web.api.answers import answer, as_json, present, refusals, site_of
 from sitemon.web.api.models import RegionStatus, Result, Site, Sites
 from sitemon.web.api.parameters import Region, SiteName, SitesQuery
 from sitemon.web.dependencies import Web
@@ -20,20 +20,12 @@ def routes(web: Web) -> APIRouter:
     """Return ``sites``, ``sites/{name}`` and ``sites/{name}/check``."""
     router = APIRouter(tags=["sites"])
 
-    @router.get("/sites", responses=refusals())
-    async def list_sites(request: Request, query: Annotated[SitesQuery, Query()]) -> Sites:
+    @router.get("/sites", response_model=Sites, responses=refusals())
+    async def list_sites(request: Request, query: Annotated[SitesQuery, Query()]) -> Response:
         """List the sites that are watched, by their names."""
         web.guard.reader_of(request)
         snapshot = await present(web)
-        found = await run_in_threadpool(lambda: sorted(_matching(snapshot, query), key=lambda site: site.name))
-        page, rest = found[: query.limit], found[query.limit :]
-        numbers = _open_incidents(snapshot)
-        return Sites(
-            items=[_shown(site, numbers) for site in page],
-            next_cursor=page[-1].name if rest else None,
-            as_of=snapshot.at,
-            made_up_until_at=snapshot.made_up_until_at,
-        )
+        return await answer(web, request, lambda: _listed(snapshot, query))
 
     @router.post("/sites/{name:path}/check", responses=refusals(403, 404, 409))
     async def check_site(request: Request, name: SiteName, region: Annotated[Region | None, Query()] = None) -> Result:
@@ -50,14 +42,28 @@ def last_routes(web: Web) -> APIRouter:
     """Return ``sites/{name}``. A name may hold slashes, so this comes after all routes below a site."""
     router = APIRouter(tags=["sites"])
 
-    @router.get("/sites/{name:path}", responses=refusals(404))
-    async def get_site(request: Request, name: SiteName) -> Site:
+    @router.get("/sites/{name:path}", response_model=Site, responses=refusals(404))
+    async def get_site(request: Request, name: SiteName) -> Response:
         """Return a site."""
         web.guard.reader_of(request)
         snapshot = await present(web)
-        return _shown(site_of(snapshot, name), _open_incidents(snapshot))
+        site = site_of(snapshot, name)
+        return await answer(web, request, lambda: _shown(site, _open_incidents(snapshot)).model_dump_json().encode())
 
     return router
+
+
+def _listed(snapshot: Snapshot, query: SitesQuery) -> bytes:
+    found = sorted(_matching(snapshot, query), key=lambda site: site.name)
+    shown, rest = found[: query.limit], found[query.limit :]
+    numbers = _open_incidents(snapshot)
+    page = Sites(
+        items=[],
+        next_cursor=shown[-1].name if rest else None,
+        as_of=snapshot.at,
+        made_up_until_at=snapshot.made_up_until_at,
+    )
+    return as_json(page, (_shown(site, numbers) for site in shown))
 
 
 def _matching(snapshot: Snapshot, query: SitesQuery) -> Iterator[SiteView]:

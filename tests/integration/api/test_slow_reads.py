@@ -1,4 +1,4 @@
-"""What takes long to read: programs that wait for it hold up nobody who reads something else."""
+"""What takes long to read or to write: programs that wait for it hold up nobody who reads something else."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from sitemon.web.api import history, ledger
+from sitemon.web.api import history, incidents, ledger, sites
 from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import TRUSTS_NOBODY
 from tests.integration.api.scene import Scene
@@ -20,7 +20,7 @@ THREADS_OF_THE_PAGE: Final = 40
 
 @pytest.fixture
 def goes_on(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> Iterator[threading.Event]:
-    """Read for as long as this is not set."""
+    """Read, or write, for as long as this is not set."""
     event, read = threading.Event(), getattr(module, name)
 
     def read_slowly(*args: Any, **fields: Any) -> Any:
@@ -34,8 +34,16 @@ def goes_on(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> I
 
 @pytest.mark.parametrize(
     ("module", "name", "path"),
-    [(ledger, "read_ledger_page", "ledger"), (history, "read_results", "sites/shop/results")],
-    ids=["ledger", "results"],
+    [
+        (ledger, "read_ledger_page", "ledger"),
+        (ledger, "as_json", "ledger"),
+        (history, "read_results", "sites/shop/results"),
+        (history, "as_json", "sites/shop/results"),
+        (incidents, "as_json", "incidents"),
+        (sites, "_shown", "sites"),
+        (sites, "_shown", "sites/shop"),
+    ],
+    ids=["ledger", "its JSON", "results", "their JSON", "JSON of incidents", "JSON of sites", "JSON of a site"],
 )
 def test_who_waits_for_it_holds_up_no_page(
     page: httpx.Client, scene: Scene, goes_on: threading.Event, path: str
@@ -52,10 +60,14 @@ def test_who_waits_for_it_holds_up_no_page(
         assert {one.result().status_code for one in asked} <= {200, 503}
 
 
-@pytest.mark.parametrize(("module", "name"), [(history, "read_results")])
-def test_who_waits_for_it_holds_up_no_program_of_another(page: httpx.Client, goes_on: threading.Event) -> None:
+@pytest.mark.parametrize(
+    ("module", "name", "path"), [(history, "read_results", "sites/shop/results"), (sites, "_shown", "sites")]
+)
+def test_who_waits_for_it_holds_up_no_program_of_another(
+    page: httpx.Client, goes_on: threading.Event, path: str
+) -> None:
     with ThreadPoolExecutor(AT_ONCE) as readers:
-        place = f"{page.base_url}/api/v1/sites/shop/results"
+        place = f"{page.base_url}/api/v1/{path}"
         asked = [readers.submit(httpx.get, place, timeout=30, verify=TRUSTS_NOBODY) for _ in range(AT_ONCE)]
         assert not wait(asked, timeout=1).done
         with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5) as other:
