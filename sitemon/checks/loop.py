@@ -5,6 +5,7 @@ rest of a check.
 """
 
 import collections
+import math
 import os
 import select
 import types
@@ -30,8 +31,8 @@ STALL_S: Final = 0.1
 _UNASKED_S: Final = 0.0005  # to ask for the CPU of a thread is a call of the kernel
 _AT_ONCE_S: Final = 0.0005  # a wait for what is there already takes less
 _MOST_RINGS: Final = 4096
-ROUND_S: Final = 0.002
-"""Where tasks have several owners: how long those of a run go on before what else is ready waits for the next."""
+ROUND_S: Final = 0.003
+"""Where tasks have several owners: how long those of a run compute before what else is ready waits for the next."""
 
 
 class Loop:
@@ -123,14 +124,14 @@ class Loop:
 
     def _serve_in_turn(self) -> None:
         """Serve what is ready: all of it where one owner has tasks, else as much as there is time for."""
-        is_shared = len(self.owners) > 1
-        until_s = monotonic_s() + ROUND_S
+        left_s = ROUND_S if len(self.owners) > 1 else math.inf
         for owner in sorted(self._ready_owners, key=_spent_s):
             while owner.ready:
-                if is_shared and monotonic_s() >= until_s:
+                if left_s <= 0:
                     return
-                number = next(iter(owner.ready))
+                number, spent_s = next(iter(owner.ready)), owner.spent_s
                 self._serve(number, *self._watchers[number])
+                left_s -= owner.spent_s - spent_s
             self._ready_owners.discard(owner)
 
     def _serve(self, number: int, on_ready: OnReady, owner: Owner) -> None:
