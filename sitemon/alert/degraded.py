@@ -85,8 +85,7 @@ def _behind(
     if not depending:
         return set()
     names = {name for one in depending for name in rules[one.site].gateways}
-    since = min(one.since_at for one in depending)
-    gateways = found.gateways({name: rules_of(name).settles for name in names}, since, now)
+    gateways = found.gateways({name: rules_of(name).settles for name in names}, now)
     degraded = found.degraded_of(names)
 
     def is_behind(one: Degradation) -> bool:

@@ -41,8 +41,13 @@ def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, n
         and is_decided(held.undecided_from[number], (incident.closed_by or incident.opened_by) + rules[site].settles)
     ]
     names = {name for one in rules.values() for name in one.gateways}
-    since = min((incident.started_at for _, _, incident in incidents), default=now)
-    gateways = held.gateways({name: rules_of(name).settles for name in names}, since, now)
+    over = {
+        (name, incident.started_at)
+        for site, _, incident in incidents
+        if incident.ended_at is not None
+        for name in rules[site].gateways
+    }
+    gateways = held.gateways({name: rules_of(name).settles for name in names}, now, over)
     stands = {
         number: standing(
             incident,

@@ -10,10 +10,12 @@ from sitemon.incident.machine import Incident
 class Gateway(NamedTuple):
     """What is known of a site on which another one depends.
 
-    `outages` are the beginnings and ends of its incidents; None: it lasts. `well_at` is the newest slot at which it was
-    looked at, if that was good in all its regions; `is_failing`, if it was not in one. `undecided_from` is the earliest
-    slot of which rows are not decided on yet; None: all are. `maintained_until` is the end of its newest window of
-    maintenance that has begun. An outage of it is decided within `settles` of its first failure.
+    `outages` are the beginnings and ends of its incidents; None: it lasts. Since they follow one another, of those that
+    are over the last one is enough, and for an incident that is over the first one that was not over before it.
+    `well_at` is the newest slot at which it was looked at, if that was good in all its regions; `is_failing`, if it was
+    not in one. `undecided_from` is the earliest slot of which rows are not decided on yet; None: all are.
+    `maintained_until` is the end of its newest window of maintenance that has begun. An outage of it is decided within
+    `settles` of its first failure.
     """
 
     name: str

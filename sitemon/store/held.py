@@ -1,6 +1,6 @@
 """Incidents of which nobody was told, since they lie, or may lie, behind those of other sites."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,17 +21,21 @@ _sql: Final = load_queries("held.sql")
 class Behind(Deciding):
     """A transaction in which it is decided whether sites lie behind others."""
 
-    def gateways(self, settles: Mapping[str, timedelta], since: datetime, now: datetime) -> dict[str, Gateway]:
+    def gateways(
+        self, settles: Mapping[str, timedelta], now: datetime, after: Collection[tuple[str, datetime]] = ()
+    ) -> dict[str, Gateway]:
         """Return what is known of these sites; `settles` says how long an outage of each takes to be decided.
 
-        Of outages those that were over before `since` are left out.
+        Of outages that is those that last and the last one that is over, and of sites that are in `after`, with the
+        beginning of an incident that is over, the first one that was not over before it.
         """
         unseen: tuple[Any, ...] = (None, False, None, None)
         found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
         found |= {name: tuple(state) for name, *state in self._ask("gateways", names=list(settles), now=now)}
         # Only then: what another alerter decides meanwhile is undecided above, or seen here.
         outages: dict[str, list[tuple[datetime, datetime | None]]] = {name: [] for name in settles}
-        for name, began_at, ended_at in self._ask("outages", names=list(settles), since=since):
+        moments = {"of": [name for name, _ in after], "after": [moment for _, moment in after]}
+        for name, began_at, ended_at in self._ask("outages", names=list(settles), **moments):
             outages[name].append((began_at, ended_at))
         return {name: Gateway._make((name, outages[name], *found[name], settles[name])) for name in settles}
 

@@ -93,7 +93,7 @@ class Taken(Deciding):
     def incidents(self, since: Mapping[int, datetime]) -> dict[int, list[tuple[int, Incident]]]:
         """Return of these sites the incidents that are open after these moments, or ended by a later row."""
         found: dict[int, list[tuple[int, Incident]]] = {site_id: [] for site_id in since}
-        columns = {"site_ids": list(since), "since_at": list(since.values())}
+        columns = {"site_ids": list(since), "since_at": list(since.values()), "first_since_at": min(since.values())}
         for site_id, number, started_at, opened_by, regions, *rest in self._all("incidents_since", **columns):
             *cause, ended_at, closed_by = rest
             incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)

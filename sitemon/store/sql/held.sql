@@ -35,11 +35,36 @@ LIMIT %(most)s
 FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 
 -- name: outages
--- Incidents of these sites that lasted longer than up to a moment.
-SELECT site.name, started_at, ended_at
-FROM sitemon.incident
-JOIN sitemon.site ON site.site_id = incident.site_id
-WHERE site.name = ANY (%(names)s) AND withdrawn_at IS NULL AND (ended_at IS NULL OR ended_at >= %(since)s);
+-- Of these sites the incidents that last and the one that ended last, and of those that are given with a moment the one that
+-- ended first after it: since incidents of a site follow one another, no other reaches further back.
+WITH named AS (
+    SELECT site_id, name FROM sitemon.site WHERE name = ANY (%(names)s)
+)
+SELECT name, started_at, ended_at
+FROM named
+JOIN sitemon.incident USING (site_id)
+WHERE ended_at IS NULL AND withdrawn_at IS NULL
+UNION
+SELECT name, newest.started_at, newest.ended_at
+FROM named
+CROSS JOIN LATERAL (
+    SELECT started_at, ended_at
+    FROM sitemon.incident
+    WHERE incident.site_id = named.site_id AND ended_at IS NOT NULL AND withdrawn_at IS NULL
+    ORDER BY ended_at DESC
+    LIMIT 1
+) AS newest
+UNION
+SELECT name, first.started_at, first.ended_at
+FROM unnest(%(of)s::text[], %(after)s::timestamptz[]) AS given (name, after)
+JOIN named USING (name)
+CROSS JOIN LATERAL (
+    SELECT started_at, ended_at
+    FROM sitemon.incident
+    WHERE incident.site_id = named.site_id AND ended_at >= given.after AND withdrawn_at IS NULL
+    ORDER BY ended_at
+    LIMIT 1
+) AS first;
 
 -- name: gateways
 -- How these sites are in all regions that look at them and are online: when they were seen to be well, or failing; from which

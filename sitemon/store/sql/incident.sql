@@ -125,9 +125,10 @@ WHERE %(most)s > (
 ON CONFLICT DO NOTHING;
 
 -- name: incidents_since
--- Those that are open after a moment, or ended by a later row.
+-- Those that are open after a moment, or ended by a later row. Of each site they are looked for by themselves, and by a
+-- moment that is said outright, from which the planner sees how few they are: else it would read all of the table.
 SELECT
-    incident.site_id,
+    given.site_id,
     incident_id,
     started_at,
     opened_by_at,
@@ -140,10 +141,15 @@ SELECT
     ended_at,
     closed_by_at
 FROM unnest(%(site_ids)s::integer[], %(since_at)s::timestamptz[]) AS given (site_id, since_at)
-JOIN sitemon.incident
-    ON incident.site_id = given.site_id
-    AND withdrawn_at IS NULL
-    AND (closed_by_at IS NULL OR closed_by_at > given.since_at)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM sitemon.incident
+    WHERE incident.site_id = given.site_id
+        AND withdrawn_at IS NULL
+        AND coalesce(closed_by_at, 'infinity') > given.since_at
+        AND coalesce(closed_by_at, 'infinity') > %(first_since_at)s
+    OFFSET 0
+) AS incident
 ORDER BY started_at;
 
 -- name: add_incidents
@@ -176,12 +182,17 @@ UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = ANY (%(inci
 -- Who knew of an incident that was withdrawn, since it was a part of another one, knows of that one.
 UPDATE sitemon.incident AS whole SET acknowledged_at = part.acknowledged_at, acknowledged_by = part.acknowledged_by
 FROM sitemon.incident AS part
+CROSS JOIN LATERAL (
+    SELECT incident_id
+    FROM sitemon.incident
+    WHERE incident.site_id = part.site_id AND withdrawn_at IS NULL AND incident.started_at <= part.started_at
+    ORDER BY incident.started_at DESC
+    LIMIT 1
+) AS last
 WHERE part.incident_id = ANY (%(incident_ids)s)
     AND part.acknowledged_at IS NOT NULL
-    AND whole.site_id = part.site_id
-    AND whole.withdrawn_at IS NULL
+    AND whole.incident_id = last.incident_id
     AND whole.acknowledged_at IS NULL
-    AND whole.started_at <= part.started_at
     AND (whole.ended_at IS NULL OR whole.ended_at > part.started_at);
 
 -- name: keep_states
@@ -210,11 +221,13 @@ SELECT
         )
     ),
     (
-        SELECT max(before.ended_at)
+        SELECT before.ended_at
         FROM sitemon.incident AS before
         WHERE before.site_id = incident.site_id
             AND before.ended_at <= incident.started_at
             AND before.withdrawn_at IS NULL
+        ORDER BY before.ended_at DESC
+        LIMIT 1
     ),
     incident.acknowledged_by,
     EXISTS (
@@ -229,9 +242,11 @@ SELECT
     lasting.started_at,
     coalesce(lasting.regions, '{}'),
     (
-        SELECT max(known.ended_at)
+        SELECT known.ended_at
         FROM sitemon.incident AS known
-        WHERE known.site_id = incident.site_id AND known.withdrawn_at IS NULL
+        WHERE known.site_id = incident.site_id AND known.ended_at IS NOT NULL AND known.withdrawn_at IS NULL
+        ORDER BY known.ended_at DESC
+        LIMIT 1
     )
 FROM sitemon.incident
 LEFT JOIN LATERAL (

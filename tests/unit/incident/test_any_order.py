@@ -1,7 +1,7 @@
 """Rows and windows in any order, repeated, in any batches, come to the incidents that they come to in order."""
 
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,3 +121,12 @@ def test_slots_in_order_withdraw_nothing(policy: Policy, eu: str, us: str, again
     for _, rows in groupby(in_order([*rows_of(eu, "eu"), *rows_of(us, "us"), *again]), slot_of):
         book.take(list(rows))
     assert {what for what, _ in book.told} <= {What.OPENED, What.CLOSED, What.NOTED}
+
+
+@settings(deadline=None)
+@given(policies, outcomes, outcomes, confirming())
+def test_incidents_follow_one_another(policy: Policy, eu: str, us: str, again: list[Row]) -> None:
+    incidents = fold(policy, NOTHING, in_order([*rows_of(eu, "eu"), *rows_of(us, "us"), *again])).incidents
+    for earlier, later in pairwise(incidents):
+        assert earlier.ended_at is not None
+        assert earlier.started_at < earlier.ended_at <= later.started_at
