@@ -13,6 +13,7 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("outbox.sql")
 _LAST: Final = 2**63 - 1
+_MOST_IN_A_MESSAGE: Final = 20_000
 
 
 class Lease(NamedTuple):
@@ -84,10 +85,11 @@ def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
 def gather(
     conn: Connection, channel: str, most_events: int, *, is_of_one_site: bool, but_for: Collection[str]
 ) -> Gathered | None:
-    """Put all that waits for a channel into one message, once some of it is due; return that, with its first events.
+    """Put what waits for a channel into one message, once some of it is due; return that, with its first events.
 
-    Or all that waits of one site: that of the site, but for some, of which the fewest tries failed. A message that was
-    gathered before and could not be sent stays as it was, and is returned when it is due again.
+    Or what waits of one site: that of the site, but for some, of which the fewest tries failed. Where very many wait,
+    the rest is another message. One that was gathered before and could not be sent stays as it was, and is returned
+    when it is due again.
     """
     due = _run(conn, "due_message", channel=channel, is_of_one_site=is_of_one_site, but_for=list(but_for))
     if not due:
@@ -95,7 +97,8 @@ def gather(
     ((gathered_before, site),) = due
     message = {"channel": channel, "message_id": str(gathered_before or uuid.uuid4())}
     if gathered_before is None:
-        _run(conn, "gather_message", **message, site=site if is_of_one_site else None)
+        of_site = site if is_of_one_site else None
+        _run(conn, "gather_message", **message, site=of_site, alerts=_MOST_IN_A_MESSAGE)
     found = _run(conn, "message_types", **message)
     events = [event for (event,) in _run(conn, "message_events", **message, events=most_events)]
     types = {type_: count for type_, count, *_ in found}

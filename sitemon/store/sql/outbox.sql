@@ -122,23 +122,29 @@ ORDER BY CASE WHEN %(is_of_one_site)s THEN tries ELSE greatest(tries, 1) END, ou
 LIMIT 1;
 
 -- name: gather_message
--- Everything that waits, or of one site, goes into one message, also what is not due yet: it happened while others were
--- waited for. Not what is of a site that waits in a message that is due: that comes first.
+-- What waits, or of one site, goes into one message, also what is not due yet: it happened while others were waited for. Not
+-- what is of a site that waits in a message that is due: that comes first. Where there is very much, sites take turns.
 UPDATE sitemon.outbox SET message_id = %(message_id)s
-WHERE channel = %(channel)s
-    AND delivered_at IS NULL
-    AND given_up_at IS NULL
-    AND message_id IS NULL
-    AND (%(site)s::text IS NULL OR coalesce(event #>> '{data,site}', '') = %(site)s)
-    AND coalesce(event #>> '{data,site}', '') NOT IN (
-        SELECT coalesce(event #>> '{data,site}', '')
-        FROM sitemon.outbox
-        WHERE channel = %(channel)s
-            AND delivered_at IS NULL
-            AND given_up_at IS NULL
-            AND message_id IS NOT NULL
-            AND due_at <= now()
-    );
+WHERE outbox_id IN (
+    SELECT outbox_id
+    FROM sitemon.outbox
+    WHERE channel = %(channel)s
+        AND delivered_at IS NULL
+        AND given_up_at IS NULL
+        AND message_id IS NULL
+        AND (%(site)s::text IS NULL OR coalesce(event #>> '{data,site}', '') = %(site)s)
+        AND coalesce(event #>> '{data,site}', '') NOT IN (
+            SELECT coalesce(event #>> '{data,site}', '')
+            FROM sitemon.outbox
+            WHERE channel = %(channel)s
+                AND delivered_at IS NULL
+                AND given_up_at IS NULL
+                AND message_id IS NOT NULL
+                AND due_at <= now()
+        )
+    ORDER BY turn, outbox_id
+    LIMIT %(alerts)s
+);
 
 -- name: message_types
 -- With the first and the last of the sites.

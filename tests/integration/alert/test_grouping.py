@@ -1,5 +1,7 @@
 """What happens together is told together, to people; to programs one by one."""
 
+import pytest
+
 from sitemon.incident.policy import Policy
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
@@ -90,3 +92,17 @@ def test_a_message_that_nobody_takes_for_a_day_is_given_up(scene: Scene) -> None
     scene.pass_time(hours=25)
     scene.send()
     assert rows(scene.conn, "SELECT state, problem FROM sitemon.alerts") == [("given up", "HTTP 500")] * 2
+
+
+def test_where_very_much_waits_a_message_takes_some_of_each_site(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sitemon.store.outbox._MOST_IN_A_MESSAGE", 3)
+    scene.use(scene.receiver.people(), policy=Policy(down_after=1))
+    fail(scene, SITES[:1], "ududud")
+    fail(scene, SITES[1:2])
+    scene.pass_time(hours=A_MINUTE_H)
+    scene.send()
+    assert [subject for subject, _ in scene.receiver.read] == [
+        "2 sites are down, 1 earlier outage is over: site-00, site-01",
+        "2 sites are down, 1 earlier outage is over: site-00",
+    ]
+    assert rows(scene.conn, "SELECT DISTINCT state FROM sitemon.alerts") == [("delivered",)]
