@@ -17,6 +17,9 @@ _ON_THE_WAY: Final = timedelta(seconds=5)
 _SENT_ON: Final = timedelta(minutes=1)
 """A slot that is so much later than an edit is not of before it: beats take edits up within 5 s."""
 
+_MOST_GATEWAYS_KEPT: Final = 4_000_000
+"""Names in the rules of all sites together: 32 MB."""
+
 NOBODY: Final = Route(channels=())
 """But for those who were told before."""
 
@@ -52,11 +55,14 @@ class SiteRules(NamedTuple):
 class Rulebook:
     """The rules of all sites, as the configuration that was taken up last says.
 
-    A site that is there and not enabled is as good as taken out.
+    A site that is there and not enabled is as good as taken out. Rules with gateways are kept, as far as there is room
+    for these: they take long to find where sites depend on very many, and are asked for every few seconds.
     """
 
     def __init__(self, by_name: Mapping[str, Site], now: datetime) -> None:
         self._by_name = by_name
+        self._kept: dict[str, SiteRules] = {}
+        self._room = _MOST_GATEWAYS_KEPT
         self._since = now
         self._missing_since: dict[str, datetime] = {}
 
@@ -67,9 +73,20 @@ class Rulebook:
         missing = dict.fromkeys(_watched(self._by_name) - _watched(by_name), now) | self._missing_since
         self._missing_since = {name: missing[name] for name in missing.keys() - _watched(by_name)}
         self._by_name = by_name
+        self._kept = {}
+        self._room = _MOST_GATEWAYS_KEPT
 
     def rules_of(self, name: str) -> SiteRules:
         """Return the rules of the site of this name."""
+        if name in self._kept:
+            return self._kept[name]
+        found = self._rules_of(name)
+        if found.gateways and self._room > 0:
+            self._kept[name] = found
+            self._room -= len(found.gateways)
+        return found
+
+    def _rules_of(self, name: str) -> SiteRules:
         site = self._by_name.get(name)
         rules = rules_of_site(site, self._by_name)
         if site is not None and site.enabled:

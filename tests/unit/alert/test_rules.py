@@ -1,8 +1,11 @@
 """What of a site's configuration decides about its incidents."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from sitemon.alert.rules import rules_of_site
+import msgspec
+import pytest
+
+from sitemon.alert.rules import Rulebook, rules_of_site
 from sitemon.model.site import Site
 
 SITES = {
@@ -24,3 +27,31 @@ def test_a_site_depends_on_all_that_lie_behind_each_other_and_are_watched() -> N
 
 def test_an_outage_takes_one_more_interval_than_failures_the_timeout_and_the_way_here() -> None:
     assert rules_of_site(SITES["line"], SITES).settles == timedelta(seconds=3 * 10 + 5 + 5)
+
+
+@pytest.mark.parametrize("room", [1, 100])
+def test_rules_are_those_of_the_last_edit_whether_they_are_kept_or_not(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.alert.rules._MOST_GATEWAYS_KEPT", room)
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    book = Rulebook(SITES, now)
+    watched = ["shop", "balancer", "line"] * 2
+    assert [book.rules_of(name) for name in watched] == [rules_of_site(SITES[name], SITES) for name in watched]
+    edited = SITES | {"shop": msgspec.structs.replace(SITES["shop"], depends_on=("balancer",))}
+    book.take_up(edited, now)
+    assert book.rules_of("shop") == rules_of_site(edited["shop"], edited)
+
+
+def test_who_depends_on_very_many_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def gateways(site: str, _: object) -> list[str]:
+        asked.append(site)
+        return ["line"]
+
+    book = Rulebook(SITES, datetime(2026, 11, 30, tzinfo=UTC))
+    monkeypatch.setattr("sitemon.alert.rules.all_gateways", gateways)
+    for _ in range(3):
+        assert book.rules_of("shop").gateways == ("line",)
+    assert asked == ["shop"]
