@@ -28,7 +28,8 @@ LEFT JOIN LATERAL (
         AND coalesce(outbox.event #>> '{data,site}', '') = given.site
         AND delivered_at IS NULL
         AND given_up_at IS NULL
-    ORDER BY turn DESC NULLS LAST -- so not by the index of turns, which would be searched for each site
+        AND turn >= 0
+    ORDER BY outbox_id DESC -- its turn is the last one of the site, as the index of its alerts finds it
     LIMIT 1
 ) AS last_waiting ON true
 ORDER BY place;

@@ -25,9 +25,7 @@ from tests.results import MINUTE, a_result, this_hour
 
 GATEWAYS = tuple(f"line-{number}" for number in range(5))
 FEW = 1_000
-READ = """
-SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'sitemon.incident'::regclass
-"""
+READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = %s::regclass"
 PAST = """
 INSERT INTO sitemon.incident (site_id, started_at, opened_by_at, ended_at, closed_by_at, regions)
 SELECT site_id, began_at, began_at, began_at + '1s'::interval, began_at + '1s'::interval, '{default}'
@@ -37,16 +35,21 @@ CROSS JOIN LATERAL (SELECT %(until)s::timestamptz - 2 * number * '1s'::interval)
 WHERE name = ANY (%(sites)s)
 ORDER BY began_at
 """
+WAITING = """
+INSERT INTO sitemon.outbox (event_id, channel, type, event, turn)
+SELECT gen_random_uuid(), 'hook', 'site.down', jsonb_build_object('data', jsonb_build_object('site', %(site)s)), turn
+FROM generate_series(0, 4999) AS turn
+"""
 Outages = dict[str, list[tuple[datetime, datetime | None]]]
 
 
 @contextmanager
-def reads_few(conn: Connection) -> Iterator[None]:
-    """Look that no more than a few incidents are read."""
+def reads_few(conn: Connection, table: str = "sitemon.incident") -> Iterator[None]:
+    """Look that no more than a few incidents, or rows of another table, are read."""
 
     def read() -> int:
         execute(conn, "SELECT pg_stat_force_next_flush()")
-        ((number,),) = rows(conn, READ)
+        ((number,),) = rows(conn, READ, (table,))
         return int(number)
 
     before = read()
@@ -76,6 +79,15 @@ def test_a_decision_reads_little_of_the_past(flapping: Scene) -> None:
     flapping.send()
     down = next(one for one in flapping.receiver.events if one["data"]["site"] == GATEWAYS[0])
     assert down["data"]["well_for_s"] == 61
+
+
+def test_nor_of_what_waits_for_a_channel(flapping: Scene) -> None:
+    execute(flapping.conn, WAITING, {"site": GATEWAYS[0]})
+    flapping.write(flapping.results("dudud", start=1, site=GATEWAYS[0]))
+    with reads_few(flapping.conn, "sitemon.outbox"):
+        flapping.decide()
+    turns = "SELECT turn FROM sitemon.outbox WHERE incident_id IS NOT NULL ORDER BY outbox_id"
+    assert rows(flapping.conn, turns) == [(5_000 + number,) for number in range(5)]
 
 
 def test_nor_does_who_looks_whether_a_site_lies_behind_them(flapping: Scene) -> None:
