@@ -96,8 +96,7 @@ class Loop:
         """
         began_s = monotonic_s()
         self.owners.fade(began_s)
-        self._poll(at_most_s, began_s)
-        has_happened = bool(self._ready_owners)
+        has_happened = self._poll(at_most_s, began_s) or bool(self._ready_owners)
         self._serve_in_turn()
         self.alarms.ring(began_s if has_happened else self._looked_at_s)
         for _ in range(len(self._calls)):
@@ -139,8 +138,8 @@ class Loop:
         on_ready(number)
         self._ready_at_s = self._found_at_s
 
-    def _poll(self, at_most_s: float, began_s: float) -> None:
-        """Find out what has happened; waits for that only if nothing has that was not served yet."""
+    def _poll(self, at_most_s: float, began_s: float) -> bool:
+        """Find out what has happened, and whether; waits for that only if nothing has that was not served yet."""
         self._is_asleep = True  # from here on a waker rings; one that came before has set `_is_woken`
         has_work = self._is_woken or self._calls or self._ready_owners
         wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - began_s))
@@ -155,6 +154,7 @@ class Loop:
             if watcher is not None:
                 watcher[1].ready[number] = self._found_at_s
                 self._ready_owners.add(watcher[1])
+        return bool(found)
 
     def _note_lag(self, began_s: float, wait_s: float, *, has_found: bool) -> None:
         now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
