@@ -148,7 +148,7 @@ class Loop:
             found = self._poller.poll(wait_s, _MOST_EVENTS)
         finally:
             self._is_asleep = self._is_woken = False
-            self._note_lag(began_s, wait_s, has_found=bool(found))
+            self._note_lag(began_s, wait_s)
         for number, _ in found:
             watcher = self._watchers.get(number)
             if watcher is not None:
@@ -156,7 +156,7 @@ class Loop:
                 self._ready_owners.add(watcher[1])
         return bool(found)
 
-    def _note_lag(self, began_s: float, wait_s: float, *, has_found: bool) -> None:
+    def _note_lag(self, began_s: float, wait_s: float) -> None:
         now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
         worked_s = min(max(0.0, computed_s - self._computed_s), busy_s)
         late_s = now_s - began_s - wait_s
@@ -167,8 +167,8 @@ class Loop:
         seen_s = now_s if has_waited else began_s + late_s
         self._found_at_s = self._ready_at_s = seen_s - (unseen_s if unseen_s > STALL_S else unseen_s / 2)
         self._looked_at_s, self._computed_s = now_s, computed_s
-        # Stopped after the kernel had found nothing, we have not seen what came since.
-        self._blind_since_s = now_s if has_found else now_s - late_s
+        # Stopped after the kernel had looked, we have not seen what came since.
+        self._blind_since_s = now_s - late_s
 
     def _ring(self) -> None:
         if self._is_asleep:

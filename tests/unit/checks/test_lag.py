@@ -217,6 +217,27 @@ def test_a_stop_just_before_or_after_the_kernel_looked_takes_no_time_of_a_check(
     assert task.now_s() == pytest.approx(1000, abs=0.03)
 
 
+def test_a_stop_after_the_kernel_found_what_is_anothers_takes_no_time_of_a_check_either(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]], monkeypatch: Any
+) -> None:
+    """What came of this check meanwhile is found by the next look alone."""
+    (first, first_writer), (second, second_writer) = pipes
+
+    async def wait(task: Task, reader: int) -> None:
+        await task.ready({reader: select.POLLIN}, 10)
+
+    started(loop, lambda task: wait(task, first))
+    task = started(loop, lambda task: wait(task, second))
+    loop.run_once(0)
+    os.write(first_writer, b"a")
+    stopped = StoppedAround(loop._poller, clock, True, lambda: os.write(second_writer, b"a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_poller", stopped)
+        loop.run_once(0.02)
+    loop.run_once(0.02)
+    assert task.now_s() == pytest.approx(1000, abs=0.03)
+
+
 def test_bytes_that_were_there_before_the_deadline_are_in_time(
     clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
 ) -> None:
