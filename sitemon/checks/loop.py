@@ -143,7 +143,6 @@ class Loop:
         self._is_asleep = True  # from here on a waker rings; one that came before has set `_is_woken`
         has_work = self._is_woken or self._calls or self._ready_owners
         wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - began_s))
-        found: list[tuple[int, int]] = []
         try:
             found = self._poller.poll(wait_s, _MOST_EVENTS)
         finally:

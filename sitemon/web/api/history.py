@@ -18,6 +18,7 @@ from sitemon.store.history import (
 )
 from sitemon.web.api.answers import as_json, cut, present, read, refusals, site_of
 from sitemon.web.api.models import (
+    Answer,
     Latency,
     LatencyOfDay,
     LatencyOfHour,
@@ -29,6 +30,7 @@ from sitemon.web.api.models import (
 )
 from sitemon.web.api.parameters import ResultsQuery, SeriesQuery, SiteName, cursor_of_hour, cursor_of_result
 from sitemon.web.dependencies import Web
+from sitemon.web.snapshot import Snapshot
 
 _WEEK: Final = timedelta(days=7)
 _QUARTER: Final = timedelta(days=90)
@@ -70,10 +72,8 @@ def routes(web: Web) -> APIRouter:
             return rows, read_recent_uptime(conn, [of.site])
 
         def write(found: tuple[list[Row], list[Row]]) -> bytes:
-            rows, cursor = cut(found[0], query.limit, cursor_of_hour)
-            part: dict[str, Any] = {"items": [], "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
             item = UptimeOfDay if query.by == "day" else UptimeOfHour
-            return as_json(Uptime.model_validate(part | {"recent": found[1]}), map(item.model_validate, rows))
+            return _page(Uptime, item, found[0], query, snapshot, recent=found[1])
 
         return await read(web, request, ask, write)
 
@@ -89,10 +89,8 @@ def routes(web: Web) -> APIRouter:
             return rows, read_latency_bounds(conn)
 
         def write(found: tuple[list[Row], list[float]]) -> bytes:
-            rows, cursor = cut(found[0], query.limit, cursor_of_hour)
-            part: dict[str, Any] = {"items": [], "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
             item = LatencyOfDay if query.by == "day" else LatencyOfHour
-            return as_json(Latency.model_validate(part | {"bounds_s": found[1]}), map(item.model_validate, rows))
+            return _page(Latency, item, found[0], query, snapshot, bounds_s=found[1])
 
         return await read(web, request, ask, write)
 
@@ -102,3 +100,11 @@ def routes(web: Web) -> APIRouter:
 def _stretch(site: str, query: SeriesQuery) -> SiteStretch:
     from_at, until_at = query.stretch(clock.utc_now(), _QUARTER if query.by == "day" else _WEEK)
     return SiteStretch(site, from_at, until_at, query.region)
+
+
+def _page(
+    model: type[Page[Any]], item: type[Answer], found: list[Row], query: SeriesQuery, snapshot: Snapshot, **more: object
+) -> bytes:
+    rows, cursor = cut(found, query.limit, cursor_of_hour)
+    part: dict[str, Any] = {"items": [], "next_cursor": cursor, "made_up_until_at": snapshot.made_up_until_at}
+    return as_json(model.model_validate(part | more), map(item.model_validate, rows))
