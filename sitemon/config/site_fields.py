@@ -83,6 +83,9 @@ SHARED: Final[Mapping[str, _Field | Mapping[str, _Field]]] = {
 _LONGEST_BYTES: Final = 64 << 10
 _TOO_LONG: Final = f"expected at most {_LONGEST_BYTES >> 10} KiB in all, but for its body"
 """Each check reads all of a site, on the thread of all checks."""
+_MOST_VALUES: Final = 1_000
+_TOO_MUCH: Final = f"expected at most {_MOST_VALUES:,} values in all, but for its body"
+"""What each check or alert does for each value of a list, all sites with the same defaults do."""
 _MOST_FIELDS: Final = 100
 _TOO_MANY: Final = f"expected at most {_MOST_FIELDS} fields"
 
@@ -127,8 +130,11 @@ class FieldReader:
     def _read_shared(self, shared: Mapping[str, object]) -> _Reading:
         if len(shared) > _MOST_FIELDS:
             return _Reading({}, [((), _TOO_MANY)])
-        if len(_key_of({**shared, "body": None})) > _LONGEST_BYTES:
+        without_body = {**shared, "body": None}
+        if len(_key_of(without_body)) > _LONGEST_BYTES:
             return _Reading({}, [((), _TOO_LONG)])
+        if _count(without_body) > _MOST_VALUES:
+            return _Reading({}, [((), _TOO_MUCH)])
         values: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, value in shared.items():
@@ -144,6 +150,13 @@ class FieldReader:
         if "auth" in shared and "authorization" in values.get("headers", ()):
             problems.append((("auth",), "stands twice, here and as the header Authorization"))
         return _Reading(values, problems)
+
+
+def _count(value: object) -> int:
+    """Return how many values there are in one, lists and mappings not counted; none is deeper than YAML's bound."""
+    if isinstance(value, dict):
+        return sum(map(_count, value.values()))
+    return sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def _key_of(value: object) -> bytes | str:

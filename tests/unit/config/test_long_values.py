@@ -45,6 +45,16 @@ def load(folder: Path, *sites: dict[str, Any]) -> SiteSet:
             "a: headers: expected headers of 16 KiB in all at most",
         ),
         ({"expect": {"status": [200] * 20_000}}, "a: : expected at most 64 KiB in all, but for its body"),
+        ({"expect": {"status": [200] * 1_000}}, "a: : expected at most 1,000 values in all, but for its body"),
+        (
+            {
+                "alerts": {
+                    "channels": ["a"],
+                    "escalate": [{"after": "5m", "channels": [f"c{n}" for n in range(98)]}] * 11,
+                }
+            },
+            "a: : expected at most 1,000 values in all, but for its body",
+        ),
         ({"regions": [f"r{n}" for n in range(101)]}, "a: regions: expected at most 100 regions of all sites together"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
