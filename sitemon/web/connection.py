@@ -7,8 +7,10 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any, Final
 
+from httptools import HttpParserError
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -22,13 +24,22 @@ REQUEST_S: Final = 30.0
 STALLED_S: Final = 30.0
 LEAST_READ_BYTES: Final = 30_000
 """Of an answer that waits for its reader so much has to be read in `STALLED_S`."""
-LONGEST_HEAD_BYTES: Final = 64 << 10
+LONGEST_HEAD_BYTES: Final = 16 << 10
 """After so much the request line and the headers have to be whole: the parser has no limit of its own."""
+MOST_HEADERS: Final = 100
+"""A short one takes twenty times its length to keep. Of requests that wait for the answer before, all together."""
 MOST_PIPELINED: Final = 20
 """So many requests may be sent ahead of the answer to the one before them (RFC 9112, 9.3.2): few clients send any."""
+READ_BYTES: Final = 16 << 10
+"""So much is read at once, and thus before it is known that no more is wanted."""
 LOOK_EVERY_S: Final = 5.0
 """So often we look whether a client has left from which nothing is read."""
 
+_WHY: Final = b"The request has too many headers, or too long ones."
+_HEAD_REFUSED: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_WHY), _WHY)
+)
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: to close the connection then sends RST (RFC 9293, 3.10.4), not FIN."""
 
@@ -94,6 +105,7 @@ class Connection(HttpToolsProtocol):
     """The request that is being answered, or was last; `cycle` is the one that came last."""
     _request: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
+    _is_head_whole = False
     _is_whole = False
     _head_bytes = 0
     """How much came of a head that is not whole yet."""
@@ -110,6 +122,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         # The reader is waited for, and has its time, as long as anything is not read.
         transport.set_write_buffer_limits(0)
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's, which it reads at once
         self.flow = _Flow(transport, self.pipeline, self.loop)
         self._look_at_request()
         ended = self._limit.enter(self, self.client[0] if self.client else None)
@@ -121,20 +134,37 @@ class Connection(HttpToolsProtocol):
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > LONGEST_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The request's headers are too long.")
+            self._refuse_head()
         self._look_at_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, unless the connection is being closed already."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def on_message_begin(self) -> None:
         """Begin with a request, as the parser says."""
         super().on_message_begin()
-        self._is_whole = False
+        self._is_head_whole = self._is_whole = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, as the parser says, but none from behind the body, which is a trailer (RFC 9110, 6.5.1)."""
+        if self._is_head_whole:
+            return
+        if len(self.headers) >= MOST_HEADERS:
+            self._refuse_head()
+            raise HttpParserError
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Take the head of a request, as the parser says."""
-        if len(self.pipeline) >= MOST_PIPELINED:
-            # The parser goes on with what was read already: nothing of it is kept.
+        if len(self.url) + sum(map(len, chain.from_iterable(self.headers))) > LONGEST_HEAD_BYTES:
+            self._refuse_head()
+            raise HttpParserError
+        if self._is_too_much_ahead():
             self.transport.abort()
-            return
+            raise HttpParserError
+        self._is_head_whole = True
         super().on_headers_complete()
         self._head_bytes = 0
         self.cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment]
@@ -203,6 +233,14 @@ class Connection(HttpToolsProtocol):
             yield
         finally:
             self._long_answers.end(self)
+
+    def _refuse_head(self) -> None:
+        self.transport.write(_HEAD_REFUSED)
+        self.transport.close()
+
+    def _is_too_much_ahead(self) -> bool:
+        headers = [*self.headers, *chain.from_iterable(cycle.scope["headers"] for cycle, _ in self.pipeline)]
+        return len(self.pipeline) >= MOST_PIPELINED or len(headers) > MOST_HEADERS
 
     def _look_at_request(self) -> None:
         if self._is_whole:

@@ -58,7 +58,7 @@ def serve(
         http=partial(Connection, *limits),  # type: ignore[arg-type]  # it makes one
         ws="none",
         log_config=None,
-        log_level="warning",
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,

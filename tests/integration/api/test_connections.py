@@ -43,8 +43,8 @@ async def without_end() -> AsyncIterator[str]:
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with something short once the request is there, something long or without end, half of it, in pieces, or a
-    head alone.
+    """Answer with something short once the request is there, something long or without end, half of it, in pieces, a
+    head alone, or the names of the request's headers.
     """
     if scope.get("path") == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -61,7 +61,8 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         while (await receive()).get("more_body"):
             pass
-        await PlainTextResponse(TEXTS.get(scope["path"], "short"))(scope, receive, send)
+        names = b" ".join(name for name, _ in scope["headers"]).decode()
+        await PlainTextResponse({**TEXTS, "/names": names}.get(scope["path"], "short"))(scope, receive, send)
 
 
 @pytest.fixture
@@ -171,6 +172,76 @@ def test_a_head_has_an_end(port: int, begun: bytes, monkeypatch: pytest.MonkeyPa
                 sock.sendall(more)
                 sent += len(more)
         assert sent < LONG_HEAD
+
+
+def answer_of(port: int, sent: bytes) -> bytes:
+    received = b""
+    with connected(port) as sock, suppress(ConnectionResetError):
+        sock.sendall(sent)
+        while piece := sock.recv(65_536):
+            received += piece
+    return received
+
+
+FITS = [b"X:y\r\n" * 98, b"X: " + b"y" * 16_000 + b"\r\n", b"X: " + b"y" * 8_000 + b"\r\nY: " + b"y" * 8_000 + b"\r\n"]
+TOO_MUCH = [
+    b"X:y\r\n" * 101,
+    b"X: " + b"y" * 16_400 + b"\r\n",
+    b"X: " + b"y" * 9_000 + b"\r\nY: " + b"y" * 9_000 + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("headers", FITS, ids=["many", "a long one", "long ones"])
+def test_a_head_of_many_and_long_headers_is_read(port: int, headers: bytes) -> None:
+    received = answer_of(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + headers[:-3] + b"\r\nConnection: close\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n" + SHORT], ids=["a part", "whole", "with another"])
+@pytest.mark.parametrize("headers", TOO_MUCH, ids=["many", "a long one", "long ones"])
+def test_a_head_of_more_is_refused(port: int, headers: bytes, end: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    received = answer_of(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + headers + end)
+    assert received.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert received.count(b"HTTP/1.1") == 1
+    assert not caplog.messages
+
+
+def test_what_is_no_request_is_refused_without_a_word_in_the_log(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert answer_of(port, b"no request\r\n\r\n").startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert not caplog.messages
+
+
+def test_of_a_head_that_is_refused_no_header_is_kept(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    lose = connection.Connection.connection_lost
+
+    def note(self: connection.Connection, exc: Exception | None) -> None:
+        kept.append(len(self.headers))
+        lose(self, exc)
+
+    monkeypatch.setattr(connection.Connection, "connection_lost", note)
+    answer_of(port, b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 3_000)
+    assert kept == [connection.MOST_HEADERS]
+
+
+BODY = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+
+
+@pytest.mark.parametrize("before", [b"", SHORT, b"POST / HTTP/1.1\r\nHost: x\r\n" + BODY + b"X-Before: x\r\n\r\n"])
+def test_what_comes_behind_a_body_is_no_header(port: int, before: bytes) -> None:
+    trailers = b"X-Remote-User: anna\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"
+    asked = b"POST /names HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + BODY + trailers
+    assert answer_of(port, before + asked).endswith(b"\r\n\r\nhost connection transfer-encoding")
+
+
+def test_what_comes_behind_a_body_has_an_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_S", 60.0)
+    sent = 0
+    with connected(port) as sock, suppress(ConnectionError):
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + BODY)
+        while not has_hung_up(sock, 0) and sent < LONG_HEAD:
+            sent += sock.send(b"X-Another: x\r\n" * 512)
+    assert sent < LONG_HEAD
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 500000", b"Transfer-Encoding: chunked"])
@@ -283,13 +354,44 @@ def test_who_sends_very_many_ahead_is_left(port: int) -> None:
             pass
 
 
+def test_who_sends_very_many_headers_ahead_is_left(port: int) -> None:
+    """Each of the requests may have so many."""
+    one = SHORT[:-2] + b"a:\r\n" * 40 + b"\r\n"
+    with connected(port) as sock:
+        sock.sendall(UNANSWERED + one + one)
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 200")
+        assert not has_hung_up(sock, SHORT_S)
+    with connected(port) as sock, suppress(ConnectionError):
+        sock.sendall(UNANSWERED + one + one + one)
+        while sock.recv(65_536):
+            pass
+
+
+def test_little_is_read_of_what_was_sent_ahead(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_S", 60.0)
+    read_bytes: list[int] = []
+    take = connection.Connection.data_received
+
+    def note(self: connection.Connection, data: bytes) -> None:
+        read_bytes.append(len(data))
+        take(self, data)
+
+    monkeypatch.setattr(connection.Connection, "data_received", note)
+    with connected(port) as sock:
+        sock.sendall(UNANSWERED)
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 200")
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"x" * 100_000)
+        assert not has_hung_up(sock, SHORT_S)
+    assert sum(read_bytes[1:]) <= connection.READ_BYTES
+
+
 def test_nothing_more_is_read_while_requests_wait_for_the_answer_before(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else more would wait than may, and the connection be ended."""
     monkeypatch.setattr(connection, "REQUEST_S", 60.0)
     requests, received = 200, 0
-    one = b"GET /pieces HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 60_000 + b"\r\n\r\n"
+    one = b"GET /pieces HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 16_000 + b"\r\n\r\n"
     with connected(port) as sock, ThreadPoolExecutor(1) as threads:
         sending = threads.submit(sock.sendall, requests * one)
         while received < requests:
