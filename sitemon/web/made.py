@@ -70,8 +70,7 @@ def respond(request: Request, made: Made) -> Response:
     is_compressed = "gzip" in request.headers.get("accept-encoding", "")
     etag = f'"{made.etag}{"-gz" if is_compressed else ""}"'
     headers = {**_HEADERS, "ETag": etag}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if etag in known:
+    if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if is_compressed:
         headers["Content-Encoding"] = "gzip"

@@ -17,6 +17,9 @@ from sitemon.web.cookies import ours
         (b'sitemon_session="' + b"\\a" * 300 + b'"', b""),
         (b'a="' + b"\\a" * 30_000 + b'"', b""),
         (b";" * 60_000, b""),
+        (b"sitemon_session=1; sitemon_session=2 ;sitemon_session=" + b"x" * 600, b"sitemon_session=2"),
+        (b"sitemon_session;" * 4_000, b"sitemon_session"),
+        (b"sitemon_session =x;sitemon_session-of-others=y", b"sitemon_session =x"),
         (b"", b""),
     ],
 )
