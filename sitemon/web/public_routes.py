@@ -1,5 +1,6 @@
 """What everybody may ask for: the public page, its feed, and badges."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -68,9 +69,12 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     async def badge(request: Request, name: str, kind: BadgeKind) -> Response:
         snapshot = await present(web)
         site = snapshot.by_name.get(name)
-        if site is None or not (name in public.names(snapshot) or _may_read_all(request)):
+        is_public = name in public.names(snapshot)
+        if site is None or not (is_public or _may_read_all(request)):
             raise Problem(404, "there is no badge of this site")
-        body = await run_in_threadpool(_badge, snapshot, site, kind)
+        is_to_be_read = kind == "uptime" and not is_public
+        async with web.turns.one(web.guard.client_of(request)) if is_to_be_read else nullcontext():
+            body = await run_in_threadpool(_badge, snapshot, site, kind)
         response = respond(request, make(body, badges.MEDIA_TYPE))
         response.headers["Cross-Origin-Resource-Policy"] = _EVERYWHERE
         return response

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from sitemon.web import public
 from sitemon.web.api import history, incidents, ledger, sites
 from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import TRUSTS_NOBODY
@@ -61,13 +62,19 @@ def test_who_waits_for_it_holds_up_no_page(
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "path"), [(history, "read_results", "sites/shop/results"), (sites, "_shown", "sites")]
+    ("module", "name", "path"),
+    [
+        (history, "read_results", "api/v1/sites/shop/results"),
+        (sites, "_shown", "api/v1/sites"),
+        (public, "read_recent_uptime", "badge/intern/uptime.svg"),
+    ],
+    ids=["results", "JSON of sites", "a badge"],
 )
 def test_who_waits_for_it_holds_up_no_program_of_another(
     page: httpx.Client, goes_on: threading.Event, path: str
 ) -> None:
     with ThreadPoolExecutor(AT_ONCE) as readers:
-        place = f"{page.base_url}/api/v1/{path}"
+        place = f"{page.base_url}/{path}"
         asked = [readers.submit(httpx.get, place, timeout=30, verify=TRUSTS_NOBODY) for _ in range(AT_ONCE)]
         assert not wait(asked, timeout=1).done
         with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5) as other:
