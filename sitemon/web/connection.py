@@ -11,9 +11,11 @@ from itertools import chain
 from typing import Any, Final
 
 from httptools import HttpParserError
+from starlette.requests import Request
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from sitemon.web.client_address import client_address
 from sitemon.web.connection_limit import ConnectionLimit
 from sitemon.web.in_pieces import InPieces
 from sitemon.web.long_answers import LongAnswers
@@ -227,7 +229,10 @@ class Connection(HttpToolsProtocol):
 
     @contextmanager
     def _holding(self, body: bytes) -> Iterator[None]:
-        for ended in self._long_answers.begin(self, self._limit.peer_of(self), body):
+        assert self._answered  # noqa: S101 - its body it is
+        asked = Request(self._answered.scope)  # type: ignore[arg-type]  # of uvicorn
+        client = client_address(asked, self._limit.proxies())
+        for ended in self._long_answers.begin(self, self._limit.peer_of(self, client), body):
             ended.transport.abort()
         try:
             yield

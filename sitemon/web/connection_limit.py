@@ -33,7 +33,7 @@ class ConnectionLimit(Generic[_C]):
 
     def __init__(self, most: int, proxies: Callable[[], Sequence[Network]]) -> None:
         self._most = most
-        self._proxies = proxies
+        self.proxies = proxies
         self._peers: dict[_C, _C | str] = {}
         """The first of them has been without an answer for longest."""
         self._counts: Counter[_C | str] = Counter()
@@ -44,7 +44,7 @@ class ConnectionLimit(Generic[_C]):
         Of its peer it is the longest without an answer, and one that waits for a request if there is any. It is never
         the new one, which could not ask for anything yet.
         """
-        peer = new if address and is_in(address, self._proxies()) else limited_as(address or UNKNOWN)
+        peer = self.peer_of(new, address or UNKNOWN)
         self._counts[peer] += 1
         ended = self._to_end() if len(self._peers) >= self._most else None
         self._peers[new] = peer
@@ -52,9 +52,9 @@ class ConnectionLimit(Generic[_C]):
             self.leave(ended)
         return ended
 
-    def peer_of(self, one: _C) -> _C | str:
-        """Return whose a connection is; one that is counted no more is a peer by itself."""
-        return self._peers.get(one, one)
+    def peer_of(self, one: _C, address: str) -> _C | str:
+        """Return whose a connection is on which somebody of this address asks."""
+        return one if is_in(address, self.proxies()) else limited_as(address)
 
     def answered(self, one: _C) -> None:
         """Note that a connection had an answer just now."""

@@ -22,7 +22,8 @@ from tests.integration.api.scene import serving
 WITHIN_S = 10
 SHORT_S = 0.3
 LONG = "x" * (64 << 20)
-TEXTS = {"/long": LONG, "/page": "x" * 60_000}
+REPORT_BYTES = 16 << 20
+TEXTS = {"/long": LONG, "/report": "x" * REPORT_BYTES, "/page": "x" * 60_000}
 LONG_HEAD = 64 << 20
 MANY = 5
 HALF = b"half of something"
@@ -306,6 +307,19 @@ def test_where_long_answers_hold_too_much_the_one_that_began_first_is_ended(monk
         assert has_hung_up(first, WITHIN_S)
         assert not has_hung_up(second, 0)
         assert not has_hung_up(short, 0)
+
+
+def test_of_clients_behind_a_proxy_the_one_who_holds_most_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_BYTES", 5 * REPORT_BYTES // 2)
+    with serving(answer, (ipaddress.ip_network("127.0.0.1"),)) as address, ExitStack() as stack:
+        port = int(address.rpartition(":")[2])
+        anna, first, second = (stack.enter_context(connected(port)) for _ in range(3))
+        for sock, client in ((anna, "192.0.2.1"), (first, "192.0.2.2"), (second, "192.0.2.2")):
+            sock.sendall(f"GET /report HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n".encode())
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        assert has_hung_up(first, WITHIN_S)
+        assert not has_hung_up(anna, 0)
+        assert not has_hung_up(second, 0)
 
 
 def test_who_reads_gets_all_of_it(port: int) -> None:
