@@ -57,7 +57,7 @@ def _measure() -> Measured:
         _decide(decider, conn)
         decided_s = clock.monotonic_s() - began_s
         clock.sleep(GROUP_FOR_S)
-        sender = sender_of(people)
+        sender = sender_of(people, str)
         began_s = clock.monotonic_s()
         while sender.send_due(conn):
             pass

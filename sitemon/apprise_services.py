@@ -6,6 +6,7 @@ logs nothing: what it logs may hold the secrets of a URL. We wait for it no long
 
 import io
 import logging
+import math
 import re
 import threading
 import warnings
@@ -66,7 +67,7 @@ class Service:
         self._late: dict[tuple[str, str], Sent] = {}
 
     def send(self, subject: str, body: str, *, is_bad_news: bool) -> Sent:
-        """Send a message in plain text, which is fitted to the service; wait for twice the timeout at most.
+        """Send a message in plain text, cut to what the service takes; wait for twice the timeout at most.
 
         A service may hang for longer than its sockets do, byte by byte. While it does, nothing more is sent; what it
         said in the end is the answer when the same message is sent again.
@@ -86,6 +87,20 @@ class Service:
             self._abandoned = last
             return Sent(is_delivered=False, problem="no answer in time", may_arrive=True)
         return last.found[0] if last.found else Sent(is_delivered=False, problem="Apprise failed")
+
+    def fits(self, subject: str, body: str) -> bool:
+        """Whether the service takes a message whole: in as many characters and lines as it has room for."""
+        apprise = _apprise()
+        with suppress(Exception):  # as that may hold the URL
+            plugin = apprise.Apprise.instantiate(self._url, asset=_asset(apprise))
+            most_lines = plugin.body_max_line_count or math.inf
+            if len(body) > plugin.body_maxlen or len([subject, *body.splitlines()]) > most_lines:
+                return False
+            # Nothing public says how long a body is once it was escaped.
+            split, text = apprise.OverflowMode.SPLIT, apprise.NotifyFormat.TEXT
+            pieces = plugin._build_send_calls(body, title=subject, body_format=text, overflow=split)  # noqa: SLF001
+            return len(list(pieces)) == 1
+        return False
 
     def _begin(self, subject: str, body: str, *, is_bad_news: bool) -> _Try:
         found: list[Sent] = []

@@ -183,7 +183,7 @@ class Alerter:
             self._stop.wait(_LOOK_EVERY_S)
 
     def _sending(self, channel: Channel) -> Callable[[Connection], None]:
-        sender, is_current = sender_of(channel), self._is_current(channel)
+        sender, is_current = sender_of(channel, self._rulebook.file_of), self._is_current(channel)
 
         def send(conn: Connection) -> None:
             while not self._stop.is_set() and is_current():

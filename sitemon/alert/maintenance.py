@@ -1,12 +1,12 @@
 """Windows of the configuration, from the sites into the database."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon import clock
+from sitemon.alert.turns import in_turns
 from sitemon.config.sites import SiteSet
 from sitemon.model.site import Site
 from sitemon.patterns.recurrence import windows
@@ -89,7 +89,7 @@ class Planner:
         if self.is_done:
             self._hold_at_s = clock.monotonic_s() + _PATIENCE_S
         self._seen, self._look_at_s = sites, clock.monotonic_s() + _PLAN_EVERY_S
-        self._wanted, self._left, self._differing = wanted, _in_turn(names, sites.by_name), differing
+        self._wanted, self._left, self._differing = wanted, _in_turns(names, sites.by_name), differing
 
 
 def plan_some(conn: Connection, names: Sequence[str], wanted: Wanted, now: datetime, until_s: float) -> Written:
@@ -126,12 +126,6 @@ def _windows(gap: Gap, now: datetime) -> set[Stretch]:
     return found
 
 
-def _in_turn(names: Iterable[str], by_name: Mapping[str, Site]) -> list[str]:
-    """Order sites so that each file has one of the first, one of the next, and so on."""
-    turns: dict[str, int] = defaultdict(int)
-    order: list[tuple[int, int, str]] = []
-    for name in names:
-        file = by_name[name].file if name in by_name else ""
-        order.append((turns[file], len(order), name))
-        turns[file] += 1
-    return [name for *_, name in sorted(order)]
+def _in_turns(names: Iterable[str], by_name: Mapping[str, Site]) -> list[str]:
+    """Order sites by turns of their files."""
+    return in_turns((by_name[name].file if name in by_name else "", name) for name in names)

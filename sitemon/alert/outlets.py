@@ -1,10 +1,11 @@
 """How each kind of channel is sent on: events by HTTP, messages to people by Apprise."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
 from sitemon.alert.channels import Request, request_of
-from sitemon.alert.events import TEST, test_event
+from sitemon.alert.events import test_event
 from sitemon.alert.lasting import AlertmanagerSender
 from sitemon.alert.message import Message, message_of
 from sitemon.alert.post import TIMEOUT_S, post
@@ -14,10 +15,11 @@ from sitemon.apprise_services import Service
 from sitemon.model.alerts import Channel
 
 
-def sender_of(channel: Channel) -> ChannelSender:
-    """Return what sends on a channel."""
+def sender_of(channel: Channel, file_of: Callable[[str], str]) -> ChannelSender:
+    """Return what sends on a channel; `file_of` says in which file a site stands."""
     if channel.kind == "apprise":
-        return MessageSender(channel, People(channel).tell)
+        people = People(channel)
+        return MessageSender(channel, people.tell, people.fits, file_of)
     return AlertmanagerSender(channel, send) if channel.kind == "alertmanager" else Sender(channel, send)
 
 
@@ -25,7 +27,7 @@ def try_channel(channel: Channel, now: datetime) -> Answer:
     """Send a message that says it is a test, at once."""
     event = test_event(now, uuid4())
     if channel.kind == "apprise":
-        return People(channel).tell(message_of({TEST: 1}, [event], channel.timezone))
+        return People(channel).tell(message_of([event], channel.timezone))
     return send(request_of(channel, event, now))
 
 
@@ -39,6 +41,10 @@ class People:
 
     def __init__(self, channel: Channel) -> None:
         self._service = Service(channel.url, TIMEOUT_S)
+
+    def fits(self, message: Message) -> bool:
+        """Whether a message arrives whole."""
+        return self._service.fits(message.subject, message.body)
 
     def tell(self, message: Message) -> Answer:
         """Send a message, and return an answer as one of HTTP."""

@@ -86,6 +86,11 @@ class Rulebook:
             self._room -= len(found.gateways)
         return found
 
+    def file_of(self, name: str) -> str:
+        """Return the file in which the site of this name stands, empty if it is in none."""
+        site = self._by_name.get(name)
+        return site.file if site else ""
+
     def _rules_of(self, name: str) -> SiteRules:
         site = self._by_name.get(name)
         rules = rules_of_site(site, self._by_name)

@@ -4,13 +4,15 @@ import logging
 import math
 import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sitemon import clock
 from sitemon.alert.channels import Request, request_of, target_of
 from sitemon.alert.events import without_foreign_words
-from sitemon.alert.message import MOST_EVENTS, Message, message_of
+from sitemon.alert.message import MOST_NAMED, Message, fitted
+from sitemon.alert.turns import in_turns
 from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict, put_off_no_longer, verdict_of
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import Connection
@@ -25,7 +27,9 @@ from sitemon.store.outbox import (
     mark_failed,
     mark_message_delivered,
     mark_message_failed,
+    narrow_message,
     put_behind_others,
+    read_events,
     release_channel,
     split_message,
     take_channel,
@@ -168,41 +172,64 @@ class Sender(ChannelSender):
 
 
 class MessageSender(ChannelSender):
-    """Sends to people: all that is due, and what came since, as one message.
+    """Sends to people: all that is due, and what came since, as one message, or some if it does not fit into one.
 
     After two failures in a row it is one site a message, and some are tried, the more the longer it fails, until one
     arrives: it may be one site's alert that the service refuses. What is refused though others arrive is split by site.
     """
 
-    def __init__(self, channel: Channel, tell: Callable[[Message], Answer]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        tell: Callable[[Message], Answer],
+        fits: Callable[[Message], bool],
+        file_of: Callable[[str], str],
+    ) -> None:
         super().__init__(channel)
         self._tell = tell
+        self._fits = fits
+        self._file_of = file_of
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = Verdict(Fate.DELIVERED)
         tried: list[str] = []
         for _ in range(_tried_at_once(lease.failures) if lease.failures > 1 else 1):
-            gathered = gather(conn, lease.channel, MOST_EVENTS, is_of_one_site=lease.failures > 1, but_for=tried)
-            if gathered is None or not gathered.events:
+            gathered = gather(conn, lease.channel, is_of_one_site=lease.failures > 1, but_for=tried)
+            if gathered is None or not gathered.sites:
                 break
-            verdict = self._verdict(self._tell_events(gathered, gathered.events), gathered.tries, lease)
+            gathered, events = self._as_told(conn, gathered)
+            verdict = self._verdict(self._tell_events(gathered, events), gathered.tries, lease)
             is_first = not tried
             if gathered.is_of_one_site and _may_be_told_otherwise(verdict, gathered.tries, since_s, is_first=is_first):
-                answer = self._tell_events(gathered, [*map(without_foreign_words, gathered.events)])
+                answer = self._tell_events(gathered, [*map(without_foreign_words, events)])
                 verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
             self._mark_message(conn, gathered, verdict, lease)
-            tried.append(gathered.events[0]["data"]["site"] or "")
+            tried.append(next(iter(gathered.sites.values())))
             if not _goes_on(verdict, lease, since_s):
                 break
         return verdict
 
+    def _as_told(self, conn: Connection, gathered: Gathered) -> tuple[Gathered, Sequence[Mapping[str, Any]]]:
+        """Return what a message tells, with the events that it may name; what it does not tell is left for the next."""
+        owned = ((self._file_of(site) if site else None, outbox_id) for outbox_id, site in gathered.sites.items())
+        first = in_turns(owned)[:MOST_NAMED]
+        events = read_events(conn, first)
+        _, told = fitted(gathered.types, events, self._channel.timezone, self._fits)
+        if told == len(gathered.sites):
+            return gathered, events
+        narrow_message(conn, self._channel.name, gathered.message_id, first[:told])
+        types = Counter(event["type"] for event in events[:told])
+        sites = {outbox_id: gathered.sites[outbox_id] for outbox_id in first[:told]}
+        return gathered._replace(types=types, sites=sites), events[:told]
+
     def _tell_events(self, gathered: Gathered, events: Sequence[Mapping[str, Any]]) -> Answer:
-        return self._tell(message_of(gathered.types, events, self._channel.timezone))
+        message, _ = fitted(gathered.types, events, self._channel.timezone, self._fits)
+        return self._tell(message)
 
     def _mark_message(self, conn: Connection, gathered: Gathered, verdict: Verdict, lease: Lease) -> None:
         self._count(verdict)
         name, number = self._channel.name, gathered.message_id
-        what = f"{sum(gathered.types.values())} in a message on {name}, message {number}"
+        what = f"{len(gathered.sites)} in a message on {name}, message {number}"
         if verdict.fate is Fate.DELIVERED:
             mark_message_delivered(conn, name, number)
             _say_delivered(what)

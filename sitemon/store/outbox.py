@@ -1,7 +1,7 @@
 """The outbox: alerts that are to be sent, and how each channel fares."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -35,17 +35,22 @@ class Alert(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What goes out to people as one message: how many events of each type, and the first of them.
+    """What goes out to people as one message: how many events of each type; the ids of all, with their sites.
 
-    `tries` is how often sending it failed. What is of no site is as of one. `is_new`: it was gathered just now.
+    `tries` is how often sending it failed. What is of no site is as of one, of an empty name. `is_new`: it was gathered
+    just now.
     """
 
     message_id: str
-    types: dict[str, int]
-    events: list[dict[str, Any]]
+    types: Mapping[str, int]
+    sites: Mapping[int, str]
     tries: int
-    is_of_one_site: bool
     is_new: bool
+
+    @property
+    def is_of_one_site(self) -> bool:
+        """Whether nothing is of another site."""
+        return len({*self.sites.values()}) == 1
 
 
 class KnownAlert(NamedTuple):
@@ -82,10 +87,8 @@ def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
     return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
 
 
-def gather(
-    conn: Connection, channel: str, most_events: int, *, is_of_one_site: bool, but_for: Collection[str]
-) -> Gathered | None:
-    """Put what waits for a channel into one message, once some of it is due; return that, with its first events.
+def gather(conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Collection[str]) -> Gathered | None:
+    """Put what waits for a channel into one message, once some of it is due; return that, of each site the first first.
 
     Or what waits of one site: that of the site, but for some, of which the fewest tries failed. Where very many wait,
     the rest is another message. One that was gathered before and could not be sent stays as it was, and is returned
@@ -100,11 +103,21 @@ def gather(
         of_site = site if is_of_one_site else None
         _run(conn, "gather_message", **message, site=of_site, alerts=_MOST_IN_A_MESSAGE)
     found = _run(conn, "message_types", **message)
-    events = [event for (event,) in _run(conn, "message_events", **message, events=most_events)]
-    types = {type_: count for type_, count, *_ in found}
-    tries = max((tries for _, _, tries, *_ in found), default=0)
-    sites = {site for *_, first, last in found for site in (first, last)}
-    return Gathered(message["message_id"], types, events, tries, len(sites) == 1, gathered_before is None)
+    types = {type_: count for type_, count, _ in found}
+    tries = max((tries for *_, tries in found), default=0)
+    sites = dict(_run(conn, "message_sites", **message))
+    return Gathered(message["message_id"], types, sites, tries, gathered_before is None)
+
+
+def read_events(conn: Connection, outbox_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return what these alerts say, in this order."""
+    events = dict(_run(conn, "events", outbox_ids=list(outbox_ids)))
+    return [events[outbox_id] for outbox_id in outbox_ids]
+
+
+def narrow_message(conn: Connection, channel: str, message_id: str, outbox_ids: Sequence[int]) -> None:
+    """Let a message be of these alerts alone; its others are gathered for another one."""
+    _run(conn, "narrow_message", channel=channel, message_id=message_id, outbox_ids=list(outbox_ids))
 
 
 def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> None:

@@ -70,7 +70,7 @@ class Story:
         people = {"apprise": self.receiver.people("ops").url}
         write_alerts(self.folder, {"hook": self.receiver, "boss": self.receiver, "ops": people}, routes=routes)
         self.alerts = load_alerts({"CONF_DIR": str(self.folder)})
-        self.senders = [sender_of(channel) for channel in self.alerts.channels.values()]
+        self.senders = [sender_of(channel, str) for channel in self.alerts.channels.values()]
         add_channels(self.conn, [*self.alerts.channels])
 
     @contextmanager

@@ -148,28 +148,28 @@ WHERE outbox_id IN (
 );
 
 -- name: message_types
--- With the first and the last of the sites.
-SELECT
-    type,
-    count(*)::integer,
-    max(tries),
-    min(coalesce(event #>> '{data,site}', '')),
-    max(coalesce(event #>> '{data,site}', ''))
+SELECT type, count(*)::integer, max(tries)
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 GROUP BY type;
 
--- name: message_events
--- Of each site the first ones rather than all of one site, in the order in which they were decided.
-SELECT event
-FROM (
-    SELECT event, outbox_id
-    FROM sitemon.outbox
-    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
-    ORDER BY turn, outbox_id
-    LIMIT %(events)s
-) AS told
-ORDER BY outbox_id;
+-- name: message_sites
+-- Of each site the first ones before all of one site.
+SELECT outbox_id, coalesce(event #>> '{data,site}', '')
+FROM sitemon.outbox
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
+ORDER BY turn, outbox_id;
+
+-- name: events
+SELECT outbox_id, event FROM sitemon.outbox WHERE outbox_id = ANY (%(outbox_ids)s);
+
+-- name: narrow_message
+UPDATE sitemon.outbox SET message_id = NULL
+WHERE channel = %(channel)s
+    AND delivered_at IS NULL
+    AND given_up_at IS NULL
+    AND message_id = %(message_id)s
+    AND outbox_id <> ALL (%(outbox_ids)s);
 
 -- name: message_delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL

@@ -44,7 +44,7 @@ class Scene:
         self.alerts = Alerts(channels={one.name: one for one in channels}, routes=(Route(**fields),))
         rules = SiteRules(policy or Policy(), Audience({"team": "web"}), None, timedelta(minutes=1))
         self.decider = Decider(lambda _: rules, self.alerts, lambda: now or clock.utc_now())
-        self.senders = [sender_of(channel) for channel in channels]
+        self.senders = [sender_of(channel, str) for channel in channels]
         add_channels(self.conn, names)
 
     def results(self, letters: str, start: float = 0, site: str = "shop", region: str = "default") -> list[Result]:

@@ -36,7 +36,7 @@ def am(scene: Scene) -> Channel:
 
 def told_by_another(scene: Scene, am: Channel) -> list[Alert]:
     """Return what an alerter tells that has just started."""
-    scene.senders = [sender_of(am)]
+    scene.senders = [sender_of(am, str)]
     return told(scene)
 
 
@@ -172,7 +172,7 @@ def test_what_lasts_holds_up_no_new_alert_where_it_fails(
     scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.arrive(*scene.results("uddd"))
-    scene.senders = [sender_of(am)]
+    scene.senders = [sender_of(am, str)]
     scene.receiver.answers = [(500, {})]
     scene.write(scene.results("uddd", site="wiki"))
     scene.decide()
@@ -190,7 +190,7 @@ def test_one_that_takes_nothing_is_asked_by_one_or_two_requests_and_hears_all_wh
     scene.arrive(*(row for site in sites for row in scene.results("uddd", site=site)))
     take = scene.receiver.take
     refuse(scene.receiver, status, "shop")
-    scene.senders = [sender_of(am)]
+    scene.senders = [sender_of(am, str)]
     for _ in range(5):
         before = scene.receiver.tries
         assert told_later(scene, monkeypatch) == []
@@ -235,7 +235,7 @@ def test_one_that_is_gone_is_not_looked_at_without_a_pause(scene: Scene, am: Cha
     scene.decide()
     assert sender.send_due(scene.conn)
     assert not sender.send_due(scene.conn)
-    assert not sender_of(am).send_due(scene.conn)
+    assert not sender_of(am, str).send_due(scene.conn)
     assert scene.receiver.tries == 1
 
 

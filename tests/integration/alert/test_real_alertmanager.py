@@ -77,7 +77,7 @@ def test_it_knows_what_lasts_until_it_is_over_also_after_a_start_of_its_own(
     alertmanager.kill()
     alertmanager.start()
     assert alertmanager.alerts == []
-    scene.senders = [sender_of(am)]
+    scene.senders = [sender_of(am, str)]
     scene.send()
     [again] = alertmanager.alerts
     assert (again["labels"], again["startsAt"]) == (first["labels"], first["startsAt"])

@@ -70,7 +70,7 @@ def test_of_a_site_that_is_no_longer_degraded() -> None:
 
 def test_together_with_others_it_is_a_paragraph() -> None:
     events = [event_of(SLOW), event_of(PARTLY._replace(site="blog"))]
-    message = message_of({"site.degraded": 2}, events)
+    message = message_of(events)
     assert message.subject == "2 sites are degraded: shop, blog"
     assert message.is_bad_news
     assert message.body.splitlines()[:3] == [
