@@ -133,10 +133,10 @@ def in_lines(lines: Iterable[str | None]) -> str:
 def harmless(words: str) -> str:
     """Return one line that wakes nobody, as ``@everyone`` would in a chat, and hides no address behind other words.
 
-    By letters that look alike, or nearly; a URL keeps its own.
+    By letters that look alike, or nearly; in a URL, which leads where it did, by a percent-encoding.
     """
     line = one_line(words).replace("<", "\uff1c").replace("](", "] (")
-    return line if _URL.fullmatch(line) else line.replace("@", "\uff20")
+    return line.replace("@", "%40" if _URL.fullmatch(line) else "\uff20")
 
 
 def _seen_as(state: str, data: Mapping[str, Any]) -> list[str]:

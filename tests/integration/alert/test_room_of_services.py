@@ -1,5 +1,6 @@
 """A service takes so much at once: who is told of several sites there is told of each."""
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,3 +100,23 @@ def test_what_did_not_fit_waits_while_the_service_takes_nothing(
         "e is down: timeout",
     ]
     assert {state for _, state in rows(scene.conn, states)} == {"delivered"}
+
+
+@pytest.mark.parametrize("words", ["@everyone", "<@&123>", "<@123>", "@here"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        _DISCORD,
+        SERVICES["Discord in Markdown"],
+        f"fluxer://0123456789/{'a' * 68}",
+        f"notifiarr://{'k' * 18}/123456789",
+    ],
+)
+def test_no_url_calls_anybody(scene: Scene, posted: list[str], service: str, words: str) -> None:
+    scene.use(Channel(name="chat", kind="apprise", url=service), group_for_s=0.0)
+    url = f"http://evil.example/{words}"
+    outcomes = [Outcome.UP, *[Outcome.DOWN] * 3]
+    scene.arrive(*[a_result("evil", url=url, minute=minute, outcome=one) for minute, one in enumerate(outcomes)])
+    [text] = posted
+    assert "@" not in json.dumps(json.loads(text))
+    assert "allow_mentions" not in text

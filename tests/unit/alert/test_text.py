@@ -118,9 +118,20 @@ def test_what_a_server_or_a_name_says_wakes_nobody_and_hides_no_address(words: s
         assert re.search("@|<|]\\(", text) is None
 
 
-def test_a_url_stays_what_it_is() -> None:
-    event = an_event(DOWN, What.OPENED, url="https://shop.example/@us?a=[1]")
-    assert body_of(event).splitlines()[0] == "https://shop.example/@us?a=[1]"
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://shop.example/@us?a=[1]", "https://shop.example/%40us?a=[1]"),
+        ("https://shop.example/@everyone#@here", "https://shop.example/%40everyone#%40here"),
+        ("dns://192.0.2.53/@everyone", "dns://192.0.2.53/%40everyone"),
+        ("https://shop.example/<@&123>", "https://shop.example/\uff1c%40&123>"),
+    ],
+)
+def test_a_url_leads_where_it_did_and_wakes_nobody_either(url: str, expected: str) -> None:
+    event = an_event(DOWN, What.OPENED, url=url)
+    for body in (body_of(event), message_of([event, event]).body):
+        assert expected in body.splitlines()
+        assert "@" not in body
 
 
 def test_several_are_counted_the_worst_first() -> None:
