@@ -36,6 +36,9 @@ class Store(Protocol):
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         """Make partitions, roll up and drop. Call `on_step` before each step."""
 
+    def end_old_readers(self) -> int:
+        """End the sessions of readers whose transactions are old, and return how many, or raise."""
+
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
 
@@ -58,6 +61,7 @@ class Writer:
         self.attempt_began_s: float | None = None
         self._store = store
         self._outage = Outage(stop, chance)
+        self._readers_stay = ""
 
     def record(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
@@ -88,9 +92,11 @@ class Writer:
                 return Recorded(written, too_old + rejected)
 
     def maintain(self) -> None:
-        """Make partitions and roll up; what cannot be done now is left for the next time."""
+        """End old readers, make partitions and roll up; what cannot be done now is left for the next time."""
         self._begin_attempt()
         try:
+            self._end_old_readers()
+            self._begin_attempt()
             self._store.maintain(clock.utc_now(), self._begin_attempt)
         except SitemonError as exc:
             log.info("recorder.maintenance_put_off: %s", exc)
@@ -107,6 +113,19 @@ class Writer:
             return {}
         finally:
             self.attempt_began_s = None
+
+    def _end_old_readers(self) -> None:
+        """End them before they are waited for; say once why that cannot be done."""
+        try:
+            ended = self._store.end_old_readers()
+        except SitemonError as exc:
+            if str(exc) != self._readers_stay:
+                log.info("recorder.readers_stay: old transactions of readers are not ended: %s", exc)
+            self._readers_stay = str(exc)
+            return
+        self._readers_stay = ""
+        if ended:
+            log.warning("recorder.readers_ended: %d, whose transactions were older than 15 minutes", ended)
 
     def _attempt(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import psycopg2
 
-from sitemon.model.errors import PoisonError, SitemonError
+from sitemon.model.errors import PoisonError, RefusedError, SitemonError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
@@ -21,6 +21,7 @@ from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read, read_positions, set_positions
+from sitemon.store.readers import end_old_readers
 from sitemon.store.write import Written, prepare_session, write_batch
 
 T = TypeVar("T")
@@ -74,6 +75,19 @@ class Database:
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does, also if our clock is ahead."""
         self.do(lambda conn: maintain(conn, self.retention, not_ahead(conn, now), on_step))
+
+    def end_old_readers(self) -> int:
+        """End readers whose transactions are old, as `sitemon.store.readers.end_old_readers` does; return how many.
+
+        Raises:
+            RefusedError: whoever provisioned the database gave us nothing to do it with.
+            SitemonError: as `do` says.
+
+        """
+        ended = self.do(end_old_readers)
+        if ended is None:
+            raise RefusedError("that takes `sitemon provision` by a superuser")
+        return ended
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""

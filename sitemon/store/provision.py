@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _sql: Final = load_queries("provision.sql")
 
 READER: Final = "sitemon_reader"
+GUARD: Final = "sitemon_guard"
 MARK: Final = "sitemon: made by `sitemon provision`"
 """The comment on a database that is ours to drop, and on a role whose password is ours to set."""
 
@@ -105,10 +106,15 @@ def provision(
         with closing(connect(server, place, application_name=_APPLICATION)) as conn:
             migrate(conn)
             maintain(conn, retention, not_ahead(conn, clock.utc_now()))
+        here = Credentials(user=admin.user, password=admin.password, database=database)
         if session.ask("is_superuser"):
-            here = Credentials(user=admin.user, password=admin.password, database=database)
             with closing(connect(server, here, application_name=_APPLICATION)) as conn:
                 keep_from_readers(Administrator(conn), owner)
+        try:
+            with closing(connect(server, here, application_name=_APPLICATION)) as conn:
+                guard_from_readers(Administrator(conn), owner)
+        except RefusedError as exc:
+            log.info("provision.readers_unguarded: what ends old transactions of readers was not made: %s", exc)
 
     with administration(server, admin) as session:
         refuse_servers_own(session, owner)
@@ -164,12 +170,28 @@ def ensure_owner(session: Administrator, owner: Credentials) -> None:
 def keep_from_readers(session: Administrator, owner: Credentials) -> None:
     """Let nobody but the recorder's role take advisory locks, by which readers could stop it, or write to disk.
 
-    Large objects stay; messages in the write-ahead log have no bound. PostgreSQL lets everybody, and only a superuser
-    can change that. Recorders that go on meanwhile may at every moment.
+    Nor hand on a snapshot, which would outlive its transaction. Large objects stay; messages in the write-ahead log
+    have no bound. PostgreSQL lets everybody, and only a superuser can change that. Recorders that go on meanwhile may
+    at every moment.
     """
     for (function,) in session.ask("functions_that_stop_or_keep"):
         session.do("GRANT EXECUTE ON FUNCTION {function} TO {role}", function=sql.SQL(function), role=owner.user)
         session.do("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", function=sql.SQL(function))
+
+
+def guard_from_readers(session: Administrator, owner: Credentials) -> None:
+    """Let the recorder's role end readers' transactions that keep old versions of rows, by a function and no right.
+
+    Raises:
+        RefusedError: the administrator may not, or a role or schema of the guard's name is somebody else's.
+
+    """
+    comments = [comment for _, comment in session.ask("find_role", name=GUARD)]
+    if comments not in ([], [MARK]):
+        raise RefusedError(f"role {GUARD} was not made by sitemon")
+    # In one transaction: who may not go on leaves no role behind, to which another would give more.
+    making = _sql["guard_from_readers"] if comments else _sql["make_guard"] + _sql["guard_from_readers"]
+    session.do(making, recorder=owner.user, mark=sql.Literal(MARK))
 
 
 def ensure_database(session: Administrator, owner: Credentials, fill: Callable[[str], None]) -> None:

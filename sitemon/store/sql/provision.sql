@@ -40,8 +40,35 @@ FROM pg_catalog.pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace
     AND (
         proname ~ '^pg_(try_)?advisory_'
-        OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'pg_logical_emit_message')
+        OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'pg_export_snapshot', 'pg_logical_emit_message')
     );
+
+-- name: make_guard
+CREATE ROLE sitemon_guard NOLOGIN;
+COMMENT ON ROLE sitemon_guard IS {mark};
+
+-- name: guard_from_readers
+-- In a schema of the guard's own, where nobody else makes functions or drops them, and by the guard itself: what somebody
+-- made there before is neither called nor taken over.
+GRANT pg_signal_backend, pg_read_all_stats TO sitemon_guard;
+GRANT sitemon_guard TO CURRENT_USER;
+CREATE SCHEMA IF NOT EXISTS sitemon_guard AUTHORIZATION sitemon_guard;
+SET LOCAL ROLE sitemon_guard;
+CREATE OR REPLACE FUNCTION sitemon_guard.end_old_readers() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))
+    FROM pg_stat_activity
+    WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND backend_type = 'client backend'
+        AND xact_start < now() - '15 minutes'::interval
+        AND pg_has_role(usesysid, 'sitemon_reader', 'MEMBER')
+        -- Who may become the caller is none of the readers: above all superusers, whom the guard may not end.
+        AND NOT pg_has_role(usesysid, session_user, 'MEMBER')
+$$;
+REVOKE ALL ON FUNCTION sitemon_guard.end_old_readers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sitemon_guard.end_old_readers() TO {recorder};
+GRANT USAGE ON SCHEMA sitemon_guard TO {recorder};
 
 -- name: is_superuser
 SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper;

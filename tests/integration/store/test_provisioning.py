@@ -169,6 +169,7 @@ def test_the_reader_reads_the_views_and_nothing_else(
         "SELECT lo_from_bytea(0, 'kept')",
         "SELECT pg_logical_emit_message(false, 'kept', 'a text')",
         "SELECT pg_logical_emit_message(true, 'kept', 'bytes'::bytea)",
+        "SELECT pg_export_snapshot()",
     ],
 )
 def test_a_reader_takes_no_lock_and_keeps_nothing(

@@ -34,6 +34,9 @@ class QuietStore:
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
 
+    def end_old_readers(self) -> int:
+        return 0
+
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         return ours
 

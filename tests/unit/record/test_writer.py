@@ -66,6 +66,9 @@ class FakeStore:
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
         self.maintained += 1
 
+    def end_old_readers(self) -> int:
+        return 0
+
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         if self.failures:
             raise self.failures.pop(0)
@@ -278,6 +281,35 @@ def test_maintenance_that_fails_is_put_off() -> None:
             raise UnreachableError("away")
 
     writer(Failing()).maintain()
+
+
+def test_readers_that_cannot_be_ended_are_said_once_and_keep_nothing_from_being_maintained(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Unguarded(FakeStore):
+        def end_old_readers(self) -> int:
+            raise RefusedError("no superuser provisioned it")
+
+    store = Unguarded()
+    one = writer(store)
+    with caplog.at_level(logging.INFO):
+        one.maintain()
+        one.maintain()
+    assert caplog.text.count("recorder.readers_stay") == 1
+    assert store.maintained == 2
+
+
+def test_readers_are_ended_before_maintenance_waits_for_them(caplog: pytest.LogCaptureFixture) -> None:
+    class Guarded(FakeStore):
+        def end_old_readers(self) -> int:
+            return 2 - self.maintained
+
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+            super().maintain(now, on_step)
+            raise UnreachableError("a reader is in the way")
+
+    writer(Guarded()).maintain()
+    assert "recorder.readers_ended: 2" in caplog.text
 
 
 def test_each_step_of_maintenance_begins_anew() -> None:
