@@ -12,8 +12,9 @@ ALIKE: Final = ("channels", "events", "group_for", "escalate")
 
 ESCALATION_FIELDS: Final = ("after", "channels")
 MOST: Final = 100
-"""Of channels in a list, and of steps. Whoever may edit a site fills no memory with them."""
+"""Of channels in a list, and in all steps together. Whoever may edit a site fills no memory with them."""
 
+_MOST_STEPS: Final = 10
 _LEAST_REMINDER_S: Final = 300.0
 _LONGEST_GROUP_S: Final = 600.0
 
@@ -56,7 +57,7 @@ class RouteReader:
     def channels(self, path: ValuePath, value: object, told: Collection[str] = ()) -> tuple[str, ...]:
         """Return the channels of a list; those that were `told` before are mistakes."""
         found: dict[str, None] = {}
-        for place, word in enumerate(self._list(path, value, "channels")):
+        for place, word in enumerate(self._list(path, value, MOST, "channels")):
             named = self._complaints.read((*path, place), word, self._channels_of) or ()
             if not found.keys().isdisjoint(named):
                 self._complaints.complain((*path, place), f"{word} stands twice")
@@ -66,12 +67,15 @@ class RouteReader:
         return tuple(found)
 
     def _escalations(self, path: ValuePath, value: object, told: tuple[str, ...]) -> tuple[Escalation, ...]:
-        steps = self._list(path, value, "steps such as {after: 15m, channels: [boss]}")
-        return tuple(
+        steps = self._list(path, value, _MOST_STEPS, "steps such as {after: 15m, channels: [boss]}")
+        found = tuple(
             self._escalation((*path, place), one, told)
             for place, one in enumerate(steps)
             if self._complaints.is_mapping(one, (*path, place))
         )
+        if sum(len(step.channels) for step in found) > MOST:
+            self._complaints.complain(path, f"expected at most {MOST} channels of all steps together")
+        return found
 
     def _escalation(self, path: ValuePath, fields: Mapping[str, Any], told: tuple[str, ...]) -> Escalation:
         complaints = self._complaints
@@ -85,11 +89,11 @@ class RouteReader:
             complaints.complain((*path, "channels"), "expected a channel at least")
         return Escalation(waits_s or 0.0, channels)
 
-    def _list(self, path: ValuePath, value: object, what: str) -> list[object]:
-        if isinstance(value, list) and len(value) <= MOST:
+    def _list(self, path: ValuePath, value: object, most: int, what: str) -> list[object]:
+        if isinstance(value, list) and len(value) <= most:
             return value
         kind = "" if isinstance(value, list) else f", not {kind_of(value)}"
-        self._complaints.complain(path, f"expected a list of at most {MOST} {what}{kind}")
+        self._complaints.complain(path, f"expected a list of at most {most} {what}{kind}")
         return []
 
 

@@ -1,6 +1,7 @@
 """Who is told of what: channels and routes, as the configuration describes them once it is read and checked."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -122,7 +123,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
         return ["***", self.every_s]
 
 
-class Alerts(msgspec.Struct, frozen=True, kw_only=True):
+class Alerts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All channels by their names, and the routes in the order in which they are tried.
 
     `references` are URLs by region: if its workers cannot reach most of them, it is offline. `page_url` is where people
@@ -184,14 +185,19 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> frozenset[str]:
         """The names by which sites and routes call the channels."""
-        return frozenset(name.partition("/")[0] for name in self.channels)
+        return frozenset(self._by_name)
 
-    def named(self, name: str) -> tuple[str, ...]:
-        """Return the channels of a name: those of a list of services are `name`, `name/2`, …; none: nobody knows it."""
-        return tuple(one for one in self.channels if one == name or one.startswith(f"{name}/"))
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[str, ...]]:
+        """The channels of each name: those of a list of services are `name`, `name/2`, …."""
+        found: dict[str, tuple[str, ...]] = {}
+        for channel in self.channels:
+            name = channel.partition("/")[0]
+            found[name] = (*found.get(name, ()), channel)
+        return found
 
     def _named(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(channel for name in names for channel in self.named(name))
+        return tuple(channel for name in names for channel in self._by_name.get(name, ()))
 
     def _own(self, route: Route) -> Route:
         """Return a site's own route with the channels that there are."""

@@ -1,5 +1,7 @@
 """Which channels hear of a site."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from sitemon.model.alerts import EVENTS, Alerts, Audience, Channel, Escalation, Route, never_taken
@@ -104,6 +106,25 @@ def test_each_service_of_a_list_is_told() -> None:
     found = alerts.recipients(Audience(route=Route(channels=("ops",))), "down")
     assert [recipient.channel for recipient in found] == ["ops", "ops/2"]
     assert alerts.names == {"ops", "opsy"}
+
+
+class Counted(dict[str, Channel]):
+    """Channels that count how often all of them are looked at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.looks += 1
+        return super().__iter__()
+
+
+def test_however_many_channels_sites_name_all_of_them_are_looked_at_once() -> None:
+    channels = Counted(CHANNELS)
+    alerts = Alerts(channels=channels)
+    own = Audience(route=Route(channels=("boss",), escalate=10 * (Escalation(60.0, ("web", "old", "gone")),)))
+    for _ in range(3):
+        assert alerts.escalations_for(own) == {"web": 60.0, "old": 60.0}
+    assert channels.looks == 1
 
 
 @pytest.mark.parametrize(

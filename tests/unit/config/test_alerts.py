@@ -155,7 +155,7 @@ def test_every_mistake_is_said_with_its_line_and_no_secret(tmp_path: Path) -> No
         ":24: routes[4].channels: expected a list of at most 100 channels, not text",
         ":24: routes[4].events: expected a list, not text",
         ":24: routes[4].group_for: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds",
-        f":24: routes[4].escalate: expected a list of at most 100 {STEPS}, not a mapping",
+        f":24: routes[4].escalate: expected a list of at most 10 {STEPS}, not a mapping",
         ":24: routes[4].continue: expected true or false, not a number",
         ":3: references.default[0]: expected a URL such as https://hooks.example/sitemon, without a password",
         ":3: references.eu: expected a list of URLs",

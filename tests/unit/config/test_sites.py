@@ -256,6 +256,9 @@ def test_a_site_says_what_its_channels_hear_and_to_whom_it_is_escalated(tmp_path
     )
 
 
+STEP = {"after": "5m", "channels": ["boss"]}
+
+
 @pytest.mark.parametrize(
     ("alerts", "field", "problem"),
     [
@@ -271,7 +274,13 @@ def test_a_site_says_what_its_channels_hear_and_to_whom_it_is_escalated(tmp_path
         ("{channels: [ops], events: [dwon]}", "alerts.events[0]", "no event of this name; did you mean down?"),
         ("{channels: [ops], group_for: 1h}", "alerts.group_for", "expected at most 10m: who is down waits for it"),
         ("{channels: [ops], escalate: [{after: 5m}]}", "alerts.escalate[0]", "channels: missing"),
-        ("{channels: [ops], escalate: {}}", "alerts.escalate", "expected a list of at most 100 steps such as {after"),
+        ("{channels: [ops], escalate: {}}", "alerts.escalate", "expected a list of at most 10 steps such as {after"),
+        (f"{{channels: [ops], escalate: {11 * [STEP]}}}", "alerts.escalate", "expected a list of at most 10 steps"),
+        (
+            f"{{channels: [ops], escalate: {2 * [STEP | {'channels': [f'c{number}' for number in range(51)]}]}}}",
+            "alerts.escalate",
+            "expected at most 100 channels of all steps together",
+        ),
         (
             "{channels: [ops], escalate: [{after: 0, channels: [boss]}]}",
             "alerts.escalate[0].after",
