@@ -139,11 +139,12 @@ class Alerter:
 
     def _decide(self, conn: Connection) -> None:
         remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
+        has_open = has_held = False
         while not self._stop.is_set():
             # An edit holds once its windows of maintenance do, for all that is decided in this turn.
             self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
-            if clock.monotonic_s() >= remind_at_s:
-                self._decider.remind(conn)
+            if has_open or clock.monotonic_s() >= remind_at_s:
+                has_open = self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
             if clock.monotonic_s() >= warn_at_s:
                 self._decider.warn_of_certificates(conn)
@@ -153,11 +154,13 @@ class Alerter:
                 self._decider.look_at_regions(conn)
                 regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
             is_idle = not self._decider.decide(conn)
-            if is_idle or clock.monotonic_s() >= release_at_s:
-                self._decider.release(conn)
+            is_due = is_idle or clock.monotonic_s() >= release_at_s
+            if is_due or has_held:
+                has_held = self._decider.release(conn)
+            if is_due:
                 self._decider.tell_degraded(conn)
                 release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle and self._planner.is_done:
+            if is_idle and self._planner.is_done and not (has_open or has_held):
                 wait_for_notice(conn, _LOOK_EVERY_S)
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:

@@ -23,10 +23,13 @@ from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
-from sitemon.store.incident import Taken, take_sites
+from sitemon.store.held import held_numbers
+from sitemon.store.incident import Taken, open_numbers, take_sites
 from sitemon.store.states import Decided
 
 _SITES_AT_ONCE: Final = 200
+_INCIDENTS_AT_ONCE: Final = 200
+_HELD_OF_A_SITE: Final = 20
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
@@ -59,6 +62,8 @@ class Decider:
         self._now = now
         self._regions = Regions(lambda: self._alerts, now, by_sites=by_sites)
         self.suspected = self._regions.suspected
+        self._open: list[int] = []
+        self._held: list[int] = []
 
     def use(self, alerts: Alerts) -> None:
         """Decide by other routes from now on."""
@@ -86,23 +91,33 @@ class Decider:
         with begin_deciding(conn) as deciding:
             self._regions.look(deciding, [one.region for one in deciding.connectivity.outages if not one.until_at])
 
-    def remind(self, conn: Connection) -> None:
+    def remind(self, conn: Connection) -> bool:
         """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.
 
+        They are looked at by turns, some at a time; return whether others are left of this turn.
+
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        remind(conn, self._rules_of, self._alerts, self._now())
+        waiting = self._open or open_numbers(conn)
+        numbers, self._open = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
+        remind(conn, numbers, self._rules_of, self._alerts, self._now())
+        return bool(self._open)
 
-    def release(self, conn: Connection) -> None:
+    def release(self, conn: Connection) -> bool:
         """Tell of incidents of sites that depend on others, where it is known that they do not lie behind those.
 
+        They are looked at by turns, some at a time; return whether others are left of this turn.
+
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        release(conn, self._rules_of, self._alerts, self._now())
+        waiting = self._held or held_numbers(conn, _HELD_OF_A_SITE)
+        numbers, self._held = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
+        release(conn, numbers, self._rules_of, self._alerts, self._now())
+        return bool(self._held)
 
     def warn_of_certificates(self, conn: Connection) -> None:
         """Warn of certificates that expire soon, once for each threshold.

@@ -1,7 +1,7 @@
 """Who is reminded of an open incident of which nobody knows, and to whom it is escalated."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from sitemon.store.deciding import Circumstances, Saying
 from sitemon.store.incident import Reminding, take_open
 
 
-def remind(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
+def remind(
+    conn: Connection, numbers: Sequence[int], rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime
+) -> None:
     """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.
 
     Raises:
@@ -37,7 +39,7 @@ def remind(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alert
         )
         return linked(found | {"data": found["data"] | {"is_escalated": type_ == DOWN}}, alerts.page_url)
 
-    with take_open(conn) as reminding:
+    with take_open(conn, numbers) as reminding:
         due = {
             number: (site, incident, channels)
             for site, number, incident in reminding.incidents

@@ -17,6 +17,9 @@ _ON_THE_WAY: Final = timedelta(seconds=5)
 _SENT_ON: Final = timedelta(minutes=1)
 """A slot that is so much later than an edit is not of before it: beats take edits up within 5 s."""
 
+_LONGEST_SETTLING: Final = timedelta(days=1)
+"""For a site that is looked at once a year nobody else is waited for."""
+
 _MOST_GATEWAYS_KEPT: Final = 4_000_000
 """Names in the rules of all sites together: 32 MB."""
 
@@ -48,8 +51,11 @@ class SiteRules(NamedTuple):
 
     @property
     def settles(self) -> timedelta:
-        """How long an outage takes at most to be decided, if results are not late: it begins just after a check."""
-        return self.policy.down_after * self.interval + self.round
+        """How long an outage takes at most to be decided, if results are not late: it begins just after a check.
+
+        Nobody waits longer than a day for that.
+        """
+        return min(self.policy.down_after * self.interval + self.round, _LONGEST_SETTLING)
 
 
 class Rulebook:

@@ -45,22 +45,26 @@ class Behind(Deciding):
 
 
 class Held(Behind):
-    """Incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
+    """Those of some incidents of which nobody was told, with the names of their sites; they are ours meanwhile.
 
-    `behind` are the sites behind which they lay when that was decided last; `undecided_from` are the earliest slots of
-    their sites of which rows are not decided on yet, `newest` the newest of which there are any.
+    `decided_at` is when they were decided, `behind` are the sites behind which they lay when that was looked at last;
+    `undecided_from` are the earliest slots of their sites of which rows are not decided on yet, `newest` the newest of
+    which there are any.
     """
 
-    def __init__(self, cursor: Cursor, after: int, most: int) -> None:
+    def __init__(self, cursor: Cursor, numbers: Sequence[int]) -> None:
         super().__init__(cursor)
         self.incidents: list[tuple[str, int, Incident]] = []
+        self.decided_at: dict[int, datetime] = {}
         self.behind: dict[int, str | None] = {}
         self.undecided_from: dict[int, datetime | None] = {}
         self.newest: dict[int, datetime] = {}
-        for site, number, started_at, opened_by, regions, *rest in self._ask("held_incidents", after=after, most=most):
-            *cause, ended_at, closed_by, behind, undecided_from, newest = rest
+        found = self._ask("held_incidents", incident_ids=list(numbers))
+        for site, number, started_at, opened_by, regions, *rest in found:
+            *cause, ended_at, closed_by, decided_at, behind, undecided_from, newest = rest
             incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
             self.incidents.append((site, number, incident))
+            self.decided_at[number] = decided_at
             self.behind[number] = behind
             self.undecided_from[number] = undecided_from
             self.newest[number] = newest or opened_by
@@ -77,9 +81,21 @@ class Held(Behind):
         self._cursor.execute(_sql["tell"], {"incident_ids": list(numbers)})
 
 
+def held_numbers(conn: Connection, of_a_site: int) -> list[int]:
+    """Return the numbers of incidents of which nobody was told, of each site so many that are over, by turns.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["held_numbers"], {"of_a_site": of_a_site})
+        return [number for (number,) in cursor.fetchall()]
+
+
 @contextmanager
-def take_held(conn: Connection, after: int, most: int) -> Iterator[Held]:
-    """Take the first incidents after a number of which nobody was told, for one transaction.
+def take_held(conn: Connection, numbers: Sequence[int]) -> Iterator[Held]:
+    """Take those of these incidents of which nobody was told, for one transaction.
 
     Those of sites that another alerter has are passed over.
 
@@ -88,4 +104,4 @@ def take_held(conn: Connection, after: int, most: int) -> Iterator[Held]:
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Held(cursor, after, most)
+        yield Held(cursor, numbers)

@@ -156,36 +156,48 @@ class Taken(Deciding):
 
 
 class Reminding(Deciding):
-    """Incidents that are open, and of which nobody knows, with the names of their sites; they are ours meanwhile.
+    """Those of some incidents that are open, of which nobody knows, with their sites' names; they are ours meanwhile.
 
     `ages_s` says how long ago a channel was told of an incident, `open_for_s` how long ago an incident was decided. The
     sites of those in `scheduled` are in the schedule.
     """
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, numbers: Sequence[int]) -> None:
         super().__init__(cursor)
         self.incidents: list[tuple[str, int, Incident]] = []
         self.open_for_s: dict[int, float] = {}
         self.scheduled: set[int] = set()
-        for site, number, age_s, is_scheduled, started_at, opened_by, regions, *cause in self._all("open_incidents"):
+        found = self._all("open_incidents", incident_ids=list(numbers))
+        for site, number, age_s, is_scheduled, started_at, opened_by, regions, *cause in found:
             self.scheduled |= {number} if is_scheduled else set()
             self.incidents.append((site, number, Incident(started_at, opened_by, tuple(regions), Cause(*cause))))
             self.open_for_s[number] = age_s
-        numbers = [number for _, number, _ in self.incidents]
-        found = self._all("said_ages", incident_ids=numbers)
-        self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in found}
+        said = self._all("said_ages", incident_ids=[number for _, number, _ in self.incidents])
+        self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in said}
 
 
-@contextmanager
-def take_open(conn: Connection) -> Iterator[Reminding]:
-    """Take the open incidents of which nobody knows, for one transaction, but for those that another alerter has.
+def open_numbers(conn: Connection) -> list[int]:
+    """Return the numbers of the open incidents of which somebody was told, and nobody knows.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Reminding(cursor)
+        cursor.execute(_sql["open_numbers"])
+        return [number for (number,) in cursor.fetchall()]
+
+
+@contextmanager
+def take_open(conn: Connection, numbers: Sequence[int]) -> Iterator[Reminding]:
+    """Take those of these incidents that are open, for one transaction, but for those that another alerter has.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Reminding(cursor, numbers)
 
 
 @contextmanager

@@ -1,3 +1,15 @@
+-- name: held_numbers
+-- Of each site the one that lasts, and the oldest that are over: of later ones it is not known sooner. All sites come before
+-- the second one of any.
+SELECT incident_id
+FROM (
+    SELECT incident_id, row_number() OVER (PARTITION BY site_id, ended_at IS NULL ORDER BY incident_id) AS place
+    FROM sitemon.incident
+    WHERE is_held AND withdrawn_at IS NULL AND (ended_at IS NULL OR behind IS NULL)
+) AS placed
+WHERE place <= %(of_a_site)s
+ORDER BY place, incident_id;
+
 -- name: held_incidents
 -- Not of sites that were taken out of the configuration, nor of what lasts while its site is in maintenance. The sites are
 -- ours until the transaction ends; an incident that changed meanwhile is looked at anew.
@@ -14,12 +26,14 @@ SELECT
     cert_expires_at,
     ended_at,
     closed_by_at,
+    decided_at,
     behind,
     (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = incident.site_id),
     (SELECT max(slot_at) FROM sitemon.current_state AS state WHERE state.site_id = incident.site_id)
 FROM sitemon.incident
 JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
-WHERE is_held
+WHERE incident_id = ANY (%(incident_ids)s)
+    AND is_held
     AND withdrawn_at IS NULL
     AND (ended_at IS NULL OR behind IS NULL)
     AND (
@@ -28,10 +42,8 @@ WHERE is_held
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = incident.site_id
         )
     )
-    AND incident_id > %(after)s
     AND NOT site.is_ended
 ORDER BY incident_id
-LIMIT %(most)s
 FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 
 -- name: outages

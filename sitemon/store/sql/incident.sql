@@ -260,6 +260,13 @@ LEFT JOIN LATERAL (
 ) AS lasting ON true
 WHERE incident.incident_id = ANY (%(incident_ids)s);
 
+-- name: open_numbers
+-- Those of which somebody was told, and nobody knows yet.
+SELECT incident_id
+FROM sitemon.incident
+WHERE ended_at IS NULL AND withdrawn_at IS NULL AND acknowledged_at IS NULL AND NOT is_held
+ORDER BY incident_id;
+
 -- name: open_incidents
 -- Those of which nobody knows yet, but for sites that are in maintenance now, or were taken out of the configuration. Their
 -- sites are ours until the transaction ends.
@@ -283,7 +290,8 @@ SELECT
     cert_expires_at
 FROM sitemon.incident
 JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
-WHERE ended_at IS NULL
+WHERE incident_id = ANY (%(incident_ids)s)
+    AND ended_at IS NULL
     AND withdrawn_at IS NULL
     AND acknowledged_at IS NULL
     AND NOT is_held

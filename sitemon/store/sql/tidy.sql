@@ -24,3 +24,14 @@ WHERE created_at < now() - '1 day'::interval
     AND EXISTS (
         SELECT FROM sitemon.untold_state AS newer WHERE newer.site_id = old.site_id AND newer.sequence > old.sequence
     );
+
+-- name: forget_held
+-- Sites that are in no schedule any more: of what was over a day before one comes back nobody is told.
+UPDATE sitemon.incident SET is_held = false
+FROM sitemon.listed_site AS site
+WHERE site.site_id = incident.site_id
+    AND site.is_ended
+    AND is_held
+    AND behind IS NULL
+    AND withdrawn_at IS NULL
+    AND ended_at < now() - '1 day'::interval;

@@ -69,7 +69,8 @@ class Scene:
 
     def remind(self) -> None:
         """Look whether somebody has to be reminded, and send that."""
-        self.decider.remind(self.conn)
+        while self.decider.remind(self.conn):
+            pass
         self.send()
 
     def arrive(self, *results: Result) -> None:

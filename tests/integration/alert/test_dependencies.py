@@ -18,7 +18,7 @@ from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Audience
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection, connect
-from sitemon.store.held import take_held
+from sitemon.store.held import held_numbers, take_held
 from sitemon.store.maintenance_windows import Declaration, declare, stop
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
@@ -59,7 +59,8 @@ class Story:
         """Write one batch, and let the alerter decide, look who lies behind whom, and send."""
         self.scene.write(list(results))
         self.scene.decide()
-        self.scene.decider.release(self.scene.conn)
+        while self.scene.decider.release(self.scene.conn):
+            pass
         self.scene.send()
 
     @property
@@ -139,6 +140,21 @@ def test_of_what_was_over_behind_a_gateway_nothing_is_said_later(story: Story) -
     assert {site for site, *_ in story.said} == {"line"}
 
 
+def test_of_what_was_over_it_is_told_after_an_hour_whatever_the_interval_of_the_gateway(story: Story) -> None:
+    def rules_of(name: str) -> SiteRules:
+        every = timedelta(days=366 if name == "line" else 0, minutes=1)
+        return SiteRules(Policy(), Audience(), None, every, gateways=("line",) if name == "shop" else ())
+
+    story.scene.decider = Decider(rules_of, story.scene.alerts, lambda: this_hour() + story.minute * MINUTE)
+    story.play(line="u", shop="udddu")
+    story.minute = 59
+    story.arrive()
+    assert story.said == []
+    story.minute = 121
+    story.arrive()
+    assert story.said == [("shop", "site.down", 1, None), ("shop", "site.resolved", 1, 4)]
+
+
 def test_what_fails_while_its_gateway_is_maintained_lies_behind_it(story: Story) -> None:
     story.play(line="u", balancer="u", shop="u")
     window = Declaration(this_hour() + MINUTE, this_hour() + 6 * MINUTE, ["line"])
@@ -170,7 +186,7 @@ def test_two_alerters_tell_once(story: Story, postgres_server: PostgresServer, o
     story.scene.write(story.scene.results("uuuu", site="balancer"))
     story.scene.decide()
     with closing(connect(postgres_server, owner, application_name="test")) as second:
-        with take_held(second, after=0, most=10) as held:
+        with take_held(second, held_numbers(second, 1)) as held:
             assert [site for site, _, _ in held.incidents] == ["shop"]
             story.arrive()  # passes over what the other one has
             assert story.said == []
@@ -180,7 +196,7 @@ def test_two_alerters_tell_once(story: Story, postgres_server: PostgresServer, o
 
 
 def test_more_than_are_taken_at_once_are_all_looked_at(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sitemon.alert.held._AT_ONCE", 1)
+    monkeypatch.setattr("sitemon.alert.decide._INCIDENTS_AT_ONCE", 1)
     story.play(line="udddd", balancer="udddd", shop="udddd")
     assert story.behind == [("balancer", "line"), ("line", None), ("shop", "line")]
 

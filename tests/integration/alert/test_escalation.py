@@ -49,6 +49,18 @@ def test_who_was_told_is_reminded_too(scene: Scene, boss: Receiver) -> None:
     assert said(scene.receiver) == ["site.down", "site.reminder", "site.reminder"]
 
 
+def test_where_many_last_some_are_looked_at_at_a_time(
+    scene: Scene, boss: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.alert.decide._INCIDENTS_AT_ONCE", 2)
+    scene.arrive(*(one for site in ("shop", "blog", "wiki") for one in scene.results("uddd", site=site)))
+    scene.pass_time(hours=QUARTER_H)
+    for told, has_more in ((2, True), (3, False), (3, True)):
+        assert scene.decider.remind(scene.conn) is has_more
+        scene.send()
+        assert len(said(boss)) == told
+
+
 def test_nor_is_one_that_is_over(scene: Scene, boss: Receiver) -> None:
     scene.arrive(*scene.results("udddu"))
     scene.pass_time(hours=1)

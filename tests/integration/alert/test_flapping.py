@@ -4,13 +4,14 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from sitemon import clock
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules
-from sitemon.incident.dependence import Gateway, standing
+from sitemon.incident.dependence import Gateway, Standing, standing
 from sitemon.incident.machine import Incident
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Cause
@@ -100,6 +101,32 @@ def test_nor_does_who_looks_whether_a_site_lies_behind_them(flapping: Scene) -> 
     with reads_few(flapping.conn):
         flapping.decider.release(flapping.conn)
     assert rows(flapping.conn, "SELECT behind FROM sitemon.incidents WHERE site = 'shop'") == [(GATEWAYS[0],)]
+
+
+def test_of_what_is_held_of_them_little_is_looked_at_and_another_is_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[Incident] = []
+
+    def look(incident: Incident, *rest: Any) -> Standing:
+        looked_at.append(incident)
+        return standing(incident, *rest)
+
+    def rules_of(name: str) -> SiteRules:
+        return SiteRules(Policy(1, 1), Audience(), None, timedelta(seconds=1), gateways=("gate",))
+
+    monkeypatch.setattr("sitemon.alert.held.standing", look)
+    scene.decider = Decider(rules_of, scene.alerts, clock.utc_now, by_sites=False)
+    scene.write([a_result(site) for site in (*GATEWAYS, "shop")])
+    scene.decide()
+    execute(scene.conn, PAST, {"until": this_hour(), "sites": list(GATEWAYS)})
+    execute(scene.conn, "UPDATE sitemon.incident SET is_held = true")
+    scene.write(scene.results("d", start=1) + scene.results("u", start=2, site="gate"))
+    scene.decide()
+    assert not scene.decider.release(scene.conn)
+    scene.send()
+    assert len(looked_at) == 20 * len(GATEWAYS) + 1
+    assert "shop" in {event["data"]["site"] for event in scene.receiver.events}
 
 
 def random_outages(rnd: random.Random) -> list[tuple[datetime, datetime | None]]:

@@ -10,6 +10,8 @@ from sitemon.model.alerts import Alerts, Route
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.schedule import write_notices
+from sitemon.store.tidy import tidy
+from tests.databases import execute, rows
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
 from tests.integration.store.events import ended, started
@@ -19,6 +21,8 @@ NOON = this_hour()
 SHOP = Site(name="shop", url="https://shop.example/", labels={"team": "web"}, down_after=3)
 NONE: dict[str, Site] = {}
 DAY = timedelta(days=1)
+EARLIER = "UPDATE sitemon.incident SET ended_at = ended_at - %s"
+HELD = "SELECT incident_id FROM sitemon.incident WHERE is_held"
 
 
 class Story:
@@ -103,6 +107,17 @@ def test_it_is_told_by_its_own_route_once_the_site_is_there_again(story: Story) 
     story.edit(3.5, {"shop": SHOP})
     story.arrive("d", 4)
     assert story.said == [("web", "site.down")]
+
+
+def test_of_what_was_over_for_a_day_nobody_is_told_once_the_site_is_there_again(story: Story) -> None:
+    story.arrive("udd", 0)
+    story.edit(3.2)
+    story.arrive("du", 3)
+    write_notices(story.scene.conn, story.scene.names, [ended(240)])
+    for hours, held in ((1, [1]), (24, [])):
+        execute(story.scene.conn, EARLIER, (timedelta(hours=hours),))
+        tidy(story.scene.conn, NOON - DAY)
+        assert [number for (number,) in rows(story.scene.conn, HELD)] == held
 
 
 def test_it_is_told_where_a_beat_goes_on_with_a_site_that_the_alerter_has_not(story: Story) -> None:

@@ -29,6 +29,11 @@ def test_an_outage_takes_one_more_interval_than_failures_the_timeout_and_the_way
     assert rules_of_site(SITES["line"], SITES).settles == timedelta(seconds=3 * 10 + 5 + 5)
 
 
+def test_for_what_is_looked_at_once_a_year_it_is_waited_for_a_day() -> None:
+    rarely = Site(name="line", url="tcp://line.example:443", interval_ms=366 * 86_400_000)
+    assert rules_of_site(rarely, {}).settles == timedelta(days=1)
+
+
 @pytest.mark.parametrize("room", [1, 100])
 def test_rules_are_those_of_the_last_edit_whether_they_are_kept_or_not(
     room: int, monkeypatch: pytest.MonkeyPatch
