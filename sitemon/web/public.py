@@ -1,5 +1,6 @@
 """What everybody may see: the chosen groups, how their sites are, and when they were down. Nothing of why, or where."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ from sitemon.web.snapshot import Snapshot
 
 INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
+_INCIDENTS_LOOKED_AT: Final = 1_000
 _MOST_SITES: Final = 500
 """Of a group: more than anybody reads."""
 _HISTORY_LASTS_S: Final = 20.0
@@ -120,9 +122,23 @@ class Public:
         listed, now = sorted(names), clock.utc_now()
         with self._web.pool.connection() as conn:
             uptime = uptime_of(read_recent_uptime(conn, listed))
-            incidents = read_incidents(conn, _MOST_INCIDENTS, sites=listed, since=now - INCIDENTS_SINCE)
+            lasting = read_incidents(conn, _INCIDENTS_LOOKED_AT, sites=listed, state="open")
+            newest = read_incidents(conn, _INCIDENTS_LOOKED_AT, sites=listed, since=now - INCIDENTS_SINCE)
+            incidents = _by_turns({one.incident_id: one for one in (*lasting, *newest)}.values())
             notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
         return _History(now_s, now, names, uptime, [told(incident, notes) for incident in incidents])
+
+
+def _by_turns(incidents: Iterable[Incident]) -> list[Incident]:
+    """Return some, the newest first: of each site its newest, before a second one of any."""
+    in_order = sorted(incidents, key=lambda one: (one.started_at, one.incident_id), reverse=True)
+    newer: Counter[str] = Counter()
+    turns: list[int] = []
+    for one in in_order:
+        turns.append(newer[one.site])
+        newer[one.site] += 1
+    chosen = sorted(range(len(in_order)), key=turns.__getitem__)[:_MOST_INCIDENTS]
+    return [in_order[place] for place in sorted(chosen)]
 
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:

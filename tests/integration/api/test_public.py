@@ -94,6 +94,18 @@ def test_the_feed_has_an_entry_for_each_public_incident_and_says_when_it_ended(
     assert feed.findtext(f"{ATOM}updated") == max(updated)
 
 
+def test_a_site_that_flaps_leaves_room_for_others(
+    public: httpx.Client, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.web.public._INCIDENTS_LOOKED_AT", 60)
+    scene.forget_incidents()
+    lasting = scene.incident("wiki", this_hour() - 90 * MINUTE)
+    over = scene.incident(HOSTILE, this_hour() - 80 * MINUTE, this_hour() - 79 * MINUTE)
+    flaps = [scene.incident("shop", at, at + MINUTE / 2) for at in (this_hour() - n * MINUTE for n in range(59))]
+    told = [entry.findtext(f"{ATOM}id", "") for entry in parsed(public.get("/feed.atom")).findall(f"{ATOM}entry")]
+    assert [int(one.rpartition("-")[2]) for one in told] == [*flaps[:48], over, lasting]
+
+
 def test_the_feed_and_its_ids_follow_the_public_address(serve_page: Serve, scene: Scene) -> None:
     settings = msgspec.structs.replace(SETTINGS, public_url="https://status.example")
     feed = parsed(serve_page(settings=settings).get("/feed.atom"))
