@@ -115,14 +115,20 @@ def plan_some(conn: Connection, names: Sequence[str], wanted: Wanted, now: datet
 def _windows(gap: Gap, now: datetime) -> set[Stretch]:
     """Return the windows that are to be written down; of rules that are new, also those which are running.
 
-    Two rules of a site may have the same window.
+    Two rules of a site may have the same window. A rule of which they cannot be computed has none.
     """
     found = set()
     for rule in gap.rules:
         first_at = gap.from_at - timedelta(seconds=rule.duration_s) if gap.is_change else gap.from_at
-        for begin_at, until_at in windows(rule, first_at, now + HORIZON):
-            if until_at > gap.from_at:
-                found.add((max(gap.from_at, begin_at), until_at))
+        try:
+            own = windows(rule, first_at, now + HORIZON)
+        except Exception:
+            # Nobody else's windows, and no decision, wait for this one.
+            log.exception(
+                "alerter.maintenance_failed: a rule of site %s has no windows: this is a mistake in sitemon", gap.name
+            )
+            continue
+        found |= {(max(gap.from_at, begin_at), until_at) for begin_at, until_at in own if until_at > gap.from_at}
     return found
 
 

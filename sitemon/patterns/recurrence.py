@@ -5,15 +5,17 @@ comes an hour later; of one that comes twice, when it ends, the first counts (RF
 passes, whatever the clock shows.
 """
 
+import contextlib
 import functools
 import itertools
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrule, rrulestr
+from dateutil.rrule import rrulestr
 
 from sitemon.model.maintenance import Recurring
 from sitemon.patterns.time_zones import time_zone
@@ -23,22 +25,34 @@ _PARTS: Final = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH
 _RARE_PARTS: Final = ("BYYEARDAY", "BYWEEKNO")
 _OF_THE_DAY: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _DAYS: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
+_NOT_OF_A_WEEK: Final = ("BYMONTHDAY", *_RARE_PARTS)
 _WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_PLACE_OF_WEEKDAY: Final = re.compile(r"[-+\d]+(?=[A-Z])|\(.*?\)")
+_ALL_DAYS: Final = ",".join(_WEEKDAYS)
+_MOST: Final = {"BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366}
+"""How many there are, at most, of what these parts count."""
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
+_PLACE: Final = re.compile(r"[+-]?[0-9]{1,3}")
+_WEEKDAY: Final = re.compile(rf"(?:[+-]?(0?[1-9]|[1-9][0-9]))?(?:{'|'.join(_WEEKDAYS)})")
+_UNTIL: Final = re.compile(r"[0-9]{8}(?:T[0-9]{6}Z?)?")
 _LONGEST_RULE: Final = 500
+_LONGEST_LIST: Final = 53
+_MOST_POSITIONS: Final = 4
+"""dateutil counts the days of a period anew for each BYSETPOS."""
 _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2200
 
 _DAY: Final = timedelta(days=1)
 
-_START: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)T)?(\d\d:\d\d(?::\d\d)?)")
+_START: Final = re.compile(r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})T)?([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)")
 
-_CYCLE_YEARS: Final = 400
-"""After so many years the calendar is the same again, with its weekdays."""
-_LAST_CYCLE: Final = 9600
 _LAST_LEAP_YEARS: Final = 9960
 """dateutil looks for a day until the year 9999: from here on a rule that has none ends soon. In 28 years each date has
-fallen on each weekday, in leap years and others; only what counts from its first day needs the whole cycle."""
+fallen on each weekday, in leap years and others."""
+_LIKE: Final = {(year % 4, date(year, 1, 1).weekday()): year for year in range(9944, 9972)}
+"""The last years that have 28 behind them, by how far a leap year is, and the weekday with which they begin."""
+_SOON: Final = timedelta(days=3_000)
+_MOST_CANDIDATES: Final = 2_000
+"""Among so many days that are of the kind, one has to be in a period that INTERVAL counts."""
 
 
 class _Rule(NamedTuple):
@@ -52,13 +66,12 @@ class _Rule(NamedTuple):
 
 
 class _Dates(NamedTuple):
-    """The days of a rule: as its `text` says, and how to find them from anywhere in the calendar.
+    """How to find the days of a rule from anywhere in the calendar.
 
     `candidates` is a rule that leaves nothing to its first day; of what it gives, the periods that `interval` says
     count, and of these the first `times`.
     """
 
-    text: str
     candidates: str
     frequency: str
     interval: int
@@ -71,15 +84,29 @@ def problem_of(recurring: Recurring) -> str | None:
     """Return what is wrong with it, None if nothing is."""
     try:
         rule = _read(recurring)
-        starts = list(itertools.islice(_far_starts(rule), 60))
     except ValueError as exc:
         return str(exc)
-    if not starts:
-        return "rrule: expected a rule that has a day; there is none"
-    shortest_s = min((b - a).total_seconds() for a, b in itertools.pairwise(starts)) if len(starts) > 1 else None
-    if shortest_s is not None and recurring.duration_s >= shortest_s:
+    shortest_s = _shortest_s(rule.dates, rule.first) if rule.dates else math.inf
+    if shortest_s is None:
+        return "rrule: expected a rule that has a day; there is none, or it is too rare"
+    if recurring.duration_s >= shortest_s:
         return f"duration: expected less than the {shortest_s / 3600:g}h from one window to the next"
     return None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _shortest_s(dates: _Dates, first: date | None) -> float | None:
+    """Return how long it is at least from one beginning to the next, whatever the time of day; None: there is none."""
+    first = first or date(_FIRST_YEAR, 1, 1)
+    like = _LIKE[first.year % 4, first.replace(month=1, day=1).weekday()]
+    far = first.replace(year=like if dates.interval > 1 else _LAST_LEAP_YEARS)
+    candidates = itertools.islice(_candidates(dates, far), _MOST_CANDIDATES)
+    starts = itertools.islice(_in_turn(dates, far, candidates), 60)
+    begin = next(starts, None)
+    if begin is None:
+        return None
+    soon = itertools.takewhile(lambda start: start - begin < _SOON, starts)
+    return min(((b - a).total_seconds() for a, b in itertools.pairwise([begin, *soon])), default=math.inf)
 
 
 def windows(recurring: Recurring, from_at: datetime, until_at: datetime) -> tuple[tuple[datetime, datetime], ...]:
@@ -115,11 +142,21 @@ def _from_near(rule: _Rule, dates: _Dates, low: datetime, high: datetime) -> Ite
     near = low.date() - 7 * _DAY
     first = rule.first or near
     from_day = first if dates.times else max(first, near)
-    all_starts = _compiled(dates.candidates, datetime.combine(from_day, rule.at))
-    candidates = itertools.takewhile(lambda start: start <= high, all_starts)
+    candidates = itertools.takewhile(lambda start: start <= high, _candidates(dates, from_day, rule.at))
+    return _in_turn(dates, first, candidates)
+
+
+def _candidates(dates: _Dates, first: date, at: time = time()) -> Iterator[datetime]:
+    found = rrulestr(dates.candidates, dtstart=datetime.combine(first, at))
+    with contextlib.suppress(ValueError):  # days of the last week are beyond the calendar
+        yield from found
+
+
+def _in_turn(dates: _Dates, first: date, candidates: Iterable[datetime]) -> Iterator[datetime]:
+    """Return those of the periods that count, as many as do."""
     since = _period(dates, first)
-    in_turn = (start for start in candidates if (_period(dates, start) - since) % dates.interval == 0)
-    return itertools.islice(in_turn, dates.times)
+    found = (start for start in candidates if (_period(dates, start) - since) % dates.interval == 0)
+    return itertools.islice(found, dates.times)
 
 
 def _period(dates: _Dates, day: date) -> int:
@@ -129,21 +166,6 @@ def _period(dates: _Dates, day: date) -> int:
     if dates.frequency == "WEEKLY":
         return (day.toordinal() - 1 - dates.week_begins) // 7
     return day.year * 12 + day.month if dates.frequency == "MONTHLY" else day.year
-
-
-def _far_starts(rule: _Rule) -> Iterator[datetime]:
-    """Yield the first beginnings of a rule, so late in the calendar that there is an end to it."""
-    first = rule.first or date(_FIRST_YEAR, 1, 1)
-    is_counted = rule.dates is not None and rule.dates.interval > 1
-    far = first.year % _CYCLE_YEARS + _LAST_CYCLE if is_counted else _LAST_LEAP_YEARS
-    start = datetime.combine(first.replace(year=far), rule.at)
-    return iter([start]) if rule.dates is None else iter(_compiled(rule.dates.text, start))
-
-
-def _compiled(text: str, first: datetime) -> rrule:
-    found = rrulestr(text, dtstart=first)
-    assert isinstance(found, rrule)  # noqa: S101 - for the type checker: it is one line without DTSTART
-    return found
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -163,36 +185,29 @@ def _read(recurring: Recurring) -> _Rule:
     parts = _parts(recurring.rrule)
     if parts["FREQ"] == "DAILY" and "BYSETPOS" in parts:
         raise ValueError("rrule: BYSETPOS: means nothing to FREQ=DAILY")
-    if parts.get("INTERVAL") == "1":  # which is usual; else the calendar of 400 years would be looked through
-        del parts["INTERVAL"]
+    if parts["FREQ"] == "WEEKLY" and "BYSETPOS" in parts and any(name in parts for name in _NOT_OF_A_WEEK):
+        raise ValueError("rrule: BYSETPOS: expected only BYDAY and BYMONTH beside it, of FREQ=WEEKLY")
     until = _until(parts.pop("UNTIL", None), zone)
     if first is None:
         _refuse_without_first(parts)
-    text = ";".join(f"{name}={value}" for name, value in parts.items())
-    try:
-        _compiled(text, datetime.combine(first or date(_FIRST_YEAR, 1, 1), at))
-    except (ValueError, TypeError, KeyError, IndexError) as exc:
-        raise ValueError("rrule: expected a rule of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU") from exc
-    return _Rule(_dates(text, parts, first), until, first, at, zone)
+    return _Rule(_dates(parts, first), until, first, at, zone)
 
 
-def _dates(text: str, parts: Mapping[str, str], first: date | None) -> _Dates:
+def _dates(parts: Mapping[str, str], first: date | None) -> _Dates:
     """Let the parts of a rule say what else its first day would."""
     frequency = parts["FREQ"]
     said = {name: value for name, value in parts.items() if name not in ("INTERVAL", "COUNT")}
-    if frequency == "DAILY":
-        # To look at a month takes as long as to look at a few days one by one; of a day, no weekday is the second.
-        weekdays = _PLACE_OF_WEEKDAY.sub("", said["BYDAY"]) if "BYDAY" in said else ",".join(_WEEKDAYS)
-        said |= {"FREQ": "MONTHLY", "BYDAY": weekdays}
-    elif first and not any(name in parts for name in _DAYS):
+    if first and frequency != "DAILY" and not any(name in parts for name in _DAYS):
         if frequency == "WEEKLY":
             said["BYDAY"] = _WEEKDAYS[first.weekday()]
         else:
             said["BYMONTHDAY"] = str(first.day)
         if frequency == "YEARLY":
             said.setdefault("BYMONTH", str(first.month))
+    if frequency == "DAILY" or (frequency == "WEEKLY" and "BYSETPOS" not in parts and "BYWEEKNO" not in parts):
+        # To look at a month takes as long as to look at a few days one by one; of a week, no weekday is the second.
+        said |= {"FREQ": "MONTHLY", "BYDAY": ",".join(day[-2:] for day in said.get("BYDAY", _ALL_DAYS).split(","))}
     return _Dates(
-        text=text,
         candidates=";".join(f"{name}={value}" for name, value in said.items()),
         frequency=frequency,
         interval=int(parts.get("INTERVAL", 1)),
@@ -217,20 +232,40 @@ def _parts(text: str) -> dict[str, str]:
     if parts.get("FREQ") not in _FREQUENCIES:
         raise ValueError(f"rrule: expected FREQ={', '.join(_FREQUENCIES[:-1])} or {_FREQUENCIES[-1]}")
     for name in ("INTERVAL", "COUNT"):
-        if name in parts and not re.fullmatch(r"[1-9]\d{0,3}", parts[name]):
+        if name in parts and not _NUMBER.fullmatch(parts[name]):
             raise ValueError(f"rrule: {name}: expected a whole number from 1 to 9999")
-    if parts["FREQ"] in ("MONTHLY", "YEARLY"):
-        _refuse_missing_weekdays(parts)
+    if parts.get("WKST", "MO") not in _WEEKDAYS:
+        raise ValueError("rrule: WKST: expected a weekday such as MO")
+    _refuse_strange_places(parts)
+    _refuse_strange_weekdays(parts)
     return parts
 
 
-def _refuse_missing_weekdays(parts: dict[str, str]) -> None:
-    """Refuse a weekday that no month or year has so often; dateutil looks for it behind the end of its lists."""
-    is_of_year = parts["FREQ"] == "YEARLY" and "BYMONTH" not in parts
-    most, last = (53, "53rd weekday of a year") if is_of_year else (5, "5th weekday of a month")
-    places = re.findall(r"\d+", parts.get("BYDAY", ""))
-    if any(len(place) > 2 or int(place) > most for place in places):
-        raise ValueError(f"rrule: BYDAY: expected no more than the {last}")
+def _refuse_strange_places(parts: Mapping[str, str]) -> None:
+    for name, last in _MOST.items():
+        places = parts[name].split(",") if name in parts else []
+        most = _MOST_POSITIONS if name == "BYSETPOS" else _LONGEST_LIST
+        if len(places) > most:
+            raise ValueError(f"rrule: {name}: expected at most {most} numbers")
+        found = [int(place) if _PLACE.fullmatch(place) else 0 for place in places]
+        if not all(0 < abs(number) <= last and (number > 0 or name != "BYMONTH") for number in found):
+            from_end = "" if name == "BYMONTH" else f", or from the end -1 to -{last}"
+            raise ValueError(f"rrule: {name}: expected numbers from 1 to {last}{from_end}")
+
+
+def _refuse_strange_weekdays(parts: Mapping[str, str]) -> None:
+    """Refuse also one that no month or year has so often; dateutil looks for it behind the end of its lists."""
+    days = parts["BYDAY"].split(",") if "BYDAY" in parts else []
+    if len(days) > _LONGEST_LIST:
+        raise ValueError(f"rrule: BYDAY: expected at most {_LONGEST_LIST} weekdays")
+    is_of_month = parts["FREQ"] == "MONTHLY" or (parts["FREQ"] == "YEARLY" and "BYMONTH" in parts)
+    most, last = (5, "5th weekday of a month") if is_of_month else (53, "53rd weekday of a year")
+    for day in days:
+        found = _WEEKDAY.fullmatch(day)
+        if not found:
+            raise ValueError("rrule: expected a rule of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU")
+        if int(found[1] or 1) > most:
+            raise ValueError(f"rrule: BYDAY: expected no more than the {last}")
 
 
 def _refuse_without_first(parts: dict[str, str]) -> None:
@@ -246,15 +281,13 @@ def _until(text: str | None, zone: ZoneInfo) -> datetime | None:
     """Return the last moment by the zone's clock; of a day, its end."""
     if text is None:
         return None
-    for shape in ("%Y%m%d", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ"):
-        try:
-            found = datetime.strptime(text, shape)  # noqa: DTZ007 - by the zone's clock
-        except ValueError:
-            continue
-        if shape.endswith("Z"):
-            return found.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
-        return datetime.combine(found, time.max) if shape == "%Y%m%d" else found
-    raise ValueError("rrule: UNTIL: expected 20270131, 20270131T235959 or 20270131T235959Z")
+    try:
+        found = datetime.fromisoformat(text if _UNTIL.fullmatch(text) else "")
+        if found.tzinfo:
+            return found.astimezone(zone).replace(tzinfo=None)
+    except (ValueError, OverflowError) as exc:
+        raise ValueError("rrule: UNTIL: expected 20270131, 20270131T235959 or 20270131T235959Z") from exc
+    return found if "T" in text else datetime.combine(found, time.max)
 
 
 def _start(text: str) -> tuple[date | None, time]:

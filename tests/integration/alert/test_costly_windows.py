@@ -1,5 +1,6 @@
 """An editor's windows of maintenance take long to be computed: nobody else waits for that."""
 
+import itertools
 import threading
 from contextlib import closing
 from datetime import datetime
@@ -75,6 +76,26 @@ def test_results_are_written_while_windows_are_computed(
     monkeypatch.setattr(maintenance, "windows", beside)
     Planner(lambda: sites, clock.utc_now).plan_if_due(conn)
     assert written
+
+
+def test_a_rule_of_which_windows_cannot_be_computed_holds_up_nobody(
+    conn: Connection, sites: SiteSet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = itertools.count()
+
+    def fails_once(rule: Recurring, from_at: datetime, until_at: datetime) -> tuple[tuple[datetime, datetime], ...]:
+        if not next(calls):
+            raise ValueError("a mistake")
+        return windows(rule, from_at, until_at)
+
+    monkeypatch.setattr(maintenance, "windows", fails_once)
+    planner = Planner(lambda: sites, clock.utc_now)
+    planner.plan_if_due(conn)
+    while not planner.is_done:
+        planner.plan_if_due(conn)
+    assert len(planned(conn)) == SITES + 1
+    [failed] = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert failed.startswith("alerter.maintenance_failed: a rule of site costly-")
 
 
 @pytest.mark.usefixtures("short_turns")
