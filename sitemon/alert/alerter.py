@@ -38,6 +38,9 @@ _REGIONS_EVERY_S: Final = 5.0
 _RELEASE_EVERY_S: Final = 5.0
 """How often it is looked, however much there is to decide, who lies behind others no more, and who is degraded."""
 
+_PLAN_REST_S: Final = 0.3
+"""How long nothing is planned after a turn that left some: to write windows down keeps everybody from recording."""
+
 _AFTER_MISTAKE_S: Final = 5.0
 _END_S: Final = 8.0
 
@@ -138,11 +141,13 @@ class Alerter:
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
+        plan_at_s = remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
         has_open = has_held = False
         while not self._stop.is_set():
-            # An edit holds once its windows of maintenance do, for all that is decided in this turn.
-            self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
+            if clock.monotonic_s() >= plan_at_s:
+                # An edit holds once its windows of maintenance do, for all that is decided in this turn.
+                self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
+                plan_at_s = clock.monotonic_s() + (0.0 if self._planner.is_done else _PLAN_REST_S)
             if has_open or clock.monotonic_s() >= remind_at_s:
                 has_open = self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
@@ -160,8 +165,8 @@ class Alerter:
             if is_due:
                 self._decider.tell_degraded(conn)
                 release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle and self._planner.is_done and not (has_open or has_held):
-                wait_for_notice(conn, _LOOK_EVERY_S)
+            if is_idle and not (has_open or has_held):
+                wait_for_notice(conn, _LOOK_EVERY_S if self._planner.is_done else _PLAN_REST_S)
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:
         def ask(conn: Connection) -> None:

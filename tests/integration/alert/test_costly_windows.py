@@ -2,14 +2,15 @@
 
 import itertools
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from sitemon import clock
-from sitemon.alert import maintenance
+from sitemon.alert import alerter, maintenance
 from sitemon.alert.alerter import Alerter
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
@@ -20,6 +21,7 @@ from sitemon.model.maintenance import Recurring
 from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
+from sitemon.store.notify import wait_for_notice
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
@@ -52,6 +54,31 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def planned(conn: Connection) -> set[str]:
     return {site for (site,) in rows(conn, "SELECT DISTINCT site FROM sitemon.maintenance")}
+
+
+@contextmanager
+def deciding(scene: Scene, sites: SiteSet, server: PostgresServer, owner: Credentials) -> Iterator[None]:
+    """Let an alerter run, that has a failure of another site to tell."""
+    stop = threading.Event()
+    book = Rulebook(sites.by_name, clock.utc_now())
+    one = Alerter(
+        lambda: connect(server, owner, application_name="test"),
+        planner=Planner(lambda: sites, clock.utc_now),
+        rulebook=book,
+        decider=Decider(book.rules_of, scene.alerts, clock.utc_now, by_sites=False),
+        asker=None,
+        teller=None,
+        alerts=lambda: scene.alerts,
+        stop=stop,
+    )
+    scene.write(scene.results("udddd", start=1, site="victim"))
+    running = threading.Thread(target=one.run)
+    running.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        running.join()
 
 
 def test_results_are_written_while_windows_are_computed(
@@ -139,24 +166,17 @@ def test_others_are_told_of_meanwhile(
         return windows(rule, from_at, until_at)
 
     monkeypatch.setattr(maintenance, "windows", slowly)
-    stop = threading.Event()
-    book = Rulebook(sites.by_name, clock.utc_now())
-    alerter = Alerter(
-        lambda: connect(postgres_server, owner, application_name="test"),
-        planner=Planner(lambda: sites, clock.utc_now),
-        rulebook=book,
-        decider=Decider(book.rules_of, scene.alerts, clock.utc_now, by_sites=False),
-        asker=None,
-        teller=None,
-        alerts=lambda: scene.alerts,
-        stop=stop,
-    )
-    scene.write(scene.results("udddd", start=1, site="victim"))
-    running = threading.Thread(target=alerter.run)
-    running.start()
-    try:
+    with deciding(scene, sites, postgres_server, owner):
         wait_for(lambda: bool(scene.receiver.events))
-    finally:
-        stop.set()
-        running.join()
     assert 0 < len(planned(scene.conn)) < SITES
+
+
+@pytest.mark.usefixtures("short_turns")
+def test_between_turns_nothing_is_written_down_for_a_while(
+    scene: Scene, sites: SiteSet, postgres_server: PostgresServer, owner: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerter, "_PLAN_REST_S", 60.0)
+    monkeypatch.setattr(alerter, "wait_for_notice", lambda conn, _: wait_for_notice(conn, 0.1))
+    with deciding(scene, sites, postgres_server, owner):
+        wait_for(lambda: bool(scene.receiver.events))
+    assert len(planned(scene.conn)) == 1
