@@ -1,7 +1,7 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon.alert.announce import announce
@@ -14,7 +14,8 @@ from sitemon.alert.rules import NOBODY, SiteRules, is_of_before, of_regions, our
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
-from sitemon.incident.memory import Memory, before_rows, just_before, refold
+from sitemon.incident.machine import fold
+from sitemon.incident.memory import FOLDED_AGAIN, Memory, Rest, before_rows, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
 from sitemon.incident.summary import degraded, summary
@@ -24,7 +25,7 @@ from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
 from sitemon.store.held import held_numbers
-from sitemon.store.incident import Taken, open_numbers, take_sites
+from sitemon.store.incident import Taken, TooManyRowsError, open_numbers, take_sites
 from sitemon.store.states import Decided
 
 _SITES_AT_ONCE: Final = 200
@@ -39,7 +40,8 @@ _MOST_REGIONS: Final = 100
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = timedelta(days=1)
+"""Of so much time rows are read at once, where all of them are."""
 
 
 class Decider:
@@ -146,18 +148,20 @@ class Decider:
         policies = taken.policies(
             {site_id: None if site_id in scheduled else one.policy for site_id, one in rules.items()}, now
         )
-        begun = self._known(taken, rules) | self._looked_back(taken, rules, policies)
+        begun = self._begun(taken, rules, policies)
         refolded = {
             site_id: refold(policies[site_id], memory, [row for row in rows if row.slot_at > memory.until])
             for site_id, (memory, rows) in begun.items()
         }
-        taken_out = {site_id for site_id in scheduled if is_of_before(rules[site_id], _newest(begun[site_id]))}
+        taken_out = {
+            site_id for site_id in scheduled & begun.keys() if is_of_before(rules[site_id], _newest(begun[site_id]))
+        }
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
         changed = [
             (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
         ]
         self._say(taken, rules, changed, taken_out, now)
-        taken.remember({site_id: one.memory for site_id, one in refolded.items()})
+        taken.remember({site_id: one.kept for site_id, one in refolded.items()})
         taken.confirm(
             {
                 site_id: wanted(policies[site_id].at(now), one.state, begun[site_id][1], now, _GRACE)
@@ -217,61 +221,92 @@ class Decider:
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         announce(taken, told, audiences.__getitem__, self._alerts, now)
 
+    def _begun(
+        self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies]
+    ) -> dict[int, tuple[Memory, list[Row]]]:
+        """Return where folds begin, and their rows. Where these are too many, half of the sites is put off."""
+        while True:
+            try:
+                known = self._known(taken, rules)
+                waiting = {n: moment for n, moment in taken.changed_from.items() if n not in known}
+                return known | self._looked_back(taken, rules, policies, waiting)
+            except TooManyRowsError:
+                in_turn = [site_id for site_id in taken.names if site_id in taken.changed_from]
+                taken.put_off(in_turn[len(in_turn) // 2 :])
+
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
         """Return what was kept of sites whose rows changed after it, and the rows since."""
         memories = {
             site_id: of_regions(memory, rules[site_id])
-            for site_id, memory in taken.memories.items()
-            if site_id in taken.changed_from and taken.changed_from[site_id] > memory.until
+            for site_id, changed_from in taken.changed_from.items()
+            if (memory := _kept(taken, site_id, changed_from)) and memory.until < changed_from
         }
         rows = self._rows(taken, rules, {site_id: memory.until for site_id, memory in memories.items()})
         return {site_id: (memory, rows[site_id]) for site_id, memory in memories.items()}
 
     def _looked_back(
-        self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies]
+        self,
+        taken: Taken,
+        rules: Mapping[int, SiteRules],
+        policies: Mapping[int, Policies],
+        waiting: dict[int, datetime],
     ) -> dict[int, tuple[Memory, list[Row]]]:
-        """Return where the folds of all other sites begin, and their rows."""
-        waiting = {
-            site_id: changed_from
-            for site_id, changed_from in taken.changed_from.items()
-            if site_id not in taken.memories or changed_from <= taken.memories[site_id].until
-        }
+        """Return where the folds of sites begin of which nothing was kept of before these moments, and their rows."""
         found: dict[int, tuple[Memory, list[Row]]] = {}
         for window in _WINDOWS:
-            from_at = {
-                site_id: changed_from - max(window, 10 * rules[site_id].interval)
-                for site_id, changed_from in waiting.items()
-            }
+            from_at = {site_id: changed_from - window for site_id, changed_from in waiting.items()}
             for site_id, rows in self._rows(taken, rules, from_at).items():
                 regions = ours(taken.regions[site_id], rules[site_id])
                 state = determined(policies[site_id], rows, regions, waiting[site_id])
                 if state is not None:
                     found[site_id] = just_before(waiting.pop(site_id), state), rows
-        return found | self._from_the_oldest(taken, rules, waiting) if waiting else found
+        return found | self._from_the_oldest(taken, rules, policies, waiting) if waiting else found
 
     def _from_the_oldest(
-        self, taken: Taken, rules: Mapping[int, SiteRules], waiting: Mapping[int, datetime]
+        self,
+        taken: Taken,
+        rules: Mapping[int, SiteRules],
+        policies: Mapping[int, Policies],
+        waiting: dict[int, datetime],
     ) -> dict[int, tuple[Memory, list[Row]]]:
-        """Return all rows of these sites that are kept, and what is known of the time before them."""
-        kept = self._rows(taken, rules, dict.fromkeys(waiting, _EPOCH))
-        first_at = {site_id: rows[0].slot_at if rows else waiting[site_id] for site_id, rows in kept.items()}
+        """Return what all rows that are kept of these sites come to shortly before these moments, and those since.
+
+        Of time before those rows is known which incidents lasted.
+        """
+        first_at = waiting | taken.first_slots(waiting)
         known = taken.incidents({site_id: just_before(moment).until for site_id, moment in first_at.items()})
-        return {
-            site_id: (
-                of_regions(before_rows(first_at[site_id], [one for _, one in known[site_id]]), rules[site_id]),
-                rows,
-            )
-            for site_id, rows in kept.items()
+        states = {
+            site_id: of_regions(before_rows(moment, [one for _, one in known[site_id]]), rules[site_id]).state
+            for site_id, moment in first_at.items()
         }
+        until_at = {site_id: max(moment, waiting[site_id] - FOLDED_AGAIN) for site_id, moment in first_at.items()}
+        moment = min(first_at.values())
+        while moment < max(until_at.values()):
+            for site_id, rows in self._rows(taken, rules, dict.fromkeys(waiting, moment), moment + _DAY).items():
+                earlier = (row for row in rows if row.slot_at < until_at[site_id])
+                states[site_id] = fold(policies[site_id], states[site_id], earlier).state
+            moment += _DAY
+        later = self._rows(taken, rules, until_at)
+        return {site_id: (just_before(until_at[site_id], states[site_id]), later[site_id]) for site_id in waiting}
 
     @staticmethod
-    def _rows(taken: Taken, rules: Mapping[int, SiteRules], from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
-        found = taken.rows(from_at) if from_at else {}
+    def _rows(
+        taken: Taken,
+        rules: Mapping[int, SiteRules],
+        from_at: Mapping[int, datetime],
+        until_at: datetime | None = None,
+    ) -> dict[int, list[Row]]:
+        found = taken.rows(from_at, until_at) if from_at else {}
         outages = taken.connectivity.outages
         return {
             site_id: without_outages([row for row in rows if ours({row.region}, rules[site_id])], outages)
             for site_id, rows in found.items()
         }
+
+
+def _kept(taken: Taken, site_id: int, changed_from: datetime) -> Memory | None:
+    kept = taken.kept.get(site_id)
+    return kept.before(changed_from, taken.up_since[site_id]) if isinstance(kept, Rest) else kept
 
 
 def _newest(begun: tuple[Memory, list[Row]]) -> datetime:

@@ -1,6 +1,6 @@
 """What is kept of a site between two folds, so that the next one reads its newest rows only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -8,7 +8,7 @@ import msgspec
 
 from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
 from sitemon.incident.policy import Policies
-from sitemon.incident.region import RegionView
+from sitemon.incident.region import UP, RegionView
 from sitemon.incident.rows import Row
 
 FOLDED_AGAIN: Final = timedelta(minutes=5)
@@ -24,15 +24,38 @@ class Memory(msgspec.Struct, frozen=True):
     until: datetime
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """A site at rest after all rows of slots up to `rested_at`: these regions see it as up.
+
+    `memory` is that of a moment shortly before, for rows that come late.
+    """
+
+    memory: Memory
+    rested_at: datetime
+    regions: tuple[str, ...]
+
+    def before(self, changed_from: datetime, up_since: Mapping[str, datetime]) -> Memory:
+        """Return the memory with which a fold begins when rows of slots from `changed_from` on changed.
+
+        Other rows since it rested are good ones, and change nothing. `up_since` are regions whose newest rows are good,
+        since these slots: one of which nothing was decided sees it as up, too, if it has for as long.
+        """
+        from_at = changed_from - FOLDED_AGAIN
+        if from_at <= self.rested_at:
+            return self.memory
+        well = [region for region, since in up_since.items() if since <= from_at]
+        return Memory(SiteState(dict.fromkeys([*self.regions, *well], UP)), from_at)
+
+
 class Refolded(NamedTuple):
     """The incidents that are open after `since` or ended by a later row, and the `state` after all rows.
 
-    `memory` is None for a site at rest.
+    `kept` is what the next fold begins with.
     """
 
     incidents: tuple[Incident, ...]
     since: datetime
-    memory: Memory | None
+    kept: Memory | Rest
     state: SiteState
 
 
@@ -59,5 +82,7 @@ def refold(policies: Policies, memory: Memory, rows: Sequence[Row]) -> Refolded:
     until = max(memory.until, rows[-1].slot_at - FOLDED_AGAIN) if rows else memory.until
     early = fold(policies, memory.state, (row for row in rows if row.slot_at <= until))
     late = fold(policies, early.state, (row for row in rows if row.slot_at > until))
-    kept = None if late.state.is_at_rest else Memory(early.state, until)
-    return Refolded(early.closed + late.incidents, memory.until, kept, late.state)
+    kept = Memory(early.state, until)
+    newest_at = rows[-1].slot_at if rows else until
+    rest = Rest(kept, newest_at, tuple(late.state.regions)) if late.state.is_at_rest else None
+    return Refolded(early.closed + late.incidents, memory.until, rest or kept, late.state)

@@ -12,7 +12,7 @@ from sitemon.incident.change import Change, What
 from sitemon.incident.confirming import Wanted
 from sitemon.incident.machine import Incident
 from sitemon.incident.maintenance import Window, maintained
-from sitemon.incident.memory import Memory
+from sitemon.incident.memory import Memory, Rest
 from sitemon.incident.policy import Edited, Policy
 from sitemon.incident.rows import Cause, Row, in_order
 from sitemon.model.outcome import Outcome
@@ -26,15 +26,23 @@ from sitemon.store.states import Decided, note_states
 _sql: Final = load_queries("incident.sql")
 _status_sql: Final = load_queries("status.sql")
 
+MOST_ROWS: Final = 200_000
+"""That are read at once of several sites: 80 MB."""
+
 MOST_CONFIRMING: Final = 100
 """Of a site in a minute; one that fails more often is left to the scheduled checks."""
+
+
+class TooManyRowsError(Exception):
+    """Several sites have more rows than are read at once; nothing was changed."""
 
 
 class Taken(Deciding):
     """Sites that are ours until the transaction ends: their rows and incidents are read and changed through this.
 
     `names` are their names by number, `changed_from` the earliest slot of which a row changed since the last decision;
-    of the regions in `regions` there are results.
+    of the regions in `regions` there are results, and those in `up_since` have seen them as up since then. `kept` is
+    what was kept of them.
     """
 
     def __init__(self, cursor: Cursor, most: int) -> None:
@@ -42,10 +50,14 @@ class Taken(Deciding):
         self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
         self.changed_from: dict[int, datetime] = dict(self._of_ours("take_marks"))
         self.regions: dict[int, set[str]] = {site_id: set() for site_id in self.names}
-        for site_id, region in self._of_ours("regions_of"):
+        self.up_since: dict[int, dict[str, datetime]] = {site_id: {} for site_id in self.names}
+        for site_id, region, up_since in self._of_ours("regions_of"):
             self.regions[site_id].add(region)
+            if up_since is not None:
+                self.up_since[site_id][region] = up_since
+        rests = {site_id: _rest(*columns) for site_id, *columns in self._of_ours("rests")}
         memories = {site_id: _memory(until, state) for site_id, until, state in self._of_ours("states")}
-        self.memories = {site_id: memory for site_id, memory in memories.items() if memory}
+        self.kept = {site_id: kept for site_id, kept in (rests | memories).items() if kept}
 
     def few_regions(self, site_ids: Sequence[int], references: Collection[str], most: int) -> dict[int, set[str]]:
         """Return so many regions of each of these sites: first those with reference sites and those of its schedule."""
@@ -79,14 +91,32 @@ class Taken(Deciding):
             self._do("add_policies", policies=as_json(rows))
         return {site_id: Edited(tuple(edits)) for site_id, edits in noted.items()}
 
-    def rows(self, from_at: Mapping[int, datetime]) -> dict[int, list[Row]]:
-        """Return the rows of these sites, of slots from these moments on, in order, as maintenance makes them."""
+    def put_off(self, site_ids: Sequence[int]) -> None:
+        """Leave it to a later transaction to decide on these sites."""
+        from_at = [self.changed_from.pop(site_id) for site_id in site_ids]
+        self._do("put_off", site_ids=list(site_ids), from_at=from_at)
+
+    def first_slots(self, before: Mapping[int, datetime]) -> dict[int, datetime]:
+        """Return the oldest slots before these moments of which rows of these sites are kept."""
+        return dict(self._all("first_slots", site_ids=list(before), before_at=list(before.values())))
+
+    def rows(self, from_at: Mapping[int, datetime], until_at: datetime | None = None) -> dict[int, list[Row]]:
+        """Return the rows of these sites, of slots from these moments on, in order, as maintenance makes them.
+
+        Raises:
+            TooManyRowsError: fewer sites are to be decided on at once.
+
+        """
         found: dict[int, list[Row]] = {site_id: [] for site_id in from_at}
         windows: dict[int, list[Window]] = {site_id: [] for site_id in from_at}
         columns = {"site_ids": list(from_at), "from_at": list(from_at.values())}
         for site_id, *window in self._all("windows", **columns):
             windows[site_id].append(Window(*window))
-        for site_id, slot_at, region, kind, outcome, *cause, ended_at in self._all("rows", **columns):
+        most = MOST_ROWS if len(self.changed_from) > 1 else None
+        read = self._all("rows", **columns, until_at=until_at or "infinity", most=most)
+        if len(read) == most:
+            raise TooManyRowsError
+        for site_id, slot_at, region, kind, outcome, *cause, ended_at in read:
             found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), ended_at))
         return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}
 
@@ -143,11 +173,20 @@ class Taken(Deciding):
         """Ask of all sites that are ours; mostly there are none."""
         return self._all(name, site_ids=list(self.names)) if self.names else []
 
-    def remember(self, memories: Mapping[int, Memory | None]) -> None:
-        """Keep what the next decision of these sites begins with; None: they are at rest."""
-        self._do("forget_states", site_ids=[site_id for site_id, memory in memories.items() if memory is None])
-        kept = ({"site_id": n} | msgspec.structs.asdict(memory) for n, memory in memories.items() if memory)
-        self._do("keep_states", states=as_json(kept))
+    def remember(self, kept: Mapping[int, Memory | Rest]) -> None:
+        """Keep what the next decision of these sites begins with."""
+        rests = {site_id: one for site_id, one in kept.items() if isinstance(one, Rest)}
+        memories = {site_id: one for site_id, one in kept.items() if isinstance(one, Memory)}
+        if memories:
+            self._do("forget_rests", site_ids=list(memories))
+            self._do("keep_states", states=as_json({"site_id": n} | _kept(one) for n, one in memories.items()))
+        if rests:
+            rows = (
+                {"site_id": n, "rested_at": one.rested_at, "regions": one.regions} | _kept(one.memory)
+                for n, one in rests.items()
+            )
+            self._do("forget_states", site_ids=list(rests))
+            self._do("keep_rests", rests=as_json(rows))
 
     def note_states(self, states: Mapping[int, Decided]) -> None:
         """Keep the states of these sites, and what is to be told of those that changed."""
@@ -220,6 +259,15 @@ def _memory(until: datetime, state: object) -> Memory | None:
         return msgspec.convert({"state": state, "until": until}, Memory)
     except msgspec.ValidationError:
         return None
+
+
+def _rest(until: datetime, state: object, rested_at: datetime, regions: Sequence[str]) -> Rest | None:
+    memory = _memory(until, state)
+    return Rest(memory, rested_at, tuple(regions)) if memory else None
+
+
+def _kept(memory: Memory) -> dict[str, object]:
+    return {"until_at": memory.until, "state": memory.state}
 
 
 def _columns(incident: Incident) -> dict[str, object]:

@@ -35,8 +35,13 @@ WITH gone AS (
 )
 SELECT site_id, min(from_at) FROM gone GROUP BY site_id ORDER BY site_id;
 
+-- name: put_off
+INSERT INTO sitemon.undecided (site_id, from_at)
+SELECT site_id, from_at
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at);
+
 -- name: regions_of
-SELECT site_id, region.name
+SELECT site_id, region.name, CASE WHEN outcome = 'up' THEN since_at END
 FROM sitemon.current_state
 JOIN sitemon.region USING (region_id)
 WHERE site_id = ANY (%(site_ids)s);
@@ -77,6 +82,9 @@ ON CONFLICT (site_id, from_at) DO UPDATE SET down_after = excluded.down_after, u
 -- name: states
 SELECT site_id, until_at, state FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
 
+-- name: rests
+SELECT site_id, until_at, state, rested_at, regions FROM sitemon.incident_rest WHERE site_id = ANY (%(site_ids)s);
+
 -- name: rows
 SELECT
     result.site_id,
@@ -96,8 +104,26 @@ JOIN sitemon.result
     ON result.site_id = given.site_id
     AND result.region_id = region.region_id
     AND result.slot_at >= given.from_at
+    AND result.slot_at < %(until_at)s
     AND result.kind <> 'adhoc'
-LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id;
+LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id
+LIMIT %(most)s;
+
+-- name: first_slots
+SELECT given.site_id, min(first.slot_at)
+FROM unnest(%(site_ids)s::integer[], %(before_at)s::timestamptz[]) AS given (site_id, before_at)
+JOIN sitemon.current_state AS state USING (site_id)
+CROSS JOIN LATERAL (
+    SELECT slot_at
+    FROM sitemon.result
+    WHERE result.site_id = given.site_id
+        AND result.region_id = state.region_id
+        AND result.slot_at < given.before_at
+        AND kind <> 'adhoc'
+    ORDER BY slot_at
+    LIMIT 1
+) AS first
+GROUP BY given.site_id;
 
 -- name: windows
 SELECT given.site_id, stretch.from_at, stretch.until_at
@@ -197,12 +223,25 @@ WHERE part.incident_id = ANY (%(incident_ids)s)
 
 -- name: keep_states
 INSERT INTO sitemon.incident_state (site_id, until_at, state)
-SELECT site_id, until, state
-FROM jsonb_to_recordset(%(states)s) AS given (site_id integer, until timestamptz, state jsonb)
+SELECT site_id, until_at, state
+FROM jsonb_populate_recordset(NULL::sitemon.incident_state, %(states)s)
 ON CONFLICT (site_id) DO UPDATE SET until_at = excluded.until_at, state = excluded.state;
 
 -- name: forget_states
 DELETE FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
+
+-- name: keep_rests
+INSERT INTO sitemon.incident_rest (site_id, until_at, state, rested_at, regions)
+SELECT site_id, until_at, state, rested_at, regions
+FROM jsonb_populate_recordset(NULL::sitemon.incident_rest, %(rests)s)
+ON CONFLICT (site_id) DO UPDATE SET
+    until_at = excluded.until_at,
+    state = excluded.state,
+    rested_at = excluded.rested_at,
+    regions = excluded.regions;
+
+-- name: forget_rests
+DELETE FROM sitemon.incident_rest WHERE site_id = ANY (%(site_ids)s);
 
 -- name: circumstances
 -- Where the newest result of a site was looked for, since when it was not down before an incident, and how it is now.

@@ -2,11 +2,16 @@
 
 import json
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
+from sitemon import clock
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import SiteRules
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
+from sitemon.model.alerts import Audience
 from sitemon.model.moment import format_utc
 from sitemon.model.result import Kind
 from sitemon.store.connect import connect
@@ -15,7 +20,7 @@ from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
 from tests.integration.store.events import ended, started
-from tests.results import MINUTE, a_down, this_hour
+from tests.results import MINUTE, a_down, a_result, this_hour
 
 
 @pytest.mark.parametrize(
@@ -63,6 +68,21 @@ def test_thresholds_are_those_of_the_site(scene: Scene) -> None:
     for result in scene.results("ududuu"):
         scene.arrive(result)
     assert scene.said == [("site.down", 1, None), ("site.resolved", 1, 4)]
+
+
+def test_a_region_from_which_it_is_checked_again_has_a_say_at_once(scene: Scene) -> None:
+    regions = frozenset({"eu", "us"})
+    rules = SiteRules(Policy(), Audience(), None, timedelta(minutes=10))
+    scene.decider = Decider(lambda _: rules._replace(regions=regions), scene.alerts, clock.utc_now)
+    scene.arrive(*[a_result(minute=minute, region=region) for region in regions for minute in (-100, -90)])
+    regions = frozenset({"eu"})
+    scene.arrive(a_down(minute=-80, region="eu"))
+    scene.arrive(a_result(minute=-70, region="eu"))
+    regions = frozenset({"eu", "us"})
+    scene.arrive(*[a_result(minute=minute, region=region) for region in regions for minute in (-60, -50)])
+    for minute in (-40, -39, -38):
+        scene.arrive(a_down(minute=minute, region="eu"))
+    assert scene.incidents == []
 
 
 def test_a_site_that_is_up_and_stays_up_is_not_looked_at(scene: Scene) -> None:

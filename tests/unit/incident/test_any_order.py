@@ -9,31 +9,45 @@ from hypothesis import strategies as st
 from sitemon.incident.change import What, changes
 from sitemon.incident.machine import NOTHING, Incident, fold, slot_of
 from sitemon.incident.maintenance import Window, maintained
-from sitemon.incident.memory import Memory, just_before, refold
+from sitemon.incident.memory import Memory, Rest, just_before, refold
 from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
 from sitemon.incident.window import determined
+from sitemon.model.outcome import Outcome
 from tests.unit.incident.rows import at, rows_of
 
 Key = tuple[datetime, str, str]
 
 
 class Book:
-    """What the alerter does with a site, with dicts for tables. `read` counts the rows that it looks at."""
+    """What recorder and alerter do with a site, with dicts for tables."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.rows: dict[Key, Row] = {}
         self.minutes: set[int] = set()
-        self.memory: Memory | None = None
+        self.kept: Memory | Rest | None = None
         self.incidents: dict[int, Incident] = {}
         self.told: list[tuple[What, int]] = []
 
     def take(self, batch: list[Row]) -> None:
         new = {key_of(row): row for row in batch if key_of(row) not in self.rows}
+        marked = [row.slot_at for row in new.values() if not self.goes_on(row, [*new.values()])]
         self.rows |= new
-        if new:
-            self.decide(min(row.slot_at for row in new.values()))
+        if marked:
+            self.decide(min(marked))
+
+    def goes_on(self, row: Row, batch: list[Row]) -> bool:
+        """Whether the recorder does not mark this row: its region goes on seeing a site as up that is at rest."""
+        known = in_order(one for one in self.rows.values() if (one.region, one.kind) == (row.region, row.kind))
+        new = [one for one in batch if (one.region, one.kind) == (row.region, row.kind)]
+        return (
+            isinstance(self.kept, Rest)
+            and row.kind != "confirm"
+            and bool(known)
+            and known[-1].slot_at < min(one.slot_at for one in new)
+            and all(one.outcome is Outcome.UP for one in (known[-1], *new))
+        )
 
     def maintain(self, minutes: set[int]) -> None:
         """Let these minutes be in maintenance, and no others."""
@@ -49,7 +63,7 @@ class Book:
         return maintained(in_order(self.rows.values()), windows)
 
     def decide(self, changed_from: datetime) -> None:
-        memory = self.memory
+        memory = self.kept.before(changed_from, {}) if isinstance(self.kept, Rest) else self.kept
         if memory is None or changed_from <= memory.until:
             memory = self.look_back(changed_from)
         later = [row for row in self.folded if row.slot_at > memory.until]
@@ -63,7 +77,7 @@ class Book:
                 del self.incidents[number]
             else:
                 self.incidents[number] = change.incident
-        self.memory = refolded.memory
+        self.kept = refolded.kept
 
     def look_back(self, changed_from: datetime) -> Memory:
         for minutes in (1, 3):

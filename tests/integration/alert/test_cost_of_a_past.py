@@ -1,0 +1,155 @@
+"""What a decision reads follows from what is new, whatever a site did before: nobody else waits for its past."""
+
+import itertools
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.alert import decide
+from sitemon.alert.decide import Decider
+from sitemon.alert.rules import SiteRules
+from sitemon.incident.machine import NOTHING, fold
+from sitemon.incident.policy import Policy
+from sitemon.incident.rows import Row, in_order
+from sitemon.model.alerts import Audience
+from sitemon.model.result import Result
+from sitemon.store import incident
+from sitemon.store.incident import Taken
+from tests.databases import execute, rows
+from tests.integration.alert.scene import OUTCOMES, Scene
+from tests.results import MINUTE, a_result
+
+MINUTES = 700
+"""More rows, one a second, than are folded again each time."""
+
+PATTERNS = ("ud", "uuuuuud", "u" * 18 + "ddd", "ddddduu", "um", "uuuugd", "u" * 30 + "d")
+"""What sites show, minute by minute, but for further failures now and then."""
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows were read, each time."""
+    found: list[int] = []
+
+    def counted(
+        taken: Taken, from_at: Mapping[int, datetime], until_at: datetime | None = None
+    ) -> dict[int, list[Row]]:
+        by_site = read_rows(taken, from_at, until_at)
+        found.append(sum(map(len, by_site.values())))
+        return by_site
+
+    read_rows = Taken.rows
+    monkeypatch.setattr(Taken, "rows", counted)
+    return found
+
+
+def each_second(letters: str, until: float = 0, site: str = "shop") -> list[Result]:
+    """Return a result for each letter, a second apart, the last of them a second before a minute."""
+    return [
+        a_result(site, minute=until - place / 60, outcome=OUTCOMES[letter])
+        for place, letter in enumerate(reversed(letters), start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "letters"),
+    [
+        pytest.param(Policy(), "u" * 1800, id="well"),
+        pytest.param(Policy(up_after=2), "du" * 900, id="never two good ones in a row"),
+        pytest.param(Policy(up_after=2), "gu" * 900, id="never two slow or fast ones in a row"),
+        pytest.param(Policy(up_after=2), "ddd" + "ud" * 900, id="down since the beginning"),
+    ],
+)
+def test_a_failure_reads_rows_of_minutes(scene: Scene, read: list[int], policy: Policy, letters: str) -> None:
+    scene.use(scene.receiver.channel(), policy=policy)
+    scene.write(each_second(letters))
+    scene.decide()
+    read.clear()
+    scene.write(each_second("d", until=1 / 60))
+    scene.decide()
+    assert 0 < sum(read) < MINUTES
+
+
+def test_so_does_one_where_a_region_was_silent_for_long(scene: Scene, read: list[int]) -> None:
+    scene.write([a_result(minute=-40, region="us"), *each_second("u" * 1800)])
+    scene.decide()
+    read.clear()
+    scene.write(each_second("d", until=1 / 60))
+    scene.decide()
+    assert 0 < sum(read) < MINUTES
+
+
+def test_and_the_first_result_of_a_further_region(scene: Scene, read: list[int]) -> None:
+    scene.write(each_second("u" * 1800))
+    scene.decide()
+    read.clear()
+    scene.write([a_result(region="us")])
+    scene.decide()
+    assert 0 < sum(read) < MINUTES
+
+
+def test_a_late_row_reads_no_more_where_the_interval_is_a_year(scene: Scene, read: list[int]) -> None:
+    rules = SiteRules(Policy(), Audience(), None, timedelta(days=366))
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now)
+    scene.write(each_second("u" * 3600))
+    scene.decide()
+    read.clear()
+    scene.write([a_result(minute=-9.99, outcome=OUTCOMES["d"])])
+    scene.decide()
+    assert 0 < sum(read) < 2 * 1000
+
+
+def test_where_all_rows_are_read_they_are_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide, "_DAY", timedelta(minutes=3))
+    scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
+    scene.arrive(*scene.results("uddd" + "ud" * 20))
+    scene.arrive(*scene.results("u", start=20.5))
+    assert scene.incidents == [(1, 20)]
+
+
+def test_of_many_rows_those_of_fewer_sites_are_read_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incident, "MOST_ROWS", 100)
+    for site in ("one", "two", "three"):
+        scene.write(each_second("u" * 60 + "d" * 3, site=site))
+    assert [scene.decider.decide(scene.conn) for _ in range(4)] == [3, 2, 1, 0]
+    assert len(scene.incidents) == 3
+
+
+def test_what_another_version_kept_of_a_site_at_rest_is_not_read(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.arrive(*scene.results("u", start=4))
+    execute(scene.conn, "UPDATE sitemon.incident_rest SET state = '[]'")
+    scene.arrive(*scene.results("ddd", start=5))
+    assert scene.incidents == [(1, 4), (5, None)]
+
+
+def as_they_come(rnd: random.Random) -> list[Result]:
+    """Return results of a site for each pattern, most of which come in time, some minutes or half an hour late."""
+    found: list[Result] = []
+    for pattern, region, minute in itertools.product(PATTERNS, ("eu", "us"), range(45)):
+        letter = rnd.choice(pattern[minute % len(pattern)] * 9 + "d")
+        found.append(a_result(pattern, minute=minute, outcome=OUTCOMES[letter], region=region))
+    return sorted(found, key=lambda one: one.slot_at + rnd.choice([0] * 12 + [1, 2, 4, 12, 30]) * MINUTE)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_incidents_are_those_of_one_fold(scene: Scene, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rnd = random.Random(seed)
+    monkeypatch.setattr(incident, "MOST_ROWS", 100)
+    monkeypatch.setattr(decide, "_DAY", timedelta(minutes=7))
+    policy = Policy(rnd.randint(1, 3), rnd.randint(1, 3))
+    scene.use(scene.receiver.channel(), policy=policy)
+    results = waiting = as_they_come(rnd)
+    while waiting:
+        size = rnd.randint(1, 40)
+        scene.write(waiting[:size])
+        scene.decide()
+        waiting = waiting[size:]
+    query = "SELECT started_at, ended_at FROM sitemon.incidents WHERE site = %s AND withdrawn_at IS NULL ORDER BY 1"
+    for pattern in PATTERNS:
+        seen = [Row(one.slot_at, one.region, one.kind, one.outcome) for one in results if one.site == pattern]
+        folded = fold(policy, NOTHING, in_order(seen)).incidents
+        assert rows(scene.conn, query, (pattern,)) == [(one.started_at, one.ended_at) for one in folded]
