@@ -10,10 +10,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sitemon.config import chosen_files, locate, own_certificates
+from sitemon.config.site_values import MOST_HEADERS
 from sitemon.config.values import Problem
 from sitemon.model.site import Site, StatusRange
 
-_CONFLICTING: Final = frozenset(("body_size_bytes", "cert_file", "key_file", "ip_version", "method", "status"))
+_CONFLICTING: Final = frozenset(
+    ("body_size_bytes", "cert_file", "headers", "ip_version", "key_file", "method", "status")
+)
 _FOLLOWED: Final = frozenset((301, 302, 303, 307, 308))
 _WITHOUT_BODY: Final = frozenset((204, 304))
 _LOOKS_LITERAL: Final = re.compile(r"://(?:[^/]*@)?[\[\d]")
@@ -26,7 +29,19 @@ def conflicts(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Pr
     if _CONFLICTING.isdisjoint(values) and _CONFLICTING.isdisjoint(defaults):  # as nearly always
         return []
     merged = {**defaults, **values} if defaults else values
-    return [*_of_sizes(merged), *_of_client_certificate(merged), *_of_ip_version(merged), *_of_response(merged)]
+    return [
+        *_of_headers(values, defaults),
+        *_of_sizes(merged),
+        *_of_client_certificate(merged),
+        *_of_ip_version(merged),
+        *_of_response(merged),
+    ]
+
+
+def _of_headers(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Problem]:
+    own, others = values.get("headers", {}), defaults.get("headers", {})
+    if len(own) + len(others) > MOST_HEADERS and len(own.keys() | others.keys()) > MOST_HEADERS:
+        yield ("headers",), f"expected at most {MOST_HEADERS} headers, with those of the defaults"
 
 
 def _of_sizes(merged: Mapping[str, Any]) -> Iterator[Problem]:

@@ -9,11 +9,12 @@ from urllib.parse import SplitResult, urlsplit
 from sitemon.config.site_values import Context
 from sitemon.config.values import UnfitError, ValuePath, text
 from sitemon.model.target import RECORD_TYPES, ascii_host, question_of, scheme_of, target_of
+from sitemon.patterns.urls import as_sent, without_userinfo
 
 LONGEST_URL_BYTES: Final = 8_000
 """RFC 9110, 4.1. A result has it in it, and each check reads all of it."""
 _PLAIN: Final = re.compile(
-    r"https?://(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}\.)*[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?::[1-9]\d{0,3})?(?:/[!-\[\]-~]*)?"
+    r"https?://(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}\.)*[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?::[1-9][0-9]{0,3})?(?:/[!-\[\]-~]*)?"
 )
 """What most URLs look like; `urlsplit`, which is slower, is for the rest."""
 
@@ -31,7 +32,11 @@ def _is_question(found: str, parts: SplitResult) -> bool:
     return "@" not in parts.netloc and not parts.fragment and bool(question_of(found))
 
 
-_WEB: Final = _Scheme(lambda _, __: True, "https://example.org/path")
+def _is_sent(found: str, _: SplitResult) -> bool:
+    return bool(as_sent(without_userinfo(found)))
+
+
+_WEB: Final = _Scheme(_is_sent, "https://example.org/path")
 _SCHEMES: Final[Mapping[str, _Scheme]] = {
     "http": _WEB,
     "https": _WEB,

@@ -27,6 +27,8 @@ LONGEST_REGEX_BYTES: Final = 4 << 10
 """In JSON: a result has it in it, and is recorded up to 64 KiB."""
 LONGEST_HEADERS_BYTES: Final = 16 << 10
 """Servers take no more. In what one quotes, each of their secrets is looked for."""
+MOST_HEADERS: Final = 100
+"""Each redirect sends them anew, and to write one takes as long as many bytes."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -151,6 +153,8 @@ def headers(value: object, context: Context) -> dict[str, Header]:
     """Read request headers, by their names in lower case. ``${NAME}`` in a value is a secret of the environment."""
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping of names to text, not {kind_of(value)}")
+    if len(value) > MOST_HEADERS:
+        raise UnfitError(f"expected at most {MOST_HEADERS} headers")
     found: dict[str, Header] = {}
     for header, content in value.items():
         if not isinstance(header, str) or not TOKEN.fullmatch(header):

@@ -34,7 +34,7 @@ HOMES = {
     "apprise": {"apprise_services"},
     "kafka": {"stream"},
     "psycopg2": {"store"},
-    "requests": {"checks", "apprise_services"},
+    "requests": {"checks", "patterns", "apprise_services"},
     "urllib3": {"apprise_services"},
     "celery": {"schedule", "worker", "celery", "celery_settings", "tasks"},
     "kombu": {"celery_settings", "queues", "worker"},

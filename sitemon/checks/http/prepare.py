@@ -1,10 +1,11 @@
 """From a site to its first request, and from a request to its bytes, with the host and headers as requests has them."""
 
 import base64
-import functools
-import re
+import collections
+import threading
+from collections.abc import Hashable
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -12,23 +13,24 @@ from requests.utils import urldefragauth
 
 import sitemon
 from sitemon.checks.errors import CheckError
-from sitemon.checks.http.redirects import Request, origin, without_userinfo
+from sitemon.checks.http.redirects import Request, origin
 from sitemon.checks.http.request import head_bytes, host_header
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Header, Proxy, Site
+from sitemon.patterns.urls import as_sent, without_userinfo
+from sitemon.per_process import once_per_process
 
-_AS_SENT: Final = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?(?:/|(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?)(?:\?[A-Za-z0-9._~=&-]+)?"
-)
-"""Matches a URL in which surely nothing is to be quoted, lowered or left out."""
-_SENT: Final = "!#$%&'()*+,/:;=?@[]~"
-"""What is sent as it is, beside letters and digits."""
 _DEFAULT_HEADERS: Final = {
     "User-Agent": f"sitemon/{sitemon.__version__}",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
+
+_MOST_KEPT_BYTES: Final = 32 << 20
+"""That is some 28,000 usual requests."""
+_BYTES_OF_REQUEST: Final = 700
+_BYTES_OF_HEADER: Final = 200
 
 
 class Prepared(NamedTuple):
@@ -67,6 +69,70 @@ def prepare(request: Request, proxy: Proxy | None = None) -> Prepared:
         CheckError: its URL or one of its headers cannot be sent.
 
     """
+    return _sendable(_prepared(request, proxy))
+
+
+def prepare_first(request: Request, proxy: Proxy | None = None) -> Prepared:
+    """Do the same for the first request of a check, mostly by what is kept.
+
+    What redirects lead to is not kept: it may be another each time, and as long as a server likes.
+
+    Raises:
+        CheckError: its URL or one of its headers cannot be sent.
+
+    """
+    kept, body = _sendable(_kept_of_process().prepared(request, proxy)), request.body
+    return kept if body is None else kept._replace(body=body.content)
+
+
+def _sendable(prepared: Prepared | None) -> Prepared:
+    if prepared is None:
+        raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent")
+    return prepared
+
+
+class _Kept:
+    """What was prepared last, and what cannot be, in so many bytes. It outlives its sites: no body is among it.
+
+    To prepare a request (host name to IDNA, quoting, header checks) costs a quarter of a whole check.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._by_request: collections.OrderedDict[Hashable, tuple[Prepared | None, int]] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def prepared(self, request: Request, proxy: Proxy | None) -> Prepared | None:
+        """Return a request as it is sent, without its body; None if it cannot be."""
+        body = request.body
+        of_body = None if body is None else (body.content_type, len(body.content))
+        key = (request.method, request.url, request.headers, of_body, proxy)
+        kept = self._by_request.get(key)
+        if kept is not None:
+            return kept[0]
+        prepared, size = _prepared(request, proxy), _bytes_of(request)
+        if prepared is not None:
+            prepared = prepared._replace(body=b"")
+        with self._lock:
+            self._bytes += size - self._by_request.pop(key, (None, 0))[1]
+            self._by_request[key] = prepared, size
+            while self._bytes > _MOST_KEPT_BYTES:
+                self._bytes -= self._by_request.popitem(last=False)[1][1]
+        return prepared
+
+
+def _bytes_of(request: Request) -> int:
+    """Return about how much of memory it takes to keep a request: its texts stand in its head too, and as secrets."""
+    of_headers = sum(_BYTES_OF_HEADER + 3 * len(header.name + header.value) for header in request.headers)
+    return _BYTES_OF_REQUEST + 12 * len(request.url) + of_headers
+
+
+@once_per_process
+def _kept_of_process() -> _Kept:
+    return _Kept()
+
+
+def _prepared(request: Request, proxy: Proxy | None) -> Prepared | None:
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(_DEFAULT_HEADERS)
     body = request.body
     if body is not None and body.content_type is not None:
@@ -74,12 +140,12 @@ def prepare(request: Request, proxy: Proxy | None = None) -> Prepared:
     headers.update({header.name: header.value for header in request.headers})
     content = None if body is None else body.content
     try:
-        prepared = _prepared(request.method, request.url, headers, content)
+        prepared = _by_requests(request.method, request.url, headers, content)
         scheme, host, port = origin(prepared.url or "")
         is_tls = scheme == "https"
         head = _head(prepared, host_header(host, port, is_tls=is_tls), None if is_tls else proxy)
-    except ValueError as exc:  # requests' InvalidURL, InvalidHeader … are ValueErrors
-        raise CheckError(Reason.CONNECT_ERROR, "the URL or a header cannot be sent") from exc
+    except ValueError:  # requests' InvalidURL is one
+        return None
     return Prepared(prepared.method or "", head, content or b"", host, port, is_tls)
 
 
@@ -92,51 +158,13 @@ def _head(prepared: requests.PreparedRequest, host: str, proxy: Proxy | None) ->
     return head_bytes(prepared.method or "", target, headers)
 
 
-def _prepared(
+def _by_requests(
     method: str, url: str, headers: CaseInsensitiveDict[str], content: bytes | None
 ) -> requests.PreparedRequest:
     """Do what ``Request.prepare`` does, without cookies, hooks and authorization, and no more of it than is needed."""
     prepared = requests.PreparedRequest()
     prepared.prepare_method(method)
-    prepared.url = url if _AS_SENT.fullmatch(url) else _as_sent(url)
-    prepared.prepare_headers(headers)
+    prepared.url = as_sent(url)
+    prepared.headers = headers  # `head_bytes` looks at each
     prepared.prepare_body(content, None)
     return prepared
-
-
-def _as_sent(url: str) -> str:
-    """Return the URL with its host in ASCII, and path and query as given but for what no request line can hold.
-
-    A ``%`` is sent as it stands: what it means, if anything, is for the server to say.
-
-    Raises:
-        ValueError: its host is none.
-
-    """
-    parts = urlsplit(url)
-    prepared = requests.PreparedRequest()
-    prepared.prepare_url(f"{parts.scheme}://{parts.netloc}/", None)
-    host = urlsplit(prepared.url or "")
-    if host.path != "/":
-        raise ValueError("its host has a character that cannot be in it")
-    path = _without_dots(parts.path) if "/." in parts.path else parts.path or "/"
-    return urlunsplit((host.scheme, host.netloc, quote(path, _SENT), quote(parts.query, _SENT), ""))
-
-
-def _without_dots(path: str) -> str:
-    """Return where a path with ``.`` and ``..`` in it leads (RFC 3986, 5.2.4)."""
-    found: list[str] = []
-    _, *segments = path.split("/")
-    for segment in segments:
-        if segment == "..":
-            del found[-1:]
-        elif segment != ".":
-            found.append(segment)
-    if found and segments[-1] in {".", ".."}:
-        found.append("")
-    return "/" + "/".join(found)
-
-
-# To prepare a request (host name to IDNA, quoting, header checks) costs a quarter of a whole check. What redirects lead
-# to is not kept: it may be another each time, and as long as a server likes.
-prepare_first: Final = functools.lru_cache(maxsize=16_384)(prepare)

@@ -11,6 +11,7 @@ from sitemon.checks.http.head import as_text
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header, Site, public_url
 from sitemon.model.target import ascii_host
+from sitemon.patterns.urls import without_userinfo
 
 SEVERAL_LOCATIONS: Final = "the redirect has several Locations"
 _LONGEST_LOCATION: Final = 8_000
@@ -105,9 +106,3 @@ def _target(base_url: str, location: str | None) -> str:
     except ValueError as exc:
         raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
     return url
-
-
-def without_userinfo(url: str) -> str:
-    """Return the URL without ``user:password@``; a server does not choose the credentials that we send."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url

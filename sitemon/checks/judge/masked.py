@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sitemon.checks.http.redirects import without_userinfo
 from sitemon.checks.judge.spellings import (
     LONGEST_SPELLING,
     ManyReadingsError,
@@ -19,6 +18,7 @@ from sitemon.checks.judge.spellings import (
     readings,
 )
 from sitemon.model.site import Header, Site, public_url
+from sitemon.patterns.urls import without_userinfo
 
 _SHORTEST_OF_QUERY: Final = 4
 _LONGEST_URL: Final = 2_000

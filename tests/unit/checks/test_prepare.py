@@ -1,18 +1,24 @@
 """What is sent for a site."""
 
+import tracemalloc
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import assume, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.http.prepare import _AS_SENT, _prepared, first_request, prepare, prepare_first
+from sitemon.checks.http import prepare as prepare_module
+from sitemon.checks.http.prepare import _by_requests, first_request, prepare, prepare_first
 from sitemon.checks.http.redirects import Request
+from sitemon.config.site_of import site_of_url
+from sitemon.config.site_urls import _PLAIN
+from sitemon.model.errors import ConfigurationError
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header, Proxy, Site
+from sitemon.patterns.urls import _AS_SENT
 
 PROXY = Proxy("p.test", 1, "Basic x")
 
@@ -58,7 +64,7 @@ def test_a_url_that_is_taken_as_it_is_would_be_left_so_by_requests(url: str) -> 
 def test_a_request_is_what_requests_would_have_made_of_it(method: str, body: bytes | None) -> None:
     wanted = Request(method, "http://shop.test/%C3?a=b c", (Header("X-A", "b"),), None if body is None else Body(body))
     headers = CaseInsensitiveDict({header.name: header.value for header in wanted.headers})
-    ours = _prepared(method, wanted.url, headers, body)
+    ours = _by_requests(method, wanted.url, headers, body)
     theirs = requests.Request(method, wanted.url, headers=ours.headers, data=body).prepare()
     assert vars(ours) | {"_cookies": None} == vars(theirs) | {"_cookies": None}
 
@@ -150,6 +156,57 @@ def test_what_cannot_be_sent_is_told_without_its_content(request_: Request) -> N
     with pytest.raises(CheckError) as raised:
         prepare(request_)
     assert (raised.value.reason, raised.value.words) == (Reason.CONNECT_ERROR, "the URL or a header cannot be sent")
+
+
+@pytest.mark.parametrize("url", ["http://*/", "http://.a/", "http://[v1.a]/", "http://a。b/", "http://me@-ü/"])
+def test_a_url_that_cannot_be_sent_is_a_mistake_in_a_site(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected a URL such as"):
+        site_of_url(url, {})
+
+
+@settings(deadline=None)
+@given(st.from_regex(_PLAIN, fullmatch=True) | st.from_regex(r"https?://[^/]{1,9}/[^/]{0,3}", fullmatch=True))
+def test_any_url_of_a_site_can_be_sent(url: str) -> None:
+    try:
+        sites = site_of_url(url, {})
+    except ConfigurationError:
+        assert not _PLAIN.fullmatch(url)
+    else:
+        assert prepare(first_request(sites)).head
+
+
+@given(st.text(st.characters(max_codepoint=0xFF), max_size=3))
+@example("\xa0x")
+@example("\x85")
+def test_any_header_of_a_site_can_be_sent(value: str) -> None:
+    try:
+        found = site_of_url("http://shop.test/", {"headers": {"A": value}})
+    except ConfigurationError:
+        assume(False)
+    assert f"\r\nA: {value}\r\n".encode("latin-1") in prepare(first_request(found)).head
+
+
+def test_that_a_request_cannot_be_sent_is_found_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = first_request(site("http://*/"))
+    with pytest.raises(CheckError):
+        prepare_first(request)
+    monkeypatch.setattr(prepare_module, "as_sent", None)
+    with pytest.raises(CheckError):
+        prepare_first(request)
+
+
+def test_what_is_kept_of_sites_that_are_gone_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    most_bytes = 1 << 20
+    monkeypatch.setattr(prepare_module, "_MOST_KEPT_BYTES", most_bytes)
+    tracemalloc.start()
+    try:
+        for place in range(300):
+            headers = [Header(f"X-{number}", f"{place} {number}") for number in range(100)]
+            body = Body(b"%d" % place * 10_000)
+            prepare_first(Request("POST", f"http://gone.test/{place}", tuple(headers), body))
+        assert tracemalloc.get_traced_memory()[0] < 1.5 * most_bytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_kept_of_sites_that_share_a_body_has_no_copies_of_it() -> None:

@@ -3,9 +3,10 @@
 import pytest
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.http.redirects import Request, origin, redirected, without_userinfo
+from sitemon.checks.http.redirects import Request, origin, redirected
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Body, Header
+from sitemon.patterns.urls import without_userinfo
 
 HERE = Request("GET", "https://shop.test/a/b?q=1", ())
 

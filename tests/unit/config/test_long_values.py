@@ -41,9 +41,10 @@ def load(folder: Path, *sites: dict[str, Any]) -> SiteSet:
         ({"expect": {"not_match": "x" * 4_096}}, "a: expect.not_match: expected a regex of at most 4 KiB"),
         ({"headers": {"Cookie": "x" * 16_384}}, "a: headers: expected headers of 16 KiB in all at most"),
         (
-            {"headers": {f"x{n}": "x" * 100 for n in range(200)}},
+            {"headers": {f"x{n}": "x" * 200 for n in range(100)}},
             "a: headers: expected headers of 16 KiB in all at most",
         ),
+        ({"headers": {f"x{n}": "x" for n in range(101)}}, "a: headers: expected at most 100 headers"),
         ({"expect": {"status": [200] * 20_000}}, "a: : expected at most 64 KiB in all, but for its body"),
         ({"expect": {"status": [200] * 1_000}}, "a: : expected at most 1,000 values in all, but for its body"),
         (
@@ -63,6 +64,22 @@ def test_one_that_is_too_long_is_a_mistake(tmp_path: Path, fields: dict[str, Any
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, {"name": "a", "url": URL} | fields)
     assert [str(mistake).partition(": ")[2] for mistake in caught.value.mistakes] == [problem]
+
+
+def test_the_headers_of_a_site_count_with_those_of_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "sites.json"
+    defaults = {"headers": {f"x{n}": "x" for n in range(60)}}
+
+    def read(first: int) -> SiteSet:
+        site = {"name": "a", "url": URL, "headers": {f"X{n}": "y" for n in range(first, first + 60)}}
+        file.write_text(json.dumps({"defaults": defaults, "sites": [site]}))
+        return load_sites({}, file)
+
+    assert len(read(40).by_name["a"].headers) == 100
+    with pytest.raises(ConfigurationError) as caught:
+        read(41)
+    (mistake,) = caught.value.mistakes
+    assert str(mistake).endswith("a: headers: expected at most 100 headers, with those of the defaults")
 
 
 @pytest.mark.parametrize(
