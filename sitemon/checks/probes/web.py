@@ -90,13 +90,14 @@ class _Trip:
 
         """
         request = first_request(self._site)
+        prepared: Prepared | None = None
         while True:
-            page = await self._hop(request)
+            page = await self._hop(request, prepared)
             if not is_followed(self._site, page.http_code):
                 return page
-            request = self._next(request, page)
+            request, prepared = self._next(request, page)
 
-    def _next(self, request: Request, page: Page) -> Request:
+    def _next(self, request: Request, page: Page) -> tuple[Request, Prepared]:
         self._seen.add(self._asked(request))
         self._cookies.take(page.set_cookies, request.url, utc_now())
         if len(page.locations) > 1:
@@ -107,18 +108,18 @@ class _Trip:
         if len(self.hops) > self._site.max_redirects:
             raise CheckError(Reason.REDIRECT_ERROR, f"more than {self._site.max_redirects} redirects")
         try:
-            prepare(following)
+            prepared = prepare(self._cookies.added_to(following), self._site.proxy)
         except CheckError as exc:
             raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
         if origin(following.url) != origin(request.url):
             self._tls = msgspec.structs.replace(self._tls, cert_file=None, key_file=None)
-        return following
+        return following, prepared
 
     def _asked(self, request: Request) -> int:
         """Return a hash of what makes a request another one: who has got a cookie meanwhile may be let in."""
         return hash((request.method, request.url, self._cookies.sent_to(request.url)))
 
-    async def _hop(self, request: Request) -> Page:
+    async def _hop(self, request: Request, prepared: Prepared | None) -> Page:
         self.exchange = Exchange(
             started_s=self._ended_s,
             deadline_s=self._started_s + self._site.timeout_s,
@@ -127,13 +128,11 @@ class _Trip:
             file=self._site.file,
         )
         try:
-            return await self._ask(request)
+            return await self._ask(request, prepared or prepare_first(request, self._site.proxy))
         finally:
             self._end_hop(request)
 
-    async def _ask(self, request: Request) -> Page:
-        sent = self._cookies.added_to(request)
-        prepared = (prepare if self.hops else prepare_first)(sent, self._site.proxy)
+    async def _ask(self, request: Request, prepared: Prepared) -> Page:
         await self._wait_for_turn(prepared)
         route = Route(
             self._dialer,

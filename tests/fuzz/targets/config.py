@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sitemon.checks.errors import CheckError
 from sitemon.checks.http.prepare import first_request, prepare
 from sitemon.checks.judge.masked import secrets_of
 from sitemon.config import servers
@@ -61,8 +60,7 @@ def read_sites(data: bytes) -> None:
             assert target_of(site.url).port
             assert "" not in secrets_of(site)
             if site.url.startswith("http"):
-                with suppress(CheckError):
-                    prepare(first_request(site), site.proxy)
+                assert prepare(first_request(site), site.proxy).head
 
 
 def read_alerts(data: bytes) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from sitemon.checks.http.prepare import Prepared, prepare
+from sitemon.checks.http.redirects import Request
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.local.behaviours import answering, redirecting, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Expect, Header, StatusRange
+from sitemon.model.site import Expect, Header, Proxy, StatusRange
 from tests.integration.checks.conftest import EngineFactory, Observer, ServerFactory, observed, site
 
 
@@ -29,6 +31,21 @@ from tests.integration.checks.conftest import EngineFactory, Observer, ServerFac
 def test_a_location_is_followed_in_every_form(location: str, observe: Observer, serve: ServerFactory) -> None:
     seen = observe(serve(redirecting({"/": location})).url(), match="^this is /end$")
     assert (seen.outcome, seen.http_code, seen.redirects) == (Outcome.UP, 200, 1), seen.error
+
+
+def test_what_a_redirect_leads_to_is_prepared_once(
+    observe: Observer, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[str] = []
+
+    def noted(request: Request, proxy: Proxy | None = None) -> Prepared:
+        prepared.append(request.url)
+        return prepare(request, proxy)
+
+    monkeypatch.setattr("sitemon.checks.probes.web.prepare", noted)
+    server = serve(redirecting({"/": "/one", "/one": "/end"}))
+    assert observe(server.url()).outcome is Outcome.UP
+    assert prepared == [server.url("/one"), server.url("/end")]
 
 
 def test_a_location_beyond_ascii_is_followed(observe: Observer, serve: ServerFactory) -> None:
