@@ -5,6 +5,7 @@ rest of a check.
 """
 
 import collections
+import contextlib
 import math
 import os
 import select
@@ -13,7 +14,7 @@ from collections.abc import Callable, Coroutine, Generator, Hashable, Mapping
 from typing import Any, Final
 
 from sitemon.checks.alarms import Alarms
-from sitemon.checks.owners import Owner, Owners
+from sitemon.checks.owners import Callback, Owner, Owners
 from sitemon.checks.poller import ONCE, new_poller
 from sitemon.checks.waiting import Event
 from sitemon.clock import monotonic_s, thread_cpu_s
@@ -38,10 +39,12 @@ ROUND_S: Final = 0.003
 class Loop:
     """Waits and calls back. All of it belongs to the thread that calls `run_once`, but for `call` and `wake`.
 
-    A socket that is not watched for the moment stays registered with the kernel: mostly it is watched again at once.
+    A socket to which something happened stays registered with the kernel: mostly it is watched again at once. One that
+    is left before does not: a process that is being started has it too, for a moment, and what happened to it there
+    would be told of who gets its number.
 
-    Where tasks have several owners, those of who took least of its time lately go on first. What is ready and has to
-    wait for the next run was there since it was found.
+    Where tasks have several owners, those of who took least of its time lately go on first. What is ready or due and
+    has to wait for the next run was there since it was found.
 
     It knows its own lag. What is ready in a run may have been so since we looked last: on average, since half of the
     time in which we did not look. `stalled_s` is how long, in all, we were stopped or had no CPU.
@@ -52,7 +55,8 @@ class Loop:
         self._poller = new_poller()
         self._watchers: dict[int, tuple[OnReady, Owner]] = {}
         self._registered: set[int] = set()
-        self._calls: collections.deque[Callable[[], None]] = collections.deque()
+        self._armed: set[int] = set()
+        self._calls: collections.deque[tuple[Callback, Owner]] = collections.deque()
         self._bell, self._bell_rope = os.pipe()
         self._is_asleep = self._is_woken = False
         self.stalled_s = self._computed_s = 0.0
@@ -71,18 +75,29 @@ class Loop:
         except (FileExistsError, FileNotFoundError):  # it was not closed, or was and this is another
             other(number, events | ONCE)
         self._registered.add(number)
+        self._armed.add(number)
         self._watchers[number] = on_ready, owner
 
     def unwatch(self, number: int) -> None:
-        """Call back no more: the kernel forgets the socket when it is closed."""
+        """Call back no more."""
         watcher = self._watchers.pop(number, None)
         if watcher is not None:
             watcher[1].ready.pop(number, None)
+        if number in self._armed:
+            self._armed.discard(number)
+            self._registered.discard(number)
+            with contextlib.suppress(OSError, ValueError):  # it was closed, or all is
+                self._poller.unregister(number)
 
-    def call(self, callback: Callable[[], None]) -> None:
-        """Call this soon, in the loop's thread; may be called from any."""
-        self._calls.append(callback)
+    def call(self, callback: Callback, owner: Owner) -> None:
+        """Call this soon, in the loop's thread, when it is the owner's turn; may be called from any."""
+        self._calls.append((callback, owner))
         self._ring()
+
+    def call_in_turn(self, callback: Callback, owner: Owner) -> None:
+        """Call this when it is the owner's turn."""
+        owner.ready[callback] = self._found_at_s
+        self._ready_owners.add(owner)
 
     def wake(self) -> None:
         """End the wait of `run_once`, or of the next one if it is not waiting; may be called from any thread."""
@@ -97,10 +112,10 @@ class Loop:
         began_s = monotonic_s()
         self.owners.fade(began_s)
         has_happened = self._poll(at_most_s, began_s) or bool(self._ready_owners)
-        self._serve_in_turn()
         self.alarms.ring(began_s if has_happened else self._looked_at_s)
         for _ in range(len(self._calls)):
-            self._calls.popleft()()
+            self.call_in_turn(*self._calls.popleft())
+        self._serve_in_turn()
         return has_happened
 
     def serve_if_ready(self, number: int) -> bool:
@@ -108,7 +123,7 @@ class Loop:
         watcher = self._watchers.get(number)
         if watcher is None or number not in watcher[1].ready:
             return False
-        self._serve(number, *watcher)
+        self._serve(number, watcher[1])
         return True
 
     def lag_s(self, since_s: float) -> float:
@@ -128,14 +143,17 @@ class Loop:
             while owner.ready:
                 if left_s <= 0:
                     return
-                number, spent_s = next(iter(owner.ready)), owner.spent_s
-                self._serve(number, *self._watchers[number])
+                spent_s = owner.spent_s
+                self._serve(next(iter(owner.ready)), owner)
                 left_s -= owner.spent_s - spent_s
             self._ready_owners.discard(owner)
 
-    def _serve(self, number: int, on_ready: OnReady, owner: Owner) -> None:
-        self._ready_at_s = owner.ready.pop(number)
-        on_ready(number)
+    def _serve(self, due: int | Callback, owner: Owner) -> None:
+        self._ready_at_s = owner.ready.pop(due)
+        if isinstance(due, int):
+            self._watchers[due][0](due)
+        else:
+            due()
         self._ready_at_s = self._found_at_s
 
     def _poll(self, at_most_s: float, began_s: float) -> bool:
@@ -149,6 +167,7 @@ class Loop:
             self._is_asleep = self._is_woken = False
             self._note_lag(began_s, wait_s)
         for number, _ in found:
+            self._armed.discard(number)
             watcher = self._watchers.get(number)
             if watcher is not None:
                 watcher[1].ready[number] = self._found_at_s
@@ -243,12 +262,13 @@ class Task:
         """Wait for `wake` and return what it is given, or None when the time is over."""
         loop, since_s = self._loop, monotonic_s()
         self._leave_off(since_s)
-        grain = loop.alarms.set(since_s + at_most_s, self._is_late)
+        grain = loop.alarms.set(since_s + at_most_s, self._is_over)
         value: Any = None
         try:
             value = yield
         finally:
-            loop.alarms.call_off(grain, self._is_late)
+            loop.alarms.call_off(grain, self._is_over)
+            self._owner.ready.pop(self._is_late, None)
             # What has not come by the time that we look had all of that time.
             self._behind_s += 0.0 if value is None else loop.lag_s(since_s)
             self._resumed_s, self._computed_s = monotonic_s(), thread_cpu_s()
@@ -272,10 +292,13 @@ class Task:
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call back soon in the loop's thread, from any thread."""
-        self._loop.call(callback)
+        self._loop.call(callback, self._owner)
 
     def _is_ready(self, number: int) -> None:
         self._go_on(number)
+
+    def _is_over(self) -> None:
+        self._loop.call_in_turn(self._is_late, self._owner)
 
     def _is_late(self) -> None:
         if not any(map(self._loop.serve_if_ready, self._wanted)):

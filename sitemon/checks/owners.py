@@ -1,25 +1,28 @@
 """What each owner's tasks took of a loop's time lately, so that whoever took least goes on first."""
 
 import collections
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final
+
+Callback = Callable[[], None]
 
 HALF_LIFE_S: Final = 0.1
 """Who has none yet goes before who worked for long, for about so long."""
-
+_WHOLE_S: Final = 2 * HALF_LIFE_S
+"""Who has all of the time took so much of it lately, at most."""
 _FORGOTTEN_S: Final = 0.001
 
 
 class Owner:
     """One owner of tasks: how many there are, and the seconds that they ran, older ones counting less.
 
-    `ready` are the sockets that something happened to, since when, the oldest first.
+    `ready` are the sockets that something happened to, and callbacks that are due, since when, the oldest first.
     """
 
     __slots__ = ("ready", "spent_s", "tasks")
 
     def __init__(self) -> None:
-        self.ready: collections.OrderedDict[int, float] = collections.OrderedDict()
+        self.ready: collections.OrderedDict[int | Callback, float] = collections.OrderedDict()
         self.spent_s = 0.0
         self.tasks = 0
 
@@ -40,6 +43,16 @@ class Owners:
         if owner is None:
             owner = self._owners[name] = Owner()
         return owner
+
+    def part_of(self, name: Hashable) -> float:
+        """Return which part of the time an owner's tasks took lately; any thread may ask."""
+        owner = self._owners.get(name)
+        return owner.spent_s / _WHOLE_S if owner else 0.0
+
+    def is_far_behind(self, name: Hashable) -> bool:
+        """Tell whether an owner's tasks took less than half of what those of some other took."""
+        most_s = 2 * self.of(name).spent_s
+        return any(owner.tasks and owner.spent_s > most_s for owner in self._owners.values())
 
     def fade(self, now_s: float) -> None:
         """Let what was taken count less, half after each half-life; forget who took nearly nothing and has no tasks."""

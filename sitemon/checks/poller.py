@@ -22,6 +22,10 @@ class Poll:
 
     modify = register
 
+    def unregister(self, number: int) -> None:
+        """Let nothing more of a file be found."""
+        self._poll.unregister(number)
+
     def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
         """Wait up to `timeout` seconds and return file numbers with what happened to them."""
         found = self._poll.poll(math.ceil(timeout * 1000))[:maxevents]

@@ -2,29 +2,34 @@
 
 import collections
 import itertools
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
+PartOfTime = Callable[[Hashable], float]
+"""Tells which part of a loop's time an owner took lately."""
 
 _MOST_COMPARED: Final = 8
 """Owners that are compared at once: there may be a thousand, and to look at all of them would cost too much."""
 
 
 class FairQueue(Generic[Item]):
-    """Items come out as they came in, but those of the owner first who has the fewest under way.
+    """Items come out as they came in, but those of the owner first who has least.
 
-    So an owner whose items take long has, of what is free, only what the others leave, and no limit while they leave
-    all. It is what fair queuing comes to where work is counted in places taken, as in Kubernetes (KEP-1040). An item of
-    an owner is in it once. `waiting` and `under_way` are for others to read.
+    An owner has a part of the `places`, by its items under way, and one of the loop's time; what counts is the larger
+    one. So an owner whose items take long, or who has very many short ones, has, of what is free, only what the others
+    leave, and no limit while they leave all: "dominant resource fairness" (Ghodsi and others, 2011). An item of an
+    owner is in it once. `waiting` and `under_way` are for others to read.
     """
 
-    __slots__ = ("under_way", "waiting")
+    __slots__ = ("_places", "part_of_time", "under_way", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, places: int, part_of_time: PartOfTime) -> None:
         self.waiting: collections.OrderedDict[Hashable, collections.OrderedDict[Item, None]]
         self.waiting = collections.OrderedDict()
         self.under_way: dict[Hashable, int] = {}
+        self.part_of_time = part_of_time
+        self._places = places
 
     def put(self, owner: Hashable, item: Item) -> None:
         """Put an item in, after the others of its owner, unless it is there."""
@@ -72,8 +77,10 @@ class FairQueue(Generic[Item]):
             del self.under_way[owner]
 
     def _next_owner(self) -> Hashable:
-        """Return who has the fewest under way of those that were looked at longest ago."""
-        some = itertools.islice(self.waiting, _MOST_COMPARED)
-        owner = min(some, key=lambda one: self.under_way.get(one, 0))
+        """Return who has least of those that were looked at longest ago."""
+        owner = min(itertools.islice(self.waiting, _MOST_COMPARED), key=self._part)
         self.waiting.move_to_end(owner)
         return owner
+
+    def _part(self, owner: Hashable) -> float:
+        return max(self.under_way.get(owner, 0) / self._places, self.part_of_time(owner))

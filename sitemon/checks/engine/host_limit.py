@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from sitemon.checks.engine.fair_queue import FairQueue
+from sitemon.checks.engine.fair_queue import FairQueue, PartOfTime
 from sitemon.checks.engine.host_queues import Line, Permit, Place
 from sitemon.checks.waiting import Event, Waits
 
@@ -23,19 +23,19 @@ class HostLimit(Generic[Job]):
 
     A job takes no room before it is taken. In `_quick` and `_patient` are, by owner, the lines in which it waits: all
     of them whose home has room, so that whoever is next of all owners finds it. Who goes in there is the owner who has
-    the fewest there. A job that moves on leaves its place before it asks for the next, so that no two wait for each
-    other. Thread-safe.
+    least there. A job that moves on leaves its place before it asks for the next, so that no two wait for each other.
+    `most_patient` is half of all that may be under way. Thread-safe.
     """
 
-    def __init__(self, per_place: int, most_patient: int) -> None:
+    def __init__(self, per_place: int, most_patient: int, part_of_time: PartOfTime) -> None:
         self._per_place = per_place
         self._patient_per_place = max(1, per_place // 2)
         self._most_patient = most_patient
         self._patient_under_way = 0
         self._is_patients_turn = False
         self._lock = threading.Lock()
-        self._quick: FairQueue[Line[Job]] = FairQueue()
-        self._patient: FairQueue[Line[Job]] = FairQueue()
+        self._quick: FairQueue[Line[Job]] = FairQueue(2 * most_patient, part_of_time)
+        self._patient: FairQueue[Line[Job]] = FairQueue(most_patient, part_of_time)
         self._places: dict[Hashable, Place[Job]] = {}
         self.waiting: collections.OrderedDict[Permit[Job], None] = collections.OrderedDict()
         """Those that wait, who was looked at by `drop_unwanted` longest ago first."""
@@ -82,7 +82,7 @@ class HostLimit(Generic[Job]):
             self._leave(permit)
             place = self._place(name)
             if place.guests is None:
-                place.guests = FairQueue()
+                place.guests = FairQueue(self._per_place, self._quick.part_of_time)
             if place.there < self._per_place:
                 place.there += 1
                 place.guests.begin(owner)
@@ -234,6 +234,7 @@ class HostLimit(Generic[Job]):
         for line in place.lines:
             if line.is_patient is is_patient:
                 return line
-        line = Line(place, self._patient if is_patient else self._quick, is_patient=is_patient)
+        lines, places = (self._patient, self._patient_per_place) if is_patient else (self._quick, self._per_place)
+        line = Line(place, lines, places, is_patient=is_patient)
         place.lines.append(line)
         return line

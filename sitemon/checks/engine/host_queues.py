@@ -30,8 +30,8 @@ class Line(FairQueue[Permit[Job]]):
 
     __slots__ = ("home", "is_patient", "is_to_call", "lines", "own")
 
-    def __init__(self, home: "Place[Job]", lines: "FairQueue[Line[Job]]", *, is_patient: bool) -> None:
-        super().__init__()
+    def __init__(self, home: "Place[Job]", lines: "FairQueue[Line[Job]]", places: int, *, is_patient: bool) -> None:
+        super().__init__(places, lines.part_of_time)
         self.home = home
         self.lines = lines
         self.is_patient = is_patient

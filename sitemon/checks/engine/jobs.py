@@ -6,6 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from sitemon.checks.engine.fair_queue import PartOfTime
 from sitemon.checks.engine.host_limit import HostLimit
 from sitemon.checks.engine.host_queues import Permit
 from sitemon.checks.engine.lag import is_doubtful
@@ -56,11 +57,11 @@ class Job(NamedTuple):
 class Jobs:
     """The checks of one engine. To one host and port there go at most `per_host` at once. Thread-safe.
 
-    Of those that may take long at most `most_patient` begin.
+    Of those that may take long at most `most_patient` begin, half of all.
     """
 
-    def __init__(self, per_host: int, most_patient: int) -> None:
-        self.limit: HostLimit[Job] = HostLimit(per_host, most_patient)
+    def __init__(self, per_host: int, most_patient: int, part_of_time: PartOfTime) -> None:
+        self.limit: HostLimit[Job] = HostLimit(per_host, most_patient, part_of_time)
         self.resting = 0
         self.has_given_up = False
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from sitemon.checks.engine.host_queues import Permit
 from sitemon.checks.engine.jobs import Job, Jobs
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.findings import Observation
-from sitemon.checks.loop import Loop, Task
+from sitemon.checks.loop import ROUND_S, Loop, Task
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import Move
@@ -43,9 +43,9 @@ class LoopEngine:
     def __init__(self, at_once: int, *, per_host: int, dialer: Dialer) -> None:
         self._at_once = at_once
         self._dialer = dialer
-        self._jobs = Jobs(per_host, most_patient=max(1, at_once // 2))
-        self._limit = self._jobs.limit
         self._loop = Loop()
+        self._jobs = Jobs(per_host, max(1, at_once // 2), self._loop.owners.part_of)
+        self._limit = self._jobs.limit
         self._tasks: set[Task] = set()
         self._lock = threading.Lock()
         self._has_thread = self._has_ended = False
@@ -91,24 +91,30 @@ class LoopEngine:
             return False
 
     def _serve_or_begin(self) -> None:
-        """Serve the checks under way that can go on; begin others only when there are none.
+        """Serve the checks under way that can go on; begin others when there are none, or after some milliseconds.
 
         If all that are due began first, each would seem to last as long as we take over all of them.
         """
         may_begin = len(self._tasks) < self._at_once and self._limit.is_next()
+        began_s = monotonic_s()
         is_served = self._loop.run_once(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
         now_s = monotonic_s()
         if may_begin and (not is_served or now_s - self._begun_at_s > _LEAST_PACE_S):
             self._begun_at_s = now_s
-            self._begin_some()
+            self._begin_some(was_long=now_s - began_s >= ROUND_S)
 
-    def _begin_some(self) -> None:
-        for _ in range(_BEGUN_AT_ONCE):
+    def _begin_some(self, *, was_long: bool) -> None:
+        """Begin a few; after a long round others too, of owners who had little beside some who were served."""
+        until_s = monotonic_s() + ROUND_S
+        begun, is_behind = 0, False
+        while (begun < _BEGUN_AT_ONCE or is_behind) and monotonic_s() < until_s:
             if len(self._tasks) >= self._at_once or (permit := self._limit.take()) is None:
                 return
             task = Task(self._loop, permit.owner)
             self._tasks.add(task)
             task.start(self._check(task, permit))
+            begun += 1
+            is_behind = was_long and begun >= _BEGUN_AT_ONCE and self._loop.owners.is_far_behind(permit.owner)
 
     async def _check(self, task: Task, permit: Permit[Job]) -> None:
         try:

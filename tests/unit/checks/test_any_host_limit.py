@@ -60,7 +60,7 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.limit: HostLimit[int] = HostLimit(PER_PLACE, MOST_PATIENT)
+        self.limit: HostLimit[int] = HostLimit(PER_PLACE, MOST_PATIENT, lambda _: 0.0)
         self.number = 0
         self.waiting: set[int] = set()
         self.unwanted: set[int] = set()

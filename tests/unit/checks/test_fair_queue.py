@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-from sitemon.checks.engine.fair_queue import FairQueue
+from sitemon.checks.engine.fair_queue import FairQueue, PartOfTime
 
 
-def queue_of(*items: str) -> FairQueue[str]:
+def queue_of(*items: str, part_of_time: PartOfTime = lambda _: 0.0) -> FairQueue[str]:
     """Return a queue with these items; their first letter is their owner."""
-    queue: FairQueue[str] = FairQueue()
+    queue: FairQueue[str] = FairQueue(4, part_of_time)
     for item in items:
         queue.put(item[0], item)
     return queue
@@ -47,6 +47,15 @@ def test_who_has_the_fewest_under_way_is_next() -> None:
     queue.end("b")
     assert taken(queue, 1) == ["b4"]
     assert taken(queue, 2) == ["a4", "a5"]
+
+
+def test_what_counts_is_the_larger_part_of_places_and_time() -> None:
+    parts = {"a": 0.6, "b": 0.1}
+    queue = queue_of("a1", "a2", "b1", "b2", "b3", "b4", part_of_time=lambda owner: parts[str(owner)])
+    assert taken(queue, 3) == ["b1", "b2", "b3"]
+    assert taken(queue, 1) == ["a1"]
+    parts["a"] = 0.8
+    assert taken(queue, 2) == ["b4", "a2"]
 
 
 def test_of_very_many_owners_each_is_next_before_any_is_a_second_time() -> None:

@@ -30,7 +30,7 @@ def put(limit: HostLimit[str], name: str) -> None:
 
 def limit_of(*names: str, per_place: int = 2, most_patient: int = 100) -> HostLimit[str]:
     """Return limit with these jobs; their first letter is their home, and patient ones are in capitals."""
-    limit: HostLimit[str] = HostLimit(per_place, most_patient)
+    limit: HostLimit[str] = HostLimit(per_place, most_patient, lambda _: 0.0)
     for name in names:
         put(limit, name)
     return limit

@@ -15,6 +15,7 @@ from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import always
 from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop, Task
+from sitemon.checks.owners import Owner
 from sitemon.checks.waiting import Move, run_here
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Phases
@@ -208,7 +209,7 @@ def test_a_stop_just_before_or_after_the_kernel_looked_takes_no_time_of_a_check(
     loop.run_once(0)
     stopped = StoppedAround(loop._poller, clock, is_after, lambda: os.write(pipes[0][1], b"a"))
     if has_work:
-        loop.call(lambda: None)
+        loop.call(lambda: None, Owner())
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_poller", stopped)
         loop.run_once(0 if has_work else 0.02)
@@ -299,7 +300,7 @@ def test_a_doubtful_check_is_made_again_if_it_is_still_wanted(wanted: list[bool]
     async def visit(_: Site, __: Move) -> Observation:
         return visits.pop(0)
 
-    jobs = Jobs(per_host=1, most_patient=1)
+    jobs = Jobs(per_host=1, most_patient=1, part_of_time=lambda _: 0.0)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), lambda: wanted.pop(0)))
     while (permit := jobs.limit.take()) is not None:
         run_here(jobs.run(permit, visit, later))
@@ -313,7 +314,7 @@ def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
     async def visit(_: Site, __: Move) -> Observation:
         return seen(Reason.TIMEOUT, 1.0, 3.0)
 
-    jobs = Jobs(per_host=1, most_patient=1)
+    jobs = Jobs(per_host=1, most_patient=1, part_of_time=lambda _: 0.0)
     jobs.put(Job(SHOP, lambda one: found.append(one.outcome), always))
     visits = 0
     while (permit := jobs.limit.take()) is not None:
@@ -329,7 +330,7 @@ def test_a_check_that_found_too_little_of_ours_rests_longer_each_time() -> None:
     async def visit(_: Site, __: Move) -> Observation:
         return ours
 
-    jobs = Jobs(per_host=1, most_patient=1)
+    jobs = Jobs(per_host=1, most_patient=1, part_of_time=lambda _: 0.0)
     jobs.put(Job(SHOP, lambda _: None, lambda: len(rests) < 6))
     for _ in range(7):
         permit = jobs.limit.take()
@@ -346,7 +347,7 @@ def test_a_check_that_found_too_little_of_ours_rests_longer_each_time() -> None:
 def test_where_many_wait_those_who_are_wanted_no_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     most = 10
     monkeypatch.setattr("sitemon.checks.engine.jobs._MANY_WAIT", most)
-    jobs = Jobs(per_host=1, most_patient=1)
+    jobs = Jobs(per_host=1, most_patient=1, part_of_time=lambda _: 0.0)
     jobs.put(Job(SHOP, lambda _: None, always))
     permit = jobs.limit.take()
     for _ in range(100):

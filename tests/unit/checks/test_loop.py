@@ -98,7 +98,7 @@ def test_an_alarm_may_set_another() -> None:
 def test_a_call_from_another_thread_ends_the_wait(loop: Loop) -> None:
     for _ in range(2):
         called = threading.Event()
-        caller = threading.Timer(0.05, loop.call, [called.set])
+        caller = threading.Timer(0.05, loop.call, [called.set, Owner()])
         caller.start()
         began_s = monotonic_s()
         loop.run_once(10)
@@ -253,3 +253,20 @@ def test_a_number_is_watched_anew(loop: Loop, *, is_closed: bool) -> None:
     assert seen == ["second"]
     os.close(reader)
     os.close(writer)
+
+
+def test_what_happens_to_a_socket_that_was_left_happens_to_nobody_who_gets_its_number(loop: Loop) -> None:
+    """It is not over: for a moment, a process that is being started has it too."""
+    seen = Found()
+    reader, writer = os.pipe()
+    elsewhere = os.dup(reader)
+    loop.watch(reader, select.POLLIN, seen.append, Owner())
+    loop.unwatch(reader)
+    new = os.pipe()
+    os.dup2(new[0], reader)
+    loop.watch(reader, select.POLLIN, seen.append, Owner())
+    os.write(writer, b"a")
+    loop.run_once(0.05)
+    assert seen == []
+    for end in (reader, writer, elsewhere, *new):
+        os.close(end)

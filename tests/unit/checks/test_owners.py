@@ -5,12 +5,13 @@ import functools
 import os
 import select
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from sitemon.checks.loop import ROUND_S, Loop, Task
-from sitemon.checks.owners import HALF_LIFE_S, Owners
+from sitemon.checks.owners import HALF_LIFE_S, Owner, Owners
 from sitemon.checks.poller import Poll
 from tests.unit.checks.tasks import Clock, clock, started
 
@@ -103,7 +104,7 @@ def test_who_is_called_after_that_was_not_there_so_long(clock: Clock, loop: Loop
     async def wait_for_each(task: Task) -> None:
         while True:
             event, lag_s = task.event(), task.lag_s
-            loop.call(event.set)
+            loop.call(event.set, Owner())
             await event.wait(10)
             lags_s.append(task.lag_s - lag_s)
 
@@ -112,6 +113,33 @@ def test_who_is_called_after_that_was_not_there_so_long(clock: Clock, loop: Loop
         loop.run_once(0)
     assert len(lags_s) >= 5
     assert max(lags_s) < 2 * ROUND_S < max(lag_s for _, _, lag_s in served)
+
+
+@pytest.mark.parametrize("is_called", [False, True])
+def test_of_those_whose_time_is_up_or_who_are_called_as_many_go_on_as_there_is_time_for(
+    clock: Clock, loop: Loop, ready: list[int], *, is_called: bool
+) -> None:
+    served: Served = []
+
+    async def try_again(task: Task) -> None:
+        while True:
+            if is_called:
+                task.call(functools.partial(task.wake, True))
+            await task.parked(10 if is_called else STEP_S)
+            served.append(("dear", 0, 0.0))
+            clock.compute(STEP_S)
+
+    go_on_for_ever(loop, clock, "cheap", ready[0], served)
+    for _ in range(20):
+        started(loop, try_again, "dear")
+    counts = Counter[str]()
+    for _ in range(40):
+        served.clear()
+        loop.run_once(0)
+        counts.update(owner for owner, _, _ in served)
+        assert len(served) <= ROUND_S / STEP_S + 1
+    assert counts["cheap"] >= 35
+    assert counts["dear"] >= 100
 
 
 def test_nobody_waits_for_what_may_happen_while_something_is_ready(clock: Clock, loop: Loop, ready: list[int]) -> None:
