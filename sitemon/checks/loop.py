@@ -137,8 +137,8 @@ class Loop:
         os.close(self._bell_rope)
 
     def _serve_in_turn(self) -> None:
-        """Serve what is ready: all of it where one owner has tasks, else as much as there is time for."""
-        left_s = ROUND_S if len(self.owners) > 1 else math.inf
+        """Serve what is ready: all of it where there is one owner, else as much as there is time for."""
+        left_s = ROUND_S if self.owners.are_several else math.inf
         for owner in sorted(self._ready_owners, key=_spent_s):
             while owner.ready:
                 if left_s <= 0:

@@ -28,14 +28,17 @@ class Owner:
 
 
 class Owners:
-    """Those who have tasks, or whose tasks ran lately."""
+    """Those who have tasks, or whose tasks ran lately; `waiting` are some who wait for one."""
 
     def __init__(self, now_s: float) -> None:
         self._owners: dict[Hashable, Owner] = {}
         self._faded_s = now_s
+        self.waiting: list[Hashable] = []
 
-    def __len__(self) -> int:
-        return len(self._owners)
+    @property
+    def are_several(self) -> bool:
+        """Whether there is somebody for whom the others have to leave time."""
+        return len(self._owners) > 1 or any(name not in self._owners for name in self.waiting)
 
     def of(self, name: Hashable) -> Owner:
         """Return an owner, known or not."""

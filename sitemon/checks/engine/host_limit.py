@@ -7,6 +7,7 @@ for the others.
 """
 
 import collections
+import itertools
 import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -52,6 +53,11 @@ class HostLimit(Generic[Job]):
     def is_next(self) -> bool:
         """Tell whether a job, as far as is known, could be taken."""
         return bool(self._quick.waiting or (self._patient.waiting and self._patient_under_way < self._most_patient))
+
+    def some_who_wait(self) -> list[Hashable]:
+        """Return owners of whom a job, as far as is known, could be taken: more than one, if there are."""
+        with self._lock:
+            return [*itertools.islice(self._quick.waiting, 2), *itertools.islice(self._patient.waiting, 2)]
 
     def take(self) -> Permit[Job] | None:
         """Return the next job that may begin; None when there is none. Where both kinds wait, they take turns."""

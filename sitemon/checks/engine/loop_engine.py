@@ -96,6 +96,7 @@ class LoopEngine:
         If all that are due began first, each would seem to last as long as we take over all of them.
         """
         may_begin = len(self._tasks) < self._at_once and self._limit.is_next()
+        self._loop.owners.waiting = self._limit.some_who_wait() if may_begin else []
         began_s = monotonic_s()
         is_served = self._loop.run_once(0.0 if may_begin else _LOOK_S if self._tasks else IDLE_S)
         now_s = monotonic_s()

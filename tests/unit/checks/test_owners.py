@@ -225,7 +225,12 @@ def test_what_was_taken_fades_and_whose_tasks_have_ended_is_forgotten() -> None:
     owners.fade(2 * HALF_LIFE_S)
     assert busy.spent_s == pytest.approx(0.25)
     owners.fade(30 * HALF_LIFE_S)
-    assert (len(owners), owners.of("busy") is busy, owners.of("idle") is idle) == (1, True, False)
+    several = []
+    for waiting in ([], ["busy"], ["other"]):
+        owners.waiting = [*waiting]
+        several.append(owners.are_several)
+    assert several == [False, False, True]
+    assert (owners.of("busy") is busy, owners.of("idle") is idle) == (True, False)
 
 
 def test_a_task_that_ends_or_fails_is_counted_no_more(clock: Clock, loop: Loop) -> None:

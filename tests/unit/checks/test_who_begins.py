@@ -40,9 +40,10 @@ def engine(clock: Clock, ready: int, monkeypatch: pytest.MonkeyPatch) -> Iterato
         while site.file != "step":
             clock.compute(SHORT_S)
             await task.event().wait(1e6)
-        while True:
-            await task.ready({ready: select.POLLIN}, 1e6)
-            clock.compute(LONG_S)
+        with os.fdopen(os.dup(ready), "rb") as own:
+            while True:
+                await task.ready({own.fileno(): select.POLLIN}, 1e6)
+                clock.compute(LONG_S)
 
     monkeypatch.setattr(loop_engine, "monotonic_s", lambda: clock.now_s)
     monkeypatch.setattr(loop_engine, "visit", visit)
@@ -94,6 +95,25 @@ def test_after_a_long_round_more_begin_of_those_who_took_little(engine: LoopEngi
         counts.append(len(begun))
     assert counts[-1] == 60
     assert counts[0] * SHORT_S < 2 * ROUND_S
+
+
+def test_nobody_waits_to_begin_until_all_that_is_ready_of_another_has_gone_on(engine: LoopEngine, clock: Clock) -> None:
+    begun: list[str] = []
+
+    def is_noted() -> bool:
+        begun.append("cheap")
+        return True
+
+    put(engine, "step", 20, lambda: True)
+    while engine._limit.is_next():
+        engine._serve_or_begin()
+    clock.compute(1e3)
+    engine._serve_or_begin()
+    put(engine, "cheap", 1, is_noted)
+    began_s = clock.now_s
+    engine._serve_or_begin()
+    assert begun == ["cheap"]
+    assert clock.now_s - began_s < 2 * LONG_S
 
 
 def test_of_one_owner_a_few_begin_at_once(engine: LoopEngine) -> None:
