@@ -108,6 +108,8 @@ def test_who_is_called_after_that_was_not_there_so_long(clock: Clock, loop: Loop
             await event.wait(10)
             lags_s.append(task.lag_s - lag_s)
 
+    for _ in range(5):
+        loop.run_once(0)
     started(loop, wait_for_each)
     for _ in range(20):
         loop.run_once(0)
