@@ -1,19 +1,46 @@
 """Asking a worker to check a site now, from a process that is none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
 import redis
 from celery import Celery, states
 from celery.backends.redis import RedisBackend
 from kombu.exceptions import OperationalError
 
 from sitemon import clock
-from sitemon.model.errors import SitemonError, UnreachableError
+from sitemon.model.errors import ConfigurationError, PoisonError, UnreachableError
+from sitemon.model.one_line import one_line
+from sitemon.model.result import as_dict, decode
 from sitemon.queues import ASKED_AT, CHECK_SITE, queue_of
 
 ANSWER_TIMEOUT_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1
+_MOST_BYTES: Final = 128 << 10
+"""A result takes half of that at most, as on Kafka; a traceback is shorter."""
+_MOST_SAID: Final = 500
+_RAISED: Final = {error.__name__: error for error in (ConfigurationError, PoisonError, UnreachableError)}
+
+
+class _Answer(msgspec.Struct):
+    """What Celery keeps of a task; `result` as it came."""
+
+    status: str
+    result: msgspec.Raw = msgspec.Raw()
+
+
+class _Failure(msgspec.Struct):
+    """What Celery keeps of an exception."""
+
+    exc_type: str
+    exc_message: msgspec.Raw = msgspec.Raw()
+
+
+_answers: Final = msgspec.json.Decoder(_Answer)
+_failures: Final = msgspec.json.Decoder(_Failure)
+_texts: Final = msgspec.json.Decoder(list[str])
 
 
 class PolledBackend(RedisBackend):
@@ -36,8 +63,8 @@ class CheckNow:
         """Return what a worker of the region found of a configured site, as on Kafka. A worker publishes it too.
 
         Raises:
-            UnreachableError: Redis does not answer, or no worker did in time.
-            SitemonError: what the worker raised.
+            UnreachableError: Redis does not answer, no worker did in time, or what it answered is no result.
+            ConfigurationError, PoisonError: what the worker raised.
 
         """
         try:
@@ -55,19 +82,37 @@ class CheckNow:
             argsrepr="(hidden)",
             kwargsrepr="(hidden)",
         )
+        backend: Any = self._app.backend
+        key = backend.get_key_for_task(asked.id)
         until_s = clock.monotonic_s() + self._timeout_s
         while clock.monotonic_s() < until_s:
-            found = self._app.backend.get_task_meta(asked.id)
-            if found["status"] in states.READY_STATES:
-                self._app.backend.forget(asked.id)
-                return _answer(found["result"])
+            kept = backend.client.getrange(key, 0, _MOST_BYTES)
+            if kept and (answer := _answer_in(kept)).status in states.READY_STATES:
+                backend.forget(asked.id)
+                return _found_in(answer)
             clock.sleep(_LOOK_EVERY_S)
         raise UnreachableError(f"no worker of region {region} has answered within {self._timeout_s:g} s")
 
 
-def _answer(found: Any) -> dict[str, Any]:
-    if isinstance(found, SitemonError):
-        raise found
-    if not isinstance(found, dict):
-        raise UnreachableError(f"the worker failed: {type(found).__name__}")
-    return found
+def _answer_in(kept: bytes) -> _Answer:
+    """Read what anybody may have put into Redis: Celery makes of it any exception, and numbers of any size."""
+    with _refused():
+        return _answers.decode(kept)
+
+
+def _found_in(answer: _Answer) -> dict[str, Any]:
+    with _refused():
+        if answer.status == states.SUCCESS:
+            return as_dict(decode(bytes(answer.result)))
+        failure = _failures.decode(answer.result)
+        error = _RAISED.get(failure.exc_type)
+        said = ": ".join(_texts.decode(failure.exc_message)) if error else f"the worker failed: {failure.exc_type}"
+    raise (error or UnreachableError)(one_line(said[:_MOST_SAID]))
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PoisonError) as exc:
+        raise UnreachableError("what the worker answered is no result") from exc
