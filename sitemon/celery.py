@@ -41,12 +41,12 @@ def create_app() -> Celery:
         ConfigurationError: with every mistake of the first part of the configuration that has one.
 
     """
-    region = settings(os.environ).region
-    redis_channel.install()
+    choices = celery_settings(redis_server(), settings(os.environ).region, os.environ)
+    redis_channel.install(takes_compressed=bool(choices.get("task_compression")))
     remote_control.install()
     app = Celery("sitemon")
     app.Beat = app.subclass_with_self(Beat)  # type: ignore[misc]  # a cached property of kombu may be set
-    app.config_from_object(celery_settings(redis_server(), region, os.environ))
+    app.config_from_object(choices)
     kafka_server()
     sites_watcher()
     app.steps["worker"].add(GuardBeat)

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from celery import Task
@@ -12,28 +11,29 @@ from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import SitemonError, UnreachableError
+from sitemon.model.errors import PoisonError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Kind, as_dict
 from sitemon.model.schedule import Slot
 from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, queue_of
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import AskedTask, check_and_publish
+from sitemon.worker.arguments import moment_ms_of, slots_of
 from sitemon.worker.maintaining import maintain_apart
-from sitemon.worker.this_process import this_process
+from sitemon.worker.this_process import Process, this_process
 
 log = logging.getLogger(__name__)
 
 
 @app.task(name="sitemon.check_slots", bind=True, ignore_result=True)
-def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
+def check_slots(task: Task[Any, Any], slots: object) -> None:
     """Check the slots that beat sent, and make their results safe before the message is acknowledged.
 
     Slots that a stop left unfinished go back to the queue.
     """
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
     process = this_process()
-    unfinished = process.runner.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=is_redelivered)
+    unfinished = process.runner.run(_taken(process, slots), is_redelivered=is_redelivered)
     if unfinished:
         log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
         queue = queue_of(process.settings.region)
@@ -41,9 +41,18 @@ def check_slots(task: Task[Any, Any], slots: Sequence[Slot]) -> None:
 
 
 @app.task(name=CONFIRM_SLOTS, ignore_result=True)
-def confirm_slots(slots: Sequence[Slot]) -> None:
+def confirm_slots(slots: object) -> None:
     """Check what an alerter asked for, and publish the results. What a stop leaves unfinished is dropped."""
-    this_process().runner.run([(name, slot_ms) for name, slot_ms in slots], is_redelivered=False, kind=Kind.CONFIRM)
+    process = this_process()
+    process.runner.run(_taken(process, slots), is_redelivered=False, kind=Kind.CONFIRM)
+
+
+def _taken(process: Process, given: object) -> list[Slot]:
+    try:
+        return slots_of(given, clock.now_ms(), process.settings.topic_retention_days)
+    except PoisonError as exc:
+        log.warning("worker.slots_refused: neither a beat nor an alerter sends such: %s", exc)
+        return []
 
 
 @app.task(name="sitemon.check_site", bind=True, base=AskedTask, throws=(SitemonError,))
@@ -53,11 +62,12 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: it is neither a configured site nor a URL that can be checked.
         UnreachableError: Kafka did not take the result within 20 s.
-        PoisonError: Kafka will never take it.
+        PoisonError: Kafka will never take it, or the message says that it was asked for when nobody can have.
 
     """
-    asked_at_ms = int((task.request.headers or {}).get(ASKED_AT) or clock.now_ms())
-    process = this_process()
+    process, now_ms = this_process(), clock.now_ms()
+    said = (task.request.headers or {}).get(ASKED_AT) or now_ms
+    asked_at_ms = moment_ms_of(said, now_ms, process.settings.topic_retention_days)
     result = check_and_publish(process, name_or_url, from_ms(asked_at_ms))
     if result is None:
         again: dict[str, Any] = {"task_id": task.request.id, "queue": queue_of(process.settings.region)}

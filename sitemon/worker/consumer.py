@@ -1,17 +1,43 @@
-"""Celery's consumer of messages, which looks often enough for a Redis that is away, and complains once."""
+"""Celery's consumer of messages, which looks often enough for a Redis that is away, and fails at no message."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
+from billiard.einfo import ExceptionInfo
+from celery import states
+from celery.app.trace import TraceInfo, trace_ok_t
+from celery.exceptions import Reject
 from celery.worker import consumer
+
+from sitemon.worker.redis_channel import LOST, tell_of_dropped
 
 LOOK_EVERY_S: Final = 2
 """How long a worker waits from one look for Redis to the next."""
+_MOST_RETRIES: Final = 1_000_000
+"""The pause before a further one is computed as a power of two."""
+
+
+class _Headers(msgspec.Struct):
+    """What Celery takes unseen of a task's headers."""
+
+    task: str = ""
+    id: str = ""
+    eta: str | None = None
+    expires: str | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, le=_MOST_RETRIES)] = 0
+    timelimit: tuple[float | None, float | None] | None = None
+    stamped_headers: list[str] | None = None
+    stamps: dict[str, Any] | None = None
+
+
+_Body = tuple[list[Any], dict[str, Any], dict[str, Any] | None]
+"""Arguments, those with names, and what comes after the task."""
 
 
 class Consumer(consumer.Consumer):
-    """Looks for Redis every 2 s for as long as it is away.
+    """Looks for Redis every 2 s for as long as it is away, and takes from it what can be a task.
 
     Celery (5.7.0) waits 2 s longer from one look to the next, up to 32 s, and has no setting for that: after an outage
     of some minutes a worker was back half a minute late, and whatever was due meanwhile was missed.
@@ -21,6 +47,42 @@ class Consumer(consumer.Consumer):
         """Return the connection once it stands."""
         conn.ensure_connection = partial(ensure_soon, conn.ensure_connection)
         return super().ensure_connected(conn)
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
+        """Return what takes a message. It raises where that can be no task: then the channel drops it."""
+        take = super().create_task_handler(*args, **options)
+
+        def take_task(message: Any) -> Any:
+            msgspec.convert(message.headers, _Headers)
+            if not isinstance(message.payload, dict):  # that of Celery 3
+                msgspec.convert(message.payload, _Body)
+            return take(message)
+
+        return take_task
+
+    def update_strategies(self) -> None:
+        """Make ready what runs tasks, each of which ends its message, however it fails."""
+        super().update_strategies()
+        for task in self.app.tasks.values():
+            task.__trace__ = ending(task.__trace__)
+
+
+def ending(trace: Callable[..., Any]) -> Callable[..., Any]:
+    """Let what Celery itself raises, of callbacks that are none, be the task's failure.
+
+    In a pool of threads (5.7.0) nobody else notices it: the message would be in hand for as long as the worker lives.
+    """
+
+    def traced(*args: Any, **options: Any) -> Any:
+        try:
+            return trace(*args, **options)
+        except (MemoryError, Reject, *LOST):
+            raise
+        except Exception as exc:  # noqa: BLE001 - a stranger's message may provoke any
+            tell_of_dropped(exc)
+            return trace_ok_t(ExceptionInfo(internal=True), TraceInfo(states.FAILURE, exc), 0.0, None)
+
+    return traced
 
 
 def ensure_soon(ensure: Callable[..., Any], complain: Callable[..., None], *args: Any, **options: Any) -> Any:
