@@ -2,7 +2,7 @@
 
 import logging
 import os
-from typing import Any
+from typing import Any, Final
 
 from celery import Task
 from celery.exceptions import Ignore
@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.celery import app
 from sitemon.config.servers import kafka_server
 from sitemon.config.settings import settings
-from sitemon.model.errors import PoisonError, SitemonError, UnreachableError
+from sitemon.model.errors import PoisonError, RetryableError, SitemonError, UnreachableError
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Kind, as_dict
 from sitemon.model.schedule import Slot
@@ -21,8 +21,12 @@ from sitemon.worker.adhoc import AskedTask, check_and_publish
 from sitemon.worker.arguments import moment_ms_of, slots_of
 from sitemon.worker.maintaining import maintain_apart
 from sitemon.worker.this_process import Process, this_process
+from sitemon.worker.turn import Turn
 
 log = logging.getLogger(__name__)
+
+_MAINTAINING: Final = Turn("sitemon-maintaining")
+_PROVISIONING: Final = Turn("sitemon-provisioning")
 
 
 @app.task(name="sitemon.check_slots", bind=True, ignore_result=True)
@@ -78,12 +82,20 @@ def check_site(task: Task[Any, Any], name_or_url: str) -> dict[str, Any]:
 
 @app.task(name="sitemon.provision", throws=(SitemonError,))
 def provision() -> None:
-    """Make what is missing: the database, its roles and schema, the Kafka topics. Again is no error."""
+    """Make what is missing: the database, its roles and schema, the Kafka topics. Again is no error.
+
+    Raises:
+        RetryableError: a process of this worker is at it.
+
+    """
     from sitemon.worker.managing import provision_database  # noqa: PLC0415 - see there
 
     choices = settings(os.environ)
-    provision_database(choices)
-    ensure_topics(kafka_server(), retention_days=choices.topic_retention_days)
+    with _PROVISIONING.taken() as is_ours:
+        if not is_ours:
+            raise RetryableError("it is being done at this moment")
+        provision_database(choices)
+        ensure_topics(kafka_server(), retention_days=choices.topic_retention_days)
 
 
 @app.task(
@@ -96,5 +108,7 @@ def provision() -> None:
     max_retries=10,
 )
 def maintain() -> None:
-    """Make the partitions of the coming day and drop what is past its retention."""
-    maintain_apart()
+    """Make the partitions of the coming day and drop what is past its retention, once at a time in a worker."""
+    with _MAINTAINING.taken() as is_ours:
+        if is_ours:
+            maintain_apart()

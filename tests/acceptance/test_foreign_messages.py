@@ -2,10 +2,13 @@
 
 import json
 import zlib
+from contextlib import suppress
 
+import psutil
 import pytest
 import redis
 
+from sitemon import clock
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import url, write_sites
 from tests.celery_messages import AFTERWARDS, SHOP, a_decimal, a_message, of_slots
@@ -69,3 +72,25 @@ def test_what_is_no_message_is_dropped_and_all_others_are_answered(pipeline: Pip
     assert {one.pid for one in pipeline.worker_processes("beatless")} == crew
     assert log.count("worker.slots_refused: ") == len(REFUSED)
     assert log.count("worker.message_dropped: ") == len(DROPPED)
+
+
+@pytest.mark.timeout(180)
+def test_however_many_ask_for_maintenance_one_process_does_it(pipeline: Pipeline, broker: redis.Redis) -> None:
+    command = psutil.Process(pipeline.processes["beatless"].pid)
+
+    def at_it() -> int:
+        found = 0
+        for one in command.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                found += "sitemon.worker.managing" in one.cmdline()
+        return found
+
+    with broker:
+        asked = [a_message([[], {}, AFTERWARDS], headers={"task": "sitemon.maintain"}) for _ in range(40)]
+        broker.lpush("sitemon.manage", *asked)
+        most = wait_for(at_it)
+        while broker.exists("sitemon.manage", "unacked"):
+            most = max(most, at_it())
+            clock.sleep(0.05)
+    assert most == 1
+    assert "sitemon.maintain" in pipeline.log_of("beatless")

@@ -15,6 +15,7 @@ from tests.pipeline import own_code
 
 PROVISION = "import sitemon.tasks; sitemon.tasks.provision()"
 MAINTAIN = "import sys, sitemon.tasks; sitemon.tasks.maintain(); assert 'psycopg2' not in sys.modules"
+MEANWHILE = "import sitemon.tasks as ours\nwith ours._{}.taken(): ours.{}()"
 MAINTAIN_HERE = "import sitemon.worker.managing; sitemon.worker.managing.main()"
 AHEAD = """
 from datetime import timedelta
@@ -100,3 +101,10 @@ def test_one_whose_clock_is_ahead_drops_nothing(
 )
 def test_what_prevents_maintenance_is_the_tasks_error(run_code: RunCode, variables: dict[str, str], error: str) -> None:
     assert f"\nsitemon.model.errors.{error}" in run_code(MAINTAIN, **variables).stderr
+
+
+def test_while_one_is_at_it_another_maintains_nothing_and_who_provisions_is_told(run_code: RunCode) -> None:
+    away = {"SITEMON_PG_PORT": "1"}
+    run_code(MEANWHILE.format("MAINTAINING", "maintain"), **away).check_returncode()
+    told = run_code(MEANWHILE.format("PROVISIONING", "provision"), **away).stderr
+    assert told.endswith("RetryableError: it is being done at this moment\n")
