@@ -19,7 +19,8 @@ Moment = Annotated[
 Day = Annotated[date, WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-24"]})]
 SiteState = Literal["up", "degraded", "down", "unknown", "maintenance"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0})]
+"""Said, not demanded: by one result of less than none, of whoever may write to Kafka, no site could be read."""
 Count = Annotated[int, Field(ge=0)]
 MadeUp = Annotated[
     Moment | None, Field(description="null but in the demo, which makes up its past: what lies before it never was")

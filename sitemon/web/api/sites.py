@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from sitemon.store.page import Watch
@@ -13,7 +12,6 @@ from sitemon.web.api.models import RegionStatus, Result, Site, Sites
 from sitemon.web.api.parameters import Region, SiteName, SitesQuery
 from sitemon.web.dependencies import Web
 from sitemon.web.filters import Search
-from sitemon.web.problems import Problem
 from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 
@@ -35,10 +33,7 @@ def routes(web: Web) -> APIRouter:
         actor = web.guard.operator_of(request)
         site = site_of(await present(web), name)
         found = await run_in_threadpool(web.acts.check, request, actor, site, region)
-        try:
-            return Result.model_validate(_as_in_view(found))
-        except ValidationError as exc:
-            raise Problem(503, "what the worker answered is no result") from exc
+        return Result.model_validate(_as_in_view(found))
 
     return router
 

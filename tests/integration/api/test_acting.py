@@ -163,12 +163,6 @@ def test_a_check_that_finds_the_site_down_is_an_answer_too(serve_page: Serve) ->
     assert page.post(f"{V1}/sites/shop/check", headers=BEARER).json()["reason"] == "timeout"
 
 
-def test_what_no_check_can_find_is_no_answer(serve_page: Serve) -> None:
-    page = serve_page(ask=lambda site, region: as_dict(a_result(site, kind="adhoc", latency_s=-1.0)))
-    answer = page.post(f"{V1}/sites/shop/check", headers=BEARER)
-    assert (answer.status_code, problem(answer)["detail"]) == (503, "what the worker answered is no result")
-
-
 def test_a_name_writes_no_line_of_its_own_into_the_log(program: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     assert program.post(f"{V1}/sites/{quote(HOSTILE, safe='')}/check").status_code == 200
     assert len(events(caplog)) == 1

@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from sitemon.model.moment import format_utc
+from sitemon.model.result import Phases
 from tests.databases import dicts
 from tests.integration.api.scene import HOSTILE, HOSTILE_ERROR, Scene
+from tests.pipeline import wait_for
 from tests.results import MINUTE, a_result, this_hour
 
 V1 = "/api/v1"
@@ -108,6 +110,15 @@ def test_results_are_filtered(page: httpx.Client, parameters: dict[str, Any], mi
     }
     found = [row["slot_at"] for row in get(page, "/sites/shop/results", **given)["items"]]
     assert found == [format_utc(this_hour() + minute * MINUTE) for minute in minutes]
+
+
+def test_a_result_that_took_less_than_no_time_keeps_nothing_from_being_read(page: httpx.Client, scene: Scene) -> None:
+    scene.write(a_result("shop", minute=0.3, latency_s=-1.0, phases_s=Phases(dns=-1.0)))
+    result, *_ = page.get(f"{V1}/sites/shop/results").json()["items"]
+    assert (result["latency_s"], result["dns_s"]) == (-1.0, -1.0)
+    wait_for(lambda: page.get(f"{V1}/sites/shop").json()["regions"][0]["latency_s"] == -1.0)
+    paths = (f"{V1}/sites", f"{V1}/sites/shop/latency", f"{V1}/sites/shop/uptime", "/sites/shop", "/")
+    assert {page.get(path).status_code for path in paths} == {200}
 
 
 def test_a_table_of_results_holds_no_formula(page: httpx.Client, scene: Scene) -> None:
