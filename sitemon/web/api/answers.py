@@ -32,12 +32,20 @@ _WORDS: Final = {
     503: "a server that is needed does not answer",
 }
 _OF_ANY: Final = (401, 414, 422, 429, 500, 503)
+_LONG_HEAD: Final[dict[str, Any]] = {
+    "description": "the head is longer than 16 KiB, or has more than 100 headers",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
+"""Refused before it is known what is asked for."""
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe with which statuses an operation may refuse, beside those that any may."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}}}
-    return {status: {"description": _WORDS[status], "content": content} for status in (*statuses, *_OF_ANY)}
+    described: dict[int | str, dict[str, Any]] = {431: _LONG_HEAD}
+    for status in (*statuses, *_OF_ANY):
+        described[status] = {"description": _WORDS[status], "content": content}
+    return described
 
 
 def cut(rows: list[Row], limit: int, cursor_of: Callable[[Row], str]) -> tuple[list[Row], str | None]:
