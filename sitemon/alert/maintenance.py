@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon import clock
-from sitemon.alert.turns import in_turns
 from sitemon.config.sites import SiteSet
 from sitemon.model.site import Site
 from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection
 from sitemon.store.maintenance_plan import HORIZON, Gap, Stretch, Wanted, Written, gaps, look, write_down
+from sitemon.turns import in_turns
 
 log = logging.getLogger(__name__)
 

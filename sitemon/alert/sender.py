@@ -12,7 +12,6 @@ from sitemon import clock
 from sitemon.alert.channels import Request, request_of, target_of
 from sitemon.alert.events import without_foreign_words
 from sitemon.alert.message import MOST_NAMED, Message, fitted
-from sitemon.alert.turns import in_turns
 from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict, put_off_no_longer, verdict_of
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import Connection
@@ -34,6 +33,7 @@ from sitemon.store.outbox import (
     split_message,
     take_channel,
 )
+from sitemon.turns import in_turns
 
 log = logging.getLogger(__name__)
 
@@ -197,34 +197,33 @@ class MessageSender(ChannelSender):
             gathered = gather(conn, lease.channel, is_of_one_site=lease.failures > 1, but_for=tried)
             if gathered is None or not gathered.sites:
                 break
-            gathered, events = self._as_told(conn, gathered)
-            verdict = self._verdict(self._tell_events(gathered, events), gathered.tries, lease)
+            gathered, events, message = self._as_told(conn, gathered)
+            verdict = self._verdict(self._tell(message), gathered.tries, lease)
             is_first = not tried
             if gathered.is_of_one_site and _may_be_told_otherwise(verdict, gathered.tries, since_s, is_first=is_first):
-                answer = self._tell_events(gathered, [*map(without_foreign_words, events)])
-                verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
+                message, _ = self._fitted(gathered, [*map(without_foreign_words, events)])
+                verdict = self._verdict_without_foreign_words(verdict, self._tell(message), gathered.tries, lease)
             self._mark_message(conn, gathered, verdict, lease)
             tried.append(next(iter(gathered.sites.values())))
             if not _goes_on(verdict, lease, since_s):
                 break
         return verdict
 
-    def _as_told(self, conn: Connection, gathered: Gathered) -> tuple[Gathered, Sequence[Mapping[str, Any]]]:
+    def _as_told(self, conn: Connection, gathered: Gathered) -> tuple[Gathered, Sequence[Mapping[str, Any]], Message]:
         """Return what a message tells, with the events that it may name; what it does not tell is left for the next."""
         owned = ((self._file_of(site) if site else None, outbox_id) for outbox_id, site in gathered.sites.items())
         first = in_turns(owned)[:MOST_NAMED]
         events = read_events(conn, first)
-        _, told = fitted(gathered.types, events, self._channel.timezone, self._fits)
+        message, told = self._fitted(gathered, events)
         if told == len(gathered.sites):
-            return gathered, events
+            return gathered, events, message
         narrow_message(conn, self._channel.name, gathered.message_id, first[:told])
         types = Counter(event["type"] for event in events[:told])
         sites = {outbox_id: gathered.sites[outbox_id] for outbox_id in first[:told]}
-        return gathered._replace(types=types, sites=sites), events[:told]
+        return gathered._replace(types=types, sites=sites), events[:told], message
 
-    def _tell_events(self, gathered: Gathered, events: Sequence[Mapping[str, Any]]) -> Answer:
-        message, _ = fitted(gathered.types, events, self._channel.timezone, self._fits)
-        return self._tell(message)
+    def _fitted(self, gathered: Gathered, events: Sequence[Mapping[str, Any]]) -> tuple[Message, int]:
+        return fitted(gathered.types, events, self._channel.timezone, self._fits)
 
     def _mark_message(self, conn: Connection, gathered: Gathered, verdict: Verdict, lease: Lease) -> None:
         self._count(verdict)

@@ -1,8 +1,8 @@
 """What everybody may see: the chosen groups, how their sites are, and when they were down. Nothing of why, or where."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from sitemon import clock
@@ -10,6 +10,7 @@ from sitemon.config.web_file import Group
 from sitemon.model.errors import SitemonError
 from sitemon.store.history import Row, read_recent_uptime
 from sitemon.store.page_incidents import Incident, Note, read_incidents, read_notes
+from sitemon.turns import in_turns
 from sitemon.web.dependencies import Web
 from sitemon.web.feed import PublicNote, Told
 from sitemon.web.history import Past
@@ -20,6 +21,7 @@ from sitemon.web.snapshot import Snapshot
 INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
 _INCIDENTS_LOOKED_AT: Final = 1_000
+_AGE: Final = attrgetter("started_at", "incident_id")
 _MOST_SITES: Final = 500
 """Of a group: more than anybody reads."""
 _HISTORY_LASTS_S: Final = 20.0
@@ -131,14 +133,8 @@ class Public:
 
 def _by_turns(incidents: Iterable[Incident]) -> list[Incident]:
     """Return some, the newest first: of each site its newest, before a second one of any."""
-    in_order = sorted(incidents, key=lambda one: (one.started_at, one.incident_id), reverse=True)
-    newer: Counter[str] = Counter()
-    turns: list[int] = []
-    for one in in_order:
-        turns.append(newer[one.site])
-        newer[one.site] += 1
-    chosen = sorted(range(len(in_order)), key=turns.__getitem__)[:_MOST_INCIDENTS]
-    return [in_order[place] for place in sorted(chosen)]
+    in_order = sorted(incidents, key=_AGE, reverse=True)
+    return sorted(in_turns((one.site, one) for one in in_order)[:_MOST_INCIDENTS], key=_AGE, reverse=True)
 
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:

@@ -7,8 +7,8 @@ import pytest
 
 from sitemon.alert.events import DOWN
 from sitemon.alert.message import MOST_NAMED, Message, fitted, message_of
-from sitemon.alert.turns import in_turns
 from sitemon.incident.change import What
+from sitemon.turns import in_turns
 from tests.unit.alert.test_text import an_event
 
 LONG = "http://evil.example/" + "x" * 7_900
