@@ -69,8 +69,8 @@ class AlertmanagerSender(Sender):
     of all is tried by itself, whichever it is: as long as that fails, nobody may be there, and the round rests.
     """
 
-    def __init__(self, channel: Channel, send: Callable[[Request], Answer]) -> None:
-        super().__init__(channel, send)
+    def __init__(self, channel: Channel, send: Callable[[Request], Answer], file_of: Callable[[str], str]) -> None:
+        super().__init__(channel, send, file_of)
         self._again_at_s = 0.0
         self._round = _Round()
         self._in_vain = 0

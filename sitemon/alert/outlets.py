@@ -20,7 +20,8 @@ def sender_of(channel: Channel, file_of: Callable[[str], str]) -> ChannelSender:
     if channel.kind == "apprise":
         people = People(channel)
         return MessageSender(channel, people.tell, people.fits, file_of)
-    return AlertmanagerSender(channel, send) if channel.kind == "alertmanager" else Sender(channel, send)
+    by_http = AlertmanagerSender if channel.kind == "alertmanager" else Sender
+    return by_http(channel, send, file_of)
 
 
 def try_channel(channel: Channel, now: datetime) -> Answer:

@@ -1,11 +1,12 @@
 """Sends what the outbox has for one channel: take the channel for a time, send, mark."""
 
+import itertools
 import logging
 import math
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sitemon import clock
@@ -19,7 +20,7 @@ from sitemon.store.outbox import (
     Alert,
     Gathered,
     Lease,
-    due_alerts,
+    due_sites,
     gather,
     give_up,
     mark_delivered,
@@ -28,7 +29,7 @@ from sitemon.store.outbox import (
     mark_message_failed,
     narrow_message,
     put_behind_others,
-    read_events,
+    read_waiting,
     release_channel,
     split_message,
     take_channel,
@@ -124,24 +125,28 @@ class ChannelSender(ABC):
 
 
 class Sender(ChannelSender):
-    """Sends one event a request: sites take turns, and those of a site keep their order.
+    """Sends one event a request: files of sites take turns, in a file its sites, and those of a site keep their order.
 
     After two failures in a row some sites are tried, the more the longer it fails, until one alert arrives, and a site
     that failed later than others: it may be its alert that the receiver refuses.
     """
 
-    def __init__(self, channel: Channel, send: Callable[[Request], Answer]) -> None:
+    def __init__(self, channel: Channel, send: Callable[[Request], Answer], file_of: Callable[[str], str]) -> None:
         super().__init__(channel)
         self._send = send
+        self._file_of = file_of
+        self._tries = itertools.count(1)
+        self._last_tries: dict[str, int] = {}
+        """The number of the last try of each file of which something waits."""
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = Verdict(Fate.DELIVERED)
         failed: set[str | None] = set()
-        alerts = due_alerts(conn, lease.channel, _tried_at_once(lease.failures))
-        for place, alert in enumerate(alerts):
+        for place, (file, alert) in enumerate(self._alerts_by_turns(conn, lease)):
             site = alert.event["data"]["site"]
             if site in failed:
                 continue
+            self._last_tries[file] = next(self._tries)
             verdict = self._verdict(self._send_event(alert.event), alert.tries, lease)
             if _may_be_told_otherwise(verdict, alert.tries, since_s, is_first=place == 0):
                 answer = self._send_event(without_foreign_words(alert.event))
@@ -153,6 +158,15 @@ class Sender(ChannelSender):
             if not _goes_on(verdict, lease, since_s):
                 break
         return verdict
+
+    def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, Alert]]:
+        """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
+        files = {outbox_id: self._file_of(site) for outbox_id, site in due_sites(conn, lease.channel).items()}
+        self._last_tries = {file: self._last_tries.get(file, 0) for file in files.values()}
+        longest_ago = sorted(files, key=lambda outbox_id: self._last_tries[files[outbox_id]])
+        chosen = in_turns((files[outbox_id], outbox_id) for outbox_id in longest_ago)[: _tried_at_once(lease.failures)]
+        for alert in read_waiting(conn, chosen):
+            yield files[alert.outbox_id], alert
 
     def _send_event(self, event: Mapping[str, Any]) -> Answer:
         return self._send(request_of(self._channel, event, clock.utc_now()))
@@ -211,9 +225,9 @@ class MessageSender(ChannelSender):
 
     def _as_told(self, conn: Connection, gathered: Gathered) -> tuple[Gathered, Sequence[Mapping[str, Any]], Message]:
         """Return what a message tells, with the events that it may name; what it does not tell is left for the next."""
-        owned = ((self._file_of(site) if site else None, outbox_id) for outbox_id, site in gathered.sites.items())
+        owned = ((self._file_of(site), outbox_id) for outbox_id, site in gathered.sites.items())
         first = in_turns(owned)[:MOST_NAMED]
-        events = read_events(conn, first)
+        events = [alert.event for alert in read_waiting(conn, first)]
         message, told = self._fitted(gathered, events)
         if told == len(gathered.sites):
             return gathered, events, message

@@ -13,7 +13,7 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("outbox.sql")
 _LAST: Final = 2**63 - 1
-_MOST_IN_A_MESSAGE: Final = 20_000
+_MOST_AT_ONCE: Final = 20_000
 
 
 class Lease(NamedTuple):
@@ -81,10 +81,19 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
     return Lease(name, number, *found[0]) if found else None
 
 
-def due_alerts(conn: Connection, channel: str, most: int) -> list[Alert]:
-    """Return what is due on a channel: by turns, the oldest of each site in a turn; behind others what was refused."""
+def due_sites(conn: Connection, channel: str) -> dict[int, str]:
+    """Return the ids of what is due on a channel, with their sites; of no site is as of one, of an empty name.
+
+    By turns: the oldest of each site in a turn; behind others what was refused. Of very many, the first ones.
+    """
     _run(conn, "give_turns_again", channel=channel)
-    return [Alert(row[0], str(row[1]), *row[2:]) for row in _run(conn, "due_alerts", channel=channel, alerts=most)]
+    return dict(_run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE))
+
+
+def read_waiting(conn: Connection, outbox_ids: Sequence[int]) -> list[Alert]:
+    """Return these alerts, in this order."""
+    found = {row[0]: row for row in _run(conn, "read_waiting", outbox_ids=list(outbox_ids))}
+    return [Alert(*found[outbox_id]) for outbox_id in outbox_ids]
 
 
 def gather(conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Collection[str]) -> Gathered | None:
@@ -101,18 +110,12 @@ def gather(conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Col
     message = {"channel": channel, "message_id": str(gathered_before or uuid.uuid4())}
     if gathered_before is None:
         of_site = site if is_of_one_site else None
-        _run(conn, "gather_message", **message, site=of_site, alerts=_MOST_IN_A_MESSAGE)
+        _run(conn, "gather_message", **message, site=of_site, alerts=_MOST_AT_ONCE)
     found = _run(conn, "message_types", **message)
     types = {type_: count for type_, count, _ in found}
     tries = max((tries for *_, tries in found), default=0)
     sites = dict(_run(conn, "message_sites", **message))
     return Gathered(message["message_id"], types, sites, tries, gathered_before is None)
-
-
-def read_events(conn: Connection, outbox_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return what these alerts say, in this order."""
-    events = dict(_run(conn, "events", outbox_ids=list(outbox_ids)))
-    return [events[outbox_id] for outbox_id in outbox_ids]
 
 
 def narrow_message(conn: Connection, channel: str, message_id: str, outbox_ids: Sequence[int]) -> None:

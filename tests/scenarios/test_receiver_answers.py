@@ -41,7 +41,7 @@ def test_after_429_the_channel_waits_as_long_as_it_was_asked_to(story: Story) ->
 
 def test_one_that_hangs_is_asked_again(story: Story) -> None:
     hook = story.alerts.channels["hook"]
-    story.senders = [Sender(hook, lambda request: post(request.url, request.body, request.headers, timeout_s=0.2))]
+    story.senders = [Sender(hook, lambda request: post(request.url, request.body, request.headers, timeout_s=0.2), str)]
     with story.receiver.slow(answers=False):
         story.plays(OUTAGE)
     assert rows(story.conn, PROBLEM) == [("no answer in time",)]

@@ -86,11 +86,11 @@ FROM (
 ) AS given
 WHERE outbox.outbox_id = given.outbox_id;
 
--- name: due_alerts
+-- name: due_sites
 -- By turns; the first of these is the present one from here on. That stays before what was tried already: so new alerts of
 -- other sites come before it.
 WITH due AS MATERIALIZED (
-    SELECT outbox_id, event_id, event, tries, turn
+    SELECT outbox_id, coalesce(event #>> '{data,site}', '') AS site, tries, turn
     FROM sitemon.outbox
     WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
     ORDER BY turn, outbox_id
@@ -100,7 +100,10 @@ WITH due AS MATERIALIZED (
     FROM (SELECT min(turn - CASE WHEN tries > 0 THEN 1 ELSE 0 END) AS turn FROM due) AS first
     WHERE name = %(channel)s AND channel.turn < first.turn
 )
-SELECT outbox_id, event_id, event, tries FROM due ORDER BY turn, outbox_id;
+SELECT outbox_id, site FROM due ORDER BY turn, outbox_id;
+
+-- name: read_waiting
+SELECT outbox_id, event_id::text, event, tries FROM sitemon.outbox WHERE outbox_id = ANY (%(outbox_ids)s);
 
 -- name: due_message
 -- The message of the oldest alert that is due, null where it is in none yet, and its site: first where fewer tries of the
@@ -159,9 +162,6 @@ SELECT outbox_id, coalesce(event #>> '{data,site}', '')
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 ORDER BY turn, outbox_id;
-
--- name: events
-SELECT outbox_id, event FROM sitemon.outbox WHERE outbox_id = ANY (%(outbox_ids)s);
 
 -- name: narrow_message
 UPDATE sitemon.outbox SET message_id = NULL

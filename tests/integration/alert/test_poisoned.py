@@ -233,7 +233,7 @@ def test_one_that_hangs_is_asked_no_longer_than_the_channel_is_taken(
     scene.use(channel, group_for_s=0.0)
     scene.write([row for number in range(10) for row in scene.results("uddd", site=f"site-{number}")])
     scene.decide()
-    sender = MessageSender(channel, hang, lambda _: True, str) if is_for_people else Sender(channel, hang)
+    sender = MessageSender(channel, hang, lambda _: True, str) if is_for_people else Sender(channel, hang, str)
     lasted_s = []
     for _ in range(8):
         began_s = now_s
