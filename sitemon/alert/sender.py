@@ -137,7 +137,7 @@ class Sender(ChannelSender):
         self._file_of = file_of
         self._tries = itertools.count(1)
         self._last_tries: dict[str, int] = {}
-        """The number of the last try of each file of which something waits."""
+        """The number of the last try of each file, while more waits than is sent at once."""
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = Verdict(Fate.DELIVERED)
@@ -162,9 +162,14 @@ class Sender(ChannelSender):
     def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, Alert]]:
         """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
         files = {outbox_id: self._file_of(site) for outbox_id, site in due_sites(conn, lease.channel).items()}
-        self._last_tries = {file: self._last_tries.get(file, 0) for file in files.values()}
-        longest_ago = sorted(files, key=lambda outbox_id: self._last_tries[files[outbox_id]])
-        chosen = in_turns((files[outbox_id], outbox_id) for outbox_id in longest_ago)[: _tried_at_once(lease.failures)]
+        most = _tried_at_once(lease.failures)
+        if len(files) <= most:
+            self._last_tries = {}
+            chosen = list(files)
+        else:
+            self._last_tries = {file: self._last_tries.get(file, 0) for file in files.values()}
+            longest_ago = sorted(files, key=lambda outbox_id: self._last_tries[files[outbox_id]])
+            chosen = in_turns((files[outbox_id], outbox_id) for outbox_id in longest_ago)[:most]
         for alert in read_waiting(conn, chosen):
             yield files[alert.outbox_id], alert
 

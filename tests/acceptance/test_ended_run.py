@@ -65,4 +65,4 @@ def test_it_fails_when_a_test_has_left_a_process_and_ends_that(start: Start, tmp
     assert run.returncode == pytest.ExitCode.TESTS_FAILED
     assert "1 passed" in said
     assert "left alive by a test: sh -c trap" in said
-    assert not processes_of(tmp_path)
+    wait_for(lambda: not processes_of(tmp_path))

@@ -95,7 +95,7 @@ def test_a_message_that_nobody_takes_for_a_day_is_given_up(scene: Scene) -> None
 
 
 def test_where_very_much_waits_a_message_takes_some_of_each_site(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sitemon.store.outbox._MOST_IN_A_MESSAGE", 3)
+    monkeypatch.setattr("sitemon.store.outbox._MOST_AT_ONCE", 3)
     scene.use(scene.receiver.people(), policy=Policy(down_after=1))
     fail(scene, SITES[:1], "ududud")
     fail(scene, SITES[1:2])
