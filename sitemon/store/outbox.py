@@ -86,8 +86,12 @@ def due_sites(conn: Connection, channel: str) -> dict[int, str]:
 
     By turns: the oldest of each site in a turn; behind others what was refused. Of very many, the first ones.
     """
-    _run(conn, "give_turns_again", channel=channel)
-    return dict(_run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE))
+    due = _run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE)
+    if due and due[0][-1] < 0:
+        with translated(), conn, conn.cursor() as cursor:
+            _give_turns(cursor, "turns_again", channel=channel)
+        due = _run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE)
+    return {outbox_id: site for outbox_id, site, _ in due}
 
 
 def read_waiting(conn: Connection, outbox_ids: Sequence[int]) -> list[Alert]:
@@ -194,7 +198,7 @@ def retry_alerts(conn: Connection) -> int:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["retry"])
         count = cursor.rowcount
-        cursor.execute(_sql["take_turns_anew"])
+        _give_turns(cursor, "turns_anew")
         cursor.execute(_sql["enable_channels"])
         channels = [name for (name,) in cursor.fetchall()]
         return count - _give_up_overtaken(cursor, channels, _LAST)
@@ -205,12 +209,27 @@ def read_alerts(conn: Connection, since: datetime, most: int) -> list[KnownAlert
     return [KnownAlert._make(row) for row in _run(conn, "alerts", since=since, alerts=most)]
 
 
+def _give_turns(cursor: Cursor, query: str, **values: object) -> None:
+    """Give alerts the turns that a query says.
+
+    Not by a join in one statement: a planner that does not know yet how many alerts wait would join all with all.
+    """
+    cursor.execute(_sql[query], values)
+    given = cursor.fetchall()
+    outbox_ids, turns = zip(*given, strict=True) if given else ((), ())
+    cursor.execute(_sql["give_turns"], {"outbox_ids": [*outbox_ids], "turns": [*turns]})
+
+
 def _give_up_overtaken(
     cursor: Cursor, channels: Sequence[str], before: int, sites: Collection[str] | None = None
 ) -> int:
     """Give up what waits of these sites, or of all, and is older than what has arrived of the same; return how many."""
     values = {"channels": list(channels), "before": before, "sites": None if sites is None else list(sites)}
-    cursor.execute(_sql["give_up_overtaken"], values)
+    cursor.execute(_sql["first_waiting"], values)
+    ((first,),) = cursor.fetchall()
+    if first is None:
+        return 0
+    cursor.execute(_sql["give_up_overtaken"], values | {"first": first})
     return cursor.rowcount
 
 

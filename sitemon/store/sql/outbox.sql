@@ -61,31 +61,6 @@ WHERE name = (
 )
 RETURNING failures, disabled_target;
 
--- name: give_turns_again
--- What was refused and is due again, with what else waits of its site, in their order: after the present turn.
-UPDATE sitemon.outbox SET turn = given.turn
-FROM (
-    SELECT
-        outbox_id,
-        present.turn + row_number() OVER (PARTITION BY outbox.event #>> '{data,site}' ORDER BY outbox_id) AS turn
-    FROM sitemon.outbox
-    JOIN sitemon.channel AS present ON present.name = outbox.channel
-    WHERE outbox.channel = %(channel)s
-        AND delivered_at IS NULL
-        AND given_up_at IS NULL
-        AND (outbox.turn >= 0 OR outbox.due_at <= now())
-        AND coalesce(event #>> '{data,site}', '') IN (
-            SELECT coalesce(event #>> '{data,site}', '')
-            FROM sitemon.outbox
-            WHERE channel = %(channel)s
-                AND delivered_at IS NULL
-                AND given_up_at IS NULL
-                AND turn < 0
-                AND due_at <= now()
-        )
-) AS given
-WHERE outbox.outbox_id = given.outbox_id;
-
 -- name: due_sites
 -- By turns; the first of these is the present one from here on. That stays before what was tried already: so new alerts of
 -- other sites come before it.
@@ -100,7 +75,28 @@ WITH due AS MATERIALIZED (
     FROM (SELECT min(turn - CASE WHEN tries > 0 THEN 1 ELSE 0 END) AS turn FROM due) AS first
     WHERE name = %(channel)s AND channel.turn < first.turn
 )
-SELECT outbox_id, site FROM due ORDER BY turn, outbox_id;
+SELECT outbox_id, site, turn FROM due ORDER BY turn, outbox_id;
+
+-- name: turns_again
+-- Of what was refused and is due again, with what else waits of its site, in their order: after the present turn.
+SELECT outbox_id, channel.turn + row_number() OVER (PARTITION BY site ORDER BY outbox_id)
+FROM (
+    SELECT
+        outbox_id,
+        channel,
+        coalesce(event #>> '{data,site}', '') AS site,
+        turn < 0 AND due_at > now() AS waits,
+        bool_or(turn < 0 AND due_at <= now()) OVER (PARTITION BY coalesce(event #>> '{data,site}', '')) AS is_due_again
+    FROM sitemon.outbox
+    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL
+) AS waiting
+JOIN sitemon.channel ON channel.name = waiting.channel
+WHERE is_due_again AND NOT waits;
+
+-- name: give_turns
+UPDATE sitemon.outbox SET turn = given.turn
+FROM unnest(%(outbox_ids)s::bigint[], %(turns)s::bigint[]) AS given (outbox_id, turn)
+WHERE outbox.outbox_id = given.outbox_id;
 
 -- name: read_waiting
 SELECT outbox_id, event_id::text, event, tries FROM sitemon.outbox WHERE outbox_id = ANY (%(outbox_ids)s);
@@ -184,32 +180,29 @@ UPDATE sitemon.outbox SET
     due_at = now() + %(wait_s)s * '1 second'::interval,
     message_id = CASE WHEN NOT %(is_broken_up)s THEN message_id END,
     given_up_at = CASE
-        WHEN CASE WHEN %(is_broken_up)s THEN outbox.created_at ELSE newest.created_at END < now() - '1 day'::interval
-            THEN now()
+        WHEN now() - '1 day'::interval > CASE
+            WHEN %(is_broken_up)s THEN created_at
+            ELSE (
+                SELECT max(created_at)
+                FROM sitemon.outbox
+                WHERE channel = %(channel)s
+                    AND delivered_at IS NULL
+                    AND given_up_at IS NULL
+                    AND message_id = %(message_id)s
+            )
+        END THEN now()
     END
-FROM (
-    SELECT max(created_at) AS created_at
-    FROM sitemon.outbox
-    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
-) AS newest
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 RETURNING given_up_at IS NOT NULL;
 
 -- name: split_message
-UPDATE sitemon.outbox SET tries = tries + 1, problem = %(problem)s, due_at = now(), message_id = part.message_id
-FROM (
-    SELECT site, gen_random_uuid() AS message_id
-    FROM (
-        SELECT DISTINCT coalesce(event #>> '{data,site}', '') AS site
-        FROM sitemon.outbox
-        WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
-    ) AS told
-) AS part
-WHERE channel = %(channel)s
-    AND delivered_at IS NULL
-    AND given_up_at IS NULL
-    AND outbox.message_id = %(message_id)s
-    AND coalesce(event #>> '{data,site}', '') = part.site;
+-- The message of a site is numbered by that and by what it was a part of.
+UPDATE sitemon.outbox SET
+    tries = tries + 1,
+    problem = %(problem)s,
+    due_at = now(),
+    message_id = md5(message_id || coalesce(event #>> '{data,site}', ''))::uuid
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s;
 
 -- name: put_behind_others
 -- All that waits of the site of an alert, by one turn; but for what has none.
@@ -226,36 +219,57 @@ UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NUL
 WHERE outbox_id = %(outbox_id)s
 RETURNING coalesce(event #>> '{data,site}', '');
 
+-- name: first_waiting
+-- The first of what waits of these sites, or of all, before a place; null where nothing does.
+SELECT min(outbox_id)
+FROM (
+    SELECT outbox_id
+    FROM sitemon.outbox
+    WHERE channel = ANY (%(channels)s)
+        AND (%(sites)s::text[] IS NULL OR coalesce(event #>> '{data,site}', '') = ANY (%(sites)s))
+        AND outbox_id < %(before)s
+        AND delivered_at IS NULL
+        AND given_up_at IS NULL
+    OFFSET 0 -- by an index of what waits, not by one of all alerts from the first on
+) AS waiting;
+
 -- name: give_up_overtaken
--- What waits of these sites, or of all, before a place, though what came after it has arrived, of the same incident, or else of the same
--- site or region: it was refused, and would say as the last word how it was.
-UPDATE sitemon.outbox AS old SET
+-- What waits of these sites, or of all, before a place and from the first one on, though what came after it has arrived, of
+-- the same incident, or else of the same site or region: it was refused, and would say as the last word how it was.
+UPDATE sitemon.outbox SET
     given_up_at = now(),
     is_overtaken = true,
-    problem = CASE
-        WHEN old.is_overtaken THEN old.problem
-        ELSE concat_ws(': ', 'overtaken by what came later', old.problem)
-    END
-WHERE old.channel = ANY (%(channels)s)
-    AND (%(sites)s::text[] IS NULL OR coalesce(old.event #>> '{data,site}', '') = ANY (%(sites)s))
-    AND old.outbox_id < %(before)s
-    AND old.delivered_at IS NULL
-    AND old.given_up_at IS NULL
-    AND EXISTS (
-        SELECT
-        FROM sitemon.outbox AS later
-        WHERE later.channel = old.channel
-            AND later.outbox_id > old.outbox_id
-            AND later.delivered_at IS NOT NULL
-            AND CASE
-                WHEN old.incident_id IS NOT NULL THEN later.incident_id = old.incident_id
-                ELSE later.incident_id IS NULL
-                    AND split_part(later.type, '.', 1) = split_part(old.type, '.', 1)
-                    AND (later.event #> '{data,site}', later.event #> '{data,region}', later.event #> '{data,cause}')
-                        IS NOT DISTINCT FROM
-                        (old.event #> '{data,site}', old.event #> '{data,region}', old.event #> '{data,cause}')
-            END
-    );
+    problem = CASE WHEN is_overtaken THEN problem ELSE concat_ws(': ', 'overtaken by what came later', problem) END
+WHERE outbox_id = ANY (
+    ARRAY(
+        SELECT outbox_id
+        FROM (
+            SELECT
+                outbox_id,
+                delivered_at,
+                coalesce(event #>> '{data,site}', '') AS site,
+                max(outbox_id) FILTER (WHERE delivered_at IS NOT NULL) OVER (
+                    PARTITION BY
+                        channel,
+                        CASE
+                            WHEN incident_id IS NOT NULL THEN to_jsonb(incident_id)
+                            ELSE jsonb_build_array(
+                                split_part(type, '.', 1),
+                                event #> '{data,site}',
+                                event #> '{data,region}',
+                                event #> '{data,cause}'
+                            )
+                        END
+                ) AS last_arrived
+            FROM sitemon.outbox
+            WHERE channel = ANY (%(channels)s) AND outbox_id >= %(first)s AND given_up_at IS NULL
+        ) AS told
+        WHERE delivered_at IS NULL
+            AND outbox_id < last_arrived
+            AND outbox_id < %(before)s
+            AND (%(sites)s::text[] IS NULL OR site = ANY (%(sites)s))
+    )
+);
 
 -- name: failed
 -- After a day it is given up: it stays in the view, and the log says so. What waits by itself has no turn (-1) until it is
@@ -295,18 +309,14 @@ WHERE name = %(channel)s AND lease = %(lease)s;
 UPDATE sitemon.outbox SET due_at = now(), given_up_at = NULL, created_at = greatest(created_at, now() - '1 hour'::interval)
 WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now() OR tries > 0);
 
--- name: take_turns_anew
+-- name: turns_anew
 -- What was given up before others and waits again has its place before those of its site.
-UPDATE sitemon.outbox SET turn = given.turn
-FROM (
-    SELECT
-        outbox_id,
-        channel.turn - 1 + row_number() OVER (PARTITION BY channel, event #>> '{data,site}' ORDER BY outbox_id) AS turn
-    FROM sitemon.outbox
-    JOIN sitemon.channel ON channel.name = outbox.channel
-    WHERE delivered_at IS NULL AND given_up_at IS NULL
-) AS given
-WHERE outbox.outbox_id = given.outbox_id AND outbox.turn <> given.turn;
+SELECT
+    outbox_id,
+    channel.turn - 1 + row_number() OVER (PARTITION BY channel.name, event #>> '{data,site}' ORDER BY outbox_id)
+FROM sitemon.outbox
+JOIN sitemon.channel ON channel.name = outbox.channel
+WHERE delivered_at IS NULL AND given_up_at IS NULL;
 
 -- name: enable_channels
 UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL RETURNING name;
