@@ -352,15 +352,7 @@ UPDATE sitemon.incident SET is_held = true WHERE incident_id = ANY (%(incident_i
 
 -- name: said_ages
 -- How many seconds ago each channel was told last that an incident lasts.
-SELECT incident_id, channel.name, extract(epoch FROM now() - last_said.created_at)::double precision
-FROM unnest(%(incident_ids)s::integer[]) AS asked (incident_id)
-CROSS JOIN sitemon.channel
-CROSS JOIN LATERAL (
-    SELECT created_at
-    FROM sitemon.outbox
-    WHERE outbox.incident_id = asked.incident_id
-        AND outbox.channel = channel.name
-        AND type IN ('site.down', 'site.reminder')
-    ORDER BY created_at DESC
-    LIMIT 1
-) AS last_said;
+SELECT incident_id, channel, extract(epoch FROM now() - max(created_at))::double precision
+FROM sitemon.outbox
+WHERE incident_id = ANY (%(incident_ids)s) AND type IN ('site.down', 'site.reminder')
+GROUP BY incident_id, channel;
