@@ -156,8 +156,9 @@ def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: 
     since = {watch: max(since_ms, account.from_ms) for watch, since_ms in changed_since.items()}
     end_ms = min(until_ms, account.closed_ms + 1)
     reopened = {watch: since_ms for watch, since_ms in since.items() if since_ms < end_ms}
+    if changed_since:
+        _keep(cursor, _keep_dark_stretches(cursor, account.closed_ms))  # in a region that is new too
     if reopened:
-        _keep_dark_stretches(cursor, account.closed_ms)  # in a region that is new too
         _close_watches(cursor, account.closed_ms, reopened, end_ms)
         until_hour = (end_ms - 1) // _HOUR_MS + 1
         hours = [AwayHours(*watch, since_ms // _HOUR_MS, until_hour) for watch, since_ms in reopened.items()]
@@ -309,8 +310,7 @@ def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> Sequence[Window]:
     """Keep the dark stretches that the account has come to by this moment, beside those that are not lit yet."""
     kept, wanted = _dark_stretches(cursor, closed_ms)
     new = [part for span in wanted for part in _without(span, kept)]
-    cursor.execute(_sql["are_everywhere"])
-    if new or cursor.fetchall() == [(False,)]:
+    if new:
         kept = _united([*kept, *new])
         _keep(cursor, kept)
     return kept
@@ -329,7 +329,8 @@ def _kept_dark_stretches(cursor: Cursor) -> list[Window]:
 
 
 def _keep(cursor: Cursor, dark: Sequence[Window]) -> None:
-    cursor.execute(_sql["forget_dark_stretches"])
+    """Keep these dark stretches alone, in each region that has a schedule; those that are kept already stay."""
+    cursor.execute(_sql["forget_dark_stretches"], _columns(dark))
     cursor.execute(_sql["keep_dark_stretches"], _columns(dark))
 
 

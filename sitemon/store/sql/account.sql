@@ -311,7 +311,7 @@ WHERE from_ms <= %(closed_ms)s AND until_ms > raw_from_ms
 ORDER BY 1;
 
 -- name: kept_dark_stretches
--- The same in every region, once `are_everywhere`; a new one may lack them. The table has from_ms < slot <= until_ms.
+-- The same in every region that has a schedule. The table has from_ms < slot <= until_ms.
 SELECT greatest(from_ms + 1, raw_from_ms), until_ms + 1
 FROM sitemon.away
 CROSS JOIN (SELECT sitemon.to_ms(raw_from_at) AS raw_from_ms FROM sitemon.watermark) AS kept
@@ -319,19 +319,23 @@ WHERE is_derived AND until_ms >= raw_from_ms
 GROUP BY 1, 2
 ORDER BY 1;
 
--- name: are_everywhere
-SELECT count(*) = count(DISTINCT (from_ms, until_ms)) * (SELECT count(*) FROM sitemon.region)
-FROM sitemon.away
-WHERE is_derived;
-
 -- name: forget_dark_stretches
-DELETE FROM sitemon.away WHERE is_derived;
+-- All but these.
+DELETE FROM sitemon.away
+WHERE is_derived
+    AND (from_ms, until_ms) NOT IN (
+        SELECT dark.from_ms - 1, dark.until_ms - 1
+        FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
+    );
 
 -- name: keep_dark_stretches
+-- What is not kept yet of these. Of a region without schedule nothing is expected, and results can name thousands.
 INSERT INTO sitemon.away (region_id, from_ms, until_ms, is_derived)
 SELECT region_id, dark.from_ms - 1, dark.until_ms - 1, true
 FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
-CROSS JOIN sitemon.region;
+CROSS JOIN (SELECT DISTINCT region_id FROM sitemon.schedule_stretch) AS scheduled
+EXCEPT
+SELECT region_id, from_ms, until_ms, is_derived FROM sitemon.away;
 
 -- name: writers
 -- The transactions that write results now; see lock_shared.

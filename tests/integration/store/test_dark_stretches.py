@@ -143,6 +143,42 @@ def test_a_region_that_is_new_may_come_with_a_late_reign(conn: Connection, write
     assert rows(conn, "SELECT sum(unaccounted) FROM sitemon.ledger") == [(0,)]
 
 
+def test_a_region_that_is_new_and_begins_later_lies_in_what_is_dark_without_end(
+    conn: Connection, write: WriteNotices
+) -> None:
+    write(started(0))
+    close_account(conn, at(60))
+    write(started(100, site="far", region="asia"))
+    close_account(conn, at(200) + PATIENCE)
+    asked = "SELECT sum(expected), sum(derived), sum(unaccounted) FROM sitemon.ledger WHERE region = 'asia'"
+    assert rows(conn, asked) == [(101, 101, 0)]
+
+
+KEPT = "SELECT region_id, from_ms, until_ms, xmin::text FROM sitemon.away ORDER BY 1, 2"
+
+
+def test_where_a_region_is_new_what_is_dark_is_written_for_it_alone(conn: Connection, write: WriteNotices) -> None:
+    write(reign(-60, 20.5), reign(90.5, 300, token=2), started(0), ended(120))
+    close_account(conn, clock.utc_now())
+    before = rows(conn, KEPT)
+    write(started(0, site="far", region="asia"))
+    after = rows(conn, KEPT)
+    assert after[: len(before)] == before
+    assert [row[1:3] for row in after[len(before) :]] == [row[1:3] for row in before]
+
+
+def test_for_a_region_that_only_results_name_nothing_is_kept_of_what_is_dark(
+    conn: Connection, names: Names, write: WriteNotices
+) -> None:
+    write(reign(-60, 20.5), started(0))
+    close_account(conn, at(60))
+    before = rows(conn, KEPT)
+    write_batch(conn, names, [a_result(slot_at=at(50), region="asia")])
+    write(reign(90.5, 92, token=2))
+    close_account(conn, at(200))
+    assert {row[0] for row in rows(conn, KEPT)} == {row[0] for row in before}
+
+
 def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, write: WriteNotices) -> None:
     from_at = at(-40 * 60)
     open_account(conn, from_at)
@@ -159,11 +195,10 @@ def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, wri
 def test_what_is_kept_of_a_dark_stretch_is_not_written_again(conn: Connection, write: WriteNotices) -> None:
     write(reign(-60, 20.5), reign(90.5, 300, token=2), started(0), ended(120))
     close_account(conn, clock.utc_now())
-    kept = "SELECT region_id, from_ms, until_ms, xmin::text FROM sitemon.away"
-    before = rows(conn, kept)
+    before = rows(conn, KEPT)
     assert before[0][2] == at_ms(90.5) - 1
     write(reign(-60, 20.5))
-    assert rows(conn, kept) == before
+    assert rows(conn, KEPT) == before
 
 
 def test_once_a_beat_is_back_nothing_after_it_is_dark(conn: Connection, names: Names, write: WriteNotices) -> None:
