@@ -155,16 +155,17 @@ SELECT
     0,
     'scheduled',
     'missed',
-    CASE WHEN reigns.covered @> sitemon.to_ms(missing.slot_at) THEN lost.reason_id ELSE beat_down.reason_id END,
+    CASE
+        -- One value for all rows: in a join each row would carry it, which may have megabytes.
+        WHEN (SELECT range_agg(int8range(from_ms, until_ms, '[]')) FROM sitemon.reign WHERE from_ms <= until_ms)
+            @> sitemon.to_ms(missing.slot_at)
+        THEN lost.reason_id
+        ELSE beat_down.reason_id
+    END,
     true
 FROM missing
 LEFT JOIN sitemon.current_state AS state
     ON state.site_id = missing.site_id AND state.region_id = missing.region_id
-CROSS JOIN (
-    SELECT coalesce(range_agg(int8range(from_ms, until_ms, '[]')), '{}'::int8multirange) AS covered
-    FROM sitemon.reign
-    WHERE from_ms <= until_ms
-) AS reigns
 CROSS JOIN (SELECT reason_id FROM sitemon.reason WHERE name = 'lost') AS lost
 CROSS JOIN (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down') AS beat_down
 WHERE NOT EXISTS (

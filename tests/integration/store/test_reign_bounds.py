@@ -8,12 +8,13 @@ import pytest
 from sitemon.model.marks import Reign
 from sitemon.store import account
 from sitemon.store import schedule as module
-from sitemon.store.account import Window, correct_reasons
+from sitemon.store.account import Window, close, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
-from tests.databases import close_account, open_account, rows
+from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.events import at, at_ms, reign, started
+from tests.integration.store.test_writing_once import peak_bytes
 
 OVER_ALL = Reign(token=99, from_ms=1, until_ms=at_ms(300))
 BY_REASON = """
@@ -131,3 +132,17 @@ def test_what_is_not_corrected_when_a_recorder_ends_is_when_its_marks_are_read_a
     assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"beat_down": 2, "lost": 58}
     write_notices(conn, names, [OVER_ALL])
     assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"lost": 60}
+
+
+def test_however_many_there_are_no_row_that_is_derived_carries_them(conn: Connection, names: Names) -> None:
+    write_notices(conn, names, [started(59, site=f"site-{number}") for number in range(1_000)])
+    execute(
+        conn,
+        "INSERT INTO sitemon.reign (token, from_ms, until_ms) "
+        "SELECT 1000 + number, %(ms)s - 3 * number, %(ms)s - 3 * number FROM generate_series(1, 50000) AS number",
+        {"ms": at_ms(-60)},
+    )
+    before_bytes = peak_bytes(conn)
+    assert close(conn, at_ms(61)) == 1_001
+    assert peak_bytes(conn) - before_bytes < 100 << 20
+    assert {reason for reason, _, _ in rows(conn, BY_REASON)} == {"beat_down", "lost"}
