@@ -174,6 +174,8 @@ WHERE NOT EXISTS (
     WHERE away.region_id = missing.region_id
         AND missing.slot_at >= sitemon.from_ms(away.from_ms)
         AND missing.slot_at < sitemon.from_ms(away.until_ms)
+        AND away.from_ms <= (SELECT sitemon.to_ms(max(slot_at)) FROM missing)
+        AND away.until_ms > (SELECT sitemon.to_ms(min(slot_at)) FROM missing)
 );
 
 -- name: delete_derived

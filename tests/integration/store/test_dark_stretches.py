@@ -254,3 +254,20 @@ def test_many_reigns_in_what_was_dark_are_looked_at_together(conn: Connection, n
     assert counts(conn)[2] == (200, 200, 0, 0)
     spans = rows(conn, DARK)
     assert all(before[1] < after[0] for before, after in pairwise(spans))
+
+
+def test_of_thousands_of_away_stretches_only_those_beside_the_slots_are_looked_at(
+    conn: Connection, write: WriteNotices
+) -> None:
+    write(reign(-60, 300), *(started(20, site=f"site-{number}") for number in range(1_000)))
+    close(conn, at_ms(20))
+    execute(
+        conn,
+        "INSERT INTO sitemon.away (region_id, from_ms, until_ms) "
+        "SELECT region_id, %s - 3 * number, %s - 3 * number "
+        "FROM sitemon.region CROSS JOIN generate_series(1, 20000) AS number",
+        (at_ms(0), at_ms(0) + 1),
+    )
+    began_s = clock.monotonic_s()
+    assert close(conn, at_ms(21)) == 1_000
+    assert clock.monotonic_s() - began_s < 20
