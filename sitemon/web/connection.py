@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any, Final
 
-from httptools import HttpParserError
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.requests import Request
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -133,8 +133,12 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
+        self._unset_keepalive_if_required()
         self._head_bytes += len(data)
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self._head_bytes > LONGEST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse_head()
         self._look_at_request()
@@ -166,6 +170,10 @@ class Connection(HttpToolsProtocol):
         if self._is_too_much_ahead():
             self.transport.abort()
             raise HttpParserError
+        if self.parser.get_method() == b"CONNECT":
+            raise HttpParserError
+        if self.parser.should_upgrade():
+            return
         self._is_head_whole = True
         super().on_headers_complete()
         self._head_bytes = 0
@@ -181,6 +189,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Have the whole of a request, as the parser says."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._is_whole = True
 
@@ -222,6 +232,18 @@ class Connection(HttpToolsProtocol):
         self._limit.leave(self)
         self._forget_request()
         self._forget_reader()
+
+    def _parse(self, data: bytes) -> None:
+        """Ignore an upgrade that is asked for (RFC 9110, 7.8): the parser would take a body for what comes after it."""
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+            others = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+            head = b"\r\n".join([first, *others, b"", b""])
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self._parse(head + data[upgrade.args[0] :])
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle

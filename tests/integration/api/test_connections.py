@@ -45,7 +45,7 @@ async def without_end() -> AsyncIterator[str]:
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with something short once the request is there, something long or without end, half of it, in pieces, a
-    head alone, or the names of the request's headers.
+    head alone, the body of the request, or the names of its headers.
     """
     if scope.get("path") == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -60,10 +60,13 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope.get("path") == "/pieces":
         await StreamingResponse(iter(("sh", "ort")))(scope, receive, send)
     elif scope["type"] == "http":
-        while (await receive()).get("more_body"):
-            pass
-        names = b" ".join(name for name, _ in scope["headers"]).decode()
-        await PlainTextResponse({**TEXTS, "/names": names}.get(scope["path"], "short"))(scope, receive, send)
+        body, is_more = b"", True
+        while is_more:
+            part = await receive()
+            body, is_more = body + part.get("body", b""), part.get("more_body", False)
+        names = b" ".join(name for name, _ in scope["headers"])
+        texts = {**TEXTS, "/body": body, "/names": names}
+        await PlainTextResponse(texts.get(scope["path"], "short"))(scope, receive, send)
 
 
 @pytest.fixture
@@ -233,6 +236,52 @@ def test_what_comes_behind_a_body_is_no_header(port: int, before: bytes) -> None
     trailers = b"X-Remote-User: anna\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"
     asked = b"POST /names HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + BODY + trailers
     assert answer_of(port, before + asked).endswith(b"\r\n\r\nhost connection transfer-encoding")
+
+
+CLOSING = SHORT.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize("is_in_bytes", [True, False], ids=["in bytes", "at once"])
+@pytest.mark.parametrize("before", [b"", SHORT, b"GET / HTTP/1.1\r\n" + H2C + b"\r\n"], ids=["first", "ahead", "both"])
+@pytest.mark.parametrize("asked", [H2C, b"UPGRADE: a\r\nconnection: keep-alive, upgrade\r\nUpgrade: websocket\r\n"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: %d\r\n\r\n%b" % (len(SHORT), SHORT),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(SHORT), SHORT),
+    ],
+    ids=["by its length", "in chunks"],
+)
+def test_the_body_of_a_request_that_asks_for_an_upgrade_is_no_request(
+    port: int, monkeypatch: pytest.MonkeyPatch, body: bytes, asked: bytes, before: bytes, is_in_bytes: bool
+) -> None:
+    take = connection.Connection.data_received
+
+    def in_bytes(self: connection.Connection, data: bytes) -> None:
+        for at in range(len(data)):
+            take(self, data[at : at + 1])
+
+    if is_in_bytes:
+        monkeypatch.setattr(connection.Connection, "data_received", in_bytes)
+    received = answer_of(port, before + b"POST /body HTTP/1.1\r\nHost: x\r\n" + asked + body + CLOSING)
+    answers = received.split(b"HTTP/1.1 200 OK\r\n")[bool(before) + 1 :]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [SHORT, b"short"]
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_who_asks_for_an_upgrade_and_the_end_of_the_connection_is_answered(port: int, version: bytes) -> None:
+    head = b"POST /names HTTP/%b\r\nConnection: upgrade, close\r\nUpgrade: x\r\nX-Empty:\r\n" % version
+    received = answer_of(port, head + b"Content-Length: 3\r\n\r\nabc" + SHORT)
+    assert received.count(b"HTTP/1.1") == 1
+    assert received.endswith(b"\r\n\r\nconnection x-empty content-length")
+
+
+@pytest.mark.parametrize("asked", [b"", H2C, b"Content-Length: 5\r\n"])
+def test_we_connect_nobody_on(port: int, asked: bytes) -> None:
+    received = answer_of(port, b"CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n" + asked + b"\r\n" + SHORT)
+    assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert received.count(b"HTTP/1.1") == 1
 
 
 def test_what_comes_behind_a_body_has_an_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,17 @@ def test_nobody_is_signed_in_by_what_comes_behind_a_body(serve_page: Serve) -> N
         assert sock.recv(1_000).startswith(b"HTTP/1.1 401")
 
 
+def test_nobody_is_signed_in_by_the_body_of_a_request_that_asks_for_an_upgrade(serve_page: Serve) -> None:
+    page = serve_page(settings=BEHIND_A_PROXY)
+    head = f"GET {V1}/session HTTP/1.1\r\nHost: x\r\n"
+    body = f"{head}X-Forwarded-User: carla\r\n\r\n"
+    with socket.create_connection((page.base_url.host, page.base_url.port), timeout=10) as sock:
+        sock.sendall(f"{head}Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 401")
+        sock.sendall(f"{body}{head}\r\n".encode())
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 401")
+
+
 def test_pages_that_need_a_sign_in_lead_to_it(serve_page: Serve) -> None:
     page = serve_page(settings=msgspec.structs.replace(SETTINGS, sign_in_to_read=True))
     for path in ("/", "/?state=down", "/nothing-yet"):
