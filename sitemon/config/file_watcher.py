@@ -51,10 +51,10 @@ class FileWatcher(Generic[T]):
     def current(self) -> T:
         """Look at the file, and return what it says; the same object while nothing changed. For one thread."""
         look = self._edits.look()
-        if not look.is_edited:
-            self._trouble = ""
-        elif look.is_settled:
+        if look.edited and not look.unsettled:
             self._take_up(look.state)
+        elif not look.unsettled:
+            self._trouble = ""
         return self._content
 
     def _take_up(self, state: State) -> None:

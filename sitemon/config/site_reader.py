@@ -1,6 +1,6 @@
 """Reads the files of the sites, one after the other: their sites, and their mistakes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from sitemon.config.site_maintenance import dependency_problems
 from sitemon.config.site_values import Context
 from sitemon.config.values import Problem, ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
-from sitemon.model.site import Site
+from sitemon.model.site import DEFAULT_REGION, Site
 
 _TOP: Final = ("defaults", "sites")
 _REQUIRED: Final = ("name", "url")
@@ -64,6 +64,17 @@ class SiteReader:
         defaults = self._read_defaults(document, top.get("defaults"), reader)
         self._read_sites(document, top.get("sites"), defaults, reader)
 
+    def keep(self, file: Path, sites: Iterable[Site]) -> None:
+        """Take the sites of one file as it was read before."""
+        document = Document(file, None, lambda _: None)
+        self._read_files.append((document.name, document.line_of))
+        for place, site in enumerate(sites):
+            problems = self._beside_others(site.name, place, set(site.regions) - {DEFAULT_REGION}, site.depends_on)
+            self._complain_about_site(document, place, site.name, problems)
+            self.sites[site.name] = site
+            files = site.tls.ca_file, site.tls.cert_file, site.tls.key_file
+            self.files.update(Path(named) for named in files if named is not None)
+
     def finish(self) -> None:
         """Look at what can be wrong only when all files are read: on which sites others depend, and files of TLS."""
         for name, problem in dependency_problems(self._gateways, self._places):
@@ -111,20 +122,29 @@ class SiteReader:
         problems += self._unknown_channels(values, mapping)
         problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
         problems += conflicts(values, defaults)
-        self._regions.update(values.get("regions", ()))
-        if "regions" in values and len(self._regions) > _MOST_REGIONS:
-            problems.append((("regions",), f"expected at most {_MOST_REGIONS} regions of all sites together"))
-        name = values.get("name", f"sites[{place}]")
+        gateways = values.get("depends_on", defaults.get("depends_on", ()))
+        problems += self._beside_others(values.get("name"), place, values.get("regions", ()), gateways)
+        if problems:
+            self._complain_about_site(document, place, values.get("name", f"sites[{place}]"), problems)
+        elif not self.mistakes:
+            self.sites[values["name"]] = site_of({**values, "file": document.name}, defaults, reader.files_below)
+
+    def _beside_others(
+        self, name: str | None, place: int, regions: Iterable[str], gateways: tuple[str, ...]
+    ) -> list[Problem]:
+        """Note a site, or one without a name, and return what does not go with those before it."""
+        problems: list[Problem] = []
+        if not self._regions.issuperset(regions):
+            self._regions.update(regions)
+            if len(self._regions) > _MOST_REGIONS:
+                problems.append((("regions",), f"expected at most {_MOST_REGIONS} regions of all sites together"))
         if name in self._places:
             problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
-        elif "name" in values:
+        elif name is not None:
             self._places[name] = (len(self._read_files) - 1, place)
-            if gateways := values.get("depends_on", defaults.get("depends_on")):
+            if gateways:
                 self._gateways[name] = gateways
-        if problems:
-            self._complain_about_site(document, place, name, problems)
-        elif not self.mistakes:
-            self.sites[name] = site_of({**values, "file": document.name}, defaults, reader.files_below)
+        return problems
 
     def _unknown_channels(self, values: Mapping[str, Any], mapping: Mapping[Any, object]) -> list[Problem]:
         if self._channels is None or "alerts" not in values:
@@ -135,7 +155,8 @@ class SiteReader:
     def _first_place(self, name: str) -> str:
         file, place = self._places[name]
         file_name, line_of = self._read_files[file]
-        return f"{file_name}:{line_of(('sites', place))}"
+        line = line_of(("sites", place))
+        return file_name if line is None else f"{file_name}:{line}"
 
     def _complain_about_site(self, document: Document, place: int, name: str, problems: list[Problem]) -> None:
         for path, problem in problems:

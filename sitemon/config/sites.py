@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -54,7 +54,7 @@ def load_sites(
         ConfigurationError: with every mistake in every file.
 
     """
-    return load_with(SiteReader(environ, channels), environ, path)
+    return load_with(SiteReader(environ, channels), environ, path, {})
 
 
 def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Site:
@@ -116,15 +116,23 @@ def files_in(source: Path) -> list[Path]:
         raise ConfigurationError([Mistake(str(source), None, "", f"cannot be read: {exc.strerror}")]) from exc
 
 
-def load_with(reader: SiteReader, environ: Mapping[str, str], path: Path | None) -> SiteSet:
-    """Do the same with a new reader, which knows afterwards which other files the sites name."""
+def load_with(
+    reader: SiteReader, environ: Mapping[str, str], path: Path | None, kept: Mapping[Path, Sequence[Site]]
+) -> SiteSet:
+    """Do the same with a new reader, which knows afterwards which other files the sites name.
+
+    Files that are `kept` are not read: these were their sites.
+    """
     source = path or sites_path(environ)
     if source is None:
         places = " or ".join(map(str, usual_places(environ)))
         return SiteSet(sites=(), by_name=MappingProxyType({}), source="", missing=places)
     with _no_garbage_collection():
-        for file in files_in(source):
-            reader.read(file)
+        for file in sorted({*files_in(source), *(file for file in kept if file.parent == source)}):
+            if file in kept:
+                reader.keep(file, kept[file])
+            else:
+                reader.read(file)
         reader.finish()
     if reader.mistakes:
         raise ConfigurationError(reader.mistakes)

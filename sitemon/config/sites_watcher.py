@@ -1,9 +1,10 @@
 """The sites of a running process, which follows their edits."""
 
 import logging
+import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,16 +12,20 @@ from typing import Final
 
 from sitemon import clock
 from sitemon.config import locate
-from sitemon.config.edits import Edits, State
+from sitemon.config.edits import Edits, Look
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.sites import SiteSet, files_in, load_with, usual_places
 from sitemon.model.errors import ConfigurationError
+from sitemon.model.site import Site
 from sitemon.per_process import short_turns
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.9
 """A little less than the second in which the beat ticks, so that each tick looks."""
+
+_PATIENCE_S: Final = 2.5
+"""How long files that are being written are waited for: they may belong to an edit of others."""
 
 _EDIT_WAIT_S: Final = 0.5
 """How long those who have slots to send wait for an edit; most are read sooner."""
@@ -48,7 +53,7 @@ class SitesWatcher:
     """The sites for a running process: edits are taken up, a bad edit keeps what there was. Thread-safe.
 
     An edit is taken up once its files have settled: an editor that empties a file before it writes it must not
-    end every site for a moment.
+    end every site for a moment. One that never rests holds up no other, and is used as it was read last.
 
     Raises:
         ConfigurationError: the sites have mistakes at the start.
@@ -66,13 +71,15 @@ class SitesWatcher:
         self._path = path
         self._lock = threading.Lock()
         self._looked_at_s = monotonic_s()
+        self._writing_since_s = math.inf
+        self._is_restless = False
         self._rests_until_s = 0.0
         self._trouble: str | None = None
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
         self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
-        self._sites = load_with(reader, environ, path)
+        self._sites = load_with(reader, environ, path, {})
         # Only now are the files known that the sites name.
         self._edits.take_up(also=self._named_files)
         if not self._sites.sites:
@@ -123,23 +130,32 @@ class SitesWatcher:
     def _look(self) -> None:
         self._looked_at_s = self._monotonic_s()
         look = self._edits.look()
-        if not look.is_edited:
+        self._note_restless(look.unsettled)
+        if look.edited and (self._is_restless or not look.unsettled):
+            self._take_up(look)
+        elif not look.unsettled:
             self._trouble = None
-        elif look.is_settled:
-            self._take_up(look.state)
 
-    def _take_up(self, state: State) -> None:
+    def _note_restless(self, unsettled: Collection[Path]) -> None:
+        self._writing_since_s = min(self._writing_since_s, self._looked_at_s) if unsettled else math.inf
+        was_restless, self._is_restless = self._is_restless, self._looked_at_s - self._writing_since_s >= _PATIENCE_S
+        if self._is_restless and not was_restless:
+            first, *more = sorted(unsettled)
+            others = f" and {len(more)} more files" if more else ""
+            log.warning("config.sites_restless: is written again and again, and used as before: %s%s", first, others)
+
+    def _take_up(self, look: Look) -> None:
         began_s = clock.thread_cpu_s()
-        self._read(state)
+        self._read(look)
         took_s = clock.thread_cpu_s() - began_s
         if took_s > _LONG_S:
             self._rests_until_s = self._monotonic_s() + _REST_TIMES * took_s
 
-    def _read(self, state: State) -> None:
+    def _read(self, look: Look) -> None:
         reader = SiteReader(self._environ)
         try:
             with short_turns():
-                sites = load_with(reader, self._environ, self._path)
+                sites = load_with(reader, self._environ, self._path, self._as_before(look.unsettled))
         except ConfigurationError as exc:
             self._keep_old(str(exc))
             sites = self._sites
@@ -156,7 +172,14 @@ class SitesWatcher:
         # Only then as seen: a child that is forked in between reads them again.
         self._sites = sites
         self._named_files = reader.files
-        self._edits.take_up(state, also=reader.files)
+        self._edits.take_up(look.state, also=reader.files)
+
+    def _as_before(self, files: Collection[Path]) -> dict[Path, list[Site]]:
+        of_file: dict[str, list[Site]] = {str(file): [] for file in files}
+        for site in self._sites.sites:
+            if site.file in of_file:
+                of_file[site.file].append(site)
+        return {file: of_file[str(file)] for file in files}
 
     def _keep_old(self, trouble: str) -> None:
         if trouble != self._trouble:

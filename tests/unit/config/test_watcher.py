@@ -55,6 +55,15 @@ def watcher(file: Path) -> SitesWatcher:
     return SitesWatcher({"CONF_DIR": str(file.parent)})
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "sites.d"
+    folder.mkdir()
+    write(folder / "a.yaml", A)
+    write(folder / "b.yaml", B)
+    return folder
+
+
 def test_an_edit_is_taken_up_and_logged(file: Path, watcher: SitesWatcher, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert names(watcher) == ["a"]
@@ -200,8 +209,49 @@ def test_files_of_a_folder_come_and_go(tmp_path: Path) -> None:
     os.utime(folder, (1, 1))
     assert names(watcher) == ["a", "b"]
     (folder / "a.yaml").unlink()
-    os.utime(folder, (2, 2))
+    assert names(watcher) == ["a", "b"]
     assert names(watcher) == ["b"]
+
+
+def test_who_writes_his_file_again_and_again_keeps_the_edit_of_no_other_out(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now_s = 0.0
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)}, monotonic_s=lambda: now_s)
+    write(folder / "b.yaml", B.replace("name: b", "name: c"))
+    taken_up = []
+    for n in range(6):
+        write(folder / "a.yaml", ["", BAD, A.replace("name: a", f"name: a{n}")][n % 3], is_settled=False)
+        taken_up.append(names(watcher))
+        now_s += LOOK_EVERY_S
+    assert taken_up == 3 * [["a", "b"]] + 3 * [["a", "c"]]
+    said = "config.sites_restless: is written again and again, and used as before"
+    assert caplog.messages == [f"{said}: {folder / 'a.yaml'}"]
+    assert names(watcher) == ["a5", "c"]
+
+
+def test_nor_does_who_takes_it_away_and_puts_it_back(folder: Path) -> None:
+    now_s = 0.0
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)}, monotonic_s=lambda: now_s)
+    write(folder / "b.yaml", B.replace("name: b", "name: c"))
+    taken_up = []
+    for n in range(5):
+        if n % 2:
+            (folder / "a.yaml").unlink()
+        else:
+            write(folder / "a.yaml", A, is_settled=False)
+        taken_up.append(names(watcher))
+        now_s += LOOK_EVERY_S
+    assert taken_up == 3 * [["a", "b"]] + 2 * [["a", "c"]]
+
+
+def test_an_edit_of_several_files_is_taken_up_once_all_of_them_rest(folder: Path) -> None:
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)}, monotonic_s=lambda: 0.0)
+    write(folder / "a.yaml", "")
+    write(folder / "b.yaml", "sites: [{name: a, url: http://a/}, {name: b, url: http://b/}]\n", is_settled=False)
+    before = watcher.current()
+    assert watcher.refresh() is before
+    assert [site.file for site in watcher.refresh().sites] == [str(folder / "b.yaml")] * 2
 
 
 def test_a_ca_file_that_appears_mends_a_bad_edit(file: Path, watcher: SitesWatcher) -> None:
