@@ -122,8 +122,9 @@ class SiteReader:
         problems += self._unknown_channels(values, mapping)
         problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
         problems += conflicts(values, defaults)
+        regions = values.get("regions", defaults.get("regions", ()))
         gateways = values.get("depends_on", defaults.get("depends_on", ()))
-        problems += self._beside_others(values.get("name"), place, values.get("regions", ()), gateways)
+        problems += self._beside_others(values.get("name"), place, regions, gateways)
         if problems:
             self._complain_about_site(document, place, values.get("name", f"sites[{place}]"), problems)
         elif not self.mistakes:

@@ -117,6 +117,14 @@ def test_regions_of_all_sites_are_counted(tmp_path: Path) -> None:
         load(tmp_path, *sites, {"name": "more", "url": URL, "regions": ["another"]})
 
 
+def test_and_so_are_those_of_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "sites.json"
+    defaults = {"regions": [f"r{n}" for n in range(101)]}
+    file.write_text(json.dumps({"defaults": defaults, "sites": [{"name": "a", "url": URL}]}))
+    with pytest.raises(ConfigurationError, match="expected at most 100 regions of all sites together"):
+        load_sites({}, file)
+
+
 @pytest.mark.parametrize("match", [CONTROL * 680, "x" * 4_094])
 def test_the_longest_result_of_the_longest_site_is_recorded(tmp_path: Path, match: str) -> None:
     longest = {"name": "x" * 200, "url": URL + '"' * (8_000 - len(URL)), "match": match}
