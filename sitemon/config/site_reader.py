@@ -23,14 +23,14 @@ _MOST_FILES: Final = 1_000
 _MOST_BYTES_OF_FILES: Final = 16 << 20
 """Of certificates and keys: each worker process keeps them as OpenSSL has read them, in several times the memory."""
 _MOST_MISTAKES: Final = 1_000
-"""Nobody reads more, and to say well what is wrong takes longer than to read what is right."""
+"""Of one file: nobody reads more, and to say well what is wrong takes longer than to read what is right."""
 
 
 class SiteReader:
     """The sites and the mistakes of all files read so far; the sites are whole only while there is no mistake.
 
     `channels` are those that sites may name; None: any, for who does not know them. `files` are further files that the
-    sites name.
+    sites name. What stands in a file that is read later is at fault where it does not go with an earlier one.
     """
 
     def __init__(self, environ: Mapping[str, str], channels: Collection[str] | None = None) -> None:
@@ -45,6 +45,8 @@ class SiteReader:
         self._places: dict[str, tuple[int, int]] = {}
         self._regions: set[str] = set()
         self._gateways: dict[str, tuple[str, ...]] = {}
+        self._sizes: dict[Path, int] = {}
+        self._found_in_files = 0
 
     def read(self, file: Path) -> None:
         """Read one file with its own defaults. An empty file has no sites."""
@@ -60,31 +62,36 @@ class SiteReader:
             return
         for name in [name for name in top if name not in _TOP]:
             self._complain(document, (name,), f"unknown field{suggestion(str(name), _TOP)}")
-        reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, self.files))
+        files: set[Path] = set()
+        reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, files))
         defaults = self._read_defaults(document, top.get("defaults"), reader)
         self._read_sites(document, top.get("sites"), defaults, reader)
+        self._add_files(document, files)
 
-    def keep(self, file: Path, sites: Iterable[Site]) -> None:
-        """Take the sites of one file as it was read before."""
-        document = Document(file, None, lambda _: None)
-        self._read_files.append((document.name, document.line_of))
-        for place, site in enumerate(sites):
-            problems = self._beside_others(site.name, place, set(site.regions) - {DEFAULT_REGION}, site.depends_on)
-            self._complain_about_site(document, place, site.name, problems)
+    def keep(self, sites: Iterable[Site]) -> None:
+        """Take sites as they were read before."""
+        for site in sites:
+            document = Document(Path(site.file), None, lambda _: None)
+            self._read_files.append((document.name, document.line_of))
+            problems = self._beside_others(site.name, 0, set(site.regions) - {DEFAULT_REGION}, site.depends_on)
+            self._complain_about_site(document, 0, site.name, problems)
             self.sites[site.name] = site
             files = site.tls.ca_file, site.tls.cert_file, site.tls.key_file
-            self.files.update(Path(named) for named in files if named is not None)
+            self._add_files(document, {Path(file) for file in files if file is not None})
 
     def finish(self) -> None:
-        """Look at what can be wrong only when all files are read: on which sites others depend, and files of TLS."""
+        """Look at what can be wrong only when all files are read: on which sites others depend."""
+        self._found_in_files = len(self.mistakes)
         for name, problem in dependency_problems(self._gateways, self._places):
             file, place = self._places[name]
             file_name, line_of = self._read_files[file]
             line = line_of(("sites", place, "depends_on"))
             self.mistakes.append(Mistake(file_name, line, f"{name}: depends_on", problem))
-        if len(self.files) > _MOST_FILES or sum(map(_size_of, self.files)) > _MOST_BYTES_OF_FILES:
-            most = f"{_MOST_FILES:,} files, and {_MOST_BYTES_OF_FILES >> 20} MiB"
-            self.mistakes.append(Mistake("", None, "tls", f"expected at most {most}, of all sites together"))
+
+    @property
+    def at_fault(self) -> set[str]:
+        """The files with mistakes; a mistake in one may be why sites are missing on which those of others depend."""
+        return {mistake.file for mistake in self.mistakes[: self._found_in_files] or self.mistakes}
 
     def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
         if mapping is None:
@@ -106,8 +113,9 @@ class SiteReader:
         if not isinstance(listed, list):
             self._complain(document, ("sites",), f"expected a list, not {kind_of(listed)}")
             return
+        before = len(self.mistakes)
         for place, mapping in enumerate(listed):
-            if len(self.mistakes) >= _MOST_MISTAKES:
+            if len(self.mistakes) - before >= _MOST_MISTAKES:
                 self._complain(document, ("sites", place), "nothing is read from here on: there are mistakes enough")
                 return
             if isinstance(mapping, dict):
@@ -136,9 +144,10 @@ class SiteReader:
         """Note a site, or one without a name, and return what does not go with those before it."""
         problems: list[Problem] = []
         if not self._regions.issuperset(regions):
-            self._regions.update(regions)
-            if len(self._regions) > _MOST_REGIONS:
+            if len(self._regions.union(regions)) > _MOST_REGIONS:
                 problems.append((("regions",), f"expected at most {_MOST_REGIONS} regions of all sites together"))
+            else:
+                self._regions.update(regions)
         if name in self._places:
             problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
         elif name is not None:
@@ -146,6 +155,17 @@ class SiteReader:
             if gateways:
                 self._gateways[name] = gateways
         return problems
+
+    def _add_files(self, document: Document, files: set[Path]) -> None:
+        self.files |= files
+        if files <= self._sizes.keys():
+            return
+        sizes = self._sizes | {file: _size_of(file) for file in files - self._sizes.keys()}
+        if len(sizes) > _MOST_FILES or sum(sizes.values()) > _MOST_BYTES_OF_FILES:
+            most = f"{_MOST_FILES:,} files, and {_MOST_BYTES_OF_FILES >> 20} MiB"
+            self._complain(document, ("tls",), f"expected at most {most}, of all sites together")
+        else:
+            self._sizes = sizes
 
     def _unknown_channels(self, values: Mapping[str, Any], mapping: Mapping[Any, object]) -> list[Problem]:
         if self._channels is None or "alerts" not in values:

@@ -22,6 +22,7 @@ from sitemon.model.site import Site, name_of_url
 
 FILE_NAMES: Final = ("sites.yaml", "sites.json", "sites.d")
 SUFFIXES: Final = (".yaml", ".yml", ".json")
+_NO_DOUBTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class SiteSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def load_sites(
         ConfigurationError: with every mistake in every file.
 
     """
-    return load_with(SiteReader(environ, channels), environ, path, {})
+    return load_with(SiteReader(environ, channels), environ, path)
 
 
 def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Site:
@@ -117,22 +118,30 @@ def files_in(source: Path) -> list[Path]:
 
 
 def load_with(
-    reader: SiteReader, environ: Mapping[str, str], path: Path | None, kept: Mapping[Path, Sequence[Site]]
+    reader: SiteReader,
+    environ: Mapping[str, str],
+    path: Path | None,
+    *,
+    old: Sequence[Site] = (),
+    kept: Collection[str] = (),
+    doubts: Mapping[str, int] = _NO_DOUBTS,
 ) -> SiteSet:
     """Do the same with a new reader, which knows afterwards which other files the sites name.
 
-    Files that are `kept` are not read: these were their sites.
+    Files that are `kept` are not read: they have their `old` sites, and as long as there are any no site goes, since it
+    may stand there by now. Of files that do not go together the one with the most `doubts` is at fault.
     """
     source = path or sites_path(environ)
     if source is None:
         places = " or ".join(map(str, usual_places(environ)))
         return SiteSet(sites=(), by_name=MappingProxyType({}), source="", missing=places)
     with _no_garbage_collection():
-        for file in sorted({*files_in(source), *(file for file in kept if file.parent == source)}):
-            if file in kept:
-                reader.keep(file, kept[file])
-            else:
+        reader.keep(site for site in old if site.file in kept)
+        for file in sorted(files_in(source), key=lambda file: doubts.get(str(file), 0)):
+            if str(file) not in kept:
                 reader.read(file)
+        if kept and not reader.mistakes:
+            reader.keep(site for site in old if site.name not in reader.sites)
         reader.finish()
     if reader.mistakes:
         raise ConfigurationError(reader.mistakes)

@@ -16,7 +16,6 @@ from sitemon.config.edits import Edits, Look
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.sites import SiteSet, files_in, load_with, usual_places
 from sitemon.model.errors import ConfigurationError
-from sitemon.model.site import Site
 from sitemon.per_process import short_turns
 
 log = logging.getLogger(__name__)
@@ -53,7 +52,8 @@ class SitesWatcher:
     """The sites for a running process: edits are taken up, a bad edit keeps what there was. Thread-safe.
 
     An edit is taken up once its files have settled: an editor that empties a file before it writes it must not
-    end every site for a moment. One that never rests holds up no other, and is used as it was read last.
+    end every site for a moment. A file that never rests, or has mistakes, holds up no other, and is used as it was read
+    before; until it is read no site goes. Where there are mistakes even so, all sites are as before.
 
     Raises:
         ConfigurationError: the sites have mistakes at the start.
@@ -75,11 +75,12 @@ class SitesWatcher:
         self._is_restless = False
         self._rests_until_s = 0.0
         self._trouble: str | None = None
+        self._refused: set[str] = set()
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
         self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
-        self._sites = load_with(reader, environ, path, {})
+        self._sites = load_with(reader, environ, path)
         # Only now are the files known that the sites name.
         self._edits.take_up(also=self._named_files)
         if not self._sites.sites:
@@ -152,13 +153,9 @@ class SitesWatcher:
             self._rests_until_s = self._monotonic_s() + _REST_TIMES * took_s
 
     def _read(self, look: Look) -> None:
-        reader = SiteReader(self._environ)
+        named_files: set[Path] = set()
         try:
-            with short_turns():
-                sites = load_with(reader, self._environ, self._path, self._as_before(look.unsettled))
-        except ConfigurationError as exc:
-            self._keep_old(str(exc))
-            sites = self._sites
+            sites, trouble = self._load(look, named_files)
         except Exception:
             # Whatever an edit is, it ends no process that has sites.
             log.exception("config.sites_failed: the edit was not taken up: this is a mistake in sitemon")
@@ -167,19 +164,40 @@ class SitesWatcher:
             if sites.missing and self._sites.sites:
                 self._keep_old(sites.summary)
                 return
-            self._trouble = None
-            log.info("config.sites_reloaded: %s", sites.summary)
+            if trouble:
+                self._keep_old(trouble)
+            else:
+                self._trouble = None
+            if sites is not self._sites:
+                log.info("config.sites_reloaded: %s", sites.summary)
         # Only then as seen: a child that is forked in between reads them again.
         self._sites = sites
-        self._named_files = reader.files
-        self._edits.take_up(look.state, also=reader.files)
+        self._named_files = named_files
+        self._edits.take_up(look.state, also=named_files)
 
-    def _as_before(self, files: Collection[Path]) -> dict[Path, list[Site]]:
-        of_file: dict[str, list[Site]] = {str(file): [] for file in files}
-        for site in self._sites.sites:
-            if site.file in of_file:
-                of_file[site.file].append(site)
-        return {file: of_file[str(file)] for file in files}
+    def _load(self, look: Look, named_files: set[Path]) -> tuple[SiteSet, str]:
+        """Return the sites, those of files at fault as they were, with what is wrong; the old ones if that is, too."""
+        # Who was refused before is at fault rather than who has just edited his file, and he rather than all others.
+        doubts = dict.fromkeys(map(str, look.edited), 1) | dict.fromkeys(self._refused, 2)
+        self._refused = {*doubts}
+        unsettled = {*map(str, look.unsettled)}
+        kept, trouble, old = {*unsettled}, "", self._sites.sites
+        while True:
+            reader = SiteReader(self._environ)
+            try:
+                with short_turns():
+                    sites = load_with(reader, self._environ, self._path, old=old, kept=kept, doubts=doubts)
+            except ConfigurationError as exc:
+                trouble = trouble or str(exc)
+                at_fault = reader.at_fault - kept
+                kept |= at_fault
+                if not at_fault or doubts.keys() <= kept:
+                    return self._sites, trouble
+            else:
+                self._refused = kept - unsettled
+                return sites, trouble
+            finally:
+                named_files |= reader.files
 
     def _keep_old(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from sitemon import clock
-from sitemon.config import sites_watcher
+from sitemon.config import site_reader, sites_watcher
 from sitemon.config.sites import SiteSet, load_with
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
@@ -21,6 +21,7 @@ from sitemon.model.errors import ConfigurationError
 
 A = "sites: [{name: a, url: http://a/}]\n"
 B = "sites: [{name: b, url: http://b/}]\n"
+B_AND_C = "sites: [{name: b, url: http://b/}, {name: c, url: http://c/}]\n"
 BAD = "sites: [{name: b, url: http://b/, intervall: 1}]\n"
 
 _long_ago, _later = itertools.count(1_700_000_000), itertools.count(2_100_000_000)
@@ -36,7 +37,7 @@ def write(file: Path, content: str, *, is_settled: bool = True) -> None:
 
 
 def names(watcher: SitesWatcher) -> list[str]:
-    return [site.name for site in watcher.refresh().sites]
+    return sorted(site.name for site in watcher.refresh().sites)
 
 
 def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
@@ -77,9 +78,9 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
 ) -> None:
     may_end = threading.Event()
 
-    def load_slowly(*given: Any) -> SiteSet:
+    def load_slowly(*given: Any, **more: Any) -> SiteSet:
         assert may_end.wait(10)
-        return load_with(*given)
+        return load_with(*given, **more)
 
     watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=itertools.count(0, 1).__next__)
     monkeypatch.setattr(sites_watcher, "load_with", load_slowly)
@@ -96,9 +97,9 @@ def test_while_an_edit_is_read_other_threads_wait_half_a_millisecond_for_their_t
 ) -> None:
     turns_s: list[float] = []
 
-    def noting(*given: Any) -> SiteSet:
+    def noting(*given: Any, **more: Any) -> SiteSet:
         turns_s.append(sys.getswitchinterval())
-        return load_with(*given)
+        return load_with(*given, **more)
 
     usual_s = sys.getswitchinterval()
     monkeypatch.setattr(sites_watcher, "load_with", noting)
@@ -218,22 +219,22 @@ def test_who_writes_his_file_again_and_again_keeps_the_edit_of_no_other_out(
 ) -> None:
     now_s = 0.0
     watcher = SitesWatcher({"CONF_DIR": str(folder.parent)}, monotonic_s=lambda: now_s)
-    write(folder / "b.yaml", B.replace("name: b", "name: c"))
+    write(folder / "b.yaml", B_AND_C)
     taken_up = []
     for n in range(6):
         write(folder / "a.yaml", ["", BAD, A.replace("name: a", f"name: a{n}")][n % 3], is_settled=False)
         taken_up.append(names(watcher))
         now_s += LOOK_EVERY_S
-    assert taken_up == 3 * [["a", "b"]] + 3 * [["a", "c"]]
+    assert taken_up == 3 * [["a", "b"]] + 3 * [["a", "b", "c"]]
     said = "config.sites_restless: is written again and again, and used as before"
     assert caplog.messages == [f"{said}: {folder / 'a.yaml'}"]
-    assert names(watcher) == ["a5", "c"]
+    assert names(watcher) == ["a5", "b", "c"]
 
 
 def test_nor_does_who_takes_it_away_and_puts_it_back(folder: Path) -> None:
     now_s = 0.0
     watcher = SitesWatcher({"CONF_DIR": str(folder.parent)}, monotonic_s=lambda: now_s)
-    write(folder / "b.yaml", B.replace("name: b", "name: c"))
+    write(folder / "b.yaml", B_AND_C)
     taken_up = []
     for n in range(5):
         if n % 2:
@@ -242,7 +243,71 @@ def test_nor_does_who_takes_it_away_and_puts_it_back(folder: Path) -> None:
             write(folder / "a.yaml", A, is_settled=False)
         taken_up.append(names(watcher))
         now_s += LOOK_EVERY_S
-    assert taken_up == 3 * [["a", "b"]] + 2 * [["a", "c"]]
+    assert taken_up == 3 * [["a", "b"]] + 2 * [["a", "b", "c"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        BAD,
+        "sites:\n" + 1_001 * "- {}\n",
+        A.replace("name: a", "name: b"),
+        f"sites: [{{name: a, url: http://a/, regions: [{', '.join(f'r{n}' for n in range(99))}]}}]",
+        A.replace("}", ", depends_on: [nobody]}"),
+    ],
+    ids=["no yaml", "a mistake", "very many", "a name of another", "too many regions", "depends on nobody"],
+)
+def test_a_file_with_mistakes_keeps_the_edit_of_no_other_out(
+    folder: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    write(folder / "b.yaml", B.replace("}", ", regions: [eu, us]}"))
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
+    write(folder / "a.yaml", content)
+    assert names(watcher) == ["a", "b"]
+    write(folder / "b.yaml", B_AND_C.replace("}", ", regions: [eu, asia]}"))
+    assert names(watcher) == names(watcher) == ["a", "b", "c"]
+    [said] = caplog.messages
+    assert said.startswith(f"config.sites_kept: the edit was not taken up: {folder / 'a.yaml'}:")
+    write(folder / "a.yaml", A.replace("name: a", "name: d"))
+    assert names(watcher) == ["b", "c", "d"]
+
+
+def test_nor_where_both_are_edited_at_once(folder: Path) -> None:
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
+    write(folder / "a.yaml", A.replace("}", ", intervall: 1}"))
+    write(folder / "b.yaml", B_AND_C)
+    assert names(watcher) == ["a", "b", "c"]
+
+
+def test_nor_does_one_with_very_many_files_of_certificates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_reader, "_MOST_FILES", 0)
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
+    ca_file = Authority(folder, datetime(2026, 11, 24, tzinfo=UTC)).file
+    write(folder / "a.yaml", f"sites: [{{name: a, url: https://a/, tls: {{ca_file: {ca_file}}}}}]")
+    write(folder / "b.yaml", B_AND_C)
+    assert names(watcher) == ["a", "b", "c"]
+
+
+def test_who_takes_a_site_out_on_which_another_depends_keeps_out_nobody(folder: Path) -> None:
+    write(folder / "a.yaml", A.replace("}", ", depends_on: [c]}"))
+    write(folder / "b.yaml", B_AND_C)
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
+    write(folder / "b.yaml", B.replace("}", ", enabled: false}"))
+    assert names(watcher) == ["a", "b", "c"]
+    assert not watcher.refresh().by_name["b"].enabled
+    write(folder / "a.yaml", A)
+    assert names(watcher) == ["a", "b"]
+
+
+def test_no_site_goes_on_its_way_into_a_file_with_mistakes(folder: Path) -> None:
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
+    (folder / "a.yaml").unlink()
+    write(folder / "b.yaml", "sites: []")
+    write(folder / "c.yaml", "sites: [{name: a, url: http://a/}, {name: b}]")
+    assert names(watcher) == names(watcher) == ["a", "b"]
+    write(folder / "c.yaml", A)
+    assert names(watcher) == ["a"]
 
 
 def test_an_edit_of_several_files_is_taken_up_once_all_of_them_rest(folder: Path) -> None:
