@@ -1,6 +1,7 @@
 """Lines drawn with the dots of Braille: two columns and four rows of dots in each character (Unicode, U+2800). Pure."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Final
 
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -16,14 +17,14 @@ class Canvas:
         self._owners: list[list[int | None]] = [[None] * columns for _ in range(rows)]
 
     def draw(self, line: int, values: Sequence[float | None], top: float) -> None:
-        """Draw values, from the left to the right and over the whole width; `top` is at the upper edge."""
+        """Draw values, from the left to the right and over the whole width, as far as they are from 0 to `top`."""
         before: int | None = None
         for column in range(2 * self.columns):
             value = values[column * len(values) // (2 * self.columns)]
-            if value is None:
+            if value is None or not isfinite(value):
                 before = None
                 continue
-            row = round((1 - min(value / top, 1.0)) * (4 * self.rows - 1))
+            row = round((1 - min(max(0.0, value / top), 1.0)) * (4 * self.rows - 1))
             for each in range(
                 min(row, row if before is None else before), max(row, row if before is None else before) + 1
             ):

@@ -17,7 +17,7 @@ from sitemon.store.names import Names
 from sitemon.store.read import SiteStatus, read_status
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import close_account, open_account, rows
+from tests.databases import close_account, execute, open_account, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
 
@@ -366,3 +366,16 @@ def test_the_worst_come_first(conn: Connection, names: Names, first_at: datetime
         ("slow", "degraded"),
         ("fine", "up"),
     ]
+
+
+@pytest.mark.parametrize(("beyond", "year"), [("200000-01-01", 9999), ("0044-03-15 BC", 1)])
+def test_a_moment_that_nobody_can_read_hides_no_site(conn: Connection, names: Names, beyond: str, year: int) -> None:
+    write_batch(conn, names, [a_result("shop"), a_result("home")])
+    forge = """
+        UPDATE sitemon.current_state
+        SET slot_at = %s
+        WHERE site_id = (SELECT site_id FROM sitemon.site WHERE name = 'shop')
+    """
+    execute(conn, forge, (beyond,))
+    found = {one.site: one.slot_at.year for one in read_status(conn, clock.utc_now()) if one.slot_at}
+    assert found == {"home": a_result().slot_at.year, "shop": year}
