@@ -98,6 +98,8 @@ def _problems(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, "expected broker_url: the beats' lease is there too"
     if (given.get("broker_transport_options") or {}).get("global_keyprefix"):
         yield "broker_transport_options", "expected no global_keyprefix: give sitemon a number of Redis of its own"
+    if given.get("task_protocol", 2) != 2:
+        yield "task_protocol", "expected 2: workers take no other"
     queues = given.get("task_queues") or ()
     if not all(isinstance(queue, str if isinstance(queues, Mapping) else Queue) for queue in queues):
         yield "task_queues", "expected a list of kombu.Queue, or a mapping of names to their options"

@@ -50,6 +50,17 @@ def a_message(
     return json.dumps(message)
 
 
+def of_protocol_1(**fields: object) -> str:
+    """Return the message of a check as Celery 3 wrote it: headers are none, and the body says everything."""
+    body = {"task": "sitemon.check_site", "id": str(uuid.uuid4()), "args": ["shop"], "kwargs": {}} | fields
+    return json.dumps(json.loads(a_message(body)) | {"headers": {}})
+
+
+def nested(depth: int) -> object:
+    """Return lists in lists."""
+    return json.loads("[" * depth + "]" * depth)
+
+
 def of_slots(*slots: object, task: str = "sitemon.check_slots") -> str:
     """Return the message of a batch."""
     return a_message([[slots], {}, AFTERWARDS], headers={"task": task})

@@ -1,6 +1,7 @@
 """Celery's consumer of messages, which looks often enough for a Redis that is away, and fails at no message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -9,14 +10,22 @@ from billiard.einfo import ExceptionInfo
 from celery import states
 from celery.app.trace import TraceInfo, trace_ok_t
 from celery.exceptions import Reject
+from celery.utils.time import maybe_iso8601, maybe_make_aware
 from celery.worker import consumer
 
+from sitemon import clock
 from sitemon.worker.redis_channel import LOST, tell_of_dropped
 
 LOOK_EVERY_S: Final = 2
 """How long a worker waits from one look for Redis to the next."""
 _MOST_RETRIES: Final = 1_000_000
 """The pause before a further one is computed as a power of two."""
+FARTHEST: Final = timedelta(hours=1)
+"""How far ahead a task of ours may be asked for: until then it is in memory. Retries of ours wait 5 minutes."""
+_OURS: Final = "sitemon."
+_BUILT_IN: Final = "celery."
+_BEATS: Final = "celery.backend_cleanup"
+"""Celery's beat asks for it, where results are kept without an end of their own."""
 
 
 class _Headers(msgspec.Struct):
@@ -53,9 +62,9 @@ class Consumer(consumer.Consumer):
         take = super().create_task_handler(*args, **options)
 
         def take_task(message: Any) -> Any:
-            msgspec.convert(message.headers, _Headers)
-            if not isinstance(message.payload, dict):  # that of Celery 3
-                msgspec.convert(message.payload, _Body)
+            headers = msgspec.convert(message.headers, _Headers)
+            msgspec.convert(message.payload, _Body)
+            refuse(headers.task, headers.eta, self.app.tasks, clock.utc_now())
             return take(message)
 
         return take_task
@@ -65,6 +74,21 @@ class Consumer(consumer.Consumer):
         super().update_strategies()
         for task in self.app.tasks.values():
             task.__trace__ = ending(task.__trace__)
+
+
+def refuse(task: str, eta: str | None, known: Iterable[str], now: datetime) -> None:
+    """Refuse what a worker that knows these tasks has no use for, and what it would have in hand for long.
+
+    Celery's own tasks are for applications: `celery.chord_unlock` asks for itself each second, `celery.map` for others.
+
+    Raises:
+        ValueError: with why.
+
+    """
+    if task.startswith(_BUILT_IN) and task != _BEATS and all(name.startswith((_OURS, _BUILT_IN)) for name in known):
+        raise ValueError(f"{task}: no task of this worker has a use for it")
+    if task.startswith((_OURS, _BEATS)) and (due := maybe_iso8601(eta)) and maybe_make_aware(due) > now + FARTHEST:
+        raise ValueError(f"{task}: it is asked for more than an hour ahead")
 
 
 def ending(trace: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,6 +21,8 @@ LOST: Final = (Empty, redis.RedisError, OperationalError, OSError)
 """Nothing came, or Redis is away: no message is to blame."""
 _MOST_DIGITS: Final = 1_000
 _MOST_SAID: Final = 200
+_DEEPEST: Final = 50
+"""A pool of processes pickles what a message says of its task, which fails at some 500."""
 
 
 class _Properties(msgspec.Struct):
@@ -73,6 +75,7 @@ class Channel(redis_transport.Channel):
     def _take(self, take: Callable[[Any], object], raw: Any) -> None:
         try:
             self._look_at(msgspec.convert(raw, _Envelope))
+            look_into(raw)
             take(raw)
         except LOST:
             raise
@@ -98,6 +101,19 @@ class Channel(redis_transport.Channel):
         return super()._connparams(*args, **kwargs)  # type: ignore[misc]  # kombu-stubs does not know it
 
 
+def look_into(value: Any, depth: int = 0) -> None:
+    """Refuse what is nested deeply.
+
+    Raises:
+        ValueError: it is.
+
+    """
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        look_into(each, depth + 1)
+
+
 def _read(read: Callable[..., Any], *args: Any, **options: Any) -> Any:
     try:
         return read(*args, **options)
@@ -109,9 +125,9 @@ def _read(read: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 
 def tell_of_dropped(exc: Exception) -> None:
-    """Log that a message is none, and why."""
+    """Log that a message is not taken, and why."""
     said = one_line(f"{type(exc).__name__}: {exc}"[:_MOST_SAID])
-    log.error("worker.message_dropped: what came from Redis is no message of Celery's: %s", said)
+    log.error("worker.message_dropped: what came from Redis is nothing that a worker takes: %s", said)
 
 
 def _decimal(text: str) -> Decimal:

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from celery import Celery, chord, xmap
 
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import url, write_sites
@@ -53,6 +54,23 @@ def test_entries_of_the_users_beat_schedule_run_beside_the_sites(pipeline: Pipel
     kinds = "SELECT kind::text FROM sitemon.results GROUP BY 1 HAVING count(*) >= 3 ORDER BY 1"
     wait_for(lambda: pipeline.rows(kinds) == [("adhoc",), ("scheduled",)])
     assert "sitemon.maintain" in pipeline.log_of("worker").partition("ready.")[2]
+
+
+def test_tasks_of_the_users_own_run_beside_ours_in_all_ways_of_celery(pipeline: Pipeline, redis_url: str) -> None:
+    (pipeline.folder / "ours.py").write_text(
+        "from celery import shared_task\n\n"
+        "@shared_task(name='ours.double')\ndef double(number): return 2 * number\n\n"
+        "@shared_task(name='ours.total')\ndef total(numbers): return sum(numbers)\n"
+    )
+    (pipeline.folder / "celeryconfig.py").write_text("include = ['ours']\n")
+    pipeline.start("beatless")
+    with Celery("other", broker=redis_url, backend=redis_url, set_as_current=False) as other:
+        other.conf.task_default_queue = "checks.default"
+        double, total = (other.signature(name) for name in ("ours.double", "ours.total"))
+        in_turn = chord([double.clone((number,)) for number in range(3)], total, app=other)
+        assert in_turn().get(timeout=30) == 6
+        at_once = xmap(double, [1, 2], app=other)  # type: ignore[arg-type]  # it takes signatures, too
+        assert at_once.apply_async().get(timeout=30) == [2, 4]
 
 
 def test_a_wrong_configuration_is_one_line_before_the_banner(tmp_path: Path, servers: dict[str, str]) -> None:

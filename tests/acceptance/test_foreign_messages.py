@@ -3,6 +3,7 @@
 import json
 import zlib
 from contextlib import suppress
+from datetime import timedelta
 
 import psutil
 import pytest
@@ -11,11 +12,13 @@ import redis
 from sitemon import clock
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import url, write_sites
-from tests.celery_messages import AFTERWARDS, SHOP, a_decimal, a_message, of_slots
+from tests.celery_messages import AFTERWARDS, SHOP, a_decimal, a_message, nested, of_protocol_1, of_slots
 from tests.pipeline import Pipeline, wait_for
 
 QUEUE = "checks.default"
 PROCESSES = 2
+NEXT_YEAR = (clock.utc_now() + timedelta(days=300)).isoformat()
+UNLOCKS = [["group", {"task": "x", "args": [], "kwargs": {}, "options": {}}, 1], {"result": [["x", None]]}, AFTERWARDS]
 DROPPED = [
     *("garbage", "{}", "[]", "null", "[" * 50_000, '{"a":'),
     *(json.dumps({"body": "x", "headers": {}}), json.dumps({"body": 5, "properties": {}, "headers": None})),
@@ -24,13 +27,19 @@ DROPPED = [
     a_message(b"\xff\xfe"),
     *(a_message(headers={"task": task}) for task in (["x"], {"a": 1}, None)),
     *(a_message(headers={"id": task_id}) for task_id in (["x"], {"a": 1}, None)),
-    a_message(headers={"eta": 5}),
+    *(a_message(headers={"eta": eta}) for eta in (5, "nope", NEXT_YEAR, "9999-12-31T23:59:59-14:00")),
     *(a_message(headers={"expires": moment}) for moment in ([1], -1e308, a_decimal("1E+1000000"))),
     *(a_message(headers={"timelimit": limits}) for limits in (5, ["a", "b"], [1])),
     *(a_message(headers={"retries": retries}) for retries in ("x", -1, 10**12)),
     *(a_message(headers={"stamped_headers": stamps}) for stamps in (5, [["x"]])),
     *(a_message(body) for body in (5, "abc", [], [1, 2, 3], [["shop"], {}, 5], b"[" * 20_000)),
     a_message([[5], {}, AFTERWARDS | {"errbacks": 5}]),
+    *(of_protocol_1(timelimit=limits) for limits in (None, ["a", "b"])),
+    *(of_protocol_1(**fields) for fields in ({"eta": NEXT_YEAR}, {"kwargs": {"a": nested(500)}})),
+    a_message({"args": ["shop"], "kwargs": {}}),
+    a_message(headers={"any": nested(500)}),
+    a_message(UNLOCKS, headers={"task": "celery.chord_unlock"}),
+    *(a_message(headers={"task": f"celery.{name}"}) for name in ("map", "starmap", "chunks", "group", "accumulate")),
     a_message(zlib.compress(json.dumps(SHOP).encode()), headers={"compression": "application/x-gzip"}),
 ]
 REFUSED = [
@@ -43,8 +52,8 @@ FAILED = [
     a_message([["shop"], {}, AFTERWARDS | {"callbacks": 5}]),
     *(a_message([[word], {}, AFTERWARDS | {"chord": "x"}]) for word in ("shop", 5)),
     *(a_message([["shop"], {"task": 5}, AFTERWARDS]), a_message([[5], {}, AFTERWARDS])),
-    *(a_message(headers={name: "nope"}) for name in ("task", "eta", "expires")),
-    *(a_message(headers={"eta": eta}) for eta in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")),
+    *(a_message(headers={name: "nope"}) for name in ("task", "expires")),
+    a_message(headers={"eta": "0001-01-01T00:00:00+14:00"}),
 ]
 
 
@@ -72,6 +81,21 @@ def test_what_is_no_message_is_dropped_and_all_others_are_answered(pipeline: Pip
     assert {one.pid for one in pipeline.worker_processes("beatless")} == crew
     assert log.count("worker.slots_refused: ") == len(REFUSED)
     assert log.count("worker.message_dropped: ") == len(DROPPED)
+
+
+@pytest.mark.timeout(180)
+def test_a_pool_of_processes_goes_on_too(pipeline: Pipeline, sample: SampleServer) -> None:
+    write_sites(pipeline.sites_file, {"name": "shop", "url": url(sample, "/good"), "interval": "1h"})
+    (pipeline.folder / "celeryconfig.py").write_text('worker_pool = "prefork"\nworker_concurrency = 2\n')
+    pipeline.start("prefork")
+    wait_for(lambda: "ready." in pipeline.log_of("prefork"), within_s=60)
+    good = [a_message() for _ in range(10)]
+    kept = [f"celery-task-meta-{json.loads(message)['headers']['id']}" for message in good]
+    with redis.Redis.from_url(pipeline.environment["SITEMON_REDIS_URL"]) as broker:
+        broker.lpush(QUEUE, *good[:5], *DROPPED, *good[5:])
+        wait_for(lambda: broker.exists(*kept) == len(kept), within_s=60)
+        wait_for(lambda: not broker.exists(QUEUE, "unacked", "unacked_index"))
+    assert "Unrecoverable error" not in pipeline.log_of("prefork")
 
 
 @pytest.mark.timeout(180)

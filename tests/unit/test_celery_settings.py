@@ -78,6 +78,7 @@ def test_routes_come_beside_ours(settings: Settings, routes: str) -> None:
             "broker_transport_options = {'global_keyprefix': 'mine.'}",
             "broker_transport_options: expected no global_keyprefix",
         ),
+        ("task_protocol = 1", "task_protocol: expected 2"),
         ("task_queues = ['mail']", "task_queues: expected a list of kombu.Queue"),
         ("task_queues = {1: {}}", "task_queues: expected a list of kombu.Queue"),
         ("CELERYD_CONCURRENCY = 4", "CELERYD_CONCURRENCY: expected worker_concurrency"),
