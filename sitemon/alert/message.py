@@ -24,6 +24,12 @@ _MOST_MESSAGES: Final = 5
 _NAMED: Final = 3
 _LONGEST_NAME: Final = 60
 _LONGEST_LINE: Final = 160
+_SHORT_NAME: Final = 20
+_SHORT_LINE: Final = 48
+_SHORT_COUNTS: Final = 40
+_SHORT_NAMED: Final = 2
+"""In an SMS of 160 characters there is room for the counts, so many lines, and how many more there are."""
+
 _LONGEST_URL: Final = 200
 _PAST_END: Final = f"{RESOLVED}, before"
 _BAD_NEWS: Final = frozenset({DOWN, REMINDER, DEGRADED, CERTIFICATE, REGION_OFFLINE})
@@ -51,6 +57,14 @@ class Message(NamedTuple):
     is_bad_news: bool
 
 
+class Fitted(NamedTuple):
+    """A message, and what it tells: so many of the first events, or all of so many of the first files."""
+
+    message: Message
+    events: int
+    files: int
+
+
 def message_of(events: Sequence[Mapping[str, Any]], timezone: str = "") -> Message:
     """Return the message of some events, with a paragraph for each, in their order."""
     zone = ZoneInfo(timezone) if timezone else UTC
@@ -64,19 +78,21 @@ def message_of(events: Sequence[Mapping[str, Any]], timezone: str = "") -> Messa
 def fitted(
     types: Mapping[str, int],
     events: Sequence[Mapping[str, Any]],
+    files: int,
     timezone: str,
     fits: Callable[[Message], bool],
-) -> tuple[Message, int]:
-    """Return a message that fits, of so many events of each type, and how many of them it tells.
+) -> Fitted:
+    """Return a message that fits, of so many events of each type, of sites of so many files.
 
-    It names those of `events`, the first of them, for which there is room; further messages tell the others. Where
-    these would be too many, it tells all: it says how many there are.
+    It names those of `events`, the first of them by turns of files, for which there is room; further messages tell the
+    others. Where these would be too many, it tells all of the files that it names: it says how many there are. Further
+    messages tell those of other files, or it does, where these would be too many as well.
     """
     count = sum(types.values())
     if count <= _MOST_PARAGRAPHS:
         whole = message_of(events, timezone)
         if count == 1 or fits(whole):
-            return whole, count
+            return Fitted(whole, count, files)
 
     def naming_all(number: int) -> Message:
         return _in_brief(Counter(event["type"] for event in events[:number]), events[:number])
@@ -84,10 +100,19 @@ def fitted(
     def naming_some(number: int) -> Message:
         return _in_brief(types, events[:number])
 
-    named = _most_that_fit(naming_all, len(events), fits)
-    if count > min(MOST_NAMED, named * _MOST_MESSAGES):
-        return naming_some(_most_that_fit(naming_some, len(events), fits)), count
-    return naming_all(named) if named > 1 else message_of(events[:1], timezone), named
+    def in_short(number: int) -> Message:
+        return _in_short(types, events[:number])
+
+    most_named = named = _most_that_fit(naming_all, len(events), fits)
+    if count <= min(MOST_NAMED, named * _MOST_MESSAGES):
+        return Fitted(naming_all(named) if named > 1 else message_of(events[:1], timezone), named, files)
+    telling_all = naming_some
+    named = _most_that_fit(telling_all, len(events), fits)
+    if named < files:
+        telling_all = in_short
+        named = _most_that_fit(telling_all, len(events), fits)
+    are_few = files <= max(most_named, _SHORT_NAMED) * _MOST_MESSAGES
+    return Fitted(telling_all(named), count, min(named, files) if are_few else files)
 
 
 def _most_that_fit(message: Callable[[int], Message], most: int, fits: Callable[[Message], bool]) -> int:
@@ -102,6 +127,15 @@ def _in_brief(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> 
     return Message(_subject(types, events), "\n".join([*lines, "", closing]), _is_bad_news(types, events))
 
 
+def _in_short(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> Message:
+    lines = [_cut(subject_of(_with_short_name(event)), _SHORT_LINE) for event in events]
+    more = sum(types.values()) - len(events)
+    closing = [f"and {more:,} more"] if more else []
+    return Message(
+        _cut(_counted(types, events), _SHORT_COUNTS), "\n".join(lines + closing), _is_bad_news(types, events)
+    )
+
+
 def _is_bad_news(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> bool:
     is_silent = any(event["type"] == SILENT and not is_own_over(event) for event in events)
     return is_silent or not _BAD_NEWS.isdisjoint(types)
@@ -112,13 +146,26 @@ def _cut(text: str, most: int) -> str:
 
 
 def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> str:
+    worst, count = next(iter(_counts(types, events).items()))
+    sites = list(dict.fromkeys(_cut(_named(event), _LONGEST_NAME) for event in events if _kind(event) == worst))
+    more = ", …" if count > _NAMED else ""
+    return harmless(f"{_counted(types, events)}: {', '.join(sites[:_NAMED])}{more}")
+
+
+def _counted(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> str:
+    said = []
+    for kind, count in _counts(types, events).items():
+        one, many = _COUNTED.get(kind, ("{} " + kind, "{} " + kind))
+        said.append((one if count == 1 else many).format(f"{count:,}"))
+    return ", ".join(said)
+
+
+def _counts(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    """Return how many there are of each kind, the worst first."""
     past = sum(map(is_past_end, events))
     counts = {**types, RESOLVED: types.get(RESOLVED, 0) - past, _PAST_END: past}
     ordered = [*(kind for kind in _COUNTED if counts.get(kind)), *sorted(types.keys() - _COUNTED.keys())]
-    counted = ", ".join(_counted(kind, counts[kind]) for kind in ordered)
-    sites = list(dict.fromkeys(_cut(_named(event), _LONGEST_NAME) for event in events if _kind(event) == ordered[0]))
-    more = ", …" if counts[ordered[0]] > _NAMED else ""
-    return harmless(f"{counted}: {', '.join(sites[:_NAMED])}{more}")
+    return {kind: counts[kind] for kind in ordered}
 
 
 def _kind(event: Mapping[str, Any]) -> str:
@@ -130,9 +177,9 @@ def _named(event: Mapping[str, Any]) -> str:
     return str(data["site"] or data.get("region") or data.get("cause"))
 
 
-def _counted(kind: str, count: int) -> str:
-    one, many = _COUNTED.get(kind, ("{} " + kind, "{} " + kind))
-    return (one if count == 1 else many).format(f"{count:,}")
+def _with_short_name(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event["data"]
+    return {**event, "data": {**data, "site": data["site"] and _cut(data["site"], _SHORT_NAME)}}
 
 
 def _block(event: Mapping[str, Any], zone: tzinfo) -> str:

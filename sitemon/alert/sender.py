@@ -5,14 +5,13 @@ import logging
 import math
 import random
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sitemon import clock
 from sitemon.alert.channels import Request, request_of, target_of
 from sitemon.alert.events import without_foreign_words
-from sitemon.alert.message import MOST_NAMED, Message, fitted
+from sitemon.alert.message import MOST_NAMED, Fitted, Message, fitted
 from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict, put_off_no_longer, verdict_of
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import Connection
@@ -220,7 +219,7 @@ class MessageSender(ChannelSender):
             verdict = self._verdict(self._tell(message), gathered.tries, lease)
             is_first = not tried
             if gathered.is_of_one_site and _may_be_told_otherwise(verdict, gathered.tries, since_s, is_first=is_first):
-                message, _ = self._fitted(gathered, [*map(without_foreign_words, events)])
+                message = self._fitted(gathered, [*map(without_foreign_words, events)], files=1).message
                 verdict = self._verdict_without_foreign_words(verdict, self._tell(message), gathered.tries, lease)
             self._mark_message(conn, gathered, verdict, lease)
             tried.append(next(iter(gathered.sites.values())))
@@ -230,19 +229,21 @@ class MessageSender(ChannelSender):
 
     def _as_told(self, conn: Connection, gathered: Gathered) -> tuple[Gathered, Sequence[Mapping[str, Any]], Message]:
         """Return what a message tells, with the events that it may name; what it does not tell is left for the next."""
-        owned = ((self._file_of(site), outbox_id) for outbox_id, site in gathered.sites.items())
-        first = in_turns(owned)[:MOST_NAMED]
-        events = [alert.event for alert in read_waiting(conn, first)]
-        message, told = self._fitted(gathered, events)
-        if told == len(gathered.sites):
-            return gathered, events, message
-        narrow_message(conn, self._channel.name, gathered.message_id, first[:told])
-        types = Counter(event["type"] for event in events[:told])
-        sites = {outbox_id: gathered.sites[outbox_id] for outbox_id in first[:told]}
-        return gathered._replace(types=types, sites=sites), events[:told], message
+        name = self._channel.name
+        owned = [(self._file_of(site), outbox_id) for outbox_id, site in gathered.sites.items()]
+        files, by_turns = [*dict.fromkeys(file for file, _ in owned)], in_turns(owned)
+        events = [alert.event for alert in read_waiting(conn, by_turns[:MOST_NAMED])]
+        fit = self._fitted(gathered, events, len(files))
+        if fit.files < len(files):
+            told = {*files[: fit.files]}
+            ours = [outbox_id for file, outbox_id in owned if file in told]
+            return self._as_told(conn, narrow_message(conn, name, gathered, ours))
+        if fit.events < len(by_turns):
+            gathered = narrow_message(conn, name, gathered, by_turns[: fit.events])
+        return gathered, events[: fit.events], fit.message
 
-    def _fitted(self, gathered: Gathered, events: Sequence[Mapping[str, Any]]) -> tuple[Message, int]:
-        return fitted(gathered.types, events, self._channel.timezone, self._fits)
+    def _fitted(self, gathered: Gathered, events: Sequence[Mapping[str, Any]], files: int) -> Fitted:
+        return fitted(gathered.types, events, files, self._channel.timezone, self._fits)
 
     def _mark_message(self, conn: Connection, gathered: Gathered, verdict: Verdict, lease: Lease) -> None:
         self._count(verdict)

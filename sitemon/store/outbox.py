@@ -115,16 +115,21 @@ def gather(conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Col
     if gathered_before is None:
         of_site = site if is_of_one_site else None
         _run(conn, "gather_message", **message, site=of_site, alerts=_MOST_AT_ONCE)
-    found = _run(conn, "message_types", **message)
+    return _read_message(conn, **message, is_new=gathered_before is None)
+
+
+def narrow_message(conn: Connection, channel: str, gathered: Gathered, outbox_ids: Sequence[int]) -> Gathered:
+    """Let a message be of these alerts alone, and return it; its others are gathered for another one."""
+    _run(conn, "narrow_message", channel=channel, message_id=gathered.message_id, outbox_ids=list(outbox_ids))
+    return _read_message(conn, channel, gathered.message_id, is_new=gathered.is_new)
+
+
+def _read_message(conn: Connection, channel: str, message_id: str, *, is_new: bool) -> Gathered:
+    found = _run(conn, "message_types", channel=channel, message_id=message_id)
     types = {type_: count for type_, count, _ in found}
     tries = max((tries for *_, tries in found), default=0)
-    sites = dict(_run(conn, "message_sites", **message))
-    return Gathered(message["message_id"], types, sites, tries, gathered_before is None)
-
-
-def narrow_message(conn: Connection, channel: str, message_id: str, outbox_ids: Sequence[int]) -> None:
-    """Let a message be of these alerts alone; its others are gathered for another one."""
-    _run(conn, "narrow_message", channel=channel, message_id=message_id, outbox_ids=list(outbox_ids))
+    sites = dict(_run(conn, "message_sites", channel=channel, message_id=message_id))
+    return Gathered(message_id, types, sites, tries, is_new)
 
 
 def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> None:

@@ -82,6 +82,21 @@ def test_of_very_many_sites_of_one_file_some_are_named_and_each_of_another_file(
     assert " more: sitemon incidents" in text
 
 
+@pytest.mark.parametrize("count", [5, 25, 150])
+@pytest.mark.parametrize("others", [1, 8])
+def test_long_names_of_one_file_take_nobody_out_of_an_sms(
+    scene: Scene, posted: list[str], count: int, others: int
+) -> None:
+    channel = Channel(name="chat", kind="apprise", url=SERVICES["an SMS"])
+    scene.use(channel)
+    scene.senders = [sender_of(channel, lambda site: site[:4])]
+    victims = [f"vic{number}tim" for number in range(others)]
+    tell_of(scene, [*(f"evil{number:03}{'x' * 190}" for number in range(count)), *victims], 10)
+    assert rows(scene.conn, "SELECT DISTINCT state FROM sitemon.alerts") == [("delivered",)]
+    assert [site for site in victims if not any(f"{site} is down" in text for text in posted)] == []
+    assert len(posted) <= 5
+
+
 def test_what_did_not_fit_waits_while_the_service_takes_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, posted: list[str]
 ) -> None:

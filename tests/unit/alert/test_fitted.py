@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sitemon.alert.events import DOWN
+from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.message import MOST_NAMED, Message, fitted, message_of
 from sitemon.incident.change import What
 from sitemon.turns import in_turns
@@ -23,9 +23,9 @@ def told_in(events: list[dict[str, Any]], room: int) -> list[Message]:
     messages = []
     while events:
         types = Counter(event["type"] for event in events)
-        message, told = fitted(types, events[:MOST_NAMED], "", lambda message: len(message.body) <= room)
-        messages.append(message)
-        events = events[told:]
+        fit = fitted(types, events[:MOST_NAMED], 1, "", lambda message: len(message.body) <= room)
+        messages.append(fit.message)
+        events = events[fit.events :]
     return messages
 
 
@@ -64,6 +64,32 @@ def test_of_very_many_one_message_names_some_and_says_how_many(count: int, room:
     assert message.subject.startswith(f"{count:,} sites are down: site-0, ")
     assert message.body.endswith(f"and {count - named:,} more: sitemon incidents")
     assert 1 <= named <= MOST_NAMED
+
+
+def is_an_sms(message: Message) -> bool:
+    return len(f"{message.subject}\r\n{message.body}") <= 160
+
+
+def of_long_names() -> list[dict[str, Any]]:
+    kinds = [DOWN, REMINDER, DEGRADED, RESOLVED, WITHDRAWN, CERTIFICATE]
+    events = downs(20, "x" * 190)
+    return [{**event, "type": kinds[number % len(kinds)]} for number, event in enumerate(events)]
+
+
+def test_however_long_names_are_an_sms_names_a_site_of_each_of_two_files() -> None:
+    evil = of_long_names()
+    events = [evil[0], *downs(1, "victim"), *evil[1:]]
+    message, told, files = fitted(Counter(event["type"] for event in events), events, 2, "", is_an_sms)
+    assert is_an_sms(message)
+    assert message.body.splitlines()[1:] == ["victim-0 is down: http_status (503)", "and 19 more"]
+    assert (told, files) == (21, 2)
+
+
+@pytest.mark.parametrize(("files", "told"), [(1, 1), (3, 2), (10, 2), (11, 11)])
+def test_it_tells_all_of_the_files_that_it_names_unless_there_are_very_many(files: int, told: int) -> None:
+    events = of_long_names()
+    fit = fitted(Counter(event["type"] for event in events), events, files, "", is_an_sms)
+    assert (fit.events, fit.files) == (20, told)
 
 
 def test_turns_are_of_owners() -> None:
