@@ -80,7 +80,7 @@ class AlertmanagerSender(Sender):
         return clock.monotonic_s() >= self._again_at_s
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
-        if self._is_wanted():
+        if self._is_wanted() and not lease.is_waiting:
             verdict = self._send_again(conn, lease)
             if verdict.fate is Fate.GONE or (verdict.fate is Fate.UNAVAILABLE and not verdict.is_of_words):
                 return verdict

@@ -6,6 +6,7 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sitemon import clock
@@ -32,6 +33,7 @@ from sitemon.store.outbox import (
     release_channel,
     split_message,
     take_channel,
+    waiting_sites,
 )
 from sitemon.turns import in_turns
 
@@ -47,6 +49,9 @@ _TRIES_S: Final = 90.0
 _OTHER_WORDS_S: Final = 30.0
 """So long it is tried without foreign words as well. Where a receiver hangs, other sites come before that."""
 
+_OTHERS_AFTER_S: Final = 5.0
+"""While a channel waits, so long for each file that failed there passes before an alert of another file is tried."""
+
 _GONE: Final = "the channel is disabled: it answered 410"
 
 
@@ -56,8 +61,9 @@ class ChannelSender(ABC):
     An alert that arrived and could not be marked, for the process was killed just then, is sent again with the same id.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, file_of: Callable[[str], str]) -> None:
         self._channel = channel
+        self._file_of = file_of
         self._chance = random.Random()
         self._refused = 0
         """So many were refused in a row, and without a pause."""
@@ -82,14 +88,29 @@ class ChannelSender(ABC):
             return False
         if lease.failures:
             self._failed_at_s = since_s
-        verdict = self._send_some(conn, lease._replace(disabled_target=None), since_s)
+        lease = lease._replace(disabled_target=None)
+        verdict = self._send_some(conn, lease, since_s)
         if verdict.fate is Fate.UNAVAILABLE:
             self._failed_at_s = clock.monotonic_s()
-        failures = lease.failures + 1 if verdict.fate is Fate.UNAVAILABLE else 0
-        disabled = target if verdict.fate is Fate.GONE else None
-        kept = lease._replace(failures=failures, disabled_target=disabled)
-        release_channel(conn, kept, wait_s=verdict.wait_s if verdict.fate is Fate.UNAVAILABLE else 0.0)
+            self._let_wait(conn, lease, verdict)
+        else:
+            disabled = target if verdict.fate is Fate.GONE else None
+            release_channel(conn, lease._replace(failures=0, disabled_target=disabled), wait_s=0.0)
         return True
+
+    def _let_wait(self, conn: Connection, lease: Lease, verdict: Verdict) -> None:
+        """Let a channel wait; meanwhile others than those that failed may be tried, unless it asked to wait."""
+        wait_s = 0.0 if lease.is_waiting and verdict.is_of_words else verdict.wait_s
+        others_wait_s = _OTHERS_AFTER_S * len({*self._failed_files(conn).values()}) if verdict.is_of_words else None
+        failed = lease if lease.is_waiting else lease._replace(failures=lease.failures + 1)
+        release_channel(conn, failed, wait_s=wait_s, others_wait_s=others_wait_s)
+
+    def _failed_files(self, conn: Connection) -> Mapping[str, str]:
+        """Return the sites, with their files, of what waits of files of which a try failed."""
+        sites = waiting_sites(conn, self._channel.name)
+        files = {site: self._file_of(site) for site in sites}
+        failed = {files[site] for site, has_failed in sites.items() if has_failed}
+        return {site: file for site, file in files.items() if file in failed}
 
     def _is_wanted(self) -> bool:
         """Whether the channel is wanted though nothing in the outbox is due."""
@@ -127,19 +148,19 @@ class Sender(ChannelSender):
     """Sends one event a request: files of sites take turns, in a file its sites, and those of a site keep their order.
 
     After two failures in a row some sites are tried, the more the longer it fails, until one alert arrives, and a site
-    that failed later than others: it may be its alert that the receiver refuses.
+    that failed later than others: it may be its alert that the receiver refuses. While the channel waits for that, an
+    alert of a file of which none failed is tried.
     """
 
     def __init__(self, channel: Channel, send: Callable[[Request], Answer], file_of: Callable[[str], str]) -> None:
-        super().__init__(channel)
+        super().__init__(channel, file_of)
         self._send = send
-        self._file_of = file_of
         self._tries = itertools.count(1)
         self._last_tries: dict[str, int] = {}
         """The number of the last try of each file, while more waits than is sent at once."""
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
-        verdict = Verdict(Fate.DELIVERED)
+        verdict = _untried(lease)
         failed: set[str | None] = set()
         for place, (file, alert) in enumerate(self._alerts_by_turns(conn, lease)):
             site = alert.event["data"]["site"]
@@ -160,9 +181,13 @@ class Sender(ChannelSender):
 
     def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, Alert]]:
         """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
-        files = {outbox_id: self._file_of(site) for outbox_id, site in due_sites(conn, lease.channel).items()}
-        most = _tried_at_once(lease.failures)
-        if len(files) <= most:
+        due = due_sites(conn, lease.channel)
+        files = {outbox_id: self._file_of(site) for outbox_id, site in due.items()}
+        most = _tried_at_once(lease)
+        if lease.is_waiting:
+            passed_by = self._failed_files(conn)
+            chosen = [outbox_id for outbox_id, site in due.items() if site not in passed_by][:most]
+        elif len(files) <= most:
             self._last_tries = {}
             chosen = list(files)
         else:
@@ -192,8 +217,9 @@ class Sender(ChannelSender):
 class MessageSender(ChannelSender):
     """Sends to people: all that is due, and what came since, as one message, or some if it does not fit into one.
 
-    After two failures in a row it is one site a message, and some are tried, the more the longer it fails, until one
-    arrives: it may be one site's alert that the service refuses. What is refused though others arrive is split by site.
+    After two failures in a row it is one site a message, by turns of files, and some are tried, the more the longer it
+    fails, until one arrives: it may be one site's alert that the service refuses. While the channel waits for that, a
+    site of a file of which none failed is tried. What is refused though others arrive is split by site.
     """
 
     def __init__(
@@ -203,16 +229,21 @@ class MessageSender(ChannelSender):
         fits: Callable[[Message], bool],
         file_of: Callable[[str], str],
     ) -> None:
-        super().__init__(channel)
+        super().__init__(channel, file_of)
         self._tell = tell
         self._fits = fits
-        self._file_of = file_of
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
-        verdict = Verdict(Fate.DELIVERED)
+        verdict = _untried(lease)
+        is_of_one_site = lease.failures > 1
+        sites = waiting_sites(conn, lease.channel) if is_of_one_site else {}
+        passed_by = self._failed_files(conn) if lease.is_waiting else {}
         tried: list[str] = []
-        for _ in range(_tried_at_once(lease.failures) if lease.failures > 1 else 1):
-            gathered = gather(conn, lease.channel, is_of_one_site=lease.failures > 1, but_for=tried)
+        gather_some = partial(gather, conn, lease.channel, is_of_one_site=is_of_one_site)
+        for _ in range(_tried_at_once(lease) if is_of_one_site else 1):
+            files = {*map(self._file_of, tried)}
+            of_these = [site for site in sites if self._file_of(site) in files]
+            gathered = gather_some(but_for=[*passed_by, *of_these]) or gather_some(but_for=[*passed_by, *tried])
             if gathered is None or not gathered.sites:
                 break
             gathered, events, message = self._as_told(conn, gathered)
@@ -264,9 +295,16 @@ class MessageSender(ChannelSender):
                 _say_given_up(what)
 
 
-def _tried_at_once(failures: int) -> int:
-    """Return how many alerts are tried in a lease after so many failures in a row: each time twice as many."""
-    return min(_ALERTS_AT_ONCE << min(max(failures - 1, 0), 8), _MOST_IN_VAIN)
+def _untried(lease: Lease) -> Verdict:
+    """Return what holds where nothing is tried: a channel that waits goes on waiting."""
+    return Verdict(Fate.UNAVAILABLE, is_of_words=True) if lease.is_waiting else Verdict(Fate.DELIVERED)
+
+
+def _tried_at_once(lease: Lease) -> int:
+    """Return how many alerts are tried in a lease: one while the channel waits; the more failed, twice as many."""
+    if lease.is_waiting:
+        return 1
+    return min(_ALERTS_AT_ONCE << min(max(lease.failures - 1, 0), 8), _MOST_IN_VAIN)
 
 
 def _is_broken_up(gathered: Gathered, verdict: Verdict, lease: Lease) -> bool:

@@ -17,12 +17,16 @@ _MOST_AT_ONCE: Final = 20_000
 
 
 class Lease(NamedTuple):
-    """A channel that is ours for a time. `failures` is how many tries in a row found nobody who takes alerts."""
+    """A channel that is ours for a time. `failures` is how many tries in a row found nobody who takes alerts.
+
+    `is_waiting`: it waits, for what was tried on it failed.
+    """
 
     channel: str
     number: str
     failures: int
     disabled_target: str | None
+    is_waiting: bool
 
 
 class Alert(NamedTuple):
@@ -75,7 +79,10 @@ def add_channels(conn: Connection, names: Sequence[str]) -> None:
 
 
 def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = False) -> Lease | None:
-    """Take a channel for so long, if there is something to send on it (or `anyway`), and nobody else has it."""
+    """Take a channel for so long, if there is something to send on it (or `anyway`), and nobody else has it.
+
+    Or one that waits, if it was released so that others may be tried meanwhile.
+    """
     number = str(uuid.uuid4())
     found = _run(conn, "take_channel", channel=name, lease=number, lease_s=lease_s, anyway=anyway)
     return Lease(name, number, *found[0]) if found else None
@@ -92,6 +99,11 @@ def due_sites(conn: Connection, channel: str) -> dict[int, str]:
             _give_turns(cursor, "turns_again", channel=channel)
         due = _run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE)
     return {outbox_id: site for outbox_id, site, _ in due}
+
+
+def waiting_sites(conn: Connection, channel: str) -> dict[str, bool]:
+    """Return the sites of what waits for a channel, and whether a try of any of it failed."""
+    return dict(_run(conn, "waiting_sites", channel=channel))
 
 
 def read_waiting(conn: Connection, outbox_ids: Sequence[int]) -> list[Alert]:
@@ -185,8 +197,11 @@ def give_up_unknown(conn: Connection, known: Sequence[str]) -> None:
     _run(conn, "give_up_unknown", channels=list(known))
 
 
-def release_channel(conn: Connection, lease: Lease, *, wait_s: float) -> None:
-    """Let others have a channel, but nobody before so many seconds have passed; keep what `lease` says of it."""
+def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wait_s: float | None = None) -> None:
+    """Let others have a channel, but nobody before so many seconds have passed; keep what `lease` says of it.
+
+    While it waits it can be taken after `others_wait_s`, to try what has not failed.
+    """
     _run(
         conn,
         "release_channel",
@@ -195,6 +210,7 @@ def release_channel(conn: Connection, lease: Lease, *, wait_s: float) -> None:
         failures=lease.failures,
         disabled_target=lease.disabled_target,
         wait_s=wait_s,
+        others_wait_s=others_wait_s,
     )
 
 

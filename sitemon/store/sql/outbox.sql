@@ -38,16 +38,17 @@ ORDER BY place;
 INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING;
 
 -- name: take_channel
--- A channel, if there is something to send, for as long as the lease lasts: nobody else sends on it.
+-- A channel, if there is something to send, for as long as the lease lasts: nobody else sends on it. One that waits can be
+-- taken, too, if it was released for that: then its lease did not end at -infinity.
 UPDATE sitemon.channel SET leased_until_at = now() + %(lease_s)s * '1 second'::interval, lease = %(lease)s
 WHERE name = (
     SELECT name
     FROM sitemon.channel
     WHERE name = %(channel)s
         AND leased_until_at <= now()
-        AND channel.due_at <= now()
+        AND (channel.due_at <= now() OR leased_until_at > '-infinity')
         AND (
-            %(anyway)s
+            (%(anyway)s AND channel.due_at <= now())
             OR EXISTS (
                 SELECT
                 FROM sitemon.outbox
@@ -59,7 +60,7 @@ WHERE name = (
         )
     FOR UPDATE SKIP LOCKED
 )
-RETURNING failures, disabled_target;
+RETURNING failures, disabled_target, due_at > now();
 
 -- name: due_sites
 -- By turns; the first of these is the present one from here on. That stays before what was tried already: so new alerts of
@@ -76,6 +77,12 @@ WITH due AS MATERIALIZED (
     WHERE name = %(channel)s AND channel.turn < first.turn
 )
 SELECT outbox_id, site, turn FROM due ORDER BY turn, outbox_id;
+
+-- name: waiting_sites
+SELECT coalesce(event #>> '{data,site}', '') AS site, max(tries) > 0
+FROM sitemon.outbox
+WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL
+GROUP BY site;
 
 -- name: turns_again
 -- Of what was refused and is due again, with what else waits of its site, in their order: after the present turn.
@@ -295,12 +302,22 @@ WHERE channel <> ALL (%(channels)s)
     AND created_at < now() - '1 day'::interval;
 
 -- name: release_channel
--- Nobody else's lease: one that was frozen for longer than its own has no say any more.
+-- Nobody else's lease: one that was frozen for longer than its own has no say any more. A channel that waits goes on waiting
+-- unless it has taken something.
 UPDATE sitemon.channel SET
-    leased_until_at = '-infinity',
+    leased_until_at = CASE
+        WHEN %(others_wait_s)s::double precision IS NULL THEN '-infinity'
+        ELSE least(
+            now() + %(others_wait_s)s * '1 second'::interval,
+            greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
+        )
+    END,
     lease = NULL,
     failures = %(failures)s,
-    due_at = now() + %(wait_s)s * '1 second'::interval,
+    due_at = CASE
+        WHEN %(failures)s = 0 THEN now()
+        ELSE greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
+    END,
     disabled_target = %(disabled_target)s
 WHERE name = %(channel)s AND lease = %(lease)s;
 
@@ -319,7 +336,12 @@ JOIN sitemon.channel ON channel.name = outbox.channel
 WHERE delivered_at IS NULL AND given_up_at IS NULL;
 
 -- name: enable_channels
-UPDATE sitemon.channel SET due_at = '-infinity', failures = 0, disabled_target = NULL RETURNING name;
+UPDATE sitemon.channel SET
+    leased_until_at = CASE WHEN lease IS NULL THEN '-infinity' ELSE leased_until_at END,
+    due_at = '-infinity',
+    failures = 0,
+    disabled_target = NULL
+RETURNING name;
 
 -- name: alerts
 SELECT

@@ -53,6 +53,10 @@ def test_what_is_next_is_found_by_reading_each_once(backlog: Scene) -> None:
     assert rows_an_alert(backlog, lambda: outbox.due_sites(backlog.conn, "hook")) < 3
 
 
+def test_so_is_what_failed(backlog: Scene) -> None:
+    assert rows_an_alert(backlog, lambda: outbox.waiting_sites(backlog.conn, "hook")) < 2
+
+
 def test_nor_more_than_a_few_times_where_half_was_refused(backlog: Scene) -> None:
     execute(backlog.conn, "UPDATE sitemon.outbox SET turn = -1 WHERE outbox_id % 2 = 0")
     assert rows_an_alert(backlog, lambda: outbox.due_sites(backlog.conn, "hook")) < 10

@@ -69,15 +69,16 @@ def test_a_message_to_people_names_each_site_rather_than_one_site_often(scene: S
     assert "wiki is down: timeout" in lines
 
 
-def say(conn: Connection, sites: Iterable[str]) -> None:
+def say(conn: Connection, sites: Iterable[str], channel: str = "hook") -> None:
     """Put an alert of each of these sites into the outbox; what is of no site is of the empty name."""
     with begin_deciding(conn) as deciding:
-        deciding.say(Saying("hook", None, event_of(site)) for site in sites)
+        deciding.say(Saying(channel, None, event_of(site)) for site in sites)
 
 
 def event_of(site: str) -> dict[str, object]:
-    data = {"id": str(uuid.uuid4()), "site": site or None}
-    return {"type": "certificate.expiring" if site else "region.offline", "data": data}
+    data = {"id": str(uuid.uuid4()), "site": site or None, "url": None, "link": None, "cert_expires_at": None}
+    type_ = "certificate.expiring" if site else "region.offline"
+    return {"type": type_, "timestamp": "2026-11-30T07:00:00Z", "data": data}
 
 
 def due_alerts(conn: Connection, most: int) -> list[Alert]:

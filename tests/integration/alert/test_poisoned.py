@@ -1,6 +1,7 @@
 """An alert that its receiver refuses for what it says: others arrive, and it does at last, without foreign words."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from sitemon import clock
+from sitemon.alert.outlets import sender_of
 from sitemon.alert.post import TIMEOUT_S
 from sitemon.alert.sender import MessageSender, Sender
 from sitemon.alert.verdict import Answer
@@ -16,7 +18,7 @@ from sitemon.model.alerts import Channel
 from sitemon.model.result import Result
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
-from tests.integration.alert.scene import Scene
+from tests.integration.alert.scene import Scene, pass_time
 from tests.results import a_down, a_result
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -204,6 +206,52 @@ def test_sites_whose_names_are_refused_hold_up_no_other(scene: Scene, is_for_peo
     names = [*(f"blog-{number}" for number in range(count)), "shop"]
     scene.arrive(*(row for name in names for row in scene.results("uddd", site=name)))
     assert minutes_until(scene, "shop") <= 5
+
+
+@pytest.fixture(params=[False, True], ids=["a program", "people"])
+def refusing(scene: Scene, request: pytest.FixtureRequest) -> Scene:
+    """A channel that waits for minutes: its receiver takes nothing that names a site, and nothing else was said."""
+    scene.use(scene.receiver.people() if request.param else scene.receiver.channel(), group_for_s=0.0)
+    refuse(scene.receiver, 500, "blog")
+    scene.arrive(*scene.results("uddd", site="blog"))
+    for _ in range(10):
+        scene.pass_time(hours=1 / 12)
+        scene.send()
+    return scene
+
+
+def pass_seconds(scene: Scene, seconds: int) -> None:
+    for _ in range(seconds):
+        pass_time(scene.conn, timedelta(seconds=1))
+        scene.send()
+
+
+def test_a_channel_that_waits_for_one_file_tries_an_alert_of_another_soon(refusing: Scene) -> None:
+    for site in ("shop", "wiki"):
+        refusing.arrive(*refusing.results("uddd", site=site))
+        pass_seconds(refusing, 6)
+        assert (site, "delivered") in rows(refusing.conn, ALERTS)
+        refusing.pass_time(hours=1 / 60)
+
+
+def test_it_tries_nothing_more_of_the_file_that_failed(refusing: Scene) -> None:
+    tries = refusing.receiver.tries
+    refusing.senders = [sender_of(channel, lambda _: "blogs") for channel in refusing.alerts.channels.values()]
+    refusing.arrive(*refusing.results("uddd", site="blog-2"))
+    pass_seconds(refusing, 60)
+    assert refusing.receiver.tries == tries
+
+
+def test_nor_anything_once_its_receiver_asks_to_wait(refusing: Scene) -> None:
+    refusing.receiver.answers = [(429, {"Retry-After": "600"})]
+    refusing.arrive(*refusing.results("uddd"))
+    pass_seconds(refusing, 6)
+    assert refusing.receiver.answers == []
+    tries = refusing.receiver.tries
+    refusing.arrive(*refusing.results("uddd", site="wiki"))
+    pass_seconds(refusing, 120)
+    assert refusing.receiver.tries == tries
+    assert minutes_until(refusing, "wiki") <= 10
 
 
 @pytest.mark.parametrize("is_for_people", [False, True])

@@ -1,12 +1,14 @@
 """A receiver that is down for long: it is asked by few alerts, in turns, and has all of them soon after."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
 from sitemon.alert import sender
 from tests.databases import rows
-from tests.integration.alert.scene import Scene
+from tests.integration.alert.scene import Scene, pass_time
+from tests.integration.alert.test_fair_order import say
 from tests.integration.alert.test_poisoned import refuse
 
 MOST = 4
@@ -62,6 +64,17 @@ def test_one_that_takes_one_alert_only_is_not_asked_for_each(down: Scene) -> Non
     down.pass_time(hours=1 / 60)
     down.send()
     assert rows(down.conn, WAITING) == []
+
+
+@pytest.mark.parametrize("is_for_people", [False, True], ids=["a program", "people"])
+def test_an_alert_of_each_further_file_makes_few_tries_more(scene: Scene, is_for_people: bool) -> None:
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    refuse(scene.receiver, 503, "site-")
+    for number in range(180):
+        say(scene.conn, [f"site-{number}"], "ops" if is_for_people else "hook")
+        pass_time(scene.conn, timedelta(seconds=10))
+        scene.send()
+    assert scene.receiver.tries < 400
 
 
 def test_one_that_cannot_be_reached_is_asked_by_one_alert_at_a_time(scene: Scene) -> None:
