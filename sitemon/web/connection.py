@@ -235,15 +235,17 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Ignore an upgrade that is asked for (RFC 9110, 7.8): the parser would take a body for what comes after it."""
-        try:
-            self.parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-            others = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-            head = b"\r\n".join([first, *others, b"", b""])
-            self.parser = HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._parse(head + data[upgrade.args[0] :])
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+                others = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+                data = b"\r\n".join([first, *others, b"", data[upgrade.args[0] :]])
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            else:
+                return
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle
