@@ -1,6 +1,6 @@
 """What a check finds: each request of it, what was wrong, and both together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -31,6 +31,12 @@ def first_to_expire(hops: Iterable[Hop]) -> Hop | None:
     """Return the hop one of whose certificates expires before all others, None if no hop has any."""
     dated = [(hop.cert_expires_at, hop) for hop in hops if hop.cert_expires_at is not None]
     return min(dated, key=lambda pair: pair[0])[1] if dated else None
+
+
+def untraced(hops: Sequence[Hop]) -> list[Hop]:
+    """Return the hops of a check, of which only the first to expire and the last keep what their servers made long."""
+    kept = first_to_expire(hops), hops[-1]
+    return [hop if hop in kept else msgspec.structs.replace(hop, url="", addresses=(), chain=()) for hop in hops]
 
 
 class Failure(msgspec.Struct, frozen=True):

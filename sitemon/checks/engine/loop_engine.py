@@ -124,7 +124,7 @@ class LoopEngine:
             self._tasks.discard(task)
 
     async def _visit(self, task: Task, site: Site, move: Move) -> Observation:
-        return await visit(site, self._dialer, task, move)
+        return await visit(site, self._dialer, task, move, is_traced=False)
 
     def _later(self, after_s: float, callback: Callable[[], None]) -> None:
         self._loop.alarms.set(monotonic_s() + after_s, callback)

@@ -21,12 +21,12 @@ _OF_ONE_HOP: Final[Mapping[str, Callable[[Site, Dialer, Waits], _Visit]]] = {
 }
 
 
-def visit(site: Site, dialer: Dialer, waits: Waits, move: Move = anywhere) -> _Visit:
+def visit(site: Site, dialer: Dialer, waits: Waits, move: Move = anywhere, *, is_traced: bool = True) -> _Visit:
     """Check the site and return what was found, within its timeout; raises nothing.
 
-    Redirects `move` to their host and port, which takes of that time.
+    Redirects `move` to their host and port, which takes of that time. Without `is_traced` its hops are `untraced`.
     """
     of_one_hop = _OF_ONE_HOP.get(scheme_of(site.url))
     if of_one_hop is None:
-        return visit_web(site, dialer, waits, move)
+        return visit_web(site, dialer, waits, move, is_traced=is_traced)
     return of_one_hop(site, dialer, waits)

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.findings import Hop, Observation, first_to_expire
+from sitemon.checks.findings import Hop, Observation, first_to_expire, untraced
 from sitemon.checks.http.cookies import CookieJar
 from sitemon.checks.http.fetch import fetch
 from sitemon.checks.http.page import Page
@@ -30,12 +30,12 @@ from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, Tls, public_url
 
 
-async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Observation:
+async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move, *, is_traced: bool) -> Observation:
     """Check the site and return what was found, within its timeout; raises nothing."""
     if site.url.startswith("https:"):
         await warm_up(site, waits)
     checked_at = utc_now()
-    trip = _Trip(site, dialer, waits, move)
+    trip = _Trip(site, dialer, waits, move, is_traced=is_traced)
     try:
         page = await trip.last_page()
         verdict = await judged(Question(site, page, trip.measured(checked_at)), waits)
@@ -56,13 +56,14 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move) -> Obs
 class _Trip:
     """The way of one check. `hops` are those that ended, `exchange` is the one that is or was under way last."""
 
-    def __init__(self, site: Site, dialer: Dialer, waits: Waits, move: Move) -> None:
+    def __init__(self, site: Site, dialer: Dialer, waits: Waits, move: Move, *, is_traced: bool) -> None:
         self._started_s = self._ended_s = waits.now_s()
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
         self._waits = waits
         self._move = move
+        self._is_traced = is_traced
         self._was_public = False
         self._last_host = ""
         self._tls = site.tls
@@ -179,6 +180,8 @@ class _Trip:
                 cert_expires_at=earliest_expiry(exchange.chain),
             )
         )
+        if not self._is_traced:
+            self.hops = untraced(self.hops)
         if self._site.proxy is not None:
             self._last_host = origin(request.url)[1]
         elif exchange.ip is not None:

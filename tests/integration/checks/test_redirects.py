@@ -220,7 +220,8 @@ def test_userinfo_is_sent_as_basic_and_stays_with_its_origin(observe: Observer, 
     basic = "Basic bWU6cEBzcw=="
     assert [asked.headers.get("authorization") for asked in server.asked] == [basic, basic]
     assert "authorization" not in stranger.asked[0].headers
-    assert [hop.url for hop in seen.hops] == [server.url(), server.url("/here"), stranger.url("/there")]
+    assert "p%40ss" not in repr(seen)
+    assert seen.hops[-1].url == stranger.url("/there")
 
 
 def test_the_body_of_a_redirect_is_not_waited_for(observe: Observer, serve: ServerFactory) -> None:

@@ -19,6 +19,7 @@ from sitemon.checks.net import tls_connection
 from sitemon.checks.net.happy_eyeballs import connect_tcp
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.checks.net.tls_contexts import TlsContext, TlsContexts, context_for
+from sitemon.checks.once import observe as observe_once
 from sitemon.config import ca_files
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Behaviour, Conversation
@@ -367,6 +368,23 @@ def test_the_expiry_is_the_earliest_of_all_hops(
     guilty = url if first == IN_A_MONTH else target.url()
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.CERT_EXPIRING)
     assert seen.error == f"a certificate of {guilty} expires in 29 days, expected 31 days or more"
+
+
+@pytest.mark.parametrize(("first_to_expire", "kept"), [(0, {0, 3}), (1, {1, 3}), (3, {3})])
+def test_of_the_hops_of_a_check_two_are_kept_whole_but_for_a_trace(
+    first_to_expire: int, kept: set[int], make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    urls: list[str] = []
+    page = response()
+    ends = [IN_A_MONTH if number == first_to_expire else IN_A_YEAR for number in range(4)]
+    for ends_at in reversed(ends):
+        urls.insert(0, serve_tls(answering(page), new_leaf(ca.signer, ends_at=ends_at)).url())
+        page = response(b"", status="302 Found", headers={"Location": urls[0]})
+    seen, traced = observed(make_engine(), site(urls[0], tls=ca.tls)), observe_once(site(urls[0], tls=ca.tls))
+    assert [(hop.url, len(hop.chain)) for hop in traced.hops] == [(url, 1) for url in urls]
+    told = [(url, 1) if number in kept else ("", 0) for number, url in enumerate(urls)]
+    assert [(hop.url, len(hop.chain)) for hop in seen.hops] == told
+    assert [hop.cert_expires_at for hop in seen.hops] == ends
 
 
 @pytest.mark.usefixtures("frozen_heap")
