@@ -32,8 +32,12 @@ MOST_HEADERS: Final = 100
 """A short one takes twenty times its length to keep. Of requests that wait for the answer before, all together."""
 MOST_PIPELINED: Final = 20
 """So many requests may be sent ahead of the answer to the one before them (RFC 9112, 9.3.2): few clients send any."""
+LONGEST_AHEAD_BYTES: Final = 4 << 10
+"""Of their addresses, all together: one character beyond the BMP has all of an address take four times its length."""
 READ_BYTES: Final = 16 << 10
 """So much is read at once, and thus before it is known that no more is wanted."""
+UNREAD: Final = frozenset(("GET", "HEAD"))
+"""Nobody reads a body that comes with one of these methods (RFC 9110, 9.3.1)."""
 LOOK_EVERY_S: Final = 5.0
 """So often we look whether a client has left from which nothing is read."""
 
@@ -183,8 +187,9 @@ class Connection(HttpToolsProtocol):
             self.cycle.chunked_encoding, self.cycle.expected_content_length = False, _Unknown()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of a body, as the parser says."""
-        super().on_body(body)
+        """Take a part of a body, as the parser says, if anybody reads it."""
+        if self.scope["method"] not in UNREAD:
+            super().on_body(body)
         self._head_bytes = 0
 
     def on_message_complete(self) -> None:
@@ -268,8 +273,12 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _is_too_much_ahead(self) -> bool:
-        headers = [*self.headers, *chain.from_iterable(cycle.scope["headers"] for cycle, _ in self.pipeline)]
-        return len(self.pipeline) >= MOST_PIPELINED or len(headers) > MOST_HEADERS
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        before = [cycle.scope for cycle, _ in self.pipeline]
+        headers = [*self.headers, *chain.from_iterable(scope["headers"] for scope in before)]
+        address_bytes = len(self.url) + sum(len(scope["raw_path"]) + len(scope["query_string"]) for scope in before)
+        return len(before) >= MOST_PIPELINED or len(headers) > MOST_HEADERS or address_bytes > LONGEST_AHEAD_BYTES
 
     def _look_at_request(self) -> None:
         if self._is_whole:

@@ -307,6 +307,23 @@ def test_a_body_may_be_longer_than_a_head(port: int, length: bytes, monkeypatch:
         assert sock.recv(15) == b"HTTP/1.1 200 OK"
 
 
+@pytest.mark.parametrize(("method", "bytes_kept"), [(b"GET", 0), (b"HEAD", 0), (b"POST", 3)])
+def test_of_a_body_that_nobody_reads_nothing_is_kept(
+    port: int, monkeypatch: pytest.MonkeyPatch, method: bytes, bytes_kept: int
+) -> None:
+    kept: list[int] = []
+    complete = connection.Connection.on_message_complete
+
+    def note(self: connection.Connection) -> None:
+        kept.append(len(self.cycle.body))
+        complete(self)
+
+    monkeypatch.setattr(connection.Connection, "on_message_complete", note)
+    received = answer_of(port, method + b" / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + BODY + b"\r\n")
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert kept == [bytes_kept]
+
+
 @pytest.mark.parametrize("path", [b"/long", b"/page"])
 def test_who_does_not_read_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch, path: bytes) -> None:
     lost = threading.Event()
@@ -426,6 +443,18 @@ def test_who_sends_very_many_headers_ahead_is_left(port: int) -> None:
         assert not has_hung_up(sock, SHORT_S)
     with connected(port) as sock, suppress(ConnectionError):
         sock.sendall(UNANSWERED + one + one + one)
+        while sock.recv(65_536):
+            pass
+
+
+def test_who_sends_long_addresses_ahead_is_left(port: int) -> None:
+    one = b"GET /" + b"x" * 3_000 + SHORT[5:]
+    with connected(port) as sock:
+        sock.sendall(one + UNANSWERED + one)
+        assert sock.recv(1_000).startswith(b"HTTP/1.1 200")
+        assert not has_hung_up(sock, SHORT_S)
+    with connected(port) as sock, suppress(ConnectionError):
+        sock.sendall(UNANSWERED + one + one)
         while sock.recv(65_536):
             pass
 
