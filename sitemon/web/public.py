@@ -56,6 +56,10 @@ class _History(NamedTuple):
     incidents: list[Told]
     is_old: bool = False
 
+    def is_new(self, names: frozenset[str], now_s: float) -> bool:
+        """Tell whether it need not be read anew, for these sites."""
+        return self.sites == names and now_s - self.read_at_s < _HISTORY_LASTS_S
+
 
 class Public:
     """The sites of the chosen groups, and what was of them. Thread-safe."""
@@ -87,6 +91,11 @@ class Public:
             for title, sites in shown.items()
         ]
 
+    def is_at_hand(self, snapshot: Snapshot) -> bool:
+        """Tell whether `incidents`, and `uptime` of a public site, ask the database nothing."""
+        known = self._history
+        return known is not None and known.is_new(self.names(snapshot), clock.monotonic_s())
+
     def incidents(self, snapshot: Snapshot) -> list[Told]:
         """Return the incidents of the last 30 days, the newest first."""
         return self._read(snapshot).incidents
@@ -109,7 +118,7 @@ class Public:
     def _read(self, snapshot: Snapshot) -> _History:
         """Return what there was; while the database is away, what was read before of sites that are public now."""
         known, names, now_s = self._history, self.names(snapshot), clock.monotonic_s()
-        if known and known.sites == names and now_s - known.read_at_s < _HISTORY_LASTS_S:
+        if known and known.is_new(names, now_s):
             return known
         try:
             self._history = self._ask(names, now_s)

@@ -1,6 +1,6 @@
 """What everybody may ask for: the public page, its feed, and badges."""
 
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -52,7 +52,8 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     @router.get("/feed.atom")
     async def atom(request: Request) -> Response:
         snapshot = await present(web)
-        incidents = await run_in_threadpool(public.incidents, snapshot)
+        async with _turn(web, request, is_at_hand=public.is_at_hand(snapshot)):
+            incidents = await run_in_threadpool(public.incidents, snapshot)
         settings = web.guard.settings
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
         addresses = f"{base}/public", f"{base}/feed.atom"
@@ -72,8 +73,8 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         is_public = name in public.names(snapshot)
         if site is None or not (is_public or _may_read_all(request)):
             raise Problem(404, "there is no badge of this site")
-        is_to_be_read = kind == "uptime" and not is_public
-        async with web.turns.one(web.guard.client_of(request)) if is_to_be_read else nullcontext():
+        is_at_hand = kind != "uptime" or (is_public and public.is_at_hand(snapshot))
+        async with _turn(web, request, is_at_hand=is_at_hand):
             body = await run_in_threadpool(_badge, snapshot, site, kind)
         response = respond(request, make(body, badges.MEDIA_TYPE))
         response.headers["Cross-Origin-Resource-Policy"] = _EVERYWHERE
@@ -94,3 +95,7 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         return badges.latency_badge(site.name, site.evidence.latency_s if is_known else None)
 
     return router
+
+
+def _turn(web: Web, request: Request, *, is_at_hand: bool) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if is_at_hand else web.turns.one(web.guard.client_of(request))

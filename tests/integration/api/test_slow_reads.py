@@ -67,8 +67,10 @@ def test_who_waits_for_it_holds_up_no_page(
         (history, "read_results", "api/v1/sites/shop/results"),
         (sites, "_shown", "api/v1/sites"),
         (public, "read_recent_uptime", "badge/intern/uptime.svg"),
+        (public, "read_recent_uptime", "badge/shop/uptime.svg"),
+        (public, "read_recent_uptime", "feed.atom"),
     ],
-    ids=["results", "JSON of sites", "a badge"],
+    ids=["results", "JSON of sites", "a badge", "a public badge", "the feed"],
 )
 def test_who_waits_for_it_holds_up_no_program_of_another(
     page: httpx.Client, goes_on: threading.Event, path: str
