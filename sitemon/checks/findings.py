@@ -54,9 +54,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found out: everything of a `Result` but who asked for it, when and where.
 
     `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
-    the engine is in neither, nor is time in which what it waited for was there and we were late. `lag_s` is how
-    late we were, time without CPU included. `is_ours`: we failed, and nothing is known about the site.
-    `cert_expires_at` is when the first certificate of any hop expires, all else is of the last hop.
+    the engine is in neither, nor for a thread that looks a name up, nor time in which what it waited for was there and
+    we were late. `lag_s` is how late we were, time without CPU included. `is_ours`: we failed, and nothing is known
+    about the site. `cert_expires_at` is when the first certificate of any hop expires, all else is of the last hop.
     `is_match_found` is None when there was no body to search in, or nothing to search for. `failures` are all that
     was found wrong, of which `error` is the short form.
     """

@@ -208,12 +208,22 @@ def _spent_s(owner: Owner) -> float:
 class Task:
     """One coroutine on a loop, and the `Waits` of what happens in it; its owner's time is charged."""
 
-    __slots__ = ("_behind_s", "_computed_s", "_coroutine", "_loop", "_owner", "_resumed_s", "_stalled_s", "_wanted")
+    __slots__ = (
+        "_behind_s",
+        "_computed_s",
+        "_coroutine",
+        "_left_out_s",
+        "_loop",
+        "_owner",
+        "_resumed_s",
+        "_stalled_s",
+        "_wanted",
+    )
 
     def __init__(self, loop: Loop, owner: Hashable) -> None:
         self._owner = loop.owners.of(owner)
         self._wanted: Mapping[int, int] = _NOTHING
-        self._behind_s = 0.0
+        self._behind_s = self._left_out_s = 0.0
         self._stalled_s = loop.stalled_s
         self._resumed_s, self._computed_s = monotonic_s(), thread_cpu_s()
         self._loop = loop
@@ -250,7 +260,11 @@ class Task:
     def now_s(self) -> float:
         """Return the moment on the check's own clock; see `Waits.now_s`."""
         now_s = monotonic_s()
-        return now_s - self._behind_s - self._without_cpu_s(now_s)
+        return now_s - self._behind_s - self._left_out_s - self._without_cpu_s(now_s)
+
+    def leave_out(self, span_s: float) -> None:
+        """Have no time of the check pass in a span that is over; see `Waits.leave_out`."""
+        self._left_out_s += span_s
 
     @property
     def lag_s(self) -> float:

@@ -47,6 +47,9 @@ class Waits(Protocol):
     def event(self) -> Event:
         """Return a new event for this check to wait for."""
 
+    def leave_out(self, span_s: float) -> None:
+        """Have no time of the check pass in a span that is over, in which it waited for us, and nobody for it."""
+
 
 Move = Callable[[Hashable, Waits, float], Awaitable[None]]
 """Goes on to a place, which may take that many seconds of waiting. Raises TimeoutError when there was no room."""
@@ -72,13 +75,14 @@ class _BlockingEvent:
         return self._event.wait(at_most_s)
 
 
-class _InThread:
+class _InThread(threading.local):
     """`Waits` that block their thread, which sees at once what happens."""
 
     lag_s: Final = 0.0
+    _left_out_s = 0.0
 
     def now_s(self) -> float:
-        return monotonic_s()
+        return monotonic_s() - self._left_out_s
 
     async def ready(self, wanted: Mapping[int, int], at_most_s: float) -> int | None:
         poll = select.poll()
@@ -89,6 +93,9 @@ class _InThread:
 
     def event(self) -> Event:
         return _BlockingEvent()
+
+    def leave_out(self, span_s: float) -> None:
+        self._left_out_s += span_s
 
 
 IN_THREAD: Final[Waits] = _InThread()

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from sitemon.checks.engine.fair_queue import FairQueue, PartOfTime
 from sitemon.checks.engine.host_queues import Line, Permit, Place
+from sitemon.checks.fair_queue import FairQueue, PartOfTime
 from sitemon.checks.waiting import Event, Waits
 
 Job = TypeVar("Job")

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from sitemon.checks.engine.fair_queue import FairQueue
+from sitemon.checks.fair_queue import FairQueue
 from sitemon.checks.waiting import Event
 
 Job = TypeVar("Job")

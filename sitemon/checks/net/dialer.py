@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
-from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.errors import CheckError
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, Reach, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
@@ -145,8 +145,8 @@ class Dialer:
         left_s = min(exchange.remaining_s(), _LOOKUP_FOR_PROXY_S)
         exchange.watch.enter("dns")
         try:
-            return await self._resolver.resolve(host, exchange.waits, left_s)
-        except (OSError, UnicodeError, OwnError):
+            return await self._resolved(exchange, host, left_s)
+        except (OSError, UnicodeError):
             return ()
         finally:
             exchange.watch.enter("connect")
@@ -156,9 +156,13 @@ class Dialer:
         if address is not None:
             return (address,)
         exchange.watch.begin("dns")
-        endpoints = await self._resolver.resolve(host, exchange.waits, exchange.remaining_s())
+        endpoints = await self._resolved(exchange, host, exchange.remaining_s())
         exchange.watch.enter("connect")
         return tuple(_few(endpoints))
+
+    async def _resolved(self, exchange: Exchange, host: str, timeout_s: float) -> tuple[Endpoint, ...]:
+        patience_s = exchange.patience_s()
+        return await self._resolver.resolve(host, exchange.waits, timeout_s, patience_s=patience_s, file=exchange.file)
 
     def _allowed(self, endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
         refusals = [

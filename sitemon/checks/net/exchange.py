@@ -20,7 +20,8 @@ _WIRE_BYTES_FOR_HEAD: Final = 1 << 20
 class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
-    `waits` is how its check waits; by its clock the exchange begins and ends. `file` is that of its site. `addresses`
+    `waits` is how its check waits; by its clock the exchange begins and ends, but at `end_s` of the monotonic clock
+    however late we are: whoever drips must have an end. `file` is that of its site. `addresses`
     are all that the host name stands for, `ip` the one that was tried last, `chain` the certificates that the server
     sent (DER, its own first), `http_version` "1.0" or "1.1", `records` what a name server answered. `proxy` names the
     proxy as long as it has not let us through.
@@ -43,7 +44,14 @@ class Exchange:
     )
 
     def __init__(
-        self, *, started_s: float, deadline_s: float, max_body_bytes: int, waits: Waits = IN_THREAD, file: str = ""
+        self,
+        *,
+        started_s: float,
+        deadline_s: float,
+        end_s: float,
+        max_body_bytes: int,
+        waits: Waits = IN_THREAD,
+        file: str = "",
     ) -> None:
         self.waits = waits
         self.file = file
@@ -56,9 +64,7 @@ class Exchange:
         self.http_version: str | None = None
         self.records: tuple[str, ...] = ()
         self._deadline_s = deadline_s
-        self._end_s = monotonic_s() + 2 * (
-            deadline_s - started_s
-        )  # however late we are: whoever drips must have an end
+        self._end_s = end_s
         self._bytes_left = max_body_bytes * _WIRE_BYTES_PER_BODY_BYTE + _WIRE_BYTES_FOR_HEAD
 
     def remaining_s(self) -> float:
@@ -72,6 +78,10 @@ class Exchange:
         if left_s <= 0:
             raise TimeoutError("the deadline of the check has passed")
         return left_s
+
+    def patience_s(self) -> float:
+        """Return for how long the check may wait for us and still have all of its own time."""
+        return max(0.0, self._end_s - monotonic_s() - (self._deadline_s - self.waits.now_s()))
 
     async def ready(self, wanted: Mapping[int, int]) -> int:
         """Return one of these sockets that is ready; see `Waits.ready`.

@@ -1,28 +1,35 @@
 """Host names into addresses, the system's way (/etc/hosts too), but with a deadline and bounded.
 
 `getaddrinfo` has no timeout, and a dead name server holds it for ten seconds or more. So it runs in threads of its
-own: a check waits only as long as it may, and the names of one domain may hold only some of the threads.
+own: a check waits only as long as it may, and the names of one domain, or of one file of sites, may hold only some of
+the threads.
 """
 
+import enum
 import functools
 import ipaddress
 import math
 import socket
 import threading
-from collections import defaultdict
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sitemon.checks.errors import OwnError
+from sitemon.checks.fair_queue import FairQueue
 from sitemon.checks.waiting import Event, Waits
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
+T = TypeVar("T")
+
 _IDLE_S: Final = 5.0
 _SLOW_S: Final = 1.0
 _MOST_SLOW: Final = 2
+_OF_A_FILE: Final = 4
+"""The names of a file hold at most so many times the threads that are left for those of others."""
 _MOST_KNOWN_SLOW: Final = 10_000
-_MOST_KNOWN_QUICK: Final = 10_000
+_MOST_KNOWN_QUICK: Final = 100_000
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
@@ -97,21 +104,46 @@ def domain_of(host: str) -> str:
     return ".".join(labels[-3 if is_below_registry else -2 :])
 
 
-class _Lane(NamedTuple):
-    """The names of a domain that share threads: those that were answered quickly the last time, or the others."""
+class _Speed(enum.IntEnum):
+    """How long names took the last time; those that are not known may take as long as any."""
 
+    SLOW = 0
+    UNKNOWN = 1
+    QUICK = 2
+
+
+class _Names(NamedTuple):
+    """Those of a domain in a file of sites that share threads: the ones that were answered quickly, or the others."""
+
+    file: str
     domain: str
     is_quick: bool
 
 
+class _Lane:
+    """Questions for such names, by host in the order in which they came, and those that threads are at."""
+
+    __slots__ = ("names", "running", "speed", "waiting")
+
+    def __init__(self, names: _Names, speed: _Speed) -> None:
+        self.names = names
+        self.speed = speed
+        self.waiting: dict[str, _Question] = {}
+        self.running: set[_Question] = set()
+
+
 class _Question:
-    """A name that is being looked up, for all who wait for it."""
+    """A name that is being looked up, for all who wait for it.
 
-    __slots__ = ("answer", "asked_at_s", "error", "host", "lane", "waiting")
+    It waits in a lane of each file whose sites ask; a thread is at it for one of them, at the `speed` of then.
+    """
 
-    def __init__(self, host: str, lane: _Lane) -> None:
+    __slots__ = ("answer", "asked_at_s", "error", "host", "lanes", "speed", "waiting")
+
+    def __init__(self, host: str) -> None:
         self.host = host
-        self.lane = lane
+        self.lanes: list[_Lane] = []
+        self.speed = _Speed.UNKNOWN
         self.asked_at_s = math.inf  # no thread is at it yet
         self.waiting: list[Event] = []
         self.answer: tuple[Endpoint, ...] = ()
@@ -119,11 +151,15 @@ class _Question:
 
 
 class Resolver:
-    """Resolves names in at most `threads` threads, of which the names of one domain get at most `per_domain`.
+    """Resolves names in at most `threads` threads, of which the names of one domain in a file get at most `per_domain`.
 
-    A domain one of whose names takes long gets no more than two, and all whose last name took long half of the threads,
-    so that many dead domains do not hold up the others. Names that were answered quickly the last time have threads
-    apart from the others of their domain, a part of which may be dead: in what follows they are a domain of their own.
+    A domain one of whose names takes long gets no more than two. Names that were answered quickly the last time have
+    threads apart from the others of their domain, a part of which may be dead: in what follows they are a domain of
+    their own. Those whose last name took long get half of the threads, with those that are not known three quarters, so
+    that many dead domains hold up neither new names nor those that are known to be quick. Of the files of sites, that
+    one is next which holds the fewest threads, and each leaves a fifth of what it could have to the others: with names
+    that take long, or very many, its owner holds up no other's.
+
     Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
     no answer is remembered longer, so that each check sees the names as they are.
     """
@@ -134,31 +170,45 @@ class Resolver:
         self._lookup = lookup
         self._changed = threading.Condition()
         self._open: dict[str, _Question] = {}
-        self._waiting: dict[_Lane, dict[str, _Question]] = {}  # by host, in the order in which they came
-        self._ready: dict[_Lane, None] = {}  # those with questions that perhaps may be asked
-        self._shut: dict[_Lane, None] = {}  # those that wait for fewer threads to be with slow ones
-        self._running: defaultdict[_Lane, set[_Question]] = defaultdict(set)
-        self._slow: set[_Lane] = set()
+        self._lanes: dict[_Names, _Lane] = {}
+        self._ready: OrderedDict[_Speed, FairQueue[_Lane]] = OrderedDict(
+            (speed, FairQueue(threads, self._part_of_threads)) for speed in _Speed
+        )
+        """The lanes with questions that perhaps may be asked; speeds take turns."""
+        self._left = [max(1, threads // 2), max(1, threads * 3 // 4), threads]
+        """How many threads more questions of each speed, and slower ones, may have."""
+        self._held: Counter[Hashable] = Counter()
+        """How many threads each file has."""
+        self._slow: dict[_Names, None] = {}
         self._quick_hosts: dict[str, None] = {}  # the one that was answered last is the last
         self._threads = 0
         self._idle = 0
 
-    async def resolve(self, host: str, waits: Waits, timeout_s: float) -> tuple[Endpoint, ...]:
+    async def resolve(
+        self, host: str, waits: Waits, timeout_s: float, *, patience_s: float = math.inf, file: str = ""
+    ) -> tuple[Endpoint, ...]:
         """Return the endpoints of a host name, in the order in which to try them.
 
+        `file` is that of the site. Until a thread asks for the name, no time of the check passes.
+
         Raises:
-            TimeoutError: no answer within that time.
-            OwnError: no thread was free to ask in that time.
+            TimeoutError: no answer within that time of the question.
+            OwnError: no thread was free to ask in that time, or as long as the check has patience.
             socket.gaierror: the name has no address.
             UnicodeError: it is not a host name.
 
         """
         answered = waits.event()
-        question = self._ask(host, answered)
+        began_s, began_own_s = monotonic_s(), waits.now_s()
+        question = self._ask(file, host, answered)
         try:
-            if not await answered.wait(timeout_s):
-                if question.asked_at_s == math.inf:
-                    raise OwnError(Reason.TIMEOUT, "this process had too many other host names to look up (dns)")
+            is_answered = await answered.wait(min(timeout_s, patience_s))
+            asked_at_s = question.asked_at_s
+            unasked_s = max(0.0, min(asked_at_s - began_s, waits.now_s() - began_own_s))
+            waits.leave_out(unasked_s)
+            if not is_answered and asked_at_s == math.inf:
+                raise OwnError(Reason.TIMEOUT, "this process had too many other host names to look up (dns)")
+            if not is_answered and not await answered.wait(timeout_s - (waits.now_s() - began_own_s)):
                 raise TimeoutError("no answer from the name service in time")
         finally:
             self._leave(question, answered)
@@ -166,28 +216,55 @@ class Resolver:
             raise type(question.error)(*question.error.args)  # a new one: an exception belongs to one check
         return question.answer
 
-    def _ask(self, host: str, answered: Event) -> _Question:
+    def _part_of_threads(self, file: Hashable) -> float:
+        return self._held[file] / self._max_threads
+
+    def _ask(self, file: str, host: str, answered: Event) -> _Question:
         with self._changed:
             question = self._open.get(host)
             if question is None:
-                lane = _Lane(domain_of(host), host in self._quick_hosts)
-                question = self._open[host] = _Question(host, lane)
-                self._waiting.setdefault(lane, {})[host] = question
-                if lane not in self._shut:
-                    self._ready[lane] = None
-                self._call_a_thread()
+                question = self._open[host] = _Question(host)
             question.waiting.append(answered)
+            if question.asked_at_s == math.inf:
+                self._wait_in(self._lane(_Names(file, domain_of(host), host in self._quick_hosts)), question)
             return question
+
+    def _wait_in(self, lane: _Lane, question: _Question) -> None:
+        if question.host not in lane.waiting:
+            lane.waiting[question.host] = question
+            question.lanes.append(lane)
+            self._ready[lane.speed].put(lane.names.file, lane)
+            self._call_a_thread()
+
+    def _lane(self, names: _Names) -> _Lane:
+        lane = self._lanes.get(names)
+        if lane is None:
+            lane = self._lanes[names] = _Lane(names, self._speed_of(names))
+        return lane
+
+    def _speed_of(self, names: _Names) -> _Speed:
+        if names.is_quick:
+            return _Speed.QUICK
+        return _Speed.SLOW if names in self._slow else _Speed.UNKNOWN
 
     def _leave(self, question: _Question, answered: Event) -> None:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
         with self._changed:
             question.waiting.remove(answered)
-            # Another one of the same name may wait by now: whoever was answered leaves later.
-            if not question.waiting and self._waiting.get(question.lane, {}).get(question.host) is question:
-                del self._waiting[question.lane][question.host]
-                self._forget_if_empty(question.lane)
+            if not question.waiting and question.asked_at_s == math.inf:
+                self._wait_no_more(question)
                 del self._open[question.host]
+
+    def _wait_no_more(self, question: _Question) -> None:
+        for lane in question.lanes:
+            del lane.waiting[question.host]
+            if not lane.waiting:
+                self._ready[lane.speed].drop(lane.names.file, lane)
+                self._forget_if_empty(lane)
+
+    def _forget_if_empty(self, lane: _Lane) -> None:
+        if not lane.waiting and not lane.running:
+            del self._lanes[lane.names]
 
     def _call_a_thread(self) -> None:
         if self._idle:
@@ -208,7 +285,10 @@ class Resolver:
             self._finish(question)
 
     def _next_question(self) -> _Question | None:
-        """Take a question whose domain has a free place; None, and the thread is gone, after a while without one."""
+        """Take a question whose domain and file have a free place; None, and the thread is gone, after a while without.
+
+        Of several that came at once, each called the same idle thread, so that who has taken one calls for the next.
+        """
         with self._changed:
             question = self._take()
             while question is None:
@@ -219,81 +299,82 @@ class Resolver:
                 if question is None and not was_called:
                     self._threads -= 1
                     return None
-            question.asked_at_s = monotonic_s()
-            self._running[question.lane].add(question)
-            if self._ready:  # of several questions that came at once, each called the same idle thread
+            if any(lanes.waiting for lanes in self._ready.values()):
                 self._call_a_thread()
             return question
 
     def _take(self) -> _Question | None:
-        """Take a question whose domain has a free place; the domains take turns.
+        """Take a question whose domain and file have a free place; of a file, the domains take turns.
 
-        Of those that have none each is looked at once, until one of its own names, or of slow ones, is answered: the
-        owners choose how many there are, and how many names wait.
+        Of those that have none each is looked at once, until one of its own names is answered: the owners choose how
+        many there are, and how many names wait. Files that have no place hold several threads, so that they are few.
         """
-        while self._ready:
-            lane = next(iter(self._ready))
-            del self._ready[lane]
-            if lane not in self._waiting or self._is_full(lane):
-                continue
-            if lane in self._slow and self._has_slow_enough():
-                self._shut[lane] = None
-                continue
-            question = self._waiting[lane].pop(next(iter(self._waiting[lane])))
-            if not self._forget_if_empty(lane):
-                self._ready[lane] = None
-            return question
+        for speed, lanes in self._ready.items():
+            left = min(self._left[speed:])
+            full_files = 0
+            while left and full_files < len(lanes.waiting):
+                file, lane = lanes.take()
+                if left - 1 < (self._held[file] + 1) // _OF_A_FILE:
+                    lanes.put_back(file, lane)
+                    full_files += 1
+                elif not self._is_full(lane):
+                    self._ready.move_to_end(speed)
+                    return self._begun(lane)
         return None
 
-    def _has_slow_enough(self) -> bool:
-        slow = sum(len(running) for lane, running in self._running.items() if lane in self._slow)
-        return slow >= self._max_threads // 2
+    def _begun(self, lane: _Lane) -> _Question:
+        question = next(iter(lane.waiting.values()))
+        question.asked_at_s, question.speed = monotonic_s(), lane.speed
+        lane.running.add(question)
+        self._wait_no_more(question)
+        question.lanes = [lane]
+        self._hold(question, 1)
+        if lane.waiting:
+            self._ready[lane.speed].put(lane.names.file, lane)
+        return question
 
-    def _forget_if_empty(self, lane: _Lane) -> bool:
-        is_empty = not self._waiting[lane]
-        if is_empty:
-            del self._waiting[lane]
-            self._shut.pop(lane, None)
-        return is_empty
+    def _hold(self, question: _Question, threads: int) -> None:
+        for speed in range(question.speed, len(self._left)):
+            self._left[speed] -= threads
+        file = question.lanes[0].names.file
+        self._held[file] += threads
+        if not self._held[file]:
+            del self._held[file]
 
     def _is_full(self, lane: _Lane) -> bool:
-        running = self._running.get(lane, ())
         slow_s = monotonic_s() - _SLOW_S
-        is_slow = any(one.asked_at_s < slow_s for one in running)
-        return len(running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
+        is_slow = any(one.asked_at_s < slow_s for one in lane.running)
+        return len(lane.running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
 
     def _finish(self, question: _Question) -> None:
         with self._changed:
             del self._open[question.host]
-            was_slow = question.lane in self._slow
-            self._note_speed(question, monotonic_s() - question.asked_at_s)
-            self._running[question.lane].discard(question)
-            if not self._running[question.lane]:
-                del self._running[question.lane]
-            if was_slow:
-                self._open_shut()
-            if question.lane in self._waiting:
-                self._ready[question.lane] = None
+            (lane,) = question.lanes
+            lane.running.discard(question)
+            self._hold(question, -1)
+            self._note_speed(question, lane.names, monotonic_s() - question.asked_at_s)
+            speed = self._speed_of(lane.names)
+            if speed is not lane.speed:
+                self._ready[lane.speed].drop(lane.names.file, lane)
+                lane.speed = speed
+            if lane.waiting:
+                self._ready[lane.speed].put(lane.names.file, lane)
+            self._forget_if_empty(lane)
             for answered in question.waiting:
                 answered.set()
 
-    def _note_speed(self, question: _Question, took_s: float) -> None:
+    def _note_speed(self, question: _Question, names: _Names, took_s: float) -> None:
         self._quick_hosts.pop(question.host, None)
-        if took_s < _SLOW_S:
-            self._slow.discard(question.lane)
-            if question.error is None:
-                self._note_quick(question.host)
-            return
-        if len(self._slow) >= _MOST_KNOWN_SLOW:
-            self._slow.clear()
-            self._open_shut()
-        self._slow.add(question.lane)
+        self._slow.pop(names, None)
+        if took_s >= _SLOW_S:
+            if not names.is_quick:
+                _note(names, self._slow, _MOST_KNOWN_SLOW)
+        elif question.error is None:
+            _note(question.host, self._quick_hosts, _MOST_KNOWN_QUICK)
 
-    def _note_quick(self, host: str) -> None:
-        if len(self._quick_hosts) >= _MOST_KNOWN_QUICK:
-            del self._quick_hosts[next(iter(self._quick_hosts))]
-        self._quick_hosts[host] = None
 
-    def _open_shut(self) -> None:
-        self._ready |= self._shut
-        self._shut.clear()
+def _note(known: T, among: dict[T, None], most: int) -> None:
+    """Keep what is known last, and forget the first of too many."""
+    if len(among) >= most:
+        del among[next(iter(among))]
+    among[known] = None

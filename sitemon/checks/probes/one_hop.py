@@ -9,7 +9,7 @@ from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
 from sitemon.checks.net.tls import earliest_expiry
 from sitemon.checks.waiting import Waits
-from sitemon.clock import utc_now
+from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.site import Site, public_url
 
 Look = Callable[[Site, Dialer, Exchange], Awaitable[Iterable[Failure]]]
@@ -22,6 +22,7 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
     exchange = Exchange(
         started_s=started_s,
         deadline_s=started_s + site.timeout_s,
+        end_s=monotonic_s() + 2 * site.timeout_s,
         max_body_bytes=site.max_body_bytes,
         waits=waits,
         file=site.file,

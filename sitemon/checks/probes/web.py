@@ -25,7 +25,7 @@ from sitemon.checks.net.tls import earliest_expiry
 from sitemon.checks.net.tls_contexts import warm_up, without_server_name
 from sitemon.checks.place import place_of
 from sitemon.checks.waiting import Move, Waits
-from sitemon.clock import utc_now
+from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, Tls, public_url
 
@@ -58,6 +58,7 @@ class _Trip:
 
     def __init__(self, site: Site, dialer: Dialer, waits: Waits, move: Move, *, is_traced: bool) -> None:
         self._started_s = self._ended_s = waits.now_s()
+        self._end_s = monotonic_s() + 2 * site.timeout_s
         self.hops: list[Hop] = []
         self._site = site
         self._dialer = dialer
@@ -124,6 +125,7 @@ class _Trip:
         self.exchange = Exchange(
             started_s=self._ended_s,
             deadline_s=self._started_s + self._site.timeout_s,
+            end_s=self._end_s,
             max_body_bytes=self._site.max_body_bytes,
             waits=self._waits,
             file=self._site.file,

@@ -9,7 +9,10 @@ from typing import Final
 import pytest
 
 from sitemon.checks.net.addresses import AddressPolicy
-from sitemon.checks.net.resolver import Endpoint, Lookup
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Endpoint, Lookup, Resolver
+from sitemon.checks.probes.by_scheme import visit
+from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.local.behaviours import redirecting
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Proxy
@@ -128,6 +131,23 @@ def test_where_only_public_addresses_are_visited_that_holds_for_names_behind_a_p
     engine = make_engine(lookup=lookup, policy=PUBLIC_ONLY)
     seen = observed(engine, site(f"http://{host}/", proxy=Proxy("127.0.0.1", proxy.port)))
     assert (seen.reason, len(proxy.asked)) == (reason, 0 if reason else 1), seen.error
+
+
+def test_a_name_that_we_do_not_come_to_look_up_is_not_left_to_the_proxy(serve: ServerFactory) -> None:
+    is_over = threading.Event()
+
+    def silent(host: str) -> tuple[Endpoint, ...]:
+        is_over.wait()
+        return lookup(host)
+
+    resolver = Resolver(threads=1, lookup=silent)
+    with pytest.raises(TimeoutError):
+        run_here(resolver.resolve("shop.test", IN_THREAD, 0.5))
+    proxy = serve(redirecting({}))
+    watched = site("http://inside.test/", proxy=Proxy("127.0.0.1", proxy.port))
+    seen = run_here(visit(watched, Dialer(resolver, policy=PUBLIC_ONLY), IN_THREAD))
+    is_over.set()
+    assert (seen.is_ours, proxy.asked) == (True, []), seen.error
 
 
 def test_a_name_server_that_is_silent_is_not_waited_for_long(make_engine: EngineFactory, serve: ServerFactory) -> None:

@@ -17,7 +17,7 @@ from sitemon.checks.net.happy_eyeballs import (
     connect_tcp,
 )
 from sitemon.checks.net.resolver import Endpoint, Resolver
-from sitemon.checks.waiting import run_here
+from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
@@ -102,8 +102,8 @@ def endpoint_of(ip: str) -> Endpoint:
 
 
 def exchange(timeout_s: float = 8.0) -> Exchange:
-    now_s = monotonic_s()
-    return Exchange(started_s=now_s, deadline_s=now_s + timeout_s, max_body_bytes=1000)
+    now_s, end_s = IN_THREAD.now_s(), monotonic_s() + 2 * timeout_s
+    return Exchange(started_s=now_s, deadline_s=now_s + timeout_s, end_s=end_s, max_body_bytes=1000)
 
 
 def test_the_connection_belongs_to_its_exchange(network: Network) -> None:

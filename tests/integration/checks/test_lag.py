@@ -6,6 +6,8 @@ import multiprocessing.connection
 import os
 import queue
 import signal
+import socket
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -14,7 +16,7 @@ import pytest
 from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.findings import Observation
 from sitemon.checks.net.dialer import Dialer
-from sitemon.checks.net.resolver import Resolver
+from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.clock import sleep
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
@@ -111,3 +113,24 @@ def test_a_site_that_is_silent_is_down_also_when_we_are_busy(make_engine: Engine
         engine.submit(site(url), lambda _: sleep(0.2))
     seen = found.get(timeout=30)
     assert (seen.reason, silent.accepted) == (Reason.TIMEOUT, 2)
+
+
+def test_waiting_for_a_thread_that_looks_names_up_is_no_latency_of_the_site(serve: ServerFactory) -> None:
+    begun = threading.Event()
+
+    def lookup(host: str) -> tuple[Endpoint, ...]:
+        if host == "slow.test":
+            begun.set()
+            sleep(ANSWER_S)
+        return (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
+
+    server = serve(answering(response()))
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine = LoopEngine(2, per_host=2, dialer=Dialer(Resolver(threads=1, lookup=lookup)))
+    engine.submit(site(server.url(host="slow.test")), found.put)
+    assert begun.wait(5)
+    engine.submit(site(server.url(host="quick.test")), found.put)
+    slow, quick = found.get(timeout=30), found.get(timeout=30)
+    engine.close(5)
+    assert (slow.outcome, quick.outcome) == (Outcome.UP, Outcome.UP)
+    assert slow.phases_s.dns >= ANSWER_S > 2 * quick.latency_s

@@ -54,6 +54,9 @@ class _Waits:
     def event(self) -> Event:
         return _Event()
 
+    def leave_out(self, span_s: float) -> None:
+        raise AssertionError(f"no time is left out here, nor {span_s} s")
+
 
 class History:
     """A limit, and what a test knows of the jobs in it."""

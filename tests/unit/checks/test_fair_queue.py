@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sitemon.checks.engine.fair_queue import FairQueue, PartOfTime
+from sitemon.checks.fair_queue import FairQueue, PartOfTime
 
 
 def queue_of(*items: str, part_of_time: PartOfTime = lambda _: 0.0) -> FairQueue[str]:
@@ -82,3 +82,9 @@ def test_an_item_may_be_dropped_wherever_it_stands() -> None:
     queue.drop("b", "b1")
     assert taken(queue, 2) == ["a1", "a3"]
     assert not queue.waiting
+
+
+def test_an_item_that_is_put_back_is_the_next_of_its_owner() -> None:
+    queue = queue_of("a1", "a2", "b1")
+    queue.put_back(*queue.take())
+    assert taken(queue, 3) == ["b1", "a1", "a2"]

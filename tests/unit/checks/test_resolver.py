@@ -1,5 +1,6 @@
 """The resolver: bounded, shared, with a deadline."""
 
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -31,9 +32,9 @@ class NameServer:
         return HOME
 
 
-def resolve(resolver: Resolver, host: str, timeout_s: float) -> tuple[Endpoint, ...]:
+def resolve(resolver: Resolver, host: str, timeout_s: float, file: str = "") -> tuple[Endpoint, ...]:
     """Resolve in this thread."""
-    return run_here(resolver.resolve(host, IN_THREAD, timeout_s))
+    return run_here(resolver.resolve(host, IN_THREAD, timeout_s, file=file))
 
 
 class _Impatient:
@@ -52,6 +53,9 @@ class _Impatient:
 
     def event(self) -> Event:
         return _ImpatientEvent(self._is_so)
+
+    def leave_out(self, span_s: float) -> None:
+        """It keeps no time."""
 
 
 class _ImpatientEvent:
@@ -77,10 +81,18 @@ def leave_hanging(resolver: Resolver, name_server: NameServer, host: str) -> Non
         run_here(resolver.resolve(host, _Impatient(lambda: host in name_server.asked), 1))
 
 
-def wait_in_vain(resolver: Resolver, host: str) -> None:
-    """Wait a moment for a name for which no thread asks, because those of its domain are taken."""
+def let_hang(resolver: Resolver, name_server: NameServer, file: str, count: int) -> None:
+    """Ask for many names of a file, each of a domain of its own, until threads are at so many."""
+    for number in range(100):
+        resolver._ask(file, f"{file}.dead{number}.test", IN_THREAD.event())
+    while len(name_server.asked) < count:
+        threading.Event().wait(0.001)
+
+
+def wait_in_vain(resolver: Resolver, host: str, file: str = "") -> None:
+    """Wait a moment for a name for which no thread asks, because those that it may have are taken."""
     with pytest.raises(OwnError):
-        resolve(resolver, host, 0.01)
+        resolve(resolver, host, 0.01, file)
 
 
 @pytest.fixture
@@ -123,7 +135,7 @@ def test_a_lookup_is_not_remembered(name_server: NameServer) -> None:
 
 
 def test_one_domain_takes_only_its_share_of_the_threads(name_server: NameServer) -> None:
-    resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
+    resolver = Resolver(threads=8, per_domain=2, lookup=name_server)
     for number in range(2):
         leave_hanging(resolver, name_server, f"host{number}.dead.test")
     for number in range(2, 10):
@@ -137,7 +149,7 @@ def test_many_dead_domains_leave_threads_for_the_others(
 ) -> None:
     """A domain that is known to be slow gets two threads, so that sixteen of one hang once."""
     monkeypatch.setattr(module, "_SLOW_S", 0.0)
-    resolver = Resolver(threads=5, per_domain=4, lookup=name_server)
+    resolver = Resolver(threads=8, per_domain=4, lookup=name_server)
     for domain in ("dead.test", "gone.test"):
         leave_hanging(resolver, name_server, f"a.{domain}")
         leave_hanging(resolver, name_server, f"b.{domain}")
@@ -151,32 +163,100 @@ def test_however_many_domains_are_dead_half_of_the_threads_are_for_the_others(
 ) -> None:
     """All of them hang once: from then on it is known of them."""
     monkeypatch.setattr(module, "_SLOW_S", 0.0)
-    resolver = Resolver(threads=4, per_domain=1, lookup=name_server)
-    names = [f"www.dead{number}.test" for number in range(4)]
+    resolver = Resolver(threads=8, per_domain=1, lookup=name_server)
+    names = [f"www.dead{number}.test" for number in range(5)]
     for name in names:
         leave_hanging(resolver, name_server, name)
-    with pytest.raises(OwnError):
-        resolve(resolver, "www.living.test", 0.01)
+    wait_in_vain(resolver, "www.living.test")
     name_server.released.set()
     while len(resolver._slow) < len(names):
         threading.Event().wait(0.001)
     name_server.released.clear()
     name_server.asked.clear()
-    for name in names[:2]:
+    for name in names[:3]:
         leave_hanging(resolver, name_server, name)
-    for name in names[2:]:
-        with pytest.raises(OwnError):
-            resolve(resolver, name, 0.01)
+    for name in names[3:]:
+        wait_in_vain(resolver, name)
     assert resolve(resolver, "www.living.test", 5) == HOME
 
 
-def test_a_name_that_others_hold_up_says_nothing_of_its_site(name_server: NameServer) -> None:
-    resolver = Resolver(threads=2, per_domain=2, lookup=name_server)
-    for host in ("a.dead.test", "b.dead.test"):
-        leave_hanging(resolver, name_server, host)
-    wait_in_vain(resolver, "c.dead.test")
+def test_names_that_are_not_known_leave_threads_for_those_that_were_answered(name_server: NameServer) -> None:
+    resolver = Resolver(threads=8, lookup=name_server)
+    resolve(resolver, "www.living.test", 5)
+    let_hang(resolver, name_server, "", 1 + 5)
+    wait_in_vain(resolver, "new.living.test")
+    assert resolve(resolver, "www.living.test", 5) == HOME
+
+
+def test_names_of_one_file_leave_threads_for_those_of_another(name_server: NameServer) -> None:
+    resolver = Resolver(threads=8, lookup=name_server)
+    let_hang(resolver, name_server, "many.yaml", 5)
+    wait_in_vain(resolver, "www.living.test", "many.yaml")
+    assert resolve(resolver, "www.living.test", 5, "few.yaml") == HOME
+
+
+def test_a_name_that_two_files_ask_for_has_the_turn_of_either(name_server: NameServer) -> None:
+    resolver = Resolver(threads=8, lookup=name_server)
+    let_hang(resolver, name_server, "many.yaml", 5)
+    answered = IN_THREAD.event()
+    resolver._ask("many.yaml", "www.living.test", answered)
+    assert resolve(resolver, "www.living.test", 5, "few.yaml") == HOME
+    assert run_here(answered.wait(5))
+    assert name_server.asked.count("www.living.test") == 1
+
+
+def test_of_names_that_were_answered_or_given_up_nothing_is_left(name_server: NameServer) -> None:
+    resolver = Resolver(threads=8, lookup=name_server)
+    unused = resolver._left.copy()
+    let_hang(resolver, name_server, "many.yaml", 5)
+    let_hang(resolver, name_server, "few.yaml", 6)
+    for file in ("few.yaml", "many.yaml"):
+        wait_in_vain(resolver, "www.living.test", file)
+    name_server.released.set()
+    while resolver._open:
+        threading.Event().wait(0.001)
+    with resolver._changed:
+        assert (resolver._left, resolver._held, resolver._lanes) == (unused, {}, {})
+    assert not any(lanes.waiting for lanes in resolver._ready.values())
+
+
+def test_no_time_of_a_check_passes_before_its_name_is_asked_for(name_server: NameServer) -> None:
+    resolver = Resolver(threads=1, lookup=name_server)
+    leave_hanging(resolver, name_server, "www.dead.test")
+    began_s, began_own_s = monotonic_s(), IN_THREAD.now_s()
+    wait_in_vain(resolver, "www.living.test")
+    threading.Timer(0.5, name_server.released.set).start()
+    resolve(resolver, "www.living.test", 5)
+    assert monotonic_s() - began_s > 0.5
+    assert IN_THREAD.now_s() - began_own_s < 0.25
+
+
+def test_a_name_that_is_asked_for_late_has_all_of_its_time() -> None:
+    begun = threading.Event()
+
+    def take_half_a_second(_: str) -> tuple[Endpoint, ...]:
+        begun.set()
+        threading.Event().wait(0.5)
+        return HOME
+
+    resolver = Resolver(threads=1, lookup=take_half_a_second)
+    resolver._ask("", "www.first.test", IN_THREAD.event())
+    assert begun.wait(5)
+    assert resolve(resolver, "www.second.test", 0.8) == HOME
+
+
+def test_a_check_without_patience_waits_for_no_thread(name_server: NameServer) -> None:
+    resolver = Resolver(threads=1, lookup=name_server)
+    leave_hanging(resolver, name_server, "www.dead.test")
     with pytest.raises(OwnError):
-        resolve(resolver, "www.living.test", 0.01)
+        run_here(resolver.resolve("www.living.test", IN_THREAD, math.inf, patience_s=0.0))
+
+
+def test_a_name_that_others_hold_up_says_nothing_of_its_site(name_server: NameServer) -> None:
+    resolver = Resolver(threads=1, lookup=name_server)
+    leave_hanging(resolver, name_server, "a.dead.test")
+    for host in ("c.dead.test", "www.living.test"):
+        wait_in_vain(resolver, host)
 
 
 def test_a_name_that_others_of_its_domain_hold_up_says_nothing_of_its_site(name_server: NameServer) -> None:
@@ -270,13 +350,13 @@ def test_however_many_names_of_a_domain_wait_each_is_not_looked_at_for_every_oth
     is_full = Resolver._is_full
 
     def looked_at(self: Resolver, lane: module._Lane) -> bool:
-        looks.append(lane.domain)
+        looks.append(lane.names.domain)
         return is_full(self, lane)
 
     monkeypatch.setattr(Resolver, "_is_full", looked_at)
-    resolver = Resolver(threads=3, per_domain=2, lookup=name_server)
+    resolver = Resolver(threads=8, per_domain=2, lookup=name_server)
     for number in range(1_000):
-        resolver._ask(f"host{number}.dead.test", IN_THREAD.event())
+        resolver._ask("", f"host{number}.dead.test", IN_THREAD.event())
     looks.clear()
     for number in range(10):
         assert resolve(resolver, f"{number}.living.test", 5) == HOME
@@ -287,7 +367,7 @@ def test_names_of_a_domain_that_was_full_are_looked_up_when_one_of_it_is_answere
     resolver = Resolver(threads=3, per_domain=1, lookup=name_server)
     answered = [IN_THREAD.event() for _ in range(5)]
     for number, event in enumerate(answered):
-        resolver._ask(f"host{number}.dead.test", event)
+        resolver._ask("", f"host{number}.dead.test", event)
     name_server.released.set()
     for event in answered:
         assert run_here(event.wait(5))
@@ -296,10 +376,10 @@ def test_names_of_a_domain_that_was_full_are_looked_up_when_one_of_it_is_answere
 def test_who_was_answered_and_leaves_later_takes_back_no_newer_question(name_server: NameServer) -> None:
     resolver = Resolver(threads=1, lookup=name_server)
     first, second = IN_THREAD.event(), IN_THREAD.event()
-    question = resolver._ask("www.living.test", first)
+    question = resolver._ask("", "www.living.test", first)
     assert run_here(first.wait(5))
-    resolver._ask("www.dead.test", IN_THREAD.event())
-    resolver._ask("www.living.test", second)
+    resolver._ask("", "www.dead.test", IN_THREAD.event())
+    resolver._ask("", "www.living.test", second)
     resolver._leave(question, first)
     name_server.released.set()
     assert run_here(second.wait(5))
@@ -312,6 +392,6 @@ def test_of_names_that_come_at_once_none_waits_for_the_first_while_threads_are_f
         pass
     answered = IN_THREAD.event()
     with resolver._changed:  # its idle thread comes to them when all are there
-        resolver._ask("www.dead.test", IN_THREAD.event())
-        resolver._ask("www.living.test", answered)
+        resolver._ask("", "www.dead.test", IN_THREAD.event())
+        resolver._ask("", "www.living.test", answered)
     assert run_here(answered.wait(5))

@@ -55,6 +55,11 @@ class FairQueue(Generic[Item]):
             del waiting[owner]
         return owner, item
 
+    def put_back(self, owner: Hashable, item: Item) -> None:
+        """Put in again what was just taken, before the others of its owner."""
+        self.put(owner, item)
+        self.waiting[owner].move_to_end(item, last=False)
+
     def drop(self, owner: Hashable, item: Item) -> None:
         """Take out an item, whoever is next, unless it is there no more."""
         items = self.waiting.get(owner)
