@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
 from sitemon.alert.announce import announce
@@ -14,8 +15,7 @@ from sitemon.alert.rules import NOBODY, SiteRules, is_of_before, of_regions, our
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outages
-from sitemon.incident.machine import fold
-from sitemon.incident.memory import FOLDED_AGAIN, Memory, Rest, before_rows, just_before, refold
+from sitemon.incident.memory import Memory, Rest, before_rows, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
 from sitemon.incident.summary import degraded, summary
@@ -25,7 +25,7 @@ from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
 from sitemon.store.held import held_numbers
-from sitemon.store.incident import Taken, TooManyRowsError, open_numbers, take_sites
+from sitemon.store.incident import Taken, open_numbers, take_site, take_sites
 from sitemon.store.states import Decided
 
 _SITES_AT_ONCE: Final = 200
@@ -34,14 +34,17 @@ _HELD_OF_A_SITE: Final = 20
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
+_FEW_ROWS: Final = 1_000
+"""A site of which more are to be read is decided apart: those of all sites that are decided at once take 80 MB."""
+
+_ROWS_APART: Final = 10_000
+"""Of a site that is decided apart so many are read at a time: a second at most."""
+
 _MOST_REGIONS: Final = 100
 """Of a site that no configuration has: whoever may write results could invent any number of them."""
 
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
-
-_DAY: Final = timedelta(days=1)
-"""Of so much time rows are read at once, where all of them are."""
 
 
 class Decider:
@@ -66,6 +69,7 @@ class Decider:
         self.suspected = self._regions.suspected
         self._open: list[int] = []
         self._held: list[int] = []
+        self._apart: dict[str, list[int]] = {}
 
     def use(self, alerts: Alerts) -> None:
         """Decide by other routes from now on."""
@@ -74,14 +78,22 @@ class Decider:
     def decide(self, conn: Connection, most: int = _SITES_AT_ONCE) -> int:
         """Decide on some sites of which something is to decide, and return how many they were.
 
+        Those with many rows are decided apart, one each time, by turns of their files.
+
         Raises:
-            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing is decided then.
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing further is decided then.
 
         """
-        with take_sites(conn, most) as taken:
+        with take_sites(conn, most, but=list(chain.from_iterable(self._apart.values()))) as taken:
             if taken.changed_from:
-                self._decide(taken)
-            return len(taken.names)
+                self._decide(taken, is_apart=False)
+            count = len(taken.names)
+        if self._apart:
+            with take_site(conn, self._next_apart()) as taken:
+                if taken.changed_from:
+                    self._decide(taken, is_apart=True)
+                count += len(taken.names)
+        return count
 
     def look_at_regions(self, conn: Connection) -> None:
         """Look whether regions that are offline are online again: of sites that are well there is nothing to decide.
@@ -139,7 +151,7 @@ class Decider:
         """
         tell_degraded(conn, self._rules_of, self._alerts, self._now())
 
-    def _decide(self, taken: Taken) -> None:
+    def _decide(self, taken: Taken, *, is_apart: bool) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
         self._look_at_regions_of(taken, rules)
         rules |= self._crowded(taken, rules)
@@ -148,9 +160,16 @@ class Decider:
         policies = taken.policies(
             {site_id: None if site_id in scheduled else one.policy for site_id, one in rules.items()}, now
         )
-        begun = self._begun(taken, rules, policies)
+        begun = self._begun(taken, rules, policies, is_apart=is_apart)
+        if not begun:
+            return
         refolded = {
-            site_id: refold(policies[site_id], memory, [row for row in rows if row.slot_at > memory.until])
+            site_id: refold(
+                policies[site_id],
+                memory,
+                [row for row in rows if row.slot_at > memory.until],
+                rules[site_id].folded_again,
+            )
             for site_id, (memory, rows) in begun.items()
         }
         taken_out = {
@@ -221,92 +240,115 @@ class Decider:
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         announce(taken, told, audiences.__getitem__, self._alerts, now)
 
-    def _begun(
-        self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies]
-    ) -> dict[int, tuple[Memory, list[Row]]]:
-        """Return where folds begin, and their rows. Where these are too many, half of the sites is put off."""
-        while True:
-            try:
-                known = self._known(taken, rules)
-                waiting = {n: moment for n, moment in taken.changed_from.items() if n not in known}
-                return known | self._looked_back(taken, rules, policies, waiting)
-            except TooManyRowsError:
-                in_turn = [site_id for site_id in taken.names if site_id in taken.changed_from]
-                taken.put_off(in_turn[len(in_turn) // 2 :])
+    def _next_apart(self) -> int:
+        """Return the site that is decided apart now: one of each file, another one of each, and so on."""
+        file = next(iter(self._apart))
+        site_id, *others = self._apart.pop(file)
+        if others:
+            self._apart[file] = others
+        return site_id
 
-    def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, tuple[Memory, list[Row]]]:
-        """Return what was kept of sites whose rows changed after it, and the rows since."""
-        memories = {
+    def _begun(
+        self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies], *, is_apart: bool
+    ) -> dict[int, tuple[Memory, list[Row]]]:
+        """Return where folds begin, and their rows. Sites with many of these are left to be decided apart.
+
+        Of one that is, some are folded at a time, as long as there are such of before what changed.
+        """
+        most = _ROWS_APART if is_apart else _FEW_ROWS
+        known = self._known(taken, rules)
+        waiting = {n: moment for n, moment in taken.changed_from.items() if n not in known}
+        found, crowded = self._looked_back(taken, rules, policies, waiting, most)
+        left: set[int] = set() if is_apart else crowded
+        memories = known | self._oldest(taken, rules, {n: waiting[n] for n in waiting.keys() - found.keys() - left})
+        read, full_at = self._rows(taken, rules, {n: memory.until for n, memory in memories.items()}, most)
+        for site_id, memory in memories.items():
+            begin, until_at = memory, taken.changed_from[site_id] - rules[site_id].folded_again
+            if is_apart or site_id in waiting:
+                begin = memory.moved_on(policies[site_id], read[site_id], min(until_at, full_at.get(site_id, until_at)))
+            if site_id not in full_at:
+                found[site_id] = begin, read[site_id]
+            elif not is_apart:
+                left.add(site_id)
+            elif begin is not memory:
+                taken.remember({site_id: begin})
+                left.add(site_id)
+            else:
+                all_rows, _ = self._rows(taken, rules, {site_id: memory.until}, None)
+                found[site_id] = memory, all_rows[site_id]
+        if left:
+            in_turn = [site_id for site_id in taken.names if site_id in left]
+            taken.put_off(in_turn)
+            for site_id in in_turn:
+                self._apart.setdefault(rules[site_id].file, []).append(site_id)
+        return {site_id: found[site_id] for site_id in taken.changed_from}
+
+    def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, Memory]:
+        """Return what was kept of sites whose rows changed after it."""
+        return {
             site_id: of_regions(memory, rules[site_id])
             for site_id, changed_from in taken.changed_from.items()
-            if (memory := _kept(taken, site_id, changed_from)) and memory.until < changed_from
+            if (memory := _kept(taken, site_id, changed_from, rules[site_id].folded_again))
+            and memory.until < changed_from
         }
-        rows = self._rows(taken, rules, {site_id: memory.until for site_id, memory in memories.items()})
-        return {site_id: (memory, rows[site_id]) for site_id, memory in memories.items()}
 
     def _looked_back(
         self,
         taken: Taken,
         rules: Mapping[int, SiteRules],
         policies: Mapping[int, Policies],
-        waiting: dict[int, datetime],
-    ) -> dict[int, tuple[Memory, list[Row]]]:
-        """Return where the folds of sites begin of which nothing was kept of before these moments, and their rows."""
-        found: dict[int, tuple[Memory, list[Row]]] = {}
-        for window in _WINDOWS:
-            from_at = {site_id: changed_from - window for site_id, changed_from in waiting.items()}
-            for site_id, rows in self._rows(taken, rules, from_at).items():
-                regions = ours(taken.regions[site_id], rules[site_id])
-                state = determined(policies[site_id], rows, regions, waiting[site_id])
-                if state is not None:
-                    found[site_id] = just_before(waiting.pop(site_id), state), rows
-        return found | self._from_the_oldest(taken, rules, policies, waiting) if waiting else found
+        waiting: Mapping[int, datetime],
+        most: int,
+    ) -> tuple[dict[int, tuple[Memory, list[Row]]], set[int]]:
+        """Return where the folds of sites begin of which nothing was kept of before these moments, and their rows.
 
-    def _from_the_oldest(
-        self,
-        taken: Taken,
-        rules: Mapping[int, SiteRules],
-        policies: Mapping[int, Policies],
-        waiting: dict[int, datetime],
-    ) -> dict[int, tuple[Memory, list[Row]]]:
-        """Return what all rows that are kept of these sites come to shortly before these moments, and those since.
-
-        Of time before those rows is known which incidents lasted.
+        And those sites that have more than so many rows since where it might be.
         """
-        first_at = waiting | taken.first_slots(waiting)
+        found: dict[int, tuple[Memory, list[Row]]] = {}
+        crowded: set[int] = set()
+        for window in _WINDOWS:
+            others = waiting.keys() - found.keys() - crowded
+            read, full_at = self._rows(taken, rules, {site_id: waiting[site_id] - window for site_id in others}, most)
+            crowded |= full_at.keys()
+            for site_id in others - crowded:
+                regions = ours(taken.regions[site_id], rules[site_id])
+                state = determined(policies[site_id], read[site_id], regions, waiting[site_id])
+                if state is not None:
+                    found[site_id] = just_before(waiting[site_id], state), read[site_id]
+        return found, crowded
+
+    @staticmethod
+    def _oldest(taken: Taken, rules: Mapping[int, SiteRules], waiting: Mapping[int, datetime]) -> dict[int, Memory]:
+        """Return what is known of before the oldest rows of these sites: which incidents lasted."""
+        if not waiting:
+            return {}
+        first_at = {**waiting} | taken.first_slots(waiting)
         known = taken.incidents({site_id: just_before(moment).until for site_id, moment in first_at.items()})
-        states = {
-            site_id: of_regions(before_rows(moment, [one for _, one in known[site_id]]), rules[site_id]).state
+        return {
+            site_id: of_regions(before_rows(moment, [one for _, one in known[site_id]]), rules[site_id])
             for site_id, moment in first_at.items()
         }
-        until_at = {site_id: max(moment, waiting[site_id] - FOLDED_AGAIN) for site_id, moment in first_at.items()}
-        moment = min(first_at.values())
-        while moment < max(until_at.values()):
-            for site_id, rows in self._rows(taken, rules, dict.fromkeys(waiting, moment), moment + _DAY).items():
-                earlier = (row for row in rows if row.slot_at < until_at[site_id])
-                states[site_id] = fold(policies[site_id], states[site_id], earlier).state
-            moment += _DAY
-        later = self._rows(taken, rules, until_at)
-        return {site_id: (just_before(until_at[site_id], states[site_id]), later[site_id]) for site_id in waiting}
 
     @staticmethod
     def _rows(
         taken: Taken,
         rules: Mapping[int, SiteRules],
         from_at: Mapping[int, datetime],
-        until_at: datetime | None = None,
-    ) -> dict[int, list[Row]]:
-        found = taken.rows(from_at, until_at) if from_at else {}
+        most: int | None,
+    ) -> tuple[dict[int, list[Row]], dict[int, datetime]]:
+        if not from_at:
+            return {}, {}
+        regions = {site_id: ours(taken.regions[site_id], rules[site_id]) for site_id in from_at}
+        found, full_at = taken.rows(from_at, regions, most)
         outages = taken.connectivity.outages
-        return {
-            site_id: without_outages([row for row in rows if ours({row.region}, rules[site_id])], outages)
-            for site_id, rows in found.items()
-        }
+        return {site_id: without_outages(rows, outages) for site_id, rows in found.items()}, full_at
 
 
-def _kept(taken: Taken, site_id: int, changed_from: datetime) -> Memory | None:
+def _kept(taken: Taken, site_id: int, changed_from: datetime, folded_again: timedelta) -> Memory | None:
     kept = taken.kept.get(site_id)
-    return kept.before(changed_from, taken.up_since[site_id]) if isinstance(kept, Rest) else kept
+    if isinstance(kept, Rest):
+        return kept.before(changed_from - folded_again, taken.up_since[site_id])
+    return kept
 
 
 def _newest(begun: tuple[Memory, list[Row]]) -> datetime:

@@ -17,6 +17,13 @@ _ON_THE_WAY: Final = timedelta(seconds=5)
 _SENT_ON: Final = timedelta(minutes=1)
 """A slot that is so much later than an edit is not of before it: beats take edits up within 5 s."""
 
+_LATEST: Final = timedelta(minutes=1)
+"""So much longer than interval and timeout after its slot a result may come: then the slot is missing."""
+
+_LEAST_FOLDED_AGAIN: Final = timedelta(minutes=5)
+_MOST_FOLDED_AGAIN: Final = timedelta(minutes=15)
+"""Where slots are further apart few rows lie before it."""
+
 _LONGEST_SETTLING: Final = timedelta(days=1)
 """For a site that is looked at once a year nobody else is waited for."""
 
@@ -32,6 +39,7 @@ class SiteRules(NamedTuple):
 
     `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
     checks at once. Not `is_configured`: it is in no configuration, or not any more, as is known since `missing_since`.
+    It stands in `file`.
     """
 
     policy: Policy
@@ -43,11 +51,17 @@ class SiteRules(NamedTuple):
     confirm: bool = False
     is_configured: bool = True
     missing_since: datetime | None = None
+    file: str = ""
 
     @property
     def round(self) -> timedelta:
         """How long it takes at most until each region has looked at it once, if results are not late."""
         return self.interval + self.timeout + _ON_THE_WAY
+
+    @property
+    def folded_again(self) -> timedelta:
+        """How far before the newest row others may still come: from there on rows are folded again each time."""
+        return min(max(_LEAST_FOLDED_AGAIN, self.interval + self.timeout + _LATEST), _MOST_FOLDED_AGAIN)
 
     @property
     def settles(self) -> timedelta:
@@ -121,6 +135,7 @@ def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
         timedelta(seconds=site.timeout_s),
         _gateways(site, by_name) if site.depends_on else (),
         confirm=site.confirm and site.enabled,
+        file=site.file,
     )
 
 

@@ -1,6 +1,6 @@
 """What is kept of a site between two folds, so that the next one reads its newest rows only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -11,9 +11,6 @@ from sitemon.incident.policy import Policies
 from sitemon.incident.region import UP, RegionView
 from sitemon.incident.rows import Row
 
-FOLDED_AGAIN: Final = timedelta(minutes=5)
-"""Rows so near the newest one are folded again each time: results of other regions, and late ones, lie among them."""
-
 _INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -22,6 +19,13 @@ class Memory(msgspec.Struct, frozen=True):
 
     state: SiteState
     until: datetime
+
+    def moved_on(self, policies: Policies, rows: Iterable[Row], until_at: datetime) -> "Memory":
+        """Return the memory of all rows of slots before a moment, if that is later, given those since."""
+        if until_at - _INSTANT <= self.until:
+            return self
+        since = (row for row in rows if self.until < row.slot_at < until_at)
+        return just_before(until_at, fold(policies, self.state, since).state)
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -34,13 +38,12 @@ class Rest(msgspec.Struct, frozen=True):
     rested_at: datetime
     regions: tuple[str, ...]
 
-    def before(self, changed_from: datetime, up_since: Mapping[str, datetime]) -> Memory:
-        """Return the memory with which a fold begins when rows of slots from `changed_from` on changed.
+    def before(self, from_at: datetime, up_since: Mapping[str, datetime]) -> Memory:
+        """Return the memory with which a fold of rows of slots after `from_at` begins.
 
         Other rows since it rested are good ones, and change nothing. `up_since` are regions whose newest rows are good,
         since these slots: one of which nothing was decided sees it as up, too, if it has for as long.
         """
-        from_at = changed_from - FOLDED_AGAIN
         if from_at <= self.rested_at:
             return self.memory
         well = [region for region, since in up_since.items() if since <= from_at]
@@ -77,9 +80,12 @@ def before_rows(moment: datetime, incidents: Sequence[Incident]) -> Memory:
     return just_before(moment, SiteState(dict.fromkeys(incident.regions, view), incident))
 
 
-def refold(policies: Policies, memory: Memory, rows: Sequence[Row]) -> Refolded:
-    """Fold the rows of slots after `memory.until`, all of them and in order."""
-    until = max(memory.until, rows[-1].slot_at - FOLDED_AGAIN) if rows else memory.until
+def refold(policies: Policies, memory: Memory, rows: Sequence[Row], folded_again: timedelta) -> Refolded:
+    """Fold the rows of slots after `memory.until`, all of them and in order.
+
+    Those so near the newest one are folded again each time: results of other regions, and late ones, lie among them.
+    """
+    until = max(memory.until, rows[-1].slot_at - folded_again) if rows else memory.until
     early = fold(policies, memory.state, (row for row in rows if row.slot_at <= until))
     late = fold(policies, early.state, (row for row in rows if row.slot_at > until))
     kept = Memory(early.state, until)

@@ -1,6 +1,7 @@
 """What is to decide and what was decided, in the database. All that follows from a decision is one transaction."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -26,15 +27,11 @@ from sitemon.store.states import Decided, note_states
 _sql: Final = load_queries("incident.sql")
 _status_sql: Final = load_queries("status.sql")
 
-MOST_ROWS: Final = 200_000
-"""That are read at once of several sites: 80 MB."""
+_FEWEST_ROWS: Final = 10
+"""Of a region at least so many are read at once: those of several slots."""
 
 MOST_CONFIRMING: Final = 100
 """Of a site in a minute; one that fails more often is left to the scheduled checks."""
-
-
-class TooManyRowsError(Exception):
-    """Several sites have more rows than are read at once; nothing was changed."""
 
 
 class Taken(Deciding):
@@ -45,10 +42,13 @@ class Taken(Deciding):
     what was kept of them.
     """
 
-    def __init__(self, cursor: Cursor, most: int) -> None:
+    def __init__(self, cursor: Cursor, lock: str, **which: object) -> None:
         super().__init__(cursor)
-        self.names: dict[int, str] = dict(self._all("lock_sites", sites=most))
-        self.changed_from: dict[int, datetime] = dict(self._of_ours("take_marks"))
+        self.names: dict[int, str] = dict(self._all(lock, **which))
+        self.changed_from: dict[int, datetime] = {}
+        self._places: dict[int, int] = {}
+        for site_id, place, changed_from in self._of_ours("take_marks"):
+            self._places[site_id], self.changed_from[site_id] = place, changed_from
         self.regions: dict[int, set[str]] = {site_id: set() for site_id in self.names}
         self.up_since: dict[int, dict[str, datetime]] = {site_id: {} for site_id in self.names}
         for site_id, region, up_since in self._of_ours("regions_of"):
@@ -92,33 +92,40 @@ class Taken(Deciding):
         return {site_id: Edited(tuple(edits)) for site_id, edits in noted.items()}
 
     def put_off(self, site_ids: Sequence[int]) -> None:
-        """Leave it to a later transaction to decide on these sites."""
+        """Leave it to a later transaction to decide on these sites; they keep their places."""
         from_at = [self.changed_from.pop(site_id) for site_id in site_ids]
-        self._do("put_off", site_ids=list(site_ids), from_at=from_at)
+        places = [self._places[site_id] for site_id in site_ids]
+        self._do("put_off", site_ids=list(site_ids), places=places, from_at=from_at)
 
     def first_slots(self, before: Mapping[int, datetime]) -> dict[int, datetime]:
         """Return the oldest slots before these moments of which rows of these sites are kept."""
         return dict(self._all("first_slots", site_ids=list(before), before_at=list(before.values())))
 
-    def rows(self, from_at: Mapping[int, datetime], until_at: datetime | None = None) -> dict[int, list[Row]]:
-        """Return the rows of these sites, of slots from these moments on, in order, as maintenance makes them.
+    def rows(
+        self, from_at: Mapping[int, datetime], regions: Mapping[int, Collection[str]], most: int | None
+    ) -> tuple[dict[int, list[Row]], dict[int, datetime]]:
+        """Return rows of these sites in regions, of slots from these moments on, in order, as maintenance makes them.
 
-        Raises:
-            TooManyRowsError: fewer sites are to be decided on at once.
-
+        Of a site that has about so many, and may have more, the first ones: before a slot, which is returned too.
         """
         found: dict[int, list[Row]] = {site_id: [] for site_id in from_at}
         windows: dict[int, list[Window]] = {site_id: [] for site_id in from_at}
-        columns = {"site_ids": list(from_at), "from_at": list(from_at.values())}
-        for site_id, *window in self._all("windows", **columns):
+        for site_id, *window in self._all("windows", site_ids=list(from_at), from_at=list(from_at.values())):
             windows[site_id].append(Window(*window))
-        most = MOST_ROWS if len(self.changed_from) > 1 else None
-        read = self._all("rows", **columns, until_at=until_at or "infinity", most=most)
-        if len(read) == most:
-            raise TooManyRowsError
+        limits = {n: most and max(_FEWEST_ROWS, most // max(1, len(regions[n]))) for n in from_at}
+        pairs = [(site_id, region) for site_id in from_at for region in regions[site_id]]
+        read = self._all(
+            "rows",
+            site_ids=[site_id for site_id, _ in pairs],
+            regions=[region for _, region in pairs],
+            from_at=[from_at[site_id] for site_id, _ in pairs],
+            most=[limits[site_id] for site_id, _ in pairs],
+        )
+        full_at = _full_at(((site_id, region, slot_at) for site_id, slot_at, region, *_ in read), limits)
         for site_id, slot_at, region, kind, outcome, *cause, ended_at in read:
-            found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), ended_at))
-        return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}
+            if site_id not in full_at or slot_at < full_at[site_id]:
+                found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), ended_at))
+        return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}, full_at
 
     def incidents(self, since: Mapping[int, datetime]) -> dict[int, list[tuple[int, Incident]]]:
         """Return of these sites the incidents that are open after these moments, or ended by a later row."""
@@ -240,8 +247,8 @@ def take_open(conn: Connection, numbers: Sequence[int]) -> Iterator[Reminding]:
 
 
 @contextmanager
-def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
-    """Take sites of which something is to decide, for one transaction that an error undoes.
+def take_sites(conn: Connection, most: int, but: Sequence[int] = ()) -> Iterator[Taken]:
+    """Take sites of which something is to decide, but for some, for one transaction that an error undoes.
 
     Any number may be at it: a site that another one has is passed over.
 
@@ -250,7 +257,31 @@ def take_sites(conn: Connection, most: int) -> Iterator[Taken]:
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Taken(cursor, most)
+        yield Taken(cursor, "lock_sites", sites=most, but=list(but))
+
+
+@contextmanager
+def take_site(conn: Connection, site_id: int) -> Iterator[Taken]:
+    """Take this site, if no other one has it, as `take_sites` does.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        yield Taken(cursor, "lock_site", site_id=site_id)
+
+
+def _full_at(slots: Iterable[tuple[int, str, datetime]], limits: Mapping[int, int | None]) -> dict[int, datetime]:
+    """Return up to which slots all rows are there, of sites that have so many in a region."""
+    by_region: defaultdict[tuple[int, str], list[datetime]] = defaultdict(list)
+    for site_id, region, slot_at in slots:
+        by_region[site_id, region].append(slot_at)
+    found: dict[int, datetime] = {}
+    for (site_id, _), of_region in by_region.items():
+        if len(of_region) == limits[site_id]:
+            found[site_id] = min(max(of_region), found.get(site_id, max(of_region)))
+    return found
 
 
 def _memory(until: datetime, state: object) -> Memory | None:

@@ -1,16 +1,22 @@
 -- name: lock_sites
 -- Take sites of which something is to decide, first those that have waited longest: where there is always more than can be
 -- decided on, none waits for ever. Those in the schedule come first, beside each ten of them another one: whoever may write
--- results could invent any number of these. Those that another alerter has in hand are passed over.
+-- results could invent any number of these. Those that another alerter has in hand are passed over, and those that are
+-- decided apart.
 WITH scheduled AS (
     SELECT site_id, undecided_id
     FROM sitemon.undecided
     -- Not EXISTS: whatever the statistics, this reads marks in their order, and ends as soon as there are enough.
     CROSS JOIN LATERAL (SELECT FROM sitemon.watch WHERE watch.site_id = undecided.site_id LIMIT 1) AS watched
+    WHERE site_id <> ALL (%(but)s::integer[])
     ORDER BY undecided_id
     LIMIT 2000
 ), oldest AS (
-    SELECT site_id, undecided_id FROM sitemon.undecided ORDER BY undecided_id LIMIT 2000
+    SELECT site_id, undecided_id
+    FROM sitemon.undecided
+    WHERE site_id <> ALL (%(but)s::integer[])
+    ORDER BY undecided_id
+    LIMIT 2000
 ), waiting AS (
     SELECT site_id, min(undecided_id) AS first_id, bool_or(is_scheduled) AS is_scheduled
     FROM (SELECT *, true AS is_scheduled FROM scheduled UNION ALL SELECT *, false FROM oldest) AS marks
@@ -28,17 +34,21 @@ ORDER BY placed.place
 LIMIT %(sites)s
 FOR NO KEY UPDATE OF site SKIP LOCKED;
 
+-- name: lock_site
+SELECT site_id, name FROM sitemon.site WHERE site_id = %(site_id)s FOR NO KEY UPDATE SKIP LOCKED;
+
 -- name: take_marks
--- In a statement after lock_sites: it sees what was written until the sites were ours.
+-- In a statement after lock_sites or lock_site: it sees what was written until the sites were ours.
 WITH gone AS (
-    DELETE FROM sitemon.undecided WHERE site_id = ANY (%(site_ids)s) RETURNING site_id, from_at
+    DELETE FROM sitemon.undecided WHERE site_id = ANY (%(site_ids)s) RETURNING site_id, undecided_id, from_at
 )
-SELECT site_id, min(from_at) FROM gone GROUP BY site_id ORDER BY site_id;
+SELECT site_id, min(undecided_id), min(from_at) FROM gone GROUP BY site_id ORDER BY site_id;
 
 -- name: put_off
-INSERT INTO sitemon.undecided (site_id, from_at)
-SELECT site_id, from_at
-FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at);
+-- In their places: else they came behind marks that were made meanwhile, again and again.
+INSERT INTO sitemon.undecided (undecided_id, site_id, from_at) OVERRIDING SYSTEM VALUE
+SELECT place, site_id, from_at
+FROM unnest(%(places)s::bigint[], %(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (place, site_id, from_at);
 
 -- name: regions_of
 SELECT site_id, region.name, CASE WHEN outcome = 'up' THEN since_at END
@@ -86,10 +96,11 @@ SELECT site_id, until_at, state FROM sitemon.incident_state WHERE site_id = ANY 
 SELECT site_id, until_at, state, rested_at, regions FROM sitemon.incident_rest WHERE site_id = ANY (%(site_ids)s);
 
 -- name: rows
+-- Of each region the first ones: where there are more, it is gone on from there.
 SELECT
-    result.site_id,
+    given.site_id,
     result.slot_at,
-    region.name,
+    given.region,
     result.kind::text,
     result.outcome::text,
     reason.name,
@@ -98,16 +109,20 @@ SELECT
     result.excerpt,
     result.cert_expires_at,
     result.checked_at + result.latency_s * '1 second'::interval
-FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
-CROSS JOIN sitemon.region
-JOIN sitemon.result
-    ON result.site_id = given.site_id
-    AND result.region_id = region.region_id
-    AND result.slot_at >= given.from_at
-    AND result.slot_at < %(until_at)s
-    AND result.kind <> 'adhoc'
-LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id
-LIMIT %(most)s;
+FROM unnest(%(site_ids)s::integer[], %(regions)s::text[], %(from_at)s::timestamptz[], %(most)s::integer[])
+    AS given (site_id, region, from_at, most)
+JOIN sitemon.region ON region.name = given.region
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM sitemon.result
+    WHERE result.site_id = given.site_id
+        AND result.region_id = region.region_id
+        AND result.slot_at >= given.from_at
+        AND result.kind <> 'adhoc'
+    ORDER BY slot_at
+    LIMIT given.most
+) AS result
+LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id;
 
 -- name: first_slots
 SELECT given.site_id, min(first.slot_at)

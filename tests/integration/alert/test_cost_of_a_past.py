@@ -2,8 +2,8 @@
 
 import itertools
 import random
-from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,7 +16,6 @@ from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
 from sitemon.model.alerts import Audience
 from sitemon.model.result import Result
-from sitemon.store import incident
 from sitemon.store.incident import Taken
 from tests.databases import execute, rows
 from tests.integration.alert.scene import OUTCOMES, Scene
@@ -34,12 +33,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows were read, each time."""
     found: list[int] = []
 
-    def counted(
-        taken: Taken, from_at: Mapping[int, datetime], until_at: datetime | None = None
-    ) -> dict[int, list[Row]]:
-        by_site = read_rows(taken, from_at, until_at)
+    def counted(taken: Taken, *given: Any) -> tuple[dict[int, list[Row]], dict[int, datetime]]:
+        by_site, full_at = read_rows(taken, *given)
         found.append(sum(map(len, by_site.values())))
-        return by_site
+        return by_site, full_at
 
     read_rows = Taken.rows
     monkeypatch.setattr(Taken, "rows", counted)
@@ -102,19 +99,76 @@ def test_a_late_row_reads_no_more_where_the_interval_is_a_year(scene: Scene, rea
     assert 0 < sum(read) < 2 * 1000
 
 
+def test_a_late_row_that_may_come_reads_rows_of_minutes(scene: Scene, read: list[int]) -> None:
+    rules = SiteRules(Policy(up_after=2), Audience(), None, timedelta(seconds=1), timeout=timedelta(minutes=5))
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now)
+    results = each_second("du" * 900)
+    late = results.pop(302)
+    scene.write(results)
+    scene.decide()
+    read.clear()
+    scene.write([late])
+    scene.decide()
+    assert 0 < sum(read) < MINUTES
+
+
+def test_nobody_waits_for_sites_of_which_all_rows_are_to_be_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, read: list[int]
+) -> None:
+    monkeypatch.setattr(decide, "_FEW_ROWS", 100)
+    monkeypatch.setattr(decide, "_ROWS_APART", 300)
+    scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
+    scene.arrive(*scene.results("u", start=-1, site="wiki"))
+    late = [write_but_one(scene, f"shop-{number}") for number in range(5)]
+    read.clear()
+    scene.write([*late, *scene.results("ddd", site="wiki")])
+    assert scene.decider.decide(scene.conn) == 7
+    assert scene.incidents == [(0, None)]
+    assert sum(read) < 1_500
+    scene.decide()
+    assert 5 * 1_800 < sum(read) < 5 * 3_600
+    assert scene.incidents == [(0, None)]
+
+
+def test_files_take_turns_at_what_is_decided_apart(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rules_of(name: str) -> SiteRules:
+        asked.append(name)
+        return SiteRules(Policy(up_after=2), Audience(), None, timedelta(seconds=1), file=name[0])
+
+    asked: list[str] = []
+    monkeypatch.setattr(decide, "_ROWS_APART", 300)
+    scene.decider = Decider(rules_of, scene.alerts, clock.utc_now)
+    scene.write([write_but_one(scene, site) for site in ("a1", "a2", "a3", "b1")])
+    apart = []
+    for _ in range(6):
+        scene.decider.decide(scene.conn)
+        apart.append(asked[-1])
+    assert apart == ["a1", "b1", "a2", "b1", "a3", "b1"]
+
+
+def write_but_one(scene: Scene, site: str) -> Result:
+    """Let a site never have two good rows in a row; return one that comes later than any that may."""
+    results = each_second("du" * 900, site=site)
+    late = results.pop(400)
+    scene.write(results)
+    scene.decide()
+    return late
+
+
 def test_where_all_rows_are_read_they_are_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "_DAY", timedelta(minutes=3))
+    monkeypatch.setattr(decide, "_FEW_ROWS", 10)
+    monkeypatch.setattr(decide, "_ROWS_APART", 10)
     scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
     scene.arrive(*scene.results("uddd" + "ud" * 20))
     scene.arrive(*scene.results("u", start=20.5))
     assert scene.incidents == [(1, 20)]
 
 
-def test_of_many_rows_those_of_fewer_sites_are_read_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incident, "MOST_ROWS", 100)
+def test_of_sites_with_many_rows_those_of_one_are_read_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide, "_FEW_ROWS", 50)
     for site in ("one", "two", "three"):
         scene.write(each_second("u" * 60 + "d" * 3, site=site))
-    assert [scene.decider.decide(scene.conn) for _ in range(4)] == [3, 2, 1, 0]
+    assert [scene.decider.decide(scene.conn) for _ in range(4)] == [4, 1, 1, 0]
     assert len(scene.incidents) == 3
 
 
@@ -138,16 +192,18 @@ def as_they_come(rnd: random.Random) -> list[Result]:
 @pytest.mark.parametrize("seed", range(6))
 def test_incidents_are_those_of_one_fold(scene: Scene, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     rnd = random.Random(seed)
-    monkeypatch.setattr(incident, "MOST_ROWS", 100)
-    monkeypatch.setattr(decide, "_DAY", timedelta(minutes=7))
+    monkeypatch.setattr(decide, "_FEW_ROWS", rnd.choice([20, 60, 200]))
+    monkeypatch.setattr(decide, "_ROWS_APART", rnd.choice([20, 40, 1_000]))
     policy = Policy(rnd.randint(1, 3), rnd.randint(1, 3))
-    scene.use(scene.receiver.channel(), policy=policy)
+    rules = SiteRules(policy, Audience(), None, timedelta(minutes=1))
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now, by_sites=False)
     results = waiting = as_they_come(rnd)
     while waiting:
         size = rnd.randint(1, 40)
         scene.write(waiting[:size])
-        scene.decide()
         waiting = waiting[size:]
+        while scene.decider.decide(scene.conn) and (rnd.random() < 0.8 or not waiting):
+            pass
     query = "SELECT started_at, ended_at FROM sitemon.incidents WHERE site = %s AND withdrawn_at IS NULL ORDER BY 1"
     for pattern in PATTERNS:
         seen = [Row(one.slot_at, one.region, one.kind, one.outcome) for one in results if one.site == pattern]

@@ -9,8 +9,10 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
 from sitemon.store.connect import connect
 from sitemon.store.incident import take_sites
+from sitemon.store.names import Names
 from sitemon.store.outbox import give_up_unknown, retry_alerts
 from sitemon.store.tidy import tidy
+from sitemon.store.write import prepare_session, write_batch
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene
@@ -116,6 +118,21 @@ def test_what_has_waited_longest_is_decided_on_first(scene: Scene) -> None:
     assert scene.decider.decide(scene.conn, most=1) == 1
     query = "SELECT site.name FROM sitemon.undecided JOIN sitemon.site USING (site_id)"
     assert rows(scene.conn, query) == [("blog",)]
+
+
+def test_what_is_put_off_does_not_come_behind_what_came_meanwhile(
+    scene: Scene, postgres_server: PostgresServer, owner: Credentials
+) -> None:
+    scene.write(scene.results("d"))
+    with (
+        closing(connect(postgres_server, owner, application_name="test")) as second,
+        take_sites(scene.conn, 1) as taken,
+    ):
+        prepare_session(second)
+        write_batch(second, Names(), scene.results("d", site="wiki"))
+        taken.put_off(list(taken.changed_from))
+    with take_sites(scene.conn, 1) as taken:
+        assert list(taken.names.values()) == ["shop"]
 
 
 def test_alertmanager_gets_alerts_as_its_api_takes_them(scene: Scene) -> None:

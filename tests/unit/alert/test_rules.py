@@ -34,6 +34,21 @@ def test_for_what_is_looked_at_once_a_year_it_is_waited_for_a_day() -> None:
     assert rules_of_site(rarely, {}).settles == timedelta(days=1)
 
 
+@pytest.mark.parametrize(
+    ("interval_s", "timeout_s", "seconds"),
+    [
+        pytest.param(1, 300.0, 361, id="a check that hangs"),
+        pytest.param(60, 10.0, 300, id="results of other regions"),
+        pytest.param(86_400, 10.0, 900, id="rows are few"),
+    ],
+)
+def test_rows_are_folded_again_from_where_results_may_still_come(
+    interval_s: int, timeout_s: float, seconds: float
+) -> None:
+    site = Site(name="shop", url="https://shop.example/", interval_ms=interval_s * 1_000, timeout_s=timeout_s)
+    assert rules_of_site(site, {}).folded_again == timedelta(seconds=seconds)
+
+
 @pytest.mark.parametrize("room", [1, 100])
 def test_rules_are_those_of_the_last_edit_whether_they_are_kept_or_not(
     room: int, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,6 @@
 """Rows and windows in any order, repeated, in any batches, come to the incidents that they come to in order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
 from hypothesis import given, settings
@@ -17,6 +17,7 @@ from sitemon.model.outcome import Outcome
 from tests.unit.incident.rows import at, rows_of
 
 Key = tuple[datetime, str, str]
+FOLDED_AGAIN = timedelta(minutes=5)
 
 
 class Book:
@@ -63,11 +64,11 @@ class Book:
         return maintained(in_order(self.rows.values()), windows)
 
     def decide(self, changed_from: datetime) -> None:
-        memory = self.kept.before(changed_from, {}) if isinstance(self.kept, Rest) else self.kept
+        memory = self.kept.before(changed_from - FOLDED_AGAIN, {}) if isinstance(self.kept, Rest) else self.kept
         if memory is None or changed_from <= memory.until:
             memory = self.look_back(changed_from)
         later = [row for row in self.folded if row.slot_at > memory.until]
-        refolded = refold(self.policy, memory, later)
+        refolded = refold(self.policy, memory, later, FOLDED_AGAIN)
         since = refolded.since
         stored = [(n, one) for n, one in self.incidents.items() if one.closed_by is None or one.closed_by > since]
         for change in changes(stored, refolded.incidents):
