@@ -132,7 +132,7 @@ AHEAD: list[Event] = [started("shop", 1, 1, 60, 60_000), ended("shop", 1, 2, -60
 
 def forget(conn: Connection, minute: int) -> None:
     """Forget what is history for good, when all that was said up to a minute is read."""
-    execute(conn, "UPDATE sitemon.account SET closed_ms = %s, from_ms = %s", (at_ms(minute) + DAY_MS, FOR_EVER_MS))
+    execute(conn, "UPDATE sitemon.account SET closed_ms = %s, from_ms = %s", (at_ms(minute) + DAY_MS, FOR_EVER_MS // 2))
     site = forget_history(conn)
     while site:
         site = forget_history(conn, site)

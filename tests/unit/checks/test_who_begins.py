@@ -36,7 +36,7 @@ def ready() -> Iterator[int]:
 def engine(clock: Clock, ready: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopEngine]:
     """Return an engine without a thread. Checks of `step` go on in each run, for long; all others hang."""
 
-    async def visit(site: Site, _: Dialer, task: Task, __: Move) -> None:
+    async def visit(site: Site, _: Dialer, task: Task, __: Move, *, is_traced: bool) -> None:
         while site.file != "step":
             clock.compute(SHORT_S)
             await task.event().wait(1e6)
