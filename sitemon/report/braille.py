@@ -1,7 +1,6 @@
 """Lines drawn with the dots of Braille: two columns and four rows of dots in each character (Unicode, U+2800). Pure."""
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Final
 
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -21,7 +20,7 @@ class Canvas:
         before: int | None = None
         for column in range(2 * self.columns):
             value = values[column * len(values) // (2 * self.columns)]
-            if value is None or not isfinite(value):
+            if value is None:
                 before = None
                 continue
             row = round((1 - min(max(0.0, value / top), 1.0)) * (4 * self.rows - 1))

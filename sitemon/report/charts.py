@@ -31,8 +31,8 @@ class Backdrop(NamedTuple):
 
 
 def nice_max(values: Iterable[float | None]) -> float:
-    """Return a round number, 1, 2, 3, 4, 5, 6 or 8 times a power of ten, not less than any finite one of these."""
-    most = max((value for value in values if value is not None and math.isfinite(value)), default=0.0)
+    """Return a round number, 1, 2, 3, 4, 5, 6 or 8 times a power of ten, not less than any of these."""
+    most = max((value for value in values if value is not None), default=0.0)
     if most <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(most))

@@ -6,7 +6,6 @@ was missed is hatched as well.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
-from math import isfinite
 from typing import Final, Literal, NamedTuple
 
 from sitemon.model.one_line import one_line
@@ -169,7 +168,7 @@ def _line(line: Line, colour: str, top: float, width: int, height: int) -> Itera
     floor, step = height - _BOTTOM, _inner(width) / max(1, len(line.values))
     points: list[str] = []
     for place, value in enumerate([*line.values, None]):
-        if value is not None and isfinite(value):
+        if value is not None:
             x, y = _LEFT + (place + 0.5) * step, floor - min(max(0.0, value / top), 1.0) * (floor - _TOP)
             points.append(f"{x:.1f},{y:.1f}")
             continue

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from math import isfinite
 from typing import Final
 
 from rich import box
@@ -113,10 +112,8 @@ def _age(closed_at: datetime, now: datetime) -> str:
 
 
 def sparkline(latencies_s: Sequence[float | None]) -> str:
-    """Return one bar for each result, the longest latency the highest; a dot where there was none that is finite."""
-    known_s = [
-        None if latency_s is None or not isfinite(latency_s) else max(0.0, latency_s) for latency_s in latencies_s
-    ]
+    """Return one bar for each result, the longest latency the highest; a dot where there was none."""
+    known_s = [None if latency_s is None else max(0.0, latency_s) for latency_s in latencies_s]
     longest_s = max((latency_s for latency_s in known_s if latency_s is not None), default=0.0) or 1.0
     return "".join(
         "·" if latency_s is None else _BARS[min(len(_BARS) - 1, int(latency_s / longest_s * len(_BARS)))]

@@ -14,6 +14,7 @@ import psycopg2.extensions
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import RefusedError, SitemonError, UnreachableError
 from sitemon.store.errors import NotProvisionedError
+from sitemon.store.typecasts import register_types
 
 Connection = psycopg2.extensions.connection
 
@@ -58,7 +59,7 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
 
     """
     try:
-        return psycopg2.connect(
+        conn = psycopg2.connect(
             host=server.host,
             port=server.port,
             user=credentials.user,
@@ -84,6 +85,8 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
     except UnicodeDecodeError as exc:
         # psycopg2 cannot show what a server says in another encoding than ours.
         raise UnreachableError("the server refused the connection in words that are not UTF-8") from exc
+    register_types(conn)
+    return conn
 
 
 def _connect_error(place: str, text: str) -> SitemonError:

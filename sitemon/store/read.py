@@ -1,29 +1,13 @@
 """What people and commands read from the database."""
 
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, cast
-
-from psycopg2.extensions import PYDATETIMETZ, new_type, register_type
+from datetime import datetime
+from typing import Final, NamedTuple, cast
 
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("read.sql")
-
-_FIRST: Final = datetime.min.replace(tzinfo=UTC)
-_LAST: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def _moment(text: str | bytes | None, cursor: Any) -> datetime | None:
-    """Read a moment; what is beyond the years 1 to 9999 as what has no end is read."""
-    try:
-        return cast("datetime | None", PYDATETIMETZ(text, cursor))
-    except ValueError:
-        return _FIRST if str(text).endswith("BC") else _LAST
-
-
-_MOMENT: Final = new_type(PYDATETIMETZ.values, "MOMENT", _moment)
 
 
 class SiteStatus(NamedTuple):
@@ -65,7 +49,6 @@ def read_status(conn: Connection, now: datetime, *, newest_results: int = 20) ->
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        register_type(_MOMENT, cursor)
         cursor.execute(_sql["status"], {"now": now, "newest_results": newest_results})
         return [
             SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage, is_offline))

@@ -147,9 +147,6 @@ def test_a_sparkline_has_a_bar_a_result_and_a_dot_for_none() -> None:
     assert sparkline(()) == ""
 
 
-@pytest.mark.parametrize(
-    ("latencies_s", "shown"),
-    [((-5.0, 3.0), "▁█"), ((-5.0,), "▁"), ((float("nan"), 0.1, float("inf"), 0.8, float("-inf")), "·▂·█·")],
-)
+@pytest.mark.parametrize(("latencies_s", "shown"), [((-5.0, 3.0), "▁█"), ((-5.0,), "▁")])
 def test_a_latency_that_can_be_none_hides_no_other(latencies_s: tuple[float, ...], shown: str) -> None:
     assert sparkline(latencies_s) == shown
