@@ -24,7 +24,8 @@ _OF_ONE_HOP: Final[Mapping[str, Callable[[Site, Dialer, Waits], _Visit]]] = {
 def visit(site: Site, dialer: Dialer, waits: Waits, move: Move = anywhere, *, is_traced: bool = True) -> _Visit:
     """Check the site and return what was found, within its timeout; raises nothing.
 
-    Redirects `move` to their host and port, which takes of that time. Without `is_traced` its hops are `untraced`.
+    Redirects `move` to their host and port; to wait there takes none of that time. Without `is_traced` its hops are
+    `untraced`.
     """
     of_one_hop = _OF_ONE_HOP.get(scheme_of(site.url))
     if of_one_hop is None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.findings import Hop, Observation, first_to_expire, untraced
 from sitemon.checks.http.cookies import CookieJar
 from sitemon.checks.http.fetch import fetch
@@ -157,15 +157,16 @@ class _Trip:
         return without_server_name(tls)
 
     async def _wait_for_turn(self, prepared: Prepared) -> None:
-        left_s = self.exchange.remaining_s()
+        """Go on to where the request leads; meanwhile no time of the check passes."""
+        place = place_of(self._site, prepared.host, prepared.port)
+        began_s = self._waits.now_s()
         try:
-            place = place_of(self._site, prepared.host, prepared.port)
-            await self._move(place, self._waits, left_s)
+            await self._move(place, self._waits, self.exchange.patience_s())
         except TimeoutError as exc:
-            words = (
-                f"timed out after {self._site.timeout_s:g} s while waiting for a turn at the redirect's host (connect)"
-            )
-            raise CheckError(Reason.TIMEOUT, words) from exc
+            words = "this process had too many other checks at the redirect's host (connect)"
+            raise OwnError(Reason.TIMEOUT, words) from exc
+        finally:
+            self._waits.leave_out(self._waits.now_s() - began_s)
 
     def _end_hop(self, request: Request) -> None:
         exchange = self.exchange

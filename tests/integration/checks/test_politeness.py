@@ -2,16 +2,20 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Final
 
 import pytest
 
 from sitemon.checks.findings import Observation
-from sitemon.clock import sleep
+from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.resolver import Resolver
+from sitemon.checks.probes.by_scheme import visit
+from sitemon.checks.waiting import IN_THREAD, Waits, run_here
+from sitemon.clock import monotonic_s, sleep
 from sitemon.local.behaviours import answering, redirecting, response, silent
 from sitemon.local.conversation import Behaviour, Conversation, Server
-from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.outcome import Outcome
 from sitemon.model.site import Proxy
 from tests.integration.checks.conftest import EngineFactory, ServerFactory, observed, site, thread_count
 from tests.integration.checks.test_engine import wait_until
@@ -170,17 +174,59 @@ def test_sites_that_redirect_to_each_other_do_not_wait_for_each_other(
     assert {(one.outcome, one.redirects) for one in seen} == {(Outcome.UP, 1)}
 
 
-def test_a_redirect_that_gets_no_turn_in_time_says_so(make_engine: EngineFactory, serve: ServerFactory) -> None:
-    busy = serve(silent)
-    door = serve(redirecting({"/": busy.url()}))
-    engine = make_engine(at_once=4, per_host=1)
-    engine.submit(site(busy.url(), timeout_s=5.0), lambda _: None)
-    seen = observed(engine, site(door.url(), timeout_s=0.3))
-    assert (seen.reason, seen.redirects, len(busy.asked)) == (Reason.TIMEOUT, 1, 1)
-    waited = "timed out after 0.3 s while waiting for a turn at the redirect's host (connect)"
-    assert seen.error == f"redirected to {busy.url()}: {waited}"
-    assert 0.2 <= seen.latency_s < 0.5  # by the check's own clock
+def hangs_at_one_page(client: Conversation) -> None:
+    if client.asked().target == "/hang":
+        client.hold()
+    client.send(response())
+
+
+@pytest.fixture
+def busy(serve: ServerFactory) -> Server:
+    return serve(hangs_at_one_page)
+
+
+@pytest.fixture
+def door(serve: ServerFactory, busy: Server) -> Server:
+    return serve(redirecting({"/": busy.url("/shop")}))
+
+
+def test_nor_is_that_for_one_at_a_redirects_host(make_engine: EngineFactory, busy: Server, door: Server) -> None:
+    engine = make_engine(per_host=1)
+    engine.submit(site(busy.url("/hang"), timeout_s=0.6), lambda _: None)
+    wait_until(lambda: len(busy.asked) == 1, 5)
+    began_s = monotonic_s()
+    seen = observed(engine, site(door.url(), timeout_s=2.0))
+    assert monotonic_s() - began_s > 0.4
+    assert (seen.outcome, seen.redirects, seen.latency_s < 0.3) == (Outcome.UP, 1, True)
     assert sum(phases_sum_s(hop) for hop in seen.hops) == pytest.approx(seen.latency_s, abs=0.002)
+
+
+def test_a_redirect_that_gets_no_turn_in_time_is_made_again(
+    make_engine: EngineFactory, busy: Server, door: Server
+) -> None:
+    engine = make_engine(per_host=1)
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    engine.submit(site(busy.url("/hang"), timeout_s=1.0), lambda _: None)
+    wait_until(lambda: len(busy.asked) == 1, 5)
+    engine.submit(site(door.url(), timeout_s=0.3), found.put, lambda: True)
+    assert found.get(timeout=10).outcome is Outcome.UP
+    assert len(door.asked) > 1
+
+
+def test_for_turns_a_check_waits_no_longer_than_its_timeout_in_all(serve: ServerFactory, door: Server) -> None:
+    allowed_s: list[float] = []
+
+    async def move(_: Hashable, waits: Waits, timeout_s: float) -> None:
+        allowed_s.append(timeout_s)
+        await waits.event().wait(0.2)
+        if len(allowed_s) == 3:
+            raise TimeoutError
+
+    first = serve(redirecting({"/": door.url()}))
+    seen = run_here(visit(site(first.url(), timeout_s=0.5), Dialer(Resolver()), IN_THREAD, move))
+    assert allowed_s == pytest.approx([0.5, 0.3, 0.1], abs=0.05)
+    assert (seen.is_ours, seen.latency_s < 0.2) == (True, True)
+    assert str(seen.error).endswith("/shop: this process had too many other checks at the redirect's host (connect)")
 
 
 def test_guests_who_have_all_turns_hold_up_no_other_host(make_engine: EngineFactory, serve: ServerFactory) -> None:
