@@ -21,7 +21,7 @@ from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.judge.apart_process import LENGTH_BYTES, TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict
-from sitemon.checks.judge.question import Question, is_light, verdict_on
+from sitemon.checks.judge.question import Question
 from sitemon.checks.waiting import Event, Waits
 from sitemon.model.outcome import Reason
 from sitemon.per_process import once_per_process
@@ -35,14 +35,12 @@ _verdicts: Final = msgspec.msgpack.Decoder(Verdict)
 
 
 async def judged(question: Question, waits: Waits) -> Verdict:
-    """Return what the response means.
+    """Return what the response means, from the process apart.
 
     Raises:
         OwnError: it was not judged in time, or could not be.
 
     """
-    if is_light(question):
-        return verdict_on(question)
     case = Case(question, waits.event())
     _judge_of_process().take(question.site.file, question.site.name, case)
     try:

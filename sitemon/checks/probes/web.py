@@ -16,7 +16,7 @@ from sitemon.checks.judge.apart import judged
 from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.judge.observed import broken_off, observed
-from sitemon.checks.judge.question import Question
+from sitemon.checks.judge.question import Question, is_light, verdict_on
 from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
@@ -38,7 +38,12 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move, *, is_
     trip = _Trip(site, dialer, waits, move, is_traced=is_traced)
     try:
         page = await trip.last_page()
-        verdict = await judged(Question(site, page, trip.measured(checked_at)), waits)
+        question = Question(site, page, trip.measured(checked_at))
+        if is_light(question):
+            verdict = verdict_on(question)
+        else:
+            await move(trip, waits, 0.0)  # to a place of its own: the host is free meanwhile
+            verdict = await judged(question, waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server
         verdict = broken_off(exc, trip.exchange.watch.phase, site, proxy=trip.exchange.proxy)
     finally:

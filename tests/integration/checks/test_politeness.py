@@ -7,13 +7,16 @@ from typing import Final
 
 import pytest
 
+from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.findings import Observation
+from sitemon.checks.judge.apart import Case
+from sitemon.checks.judge.apart_process import TOO_COSTLY
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.resolver import Resolver
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, Waits, run_here
 from sitemon.clock import monotonic_s, sleep
-from sitemon.local.behaviours import answering, redirecting, response, silent
+from sitemon.local.behaviours import answering, compressed, redirecting, response, silent
 from sitemon.local.conversation import Behaviour, Conversation, Server
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Proxy
@@ -227,6 +230,23 @@ def test_for_turns_a_check_waits_no_longer_than_its_timeout_in_all(serve: Server
     assert allowed_s == pytest.approx([0.5, 0.3, 0.1], abs=0.05)
     assert (seen.is_ours, seen.latency_s < 0.2) == (True, True)
     assert str(seen.error).endswith("/shop: this process had too many other checks at the redirect's host (connect)")
+
+
+def test_a_host_is_free_while_what_came_from_it_is_judged_apart(
+    make_engine: EngineFactory, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases: queue.SimpleQueue[Case] = queue.SimpleQueue()
+    monkeypatch.setattr(FairThread, "take", lambda _, __, ___, case: cases.put(case))
+    packed = serve(answering(compressed(b"hello")))
+    door = serve(redirecting({"/": packed.url()}))
+    engine = make_engine(per_host=1)
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for url in (packed.url(), door.url()):
+        engine.submit(site(url), found.put)
+    for case in [cases.get(timeout=5) for _ in range(2)]:
+        case.verdict = TOO_COSTLY
+        case.is_decided.set()
+    assert {found.get(timeout=5).redirects for _ in range(2)} == {0, 1}
 
 
 def test_guests_who_have_all_turns_hold_up_no_other_host(make_engine: EngineFactory, serve: ServerFactory) -> None:
