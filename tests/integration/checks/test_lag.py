@@ -125,12 +125,13 @@ def test_waiting_for_a_thread_that_looks_names_up_is_no_latency_of_the_site(serv
         return (Endpoint(socket.AF_INET, ("127.0.0.1", 0)),)
 
     server = serve(answering(response()))
-    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    of_slow: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    of_quick: queue.SimpleQueue[Observation] = queue.SimpleQueue()
     engine = LoopEngine(2, per_host=2, dialer=Dialer(Resolver(threads=1, lookup=lookup)))
-    engine.submit(site(server.url(host="slow.test")), found.put)
+    engine.submit(site(server.url(host="slow.test")), of_slow.put)
     assert begun.wait(5)
-    engine.submit(site(server.url(host="quick.test")), found.put)
-    slow, quick = found.get(timeout=30), found.get(timeout=30)
+    engine.submit(site(server.url(host="quick.test")), of_quick.put)
+    slow, quick = of_slow.get(timeout=30), of_quick.get(timeout=30)
     engine.close(5)
     assert (slow.outcome, quick.outcome) == (Outcome.UP, Outcome.UP)
-    assert slow.phases_s.dns >= ANSWER_S > 2 * quick.latency_s
+    assert slow.phases_s.dns > 0.9 * ANSWER_S > 2 * quick.latency_s  # what we were late for the answer is no part of it
