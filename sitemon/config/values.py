@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Self
 
+from sitemon.model.region import is_region
+
 Parser = Callable[[object], Any]
 ValuePath = tuple[str | int, ...]
 
@@ -34,7 +36,6 @@ _KINDS: Final[dict[type, str]] = {
     type(None): "nothing",
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_REGION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DEEPEST: Final = 64
 """So deep may values be nested in a document: whatever walks them may call itself."""
 
@@ -102,9 +103,9 @@ def text(value: object) -> str:
 
 
 def region_name(value: object) -> str:
-    """Read the name of a region: a part of a queue's name and of Kafka's keys."""
+    """Read the name of a region."""
     name = text(value)
-    if not _REGION.fullmatch(name):
+    if not is_region(name):
         raise UnfitError("expected 1 to 64 letters, digits, dashes and underscores")
     return name
 

@@ -15,6 +15,7 @@ import msgspec
 from sitemon.model.errors import PoisonError
 from sitemon.model.moment import format_utc, from_ms
 from sitemon.model.outcome import Outcome, Reason
+from sitemon.model.region import Region, is_region
 from sitemon.model.site import Site
 
 VERSION: Final = 1
@@ -86,7 +87,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     v: int = VERSION
     site: str
     url: Url
-    region: str
+    region: Region
     kind: Kind
     slot_at: Moment
     checked_at: Moment
@@ -172,7 +173,8 @@ def decode(value: bytes) -> Result:
     Raises:
         PoisonError: it is not JSON, lacks a field, has one of a wrong type, out of its range or longer than any of
             ours, a moment without zone or beyond the years 1 to 9999, a text with a NUL, which PostgreSQL has no place
-            for, or a URL with another control character, or is of another version.
+            for, a URL with another control character, or a region that no configuration can have, or is of another
+            version.
 
     """
     try:
@@ -190,6 +192,8 @@ def decode(value: bytes) -> Result:
         raise PoisonError("not_text", "a text holds a NUL")
     if _CONTROL.search(result.url):
         raise PoisonError("not_a_result", "the URL holds a control character")
+    if not is_region(result.region):
+        raise PoisonError("not_a_result", "the region has a name that no configuration can have")
     return result
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from sitemon.model.errors import PoisonError
+from sitemon.model.region import Region, is_region
 
 VERSION: Final = 1
 
@@ -34,7 +35,7 @@ class _OfWatch(_Event, frozen=True, kw_only=True):
     """What happened to one site in one region: earlier events of it hold for slots up to `at_ms` only."""
 
     site: str
-    region: str
+    region: Region
 
     @property
     def key(self) -> str:
@@ -80,7 +81,7 @@ class Away(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="aw
     """
 
     v: int = VERSION
-    region: str
+    region: Region
     from_ms: int
     until_ms: int
 
@@ -116,7 +117,8 @@ def decode_event(value: bytes) -> ScheduleEvent:
     """Read a Kafka value.
 
     Raises:
-        PoisonError: it is not one of the schedule's events, or is of another version.
+        PoisonError: it is not one of the schedule's events, or has a region that no configuration can have, or is of
+            another version.
 
     """
     try:
@@ -128,4 +130,6 @@ def decode_event(value: bytes) -> ScheduleEvent:
         raise PoisonError("not_a_schedule_event", "it is nested too deeply") from exc
     if event.v != VERSION:
         raise PoisonError("unknown_version", f"version {event.v}, expected {VERSION}")
+    if isinstance(event, _OfWatch | Away) and not is_region(event.region):
+        raise PoisonError("not_a_schedule_event", "the region has a name that no configuration can have")
     return event

@@ -133,7 +133,6 @@ def _keep_better(results: dict[Key, Entry], entry: Entry) -> None:
 def _read_result(message: Message, span: Span) -> Result:
     result = decode(value_of(message))
     check_name(result.site, "site")
-    check_name(result.region, "region")
     inet(result.ip)
     if not span.holds(result.slot_at):
         raise PoisonError(*_OUT_OF_RANGE)

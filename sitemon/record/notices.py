@@ -19,7 +19,7 @@ _MIN_INTERVAL_MS: Final = 1_000
 _MAX_INTERVAL_MS: Final = 366 * 86_400_000
 _MOST_MADE: Final = 2**40 - 1
 """A thousand results a second for 35 years; the counts of all who ever published are added up."""
-_MOST_NAME_BYTES: Final = {"site": MAX_NAME_BYTES, "region": MAX_NAME_BYTES, "publisher": 200}
+_MOST_NAME_BYTES: Final = {"site": MAX_NAME_BYTES, "publisher": 200}
 """A publisher's is made by its process, of 32 characters."""
 _LABELS_BYTES: Final = 8 << 10
 """4 KiB of a site's own, and as much of the defaults."""

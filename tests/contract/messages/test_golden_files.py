@@ -305,7 +305,7 @@ def keywords_of(schema: object, *, are_names: bool = False) -> set[str]:
 def test_a_schema_uses_no_keyword_but_json_schemas_own(name: str) -> None:
     """Strict mode of ajv 8 refuses any other, and a `format` that it does not know: https://ajv.js.org/strict-mode.html."""
     applied = {"$defs", "$ref", "anyOf", "items", "properties", "required", "type", "enum", "minimum", "maximum"}
-    applied |= {"additionalProperties", "maxLength", "maxItems"}
+    applied |= {"additionalProperties", "maxLength", "maxItems", "pattern"}
     told = {"title", "description", "default"}
     assert keywords_of(msgspec.json.decode((FOLDER / name).read_bytes())) <= applied | told
 

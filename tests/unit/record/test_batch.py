@@ -103,6 +103,7 @@ def changed(**fields: object) -> bytes:
         (changed(site="s" * 10_000), "name_too_long"),
         (changed(site=""), "not_a_result"),
         (changed(region=""), "not_a_result"),
+        (changed(region="r" * 65), "not_a_result"),
         (changed(padding="x" * MAX_VALUE_BYTES), "too_large"),
         (encode(a_result()).replace(b'"shop"', b'"\\ud800"'), "not_a_result"),
     ],

@@ -202,7 +202,7 @@ def test_at_the_ends_of_its_range_an_event_is_taken(event: ScheduleEvent) -> Non
         (TOPICS.schedule, encode_event(told()).replace(b'"v":1', b'"v":2'), "unknown_version"),
         (TOPICS.marks, encode_mark(reign()).replace(b'"v":1', b'"v":2'), "unknown_version"),
         (TOPICS.schedule, encode_event(ended()).replace(b"shop", b"s" * 10_000), "name_too_long"),
-        (TOPICS.schedule, encode_event(ended()).replace(b"default", b"r" * 10_000), "name_too_long"),
+        (TOPICS.schedule, encode_event(ended()).replace(b"default", b"r" * 65), "not_a_schedule_event"),
         (TOPICS.schedule, encode_event(ended()).replace(b"shop", b""), "not_a_schedule_event"),
         (TOPICS.schedule, encode_event(Away(region="", from_ms=1, until_ms=2)), "not_a_schedule_event"),
         (TOPICS.marks, encode_mark(published("ä" * 101)), "name_too_long"),
