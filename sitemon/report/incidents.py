@@ -11,6 +11,7 @@ from sitemon.durations import for_people
 from sitemon.store.outbox import KnownAlert
 from sitemon.store.page_incidents import Incident, Note
 
+_REGIONS_SHOWN: Final = 10
 _OF_SCRIPTS: Final = (
     "incident_id",
     "site",
@@ -35,6 +36,7 @@ def incidents_table(incidents: Iterable[Incident], now: datetime) -> Table:
     table = Table("incident", "site", "since (UTC)", "lasted", "state", "from", "why", box=None, pad_edge=False)
     for one in incidents:
         lasted = for_people(((one.ended_at or now) - one.started_at).total_seconds())
+        more = len(one.regions) - _REGIONS_SHOWN
         why = " ".join(str(word) for word in (one.reason, one.http_code) if word)
         cells = (
             str(one.incident_id),
@@ -42,7 +44,7 @@ def incidents_table(incidents: Iterable[Incident], now: datetime) -> Table:
             _moment(one.started_at),
             lasted,
             _state(one),
-            ", ".join(one.regions),
+            ", ".join(one.regions[:_REGIONS_SHOWN]) + (f" and {more} more" if more > 0 else ""),
             why,
         )
         # Text, because rich would take square brackets for its own.

@@ -14,6 +14,8 @@ from sitemon.store.queries import load_queries
 _sql: Final = load_queries("page_incidents.sql")
 _LARGEST: Final = 2**31 - 1
 _MOST_NOTES: Final = 200
+_PIECE: Final = 100
+"""Each brings texts of its own of the same regions."""
 
 State = Literal["any", "open", "ended", "withdrawn"]
 
@@ -123,7 +125,14 @@ def read_incidents(
     }
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql["incidents"], asked)
-        return list(map(Incident._make, cursor.fetchall()))
+        found: list[Incident] = []
+        names: dict[str, str] = {}
+        for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
+            found += [
+                one._replace(regions=[names.setdefault(name, name) for name in one.regions])
+                for one in map(Incident._make, rows)
+            ]
+        return found
 
 
 def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:

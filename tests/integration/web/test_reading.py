@@ -171,6 +171,12 @@ def test_incidents_of_a_site_and_of_all(conn: Connection, reader: Connect, now: 
         assert read_incident(reading, 2**40) is None
 
 
+def test_equal_names_of_regions_are_one_text(reader: Connect) -> None:
+    with closing(reader()) as reading:
+        names = [region for one in read_incidents(reading, state="any") for region in one.regions]
+    assert len(names) > len(set(names)) == len(set(map(id, names)))
+
+
 @pytest.mark.parametrize("source", [Source.RAW, Source.HOUR])
 def test_what_lies_in_a_window_of_maintenance_counts_apart(
     conn: Connection, reader: Connect, now: datetime, source: Source
