@@ -1,4 +1,4 @@
-"""A thread for what may take long: one thing after the other, those first whose owners took the least time lately."""
+"""A thread for what may take long: one thing after the other, in turns in which those who take little come soon."""
 
 import collections
 import heapq
@@ -11,9 +11,8 @@ from typing import Final, Generic, Protocol, TypeVar
 from sitemon.clock import monotonic_s
 
 _MOST_REMEMBERED: Final = 100_000
-_HALF_LIFE_S: Final = 60.0
 _UNKNOWN_S: Final = 0.05
-"""What an owner is expected to take that is not known yet: those that are known to take little come before it."""
+"""What a thing is expected to take whose owner is not known yet: what is known to take less comes before it."""
 
 
 class Wish(Protocol):
@@ -25,14 +24,43 @@ class Wish(Protocol):
 
 
 T = TypeVar("T", bound=Wish)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Owner(Generic[T]):
+    """One of those in a file: what it wishes, the one being done first, and the moment in their time that it is at."""
+
+    __slots__ = ("at_s", "expected_s", "wishes")
+
+    def __init__(self) -> None:
+        self.at_s = 0.0
+        self.expected_s = _UNKNOWN_S
+        self.wishes: collections.deque[T] = collections.deque()
+
+
+class _File(Generic[T]):
+    """A file of sites, the moment in the time of files that it is at, and its owners that wait, in a time of theirs."""
+
+    __slots__ = ("at_s", "now_s", "waiting")
+
+    def __init__(self) -> None:
+        self.at_s = self.now_s = 0.0
+        self.waiting: list[tuple[float, int, _Owner[T]]] = []
+
+    def end_s(self) -> float:
+        """Return where it will be, most likely, when its next thing is done."""
+        return self.at_s + self.waiting[0][2].expected_s
 
 
 class FairThread(Generic[T]):
     """It is there while there is something to do, and some seconds longer.
 
-    First comes something of the file of sites that took the least time lately, and of that what its owner in the file
-    (a site, a CA file) took the least for: those who take much wait for each other. `doing` returns what does one of
-    the things, which raises nothing, and is left when the thread ends.
+    Files of sites take turns by fair queueing in virtual time (Goyal and others, 1996), and in each its owners (a site,
+    a CA file) do: what is done takes them on by as long as it took, and next is what will be over first if it takes as
+    long as such things did. Who comes begins where those are that are served, so that nobody is ahead for being new, or
+    for having wished nothing, and those who take much wait for each other. `doing` returns what does one of the things,
+    which raises nothing, and is left when the thread ends.
     """
 
     def __init__(self, name: str, doing: Callable[[], AbstractContextManager[Callable[[T], None]]], idle_s: float):
@@ -40,21 +68,34 @@ class FairThread(Generic[T]):
         self._doing = doing
         self._idle_s = idle_s
         self._changed = threading.Condition()
-        self._waiting: dict[str, list[tuple[float, int, str, T]]] = collections.defaultdict(list)
         self._numbers = itertools.count()
-        self._took: collections.OrderedDict[tuple[str, ...], tuple[float, float]] = collections.OrderedDict()
-        """Of a file, and of an owner in it, how long what was done took, and when the last of it was over."""
+        self._files: collections.OrderedDict[str, _File[T]] = collections.OrderedDict()
+        self._owners: collections.OrderedDict[tuple[str, str], _Owner[T]] = collections.OrderedDict()
+        self._waiting: dict[_File[T], None] = {}
+        """Those who wish something, the one whose thing is being done too."""
+        self._now_s = 0.0
+        self._idle_since_s = monotonic_s()
         self._has_thread = False
 
     def take(self, file: str, owner: str, wish: T) -> None:
         """Let it be done in its turn."""
         with self._changed:
-            took_s = self._took_lately_s(file, owner)
-            entry = (_UNKNOWN_S if took_s is None else took_s, next(self._numbers), owner, wish)
-            heapq.heappush(self._waiting[file], entry)
+            of_file, of_owner = _known(file, self._files, _File), _known((file, owner), self._owners, _Owner)
+            if not self._waiting:
+                self._now_s += monotonic_s() - self._idle_since_s
+            if of_file not in self._waiting:
+                self._waiting[of_file] = None
+                of_file.at_s = max(of_file.at_s, self._now_s)
+            of_owner.wishes.append(wish)
+            if len(of_owner.wishes) == 1:
+                of_owner.at_s = max(of_owner.at_s, of_file.now_s)
+                self._line_up(of_file, of_owner)
             if not self._has_thread:
                 self._start()
             self._changed.notify()
+
+    def _line_up(self, file: _File[T], owner: _Owner[T]) -> None:
+        heapq.heappush(file.waiting, (owner.at_s + owner.expected_s, next(self._numbers), owner))
 
     def _start(self) -> None:
         try:
@@ -66,34 +107,42 @@ class FairThread(Generic[T]):
     def _work(self) -> None:
         with self._doing() as do:
             while (found := self._next()) is not None:
-                file, owner, wish = found
+                file, owner = found
+                wish, began_s = owner.wishes[0], monotonic_s()
                 if wish.is_wanted:
-                    began_s = monotonic_s()
                     do(wish)
-                    self._remember(monotonic_s() - began_s, file, owner)
+                    owner.expected_s = max(monotonic_s() - began_s, owner.expected_s / 2)
+                self._done(monotonic_s() - began_s, file, owner)
 
-    def _next(self) -> tuple[str, str, T] | None:
+    def _next(self) -> tuple[_File[T], _Owner[T]] | None:
         with self._changed:
             if not self._changed.wait_for(lambda: self._waiting, self._idle_s):
                 self._has_thread = False
                 return None
-            file = min(self._waiting, key=lambda one: self._took_lately_s(one) or 0.0)
-            _, _, owner, wish = heapq.heappop(self._waiting[file])
-            if not self._waiting[file]:
-                del self._waiting[file]
-            return file, owner, wish
+            file = min(self._waiting, key=_File.end_s)
+            _, _, owner = heapq.heappop(file.waiting)
+            self._now_s = max(self._now_s, file.at_s)
+            file.now_s = max(file.now_s, owner.at_s)
+            return file, owner
 
-    def _remember(self, took_s: float, file: str, owner: str) -> None:
+    def _done(self, took_s: float, file: _File[T], owner: _Owner[T]) -> None:
         with self._changed:
-            for whose in ((file,), (file, owner)):
-                self._took[whose] = (took_s + (self._took_lately_s(*whose) or 0.0), monotonic_s())
-                self._took.move_to_end(whose)
-            while len(self._took) > _MOST_REMEMBERED:
-                self._took.popitem(last=False)
+            file.at_s += took_s
+            owner.at_s += took_s
+            owner.wishes.popleft()
+            if owner.wishes:
+                self._line_up(file, owner)
+            elif not file.waiting:
+                del self._waiting[file]
+                self._idle_since_s = monotonic_s()
 
-    def _took_lately_s(self, *whose: str) -> float | None:
-        """Return how long its things took, of which each counts half as much a minute later; None: none is known."""
-        if whose not in self._took:
-            return None
-        took_s, at_s = self._took[whose]
-        return float(took_s * 0.5 ** ((monotonic_s() - at_s) / _HALF_LIFE_S))
+
+def _known(key: K, among: collections.OrderedDict[K, V], new: Callable[[], V]) -> V:
+    """Return what is known of one, and forget the one of too many who was not there for the longest time."""
+    found = among.pop(key, None)
+    if found is None:
+        found = new()
+    among[key] = found
+    if len(among) > _MOST_REMEMBERED:
+        among.popitem(last=False)
+    return found
