@@ -1,12 +1,14 @@
 """A thread for what OpenSSL takes long for. It computes without Python's lock, and other checks go on meanwhile."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.waiting import Event, Waits
+from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 from sitemon.per_process import once_per_process
 
@@ -18,17 +20,19 @@ _IDLE_S: Final = 5.0
 class Work:
     """Something to do, as long as that is wanted."""
 
-    __slots__ = ("do", "error", "is_done", "is_wanted", "result")
+    __slots__ = ("begun_at_s", "do", "error", "is_done", "is_wanted", "result")
 
     def __init__(self, do: Callable[[], Any], is_done: Event) -> None:
         self.do = do
         self.is_done = is_done
         self.is_wanted = True
+        self.begun_at_s = math.inf  # its turn did not come yet
         self.result: Any = None
         self.error: Exception | None = None
 
 
 def _do(work: Work) -> None:
+    work.begun_at_s = monotonic_s()
     try:
         work.result = work.do()
     except Exception as exc:  # noqa: BLE001 - raised again in the check that asked
@@ -41,20 +45,28 @@ def _aside_of_process() -> FairThread[Work]:
     return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S)
 
 
-async def done_aside(file: str, named: str, do: Callable[[], T], waits: Waits, at_most_s: float) -> T:
+async def done_aside(
+    file: str, named: str, do: Callable[[], T], waits: Waits, at_most_s: float, *, patience_s: float = math.inf
+) -> T:
     """Return what `do` returns, which is called in another thread, or raise what it raises.
 
     `file` is that of the site. Who may write one chooses the CA files and our certificates of its sites, and with them
-    what takes long; `named` is the one that counts.
+    what takes long; `named` is the one that counts. Until its turn comes, no time of the check passes.
 
     Raises:
-        OwnError: its turn did not come, or it was not done, within that time. It may still be under way.
+        OwnError: its turn did not come within that time and the check's patience, or it was not done within that time
+            from then on. It may still be under way.
 
     """
     work = Work(do, waits.event())
+    began_s, began_own_s = monotonic_s(), waits.now_s()
     _aside_of_process().take(file, named, work)
     try:
-        is_done = await work.is_done.wait(at_most_s)
+        is_done = await work.is_done.wait(min(at_most_s, patience_s))
+        begun_at_s = work.begun_at_s
+        waits.leave_out(max(0.0, min(begun_at_s - began_s, waits.now_s() - began_own_s)))
+        if not is_done and begun_at_s < math.inf:
+            is_done = await work.is_done.wait(at_most_s - (waits.now_s() - began_own_s))
     finally:
         work.is_wanted = False
     if not is_done:

@@ -126,7 +126,14 @@ class TlsConnection:
         # While another thread has it, and it has it to the end, nobody else may touch it.
         self._is_aside = True
         exchange = self.exchange
-        await done_aside(exchange.file, named, self._step_aside, exchange.waits, exchange.remaining_s())
+        await done_aside(
+            exchange.file,
+            named,
+            self._step_aside,
+            exchange.waits,
+            exchange.remaining_s(),
+            patience_s=exchange.patience_s(),
+        )
 
     def _step_aside(self) -> None:
         try:
@@ -266,7 +273,14 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
     exchange.watch.enter("tls")
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(plain.close)
-        context = await context_aside(tls, exchange.file, exchange.waits, exchange.remaining_s(), is_web=is_web)
+        context = await context_aside(
+            tls,
+            exchange.file,
+            exchange.waits,
+            exchange.remaining_s(),
+            patience_s=exchange.patience_s(),
+            is_web=is_web,
+        )
         connection = TlsConnection(plain, context, tls.server_name or host)
         try:
             await connection.shake_hands()

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import os
 import ssl
 import threading
@@ -96,11 +97,13 @@ def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
     return known
 
 
-async def context_aside(tls: Tls, file: str, waits: Waits, at_most_s: float, *, is_web: bool = True) -> TlsContext:
+async def context_aside(
+    tls: Tls, file: str, waits: Waits, at_most_s: float, *, patience_s: float = math.inf, is_web: bool = True
+) -> TlsContext:
     """Do the same for a site of this file, but read those that it names where that holds up no other check.
 
     Raises:
-        OwnError: that came to no end within that time.
+        OwnError: that came to no end in time; see `done_aside`.
 
     """
     named = tls.ca_file or tls.cert_file
@@ -111,7 +114,7 @@ async def context_aside(tls: Tls, file: str, waits: Waits, at_most_s: float, *, 
     if known is not None:
         return known
     make = functools.partial(context_for, tls, is_web=is_web)
-    return await done_aside(file, named, make, waits, at_most_s)
+    return await done_aside(file, named, make, waits, at_most_s, patience_s=patience_s)
 
 
 def _known(tls: Tls, *, is_web: bool) -> TlsContext | None:

@@ -9,25 +9,30 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.findings import Observation
+from sitemon.checks.net.aside import Work, _aside_of_process
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.resolver import Endpoint, Resolver
+from sitemon.checks.waiting import IN_THREAD
 from sitemon.clock import sleep
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Site
-from tests.integration.checks.certificates import new_leaf
+from sitemon.model.site import Site, Tls
+from tests.integration.checks.certificates import new_leaf, write_chain
 from tests.integration.checks.conftest import (
     Authority,
     EngineFactory,
     ServerFactory,
     TlsServerFactory,
+    demanding_certificates,
+    observed,
     site,
 )
 from tests.integration.checks.test_engine import wait_until
@@ -135,3 +140,24 @@ def test_waiting_for_a_thread_that_looks_names_up_is_no_latency_of_the_site(serv
     engine.close(5)
     assert (slow.outcome, quick.outcome) == (Outcome.UP, Outcome.UP)
     assert slow.phases_s.dns > 0.9 * ANSWER_S > 2 * quick.latency_s  # what we were late for the answer is no part of it
+
+
+def test_waiting_for_the_thread_in_which_we_sign_is_no_latency_of_the_site(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demanding_certificates(ca))
+    own = str(write_chain(tmp_path, new_leaf(ca.signer)))
+    watched, engine = site(server.url(), tls=Tls(verify=False, cert_file=own)), make_engine()
+    assert observed(engine, watched).outcome is Outcome.UP
+    begun = threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        wait_until(lambda: server.accepted == 2, 5)
+        sleep(ANSWER_S)
+
+    _aside_of_process().take("", "dear.pem", Work(hold, IN_THREAD.event()))
+    assert begun.wait(5)
+    seen = observed(engine, watched)
+    assert (seen.outcome, seen.error) == (Outcome.UP, None)
+    assert seen.latency_s < ANSWER_S / 2
