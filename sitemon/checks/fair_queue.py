@@ -38,17 +38,18 @@ class FairQueue(Generic[Item]):
             items = self.waiting[owner] = collections.OrderedDict()
         items[item] = None
 
-    def take(self) -> tuple[Hashable, Item]:
-        """Return the next item and its owner.
+    def take(self, may: Callable[[Hashable], bool] | None = None) -> tuple[Hashable, Item]:
+        """Return the next item and its owner, of those who may have one.
 
         Raises:
             IndexError: there is none.
 
         """
         waiting = self.waiting
-        if not waiting:
+        owners = [*itertools.islice(waiting if may is None else filter(may, waiting), _MOST_COMPARED)]
+        if not owners:
             raise IndexError("nobody waits")
-        owner = next(iter(waiting)) if len(waiting) == 1 else self._next_owner()
+        owner = owners[0] if len(owners) == 1 else self._next_of(owners)
         items = waiting[owner]
         item, _ = items.popitem(False)  # its name costs as much again
         if not items:
@@ -81,9 +82,9 @@ class FairQueue(Generic[Item]):
         else:
             del self.under_way[owner]
 
-    def _next_owner(self) -> Hashable:
+    def _next_of(self, owners: list[Hashable]) -> Hashable:
         """Return who has least of those that were looked at longest ago."""
-        owner = min(itertools.islice(self.waiting, _MOST_COMPARED), key=self._part)
+        owner = min(owners, key=self._part)
         self.waiting.move_to_end(owner)
         return owner
 

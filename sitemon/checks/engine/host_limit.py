@@ -1,20 +1,21 @@
 """Limits how many jobs there are at once at one place; who begins is fair to each owner, there and of all.
 
 A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
-once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together. Of those
-that may take long, the patient ones, there are only so many of all homes, and half of a home's, so that some room is
-for the others.
+once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together. Of either,
+half at most are those that may take long, the patient ones, and one owner leaves a fifth to others, if there are any.
+Of all homes there are only so many patient ones. So some room is for whoever comes.
 """
 
 import collections
+import functools
 import itertools
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from sitemon.checks.engine.host_queues import Line, Permit, Place
+from sitemon.checks.engine.host_queues import Crowd, Guests, Line, Permit, Place
 from sitemon.checks.fair_queue import FairQueue, PartOfTime
-from sitemon.checks.waiting import Event, Waits
+from sitemon.checks.waiting import Waits
 
 Job = TypeVar("Job")
 
@@ -23,14 +24,17 @@ class HostLimit(Generic[Job]):
     """Jobs go in with the place that they are for, and come out when there is room for one more at that place.
 
     A job takes no room before it is taken. In `_quick` and `_patient` are, by owner, the lines in which it waits: all
-    of them whose home has room, so that whoever is next of all owners finds it. Who goes in there is the owner who has
-    least there. A job that moves on leaves its place before it asks for the next, so that no two wait for each other.
+    of them whose home has room for him, so that whoever is next of all owners finds it. Who goes in there is the owner
+    who has least there. A job that moves on leaves its place before it asks for the next, so that no two wait for each
+    other. There it takes turns with those whose home it is: one room is left to them while it is theirs.
     `most_patient` is half of all that may be under way. Thread-safe.
     """
 
     def __init__(self, per_place: int, most_patient: int, part_of_time: PartOfTime) -> None:
         self._per_place = per_place
         self._patient_per_place = max(1, per_place // 2)
+        self._most_of_owner = per_place
+        self._owners: set[Hashable] = set()  # who came first, and one more
         self._most_patient = most_patient
         self._patient_under_way = 0
         self._is_patients_turn = False
@@ -38,12 +42,15 @@ class HostLimit(Generic[Job]):
         self._quick: FairQueue[Line[Job]] = FairQueue(2 * most_patient, part_of_time)
         self._patient: FairQueue[Line[Job]] = FairQueue(most_patient, part_of_time)
         self._places: dict[Hashable, Place[Job]] = {}
+        self._awaited: set[Place[Job]] = set()  # by guests
         self.waiting: collections.OrderedDict[Permit[Job], None] = collections.OrderedDict()
         """Those that wait, who was looked at by `drop_unwanted` longest ago first."""
 
     def put(self, home: Hashable, job: Job, owner: Hashable, *, is_patient: bool) -> None:
         """Take a job up."""
         with self._lock:
+            if len(self._owners) < 2:
+                self._know(owner)
             line = self._line(self._place(home), is_patient=is_patient)
             permit = Permit(line, job, owner)
             line.put(owner, permit)
@@ -70,7 +77,7 @@ class HostLimit(Generic[Job]):
                     owner, line = self._patient.take()
                 else:
                     return None
-                if self._has_room(line):
+                if self._may_begin(line, owner):
                     return self._begun(line, owner)
                 line.is_to_call = True
 
@@ -83,34 +90,31 @@ class HostLimit(Generic[Job]):
         """
         if permit.place is not None and permit.place.name == name:
             return
-        owner = permit.owner
         with self._lock:
             self._leave(permit)
             place = self._place(name)
-            if place.guests is None:
-                place.guests = FairQueue(self._per_place, self._quick.part_of_time)
-            if place.there < self._per_place:
-                place.there += 1
-                place.guests.begin(owner)
-                permit.place, permit.is_guest = place, True
+            guests = self._guests(place, is_patient=permit.line.is_patient)
+            guests.put(permit.owner, permit)
+            self._awaited.add(place)
+            self._let_in(place)
+            if permit.place is place:
                 return
-            let_in = waits.event()
-            place.guests.put(owner, let_in)
+            permit.let_in = let_in = waits.event()
         await let_in.wait(timeout_s)
         with self._lock:
+            permit.let_in = None
             if not let_in.is_set():
-                place.guests.drop(owner, let_in)
+                guests.drop(permit.owner, permit)
+                self._look_after(place)
                 raise TimeoutError("no room at the place in time")
-            permit.place, permit.is_guest = place, True
 
     def end(self, permit: Permit[Job]) -> None:
         """Note that a job that was taken has ended."""
         line, owner = permit.line, permit.owner
         home = line.home
         with self._lock:
-            line.own -= 1
             line.end(owner)
-            home.own -= 1
+            home.own.remove(owner, is_patient=line.is_patient)
             line.lines.end(owner)
             self._patient_under_way -= line.is_patient
             if permit.place is not home:
@@ -130,35 +134,43 @@ class HostLimit(Generic[Job]):
                 line = permit.line
                 line.drop(permit.owner, permit)
                 self._call_no_more(line, permit.owner)
-                self._keep_no_more(line.home)
+                self._look_after(line.home)
                 dropped += 1
         return dropped
+
+    def _know(self, owner: Hashable) -> None:
+        """Have each owner leave room to others from when the second comes."""
+        self._owners.add(owner)
+        if len(self._owners) == 2:
+            self._most_of_owner -= self._per_place // 5
+            self._let_in_everywhere()
 
     def _begun(self, line: Line[Job], next_owner: Hashable) -> Permit[Job]:
         """Let one begin whom the next of all owners, who waits there too, has found."""
         home = line.home
-        owner, permit = line.take()
+        owner, permit = line.take(functools.partial(self._leaves_room_at_home, home))
         del self.waiting[permit]
         line.begin(owner)
         line.lines.begin(owner)
-        line.own += 1
-        home.own += 1
+        for crowd in (home.own, home.there):
+            crowd.add(owner, is_patient=line.is_patient)
         self._patient_under_way += line.is_patient
         self._is_patients_turn = not line.is_patient
         permit.place = home
-        if home.is_kept:
-            home.is_kept = False
-        else:
-            home.there += 1
+        line.is_next = False
         if next_owner in line.waiting:
             self._call(line, next_owner)
         if owner != next_owner:
             self._call_no_more(line, owner)
+        if line.is_patient and self._patient_under_way == self._most_patient:
+            self._let_in_everywhere()
+        else:
+            self._let_in(home)
         return permit
 
     def _call(self, line: Line[Job], owner: Hashable) -> None:
         """Let one who waits there be next, as soon as there is room."""
-        if self._has_room(line):
+        if self._may_begin(line, owner):
             line.lines.put(owner, line)
         else:
             line.is_to_call = True
@@ -167,62 +179,85 @@ class HostLimit(Generic[Job]):
         if owner not in line.waiting:
             line.lines.drop(owner, line)
 
-    def _has_room(self, line: Line[Job]) -> bool:
-        home = line.home
+    def _has_room(self, crowd: Crowd, *, is_patient: bool, kept_for: Sequence[Line[Job]] = ()) -> bool:
+        """Tell whether there may be one more of this kind, beside one of those lines."""
+        return crowd.all + bool(kept_for) < self._per_place and not (
+            is_patient and crowd.patient + any(line.is_patient for line in kept_for) >= self._patient_per_place
+        )
+
+    def _leaves_room(self, crowd: Crowd, owner: Hashable) -> bool:
+        """Tell whether an owner of one more would leave enough to others."""
+        return crowd.of.get(owner, 0) < self._most_of_owner
+
+    def _has_room_at_home(self, line: Line[Job]) -> bool:
+        home, is_patient = line.home, line.is_patient
+        return self._has_room(home.own, is_patient=is_patient) and self._has_room(home.there, is_patient=is_patient)
+
+    def _leaves_room_at_home(self, home: Place[Job], owner: Hashable) -> bool:
+        return self._leaves_room(home.own, owner) and self._leaves_room(home.there, owner)
+
+    def _may_begin(self, line: Line[Job], owner: Hashable) -> bool:
+        return self._has_room_at_home(line) and self._leaves_room_at_home(line.home, owner)
+
+    def _could_begin(self, line: Line[Job]) -> bool:
+        """Tell whether some there wait for nothing but to be taken."""
+        is_possible = not line.is_patient or self._patient_under_way < self._most_patient
         return (
-            home.own < self._per_place
-            and (home.there < self._per_place or home.is_kept)
-            and not (line.is_patient and line.own >= self._patient_per_place)
+            is_possible
+            and self._has_room_at_home(line)
+            and any(self._leaves_room_at_home(line.home, owner) for owner in line.waiting)
         )
 
     def _leave(self, permit: Permit[Job]) -> None:
         place, permit.place = permit.place, None
         if place is None:
             return
-        if place.guests is not None:
-            if permit.is_guest:
-                place.guests.end(permit.owner)
-            self._give_on(place, place.guests)
-        else:
-            place.there -= 1
+        is_patient = permit.line.is_patient
+        place.there.remove(permit.owner, is_patient=is_patient)
+        if permit.is_guest:
+            self._guests(place, is_patient=is_patient).end(permit.owner)
         self._look_after(place)
 
-    def _give_on(self, place: Place[Job], guests: FairQueue[Event]) -> None:
-        """Let the next into a room that is free: a guest at once, one of its own when it is taken."""
-        is_own_next = not place.is_guest_next and not place.is_kept and self._could_take_own(place)
-        if guests.waiting and not is_own_next:
-            place.is_guest_next = False
-            owner, let_in = guests.take()
-            guests.begin(owner)
-            let_in.set()
+    def _let_in_everywhere(self) -> None:
+        for place in tuple(self._awaited):
+            self._let_in(place)
+
+    def _let_in(self, place: Place[Job]) -> None:
+        """Let in guests as long as some may be there."""
+        if place not in self._awaited:
             return
-        place.is_guest_next = True
-        if guests.waiting:
-            place.is_kept = True
-        else:
-            place.there -= 1
+        while (guests := self._next_guests(place)) is not None:
+            owner, permit = guests.take(functools.partial(self._leaves_room, place.there))
+            guests.begin(owner)
+            place.there.add(owner, is_patient=guests.is_patient)
+            permit.place, permit.is_guest = place, True
+            place.guests.remove(guests)
+            place.guests.append(guests)
+            if permit.let_in is not None:
+                permit.let_in.set()
+                for line in place.lines:
+                    line.is_next = True
+        if not any(guests.waiting for guests in place.guests):
+            self._awaited.discard(place)
 
-    def _could_take_own(self, place: Place[Job]) -> bool:
-        """Tell whether some of its own wait for nothing but a room."""
-        is_patient_possible = self._patient_under_way < self._most_patient
-        return place.own < self._per_place and any(
-            line.waiting and (not line.is_patient or (is_patient_possible and line.own < self._patient_per_place))
-            for line in place.lines
-        )
-
-    def _keep_no_more(self, place: Place[Job]) -> None:
-        if place.is_kept and place.guests is not None and not self._could_take_own(place):
-            place.is_kept = False
-            self._give_on(place, place.guests)
-        self._look_after(place)
+    def _next_guests(self, place: Place[Job]) -> Guests[Job] | None:
+        """Return those of whom one may be there; a room is kept for those whose home it is while it is their turn."""
+        kept_for = [line for line in place.lines if line.is_next and self._could_begin(line)]
+        for guests in place.guests:
+            if self._has_room(place.there, is_patient=guests.is_patient, kept_for=kept_for) and any(
+                self._leaves_room(place.there, owner) for owner in guests.waiting
+            ):
+                return guests
+        return None
 
     def _look_after(self, place: Place[Job]) -> None:
-        """Have those who wait for their home found, if there is room now; forget it if nobody is there or waits."""
-        is_empty = not place.own and not place.there
+        """Have those who wait for it found, if there is room now; forget it if nobody is there or waits."""
+        self._let_in(place)
+        is_empty = not place.own.all and not place.there.all
         for line in place.lines:
             if line.waiting:
                 is_empty = False
-                if line.is_to_call and self._has_room(line):
+                if line.is_to_call and self._has_room_at_home(line):
                     line.is_to_call = False
                     for owner in line.waiting:
                         line.lines.put(owner, line)
@@ -244,3 +279,12 @@ class HostLimit(Generic[Job]):
         line = Line(place, lines, places, is_patient=is_patient)
         place.lines.append(line)
         return line
+
+    def _guests(self, place: Place[Job], *, is_patient: bool) -> Guests[Job]:
+        for guests in place.guests:
+            if guests.is_patient is is_patient:
+                return guests
+        places = self._patient_per_place if is_patient else self._per_place
+        guests = Guests(places, self._quick.part_of_time, is_patient=is_patient)
+        place.guests.append(guests)
+        return guests

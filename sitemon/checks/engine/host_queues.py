@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from sitemon.checks.fair_queue import FairQueue
+from sitemon.checks.fair_queue import FairQueue, PartOfTime
 from sitemon.checks.waiting import Event
 
 Job = TypeVar("Job")
@@ -12,7 +12,7 @@ Job = TypeVar("Job")
 class Permit(Generic[Job]):
     """A job, and where it is: `place` is None before it begins, and while it has left one and is not in another."""
 
-    __slots__ = ("is_guest", "job", "line", "owner", "place")
+    __slots__ = ("is_guest", "job", "let_in", "line", "owner", "place")
 
     def __init__(self, line: "Line[Job]", job: Job, owner: Hashable) -> None:
         self.line = line
@@ -20,6 +20,7 @@ class Permit(Generic[Job]):
         self.owner = owner
         self.place: Place[Job] | None = None
         self.is_guest = False  # it has moved to where it is
+        self.let_in: Event | None = None  # while it waits to be a guest
 
 
 class Line(FairQueue[Permit[Job]]):
@@ -28,27 +29,62 @@ class Line(FairQueue[Permit[Job]]):
     `lines` are those of all homes in which somebody is next.
     """
 
-    __slots__ = ("home", "is_patient", "is_to_call", "lines", "own")
+    __slots__ = ("home", "is_next", "is_patient", "is_to_call", "lines")
 
     def __init__(self, home: "Place[Job]", lines: "FairQueue[Line[Job]]", places: int, *, is_patient: bool) -> None:
         super().__init__(places, lines.part_of_time)
         self.home = home
         self.lines = lines
         self.is_patient = is_patient
-        self.own = 0  # of them that are under way
+        self.is_next = False  # before more guests come
         self.is_to_call = False  # some wait who are not next, for want of room
+
+
+class Guests(FairQueue[Permit[Job]]):
+    """The jobs that have moved to a place, or wait for room there and are nowhere; patient ones have another."""
+
+    __slots__ = ("is_patient",)
+
+    def __init__(self, places: int, part_of_time: PartOfTime, *, is_patient: bool) -> None:
+        super().__init__(places, part_of_time)
+        self.is_patient = is_patient
+
+
+class Crowd:
+    """How many jobs there are: in all, of the patient ones, and of each owner."""
+
+    __slots__ = ("all", "of", "patient")
+
+    def __init__(self) -> None:
+        self.all = 0
+        self.patient = 0
+        self.of: dict[Hashable, int] = {}
+
+    def add(self, owner: Hashable, *, is_patient: bool) -> None:
+        """Count one more."""
+        self.all += 1
+        self.patient += is_patient
+        self.of[owner] = self.of.get(owner, 0) + 1
+
+    def remove(self, owner: Hashable, *, is_patient: bool) -> None:
+        """Count one less."""
+        self.all -= 1
+        self.patient -= is_patient
+        left = self.of[owner] - 1
+        if left:
+            self.of[owner] = left
+        else:
+            del self.of[owner]
 
 
 class Place(Generic[Job]):
     """Who is at a place, and who waits for it."""
 
-    __slots__ = ("guests", "is_guest_next", "is_kept", "lines", "name", "own", "there")
+    __slots__ = ("guests", "lines", "name", "own", "there")
 
     def __init__(self, name: Hashable) -> None:
         self.name = name
-        self.own = 0  # jobs of this home that are under way, here or elsewhere by now
-        self.there = 0  # jobs that are here now, whatever their home, and the room that is kept
+        self.own = Crowd()  # jobs of this home that are under way, here or elsewhere by now
+        self.there = Crowd()  # jobs that are here now, whatever their home
         self.lines: list[Line[Job]] = []
-        self.guests: FairQueue[Event] | None = None  # at no place until they are let in
-        self.is_guest_next = True  # when both kinds wait, they take turns
-        self.is_kept = False  # one room, for the next of its own
+        self.guests: list[Guests[Job]] = []  # the next first: patient ones and the others take turns

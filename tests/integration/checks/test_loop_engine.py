@@ -22,11 +22,13 @@ from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.checks.net.happy_eyeballs import connect_tcp
 from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.poller import Poll
-from sitemon.local.behaviours import answering, response
+from sitemon.local.behaviours import answering, redirecting, response
+from sitemon.local.conversation import Behaviour, Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Proxy, Site
 from sitemon.model.target import target_of
 from tests.integration.checks.conftest import ServerFactory, observed, site, starved_s, thread_count
+from tests.integration.checks.test_engine import wait_until
 
 POLLERS: Final = [poller for poller in (getattr(select, "epoll", None), Poll) if poller]
 CHECKS: Final = 1000
@@ -169,6 +171,67 @@ def test_at_a_host_sites_of_one_file_that_hang_hold_up_those_of_no_other(mute_po
     for _ in range(per_host):
         others.get(timeout=30)
     assert hung.qsize() <= 3 * per_host
+    engine.close(0)
+
+
+def hanging_at(path: str) -> Behaviour:
+    """Answer every request but those for this path."""
+
+    def behave(client: Conversation) -> None:
+        if client.asked().target == path:
+            client.hold()
+        client.send(response())
+
+    return behave
+
+
+def test_redirects_to_a_host_that_may_hang_there_for_minutes_leave_half_of_it_to_others(serve: ServerFactory) -> None:
+    host = serve(hanging_at("/hang"))
+    engine = LoopEngine(50, per_host=4, dialer=Dialer(Resolver()))
+    for door in [serve(redirecting({"/": host.url("/hang")})) for _ in range(4)]:
+        for _ in range(2):
+            engine.submit(site(door.url(), timeout_s=300.0, file="a.yaml"), lambda _: None)
+    wait_until(lambda: len(host.asked) >= 2, 5)
+    other = serve(redirecting({"/": host.url()}))
+    for url in (host.url(), other.url()):
+        assert observed(engine, site(url, timeout_s=2.0, file="b.yaml")).outcome is Outcome.UP
+    assert [asked.target for asked in host.asked].count("/hang") == 2
+    engine.close(0)
+
+
+def test_nor_do_they_take_more_of_a_place_at_a_proxy(serve: ServerFactory) -> None:
+    def behave(client: Conversation) -> None:
+        target = client.asked().target
+        if target.endswith("/hang"):
+            client.hold()
+        elif target.endswith("/door"):
+            client.send(response(b"", status="302 Moved", headers={"Location": "http://127.0.0.9/hang"}))
+        else:
+            client.send(response())
+
+    server = serve(behave)
+    proxy = Proxy("127.0.0.1", server.port)
+    engine = LoopEngine(50, per_host=4, dialer=Dialer(Resolver()))
+    for number in range(20, 40):
+        door = site(f"http://127.0.0.{number}/door", timeout_s=300.0, file="a.yaml", proxy=proxy)
+        engine.submit(door, lambda _: None)
+    wait_until(lambda: [asked.target for asked in server.asked].count("http://127.0.0.9/hang") >= 2, 5)
+    other = site("http://127.0.0.9/", timeout_s=2.0, file="b.yaml", proxy=proxy)
+    assert observed(engine, other).outcome is Outcome.UP
+    assert [asked.target for asked in server.asked].count("http://127.0.0.9/hang") == 2
+    engine.close(0)
+
+
+def test_sites_of_one_file_that_hang_at_a_host_leave_a_fifth_of_it_to_others(serve: ServerFactory) -> None:
+    host = serve(hanging_at("/hang"))
+    engine = LoopEngine(50, per_host=5, dialer=Dialer(Resolver()))
+    others = site(host.url(), timeout_s=2.0, file="b.yaml")
+    assert observed(engine, others).outcome is Outcome.UP
+    for _ in range(10):
+        engine.submit(site(host.url("/hang"), timeout_s=10.0, file="a.yaml"), lambda _: None)
+    wait_until(lambda: len(host.asked) >= 1 + 4, 5)
+    assert observed(engine, others).outcome is Outcome.UP
+    assert [asked.target for asked in host.asked].count("/hang") == 4
     engine.close(0)
 
 

@@ -9,14 +9,11 @@ from typing import Any, Final
 import pytest
 
 from sitemon.checks.engine.host_limit import HostLimit
-from sitemon.checks.engine.host_queues import Permit
+from sitemon.checks.engine.host_queues import Crowd, Permit
 from sitemon.checks.waiting import Event
 
-PER_PLACE: Final = 2
-MOST_PATIENT: Final = 3
-AT_ONCE: Final = 8
 HOMES: Final = "abcd"
-OWNERS: Final = "xyz"
+OWNERS: Final = "xxxxyz"
 STEPS: Final = 600
 
 
@@ -61,23 +58,29 @@ class _Waits:
 class History:
     """A limit, and what a test knows of the jobs in it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, per_place: int) -> None:
         self.chance = random.Random(seed)
-        self.limit: HostLimit[int] = HostLimit(PER_PLACE, MOST_PATIENT, lambda _: 0.0)
+        self.per_place = per_place
+        self.most_patient = 2 * per_place - 1
+        self.limit: HostLimit[int] = HostLimit(per_place, self.most_patient, lambda _: 0.0)
         self.number = 0
         self.waiting: set[int] = set()
         self.unwanted: set[int] = set()
         self.under_way: list[Permit[int]] = []
         self.moving: dict[Permit[int], Coroutine[Any, Any, None]] = {}
+        for owner in "xy":
+            self.put_for(owner)
 
     def put(self) -> None:
+        self.put_for(self.chance.choice(OWNERS))
+
+    def put_for(self, owner: str) -> None:
         self.number += 1
         self.waiting.add(self.number)
-        home, owner = self.chance.choice(HOMES), self.chance.choice(OWNERS)
-        self.limit.put(home, self.number, owner, is_patient=self.chance.random() < 0.4)
+        self.limit.put(self.chance.choice(HOMES), self.number, owner, is_patient=self.chance.random() < 0.4)
 
     def take(self) -> None:
-        if len(self.under_way) + len(self.moving) < AT_ONCE and (permit := self.limit.take()) is not None:
+        if len(self.under_way) + len(self.moving) < 4 * self.per_place and (permit := self.limit.take()) is not None:
             self.waiting.remove(permit.job)
             self.under_way.append(permit)
 
@@ -118,24 +121,37 @@ class History:
     def assert_limits(self) -> None:
         begun = (*self.under_way, *self.moving)
         assert len(self.limit.waiting) == len(self.waiting)
-        assert self.limit._patient_under_way == sum(permit.line.is_patient for permit in begun) <= MOST_PATIENT
-        own = Counter(permit.line.home.name for permit in begun)
-        at_home = Counter(permit.place.name for permit in begun if permit.place is not None and not permit.is_guest)
-        for name, place in self.limit._places.items():
-            assert place.own == own[name] <= PER_PLACE
-            let_in = sum(place.guests.under_way.values()) if place.guests else 0
-            assert at_home[name] + let_in + place.is_kept == place.there <= PER_PLACE
-            assert not (place.guests and place.guests.waiting) or place.there == PER_PLACE
-            guests = Counter(permit.owner for permit in begun if permit.is_guest and permit.place is place)
-            assert not guests - Counter(place.guests.under_way if place.guests else {})
-            assert not place.is_kept or any(line.waiting for line in place.lines)
+        assert self.limit._patient_under_way == sum(permit.line.is_patient for permit in begun) <= self.most_patient
+        for place in self.limit._places.values():
+            self.assert_crowd(place.own, [permit for permit in begun if permit.line.home is place])
+            self.assert_crowd(place.there, [permit for permit in begun if permit.place is place])
+            for guests in place.guests:
+                inside = [permit for permit in begun if permit.place is place and permit.is_guest]
+                kind = Counter(permit.owner for permit in inside if permit.line.is_patient is guests.is_patient)
+                assert guests.under_way == kind
+
+    def assert_crowd(self, crowd: Crowd, permits: list[Permit[int]]) -> None:
+        """Assert that these are counted, and that each kind and owner leaves room to others."""
+        assert crowd.all == len(permits) <= self.per_place
+        assert crowd.patient == sum(permit.line.is_patient for permit in permits) <= max(1, self.per_place // 2)
+        assert crowd.of == Counter(permit.owner for permit in permits)
+        assert max(crowd.of.values(), default=0) <= self.per_place - self.per_place // 5
 
     def assert_nobody_is_forgotten(self) -> None:
         """Assert that who waits and does not stand in line has a place without room."""
         for permit in self.limit.waiting:
             line = permit.line
             is_next = permit.owner in {owner for owner, lines in line.lines.waiting.items() if line in lines}
-            assert is_next or not self.limit._has_room(line)
+            assert is_next or not self.limit._may_begin(line, permit.owner)
+
+    def assert_no_guest_is_forgotten(self) -> None:
+        """Assert that who waits to be let in has no room, or waits for one of that home who could be taken."""
+        for place in self.limit._places.values():
+            kept_for = [line for line in place.lines if line.is_next and self.limit._could_begin(line)]
+            for guests in place.guests:
+                has_room = self.limit._has_room(place.there, is_patient=guests.is_patient, kept_for=kept_for)
+                assert not (has_room and any(self.limit._leaves_room(place.there, owner) for owner in guests.waiting))
+        assert all(any(guests.waiting for guests in place.guests) for place in self.limit._awaited)
 
     def assert_nobody_is_kept(self) -> None:
         """Assert that nobody stands in a line for whom nothing waits there: of given up jobs there is no end."""
@@ -151,13 +167,15 @@ class History:
             assert before != (len(self.waiting), len(self.under_way), len(self.moving)) or before[2]
 
 
+@pytest.mark.parametrize("per_place", [2, 5])
 @pytest.mark.parametrize("seed", range(40))
-def test_in_any_history_the_limits_hold_and_nothing_is_left(seed: int) -> None:
-    history = History(seed)
+def test_in_any_history_the_limits_hold_and_nothing_is_left(seed: int, per_place: int) -> None:
+    history = History(seed, per_place)
     for _ in range(STEPS):
         history.step()
         history.assert_limits()
         history.assert_nobody_is_forgotten()
+        history.assert_no_guest_is_forgotten()
         history.assert_nobody_is_kept()
     history.finish()
     assert history.limit._places == {}

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from sitemon.checks.fair_queue import FairQueue, PartOfTime
 
 
@@ -68,6 +70,16 @@ def test_an_owner_of_whom_nothing_is_left_is_forgotten() -> None:
     for item in taken(queue, 2):
         queue.end(item[0])
     assert (queue.waiting, queue.under_way) == ({}, {})
+
+
+def test_who_may_have_none_is_passed_by() -> None:
+    queue = queue_of("a1", "b1", "b2", "c1")
+    for owner in "bbc":
+        queue.begin(owner)
+    assert [queue.take(lambda owner: owner != "a") for _ in range(2)] == [("c", "c1"), ("b", "b1")]
+    with pytest.raises(IndexError):
+        queue.take(lambda owner: owner == "c")
+    assert taken(queue, 2) == ["a1", "b2"]
 
 
 def test_an_item_is_in_it_once() -> None:

@@ -24,8 +24,8 @@ def jobs(limit: HostLimit[str]) -> list[str]:
     return [permit.job for permit in taken(limit)]
 
 
-def put(limit: HostLimit[str], name: str) -> None:
-    limit.put(name[0].lower(), name, "", is_patient=name.isupper())
+def put(limit: HostLimit[str], name: str, owner: str = "") -> None:
+    limit.put(name[0].lower(), name, owner, is_patient=name.isupper())
 
 
 def limit_of(*names: str, per_place: int = 2, most_patient: int = 100) -> HostLimit[str]:
@@ -71,7 +71,7 @@ def moving(limit: HostLimit[str], permit: Permit[str], place: str, timeout_s: fl
 def guests_at(limit: HostLimit[str], place: str) -> int:
     """Return how many wait to be let in."""
     known = limit._places.get(place)
-    return sum(map(len, known.guests.waiting.values())) if known and known.guests else 0
+    return sum(len(permits) for guests in known.guests for permits in guests.waiting.values()) if known else 0
 
 
 def where(permit: Permit[str]) -> Hashable:
@@ -287,6 +287,116 @@ def test_half_of_a_place_is_for_jobs_that_are_not_patient() -> None:
     for name in ("a1", "a2", "a3"):
         put(limit, name)
     assert jobs(limit) == ["a1", "a2"]
+
+
+def test_half_of_a_place_is_for_guests_that_are_not_patient_too() -> None:
+    limit = limit_of("B1", "C1", "D1", "e1", per_place=4)
+    permits = {permit.job: permit for permit in taken(limit)}
+    for name in ("B1", "C1"):
+        move(limit, permits[name], "a", 0)
+    is_third_in = moving(limit, permits["D1"], "a")
+    move(limit, permits["e1"], "a", 0)
+    for name in ("A1", "a1", "a2"):
+        put(limit, name)
+    assert jobs(limit) == ["a1"], "the place is full"
+    limit.end(permits["e1"])
+    assert jobs(limit) == ["a2"]
+    limit.end(permits["B1"])
+    assert is_third_in()
+
+
+def test_patient_guests_and_patient_ones_whose_home_it_is_take_turns() -> None:
+    limit = limit_of("B1", "C1", "D1", per_place=2)
+    first, second, third = taken(limit)
+    move(limit, first, "a", 0)
+    for name in ("A1", "A2"):
+        put(limit, name)
+    is_second_in, is_third_in = moving(limit, second, "a"), moving(limit, third, "a")
+    limit.end(first)
+    assert is_second_in()
+    limit.end(second)
+    assert guests_at(limit, "a") == 1, "it is the turn of A1"
+    (own,) = taken(limit)
+    limit.end(own)
+    assert is_third_in()
+    limit.end(third)
+    assert jobs(limit) == ["A2"]
+
+
+def test_patient_guests_and_the_others_take_turns() -> None:
+    limit = limit_of("a1", "b1", "c1", "D1", "E1", per_place=1)
+    permits = {permit.job: permit for permit in taken(limit)}
+    is_in = {name: moving(limit, permits[name], "a") for name in ("b1", "c1", "D1", "E1")}
+    for left, let_in in (("a1", "b1"), ("b1", "D1"), ("D1", "c1"), ("c1", "E1")):
+        limit.end(permits[left])
+        assert is_in[let_in]()
+
+
+def test_room_that_is_kept_for_a_patient_one_goes_to_a_guest_once_too_many_of_these_are_elsewhere() -> None:
+    limit = limit_of("a1", "b1", "c1", per_place=1, most_patient=1)
+    first, *guests = taken(limit)
+    for name in ("D1", "A1"):
+        put(limit, name)
+    is_in = [moving(limit, guest, "a") for guest in guests]
+    limit.end(first)
+    assert is_in[0]()
+    limit.end(guests[0])
+    assert guests_at(limit, "a") == 1, "it is the turn of A1"
+    assert jobs(limit) == ["D1"]
+    assert is_in[1]()
+
+
+def test_once_there_are_two_each_owner_leaves_a_fifth_of_a_place_to_others() -> None:
+    limit = limit_of(per_place=5)
+    for number in range(7):
+        put(limit, f"a{number}", "x")
+    first, second, *_ = of_x = taken(limit)
+    assert len(of_x) == 5
+    put(limit, "b", "y")
+    limit.end(first)
+    assert jobs(limit) == ["b"]
+    limit.end(second)
+    assert jobs(limit) == ["a5"]
+    put(limit, "a7", "y")
+    assert jobs(limit) == ["a7"]
+
+
+def test_below_five_a_place_is_too_small_to_leave_some_of_it() -> None:
+    limit = limit_of(per_place=4)
+    put(limit, "b", "y")
+    for number in range(5):
+        put(limit, f"a{number}", "x")
+    assert len(jobs(limit)) == 1 + 4
+
+
+def test_an_owner_leaves_room_at_a_place_by_guests_and_those_whose_home_it_is_together() -> None:
+    limit = limit_of(per_place=5)
+    for name in ("a1", "a2", "a3", "b", "c"):
+        put(limit, name, "x")
+    put(limit, "d", "y")
+    permits = {permit.job: permit for permit in taken(limit)}
+    move(limit, permits["b"], "a", 0)
+    put(limit, "a4", "x")
+    assert jobs(limit) == []
+    is_in = moving(limit, permits["c"], "a")
+    move(limit, permits["d"], "a", 0)
+    limit.end(permits["d"])
+    put(limit, "a5", "y")
+    assert jobs(limit) == ["a5"]
+    limit.end(permits["a1"])
+    assert is_in()
+
+
+def test_an_owner_leaves_room_to_others_of_a_home_whose_jobs_have_moved_on() -> None:
+    limit = limit_of(per_place=5)
+    for number in range(6):
+        put(limit, f"a{number}", "x")
+    put(limit, "b", "y")
+    for permit in taken(limit):
+        move(limit, permit, "c" if permit.job < "a2" else "d", 0)
+    assert jobs(limit) == []
+    put(limit, "a6", "y")
+    assert jobs(limit) == ["a6"]
 
 
 def test_owners_take_turns_at_a_place_that_one_of_them_has_filled() -> None:
