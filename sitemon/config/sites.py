@@ -1,6 +1,7 @@
 """The sites: ``sites.yaml``, ``sites.json`` or ``sites.d/`` in ``CONF_DIR``, or what ``SITEMON_SITES`` names."""
 
 import gc
+import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from sitemon.model.site import Site, name_of_url
 
 FILE_NAMES: Final = ("sites.yaml", "sites.json", "sites.d")
 SUFFIXES: Final = (".yaml", ".yml", ".json")
+_MOST_FILES: Final = 2_000
+"""In a folder, whatever their names: each process lists it, and looks at each of them, every second."""
 _NO_DOUBTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -106,15 +109,19 @@ def files_in(source: Path) -> list[Path]:
     """Return the file itself, or the YAML and JSON files of a folder in the order of their names.
 
     Raises:
-        ConfigurationError: the folder cannot be read.
+        ConfigurationError: the folder cannot be read, or has too many files.
 
     """
     try:
         if not source.is_dir():
             return [source]
-        return sorted(file for file in source.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
+        with os.scandir(source) as entries:
+            names = [entry.name for entry in itertools.islice(entries, _MOST_FILES + 1)]
     except OSError as exc:
         raise ConfigurationError([Mistake(str(source), None, "", f"cannot be read: {exc.strerror}")]) from exc
+    if len(names) > _MOST_FILES:
+        raise ConfigurationError([Mistake(str(source), None, "", f"more than {_MOST_FILES:,} files")])
+    return [source / name for name in sorted(names) if name.endswith(SUFFIXES) and not name.startswith(".")]
 
 
 def load_with(
