@@ -1,6 +1,7 @@
 """JSON and YAML files: their values, and the line of each value when a mistake has to be shown."""
 
 import functools
+import itertools
 import json
 import re
 import stat
@@ -12,7 +13,7 @@ import yaml
 
 from sitemon.config.chosen_files import without_waiting
 from sitemon.config.json_lines import JsonLines
-from sitemon.config.values import ValuePath
+from sitemon.config.values import DEEPEST, ValuePath
 from sitemon.config.yaml_bounds import YamlBoundsError, check_bounds
 from sitemon.model.errors import ConfigurationError, Mistake
 
@@ -22,6 +23,10 @@ _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONGEST_BYTES: Final = 256 << 20
 _MOST_IN_JSON: Final = 10_000_000
 """Of commas, brackets and braces, hence of values: each of these takes less than 200 bytes while a file is read."""
+_MOST_REPEATED: Final = 1_000
+"""Of one file: nobody reads more."""
+_UNMARKED: Final = bytes(set(range(256)) - set(b'"[]{}'))
+_STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 _SHOWN: Final = re.compile(r"[^:=\0]{,100}")
 """What may be the name of a field or of a header, but is no line of a file of passwords."""
@@ -94,6 +99,8 @@ def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:
 def _read_json(content: str, file: Path) -> Document:
     if sum(map(content.count, ",[{")) > _MOST_IN_JSON:
         raise _refused(file, None, f"more than {_MOST_IN_JSON:,} values")
+    if _depth_of(content.encode()) > DEEPEST:
+        raise _refused(file, None, f"nested more than {DEEPEST} deep")
     lines = JsonLines(content)
     is_repeated = False
 
@@ -111,10 +118,17 @@ def _read_json(content: str, file: Path) -> Document:
     except ValueError as exc:
         raise _refused(file, None, "not valid JSON: a number has too many digits") from exc
     if is_repeated:
-        raise _repeated(file, lines.repeated_keys())
+        raise _repeated(file, itertools.islice(lines.repeated_keys(), _MOST_REPEATED))
     if _HALF_OF_A_PAIR.search(content) and not _is_text(value):
         raise _refused(file, None, "expected text of whole characters, not halves of surrogate pairs")
     return Document(file, value, lines.line_of)
+
+
+def _depth_of(content: bytes) -> int:
+    """Return how deep JSON is nested: json calls itself as often."""
+    marks = content.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _UNMARKED)
+    outside_of_texts = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
+    return max(itertools.accumulate(map(_STEPS.__getitem__, outside_of_texts)), default=0)
 
 
 def _is_text(value: Any) -> bool:
@@ -132,7 +146,7 @@ def _read_yaml(content: str, file: Path) -> Document:
         try:
             node = loader.get_single_node()
             # Before construction, which writes merged keys into the nodes.
-            repeated = list(_repeated_keys(node))
+            repeated = list(itertools.islice(_repeated_keys(node), _MOST_REPEATED))
             value = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()

@@ -5,11 +5,14 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sitemon.config.values import ValuePath
 
 _GAP = re.compile(r"[\s,:]*")
+_TEXT: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TEXT_OR_BRACKET: Final = re.compile(rf"{_TEXT}(\s*+:)?|[\[\]{{}}]")
+_UP_TO_A_BRACKET: Final = re.compile(rf'[^"\[\]{{}}]*+(?:{_TEXT}[^"\[\]{{}}]*+)*+([\[\]{{}}]|\Z)')
 _decoder = json.JSONDecoder()
 
 
@@ -40,18 +43,33 @@ class JsonLines:
 
     def repeated_keys(self) -> Iterator[tuple[str, int, int]]:
         """Yield each key that stands again in its object, with its line and that of the first."""
-        waiting = [self._root]
-        while waiting:
-            first_at: dict[str | int, int] = {}
-            for step, starts_at, value_at in self._scan(waiting.pop()):
-                if step in first_at:
-                    yield str(step), self._line_at(starts_at), self._line_at(first_at[step])
-                first_at.setdefault(step, starts_at)
-                waiting.append(value_at)
+        first_at: list[dict[str, int]] = []
+        for found in _TEXT_OR_BRACKET.finditer(self._text):
+            if found[0] in ("[", "{"):
+                first_at.append({})
+            elif found[0] in ("]", "}"):
+                first_at.pop()
+            elif found[1]:
+                key, _ = self._key(found.start())
+                first = first_at[-1].setdefault(key, found.start())
+                if first != found.start():
+                    yield key, self._line_at(found.start()), self._line_at(first)
 
     @functools.cached_property
     def _root(self) -> int:
         return self._after_gap(0)
+
+    @functools.cached_property
+    def _end_of(self) -> dict[int, int]:
+        """Where each object and list ends, by where it starts: what is in it is not read for each one around it."""
+        ends: dict[int, int] = {}
+        opened: list[int] = []
+        for found in _UP_TO_A_BRACKET.finditer(self._text):
+            if found[1] in ("[", "{"):
+                opened.append(found.start(1))
+            elif found[1]:
+                ends[opened.pop()] = found.end()
+        return ends
 
     @functools.cached_property
     def _line_ends(self) -> list[int]:
@@ -77,7 +95,8 @@ class JsonLines:
         while self._text[position] not in "}]":
             step, value_at = (place, position) if opening == "[" else self._key(position)
             yield _Member(step, position, value_at)
-            position = self._after_gap(_decoder.raw_decode(self._text, value_at)[1])
+            end = self._end_of.get(value_at) or _decoder.raw_decode(self._text, value_at)[1]
+            position = self._after_gap(end)
             place += 1
 
     def _key(self, position: int) -> tuple[str, int]:

@@ -10,7 +10,9 @@ from typing import Final
 import pytest
 
 from sitemon.config import documents
+from sitemon.config.documents import read_document
 from sitemon.config.sites import load_sites
+from sitemon.config.values import DEEPEST
 from sitemon.model.errors import ConfigurationError
 
 TESTDATA: Final = Path(__file__).parent / "testdata"
@@ -264,7 +266,8 @@ EXPECTED: Final = {
         ":2: a: expect.json[0].path: not a valid JSON path (RFC 9535): a place has too many digits"
     ],
     "json_half_pair.json": [": expected text of whole characters, not halves of surrogate pairs"],
-    "body_nested.json": [":2: a: body: nested more than 64 deep"],
+    "json_nested.json": [": nested more than 64 deep"],
+    "body_nested_by_aliases.yaml": [":4: a: body: nested more than 64 deep"],
     "yaml_with_python_object.yaml": [
         (
             ":1: not valid YAML: could not determine a constructor for the tag "
@@ -370,11 +373,32 @@ def test_a_name_must_be_unique_across_files(tmp_path: Path) -> None:
     ]
 
 
-def test_a_deeply_nested_file_is_a_mistake(tmp_path: Path) -> None:
-    file = tmp_path / "sites.json"
-    file.write_text("[" * 100_000)
+@pytest.mark.parametrize("deep", [DEEPEST + 1, 979, 980, 981, 100_000])
+def test_a_deeply_nested_file_is_a_mistake(tmp_path: Path, deep: int) -> None:
+    (tmp_path / "sites.json").write_text("[" * deep + "]" * deep)
+    with pytest.raises(ConfigurationError, match=f"nested more than {DEEPEST} deep"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["sites.json", "sites.yaml"])
+@pytest.mark.parametrize(
+    "inside", ["", '"[[{"', r'"\"[[{", "{", "\\\\", "[", "é\\\\\"[", "]]}"', '"", "[", ""', "[], [], {}"]
+)
+def test_brackets_count_where_they_open_lists_and_mappings(tmp_path: Path, name: str, inside: str) -> None:
+    deep = DEEPEST - ("[]" in inside)
+    (tmp_path / name).write_text("[" * deep + inside + "]" * deep)
+    assert read_document(tmp_path / name).value
+    (tmp_path / name).write_text("[" * (deep + 1) + inside + "]" * (deep + 1))
+    with pytest.raises(ConfigurationError, match=f"nested more than {DEEPEST} deep"):
+        read_document(tmp_path / name)
+
+
+def test_a_long_chain_of_merged_mappings_is_a_mistake(tmp_path: Path) -> None:
+    """Its end is built first where that stands less deep."""
+    chain = ", ".join(f"&a{place} {{<<: *a{place - 1}}}" for place in range(1, 1_100))
+    (tmp_path / "sites.yaml").write_text(f"[[{'1, ' * 50_000}], [[&a0 {{}}, {chain}], {{<<: *a1099}}]]")
     with pytest.raises(ConfigurationError, match="nested too deeply"):
-        load_sites({"SITEMON_SITES": str(file)})
+        load_sites({"CONF_DIR": str(tmp_path)})
 
 
 def test_a_number_of_too_many_digits_is_a_mistake(tmp_path: Path) -> None:

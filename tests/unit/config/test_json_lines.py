@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sitemon.config import json_lines
 from sitemon.config.json_lines import JsonLines
 from sitemon.config.values import ValuePath
 
@@ -52,6 +54,53 @@ def test_of_a_key_that_stands_again_the_last_counts() -> None:
     lines = JsonLines('{"a": 1,\n"a": 2,\n"b": {"c": 1,\n"c": 1}}')
     assert lines.line_of(("a",)) == 2
     assert sorted(lines.repeated_keys()) == [("a", 2, 1), ("c", 4, 3)]
+
+
+class Decoder(json.JSONDecoder):
+    """Counts the characters that it reads."""
+
+    read = 0
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        value, end = super().raw_decode(s, idx)
+        self.read += end - idx
+        return value, end
+
+
+def test_what_is_nested_is_not_read_again_for_each_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder()
+    monkeypatch.setattr(json_lines, "_decoder", decoder)
+    text = '{"x": 1,\n"x": 1, "y": ' + "[" * 60 + '"' + "y" * 1_000 + '"' + "]" * 60 + "}"
+    lines = JsonLines(text)
+    assert list(lines.repeated_keys()) == [("x", 2, 1)]
+    assert lines.line_of(("y", *[0] * 60)) == 2
+    assert decoder.read <= len(text)
+
+
+KEYS = st.text('ab\\"[]{}:, ', max_size=2)
+
+
+@given(
+    st.recursive(
+        st.integers().map(json.dumps) | KEYS.map(json.dumps),
+        lambda inside: (
+            st.lists(inside).map(lambda items: f"[{', '.join(items)}]")
+            | st.lists(st.tuples(KEYS.map(json.dumps), inside)).map(
+                lambda pairs: f"{{{', '.join(f'{key} : {one}' for key, one in pairs)}}}"
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_each_key_that_stands_again_is_found(text: str) -> None:
+    again: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        again.extend(key for place, key in enumerate(keys) if key in keys[:place])
+
+    json.loads(text, object_pairs_hook=note)
+    assert sorted(key for key, *_ in JsonLines(text).repeated_keys()) == sorted(again)
 
 
 @given(

@@ -58,6 +58,17 @@ def test_after_a_thousand_nothing_more_is_read(tmp_path: Path, compare: Mock) ->
     assert compare.call_count == 1_000
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("sites.yaml", "x: 1\n" * 2_000), ("sites.json", "{" + '"x": 1,\n' * 2_000 + '"x": 1}')]
+)
+def test_of_keys_that_stand_twice_a_thousand_are_told(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_text(words)
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({}, tmp_path / name)
+    assert len(caught.value.mistakes) == 1_000
+    assert str(caught.value.mistakes[0]) == f"{tmp_path / name}:2: x: stands twice; first on line 1"
+
+
 @pytest.mark.parametrize("fields", ["{}", "expect: {{{}}}"], ids=["of a site", "within a field"])
 def test_nothing_has_hundreds_of_fields(tmp_path: Path, compare: Mock, fields: str) -> None:
     many = ", ".join(f"interval{n}: 1" for n in range(500))
