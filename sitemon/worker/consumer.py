@@ -22,6 +22,8 @@ _MOST_RETRIES: Final = 1_000_000
 """The pause before a further one is computed as a power of two."""
 FARTHEST: Final = timedelta(hours=1)
 """How far ahead a task of ours may be asked for: until then it is in memory. Retries of ours wait 5 minutes."""
+MOST_WAITING: Final = 2_000
+"""Of the tasks that are asked for ahead: each takes 7 kB of a worker's process."""
 _OURS: Final = "sitemon."
 _BUILT_IN: Final = "celery."
 _BEATS: Final = "celery.backend_cleanup"
@@ -64,7 +66,7 @@ class Consumer(consumer.Consumer):
         def take_task(message: Any) -> Any:
             headers = msgspec.convert(message.headers, _Headers)
             msgspec.convert(message.payload, _Body)
-            refuse(headers.task, headers.eta, self.app.tasks, clock.utc_now())
+            refuse(headers.task, headers.eta, self.app.tasks, clock.utc_now(), len(self.timer))
             return take(message)
 
         return take_task
@@ -76,8 +78,10 @@ class Consumer(consumer.Consumer):
             task.__trace__ = ending(task.__trace__)
 
 
-def refuse(task: str, eta: str | None, known: Iterable[str], now: datetime) -> None:
+def refuse(task: str, eta: str | None, known: Iterable[str], now: datetime, waiting: int) -> None:
     """Refuse what a worker that knows these tasks has no use for, and what it would have in hand for long.
+
+    `waiting` is how much its timer waits for: tasks that were asked for ahead, those of an application among them.
 
     Celery's own tasks are for applications: `celery.chord_unlock` asks for itself each second, `celery.map` for others.
 
@@ -87,8 +91,13 @@ def refuse(task: str, eta: str | None, known: Iterable[str], now: datetime) -> N
     """
     if task.startswith(_BUILT_IN) and task != _BEATS and all(name.startswith((_OURS, _BUILT_IN)) for name in known):
         raise ValueError(f"{task}: no task of this worker has a use for it")
-    if task.startswith((_OURS, _BEATS)) and (due := maybe_iso8601(eta)) and maybe_make_aware(due) > now + FARTHEST:
+    if not task.startswith((_OURS, _BEATS)) or not (due := maybe_iso8601(eta)):
+        return
+    ahead = maybe_make_aware(due) - now
+    if ahead > FARTHEST:
         raise ValueError(f"{task}: it is asked for more than an hour ahead")
+    if ahead > timedelta() and waiting >= MOST_WAITING:
+        raise ValueError(f"{task}: it is asked for ahead, and so are {MOST_WAITING:,} that wait in this process")
 
 
 def ending(trace: Callable[..., Any]) -> Callable[..., Any]:

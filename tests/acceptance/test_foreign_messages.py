@@ -11,6 +11,7 @@ import redis
 
 from sitemon import clock
 from sitemon.local.sample import SampleServer
+from sitemon.worker.consumer import MOST_WAITING
 from tests.acceptance.conftest import url, write_sites
 from tests.celery_messages import AFTERWARDS, SHOP, a_decimal, a_message, nested, of_protocol_1, of_slots
 from tests.pipeline import Pipeline, wait_for
@@ -96,6 +97,18 @@ def test_a_pool_of_processes_goes_on_too(pipeline: Pipeline, sample: SampleServe
         wait_for(lambda: broker.exists(*kept) == len(kept), within_s=60)
         wait_for(lambda: not broker.exists(QUEUE, "unacked", "unacked_index"))
     assert "Unrecoverable error" not in pipeline.log_of("prefork")
+
+
+@pytest.mark.timeout(180)
+def test_of_thousands_that_are_for_later_some_are_kept(pipeline: Pipeline, broker: redis.Redis) -> None:
+    later, most = (clock.utc_now() + timedelta(minutes=50)).isoformat(), PROCESSES * MOST_WAITING
+    good = a_message()
+    with broker:
+        broker.lpush(QUEUE, *(a_message(headers={"eta": later}) for _ in range(most + 1_000)), good)
+        wait_for(lambda: broker.exists(f"celery-task-meta-{json.loads(good)['headers']['id']}"), within_s=120)
+        wait_for(lambda: not broker.exists(QUEUE))
+        assert most // 2 < broker.hlen("unacked") <= most
+    assert pipeline.log_of("beatless").count("worker.message_dropped: ") >= 1_000
 
 
 @pytest.mark.timeout(180)
