@@ -59,7 +59,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
 
     def current_alerts() -> Alerts:
         found = alerts.current()
-        named.look(sites.current(), found)
+        named.look(sites.without_waiting(), found)
         return found
 
     with stop_on_signals() as stop:
@@ -69,7 +69,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
         with _telling(stream) as teller:
             Alerter(
                 lambda: connect(server, owner, application_name="sitemon-alerter"),
-                planner=Planner(sites.current, clock.utc_now),
+                planner=Planner(sites.without_waiting, clock.utc_now),
                 rulebook=rulebook,
                 decider=Decider(
                     rulebook.rules_of, alerts.current(), clock.utc_now, by_sites=choices.address_policy != PUBLIC

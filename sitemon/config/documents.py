@@ -71,7 +71,7 @@ def read_document(file: Path) -> Document:
     """
     read = _read_json if file.suffix == ".json" else _read_yaml
     try:
-        return read(_content_of(file).decode("utf-8-sig"), file)
+        return read(content_of(file).decode("utf-8-sig"), file)
     except OSError as exc:
         raise _refused(file, None, f"cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
@@ -80,8 +80,14 @@ def read_document(file: Path) -> Document:
         raise _refused(file, None, "nested too deeply") from exc
 
 
-def _content_of(file: Path) -> bytes:
-    """Return what is in a file. A pipe and a device may never end, and to open some devices does something."""
+def content_of(file: Path) -> bytes:
+    """Return what is in a file. A pipe and a device may never end, and to open some devices does something.
+
+    Raises:
+        ConfigurationError: it is one, or is too long.
+        OSError: it cannot be read.
+
+    """
     mode = file.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(file, None, "expected a file, not a pipe or a device")

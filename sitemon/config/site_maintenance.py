@@ -1,6 +1,6 @@
 """When a site is maintained, and which sites it lies behind."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -15,7 +15,8 @@ _MOST_GATEWAYS: Final = 20
 _LONGEST_S: Final = 7 * 86_400.0
 _MOST_COMPARED: Final = 300_000
 """To compare a name with so many others, for one that resembles it, takes some seconds."""
-_MOST_RINGS: Final = 100
+MOST_RINGS: Final = 100
+"""To tell one takes as long as it is."""
 _LONGEST_RING: Final = 20
 
 
@@ -82,12 +83,17 @@ def dependency_problems(gateways: Mapping[str, tuple[str, ...]], known: Iterable
     for place, (site, one) in enumerate(unknown):
         near = suggestion(one, names) if place * len(names) < _MOST_COMPARED else ""
         yield site, f"there is no site {one}{near}"
-    for ring in islice(_rings(gateways), _MOST_RINGS):
-        shown = ring if len(ring) <= _LONGEST_RING else [*ring[: _LONGEST_RING - 1], "…", ring[-1]]
-        yield ring[0], f"expected no ring: {' depends on '.join(shown)}"
+    for ring in islice(rings(gateways), MOST_RINGS):
+        yield ring[0], ring_problem(ring)
 
 
-def _rings(gateways: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
+def ring_problem(ring: Sequence[str]) -> str:
+    """Return the words for sites that depend on each other in a ring."""
+    shown = ring if len(ring) <= _LONGEST_RING else [*ring[: _LONGEST_RING - 1], "…", ring[-1]]
+    return f"expected no ring: {' depends on '.join(shown)}"
+
+
+def rings(gateways: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
     """Yield rings, the first site of each again at its end, until there is none without one of their last steps."""
     done: set[str] = set()
     for start in gateways:
@@ -103,3 +109,20 @@ def _rings(gateways: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
                 yield [*on_path[on_path.index(one) :], one]
             else:
                 path[one] = iter(gateways[one])
+
+
+def leading_into_rings(gateways: Mapping[str, Collection[str]]) -> set[str]:
+    """Return the sites from which one comes into a ring; each step is looked at once."""
+    left = {site: sum(one in gateways for one in behind) for site, behind in gateways.items()}
+    before: dict[str, list[str]] = {site: [] for site in gateways}
+    for site, behind in gateways.items():
+        for one in behind:
+            if one in gateways:
+                before[one].append(site)
+    leading_out = [site for site, steps in left.items() if not steps]
+    for site in leading_out:
+        for one in before[site]:
+            left[one] -= 1
+            if not left[one]:
+                leading_out.append(one)
+    return left.keys() - leading_out

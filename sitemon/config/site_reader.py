@@ -13,15 +13,19 @@ from sitemon.config.site_maintenance import dependency_problems
 from sitemon.config.site_values import Context
 from sitemon.config.values import Problem, ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
-from sitemon.model.site import DEFAULT_REGION, Site
+from sitemon.model.site import Site
 
 _TOP: Final = ("defaults", "sites")
 _REQUIRED: Final = ("name", "url")
-_MOST_REGIONS: Final = 100
+MOST_REGIONS: Final = 100
 """A beat asks Redis for the queue of each of them all the time, and Redis keeps what waits there, served or not."""
-_MOST_FILES: Final = 1_000
-_MOST_BYTES_OF_FILES: Final = 16 << 20
+MOST_FILES: Final = 1_000
+MOST_BYTES_OF_FILES: Final = 16 << 20
 """Of certificates and keys: each worker process keeps them as OpenSSL has read them, in several times the memory."""
+TOO_MANY_REGIONS: Final = f"expected at most {MOST_REGIONS} regions of all sites together"
+TOO_MANY_FILES: Final = (
+    f"expected at most {MOST_FILES:,} files, and {MOST_BYTES_OF_FILES >> 20} MiB, of all sites together"
+)
 _MOST_MISTAKES: Final = 1_000
 """Of one file: nobody reads more, and to say well what is wrong takes longer than to read what is right."""
 
@@ -30,13 +34,15 @@ class SiteReader:
     """The sites and the mistakes of all files read so far; the sites are whole only while there is no mistake.
 
     `channels` are those that sites may name; None: any, for who does not know them. `files` are further files that the
-    sites name. What stands in a file that is read later is at fault where it does not go with an earlier one.
+    sites name, `sizes` how long they are. What stands in a file that is read later is at fault where it does not go
+    with an earlier one.
     """
 
     def __init__(self, environ: Mapping[str, str], channels: Collection[str] | None = None) -> None:
         self.sites: dict[str, Site] = {}
         self.mistakes: list[Mistake] = []
         self.files: set[Path] = set()
+        self.sizes: dict[Path, int] = {}
         self._environ = environ
         self._channels = channels
         self._choices = settings_of_sites(environ)
@@ -45,16 +51,18 @@ class SiteReader:
         self._places: dict[str, tuple[int, int]] = {}
         self._regions: set[str] = set()
         self._gateways: dict[str, tuple[str, ...]] = {}
-        self._sizes: dict[Path, int] = {}
-        self._found_in_files = 0
 
     def read(self, file: Path) -> None:
         """Read one file with its own defaults. An empty file has no sites."""
         try:
-            document = read_document(file)
+            self._read(file)
         except ConfigurationError as exc:
             self.mistakes += exc.mistakes
-            return
+        except RecursionError:
+            self.mistakes.append(Mistake(str(file), None, "", "nested too deeply"))
+
+    def _read(self, file: Path) -> None:
+        document = read_document(file)
         self._read_files.append((document.name, document.line_of))
         top = document.value if document.value is not None else {}
         if not isinstance(top, dict):
@@ -68,30 +76,13 @@ class SiteReader:
         self._read_sites(document, top.get("sites"), defaults, reader)
         self._add_files(document, files)
 
-    def keep(self, sites: Iterable[Site]) -> None:
-        """Take sites as they were read before."""
-        for site in sites:
-            document = Document(Path(site.file), None, lambda _: None)
-            self._read_files.append((document.name, document.line_of))
-            problems = self._beside_others(site.name, 0, set(site.regions) - {DEFAULT_REGION}, site.depends_on)
-            self._complain_about_site(document, 0, site.name, problems)
-            self.sites[site.name] = site
-            files = site.tls.ca_file, site.tls.cert_file, site.tls.key_file
-            self._add_files(document, {Path(file) for file in files if file is not None})
-
     def finish(self) -> None:
         """Look at what can be wrong only when all files are read: on which sites others depend."""
-        self._found_in_files = len(self.mistakes)
         for name, problem in dependency_problems(self._gateways, self._places):
             file, place = self._places[name]
             file_name, line_of = self._read_files[file]
             line = line_of(("sites", place, "depends_on"))
             self.mistakes.append(Mistake(file_name, line, f"{name}: depends_on", problem))
-
-    @property
-    def at_fault(self) -> set[str]:
-        """The files with mistakes; a mistake in one may be why sites are missing on which those of others depend."""
-        return {mistake.file for mistake in self.mistakes[: self._found_in_files] or self.mistakes}
 
     def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
         if mapping is None:
@@ -144,8 +135,8 @@ class SiteReader:
         """Note a site, or one without a name, and return what does not go with those before it."""
         problems: list[Problem] = []
         if not self._regions.issuperset(regions):
-            if len(self._regions.union(regions)) > _MOST_REGIONS:
-                problems.append((("regions",), f"expected at most {_MOST_REGIONS} regions of all sites together"))
+            if len(self._regions.union(regions)) > MOST_REGIONS:
+                problems.append((("regions",), TOO_MANY_REGIONS))
             else:
                 self._regions.update(regions)
         if name in self._places:
@@ -158,14 +149,13 @@ class SiteReader:
 
     def _add_files(self, document: Document, files: set[Path]) -> None:
         self.files |= files
-        if files <= self._sizes.keys():
+        if files <= self.sizes.keys():
             return
-        sizes = self._sizes | {file: _size_of(file) for file in files - self._sizes.keys()}
-        if len(sizes) > _MOST_FILES or sum(sizes.values()) > _MOST_BYTES_OF_FILES:
-            most = f"{_MOST_FILES:,} files, and {_MOST_BYTES_OF_FILES >> 20} MiB"
-            self._complain(document, ("tls",), f"expected at most {most}, of all sites together")
+        sizes = self.sizes | {file: _size_of(file) for file in files - self.sizes.keys()}
+        if len(sizes) > MOST_FILES or sum(sizes.values()) > MOST_BYTES_OF_FILES:
+            self._complain(document, ("tls",), TOO_MANY_FILES)
         else:
-            self._sizes = sizes
+            self.sizes = sizes
 
     def _unknown_channels(self, values: Mapping[str, Any], mapping: Mapping[Any, object]) -> list[Problem]:
         if self._channels is None or "alerts" not in values:

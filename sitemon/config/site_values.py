@@ -285,7 +285,8 @@ def _file(value: object, context: Context, most_bytes: int) -> str:
 
 
 def _is_below(place: Path, folder: Path) -> bool:
-    return place.resolve().is_relative_to(folder.resolve())
+    # Path.resolve fails at a link that leads to itself.
+    return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
 
 
 @functools.lru_cache(maxsize=1_000)

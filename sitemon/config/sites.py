@@ -3,7 +3,7 @@
 import gc
 import itertools
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +25,6 @@ FILE_NAMES: Final = ("sites.yaml", "sites.json", "sites.d")
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 _MOST_FILES: Final = 2_000
 """In a folder, whatever their names: each process lists it, and looks at each of them, every second."""
-_NO_DOUBTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class SiteSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,39 +123,34 @@ def files_in(source: Path) -> list[Path]:
     return [source / name for name in sorted(names) if name.endswith(SUFFIXES) and not name.startswith(".")]
 
 
-def load_with(
-    reader: SiteReader,
-    environ: Mapping[str, str],
-    path: Path | None,
-    *,
-    old: Sequence[Site] = (),
-    kept: Collection[str] = (),
-    doubts: Mapping[str, int] = _NO_DOUBTS,
-) -> SiteSet:
-    """Do the same with a new reader, which knows afterwards which other files the sites name.
-
-    Files that are `kept` are not read: they have their `old` sites, and as long as there are any no site goes, since it
-    may stand there by now. Of files that do not go together the one with the most `doubts` is at fault.
-    """
+def load_with(reader: SiteReader, environ: Mapping[str, str], path: Path | None) -> SiteSet:
+    """Do the same with a new reader, which knows afterwards which other files the sites name."""
     source = path or sites_path(environ)
     if source is None:
-        places = " or ".join(map(str, usual_places(environ)))
-        return SiteSet(sites=(), by_name=MappingProxyType({}), source="", missing=places)
-    with _no_garbage_collection():
-        reader.keep(site for site in old if site.file in kept)
-        for file in sorted(files_in(source), key=lambda file: doubts.get(str(file), 0)):
-            if str(file) not in kept:
-                reader.read(file)
-        if kept and not reader.mistakes:
-            reader.keep(site for site in old if site.name not in reader.sites)
+        return no_sites(environ)
+    with no_garbage_collection():
+        for file in files_in(source):
+            reader.read(file)
         reader.finish()
     if reader.mistakes:
         raise ConfigurationError(reader.mistakes)
-    return SiteSet(sites=tuple(reader.sites.values()), by_name=MappingProxyType(reader.sites), source=str(source))
+    return set_of(reader.sites.values(), source)
+
+
+def no_sites(environ: Mapping[str, str]) -> SiteSet:
+    """Return the set where there is no file."""
+    places = " or ".join(map(str, usual_places(environ)))
+    return SiteSet(sites=(), by_name=MappingProxyType({}), source="", missing=places)
+
+
+def set_of(sites: Iterable[Site], source: Path) -> SiteSet:
+    """Return the set of these sites."""
+    by_name = {site.name: site for site in sites}
+    return SiteSet(sites=tuple(by_name.values()), by_name=MappingProxyType(by_name), source=str(source))
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Pause the collector: among a million new objects without cycles it takes a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()

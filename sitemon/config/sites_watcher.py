@@ -4,18 +4,30 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.config import locate
 from sitemon.config.edits import Edits, Look
+from sitemon.config.settling import Settling
+from sitemon.config.site_parts import Part, parts_of, read_part
 from sitemon.config.site_reader import SiteReader
-from sitemon.config.sites import SiteSet, files_in, load_with, usual_places
+from sitemon.config.sites import (
+    SiteSet,
+    files_in,
+    load_with,
+    no_garbage_collection,
+    no_sites,
+    set_of,
+    sites_path,
+    usual_places,
+)
 from sitemon.model.errors import ConfigurationError
+from sitemon.model.site import Site
 from sitemon.per_process import short_turns
 
 log = logging.getLogger(__name__)
@@ -48,12 +60,20 @@ def sites_watcher() -> "SitesWatcher":
     return watcher
 
 
+class _Known(NamedTuple):
+    """The sites, how long the files were that they name, and the sites that are as before any file was at fault."""
+
+    sites: SiteSet
+    sizes: Mapping[Path, int]
+    whole: Mapping[str, Site]
+
+
 class SitesWatcher:
     """The sites for a running process: edits are taken up, a bad edit keeps what there was. Thread-safe.
 
     An edit is taken up once its files have settled: an editor that empties a file before it writes it must not
     end every site for a moment. A file that never rests, or has mistakes, holds up no other, and is used as it was read
-    before; until it is read no site goes. Where there are mistakes even so, all sites are as before.
+    before. Until it is read no site goes that was there before, and may stand in it.
 
     Raises:
         ConfigurationError: the sites have mistakes at the start.
@@ -75,16 +95,17 @@ class SitesWatcher:
         self._is_restless = False
         self._rests_until_s = 0.0
         self._trouble: str | None = None
-        self._refused: set[str] = set()
+        self._refused: dict[str, int] = {}
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
         self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
-        self._sites = load_with(reader, environ, path)
+        sites = load_with(reader, environ, path)
+        self._known = _Known(sites, reader.sizes, sites.by_name)
         # Only now are the files known that the sites name.
         self._edits.take_up(also=self._named_files)
-        if not self._sites.sites:
-            log.warning("config.no_sites: nothing is watched: %s", self._sites.summary)
+        if not sites.sites:
+            log.warning("config.no_sites: nothing is watched: %s", sites.summary)
 
     def unlock(self) -> None:
         """Forget that another thread looks at the files: in a forked child there is none."""
@@ -97,7 +118,7 @@ class SitesWatcher:
                 self._look()
             finally:
                 self._lock.release()
-        return self._sites
+        return self._known.sites
 
     def without_waiting(self) -> SiteSet:
         """Return the sites; while an edit takes long to be read, those of before it.
@@ -108,7 +129,7 @@ class SitesWatcher:
             self._looking = threading.Thread(target=self.current, name="sites", daemon=True)
             self._looking.start()
             self._looking.join(_EDIT_WAIT_S)
-        return self._sites
+        return self._known.sites
 
     @property
     def _is_due(self) -> bool:
@@ -120,13 +141,18 @@ class SitesWatcher:
 
         While an edit takes long to be read, or was read a moment ago, they are those that are known.
         """
+        refreshing = threading.Thread(target=self._refresh, name="sites", daemon=True)
+        refreshing.start()
+        refreshing.join(_REFRESH_WAIT_S)
+        return self._known.sites
+
+    def _refresh(self) -> None:
         if self._lock.acquire(timeout=_REFRESH_WAIT_S):
             try:
                 if self._monotonic_s() >= self._rests_until_s:
                     self._look()
             finally:
                 self._lock.release()
-        return self._sites
 
     def _look(self) -> None:
         self._looked_at_s = self._monotonic_s()
@@ -153,51 +179,64 @@ class SitesWatcher:
             self._rests_until_s = self._monotonic_s() + _REST_TIMES * took_s
 
     def _read(self, look: Look) -> None:
-        named_files: set[Path] = set()
         try:
-            sites, trouble = self._load(look, named_files)
+            known, trouble, named_files = self._load(look)
         except Exception:
             # Whatever an edit is, it ends no process that has sites.
             log.exception("config.sites_failed: the edit was not taken up: this is a mistake in sitemon")
-            sites = self._sites
+            known, named_files = self._known, self._named_files
         else:
-            if sites.missing and self._sites.sites:
-                self._keep_old(sites.summary)
+            if known.sites.missing and self._known.sites.sites:
+                self._keep_old(known.sites.summary)
                 return
             if trouble:
                 self._keep_old(trouble)
             else:
                 self._trouble = None
-            if sites is not self._sites:
-                log.info("config.sites_reloaded: %s", sites.summary)
+            if known is not self._known:
+                log.info("config.sites_reloaded: %s", known.sites.summary)
         # Only then as seen: a child that is forked in between reads them again.
-        self._sites = sites
+        self._known = known
         self._named_files = named_files
         self._edits.take_up(look.state, also=named_files)
 
-    def _load(self, look: Look, named_files: set[Path]) -> tuple[SiteSet, str]:
-        """Return the sites, those of files at fault as they were, with what is wrong; the old ones if that is, too."""
-        # Who was refused before is at fault rather than who has just edited his file, and he rather than all others.
-        doubts = dict.fromkeys(map(str, look.edited), 1) | dict.fromkeys(self._refused, 2)
-        self._refused = {*doubts}
-        unsettled = {*map(str, look.unsettled)}
-        kept, trouble, old = {*unsettled}, "", self._sites.sites
-        while True:
-            reader = SiteReader(self._environ)
-            try:
-                with short_turns():
-                    sites = load_with(reader, self._environ, self._path, old=old, kept=kept, doubts=doubts)
-            except ConfigurationError as exc:
-                trouble = trouble or str(exc)
-                at_fault = reader.at_fault - kept
-                kept |= at_fault
-                if not at_fault or doubts.keys() <= kept:
-                    return self._sites, trouble
-            else:
-                self._refused = kept - unsettled
-                return sites, trouble
-            finally:
-                named_files |= reader.files
+    def _load(self, look: Look) -> tuple[_Known, str, set[Path]]:
+        """Return the sites, those of files at fault as they were, what is wrong, and the files that they name."""
+        try:
+            source = self._path or sites_path(self._environ)
+            files = [] if source is None else files_in(source)
+        except ConfigurationError as exc:
+            return self._known, str(exc), self._named_files
+        if source is None:
+            return _Known(no_sites(self._environ), {}, {}), "", set()
+        with short_turns(), no_garbage_collection():
+            return self._settled(look, source, files)
+
+    def _settled(self, look: Look, source: Path, files: Sequence[Path]) -> tuple[_Known, str, set[Path]]:
+        before, names = self._known, self._known.whole.keys()
+        old = parts_of(before.sites.sites, before.sizes)
+        there = {*old, *map(str, files)}
+        unsettled = [file for file in look.unsettled if str(file) in there]
+        parts = [Part(str(file), {}, {}, is_fit=False, named=names) for file in unsettled]
+        parts += [read_part(file, self._environ, names) for file in files if file not in look.unsettled]
+        settling = Settling(sorted(parts, key=partial(self._doubt, look.edited)), old, before.whole)
+        sites = set_of(settling.sites(), source)
+        named_files = {file for part in parts for file in part.sizes} | settling.sizes.keys()
+        trouble = str(ConfigurationError(settling.mistakes)) if settling.mistakes else ""
+        doubtful = {*map(str, look.edited), *self._refused}
+        at_fault = settling.kept - {*map(str, unsettled)}
+        self._refused = {file: self._refused.get(file, 0) + 1 for file in at_fault}
+        if doubtful <= settling.kept and sites.by_name == before.sites.by_name:
+            return before, trouble, named_files
+        whole = sites.by_name
+        if settling.kept:
+            whole = {name: site for name, site in sites.by_name.items() if before.whole.get(name) == site}
+        return _Known(sites, settling.sizes, whole), trouble, named_files
+
+    def _doubt(self, edited: Collection[Path], part: Part) -> int:
+        """Who was refused for long is at fault rather than who has just edited his file, and he rather than others."""
+        is_edited = Path(part.file) in edited or not part.sizes.keys().isdisjoint(edited)
+        return 2 * self._refused.get(part.file, 0) + is_edited
 
     def _keep_old(self, trouble: str) -> None:
         if trouble != self._trouble:

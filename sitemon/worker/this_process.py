@@ -63,7 +63,7 @@ def this_process() -> Process:
     choices, watcher = settings(os.environ), sites_watcher()
     engine, messenger = engine_for(choices), messenger_of_this_process(kafka_server(), choices)
     runner = BatchRunner(
-        sites=watcher.current,
+        sites=watcher.without_waiting,
         refreshed_sites=watcher.refresh,
         engine=engine,
         publish=partial(messenger.publish_results, give_up=is_stopping),

@@ -14,7 +14,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.config import site_reader, sites_watcher
-from sitemon.config.sites import SiteSet, load_with
+from sitemon.config.site_parts import Part, read_part
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
 from sitemon.model.errors import ConfigurationError
@@ -78,12 +78,12 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
 ) -> None:
     may_end = threading.Event()
 
-    def load_slowly(*given: Any, **more: Any) -> SiteSet:
+    def read_slowly(*given: Any) -> Part:
         assert may_end.wait(10)
-        return load_with(*given, **more)
+        return read_part(*given)
 
     watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=itertools.count(0, 1).__next__)
-    monkeypatch.setattr(sites_watcher, "load_with", load_slowly)
+    monkeypatch.setattr(sites_watcher, "read_part", read_slowly)
     monkeypatch.setattr(sites_watcher, "_EDIT_WAIT_S", 0.01)
     write(file, B)
     assert [[site.name for site in watcher.without_waiting().sites] for _ in range(3)] == 3 * [["a"]]
@@ -97,12 +97,12 @@ def test_while_an_edit_is_read_other_threads_wait_half_a_millisecond_for_their_t
 ) -> None:
     turns_s: list[float] = []
 
-    def noting(*given: Any, **more: Any) -> SiteSet:
+    def noting(*given: Any) -> Part:
         turns_s.append(sys.getswitchinterval())
-        return load_with(*given, **more)
+        return read_part(*given)
 
     usual_s = sys.getswitchinterval()
-    monkeypatch.setattr(sites_watcher, "load_with", noting)
+    monkeypatch.setattr(sites_watcher, "read_part", noting)
     for content in (B, BAD):
         write(file, content)
         watcher.refresh()
@@ -135,6 +135,22 @@ def test_while_an_edit_takes_long_to_read_nobody_waits_for_it_without_end(
         assert names(watcher) == ["a"]
 
 
+def test_nor_does_who_comes_first(file: Path, watcher: SitesWatcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end = threading.Event()
+
+    def read_slowly(*given: Any) -> Part:
+        assert may_end.wait(10)
+        return read_part(*given)
+
+    monkeypatch.setattr(sites_watcher, "read_part", read_slowly)
+    monkeypatch.setattr(sites_watcher, "_REFRESH_WAIT_S", 0.01)
+    write(file, B)
+    assert names(watcher) == ["a"]
+    may_end.set()
+    monkeypatch.undo()
+    assert names(watcher) == ["b"]
+
+
 def test_the_set_is_the_same_object_while_nothing_changes(watcher: SitesWatcher) -> None:
     assert watcher.refresh() is watcher.refresh()
 
@@ -154,7 +170,7 @@ def test_a_mistake_of_ours_keeps_the_old_set_too(
     file: Path, watcher: SitesWatcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(sites_watcher, "load_with", Mock(side_effect=KeyError("no such key")))
+        patch.setattr(sites_watcher, "read_part", Mock(side_effect=KeyError("no such key")))
         write(file, B)
         assert names(watcher) == names(watcher) == ["a"]
     assert len(logged(caplog, "config.sites_failed")) == 1
@@ -281,7 +297,7 @@ def test_nor_where_both_are_edited_at_once(folder: Path) -> None:
 
 
 def test_nor_does_one_with_very_many_files_of_certificates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_reader, "_MOST_FILES", 0)
+    monkeypatch.setattr(site_reader, "MOST_FILES", 0)
     watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
     ca_file = Authority(folder, datetime(2026, 11, 24, tzinfo=UTC)).file
     write(folder / "a.yaml", f"sites: [{{name: a, url: https://a/, tls: {{ca_file: {ca_file}}}}}]")

@@ -1,0 +1,227 @@
+"""What of the files of sites goes together: a file at fault has the sites that it had before."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from sitemon.config.site_maintenance import MOST_RINGS, leading_into_rings, ring_problem, rings
+from sitemon.config.site_parts import Part, files_of
+from sitemon.config.site_reader import (
+    MOST_BYTES_OF_FILES,
+    MOST_FILES,
+    MOST_REGIONS,
+    TOO_MANY_FILES,
+    TOO_MANY_REGIONS,
+)
+from sitemon.model.errors import Mistake
+from sitemon.model.site import Site
+
+
+class Settling:
+    """Parts of files, those of least doubt first, against the `old` ones, which go together.
+
+    Each gives way to its old one at most once, and then in turn what does not go with that: the work is linear. Of
+    the `whole` sites, those that stand nowhere stay while a file at fault may name them.
+    """
+
+    def __init__(self, parts: Iterable[Part], old: Mapping[str, Part], whole: Mapping[str, Site]) -> None:
+        self.kept: set[str] = set()
+        self.mistakes: list[Mistake] = []
+        self._parts = {part.file: part for part in parts}
+        self._ranks = {file: rank for rank, file in enumerate(self._parts)}
+        self._old = old
+        self._whole = whole
+        self._taken: dict[str, Part] = {}
+        self._file_of: dict[str, str] = {}
+        self._named: set[str] = set()
+        self._room = _Room()
+        self._without_room = self._who_has_no_room()
+        self._behind: dict[str, list[Site]] = {}
+        for part in self._parts.values():
+            for site in part.sites.values():
+                for gateway in site.depends_on:
+                    self._behind.setdefault(gateway, []).append(site)
+        self._lost = [*self._behind]
+
+    def sites(self) -> list[Site]:
+        """Return the sites that go together; then it is known which files are `kept`, and for which `mistakes`."""
+        for part in self._parts.values():
+            if not part.is_fit:
+                self._keep(part.file, *part.mistakes)
+        for part in self._parts.values():
+            twice = next((name for name in part.sites if name in self._file_of), None)
+            if twice is not None:
+                self._keep(part.file, self._twice(part.file, twice))
+            elif part.file not in self.kept:
+                self._take(part)
+        self._settle()
+        self._break_rings()
+        found = {name: site for _, part in sorted(self._taken.items()) for name, site in part.sites.items()}
+        found |= self._missing()
+        for name, site in found.items():
+            there = tuple(gateway for gateway in site.depends_on if gateway in found) if site.depends_on else ()
+            if there != site.depends_on:
+                found[name] = msgspec.structs.replace(site, depends_on=there)
+        return list(found.values())
+
+    @property
+    def sizes(self) -> dict[Path, int]:
+        """How long the files are, or were, that the sites name."""
+        return dict(sorted(self._room.sizes))
+
+    def _take(self, part: Part) -> None:
+        self._taken[part.file] = part
+        self._file_of.update(dict.fromkeys(part.sites, part.file))
+        self._room.change(part, 1)
+
+    def _keep(self, file: str, *mistakes: Mistake) -> None:
+        waiting = [(file, mistakes)]
+        while waiting:
+            file, mistakes = waiting.pop()
+            if file in self.kept:
+                continue
+            self.kept.add(file)
+            self.mistakes += mistakes
+            self._named.update(self._parts[file].named, self._parts[file].sites)
+            if file in self._taken:
+                self._leave(self._taken.pop(file))
+            if file in self._old:
+                old = self._old[file]
+                self._named.update(gateway for site in old.sites.values() for gateway in site.depends_on)
+                others = {self._file_of[name]: name for name in old.sites if name in self._file_of}
+                waiting += [(other, (self._twice(other, name, file),)) for other, name in others.items()]
+                self._take(old)
+
+    def _leave(self, part: Part) -> None:
+        for name in part.sites:
+            if self._file_of[name] == part.file:
+                del self._file_of[name]
+                self._lost.append(name)
+        self._room.change(part, -1)
+
+    def _twice(self, file: str, name: str, first: str | None = None) -> Mistake:
+        return Mistake(file, None, f"{name}: name", f"stands twice; first at {first or self._file_of[name]}")
+
+    def _settle(self) -> None:
+        """Keep who takes too much, or depends on a site that is lost, until nobody does."""
+        while True:
+            if self._room.problem:
+                file = next(self._without_room, None)
+                if file is not None:
+                    self._keep(file, Mistake(file, None, *self._room.problem))
+                    continue
+            if not self._lost:
+                return
+            name = self._lost.pop()
+            if name not in self._file_of and not (name in self._whole and name in self._named):
+                for site in self._behind.get(name, ()):
+                    problem = f"there is no site {name}"
+                    self._keep(site.file, Mistake(site.file, None, f"{site.name}: depends_on", problem))
+
+    def _who_has_no_room(self) -> Iterator[str]:
+        """Yield for whom there is no room beside those of less doubt; then, should that not do, all who take more."""
+        taking_more = [
+            (part, self._old.get(part.file, Part(part.file, {}, {})))
+            for part in self._parts.values()
+            if part.file not in self.kept
+        ]
+        taking_more = [(new, old) for new, old in taking_more if _takes_more(new, old)]
+        room = _Room()
+        for part in self._taken.values():
+            room.change(part, 1)
+        for new, old in taking_more:
+            room.change(new, -1)
+            room.change(old, 1)
+        for new, old in taking_more:
+            room.change(old, -1)
+            room.change(new, 1)
+            if room.problem:
+                room.change(new, -1)
+                room.change(old, 1)
+                yield new.file
+        yield from (new.file for new, _ in reversed(taking_more))
+
+    def _break_rings(self) -> None:
+        """Keep of each ring the file of most doubt; should there be others then, all that add to what may be one."""
+        found, kept_before = [*islice(rings(self._gateways()), MOST_RINGS)], {*self.kept}
+        for ring in found:
+            files = {self._file_of[name] for name in ring if name in self._file_of} - kept_before
+            if files and files.isdisjoint(self.kept):
+                self._keep_for_ring(max(files, key=self._ranks.__getitem__), ring)
+        self._settle()
+        for ring in islice(rings(self._gateways()), 1) if found else ():
+            self._keep_all_in_rings(ring)
+            self._settle()
+
+    def _keep_all_in_rings(self, shown: Sequence[str]) -> None:
+        """Keep the files that have sites in a ring depend on others in one as they did not: then none can be closed."""
+        before = {site.name: {*site.depends_on} for part in self._old.values() for site in part.sites.values()}
+        either = {name: before.get(name, set()).union(now) for name, now in (before | self._gateways()).items()}
+        doubtful = leading_into_rings(either)
+        for part in [part for file, part in self._taken.items() if file not in self.kept]:
+            for site in part.sites.values():
+                if site.name in doubtful and not doubtful.isdisjoint({*site.depends_on} - before.get(site.name, set())):
+                    self._keep_for_ring(part.file, shown)
+                    break
+
+    def _keep_for_ring(self, file: str, ring: Sequence[str]) -> None:
+        self._keep(file, Mistake(file, None, f"{ring[0]}: depends_on", ring_problem(ring)))
+
+    def _gateways(self) -> dict[str, tuple[str, ...]]:
+        """Return on which sites each depends; one that stands nowhere is in a ring only if it stays for others."""
+        there = (site for part in self._taken.values() for site in part.sites.values())
+        found = {site.name: site.depends_on for site in (*self._whole.values(), *there)}
+        return {name: gateways for name, gateways in found.items() if gateways}
+
+    def _missing(self) -> dict[str, Site]:
+        """Return the sites that stand nowhere and may be in a file at fault, as many as there is room for."""
+        found: dict[str, Site] = {}
+        for name, site in self._whole.items():
+            if name in self._named and name not in self._file_of:
+                sizes = {file: self._old[site.file].sizes[file] for file in files_of([site])}
+                part = Part("", {name: site}, sizes)
+                self._room.change(part, 1)
+                if self._room.problem:
+                    self._room.change(part, -1)
+                else:
+                    found[name] = site
+        return found
+
+
+class _Room:
+    """What parts take of what is bounded for all sites together."""
+
+    def __init__(self) -> None:
+        self._regions: Counter[str] = Counter()
+        self.sizes: Counter[tuple[Path, int]] = Counter()
+        self._bytes = 0
+
+    def change(self, part: Part, by: Literal[1, -1]) -> None:
+        """Count a part, or count it no longer."""
+        for region in part.regions:
+            self._regions[region] += by
+            if not self._regions[region]:
+                del self._regions[region]
+        for one in part.sizes.items():
+            is_counted = one in self.sizes
+            self.sizes[one] += by
+            if not self.sizes[one]:
+                del self.sizes[one]
+            self._bytes += one[1] * ((one in self.sizes) - is_counted)
+
+    @property
+    def problem(self) -> tuple[str, str] | None:
+        """Of what there is too much, and what is expected."""
+        if len(self._regions) > MOST_REGIONS:
+            return "regions", TOO_MANY_REGIONS
+        if len(self.sizes) > MOST_FILES or self._bytes > MOST_BYTES_OF_FILES:
+            return "tls", TOO_MANY_FILES
+        return None
+
+
+def _takes_more(new: Part, old: Part) -> bool:
+    return bool(new.regions - old.regions or new.sizes.items() - old.sizes.items())
