@@ -85,6 +85,7 @@ class Rulebook:
         self._room = _MOST_GATEWAYS_KEPT
         self._since = now
         self._missing_since: dict[str, datetime] = {}
+        self._files_before: dict[str, str] = {}
 
     def take_up(self, by_name: Mapping[str, Site], now: datetime) -> None:
         """Let the rules be those of these sites from now on."""
@@ -92,6 +93,7 @@ class Rulebook:
             return
         missing = dict.fromkeys(_watched(self._by_name) - _watched(by_name), now) | self._missing_since
         self._missing_since = {name: missing[name] for name in missing.keys() - _watched(by_name)}
+        self._files_before |= {name: self._by_name[name].file for name in self._by_name.keys() - by_name.keys()}
         self._by_name = by_name
         self._kept = {}
         self._room = _MOST_GATEWAYS_KEPT
@@ -107,9 +109,12 @@ class Rulebook:
         return found
 
     def file_of(self, name: str) -> str:
-        """Return the file in which the site of this name stands, empty if it is in none."""
+        """Return the file in which the site of this name stands, or stood; if none is known, one of its own.
+
+        So has what is of no site, which is of an empty name.
+        """
         site = self._by_name.get(name)
-        return site.file if site else ""
+        return site.file if site else self._files_before.get(name, f"{name}/")
 
     def _rules_of(self, name: str) -> SiteRules:
         site = self._by_name.get(name)

@@ -52,6 +52,9 @@ _OTHER_WORDS_S: Final = 30.0
 _OTHERS_AFTER_S: Final = 5.0
 """While a channel waits, so long for each file that failed there passes before an alert of another file is tried."""
 
+_OTHERS_WITHIN_S: Final = 15.0
+"""However many files failed: each is tried once, so that a receiver that is down is not asked for ever."""
+
 _GONE: Final = "the channel is disabled: it answered 410"
 
 
@@ -101,7 +104,9 @@ class ChannelSender(ABC):
     def _let_wait(self, conn: Connection, lease: Lease, verdict: Verdict) -> None:
         """Let a channel wait; meanwhile others than those that failed may be tried, unless it asked to wait."""
         wait_s = 0.0 if lease.is_waiting and verdict.is_of_words else verdict.wait_s
-        others_wait_s = _OTHERS_AFTER_S * len({*self._failed_files(conn).values()}) if verdict.is_of_words else None
+        others_wait_s = None
+        if verdict.is_of_words:
+            others_wait_s = min(_OTHERS_AFTER_S * len({*self._failed_files(conn).values()}), _OTHERS_WITHIN_S)
         failed = lease if lease.is_waiting else lease._replace(failures=lease.failures + 1)
         release_channel(conn, failed, wait_s=wait_s, others_wait_s=others_wait_s)
 

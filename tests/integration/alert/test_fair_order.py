@@ -76,7 +76,8 @@ def say(conn: Connection, sites: Iterable[str], channel: str = "hook") -> None:
 
 
 def event_of(site: str) -> dict[str, object]:
-    data = {"id": str(uuid.uuid4()), "site": site or None, "url": None, "link": None, "cert_expires_at": None}
+    expires_at = "2026-12-07T07:00:00Z"
+    data = {"id": str(uuid.uuid4()), "site": site or None, "url": None, "link": None, "cert_expires_at": expires_at}
     type_ = "certificate.expiring" if site else "region.offline"
     return {"type": type_, "timestamp": "2026-11-30T07:00:00Z", "data": data}
 

@@ -10,12 +10,17 @@ from aiosmtpd.controller import Controller
 
 from sitemon import clock
 from sitemon.alert.outlets import sender_of
+from sitemon.alert.own_events import region_event
 from sitemon.alert.post import TIMEOUT_S
+from sitemon.alert.rules import Rulebook
 from sitemon.alert.sender import MessageSender, Sender
 from sitemon.alert.verdict import Answer
+from sitemon.incident.connectivity import Turn
 from sitemon.local.ports import free_port
 from sitemon.model.alerts import Channel
 from sitemon.model.result import Result
+from sitemon.model.site import Site
+from sitemon.store.deciding import Saying, begin_deciding
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
 from tests.integration.alert.scene import Scene, pass_time
@@ -232,6 +237,30 @@ def test_a_channel_that_waits_for_one_file_tries_an_alert_of_another_soon(refusi
         pass_seconds(refusing, 6)
         assert (site, "delivered") in rows(refusing.conn, ALERTS)
         refusing.pass_time(hours=1 / 60)
+
+
+@pytest.mark.parametrize("is_for_people", [False, True])
+def test_so_it_does_however_many_files_failed(scene: Scene, is_for_people: bool) -> None:
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    refuse(scene.receiver, 500, "blog")
+    scene.arrive(*(row for number in range(20) for row in scene.results("uddd", site=f"blog-{number}")))
+    for _ in range(12):
+        scene.pass_time(hours=1 / 12)
+        scene.send()
+    scene.arrive(*scene.results("uddd"))
+    pass_seconds(scene, 16)
+    assert ("shop", "delivered") in rows(scene.conn, ALERTS)
+
+
+def test_what_is_of_no_site_does_not_wait_for_one_that_was_taken_out(refusing: Scene) -> None:
+    book = Rulebook({"blog": Site(name="blog", url="https://blog.example/", file="blogs.yaml")}, clock.utc_now())
+    refusing.senders = [sender_of(channel, book.file_of) for channel in refusing.alerts.channels.values()]
+    book.take_up({}, clock.utc_now())
+    with begin_deciding(refusing.conn) as deciding:
+        event = region_event("eu", Turn(clock.utc_now(), 5, 5), clock.utc_now(), clock.utc_now())
+        deciding.say([Saying(name, None, event, 0.0) for name in refusing.alerts.channels])
+    pass_seconds(refusing, 6)
+    assert (None, "delivered") in rows(refusing.conn, ALERTS)
 
 
 def test_it_tries_nothing_more_of_the_file_that_failed(refusing: Scene) -> None:
