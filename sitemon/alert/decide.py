@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from sitemon.alert.announce import announce
 from sitemon.alert.certificates import warn_of_certificates
@@ -14,8 +14,9 @@ from sitemon.alert.reminders import remind
 from sitemon.alert.rules import NOBODY, SiteRules, is_of_before, of_regions, ours
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
-from sitemon.incident.connectivity import without_outages
-from sitemon.incident.memory import Memory, Rest, before_rows, just_before, refold
+from sitemon.incident.connectivity import without_outage, without_outages
+from sitemon.incident.machine import Incident
+from sitemon.incident.memory import Memory, Refolded, Rest, before_rows, folded_on, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
 from sitemon.incident.summary import degraded, summary
@@ -45,6 +46,24 @@ _MOST_REGIONS: Final = 100
 
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
+
+
+class _Begun(NamedTuple):
+    """Where a fold begins, and its rows. If others were folded before them, those since `since` `closed` incidents."""
+
+    memory: Memory
+    rows: Sequence[Row]
+    closed: tuple[Incident, ...] = ()
+    since: datetime | None = None
+
+    @property
+    def newest_at(self) -> datetime:
+        return self.rows[-1].slot_at if self.rows else self.memory.until
+
+    def refolded(self, policies: Policies, folded_again: timedelta) -> Refolded:
+        rows = [row for row in self.rows if row.slot_at > self.memory.until]
+        found = refold(policies, self.memory, rows, folded_again)
+        return found._replace(incidents=self.closed + found.incidents, since=self.since or found.since)
 
 
 class Decider:
@@ -164,16 +183,10 @@ class Decider:
         if not begun:
             return
         refolded = {
-            site_id: refold(
-                policies[site_id],
-                memory,
-                [row for row in rows if row.slot_at > memory.until],
-                rules[site_id].folded_again,
-            )
-            for site_id, (memory, rows) in begun.items()
+            site_id: one.refolded(policies[site_id], rules[site_id].folded_again) for site_id, one in begun.items()
         }
         taken_out = {
-            site_id for site_id in scheduled & begun.keys() if is_of_before(rules[site_id], _newest(begun[site_id]))
+            site_id for site_id in scheduled & begun.keys() if is_of_before(rules[site_id], begun[site_id].newest_at)
         }
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
         changed = [
@@ -183,7 +196,7 @@ class Decider:
         taken.remember({site_id: one.kept for site_id, one in refolded.items()})
         taken.confirm(
             {
-                site_id: wanted(policies[site_id].at(now), one.state, begun[site_id][1], now, _GRACE)
+                site_id: wanted(policies[site_id].at(now), one.state, begun[site_id].rows, now, _GRACE)
                 for site_id, one in refolded.items()
                 if rules[site_id].confirm
             }
@@ -192,7 +205,7 @@ class Decider:
             {
                 site_id: Decided(
                     summary(one.state, one.incidents[-1] if one.incidents else None),
-                    _newest(begun[site_id]),
+                    begun[site_id].newest_at,
                     degraded(one.state),
                 )
                 for site_id, one in refolded.items()
@@ -250,10 +263,10 @@ class Decider:
 
     def _begun(
         self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies], *, is_apart: bool
-    ) -> dict[int, tuple[Memory, list[Row]]]:
+    ) -> dict[int, _Begun]:
         """Return where folds begin, and their rows. Sites with many of these are left to be decided apart.
 
-        Of one that is, some are folded at a time, as long as there are such of before what changed.
+        Of one that is, some are folded at a time: in further turns, as long as there are such of before what changed.
         """
         most = _ROWS_APART if is_apart else _FEW_ROWS
         known = self._known(taken, rules)
@@ -267,15 +280,15 @@ class Decider:
             if is_apart or site_id in waiting:
                 begin = memory.moved_on(policies[site_id], read[site_id], min(until_at, full_at.get(site_id, until_at)))
             if site_id not in full_at:
-                found[site_id] = begin, read[site_id]
+                found[site_id] = _Begun(begin, read[site_id])
             elif not is_apart:
                 left.add(site_id)
             elif begin is not memory:
                 taken.remember({site_id: begin})
                 left.add(site_id)
             else:
-                all_rows, _ = self._rows(taken, rules, {site_id: memory.until}, None)
-                found[site_id] = memory, all_rows[site_id]
+                read[site_id].clear()
+                found[site_id] = self._folded_on(taken, rules[site_id], policies[site_id], site_id, memory)
         if left:
             in_turn = [site_id for site_id in taken.names if site_id in left]
             taken.put_off(in_turn)
@@ -299,12 +312,12 @@ class Decider:
         policies: Mapping[int, Policies],
         waiting: Mapping[int, datetime],
         most: int,
-    ) -> tuple[dict[int, tuple[Memory, list[Row]]], set[int]]:
+    ) -> tuple[dict[int, _Begun], set[int]]:
         """Return where the folds of sites begin of which nothing was kept of before these moments, and their rows.
 
         And those sites that have more than so many rows since where it might be.
         """
-        found: dict[int, tuple[Memory, list[Row]]] = {}
+        found: dict[int, _Begun] = {}
         crowded: set[int] = set()
         for window in _WINDOWS:
             others = waiting.keys() - found.keys() - crowded
@@ -314,7 +327,7 @@ class Decider:
                 regions = ours(taken.regions[site_id], rules[site_id])
                 state = determined(policies[site_id], read[site_id], regions, waiting[site_id])
                 if state is not None:
-                    found[site_id] = just_before(waiting[site_id], state), read[site_id]
+                    found[site_id] = _Begun(just_before(waiting[site_id], state), read[site_id])
         return found, crowded
 
     @staticmethod
@@ -330,11 +343,21 @@ class Decider:
         }
 
     @staticmethod
+    def _folded_on(taken: Taken, rules: SiteRules, policies: Policies, site_id: int, memory: Memory) -> _Begun:
+        """Return where the last rows of a site begin, after all others since a moment, which are not kept."""
+        most = _ROWS_APART // 2
+        read = taken.stream(site_id, memory.until, ours(taken.regions[site_id], rules), most)
+        outages = taken.connectivity.outages
+        seen = (without_outage(row, outages) for row in read if row.slot_at > memory.until)
+        last, closed, rows = folded_on(policies, memory, seen, most)
+        return _Begun(last, rows, closed, memory.until)
+
+    @staticmethod
     def _rows(
         taken: Taken,
         rules: Mapping[int, SiteRules],
         from_at: Mapping[int, datetime],
-        most: int | None,
+        most: int,
     ) -> tuple[dict[int, list[Row]], dict[int, datetime]]:
         if not from_at:
             return {}, {}
@@ -349,8 +372,3 @@ def _kept(taken: Taken, site_id: int, changed_from: datetime, folded_again: time
     if isinstance(kept, Rest):
         return kept.before(changed_from - folded_again, taken.up_since[site_id])
     return kept
-
-
-def _newest(begun: tuple[Memory, list[Row]]) -> datetime:
-    memory, rows = begun
-    return rows[-1].slot_at if rows else memory.until

@@ -120,13 +120,15 @@ def _moments(moments: Sequence[datetime], least: int) -> Iterator[datetime]:
 
 
 def without_outages(rows: Sequence[Row], outages: Sequence[Outage]) -> list[Row]:
-    """Return the rows, in which a region that was offline has no view of what it could not reach."""
-    return [
-        msgspec.structs.replace(row, outcome=Outcome.MISSED, is_blind=True)
-        if row.is_failure and row.cause.reason in NETWORK_REASONS and any(outage.covers(row) for outage in outages)
-        else row
-        for row in rows
-    ]
+    """Return the rows, each as `without_outage` does."""
+    return [without_outage(row, outages) for row in rows]
+
+
+def without_outage(row: Row, outages: Sequence[Outage]) -> Row:
+    """Return the row, in which a region that was offline has no view of what it could not reach."""
+    if row.is_failure and row.cause.reason in NETWORK_REASONS and any(outage.covers(row) for outage in outages):
+        return msgspec.structs.replace(row, outcome=Outcome.MISSED, is_blind=True)
+    return row
 
 
 def _hosts(seen: Iterable[Seen]) -> int:

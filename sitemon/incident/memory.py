@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import msgspec
 
-from sitemon.incident.machine import NOTHING, Incident, SiteState, fold
+from sitemon.incident.machine import NOTHING, Incident, SiteState, fold, slot_of
 from sitemon.incident.policy import Policies
 from sitemon.incident.region import UP, RegionView
 from sitemon.incident.rows import Row
@@ -78,6 +79,26 @@ def before_rows(moment: datetime, incidents: Sequence[Incident]) -> Memory:
     incident = msgspec.structs.replace(lasting[-1], ended_at=None, closed_by=None)
     view = RegionView(view="down", failures=1, failing_since=incident.started_at, cause=incident.cause)
     return just_before(moment, SiteState(dict.fromkeys(incident.regions, view), incident))
+
+
+def folded_on(
+    policies: Policies, memory: Memory, rows: Iterable[Row], most: int
+) -> tuple[Memory, tuple[Incident, ...], list[Row]]:
+    """Fold rows of slots after `memory.until`, all of them and in order, but for the last ones.
+
+    Return the memory before these, the incidents that were closed on the way, and these: about so many, or twice.
+    """
+    closed: list[Incident] = []
+    earlier: list[Row] = []
+    last: list[Row] = []
+    for _, of_slot in groupby(rows, slot_of):
+        if len(last) >= most:
+            folded = fold(policies, memory.state, earlier)
+            closed += folded.closed
+            memory = Memory(folded.state, earlier[-1].slot_at if earlier else memory.until)
+            earlier, last = last, []
+        last += of_slot
+    return memory, tuple(closed), earlier + last
 
 
 def refold(policies: Policies, memory: Memory, rows: Sequence[Row], folded_again: timedelta) -> Refolded:

@@ -1,6 +1,7 @@
 """What the machine reads: one row a result, in the order (slot, region, kind)."""
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -52,4 +53,13 @@ class Row(msgspec.Struct, frozen=True):
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
     """Return the rows by (slot, region, kind): the only order in which they are folded."""
-    return sorted(rows, key=lambda row: (row.slot_at, row.region, row.kind))
+    return sorted(rows, key=_key)
+
+
+def merged(streams: Iterable[Iterable[Row]]) -> Iterator[Row]:
+    """Yield the rows of streams that are in order, in order."""
+    return heapq.merge(*streams, key=_key)
+
+
+def _key(row: Row) -> tuple[datetime, str, str]:
+    return row.slot_at, row.region, row.kind

@@ -15,7 +15,7 @@ from sitemon.incident.machine import Incident
 from sitemon.incident.maintenance import Window, maintained
 from sitemon.incident.memory import Memory, Rest
 from sitemon.incident.policy import Edited, Policy
-from sitemon.incident.rows import Cause, Row, in_order
+from sitemon.incident.rows import Cause, Row, in_order, merged
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding, as_json
@@ -102,7 +102,7 @@ class Taken(Deciding):
         return dict(self._all("first_slots", site_ids=list(before), before_at=list(before.values())))
 
     def rows(
-        self, from_at: Mapping[int, datetime], regions: Mapping[int, Collection[str]], most: int | None
+        self, from_at: Mapping[int, datetime], regions: Mapping[int, Collection[str]], most: int
     ) -> tuple[dict[int, list[Row]], dict[int, datetime]]:
         """Return rows of these sites in regions, of slots from these moments on, in order, as maintenance makes them.
 
@@ -112,7 +112,7 @@ class Taken(Deciding):
         windows: dict[int, list[Window]] = {site_id: [] for site_id in from_at}
         for site_id, *window in self._all("windows", site_ids=list(from_at), from_at=list(from_at.values())):
             windows[site_id].append(Window(*window))
-        limits = {n: most and max(_FEWEST_ROWS, most // max(1, len(regions[n]))) for n in from_at}
+        limits = {n: max(_FEWEST_ROWS, most // max(1, len(regions[n]))) for n in from_at}
         pairs = [(site_id, region) for site_id in from_at for region in regions[site_id]]
         read = self._all(
             "rows",
@@ -126,6 +126,17 @@ class Taken(Deciding):
             if site_id not in full_at or slot_at < full_at[site_id]:
                 found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), ended_at))
         return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}, full_at
+
+    def stream(self, site_id: int, from_at: datetime, regions: Collection[str], most: int) -> Iterator[Row]:
+        """Yield all rows of a site in regions from a moment on, as `rows` returns them; so many are read ahead."""
+
+        def of_region(region: str) -> Iterator[Row]:
+            full_at = {site_id: from_at}
+            while full_at:
+                found, full_at = self.rows(full_at, {site_id: [region]}, most // len(regions))
+                yield from found[site_id]
+
+        return merged(map(of_region, regions))
 
     def incidents(self, since: Mapping[int, datetime]) -> dict[int, list[tuple[int, Incident]]]:
         """Return of these sites the incidents that are open after these moments, or ended by a later row."""
@@ -272,7 +283,7 @@ def take_site(conn: Connection, site_id: int) -> Iterator[Taken]:
         yield Taken(cursor, "lock_site", site_id=site_id)
 
 
-def _full_at(slots: Iterable[tuple[int, str, datetime]], limits: Mapping[int, int | None]) -> dict[int, datetime]:
+def _full_at(slots: Iterable[tuple[int, str, datetime]], limits: Mapping[int, int]) -> dict[int, datetime]:
     """Return up to which slots all rows are there, of sites that have so many in a region."""
     by_region: defaultdict[tuple[int, str], list[datetime]] = defaultdict(list)
     for site_id, region, slot_at in slots:

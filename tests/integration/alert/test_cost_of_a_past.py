@@ -5,6 +5,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from sitemon import clock
@@ -162,6 +163,23 @@ def test_where_all_rows_are_read_they_are_in_pieces(scene: Scene, monkeypatch: p
     scene.arrive(*scene.results("uddd" + "ud" * 20))
     scene.arrive(*scene.results("u", start=20.5))
     assert scene.incidents == [(1, 20)]
+
+
+@pytest.mark.parametrize("regions", [("eu",), ("eu", "us", "asia")])
+def test_of_what_came_since_the_oldest_row_some_is_read_at_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, read: list[int], regions: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(decide, "_FEW_ROWS", 300)
+    monkeypatch.setattr(decide, "_ROWS_APART", 300)
+    scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
+    few = [a_result(minute=minute, region=region) for region in regions[1:] for minute in range(-5, 0)]
+    scene.write([*few, *(msgspec.structs.replace(one, region="eu") for one in each_second("ddd" + "ud" * 900))])
+    for late in (31, 32):
+        read.clear()
+        scene.decide()
+        assert max(read) <= 300
+        assert 1_800 < sum(read) < 1_800 + 10 * 300
+        scene.write([a_result(minute=-late, outcome=OUTCOMES["d"], region="eu")])
 
 
 def test_of_sites_with_many_rows_those_of_one_are_read_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from sitemon.incident.machine import NOTHING, fold
-from sitemon.incident.memory import Rest, just_before, refold
+from sitemon.incident.memory import Rest, folded_on, just_before, refold
 from sitemon.incident.policy import Policy
 from sitemon.incident.region import UP
 from tests.results import MINUTE
@@ -48,3 +48,13 @@ def test_a_memory_moves_on_with_the_rows_before_a_moment() -> None:
     memory = just_before(at(0)).moved_on(Policy(), rows, at(3.5))
     assert memory == just_before(at(3.5), fold(Policy(), NOTHING, rows[:4]).state)
     assert memory.moved_on(Policy(), rows, at(3)) is memory
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 100])
+def test_a_fold_goes_on_by_some_rows_at_a_time(most: int) -> None:
+    rows = rows_of("uddd" + "u" * 4 + "dduddd" + "u" * 5 + "ddd")
+    memory, closed, last = folded_on(Policy(), just_before(at(0)), rows, most)
+    assert len(last) == min(len(rows), most + (len(rows) - 1) % most + 1)
+    assert memory.until < last[0].slot_at
+    rest = fold(Policy(), memory.state, last)
+    assert (rest.state, closed + rest.closed) == fold(Policy(), NOTHING, rows)
