@@ -41,6 +41,9 @@ _FEW_ROWS: Final = 1_000
 _ROWS_APART: Final = 10_000
 """Of a site that is decided apart so many are read at a time: a second at most."""
 
+_TOLD_AT_ONCE: Final = 1_000
+"""Of more changes, the words of sites in their events take an alerter's memory."""
+
 _MOST_REGIONS: Final = 100
 """Of a site that no configuration has: whoever may write results could invent any number of them."""
 
@@ -251,7 +254,8 @@ class Decider:
             for site_id, one in rules.items()
         }
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
-        announce(taken, told, audiences.__getitem__, self._alerts, now)
+        for place in range(0, len(told), _TOLD_AT_ONCE):
+            announce(taken, told[place : place + _TOLD_AT_ONCE], audiences.__getitem__, self._alerts, now)
 
     def _next_apart(self) -> int:
         """Return the site that is decided apart now: one of each file, another one of each, and so on."""

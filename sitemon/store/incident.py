@@ -30,6 +30,9 @@ _status_sql: Final = load_queries("status.sql")
 _FEWEST_ROWS: Final = 10
 """Of a region at least so many are read at once: those of several slots."""
 
+_ADDED_AT_ONCE: Final = 1_000
+"""In a statement of more, the words of sites take an alerter's memory."""
+
 MOST_CONFIRMING: Final = 100
 """Of a site in a minute; one that fails more often is left to the scheduled checks."""
 
@@ -151,8 +154,11 @@ class Taken(Deciding):
     def write(self, changes: Sequence[tuple[int, Change[int]]]) -> list[int]:
         """Let the incidents of these sites be as they are now; return their numbers, in the order given."""
         new = [(site_id, change) for site_id, change in changes if change.number is None]
-        columns = as_json({"site_id": site_id} | _columns(change.incident) for site_id, change in new)
-        found = self._all("add_incidents", incidents=columns) if new else []
+        found = []
+        for place in range(0, len(new), _ADDED_AT_ONCE):
+            some = new[place : place + _ADDED_AT_ONCE]
+            columns = as_json({"site_id": site_id} | _columns(change.incident) for site_id, change in some)
+            found += self._all("add_incidents", incidents=columns)
         numbers = {(site_id, started_at): number for site_id, started_at, number in found}
         known = {change.number: change for _, change in changes if change.number is not None}
         withdrawn = [number for number, change in known.items() if change.what is What.WITHDRAWN]

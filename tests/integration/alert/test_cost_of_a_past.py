@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
 from sitemon.model.alerts import Audience
 from sitemon.model.result import Result
+from sitemon.store.deciding import as_json
 from sitemon.store.incident import Taken
 from tests.databases import execute, rows
 from tests.integration.alert.scene import OUTCOMES, Scene
@@ -180,6 +182,26 @@ def test_of_what_came_since_the_oldest_row_some_is_read_at_a_time(
         assert max(read) <= 300
         assert 1_800 < sum(read) < 1_800 + 10 * 300
         scene.write([a_result(minute=-late, outcome=OUTCOMES["d"], region="eu")])
+
+
+def test_of_very_many_changes_some_are_written_and_told_at_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counted(given: Iterable[Mapping[str, object]]) -> str:
+        listed = list(given)
+        sizes.append(len(listed))
+        return as_json(listed)
+
+    sizes: list[int] = []
+    for name in ("incident", "deciding"):
+        monkeypatch.setattr(f"sitemon.store.{name}.as_json", counted)
+    monkeypatch.setattr("sitemon.store.incident._ADDED_AT_ONCE", 3)
+    monkeypatch.setattr(decide, "_TOLD_AT_ONCE", 3)
+    scene.use(scene.receiver.channel(), policy=Policy(down_after=1))
+    scene.arrive(*scene.results("ud" * 10 + "u"))
+    said = [(type_, began) for type_, began, _ in scene.said]
+    assert said == [(type_, began) for began in range(1, 20, 2) for type_ in ("site.down", "site.resolved")]
+    assert max(sizes) == 6
 
 
 def test_of_sites_with_many_rows_those_of_one_are_read_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
