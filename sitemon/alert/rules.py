@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, NamedTuple
 
 from sitemon.incident.dependence import all_gateways
@@ -26,6 +27,9 @@ _MOST_FOLDED_AGAIN: Final = timedelta(minutes=15)
 
 _LONGEST_SETTLING: Final = timedelta(days=1)
 """For a site that is looked at once a year nobody else is waited for."""
+
+_MOST_GONE: Final = 100_000
+"""So many sites are known that were taken out, those of the last edits: each edit may bring others."""
 
 _MOST_GATEWAYS_KEPT: Final = 4_000_000
 """Names in the rules of all sites together: 32 MB."""
@@ -91,9 +95,12 @@ class Rulebook:
         """Let the rules be those of these sites from now on."""
         if by_name is self._by_name:
             return
-        missing = dict.fromkeys(_watched(self._by_name) - _watched(by_name), now) | self._missing_since
-        self._missing_since = {name: missing[name] for name in missing.keys() - _watched(by_name)}
-        self._files_before |= {name: self._by_name[name].file for name in self._by_name.keys() - by_name.keys()}
+        watched = _watched(by_name)
+        missing = dict.fromkeys(_watched(self._by_name) - watched, now) | self._missing_since
+        still = ((name, since) for name, since in missing.items() if name not in watched)
+        self._missing_since = dict(islice(still, _MOST_GONE))
+        gone = {name: self._by_name[name].file for name in self._by_name.keys() - by_name.keys()}
+        self._files_before = dict(islice((gone | self._files_before).items(), _MOST_GONE))
         self._by_name = by_name
         self._kept = {}
         self._room = _MOST_GATEWAYS_KEPT

@@ -85,3 +85,17 @@ def test_a_site_that_is_taken_out_stays_one_of_its_file_and_others_have_one_each
     book.take_up({"line": msgspec.structs.replace(line, file="/sites/all.yaml")}, now)
     assert [book.file_of(name) for name in ("line", "cache")] == ["/sites/all.yaml", "/sites/cache.yaml"]
     assert len({book.file_of(name) for name in ("line", "cache", "gone", "other", "")}) == 5
+
+
+def test_of_sites_that_were_taken_out_those_of_the_last_edits_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sitemon.alert.rules._MOST_GONE", 2)
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    book = Rulebook({}, now)
+    for hour in range(5):
+        name = f"site-{hour}"
+        book.take_up({name: Site(name=name, url="https://shop.example/", file="/sites/all.yaml")}, now)
+        book.take_up({}, now + timedelta(hours=hour))
+    known = [book.file_of(f"site-{hour}") == "/sites/all.yaml" for hour in range(5)]
+    since = [book.rules_of(f"site-{hour}").missing_since for hour in range(5)]
+    assert known == [False, False, False, True, True]
+    assert since == [now, now, now, now + timedelta(hours=3), now + timedelta(hours=4)]
