@@ -54,8 +54,8 @@ _SHORT_S: Final = 0.5
 _LONG_S: Final = 2.0
 """How long a transaction that closes the account should take: who records the same sites waits for it."""
 _WIDEST_MS: Final = 86_400_000
-_LIGHT_S: Final = 2.0
-"""What was dark is looked at for so long, then the account has its turn: late reigns may have days of it left."""
+_BESIDE_S: Final = 2.0
+"""What was dark is looked at for so long, and hours are counted, then the account has its turn: it may be days."""
 _COUNTS_LAST_MS: Final = 60_000
 """Counts that could not be compared for so long are taken anew."""
 
@@ -218,10 +218,11 @@ class Reconciler:
         self._compare_counts(limit_ms)
         while not self._stop.is_set() and self._close_a_part(limit_ms):
             pass
-        light_until_s = clock.monotonic_s() + _LIGHT_S
-        while self._may_light and not self._stop.is_set() and clock.monotonic_s() < light_until_s:
+        until_s = clock.monotonic_s() + _BESIDE_S
+        while self._may_light and not self._stop.is_set() and clock.monotonic_s() < until_s:
             self._light_a_part()
-        while not self._stop.is_set() and self._database.do(count_away_hours):
+        until_s = clock.monotonic_s() + _BESIDE_S
+        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(count_away_hours):
             pass
         if clock.monotonic_s() >= self._forget_at_s:
             self._forgotten_site = self._database.do(lambda conn: forget_history(conn, self._forgotten_site))

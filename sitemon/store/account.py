@@ -16,7 +16,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
-from sitemon.store.write import AwayHours, begin_batch, count_away, lock_away, merge, settle_states
+from sitemon.store.write import AWAY_BETWEEN, AwayHours, begin_batch, count_away, lock_away, merge, settle_states
 
 _sql: Final = load_queries("account.sql")
 
@@ -131,6 +131,11 @@ def count_away_hours(conn: Connection) -> bool:
                 _count_hours(cursor, closed, shortest_ms, longest_ms)
         cursor.execute(_sql["move_away"], {"away_ms": counted_ms})
         return counted_ms < account.closed_ms
+
+
+def count_away_before(cursor: Cursor, from_ms: int) -> None:
+    """Have what was missed in away stretches from a moment before the account on counted by `count_away_hours`."""
+    cursor.execute(_sql["move_away_back"], {"from_ms": from_ms})
 
 
 def _await_writers(conn: Connection) -> None:
@@ -291,7 +296,7 @@ def _count_hours(cursor: Cursor, window: Window, shortest_ms: int, longest_ms: i
         "longest_ms": longest_ms,
     }
     cursor.execute(_sql["forget_away_hours_between"], values)
-    cursor.execute(_sql["count_away_hours_between"], values)
+    cursor.execute(f"WITH {AWAY_BETWEEN}, {_sql['count_away_hours_between']}", values)
 
 
 def _patiences(cursor: Cursor, closed: Window) -> list[Patiences]:

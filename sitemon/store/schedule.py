@@ -1,6 +1,7 @@
 """Writing the schedule's history, and who was at work: what is expected follows, and with it what is missing."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -9,14 +10,16 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.marks import Published, Reign
 from sitemon.model.schedule import Away, Ended, Started, Told
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.store.account import Window, account_of, correct_reasons
+from sitemon.store.account import Window, account_of, correct_reasons, count_away_before
 from sitemon.store.connect import Connection
 from sitemon.store.errors import not_of_values, translated
 from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId, columns_of
 from sitemon.store.positions import Read, move_positions
 from sitemon.store.queries import load_queries
-from sitemon.store.write import AwayHours, begin_batch, count_away
+from sitemon.store.write import begin_batch
+
+log = logging.getLogger(__name__)
 
 _sql: Final = load_queries("schedule.sql")
 
@@ -28,6 +31,9 @@ _LATEST_MS: Final = 86_400_000
 
 _SITES_AT_ONCE: Final = 10_000
 """Nothing is closed while the events of so many are forgotten, which takes about a second."""
+
+_MOST_AWAYS: Final = 1_000
+"""So many stretches of earlier versions' leaders are kept: each is compared with all sites of its region."""
 
 _DEAD_KEPT: Final = 10_000
 _DEAD_AT_ONCE: Final = 20_000
@@ -166,9 +172,14 @@ def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:
         "region_ids": [regions[away.region] for away in once],
         "from_ms": [away.from_ms for away in once],
         "until_ms": [away.until_ms for away in once],
+        "most": _MOST_AWAYS,
     }
     cursor.execute(_sql["add_aways"], values)
-    count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
+    ((from_ms, passed_over),) = cursor.fetchall()
+    if from_ms is not None:
+        count_away_before(cursor, from_ms)
+    if passed_over:
+        log.warning("reconciler.aways_passed_over: %d, beside the %d that are kept", passed_over, _MOST_AWAYS)
 
 
 def _newly_covered(conn: Connection, reigns: Sequence[Reign]) -> Sequence[Window]:

@@ -19,6 +19,8 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("write.sql")
 
+AWAY_BETWEEN: Final = _sql["away_between"]
+
 _PIECE_BYTES: Final = 1 << 20
 """The server holds a piece in memory. psycopg2 waits for the interpreter before each, so that small ones take long."""
 
@@ -124,9 +126,10 @@ def count_away(cursor: Cursor, hours: Sequence[AwayHours]) -> None:
     if hours:
         lock_away(cursor)
         names = ("site_ids", "region_ids", "from_hours", "until_hours")
-        values = dict(zip(names, map(list, zip(*hours, strict=True)), strict=True))
-        cursor.execute(_sql["forget_away_hours"], values)
-        cursor.execute(_sql["count_away_hours"], values)
+        columns = dict(zip(names, map(list, zip(*hours, strict=True)), strict=True))
+        span = {"from_hour": min(columns["from_hours"]), "until_hour": max(columns["until_hours"])}
+        cursor.execute(_sql["forget_away_hours"], columns)
+        cursor.execute(f"WITH {AWAY_BETWEEN}, {_sql['count_away_hours']}", columns | span)
 
 
 def lock_away(cursor: Cursor) -> None:

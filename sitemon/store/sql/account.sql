@@ -170,12 +170,15 @@ CROSS JOIN (SELECT reason_id FROM sitemon.reason WHERE name = 'lost') AS lost
 CROSS JOIN (SELECT reason_id FROM sitemon.reason WHERE name = 'beat_down') AS beat_down
 WHERE NOT EXISTS (
     SELECT
-    FROM sitemon.away_stretch AS away
-    WHERE away.region_id = missing.region_id
-        AND missing.slot_at >= sitemon.from_ms(away.from_ms)
-        AND missing.slot_at < sitemon.from_ms(away.until_ms)
-        AND away.from_ms <= (SELECT sitemon.to_ms(max(slot_at)) FROM missing)
-        AND away.until_ms > (SELECT sitemon.to_ms(min(slot_at)) FROM missing)
+    FROM (
+        -- One value for each region, which is searched: there may be thousands of stretches beside as many slots.
+        SELECT region_id, range_agg(int8range(from_ms, until_ms)) AS slots_ms
+        FROM sitemon.away_stretch
+        WHERE from_ms <= (SELECT sitemon.to_ms(max(slot_at)) FROM missing)
+            AND until_ms > (SELECT sitemon.to_ms(min(slot_at)) FROM missing)
+        GROUP BY region_id
+    ) AS away
+    WHERE away.region_id = missing.region_id AND away.slots_ms @> sitemon.to_ms(missing.slot_at)
 );
 
 -- name: delete_derived
@@ -362,49 +365,64 @@ WHERE hour_at >= greatest(sitemon.from_ms(%(from_hour)s::bigint * 3600000), (SEL
     );
 
 -- name: count_away_hours_between
--- The few rows of that time are looked up in the schedule, not the many slots in the rows.
-INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
-WITH watch AS MATERIALIZED (
-    SELECT DISTINCT site_id, region_id
+-- As ``count_away_hours``, of all sites: the few rows of that time are looked up in the schedule, not the many slots in the
+-- rows.
+watch AS MATERIALIZED (
+    SELECT site_id, region_id, from_ms, least(until_ms, closed_ms - patience_ms + 1) AS until_ms, interval_ms
     FROM sitemon.schedule_stretch
-    WHERE patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
-), seen AS (
-    SELECT site_id, region_id, slot_ms / 3600000 AS hour, count(*) AS slots
+    -- It has one row; a planner without statistics would take it for a thousand.
+    CROSS JOIN (SELECT closed_ms FROM sitemon.account LIMIT 1) AS account
+    WHERE (site_id, region_id) IN (
+        SELECT site_id, region_id FROM sitemon.schedule_stretch WHERE patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
+    )
+)
+INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
+SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), sum(slots)
+FROM (
+    SELECT site_id, region_id, hour, asked.slots
+    FROM watch
+    JOIN away USING (region_id)
+    CROSS JOIN LATERAL (
+        SELECT
+            sum(
+                sitemon.slots_between(
+                    from_ms, interval_ms, greatest(lower(piece), from_ms), least(upper(piece), until_ms)
+                )
+            ) AS slots
+        FROM unnest(slots_ms) AS piece
+    ) AS asked
+    WHERE lower(slots_ms) < until_ms AND upper(slots_ms) > from_ms
+    UNION ALL
+    SELECT site_id, region_id, slot_ms / 3600000, -1
     FROM (
         SELECT site_id, region_id, sitemon.to_ms(slot_at) AS slot_ms
         FROM sitemon.result
-        JOIN sitemon.away_stretch AS away USING (region_id)
         WHERE kind = 'scheduled'
-            AND slot_at >= sitemon.from_ms(away.from_ms)
-            AND slot_at < sitemon.from_ms(away.until_ms)
-            AND slot_at >= sitemon.from_ms(%(from_hour)s::bigint * 3600000)
-            AND slot_at < sitemon.from_ms(%(until_hour)s::bigint * 3600000)
+            AND slot_at >= (SELECT sitemon.from_ms(min(lower(slots_ms))) FROM away)
+            AND slot_at < (SELECT sitemon.from_ms(max(upper(slots_ms))) FROM away)
+            AND EXISTS (
+                SELECT
+                FROM away
+                WHERE away.region_id = result.region_id
+                    AND away.hour = sitemon.to_ms(slot_at) / 3600000
+                    AND away.slots_ms @> sitemon.to_ms(slot_at)
+            )
     ) AS result
-    JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
-    WHERE slot_ms >= stretch.from_ms
-        AND slot_ms < stretch.until_ms
-        AND slot_ms <= (SELECT closed_ms FROM sitemon.account) - patience_ms
-        AND (slot_ms - stretch.from_ms) %% interval_ms = 0
-    GROUP BY 1, 2, 3
-), counted AS (
-    SELECT site_id, region_id, hour, sum(sitemon.slots_between(first_ms, interval_ms, from_ms, until_ms)) AS slots
-    FROM watch
-    JOIN sitemon.away_piece USING (site_id, region_id)
-    WHERE hour >= %(from_hour)s AND hour < %(until_hour)s
-    GROUP BY 1, 2, 3
-)
-SELECT
-    counted.site_id,
-    counted.region_id,
-    sitemon.from_ms(counted.hour * 3600000),
-    (counted.slots - coalesce(seen.slots, 0))::integer
-FROM counted
-LEFT JOIN seen USING (site_id, region_id, hour)
-WHERE counted.slots > coalesce(seen.slots, 0)
+    JOIN watch USING (site_id, region_id)
+    WHERE slot_ms >= watch.from_ms AND slot_ms < watch.until_ms AND (slot_ms - watch.from_ms) %% interval_ms = 0
+) AS counted
+GROUP BY site_id, region_id, hour
+HAVING sum(slots) > 0
 ORDER BY 1, 2, 3;
 
 -- name: move_away
 UPDATE sitemon.account SET away_ms = %(away_ms)s;
+
+-- name: move_away_back
+-- As far as rows are kept. Within the account each slot has its row or is counted, whatever is said to be away later.
+UPDATE sitemon.account SET away_ms = least(away_ms, greatest(%(from_ms)s, raw_from_ms))
+FROM (SELECT sitemon.to_ms(raw_from_at) AS raw_from_ms FROM sitemon.watermark) AS kept
+WHERE greatest(%(from_ms)s, raw_from_ms) < from_ms;
 
 -- name: is_away_between
 SELECT EXISTS (SELECT FROM sitemon.away WHERE until_ms > %(from_ms)s AND from_ms <= %(until_ms)s);

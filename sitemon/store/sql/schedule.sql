@@ -140,19 +140,33 @@ SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[])
 ON CONFLICT DO NOTHING;
 
 -- name: add_aways
--- Told by leaders of earlier versions. Returns the hours of sites in which this changed an away stretch.
-WITH changed AS (
+-- Told by leaders of earlier versions. Of those that are new so many stay that there are no more than `most`. Returns since
+-- when this changed what is away, and how many were passed over.
+WITH given AS (
+    SELECT
+        given.*,
+        away.region_id IS NOT NULL AS is_kept,
+        row_number() OVER (PARTITION BY away.region_id ORDER BY given.from_ms) AS number
+    FROM unnest(%(region_ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS given (
+        region_id, from_ms, until_ms
+    )
+    LEFT JOIN sitemon.away
+        ON (away.region_id, away.from_ms) = (given.region_id, given.from_ms) AND NOT away.is_derived
+    WHERE given.until_ms >= (SELECT sitemon.to_ms(raw_from_at) FROM sitemon.watermark)
+), taken AS (
+    SELECT *
+    FROM given
+    WHERE is_kept OR number <= %(most)s - (SELECT count(*) FROM sitemon.away WHERE NOT is_derived)
+), changed AS (
     INSERT INTO sitemon.away (region_id, from_ms, until_ms)
-    SELECT * FROM unnest(%(region_ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[])
+    SELECT region_id, from_ms, until_ms
+    FROM taken
     ORDER BY 1, 2
     ON CONFLICT (region_id, from_ms, is_derived) DO UPDATE SET until_ms = excluded.until_ms
     WHERE excluded.until_ms > away.until_ms
-    RETURNING region_id, from_ms / 3600000 AS from_hour, until_ms / 3600000 + 1 AS until_hour
+    RETURNING from_ms
 )
-SELECT site_id, region_id, min(from_hour), max(until_hour)
-FROM sitemon.schedule_event
-JOIN changed USING (region_id)
-GROUP BY 1, 2;
+SELECT (SELECT min(from_ms) FROM changed), (SELECT count(*) FROM given) - (SELECT count(*) FROM taken);
 
 -- name: newly_covered
 -- What these cover, from_ms <= moment < until_ms, that no reign covers yet: of all other time nothing has to be looked at
@@ -251,6 +265,7 @@ WHERE at_ms < sitemon.to_ms(raw_from_at)
         FROM sitemon.schedule_event AS event
         WHERE (event.token, event.sequence) < (telling.token, telling.sequence)
     );
+DELETE FROM sitemon.away USING sitemon.watermark WHERE NOT is_derived AND until_ms < sitemon.to_ms(raw_from_at);
 DELETE FROM sitemon.reign USING sitemon.watermark WHERE until_ms < sitemon.to_ms(raw_from_at);
 WITH gone AS (
     DELETE FROM sitemon.publisher USING sitemon.watermark

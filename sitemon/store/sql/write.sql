@@ -263,6 +263,11 @@ WITH changed AS (
     GROUP BY 1, 2, 3, 4
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (site_id, region_id, day, bucket) DO UPDATE SET checks = daily.checks + excluded.checks
+), away AS MATERIALIZED (
+    -- One value for each region, which is searched: there may be thousands of stretches.
+    SELECT region_id, range_agg(int8range(from_ms, until_ms)) AS slots_ms
+    FROM sitemon.away_stretch
+    GROUP BY region_id
 )
 SELECT
     (SELECT count(*) FROM changed WHERE revision = 0) AS inserted,
@@ -278,13 +283,13 @@ SELECT
         -- Slots that are not closed yet are counted when they are.
         SELECT array_agg(DISTINCT ARRAY[changed.site_id, changed.region_id, sitemon.to_ms(changed.slot_at) / 3600000])
         FROM changed
-        JOIN sitemon.away
-            ON away.region_id = changed.region_id
-            AND sitemon.to_ms(changed.slot_at) > away.from_ms
-            AND sitemon.to_ms(changed.slot_at) <= away.until_ms
         WHERE changed.kind = 'scheduled'
-            AND changed.slot_at <= (SELECT sitemon.from_ms(max(until_ms)) FROM sitemon.away)
             AND changed.slot_at < (SELECT sitemon.from_ms(closed_ms) FROM sitemon.account) - '13 seconds'::interval
+            AND EXISTS (
+                SELECT
+                FROM away
+                WHERE away.region_id = changed.region_id AND away.slots_ms @> sitemon.to_ms(changed.slot_at)
+            )
     ) AS away_hours;
 
 -- name: settle_states
@@ -403,24 +408,65 @@ WHERE (away.site_id, away.region_id) = (given.site_id, given.region_id)
     AND away.hour_at < sitemon.from_ms(given.until_hour * 3600000)
     AND away.hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
 
+-- name: away_between
+-- What is away in these hours: of each region and hour one value, which is searched.
+away AS MATERIALIZED (
+    SELECT
+        region_id,
+        hour,
+        range_agg(int8range(greatest(from_ms, hour * 3600000), least(until_ms, (hour + 1) * 3600000))) AS slots_ms
+    FROM sitemon.away_stretch
+    CROSS JOIN LATERAL generate_series(
+        greatest(from_ms / 3600000, %(from_hour)s), least((until_ms - 1) / 3600000, %(until_hour)s - 1)
+    ) AS hour
+    GROUP BY region_id, hour
+)
+
 -- name: count_away_hours
-INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
-SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), missed
-FROM (
+-- Slots of the schedule in what is ``away_between``, without those that have a row: these are looked up once for an hour.
+-- Stretches of the schedule come first: without statistics they might be joined with each hour of all sites.
+watch AS MATERIALIZED (
     SELECT
         site_id,
         region_id,
-        hour,
-        sum(
-            sitemon.slots_without_row(site_id, region_id, first_ms, interval_ms, from_ms, until_ms)
-        ) AS missed
+        from_hour,
+        until_hour,
+        from_ms,
+        least(until_ms, closed_ms - patience_ms + 1) AS until_ms,
+        interval_ms
     FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(from_hours)s::bigint[], %(until_hours)s::bigint[])
         AS given (site_id, region_id, from_hour, until_hour)
-    JOIN sitemon.away_piece USING (site_id, region_id)
-    WHERE hour >= from_hour AND hour < until_hour
-    GROUP BY site_id, region_id, hour
-) AS piece
-WHERE missed > 0;
+    JOIN sitemon.schedule_stretch USING (site_id, region_id)
+    -- It has one row; a planner without statistics would take it for a thousand.
+    CROSS JOIN (SELECT closed_ms FROM sitemon.account LIMIT 1) AS account
+)
+INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
+SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), sum(asked.slots - seen.slots)
+FROM watch
+JOIN away USING (region_id)
+CROSS JOIN LATERAL (
+    SELECT
+        sum(
+            sitemon.slots_between(
+                from_ms, interval_ms, greatest(lower(piece), from_ms), least(upper(piece), until_ms)
+            )
+        ) AS slots
+    FROM unnest(slots_ms) AS piece
+) AS asked
+CROSS JOIN LATERAL (
+    SELECT count(*) AS slots
+    FROM sitemon.result
+    WHERE result.site_id = watch.site_id
+        AND result.region_id = watch.region_id
+        AND result.slot_at >= sitemon.from_ms(greatest(lower(slots_ms), from_ms))
+        AND result.slot_at < sitemon.from_ms(least(upper(slots_ms), until_ms))
+        AND result.kind = 'scheduled'
+        AND (sitemon.to_ms(result.slot_at) - from_ms) %% interval_ms = 0
+        AND slots_ms @> sitemon.to_ms(result.slot_at)
+) AS seen
+WHERE hour >= from_hour AND hour < until_hour AND lower(slots_ms) < until_ms AND upper(slots_ms) > from_ms
+GROUP BY site_id, region_id, hour
+HAVING sum(asked.slots - seen.slots) > 0;
 
 -- name: tally
 INSERT INTO sitemon.tally AS tally (recorder, recorded, repeated)
