@@ -13,7 +13,7 @@ from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, read_since, 
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.intake import Intake
 from sitemon.record.waiting_thread import WaitingThread
-from sitemon.record.writer import Recorded, Store, Writer
+from sitemon.record.writer import ATTEMPT_S, Recorded, Store, Writer
 from sitemon.store.errors import NotProvisionedError
 from sitemon.store.positions import GapError, Read
 from sitemon.stream.consumer import Consumer, Message
@@ -23,9 +23,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _WAIT_BEFORE_PAUSE_S: Final = 1.0
-_ATTEMPT_S: Final = 30.0
-"""An attempt that takes longer is given up: the server is frozen."""
-
 _STOP_S: Final = 3.0
 _MAINTAIN_EVERY_S: Final = 60.0
 _COMPARE_EVERY_S: Final = 5.0
@@ -205,7 +202,7 @@ class Recorder:
 
     def _give_up_when_frozen(self) -> None:
         began_s = self._writer.attempt_began_s
-        allowed_s = _STOP_S if self._stop.is_set() else _ATTEMPT_S
+        allowed_s = _STOP_S if self._stop.is_set() else ATTEMPT_S
         if began_s is None or clock.monotonic_s() - max(began_s, self._given_up_s) <= allowed_s:
             return
         if self._given_up_s < began_s:

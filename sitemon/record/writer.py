@@ -10,17 +10,20 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
-from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError
+from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.outage import Outage
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
-from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
+from sitemon.store.errors import BadRowError, CanceledError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
 
 log = logging.getLogger(__name__)
+
+ATTEMPT_S: Final = 30.0
+"""An attempt that takes longer is given up: the server is frozen, or it is too much at once."""
 
 
 class Store(Protocol):
@@ -69,7 +72,8 @@ class Writer:
         """Write the entries and return what became of them; None when told to stop before the server was back.
 
         `read` says which messages are dealt with by that. `on_encoded` is called when all that is left to do is the
-        server's work, and again with each further try.
+        server's work, and again with each further try. What takes too long is tried again in halves, and nothing is put
+        aside for that: the server may be slow.
         Raises GapError when the database lacks what lies before.
         """
         too_old: tuple[Rejected, ...] = ()
@@ -81,6 +85,9 @@ class Writer:
             except (RetryableError, RefusedError) as exc:
                 if not self._outage.wait_after(exc, partial(_say, exc)):
                     return None
+                if isinstance(exc, CanceledError) and len(entries) > 1:
+                    apart = self._record_apart(_around(exc, entries), read, on_encoded)
+                    return apart and apart._replace(rejected=too_old + apart.rejected)
                 if isinstance(exc, MissingPartitionError):
                     self.maintain()
                     # Waiting may have taken longer than the oldest slots had left.
@@ -90,6 +97,19 @@ class Writer:
                 if self._outage.is_over():
                     log.warning("recorder.postgres_back: recording goes on")
                 return Recorded(written, too_old + rejected)
+
+    def _record_apart(
+        self, parts: Iterable[Sequence[Entry]], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
+    ) -> Recorded | None:
+        """Record the parts, each as if it were all, and `read` last."""
+        done = Recorded(Written())
+        for part in parts:
+            recorded = self.record(part, {}, on_encoded)
+            if recorded is None:
+                return None
+            done = _sum(done, recorded)
+        last = self.record((), with_beside(read, len(done.rejected)), on_encoded)
+        return last and _sum(done, last)
 
     def maintain(self) -> None:
         """End old readers, make partitions and roll up; what cannot be done now is left for the next time."""
@@ -160,9 +180,13 @@ class Writer:
     def _timed_write(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
-        self._begin_attempt()
+        began_s = self.attempt_began_s = clock.monotonic_s()
         try:
             return self._store.write([entry.result for entry in entries], read, on_encoded)
+        except UnreachableError as exc:
+            if clock.monotonic_s() - began_s < ATTEMPT_S:
+                raise
+            raise CanceledError(str(exc)) from exc
         finally:
             self.attempt_began_s = None
 
@@ -174,7 +198,7 @@ def _say(exc: SitemonError) -> None:
     log.warning("%s: %s", _EVENTS.get(type(exc), "recorder.postgres_away: waiting for PostgreSQL"), exc)
 
 
-def _around(exc: PoisonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:
+def _around(exc: SitemonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:
     """Return the bad record alone and those before and after it, where that is known; else two halves."""
     if isinstance(exc, BadRowError):
         parts = [entries[: exc.row], entries[exc.row : exc.row + 1], entries[exc.row + 1 :]]

@@ -12,7 +12,7 @@ from sitemon.model.schedule import Away, Ended, Started, Told
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.account import Window, account_of, correct_reasons, count_away_before
 from sitemon.store.connect import Connection
-from sitemon.store.errors import not_of_values, translated
+from sitemon.store.errors import CanceledError, not_of_values, translated
 from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId, columns_of
 from sitemon.store.positions import Read, move_positions
@@ -48,6 +48,7 @@ def write_notices(
 ) -> None:
     """Write a batch in one transaction, and mend before and after it what it changes before the account's mark.
 
+    Where a statement takes too long, halves are written, one after the other.
     Neither the order in which events come nor their repetition matters, but for an event that comes more than a day
     later than a newer one of its site: it counts as lost. One process at a time may be at it.
 
@@ -57,6 +58,24 @@ def write_notices(
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; `sitemon.store.fold.fold` goes on.
 
     """
+    _write_in_parts(conn, names, notices, read or {})
+    fold(conn)
+
+
+def _write_in_parts(
+    conn: Connection, names: Names, notices: Sequence[Notice], read: Mapping[TopicPartition, Read]
+) -> None:
+    try:
+        _write(conn, names, notices, read)
+    except CanceledError:
+        middle = len(notices) // 2
+        if not middle:
+            raise
+        _write_in_parts(conn, names, notices[:middle], {})
+        _write_in_parts(conn, names, notices[middle:], read)
+
+
+def _write(conn: Connection, names: Names, notices: Sequence[Notice], read: Mapping[TopicPartition, Read]) -> None:
     names.begin()
     reigns = [one for one in notices if isinstance(one, Reign)]
     if reigns:
@@ -75,9 +94,8 @@ def write_notices(
         _add_aways(cursor, names, [one for one in notices if isinstance(one, Away)])
         _add_reigns(cursor, reigns)
         _add_publishers(cursor, [one for one in notices if isinstance(one, Published)])
-        move_positions(cursor, read or {})
+        move_positions(cursor, read)
     names.keep()
-    fold(conn)
 
 
 def forget_history(conn: Connection, after_site: int = 0) -> int:

@@ -11,8 +11,10 @@ from sitemon.model.result import Result
 from sitemon.store import schedule as module
 from sitemon.store.account import close, count_away_hours
 from sitemon.store.connect import Connection
+from sitemon.store.errors import CanceledError
 from sitemon.store.names import Names
-from sitemon.store.schedule import forget_history, write_notices
+from sitemon.store.positions import Read
+from sitemon.store.schedule import Notice, forget_history, write_notices
 from sitemon.store.write import write_batch
 from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.conftest import WriteNotices
@@ -128,3 +130,33 @@ def test_a_told_stretch_of_before_the_account_is_counted(conn: Connection, write
     while count_away_hours(conn):
         pass
     assert rows(conn, MISSED.format("away_hour")) == [(15,)]
+
+
+def test_what_takes_too_long_at_once_is_written_in_halves(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tried = module._write, list[int]()
+
+    def write(conn: Connection, names: Names, notices: list[Notice], read: dict[tuple[str, int], Read]) -> None:
+        tried.append(len(notices))
+        if len(notices) > 1:
+            raise CanceledError("canceling statement due to statement timeout")
+        real(conn, names, notices, read)
+
+    monkeypatch.setattr(module, "_write", write)
+    read = {("schedule", 0): Read(0, 3)}
+    write_notices(conn, names, [started(0), started(0, site="blog"), started(0, site="news")], read)
+    assert tried == [3, 1, 2, 1, 1]
+    assert rows(conn, "SELECT count(*) FROM sitemon.schedule_stretch") == [(3,)]
+    assert rows(conn, "SELECT next_offset FROM sitemon.stream_position") == [(3,)]
+
+
+def test_an_event_that_takes_too_long_alone_is_tried_again(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        raise CanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(module, "_write", write)
+    with pytest.raises(CanceledError):
+        write_notices(conn, names, [started(0)])

@@ -68,7 +68,7 @@ def recording(broker: MemoryBroker, store: Frozen) -> Iterator[None]:
 def test_an_attempt_that_goes_on_after_it_was_given_up_is_given_up_again_and_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "_ATTEMPT_S", 0.3)
+    monkeypatch.setattr(module, "ATTEMPT_S", 0.3)
     monkeypatch.setattr(module, "_WAIT_BEFORE_PAUSE_S", 0.1)
     broker, store = MemoryBroker(TOPICS, partitions=1), Frozen(aborts=3)
     assert MemoryProducer(broker).send(result_record(TOPICS, a_result()), 1).wait(1)

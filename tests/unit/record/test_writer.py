@@ -14,9 +14,10 @@ from sitemon.model.errors import PoisonError, RefusedError, SitemonError, Unreac
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
 from sitemon.model.topic_partition import TopicPartition
+from sitemon.record import writer as module
 from sitemon.record.batch import Entry
 from sitemon.record.writer import Recorded, Writer
-from sitemon.store.errors import BadRowError, MissingPartitionError, NotProvisionedError
+from sitemon.store.errors import BadRowError, CanceledError, MissingPartitionError, NotProvisionedError
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
@@ -95,6 +96,7 @@ def entries(count: int, slot_at: datetime | None = None) -> list[Entry]:
 
 
 READ = {("t", 0): Read(0, 1_000)}
+CANCELED = CanceledError("canceling statement due to statement timeout")
 
 
 def nothing() -> None: ...
@@ -258,6 +260,44 @@ def test_what_a_bad_record_shadows_is_tried_in_its_place() -> None:
     assert [one.message.offset for one in recorded.rejected] == [3, 8]
     assert {result.site for result in store.written} == {f"site-{number}" for number in (0, 1, 2, 4, 5, 6, 9)}
     assert recorded.written == Written(7)
+
+
+class Slow(FakeStore):
+    """Takes too long for more than so many results, and for those of one site."""
+
+    def __init__(self, most: int, site: str = "", error: SitemonError = CANCELED) -> None:
+        super().__init__()
+        self._most = most
+        self._site = site
+        self._error = error
+
+    def write(
+        self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
+    ) -> Written:
+        if len(results) > self._most or any(result.site == self._site for result in results):
+            self.attempts += 1
+            raise self._error
+        return super().write(results, read, on_encoded)
+
+
+def test_what_takes_too_long_at_once_is_written_in_halves_and_nothing_is_put_aside() -> None:
+    store = Slow(300)
+    recorded = writer(store).record(entries(1_000), READ, nothing)
+    assert recorded == Recorded(Written(1_000))
+    assert len(store.written) == 1_000
+    assert store.read == [{}, {}, {}, {}, READ]
+
+
+def test_one_that_takes_too_long_alone_is_waited_for_behind_all_before_it() -> None:
+    store = Slow(1_000, "site-6")
+    assert writer(store, Waits(stop_after=20)).record(entries(8), READ, nothing) is None
+    assert [result.site for result in store.written] == [f"site-{number}" for number in range(6)]
+
+
+def test_an_attempt_that_was_given_up_was_too_much_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ATTEMPT_S", 0.0)
+    store = Slow(300, error=UnreachableError("server closed the connection unexpectedly"))
+    assert writer(store).record(entries(1_000), READ, nothing) == Recorded(Written(1_000))
 
 
 def test_a_missing_partition_is_made() -> None:
