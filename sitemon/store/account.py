@@ -29,6 +29,8 @@ _WRITERS_S: Final = 10.0
 _LOOK_S: Final = 0.05
 _CORRECTED_AT_ONCE: Final = 10_000
 """A transaction corrects so many rows in about a second: who records the same sites waits for it."""
+_MOST_REGIONS: Final = 1_000
+"""In so many regions dark stretches are kept. Each step of the account reads all of them."""
 _WINDOW_MS: Final = 60_000
 _MOST_WINDOWS: Final = 2
 """To read the rows of a window of so much takes as long as to look up a third of the slots of a step of 8 s."""
@@ -334,9 +336,9 @@ def _kept_dark_stretches(cursor: Cursor) -> list[Window]:
 
 
 def _keep(cursor: Cursor, dark: Sequence[Window]) -> None:
-    """Keep these dark stretches alone, in each region that has a schedule; those that are kept already stay."""
+    """Keep these dark stretches alone, in the regions that have a schedule; those that are kept already stay."""
     cursor.execute(_sql["forget_dark_stretches"], _columns(dark))
-    cursor.execute(_sql["keep_dark_stretches"], _columns(dark))
+    cursor.execute(_sql["keep_dark_stretches"], {**_columns(dark), "regions": _MOST_REGIONS})
 
 
 def _columns(spans: Sequence[Window]) -> dict[str, object]:

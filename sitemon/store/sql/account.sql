@@ -317,7 +317,7 @@ WHERE from_ms <= %(closed_ms)s AND until_ms > raw_from_ms
 ORDER BY 1;
 
 -- name: kept_dark_stretches
--- The same in every region that has a schedule. The table has from_ms < slot <= until_ms.
+-- The same in the regions that have a schedule. The table has from_ms < slot <= until_ms.
 SELECT greatest(from_ms + 1, raw_from_ms), until_ms + 1
 FROM sitemon.away
 CROSS JOIN (SELECT sitemon.to_ms(raw_from_at) AS raw_from_ms FROM sitemon.watermark) AS kept
@@ -335,11 +335,14 @@ WHERE is_derived
     );
 
 -- name: keep_dark_stretches
--- What is not kept yet of these. Of a region without schedule nothing is expected, and results can name thousands.
+-- What is not kept yet of these. Of a region without schedule nothing is expected, and results can name thousands; events
+-- can schedule as many: of these the oldest come first.
 INSERT INTO sitemon.away (region_id, from_ms, until_ms, is_derived)
 SELECT region_id, dark.from_ms - 1, dark.until_ms - 1, true
 FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
-CROSS JOIN (SELECT DISTINCT region_id FROM sitemon.schedule_stretch) AS scheduled
+CROSS JOIN (
+    SELECT DISTINCT region_id FROM sitemon.schedule_stretch ORDER BY region_id LIMIT %(regions)s
+) AS scheduled
 EXCEPT
 SELECT region_id, from_ms, until_ms, is_derived FROM sitemon.away;
 

@@ -7,6 +7,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.moment import to_ms
+from sitemon.store import account as store_account
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
@@ -177,6 +178,18 @@ def test_for_a_region_that_only_results_name_nothing_is_kept_of_what_is_dark(
     write(reign(90.5, 92, token=2))
     close_account(conn, at(200))
     assert {row[0] for row in rows(conn, KEPT)} == {row[0] for row in before}
+
+
+def test_of_very_many_regions_the_oldest_have_what_is_dark(
+    conn: Connection, write: WriteNotices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_account, "_MOST_REGIONS", 2)
+    write(started(0))
+    write(started(0, site="far", region="asia"))
+    write(*(started(0, site="forged", region=f"region-{number}") for number in range(5)))
+    close_account(conn, at(200))
+    kept = "SELECT region.name FROM sitemon.away JOIN sitemon.region USING (region_id) ORDER BY region_id"
+    assert rows(conn, kept) == [("default",), ("asia",)]
 
 
 def test_the_hours_of_days_off_are_counted_a_few_at_a_time(conn: Connection, write: WriteNotices) -> None:
