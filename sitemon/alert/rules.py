@@ -28,6 +28,9 @@ _MOST_FOLDED_AGAIN: Final = timedelta(minutes=15)
 _LONGEST_SETTLING: Final = timedelta(days=1)
 """For a site that is looked at once a year nobody else is waited for."""
 
+_OF_NO_SITE: Final = "/"
+"""No file has this name."""
+
 _MOST_GONE: Final = 100_000
 """So many sites are known that were taken out, those of the last edits: each edit may bring others."""
 
@@ -116,12 +119,14 @@ class Rulebook:
         return found
 
     def file_of(self, name: str) -> str:
-        """Return the file in which the site of this name stands, or stood; if none is known, one of its own.
+        """Return the file in which the site of this name stands, or stood, or one for all of which none is known.
 
-        So has what is of no site, which is of an empty name.
+        What is of no site has an empty name, and as it were a file of its own.
         """
+        if not name:
+            return _OF_NO_SITE
         site = self._by_name.get(name)
-        return site.file if site else self._files_before.get(name, f"{name}/")
+        return site.file if site else self._files_before.get(name, "")
 
     def _rules_of(self, name: str) -> SiteRules:
         site = self._by_name.get(name)

@@ -126,9 +126,10 @@ class SitesWatcher:
         Whoever may edit sites can write a file that takes minutes.
         """
         if self._is_due and (self._looking is None or not self._looking.is_alive()):
-            self._looking = threading.Thread(target=self.current, name="sites", daemon=True)
-            self._looking.start()
-            self._looking.join(_EDIT_WAIT_S)
+            looking = threading.Thread(target=self.current, name="sites", daemon=True)
+            looking.start()
+            self._looking = looking  # several may ask at once: whoever looks second finds another at it
+            looking.join(_EDIT_WAIT_S)
         return self._known.sites
 
     @property

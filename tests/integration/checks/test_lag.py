@@ -37,9 +37,9 @@ from tests.integration.checks.conftest import (
 )
 from tests.integration.checks.test_engine import wait_until
 
-TIMEOUT_S: Final = 0.8
+TIMEOUT_S: Final = 2.0
 ANSWER_S: Final = 0.3
-STOPPED_S: Final = 1.5
+STOPPED_S: Final = 2.5
 CHECKS: Final = 40
 
 

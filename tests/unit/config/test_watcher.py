@@ -92,6 +92,21 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
     assert [site.name for site in watcher.without_waiting().sites] == ["b"]
 
 
+def test_several_may_ask_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unstarted = threading.Thread()
+
+    class WhileAnotherBegins(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            following._looking = unstarted  # as another one does just before he starts it
+
+    following = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=itertools.count(0, 1).__next__)
+    write(file, B)
+    monkeypatch.setattr("sitemon.config.sites_watcher.threading.Thread", WhileAnotherBegins)
+    following.without_waiting()
+    assert [site.name for site in following.without_waiting().sites] == ["b"]
+
+
 def test_while_an_edit_is_read_other_threads_wait_half_a_millisecond_for_their_turn(
     file: Path, watcher: SitesWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
