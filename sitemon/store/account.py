@@ -16,7 +16,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
-from sitemon.store.write import AWAY_BETWEEN, AwayHours, begin_batch, count_away, lock_away, merge, settle_states
+from sitemon.store.write import ASKED_BETWEEN, AwayHours, begin_batch, count_away, lock_away, merge, settle_states
 
 _sql: Final = load_queries("account.sql")
 
@@ -298,7 +298,7 @@ def _count_hours(cursor: Cursor, window: Window, shortest_ms: int, longest_ms: i
         "longest_ms": longest_ms,
     }
     cursor.execute(_sql["forget_away_hours_between"], values)
-    cursor.execute(f"WITH {AWAY_BETWEEN}, {_sql['count_away_hours_between']}", values)
+    cursor.execute(f"{ASKED_BETWEEN}, {_sql['count_away_hours_between']}", values)
 
 
 def _patiences(cursor: Cursor, closed: Window) -> list[Patiences]:

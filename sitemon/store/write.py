@@ -19,7 +19,7 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("write.sql")
 
-AWAY_BETWEEN: Final = _sql["away_between"]
+ASKED_BETWEEN: Final = _sql["asked_between"]
 
 _PIECE_BYTES: Final = 1 << 20
 """The server holds a piece in memory. psycopg2 waits for the interpreter before each, so that small ones take long."""
@@ -129,7 +129,7 @@ def count_away(cursor: Cursor, hours: Sequence[AwayHours]) -> None:
         columns = dict(zip(names, map(list, zip(*hours, strict=True)), strict=True))
         span = {"from_hour": min(columns["from_hours"]), "until_hour": max(columns["until_hours"])}
         cursor.execute(_sql["forget_away_hours"], columns)
-        cursor.execute(f"WITH {AWAY_BETWEEN}, {_sql['count_away_hours']}", columns | span)
+        cursor.execute(f"{ASKED_BETWEEN}, {_sql['count_away_hours']}", columns | span)
 
 
 def lock_away(cursor: Cursor) -> None:

@@ -382,19 +382,7 @@ watch AS MATERIALIZED (
 INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
 SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), sum(slots)
 FROM (
-    SELECT site_id, region_id, hour, asked.slots
-    FROM watch
-    JOIN away USING (region_id)
-    CROSS JOIN LATERAL (
-        SELECT
-            sum(
-                sitemon.slots_between(
-                    from_ms, interval_ms, greatest(lower(piece), from_ms), least(upper(piece), until_ms)
-                )
-            ) AS slots
-        FROM unnest(slots_ms) AS piece
-    ) AS asked
-    WHERE lower(slots_ms) < until_ms AND upper(slots_ms) > from_ms
+    SELECT site_id, region_id, hour, slots FROM asked
     UNION ALL
     SELECT site_id, region_id, slot_ms / 3600000, -1
     FROM (

@@ -408,9 +408,10 @@ WHERE (away.site_id, away.region_id) = (given.site_id, given.region_id)
     AND away.hour_at < sitemon.from_ms(given.until_hour * 3600000)
     AND away.hour_at >= (SELECT raw_from_at FROM sitemon.watermark);
 
--- name: away_between
--- What is away in these hours: of each region and hour one value, which is searched.
-away AS MATERIALIZED (
+-- name: asked_between
+-- How many slots each ``watch`` asks for in what is away in these hours: of each region and hour that is one value, which is
+-- searched. What a watch is, the statement says after it, as RECURSIVE allows.
+WITH RECURSIVE away AS MATERIALIZED (
     SELECT
         region_id,
         hour,
@@ -420,10 +421,24 @@ away AS MATERIALIZED (
         greatest(from_ms / 3600000, %(from_hour)s), least((until_ms - 1) / 3600000, %(until_hour)s - 1)
     ) AS hour
     GROUP BY region_id, hour
+), asked AS (
+    SELECT watch.*, hour, slots_ms, slots
+    FROM watch
+    JOIN away USING (region_id)
+    CROSS JOIN LATERAL (
+        SELECT
+            sum(
+                sitemon.slots_between(
+                    from_ms, interval_ms, greatest(lower(piece), from_ms), least(upper(piece), until_ms)
+                )
+            ) AS slots
+        FROM unnest(slots_ms) AS piece
+    ) AS asked
+    WHERE lower(slots_ms) < until_ms AND upper(slots_ms) > from_ms
 )
 
 -- name: count_away_hours
--- Slots of the schedule in what is ``away_between``, without those that have a row: these are looked up once for an hour.
+-- Slots that are ``asked_between``, without those that have a row: these are looked up once for an hour.
 -- Stretches of the schedule come first: without statistics they might be joined with each hour of all sites.
 watch AS MATERIALIZED (
     SELECT
@@ -442,29 +457,19 @@ watch AS MATERIALIZED (
 )
 INSERT INTO sitemon.away_hour (site_id, region_id, hour_at, missed)
 SELECT site_id, region_id, sitemon.from_ms(hour * 3600000), sum(asked.slots - seen.slots)
-FROM watch
-JOIN away USING (region_id)
-CROSS JOIN LATERAL (
-    SELECT
-        sum(
-            sitemon.slots_between(
-                from_ms, interval_ms, greatest(lower(piece), from_ms), least(upper(piece), until_ms)
-            )
-        ) AS slots
-    FROM unnest(slots_ms) AS piece
-) AS asked
+FROM asked
 CROSS JOIN LATERAL (
     SELECT count(*) AS slots
     FROM sitemon.result
-    WHERE result.site_id = watch.site_id
-        AND result.region_id = watch.region_id
+    WHERE result.site_id = asked.site_id
+        AND result.region_id = asked.region_id
         AND result.slot_at >= sitemon.from_ms(greatest(lower(slots_ms), from_ms))
         AND result.slot_at < sitemon.from_ms(least(upper(slots_ms), until_ms))
         AND result.kind = 'scheduled'
         AND (sitemon.to_ms(result.slot_at) - from_ms) %% interval_ms = 0
         AND slots_ms @> sitemon.to_ms(result.slot_at)
 ) AS seen
-WHERE hour >= from_hour AND hour < until_hour AND lower(slots_ms) < until_ms AND upper(slots_ms) > from_ms
+WHERE hour >= from_hour AND hour < until_hour
 GROUP BY site_id, region_id, hour
 HAVING sum(asked.slots - seen.slots) > 0;
 
