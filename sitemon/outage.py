@@ -27,9 +27,11 @@ class Outage:
     def wait_after(self, exc: SitemonError, say: Callable[[], object]) -> bool:
         """Wait for the next try; before that `say` why, if the last try failed for another reason, or did not fail.
 
+        Of a class of errors and its subclasses one is said: that a statement was cancelled, or its server is away.
+
         Return False when told to stop.
         """
-        if type(exc) is not self._reason and not self._stop.is_set():
+        if not self._is_said(type(exc)) and not self._stop.is_set():
             self._reason, self._tries = type(exc), 0
             say()
         self._tries += 1
@@ -40,3 +42,6 @@ class Outage:
         """Note that a try went well; tell whether the last one had not."""
         was_there, self._reason = self._reason is not None, None
         return was_there
+
+    def _is_said(self, reason: type[SitemonError]) -> bool:
+        return self._reason is not None and (issubclass(reason, self._reason) or issubclass(self._reason, reason))

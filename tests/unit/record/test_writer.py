@@ -143,6 +143,15 @@ def test_it_says_each_kind_of_trouble(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_an_attempt_that_was_given_up_and_a_server_that_is_away_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    writer(FakeStore(UnreachableError("away"), CANCELED, UnreachableError("away"))).record(entries(1), READ, nothing)
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "recorder.postgres_away",
+        "recorder.postgres_back",
+    ]
+
+
 def test_a_refusal_is_asked_about_less_often() -> None:
     stop = Waits()
     writer(FakeStore(RefusedError("no")), stop).record(entries(1), READ, nothing)
