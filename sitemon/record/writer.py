@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 ATTEMPT_S: Final = 30.0
 """An attempt that takes longer is given up: the server is frozen, or it is too much at once."""
+
+
+_Part = Sequence[Entry]
 
 
 class Store(Protocol):
@@ -71,45 +74,38 @@ class Writer:
     ) -> Recorded | None:
         """Write the entries and return what became of them; None when told to stop before the server was back.
 
-        `read` says which messages are dealt with by that. `on_encoded` is called when all that is left to do is the
-        server's work, and again with each further try. What takes too long is tried again in halves, and nothing is put
-        aside for that: the server may be slow.
+        `read` says which messages are dealt with by that: it is written with the last part. `on_encoded` is called when
+        all that is left to do is the server's work, and again with each further try. Around what can never be written,
+        the rest is written in parts. What takes too long is tried again in halves, and nothing is put aside for that:
+        the server may be slow.
         Raises GapError when the database lacks what lies before.
         """
-        too_old: tuple[Rejected, ...] = ()
-        while True:
+        waiting = deque([entries] if entries or read else [])
+        written, rejected = Written(), list[Rejected]()
+        while waiting:
+            part = waiting.popleft()
             try:
-                written, rejected = self._attempt(entries, read, on_encoded)
+                done = self._timed_write(part, {} if waiting else with_beside(read, len(rejected)), on_encoded)
             except GapError:
                 raise
+            except PoisonError as exc:
+                if not part:
+                    raise
+                parts, more = _around_poison(exc, part)
             except (RetryableError, RefusedError) as exc:
                 if not self._outage.wait_after(exc, partial(_say, exc)):
                     return None
-                if isinstance(exc, CanceledError) and len(entries) > 1:
-                    apart = self._record_apart(_around(exc, entries), read, on_encoded)
-                    return apart and apart._replace(rejected=too_old + apart.rejected)
-                if isinstance(exc, MissingPartitionError):
-                    self.maintain()
-                    # Waiting may have taken longer than the oldest slots had left.
-                    entries, more = split_by_range(entries, self._store.retention.span(clock.utc_now()))
-                    too_old += more
+                parts, more = self._again(exc, part)
             else:
+                written = Written(*map(sum, zip(written, done, strict=True)))
                 if self._outage.is_over():
                     log.warning("recorder.postgres_back: recording goes on")
-                return Recorded(written, too_old + rejected)
-
-    def _record_apart(
-        self, parts: Iterable[Sequence[Entry]], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
-    ) -> Recorded | None:
-        """Record the parts, each as if it were all, and `read` last."""
-        done = Recorded(Written())
-        for part in parts:
-            recorded = self.record(part, {}, on_encoded)
-            if recorded is None:
-                return None
-            done = _sum(done, recorded)
-        last = self.record((), with_beside(read, len(done.rejected)), on_encoded)
-        return last and _sum(done, last)
+                continue
+            rejected += more
+            waiting.extendleft(part for part in reversed(parts) if part)
+            if not waiting:
+                waiting.append(())
+        return Recorded(written, tuple(rejected))
 
     def maintain(self) -> None:
         """End old readers, make partitions and roll up; what cannot be done now is left for the next time."""
@@ -147,35 +143,16 @@ class Writer:
         if ended:
             log.warning("recorder.readers_ended: %d, whose transactions were older than 15 minutes", ended)
 
-    def _attempt(
-        self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
-    ) -> Recorded:
-        """Write the entries in one transaction; around what can never be written, in parts, and `read` last."""
-        if not entries and not read:
-            return Recorded(Written())
-        try:
-            return Recorded(self._timed_write(entries, read, on_encoded))
-        except PoisonError as exc:
-            done = self._piecemeal(_around(exc, entries), on_encoded)
-        if read:
-            rejected = sum(len(part.rejected) for part in done)
-            done.append(Recorded(self._timed_write((), with_beside(read, rejected), on_encoded)))
-        return _sum(*done)
-
-    def _piecemeal(self, parts: Iterable[Sequence[Entry]], on_encoded: Callable[[], None]) -> list[Recorded]:
-        """Write the parts, one after the other, each cut around what can never be written."""
-        waiting, done = deque(parts), list[Recorded]()
-        while waiting:
-            part = waiting.popleft()
-            try:
-                done.append(Recorded(self._timed_write(part, {}, on_encoded)))
-            except PoisonError as exc:
-                smaller: Sequence[Sequence[Entry]] = _around(exc, part)
-                if len(part) == 1:
-                    done.append(Recorded(Written(), (Rejected(part[0].message, exc.reason, exc.detail),)))
-                    smaller = [[other] for other in part[0].shadowed]
-                waiting.extendleft(reversed(smaller))
-        return done
+    def _again(self, exc: SitemonError, part: _Part) -> tuple[Sequence[_Part], Sequence[Rejected]]:
+        """Return in which parts a part is tried again, and what of it has no room any more."""
+        if isinstance(exc, CanceledError):
+            return _halves(part), ()
+        if isinstance(exc, MissingPartitionError):
+            self.maintain()
+            # Waiting may have taken longer than the oldest slots had left.
+            kept, too_old = split_by_range(part, self._store.retention.span(clock.utc_now()))
+            return [kept], too_old
+        return [part], ()
 
     def _timed_write(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
@@ -198,19 +175,19 @@ def _say(exc: SitemonError) -> None:
     log.warning("%s: %s", _EVENTS.get(type(exc), "recorder.postgres_away: waiting for PostgreSQL"), exc)
 
 
-def _around(exc: SitemonError, entries: Sequence[Entry]) -> Sequence[Sequence[Entry]]:
-    """Return the bad record alone and those before and after it, where that is known; else two halves."""
+def _around_poison(exc: PoisonError, part: _Part) -> tuple[Sequence[_Part], Sequence[Rejected]]:
+    """Return in which parts a part is tried again, and what was alone in it and can never be written."""
+    if len(part) == 1:
+        (entry,) = part
+        return [[other] for other in entry.shadowed], [Rejected(entry.message, exc.reason, exc.detail)]
     if isinstance(exc, BadRowError):
-        parts = [entries[: exc.row], entries[exc.row : exc.row + 1], entries[exc.row + 1 :]]
-    else:
-        middle = len(entries) // 2
-        parts = [entries[:middle], entries[middle:]]
-    return [part for part in parts if part]
+        return [part[: exc.row], part[exc.row : exc.row + 1], part[exc.row + 1 :]], ()
+    return _halves(part), ()
 
 
-def _sum(*parts: Recorded) -> Recorded:
-    written = Written(*map(sum, zip(*(part.written for part in parts), strict=True)))
-    return Recorded(written, tuple(one for part in parts for one in part.rejected))
+def _halves(part: _Part) -> Sequence[_Part]:
+    middle = len(part) // 2
+    return [part[:middle], part[middle:]]
 
 
 _EVENTS: Final[dict[type[SitemonError], str]] = {

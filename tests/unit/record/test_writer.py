@@ -239,7 +239,7 @@ def test_a_bad_record_whose_place_is_known_is_put_aside_at_once() -> None:
     assert recorded is not None
     assert [(one.message.offset, one.reason) for one in recorded.rejected] == [(613, "out_of_range")]
     assert recorded.written == Written(999)
-    assert store.attempts == 5, "all at once, what lies before, it alone, what lies behind, and what was read"
+    assert store.attempts == 4, "all at once, what lies before, it alone, and what lies behind"
 
 
 def test_more_bad_records_than_python_nests_calls_are_each_put_aside() -> None:
@@ -294,7 +294,7 @@ def test_what_takes_too_long_at_once_is_written_in_halves_and_nothing_is_put_asi
     recorded = writer(store).record(entries(1_000), READ, nothing)
     assert recorded == Recorded(Written(1_000))
     assert len(store.written) == 1_000
-    assert store.read == [{}, {}, {}, {}, READ]
+    assert store.read == [{}, {}, {}, READ]
 
 
 def test_one_that_takes_too_long_alone_is_waited_for_behind_all_before_it() -> None:
@@ -307,6 +307,26 @@ def test_an_attempt_that_was_given_up_was_too_much_at_once(monkeypatch: pytest.M
     monkeypatch.setattr(module, "ATTEMPT_S", 0.0)
     store = Slow(300, error=UnreachableError("server closed the connection unexpectedly"))
     assert writer(store).record(entries(1_000), READ, nothing) == Recorded(Written(1_000))
+
+
+def test_what_was_read_is_noted_though_the_last_of_it_is_put_aside() -> None:
+    store = FakeStore(poison=lambda result: result.site == "site-2")
+    assert writer(store).record(entries(3), READ, nothing) is not None
+    assert (len(store.written), store.read[-1]) == (2, {("t", 0): Read(0, 1_000, beside=1)})
+
+
+def test_a_part_that_finds_the_server_away_is_tried_again_alone() -> None:
+    class Leaving(FakeStore):
+        def write(
+            self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
+        ) -> Written:
+            if self.attempts == 2:
+                self.failures = [UnreachableError("away")]
+            return super().write(results, read, on_encoded)
+
+    store = Leaving(poison=lambda result: result.site == "site-6")
+    assert writer(store).record(entries(10), READ, nothing) is not None
+    assert [result.site for result in store.written] == [f"site-{number}" for number in range(10) if number != 6]
 
 
 def test_a_missing_partition_is_made() -> None:
@@ -322,6 +342,7 @@ def test_a_slot_that_grew_too_old_while_waiting_is_rejected() -> None:
     assert recorded is not None
     assert [one.reason for one in recorded.rejected] == ["slot_out_of_range"]
     assert len(store.written) == 2
+    assert store.read == [{("t", 0): Read(0, 1_000, beside=1)}]
 
 
 def test_maintenance_that_fails_is_put_off() -> None:
