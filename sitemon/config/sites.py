@@ -46,6 +46,10 @@ class SiteSet(msgspec.Struct, frozen=True, kw_only=True):
         return f"{len(self.sites)} {'site' if len(self.sites) == 1 else 'sites'} from {self.source}"
 
 
+class CrowdedFolderError(ConfigurationError):
+    """A folder has more files than are listed."""
+
+
 def load_sites(
     environ: Mapping[str, str] = os.environ, path: Path | None = None, channels: Collection[str] | None = None
 ) -> SiteSet:
@@ -108,7 +112,8 @@ def files_in(source: Path) -> list[Path]:
     """Return the file itself, or the YAML and JSON files of a folder in the order of their names.
 
     Raises:
-        ConfigurationError: the folder cannot be read, or has too many files.
+        CrowdedFolderError: the folder has too many files.
+        ConfigurationError: the folder cannot be read.
 
     """
     try:
@@ -119,7 +124,7 @@ def files_in(source: Path) -> list[Path]:
     except OSError as exc:
         raise ConfigurationError([Mistake(str(source), None, "", f"cannot be read: {exc.strerror}")]) from exc
     if len(names) > _MOST_FILES:
-        raise ConfigurationError([Mistake(str(source), None, "", f"more than {_MOST_FILES:,} files")])
+        raise CrowdedFolderError([Mistake(str(source), None, "", f"more than {_MOST_FILES:,} files")])
     return [source / name for name in sorted(names) if name.endswith(SUFFIXES) and not name.startswith(".")]
 
 

@@ -17,6 +17,7 @@ from sitemon.config.settling import Settling
 from sitemon.config.site_parts import Part, parts_of, read_part
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.sites import (
+    CrowdedFolderError,
     SiteSet,
     files_in,
     load_with,
@@ -26,7 +27,7 @@ from sitemon.config.sites import (
     sites_path,
     usual_places,
 )
-from sitemon.model.errors import ConfigurationError
+from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import Site
 from sitemon.per_process import short_turns
 
@@ -73,7 +74,8 @@ class SitesWatcher:
 
     An edit is taken up once its files have settled: an editor that empties a file before it writes it must not
     end every site for a moment. A file that never rests, or has mistakes, holds up no other, and is used as it was read
-    before. Until it is read no site goes that was there before, and may stand in it.
+    before. Until it is read no site goes that was there before, and may stand in it. Of a folder with too many files those
+    are followed that sites are from.
 
     Raises:
         ConfigurationError: the sites have mistakes at the start.
@@ -99,6 +101,7 @@ class SitesWatcher:
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
+        self._known = _Known(no_sites(environ), {}, {})
         self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
         sites = load_with(reader, environ, path)
         self._known = _Known(sites, reader.sizes, sites.by_name)
@@ -205,15 +208,17 @@ class SitesWatcher:
         """Return the sites, those of files at fault as they were, what is wrong, and the files that they name."""
         try:
             source = self._path or sites_path(self._environ)
-            files = [] if source is None else files_in(source)
+            files, mistakes = ([], ()) if source is None else self._files_in(source)
         except ConfigurationError as exc:
             return self._known, str(exc), self._named_files
         if source is None:
             return _Known(no_sites(self._environ), {}, {}), "", set()
         with short_turns(), no_garbage_collection():
-            return self._settled(look, source, files)
+            return self._settled(look, source, files, mistakes)
 
-    def _settled(self, look: Look, source: Path, files: Sequence[Path]) -> tuple[_Known, str, set[Path]]:
+    def _settled(
+        self, look: Look, source: Path, files: Sequence[Path], mistakes: Sequence[Mistake]
+    ) -> tuple[_Known, str, set[Path]]:
         before, names = self._known, self._known.whole.keys()
         old = parts_of(before.sites.sites, before.sizes)
         there = {*old, *map(str, files)}
@@ -223,7 +228,8 @@ class SitesWatcher:
         settling = Settling(sorted(parts, key=partial(self._doubt, look.edited)), old, before.whole)
         sites = set_of(settling.sites(), source)
         named_files = {file for part in parts for file in part.sizes} | settling.sizes.keys()
-        trouble = str(ConfigurationError(settling.mistakes)) if settling.mistakes else ""
+        mistakes = [*settling.mistakes, *mistakes]
+        trouble = str(ConfigurationError(mistakes)) if mistakes else ""
         doubtful = {*map(str, look.edited), *self._refused}
         at_fault = settling.kept - {*map(str, unsettled)}
         self._refused = {file: self._refused.get(file, 0) + 1 for file in at_fault}
@@ -253,4 +259,12 @@ class SitesWatcher:
             yield root
             # One that cannot be read has no files: that is an edit, and said when it is taken up.
             with suppress(ConfigurationError):
-                yield from files_in(root)
+                yield from self._files_in(root)[0]
+
+    def _files_in(self, source: Path) -> tuple[Sequence[Path], Sequence[Mistake]]:
+        """Return the files, and what is wrong with their folder: then those of its files that sites are from."""
+        try:
+            return files_in(source), ()
+        except CrowdedFolderError as exc:
+            known = sorted({Path(site.file) for site in self._known.sites.sites})
+            return [file for file in known if file.parent == source and file.is_file()], exc.mistakes

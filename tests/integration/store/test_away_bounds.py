@@ -99,6 +99,20 @@ def test_nor_are_the_hours_of_a_few_with_the_schedule_of_all(
     assert clock.monotonic_s() - began_s < 8
 
 
+def test_the_ledger_of_many_sites_in_many_stretches_is_read_by_the_hour(
+    conn: Connection, names: Names, write: WriteNotices
+) -> None:
+    sites = 500
+    write(reign(-60, 300), *(started(0, site=f"site-{number}") for number in range(sites)))
+    add_aways(conn, at_ms(120), 7_000, 1_000)
+    close(conn, at_ms(200))
+    write_batch(conn, names, late_results(sites, 119, sites))
+    began_s = clock.monotonic_s()
+    sums = rows(conn, "SELECT sum(expected), sum(\"real\"), sum(unaccounted), sum(unexpected) FROM sitemon.ledger")
+    assert clock.monotonic_s() - began_s < 5
+    assert sums == [(sites * 200, sites, 0, 0)]
+
+
 def test_so_many_told_stretches_are_kept_and_that_others_are_passed_over_is_said_once(
     conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,6 +13,7 @@ from sitemon.config import sites
 from sitemon.config.sites import load_sites
 from sitemon.config.sites_watcher import SitesWatcher
 from sitemon.model.errors import ConfigurationError
+from tests.unit.config.test_watcher import names, write
 
 MOST = 3
 
@@ -57,6 +58,19 @@ def test_a_running_process_keeps_its_sites_and_takes_edits_up_once_there_are_few
     (folder / "0.yaml").unlink()
     watcher.refresh()
     assert sorted(site.name for site in watcher.refresh().sites) == ["a", "b"]
+
+
+def test_meanwhile_edits_of_known_files_are_taken_up(folder: Path) -> None:
+    watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
+    for number in range(MOST):
+        write(folder / f"more-{number}.yaml", "sites: [{name: b, url: http://b.example/}]")
+    watcher.refresh()
+    assert names(watcher) == ["a"]
+    write(folder / "a.yaml", "sites: [{name: a, url: http://a.example/}, {name: c, url: http://c.example/}]")
+    assert names(watcher) == ["a", "c"]
+    (folder / "a.yaml").unlink()
+    watcher.refresh()
+    assert names(watcher) == []
 
 
 def test_the_listing_ends_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
