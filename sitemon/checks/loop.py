@@ -266,6 +266,10 @@ class Task:
         """Have no time of the check pass in a span that is over; see `Waits.leave_out`."""
         self._left_out_s += span_s
 
+    def fall_behind(self, span_s: float) -> None:
+        """Have been late for it in a span that is over; see `Waits.fall_behind`."""
+        self._behind_s += span_s
+
     @property
     def lag_s(self) -> float:
         """How long we were late for the check; see `Waits.lag_s`."""

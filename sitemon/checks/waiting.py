@@ -50,6 +50,9 @@ class Waits(Protocol):
     def leave_out(self, span_s: float) -> None:
         """Have no time of the check pass in a span that is over, in which it waited for us, and nobody for it."""
 
+    def fall_behind(self, span_s: float) -> None:
+        """Do the same with a span in which a server waited for it: that may have left, and this is lag."""
+
 
 Move = Callable[[Hashable, Waits, float], Awaitable[None]]
 """Goes on to a place, which may take that many seconds of waiting. Raises TimeoutError when there was no room."""
@@ -95,6 +98,9 @@ class _InThread(threading.local):
         return _BlockingEvent()
 
     def leave_out(self, span_s: float) -> None:
+        self._left_out_s += span_s
+
+    def fall_behind(self, span_s: float) -> None:
         self._left_out_s += span_s
 
 

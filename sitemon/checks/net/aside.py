@@ -64,7 +64,7 @@ async def done_aside(
     try:
         is_done = await work.is_done.wait(min(at_most_s, patience_s))
         begun_at_s = work.begun_at_s
-        waits.leave_out(max(0.0, min(begun_at_s - began_s, waits.now_s() - began_own_s)))
+        waits.fall_behind(max(0.0, min(begun_at_s - began_s, waits.now_s() - began_own_s)))
         if not is_done and begun_at_s < math.inf:
             is_done = await work.is_done.wait(at_most_s - (waits.now_s() - began_own_s))
     finally:

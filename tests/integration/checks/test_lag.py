@@ -7,8 +7,9 @@ import os
 import queue
 import signal
 import socket
+import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -142,6 +143,21 @@ def test_waiting_for_a_thread_that_looks_names_up_is_no_latency_of_the_site(serv
     assert slow.phases_s.dns > 0.9 * ANSWER_S > 2 * quick.latency_s  # what we were late for the answer is no part of it
 
 
+@contextlib.contextmanager
+def thread_apart_held_until(is_so: Callable[[], bool]) -> Iterator[None]:
+    """Hold the thread in which we sign until something is so, and for as long as an answer takes from then on."""
+    begun = threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        wait_until(is_so, 5)
+        sleep(ANSWER_S)
+
+    _aside_of_process().take("", "dear.pem", Work(hold, IN_THREAD.event()))
+    assert begun.wait(5)
+    yield
+
+
 def test_waiting_for_the_thread_in_which_we_sign_is_no_latency_of_the_site(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
 ) -> None:
@@ -149,15 +165,31 @@ def test_waiting_for_the_thread_in_which_we_sign_is_no_latency_of_the_site(
     own = str(write_chain(tmp_path, new_leaf(ca.signer)))
     watched, engine = site(server.url(), tls=Tls(verify=False, cert_file=own)), make_engine()
     assert observed(engine, watched).outcome is Outcome.UP
-    begun = threading.Event()
-
-    def hold() -> None:
-        begun.set()
-        wait_until(lambda: server.accepted == 2, 5)
-        sleep(ANSWER_S)
-
-    _aside_of_process().take("", "dear.pem", Work(hold, IN_THREAD.event()))
-    assert begun.wait(5)
-    seen = observed(engine, watched)
+    with thread_apart_held_until(lambda: server.accepted == 2):
+        seen = observed(engine, watched)
     assert (seen.outcome, seen.error) == (Outcome.UP, None)
     assert seen.latency_s < ANSWER_S / 2
+
+
+class Hasty(ssl.SSLSocket):
+    """A server's end that waits less for a handshake than an answer takes."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(ANSWER_S / 2)
+        super().do_handshake(block)
+        self.settimeout(None)
+
+
+def test_a_server_that_leaves_while_we_wait_for_that_thread_is_visited_again(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    def adjust(context: ssl.SSLContext) -> None:
+        demanding_certificates(ca)(context)
+        context.sslsocket_class = Hasty
+
+    server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=adjust)
+    own = str(write_chain(tmp_path, new_leaf(ca.signer)))
+    watched, engine = site(server.url(), tls=Tls(verify=False, cert_file=own)), make_engine()
+    with thread_apart_held_until(lambda: server.accepted == 1):
+        seen = observed(engine, watched)
+    assert (seen.outcome, seen.error, server.accepted) == (Outcome.UP, None, 2)

@@ -54,6 +54,8 @@ class _Waits:
     def leave_out(self, span_s: float) -> None:
         raise AssertionError(f"no time is left out here, nor {span_s} s")
 
+    fall_behind = leave_out
+
 
 class History:
     """A limit, and what a test knows of the jobs in it."""

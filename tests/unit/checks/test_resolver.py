@@ -57,6 +57,8 @@ class _Impatient:
     def leave_out(self, span_s: float) -> None:
         """It keeps no time."""
 
+    fall_behind = leave_out
+
 
 class _ImpatientEvent:
     def __init__(self, is_so: Callable[[], bool]) -> None:
