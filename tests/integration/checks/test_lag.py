@@ -190,6 +190,7 @@ def test_a_server_that_leaves_while_we_wait_for_that_thread_is_visited_again(
     server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=adjust)
     own = str(write_chain(tmp_path, new_leaf(ca.signer)))
     watched, engine = site(server.url(), tls=Tls(verify=False, cert_file=own)), make_engine()
-    with thread_apart_held_until(lambda: server.accepted == 1):
+    assert observed(engine, watched).outcome is Outcome.UP
+    with thread_apart_held_until(lambda: server.accepted == 2):
         seen = observed(engine, watched)
-    assert (seen.outcome, seen.error, server.accepted) == (Outcome.UP, None, 2)
+    assert (seen.outcome, seen.error, server.accepted) == (Outcome.UP, None, 3)
