@@ -29,7 +29,6 @@ _WHILE: Final[dict[Phase, str]] = {
 _LONGEST_QUOTED: Final = 60
 # The process or the machine has no more of something.
 _OUR_ERRNOS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_OUR_GAI_CODES: Final = frozenset((socket.EAI_MEMORY, socket.EAI_SYSTEM))
 
 _BY_PHASE: Final[dict[Phase, Reason]] = {
     "dns": Reason.DNS_ERROR,
@@ -62,7 +61,6 @@ _BY_ERRNO: Final = {
 }
 _BY_GAI_CODE: Final = {
     socket.EAI_MEMORY: "this host has too little memory",
-    socket.EAI_SYSTEM: "this host could not look the name up",
     socket.EAI_AGAIN: "the name server does not answer or has a failure",
     socket.EAI_FAIL: "the name server refused or failed",
     socket.EAI_NODATA: "the host name has no address",
@@ -75,7 +73,7 @@ def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
     if isinstance(error, CheckError):
         return error
     reason = _reason_by_class(error) or _BY_PHASE[phase]
-    if _is_ours(error):
+    if _is_ours(error, phase):
         return OwnError(reason, _words_of(error, phase))
     if reason is Reason.TIMEOUT:
         return CheckError(reason, f"timed out after {timeout_s:g} s {_WHILE[phase]} ({phase})")
@@ -111,10 +109,14 @@ def _reason_by_class(error: Exception) -> Reason | None:
     return next((reason for known, reason in _BY_CLASS if isinstance(error, known)), None)
 
 
-def _is_ours(error: Exception) -> bool:
-    if isinstance(error, socket.gaierror):
-        return error.errno in _OUR_GAI_CODES
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _OUR_ERRNOS)
+def _is_ours(error: Exception, phase: Phase) -> bool:
+    match error:
+        case socket.gaierror():
+            return error.errno == socket.EAI_MEMORY
+        case OSError(errno=int(code)):
+            # EAI_SYSTEM is no gaierror, and has whatever number was left: without a free file it is EBUSY.
+            return phase == "dns" or code in _OUR_ERRNOS
+    return isinstance(error, MemoryError)
 
 
 def _words_of(error: Exception, phase: Phase) -> str:

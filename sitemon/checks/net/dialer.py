@@ -145,11 +145,11 @@ class Dialer:
         left_s = min(exchange.remaining_s(), _LOOKUP_FOR_PROXY_S)
         exchange.watch.enter("dns")
         try:
-            return await self._resolved(exchange, host, left_s)
-        except (OSError, UnicodeError):
-            return ()
-        finally:
-            exchange.watch.enter("connect")
+            found = await self._resolved(exchange, host, left_s)
+        except (socket.gaierror, TimeoutError, UnicodeError):
+            found = ()
+        exchange.watch.enter("connect")
+        return found
 
     async def _endpoints(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
         address = literal(host)

@@ -19,6 +19,7 @@ from sitemon.checks.errors import CheckError
 from sitemon.checks.judge.failures import explain
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.happy_eyeballs import OWN_SOCKETS
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.checks.probes.dns_wire import MalformedError, is_answer_to, lean
 from sitemon.clock import monotonic_s
@@ -52,7 +53,10 @@ async def ask(
 
 
 class _Datagrams:
-    """Sends the query to one address after the other, again and again, until one answers or none is left."""
+    """Sends the query to one address after the other, again and again, until one answers or none is left.
+
+    The `OWN_SOCKETS` that were asked last are listened to: who owns a name chooses how many addresses it has.
+    """
 
     def __init__(self, wire: bytes, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange) -> None:
         self._wire = wire
@@ -98,6 +102,9 @@ class _Datagrams:
         known = next((connection for endpoint, connection in self._open.values() if endpoint == server), None)
         if known is not None:
             return known
+        if len(self._open) >= OWN_SOCKETS:
+            _, oldest = self._open.pop(next(iter(self._open)))
+            oldest.close()
         connection = self._dialer.open_udp(server)
         connection.exchange = self._exchange
         self._open[connection.fileno()] = (server, connection)

@@ -1,5 +1,6 @@
 """Where a site behind a proxy may lead: the proxy connects, so that the name is all that we have."""
 
+import errno
 import ipaddress
 import socket
 import threading
@@ -147,6 +148,16 @@ def test_a_name_that_we_do_not_come_to_look_up_is_not_left_to_the_proxy(serve: S
     watched = site("http://inside.test/", proxy=Proxy("127.0.0.1", proxy.port))
     seen = run_here(visit(watched, Dialer(resolver, policy=PUBLIC_ONLY), IN_THREAD))
     is_over.set()
+    assert (seen.is_ours, proxy.asked) == (True, []), seen.error
+
+
+def test_nor_is_one_that_the_system_could_not_look_up(serve: ServerFactory) -> None:
+    def fail(_: str) -> tuple[Endpoint, ...]:
+        raise OSError(errno.EBUSY, "without a free file")
+
+    proxy = serve(redirecting({}))
+    watched = site("http://inside.test/", proxy=Proxy("127.0.0.1", proxy.port))
+    seen = run_here(visit(watched, Dialer(Resolver(lookup=fail), policy=PUBLIC_ONLY), IN_THREAD))
     assert (seen.is_ours, proxy.asked) == (True, []), seen.error
 
 

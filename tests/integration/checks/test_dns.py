@@ -15,6 +15,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.net.happy_eyeballs import OWN_SOCKETS, connect_udp
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.local import name_server
 from sitemon.local.conversation import Conversation
@@ -289,6 +291,29 @@ def test_the_next_address_is_asked_when_one_is_silent(make_engine: EngineFactory
         engine = make_engine(lookup=lambda _: both)
         seen = observed(engine, site(f"dns://ns.test:{server.port}/shop.test", timeout_s=5.0))
     assert (seen.outcome, seen.ip, seen.latency_s < 3) == (Outcome.UP, "127.0.0.1", True)
+
+
+def test_a_name_server_of_many_silent_addresses_holds_few_sockets_and_the_one_that_answers_is_reached(
+    make_engine: EngineFactory, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.checks.probes.dns_query.RESEND_S", 0.02)
+    opened: list[BoundedSocket] = []
+    most_open = 0
+
+    def connect(endpoint: Endpoint) -> BoundedSocket:
+        nonlocal most_open
+        opened.append(connect_udp(endpoint))
+        most_open = max(most_open, sum(one.fileno() != -1 for one in opened))
+        return opened[-1]
+
+    server = answering(records("A", "192.0.2.1"))
+    *silent, last = (Endpoint(socket.AF_INET, (f"127.0.0.{number}", 0)) for number in (2, 3, 4, 5, 1))
+    with contextlib.ExitStack() as bound:
+        for endpoint in silent:
+            bound.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((endpoint.ip, server.port))
+        engine = make_engine(lookup=lambda _: (*silent, last), connect_udp=connect)
+        seen = observed(engine, site(f"dns://ns.test:{server.port}/shop.test", timeout_s=5.0))
+    assert (seen.outcome, seen.ip, len(opened), most_open) == (Outcome.UP, last.ip, 5, OWN_SOCKETS), seen.error
 
 
 def test_an_international_name_is_asked_for_as_it_is_registered(observe: Observer, answering: Answering) -> None:

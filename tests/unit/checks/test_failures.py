@@ -27,6 +27,14 @@ def test_what_we_have_no_more_of_says_nothing_of_the_site(error: Exception) -> N
     assert not isinstance(explain(OSError(errno.ECONNREFUSED, ""), "connect", 2.5), OwnError)
 
 
+@pytest.mark.parametrize("code", [errno.EBUSY, errno.ECONNREFUSED, errno.ETIMEDOUT])
+def test_that_the_system_could_not_look_a_name_up_says_nothing_of_the_site(code: int) -> None:
+    """Without a free file it says that it is busy; another number may be left of what was before."""
+    assert isinstance(explain(OSError(code, ""), "dns", 2.5), OwnError)
+    for of_the_site in (socket.gaierror(socket.EAI_NONAME, ""), TimeoutError("timed out"), UnicodeError("label")):
+        assert not isinstance(explain(of_the_site, "dns", 2.5), OwnError)
+
+
 @pytest.mark.parametrize(
     ("error", "phase", "reason", "words"),
     [
