@@ -22,7 +22,7 @@ from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.waiting import IN_THREAD
 from sitemon.clock import sleep
-from sitemon.local.behaviours import answering, response
+from sitemon.local.behaviours import answering, never_reads, response
 from sitemon.local.conversation import Conversation
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Site, Tls
@@ -164,6 +164,24 @@ def test_waiting_for_the_thread_in_which_we_sign_is_no_latency_of_the_site(
     server = serve_tls(answering(response()), new_leaf(ca.signer), adjust=demanding_certificates(ca))
     own = str(write_chain(tmp_path, new_leaf(ca.signer)))
     watched, engine = site(server.url(), tls=Tls(verify=False, cert_file=own)), make_engine()
+    assert observed(engine, watched).outcome is Outcome.UP
+    with thread_apart_held_until(lambda: server.accepted == 2):
+        seen = observed(engine, watched)
+    assert (seen.outcome, seen.error) == (Outcome.UP, None)
+    assert seen.latency_s < ANSWER_S / 2
+
+
+def test_nor_is_it_of_a_server_that_says_nothing_more(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    def adjust(context: ssl.SSLContext) -> None:
+        demanding_certificates(ca)(context)
+        context.num_tickets = 0
+
+    server = serve_tls(never_reads, new_leaf(ca.signer), adjust=adjust)
+    own = str(write_chain(tmp_path, new_leaf(ca.signer)))
+    watched = site(f"tls://127.0.0.1:{server.port}", tls=Tls(verify=False, cert_file=own))
+    engine = make_engine()
     assert observed(engine, watched).outcome is Outcome.UP
     with thread_apart_held_until(lambda: server.accepted == 2):
         seen = observed(engine, watched)
