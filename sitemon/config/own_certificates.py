@@ -80,7 +80,7 @@ def _is_taken(der: bytes) -> bool:
     if not tags.startswith(_PKCS8):
         return tags.startswith(_EC_KEY)
     (_, algorithm), (_, inner) = parts[1:3]
-    tag, name = next(_elements(algorithm))
+    (tag, name), *_ = _elements(algorithm)
     return tag == _NAME and (name in _OF_CURVES or (name in _RSA and _is_taken(inner)))
 
 

@@ -12,8 +12,10 @@ from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.fair_queue import PartOfTime
 from sitemon.checks.findings import Observation
+from sitemon.checks.judge.observed import not_made
 from sitemon.checks.place import place_of
 from sitemon.checks.waiting import Move
+from sitemon.clock import utc_now
 from sitemon.model.site import Site
 from sitemon.model.target import target_of
 
@@ -116,10 +118,15 @@ class Jobs:
         self._end()
 
     async def _seen(self, permit: Permit[Job], visit: Visit) -> Observation | None:
+        site = permit.job.site
         try:
             if self.has_given_up or not permit.job.is_wanted():
                 return None
-            return await visit(permit.job.site, functools.partial(self.limit.move, permit))
+            try:
+                return await visit(site, functools.partial(self.limit.move, permit))
+            except Exception:
+                log.exception("engine.check_failed: the check of %s raised what it must not", site.name)
+                return not_made(utc_now(), site)
         finally:
             self.limit.end(permit)
 

@@ -8,8 +8,9 @@ from sitemon.checks.findings import Failure, Hop, Observation, first_to_expire
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.failures import explain, shortened, shown
 from sitemon.checks.timing import Phase
-from sitemon.model.outcome import REASONS, Outcome
-from sitemon.model.site import Site
+from sitemon.model.outcome import REASONS, Outcome, Reason
+from sitemon.model.result import Phases
+from sitemon.model.site import Site, public_url
 
 
 def observed(
@@ -58,3 +59,10 @@ def broken_off(exc: Exception, phase: Phase, site: Site, *, proxy: str | None = 
     error = explain(exc, phase, site.timeout_s)
     words = error.words if proxy is None else f"the proxy {proxy}: {error.words}"
     return Verdict((Failure(error.reason, words),), None, is_ours=isinstance(error, OwnError))
+
+
+def not_made(checked_at: datetime, site: Site) -> Observation:
+    """Return the observation of a check that a mistake of ours ended."""
+    hop = Hop(url=public_url(site.url), addresses=(), ip=None, http_code=None, phases_s=Phases(), chain=())
+    verdict = broken_off(OwnError(Reason.TIMEOUT, "this process failed at the check"), "connect", site)
+    return observed(checked_at, 0.0, (hop,), verdict, lag_s=0.0)

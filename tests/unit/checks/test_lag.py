@@ -3,7 +3,7 @@
 import contextlib
 import os
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -321,6 +321,29 @@ def test_whoever_waits_for_an_answer_gets_the_third_whatever_it_is() -> None:
         visits += 1
         run_here(jobs.run(permit, visit, later))
     assert (visits, found) == (3, ["down"])
+
+
+def fail(_: Site, __: Move) -> Awaitable[Observation]:
+    raise RuntimeError("what nobody thought of")
+
+
+def test_whatever_a_check_raises_whoever_waits_for_an_answer_gets_one(caplog: pytest.LogCaptureFixture) -> None:
+    found: list[tuple[bool, str | None]] = []
+    jobs = Jobs(per_host=1, most_patient=1, part_of_time=lambda _: 0.0)
+    jobs.put(Job(SHOP, lambda one: found.append((one.is_ours, one.error)), always))
+    while (permit := jobs.limit.take()) is not None:
+        run_here(jobs.run(permit, fail, lambda _, callback: callback()))
+    assert found == [(True, "this process failed at the check")]
+    assert caplog.text.count("engine.check_failed: the check of shop") == 3
+
+
+def test_and_who_may_lose_interest_is_asked_again() -> None:
+    wanted = [True, True, False]
+    jobs = Jobs(per_host=1, most_patient=1, part_of_time=lambda _: 0.0)
+    jobs.put(Job(SHOP, lambda _: None, lambda: wanted.pop(0)))
+    while (permit := jobs.limit.take()) is not None:
+        run_here(jobs.run(permit, fail, lambda _, callback: callback()))
+    assert wanted == []
 
 
 def test_a_check_that_found_too_little_of_ours_rests_longer_each_time() -> None:

@@ -98,6 +98,7 @@ REFUSED = {
     "RSA, modulus": pem("RSA PRIVATE KEY", rsa_without_primes(long_number(4104), long_number(4096))),
     "RSA, exponent": pem("PRIVATE KEY", pkcs8(RSA, der(5), rsa_without_primes(long_number(4096), long_number(9_000)))),
     "no end": pem("PRIVATE KEY", b"\x30\x80" + number(0) + der(0x30, der(6, DSA)) + der(4, LONG) + b"\0\0"),
+    "of no kind": pem("PRIVATE KEY", der(0x30, number(0), der(0x30), der(4, LONG))),
     "cut": pem("PRIVATE KEY", b"\x30"),
     "not base64": b"-----BEGIN PRIVATE KEY-----\nMIIE-----END PRIVATE KEY-----\n",
 }
