@@ -25,5 +25,6 @@ def load(context: ssl.SSLContext, file: str, below: str | None = None) -> int:
     if content.count(_BEGIN) > MOST_CERTIFICATES:
         raise chosen_files.TooMuchError
     certificates = chosen_files.certificates_in(content)
-    context.load_verify_locations(cadata=b"\n".join([b"", *certificates, b""]).decode("ascii", "backslashreplace"))
+    with chosen_files.named(b"\n".join([*certificates, b""])) as name:
+        context.load_verify_locations(name)
     return chosen_files.memory_bytes(certificates)

@@ -1,11 +1,13 @@
 """Files that whoever may edit sites chooses, and may change at any time: what of one was read is all that counts."""
 
+import contextlib
 import errno
 import os
 import re
 import stat
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +51,22 @@ def _path_of(descriptor: int, file: str) -> Path:
 def without_waiting(file: str, flags: int) -> int:
     """Open a file whose reading waits for nothing, also where it became a pipe meanwhile, or is a log of the kernel."""
     return os.open(file, flags | os.O_NONBLOCK)
+
+
+@contextlib.contextmanager
+def named(content: bytes) -> Iterator[str]:
+    """Give a name to what OpenSSL is to read of a file: in memory, or where that has none, in a private file.
+
+    That it reads without Python's lock, which is held for all certificates of a `cadata`.
+    """
+    if sys.platform == "linux":
+        with os.fdopen(os.memfd_create("sitemon"), "wb", buffering=0) as file:
+            file.write(content)
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile(buffering=0) as file:
+            file.write(content)
+            yield file.name
 
 
 def certificates_in(content: bytes) -> list[bytes]:

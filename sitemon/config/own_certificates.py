@@ -2,12 +2,8 @@
 
 import base64
 import binascii
-import contextlib
-import os
 import re
 import ssl
-import sys
-import tempfile
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
@@ -47,7 +43,7 @@ def load(context: ssl.SSLContext, cert_file: str, key_file: str | None, below: s
     content = chosen_files.content_of(cert_file, LONGEST_BYTES, below)
     chain = chosen_files.certificates_in(content)
     key = _key_in(content if key_file is None else chosen_files.content_of(key_file, LONGEST_BYTES, below))
-    with _named(b"\n".join([*chain, b""])) as chain_name, _named(key) as key_name:
+    with chosen_files.named(b"\n".join([*chain, b""])) as chain_name, chosen_files.named(key) as key_name:
         context.load_cert_chain(chain_name, key_name, password=_refuse)
     return chosen_files.memory_bytes(chain)
 
@@ -100,19 +96,6 @@ def _elements(der: bytes) -> Iterator[tuple[bytes, bytes]]:
             length = int.from_bytes(der[2:begin], "big")
         yield der[:1], der[begin : begin + length]
         der = der[begin + length :]
-
-
-@contextlib.contextmanager
-def _named(content: bytes) -> Iterator[str]:
-    """Give a name to what OpenSSL takes of files only: in memory, or where that has none, in a private file."""
-    if sys.platform == "linux":
-        with os.fdopen(os.memfd_create("sitemon"), "wb", buffering=0) as file:
-            file.write(content)
-            yield f"/proc/self/fd/{file.fileno()}"
-    else:
-        with tempfile.NamedTemporaryFile(buffering=0) as file:
-            file.write(content)
-            yield file.name
 
 
 def _refuse() -> NoReturn:

@@ -6,6 +6,7 @@ import math
 import os
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -43,42 +44,72 @@ class TlsContext(ssl.SSLContext):
 
 
 class _Kept(NamedTuple):
-    """A context, and its files as they were when it was made."""
+    """A context, its files as they were when it was made, about its memory, and the files of sites that use it."""
 
     stamps: _Stamps
     context: TlsContext
+    taken_bytes: int
+    users: set[str]
 
 
 class TlsContexts:
-    """The contexts of a process. Of those whose files a site names, the oldest make room for others."""
+    """The contexts of a process. Those whose files a site names have bounded room in common.
+
+    Where it is short, the file of sites whose contexts take most lets go of its oldest, which is kept while others use
+    it: who names very many has those of nobody else read again.
+    """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.lock = threading.Lock()
         self.kept: dict[_Key, _Kept] = {}
-        self._most_bytes = most_bytes
-        self._bytes: dict[_Key, int] = {}
+        self._left_bytes = most_bytes
+        self._used: dict[str, dict[_Key, None]] = {}
+        """The contexts of each file of sites, the oldest first."""
+        self._used_bytes: Counter[str] = Counter()
 
-    def keep(self, key: _Key, stamps: _Stamps, context: TlsContext) -> None:
-        """Keep a context, and let go of those that it leaves no room for. The lock is held."""
-        self.kept[key] = _Kept(stamps, context)
-        self._bytes.pop(key, None)
-        if stamps:
-            of_the_system = 0 if context.own_roots else context.cert_store_stats()["x509"]
-            roots_bytes = of_the_system * chosen_files.CERTIFICATE_BYTES
-            self._bytes[key] = _CONTEXT_BYTES + roots_bytes + context.own_bytes
-        while len(self._bytes) > 1 and sum(self._bytes.values()) > self._most_bytes:
-            oldest = next(iter(self._bytes))
-            del self._bytes[oldest], self.kept[oldest]
+    def keep(self, key: _Key, stamps: _Stamps, context: TlsContext, user: str) -> None:
+        """Keep a context for a file of sites, and make room. The lock is held."""
+        kept = self.kept.get(key)
+        if kept is not None and kept.context is not context:
+            for other in tuple(kept.users):
+                self._let_go(other, key)
+            kept = None
+        if kept is None:
+            kept = self.kept[key] = _Kept(stamps, context, _taken_bytes(context) if stamps else 0, set())
+            self._left_bytes -= kept.taken_bytes
+        if stamps and user not in kept.users:
+            kept.users.add(user)
+            self._used.setdefault(user, {})[key] = None
+            self._used_bytes[user] += kept.taken_bytes
+        while self._left_bytes < 0:
+            most = max(self._used, key=self._used_bytes.__getitem__)
+            self._let_go(most, next(iter(self._used[most])))
+
+    def _let_go(self, user: str, key: _Key) -> None:
+        kept = self.kept[key]
+        kept.users.remove(user)
+        del self._used[user][key]
+        self._used_bytes[user] -= kept.taken_bytes
+        if not self._used[user]:
+            del self._used[user], self._used_bytes[user]
+        if not kept.users:
+            self._left_bytes += kept.taken_bytes
+            del self.kept[key]
+
+
+def _taken_bytes(context: TlsContext) -> int:
+    of_the_system = 0 if context.own_roots else context.cert_store_stats()["x509"]
+    return _CONTEXT_BYTES + of_the_system * chosen_files.CERTIFICATE_BYTES + context.own_bytes
 
 
 _contexts: Final = TlsContexts()
 
 
-def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
+def context_for(tls: Tls, file: str = "", *, is_web: bool = True) -> TlsContext:
     """Return this process's only context for the setting: to read the roots costs as much as twenty checks.
 
-    A file that has changed since is read again: certificates are renewed under a running worker. Who does not speak
-    HTTP (`is_web`) may refuse a client that offers nothing else.
+    `file` is that of the site. A file of the setting that has changed since is read again: certificates are renewed
+    under a running worker. Who does not speak HTTP (`is_web`) may refuse a client that offers nothing else.
 
     Raises:
         OSError: a file cannot be read; ssl.SSLError, if there is no certificate in it.
@@ -87,13 +118,13 @@ def context_for(tls: Tls, *, is_web: bool = True) -> TlsContext:
     """
     if tls.server_name is not None:  # which belongs to a connection
         tls = without_server_name(tls)
-    known = _known(tls, is_web=is_web)
+    key = tls, is_web
+    known = _known(key, file)
     if known is None:
         with _contexts.lock:  # 64 threads that start together would each read the roots
-            known = _known(tls, is_web=is_web)
-            if known is None:
-                stamps, known = _stamps_of(tls), _new_context(tls, is_web=is_web)
-                _contexts.keep((tls, is_web), stamps, known)
+            stamps, kept = _stamps_of(tls), _contexts.kept.get(key)
+            known = _new_context(tls, is_web=is_web) if kept is None or kept.stamps != stamps else kept.context
+            _contexts.keep(key, stamps, known, file)
     return known
 
 
@@ -108,19 +139,21 @@ async def context_aside(
     """
     named = tls.ca_file or tls.cert_file
     if named is None:
-        return context_for(tls, is_web=is_web)
+        return context_for(tls, file, is_web=is_web)
     tls = without_server_name(tls)
-    known = _known(tls, is_web=is_web)
+    known = _known((tls, is_web), file)
     if known is not None:
         return known
-    make = functools.partial(context_for, tls, is_web=is_web)
+    make = functools.partial(context_for, tls, file, is_web=is_web)
     return await done_aside(file, named, make, waits, at_most_s, patience_s=patience_s)
 
 
-def _known(tls: Tls, *, is_web: bool) -> TlsContext | None:
-    """Return the context of a setting unless one of its files has changed since."""
-    found = _contexts.kept.get((tls, is_web))
-    return found.context if found is not None and found.stamps == _stamps_of(tls) else None
+def _known(key: _Key, file: str) -> TlsContext | None:
+    """Return the context of a setting if it is kept for this file of sites, and none of its own has changed since."""
+    found = _contexts.kept.get(key)
+    if found is None or found.stamps != _stamps_of(key[0]) or (found.stamps and file not in found.users):
+        return None
+    return found.context
 
 
 def without_server_name(tls: Tls) -> Tls:

@@ -471,8 +471,30 @@ def test_contexts_of_many_files_take_bounded_memory(tmp_path: Path, ca: Authorit
     for tls in (Tls(), *settings):
         context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(file)
-        contexts.keep((tls, True), ((1, 1),) if tls.ca_file else (), context)
+        contexts.keep((tls, True), ((1, 1),) if tls.ca_file else (), context, "")
     assert [tls for tls, _ in contexts.kept] == [Tls(), *settings[-4:]]
+
+
+def test_contexts_of_one_file_of_sites_make_room_for_those_of_no_other() -> None:
+    contexts = TlsContexts(most_bytes=100_000)
+    few, shared, *many = [(Tls(ca_file=f"{number}.pem"), True) for number in range(20)]
+    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    for key, file in ((few, "few.yaml"), (shared, "many.yaml"), (shared, "few.yaml")):
+        contexts.keep(key, ((1, 1),), context, file)
+    for key in many:
+        contexts.keep(key, ((1, 1),), context, "many.yaml")
+    assert list(contexts.kept) == [few, shared, *many[-3:]]
+
+
+def test_a_context_whose_files_changed_takes_the_room_of_the_one_before() -> None:
+    contexts = TlsContexts(most_bytes=100_000)
+    keys = [(Tls(ca_file=f"{number}.pem"), True) for number in range(5)]
+    for stamp in range(3):
+        for key in keys:
+            context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+            for file in ("one.yaml", "other.yaml"):
+                contexts.keep(key, ((stamp, 1),), context, file)
+    assert list(contexts.kept) == keys
 
 
 @pytest.mark.parametrize("field", ["ca_file", "cert_file"])
@@ -481,7 +503,7 @@ def test_contexts_with_certificates_of_very_many_names_count_for_what_they_take(
     setting = Tls(**{field: str(file)}, verify=field == "ca_file")
     context, contexts = context_for(setting), TlsContexts(most_bytes=1 << 20)
     for number in range(10):
-        contexts.keep((Tls(ca_file=f"{number}.pem"), True), ((1, 1),), context)
+        contexts.keep((Tls(ca_file=f"{number}.pem"), True), ((1, 1),), context, "")
     assert len(contexts.kept) == 2
 
 

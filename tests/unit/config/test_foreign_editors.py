@@ -1,7 +1,10 @@
 """Where others may add sites, these get neither our passwords nor our files."""
 
+import itertools
 import os
 import ssl
+import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -240,6 +243,37 @@ def test_what_was_read_is_trusted_whatever_the_file_is_meanwhile(tmp_path: Path)
     context = Late.of(file)
     ca_files.load(context, str(file))
     assert context.get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(signer.pem.decode())]
+
+
+def test_python_goes_on_while_openssl_reads_ca_certificates(tmp_path: Path) -> None:
+    """Nobody is made to give way: whoever goes on was let go on."""
+    file = tmp_path / "ca.pem"
+    file.write_bytes(new_authority("ours").pem * ca_files.MOST_CERTIFICATES)
+    turns, is_read = itertools.count(), threading.Event()
+
+    class Counting(ssl.SSLContext):
+        turns_meanwhile = 0
+
+        def load_verify_locations(self, *args: Any, **options: Any) -> None:
+            before = next(turns)
+            super().load_verify_locations(*args, **options)
+            self.turns_meanwhile = next(turns) - before - 1
+
+    def take_turns() -> None:
+        while not is_read.wait(0.0001):
+            next(turns)
+
+    thread, context = threading.Thread(target=take_turns), Counting(ssl.PROTOCOL_TLS_CLIENT)
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    try:
+        thread.start()
+        ca_files.load(context, str(file))
+    finally:
+        is_read.set()
+        thread.join()
+        sys.setswitchinterval(usual_s)
+    assert context.turns_meanwhile > 0
 
 
 def test_what_was_read_is_shown_whatever_the_file_is_meanwhile(tmp_path: Path) -> None:
