@@ -2,8 +2,7 @@
 
 import socket
 import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from sitemon.checks.errors import CheckError
@@ -11,14 +10,12 @@ from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, Reach, reac
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.net.host_names import reach_of_name
-from sitemon.checks.net.resolver import Endpoint, Resolver, literal, numeric
+from sitemon.checks.net.resolver import Endpoint, Resolver, few, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
 IpVersion = Literal[4, 6] | None
 
-MOST_OF_A_FAMILY: Final = 20
-"""So many addresses of a name are judged and tried. To judge one takes 50 us, and its owner may give it thousands."""
 _LOOKUP_FOR_PROXY_S: Final = 1.0
 """Where only the proxy can look names up, our name server may not answer at all."""
 SPARE_SOCKETS: Final = 1_000
@@ -120,7 +117,7 @@ class Dialer:
         if not (is_redirect or self._policy.is_public_only):
             return
         found = await self._found(exchange, host)
-        if len(found) > len(tuple(_few(found))):
+        if len(found) > len(tuple(few(found))):
             raise CheckError(Reason.BLOCKED_ADDRESS, "the host has too many addresses to look at each")
         for endpoint in found:
             self._allowed((endpoint,), came_from_public)
@@ -138,7 +135,7 @@ class Dialer:
         found = await self._found(exchange, host) if address is None else (address,)
         if not found:
             return reach_of_name(host) is Reach.PUBLIC
-        return any(reach_of(endpoint.ip) is Reach.PUBLIC for endpoint in _few(found))
+        return any(reach_of(endpoint.ip) is Reach.PUBLIC for endpoint in few(found))
 
     async def _found(self, exchange: Exchange, host: str) -> tuple[Endpoint, ...]:
         """Return what we find of a name that is not ours to look up; nothing is no failure."""
@@ -158,7 +155,7 @@ class Dialer:
         exchange.watch.begin("dns")
         endpoints = await self._resolved(exchange, host, exchange.remaining_s())
         exchange.watch.enter("connect")
-        return tuple(_few(endpoints))
+        return tuple(few(endpoints))
 
     async def _resolved(self, exchange: Exchange, host: str, timeout_s: float) -> tuple[Endpoint, ...]:
         patience_s = exchange.patience_s()
@@ -178,14 +175,6 @@ def dialer_for(choices: Settings, resolver: Resolver, spare_sockets: int = SPARE
     """Return the dialer of a process that was told which addresses may be visited."""
     policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
     return Dialer(resolver, policy=policy, spare_sockets=spare_sockets)
-
-
-def _few(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
-    counts: Counter[int] = Counter()
-    for endpoint in endpoints:
-        counts[endpoint.family] += 1
-        if counts[endpoint.family] <= MOST_OF_A_FAMILY:
-            yield endpoint
 
 
 def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:

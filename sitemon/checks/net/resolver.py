@@ -12,7 +12,7 @@ import math
 import socket
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
 from sitemon.checks.errors import OwnError
@@ -23,11 +23,16 @@ from sitemon.model.outcome import Reason
 
 T = TypeVar("T")
 
+MOST_OF_A_FAMILY: Final = 20
+"""So many addresses of a name are judged and tried. To judge one takes 50 us, and its owner may give it thousands."""
 _IDLE_S: Final = 5.0
 _SLOW_S: Final = 1.0
 _MOST_SLOW: Final = 2
 _OF_A_FILE: Final = 4
 """The names of a file hold at most so many times the threads that are left for those of others."""
+_REST_S: Final = 0.00015
+"""For each address too many: twenty times what the system takes to find it and put it in order."""
+_MOST_OWED_S: Final = 5.0
 _MOST_KNOWN_SLOW: Final = 10_000
 _MOST_KNOWN_QUICK: Final = 100_000
 _LONGEST_ADDRESS: Final = 45
@@ -54,7 +59,7 @@ Lookup = Callable[[str], tuple[Endpoint, ...]]
 
 
 def look_up(host: str) -> tuple[Endpoint, ...]:
-    """Ask the system for the addresses of a name, in the order in which to try them (RFC 6724).
+    """Ask the system for the addresses of a name, in the order in which to try them (RFC 6724), all that it has.
 
     Raises:
         socket.gaierror: it has none.
@@ -62,7 +67,16 @@ def look_up(host: str) -> tuple[Endpoint, ...]:
 
     """
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(Endpoint(family, address) for family, _, _, _, address in found))
+    return tuple([Endpoint(family, address) for family, _, _, _, address in found])
+
+
+def few(endpoints: Iterable[Endpoint], most: int = MOST_OF_A_FAMILY) -> Iterator[Endpoint]:
+    """Yield the first of each family."""
+    counts: Counter[int] = Counter()
+    for endpoint in endpoints:
+        counts[endpoint.family] += 1
+        if counts[endpoint.family] <= most:
+            yield endpoint
 
 
 def literal(host: str) -> Endpoint | None:
@@ -160,6 +174,10 @@ class Resolver:
     one is next which holds the fewest threads, and each leaves a fifth of what it could have to the others: with names
     that take long, or very many, its owner holds up no other's.
 
+    Very many addresses take the system long to put in order. A thread that found them rests once it has answered, those
+    of a file one after the other: so such names take a twentieth of a core. While a file owes much rest, only names of
+    it that were answered quickly are looked up: what a server redirects to holds up none of these.
+
     Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
     no answer is remembered longer, so that each check sees the names as they are.
     """
@@ -168,7 +186,9 @@ class Resolver:
         self._max_threads = threads
         self._max_per_domain = per_domain
         self._lookup = lookup
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._rested = threading.Condition(lock)
         self._open: dict[str, _Question] = {}
         self._lanes: dict[_Names, _Lane] = {}
         self._ready: OrderedDict[_Speed, FairQueue[_Lane]] = OrderedDict(
@@ -179,6 +199,8 @@ class Resolver:
         """How many threads more questions of each speed, and slower ones, may have."""
         self._held: Counter[Hashable] = Counter()
         """How many threads each file has."""
+        self._rested_at_s: dict[Hashable, float] = {}
+        """When the last thread of a file that rests will have done so."""
         self._slow: dict[_Names, None] = {}
         self._quick_hosts: dict[str, None] = {}  # the one that was answered last is the last
         self._threads = 0
@@ -278,11 +300,17 @@ class Resolver:
 
     def _work(self) -> None:
         while (question := self._next_question()) is not None:
-            try:
-                question.answer = self._lookup(question.host)
-            except Exception as exc:  # noqa: BLE001 - raised again in the checks that asked
-                question.error = exc
-            self._finish(question)
+            self._finish(question, self._answer(question))
+
+    def _answer(self, question: _Question) -> int:
+        """Look a name up, and return how many addresses it has; of each family one more is kept than are tried."""
+        try:
+            found = self._lookup(question.host)
+        except Exception as exc:  # noqa: BLE001 - raised again in the checks that asked
+            question.error = exc
+            return 0
+        question.answer = tuple(few(dict.fromkeys(found), MOST_OF_A_FAMILY + 1))
+        return len(found)
 
     def _next_question(self) -> _Question | None:
         """Take a question whose domain and file have a free place; None, and the thread is gone, after a while without.
@@ -314,7 +342,8 @@ class Resolver:
             full_files = 0
             while left and full_files < len(lanes.waiting):
                 file, lane = lanes.take()
-                if left - 1 < (self._held[file] + 1) // _OF_A_FILE:
+                has_no_place = left - 1 < (self._held[file] + 1) // _OF_A_FILE
+                if has_no_place or (speed is not _Speed.QUICK and self._owed_s(file) > _MOST_OWED_S):
                     lanes.put_back(file, lane)
                     full_files += 1
                 elif not self._is_full(lane):
@@ -340,19 +369,26 @@ class Resolver:
         self._held[file] += threads
         if not self._held[file]:
             del self._held[file]
+            self._rested_at_s.pop(file, None)
 
     def _is_full(self, lane: _Lane) -> bool:
         slow_s = monotonic_s() - _SLOW_S
         is_slow = any(one.asked_at_s < slow_s for one in lane.running)
         return len(lane.running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
 
-    def _finish(self, question: _Question) -> None:
+    def _finish(self, question: _Question, addresses: int) -> None:
         with self._changed:
             del self._open[question.host]
+            for answered in question.waiting:
+                answered.set()
             (lane,) = question.lanes
+            too_many = addresses - 2 * MOST_OF_A_FAMILY
+            if too_many > 0:
+                self._rest(lane.names.file, too_many * _REST_S)
             lane.running.discard(question)
             self._hold(question, -1)
-            self._note_speed(question, lane.names, monotonic_s() - question.asked_at_s)
+            is_slow = too_many > 0 or monotonic_s() - question.asked_at_s >= _SLOW_S
+            self._note_speed(question, lane.names, is_slow=is_slow)
             speed = self._speed_of(lane.names)
             if speed is not lane.speed:
                 self._ready[lane.speed].drop(lane.names.file, lane)
@@ -360,13 +396,20 @@ class Resolver:
             if lane.waiting:
                 self._ready[lane.speed].put(lane.names.file, lane)
             self._forget_if_empty(lane)
-            for answered in question.waiting:
-                answered.set()
 
-    def _note_speed(self, question: _Question, names: _Names, took_s: float) -> None:
+    def _rest(self, file: str, span_s: float) -> None:
+        """Let go of the lock for so long, after those of this file that rest already."""
+        owed_s = max(0.0, self._owed_s(file)) + span_s
+        self._rested_at_s[file] = monotonic_s() + owed_s
+        self._rested.wait(owed_s)
+
+    def _owed_s(self, file: Hashable) -> float:
+        return self._rested_at_s.get(file, 0.0) - monotonic_s()
+
+    def _note_speed(self, question: _Question, names: _Names, *, is_slow: bool) -> None:
         self._quick_hosts.pop(question.host, None)
         self._slow.pop(names, None)
-        if took_s >= _SLOW_S:
+        if is_slow:
             if not names.is_quick:
                 _note(names, self._slow, _MOST_KNOWN_SLOW)
         elif question.error is None:

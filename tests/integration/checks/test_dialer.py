@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.net.dialer import MOST_OF_A_FAMILY, Dialer, IpVersion
+from sitemon.checks.net.dialer import Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import (
     ATTEMPT_DELAY_S,
@@ -16,7 +16,7 @@ from sitemon.checks.net.happy_eyeballs import (
     OWN_SOCKETS,
     connect_tcp,
 )
-from sitemon.checks.net.resolver import Endpoint, Resolver
+from sitemon.checks.net.resolver import MOST_OF_A_FAMILY, Endpoint, Resolver
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason

@@ -182,6 +182,37 @@ def test_however_many_domains_are_dead_half_of_the_threads_are_for_the_others(
     assert resolve(resolver, "www.living.test", 5) == HOME
 
 
+def test_names_of_very_many_addresses_are_looked_up_one_after_the_other() -> None:
+    """At first by all threads of their file, which then rest in turn."""
+    begun_at_s: list[float] = []
+
+    def look_up(host: str) -> tuple[Endpoint, ...]:
+        if host == "www.living.test":
+            return HOME
+        begun_at_s.append(monotonic_s())
+        return HOME * 2_000
+
+    resolver = Resolver(threads=8, lookup=look_up)
+    for number in range(10):
+        resolver._ask("many.yaml", f"www.many{number}.test", IN_THREAD.event())
+    while len(begun_at_s) < 8:
+        assert resolve(resolver, "www.living.test", 5, "few.yaml") == HOME
+    assert [later_s - begun_at_s[0] > 0.29 * turn for turn, later_s in enumerate(begun_at_s[5:8], 1)] == [True] * 3
+
+
+def test_while_a_file_owes_rest_its_names_that_were_answered_quickly_are_looked_up(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = Resolver(lookup=lambda host: name_server(host) * (8_000 if host.startswith("many.") else 1))
+    resolve(resolver, "www.living.test", 5)
+    monkeypatch.setattr(module, "_MOST_OWED_S", 0.0)
+    for _ in range(2):
+        resolve(resolver, "many.living.test", 5)
+        wait_in_vain(resolver, "new.living.test")
+        assert resolve(resolver, "www.living.test", 5) == HOME
+    assert resolve(resolver, "new.living.test", 5) == HOME
+
+
 def test_names_that_are_not_known_leave_threads_for_those_that_were_answered(name_server: NameServer) -> None:
     resolver = Resolver(threads=8, lookup=name_server)
     resolve(resolver, "www.living.test", 5)
