@@ -33,6 +33,8 @@ _OF_A_FILE: Final = 4
 _REST_S: Final = 0.00015
 """For each address too many: twenty times what the system takes to find it and put it in order."""
 _MOST_OWED_S: Final = 5.0
+_DEAR: Final = "*"
+"""Stands for all domains of a file that had a name of too many addresses."""
 _MOST_KNOWN_SLOW: Final = 10_000
 _MOST_KNOWN_QUICK: Final = 100_000
 _LONGEST_ADDRESS: Final = 45
@@ -175,8 +177,9 @@ class Resolver:
     that take long, or very many, its owner holds up no other's.
 
     Very many addresses take the system long to put in order. A thread that found them rests once it has answered, those
-    of a file one after the other: so such names take a twentieth of a core. While a file owes much rest, only names of
-    it that were answered quickly are looked up: what a server redirects to holds up none of these.
+    of a file one after the other: so such names take a twentieth of a core. Domains that had such are as one, of two
+    threads. While a file owes much rest, only names of it that were answered quickly are looked up: what a server
+    redirects to holds up none of these.
 
     Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
     no answer is remembered longer, so that each check sees the names as they are.
@@ -202,6 +205,7 @@ class Resolver:
         self._rested_at_s: dict[Hashable, float] = {}
         """When the last thread of a file that rests will have done so."""
         self._slow: dict[_Names, None] = {}
+        self._dear: dict[tuple[str, str], None] = {}
         self._quick_hosts: dict[str, None] = {}  # the one that was answered last is the last
         self._threads = 0
         self._idle = 0
@@ -248,8 +252,13 @@ class Resolver:
                 question = self._open[host] = _Question(host)
             question.waiting.append(answered)
             if question.asked_at_s == math.inf:
-                self._wait_in(self._lane(_Names(file, domain_of(host), host in self._quick_hosts)), question)
+                self._wait_in(self._lane(self._names_of(file, host)), question)
             return question
+
+    def _names_of(self, file: str, host: str) -> _Names:
+        domain, is_quick = domain_of(host), host in self._quick_hosts
+        is_dear = (file, domain) in self._dear and not is_quick
+        return _Names(file, _DEAR if is_dear else domain, is_quick)
 
     def _wait_in(self, lane: _Lane, question: _Question) -> None:
         if question.host not in lane.waiting:
@@ -372,9 +381,10 @@ class Resolver:
             self._rested_at_s.pop(file, None)
 
     def _is_full(self, lane: _Lane) -> bool:
-        slow_s = monotonic_s() - _SLOW_S
+        slow_s, (file, domain, _) = monotonic_s() - _SLOW_S, lane.names
         is_slow = any(one.asked_at_s < slow_s for one in lane.running)
-        return len(lane.running) >= (_MOST_SLOW if is_slow else self._max_per_domain)
+        is_dear = domain == _DEAR or (file, domain) in self._dear
+        return len(lane.running) >= (_MOST_SLOW if is_slow or is_dear else self._max_per_domain)
 
     def _finish(self, question: _Question, addresses: int) -> None:
         with self._changed:
@@ -384,6 +394,7 @@ class Resolver:
             (lane,) = question.lanes
             too_many = addresses - 2 * MOST_OF_A_FAMILY
             if too_many > 0:
+                _note((lane.names.file, domain_of(question.host)), self._dear, _MOST_KNOWN_SLOW)
                 self._rest(lane.names.file, too_many * _REST_S)
             lane.running.discard(question)
             self._hold(question, -1)

@@ -200,16 +200,29 @@ def test_names_of_very_many_addresses_are_looked_up_one_after_the_other() -> Non
     assert [later_s - begun_at_s[0] > 0.29 * turn for turn, later_s in enumerate(begun_at_s[5:8], 1)] == [True] * 3
 
 
+def test_domains_that_had_a_name_of_very_many_addresses_share_two_threads_of_their_file(
+    name_server: NameServer,
+) -> None:
+    resolver = Resolver(lookup=lambda host: name_server(host) * (50 if host.startswith("many.") else 1))
+    for domain in ("living.test", "other-living.test"):
+        resolve(resolver, f"many.{domain}", 5)
+        leave_hanging(resolver, name_server, f"hanging.{domain}")
+    wait_in_vain(resolver, "hanging2.living.test")
+    for host, file in (("www.third-living.test", ""), ("www.living.test", "few.yaml"), ("www.living.test", "")):
+        assert resolve(resolver, host, 5, file) == HOME
+
+
 def test_while_a_file_owes_rest_its_names_that_were_answered_quickly_are_looked_up(
     name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resolver = Resolver(lookup=lambda host: name_server(host) * (8_000 if host.startswith("many.") else 1))
+    resolver = Resolver(lookup=lambda host: name_server(host) * (16_000 if host.startswith("many.") else 1))
     resolve(resolver, "www.living.test", 5)
     monkeypatch.setattr(module, "_MOST_OWED_S", 0.0)
-    for _ in range(2):
-        resolve(resolver, "many.living.test", 5)
-        wait_in_vain(resolver, "new.living.test")
-        assert resolve(resolver, "www.living.test", 5) == HOME
+    resolve(resolver, "many.living.test", 5)
+    for host in ("many.living.test", "new.living.test", "new.other-living.test"):
+        wait_in_vain(resolver, host)
+    assert resolve(resolver, "www.living.test", 5) == HOME
+    assert resolver._owed_s("") > 0
     assert resolve(resolver, "new.living.test", 5) == HOME
 
 
