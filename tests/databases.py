@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,11 @@ def execute(conn: Connection, statement: str, values: Any = None) -> int:
     with conn, conn.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.rowcount
+
+
+def cpu_s(conn: Connection) -> float:
+    """Return the CPU seconds of the server's process so far."""
+    return int(Path(f"/proc/{conn.get_backend_pid()}/schedstat").read_text().split()[0]) / 1e9
 
 
 def open_account(conn: Connection, from_at: datetime) -> None:

@@ -237,13 +237,34 @@ def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int],
         "until_ms": until_ms,
         "closed_ms": closed_ms,
     }
+    asked = f"asked AS ({_sql['asked_of_watches']})"
+    cursor.execute(f"WITH {asked} {_sql['wrong_derived']}", values)
     # Rows before states, as recorders lock them: else each would wait for the other.
-    cursor.execute(_sql["delete_derived"], values)
-    gone = cursor.fetchall()[0]
-    if _derive(cursor, f"missing AS MATERIALIZED ({_sql['missing_of_watches']})", values):
+    gone = _delete_derived(cursor, cursor.fetchall(), until_ms)
+    if _derive(cursor, f"{asked}, missing AS MATERIALIZED ({_sql['missing_of_watches']})", values):
         merge(cursor)
     cursor.execute(_sql["forget_empty"], values)
     _settle(cursor, gone)
+
+
+def _delete_derived(
+    cursor: Cursor, wrong: Sequence[tuple[int, int, int]], until_ms: int
+) -> Sequence[Sequence[int] | None]:
+    """Delete derived rows before a moment, given by site, region and slot; return what is to be settled."""
+    if not wrong:
+        return [], [], []
+    site_ids, region_ids, slots_ms = zip(*wrong, strict=True)
+    cursor.execute(
+        _sql["delete_derived"],
+        {
+            "site_ids": list(site_ids),
+            "region_ids": list(region_ids),
+            "slots_ms": list(slots_ms),
+            "first_ms": min(slots_ms),
+            "until_ms": until_ms,
+        },
+    )
+    return cursor.fetchall()[0]
 
 
 def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:

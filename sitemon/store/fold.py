@@ -47,8 +47,21 @@ MOST_CHANGES: Final = 10 * MOST_CLOSED_SLOTS
 _DAY_MS: Final = 86_400_000
 
 
+class _AtOnce(NamedTuple):
+    """How much a transaction is about: of so many sites so many slots."""
+
+    watches: int
+    slots: int
+
+    def less(self) -> "_AtOnce | None":
+        """Return fewer sites, or of one a shorter slice; None when that is as short as it can be."""
+        if self.watches > 1:
+            return self._replace(watches=max(1, self.watches // _FEWER))
+        return self._replace(slots=self.slots // _FEWER) if self.slots >= _FEWER else None
+
+
 def fold(conn: Connection) -> None:
-    """Make the stretches of all changed sites, and close these again; fewer at once where a statement takes too long.
+    """Make the stretches of all changed sites, and close these again; less at once where a statement takes too long.
 
     Raises:
         MissingPartitionError: a slot has no partition.
@@ -58,24 +71,25 @@ def fold(conn: Connection) -> None:
     until_ms: int | None = FOR_EVER_MS
     changed: Counter[WatchId] = Counter()
     edits = Edits()
-    most = _WATCHES_AT_ONCE
+    at_once = _AtOnce(_WATCHES_AT_ONCE, _SLOTS_AT_ONCE)
     while until_ms is not None:
         try:
             with not_of_values(), translated(), conn, conn.cursor() as cursor:
-                until_ms = _fold_part(cursor, most, until_ms, changed, edits)
+                until_ms = _fold_part(cursor, at_once, until_ms, changed, edits)
         except CanceledError:
-            if most == 1:
+            less = at_once.less()
+            if less is None:
                 raise
-            most = max(1, most // _FEWER)
+            at_once = less
 
 
-def _fold_part(cursor: Cursor, most: int, until_ms: int, changed: Counter[WatchId], edits: Edits) -> int | None:
-    """Mend the next sites, of `most` at once, before `until_ms`; return before when they are left so.
+def _fold_part(cursor: Cursor, at_once: _AtOnce, until_ms: int, changed: Counter[WatchId], edits: Edits) -> int | None:
+    """Mend the next sites before `until_ms`, as much as one transaction should do; return before when they are left so.
 
-    It is as much as one transaction should do. None: no site has changed. `changed` counts the closed slots of each
-    site that is not mended in full yet, and `edits` are what was said of these sites.
+    None: no site has changed. `changed` counts the closed slots of each site that is not mended in full yet, and
+    `edits` are what was said of these sites.
     """
-    cursor.execute(_sql["changed_watches"], {"watches": most})
+    cursor.execute(_sql["changed_watches"], {"watches": at_once.watches})
     watches = cursor.fetchall()
     if not watches:
         return None
@@ -85,7 +99,7 @@ def _fold_part(cursor: Cursor, most: int, until_ms: int, changed: Counter[WatchI
     account = account_of(cursor)
     changes = _changes(cursor, columns, edits, account)
     end_ms = min(until_ms, account.closed_ms + 1)
-    from_ms = end_ms - _width_ms(changes.values())
+    from_ms = end_ms - _width_ms(changes.values(), at_once.slots)
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
     _keep_stretches(
         cursor,
@@ -146,10 +160,10 @@ def _floor_ms(account: Account, most: int, stretches: Iterable[Stretch]) -> int:
     return max(floor_ms, account.from_ms - _DAY_MS) if account.from_ms <= account.closed_ms else floor_ms
 
 
-def _width_ms(changes: Iterable[_Change]) -> int:
-    """Return in how much time sites have as many slots as one transaction should derive."""
+def _width_ms(changes: Iterable[_Change], slots: int) -> int:
+    """Return in how much time sites have so many slots."""
     slots_a_ms = sum(1 / min(one.interval_ms for one in (*change.before, *change.after)) for change in changes)
-    return int(_SLOTS_AT_ONCE / slots_a_ms) if slots_a_ms else FOR_EVER_MS
+    return int(slots / slots_a_ms) if slots_a_ms else FOR_EVER_MS
 
 
 def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch]]) -> None:

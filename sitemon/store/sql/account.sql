@@ -107,14 +107,9 @@ LEFT JOIN LATERAL (
 ) AS seen ON true
 WHERE seen.is_there IS NULL
 
--- name: missing_of_watches
--- The slots of these sites in their regions with since_ms <= slot < until_ms whose patience has ended, and that have no
--- row, each looked up by itself: of a table that has just grown by very many rows nothing is known by which to plan.
-SELECT
-    stretch.site_id,
-    stretch.region_id,
-    sitemon.from_ms(slot_ms) AS slot_at,
-    sitemon.from_ms(slot_ms + patience_ms) AS missed_at
+-- name: asked_of_watches
+-- The slots of these sites in their regions with since_ms <= slot < until_ms whose patience has ended.
+SELECT stretch.site_id, stretch.region_id, slot_ms, slot_ms + patience_ms AS missed_ms
 FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
     site_id, region_id, since_ms
 )
@@ -127,10 +122,16 @@ CROSS JOIN LATERAL generate_series(
     least(stretch.until_ms - 1, %(until_ms)s::bigint - 1, %(closed_ms)s - patience_ms),
     interval_ms
 ) AS slot_ms
+
+-- name: missing_of_watches
+-- What is ``asked`` and has no row, each looked up by itself: of a table that has just grown by very many rows nothing is
+-- known by which to plan.
+SELECT site_id, region_id, sitemon.from_ms(slot_ms) AS slot_at, sitemon.from_ms(missed_ms) AS missed_at
+FROM asked
 LEFT JOIN LATERAL (
     SELECT true AS is_there
     FROM sitemon.result
-    WHERE (result.site_id, result.region_id) = (stretch.site_id, stretch.region_id)
+    WHERE (result.site_id, result.region_id) = (asked.site_id, asked.region_id)
         AND result.slot_at = sitemon.from_ms(slot_ms)
         AND result.kind = 'scheduled'
     LIMIT 1
@@ -181,28 +182,37 @@ WHERE NOT EXISTS (
     WHERE away.region_id = missing.region_id AND away.slots_ms @> sitemon.to_ms(missing.slot_at)
 );
 
--- name: delete_derived
--- Delete derived rows of these sites with since_ms <= slot < until_ms that would not be derived as they are, and take them
--- out of hours and days that are rolled up. Returns one row: whose states have to be settled, from which slot on.
-WITH gone AS (
-    DELETE FROM sitemon.result
-    USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
+-- name: wrong_derived
+-- Derived rows of these sites with since_ms <= slot < until_ms that are not ``asked`` for as they are, in the order of all
+-- who write, so that none waits for another in a ring. No join: it could compare each row with all stretches of its site.
+SELECT site_id, region_id, slot_ms
+FROM (
+    SELECT site_id, region_id, sitemon.to_ms(slot_at) AS slot_ms, sitemon.to_ms(checked_at) AS missed_ms
+    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
         site_id, region_id, since_ms
     )
+    JOIN sitemon.result USING (site_id, region_id)
+    WHERE slot_at >= sitemon.from_ms(since_ms) AND slot_at < sitemon.from_ms(%(until_ms)s) AND is_derived
+    EXCEPT
+    SELECT site_id, region_id, slot_ms, missed_ms FROM asked
+) AS wrong
+ORDER BY 1, 2, 3;
+
+-- name: delete_derived
+-- Delete derived rows of these slots, which are first_ms <= slot < until_ms, and take them out of hours and days that are
+-- rolled up. Returns one row: whose states have to be settled, from which slot on.
+WITH gone AS (
+    DELETE FROM sitemon.result
+    USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(slots_ms)s::bigint[]) AS given (
+        site_id, region_id, slot_ms
+    )
     WHERE (result.site_id, result.region_id) = (given.site_id, given.region_id)
-        AND result.slot_at >= sitemon.from_ms(given.since_ms)
-        AND result.slot_at < sitemon.from_ms(%(until_ms)s)
+        AND result.slot_at = sitemon.from_ms(given.slot_ms)
+        AND result.kind = 'scheduled'
         AND result.is_derived
-        AND NOT EXISTS (
-            SELECT
-            FROM sitemon.schedule_stretch AS stretch
-            WHERE (stretch.site_id, stretch.region_id) = (result.site_id, result.region_id)
-                AND sitemon.to_ms(result.slot_at) >= stretch.from_ms
-                AND sitemon.to_ms(result.slot_at) < stretch.until_ms
-                AND (sitemon.to_ms(result.slot_at) - stretch.from_ms) %% stretch.interval_ms = 0
-                AND sitemon.to_ms(result.checked_at) = sitemon.to_ms(result.slot_at) + stretch.patience_ms
-                AND sitemon.to_ms(result.checked_at) <= %(closed_ms)s
-        )
+        -- So that only the partitions of this time are opened.
+        AND result.slot_at >= sitemon.from_ms(%(first_ms)s)
+        AND result.slot_at < sitemon.from_ms(%(until_ms)s)
     RETURNING result.site_id, result.region_id, result.slot_at
 ), late AS (
     SELECT

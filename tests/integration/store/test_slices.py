@@ -131,6 +131,26 @@ def test_where_a_statement_takes_too_long_fewer_sites_are_tried_at_once(
     assert rows(conn, UNEVEN) == [(0, 0, 0)]
 
 
+def test_where_one_site_takes_too_long_a_shorter_slice_of_it_is_tried(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = SLOTS_AT_ONCE // 10
+    derived_by = []
+
+    def close_few(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:
+        close_again(cursor, changed_since, until_ms)
+        cursor.execute("SELECT count(*) FROM sitemon.result WHERE xmin = pg_current_xact_id()::xid")
+        derived_by.append(cursor.fetchall()[0][0])
+        if derived_by[-1] > most:
+            raise CanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(module, "close_again", close_few)
+    write_notices(conn, names, [started(60, 90, site=SITES[0])])
+    assert [number for number in derived_by if number > most] == derived_by[:2]
+    assert len(derived(conn)) == 60 + 40 + 4 * 120
+    assert rows(conn, UNEVEN) == [(0, 0, 0)]
+
+
 def test_what_was_changed_already_counts_where_fewer_sites_go_on(
     conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +175,7 @@ def test_what_is_too_much_for_one_site_is_said(conn: Connection, names: Names, m
     monkeypatch.setattr(module, "close_again", asked)
     with pytest.raises(CanceledError):
         write_notices(conn, names, later())
-    assert asked.call_count == 2
+    assert asked.call_count == 3
 
 
 FAIL = """
