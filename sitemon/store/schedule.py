@@ -35,6 +35,9 @@ _SITES_AT_ONCE: Final = 10_000
 _MOST_AWAYS: Final = 1_000
 """So many stretches of earlier versions' leaders are kept: each is compared with all sites of its region."""
 
+_MOST_TELLINGS: Final = 10_000
+"""So many complete ones are kept, of which a leader makes one every 6 hours: each fold reads all of them."""
+
 _DEAD_KEPT: Final = 10_000
 _DEAD_AT_ONCE: Final = 20_000
 """Nothing is closed while so many publishers are forgotten, which takes about a second."""
@@ -177,7 +180,11 @@ def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) ->
         return set()
     columns = {"tokens": [token for token, _ in complete], "sequences": [sequence for _, sequence in complete]}
     cursor.execute(_sql["unnamed_watches"], columns)
-    return {(site_id, region_id) for site_id, region_id in cursor.fetchall()}
+    unnamed = {(site_id, region_id) for site_id, region_id in cursor.fetchall()}
+    cursor.execute(_sql["forget_tellings"], {"most": _MOST_TELLINGS})
+    if cursor.rowcount:
+        log.warning("reconciler.tellings_forgotten: %d, beside the %d that are kept", cursor.rowcount, _MOST_TELLINGS)
+    return unnamed
 
 
 def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:

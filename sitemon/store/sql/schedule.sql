@@ -126,6 +126,31 @@ FROM sitemon.schedule_stretch
 LEFT JOIN named USING (site_id, region_id)
 WHERE until_ms > (SELECT min(at_ms) FROM told) + 1 AND coalesce(tellings, 0) < (SELECT count(*) FROM told);
 
+-- name: forget_tellings
+-- Of more complete tellings than `most` those stay that hold the longest: up to the moment of a later one, which says
+-- something of each site, too. The last always holds.
+DELETE FROM sitemon.telling
+WHERE (token, sequence) IN (
+    SELECT token, sequence
+    FROM (
+        SELECT
+            token,
+            sequence,
+            min(moment_ms) OVER (
+                ORDER BY token DESC, sequence DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) - moment_ms AS holds_ms
+        FROM (
+            -- Of what is older than the rows there may be any number, decades apart.
+            SELECT token, sequence, greatest(at_ms, sitemon.to_ms(raw_from_at)) AS moment_ms
+            FROM sitemon.telling
+            CROSS JOIN sitemon.watermark
+            WHERE is_complete
+        ) AS complete
+    ) AS placed
+    ORDER BY holds_ms DESC, token DESC, sequence DESC
+    OFFSET %(most)s
+);
+
 -- name: add_empty_targets
 -- What a derived row stands for, where the site was never looked at.
 INSERT INTO sitemon.target (site_id, url)

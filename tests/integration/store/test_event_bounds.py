@@ -1,5 +1,6 @@
 """However far back events reach, they change so many closed slots of a site, and the account stays even."""
 
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -161,6 +162,44 @@ def test_complete_tellings_that_name_nobody_take_time_by_their_number(conn: Conn
     until_ms = "SELECT DISTINCT until_ms FROM sitemon.schedule_stretch WHERE from_ms = %s"
     assert rows(conn, until_ms, (at_ms(900),)) == [(at_ms(999) + 1,)]
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
+    assert rows(conn, "SELECT count(*) FROM sitemon.telling") == [(10_000,)]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "kept"),
+    [
+        pytest.param([0, 1, 2, 60, 120], [2, 60, 120], id="those just before another go"),
+        pytest.param([10, 0, 9, 0, 8, 0, 60, 120], [0, 60, 120], id="so do those that say later what another says"),
+        pytest.param([-1e7, -9e6, -8e6, -7e6, 0, 60, 130], [0, 60, 130], id="and those of before the rows"),
+    ],
+)
+def test_of_very_many_complete_tellings_those_stay_that_hold_the_longest(
+    conn: Connection,
+    names: Names,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    minutes: list[float],
+    kept: list[float],
+) -> None:
+    execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(-1),))
+    monkeypatch.setattr("sitemon.store.schedule._MOST_TELLINGS", len(kept))
+    with caplog.at_level(logging.WARNING):
+        for token, minute in enumerate(minutes, 2):
+            write_notices(conn, names, [told(minute, token=token)])
+    assert rows(conn, "SELECT at_ms FROM sitemon.telling ORDER BY token") == [(at_ms(minute),) for minute in kept]
+    forgotten = [record.message.split(",")[0] for record in caplog.records]
+    assert forgotten == ["reconciler.tellings_forgotten: 1"] * (len(minutes) - len(kept))
+
+
+def test_what_a_forgotten_telling_ended_ends_with_the_next_one(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.store.schedule._MOST_TELLINGS", 2)
+    write_notices(conn, names, [started(900, site="blog")])
+    write_notices(conn, names, [told(minute, token=token) for token, minute in enumerate((950, 951, 999), 2)])
+    until_ms = "SELECT until_ms FROM sitemon.schedule_stretch WHERE from_ms = %s"
+    assert rows(conn, until_ms, (at_ms(900),)) == [(at_ms(951) + 1,)]
 
 
 @pytest.mark.usefixtures("_many_sites")
