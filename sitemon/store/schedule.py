@@ -38,6 +38,9 @@ _MOST_AWAYS: Final = 1_000
 _MOST_TELLINGS: Final = 10_000
 """So many complete ones are kept, of which a leader makes one every 6 hours: each fold reads all of them."""
 
+_MOST_REIGNS: Final = 10_000
+"""So many that do not meet are kept: each step of the account reads all of them, which takes it some 20 ms."""
+
 _DEAD_KEPT: Final = 10_000
 _DEAD_AT_ONCE: Final = 20_000
 """Nothing is closed while so many publishers are forgotten, which takes about a second."""
@@ -216,7 +219,7 @@ def _newly_covered(conn: Connection, reigns: Sequence[Reign]) -> Sequence[Window
 
 def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> None:
     if reigns:
-        cursor.execute(_sql["add_reigns"], _columns(reigns))
+        cursor.execute(_sql["add_reigns"], {**_columns(reigns), "most": _MOST_REIGNS})
 
 
 def _columns(reigns: Sequence[Reign]) -> Mapping[str, Sequence[int]]:

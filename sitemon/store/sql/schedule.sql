@@ -220,13 +220,43 @@ FROM (SELECT unnest(after.covered - before.covered) AS part FROM after CROSS JOI
 ORDER BY 1;
 
 -- name: add_reigns
-INSERT INTO sitemon.reign AS reign (token, from_ms, until_ms)
-SELECT token, min(from_ms), max(until_ms)
-FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS given (token, from_ms, until_ms)
-GROUP BY token
-ON CONFLICT (token) DO UPDATE SET
-    from_ms = least(reign.from_ms, excluded.from_ms),
-    until_ms = greatest(reign.until_ms, excluded.until_ms);
+-- Those that meet become one, with the newest token of them. Of more than `most` the longest stay, and none that ended
+-- before the rows that are kept.
+WITH told AS (
+    SELECT token, min(from_ms) AS from_ms, max(until_ms) AS until_ms
+    FROM (
+        SELECT token, from_ms, until_ms FROM sitemon.reign
+        UNION ALL
+        SELECT * FROM unnest(%(tokens)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[])
+    ) AS each
+    GROUP BY token
+), begun AS (
+    SELECT
+        *,
+        from_ms > 1 + max(until_ms) OVER (
+            ORDER BY from_ms, token ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS is_apart
+    FROM told
+    WHERE from_ms <= until_ms
+), numbered AS (
+    SELECT *, count(*) FILTER (WHERE is_apart) OVER (ORDER BY from_ms, token ROWS UNBOUNDED PRECEDING) AS number
+    FROM begun
+), united AS (
+    SELECT max(token) AS token, min(from_ms) AS from_ms, max(until_ms) AS until_ms FROM numbered GROUP BY number
+), kept AS MATERIALIZED (
+    SELECT token, from_ms, until_ms
+    FROM united
+    WHERE until_ms >= (SELECT sitemon.to_ms(raw_from_at) FROM sitemon.watermark)
+    ORDER BY until_ms - from_ms DESC, token DESC
+    LIMIT %(most)s
+), gone AS (
+    DELETE FROM sitemon.reign WHERE token NOT IN (SELECT token FROM kept)
+)
+INSERT INTO sitemon.reign (token, from_ms, until_ms)
+SELECT token, from_ms, until_ms FROM kept
+EXCEPT
+SELECT token, from_ms, until_ms FROM sitemon.reign
+ON CONFLICT (token) DO UPDATE SET from_ms = excluded.from_ms, until_ms = excluded.until_ms;
 
 -- name: add_publishers
 INSERT INTO sitemon.publisher AS publisher (name, up_to_ms, made, is_last)

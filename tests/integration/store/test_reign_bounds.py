@@ -1,7 +1,9 @@
 """A reign that comes late has only that time looked at again which no reign covered before."""
 
+import random
 from collections import UserDict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +14,7 @@ from sitemon.store.account import Window, close, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
-from tests.databases import close_account, execute, open_account, rows
+from tests.databases import close_account, cpu_s, execute, open_account, rows
 from tests.integration.store.events import at, at_ms, reign, started
 from tests.integration.store.test_writing_once import peak_bytes
 
@@ -132,6 +134,67 @@ def test_what_is_not_corrected_when_a_recorder_ends_is_when_its_marks_are_read_a
     assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"beat_down": 2, "lost": 58}
     write_notices(conn, names, [OVER_ALL])
     assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"lost": 60}
+
+
+REIGNS = "SELECT token, from_ms, until_ms FROM sitemon.reign ORDER BY from_ms"
+
+
+def test_those_that_meet_are_one_which_goes_on(conn: Connection, names: Names) -> None:
+    begun_ms = at_ms(25) - 1
+    write_notices(conn, names, [Reign(token=3, from_ms=at_ms(20) + 1, until_ms=begun_ms - 1)])
+    assert rows(conn, REIGNS) == [(3, at_ms(-60), begun_ms - 1), (2, at_ms(25), at_ms(200))]
+    write_notices(conn, names, [Reign(token=3, from_ms=at_ms(20) + 1, until_ms=begun_ms)])
+    assert rows(conn, REIGNS) == [(3, at_ms(-60), at_ms(200))]
+    write_notices(conn, names, [reign(25, 210, token=2), reign(-60, 10)])
+    assert rows(conn, REIGNS) == [(3, at_ms(-60), at_ms(210))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_any_order_they_cover_what_each_of_them_covers(conn: Connection, names: Names, seed: int) -> None:
+    rnd = random.Random(seed)
+    for _ in range(10):
+        execute(conn, "DELETE FROM sitemon.reign")
+        from_ms = {token: at_ms(0) + rnd.randint(0, 60) for token in range(1, 9)}
+        marks = [
+            Reign(token=token, from_ms=begun_ms, until_ms=begun_ms + rnd.randint(0, 6))
+            for token, begun_ms in from_ms.items()
+            for _ in range(3)
+        ]
+        rnd.shuffle(marks)
+        for first in range(0, len(marks), 5):
+            write_notices(conn, names, marks[first : first + 5])
+        spans = [(lower, upper) for _, lower, upper in rows(conn, REIGNS)]
+        covered = {moment for lower, upper in spans for moment in range(lower, upper + 1)}
+        assert covered == {moment for mark in marks for moment in range(mark.from_ms, mark.until_ms + 1)}
+        assert all(before[1] + 1 < after[0] for before, after in pairwise(spans))
+
+
+def test_of_very_many_the_longest_stay(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_REIGNS", 2)
+    honest = rows(conn, REIGNS)
+    execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(-30),))
+    old = [reign(-1e6 * token, -1e6 * token + 5e5, token=token) for token in range(3, 8)]
+    short = [Reign(token=ms, from_ms=ms, until_ms=ms) for ms in range(at_ms(21) + 1, at_ms(22), 20)]
+    write_notices(conn, names, [*old, *short])
+    assert rows(conn, REIGNS) == honest
+    write_notices(conn, names, [reign(25, 210, token=2)])
+    assert rows(conn, REIGNS) == [honest[0], (2, at_ms(25), at_ms(210))]
+    close_account(conn, at(70))
+    assert {reason: count for reason, _, count in rows(conn, BY_REASON)} == {"beat_down": 4, "lost": 66}
+
+
+def test_a_step_of_the_account_reads_so_many(conn: Connection, names: Names) -> None:
+    execute(
+        conn,
+        "INSERT INTO sitemon.reign (token, from_ms, until_ms) "
+        "SELECT 1000 + number, %(ms)s - 3 * number, %(ms)s - 3 * number FROM generate_series(1, 200000) AS number",
+        {"ms": at_ms(20)},
+    )
+    write_notices(conn, names, [reign(25, 201, token=2)])
+    began_s = cpu_s(conn)
+    write_notices(conn, names, [reign(25, 202, token=2)])
+    close(conn, at_ms(61))
+    assert cpu_s(conn) - began_s < 0.15
 
 
 def test_however_many_there_are_no_row_that_is_derived_carries_them(conn: Connection, names: Names) -> None:
