@@ -24,7 +24,6 @@ T = TypeVar("T")
 
 _WAIT_BEFORE_PAUSE_S: Final = 1.0
 _STOP_S: Final = 3.0
-_MAINTAIN_EVERY_S: Final = 60.0
 _COMPARE_EVERY_S: Final = 5.0
 _START_RETRY_S: Final = 1.0
 
@@ -186,8 +185,8 @@ class Recorder:
 
     def _maintain_when_due(self) -> None:
         if clock.monotonic_s() >= self._maintain_at_s:
-            self._wait_for(self._thread.submit(self._writer.maintain))
-            self._maintain_at_s = clock.monotonic_s() + _MAINTAIN_EVERY_S
+            next_s = self._wait_for(self._thread.submit(self._writer.maintain))
+            self._maintain_at_s = clock.monotonic_s() + next_s
 
     def _wait_for(self, future: "Future[T]") -> T:
         """Wait for the other thread. If it takes long, stay in the group; if the server is frozen, let go of it."""

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
+from sitemon.backoff import Backoff
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 
 ATTEMPT_S: Final = 30.0
 """An attempt that takes longer is given up: the server is frozen, or it is too much at once."""
+
+_MAINTAIN_EVERY_S: Final = 60.0
+_MAINTAIN_AGAIN: Final = Backoff(first_s=240.0, longest_s=3_600.0)
+"""After it was given up: nobody records while hours are rolled up."""
 
 
 _Part = Sequence[Entry]
@@ -66,7 +71,9 @@ class Writer:
     def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:
         self.attempt_began_s: float | None = None
         self._store = store
-        self._outage = Outage(stop, chance)
+        self._chance = chance or random.Random()
+        self._outage = Outage(stop, self._chance)
+        self._given_up = 0
         self._readers_stay = ""
 
     def record(
@@ -107,8 +114,11 @@ class Writer:
                 waiting.append(())
         return Recorded(written, tuple(rejected))
 
-    def maintain(self) -> None:
-        """End old readers, make partitions and roll up; what cannot be done now is left for the next time."""
+    def maintain(self) -> float:
+        """End old readers, make partitions and roll up; what cannot be done now is left for the next time.
+
+        Return in how many seconds that is: in ever more while it takes too long.
+        """
         self._begin_attempt()
         try:
             self._end_old_readers()
@@ -116,8 +126,12 @@ class Writer:
             self._store.maintain(clock.utc_now(), self._begin_attempt)
         except SitemonError as exc:
             log.info("recorder.maintenance_put_off: %s", exc)
+            self._given_up += self._took_too_long(exc)
+        else:
+            self._given_up = 0
         finally:
             self.attempt_began_s = None
+        return _MAINTAIN_AGAIN.wait_s(self._given_up, self._chance) if self._given_up else _MAINTAIN_EVERY_S
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""
@@ -157,11 +171,11 @@ class Writer:
     def _timed_write(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
-        began_s = self.attempt_began_s = clock.monotonic_s()
+        self._begin_attempt()
         try:
             return self._store.write([entry.result for entry in entries], read, on_encoded)
         except UnreachableError as exc:
-            if clock.monotonic_s() - began_s < ATTEMPT_S:
+            if not self._took_too_long(exc):
                 raise
             raise CanceledError(str(exc)) from exc
         finally:
@@ -169,6 +183,10 @@ class Writer:
 
     def _begin_attempt(self) -> None:
         self.attempt_began_s = clock.monotonic_s()
+
+    def _took_too_long(self, exc: SitemonError) -> bool:
+        began_s = self.attempt_began_s or 0.0
+        return isinstance(exc, CanceledError) or clock.monotonic_s() - began_s >= ATTEMPT_S
 
 
 def _say(exc: SitemonError) -> None:

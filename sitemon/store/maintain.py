@@ -33,7 +33,7 @@ class Maintained(NamedTuple):
 def maintain(
     conn: Connection, retention: Retention, now: datetime, on_step: Callable[[], None] = lambda: None
 ) -> Maintained:
-    """Make partitions, roll up, sum the last days of each site anew, and drop what is past its retention.
+    """Make partitions, tidy, roll up, sum the last days of each site anew, and drop what is past its retention.
 
     Idempotent; several may run at once. `on_step` is called before each of these steps.
 
@@ -44,11 +44,11 @@ def maintain(
     on_step()
     made = make_partitions(conn, now, retention)
     on_step()
+    tidy(conn, now - timedelta(days=retention.hourly_days))
+    on_step()
     roll_up(conn, now, on_step)
     on_step()
     _refresh_recent(conn)
-    on_step()
-    tidy(conn, now - timedelta(days=retention.hourly_days))
     on_step()
     return Maintained(made, drop_partitions(conn, now, retention))
 

@@ -7,9 +7,10 @@ import pytest
 from sitemon import clock
 from sitemon.model.errors import UnreachableError
 from sitemon.model.moment import to_ms
+from sitemon.store import maintain as module
 from sitemon.store.account import close
 from sitemon.store.connect import Connection
-from sitemon.store.errors import MissingPartitionError
+from sitemon.store.errors import CanceledError, MissingPartitionError
 from sitemon.store.maintain import Maintained, maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention, make_partitions
@@ -59,6 +60,20 @@ def test_who_reads_for_long_keeps_the_oldest_day_and_those_who_record_for_a_mome
             maintain(conn, DEFAULT_RETENTION, tomorrow)
         assert clock.monotonic_s() - began_s < 3
     assert maintain(conn, DEFAULT_RETENTION, tomorrow).partitions_dropped == 1
+
+
+def test_what_is_over_is_dropped_though_a_roll_up_takes_too_long(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long(*_: object) -> None:
+        raise CanceledError("canceling statement due to statement timeout")
+
+    over = "INSERT INTO sitemon.silence (cause, region, since_at, ended_at) VALUES ('beat_down', '', %(at)s, %(at)s)"
+    execute(conn, over, {"at": clock.utc_now() - 500 * DAY})
+    monkeypatch.setattr(module, "roll_up", too_long)
+    with pytest.raises(CanceledError):
+        maintain(conn, DEFAULT_RETENTION, clock.utc_now())
+    assert rows(conn, "SELECT * FROM sitemon.silence") == []
 
 
 def test_results_that_are_not_rolled_up_are_not_dropped(conn: Connection) -> None:

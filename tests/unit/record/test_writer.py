@@ -350,7 +350,24 @@ def test_maintenance_that_fails_is_put_off() -> None:
         def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
             raise UnreachableError("away")
 
-    writer(Failing()).maintain()
+    one = writer(Failing())
+    assert [one.maintain() for _ in range(3)] == [60, 60, 60]
+
+
+def test_maintenance_that_takes_too_long_is_put_off_ever_longer() -> None:
+    """Nobody records while hours are rolled up."""
+
+    class Heavy(FakeStore):
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+            super().maintain(now, on_step)
+            if self.maintained <= 9:
+                raise CANCELED
+
+    one = writer(Heavy())
+    waits_s = [one.maintain() for _ in range(11)]
+    assert all(2**place <= wait_s / 120 <= 2 ** (place + 1) for place, wait_s in enumerate(waits_s[:4]))
+    assert all(1_800 <= wait_s <= 3_600 for wait_s in waits_s[5:9])
+    assert waits_s[9:] == [60, 60]
 
 
 def test_readers_that_cannot_be_ended_are_said_once_and_keep_nothing_from_being_maintained(
