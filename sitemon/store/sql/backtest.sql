@@ -33,15 +33,20 @@ FROM (
             region_id,
             slot_at,
             kind,
-            CASE WHEN outcome = 'down' AND stretch.site_id IS NOT NULL THEN 'missed' ELSE outcome END AS outcome,
-            stretch.site_id IS NOT NULL AS is_maintained,
+            CASE WHEN outcome = 'down' AND is_maintained THEN 'missed' ELSE outcome END AS outcome,
+            coalesce(is_maintained, false) AS is_maintained,
             reason_id,
             http_code,
             count(*) FILTER (WHERE outcome <> 'up')
                 OVER (PARTITION BY result.site_id ORDER BY slot_at, region_id, kind) AS streak
         FROM sitemon.result
-        LEFT JOIN sitemon.maintenance_stretch AS stretch
-            ON stretch.site_id = result.site_id AND slot_at >= stretch.from_at AND slot_at < stretch.until_at
+        LEFT JOIN LATERAL (
+            SELECT result.slot_at < stretch.until_at AS is_maintained
+            FROM sitemon.maintenance_stretch AS stretch
+            WHERE stretch.site_id = result.site_id AND stretch.from_at <= result.slot_at
+            ORDER BY stretch.from_at DESC
+            LIMIT 1
+        ) AS newest ON true
         WHERE slot_at >= %(from_at)s AND slot_at < %(until_at)s AND kind <> 'adhoc'
     ) AS counted
 ) AS placed

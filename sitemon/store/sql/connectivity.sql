@@ -78,13 +78,17 @@ WITH unreached AS (
     FROM sitemon.result
     JOIN sitemon.region ON region.region_id = result.region_id AND region.name = %(region)s
     JOIN sitemon.reason ON reason.reason_id = result.reason_id AND reason.is_network
-    LEFT JOIN sitemon.maintenance_stretch AS stretch
-        ON stretch.site_id = result.site_id AND result.slot_at >= stretch.from_at AND result.slot_at < stretch.until_at
     WHERE result.slot_at >= %(from_at)s
         AND result.slot_at < (SELECT hours_until_at FROM sitemon.watermark)
         AND result.outcome = 'down'
         AND result.kind NOT IN ('adhoc', 'confirm')
-        AND stretch.site_id IS NULL
+        AND (
+            SELECT result.slot_at < stretch.until_at
+            FROM sitemon.maintenance_stretch AS stretch
+            WHERE stretch.site_id = result.site_id AND stretch.from_at <= result.slot_at
+            ORDER BY stretch.from_at DESC
+            LIMIT 1
+        ) IS NOT TRUE
     GROUP BY 1, 2, 3, 4
 ), move_hours AS (
     UPDATE sitemon.count_hour AS hour SET down = hour.down - moved.checks, missed = hour.missed + moved.checks

@@ -193,12 +193,17 @@ WITH changed AS (
         END AS outcome,
         latency_s,
         revision,
-        stretch.site_id IS NOT NULL AS is_maintained
+        coalesce(
+            (
+                SELECT changed.slot_at < stretch.until_at
+                FROM sitemon.maintenance_stretch AS stretch
+                WHERE stretch.site_id = changed.site_id AND stretch.from_at <= changed.slot_at
+                ORDER BY stretch.from_at DESC
+                LIMIT 1
+            ),
+            false
+        ) AS is_maintained
     FROM changed
-    LEFT JOIN sitemon.maintenance_stretch AS stretch
-        ON stretch.site_id = changed.site_id
-        AND changed.slot_at >= stretch.from_at
-        AND changed.slot_at < stretch.until_at
     WHERE kind NOT IN ('adhoc', 'confirm') AND slot_at < (SELECT hours_until_at FROM sitemon.watermark)
 ), late_counts AS (
     SELECT
