@@ -103,22 +103,35 @@ def begin_batch(cursor: Cursor) -> None:
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
     cursor.execute(_sql["merge_results"])
-    ((*counts, is_marked, site_ids, region_ids, first_slots_at, away_hours),) = cursor.fetchall()
+    ((*counts, is_marked, site_ids, region_ids, first_slots_at, up_at, degraded_at, down_at, away_hours),) = (
+        cursor.fetchall()
+    )
     if is_marked:
         notify(cursor)
-    settle_states(cursor, site_ids, region_ids, first_slots_at)
+    settle_states(cursor, site_ids, region_ids, first_slots_at, up_at=up_at, degraded_at=degraded_at, down_at=down_at)
     count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
     return Written(*counts)
 
 
-def settle_states(cursor: Cursor, site_ids: Sequence[int] | None, region_ids: object, first_slots_at: object) -> None:
+def settle_states(
+    cursor: Cursor,
+    site_ids: Sequence[int] | None,
+    region_ids: object,
+    first_slots_at: object,
+    *,
+    up_at: object = None,
+    degraded_at: object = None,
+    down_at: object = None,
+) -> None:
     """Find the states of these sites in these regions in the rows, which changed from these slots on.
 
+    What changed was ``missed``, but for what was seen up to other slots; from ``-infinity`` on, anything.
     The transaction holds their locks since before this: else what others write of them meanwhile would not be seen.
     """
     if site_ids:
+        seen = {"up_at": up_at, "degraded_at": degraded_at, "down_at": down_at}
         unsettled = {"site_ids": site_ids, "region_ids": region_ids, "first_slots_at": first_slots_at}
-        cursor.execute(_sql["settle_states"], unsettled)
+        cursor.execute(_sql["settle_states"], unsettled | seen)
 
 
 def count_away(cursor: Cursor, hours: Sequence[AwayHours]) -> None:

@@ -49,9 +49,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('sitemon.away', 0));
 -- name: merge_results
 -- Insert what is new; let a real result replace a missed one, and any result a derived one. Move the states of sites
 -- whose results are simply the next ones, all of one outcome, and the hours and days that were rolled up already.
--- Returns one row: how many were inserted, replaced, and are of scheduled slots; the sites whose state has to be
--- settled, from which slot on; the hours of sites in regions with a changed result in an away stretch; whether an alerter
--- has something to decide.
+-- Returns one row: how many were inserted, replaced, and are of scheduled slots; whether an alerter has something to
+-- decide; the sites whose state has to be settled, from which slot on, and up to which slot of each outcome that was seen;
+-- the hours of sites in regions with a changed result in an away stretch.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
@@ -96,6 +96,9 @@ WITH changed AS (
         count(*) OVER site AS changes,
         row_number() OVER site AS place,
         first_value(slot_at) OVER site AS first_slot_at,
+        max(slot_at) FILTER (WHERE outcome = 'up') OVER site AS up_at,
+        max(slot_at) FILTER (WHERE outcome = 'degraded') OVER site AS degraded_at,
+        max(slot_at) FILTER (WHERE outcome = 'down') OVER site AS down_at,
         max(revision) OVER site = 0 AND min(outcome) OVER site = max(outcome) OVER site AS is_simple
     FROM changed
     WHERE kind NOT IN ('adhoc', 'confirm')
@@ -147,10 +150,11 @@ WITH changed AS (
     WHERE excluded.since_at > state.slot_at AND excluded.slot_at > '-infinity'
     RETURNING site_id, region_id, since_at
 ), unsettled AS (
-    SELECT newest.site_id, newest.region_id, newest.first_slot_at
+    SELECT site_id, region_id, first_slot_at, up_at, degraded_at, down_at
     FROM newest
     LEFT JOIN moved USING (site_id, region_id)
-    WHERE NOT newest.is_simple OR moved.site_id IS NULL
+    WHERE NOT is_simple OR moved.site_id IS NULL
+    ORDER BY site_id, region_id
 ), marked AS (
     -- What an incident may follow from: all but the next good rows of a site that is at rest. Where an alerter is deciding
     -- on its first failure at this moment, incident_state has no row of it yet: then its state begins with this batch.
@@ -279,11 +283,12 @@ SELECT
     (SELECT count(*) FROM changed WHERE revision = 1) AS replaced,
     (SELECT count(*) FROM changed WHERE kind = 'scheduled') AS scheduled,
     (SELECT count(*) > 0 FROM marked) AS is_marked,
-    (SELECT array_agg(site_id) FROM (SELECT site_id FROM unsettled ORDER BY site_id, region_id) AS u) AS site_ids,
-    (SELECT array_agg(region_id) FROM (SELECT region_id FROM unsettled ORDER BY site_id, region_id) AS u) AS region_ids,
-    (
-        SELECT array_agg(first_slot_at) FROM (SELECT first_slot_at FROM unsettled ORDER BY site_id, region_id) AS u
-    ) AS first_slots_at,
+    (SELECT array_agg(site_id) FROM unsettled) AS site_ids,
+    (SELECT array_agg(region_id) FROM unsettled) AS region_ids,
+    (SELECT array_agg(first_slot_at) FROM unsettled) AS first_slots_at,
+    (SELECT array_agg(up_at) FROM unsettled) AS up_at,
+    (SELECT array_agg(degraded_at) FROM unsettled) AS degraded_at,
+    (SELECT array_agg(down_at) FROM unsettled) AS down_at,
     (
         -- Slots that are not closed yet are counted when they are.
         SELECT array_agg(DISTINCT ARRAY[changed.site_id, changed.region_id, sitemon.to_ms(changed.slot_at) / 3600000])
@@ -300,7 +305,8 @@ SELECT
 -- name: settle_states
 -- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
 -- more than the next result changed. Rows before the first change are as they were: where a state began before it, only
--- later rows are looked at.
+-- later rows are looked at. Since a state began only its outcome was seen, but for what changed: so nothing else is looked
+-- for after both. Of what changed from '-infinity' on nothing is known.
 WITH settled AS (
     SELECT
         newest.*,
@@ -323,10 +329,19 @@ WITH settled AS (
         SELECT
             site_id,
             region_id,
-            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE '-infinity' END AS floor_at
+            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE '-infinity' END AS floor_at,
+            CASE WHEN first_slot_at = '-infinity' OR seen_slot_at IS NULL THEN 'infinity'::timestamptz END AS unknown_at,
+            up_at,
+            degraded_at,
+            down_at
         FROM unnest(
-            %(site_ids)s::integer[], %(region_ids)s::integer[], %(first_slots_at)s::timestamptz[]
-        ) AS given (site_id, region_id, first_slot_at)
+            %(site_ids)s::integer[],
+            %(region_ids)s::integer[],
+            %(first_slots_at)s::timestamptz[],
+            %(up_at)s::timestamptz[],
+            %(degraded_at)s::timestamptz[],
+            %(down_at)s::timestamptz[]
+        ) AS given (site_id, region_id, first_slot_at, up_at, degraded_at, down_at)
         JOIN sitemon.current_state USING (site_id, region_id)
     ) AS change
     JOIN sitemon.current_state AS state USING (site_id, region_id)
@@ -346,6 +361,7 @@ WITH settled AS (
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
+            AND result.slot_at <= greatest(state.seen_slot_at, up_at, degraded_at, down_at, unknown_at)
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS seen ON true
@@ -357,6 +373,13 @@ WITH settled AS (
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome NOT IN ('missed', seen.outcome)
             AND result.slot_at >= change.floor_at
+            AND result.slot_at <= greatest(
+                CASE WHEN seen.outcome = state.seen_outcome THEN state.seen_since_at ELSE state.seen_slot_at END,
+                CASE WHEN seen.outcome <> 'up' THEN up_at END,
+                CASE WHEN seen.outcome <> 'degraded' THEN degraded_at END,
+                CASE WHEN seen.outcome <> 'down' THEN down_at END,
+                unknown_at
+            )
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS other ON true
@@ -379,10 +402,8 @@ WITH settled AS (
             AND result.site_id = change.site_id
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
-            AND (
-                seen.slot_at IS NULL
-                OR result.slot_at >= seen.slot_at AND (result.slot_at, result.kind) > (seen.slot_at, seen.kind)
-            )
+            AND result.slot_at >= coalesce(seen.slot_at, '-infinity')
+            AND (seen.slot_at IS NULL OR (result.slot_at, result.kind) > (seen.slot_at, seen.kind))
         ORDER BY result.slot_at, result.kind
         LIMIT 1
     ) AS unseen ON true
