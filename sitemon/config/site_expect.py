@@ -12,6 +12,7 @@ from sitemon.patterns.json_path import JSONPathError, excess
 _HEADER: Final = "expected text, {matches: …} or {exists: true or false}"
 _COMPARISONS: Final = ("less_than", "at_most", "more_than", "at_least")
 _KINDS_OF_JSON: Final = ("equals", "matches", "exists", *_COMPARISONS)
+_LONGEST_PATH: Final = 1_000
 
 
 def headers(value: object, context: Context) -> dict[str, ExpectedHeader]:
@@ -89,6 +90,8 @@ def _path(value: object) -> str:
     path = text(value)
     if not path.startswith("$"):
         raise UnfitError("expected a JSON path that begins with $, such as $.status")
+    if len(path) > _LONGEST_PATH:
+        raise UnfitError(f"expected a JSON path of at most {_LONGEST_PATH:,} characters")
     problem = _path_problem(path)
     if problem:
         raise UnfitError(problem)
@@ -101,8 +104,8 @@ def _path_problem(path: str) -> str | None:
         return excess(path)
     except JSONPathError as exc:
         return f"not a valid JSON path (RFC 9535): {exc.message}"
-    except ValueError:
-        return "not a valid JSON path (RFC 9535): a place has too many digits"
+    except (ValueError, OverflowError):
+        return "not a valid JSON path (RFC 9535): a place or a number is out of range"
     except RecursionError:
         return "not a valid JSON path (RFC 9535): nested too deeply"
 

@@ -13,11 +13,14 @@ from jsonpath.filter import BaseExpression, FilterQuery, FunctionExtension, Root
 from jsonpath.function_extensions import ExpressionType, FilterFunction
 from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
+from jsonpath.token import TOKEN_WHITESPACE
 
 from sitemon.patterns.regex import compiled
 
 __all__ = ["JSONPathError", "excess", "looks_once", "values_at"]
 
+_MOST_TOKENS: Final = 100
+"""Of each the library makes objects, which stay, and what is nested calls itself."""
 _MOST_DESCENTS: Final = 2
 _MOST_BRANCHES: Final = 1_000
 
@@ -69,8 +72,12 @@ def values_at(path: str, document: Any) -> Iterator[Any]:
     if isinstance(document, str):  # which the library would take for a document that is not parsed yet
         yield from () if query.segments else (document,)
         return
-    for found in query.finditer(document):
-        yield found.obj
+    found = _compiled("$").finditer(document)
+    for segment in query.segments:
+        # One generator, not one in the other: freed, a long chain of them takes all of the thread's stack.
+        found = segment.resolve([*found])
+    for one in found:
+        yield one.obj
 
 
 def looks_once(path: str) -> bool:
@@ -89,16 +96,19 @@ def looks_once(path: str) -> bool:
 
 
 def excess(path: str) -> str | None:
-    """Say why the path could take very long in a small document, or None if it cannot.
+    """Say why the path could take very long in a small document, or much memory, or None if it can do neither.
 
-    Each ``..`` may come to every value again for each value that the last one found, and so may a query that begins
-    with ``$`` in a filter; selectors beside each other multiply. A regex that stands in the document is its server's.
+    Its parts are counted before it is compiled, and nothing of it is kept. Each ``..`` may come to every value again
+    for each value that the last one found, and so may a query that begins with ``$`` in a filter; selectors beside each
+    other multiply. A regex that stands in the document is its server's.
 
     Raises:
         JSONPathError: it is not a path.
 
     """
-    query = _compiled(path)
+    if sum(token.kind != TOKEN_WHITESPACE for token in _environment.lexer.tokenize(path)) > _MOST_TOKENS:
+        return f"expected at most {_MOST_TOKENS} names, signs and values"
+    query = _compile(path)
     inside = tuple(_in_filters(query))
     queries = (query, *(one.path for one in inside if isinstance(one, FilterQuery)))
     segments = [segment for one in queries for segment in one.segments]
@@ -124,8 +134,12 @@ def _has_foreign_regex(function: FunctionExtension) -> bool:
     return function.name in {"match", "search"} and not isinstance(function.args[1], StringLiteral)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1_024)
 def _compiled(path: str) -> JSONPath:
+    return _compile(path)
+
+
+def _compile(path: str) -> JSONPath:
     query = _environment.compile(path)
     assert isinstance(query, JSONPath)  # noqa: S101 - strict paths have no unions
     return query

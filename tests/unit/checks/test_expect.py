@@ -1,6 +1,7 @@
 """Judging a response."""
 
 import encodings
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,10 @@ from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Measured, Verdict, judge
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Header, Site, StatusRange
-from sitemon.patterns.json_path import excess
+from sitemon.patterns import json_path
+from sitemon.patterns.json_path import excess, values_at
 from sitemon.patterns.regex import compiled, is_found
+from tests.children import holds_in_a_child
 
 SECRET = "correct-horse-battery-staple"
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
@@ -343,6 +346,10 @@ def test_each_failure_shows_the_piece_of_the_response_that_tells() -> None:
         ("$[?@.a == $.b && @.c == $.d && @.e == $.f]", None),
         ("$" + "['a','a']" * 9, None),
         ("$" + "['a','a']" * 10, "ways by its selectors"),
+        ("$" + ".a" * 49, None),
+        ("$" + ".a" * 50, "names, signs and values"),
+        ("$[?@" + "[?@" * 24 + ".a]" + "]" * 24, "names, signs and values"),
+        ("$[?" + "!" * 1_000 + "@.a]", "names, signs and values"),
         ("$[?search(@.a, 'b')]", None),
         ("$[?search(@.a, @.b)]", "a regex in quotes"),
     ],
@@ -350,3 +357,24 @@ def test_each_failure_shows_the_piece_of_the_response_that_tells() -> None:
 def test_a_path_that_could_take_long_in_a_small_document_is_told(path: str, words: str | None) -> None:
     assert (words or "") in (excess(path) or "")
     assert (excess(path) is None) == (words is None)
+
+
+def test_of_a_path_that_is_only_read_nothing_is_kept() -> None:
+    before = json_path._compiled.cache_info()
+    excess("$.what.nobody['else']..has")
+    assert json_path._compiled.cache_info() == before
+
+
+def test_a_path_of_very_many_segments_takes_no_threads_stack() -> None:
+    def has_an_answer() -> bool:
+        found: list[list[Any]] = []
+        thread = threading.Thread(target=lambda: found.append([*values_at("$" + ".a" * 60_000, {"a": {}})]))
+        thread.start()
+        thread.join()
+        return found == [[]]
+
+    assert holds_in_a_child(has_an_answer)
+
+
+def test_what_comes_after_the_first_value_is_not_looked_for() -> None:
+    assert next(values_at("$..a", {"a": 1, "b": [[[]]] * 10_000 + [None] * 200})) == 1

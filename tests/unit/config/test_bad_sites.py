@@ -262,8 +262,14 @@ EXPECTED: Final = {
     "interval_of_many_digits.yaml": [
         ":4: a: interval: expected a duration such as 500ms, 30s, 5m, 1h, or a number of seconds"
     ],
-    "json_path_of_many_digits.json": [
-        ":2: a: expect.json[0].path: not a valid JSON path (RFC 9535): a place has too many digits"
+    "json_path_of_many_digits.json": [":2: a: expect.json[0].path: expected a JSON path of at most 1,000 characters"],
+    "json_path_of_many_names.yaml": [
+        ":3: a: expect.json[0].path: expected a JSON path of at most 1,000 characters",
+        ":4: b: expect.json[0].path: expected at most 100 names, signs and values",
+        ":5: c: expect.json[0].path: expected at most 100 names, signs and values",
+    ],
+    "json_path_of_a_huge_number.yaml": [
+        ":4: a: expect.json[0].path: not a valid JSON path (RFC 9535): a place or a number is out of range"
     ],
     "json_half_pair.json": [": expected text of whole characters, not halves of surrogate pairs"],
     "json_nested.json": [": nested more than 64 deep"],
