@@ -128,12 +128,17 @@ class SitesWatcher:
 
         Whoever may edit sites can write a file that takes minutes.
         """
-        if self._is_due and (self._looking is None or not self._looking.is_alive()):
+        if self._is_due and not self.is_looking:
             looking = threading.Thread(target=self.current, name="sites", daemon=True)
             looking.start()
             self._looking = looking  # several may ask at once: whoever looks second finds another at it
             looking.join(_EDIT_WAIT_S)
         return self._known.sites
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether a thread is at the files for someone who did not wait for it."""
+        return self._looking is not None and self._looking.is_alive()
 
     @property
     def _is_due(self) -> bool:

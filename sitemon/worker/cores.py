@@ -14,7 +14,7 @@ from celery.platforms import create_pidlock
 from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined]  # celery-types does not know it
 
 from sitemon import clock
-from sitemon.config.sites_watcher import sites_watcher
+from sitemon.config.sites_watcher import SitesWatcher, sites_watcher
 from sitemon.worker.bootsteps import live_with
 from sitemon.worker.shared_modules import import_shared_modules
 from sitemon.worker.supervisor import IS_POSSIBLE, Member, Supervisor
@@ -57,7 +57,8 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
     sys._clear_type_cache()  # noqa: SLF001  # it is documented
     # A full collection of garbage writes to all that it looks at, and each process would have its own copy of that.
     gc.freeze()
-    end = Supervisor(size, on_look=sites_watcher().current).keep()
+    watcher = sites_watcher()
+    end = Supervisor(size, on_look=watcher.without_waiting, is_alone=lambda: _is_alone(watcher)).keep()
     if lock is not None:
         # Celery would remove the file when any of its heirs ends.
         atexit.unregister(lock.release)
@@ -70,6 +71,13 @@ def work_on_all_cores(worker: Any, options: Mapping[str, Any], processes: int | 
         # As Celery does, but with the ``-m`` of ``python -m celery``, which is what it starts in the background.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     raise SystemExit(end.status)
+
+
+def _is_alone(watcher: SitesWatcher) -> bool:
+    if watcher.is_looking:
+        return False
+    await_threads_that_ended()
+    return True
 
 
 def _become(worker: Any, member: Member) -> None:

@@ -38,13 +38,15 @@ class Ended(NamedTuple):
 class Supervisor:
     """Keeps `size` processes, which are forks of this one. Call it while there is no other thread and no connection.
 
-    It does nothing else, so that it can fork again at any time: one that is killed, or fails, is replaced. One that
-    ends with status 0 was asked to, and is not. `on_look` is called every second.
+    It does nothing else, so that it can fork again: one that is killed, or fails, is replaced. One that ends with
+    status 0 was asked to, and is not. `on_look` is called every second. What it began in a thread `is_alone` waits for:
+    a fork would have the locks of that thread, and nobody to open them.
     """
 
-    def __init__(self, size: int, on_look: Callable[[], object]) -> None:
+    def __init__(self, size: int, on_look: Callable[[], object], is_alone: Callable[[], bool]) -> None:
         self._to_start = list(range(1, size + 1))
         self._on_look = on_look
+        self._is_alone = is_alone
         self._numbers: dict[int, int] = {}
         self._asked: signal.Signals | None = None
         self._status = 0
@@ -71,6 +73,8 @@ class Supervisor:
 
     def _start(self) -> Member | None:
         supervisor_pid = os.getpid()
+        if self._to_start and not self._is_alone():
+            return None
         while self._to_start:
             try:
                 pid = os.fork()

@@ -67,6 +67,22 @@ def test_a_new_start_is_with_the_arguments_of_the_first(monkeypatch: pytest.Monk
     assert started.call_args.args[1] == [sys.executable, "-m", "celery", "worker"]
 
 
+def test_the_keeper_waits_for_no_edit_and_forks_while_no_thread_reads_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Mock(is_looking=True)
+    supervisor = Mock(side_effect=SystemExit)
+    monkeypatch.setattr(cores, "sites_watcher", lambda: watcher)
+    monkeypatch.setattr(cores, "Supervisor", supervisor)
+    with pytest.raises(SystemExit):
+        cores.work_on_all_cores(Mock(), {"pool": concurrency.get_implementation("threads")}, 2)
+    options = supervisor.call_args.kwargs
+    assert options["on_look"] is watcher.without_waiting
+    assert not options["is_alone"]()
+    watcher.is_looking = False
+    monkeypatch.setattr(cores, "await_threads_that_ended", waited := Mock())
+    assert options["is_alone"]()
+    assert waited.called
+
+
 def test_the_collector_of_garbage_leaves_alone_what_the_processes_share(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen = []
 

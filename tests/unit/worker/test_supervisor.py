@@ -24,10 +24,11 @@ def say(*words):
     os.write(1, " ".join(map(str, words)).encode() + b"\\n")
 supervisor.PAUSE_S = 0.0
 look = lambda: None
+is_alone = lambda: True
 exec(sys.argv[3])
 signals = [signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-end = supervisor.Supervisor(int(sys.argv[1]), on_look=look).keep()
+end = supervisor.Supervisor(int(sys.argv[1]), on_look=look, is_alone=is_alone).keep()
 if isinstance(end, supervisor.Member):
     end_with_parent()
     say(end.number, os.getpid())
@@ -192,6 +193,15 @@ def test_the_keeper_goes_on_whatever_happens(begin: Callable[..., Run], before: 
     assert run.begun()[0] == 1
     run.supervisor.terminate()
     assert run.rest() == ["ended 0 False", "got 15", "got 15"]
+
+
+def test_while_it_is_not_alone_none_is_started_and_signals_are_heard(begin: Callable[..., Run]) -> None:
+    answers = "answers = iter([True]); is_alone = lambda: next(answers, False) or say('not alone')"
+    run = begin(before=answers)
+    os.kill(run.pids[1], signal.SIGKILL)
+    assert [run.words.readline() for _ in range(2)] == 2 * ["not alone\n"]
+    run.supervisor.terminate()
+    assert set(run.rest()) - {"not alone"} == {"ended 0 False", "got 15"}
 
 
 def test_those_that_die_together_are_left_alone_together(begin: Callable[..., Run]) -> None:
