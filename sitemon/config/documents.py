@@ -1,11 +1,10 @@
 """JSON and YAML files: their values, and the line of each value when a mistake has to be shown."""
 
-import functools
 import itertools
 import json
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,13 +14,13 @@ from sitemon.config.chosen_files import without_waiting
 from sitemon.config.json_lines import JsonLines
 from sitemon.config.values import DEEPEST, ValuePath
 from sitemon.config.yaml_bounds import YamlBoundsError, check_bounds
+from sitemon.config.yaml_lines import YamlLines, repeated_keys
+from sitemon.config.yaml_loader import Loader
 from sitemon.model.errors import ConfigurationError, Mistake
 
-# Ten times as fast; there is none where PyYAML was built without libyaml.
-_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_LONGEST_BYTES: Final = 256 << 20
-_MOST_IN_JSON: Final = 10_000_000
+_LONGEST_BYTES: Final = 32 << 20
+"""100,000 sites of seven fields take 18; as text, each may take four bytes of memory."""
+_MOST_IN_JSON: Final = 3_000_000
 """Of commas, brackets and braces, hence of values: each of these takes less than 200 bytes while a file is read."""
 _MOST_REPEATED: Final = 1_000
 """Of one file: nobody reads more."""
@@ -71,7 +70,7 @@ def read_document(file: Path) -> Document:
     """
     read = _read_json if file.suffix == ".json" else _read_yaml
     try:
-        return read(content_of(file).decode("utf-8-sig"), file)
+        return read(content_of(file), file)
     except OSError as exc:
         raise _refused(file, None, f"cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
@@ -102,11 +101,12 @@ def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:
     return ConfigurationError([Mistake(str(file), line, "", problem)])
 
 
-def _read_json(content: str, file: Path) -> Document:
-    if sum(map(content.count, ",[{")) > _MOST_IN_JSON:
+def _read_json(written: bytes, file: Path) -> Document:
+    if sum(map(written.count, (b",", b"[", b"{"))) > _MOST_IN_JSON:
         raise _refused(file, None, f"more than {_MOST_IN_JSON:,} values")
-    if _depth_of(content.encode()) > DEEPEST:
+    if _depth_of(written) > DEEPEST:
         raise _refused(file, None, f"nested more than {DEEPEST} deep")
+    content = written.decode("utf-8-sig")
     lines = JsonLines(content)
     is_repeated = False
 
@@ -145,14 +145,17 @@ def _is_text(value: Any) -> bool:
     return True
 
 
-def _read_yaml(content: str, file: Path) -> Document:
+def _read_yaml(written: bytes, file: Path) -> Document:
+    content = written.decode("utf-8-sig")
     try:
-        check_bounds(yaml.parse(content, Loader=_Loader))
-        loader = _Loader(content)
+        check_bounds(yaml.parse(content, Loader=Loader))
+        loader = Loader(content)
         try:
             node = loader.get_single_node()
-            # Before construction, which writes merged keys into the nodes.
-            repeated = list(itertools.islice(_repeated_keys(node), _MOST_REPEATED))
+            # Before construction, which writes merged keys into the nodes, all of a mapping's anew for each <<.
+            repeated = list(itertools.islice(repeated_keys(node), _MOST_REPEATED))
+            if repeated:
+                raise _repeated(file, repeated)
             value = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
@@ -164,9 +167,7 @@ def _read_yaml(content: str, file: Path) -> Document:
         raise _refused(file, None, "not valid YAML: a date or a number is out of range") from exc
     except (AttributeError, KeyError) as exc:  # PyYAML, of text after !!timestamp and !!bool
         raise _refused(file, None, "not valid YAML: a value is not of the type that its tag says") from exc
-    if repeated:
-        raise _repeated(file, repeated)
-    return Document(file, value, functools.partial(_yaml_line, node))
+    return Document(file, value, YamlLines(node).line_of)
 
 
 def _repeated(file: Path, keys: Iterable[tuple[str, int, int]]) -> ConfigurationError:
@@ -184,53 +185,3 @@ def _line_of_error(exc: yaml.YAMLError) -> int | None:
 def _words_of(exc: yaml.YAMLError) -> str:
     words = getattr(exc, "problem", None) or getattr(exc, "reason", None) or "cannot be read"
     return _TAG_OR_ALIAS.sub(r"\1 (text that begins with ! or * belongs in quotes)", " ".join(str(words).split()))
-
-
-def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
-    seen: set[int] = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node is None or id(node) in seen:
-            continue
-        # An alias is the same node again, perhaps within itself.
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            yield from _repeated_in(node)
-            waiting += [value for _, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-
-
-def _repeated_in(node: yaml.MappingNode) -> Iterator[tuple[str, int, int]]:
-    first: dict[tuple[str, str], int] = {}
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        line, word = key.start_mark.line + 1, (key.tag, key.value)
-        if word in first:
-            yield key.value, line, first[word]
-        first.setdefault(word, line)
-
-
-def _yaml_line(root: yaml.Node | None, path: ValuePath) -> int | None:
-    if root is None:
-        return None
-    line, node = root.start_mark.line, root
-    for step in path:
-        found = _child(node, step)
-        if found is None:
-            break
-        line, node = found
-    return line + 1
-
-
-def _child(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line, node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        # The last one counts: merged keys were written before the mapping's own.
-        for key, value in reversed(node.value):
-            if key.value == str(step):
-                return key.start_mark.line, value
-    return None

@@ -37,13 +37,9 @@ class Part(NamedTuple):
 
 
 def read_part(file: Path, environ: Mapping[str, str], known: Collection[str]) -> Part:
-    """Read a file by itself; whatever fails is a mistake of it. One with mistakes may name sites that are `known`."""
+    """Read a file by itself. One with mistakes may name sites that are `known`."""
     reader = SiteReader(environ)
-    try:
-        reader.read(file)
-    except Exception as exc:  # noqa: BLE001  # nobody else's sites wait for this file
-        problem = f"cannot be read, by a mistake in sitemon: {type(exc).__name__}"
-        reader.mistakes.append(Mistake(str(file), None, "", problem))
+    reader.read(file)
     sizes = {one: reader.sizes.get(one, 0) for one in reader.files}
     if reader.mistakes:
         return Part(str(file), {}, sizes, is_fit=False, named=_names_in(file, known), mistakes=reader.mistakes)

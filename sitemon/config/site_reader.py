@@ -1,6 +1,7 @@
 """Reads the files of the sites, one after the other: their sites, and their mistakes."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +61,9 @@ class SiteReader:
             self.mistakes += exc.mistakes
         except RecursionError:
             self.mistakes.append(Mistake(str(file), None, "", "nested too deeply"))
+        except Exception as exc:  # noqa: BLE001  # nobody else's sites wait for this file
+            problem = f"cannot be read, by a mistake in sitemon: {type(exc).__name__}"
+            self.mistakes.append(Mistake(str(file), None, "", problem))
 
     def _read(self, file: Path) -> None:
         document = read_document(file)
@@ -68,7 +72,7 @@ class SiteReader:
         if not isinstance(top, dict):
             self._complain(document, (), f"expected defaults: and sites:, not {kind_of(top)}")
             return
-        for name in [name for name in top if name not in _TOP]:
+        for name in islice((name for name in top if name not in _TOP), _MOST_MISTAKES):
             self._complain(document, (name,), f"unknown field{suggestion(str(name), _TOP)}")
         files: set[Path] = set()
         reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, files))
@@ -78,7 +82,7 @@ class SiteReader:
 
     def finish(self) -> None:
         """Look at what can be wrong only when all files are read: on which sites others depend."""
-        for name, problem in dependency_problems(self._gateways, self._places):
+        for name, problem in islice(dependency_problems(self._gateways, self._places), _MOST_MISTAKES):
             file, place = self._places[name]
             file_name, line_of = self._read_files[file]
             line = line_of(("sites", place, "depends_on"))

@@ -35,6 +35,8 @@ _KINDS: Final[dict[type, str]] = {
     dict: "a mapping",
     type(None): "nothing",
 }
+_LONGEST_WORD: Final = 200
+"""To compare a word takes memory and time by its letters."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 DEEPEST: Final = 64
 """So deep may values be nested in a document: whatever walks them may call itself."""
@@ -85,8 +87,8 @@ def kind_of(value: object) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean …?`` for a word that resembles a known one, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    """Return ``; did you mean …?`` for a word that resembles a known one, else nothing, as for a long one."""
+    near = difflib.get_close_matches(word, list(known), n=1) if len(word) <= _LONGEST_WORD else []
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -13,8 +13,8 @@ from sitemon.config.values import DEEPEST
 
 _LONGER_BY_ALIASES: Final = 30
 _ALWAYS_ALLOWED: Final = 100_000
-MOST_VALUES: Final = 3_000_000
-"""Names of fields count as well. Each takes up to half a kilobyte in a read; 100,000 sites may have 14 fields."""
+MOST_VALUES: Final = 800_000
+"""Names of fields count as well. Each takes some 400 bytes in a read, a list or mapping 750: these count twice."""
 
 
 class YamlBoundsError(Exception):
@@ -46,23 +46,25 @@ def check_bounds(events: Iterable[yaml.Event]) -> None:
 
 
 class _Document:
-    """How many values are written, how many they are without aliases, and those that are under way."""
+    """How many values are written, lists among them; how many are without aliases; and those that are under way."""
 
     def __init__(self) -> None:
-        self._written = self._values = 0
+        self._written = self._values = self._lists = 0
         self._by_anchor: dict[str, int] = {}
         self._open: list[tuple[str | None, int]] = []  # its anchor, and how many values there were before it
 
     def add(self, event: yaml.NodeEvent) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
+            self._lists += 1
             self._open.append((event.anchor, self._values))
             if len(self._open) > DEEPEST:
                 raise YamlBoundsError(event, f"nested more than {DEEPEST} deep")
         elif event.anchor is not None:
             self._by_anchor[event.anchor] = 1
         self._written += 1
-        if self._written > MOST_VALUES:
-            raise YamlBoundsError(event, f"more than {MOST_VALUES:,} values; as JSON, more can be read")
+        if self._written + self._lists > MOST_VALUES:
+            problem = f"more than {MOST_VALUES:,} values, each list and mapping as two; as JSON, more can be read"
+            raise YamlBoundsError(event, problem)
         self._values += 1
 
     def end(self) -> None:

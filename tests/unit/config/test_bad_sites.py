@@ -3,13 +3,15 @@
 One file of ``testdata`` a mistake, with the exact words that follow the file's name.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Final
+from unittest.mock import Mock
 
 import pytest
 
-from sitemon.config import documents
+from sitemon.config import documents, site_reader
 from sitemon.config.documents import read_document
 from sitemon.config.sites import load_sites
 from sitemon.config.values import DEEPEST
@@ -412,6 +414,56 @@ def test_a_number_of_too_many_digits_is_a_mistake(tmp_path: Path) -> None:
     file.write_text('{"sites": ' + "1" * 5_000 + "}")
     with pytest.raises(ConfigurationError, match="not valid JSON: a number has too many digits"):
         load_sites({"SITEMON_SITES": str(file)})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '!!int ""',
+        '!!int "-"',
+        "!!int 1:30",
+        '!!float ""',
+        '!!float "+_"',
+        "!!float 1:30.5",
+        "0x" + "f" * 5_000,
+        "{? 0x" + "f" * 5_000 + " : a}",
+    ],
+)
+@pytest.mark.parametrize("field", ["name", "headers", "labels", "expect", "body", "ip_version", "alerts"])
+def test_a_number_that_is_none_or_too_long_is_a_mistake_with_its_line(tmp_path: Path, field: str, words: str) -> None:
+    file = tmp_path / "sites.yaml"
+    file.write_text(f"sites:\n- {field}: {words}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"SITEMON_SITES": str(file)})
+    assert str(caught.value) == f"{file}:2: not valid YAML: a number is not one, or too long"
+
+
+@pytest.mark.parametrize("words", ["12:30", "-1:59", "1:30.5", "190:20:30", "1" + ":1" * 20_000])
+def test_a_time_of_day_is_text(tmp_path: Path, words: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"- {words}\n- {words}\n")
+    assert read_document(tmp_path / "a.yaml").value == [words, words]
+
+
+def test_a_window_may_begin_at_one_without_quotes(tmp_path: Path) -> None:
+    window = "{rrule: FREQ=DAILY, start: 22:00, duration: 1h}"
+    (tmp_path / "sites.yaml").write_text(f"sites: [{{name: a, url: http://a/, maintenance: [{window}]}}]\n")
+    (site,) = load_sites({"CONF_DIR": str(tmp_path)}).sites
+    assert site.maintenance[0].start == "22:00"
+
+
+def test_numbers_are_those_that_they_were(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "[0, 08, 010, -7, +7, 1_000, 0x1F, 0b11, 1.5, .5, -.5, 1., 1e3, 1.0e+3, .inf, 1.2.3]"
+    )
+    found = read_document(tmp_path / "a.yaml").value
+    assert found == [0, "08", 8, -7, 7, 1_000, 31, 3, 1.5, 0.5, "-.5", 1.0, "1e3", 1_000.0, math.inf, "1.2.3"]
+
+
+def test_whatever_fails_at_a_start_is_a_mistake_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_reader, "read_document", Mock(side_effect=KeyError("something of the file")))
+    (tmp_path / "sites.yaml").touch()
+    with pytest.raises(ConfigurationError, match="cannot be read, by a mistake in sitemon: KeyError"):
+        load_sites({"CONF_DIR": str(tmp_path)})
 
 
 def test_a_value_of_the_environment_is_never_shown() -> None:

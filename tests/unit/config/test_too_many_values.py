@@ -8,6 +8,7 @@ from sitemon.config import documents, yaml_bounds
 from sitemon.model.errors import ConfigurationError
 
 MOST = 100
+IN_YAML = "more than 100 values, each list and mapping as two; as JSON, more can be read"
 
 
 @pytest.fixture(autouse=True)
@@ -20,16 +21,18 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "words", "expected"),
     [
-        ("a.yaml", "[" + "a," * MOST + "]", ":1: more than 100 values; as JSON, more can be read"),
-        ("a.yaml", "- {a: b}\n" * (MOST // 3 + 1), ":34: more than 100 values; as JSON, more can be read"),
-        ("a.yaml", "[]\n---\n" * (MOST + 1), ":201: more than 100 values; as JSON, more can be read"),
+        ("a.yaml", "[" + "a," * MOST + "]", f":1: {IN_YAML}"),
+        ("a.yaml", "[" + "{}," * (MOST // 2) + "]", f":1: {IN_YAML}"),
+        ("a.yaml", "- {a: b}\n" * (MOST // 4 + 1), f":25: {IN_YAML}"),
+        ("a.yaml", "[]\n---\n" * (MOST + 1), f":101: {IN_YAML}"),
         ("a.json", "[" + "1," * MOST + "1]", ": more than 100 values"),
         ("a.json", "[" + "[]," * MOST + "[]]", ": more than 100 values"),
+        ("a.json", "[" + "1," * MOST + "\udcff]", ": more than 100 values"),
         ("a.json", '{"a":' * (MOST + 1) + "1" + "}" * (MOST + 1), ": more than 100 values"),
     ],
 )
 def test_it_is_refused(tmp_path: Path, name: str, words: str, expected: str) -> None:
-    (tmp_path / name).write_text(words)
+    (tmp_path / name).write_text(words, errors="surrogateescape")
     with pytest.raises(ConfigurationError) as caught:
         documents.read_document(tmp_path / name)
     assert [str(mistake) for mistake in caught.value.mistakes] == [f"{tmp_path / name}{expected}"]
@@ -37,5 +40,5 @@ def test_it_is_refused(tmp_path: Path, name: str, words: str, expected: str) -> 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.json"])
 def test_one_fewer_is_read(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("[" + "1," * (MOST - 2) + "1]")
-    assert documents.read_document(tmp_path / name).value == [1] * (MOST - 1)
+    (tmp_path / name).write_text("[" + "1," * (MOST - 3) + "1]")
+    assert documents.read_document(tmp_path / name).value == [1] * (MOST - 2)
