@@ -1,10 +1,11 @@
 """The order in which those who share something have their turns. Pure."""
 
-from collections import Counter
-from collections.abc import Hashable, Iterable
-from typing import TypeVar
+from collections import Counter, defaultdict, deque
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
+Owner = TypeVar("Owner", bound=Hashable)
 
 
 def in_turns(owned: Iterable[tuple[Hashable, T]]) -> list[T]:
@@ -15,3 +16,27 @@ def in_turns(owned: Iterable[tuple[Hashable, T]]) -> list[T]:
         order.append((turns[owner], len(order), one))
         turns[owner] += 1
     return [one for *_, one in sorted(order, key=lambda placed: placed[:2])]
+
+
+class Turns(Generic[Owner, T]):
+    """Turns of owners who come back: whose last one is longest ago begins, and who is new waits from then on."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._last: dict[Owner, int] = {}
+
+    def of(self, owned: Iterable[tuple[Owner, T]]) -> Iterator[T]:
+        """Yield one of each owner, then the next of each who has more, and so on. A later call puts an end to this."""
+        by_owner: dict[Owner, list[T]] = defaultdict(list)
+        for owner, one in owned:
+            by_owner[owner].append(one)
+        self._last = last = {owner: self._last.get(owner, self._taken) for owner in by_owner}
+        waiting = deque((owner, iter(by_owner.pop(owner))) for owner in sorted(last, key=last.__getitem__))
+        while waiting:
+            owner, ones = waiting.popleft()
+            for one in ones:
+                self._taken += 1
+                last[owner] = self._taken
+                yield one
+                waiting.append((owner, ones))
+                break

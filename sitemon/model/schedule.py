@@ -5,7 +5,7 @@ are ``from_slot_ms + k × interval_ms`` of its newest `Started`; those up to the
 belong to the earlier ones.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,13 @@ VERSION: Final = 1
 
 Slot = tuple[str, int]
 """A site's name and a due time in milliseconds of the epoch."""
+
+
+class Watch(NamedTuple):
+    """One site in one region: what the schedule knows it by."""
+
+    site: str
+    region: str
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):

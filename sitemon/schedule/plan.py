@@ -4,19 +4,11 @@ import heapq
 import sys
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
-from sitemon.model.schedule import Ended, Started
+from sitemon.model.schedule import Ended, Started, Watch
 from sitemon.model.site import Site
 from sitemon.schedule.slots import in_time_from_ms, patience_ms
-
-
-class Watch(NamedTuple):
-    """One site in one region: what the schedule knows it by."""
-
-    site: str
-    region: str
-
 
 DueSlot = tuple[str, str, int]
 """One slot: of which site, in which region, and when in milliseconds of the epoch."""

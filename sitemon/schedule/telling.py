@@ -10,11 +10,12 @@ from operator import attrgetter
 from typing import Any, Final
 
 from sitemon.config.sites import SiteSet
-from sitemon.model.schedule import Ended, Started, Told
+from sitemon.model.schedule import Ended, Started, Told, Watch
 from sitemon.model.site import Site
 from sitemon.schedule.effects import Effects
-from sitemon.schedule.plan import Plan, Watch
+from sitemon.schedule.plan import Plan
 from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
+from sitemon.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ class Teller:
     """Says under one token of the lease what is watched: all of it at first and after `tell_all`, else what is edited.
 
     `plan` holds what was said, and `regions` are those of the sites. Until all was told for the first time, a site has
-    slots since `since_ms`, which are sent late, if they are not too late. The methods that say something raise
-    UnreachableError; `say` then says it again as it was, with the same sequence numbers, and has to come first.
+    slots since `since_ms`, which are sent late, if they are not too late. Files take turns. The methods that say
+    something raise UnreachableError; `say` then says it again as it was, with the same numbers, and has to come first.
     """
 
     def __init__(self, effects: Effects, token: int, since_ms: int, at_ms: int) -> None:
@@ -37,6 +38,8 @@ class Teller:
         self._token = token
         self._since_ms = since_ms
         self._sequence = 0
+        self._turns: Turns[str | None, tuple[Watch, Site | None]] = Turns()
+        self._unnamed: set[Watch] = set()
         self._lacking: Iterator[tuple[Watch, Site | None]] = iter(())
         self._unsaid: Sequence[Started | Ended | Told] = ()
         self.tell_all(at_ms)
@@ -53,13 +56,18 @@ class Teller:
         `at_ms` is the moment up to which slots may have been sent: now, or later where the clock went back.
         """
         if sites is not self._sites:
-            # The shortest intervals first: their slots would be the first to be too late.
+            # Of a file the shortest intervals first: their slots would be the first to be too late.
             enabled = sorted((site for site in sites.sites if site.enabled), key=attrgetter("interval_ms"))
             wanted = {Watch(site.name, region): site for site in enabled for region in site.regions}
             self.regions = {watch.region for watch in wanted}
-            self._lacking = self.plan.lacks(wanted, self._first)
+            lacking = list(self.plan.lacks(wanted, self._first))
+            # Edits add nothing to what the telling has to name: so it ends, however many there are.
+            self._unnamed = {watch for watch, _ in lacking if self._sites is None or watch in self._unnamed}
+            lacking.sort(key=lambda one: one[0] not in self._unnamed)
+            self._lacking = self._turns.of((one[1].file if one[1] else None, one) for one in lacking)
             self._sites = sites
-        self._unsaid = changes = [self._event(*one, now_ms, at_ms) for one in islice(self._lacking, EVENTS_AT_ONCE)]
+        more = self._lacking if self._told_at_ms is None or self._unnamed else ()
+        self._unsaid = changes = [self._event(*one, now_ms, at_ms) for one in islice(more, EVENTS_AT_ONCE)]
         if not changes and self._told_at_ms is not None:
             # Not together with the last of them: by now their late slots have been sent too.
             self._sequence += 1
@@ -75,9 +83,10 @@ class Teller:
             self._effects.publish_events(self._unsaid)
         for event in self._unsaid:
             if isinstance(event, Told):
-                self.plan.is_whole, self._told_at_ms = True, None
+                self.plan.is_whole, self._told_at_ms, self._unnamed = True, None, set()
             else:
                 self.plan.take(event)
+                self._unnamed.discard(Watch(event.site, event.region))
         self._unsaid = ()
 
     def _event(self, watch: Watch, site: Site | None, now_ms: int, at_ms: int) -> Started | Ended:

@@ -7,11 +7,10 @@ import redis
 from msgspec import structs
 
 from sitemon.model.errors import UnreachableError
-from sitemon.model.schedule import Ended, Started, Told
+from sitemon.model.schedule import Ended, Started, Told, Watch
 from sitemon.model.site import Site
 from sitemon.schedule.leader import TELL_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
-from sitemon.schedule.plan import Watch
 from sitemon.schedule.slots import next_slot_ms
 from sitemon.schedule.telling import EVENTS_AT_ONCE
 from tests.integration.schedule.world import BLOG, SHOP, START_MS, World, lapse, run, site_set, slots, tick

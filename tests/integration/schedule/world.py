@@ -9,13 +9,12 @@ from sitemon.config.sites import SiteSet
 from sitemon.model.errors import UnreachableError
 from sitemon.model.marks import Mark, Reign
 from sitemon.model.result import Result
-from sitemon.model.schedule import Ended, ScheduleEvent, Started, Told
+from sitemon.model.schedule import Ended, ScheduleEvent, Started, Told, Watch
 from sitemon.model.site import Site
 from sitemon.model.stretches import Edit, Stretch, stretches_of
 from sitemon.queues import note_received
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import Leader
-from sitemon.schedule.plan import Watch
 from sitemon.schedule.slots import next_slot_ms
 
 START_MS = 1_790_000_000_000

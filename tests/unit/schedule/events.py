@@ -1,7 +1,7 @@
 """Events by which a plan comes to watch something."""
 
-from sitemon.model.schedule import Started
-from sitemon.schedule.plan import Plan, Watch
+from sitemon.model.schedule import Started, Watch
+from sitemon.schedule.plan import Plan
 from sitemon.schedule.slots import next_slot_ms
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from sitemon.model.moment import to_ms
-from sitemon.schedule.plan import Watch
+from sitemon.model.schedule import Watch
 from tests.unit.schedule.events import plan_of
 
 CHANGES = {

@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 from sitemon.config.sites import load_sites
-from sitemon.schedule.plan import Watch
+from sitemon.model.schedule import Watch
 from tests.unit.schedule.events import plan_of
 
 SITES = 5_000

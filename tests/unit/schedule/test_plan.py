@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from sitemon.model.schedule import Ended
+from sitemon.model.schedule import Ended, Watch
 from sitemon.model.site import Site
 from sitemon.schedule.leader import spacing_s
-from sitemon.schedule.plan import DueSlot, Plan, Watch
+from sitemon.schedule.plan import DueSlot, Plan
 from sitemon.schedule.slots import next_slot_ms
 from tests.unit.schedule import events
 from tests.unit.schedule.events import started
