@@ -4,9 +4,10 @@ Redis hands a message also to a worker that is frozen, or killed before it has n
 note each batch that they receive.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+import kombu
 import kombu.exceptions
 
 from sitemon.model.errors import UnreachableError
@@ -23,6 +24,25 @@ CHECK_SLOTS: Final = "sitemon.check_slots"
 
 CONFIRM_SLOTS: Final = "sitemon.confirm_slots"
 """The same for confirming checks, which nobody waits for: what cannot be checked in time is dropped."""
+
+MOST_WAITING: Final = 1_250
+"""Messages in a region's queue beyond which a beat sheds slots: later they would be too, and Redis is bounded."""
+
+MOST_BYTES: Final = 128 << 20
+"""In the queues of all regions, shared out among those that are not empty: of 100, a hundred usual messages each."""
+
+_NEVER_EMPTY_S: Final = 3_600
+"""After so long a queue is deleted: nobody serves its region, or what is sent there is too late by far."""
+
+_LOOK: Final = """
+local found = {}
+for place, queue in ipairs(KEYS) do
+  if redis.call('TTL', queue) == -1 then redis.call('EXPIRE', queue, ARGV[1]) end
+  local size = tonumber(redis.pcall('MEMORY', 'USAGE', queue, 'SAMPLES', 0)) or 0
+  found[place] = {redis.call('LLEN', queue), size}
+end
+return found
+"""
 
 _NOTE: Final = "{sitemon}:received:"
 _NOTE_TTL_S: Final = 60  # longer than a leader leads without a look at the notes
@@ -52,8 +72,10 @@ def send_to(app: Any, task: str, region: str, argument: object, **options: Any) 
 
     """
     try:
-        # Without `ignore_result` Celery subscribes to the result of each task, and unsubscribes at once.
-        app.send_task(task, args=(argument,), queue=queue_of(region), retry=False, ignore_result=True, **options)
+        # Without `ignore_result` Celery subscribes to the result of each task, and unsubscribes at once. By its name it
+        # would keep each queue for good, as would Redis where it is declared, and regions come and go.
+        queue = kombu.Queue(queue_of(region))
+        app.send_task(task, (argument,), queue=queue, declare=(), retry=False, ignore_result=True, **options)
     except kombu.exceptions.OperationalError as exc:
         raise UnreachableError(f"Redis does not take a task: {exc}") from exc
 
@@ -63,17 +85,36 @@ def note_received(client: Any, batch_id: str) -> None:
     client.set(_NOTE + batch_id, 1, ex=_NOTE_TTL_S)
 
 
-def waiting_and_noted(
-    client: Any, regions: Collection[str], batch_ids: Collection[str]
-) -> tuple[dict[str, int], set[str]]:
-    """Return how many messages wait in each region's queue, and which of these batches were noted by then.
+class Look(NamedTuple):
+    """How many messages wait in each region's queue, where it is too much, and which batches were noted by then."""
+
+    waiting: dict[str, int]
+    full: set[str]
+    noted: set[str]
+
+
+def look(client: Any, regions: Collection[str], batch_ids: Collection[str]) -> Look:
+    """Look at the queues of these regions, and for these batches. A queue that is never empty lasts an hour.
 
     It is one exchange: there may be a hundred regions, and Redis some milliseconds away. Raises redis.RedisError.
     """
     asking = client.pipeline(transaction=False)
-    for region in regions:
-        asking.llen(queue_of(region))
+    asking.eval(_LOOK, len(regions), *map(queue_of, regions), _NEVER_EMPTY_S)
     for batch_id in batch_ids:
         asking.exists(_NOTE + batch_id)
-    answers = iter(asking.execute())
-    return {region: next(answers) for region in regions}, {batch_id for batch_id in batch_ids if next(answers)}
+    found, *are_noted = asking.execute()
+    by_region = dict(zip(regions, found, strict=True))
+    noted = {batch_id for batch_id, is_noted in zip(batch_ids, are_noted, strict=True) if is_noted}
+    return Look({region: count for region, (count, _) in by_region.items()}, full_regions(by_region), noted)
+
+
+def full_regions(found: Mapping[str, tuple[int, int]]) -> set[str]:
+    """Return the regions in which too much waits, by the messages and bytes in each."""
+    share = MOST_BYTES // max(sum(count > 0 for count, _ in found.values()), 1)
+    return {region for region, (count, size) in found.items() if count > MOST_WAITING or size > share}
+
+
+def delete_queues(client: Any, regions: Collection[str]) -> None:
+    """Delete what waits in regions that nobody has any more. Raises redis.RedisError."""
+    if regions:
+        client.unlink(*map(queue_of, regions))

@@ -6,7 +6,7 @@ from typing import Final
 
 from sitemon.model.outcome import Reason
 from sitemon.model.result import missed_result
-from sitemon.queues import waiting_and_noted
+from sitemon.queues import delete_queues, look
 from sitemon.redis_client import mapped
 from sitemon.schedule.batch import Batch, batches_of
 from sitemon.schedule.effects import Effects
@@ -18,9 +18,6 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 5_000
 """Slots of one tick: to send so many takes a fraction of the lease's time to live."""
-MOST_WAITING: Final = 1_250
-"""Messages in a region's queue beyond which its slots are shed here: later they would be too, and Redis is bounded."""
-
 _FARTHEST_AHEAD_MS: Final = 86_400_000
 """By a mark that lies farther ahead nobody was: of what is said to begin there, recorders keep nothing."""
 
@@ -39,6 +36,7 @@ class Dispatch:
         self._lost: list[Batch] = []
         self._unreceived = Unreceived()
         self._full_regions: set[str] = set()
+        self._regions: set[str] = set()
 
     def begin(self, now_ms: int) -> None:
         """Go on where we or another leader stopped, whoever came further; from now on where nothing is known."""
@@ -47,7 +45,7 @@ class Dispatch:
             theirs = Progress()
         sent_ms = max(ours.sent_ms, theirs.sent_ms) or now_ms
         self.progress = Progress(sent_ms, max(ours.reached_ms, theirs.reached_ms, now_ms))
-        self._unsent, self._lost, self._unreceived = [], [], Unreceived()
+        self._unsent, self._lost, self._unreceived, self._regions = [], [], Unreceived(), set()
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all of it is sent."""
@@ -59,6 +57,7 @@ class Dispatch:
             self._unsent += batches_of(slot for slot in due if slot[1] not in self._full_regions)
             self._shed([slot for slot in due if slot[1] in self._full_regions], now_ms)
         while self._unsent:
+            self._regions.add(self._unsent[0].region)
             self._effects.send(self._unsent[0])
             self._unreceived.add(self._unsent.pop(0))
         if plan.is_whole:
@@ -67,20 +66,20 @@ class Dispatch:
 
     def look_at_queues(self, regions: Collection[str], *, is_last: bool = False) -> None:
         """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
-        self._unreceived.keep_only(regions)
         with mapped():
-            waiting, noted = waiting_and_noted(self._lease.client, regions, self._unreceived.ids())
-        self._lost += self._unreceived.with_nobody(waiting, noted, is_last=is_last)
-        full = {region for region, count in waiting.items() if count > MOST_WAITING}
+            delete_queues(self._lease.client, self._regions.difference(regions))
+            found = look(self._lease.client, regions, self._unreceived.ids_in(set(regions) - self._full_regions))
+        self._regions = set(regions)
+        self._lost += self._unreceived.with_nobody(found.waiting, found.noted, is_last=is_last)
         if self._lost:
             slots = sum(len(batch.slots) for batch in self._lost)
             log.warning("beat.sent_again: %s slots that were sent and that no worker received", slots)
         while self._lost:
             self._effects.send(self._lost[0])
             self._lost.pop(0)
-        if full != self._full_regions:
-            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
-        self._full_regions = full
+        if found.full != self._full_regions:
+            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(found.full)) or "no region any more")
+        self._full_regions = found.full
 
     def _shed(self, slots: Iterable[DueSlot], now_ms: int) -> None:
         sites, reason = self._effects.sites().by_name, Reason.SHED

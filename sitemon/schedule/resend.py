@@ -21,12 +21,9 @@ class Unreceived:
         """Look for a note of this batch from now on."""
         self._batches[batch.region].append(batch)
 
-    def keep_only(self, regions: Collection[str]) -> None:
-        """Forget batches of other regions: nobody looks at their queues any more."""
+    def ids_in(self, regions: Collection[str]) -> list[str]:
+        """Return the ids of those of these regions, and forget the others: nobody looks for them any more."""
         self._batches = defaultdict(list, {name: self._batches[name] for name in regions})
-
-    def ids(self) -> list[str]:
-        """Return the ids of all of them."""
         return [batch.id for batches in self._batches.values() for batch in batches]
 
     def with_nobody(self, waiting: Mapping[str, int], noted: Collection[str], *, is_last: bool = False) -> list[Batch]:
