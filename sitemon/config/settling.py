@@ -1,22 +1,14 @@
 """What of the files of sites goes together: a file at fault has the sites that it had before."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from sitemon.config.site_maintenance import MOST_RINGS, leading_into_rings, ring_problem, rings
 from sitemon.config.site_parts import Part, files_of
-from sitemon.config.site_reader import (
-    MOST_BYTES_OF_FILES,
-    MOST_FILES,
-    MOST_REGIONS,
-    TOO_MANY_FILES,
-    TOO_MANY_REGIONS,
-)
+from sitemon.config.site_room import Excess, Room, excess_of_one, growth, takes_more
 from sitemon.model.errors import Mistake
 from sitemon.model.site import Site
 
@@ -25,7 +17,8 @@ class Settling:
     """Parts of files, those of least doubt first, against the `old` ones, which go together.
 
     Each gives way to its old one at most once, and then in turn what does not go with that: the work is linear. Of
-    the `whole` sites, those that stand nowhere stay while a file at fault may name them.
+    the `whole` sites, those that stand nowhere stay while a file at fault may name them, and are that file's: no other
+    one may have their names.
     """
 
     def __init__(self, parts: Iterable[Part], old: Mapping[str, Part], whole: Mapping[str, Site]) -> None:
@@ -35,10 +28,11 @@ class Settling:
         self._ranks = {file: rank for rank, file in enumerate(self._parts)}
         self._old = old
         self._whole = whole
+        self._owners = self._find_owners()
         self._taken: dict[str, Part] = {}
         self._file_of: dict[str, str] = {}
         self._named: set[str] = set()
-        self._room = _Room()
+        self._room = Room()
         self._without_room = self._who_has_no_room()
         self._behind: dict[str, list[Site]] = {}
         for part in self._parts.values():
@@ -53,11 +47,15 @@ class Settling:
             if not part.is_fit:
                 self._keep(part.file, *part.mistakes)
         for part in self._parts.values():
-            twice = next((name for name in part.sites if name in self._file_of), None)
+            twice = next((name for name in part.sites if self._is_of_another(name, part.file)), None)
             if twice is not None:
                 self._keep(part.file, self._twice(part.file, twice))
             elif part.file not in self.kept:
-                self._take(part)
+                excess = self._excess_of_one(part)
+                if excess:
+                    self._keep(part.file, Mistake(part.file, None, *excess))
+                else:
+                    self._take(part)
         self._settle()
         self._break_rings()
         found = {name: site for _, part in sorted(self._taken.items()) for name, site in part.sites.items()}
@@ -76,7 +74,7 @@ class Settling:
     def _take(self, part: Part) -> None:
         self._taken[part.file] = part
         self._file_of.update(dict.fromkeys(part.sites, part.file))
-        self._room.change(part, 1)
+        self._room.change(part.taken, 1)
 
     def _keep(self, file: str, *mistakes: Mistake) -> None:
         waiting = [(file, mistakes)]
@@ -101,18 +99,42 @@ class Settling:
             if self._file_of[name] == part.file:
                 del self._file_of[name]
                 self._lost.append(name)
-        self._room.change(part, -1)
+        self._room.change(part.taken, -1)
+
+    def _is_of_another(self, name: str, file: str) -> bool:
+        return name in self._file_of or self._owners.get(name, file) != file
 
     def _twice(self, file: str, name: str, first: str | None = None) -> Mistake:
-        return Mistake(file, None, f"{name}: name", f"stands twice; first at {first or self._file_of[name]}")
+        first = first or self._file_of.get(name) or self._owners[name]
+        return Mistake(file, None, f"{name}: name", f"stands twice; first at {first}")
+
+    def _find_owners(self) -> dict[str, str]:
+        """Return whose the names are that were there before: his who had them, else his who may have them, by doubt."""
+        found: dict[str, str] = {}
+        for file, old in self._old.items():
+            if file in self._parts:
+                part = self._parts[file]
+                found.update((name, file) for name in old.sites if name in part.sites or not part.is_fit)
+        for part in self._parts.values():
+            for name in (*part.sites, *part.named):
+                if name in self._whole:
+                    found.setdefault(name, part.file)
+        return found
+
+    def _old_of(self, part: Part) -> Part:
+        return self._old.get(part.file, Part(part.file, {}, {}))
+
+    def _excess_of_one(self, part: Part) -> Excess | None:
+        is_alone = len(self._parts) == 1
+        return excess_of_one(part.taken) if not is_alone and takes_more(part.taken, self._old_of(part).taken) else None
 
     def _settle(self) -> None:
         """Keep who takes too much, or depends on a site that is lost, until nobody does."""
         while True:
-            if self._room.problem:
+            if self._room.excess:
                 file = next(self._without_room, None)
                 if file is not None:
-                    self._keep(file, Mistake(file, None, *self._room.problem))
+                    self._keep(file, Mistake(file, None, *self._room.excess))
                     continue
             if not self._lost:
                 return
@@ -123,27 +145,19 @@ class Settling:
                     self._keep(site.file, Mistake(site.file, None, f"{site.name}: depends_on", problem))
 
     def _who_has_no_room(self) -> Iterator[str]:
-        """Yield for whom there is no room beside those of less doubt; then, should that not do, all who take more."""
-        taking_more = [
-            (part, self._old.get(part.file, Part(part.file, {}, {})))
-            for part in self._parts.values()
-            if part.file not in self.kept
+        """Yield for whom there is no room beside those who grow less; then, should that not do, all who take more."""
+        growing = [
+            (part.taken, self._old_of(part).taken) for part in self._parts.values() if part.file not in self.kept
         ]
-        taking_more = [(new, old) for new, old in taking_more if _takes_more(new, old)]
-        room = _Room()
+        growing = sorted((one for one in growing if takes_more(*one)), key=lambda one: growth(*one))
+        room = Room()
         for part in self._taken.values():
-            room.change(part, 1)
-        for new, old in taking_more:
+            room.change(part.taken, 1)
+        for new, old in growing:
             room.change(new, -1)
             room.change(old, 1)
-        for new, old in taking_more:
-            room.change(old, -1)
-            room.change(new, 1)
-            if room.problem:
-                room.change(new, -1)
-                room.change(old, 1)
-                yield new.file
-        yield from (new.file for new, _ in reversed(taking_more))
+        yield from (file for file, _ in room.without(growing))
+        yield from (new.file for new, _ in reversed(growing))
 
     def _break_rings(self) -> None:
         """Keep of each ring the file of most doubt; should there be others then, all that add to what may be one."""
@@ -178,50 +192,15 @@ class Settling:
         return {name: gateways for name, gateways in found.items() if gateways}
 
     def _missing(self) -> dict[str, Site]:
-        """Return the sites that stand nowhere and may be in a file at fault, as many as there is room for."""
+        """Return the sites that stand nowhere and may be in a file at fault, as its own, if there is room for them."""
         found: dict[str, Site] = {}
         for name, site in self._whole.items():
             if name in self._named and name not in self._file_of:
                 sizes = {file: self._old[site.file].sizes[file] for file in files_of([site])}
                 part = Part("", {name: site}, sizes)
-                self._room.change(part, 1)
-                if self._room.problem:
-                    self._room.change(part, -1)
+                self._room.change(part.taken, 1)
+                if self._room.excess:
+                    self._room.change(part.taken, -1)
                 else:
-                    found[name] = site
+                    found[name] = msgspec.structs.replace(site, file=self._owners.get(name, site.file))
         return found
-
-
-class _Room:
-    """What parts take of what is bounded for all sites together."""
-
-    def __init__(self) -> None:
-        self._regions: Counter[str] = Counter()
-        self.sizes: Counter[tuple[Path, int]] = Counter()
-        self._bytes = 0
-
-    def change(self, part: Part, by: Literal[1, -1]) -> None:
-        """Count a part, or count it no longer."""
-        for region in part.regions:
-            self._regions[region] += by
-            if not self._regions[region]:
-                del self._regions[region]
-        for one in part.sizes.items():
-            is_counted = one in self.sizes
-            self.sizes[one] += by
-            if not self.sizes[one]:
-                del self.sizes[one]
-            self._bytes += one[1] * ((one in self.sizes) - is_counted)
-
-    @property
-    def problem(self) -> tuple[str, str] | None:
-        """Of what there is too much, and what is expected."""
-        if len(self._regions) > MOST_REGIONS:
-            return "regions", TOO_MANY_REGIONS
-        if len(self.sizes) > MOST_FILES or self._bytes > MOST_BYTES_OF_FILES:
-            return "tls", TOO_MANY_FILES
-        return None
-
-
-def _takes_more(new: Part, old: Part) -> bool:
-    return bool(new.regions - old.regions or new.sizes.items() - old.sizes.items())

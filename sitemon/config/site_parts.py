@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from sitemon.config.documents import content_of
 from sitemon.config.site_reader import SiteReader
+from sitemon.config.site_room import Taken
 from sitemon.model.errors import ConfigurationError, Mistake
 from sitemon.model.site import DEFAULT_REGION, Site
 
@@ -30,10 +31,11 @@ class Part(NamedTuple):
     mistakes: Sequence[Mistake] = ()
 
     @property
-    def regions(self) -> set[str]:
-        """The regions that count among those of all sites."""
+    def taken(self) -> Taken:
+        """What it takes of what is bounded for all sites together."""
         together = {site.regions for site in self.sites.values()}
-        return {region for regions in together for region in regions} - {DEFAULT_REGION}
+        regions = {region for regions in together for region in regions} - {DEFAULT_REGION}
+        return Taken(self.file, regions, self.sizes)
 
 
 def read_part(file: Path, environ: Mapping[str, str], known: Collection[str]) -> Part:

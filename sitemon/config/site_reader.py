@@ -11,22 +11,15 @@ from sitemon.config.site_alerts import unknown_channels
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_maintenance import dependency_problems
+from sitemon.config.site_room import Room, Taken, excess_of, excess_of_one, growth
 from sitemon.config.site_values import Context
 from sitemon.config.values import Problem, ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
-from sitemon.model.site import Site
+from sitemon.model.site import DEFAULT_REGION, Site
 
 _TOP: Final = ("defaults", "sites")
 _REQUIRED: Final = ("name", "url")
-MOST_REGIONS: Final = 100
-"""A beat asks Redis for the queue of each of them all the time, and Redis keeps what waits there, served or not."""
-MOST_FILES: Final = 1_000
-MOST_BYTES_OF_FILES: Final = 16 << 20
-"""Of certificates and keys: each worker process keeps them as OpenSSL has read them, in several times the memory."""
-TOO_MANY_REGIONS: Final = f"expected at most {MOST_REGIONS} regions of all sites together"
-TOO_MANY_FILES: Final = (
-    f"expected at most {MOST_FILES:,} files, and {MOST_BYTES_OF_FILES >> 20} MiB, of all sites together"
-)
+_NOTHING: Final = Taken("", frozenset(), {})
 _MOST_MISTAKES: Final = 1_000
 """Of one file: nobody reads more, and to say well what is wrong takes longer than to read what is right."""
 
@@ -51,6 +44,7 @@ class SiteReader:
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
         self._places: dict[str, tuple[int, int]] = {}
         self._regions: set[str] = set()
+        self._taken: list[Taken] = []
         self._gateways: dict[str, tuple[str, ...]] = {}
 
     def read(self, file: Path) -> None:
@@ -68,6 +62,7 @@ class SiteReader:
     def _read(self, file: Path) -> None:
         document = read_document(file)
         self._read_files.append((document.name, document.line_of))
+        self._regions = set()
         top = document.value if document.value is not None else {}
         if not isinstance(top, dict):
             self._complain(document, (), f"expected defaults: and sites:, not {kind_of(top)}")
@@ -81,12 +76,21 @@ class SiteReader:
         self._add_files(document, files)
 
     def finish(self) -> None:
-        """Look at what can be wrong only when all files are read: on which sites others depend."""
+        """Look at what can be wrong only when all files are read: who takes too much, on which sites others depend."""
+        self._look_for_room()
         for name, problem in islice(dependency_problems(self._gateways, self._places), _MOST_MISTAKES):
             file, place = self._places[name]
             file_name, line_of = self._read_files[file]
             line = line_of(("sites", place, "depends_on"))
             self.mistakes.append(Mistake(file_name, line, f"{name}: depends_on", problem))
+
+    def _look_for_room(self) -> None:
+        """Complain about files that take more than their share, then about those for which others leave no room."""
+        if len(self._taken) > 1:
+            found = {one.file: excess for one in self._taken if (excess := excess_of_one(one))}
+            growing = [(one, _NOTHING) for one in self._taken if one.file not in found]
+            found |= dict(Room().without(sorted(growing, key=lambda one: growth(*one))))
+            self.mistakes += [Mistake(file, None, *excess) for file, excess in found.items()]
 
     def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
         if mapping is None:
@@ -139,10 +143,11 @@ class SiteReader:
         """Note a site, or one without a name, and return what does not go with those before it."""
         problems: list[Problem] = []
         if not self._regions.issuperset(regions):
-            if len(self._regions.union(regions)) > MOST_REGIONS:
-                problems.append((("regions",), TOO_MANY_REGIONS))
+            together = self._regions.union(regions) - {DEFAULT_REGION}
+            if excess := excess_of(len(together)):
+                problems.append((("regions",), excess[1]))
             else:
-                self._regions.update(regions)
+                self._regions = together
         if name in self._places:
             problems.append((("name",), f"stands twice; first at {self._first_place(name)}"))
         elif name is not None:
@@ -153,13 +158,12 @@ class SiteReader:
 
     def _add_files(self, document: Document, files: set[Path]) -> None:
         self.files |= files
-        if files <= self.sizes.keys():
-            return
-        sizes = self.sizes | {file: _size_of(file) for file in files - self.sizes.keys()}
-        if len(sizes) > MOST_FILES or sum(sizes.values()) > MOST_BYTES_OF_FILES:
-            self._complain(document, ("tls",), TOO_MANY_FILES)
+        sizes = {file: self.sizes[file] if file in self.sizes else _size_of(file) for file in files}
+        if excess := excess_of(len(self._regions), len(sizes), sum(sizes.values())):
+            self._complain(document, ("tls",), excess[1])
         else:
-            self.sizes = sizes
+            self.sizes |= sizes
+            self._taken.append(Taken(document.name, self._regions, sizes))
 
     def _unknown_channels(self, values: Mapping[str, Any], mapping: Mapping[Any, object]) -> list[Problem]:
         if self._channels is None or "alerts" not in values:

@@ -13,6 +13,7 @@ from sitemon.config import ca_files, chosen_files, own_certificates
 from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
+from sitemon.config.site_room import MOST_FILES
 from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
 from sitemon.model.site import Header, StatusRange
 from sitemon.patterns.regex import compiled
@@ -269,6 +270,8 @@ def _file(value: object, context: Context, most_bytes: int) -> str:
     place = Path(os.path.normpath((context.folder / expanded(text(value))).absolute()))
     if context.files_below is not None and not _is_below(place, context.folder):
         raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
+    if len(context.files) >= MOST_FILES and place not in context.files:
+        raise UnfitError(f"expected at most {MOST_FILES:,} files")
     context.files.add(place)
     found = readable_file(context.folder, str(place))
     if Path(found).stat().st_size > most_bytes:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from sitemon.config.edits import Edits, Look
 from sitemon.config.settling import Settling
 from sitemon.config.site_parts import Part, parts_of, read_part
 from sitemon.config.site_reader import SiteReader
+from sitemon.config.site_room import MOST_FILES
 from sitemon.config.sites import (
     CrowdedFolderError,
     SiteSet,
@@ -62,7 +64,7 @@ def sites_watcher() -> "SitesWatcher":
 
 
 class _Known(NamedTuple):
-    """The sites, how long the files were that they name, and the sites that are as before any file was at fault."""
+    """The sites, how long the files were that they name, and the sites that were there before any file was at fault."""
 
     sites: SiteSet
     sizes: Mapping[Path, int]
@@ -74,8 +76,8 @@ class SitesWatcher:
 
     An edit is taken up once its files have settled: an editor that empties a file before it writes it must not
     end every site for a moment. A file that never rests, or has mistakes, holds up no other, and is used as it was read
-    before. Until it is read no site goes that was there before, and may stand in it. Of a folder with too many files those
-    are followed that sites are from.
+    before. Until it is read no site goes that was there before, and may stand in it. Of a folder with too many files
+    those are followed that sites are from.
 
     Raises:
         ConfigurationError: the sites have mistakes at the start.
@@ -232,17 +234,17 @@ class SitesWatcher:
         parts += [read_part(file, self._environ, names) for file in files if file not in look.unsettled]
         settling = Settling(sorted(parts, key=partial(self._doubt, look.edited)), old, before.whole)
         sites = set_of(settling.sites(), source)
-        named_files = {file for part in parts for file in part.sizes} | settling.sizes.keys()
+        of_refused = sorted((part.sizes for part in parts if part.file in settling.kept), key=len)
+        named_files = {*settling.sizes, *islice(chain.from_iterable(of_refused), MOST_FILES)}
         mistakes = [*settling.mistakes, *mistakes]
         trouble = str(ConfigurationError(mistakes)) if mistakes else ""
         doubtful = {*map(str, look.edited), *self._refused}
-        at_fault = settling.kept - {*map(str, unsettled)}
-        self._refused = {file: self._refused.get(file, 0) + 1 for file in at_fault}
+        self._refused = {file: self._refused.get(file, 0) + 1 for file in settling.kept}
         if doubtful <= settling.kept and sites.by_name == before.sites.by_name:
             return before, trouble, named_files
         whole = sites.by_name
         if settling.kept:
-            whole = {name: site for name, site in sites.by_name.items() if before.whole.get(name) == site}
+            whole = {name: site for name, site in sites.by_name.items() if name in before.whole}
         return _Known(sites, settling.sizes, whole), trouble, named_files
 
     def _doubt(self, edited: Collection[Path], part: Part) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sitemon.config import settling
+from sitemon.config import site_room
 from sitemon.config.settling import Settling
 from sitemon.config.site_maintenance import rings
 from sitemon.config.site_parts import Part, parts_of
@@ -31,7 +31,7 @@ def any_site(random: Random, name: str, file: str) -> Site:
 
 @pytest.fixture(autouse=True)
 def _few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "MOST_REGIONS", MOST_REGIONS)
+    monkeypatch.setattr(site_room, "MOST_REGIONS", MOST_REGIONS)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,8 +48,8 @@ def test_it_goes_together(random: Random) -> None:
         assert len(by_name) == len(sites)
         assert all(gateway in by_name for site in sites for gateway in site.depends_on)
         assert not [*rings({site.name: site.depends_on for site in sites if site.depends_on})]
-        assert len(Part("", by_name, {}).regions) <= MOST_REGIONS
+        assert len(Part("", by_name, {}).taken.regions) <= MOST_REGIONS
         for part in parts:
             expected = old.get(part.file) if part.file in chosen.kept else part
             assert expected is None or {by_name[name].file for name in expected.sites} <= {part.file}
-        whole = {name: site for name, site in by_name.items() if not chosen.kept or whole.get(name) == site}
+        whole = {name: site for name, site in by_name.items() if not chosen.kept or name in whole}

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from sitemon import clock
-from sitemon.config import site_reader, sites_watcher
+from sitemon.config import site_room, sites_watcher
 from sitemon.config.site_parts import Part, read_part
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
 from sitemon.local.certificates import Authority
@@ -314,7 +314,7 @@ def test_nor_where_both_are_edited_at_once(folder: Path) -> None:
 
 
 def test_nor_does_one_with_very_many_files_of_certificates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_reader, "MOST_FILES", 0)
+    monkeypatch.setattr(site_room, "MOST_FILES", 1)
     watcher = SitesWatcher({"CONF_DIR": str(folder.parent)})
     ca_file = Authority(folder, datetime(2026, 11, 24, tzinfo=UTC)).file
     write(folder / "a.yaml", f"sites: [{{name: a, url: https://a/, tls: {{ca_file: {ca_file}}}}}]")
