@@ -31,7 +31,8 @@ class Regions:
     """The regions from which sites are seen. What becomes of them is said once, in the transaction that notes it.
 
     `suspected` gets a region's name when it is worth asking for its reference sites. Where others may add sites, only
-    these decide (not `by_sites`): who adds many that fail at once would silence all others.
+    these decide (not `by_sites`): who adds many that fail at once would silence all others, and who adds some that are
+    well would have all others told as down.
     """
 
     def __init__(self, alerts: Callable[[], Alerts], now: Callable[[], datetime], *, by_sites: bool) -> None:
@@ -95,8 +96,9 @@ class Regions:
         return gone_offline(seen, online_since) if self._by_sites else None
 
     def _back_online(self, connectivity: Connectivity, region: str, offline_since: datetime) -> Turn | None:
-        turn = back_online(connectivity.seen(region), offline_since)
-        if turn is None and (urls := self._alerts().references.get(region)):
+        urls = self._alerts().references.get(region)
+        turn = back_online(connectivity.seen(region), offline_since) if self._by_sites or not urls else None
+        if turn is None and urls:
             since = max(offline_since, self._now() - _LATELY)
             references = connectivity.references(region, [name_of_url(url) for url in urls], since)
             if say_offline(references) is False:

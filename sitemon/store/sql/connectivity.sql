@@ -3,7 +3,7 @@ SELECT region, from_at, until_at FROM sitemon.region_outage ORDER BY from_at;
 
 -- name: seen
 -- Of each site that the region has looked at within a while before its newest result: its host, its newest result, since
--- when it is so, and whether it failed for a reason of the network.
+-- when it is so, and whether it failed for a reason of the network. An address that may not be visited was not looked at.
 WITH newest AS MATERIALIZED (
     SELECT state.region_id, max(state.slot_at) AS slot_at
     FROM sitemon.current_state AS state
@@ -22,7 +22,8 @@ JOIN sitemon.current_state AS state
     AND state.slot_at > newest.slot_at - %(within)s
     AND state.outcome <> 'missed'
 JOIN sitemon.target ON target.target_id = state.target_id
-LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id;
+LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id
+WHERE reason.name IS DISTINCT FROM 'blocked_address';
 
 -- name: known_first
 SELECT name FROM sitemon.region ORDER BY region_id LIMIT %(most)s;
@@ -54,7 +55,7 @@ FROM sitemon.result
 JOIN sitemon.site ON site.site_id = result.site_id AND site.name = ANY (%(names)s)
 JOIN sitemon.region ON region.region_id = result.region_id AND region.name = %(region)s
 LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id
-WHERE result.kind = 'adhoc' AND result.slot_at >= %(since)s
+WHERE result.kind = 'adhoc' AND result.slot_at >= %(since)s AND reason.name IS DISTINCT FROM 'blocked_address'
 ORDER BY result.site_id, result.slot_at DESC;
 
 -- name: begin_outage

@@ -125,6 +125,43 @@ def test_it_is_online_again_though_there_is_nothing_to_decide(scene: Scene) -> N
     assert told(scene) == [("region.offline", None), ("region.online", None)]
 
 
+def test_where_others_may_add_sites_these_do_not_say_that_it_is_online_again(scene: Scene) -> None:
+    with_references(scene)
+
+    def arrive(minute: int, slot: list[Result]) -> None:
+        rules, now = rules_of_site(None, {}), this_hour() + (minute + 0.2) * MINUTE
+        scene.decider = Decider(lambda _: rules, scene.alerts, lambda: now, by_sites=False)
+        scene.write(references(minute + 0.1, Outcome.DOWN))
+        scene.arrive(*slot)
+        scene.decider.look_at_regions(scene.conn)
+        scene.decide()
+        scene.send()
+
+    first, *later = slots(scene, "udddd")
+    scene.arrive(*first)
+    for minute, slot in enumerate(later, 1):
+        arrive(
+            minute, [*slot, *(scene.results(" " * minute + "u", site=f"new-{n}")[0] for n in range(9) if minute > 2)]
+        )
+    assert told(scene) == [("region.offline", None)]
+
+
+@pytest.mark.parametrize("is_reference", [False, True])
+def test_an_address_that_may_not_be_visited_says_nothing_of_a_network(scene: Scene, *, is_reference: bool) -> None:
+    with_references(scene)
+    first, second, third = slots(scene, "udd")
+    scene.arrive(*first)
+    if is_reference:
+        scene.write([result_with(result, Reason.BLOCKED_ADDRESS) for result in references(1.1, Outcome.DOWN)])
+    scene.arrive(*second)
+    blocked = [result for slot in slots(scene, "  d", [f"new-{n}" for n in range(9)]) for result in slot]
+    scene.arrive(*third, *(result_with(result, Reason.BLOCKED_ADDRESS) for result in blocked))
+    scene.decider.look_at_regions(scene.conn)
+    scene.decide()
+    scene.send()
+    assert told(scene) == [("region.offline", None)]
+
+
 def test_references_that_are_well_say_that_the_sites_are_down(scene: Scene) -> None:
     with_references(scene)
     first, *later = slots(scene, "uddd")
