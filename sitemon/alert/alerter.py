@@ -184,7 +184,7 @@ class Alerter:
         look_at_s, heart = 0.0, Heart()
         while not self._stop.is_set():
             if clock.monotonic_s() >= look_at_s:
-                say_silences(conn, self._current, clock.utc_now)
+                say_silences(conn, self._current, clock.utc_now, self._rulebook.file_of)
                 look_at_s = clock.monotonic_s() + LOOK_EVERY_S
             if self._current.heartbeat:
                 heart.beat(conn, self._current.heartbeat)

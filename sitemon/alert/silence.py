@@ -14,15 +14,15 @@ from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying
-from sitemon.store.silence import Silence, is_recording, take_silences
+from sitemon.store.silence import NAMED, Silence, is_recording, take_silences
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 15.0
 
 
-def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) -> None:
-    """Say for which causes sites are not looked at, each once, and when that is over.
+def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime], file_of: Callable[[str], str]) -> None:
+    """Say for which causes sites are not looked at, each once, and when that is over; again, if it is of others too.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing is said then.
@@ -32,6 +32,8 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) 
         lasting = {(one.cause, one.region) for one in silences.now}
         told = {(one.cause, one.region) for one in silences.told}
         begun = [one for one in silences.now if (one.cause, one.region) not in told and silences.begin(one)]
+        more = [one._replace(named=names) for one in silences.now if (names := _further(one, file_of))]
+        begun += [one for one in more if silences.tell_again(one)]
         over = [one for one in silences.told if (one.cause, one.region) not in lasting and silences.end(one)]
         # What lasts comes last, so that nobody takes the end of one cause for the end of all.
         events = [
@@ -45,6 +47,18 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime]) 
             silences.say(
                 Saying(channel, None, linked(event, alerts.page_url)) for event in events for channel in channels
             )
+
+
+def _further(silence: Silence, file_of: Callable[[str], str]) -> tuple[str, ...]:
+    """Return some sites of files of which nobody was told, or of others, if these are more than were told of.
+
+    Whoever may edit sites can have some of which the cause lasts for ever: nobody would hear of those of others.
+    """
+    files = {file_of(name) for name in silence.known}
+    found = [name for name in silence.further if file_of(name) not in files]
+    if not found and len(silence.further) > len(silence.known):
+        return silence.further[:NAMED]
+    return tuple(found[:NAMED])
 
 
 def _still(over: Silence, lasting: Sequence[Silence]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -13,13 +13,16 @@ from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("silence.sql")
-_NAMED: Final = 5
+NAMED: Final = 5
+_PAUSE: Final = timedelta(minutes=15)
+"""How long after it was told that sites are not looked at it is not told of further ones."""
 
 
 class Silence(NamedTuple):
     """Why so many sites have not been looked at, some of them by name.
 
-    `cause` is the reason of what was missed, or ``not_recorded``; `region` is empty where it is the same in all.
+    `cause` is the reason of what was missed, or ``not_recorded``; `region` is empty where it is the same in all. Some
+    time after it was told, `known` are those that were not looked at then either, and `further` all others.
     """
 
     cause: str
@@ -27,6 +30,8 @@ class Silence(NamedTuple):
     since_at: datetime
     sites: int = 0
     named: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
 
 class Silences(Deciding):
@@ -34,10 +39,10 @@ class Silences(Deciding):
 
     def __init__(self, cursor: Cursor) -> None:
         super().__init__(cursor)
-        cursor.execute(_sql["silent"], {"named": _NAMED})
+        cursor.execute(_sql["silent"], {"named": NAMED, "pause": _PAUSE})
         self.now = [
-            Silence(cause, region, since_at, sites, tuple(named))
-            for cause, region, sites, since_at, named in cursor.fetchall()
+            Silence(cause, region, since_at, sites, *map(tuple, names))
+            for cause, region, sites, since_at, *names in cursor.fetchall()
         ]
         cursor.execute(_sql["open_silences"])
         self.told = [Silence(*row) for row in cursor.fetchall()]
@@ -46,12 +51,16 @@ class Silences(Deciding):
         """Note that it is said; return False where another alerter does."""
         return self._note("begin_silence", silence)
 
+    def tell_again(self, silence: Silence) -> bool:
+        """Note that it is said of further sites; return False where another alerter does."""
+        return self._note("tell_silence_again", silence)
+
     def end(self, silence: Silence) -> bool:
         """Note that it is said to be over; return False where another alerter does."""
         return self._note("end_silence", silence)
 
     def _note(self, name: str, silence: Silence) -> bool:
-        self._cursor.execute(_sql[name], silence._asdict())
+        self._cursor.execute(_sql[name], {**silence._asdict(), "pause": _PAUSE})
         return bool(self._cursor.fetchall())
 
 

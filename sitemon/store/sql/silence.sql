@@ -1,22 +1,20 @@
 -- name: silent
 -- Why sites have not been looked at for longer than three of their intervals and a minute, how many, and since when. What
 -- stops everything is one cause; what concerns workers, or a monitor, is one for each region. A window of maintenance is no
--- reason not to look.
-WITH unseen AS (
+-- reason not to look. Of a cause that was told a while ago, which of them it was told of, and which are further ones.
+WITH watched AS (
     SELECT
         site,
         region,
         CASE WHEN outcome = 'missed' THEN coalesce(reason, 'lost') ELSE 'not_recorded' END AS cause,
-        CASE state WHEN 'unknown' THEN state_since ELSE seen_at END AS since_at
+        CASE state WHEN 'unknown' THEN state_since ELSE seen_at END AS since_at,
+        CASE state
+            WHEN 'unknown' THEN state_since + (3 * interval_s + 60) * '1 second'::interval
+            WHEN 'maintenance' THEN seen_at + (4 * interval_s + 60) * '1 second'::interval
+        END AS silent_at
     FROM sitemon.site_status
-    WHERE NOT is_ended
-        -- That is said of the region.
-        AND NOT is_region_offline
-        AND CASE state
-            WHEN 'unknown' THEN state_since + (3 * interval_s + 60) * '1 second'::interval < now()
-            WHEN 'maintenance' THEN seen_at + (4 * interval_s + 60) * '1 second'::interval < now()
-            ELSE false
-        END
+    -- That is said of the region.
+    WHERE NOT is_ended AND NOT is_region_offline
 ), placed AS (
     SELECT
         *,
@@ -25,16 +23,29 @@ WITH unseen AS (
                 SELECT
                 FROM sitemon.schedule_stretch
                 JOIN sitemon.site AS scheduled USING (site_id)
-                WHERE scheduled.name = unseen.site AND until_ms = 9223372036854775807
+                WHERE scheduled.name = watched.site AND until_ms = 9223372036854775807
             ) THEN ''
             ELSE region
         END AS place
-    FROM unseen
+    FROM watched
+    WHERE silent_at < now()
 )
-SELECT cause, place, count(*), min(since_at), (array_agg(site ORDER BY site))[:%(named)s]
+SELECT
+    placed.cause,
+    place,
+    count(*),
+    min(placed.since_at),
+    (array_agg(site ORDER BY site))[:%(named)s],
+    coalesce(array_agg(site) FILTER (WHERE silent_at < told_at), '{}'),
+    coalesce(array_agg(site ORDER BY site) FILTER (WHERE silent_at >= told_at), '{}')
 FROM placed
-GROUP BY cause, place
-ORDER BY cause, place;
+LEFT JOIN sitemon.silence
+    ON silence.cause = placed.cause
+    AND silence.region = place
+    AND ended_at IS NULL
+    AND told_at < now() - %(pause)s
+GROUP BY placed.cause, place
+ORDER BY placed.cause, place;
 
 -- name: open_silences
 SELECT cause, region, since_at FROM sitemon.silence WHERE ended_at IS NULL;
@@ -42,6 +53,11 @@ SELECT cause, region, since_at FROM sitemon.silence WHERE ended_at IS NULL;
 -- name: begin_silence
 INSERT INTO sitemon.silence (cause, region, since_at) VALUES (%(cause)s, %(region)s, %(since_at)s)
 ON CONFLICT DO NOTHING
+RETURNING cause;
+
+-- name: tell_silence_again
+UPDATE sitemon.silence SET told_at = now()
+WHERE (cause, region) = (%(cause)s, %(region)s) AND ended_at IS NULL AND told_at < now() - %(pause)s
 RETURNING cause;
 
 -- name: end_silence

@@ -94,7 +94,7 @@ def test_a_region_that_is_offline_and_silence_last_until_they_are_over(
         scene.arrive(*[one for site in sites for one in scene.results(letter, minute, site)])
     write_notices(scene.conn, scene.names, [started(0, site="wiki")])
     scene.write([a_result("wiki", slot_at=at(0))])
-    say_silences(scene.conn, scene.alerts, clock.utc_now)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, str)
     scene.send()
     assert {alert["labels"]["alertname"] for alert in told_by_another(scene, am)} == {"RegionOffline", "MonitorSilent"}
     execute(scene.conn, "UPDATE sitemon.silence SET ended_at = now()")

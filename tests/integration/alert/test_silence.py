@@ -13,6 +13,7 @@ from sitemon.model.outcome import Reason
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.schedule import write_notices
 from tests.acceptance.changing import ChangingServer
+from tests.databases import execute
 from tests.integration.alert.scene import Scene
 from tests.integration.store.events import at, started
 from tests.results import a_missed, a_result
@@ -27,7 +28,7 @@ def this_minute() -> datetime:
 def say(scene: Scene) -> list[tuple[str, str, int]]:
     """Look who looks, send, and return what was said since: state, cause, and of how many sites."""
     before = len(scene.receiver.events)
-    say_silences(scene.conn, scene.alerts, clock.utc_now)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, lambda site: site[0])
     scene.send()
     events = scene.receiver.events[before:]
     assert {event["type"] for event in events} <= {"monitor.silent"}
@@ -155,3 +156,47 @@ def test_a_cause_of_several_regions_is_named_once(scene: Scene) -> None:
     scene.write([a_missed(slot_at=slot_at, region=region, reason=Reason.WORKER_LOST) for slot_at, region in late])
     assert ("over", "not_recorded", 0) in say(scene)
     assert [event["data"]["still"] for event in scene.receiver.events[1:]] == [["worker_lost"], [], []]
+
+
+LATER = 20
+"""So many minutes after others."""
+
+
+def shed(scene: Scene, sites: list[str], minute: float) -> None:
+    """Let sites be seen for the last time, then shed until now."""
+    write_notices(scene.conn, scene.names, [started(minute, site=site) for site in sites])
+    scene.write([a_result(site, slot_at=at(minute)) for site in sites])
+    scene.write([a_missed(site, slot_at=slot_at) for site in sites for slot_at in (at(minute + 1), this_minute())])
+
+
+def told(scene: Scene, minute: float) -> None:
+    """Let what was said have been said then."""
+    execute(scene.conn, "UPDATE sitemon.silence SET told_at = %(at)s WHERE ended_at IS NULL", {"at": at(minute)})
+
+
+def test_whose_sites_are_never_looked_at_keeps_nobody_from_hearing_of_others(scene: Scene) -> None:
+    shed(scene, ["evil"], 0)
+    assert say(scene) == [("silent", "shed", 1)]
+    told(scene, LATER)
+    shed(scene, ["pay", "shop"], LATER)
+    assert say(scene) == [("silent", "shed", 3)]
+    assert scene.receiver.events[-1]["data"]["named"] == ["pay", "shop"]
+    assert say(scene) == []
+
+
+def test_that_is_said_once_in_a_while(scene: Scene) -> None:
+    shed(scene, ["evil"], 0)
+    assert say(scene) == [("silent", "shed", 1)]
+    shed(scene, ["shop"], LATER)
+    assert say(scene) == []
+
+
+@pytest.mark.parametrize(("further", "expected"), [(2, []), (3, [("silent", "shed", 5)])])
+def test_of_one_file_it_is_said_again_when_they_are_far_more(
+    scene: Scene, further: int, expected: list[tuple[str, str, int]]
+) -> None:
+    shed(scene, ["shop-1", "shop-2"], 0)
+    assert say(scene) == [("silent", "shed", 2)]
+    told(scene, LATER)
+    shed(scene, [f"shop-{n}" for n in range(3, 3 + further)], LATER)
+    assert say(scene) == expected
