@@ -33,6 +33,9 @@ _FEWEST_ROWS: Final = 10
 _ADDED_AT_ONCE: Final = 1_000
 """In a statement of more, the words of sites take an alerter's memory."""
 
+_MOST_POLICIES: Final = 50
+"""Of a site, the newest: all are read with each decision, and whoever may edit it could edit them every second."""
+
 MOST_CONFIRMING: Final = 100
 """Of a site in a minute; one that fails more often is left to the scheduled checks."""
 
@@ -76,11 +79,13 @@ class Taken(Deciding):
     def policies(self, current: Mapping[int, Policy | None], now: datetime) -> dict[int, Edited]:
         """Return the thresholds of these sites over time; note those of today that are others than the newest noted.
 
-        An edit holds from `now` on; the first that is noted of a site, for all rows before, too. None: nobody says
+        An edit holds from `now` on; the first that is kept of a site, for all rows before, too. None: nobody says
         otherwise today.
         """
         noted: dict[int, list[tuple[datetime, Policy]]] = {site_id: [] for site_id in current}
-        for site_id, from_at, down_after, up_after in self._all("policies", site_ids=list(current)):
+        for site_id, from_at, down_after, up_after in self._all(
+            "policies", site_ids=list(current), most=_MOST_POLICIES
+        ):
             noted[site_id].append((from_at, Policy(down_after, up_after)))
         new = {
             n: policy or Policy()
@@ -92,6 +97,7 @@ class Taken(Deciding):
         rows = ({"site_id": n, "from_at": now} | msgspec.structs.asdict(policy) for n, policy in new.items())
         if new:
             self._do("add_policies", policies=as_json(rows))
+            self._do("forget_policies", site_ids=list(new), most=_MOST_POLICIES)
         return {site_id: Edited(tuple(edits)) for site_id, edits in noted.items()}
 
     def put_off(self, site_ids: Sequence[int]) -> None:

@@ -78,16 +78,39 @@ WHERE place <= %(most)s;
 SELECT DISTINCT site_id FROM sitemon.watch WHERE site_id = ANY (%(site_ids)s);
 
 -- name: policies
-SELECT site_id, from_at, down_after, up_after
-FROM sitemon.incident_policy
-WHERE site_id = ANY (%(site_ids)s)
-ORDER BY site_id, from_at;
+SELECT given.site_id, newest.from_at, newest.down_after, newest.up_after
+FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
+CROSS JOIN LATERAL (
+    SELECT from_at, down_after, up_after
+    FROM sitemon.incident_policy AS policy
+    WHERE policy.site_id = given.site_id
+    ORDER BY from_at DESC
+    LIMIT %(most)s
+) AS newest
+ORDER BY given.site_id, newest.from_at;
 
 -- name: add_policies
 INSERT INTO sitemon.incident_policy (site_id, from_at, down_after, up_after)
 SELECT site_id, from_at, down_after, up_after
 FROM jsonb_populate_recordset(NULL::sitemon.incident_policy, %(policies)s)
 ON CONFLICT (site_id, from_at) DO UPDATE SET down_after = excluded.down_after, up_after = excluded.up_after;
+
+-- name: forget_policies
+DELETE FROM sitemon.incident_policy AS policy
+USING (
+    SELECT
+        given.site_id,
+        (
+            SELECT from_at
+            FROM sitemon.incident_policy AS kept
+            WHERE kept.site_id = given.site_id
+            ORDER BY from_at DESC
+            OFFSET %(most)s - 1
+            LIMIT 1
+        ) AS first_at
+    FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
+) AS oldest
+WHERE policy.site_id = oldest.site_id AND policy.from_at < oldest.first_at;
 
 -- name: states
 SELECT site_id, until_at, state FROM sitemon.incident_state WHERE site_id = ANY (%(site_ids)s);
