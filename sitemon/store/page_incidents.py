@@ -14,6 +14,8 @@ from sitemon.store.queries import load_queries
 _sql: Final = load_queries("page_incidents.sql")
 _LARGEST: Final = 2**31 - 1
 _MOST_NOTES: Final = 200
+MOST_ALERTS: Final = 200
+"""Of an incident, of which people may be reminded for months."""
 _PIECE: Final = 100
 """Each brings texts of its own of the same regions."""
 
@@ -77,7 +79,7 @@ class NewNote(NamedTuple):
 
 
 class FullIncident(NamedTuple):
-    """An incident, and what was said of it, by us and by people."""
+    """An incident, and what was said of it last, by us and by people."""
 
     incident: Incident
     alerts: list[Alert]
@@ -136,7 +138,7 @@ def read_incidents(
 
 
 def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:
-    """Return an incident and what was said of it; None: there is none.
+    """Return an incident and what was said of it, the newest alerts and notes; None: there is none.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -148,7 +150,7 @@ def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:
     if not found:
         return None
     with translated(), conn.cursor() as cursor:
-        cursor.execute(_sql["alerts_of"], {"incident_id": incident_id})
+        cursor.execute(_sql["alerts_of"], {"incident_id": incident_id, "most": MOST_ALERTS})
         alerts = [Alert._make(row) for row in cursor.fetchall()]
     return FullIncident(found[0], alerts, read_notes(conn, [incident_id]))
 

@@ -2,16 +2,25 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from sitemon.model.moment import format_utc
 from sitemon.model.outcome import REASONS
 from sitemon.store.connect import Connection
 from sitemon.store.history import END_OF_TIME, ResultsAfter, Row, SiteStretch, read_results
-from sitemon.store.page_incidents import Alert, Before, Incident, Note, State, read_incident, read_incidents
+from sitemon.store.page_incidents import (
+    MOST_ALERTS,
+    Alert,
+    Before,
+    Incident,
+    Note,
+    State,
+    read_incident,
+    read_incidents,
+)
 from sitemon.web.dependencies import Web
 from sitemon.web.kept import Kept, Read
 from sitemon.web.pages import no_data, not_found
@@ -40,6 +49,14 @@ class _Asked(NamedTuple):
         sites = [self.site] if self.site else None
         state: State = "open" if self.open_only else "any"
         return read_incidents(conn, _MOST + 1, sites=sites, state=state, before=self.before)
+
+
+class _NoPageError(Exception):
+    """There is nothing to show; `answer` says why."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class _One(NamedTuple):
@@ -79,23 +96,25 @@ def routes(web: Web) -> APIRouter:
         snapshot = await web.snapshot()
         if snapshot is None:
             return no_data()
-        read = lambda: _read(web, int(number)) if _NUMBER.fullmatch(number) else None  # noqa: E731
-        is_away = bool(snapshot.problem)
-        found = await run_in_threadpool(each.of, number, snapshot.at, read, is_away=is_away, evidence=snapshot.version)
-        if found is None:
-            return no_data()
-        one = found.data
-        if one is None:
-            return not_found(snapshot, f"There is no incident {number}.")
-        old_since = found.old_since(snapshot.at)
-        return await web.shared.answer(request, snapshot.version, lambda: _page(web, snapshot, one, old_since))
+
+        def page() -> str:
+            read, is_away = partial(_read, web, number), bool(snapshot.problem)
+            found = each.of(number, snapshot.at, read, is_away=is_away, evidence=snapshot.version)
+            return _page(web, snapshot, number, found)
+
+        try:
+            return await web.shared.answer(request, snapshot.version, page)
+        except _NoPageError as exc:
+            return exc.answer
 
     return router
 
 
-def _read(web: Web, number: int) -> _One | None:
+def _read(web: Web, number: str) -> _One | None:
+    if not _NUMBER.fullmatch(number):
+        return None
     with web.pool.connection() as conn:
-        found = read_incident(conn, number)
+        found = read_incident(conn, int(number))
         if found is None:
             return None
         one, alerts, notes = found
@@ -128,19 +147,25 @@ def _list(web: Web, snapshot: Snapshot, asked: _Asked, found: Read[list[Incident
     )
 
 
-def _page(web: Web, snapshot: Snapshot, one: _One, old_since: datetime | None) -> str:
-    incident, now = one.incident, snapshot.at
+def _page(web: Web, snapshot: Snapshot, number: str, found: Read[_One | None] | None) -> str:
+    if found is None:
+        raise _NoPageError(no_data())
+    one, now = found.data, snapshot.at
+    if one is None:
+        raise _NoPageError(not_found(snapshot, f"There is no incident {number}."))
+    incident = one.incident
     meanings = {str(reason): meaning for reason, (_, meaning) in REASONS.items()}
     return render(
         "incident.html",
         here="/incidents",
         snapshot=snapshot,
         incident=incident,
-        old_since=old_since,
+        old_since=found.old_since(now),
         meaning=meanings.get(incident.reason or ""),
         steps=timeline(incident, one.alerts, one.notes),
         charts=view_of(incident.started_at, incident.ended_at or now, now).address(incident.site),
         alerts=one.alerts,
+        most_alerts=MOST_ALERTS,
         can_act=web.guard.can_sign_in,
         rows=one.rows,
     )

@@ -35,9 +35,15 @@ ORDER BY CASE WHEN %(before_number)s::integer IS NOT NULL THEN incident_id END D
 LIMIT %(most)s;
 
 -- name: alerts_of
+-- The newest so many, in the order in which they were made.
 SELECT alert_id, type, channel, state, created_at, delivered_at, tries, problem
-FROM sitemon.alerts
-WHERE incident_id = %(incident_id)s
+FROM (
+    SELECT alerts.*
+    FROM sitemon.alerts
+    WHERE incident_id = %(incident_id)s
+    ORDER BY alert_id DESC
+    LIMIT %(most)s
+) AS newest
 ORDER BY alert_id;
 
 -- name: notes_of

@@ -239,7 +239,7 @@ class Note(Answer):
 class IncidentInFull(Incident):
     """An incident, and what was said of it."""
 
-    alerts: list[Alert]
+    alerts: list[Alert] = Field(description="the newest 200, in the order in which they were made")
     notes: list[Note] = Field(description="the newest 200, in the order in which they were written")
     made_up_until_at: MadeUp
 

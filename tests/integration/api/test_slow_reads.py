@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from sitemon.web import public
+from sitemon.web import incident_pages, public
 from sitemon.web.api import history, incidents, ledger, sites
 from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import TRUSTS_NOBODY
@@ -69,8 +69,9 @@ def test_who_waits_for_it_holds_up_no_page(
         (public, "read_recent_uptime", "badge/intern/uptime.svg"),
         (public, "read_recent_uptime", "badge/shop/uptime.svg"),
         (public, "read_recent_uptime", "feed.atom"),
+        (incident_pages, "read_incident", "incidents/1"),
     ],
-    ids=["results", "JSON of sites", "a badge", "a public badge", "the feed"],
+    ids=["results", "JSON of sites", "a badge", "a public badge", "the feed", "an incident"],
 )
 def test_who_waits_for_it_holds_up_no_program_of_another(
     page: httpx.Client, goes_on: threading.Event, path: str
@@ -79,7 +80,12 @@ def test_who_waits_for_it_holds_up_no_program_of_another(
         place = f"{page.base_url}/{path}"
         asked = [readers.submit(httpx.get, place, timeout=30, verify=TRUSTS_NOBODY) for _ in range(AT_ONCE)]
         assert not wait(asked, timeout=1).done
-        with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5) as other:
+        with another() as other:
             assert other.get(f"{page.base_url}/api/v1/incidents").status_code == 200
         goes_on.set()
         assert {one.result().status_code for one in asked} == {200}
+
+
+def another() -> httpx.Client:
+    """Return another client's browser."""
+    return httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5)

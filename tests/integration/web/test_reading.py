@@ -171,6 +171,19 @@ def test_incidents_of_a_site_and_of_all(conn: Connection, reader: Connect, now: 
         assert read_incident(reading, 2**40) is None
 
 
+def test_of_an_incident_of_many_alerts_the_newest_are_read(conn: Connection, reader: Connect) -> None:
+    more = """
+        INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, created_at)
+        SELECT gen_random_uuid(), 'reminder-' || place, 'site.reminder', 3, '{}', now()
+        FROM generate_series(1, 500) AS place
+    """
+    execute(conn, more)
+    with closing(reader()) as reading:
+        found = read_incident(reading, 3)
+    assert found is not None
+    assert [alert.channel for alert in found.alerts] == [f"reminder-{place}" for place in range(301, 501)]
+
+
 def test_equal_names_of_regions_are_one_text(reader: Connect) -> None:
     with closing(reader()) as reading:
         names = [region for one in read_incidents(reading, state="any") for region in one.regions]
