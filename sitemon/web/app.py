@@ -44,19 +44,20 @@ from sitemon.web.pages import not_found
 from sitemon.web.problems import on_http_exception
 from sitemon.web.reports import Reports
 from sitemon.web.security import SecurityHeaders
+from sitemon.web.shared import AT_ONCE as PAGES
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
 from sitemon.web.targets import BoundedTargets
 from sitemon.web.templating import STATIC
 
-CONNECTIONS: Final = 4
-"""More would not make two cores faster, and PostgreSQL has others to serve."""
 SNAPSHOTS: Final = 3
 """For what all pages show, so that nobody who asks for much else makes them old."""
-READERS: Final = CONNECTIONS - 1
-"""So many programs read at the same time; one connection is for pages."""
+READERS: Final = 3
+"""So many programs read at the same time."""
 READERS_OF_ONE: Final = READERS - 1
 """So many of them are of one client."""
+CONNECTIONS: Final = PAGES + READERS
+"""One for each turn: whoever has one waits for nobody's question. More would not make two cores faster."""
 DOWNLOADS: Final = 2
 DOWNLOAD_WAITS_S: Final = 20.0
 """Who has half of a file is better off waiting, while others that download, or the ledger, have the connections."""

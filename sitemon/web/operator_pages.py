@@ -43,7 +43,10 @@ def routes(web: Web) -> APIRouter:
     @router.get("/incidents/{number}/note")
     async def ask_for_note(request: Request, number: Number, replaces: NoteNumber | None = None) -> Response:
         _sign_in_first(web, request)
-        replaced = await run_in_threadpool(_note_of, web, number, replaces) if replaces else None
+        replaced = None
+        if replaces:
+            async with web.turns.one(web.guard.client_of(request)):
+                replaced = await run_in_threadpool(_note_of, web, number, replaces)
         return _form(web, request, "note.html", number=number, longest=LONGEST_CHARS, replaced=replaced)
 
     @router.post("/incidents/{number}/note")

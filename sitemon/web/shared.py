@@ -21,7 +21,7 @@ _MOST: Final = 200
 """So many pages are kept."""
 _MOST_BYTES: Final = 64 << 20
 """More than so many of the usual size have, which is at most some hundred kilobytes."""
-_AT_ONCE: Final = 3
+AT_ONCE: Final = 3
 """So many are made at the same time: they take turns with the event loop, and more would not be made any sooner."""
 _OF_ONE: Final = 2
 """So many of them are for one client: another who asks has one made at once."""
@@ -58,7 +58,7 @@ class Shared:
         client_of: Callable[[Request], Hashable],
         most: int = _MOST,
         *,
-        at_once: int = _AT_ONCE,
+        at_once: int = AT_ONCE,
         most_waiting: float = math.inf,
         most_bytes: int = _MOST_BYTES,
         monotonic_s: Callable[[], float] = clock.monotonic_s,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from sitemon.web import incident_pages, public
+from sitemon.web import incident_pages, public, site_data
 from sitemon.web.api import history, incidents, ledger, sites
 from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import TRUSTS_NOBODY
@@ -17,6 +17,7 @@ from tests.integration.api.scene import Scene
 
 THREADS_OF_THE_PAGE: Final = 40
 """So many has Starlette."""
+UNREAD: Final = "cannot be read now"
 
 
 @pytest.fixture
@@ -89,3 +90,21 @@ def test_who_waits_for_it_holds_up_no_program_of_another(
 def another() -> httpx.Client:
     """Return another client's browser."""
     return httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5)
+
+
+@pytest.mark.parametrize(("module", "name"), [(history, "read_results")], ids=["results"])
+def test_who_waits_for_pages_and_programs_holds_up_neither_of_another(
+    page: httpx.Client, goes_on: threading.Event, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> None:
+    monkeypatch.setattr(site_data, name, getattr(module, name))
+    paths = ["sites/shop?range=1h", "sites/shop?range=6h", "api/v1/sites/shop/results"] * 2
+    with ThreadPoolExecutor(len(paths)) as readers:
+        asked = [
+            readers.submit(httpx.get, f"{page.base_url}/{path}", timeout=30, verify=TRUSTS_NOBODY) for path in paths
+        ]
+        assert not wait(asked, timeout=1).done
+        with another() as other:
+            assert other.get(f"{page.base_url}/api/v1/incidents").status_code == 200
+            assert UNREAD not in other.get(f"{page.base_url}/incidents").text
+        goes_on.set()
+        assert {one.result().status_code for one in asked} == {200}
