@@ -4,7 +4,7 @@ A page begins after a row that the reader has, not at a number, so that rows whi
 Only views and functions that `sitemon_reader` may use. Rows are mappings with the names of the views.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -24,6 +24,8 @@ Lend = Callable[[], AbstractContextManager[Connection]]
 
 _FIRST_WINDOW: Final = timedelta(hours=1)
 _GROWTH: Final = 8
+_OF_TARGETS: Final = frozenset({"url", "match"})
+"""They may be long, and most results of a site have the same: equal ones are held once."""
 _BEYOND: Final = timedelta(microseconds=1)
 
 
@@ -111,10 +113,11 @@ def _windows(
         until_at, length = start_at, length * _GROWTH
 
 
-def all_results(lend: Lend, of: SiteStretch, at_once: int, now: datetime) -> Iterator[Row]:
-    """Give all results of a stretch, newest first, `at_once` from a query.
+def all_results(lend: Lend, of: SiteStretch, columns: Sequence[str], at_once: int, now: datetime) -> Iterator[Row]:
+    """Give these columns of all results of a stretch, newest first, `at_once` from a query.
 
-    A connection is lent for each query: between two of them may lie as long as a reader takes.
+    A connection is lent for each query: between two of them may lie as long as a reader takes, and no other column
+    is held for it. They are slot_at, region and kind at least.
 
     Raises:
         RetryableError, RefusedError: as `lend` and `sitemon.store.errors.translated` say.
@@ -123,7 +126,7 @@ def all_results(lend: Lend, of: SiteStretch, at_once: int, now: datetime) -> Ite
     after = ResultsAfter(END_OF_TIME)
     while True:
         with lend() as conn:
-            rows = read_results(conn, of, after, at_once, now=now)
+            rows = [{name: row[name] for name in columns} for row in read_results(conn, of, after, at_once, now=now)]
         yield from rows
         if len(rows) < at_once:
             return
@@ -227,7 +230,15 @@ def _rows(conn: Connection, name: str, values: Mapping[str, object]) -> list[Row
 
 def _by_name(cursor: Cursor) -> list[Row]:
     columns = [column.name for column in cursor.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    of_targets = _OF_TARGETS.intersection(columns)
+    texts: dict[str | None, str | None] = {}
+    rows: list[Row] = []
+    for values in cursor:
+        row = dict(zip(columns, values, strict=True))
+        for name in of_targets:
+            row[name] = texts.setdefault(row[name], row[name])
+        rows.append(row)
+    return rows
 
 
 END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store import pool
 from sitemon.store.connect import connect
 from sitemon.web import downloads
-from tests.databases import execute
+from tests.databases import execute, rows
 from tests.integration.api.conftest import Away
 from tests.integration.api.scene import Scene
 from tests.pipeline import wait_for
@@ -79,6 +80,30 @@ def test_who_reads_slowly_holds_up_nobody(page: httpx.Client) -> None:
     with slow_readers(page, 5) as answers:
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
         assert status(page) == 200
+
+
+def test_of_rows_with_long_texts_little_is_held_for_who_reads_slowly(page: httpx.Client, scene: Scene) -> None:
+    long = "\N{GRINNING FACE}" + "e" * 511
+    target = """
+        INSERT INTO sitemon.target (site_id, url, match)
+        SELECT site_id, 'http://intern.example/' || repeat('a', 7900), %(long)s || repeat('a', 3500)
+        FROM sitemon.site WHERE name = 'intern'
+        RETURNING target_id
+    """
+    ((target_id,),) = rows(scene.conn, target, {"long": long})
+    execute(
+        scene.conn,
+        "UPDATE sitemon.result SET target_id = %s, error = %s, excerpt = %s FROM sitemon.site"
+        " WHERE result.site_id = site.site_id AND site.name = 'intern'",
+        (target_id, long, long),
+    )
+    tracemalloc.start()
+    try:
+        with slow_readers(page, 3):
+            held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < 20_000_000
 
 
 def test_no_more_than_ten_download_at_a_time(page: httpx.Client) -> None:

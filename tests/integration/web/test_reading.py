@@ -25,6 +25,7 @@ from sitemon.store.page_site import (
     read_newest,
     read_parts,
 )
+from sitemon.web.downloads import COLUMNS
 from sitemon.web.ranges import RANGES, days_before, stretch_of
 from tests.browser.scene import DAY, few_with_incidents
 from tests.databases import execute, filled
@@ -99,7 +100,7 @@ def test_raw_parts_count_each_result_once(reader: Connect, now: datetime) -> Non
     with closing(reader()) as conn:
         parts = read_parts(conn, "checkout", stretch, with_phases=False)
         results = list(
-            all_results(lambda: nullcontext(conn), SiteStretch("checkout", stretch.first, now + DAY), 7, now)
+            all_results(lambda: nullcontext(conn), SiteStretch("checkout", stretch.first, now + DAY), COLUMNS, 7, now)
         )
     total = total_of(part.counts if part else None for part in parts)
     assert total.total == len(results)
@@ -139,8 +140,8 @@ def test_results_go_on_after_one(reader: Connect, now: datetime) -> None:
         first = read_results(conn, stretch, ResultsAfter(END_OF_TIME), 10, now=now)
         after = ResultsAfter(first[-1]["slot_at"], first[-1]["region"], first[-1]["kind"])
         second = read_results(conn, stretch, after, 10, now=now)
-        every = list(all_results(lambda: nullcontext(conn), stretch, 10, now))
-    assert first + second == every[:20]
+        every = list(all_results(lambda: nullcontext(conn), stretch, COLUMNS, 10, now))
+    assert [{name: row[name] for name in COLUMNS} for row in first + second] == every[:20]
     assert len(every) == 289
     assert len({row["slot_at"] for row in every}) == 289
 
