@@ -20,6 +20,10 @@ from sitemon.web.cookies import ours
         (b"sitemon_session=1; sitemon_session=2 ;sitemon_session=" + b"x" * 600, b"sitemon_session=2"),
         (b"sitemon_session;" * 4_000, b"sitemon_session"),
         (b"sitemon_session =x;sitemon_session-of-others=y", b"sitemon_session =x"),
+        (b"theme=dark __Host-sitemon_session=1.x.eve", b""),
+        (b"theme=dark\tsitemon_session=1.x.eve; a sitemon_session=2.x.eve", b""),
+        (b" \tsitemon_session=1.x.anna", b"sitemon_session=1.x.anna"),
+        (b" " * 60_000, b""),
         (b"", b""),
     ],
 )
