@@ -17,7 +17,7 @@ from sitemon.web.snapshot import Snapshot
 
 _KEPT: Final = 16
 _WAITING: Final = 60
-"""More than one client has under way, of its pages and of its programs: he alone keeps nobody from waiting."""
+"""More than one client has under way, of its pages and of its programs. Of more, who has his share is refused."""
 _LASTS_S: Final = 30.0
 _LASTS_OF_PAST_S: Final = 600.0
 """What is over changes only by late results, and by windows of maintenance that are declared afterwards."""
@@ -50,7 +50,7 @@ class Reports:
         kept stay as they are.
 
         Raises:
-            Problem: 503, this one has to be waited for, and many wait for reports.
+            Problem: 503, this one has to be waited for, many wait for reports, and this client has its share of them.
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
@@ -69,7 +69,7 @@ class Reports:
                 bearable_s=2 * lasts_s,
             )
         except CrowdedError as exc:
-            raise Problem(503, "many others wait for reports", {"Retry-After": "5"}) from exc
+            raise Problem(503, "many wait for reports, and you for some of them", {"Retry-After": "5"}) from exc
 
     def _read(self, period: Period, group_by: str | None) -> Report:
         with self._pool.connection() as conn:

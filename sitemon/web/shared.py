@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Final, NamedTuple
@@ -42,15 +42,15 @@ class _Seen(NamedTuple):
 
 
 class CrowdedError(Exception):
-    """As many wait for pages as may."""
+    """As many wait for pages as may, and this client has its share of them."""
 
 
 class Shared:
     """The newest pages, by their addresses: `most` are kept, of `most_bytes` in all, none of a long one.
 
     For the thread of the event loop.
-    No more than `at_once` are made at the same time; others wait, `most_waiting` of them at most, and hold no thread.
-    Clients take turns, as `client_of` tells them apart.
+    No more than `at_once` are made at the same time; others wait, and hold no thread. Clients take turns, as
+    `client_of` tells them apart; where `most_waiting` wait, who waits for his share waits for no more.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Shared:
         self._client_of = client_of
         self._turns = FairTurns(at_once, _OF_ONE)
         self._most_waiting = most_waiting
-        self._waiting = 0
+        self._waiting: Counter[Hashable] = Counter()
         self._monotonic_s = monotonic_s
         self._pages: OrderedDict[Address, Page] = OrderedDict()
         self._bytes: dict[Address, int] = {}
@@ -122,15 +122,15 @@ class Shared:
         page made anew by another one.
 
         Raises:
-            CrowdedError: it has to be waited for, and as many wait as may.
+            CrowdedError: it has to be waited for, as many wait as may, and this client has its share of them.
 
         """
-        address = address_of(request.scope, key, is_query_read=is_query_read)
+        client, address = self._client_of(request), address_of(request.scope, key, is_query_read=is_query_read)
         page = self._pages.get(address)
         if page is None or (page.version != version and page.making.done()):
             before = self._before(page, version)
             if not self._is_bearable(before, bearable_s):
-                self._refuse_if_crowded()
+                self._refuse_if_crowded(client)
             turn = Turn()
             making = asyncio.ensure_future(self._make(turn, render, media_type))
             now_s = self._monotonic_s()
@@ -139,8 +139,8 @@ class Shared:
         else:
             self._pages.move_to_end(address)
         if page.turn:
-            self._turns.ask(self._client_of(request), page.turn)
-        return respond(request, self._without_waiting(page, bearable_s) or await self._wait_for(page))
+            self._turns.ask(client, page.turn)
+        return respond(request, self._without_waiting(page, bearable_s) or await self._wait_for(page, client))
 
     def forget(self) -> None:
         """Forget all pages: somebody has done what shows on them."""
@@ -185,8 +185,9 @@ class Shared:
     def _is_bearable(self, before: Dated | None, bearable_s: float) -> bool:
         return before is not None and self._monotonic_s() - before.at_s < bearable_s
 
-    def _refuse_if_crowded(self) -> None:
-        if self._waiting >= self._most_waiting:
+    def _refuse_if_crowded(self, client: Hashable) -> None:
+        has_share = self._waiting[client] * len(self._waiting) >= self._most_waiting
+        if has_share and self._waiting.total() >= self._most_waiting:
             raise CrowdedError
 
     def _keep(self, address: Address, page: Page) -> Page:
@@ -225,13 +226,15 @@ class Shared:
             return page.making.result() if page.is_made else None
         return page.before.made if page.before and self._is_bearable(page.before, bearable_s) else None
 
-    async def _wait_for(self, page: Page) -> Made:
-        self._refuse_if_crowded()
-        self._waiting += 1
+    async def _wait_for(self, page: Page, client: Hashable) -> Made:
+        self._refuse_if_crowded(client)
+        self._waiting[client] += 1
         try:
             return await asyncio.shield(page.making)
         finally:
-            self._waiting -= 1
+            self._waiting[client] -= 1
+            if not self._waiting[client]:
+                del self._waiting[client]
 
     def _settle(self, address: Address, page: Page) -> None:
         """Forget a page that failed, and what was before one that is there."""

@@ -154,6 +154,26 @@ def test_while_many_wait_those_get_theirs_whose_page_is_kept() -> None:
     in_loop(work, most_waiting=1)
 
 
+def test_however_many_wait_who_waits_for_none_is_let_in_and_who_has_his_share_is_not() -> None:
+    async def work(shared: Shared) -> None:
+        slow = Slow("slow")
+        waiting = [
+            asyncio.ensure_future(shared.answer(asking(f"/?{client}{each}", client), 1, slow))
+            for client, count in (("a", 3), ("b", 2), ("c", 1))
+            for each in range(count)
+        ]
+        await asyncio.to_thread(slow.is_begun.wait, WITHIN_S)
+        with pytest.raises(CrowdedError):
+            await shared.answer(asking("/?more", "a"), 1, slow)
+        waiting.append(asyncio.ensure_future(shared.answer(asking("/?more", "c"), 1, slow)))
+        await asyncio.sleep(0)
+        slow.may_end.set()
+        assert [text(answer) for answer in await asyncio.gather(*waiting)] == ["slow"] * 7
+        assert not shared._waiting
+
+    in_loop(work, at_once=1, most_waiting=5)
+
+
 def test_who_asks_at_the_same_time_waits_for_one_making() -> None:
     made: list[str] = []
 
