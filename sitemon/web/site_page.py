@@ -35,6 +35,9 @@ from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render, render_around
 
 _INCIDENTS: Final = 8
+_FEW_REGIONS: Final = 10
+_FEW_LABELS: Final = 50
+"""With more of either a page takes longer than to look for its route, and is left to a thread."""
 _READ: Final = frozenset({"range", "until", "before"})
 """What of an address is read, and kept with the page."""
 
@@ -89,10 +92,12 @@ class _Wanted(NamedTuple):
         return site is not None and self._found(snapshot, site, None) is None
 
     def at_once(self, snapshot: Snapshot) -> list[Piece] | None:
-        """Return the page, where what was read for it last will do: only what ages is made again."""
+        """Return the page, where what was read for it last will do: only what ages is made again, if it is little."""
         site = snapshot.by_name.get(self.site)
-        found = self._found(snapshot, site, None) if site else None
-        return _page(self.web, snapshot, site, found) if site and found else None
+        if site is None or len(site.watches) > _FEW_REGIONS or len(site.labels) > _FEW_LABELS:
+            return None
+        found = self._found(snapshot, site, None)
+        return _page(self.web, snapshot, site, found) if found else None
 
     def _found(self, snapshot: Snapshot, site: SiteView, read: _Show | None) -> Read[_Shown] | None:
         asked = Asked(read_view(self.query, snapshot.at), read_result_cursor(self.query.get("before", "")))
