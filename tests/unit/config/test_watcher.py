@@ -87,10 +87,10 @@ def test_an_edit_that_takes_long_to_read_holds_up_nobody_who_has_slots_to_send(
     monkeypatch.setattr(sites_watcher, "_EDIT_WAIT_S", 0.01)
     write(file, B)
     assert [[site.name for site in watcher.without_waiting().sites] for _ in range(3)] == 3 * [["a"]]
-    assert watcher.is_looking
+    was_looking = watcher.is_looking
     may_end.set()
     assert names(watcher) == ["b"]
-    assert not watcher.is_looking
+    assert (was_looking, watcher.is_looking) == (True, False)
     assert [site.name for site in watcher.without_waiting().sites] == ["b"]
 
 
