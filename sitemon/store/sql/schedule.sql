@@ -220,8 +220,8 @@ FROM (SELECT unnest(after.covered - before.covered) AS part FROM after CROSS JOI
 ORDER BY 1;
 
 -- name: add_reigns
--- Those that meet become one, with the newest token of them. Of more than `most` the longest stay, and none that ended
--- before the rows that are kept.
+-- Those that meet become one, with the newest token of them. Of more than `most` the longest stay. What ended
+-- ten minutes before the rows that are kept says nothing of them.
 WITH told AS (
     SELECT token, min(from_ms) AS from_ms, max(until_ms) AS until_ms
     FROM (
@@ -246,7 +246,7 @@ WITH told AS (
 ), kept AS MATERIALIZED (
     SELECT token, from_ms, until_ms
     FROM united
-    WHERE until_ms >= (SELECT sitemon.to_ms(raw_from_at) FROM sitemon.watermark)
+    WHERE until_ms >= (SELECT sitemon.to_ms(raw_from_at - '10 minutes'::interval) FROM sitemon.watermark)
     ORDER BY until_ms - from_ms DESC, token DESC
     LIMIT %(most)s
 ), gone AS (
