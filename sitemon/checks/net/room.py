@@ -14,22 +14,43 @@ from sitemon.model.outcome import Reason
 
 _ALL_BYTES: Final = 512 << 20
 _USUAL_BYTES: Final = 1 << 20
-"""The default of `max_body`. Longer responses share half of the room."""
+"""The default of `max_body`."""
 _FREE_BYTES: Final = 64 << 10
 """So much has each check, however many there are: this is not counted."""
 _OF_AN_OWNER: Final = 4
 """An owner holds at most so many times what is left for others."""
 
 
+class _Half:
+    """What is lent of one half of the room, to all owners and to each."""
+
+    def __init__(self) -> None:
+        self.lent_bytes = 0
+        self.of_owner_bytes: Counter[Hashable] = Counter()
+
+    def lend(self, owner: Hashable, more_bytes: int) -> None:
+        """Lend more, or take back what is less than nothing."""
+        self.lent_bytes += more_bytes
+        self.of_owner_bytes[owner] += more_bytes
+        if not self.of_owner_bytes[owner]:
+            del self.of_owner_bytes[owner]
+
+
 class Room:
-    """Lends memory. Who holds much has to leave some for others, and so have all checks of an owner. Thread-safe."""
+    """Lends memory: a half of it to usual responses and a half to longer ones, lest these keep out those.
+
+    Who holds much has to leave some for others, and so have all checks of an owner. Thread-safe.
+    """
 
     def __init__(self, all_bytes: int = _ALL_BYTES) -> None:
-        self._all_bytes = all_bytes
         self._lock = threading.Lock()
-        self._of_owner_bytes: Counter[Hashable] = Counter()
-        self.lent_bytes = 0
+        self._half_bytes = all_bytes // 2
+        self._usual, self._longer = _Half(), _Half()
+
+    @property
+    def lent_bytes(self) -> int:
         """How much is lent, to all owners."""
+        return self._usual.lent_bytes + self._longer.lent_bytes
 
     def lend(self, owner: Hashable, held_bytes: int, more_bytes: int) -> None:
         """Lend more to a check that holds so much.
@@ -40,21 +61,23 @@ class Room:
         """
         will_hold_bytes = held_bytes + more_bytes
         with self._lock:
-            is_usual = will_hold_bytes <= _USUAL_BYTES
-            left_bytes = (self._all_bytes if is_usual else self._all_bytes // 2) - self.lent_bytes - more_bytes
-            for_others_bytes = (self._of_owner_bytes[owner] + more_bytes) // _OF_AN_OWNER
-            if left_bytes < (for_others_bytes if is_usual else max(for_others_bytes, will_hold_bytes // 2)):
+            before, half = self._half_of(held_bytes), self._half_of(will_hold_bytes)
+            taken_bytes = more_bytes if half is before else will_hold_bytes
+            for_others_bytes = (half.of_owner_bytes[owner] + taken_bytes) // _OF_AN_OWNER
+            if half is self._longer:
+                for_others_bytes = max(for_others_bytes, will_hold_bytes // 2)
+            if self._half_bytes - half.lent_bytes - taken_bytes < for_others_bytes:
                 raise OwnError(Reason.TIMEOUT, "this process had no memory left for so long a response")
-            self._of_owner_bytes[owner] += more_bytes
-            self.lent_bytes += more_bytes
+            before.lend(owner, -held_bytes)
+            half.lend(owner, will_hold_bytes)
 
     def give_back(self, owner: Hashable, held_bytes: int) -> None:
         """Take back all of what a check holds."""
         with self._lock:
-            self.lent_bytes -= held_bytes
-            self._of_owner_bytes[owner] -= held_bytes
-            if not self._of_owner_bytes[owner]:
-                del self._of_owner_bytes[owner]
+            self._half_of(held_bytes).lend(owner, -held_bytes)
+
+    def _half_of(self, held_bytes: int) -> _Half:
+        return self._usual if held_bytes <= _USUAL_BYTES else self._longer
 
 
 class Share:

@@ -44,7 +44,7 @@ def test_servers_that_send_nearly_all_fill_no_memory_and_hold_up_nobody(
 def test_what_a_response_holds_counts_for_the_file_of_its_site(
     make_engine: EngineFactory, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = Room(4 * MIB)
+    room = Room(8 * MIB)
     for _ in range(3):
         room.lend("theirs.yaml", 0, MIB)
     monkeypatch.setattr(web, "ROOM", room)

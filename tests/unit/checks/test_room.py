@@ -22,7 +22,7 @@ def test_long_responses_leave_half_of_the_room_for_the_usual_ones() -> None:
         grown(room, 3 * MIB)
     with pytest.raises(OwnError):
         grown(room, 3 * MIB)
-    for _ in range(14):
+    for _ in range(12):
         grown(room, MIB)
 
 
@@ -51,13 +51,35 @@ def test_a_short_response_needs_no_room() -> None:
 
 
 def test_many_usual_responses_of_one_owner_leave_a_fifth_of_the_room_for_others() -> None:
-    room = Room(20 * MIB)
+    room = Room(40 * MIB)
     with contextlib.suppress(OwnError):
         for _ in range(100):
             grown(room, MIB, "theirs.yaml")
     assert room.lent_bytes < 16 * MIB
     for _ in range(3):
         grown(room, MIB, "ours.yaml")
+
+
+def test_usual_responses_of_one_owner_keep_out_no_longer_one_of_another() -> None:
+    room = Room(40 * MIB)
+    with contextlib.suppress(OwnError):
+        for _ in range(100):
+            grown(room, MIB, "theirs.yaml")
+    grown(room, 8 * MIB, "ours.yaml")
+
+
+def test_what_becomes_longer_than_usual_leaves_its_room_to_the_usual_ones() -> None:
+    room = Room(8 * MIB)
+    shares = [grown(room, MIB) for _ in range(3)]
+    with pytest.raises(OwnError):
+        grown(room, MIB)
+    shares[0].grow(2 * MIB)
+    shares += [grown(room, MIB), grown(room, MIB, "ours.yaml")]
+    with pytest.raises(OwnError):
+        shares[1].grow(2 * MIB)
+    for share in shares:
+        share.give_back()
+    assert room.lent_bytes == 0
 
 
 def test_what_an_owner_gives_back_counts_no_more() -> None:
