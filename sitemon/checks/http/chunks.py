@@ -47,6 +47,11 @@ class Chunks:
         self._is_within = False  # a chunk, whose end has not been seen
         self._is_last = False
 
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept of what is no content, or not yet."""
+        return len(self._unread)
+
     def feed(self, piece: bytes) -> bytes:
         """Take the next piece and return what of it is content.
 

@@ -22,6 +22,8 @@ _LONGEST_COOKIE: Final = 4_096
 """RFC 6265, 6.1, has both for what a client should at least be able to keep."""
 _LONGEST_JAR: Final = 32 << 10
 """Characters of all names and values: servers take less in the headers of a request."""
+_BYTES_OF_COOKIE: Final = 700
+"""Of memory, beside its characters."""
 _LONGEST_DATE: Final = 100
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECONDS: Final = re.compile(r"-?\d+")
@@ -50,6 +52,11 @@ class CookieJar:
 
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], _Cookie] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much of memory they take."""
+        return self._length() + sum(_BYTES_OF_COOKIE + len(cookie.path) for cookie in self._cookies.values())
 
     def take(self, set_cookies: Iterable[str], url: str, now: datetime) -> None:
         """Take what a response of this URL set, a value of Set-Cookie each; what has expired is deleted (5.3)."""

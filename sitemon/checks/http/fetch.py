@@ -8,17 +8,14 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.http.prepare import Prepared
 from sitemon.checks.http.response import Response
 from sitemon.checks.http.route import Connection, Route
-from sitemon.checks.net.room import Share
 from sitemon.model.site import Site
 
 _PIECE_BYTES: Final = 16 << 10
 """What takes longest of all that a server may send, chunks of one byte, takes some milliseconds so."""
 
 
-async def fetch(route: Route, prepared: Prepared, site: Site, share: Share) -> Page:
+async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
     """Send the request along its route and return the response, of a redirect that is followed the head only.
-
-    `share` holds what there is of its body.
 
     Raises:
         Exception: any that `explain` understands; the exchange then knows what of the response came.
@@ -29,7 +26,7 @@ async def fetch(route: Route, prepared: Prepared, site: Site, share: Share) -> P
         talk = _Talk(connection, prepared)
         try:
             while not response.feed(await talk.receive()):
-                share.grow(response.body_bytes)
+                route.share.grow(response.held_bytes)
         finally:
             exchange.http_code = response.http_code
             exchange.http_version = response.head.http_version if response.http_code else None

@@ -9,6 +9,8 @@ from sitemon.model.outcome import Reason
 
 _MOST_BYTES: Final = 64 << 10
 _MOST_LINES: Final = 200
+_BYTES_OF_LINE: Final = 300
+"""Of memory, beside its characters: a field is two texts in a list, and two in a mapping."""
 _FRAME_BYTES: Final = 9
 """The header of a frame of HTTP/2; who sends so much without a line's end may speak that, and wait for us."""
 CONTROL_CHARACTER: Final = "a header line of the response has a control character in it"
@@ -73,6 +75,7 @@ class Head:
         data, at = self._unread + data, 0
         while end := data.find(b"\n", at) + 1:
             if self._feed(data[at:end]):
+                self._unread = b""
                 return data[end:]
             at = end
         is_closed = len(data) == len(self._unread)
@@ -98,6 +101,12 @@ class Head:
             self._join_fields()
             self.is_complete = True
         return self.is_complete
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much of memory it takes: repeated fields stand there one by one and joined."""
+        lines, count = _MOST_LINES + 2 - self._lines_left, _MOST_BYTES - self._bytes_left
+        return lines * _BYTES_OF_LINE + 2 * count + len(self._unread)
 
     @property
     def http_version(self) -> str:

@@ -6,26 +6,29 @@ The proxy looks the host name up: `Dialer.refuse_for_proxy` says what can be ref
 from typing import Final
 
 import sitemon
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.http.head import Head
 from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.net.room import Share
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Proxy
 
 _PIECE_BYTES: Final = 4096
 
 
-async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int) -> None:
+async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: int, share: Share) -> None:
     """Ask the proxy at the other end of the connection to connect us on; closes the connection when it does not.
 
+    `share` holds what there is of its answer.
+
     Raises:
-        CheckError: the proxy refuses, or does not answer in HTTP.
+        CheckError: the proxy refuses, or does not answer in HTTP; OwnError: there is no memory for its answer.
         OSError: the connection failed; TimeoutError: the time is up.
 
     """
     try:
         await connection.send_all(_connect_request(proxy, host, port))
-        _require_consent(await _answer(connection))
+        _require_consent(await _answer(connection, share))
     except BaseException:
         connection.close()
         raise
@@ -36,12 +39,14 @@ def _require_consent(head: Head) -> None:
         raise CheckError(Reason.CONNECT_ERROR, f"it refuses the connection: HTTP status {head.status}")
 
 
-async def _answer(connection: BoundedSocket) -> Head:
+async def _answer(connection: BoundedSocket, share: Share) -> Head:
     """Read the head of the proxy's answer. Nothing comes behind it: in TLS, we speak first."""
     head = Head()
     try:
         while head.take(await connection.receive(_PIECE_BYTES)) is None:
-            pass
+            share.grow(head.held_bytes)
+    except OwnError:
+        raise
     except CheckError as exc:
         raise CheckError(Reason.CONNECT_ERROR, f"its answer to CONNECT is unfit: {exc.words}") from exc
     return head

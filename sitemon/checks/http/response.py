@@ -19,8 +19,7 @@ _WITHOUT_BODY: Final = frozenset((204, 304))
 class Response:
     """The response to one request of a site; of its body no more is taken than the site's cap allows.
 
-    Of a redirect that is followed only the head is taken: nobody looks at its body, and it may be endless. `body_bytes`
-    is how much of it there is.
+    Of a redirect that is followed only the head is taken: nobody looks at its body, and it may be endless.
     """
 
     def __init__(self, method: str, site: Site) -> None:
@@ -33,12 +32,18 @@ class Response:
         self._pieces: list[bytes] = []
         self._small = bytearray()
         self._bytes_left = 0
-        self.body_bytes = 0
+        self._body_bytes = 0
 
     @property
     def http_code(self) -> int | None:
         """The status, once the head is there and says in which way the body comes."""
         return self.head.status if self._is_begun else None
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much of memory it takes so far."""
+        in_chunks = 0 if self._chunks is None else self._chunks.held_bytes
+        return self.head.held_bytes + in_chunks + self._body_bytes
 
     def feed(self, data: bytes) -> bool:
         """Take what came next, b"" when the connection closed; return whether that is all that is wanted.
@@ -96,7 +101,7 @@ class Response:
             self._join()
             self._pieces.append(content)
         self._bytes_left -= len(content)
-        self.body_bytes += len(content)
+        self._body_bytes += len(content)
         return not self._bytes_left or (self._chunks is not None and self._chunks.is_over)
 
     def _join(self) -> None:

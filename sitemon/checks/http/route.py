@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from sitemon.checks.http.proxy import open_tunnel
 from sitemon.checks.net.dialer import Dialer, IpVersion
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.room import Share
 from sitemon.checks.net.tls_connection import TlsConnection, secure
 from sitemon.model.site import Proxy, Tls
 
@@ -12,14 +13,29 @@ Connection = BoundedSocket | TlsConnection
 
 
 class Route:
-    """The way of one request: whom to dial, within which exchange, with TLS or without (`tls` is None)."""
+    """The way of one request: whom to dial, within which exchange, with TLS or without (`tls` is None).
 
-    __slots__ = ("came_from_public", "dialer", "exchange", "host", "ip_version", "is_redirect", "port", "proxy", "tls")
+    `share` holds what comes along it.
+    """
+
+    __slots__ = (
+        "came_from_public",
+        "dialer",
+        "exchange",
+        "host",
+        "ip_version",
+        "is_redirect",
+        "port",
+        "proxy",
+        "share",
+        "tls",
+    )
 
     def __init__(
         self,
         dialer: Dialer,
         exchange: Exchange,
+        share: Share,
         host: str,
         port: int,
         *,
@@ -31,6 +47,7 @@ class Route:
     ) -> None:
         self.dialer = dialer
         self.exchange = exchange
+        self.share = share
         self.host = host
         self.port = port
         self.tls = tls
@@ -67,6 +84,6 @@ class Route:
             self.exchange, proxy.host, proxy.port, came_from_public=False, ip_version=self.ip_version
         )
         if self.tls is not None:
-            await open_tunnel(connection, proxy, self.host, self.port)
+            await open_tunnel(connection, proxy, self.host, self.port, self.share)
         self.exchange.proxy = None
         return connection

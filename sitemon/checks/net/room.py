@@ -83,21 +83,31 @@ class Room:
 class Share:
     """What one check holds of the room, as one of its owner's: of those whose sites are in one file."""
 
-    __slots__ = ("_held_bytes", "_owner", "_room")
+    __slots__ = ("_held_bytes", "_kept_bytes", "_owner", "_room")
 
     def __init__(self, room: Room, owner: Hashable) -> None:
         self._room = room
         self._owner = owner
-        self._held_bytes = 0
+        self._held_bytes = self._kept_bytes = 0
 
-    def grow(self, body_bytes: int) -> None:
-        """Hold a body of this length.
+    def keep(self, kept_bytes: int) -> None:
+        """Hold so much beside each response from now on.
 
         Raises:
             OwnError: there is no room for it.
 
         """
-        more_bytes = body_bytes - _FREE_BYTES - self._held_bytes
+        self._kept_bytes = kept_bytes
+        self.grow(0)
+
+    def grow(self, response_bytes: int) -> None:
+        """Hold a response of which there is so much.
+
+        Raises:
+            OwnError: there is no room for it.
+
+        """
+        more_bytes = self._kept_bytes + response_bytes - _FREE_BYTES - self._held_bytes
         if more_bytes > 0:
             self._room.lend(self._owner, self._held_bytes, more_bytes)
             self._held_bytes += more_bytes

@@ -1,6 +1,7 @@
 """One check of a web site: from the site to the observation, redirects followed by hand."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -28,6 +29,9 @@ from sitemon.checks.waiting import Move, Waits
 from sitemon.clock import monotonic_s, utc_now
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site, Tls, public_url
+
+_TIMES_HELD: Final = 3
+"""So often a request's texts are in memory: by themselves, in its head, and in what is yet to be sent."""
 
 
 async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move, *, is_traced: bool) -> Observation:
@@ -103,6 +107,7 @@ class _Trip:
             if not is_followed(self._site, page.http_code):
                 return page
             request, prepared = self._next(request, page)
+            del page  # it may be long, and the next server may take its time
 
     def _next(self, request: Request, page: Page) -> tuple[Request, Prepared]:
         self._seen.add(self._asked(request))
@@ -118,6 +123,7 @@ class _Trip:
             prepared = prepare(self._cookies.added_to(following), self._site.proxy)
         except CheckError as exc:
             raise CheckError(Reason.REDIRECT_ERROR, UNUSABLE_LOCATION) from exc
+        self.share.keep(self._cookies.held_bytes + _TIMES_HELD * len(prepared.head))
         if origin(following.url) != origin(request.url):
             self._tls = msgspec.structs.replace(self._tls, cert_file=None, key_file=None)
         return following, prepared
@@ -145,6 +151,7 @@ class _Trip:
         route = Route(
             self._dialer,
             self.exchange,
+            self.share,
             prepared.host,
             prepared.port,
             tls=self._tls_for(request) if prepared.is_tls else None,
@@ -153,7 +160,7 @@ class _Trip:
             ip_version=self._site.ip_version,
             proxy=self._site.proxy,
         )
-        return await fetch(route, prepared, self._site, self.share)
+        return await fetch(route, prepared, self._site)
 
     def _tls_for(self, request: Request) -> Tls:
         tls = self._tls

@@ -25,6 +25,7 @@ from sitemon.checks.judge.expect import Measured, judge
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.resolver import domain_of, literal, numeric
+from sitemon.checks.net.room import Room, Share
 from sitemon.model.site import Body, Expect, ExpectedHeader, ExpectedJson, Header, Proxy, Site
 from tests.fuzz.target import SEPARATOR, Target, parts_of, pieces_of
 
@@ -166,7 +167,7 @@ class _Proxied:
 def read_consent(data: bytes) -> None:
     """Ask a proxy to connect us on."""
     connection: Any = _Proxied(filter(None, pieces_of(data)))
-    tunnel = open_tunnel(connection, Proxy("proxy.example", 3128, "Basic eDp5"), "shop.example", 443)
+    tunnel = open_tunnel(connection, Proxy("proxy.example", 3128, "Basic eDp5"), "shop.example", 443, Share(Room(), ""))
     try:
         tunnel.send(None)
     except StopIteration:

@@ -1,5 +1,6 @@
 """Which cookies a request of a check carries: the rules of RFC 6265, pure."""
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -113,6 +114,18 @@ def test_a_server_sets_no_more_than_fifty() -> None:
 def test_a_server_sets_no_more_than_a_request_has_room_for() -> None:
     found = sent(HERE, *(f"n{number}={'v' * 4_000}" for number in range(20))).split("; ")
     assert (len(found), found[0][:4], found[-1][:4]) == (8, "n12=", "n19=")
+
+
+def test_what_cookies_take_of_memory_is_counted() -> None:
+    lines = [f"n{number}=v; Domain=shop.test; Path=/{'p' * length}" for length in (0, 4_000) for number in range(50)]
+    jar = CookieJar()
+    tracemalloc.start()
+    try:
+        for few in (lines[:50], lines[50:]):
+            jar.take(few, HERE, NOW)
+            assert tracemalloc.get_traced_memory()[0] < jar.held_bytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_host_beyond_ascii_is_the_same_in_both_spellings() -> None:

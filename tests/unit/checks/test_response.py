@@ -1,5 +1,7 @@
 """The reader of responses, without a socket: its words, and that no bytes whatever bring it down."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -109,6 +111,27 @@ def test_a_body_ends_at_the_cap(data: bytes) -> None:
 def test_a_body_that_ends_early_is_told(data: bytes) -> None:
     with pytest.raises(CheckError, match="the connection closed before the end of the response's body"):
         received(data)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"x: " + b"a" * 310] * 195,
+        [b"X-%d: %d" % (number, number) for number in range(195)],
+        [b"X-Long: " + b"a" * 60_000],
+    ],
+)
+def test_what_a_head_takes_of_memory_is_counted(lines: list[bytes]) -> None:
+    data = HEAD + b"\r\n".join(lines)
+    response = Response("GET", Site(name="shop", url="http://shop.test/"))
+    tracemalloc.start()
+    try:
+        assert not response.feed(data)
+        assert tracemalloc.get_traced_memory()[0] < response.held_bytes
+        assert not response.feed(b"\r\n\r\n" + bytes(10))
+        assert tracemalloc.get_traced_memory()[0] < response.held_bytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_speaks_something_else_is_told_before_its_line_ends() -> None:

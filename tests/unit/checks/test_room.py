@@ -50,6 +50,19 @@ def test_a_short_response_needs_no_room() -> None:
     grown(Room(0), 64 << 10)
 
 
+def test_what_is_kept_beside_a_response_needs_room_too() -> None:
+    room = Room(8 * MIB)
+    share = Share(room, "sites.yaml")
+    share.grow(64 << 10)
+    assert room.lent_bytes == 0
+    share.keep(1_000)
+    assert room.lent_bytes == 0
+    share.grow(64 << 10)
+    assert room.lent_bytes == 1_000
+    share.keep(80 << 10)
+    assert room.lent_bytes == 16 << 10
+
+
 def test_many_usual_responses_of_one_owner_leave_a_fifth_of_the_room_for_others() -> None:
     room = Room(40 * MIB)
     with contextlib.suppress(OwnError):
