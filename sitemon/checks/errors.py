@@ -4,12 +4,16 @@ from sitemon.model.outcome import Reason
 
 
 class CheckError(Exception):
-    """Ends a check at the place that knows why. `words` are for the operator and hold no secret."""
+    """Ends a check at the place that knows why. `words` are for the operator and hold no secret.
 
-    def __init__(self, reason: Reason, words: str) -> None:
+    `name` is what a server calls what they are about, which may hold one.
+    """
+
+    def __init__(self, reason: Reason, words: str, name: str | None = None) -> None:
         super().__init__(words)
         self.reason = reason
         self.words = words
+        self.name = name
 
 
 class OwnError(CheckError):

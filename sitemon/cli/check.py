@@ -41,8 +41,8 @@ def command(
     result = adhoc_result(site, observation, asked_at)
     hops, failures = (observation.hops, observation.failures) if is_traced else ((), ())
     if as_json:
-        trace = {"trace": traced(hops), "failures": traced_failures(failures)} if is_traced else {}
+        trace = {"trace": traced(site, hops), "failures": traced_failures(failures)} if is_traced else {}
         say_json(as_dict(result) | trace)
     else:
-        Terminal().print(report(result, hops, utc_now(), failures))
+        Terminal().print(report(result, site, hops, utc_now(), failures))
     context.exit(1 if result.outcome is Outcome.DOWN else 0)

@@ -1,7 +1,7 @@
 """What ``sitemon check`` shows of a result: for people with rich, of the trace also as JSON.
 
 Names in certificates and URLs of redirects are a server's own words: they are shown as plain text without control
-characters, never as markup.
+characters and secrets of the site, never as markup.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,13 @@ from rich.text import Text
 from sitemon.checks.findings import Failure, Hop
 from sitemon.checks.judge.expect import expiry_words
 from sitemon.checks.judge.failures import printable
+from sitemon.checks.judge.masked import masked_certificate
 from sitemon.checks.net.tls import certificate_of
 from sitemon.checks.timing import PHASES
 from sitemon.model.moment import format_utc
 from sitemon.model.outcome import REASONS
-from sitemon.model.result import Phases, Result
+from sitemon.model.result import Certificate, Phases, Result
+from sitemon.model.site import Site
 from sitemon.model.target import scheme_of
 from sitemon.report.palette import SIGNS, STYLES, latency
 
@@ -29,13 +31,17 @@ _SOON: Final = timedelta(days=14)
 _BAR_WIDTH: Final = 32
 
 
-def report(result: Result, hops: Sequence[Hop], now: datetime, failures: Sequence[Failure] = ()) -> RenderableType:
+def report(
+    result: Result, site: Site, hops: Sequence[Hop], now: datetime, failures: Sequence[Failure] = ()
+) -> RenderableType:
     """Return what a person sees: the outcome and why, the facts, the phases; and of a trace each hop and failure."""
     facts = _grid(*_facts(result, now))
     parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2), expand=False)]
     if hops:
         notes = [_note(before, hop) for before, hop in zip((None, *hops), hops, strict=False)]
-        parts += [_hop(number, hop, note, now) for number, (hop, note) in enumerate(zip(hops, notes, strict=True), 1)]
+        parts += [
+            _hop(number, site, hop, note, now) for number, (hop, note) in enumerate(zip(hops, notes, strict=True), 1)
+        ]
         parts += [_failure(failure) for failure in failures]
     elif result.phases_s is not None:
         parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2), expand=False))
@@ -47,7 +53,7 @@ def traced_failures(failures: Sequence[Failure]) -> list[dict[str, Any]]:
     return [msgspec.structs.asdict(failure) for failure in failures]
 
 
-def traced(hops: Sequence[Hop]) -> list[dict[str, Any]]:
+def traced(site: Site, hops: Sequence[Hop]) -> list[dict[str, Any]]:
     """Return the hops as plain JSON types."""
     return [
         {
@@ -65,7 +71,7 @@ def traced(hops: Sequence[Hop]) -> list[dict[str, Any]]:
                     "begins_at": format_utc(certificate.begins_at),
                     "expires_at": format_utc(certificate.expires_at),
                 }
-                for certificate in map(certificate_of, hop.chain)
+                for certificate in _certificates(site, hop)
                 if certificate is not None
             ],
         }
@@ -123,10 +129,10 @@ def _failure(failure: Failure) -> RenderableType:
     return Group(title, Padding(_grid(("response", Text(failure.excerpt or "(empty)"))), (0, 0, 0, 2), expand=False))
 
 
-def _hop(number: int, hop: Hop, note: str | None, now: datetime) -> RenderableType:
+def _hop(number: int, site: Site, hop: Hop, note: str | None, now: datetime) -> RenderableType:
     title = Text.assemble((f"hop {number}", "bold"), f"  {printable(hop.url)}  ", (_answer_of(hop), "bold"))
     facts = [("resolved", Text(", ".join(hop.addresses))), ("address", Text(hop.ip))] if hop.ip else []
-    facts += [("certificate", text) for text in _certificates(hop, now)]
+    facts += [("certificate", _certificate(one, now)) for one in _certificates(site, hop)]
     facts += [("record", Text(printable(record))) for record in hop.records]
     facts += [("note", Text(note, STYLES["degraded"]))] if note else []
     return Group(title, Padding(Group(_grid(*facts), _bars(hop.phases_s)), (0, 0, 1, 2), expand=False))
@@ -138,16 +144,20 @@ def _answer_of(hop: Hop) -> str:
     return "→ no answer" if scheme_of(hop.url) in {"http", "https"} else ""
 
 
-def _certificates(hop: Hop, now: datetime) -> Iterator[Text]:
+def _certificates(site: Site, hop: Hop) -> Iterator[Certificate | None]:
+    """Yield what may be shown of each certificate, None for one that cannot be read."""
     for certificate in map(certificate_of, hop.chain):
-        if certificate is None:
-            yield Text("one that cannot be read", STYLES["down"])
-            continue
-        yield Text.assemble(
-            printable(certificate.subject),
-            (f" by {printable(certificate.issuer)}, from {certificate.begins_at:%Y-%m-%d}, ", "dim"),
-            _expiry(certificate.expires_at, now),
-        )
+        yield None if certificate is None else masked_certificate(site, certificate)
+
+
+def _certificate(certificate: Certificate | None, now: datetime) -> Text:
+    if certificate is None:
+        return Text("one that cannot be read", STYLES["down"])
+    return Text.assemble(
+        printable(certificate.subject),
+        (f" by {printable(certificate.issuer)}, from {certificate.begins_at:%Y-%m-%d}, ", "dim"),
+        _expiry(certificate.expires_at, now),
+    )
 
 
 def _bars(phases_s: Phases) -> Table:

@@ -197,7 +197,7 @@ class _Batch:
         if slot in self._undecided:
             region, slot_at = self._runner.region, from_ms(slot[1])
             result = result_of(seen, site, region=region, kind=self._kind, slot_at=slot_at)
-            self._decide(slot, self._runner.chains.tell(result, seen, monotonic_s()))
+            self._decide(slot, self._runner.chains.tell(result, site, seen, monotonic_s()))
 
     def _decide(self, slot: Slot, result: Result | None) -> None:
         """Take the first word on a slot, from any thread: its result, or None where it stays unfinished."""

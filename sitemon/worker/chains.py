@@ -5,10 +5,13 @@ from typing import Final
 import msgspec
 
 from sitemon.checks.findings import Observation, first_to_expire
-from sitemon.checks.net.tls import told_of
+from sitemon.checks.judge.masked import masked_certificate
+from sitemon.checks.net.tls import certificate_of
 from sitemon.model.result import Result
+from sitemon.model.site import Site
 
 _TELL_AGAIN_AFTER_S: Final = 3_600.0
+_MOST_TOLD: Final = 8
 _MOST_OF_A_SITE: Final = 4
 """Several machines behind one name may have a chain each; a server that has another at each visit is not told of."""
 
@@ -19,16 +22,18 @@ class Chains:
     def __init__(self) -> None:
         self._told_at_s: dict[str, dict[int, float]] = {}
 
-    def tell(self, result: Result, seen: Observation, now_s: float) -> Result:
-        """Return the result of what was seen, with its certificates when they are news. `now_s` is monotonic."""
+    def tell(self, result: Result, site: Site, seen: Observation, now_s: float) -> Result:
+        """Return the result of what was seen, with its first certificates when they are news. `now_s` is monotonic."""
         hop = first_to_expire(seen.hops)
         if hop is None:
             return result
-        known, key = self._told_at_s.setdefault(result.site, {}), hash(hop.chain)
+        known, key = self._told_at_s.setdefault(site.name, {}), hash(hop.chain)
         if now_s - known.get(key, float("-inf")) < _TELL_AGAIN_AFTER_S:
             return result
         lasting = {one: told_at_s for one, told_at_s in known.items() if now_s - told_at_s < _TELL_AGAIN_AFTER_S}
         if len(lasting) >= _MOST_OF_A_SITE:
             return result
-        self._told_at_s[result.site] = lasting | {key: now_s}
-        return msgspec.structs.replace(result, certificates=told_of(hop.chain))
+        self._told_at_s[site.name] = lasting | {key: now_s}
+        found = map(certificate_of, hop.chain[:_MOST_TOLD])
+        certificates = tuple(masked_certificate(site, one) for one in found if one is not None)
+        return msgspec.structs.replace(result, certificates=certificates)

@@ -110,4 +110,4 @@ class Monitor:
             log.info("monitor.outcome: %s is %s%s", site.name, seen.outcome, f": {seen.error}" if seen.error else "")
             self._outcomes[site.name] = seen.outcome
         result = result_of(seen, site, region=self._region, kind=Kind.MONITOR, slot_at=from_ms(slot_ms))
-        return self._chains.tell(result, seen, clock.monotonic_s())
+        return self._chains.tell(result, site, seen, clock.monotonic_s())

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 from sitemon.checks.judge.spellings import (
     LONGEST_SPELLING,
     ManyReadingsError,
@@ -17,17 +19,19 @@ from sitemon.checks.judge.spellings import (
     places_of,
     readings,
 )
+from sitemon.model.result import Certificate
 from sitemon.model.site import Header, Site, public_url
 from sitemon.patterns.urls import without_userinfo
 
 _SHORTEST_OF_QUERY: Final = 4
 _LONGEST_URL: Final = 2_000
+_LONGEST_NAME: Final = 256
 _LONGEST_SECRETS: Final = 4 << 10
 """To find the spellings of so many takes some 10 ms."""
 _FOR_EACH_SECRET: Final = 16
 """Each has spellings of its own, so that it counts as so many characters more."""
 _MOST_SITES: Final = 128
-_MOST_WORK_FOR_URL: Final = 2_000_000
+_MOST_WORK: Final = 2_000_000
 """That is about 1 ms: each of 50 redirects may lead to a URL that was thought up to take long."""
 _WORK_FOR_READING: Final = 800
 """For each of its characters; and one for each character of all that is looked for."""
@@ -66,10 +70,23 @@ def masked_url(site: Site, url: str) -> str:
     bare = public_url(whole)  # which may end within a secret, at a "?"
     shown = _HIDDEN
     if len(bare) <= _LONGEST_URL:
-        shown = _masked(sought, whole, 0, len(bare), _MOST_WORK_FOR_URL)
+        shown = _masked(sought, whole, 0, len(bare), _MOST_WORK)
     if shown == _HIDDEN:
-        shown = _masked(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), most_work=_MOST_WORK_FOR_URL)
+        shown = _masked(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), most_work=_MOST_WORK)
     return nothing if shown == _HIDDEN else shown
+
+
+def masked_name(site: Site, name: str) -> str:
+    """Return the beginning of a name that a server gave us; nothing of it where there is very much to look for."""
+    if secrets_chars(site) > _LONGEST_SECRETS:
+        return _HIDDEN
+    return _masked(_kept_sought(secrets_of(site)), name, 0, _LONGEST_NAME, _MOST_WORK)
+
+
+def masked_certificate(site: Site, certificate: Certificate) -> Certificate:
+    """Return what may be told of a certificate that a server sent."""
+    subject, issuer = masked_name(site, certificate.subject), masked_name(site, certificate.issuer)
+    return msgspec.structs.replace(certificate, subject=subject, issuer=issuer)
 
 
 def _sought(secrets: frozenset[str]) -> _Sought:

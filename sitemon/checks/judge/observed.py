@@ -7,6 +7,7 @@ from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Failure, Hop, Observation, first_to_expire
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.failures import explain, shortened, shown
+from sitemon.checks.judge.masked import masked_name
 from sitemon.checks.timing import Phase
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.result import Phases
@@ -57,7 +58,9 @@ def _error_of(hops: Sequence[Hop], failures: Sequence[Failure]) -> str | None:
 def broken_off(exc: Exception, phase: Phase, site: Site, *, proxy: str | None = None) -> Verdict:
     """Return the verdict on a check that an exception ended in this phase, at the proxy if one is named."""
     error = explain(exc, phase, site.timeout_s)
-    words = error.words if proxy is None else f"the proxy {proxy}: {error.words}"
+    words = error.words if error.name is None else f"{error.words}: {masked_name(site, error.name)}"
+    if proxy is not None:
+        words = f"the proxy {proxy}: {words}"
     return Verdict((Failure(error.reason, words),), None, is_ours=isinstance(error, OwnError))
 
 

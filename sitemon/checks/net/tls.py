@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from sitemon.checks.errors import CheckError
+from sitemon.model.outcome import Reason
 from sitemon.model.result import Certificate
 
 _HAS_EXPIRED: Final = 10
-_MOST_TOLD: Final = 8
-_LONGEST_NAME: Final = 256
 # OpenSSL's X509_V_ERR_… numbers, x509_vfy.h.
 _BY_VERIFY_CODE: Final = {
     9: "the certificate is not valid yet",
@@ -77,20 +77,6 @@ def certificate_of(certificate: bytes) -> Certificate | None:
         return None
 
 
-def told_of(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
-    """Return what a result tells of a chain: of its first certificates, and of long names their beginning."""
-    return tuple(
-        Certificate(
-            subject=one.subject[:_LONGEST_NAME],
-            issuer=one.issuer[:_LONGEST_NAME],
-            begins_at=one.begins_at,
-            expires_at=one.expires_at,
-        )
-        for one in map(certificate_of, chain[:_MOST_TOLD])
-        if one is not None
-    )
-
-
 def expiry_of(certificate: bytes) -> datetime | None:
     """Return when a DER-encoded certificate expires; None if it cannot be read."""
     return _kept_expiry_of(certificate) if len(certificate) <= _MOST_KEPT_BYTES else _expiry_of(certificate)
@@ -122,21 +108,21 @@ def _reason_in(message: str) -> str | None:
     return found[1].upper().replace(" ", "_") if found else None
 
 
-def words_of_bad_certificate(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], now: datetime) -> str:
-    """Say in an operator's words why the certificates that a server sent are not valid.
+def bad_certificate(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], now: datetime) -> CheckError:
+    """Return why the certificates that a server sent are not valid.
 
     OpenSSL does not tell Python which of them has expired: the server's own, another, or the CA's, which we have.
     """
     words = words_of_tls_error(error)
     if error.verify_code != _HAS_EXPIRED:
-        return words
+        return CheckError(Reason.TLS_ERROR, words)
     own, *others = [certificate_of(one) for one in chain]
     if own is None or own.expires_at <= now:
-        return words
+        return CheckError(Reason.TLS_ERROR, words)
     expired = next((one for one in others if one is not None and one.expires_at <= now), None)
     if expired is None:
-        return "the certificate of the CA that signed the server's has expired"
-    return f"an intermediate certificate has expired: {expired.subject}"
+        return CheckError(Reason.TLS_ERROR, "the certificate of the CA that signed the server's has expired")
+    return CheckError(Reason.TLS_ERROR, "an intermediate certificate has expired", expired.subject)
 
 
 def words_of_tls_error(error: ssl.SSLError) -> str:

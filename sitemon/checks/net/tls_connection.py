@@ -13,7 +13,7 @@ from sitemon.checks.errors import CheckError
 from sitemon.checks.net.aside import done_aside
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
-from sitemon.checks.net.tls import served_chain, words_of_bad_certificate
+from sitemon.checks.net.tls import bad_certificate, served_chain
 from sitemon.checks.net.tls_contexts import TlsContext, context_aside
 from sitemon.clock import thread_cpu_s, utc_now
 from sitemon.model.outcome import Reason
@@ -285,8 +285,7 @@ async def secure(plain: BoundedSocket, tls: Tls, host: str, *, is_web: bool = Tr
         try:
             await connection.shake_hands()
         except ssl.SSLCertVerificationError as exc:
-            words = words_of_bad_certificate(exc, connection.chain, utc_now())
-            raise CheckError(Reason.TLS_ERROR, words) from exc
+            raise bad_certificate(exc, connection.chain, utc_now()) from exc
         finally:
             exchange.chain = connection.chain
         on_failure.pop_all()

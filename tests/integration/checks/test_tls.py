@@ -26,7 +26,7 @@ from sitemon.local.conversation import Behaviour, Conversation
 from sitemon.local.part import MissingToolError
 from sitemon.local.ports import free_port, is_free
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Expect, Tls
+from sitemon.model.site import Expect, Header, Tls
 from tests.conftest import lack
 from tests.integration.checks.certificates import (
     IN_A_MONTH,
@@ -258,6 +258,15 @@ def test_it_is_said_which_certificate_has_expired(
         "the CA's": "the certificate of the CA that signed the server's has expired",
     }
     assert (seen.reason, seen.error) == (Reason.TLS_ERROR, words[expired])
+
+
+def test_one_that_has_expired_is_named_without_the_secrets_of_the_site(
+    observe: Observer, serve_tls: TlsServerFactory, ca: Authority
+) -> None:
+    intermediate = new_authority("the key is s3cret", issuer=ca.signer, ends_at=YESTERDAY)
+    server = serve_tls(answering(response()), new_leaf(intermediate), intermediate)
+    seen = observe(server.url(), tls=ca.tls, headers=(Header("Authorization", "Bearer s3cret"),))
+    assert seen.error == "an intermediate certificate has expired: CN=the key is ***"
 
 
 def asking_after_the_handshake(ca: Authority) -> Callable[[ssl.SSLContext], None]:

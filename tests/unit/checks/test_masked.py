@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitemon.checks.judge.masked import masked, masked_url
+from sitemon.checks.judge.masked import masked, masked_name, masked_url
 from sitemon.clock import thread_cpu_s
 from sitemon.model.site import Body, Header, Proxy, Site
 
@@ -208,6 +208,28 @@ def test_where_there_is_much_to_look_for_little_is_shown_of_a_long_url() -> None
     assert masked_url(watched, "https://a.hunter007.test/b") == "https://*.***.test/b"
     assert masked_url(watched, f"https://a.hunter007.test/{'b' * 500}") == "https://*.***.test/***"
     assert masked_url(watched, f"https://{'b.hunter007.' * 25}test/") == "https://***/"
+
+
+def test_of_a_name_the_beginning_is_shown_without_half_a_secret() -> None:
+    watched = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
+    assert masked_name(watched, "CN=hunter2,O=" + "a" * 300) == "CN=***,O=" + "a" * 243
+    assert masked_name(watched, "a" * 252 + "hunter2") == "a" * 252 + "***"
+
+
+def test_nothing_is_shown_of_it_where_there_is_very_much_to_look_for() -> None:
+    many = tuple(f"hunter{number:03}" for number in range(300))
+    few, very_many = (site(headers=(Header("X-Key", "a", is_secret=True, secrets=one),)) for one in (many[:100], many))
+    assert (masked_name(few, "CN=shop"), masked_name(very_many, "CN=shop")) == ("CN=shop", "***")
+
+
+@pytest.mark.parametrize("cookie", ["a", "a" * 4_000, f"{'a' * 24}b{'a' * 23}" * 80])
+@pytest.mark.parametrize("text", ["a", "%2541", "%25252541&amp;\\u0041"])
+def test_to_mask_the_names_of_certificates_takes_little(cookie: str, text: str) -> None:
+    watched = site(headers=(Header("Cookie", cookie),))
+    began_s = thread_cpu_s()
+    for number in range(50):
+        masked_name(watched, f"{number}{text * (256 // len(text))}")
+    assert thread_cpu_s() - began_s < 0.3
 
 
 def test_a_very_long_path_is_not_shown() -> None:

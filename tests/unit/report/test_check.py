@@ -5,14 +5,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 
 from sitemon.checks.findings import Failure, Hop
+from sitemon.local.chains import new_authority
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
+from sitemon.model.site import Header, Site
 from sitemon.report.check import report, traced, traced_failures
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
+SITE = Site(name="shop", url="https://shop.test/", headers=(Header("X-Key", "s3cret", is_secret=True),))
 PHASES = Phases(dns=0.1, connect=0.1, tls=0.2, first_byte=0.4, download=0.2)
 
 
@@ -37,7 +41,7 @@ def result(**fields: Any) -> Result:
 
 def lines_of(found: Result, *hops: Hop) -> list[str]:
     page = io.StringIO()
-    Console(file=page, width=120, highlight=False).print(report(found, hops, NOW))
+    Console(file=page, width=120, highlight=False).print(report(found, SITE, hops, NOW))
     return [line.rstrip() for line in page.getvalue().splitlines()]
 
 
@@ -107,7 +111,7 @@ def test_a_redirect_from_https_to_http_is_noted() -> None:
     lines = lines_of(result(), *hops)
     assert [line for line in lines if words in line] == [f"  note         {words}"]
     assert lines.index(f"  note         {words}") > lines.index("hop 3  http://shop.test/end  → 200")
-    assert [one["note"] for one in traced(hops)] == [None, None, words, None]
+    assert [one["note"] for one in traced(SITE, hops)] == [None, None, words, None]
 
 
 def test_a_trace_ends_with_what_was_found_wrong() -> None:
@@ -118,7 +122,7 @@ def test_a_trace_ends_with_what_was_found_wrong() -> None:
     )
     page = io.StringIO()
     down = result(outcome=Outcome.DOWN, reason=Reason.FORBIDDEN_MATCH)
-    Console(file=page, width=120, highlight=False).print(report(down, [hop("http://shop.test/")], NOW, failures))
+    Console(file=page, width=120, highlight=False).print(report(down, SITE, [hop("http://shop.test/")], NOW, failures))
     assert [line.rstrip() for line in page.getvalue().splitlines()][-5:] == [
         "forbidden_match  the response matches the regex that it must not",
         "  response     a [red]Fatal error b",
@@ -142,4 +146,19 @@ def test_a_servers_own_words_are_neither_markup_nor_control_characters() -> None
     assert "hop 1  https://shop.test/[red]?[2J  → no answer" in lines
     assert "  resolved     192.0.2.1, 2001:db8::1" in lines
     assert "  certificate  one that cannot be read" in lines
-    assert traced([hop])[0]["certificates"] == []
+    assert traced(SITE, [hop])[0]["certificates"] == []
+
+
+def test_names_in_certificates_hold_no_secret_of_the_site() -> None:
+    authority = new_authority("the key is s3cret", begins_at=NOW, ends_at=NOW + timedelta(days=1))
+    hop = Hop(
+        url="https://shop.test/",
+        addresses=("192.0.2.1",),
+        ip="192.0.2.1",
+        http_code=200,
+        phases_s=PHASES,
+        chain=(authority.certificate.public_bytes(Encoding.DER),),
+    )
+    assert [line for line in lines_of(result(), hop) if "CN=the key is *** by CN=the key is ***" in line]
+    (told,) = traced(SITE, [hop])[0]["certificates"]
+    assert (told["subject"], told["issuer"]) == ("CN=the key is ***",) * 2

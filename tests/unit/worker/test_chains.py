@@ -10,11 +10,13 @@ from sitemon.checks.findings import Hop, Observation
 from sitemon.local.chains import Signer, new_authority, new_leaf
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Certificate, Phases, Result
+from sitemon.model.site import Header, Site
 from sitemon.worker.chains import Chains
 from tests.results import a_result
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+SHOP = Site(name="shop", url="https://shop.example/", headers=(Header("Authorization", "Bearer s3cret"),))
 
 
 def der_of(signer: Signer) -> bytes:
@@ -59,7 +61,8 @@ def leaf(authority: Signer, days: int = 40) -> Signer:
 
 
 def told(chains: Chains, observation: Observation, now_s: float, site: str = "shop") -> tuple[Certificate, ...] | None:
-    return chains.tell(a_result(site), observation, now_s).certificates
+    watched = msgspec.structs.replace(SHOP, name=site)
+    return chains.tell(a_result(site), watched, observation, now_s).certificates
 
 
 def test_the_first_result_tells_who_issued_what_and_from_when_until_when(authority: Signer) -> None:
@@ -98,9 +101,16 @@ def test_a_server_that_has_another_chain_at_each_visit_is_told_of_a_few_times(au
     assert told(chains, seen(leaf(authority)), 4_000.0)
 
 
+def test_no_name_tells_a_secret_of_the_site() -> None:
+    authority = new_authority("the key is S3CRET", begins_at=NOW - DAY, ends_at=NOW + DAY)
+    certificates = told(Chains(), seen(authority), 0.0)
+    assert certificates is not None
+    assert (certificates[0].subject, certificates[0].issuer) == ("CN=the key is ***",) * 2
+
+
 def test_without_tls_there_is_nothing_to_tell() -> None:
     result = a_result("shop")
-    assert Chains().tell(result, seen(), 0.0) is result
+    assert Chains().tell(result, SHOP, seen(), 0.0) is result
 
 
 def test_long_names_and_long_chains_are_cut(authority: Signer) -> None:
