@@ -19,7 +19,7 @@ import msgspec
 
 from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_thread import FairThread
-from sitemon.checks.judge.apart_process import LENGTH_BYTES, TOO_COSTLY
+from sitemon.checks.judge.apart_process import LENGTH_BYTES, OUT_OF_MEMORY, TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question
 from sitemon.checks.waiting import Event, Waits
@@ -103,16 +103,19 @@ class JudgeProcess:
     def judge(self, question: Question) -> Verdict:
         """Return the verdict. If the process dies of the question twice, that is the verdict.
 
+        So it is if one that was started for it has too little memory: in another, questions before may have kept some.
+
         Raises:
             OSError: no process can be started.
 
         """
         for _ in range(2):
-            if self._process is None:
-                self._process = _started()
+            is_fresh = self._process is None
+            self._process = self._process or _started()
             with contextlib.suppress(BrokenPipeError, EOFError):
                 return _asked(self._process, question)
-            if self.end() == -signal.SIGPROF:
+            status = self.end()
+            if status == -signal.SIGPROF or (status == OUT_OF_MEMORY and is_fresh):
                 break
         return TOO_COSTLY
 

@@ -1,6 +1,5 @@
 """The process that judges responses for another one; see apart.py."""
 
-import contextlib
 import os
 import pickle
 import resource
@@ -14,9 +13,10 @@ from sitemon.checks.findings import Failure
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question, verdict_on
 from sitemon.model.outcome import Reason
-from sitemon.patterns.regex import compiled
 
 LENGTH_BYTES: Final = 8
+OUT_OF_MEMORY: Final = 3
+"""The status with which the process ends when it has none left: what others had judged there may have kept it."""
 
 _MOST_CPU_S: Final = 2.0
 """One response may take so much."""
@@ -35,10 +35,10 @@ TOO_COSTLY: Final = Verdict(
 
 
 def main() -> None:
-    """Answer one question after the other until there are no more.
+    """Answer one question after the other until there are no more, or no memory is left.
 
-    The kernel ends the process when a question takes too much CPU. It ends with its parent and not before: a signal
-    to both would make a finding of our own end.
+    The kernel ends the process when a question takes too much CPU. No signal ends it before its parent: one to both
+    would make a finding of our own end.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -46,27 +46,21 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF,))
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        _answer_all(sys.stdin.buffer, sys.stdout.buffer)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # to free what there is could take as long as the question may
+
+
+def _answer_all(source: BinaryIO, sink: BinaryIO) -> None:
     while head := _part(source):
         question: Question = pickle.loads(head)  # noqa: S301 - it comes from our parent
         question = question._replace(page=question.page._replace(body=(_part(source),)))
         signal.setitimer(signal.ITIMER_PROF, _MOST_CPU_S)
-        verdict = _verdict_on(question)
-        answer = msgspec.msgpack.encode(verdict)
+        answer = msgspec.msgpack.encode(verdict_on(question))
         signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(len(answer).to_bytes(LENGTH_BYTES) + answer)
         sink.flush()
-
-
-def _verdict_on(question: Question) -> Verdict:
-    """Return the verdict. What regexes of other sites have kept does not count."""
-    with contextlib.suppress(MemoryError):
-        return verdict_on(question)
-    compiled.cache_clear()
-    try:
-        return verdict_on(question)
-    except MemoryError:
-        return TOO_COSTLY
 
 
 def _part(source: BinaryIO) -> bytes:

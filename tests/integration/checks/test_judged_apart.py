@@ -4,12 +4,14 @@ import contextlib
 import gzip
 import os
 import queue
+import resource
 import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -77,6 +79,12 @@ def pid_of(process: JudgeProcess) -> int:
     return process._process.pid
 
 
+def lower_memory(pid: int, left_bytes: int) -> None:
+    """Leave a process so much memory beside what it has."""
+    has_bytes = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.prlimit(pid, resource.RLIMIT_AS, (has_bytes + left_bytes,) * 2)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -93,11 +101,25 @@ def test_it_finds_what_would_be_found_here(process: JudgeProcess, asked: Questio
     assert process.judge(asked) == verdict_on(asked)
 
 
-def test_what_takes_too_much_cpu_or_memory_is_a_finding_and_the_next_is_judged(process: JudgeProcess) -> None:
+def test_what_takes_too_much_cpu_or_memory_is_a_finding_and_the_next_is_judged(
+    process: JudgeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = Mock(wraps=module._started)
+    monkeypatch.setattr(module, "_started", started)
     assert process.judge(question(DEEP, expect=ENDLESS)) == TOO_COSTLY
-    lists = b"[" + b"[]," * MANY_BYTES + b"0]"
-    assert process.judge(question(lists, expect=ENDLESS)) == TOO_COSTLY
+    objects = b"[" + b'{"a":0},' * (MANY_BYTES // 3) + b"0]"
+    assert process.judge(question(objects, expect=ENDLESS)) == TOO_COSTLY
     assert process.judge(question(b"in stock", match="stock")).outcome is Outcome.UP
+    assert started.call_count == 3, "none is judged twice"
+
+
+def test_what_others_left_too_little_memory_for_is_judged_by_a_fresh_process(process: JudgeProcess) -> None:
+    process.judge(question(b"in stock", match="stock"))
+    held = pid_of(process)
+    lower_memory(held, MANY_BYTES * 3 // 2)
+    long = b"in stock " * (MANY_BYTES // 9) + "😀".encode()
+    assert process.judge(question(long, match="stock")).outcome is Outcome.UP
+    assert pid_of(process) != held
 
 
 def test_a_process_that_was_killed_is_replaced_and_no_verdict_is_lost(process: JudgeProcess) -> None:
