@@ -8,7 +8,7 @@ from sitemon.cli.terminal import Terminal, say_json
 from sitemon.clock import utc_now
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import as_dict
-from sitemon.report.check import report, traced, traced_failures
+from sitemon.report.check import report, trace_of, traced, traced_failures
 
 
 @click.command("check")
@@ -39,10 +39,10 @@ def command(
     site = chosen_site(url_or_site, match=match, timeout_s=timeout, fields={})
     observation = observe(site)
     result = adhoc_result(site, observation, asked_at)
-    hops, failures = (observation.hops, observation.failures) if is_traced else ((), ())
+    hops, failures, now = observation.hops, observation.failures, utc_now()
     if as_json:
         trace = {"trace": traced(site, hops), "failures": traced_failures(failures)} if is_traced else {}
         say_json(as_dict(result) | trace)
     else:
-        Terminal().print(report(result, site, hops, utc_now(), failures))
+        Terminal().print(report(result, now, trace_of(site, hops, failures, now) if is_traced else ()))
     context.exit(1 if result.outcome is Outcome.DOWN else 0)

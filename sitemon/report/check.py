@@ -31,21 +31,20 @@ _SOON: Final = timedelta(days=14)
 _BAR_WIDTH: Final = 32
 
 
-def report(
-    result: Result, site: Site, hops: Sequence[Hop], now: datetime, failures: Sequence[Failure] = ()
-) -> RenderableType:
-    """Return what a person sees: the outcome and why, the facts, the phases; and of a trace each hop and failure."""
+def report(result: Result, now: datetime, trace: Sequence[RenderableType] = ()) -> RenderableType:
+    """Return what a person sees: the outcome and why, the facts, and the phases, or the trace in their place."""
     facts = _grid(*_facts(result, now))
-    parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2), expand=False)]
-    if hops:
-        notes = [_note(before, hop) for before, hop in zip((None, *hops), hops, strict=False)]
-        parts += [
-            _hop(number, site, hop, note, now) for number, (hop, note) in enumerate(zip(hops, notes, strict=True), 1)
-        ]
-        parts += [_failure(failure) for failure in failures]
-    elif result.phases_s is not None:
+    parts: list[RenderableType] = [_headline(result), Padding(facts, (0, 0, 1, 2), expand=False), *trace]
+    if not trace and result.phases_s is not None:
         parts.append(Padding(_bars(result.phases_s), (0, 0, 0, 2), expand=False))
     return Group(*parts)
+
+
+def trace_of(site: Site, hops: Sequence[Hop], failures: Sequence[Failure], now: datetime) -> list[RenderableType]:
+    """Return what a person sees of each hop and failure."""
+    notes = [_note(before, hop) for before, hop in zip((None, *hops), hops, strict=False)]
+    shown = [_hop(number, site, hop, note, now) for number, (hop, note) in enumerate(zip(hops, notes, strict=True), 1)]
+    return shown + [_failure(failure) for failure in failures]
 
 
 def traced_failures(failures: Sequence[Failure]) -> list[dict[str, Any]]:

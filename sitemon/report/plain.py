@@ -16,5 +16,5 @@ _WIDTH: Final = 100
 def plain_report(result: Result, now: datetime) -> str:
     """Return the same as `sitemon.report.check.report` as lines without colours, which do nothing but be read."""
     written = io.StringIO()
-    Console(file=written, width=_WIDTH, color_system=None).print(report(result, (), now), markup=False)
+    Console(file=written, width=_WIDTH, color_system=None).print(report(result, now), markup=False)
     return "\n".join(one_line(line.rstrip()) for line in written.getvalue().splitlines())

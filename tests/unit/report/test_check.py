@@ -13,7 +13,7 @@ from sitemon.local.chains import new_authority
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
 from sitemon.model.site import Header, Site
-from sitemon.report.check import report, traced, traced_failures
+from sitemon.report.check import report, trace_of, traced, traced_failures
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 SITE = Site(name="shop", url="https://shop.test/", headers=(Header("X-Key", "s3cret", is_secret=True),))
@@ -41,7 +41,7 @@ def result(**fields: Any) -> Result:
 
 def lines_of(found: Result, *hops: Hop) -> list[str]:
     page = io.StringIO()
-    Console(file=page, width=120, highlight=False).print(report(found, SITE, hops, NOW))
+    Console(file=page, width=120, highlight=False).print(report(found, NOW, trace_of(SITE, hops, (), NOW)))
     return [line.rstrip() for line in page.getvalue().splitlines()]
 
 
@@ -122,7 +122,8 @@ def test_a_trace_ends_with_what_was_found_wrong() -> None:
     )
     page = io.StringIO()
     down = result(outcome=Outcome.DOWN, reason=Reason.FORBIDDEN_MATCH)
-    Console(file=page, width=120, highlight=False).print(report(down, SITE, [hop("http://shop.test/")], NOW, failures))
+    trace = trace_of(SITE, [hop("http://shop.test/")], failures, NOW)
+    Console(file=page, width=120, highlight=False).print(report(down, NOW, trace))
     assert [line.rstrip() for line in page.getvalue().splitlines()][-5:] == [
         "forbidden_match  the response matches the regex that it must not",
         "  response     a [red]Fatal error b",
