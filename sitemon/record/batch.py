@@ -70,14 +70,17 @@ def sort_out(messages: Sequence[Message], span: Span) -> Batch:
 
     Of several results of one key the first real one stays, else the first. `span` is what the database has room for.
     """
-    results: dict[Key, Entry] = {}
+    of_keys: dict[Key, list[Entry]] = {}
     rejected: list[Rejected] = []
     for message in messages:
         try:
-            _keep_better(results, Entry(message, _read_result(message, span)))
+            result = _read_result(message, span)
+            key = (result.site, result.region, result.slot_at, result.kind)
+            of_keys.setdefault(key, []).append(Entry(message, result))
         except PoisonError as exc:
             rejected.append(Rejected(message, exc.reason, exc.detail))
-    return Batch(messages, tuple(results.values()), tuple(rejected), read_of(messages, len(messages) - len(results)))
+    entries = tuple(map(_best, of_keys.values()))
+    return Batch(messages, entries, tuple(rejected), read_of(messages, len(messages) - len(entries)))
 
 
 def read_of(messages: Sequence[Message], beside: int = 0) -> dict[TopicPartition, Read]:
@@ -118,16 +121,11 @@ def split_by_range(entries: Sequence[Entry], span: Span) -> tuple[Sequence[Entry
 _OUT_OF_RANGE: Final = ("slot_out_of_range", "the slot is older than what is kept, or more than a day ahead")
 
 
-def _keep_better(results: dict[Key, Entry], entry: Entry) -> None:
-    result = entry.result
-    key = (result.site, result.region, result.slot_at, result.kind)
-    kept = results.get(key)
-    if kept is None:
-        results[key] = entry
-    elif kept.result.outcome is Outcome.MISSED and result.outcome is not Outcome.MISSED:
-        results[key] = entry._replace(shadowed=(kept._replace(shadowed=()), *kept.shadowed))
-    else:
-        results[key] = kept._replace(shadowed=(*kept.shadowed, entry))
+def _best(entries: Sequence[Entry]) -> Entry:
+    if len(entries) == 1:
+        return entries[0]
+    best = next((entry for entry in entries if entry.result.outcome is not Outcome.MISSED), entries[0])
+    return best._replace(shadowed=tuple(entry for entry in entries if entry is not best))
 
 
 def _read_result(message: Message, span: Span) -> Result:

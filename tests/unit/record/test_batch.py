@@ -1,5 +1,6 @@
 """What one poll brought is sorted into what is written and what can never be."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +61,26 @@ def test_of_one_key_the_first_real_result_stays(outcomes: tuple[Outcome, ...], k
     batch = sorted_out(*(encode(a_result(outcome)) for outcome in outcomes))
     assert [result.outcome for result in results(batch)] == [kept]
     assert batch.rejected == ()
+
+
+def test_what_it_shadows_is_all_else_of_its_key_in_order() -> None:
+    outcomes = (Outcome.MISSED, Outcome.MISSED, Outcome.DOWN, Outcome.UP, Outcome.MISSED)
+    [entry] = sorted_out(*(encode(a_result(outcome)) for outcome in outcomes)).entries
+    assert entry.message.offset == 2
+    assert [other.message.offset for other in entry.shadowed] == [0, 1, 3, 4]
+    assert all(other.shadowed == () for other in entry.shadowed)
+
+
+def cpu_s(messages: Sequence[Message]) -> float:
+    began_s = time.thread_time()
+    sort_out(messages, SPAN)
+    return time.thread_time() - began_s
+
+
+def test_copies_of_a_key_cost_no_more_than_results_of_others() -> None:
+    copies = [message(encode(a_result()), offset=offset) for offset in range(20_000)]
+    others = [message(encode(a_result(site=f"site-{offset}")), offset=offset) for offset in range(20_000)]
+    assert min(cpu_s(copies) for _ in range(3)) < 2 * min(cpu_s(others) for _ in range(3))
 
 
 def test_another_kind_or_slot_or_site_is_another_key() -> None:
