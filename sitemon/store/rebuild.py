@@ -5,7 +5,7 @@ roll-up is; before it and after it, results that come late move the hour by thei
 the same row locks that recorders take. So it can be broken off at any time, done again, and done twice at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
@@ -23,8 +23,8 @@ _write_sql: Final = load_queries("write.sql")
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-_SITES_AT_ONCE: Final = 200
-"""With a check a minute and nothing amiss, each site has 43,200 rows to look at."""
+_AT_ONCE: Final = 200
+"""So many sites in a region. With a check a minute and nothing amiss, each has 43,200 rows to look at."""
 
 
 class Rebuilt(NamedTuple):
@@ -99,27 +99,28 @@ def _forget_days(cursor: Cursor, from_day: date, until_day: date | str) -> None:
 
 def _rebuild_sites(conn: Connection) -> int:
     """Make the states of all sites anew, and what they missed without a row; return how many states there are."""
-    states, after = 0, 0
-    while site_ids := _next_sites(conn, after):
+    states, after = 0, (0, 0)
+    while places := _next_places(conn, after):
+        columns = dict(zip(("site_ids", "region_ids"), map(list, zip(*places, strict=True)), strict=True))
         with alone(conn) as (cursor, _):
-            cursor.execute(_sql["away_hours_of_sites"], {"site_ids": site_ids})
+            cursor.execute(_sql["away_hours_of_places"], columns)
             count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
-        states += _settle(conn, site_ids)
-        after = site_ids[-1]
+        states += _settle(conn, columns)
+        after = places[-1]
     return states
 
 
-def _next_sites(conn: Connection, after: int) -> list[int]:
+def _next_places(conn: Connection, after: tuple[int, int]) -> list[tuple[int, int]]:
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["next_sites"], {"after": after, "sites": _SITES_AT_ONCE})
-        return [site_id for (site_id,) in cursor.fetchall()]
+        cursor.execute(_sql["next_places"], {"site_id": after[0], "region_id": after[1], "most": _AT_ONCE})
+        return cursor.fetchall()
 
 
-def _settle(conn: Connection, site_ids: Sequence[int]) -> int:
+def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_write_sql["lock_shared"])
         for name in ("forget_states", "make_states", "lock_states"):
-            cursor.execute(_sql[name], {"site_ids": site_ids})
+            cursor.execute(_sql[name], columns)
         places = cursor.fetchall()
         if places:
             sites, regions = map(list, zip(*places, strict=True))

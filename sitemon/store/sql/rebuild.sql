@@ -10,19 +10,61 @@ DELETE FROM sitemon.latency_hour WHERE hour_at >= %(from_at)s AND hour_at < %(un
 DELETE FROM sitemon.count_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 DELETE FROM sitemon.latency_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 
--- name: next_sites
-SELECT site_id FROM sitemon.site WHERE site_id > %(after)s ORDER BY site_id LIMIT %(sites)s;
+-- name: next_places
+-- Sites in regions of which there is anything, the next ones after one: of each table the first that follows is looked up.
+WITH RECURSIVE place AS (
+    SELECT %(site_id)s::integer AS site_id, %(region_id)s::integer AS region_id
+    UNION ALL
+    SELECT next.site_id, next.region_id
+    FROM place
+    CROSS JOIN LATERAL (
+        (
+            SELECT site_id, region_id
+            FROM sitemon.result
+            WHERE (result.site_id, result.region_id) > (place.site_id, place.region_id)
+            ORDER BY site_id, region_id
+            LIMIT 1
+        )
+        UNION ALL
+        (
+            SELECT site_id, region_id
+            FROM sitemon.current_state AS state
+            WHERE (state.site_id, state.region_id) > (place.site_id, place.region_id)
+            ORDER BY site_id, region_id
+            LIMIT 1
+        )
+        UNION ALL
+        (
+            SELECT site_id, region_id
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE (stretch.site_id, stretch.region_id) > (place.site_id, place.region_id)
+            ORDER BY site_id, region_id
+            LIMIT 1
+        )
+        UNION ALL
+        (
+            SELECT site_id, region_id
+            FROM sitemon.away_hour AS away
+            WHERE (away.site_id, away.region_id) > (place.site_id, place.region_id)
+            ORDER BY site_id, region_id
+            LIMIT 1
+        )
+        ORDER BY site_id, region_id
+        LIMIT 1
+    ) AS next
+)
+SELECT site_id, region_id FROM place OFFSET 1 LIMIT %(most)s;
 
--- name: away_hours_of_sites
+-- name: away_hours_of_places
 SELECT site_id, region_id, 0, closed_ms / 3600000 + 1
-FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
-CROSS JOIN sitemon.region
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
 CROSS JOIN sitemon.account;
 
 -- name: forget_states
 -- States of slots that have no row. Those whose rows are no longer kept stay as they are.
 DELETE FROM sitemon.current_state AS state
-WHERE site_id = ANY (%(site_ids)s)
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+WHERE (state.site_id, state.region_id) = (given.site_id, given.region_id)
     AND slot_at >= (SELECT raw_from_at FROM sitemon.watermark)
     AND NOT EXISTS (
         SELECT
@@ -38,18 +80,16 @@ INSERT INTO sitemon.current_state (
     slot_at, since_at, checked_at, site_id, region_id, target_id, kind, outcome
 )
 SELECT '-infinity', 'infinity', checked_at, newest.site_id, newest.region_id, target_id, kind, outcome
-FROM sitemon.site
-CROSS JOIN sitemon.region
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
 CROSS JOIN LATERAL (
     SELECT checked_at, site_id, region_id, target_id, kind, outcome
     FROM sitemon.result
-    WHERE result.site_id = site.site_id
-        AND result.region_id = region.region_id
+    WHERE result.site_id = given.site_id
+        AND result.region_id = given.region_id
         AND result.kind NOT IN ('adhoc', 'confirm')
     ORDER BY result.slot_at DESC
     LIMIT 1
 ) AS newest
-WHERE site.site_id = ANY (%(site_ids)s)
 ORDER BY newest.site_id, newest.region_id
 ON CONFLICT DO NOTHING;
 
@@ -57,6 +97,6 @@ ON CONFLICT DO NOTHING;
 -- A recorder that has a result of one of these waits until they are settled, as for another recorder.
 SELECT site_id, region_id
 FROM sitemon.current_state
-WHERE site_id = ANY (%(site_ids)s)
+JOIN unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id) USING (site_id, region_id)
 ORDER BY site_id, region_id
-FOR UPDATE;
+FOR UPDATE OF current_state;

@@ -2,6 +2,8 @@
 
 from datetime import date, datetime, time, timedelta
 
+import pytest
+
 from sitemon import clock
 from sitemon.model.result import Kind
 from sitemon.store.connect import Connection
@@ -82,3 +84,15 @@ def test_the_next_maintenance_sums_the_last_days_anew(conn: Connection, names: N
     rebuild(conn, None, nothing)
     maintain(conn, DEFAULT_RETENTION, later)
     assert rows(conn, "SELECT * FROM sitemon.uptime_recent") == []
+
+
+def test_many_regions_of_one_site_are_looked_at_for_that_one_alone(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_batch(conn, names, [a_result(f"site-{number}") for number in range(20)])
+    write_batch(conn, names, [a_result("elsewhere", region=f"region-{number}") for number in range(300)])
+    execute(conn, "DELETE FROM sitemon.current_state WHERE region_id % 2 = 0")
+    at_once: list[int] = []
+    monkeypatch.setattr("sitemon.store.rebuild.count_away", lambda _cursor, hours: at_once.append(len(hours)))
+    assert rebuild(conn, clock.utc_now(), nothing).states == 320
+    assert at_once == [200, 120]
