@@ -79,7 +79,7 @@ def command(
     slos = {site.name: site.slo for site in load_sites().sites if site.slo is not None}
     with closing(connect(server, credentials, application_name="sitemon-report")) as conn:
         by_days = period.is_of_utc_days
-        rows = read_report(conn, period.starts_at, period.until_at, by_days=by_days, group_by=group_by)
+        rows = read_report(conn, period.starts_at, period.until_at, now, by_days=by_days, group_by=group_by)
     _FORMATS[form](report_of(rows, period, slos, now, group_by))
 
 

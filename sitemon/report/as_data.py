@@ -46,6 +46,12 @@ CSV_COLUMNS: Final = (
 
 def report_as_json(report: Report) -> dict[str, Any]:
     """Return all of it as plain JSON types and moments."""
+    groups = [group_as_json(group) | {"sites": [site_as_json(site) for site in group.sites]} for group in report.groups]
+    return head_as_json(report) | {"groups": groups}
+
+
+def head_as_json(report: Report) -> dict[str, Any]:
+    """Return it without its groups."""
     return {
         "title": report.period.title,
         "timezone": str(report.period.zone),
@@ -54,9 +60,24 @@ def report_as_json(report: Report) -> dict[str, Any]:
         "made_at": report.made_at,
         "group_by": report.group_by,
         "figures": _figures(report.figures),
-        "groups": [_group(group) for group in report.groups],
         "incidents": [incident._asdict() for group in report.groups for incident in group.incidents],
+        "more_incidents": report.more_incidents,
         "sources": [source._asdict() for source in report.sources],
+    }
+
+
+def group_as_json(group: GroupReport) -> dict[str, Any]:
+    """Return a group without its sites."""
+    return {"group": group.name, **_figures(group.figures), "days": [_day(day) for day in group.days]}
+
+
+def site_as_json(site: SiteReport) -> dict[str, Any]:
+    """Return one site."""
+    return {
+        "site": site.site,
+        "labels": dict(site.labels),
+        **_site_values(site),
+        "days": [_day(day) for day in site.days],
     }
 
 
@@ -93,23 +114,6 @@ def _written(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def _group(group: GroupReport) -> dict[str, Any]:
-    return {
-        "group": group.name,
-        **_figures(group.figures),
-        "days": [_day(day) for day in group.days],
-        "sites": [
-            {
-                "site": site.site,
-                "labels": dict(site.labels),
-                **_site_values(site),
-                "days": [_day(day) for day in site.days],
-            }
-            for site in group.sites
-        ],
-    }
 
 
 def _site_values(site: SiteReport) -> dict[str, Any]:

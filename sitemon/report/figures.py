@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sitemon.model.counts import Counts, total_of
 from sitemon.report.latency_buckets import BUCKETS, lower_s
 from sitemon.report.period import Period
-from sitemon.store.report import DayCounts, Histogram, ReportedIncident, ReportRows, Source
+from sitemon.store.report import DayCounts, Histogram, IncidentSums, ReportedIncident, ReportRows, Source
 
 
 class Latencies(NamedTuple):
@@ -73,11 +73,20 @@ class SiteReport(NamedTuple):
     labels: Mapping[str, str]
     figures: Figures
     budget: Budget | None
-    days: list[Day]
+    counts: Sequence[DayCounts]
+    period: Period
+
+    @property
+    def days(self) -> list[Day]:
+        """Each day of the report: they are not kept, for of all sites they are many."""
+        return _days([self.counts], self.period)
 
 
 class GroupReport(NamedTuple):
-    """The sites with one label's value, worst first; `name` is empty for those that have none."""
+    """The sites with one label's value, worst first; `name` is empty for those that have none.
+
+    `incidents` are those that are among the newest of all.
+    """
 
     name: str
     figures: Figures
@@ -97,6 +106,11 @@ class Report(NamedTuple):
     groups: list[GroupReport]
     sources: list[Source]
 
+    @property
+    def more_incidents(self) -> int:
+        """How many incidents there are beside those of its groups, all of them older."""
+        return self.figures.repairs.incidents - sum(len(group.incidents) for group in self.groups)
+
     def worst(self, most: int) -> list[SiteReport]:
         """Return the sites that were down most, none of which was well all the time."""
         sites = sorted((site for group in self.groups for site in group.sites), key=_badness)
@@ -111,17 +125,15 @@ def report_of(
     incidents: dict[str, list[ReportedIncident]] = {site: [] for site in rows.groups}
     for incident in rows.incidents:
         incidents[incident.site].append(incident)
-    sites = {
-        site: _site(site, rows, incidents[site], period, slo=slos.get(site), until_at=until_at) for site in rows.groups
-    }
+    sites = {site: _site(site, rows, period, slo=slos.get(site), until_at=until_at) for site in rows.groups}
     members: dict[str, list[SiteReport]] = {name: [] for name in rows.groups.values()}
     for site, name in rows.groups.items():
         members[name].append(sites[site])
     groups = [
-        _group(name, members[name], incidents, rows, period, until_at=until_at)
+        _group(name, members[name], incidents, rows, period)
         for name in sorted(members, key=lambda name: (not name, name))
     ]
-    everything = _figures(rows.counts, rows.latencies, rows.incidents, period, until_at)
+    everything = _figures(rows.counts, rows.latencies, rows.sums.values())
     return Report(period, until_at, now, group_by, everything, groups, rows.sources)
 
 
@@ -164,20 +176,20 @@ def budget_of(slo: float, counts: Counts, period_s: float, observed_s: float) ->
 def _site(
     site: str,
     rows: ReportRows,
-    incidents: Sequence[ReportedIncident],
     period: Period,
     *,
     slo: float | None,
     until_at: datetime,
 ) -> SiteReport:
     counts = rows.counts.get(site, [])
-    found = _figures({site: counts}, {site: rows.latencies.get(site, {})}, incidents, period, until_at)
+    latencies = {site: rows.latencies.get(site, {})}
+    found = _figures({site: counts}, latencies, [rows.sums.get(site, IncidentSums())])
     budget = None
     if slo is not None:
         seen_from = period.starts_at[counts[0].day] if counts else period.from_at
         period_s = (period.until_at - period.from_at).total_seconds()
         budget = budget_of(slo, found.counts, period_s, (until_at - seen_from).total_seconds())
-    return SiteReport(site, rows.labels.get(site, {}), found, budget, _days({site: counts}, period))
+    return SiteReport(site, rows.labels.get(site, {}), found, budget, counts, period)
 
 
 def _group(
@@ -186,8 +198,6 @@ def _group(
     incidents_of: Mapping[str, list[ReportedIncident]],
     rows: ReportRows,
     period: Period,
-    *,
-    until_at: datetime,
 ) -> GroupReport:
     names = [site.site for site in sites]
     incidents = sorted(
@@ -198,9 +208,10 @@ def _group(
     histograms = {site: rows.latencies.get(site, {}) for site in names}
     days = [
         day._replace(latencies=latencies_of([rows.group_latencies.get((name, place), {})]))
-        for place, day in enumerate(_days(counts, period))
+        for place, day in enumerate(_days(counts.values(), period))
     ]
-    found = _figures(counts, histograms, incidents, period, until_at)
+    sums = [rows.sums.get(site, IncidentSums()) for site in names]
+    found = _figures(counts, histograms, sums)
     return GroupReport(name, found, days, sorted(sites, key=_badness), incidents)
 
 
@@ -212,29 +223,25 @@ def _badness(site: SiteReport) -> tuple[float, float, str]:
 def _figures(
     counts: Mapping[str, Sequence[DayCounts]],
     histograms: Mapping[str, Histogram],
-    incidents: Sequence[ReportedIncident],
-    period: Period,
-    until_at: datetime,
+    sums: Iterable[IncidentSums],
 ) -> Figures:
     total = total_of(day.counts for days in counts.values() for day in days)
-    return Figures(total, latencies_of(histograms.values()), _repairs(incidents, period.from_at, until_at))
+    return Figures(total, latencies_of(histograms.values()), _repairs(sums))
 
 
-def _days(counts: Mapping[str, Sequence[DayCounts]], period: Period) -> list[Day]:
+def _days(counts: Iterable[Sequence[DayCounts]], period: Period) -> list[Day]:
     by_day: dict[int, list[Counts]] = {}
-    for days in counts.values():
+    for days in counts:
         for day in days:
             by_day.setdefault(day.day, []).append(day.counts)
     return [Day(day, total_of(by_day.get(place, []))) for place, day in enumerate(period.days)]
 
 
-def _repairs(incidents: Sequence[ReportedIncident], from_at: datetime, until_at: datetime) -> Repairs:
-    over = [(one.ended_at - one.started_at).total_seconds() for one in incidents if one.ended_at]
-    detected = [(one.decided_at - one.started_at).total_seconds() for one in incidents]
-    down = (min(one.ended_at or until_at, until_at) - max(one.started_at, from_at) for one in incidents)
-    down_s = sum(max(0.0, lasted.total_seconds()) for lasted in down)
-    return Repairs(len(incidents), len(incidents) - len(over), down_s, _mean(detected), _mean(over))
+def _repairs(sums: Iterable[IncidentSums]) -> Repairs:
+    found = IncidentSums(*map(sum, zip(IncidentSums(), *sums, strict=True)))
+    detect_s, repair_s = _mean(found.detect_s, found.incidents), _mean(found.repair_s, found.incidents - found.open)
+    return Repairs(found.incidents, found.open, found.down_s, detect_s, repair_s)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _mean(sum_s: float, number: int) -> float | None:
+    return sum_s / number if number else None

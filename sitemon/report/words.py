@@ -4,8 +4,9 @@ from typing import Final
 
 from sitemon.durations import for_people
 from sitemon.model.counts import Counts
-from sitemon.report.figures import Budget, Figures, Report
+from sitemon.report.figures import Budget, Figures, GroupReport, Report
 from sitemon.report.palette import latency, percent
+from sitemon.store.report import LISTED
 
 NOTHING: Final = "–"
 
@@ -60,6 +61,17 @@ def incidents_of(figures: Figures) -> str:
     """Return how many incidents there were, and how many last."""
     found = figures.repairs
     return f"{found.incidents}" + (f" ({found.open} open)" if found.open else "")
+
+
+def unlisted_of(group: GroupReport, shown: int) -> str:
+    """Return how many incidents of a group are not shown, and which of them are elsewhere; nothing when all are."""
+    incidents = group.figures.repairs.incidents
+    if incidents <= shown:
+        return ""
+    words = f"{'and ' if shown else ''}{incidents - shown:,} earlier ones"
+    if incidents == len(group.incidents):
+        return f"{words}, which the JSON has"
+    return f"{words}; of all sites the JSON has the newest {LISTED:,}"
 
 
 def span_of(report: Report) -> str:

@@ -1,11 +1,12 @@
 """What a report is made of: counts, histograms and incidents of a stretch of time, from the public views."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sitemon.model.counts import Counts
+from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
@@ -13,6 +14,10 @@ from sitemon.store.queries import load_queries
 _sql: Final = load_queries("report.sql")
 
 _PIECE: Final = 500
+LISTED: Final = 1_000
+"""So many incidents, the newest, stand in a report one by one."""
+_GROUP: Final = 10
+"""A day of a group, which has a histogram, holds as much memory as so many of sites."""
 
 Histogram = dict[int, int]
 """Checks by the bucket of their latency."""
@@ -38,6 +43,20 @@ class ReportedIncident(NamedTuple):
     http_code: int | None
 
 
+class IncidentSums(NamedTuple):
+    """A site's incidents that were open at some time of the report: how many, how many last, and sums over them.
+
+    `down_s` is how much of the report they cover, `detect_s` the time until the alerter knew, `repair_s` the time until
+    the first good check, of those that are over.
+    """
+
+    incidents: int = 0
+    open: int = 0
+    down_s: float = 0.0
+    detect_s: float = 0.0
+    repair_s: float = 0.0
+
+
 class Source(NamedTuple):
     """Where figures came from: a view, and which of its rows."""
 
@@ -47,7 +66,10 @@ class Source(NamedTuple):
 
 
 class ReportRows(NamedTuple):
-    """All that is known of the sites that were seen in some days. `labels` and `groups` are those of each site."""
+    """All that is known of the sites that were seen in some days. `labels` and `groups` are those of each site.
+
+    `incidents` are the newest; `sums` are of all, by site.
+    """
 
     groups: dict[str, str]
     labels: dict[str, dict[str, str]]
@@ -55,38 +77,59 @@ class ReportRows(NamedTuple):
     latencies: dict[str, Histogram]
     group_latencies: dict[tuple[str, int], Histogram]
     incidents: list[ReportedIncident]
+    sums: dict[str, IncidentSums]
     sources: list[Source]
 
 
+class LargeReportError(FatalError):
+    """More is asked for than one report may hold."""
+
+
 def read_report(
-    conn: Connection, starts_at: Sequence[datetime], until_at: datetime, *, by_days: bool, group_by: str | None
+    conn: Connection,
+    starts_at: Sequence[datetime],
+    until_at: datetime,
+    now: datetime,
+    *,
+    by_days: bool,
+    group_by: str | None,
+    most_site_days: int | None = None,
 ) -> ReportRows:
     """Read all in one snapshot. `starts_at` are the beginnings of the days; `by_days` when they are those of UTC.
 
     A site's group is its label `group_by`, empty where it has none. Of a site that was not seen in these days there is
-    nothing but its incidents.
+    nothing but its incidents. What lasts has lasted until `now`.
 
     Raises:
+        LargeReportError: they are more than `most_site_days`, or a tenth of that of groups.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     how = "days" if by_days else "hours"
-    values: dict[str, Any] = {"starts_at": list(starts_at), "from_at": starts_at[0], "until_at": until_at}
+    values: dict[str, Any] = {"starts_at": list(starts_at), "from_at": starts_at[0], "until_at": until_at, "now": now}
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
-        def ask(name: str, **more: object) -> list[Any]:
+        def ask(name: str, **more: object) -> Iterator[Any]:
             cursor.execute(_sql[name], values | more)
             # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
-            return [row for rows in iter(lambda: cursor.fetchmany(_PIECE), []) for row in rows]
+            for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
+                yield from rows
 
         labels: dict[str, dict[str, str]] = dict(ask("report_sites"))
         counts: dict[str, list[DayCounts]] = defaultdict(list)
-        for site, day, *numbers in ask(f"counts_by_{how}"):
+        for site, day, *numbers in ask(f"counts_by_{how}", most=None if most_site_days is None else most_site_days + 1):
             counts[site].append(DayCounts(day - 1, Counts(*numbers)))
-        incidents = [ReportedIncident._make(row) for row in ask("report_incidents")]
-        sites = sorted({*counts, *(incident.site for incident in incidents)})
+        sums = {site: IncidentSums(*found) for site, *found in ask("incident_sums")}
+        sites = sorted({*counts, *sums})
         groups = {site: labels.get(site, {}).get(group_by, "") if group_by else "" for site in sites}
+        largest = max(len(sites), _GROUP * len(set(groups.values()))) * len(starts_at)
+        if most_site_days is not None and largest > most_site_days:
+            raise LargeReportError(
+                f"expected at most {most_site_days:,} days of sites, all together, "
+                f"and {most_site_days // _GROUP:,} of groups: ask for fewer days"
+            )
+        incidents = [ReportedIncident._make(row) for row in ask("newest_incidents", most=LISTED)]
         latencies: dict[str, Histogram] = defaultdict(dict)
         for site, bucket, checks in ask(f"latencies_by_{how}"):
             latencies[site][bucket] = checks
@@ -94,7 +137,8 @@ def read_report(
         members = {"sites": list(groups), "groups": list(groups.values())}
         for group, day, bucket, checks in ask(f"group_latencies_by_{how}", **members):
             of_groups[group, day - 1][bucket] = checks
-    return ReportRows(groups, labels, counts, latencies, of_groups, incidents, _sources(starts_at[0], until_at, how))
+    sources = _sources(starts_at[0], until_at, how)
+    return ReportRows(groups, labels, counts, latencies, of_groups, incidents, sums, sources)
 
 
 def _sources(from_at: datetime, until_at: datetime, how: str) -> list[Source]:

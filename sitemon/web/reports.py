@@ -10,12 +10,15 @@ from sitemon.config.sites import SiteSet
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
 from sitemon.store.pool import Pool
-from sitemon.store.report import read_report
+from sitemon.store.report import LargeReportError, read_report
+from sitemon.web.made import Content
 from sitemon.web.problems import Problem
 from sitemon.web.shared import CrowdedError, Shared
 from sitemon.web.snapshot import Snapshot
 
 _KEPT: Final = 16
+_SITE_DAYS: Final = 400_000
+"""So many days of sites one report has, in memory and as JSON: a month of 12,900 sites, or 400 days of 1,000."""
 _WAITING: Final = 60
 """More than one client has under way, of its pages and of its programs. Of more, who has his share is refused."""
 _LASTS_S: Final = 30.0
@@ -41,7 +44,7 @@ class Reports:
         period: Period,
         group_by: str | None,
         *,
-        write: Callable[[Report], str],
+        write: Callable[[Report], Content],
         media_type: str = "text/html; charset=utf-8",
     ) -> Response:
         """Return a report as `write` writes it, at most a minute old, or 20 min when its days are over.
@@ -50,7 +53,8 @@ class Reports:
         kept stay as they are.
 
         Raises:
-            Problem: 503, this one has to be waited for, many wait for reports, and this client has its share of them.
+            Problem: 409, it would be of too much; 503, this one has to be waited for, many wait for reports, and this
+                client has its share of them.
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
@@ -70,12 +74,21 @@ class Reports:
             )
         except CrowdedError as exc:
             raise Problem(503, "many wait for reports, and you for some of them", {"Retry-After": "5"}) from exc
+        except LargeReportError as exc:
+            raise Problem(409, str(exc)) from exc
 
     def _read(self, period: Period, group_by: str | None) -> Report:
+        now = clock.utc_now()
         with self._pool.connection() as conn:
             rows = read_report(
-                conn, period.starts_at, period.until_at, by_days=period.is_of_utc_days, group_by=group_by
+                conn,
+                period.starts_at,
+                period.until_at,
+                now,
+                by_days=period.is_of_utc_days,
+                group_by=group_by,
+                most_site_days=_SITE_DAYS,
             )
         sites = self._sites()
         slos = {site.name: site.slo for site in (sites.sites if sites else ()) if site.slo is not None}
-        return report_of(rows, period, slos, clock.utc_now(), group_by)
+        return report_of(rows, period, slos, now, group_by)

@@ -19,7 +19,8 @@ SELECT
 FROM sitemon.uptime_daily
 WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
 GROUP BY 1, 2
-ORDER BY 1, 2;
+ORDER BY 1, 2
+LIMIT %(most)s;
 
 -- name: counts_by_hours
 SELECT
@@ -33,7 +34,8 @@ SELECT
 FROM sitemon.uptime_hourly
 WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
 GROUP BY 1, 2
-ORDER BY 1, 2;
+ORDER BY 1, 2
+LIMIT %(most)s;
 
 -- name: latencies_by_days
 SELECT site, bucket, sum(checks)::bigint
@@ -69,8 +71,21 @@ JOIN unnest(%(sites)s::text[], %(groups)s::text[]) AS member (site, label) USING
 WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
 GROUP BY 1, 2, 3;
 
--- name: report_incidents
+-- name: incident_sums
+SELECT
+    site,
+    count(*) AS incidents,
+    count(*) FILTER (WHERE ended_at IS NULL) AS open,
+    sum(date_part('epoch', greatest(least(ended_at, %(until_at)s, %(now)s) - greatest(started_at, %(from_at)s), '0'))),
+    sum(date_part('epoch', decided_at - started_at)),
+    coalesce(sum(date_part('epoch', ended_at - started_at)), 0)
+FROM sitemon.incidents
+WHERE withdrawn_at IS NULL AND started_at < %(until_at)s AND (ended_at IS NULL OR ended_at > %(from_at)s)
+GROUP BY site;
+
+-- name: newest_incidents
 SELECT incident_id, site, started_at, ended_at, decided_at, regions, reason, http_code
 FROM sitemon.incidents
 WHERE withdrawn_at IS NULL AND started_at < %(until_at)s AND (ended_at IS NULL OR ended_at > %(from_at)s)
-ORDER BY started_at, incident_id;
+ORDER BY started_at DESC, incident_id DESC
+LIMIT %(most)s;

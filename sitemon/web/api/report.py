@@ -1,13 +1,15 @@
 """A report on a month, or on other days: what ``sitemon report`` tells."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from sitemon import clock
 from sitemon.report import figures
-from sitemon.report.as_data import report_as_json
+from sitemon.report.as_data import group_as_json, head_as_json, site_as_json
 from sitemon.web.api.answers import present, refusals
 from sitemon.web.api.models import Answer, Count, Day, Fraction, MadeUp, Moment, Seconds
 from sitemon.web.dependencies import Web
@@ -64,7 +66,7 @@ class ReportedGroup(_Figures):
 
     group: str
     days: list[ReportedDay]
-    sites: list[ReportedSite]
+    sites: Iterable[ReportedSite]
 
 
 class ReportedIncident(Answer):
@@ -98,10 +100,21 @@ class Report(Answer):
     made_at: Moment
     group_by: str | None
     figures: _Figures
-    groups: list[ReportedGroup]
-    incidents: list[ReportedIncident]
+    groups: Iterable[ReportedGroup]
+    incidents: list[ReportedIncident] = Field(description="the newest 1,000 of them")
+    more_incidents: Count = Field(description="how many older ones there are")
     sources: list[ReportSource]
     made_up_until_at: MadeUp = None
+
+
+_report: Final = TypeAdapter(Report)
+
+
+def as_json(report: figures.Report, made_up_until_at: datetime | None) -> bytes:
+    """Return a report as JSON: groups and sites are made one by one as they are written."""
+    groups = (group_as_json(group) | {"sites": map(site_as_json, group.sites)} for group in report.groups)
+    found = head_as_json(report) | {"groups": groups, "made_up_until_at": made_up_until_at}
+    return _report.dump_json(_report.validate_python(found))
 
 
 def routes(web: Web) -> APIRouter:
@@ -114,13 +127,13 @@ def routes(web: Web) -> APIRouter:
         web.guard.reader_of(request)
         period = query.period(clock.utc_now())
         snapshot = await present(web)
-
-        def write(report: figures.Report) -> str:
-            found = report_as_json(report) | {"made_up_until_at": snapshot.made_up_until_at}
-            return Report.model_validate(found).model_dump_json()
-
         return await web.reports.answer(
-            request, snapshot, period, query.group_by, write=write, media_type="application/json"
+            request,
+            snapshot,
+            period,
+            query.group_by,
+            write=lambda report: as_json(report, snapshot.made_up_until_at),
+            media_type="application/json",
         )
 
     return router

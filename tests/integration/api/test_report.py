@@ -1,5 +1,8 @@
 """A report by the API: the same figures as ``sitemon report``."""
 
+import re
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -15,6 +18,7 @@ def test_it_says_how_this_month_was(page: httpx.Client, scene: Scene) -> None:
     by_group = {group["group"]: {site["site"] for site in group["sites"]} for group in found["groups"]}
     assert by_group == {"ops": {"intern"}, "web": {"shop", "wiki", HOSTILE}}
     assert found["figures"]["incidents"] == len(found["incidents"]) == 1
+    assert found["more_incidents"] == 0
     assert found["incidents"][0]["incident_id"] == scene.incident_id
     assert {source["view"] for source in found["sources"]} >= {"sitemon.incidents"}
 
@@ -38,3 +42,16 @@ def test_days_that_are_none_are_refused(page: httpx.Client, asked: dict[str, str
 
 def test_what_is_no_month_is_refused(page: httpx.Client) -> None:
     assert page.get(f"{V1}/report", params={"month": "2026-13"}).status_code == 422
+
+
+def test_more_than_a_report_may_hold_is_refused_by_one_error(
+    page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.web.reports._SITE_DAYS", 50)
+    expected = "expected at most 50 days of sites, all together, and 5 of groups: ask for fewer days"
+    asked = {"from": f"{clock.utc_now() - timedelta(days=59):%Y-%m-%d}"}
+    answer = page.get(f"{V1}/report", params=asked)
+    assert (answer.status_code, problem(answer)["detail"]) == (409, expected)
+    shown = page.get("/report", params=asked)
+    assert (shown.status_code, re.findall(r'role="alert">(.*?)</p>', shown.text)) == (409, [expected])
+    assert page.get(f"{V1}/report", params={"from": f"{clock.utc_now():%Y-%m-%d}"}).status_code == 200

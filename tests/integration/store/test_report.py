@@ -20,7 +20,7 @@ from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.plot import read_plot
 from sitemon.store.provision import READER
-from sitemon.store.report import DayCounts, ReportRows, read_report
+from sitemon.store.report import DayCounts, LargeReportError, ReportRows, read_report
 from sitemon.store.write import write_batch
 from tests.databases import as_admin, execute, filled, open_account, rows, run
 from tests.results import MINUTE, a_down, a_missed, a_result
@@ -89,8 +89,16 @@ def period(zone: str = "UTC") -> Period:
     return Period(FIRST.date(), FIRST.date() + 2 * DAY, ZoneInfo(zone))
 
 
-def read(reader: Connection, of: Period, group_by: str | None = None) -> ReportRows:
-    return read_report(reader, of.starts_at, of.until_at, by_days=of.is_of_utc_days, group_by=group_by)
+def read(reader: Connection, of: Period, group_by: str | None = None, most_site_days: int | None = None) -> ReportRows:
+    return read_report(
+        reader,
+        of.starts_at,
+        of.until_at,
+        clock.utc_now(),
+        by_days=of.is_of_utc_days,
+        group_by=group_by,
+        most_site_days=most_site_days,
+    )
 
 
 def days(*counts: Counts) -> list[DayCounts]:
@@ -181,6 +189,65 @@ def test_the_query_of_the_page_gives_the_same(reader: Connection) -> None:
 def test_a_day_of_an_empty_database(postgres_server: PostgresServer, admin: Credentials, owner: Credentials) -> None:
     today = Period(date(2026, 10, 1), date(2026, 10, 1), UTC)
     with reading(postgres_server, admin, owner) as reader:
-        found = read_report(reader, today.starts_at, today.until_at, by_days=True, group_by=None)
+        found = read_report(reader, today.starts_at, today.until_at, clock.utc_now(), by_days=True, group_by=None)
     assert (found.groups, found.incidents) == ({}, [])
     assert report_of(found, today, {}, datetime(2026, 11, 1, tzinfo=UTC), None).groups == []
+
+
+def read_of_incidents(conn: Connection, *incidents: tuple[timedelta, timedelta | None]) -> ReportRows:
+    """Note incidents of shop, each known after a minute, and read a report of today, of which an hour is over."""
+    execute(conn, "INSERT INTO sitemon.site (name) VALUES ('shop') ON CONFLICT DO NOTHING")
+    for began, ended in incidents:
+        started_at, ended_at = TODAY + began, None if ended is None else TODAY + ended
+        execute(
+            conn,
+            "INSERT INTO sitemon.incident (site_id, started_at, ended_at, opened_by_at, regions, decided_at) "
+            "SELECT site_id, %(from)s, %(until)s, %(from)s, '{default}', %(decided)s FROM sitemon.site",
+            {"from": started_at, "until": ended_at, "decided": started_at + MINUTE},
+        )
+    return read_report(conn, [TODAY], TODAY + DAY, TODAY + HOUR, by_days=True, group_by=None)
+
+
+@pytest.mark.parametrize(
+    ("incidents", "sums"),
+    [
+        ([(5 * MINUTE, 10 * MINUTE), (20 * MINUTE, 30 * MINUTE)], (2, 0, 900, 120, 900)),
+        ([(-10 * MINUTE, 5 * MINUTE)], (1, 0, 300, 60, 900)),
+        ([(50 * MINUTE, None)], (1, 1, 600, 60, 0)),
+        ([(2 * HOUR, None)], (1, 1, 0, 60, 0)),
+    ],
+    ids=["over", "of before", "open", "by a clock that is ahead"],
+)
+def test_incidents_are_summed_within_the_report_and_up_to_now(
+    conn: Connection, incidents: list[tuple[timedelta, timedelta | None]], sums: tuple[float, ...]
+) -> None:
+    assert read_of_incidents(conn, *incidents).sums == {"shop": sums}
+
+
+def test_of_incidents_without_number_all_count_and_the_newest_are_listed(conn: Connection) -> None:
+    read_of_incidents(conn)
+    execute(
+        conn,
+        "INSERT INTO sitemon.incident (site_id, started_at, ended_at, opened_by_at, regions, decided_at) "
+        "SELECT site_id, at, at + '1 s'::interval, at, '{default}', at FROM sitemon.site, "
+        "generate_series(%s::timestamptz, %s::timestamptz, '2 s') AS at",
+        (TODAY, TODAY + HOUR - MINUTE),
+    )
+    found = read_of_incidents(conn, (HOUR - MINUTE / 2, None))
+    assert found.sums["shop"][:3] == (1_772, 1, 1_771 + 30)
+    assert len(found.incidents) == 1_000
+    assert max(incident.started_at for incident in found.incidents) == TODAY + HOUR - MINUTE / 2
+    assert min(incident.started_at for incident in found.incidents) == TODAY + HOUR - MINUTE - 998 * timedelta(
+        seconds=2
+    )
+    report = report_of(found, Period(TODAY.date(), TODAY.date(), UTC), {}, TODAY + HOUR, None)
+    assert report.more_incidents == 772
+
+
+@pytest.mark.parametrize(("most", "group_by"), [(5, None), (30, "team")], ids=["of sites", "of groups"])
+def test_more_days_of_sites_or_groups_than_may_be_are_refused(
+    reader: Connection, most: int, group_by: str | None
+) -> None:
+    with pytest.raises(LargeReportError, match=f"^expected at most {most} days of sites"):
+        read(reader, period(), group_by, most)
+    assert read(reader, period(), None, 30).groups == {"blog": "", "shop": ""}

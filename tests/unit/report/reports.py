@@ -6,7 +6,7 @@ from typing import Any
 from sitemon.model.counts import Counts
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
-from sitemon.store.report import DayCounts, ReportedIncident, ReportRows, Source
+from sitemon.store.report import DayCounts, IncidentSums, ReportedIncident, ReportRows, Source
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>\"'&]]>\x1b[2J\u202e"
@@ -40,6 +40,7 @@ def rows(**changed: Any) -> ReportRows:
         "latencies": {"shop": {20: 100}, "blog": {30: 300}},
         "group_latencies": {("web", 0): {20: 100}, ("", 2): {30: 300}},
         "incidents": [an_incident()],
+        "sums": {"shop": IncidentSums(incidents=1, down_s=300.0, detect_s=120.0, repair_s=300.0)},
         "sources": [
             Source("uptime", "sitemon.uptime_daily", "day >= '2026-10-01'"),
             Source("p50, p95, p99", "sitemon.latency_daily", "day >= '2026-10-01'"),
@@ -60,4 +61,4 @@ def a_report(
 
 def a_bare_report(groups: dict[str, str]) -> Report:
     """Return a report of sites of which nothing is known but their groups."""
-    return a_report(groups=groups, labels={}, counts={}, latencies={}, group_latencies={}, incidents=[])
+    return a_report(groups=groups, labels={}, counts={}, latencies={}, group_latencies={}, incidents=[], sums={})

@@ -11,7 +11,7 @@ import pytest
 from sitemon.model.counts import Counts
 from sitemon.model.moment import format_utc
 from sitemon.report.as_data import CSV_COLUMNS, report_as_csv, report_as_json, text_cell
-from sitemon.store.report import DayCounts
+from sitemon.store.report import DayCounts, IncidentSums
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report
 
 PAGE = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
@@ -61,6 +61,7 @@ def test_json_has_all_of_it() -> None:
     assert (shop["site"], shop["labels"], shop["budget_s"]) == ("shop", {"team": "web"}, 2592.0)
     assert [day["down"] for day in shop["days"]] == [100, 0, 0]
     assert found["incidents"][0]["started_at"] == "2026-10-01T00:00:00.000000Z"
+    assert found["more_incidents"] == 0
     assert found["sources"][0]["view"] == "sitemon.uptime_daily"
 
 
@@ -77,3 +78,8 @@ def test_the_page_explains_every_column() -> None:
         name for cell in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
     }
     assert set(CSV_COLUMNS) <= explained
+
+
+def test_incidents_that_are_not_listed_are_counted() -> None:
+    found = report_as_json(a_report(sums={"shop": IncidentSums(incidents=9), "blog": IncidentSums(incidents=2)}))
+    assert (len(found["incidents"]), found["more_incidents"], found["figures"]["incidents"]) == (1, 10, 11)

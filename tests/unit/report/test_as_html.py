@@ -7,7 +7,7 @@ import pytest
 
 from sitemon.model.counts import Counts
 from sitemon.report.as_html import report_as_html, report_as_part, shares
-from sitemon.store.report import DayCounts
+from sitemon.store.report import DayCounts, IncidentSums
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
 
 ALLOWED = set(
@@ -125,9 +125,28 @@ def test_a_part_is_no_longer_than_a_browser_bears() -> None:
     sites = {f"site-{number:05}": f"group-{number % 70:02}" for number in range(9_000)}
     counts = {site: [DayCounts(0, Counts(up=1, down=1))] for site in sites}
     part = report_as_part(
-        a_report(groups=sites, labels={}, counts=counts, latencies={}, group_latencies={}, incidents=[])
+        a_report(groups=sites, labels={}, counts=counts, latencies={}, group_latencies={}, incidents=[], sums={})
     )
     assert part.count('<section class="group">') == 50
     assert "and 20 further groups, which the JSON has" in part
     assert len(part) < 2_000_000
     assert report_as_html(a_bare_report(sites)).count('<section class="group">') == 70
+
+
+@pytest.mark.parametrize(
+    ("listed", "incidents", "words"),
+    [
+        (60, 60, "and 10 earlier ones, which the JSON has"),
+        (60, 5_000, "and 4,950 earlier ones; of all sites the JSON has the newest 1,000"),
+        (0, 5_000, "5,000 earlier ones; of all sites the JSON has the newest 1,000"),
+    ],
+)
+def test_it_says_how_many_incidents_are_not_shown(listed: int, incidents: int, words: str) -> None:
+    report = a_report(
+        incidents=[an_incident(number) for number in range(listed)], sums={"shop": IncidentSums(incidents=incidents)}
+    )
+    assert f'<p class="dim">{words}</p>' in report_as_html(report)
+
+
+def test_of_incidents_that_are_all_shown_nothing_more_is_said() -> None:
+    assert "earlier ones" not in report_as_html(a_report())

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sitemon.model.counts import Counts
 from sitemon.report.figures import budget_of, latencies_of, percentile_s
 from sitemon.report.latency_buckets import BUCKETS, lower_s
-from sitemon.store.report import DayCounts
+from sitemon.store.report import DayCounts, IncidentSums
 from tests.histogram import BOUNDS_S as EXPECTED_BOUNDS_S
 from tests.histogram import percentile_s as expected_percentile_s
-from tests.unit.report.reports import START, a_bare_report, a_report, an_incident
+from tests.unit.report.reports import START, a_bare_report, a_report
 
 
 def test_uptime_is_a_range_where_slots_were_missed() -> None:
@@ -85,24 +85,27 @@ def test_a_site_that_came_on_the_last_of_three_days_has_spent_only_of_that() -> 
 
 
 def test_times_to_detect_and_to_repair_are_means() -> None:
-    report = a_report(
-        incidents=[an_incident(1, lasts=5), an_incident(2, minute=60, lasts=15), an_incident(3, minute=90, lasts=None)]
-    )
-    found = report.figures.repairs
-    assert (found.incidents, found.open, found.detect_s, found.repair_s) == (3, 1, 120.0, 600.0)
+    sums = {
+        "shop": IncidentSums(incidents=2, open=1, down_s=700.0, detect_s=240.0, repair_s=300.0),
+        "blog": IncidentSums(incidents=1, down_s=900.0, detect_s=60.0, repair_s=900.0),
+    }
+    report = a_report(sums=sums)
+    assert report.figures.repairs == (3, 1, 1600.0, 100.0, 600.0)
+    assert [group.figures.repairs for group in report.groups] == [
+        (2, 1, 700.0, 120.0, 300.0),
+        (1, 0, 900.0, 60.0, 900.0),
+    ]
 
 
-def test_an_incident_counts_as_down_only_within_the_report() -> None:
-    report = a_report(
-        incidents=[an_incident(minute=-10, lasts=15), an_incident(2, "blog", minute=3 * 1440 - 1, lasts=None)]
-    )
-    assert report.figures.repairs.down_s == 5 * 60 + 60
+def test_of_incidents_that_all_last_there_is_no_time_to_repair() -> None:
+    report = a_report(sums={"shop": IncidentSums(incidents=1, open=1, down_s=60.0, detect_s=60.0)})
+    assert report.figures.repairs == (1, 1, 60.0, 60.0, None)
+    assert report.groups[1].figures.repairs == (0, 0, 0.0, None, None)
 
 
 def test_a_report_of_days_that_are_not_over_ends_now() -> None:
     now = START + timedelta(days=1)
-    report = a_report(now=now, incidents=[an_incident(minute=1430, lasts=None)])
-    assert (report.until_at, report.figures.repairs.down_s) == (now, 600.0)
+    assert a_report(now=now).until_at == now
 
 
 def test_a_report_of_nothing_is_empty() -> None:
