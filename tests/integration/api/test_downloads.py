@@ -44,10 +44,9 @@ def page(page: httpx.Client, scene: Scene) -> httpx.Client:
 
 @contextmanager
 def slow_readers(page: httpx.Client, count: int) -> Iterator[list[bytes]]:
-    """Let so many clients ask for a file, and take no more than the first lines of the answer, which are given."""
+    """Let so many clients ask for a file, one after the other, and take no more than the first lines of each answer."""
     with ExitStack() as opened:
-        readers = [opened.enter_context(slow_reader(page, client=client)) for client in range(2, count + 2)]
-        yield [reader.recv(1_024) for reader in readers]
+        yield [opened.enter_context(slow_reader(page, client=client)).recv(1_024) for client in range(2, count + 2)]
 
 
 @contextmanager
