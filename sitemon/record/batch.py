@@ -70,17 +70,22 @@ def sort_out(messages: Sequence[Message], span: Span) -> Batch:
 
     Of several results of one key the first real one stays, else the first. `span` is what the database has room for.
     """
-    of_keys: dict[Key, list[Entry]] = {}
+    entries: dict[Key, Entry] = {}
+    copies: dict[Key, list[Entry]] = {}
     rejected: list[Rejected] = []
     for message in messages:
         try:
             result = _read_result(message, span)
-            key = (result.site, result.region, result.slot_at, result.kind)
-            of_keys.setdefault(key, []).append(Entry(message, result))
         except PoisonError as exc:
             rejected.append(Rejected(message, exc.reason, exc.detail))
-    entries = tuple(map(_best, of_keys.values()))
-    return Batch(messages, entries, tuple(rejected), read_of(messages, len(messages) - len(entries)))
+            continue
+        entry = Entry(message, result)
+        key = (result.site, result.region, result.slot_at, result.kind)
+        first = entries.setdefault(key, entry)
+        if first is not entry:
+            copies.setdefault(key, [first]).append(entry)
+    entries |= {key: _best(of_key) for key, of_key in copies.items()}
+    return Batch(messages, tuple(entries.values()), tuple(rejected), read_of(messages, len(messages) - len(entries)))
 
 
 def read_of(messages: Sequence[Message], beside: int = 0) -> dict[TopicPartition, Read]:
@@ -122,8 +127,6 @@ _OUT_OF_RANGE: Final = ("slot_out_of_range", "the slot is older than what is kep
 
 
 def _best(entries: Sequence[Entry]) -> Entry:
-    if len(entries) == 1:
-        return entries[0]
     best = next((entry for entry in entries if entry.result.outcome is not Outcome.MISSED), entries[0])
     return best._replace(shadowed=tuple(entry for entry in entries if entry is not best))
 

@@ -89,6 +89,7 @@ class Recorder:
         self._compare_at_s = 0.0
         self._given_up_s = 0.0
         self._unbridgeable: dict[TopicPartition, int] = {}
+        self._finished: tuple[Mapping[TopicPartition, int], Report] | None = None
 
     def run(self) -> None:
         """Record until told to stop; the batch in hand is finished, if PostgreSQL takes it within seconds.
@@ -109,6 +110,7 @@ class Recorder:
                     self._compare_positions_when_due()
                     batch = self._sort_out(self._intake.poll())
                 batch = self._record(batch)
+        self._commit()
         self._intake.commit({})
         self._store.close()
 
@@ -119,18 +121,20 @@ class Recorder:
         is_encoded = threading.Event()
         writing = self._thread.submit(self._writer.record, batch.entries, self._bridged(batch), is_encoded.set)
         writing.add_done_callback(lambda _: is_encoded.set())
-        following = NOTHING
-        if self._intake.is_full(batch.messages):
-            # Reading on would share the interpreter with the making of rows, for which PostgreSQL waits.
-            is_encoded.wait(_WAIT_BEFORE_PAUSE_S)
-            following = self._sort_out(self._intake.poll_on())
+        # All else would share the interpreter with the making of rows, for which PostgreSQL waits.
+        is_encoded.wait(_WAIT_BEFORE_PAUSE_S)
+        self._commit()
+        following = self._sort_out(self._intake.poll_on()) if self._intake.is_full(batch.messages) else NOTHING
         # The offsets of what follows say that all before them is dealt with: it must not overtake.
         try:
             is_finished = self._finish(batch, self._wait_for(writing), len(following.messages))
         except GapError as exc:
             self._go_back(exc.positions, [*batch.messages, *following.messages])
             return NOTHING
-        return following if is_finished else NOTHING
+        if is_finished and following.messages:
+            return following
+        self._commit()
+        return NOTHING
 
     def _go_back(self, positions: Mapping[TopicPartition, int], in_hand: Sequence[Message]) -> None:
         """Read again from where the database lacks messages; and of other partitions, what is in hand."""
@@ -164,7 +168,7 @@ class Recorder:
         return sort_out(messages, self._store.retention.span(clock.utc_now()))
 
     def _finish(self, batch: Batch, recorded: Recorded | None, read_ahead: int) -> bool:
-        """Commit what is recorded or put aside; return False when told to stop before it was."""
+        """Let what is recorded or put aside be committed next; return False when told to stop before it was."""
         if recorded is None:
             return False
         for partition in batch.read:
@@ -173,15 +177,19 @@ class Recorder:
         self._limit.check(batch.messages, rejected)
         if rejected and not self._wait_for(self._thread.submit(self._dead_letters.send, rejected, self._stop)):
             return False
-        self._intake.commit(batch.offsets)
+        inserted, replaced, _ = recorded.written
         newest_ms = max(message.timestamp_ms for message in batch.messages)
         lag = self._intake.lag + read_ahead
-        self._report(
-            Report(
-                len(batch.messages), recorded.written.inserted, recorded.written.replaced, len(rejected), newest_ms, lag
-            )
-        )
+        report = Report(len(batch.messages), inserted, replaced, len(rejected), newest_ms, lag)
+        self._finished = (batch.offsets, report)
         return True
+
+    def _commit(self) -> None:
+        """Commit the offsets of the batch that is finished, if one is: PostgreSQL need not wait for Kafka's answer."""
+        if self._finished is not None:
+            (offsets, report), self._finished = self._finished, None
+            self._intake.commit(offsets)
+            self._report(report)
 
     def _maintain_when_due(self) -> None:
         if clock.monotonic_s() >= self._maintain_at_s:

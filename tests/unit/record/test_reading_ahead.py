@@ -18,6 +18,7 @@ from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
 from sitemon.stream.in_memory import MemoryBroker, MemoryConsumer, MemoryProducer
 from sitemon.stream.messenger import result_record
+from tests.pipeline import wait_for
 from tests.results import a_result
 from tests.unit.record.stage import TOPICS, QuietStore, recorder_of, running
 
@@ -126,6 +127,22 @@ def test_the_interpreter_is_left_to_the_writer_while_results_become_rows() -> No
         store.rows_are_made.set()
         wait_until_read(reader, (FULL, FULL, 0))
     assert store.written == [FULL, FULL]
+
+
+def test_the_next_batch_is_written_while_kafka_is_slow_to_commit_the_first() -> None:
+    broker, store = broker_with(2 * FULL), Gate()
+    store.is_open.set()
+
+    class Slow(Reader):
+        def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+            if not self._broker.committed:
+                assert wait_for(lambda: len(store.written) == 2)
+            super().commit(offsets)
+
+    reader = Slow(broker, [TOPICS.results], GROUP)
+    with recording(broker, reader, store, []):
+        wait_until_read(reader, (FULL, FULL, 0))
+    assert list(broker.committed.values()) == [2 * FULL]
 
 
 def test_a_batch_that_is_not_full_is_committed_without_waiting_for_another() -> None:
