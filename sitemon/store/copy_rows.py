@@ -7,7 +7,7 @@ Binary, since both sides are then cheaper than with text: the server does not pa
 import ipaddress
 import struct
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -23,7 +23,7 @@ _NULL: Final = struct.pack(">i", -1)
 _COLUMNS: Final = 23
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_DAY_US: Final = 86_400_000_000
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 _always: Final = struct.Struct(">h iq iq ii ii ii ih ii")
 _smallint: Final = struct.Struct(">ih")
@@ -72,7 +72,6 @@ def _bad_row(exc: Exception, row: int) -> BadRowError:
 
 
 def _row(result: Result, numbers: Numbers) -> bytes:
-    site_id = numbers.sites[result.site]
     code = result.http_code
     is_found = result.is_match_found
     expires_at = result.cert_expires_at
@@ -85,11 +84,11 @@ def _row(result: Result, numbers: Numbers) -> bytes:
                 8,
                 _microseconds(result.checked_at),
                 4,
-                site_id,
+                numbers.sites[result.site],
                 4,
                 numbers.regions[result.region],
                 4,
-                numbers.targets[site_id, result.url, result.match],
+                numbers.targets[result.site, result.url, result.match],
                 2,
                 result.redirects,
                 4,
@@ -112,8 +111,7 @@ def _row(result: Result, numbers: Numbers) -> bytes:
 
 
 def _microseconds(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _five_phases(phases: Phases | None) -> bytes:

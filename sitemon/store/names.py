@@ -1,7 +1,7 @@
 """The numbers that rows hold instead of names: of sites, regions, targets and reasons."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -16,8 +16,8 @@ _CACHE_LIMIT: Final = 1_000_000
 _CACHE_BYTES: Final = 128 << 20
 """500,000 sites have so many names and targets, whose texts take about 100 MB."""
 
-Target = tuple[int, str, str | None]
-"""Site number, URL and regex."""
+Target = tuple[str, str, str | None]
+"""A site's name, URL and regex."""
 
 WatchId = tuple[int, int]
 """The numbers of a site and of a region."""
@@ -52,14 +52,10 @@ class Names:
 
     def resolve(self, cursor: Cursor, results: Sequence[Result]) -> Numbers:
         """Return all numbers that the results need, after making those that are missing."""
-        sites = self.sites(cursor, {result.site for result in results})
-        targets = {(sites[result.site], result.url, result.match) for result in results}
-        return Numbers(
-            sites,
-            self.regions(cursor, {result.region for result in results}),
-            self._targets(cursor, targets),
-            self._reasons(cursor),
-        )
+        missing = {(result.site, result.url, result.match) for result in results}.difference(self._kept.targets)
+        sites = self.sites(cursor, {site for site, _, _ in missing})
+        regions = self.regions(cursor, {result.region for result in results})
+        return Numbers(sites, regions, self._targets(cursor, missing, sites), self._reasons(cursor))
 
     def sites(self, cursor: Cursor, names: Iterable[str]) -> dict[str, int]:
         """Return the sites' numbers."""
@@ -91,18 +87,20 @@ class Names:
             return kept
         cursor.execute(_sql[f"add_{table}"], {"names": missing})
         cursor.execute(_sql[f"find_{table}"], {"names": missing})
-        new.update(cursor.fetchall())
+        new.update((sys.intern(name), number) for name, number in cursor.fetchall())
         return kept | new
 
-    def _targets(self, cursor: Cursor, targets: set[Target]) -> dict[Target, int]:
-        missing = [target for target in targets if target not in self._kept.targets]
+    def _targets(self, cursor: Cursor, missing: set[Target], sites: Mapping[str, int]) -> dict[Target, int]:
         if not missing:
             return self._kept.targets
-        site_ids, urls, matches = zip(*missing, strict=True)
-        values = {"site_ids": list(site_ids), "urls": list(urls), "matches": list(matches)}
+        names, urls, matches = zip(*missing, strict=True)
+        values = {"site_ids": [sites[name] for name in names], "urls": list(urls), "matches": list(matches)}
         cursor.execute(_sql["add_targets"], values)
         cursor.execute(_sql["find_targets"], values)
-        self._new.targets.update({(site, url, match): number for site, url, match, number in cursor.fetchall()})
+        name_of = dict(zip(values["site_ids"], map(sys.intern, names), strict=True))
+        self._new.targets.update(
+            {(name_of[site], url, match): number for site, url, match, number in cursor.fetchall()}
+        )
         return self._kept.targets | self._new.targets
 
     def _reasons(self, cursor: Cursor) -> dict[str, int]:

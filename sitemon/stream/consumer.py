@@ -141,7 +141,7 @@ class KafkaConsumer:
                 self._kafka.pause(*self._kafka.assignment())
             self._finish_joining()
             found = self._kafka.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
-        messages = [message_of(record) for records in found.values() for record in records]
+        messages = [message_of(place, record) for place, records in found.items() for record in records]
         self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
         if self._is_paused:
             # A partition that was assigned in the middle of this poll was not paused yet.
@@ -228,12 +228,12 @@ def _partition_of(message: Message) -> kafka.TopicPartition:
     return kafka.TopicPartition(message.topic, message.partition)
 
 
-def message_of(record: Any) -> Message:
-    """Return what kafka-python read as a message."""
+def message_of(place: kafka.TopicPartition, record: Any) -> Message:
+    """Return what kafka-python read at a place as a message."""
     moment_ms = record.timestamp
     return Message(
-        record.topic,
-        record.partition,
+        place.topic,
+        place.partition,
         record.offset,
         record.key,
         record.value,

@@ -62,7 +62,7 @@ class Follower:
                 del self._next[partition]
                 found.pop(partition, None)
         self._next |= {partition: records[-1].offset + 1 for partition, records in found.items()}
-        return [message_of(record) for records in found.values() for record in records]
+        return [message_of(place, record) for place, records in found.items() for record in records]
 
     def positions(self) -> dict[TopicPartition, int]:
         """Return of each partition the next offset to read, where that is known: behind what is no message, too."""

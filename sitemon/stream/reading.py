@@ -107,8 +107,8 @@ class _Reader:
         for partition, end in ends.items():
             self._kafka.seek(partition, max(begins[partition], first_of(end)))
         while any(self._position(partition) < end for partition, end in ends.items()):
-            for records in self._poll(_READ_BATCH).values():
-                yield from map(message_of, records)
+            for place, records in self._poll(_READ_BATCH).items():
+                yield from (message_of(place, record) for record in records)
 
     def message_at(self, partition: TopicPartition, offset: int) -> Message | None:
         """Return the message at an offset, None when there is none."""
@@ -118,7 +118,7 @@ class _Reader:
         self._kafka.seek(partition, offset)
         while not (records := self._poll(1).get(partition)):
             pass
-        return message_of(records[0]) if records[0].offset == offset else None
+        return message_of(partition, records[0]) if records[0].offset == offset else None
 
     def _bounds(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """Return the offsets at which each partition begins and ends."""

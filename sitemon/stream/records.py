@@ -91,8 +91,24 @@ class _Records(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka has no t
         self._allowance = allowance
         super().__init__(*args, **kwargs)
 
-    def _unpack_records(self, tp: Any, records: MemoryRecords, *deserializers: Any) -> Any:
-        return super()._unpack_records(tp, _Batches(records, self._allowance), *deserializers)
+    def _unpack_records(self, tp: Any, records: MemoryRecords, *_deserializers: Any) -> Iterator[Any]:
+        """Give the records as the batches have them: what the library makes of each takes as long as to read it.
+
+        We read what is not committed as well, so no batch is left out for its transaction.
+        """
+        for batch in iter(_Batches(records, self._allowance).next_batch, None):
+            if self.check_crcs and not batch.validate_crc():
+                raise CorruptRecordError(f"a batch of {tp} has a wrong checksum")
+            # By it the library sees that the partition has had its turn.
+            self.bytes_read += batch.size_in_bytes
+            is_control = isinstance(batch, DefaultRecordBatch) and batch.is_control_batch
+            for record in () if is_control else batch:
+                self.next_fetch_offset = record.offset + 1
+                yield record
+            if isinstance(batch, DefaultRecordBatch):
+                # The last of its records may have been compacted away.
+                self.leader_epoch, self.next_fetch_offset = batch.leader_epoch, batch.next_offset
+        self.drain()
 
     def take(self, n: int | None = None) -> Any:
         try:
@@ -117,20 +133,13 @@ class _Batches:
 
 
 class _Record(NamedTuple):
-    """What kafka-python's `DefaultRecord` is, without a call for each of its fields."""
+    """What is asked for of kafka-python's `DefaultRecord`, without a call for each of its fields."""
 
-    size_in_bytes: int
     offset: int
     timestamp: int
-    timestamp_type: int
     key: bytes
     value: bytes
     headers: Sequence[tuple[str, bytes | None]] = ()
-    checksum: None = None
-
-    def validate_crc(self) -> bool:
-        """Tell whether its own checksum is right, of which it has none."""
-        return True
 
 
 class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
@@ -183,10 +192,8 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka has no types
             return None
         self._pos = value_end + 1
         return _Record(
-            length >> 1,
             self._first_offset + (offset >> 1),
             self.max_timestamp if self._kind == self.LOG_APPEND_TIME else self._first_ms + (time >> 1),
-            self._kind,
             bytes(buffer[key_at:key_end]),
             bytes(buffer[value_at:value_end]),
         )

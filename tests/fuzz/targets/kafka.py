@@ -61,7 +61,7 @@ def read_batch(data: bytes) -> None:
     found = records._Records(records._Allowance(), 0, _PLACE, fetched, check_crcs=False).take()
     assert found[-1].value == b"last"
     for record in found:
-        message_of(record)
+        message_of(_PLACE, record)
 
 
 def read_result(data: bytes) -> None:

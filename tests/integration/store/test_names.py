@@ -2,6 +2,7 @@
 
 import pytest
 
+from sitemon.model.result import decode, encode
 from sitemon.store import names as store_names
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
@@ -21,3 +22,12 @@ def test_however_long_they_are_what_is_kept_of_them_takes_bounded_memory(
         assert 3 <= len(kept.targets) == len(kept.sites) <= 100_000 // 12_000
     assert write_batch(conn, names, results).inserted == 0
     assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(30,)]
+
+
+def test_a_name_is_kept_once_however_many_targets_its_site_has(conn: Connection, names: Names) -> None:
+    for number in range(3):
+        result = decode(encode(a_result("shop", url=f"https://shop.example/{number}", minute=number)))
+        write_batch(conn, names, [result])
+    kept = names.resolve(conn.cursor(), [])
+    assert len(kept.targets) == 3
+    assert {id(site) for site, _, _ in kept.targets} == {id(site) for site in kept.sites}
