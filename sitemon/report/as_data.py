@@ -5,6 +5,8 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from sitemon.model.counts import Counts
 from sitemon.model.one_line import one_line
 from sitemon.report.figures import Budget, Day, Figures, GroupReport, Report, SiteReport
@@ -75,7 +77,7 @@ def site_as_json(site: SiteReport) -> dict[str, Any]:
     """Return one site."""
     return {
         "site": site.site,
-        "labels": dict(site.labels),
+        "labels": msgspec.json.decode(site.labels),
         **_site_values(site),
         "days": [_day(day) for day in site.days],
     }

@@ -67,10 +67,10 @@ class Day(NamedTuple):
 
 
 class SiteReport(NamedTuple):
-    """One site; `budget` is None without a target."""
+    """One site; `labels` are JSON, `budget` is None without a target."""
 
     site: str
-    labels: Mapping[str, str]
+    labels: bytes
     figures: Figures
     budget: Budget | None
     counts: Sequence[DayCounts]
@@ -189,7 +189,7 @@ def _site(
         seen_from = period.starts_at[counts[0].day] if counts else period.from_at
         period_s = (period.until_at - period.from_at).total_seconds()
         budget = budget_of(slo, found.counts, period_s, (until_at - seen_from).total_seconds())
-    return SiteReport(site, rows.labels.get(site, {}), found, budget, counts, period)
+    return SiteReport(site, rows.labels.get(site, b"{}"), found, budget, counts, period)
 
 
 def _group(

@@ -1,9 +1,11 @@
 """What a report is made of: counts, histograms and incidents of a stretch of time, from the public views."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from sitemon.model.counts import Counts
 from sitemon.model.errors import FatalError
@@ -18,6 +20,8 @@ LISTED: Final = 1_000
 """So many incidents, the newest, stand in a report one by one."""
 _GROUP: Final = 10
 """A day of a group, which has a histogram, holds as much memory as so many of sites."""
+_LABELS: Final = 100
+"""So many bytes of labels are as much as a day of a site."""
 
 Histogram = dict[int, int]
 """Checks by the bucket of their latency."""
@@ -66,13 +70,13 @@ class Source(NamedTuple):
 
 
 class ReportRows(NamedTuple):
-    """All that is known of the sites that were seen in some days. `labels` and `groups` are those of each site.
+    """All that is known of the sites that were seen in some days. `labels`, as JSON, and `groups` are those of each.
 
     `incidents` are the newest; `sums` are of all, by site.
     """
 
     groups: dict[str, str]
-    labels: dict[str, dict[str, str]]
+    labels: dict[str, bytes]
     counts: dict[str, list[DayCounts]]
     latencies: dict[str, Histogram]
     group_latencies: dict[tuple[str, int], Histogram]
@@ -101,29 +105,35 @@ def read_report(
     nothing but its incidents. What lasts has lasted until `now`.
 
     Raises:
-        LargeReportError: they are more than `most_site_days`, or a tenth of that of groups.
+        LargeReportError: they are more than `most_site_days`, or a tenth of that of groups, or have very long labels.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     how = "days" if by_days else "hours"
     values: dict[str, Any] = {"starts_at": list(starts_at), "from_at": starts_at[0], "until_at": until_at, "now": now}
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute(_sql["begin_report"])
 
         def ask(name: str, **more: object) -> Iterator[Any]:
-            cursor.execute(_sql[name], values | more)
-            # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
-            for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
+            # In pieces: libpq holds all rows of an answer, and psycopg2 lets no other thread run while it makes them.
+            cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {_sql[name]}", values | more)
+            rows: list[Any] = [()]
+            while rows:
+                cursor.execute(f"FETCH {_PIECE} FROM {name}")
+                rows = cursor.fetchall()
                 yield from rows
+            cursor.execute(f"CLOSE {name}")
 
-        labels: dict[str, dict[str, str]] = dict(ask("report_sites"))
         counts: dict[str, list[DayCounts]] = defaultdict(list)
         for site, day, *numbers in ask(f"counts_by_{how}", most=None if most_site_days is None else most_site_days + 1):
             counts[site].append(DayCounts(day - 1, Counts(*numbers)))
         sums = {site: IncidentSums(*found) for site, *found in ask("incident_sums")}
-        sites = sorted({*counts, *sums})
-        groups = {site: labels.get(site, {}).get(group_by, "") if group_by else "" for site in sites}
-        largest = max(len(sites), _GROUP * len(set(groups.values()))) * len(starts_at)
+        groups = dict.fromkeys(sorted({*counts, *sums}), "")
+        labels = _labels((row for row in ask("report_sites") if row[0] in groups), most_site_days)
+        if group_by:
+            groups |= {site: msgspec.json.decode(said).get(group_by, "") for site, said in labels.items()}
+        number_of = {group: number for number, group in enumerate(dict.fromkeys(groups.values()))}
+        largest = max(len(groups), _GROUP * len(number_of)) * len(starts_at)
         if most_site_days is not None and largest > most_site_days:
             raise LargeReportError(
                 f"expected at most {most_site_days:,} days of sites, all together, "
@@ -134,11 +144,25 @@ def read_report(
         for site, bucket, checks in ask(f"latencies_by_{how}"):
             latencies[site][bucket] = checks
         of_groups: dict[tuple[str, int], Histogram] = defaultdict(dict)
-        members = {"sites": list(groups), "groups": list(groups.values())}
-        for group, day, bucket, checks in ask(f"group_latencies_by_{how}", **members):
-            of_groups[group, day - 1][bucket] = checks
+        names, members = list(number_of), [number_of[group] for group in groups.values()]
+        for number, day, bucket, checks in ask(f"group_latencies_by_{how}", sites=list(groups), numbers=members):
+            of_groups[names[number], day - 1][bucket] = checks
     sources = _sources(starts_at[0], until_at, how)
     return ReportRows(groups, labels, counts, latencies, of_groups, incidents, sums, sources)
+
+
+def _labels(found: Iterable[tuple[str, str]], most_site_days: int | None) -> dict[str, bytes]:
+    """Return the labels of each site as JSON, equal ones once: one emoji in a text takes four times the room."""
+    labels: dict[str, bytes] = {}
+    kept: dict[bytes, bytes] = {}
+    size = 0
+    for site, text in found:
+        said = text.encode()
+        size += len(said)
+        if most_site_days is not None and size > _LABELS * most_site_days:
+            raise LargeReportError(f"expected labels of at most {_LABELS * most_site_days:,} bytes, all together")
+        labels[site] = kept.setdefault(said, said)
+    return labels
 
 
 def _sources(from_at: datetime, until_at: datetime, how: str) -> list[Source]:

@@ -1,8 +1,13 @@
 -- The figures of a report, from the public views alone. Days are numbered from 1 on: `starts_at` holds the beginning of
 -- each. The queries of one pair differ in the view that they read: days of UTC, or hours of any other days.
 
+-- name: begin_report
+-- All of each answer is read, though in pieces.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL cursor_tuple_fraction = 1;
+
 -- name: report_sites
-SELECT site, labels
+SELECT site, labels::text
 FROM (
     SELECT DISTINCT ON (site) site, labels FROM sitemon.site_status ORDER BY site, is_ended, region
 ) AS status;
@@ -51,23 +56,23 @@ GROUP BY site, bucket;
 
 -- name: group_latencies_by_days
 SELECT
-    label,
+    number,
     width_bucket(day::timestamp AT TIME ZONE 'UTC', %(starts_at)s::timestamptz[]) AS day,
     bucket,
     sum(checks)::bigint
 FROM sitemon.latency_daily
-JOIN unnest(%(sites)s::text[], %(groups)s::text[]) AS member (site, label) USING (site)
+JOIN unnest(%(sites)s::text[], %(numbers)s::integer[]) AS member (site, number) USING (site)
 WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
 GROUP BY 1, 2, 3;
 
 -- name: group_latencies_by_hours
 SELECT
-    label,
+    number,
     width_bucket(hour_at, %(starts_at)s::timestamptz[]) AS day,
     bucket,
     sum(checks)::bigint
 FROM sitemon.latency_hourly
-JOIN unnest(%(sites)s::text[], %(groups)s::text[]) AS member (site, label) USING (site)
+JOIN unnest(%(sites)s::text[], %(numbers)s::integer[]) AS member (site, number) USING (site)
 WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
 GROUP BY 1, 2, 3;
 

@@ -251,3 +251,45 @@ def test_more_days_of_sites_or_groups_than_may_be_are_refused(
     with pytest.raises(LargeReportError, match=f"^expected at most {most} days of sites"):
         read(reader, period(), group_by, most)
     assert read(reader, period(), None, 30).groups == {"blog": "", "shop": ""}
+
+
+def record_long_labels(conn: Connection) -> None:
+    """A hundred sites, each with a long label of its own and all kinds of latencies on each of four days."""
+    open_account(conn, FIRST)
+    write_batch(conn, Names(), [a_result(f"site-{number}", slot_at=FIRST) for number in range(100)])
+    execute(
+        conn,
+        "INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels) "
+        "SELECT site_id, region_id, 1, 1, 0, jsonb_build_object('team', repeat('x', 4000) || site_id) "
+        "FROM sitemon.site, sitemon.region",
+    )
+    execute(
+        conn,
+        "INSERT INTO sitemon.latency_day (day, site_id, region_id, checks, bucket) "
+        "SELECT day, site_id, region_id, 1, bucket FROM sitemon.site, sitemon.region, unnest(%s) AS day, "
+        "generate_series(0, 63) AS bucket",
+        ([(TODAY - number * DAY).date() for number in range(1, 5)],),
+    )
+
+
+def test_of_groups_of_long_names_little_is_held_while_they_are_read(
+    postgres_server: PostgresServer, admin: Credentials, template: Credentials
+) -> None:
+    four = Period((TODAY - 4 * DAY).date(), (TODAY - DAY).date(), UTC)
+    with (
+        filled(postgres_server, admin, template, record_long_labels) as full,
+        reading(postgres_server, admin, full) as reader,
+    ):
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is that of now
+        before_bytes = peak_bytes()
+        found = read(reader, four, "team")
+        assert (len(found.groups), len(found.group_latencies)) == (100, 400)
+        assert {*map(len, found.group_latencies.values())} == {64}
+        assert peak_bytes() - before_bytes < 5 << 20
+        with pytest.raises(LargeReportError, match=r"^expected labels of at most 399,900 bytes, all together$"):
+            read(reader, four, most_site_days=3_999)
+
+
+def peak_bytes() -> int:
+    """Return how much memory this process has held at the most."""
+    return int(re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)[0]) << 10

@@ -28,7 +28,7 @@ def rows(**changed: Any) -> ReportRows:
     """Return two sites: shop is down for a tenth of its first day and missed a tenth of the second, blog is well."""
     found: dict[str, Any] = {
         "groups": {"shop": "web", "blog": ""},
-        "labels": {"shop": {"team": "web"}, "blog": {}},
+        "labels": {"shop": b'{"team": "web"}', "blog": b"{}"},
         "counts": {
             "shop": [
                 DayCounts(0, Counts(up=900, down=100)),

@@ -1,5 +1,6 @@
 """A report as a page: whoever's words stand in it do nothing, and every figure says where it is from."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -54,7 +55,7 @@ def hostile() -> Page:
         report_as_html(
             a_report(
                 groups={HOSTILE: HOSTILE},
-                labels={HOSTILE: {"team": HOSTILE}},
+                labels={HOSTILE: json.dumps({"team": HOSTILE}).encode()},
                 counts=counts,
                 latencies={HOSTILE: {3: 4}},
                 group_latencies={(HOSTILE, 0): {3: 4}, (HOSTILE, 2): {5: 1}},
