@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import psycopg2
@@ -82,7 +81,7 @@ class Pool:
         conn = self._connect()
         with translated():
             conn.set_session(readonly=True, autocommit=True)
-            register_default_jsonb(conn, loads=_decoded)
+            register_default_jsonb(conn, loads=msgspec.json.decode)
             with conn.cursor() as cursor:
                 cursor.execute(_SESSION)
         return conn
@@ -99,12 +98,6 @@ class Pool:
             idle, self._idle = self._idle, []
         for conn in idle:
             _close(conn)
-
-
-@lru_cache(maxsize=4096)
-def _decoded(text: str) -> Any:
-    """Return what JSON says. Labels are the same for many sites, and read every second: they are not to be changed."""
-    return msgspec.json.decode(text)
 
 
 def _close(conn: Connection) -> None:
