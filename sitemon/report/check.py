@@ -17,7 +17,7 @@ from rich.text import Text
 from sitemon.checks.findings import Failure, Hop
 from sitemon.checks.judge.expect import expiry_words
 from sitemon.checks.judge.failures import printable
-from sitemon.checks.judge.masked import masked_certificate
+from sitemon.checks.judge.masked import masked_certificates
 from sitemon.checks.net.tls import certificate_of
 from sitemon.checks.timing import PHASES
 from sitemon.model.moment import format_utc
@@ -145,8 +145,7 @@ def _answer_of(hop: Hop) -> str:
 
 def _certificates(site: Site, hop: Hop) -> Iterator[Certificate | None]:
     """Yield what may be shown of each certificate, None for one that cannot be read."""
-    for certificate in map(certificate_of, hop.chain):
-        yield None if certificate is None else masked_certificate(site, certificate)
+    return masked_certificates(site, map(certificate_of, hop.chain))
 
 
 def _certificate(certificate: Certificate | None, now: datetime) -> Text:

@@ -5,7 +5,7 @@ import binascii
 import functools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -33,6 +33,8 @@ _FOR_EACH_SECRET: Final = 16
 _MOST_SITES: Final = 128
 _MOST_WORK: Final = 2_000_000
 """That is about 1 ms: each of 50 redirects may lead to a URL that was thought up to take long."""
+_MOST_WORK_FOR_CHAIN: Final = 4 * _MOST_WORK
+"""So that the usual names are shown to a site with a token of 2,000 characters."""
 _WORK_FOR_READING: Final = 800
 """For each of its characters; and one for each character of all that is looked for."""
 _WORK_FOR_PLACE: Final = 1_200
@@ -48,13 +50,26 @@ class _Sought(NamedTuple):
     chars: int
 
 
+class _Work:
+    """What may still be done to find secrets."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, most: float) -> None:
+        self._left = most
+
+    def is_left_after(self, work: float) -> bool:
+        self._left -= work
+        return self._left >= 0
+
+
 def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> str:
     """Return the text from `first` to `last` with the secrets of the site masked, so that no half of one is left.
 
     In whatever spelling they stand there; see `spellings`. Upper and lower case are one: a host name in a redirect
     loses its case. Nothing is shown of what is quoted very often: nobody does that who has nothing to hide.
     """
-    return _masked(_sought(secrets_of(site)), text, first, last)
+    return _masked(_sought(secrets_of(site)), text, _Work(math.inf), first, last)
 
 
 def masked_url(site: Site, url: str) -> str:
@@ -70,23 +85,23 @@ def masked_url(site: Site, url: str) -> str:
     bare = public_url(whole)  # which may end within a secret, at a "?"
     shown = _HIDDEN
     if len(bare) <= _LONGEST_URL:
-        shown = _masked(sought, whole, 0, len(bare), _MOST_WORK)
+        shown = _masked(sought, whole, _Work(_MOST_WORK), 0, len(bare))
     if shown == _HIDDEN:
-        shown = _masked(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), most_work=_MOST_WORK)
+        shown = _masked(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), _Work(_MOST_WORK))
     return nothing if shown == _HIDDEN else shown
 
 
 def masked_name(site: Site, name: str) -> str:
     """Return the beginning of a name that a server gave us; nothing of it where there is very much to look for."""
-    if secrets_chars(site) > _LONGEST_SECRETS:
-        return _HIDDEN
-    return _masked(_kept_sought(secrets_of(site)), name, 0, _LONGEST_NAME, _MOST_WORK)
+    return _masked_name(site, name, _Work(_MOST_WORK))
 
 
-def masked_certificate(site: Site, certificate: Certificate) -> Certificate:
-    """Return what may be told of a certificate that a server sent."""
-    subject, issuer = masked_name(site, certificate.subject), masked_name(site, certificate.issuer)
-    return msgspec.structs.replace(certificate, subject=subject, issuer=issuer)
+def masked_certificates(site: Site, chain: Iterable[Certificate | None]) -> Iterator[Certificate | None]:
+    """Yield what may be told of each certificate that a server sent, of so many names as take little."""
+    work = _Work(_MOST_WORK_FOR_CHAIN)
+    shown = functools.cache(lambda name: _masked_name(site, name, work))
+    for one in chain:
+        yield one and msgspec.structs.replace(one, subject=shown(one.subject), issuer=shown(one.issuer))
 
 
 def _sought(secrets: frozenset[str]) -> _Sought:
@@ -97,27 +112,31 @@ def _sought(secrets: frozenset[str]) -> _Sought:
 _kept_sought: Final = functools.lru_cache(maxsize=_MOST_SITES)(_sought)
 
 
-def _masked(sought: _Sought, text: str, first: int = 0, last: int | None = None, most_work: float = math.inf) -> str:
+def _masked_name(site: Site, name: str, work: _Work) -> str:
+    if secrets_chars(site) > _LONGEST_SECRETS:
+        return _HIDDEN
+    return _masked(_kept_sought(secrets_of(site)), name, work, 0, _LONGEST_NAME)
+
+
+def _masked(sought: _Sought, text: str, work: _Work, first: int = 0, last: int | None = None) -> str:
     piece = text[first:last]
     if not sought.needles:
         return piece
     begin, end = max(0, first - LONGEST_SPELLING), first + len(piece) + LONGEST_SPELLING
-    covered = _covered(text[begin:end], sought, most_work)
+    covered = _covered(text[begin:end], sought, work)
     return _HIDDEN if covered is None else _STARS.sub(_HIDDEN, covered[first - begin :][: len(piece)])
 
 
-def _covered(text: str, sought: _Sought, most_work: float) -> str | None:
+def _covered(text: str, sought: _Sought, work: _Work) -> str | None:
     """Return the text with stars for what stands in any reading of it, None if there are too many, or it takes long."""
-    characters, work = [*text], 0
+    characters = [*text]
     try:
         for reading in readings(text):
-            work += len(reading.text) * (_WORK_FOR_READING + sought.chars)
-            if work > most_work:
+            if not work.is_left_after(len(reading.text) * (_WORK_FOR_READING + sought.chars)):
                 return None
             for first, last in places_of(sought.needles, reading):
                 characters[first:last] = "*" * (last - first)
-                work += _WORK_FOR_PLACE
-                if work > most_work:
+                if not work.is_left_after(_WORK_FOR_PLACE):
                     return None
     except ManyReadingsError:
         return None

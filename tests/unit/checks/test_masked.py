@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitemon.checks.judge.masked import masked, masked_name, masked_url
+from sitemon.checks.judge.masked import masked, masked_certificates, masked_name, masked_url
 from sitemon.clock import thread_cpu_s
+from sitemon.model.result import Certificate
 from sitemon.model.site import Body, Header, Proxy, Site
 
 
@@ -230,6 +232,40 @@ def test_to_mask_the_names_of_certificates_takes_little(cookie: str, text: str) 
     for number in range(50):
         masked_name(watched, f"{number}{text * (256 // len(text))}")
     assert thread_cpu_s() - began_s < 0.3
+
+
+def a_chain(*names: str) -> list[Certificate]:
+    """Return certificates of these names, each issued by the next."""
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    return [
+        Certificate(subject=subject, issuer=issuer, begins_at=moment, expires_at=moment)
+        for subject, issuer in zip(names, (*names[1:], names[-1]), strict=True)
+    ]
+
+
+def names_shown(watched: Site, *names: str) -> list[str]:
+    return [one.subject for one in masked_certificates(watched, a_chain(*names)) if one is not None]
+
+
+@pytest.mark.parametrize("text", ["%41%2541%252541", "&#65;%41\\u0041"])
+def test_to_mask_the_names_of_a_chain_takes_little(text: str) -> None:
+    watched = site(headers=(Header("Cookie", "hunter2"),))
+    names = [f"CN={number}{text * (1_200 // len(text))}" for number in range(9)]
+    spent_s = []
+    for shown in (names[:1], names[:1], names):
+        began_s = thread_cpu_s()
+        for _ in range(20):
+            names_shown(watched, *shown)
+        spent_s.append(thread_cpu_s() - began_s)
+    assert spent_s[2] < 6 * spent_s[1]
+
+
+@pytest.mark.parametrize("others", [[f"hunter{number:03}" for number in range(20)], ["".join(map(str, range(700)))]])
+def test_the_names_of_a_usual_chain_are_shown_to_a_site_of_long_secrets(others: list[str]) -> None:
+    secrets = ("hunter007", *others)
+    watched = site(headers=(Header("X-Key", secrets[0], is_secret=True, secrets=secrets),))
+    names = [f"CN=hunter007 authority {number},O=An Authority Limited,C=GB" for number in range(4)]
+    assert names_shown(watched, *names) == [name.replace("hunter007", "***") for name in names]
 
 
 def test_a_very_long_path_is_not_shown() -> None:

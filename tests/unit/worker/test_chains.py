@@ -101,6 +101,30 @@ def test_a_server_that_has_another_chain_at_each_visit_is_told_of_a_few_times(au
     assert told(chains, seen(leaf(authority)), 4_000.0)
 
 
+def test_sites_that_were_told_of_an_hour_ago_are_forgotten(authority: Signer) -> None:
+    chains, observation = Chains(), seen(leaf(authority))
+    for number in range(100):
+        told(chains, observation, float(number), site=f"site-{number}")
+    new = [f"new-{number}" for number in range(50)]
+    for site in new:
+        told(chains, observation, 3_600.0 + 97, site=site)
+    assert [*chains._told_at_s] == ["site-98", "site-99", *new]
+
+
+def test_of_too_many_sites_who_comes_last_is_told_of_until_there_is_room(
+    authority: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.worker.chains._MOST_SITES", 2)
+    chains, observation, other = Chains(), seen(leaf(authority)), seen(leaf(authority, days=50))
+    for now_s, site in enumerate(["shop", "blog", "wiki", "wiki"]):
+        assert told(chains, observation, float(now_s), site=site)
+    assert told(chains, other, 4.0)
+    assert [told(chains, what, 5.0) for what in (observation, other)] == [None, None]
+    assert told(chains, observation, 3_601.0, site="wiki")
+    assert told(chains, observation, 3_602.0, site="wiki")
+    assert told(chains, observation, 3_603.0, site="wiki") is None
+
+
 def test_no_name_tells_a_secret_of_the_site() -> None:
     authority = new_authority("the key is S3CRET", begins_at=NOW - DAY, ends_at=NOW + DAY)
     certificates = told(Chains(), seen(authority), 0.0)
