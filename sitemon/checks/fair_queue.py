@@ -61,6 +61,10 @@ class FairQueue(Generic[Item]):
         self.put(owner, item)
         self.waiting[owner].move_to_end(item, last=False)
 
+    def bring_forward(self, owner: Hashable) -> None:
+        """Have an owner who waits be looked at before all others."""
+        self.waiting.move_to_end(owner, last=False)
+
     def drop(self, owner: Hashable, item: Item) -> None:
         """Take out an item, whoever is next, unless it is there no more."""
         items = self.waiting.get(owner)

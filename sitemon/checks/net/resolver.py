@@ -22,6 +22,7 @@ from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 MOST_OF_A_FAMILY: Final = 20
 """So many addresses of a name are judged and tried. To judge one takes 50 us, and its owner may give it thousands."""
@@ -37,6 +38,8 @@ _DEAR: Final = "*"
 """Stands for all domains of a file that had a name of too many addresses."""
 _MOST_KNOWN_SLOW: Final = 10_000
 _MOST_KNOWN_QUICK: Final = 100_000
+_MOST_TURNS: Final = 10_000
+"""More than there may be files of sites."""
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
@@ -174,7 +177,8 @@ class Resolver:
     their own. Those whose last name took long get half of the threads, with those that are not known three quarters, so
     that many dead domains hold up neither new names nor those that are known to be quick. Of the files of sites, that
     one is next which holds the fewest threads, and each leaves a fifth of what it could have to the others: with names
-    that take long, or very many, its owner holds up no other's.
+    that take long, or very many, its owner holds up no other's. A file whose names were given up before they had a turn
+    comes back before those that had one since.
 
     Very many addresses take the system long to put in order. A thread that found them rests once it has answered, those
     of a file one after the other: so such names take a twentieth of a core. Domains that had such are as one, of two
@@ -204,6 +208,7 @@ class Resolver:
         """How many threads each file has."""
         self._rested_at_s: dict[Hashable, float] = {}
         """When the last thread of a file that rests will have done so."""
+        self._turns: dict[tuple[_Speed, Hashable], float] = {}  # when each file had its last one
         self._slow: dict[_Names, None] = {}
         self._dear: dict[tuple[str, str], None] = {}
         self._quick_hosts: dict[str, None] = {}  # the one that was answered last is the last
@@ -264,8 +269,19 @@ class Resolver:
         if question.host not in lane.waiting:
             lane.waiting[question.host] = question
             question.lanes.append(lane)
-            self._ready[lane.speed].put(lane.names.file, lane)
+            self._line_up(lane)
             self._call_a_thread()
+
+    def _line_up(self, lane: _Lane) -> None:
+        """Have a lane wait for a turn of its file, which comes before the next one if its last turn is longer ago."""
+        lanes, file = self._ready[lane.speed], lane.names.file
+        is_new = file not in lanes.waiting
+        lanes.put(file, lane)
+        if is_new and self._last_turn_s(lane.speed, file) < self._last_turn_s(lane.speed, next(iter(lanes.waiting))):
+            lanes.bring_forward(file)
+
+    def _last_turn_s(self, speed: _Speed, file: Hashable) -> float:
+        return self._turns.get((speed, file), -math.inf)
 
     def _lane(self, names: _Names) -> _Lane:
         lane = self._lanes.get(names)
@@ -367,8 +383,11 @@ class Resolver:
         self._wait_no_more(question)
         question.lanes = [lane]
         self._hold(question, 1)
+        turn = lane.speed, lane.names.file
+        self._turns.pop(turn, None)
+        _note(turn, question.asked_at_s, self._turns, _MOST_TURNS)
         if lane.waiting:
-            self._ready[lane.speed].put(lane.names.file, lane)
+            self._line_up(lane)
         return question
 
     def _hold(self, question: _Question, threads: int) -> None:
@@ -394,7 +413,7 @@ class Resolver:
             (lane,) = question.lanes
             too_many = addresses - 2 * MOST_OF_A_FAMILY
             if too_many > 0:
-                _note((lane.names.file, domain_of(question.host)), self._dear, _MOST_KNOWN_SLOW)
+                _note((lane.names.file, domain_of(question.host)), None, self._dear, _MOST_KNOWN_SLOW)
                 self._rest(lane.names.file, too_many * _REST_S)
             lane.running.discard(question)
             self._hold(question, -1)
@@ -405,7 +424,7 @@ class Resolver:
                 self._ready[lane.speed].drop(lane.names.file, lane)
                 lane.speed = speed
             if lane.waiting:
-                self._ready[lane.speed].put(lane.names.file, lane)
+                self._line_up(lane)
             self._forget_if_empty(lane)
 
     def _rest(self, file: str, span_s: float) -> None:
@@ -422,13 +441,13 @@ class Resolver:
         self._slow.pop(names, None)
         if is_slow:
             if not names.is_quick:
-                _note(names, self._slow, _MOST_KNOWN_SLOW)
+                _note(names, None, self._slow, _MOST_KNOWN_SLOW)
         elif question.error is None:
-            _note(question.host, self._quick_hosts, _MOST_KNOWN_QUICK)
+            _note(question.host, None, self._quick_hosts, _MOST_KNOWN_QUICK)
 
 
-def _note(known: T, among: dict[T, None], most: int) -> None:
+def _note(known: T, what: V, among: dict[T, V], most: int) -> None:
     """Keep what is known last, and forget the first of too many."""
     if len(among) >= most:
         del among[next(iter(among))]
-    among[known] = None
+    among[known] = what

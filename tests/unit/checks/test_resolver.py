@@ -441,3 +441,23 @@ def test_of_names_that_come_at_once_none_waits_for_the_first_while_threads_are_f
         resolver._ask("", "www.dead.test", IN_THREAD.event())
         resolver._ask("", "www.living.test", answered)
     assert run_here(answered.wait(5))
+
+
+def test_a_file_whose_name_was_given_up_is_next_when_all_others_had_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Resolver, "_call_a_thread", lambda _: None)
+    resolver, asked = Resolver(), list[str]()
+    for number in range(100):
+        for name in range(10):
+            resolver._ask(f"{number}.yaml", f"www.dead{name}-{number}.test", IN_THREAD.event())
+    for _ in range(3):
+        given_up = IN_THREAD.event()
+        question = resolver._ask("few.yaml", "www.living.test", given_up)
+        for _ in range(50):
+            taken = resolver._take()
+            assert taken is not None
+            asked.append(taken.host)
+            resolver._finish(taken, 1)
+        if question.asked_at_s == math.inf:
+            resolver._leave(question, given_up)
+    assert asked.count("www.living.test") == 1
+    assert len({*asked[:101]}) == 101
