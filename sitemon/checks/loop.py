@@ -6,6 +6,7 @@ rest of a check.
 
 import collections
 import contextlib
+import functools
 import math
 import os
 import select
@@ -63,7 +64,7 @@ class Loop:
         self._looked_at_s = self._found_at_s = self._ready_at_s = self._blind_since_s = monotonic_s()
         self.owners = Owners(self._looked_at_s)
         self._ready_owners: set[Owner] = set()
-        self._own = Owner()
+        self.own = Owner()
         self._listen()
 
     def watch(self, number: int, events: int, on_ready: OnReady, owner: Owner) -> None:
@@ -194,7 +195,7 @@ class Loop:
             os.write(self._bell_rope, b".")
 
     def _listen(self) -> None:
-        self.watch(self._bell, select.POLLIN, self._quieten, self._own)
+        self.watch(self._bell, select.POLLIN, self._quieten, self.own)
 
     def _quieten(self, number: int) -> None:
         os.read(number, _MOST_RINGS)
@@ -270,6 +271,10 @@ class Task:
         """Have been late for it in a span that is over; see `Waits.fall_behind`."""
         self._behind_s += span_s
 
+    def end_by(self, error: Exception) -> None:
+        """Raise this where the coroutine waits, before others go on; see `Waits.end_by`."""
+        self._loop.call(functools.partial(self._end_by, error), self._loop.own)
+
     @property
     def lag_s(self) -> float:
         """How long we were late for the check; see `Waits.lag_s`."""
@@ -322,11 +327,19 @@ class Task:
         if not any(map(self._loop.serve_if_ready, self._wanted)):
             self._go_on(None)
 
+    def _end_by(self, error: Exception) -> None:
+        if self._coroutine is not None:
+            self._run(self._coroutine.throw, error)
+
     def _go_on(self, value: Any) -> None:
         assert self._coroutine is not None  # noqa: S101 - it was started
+        self._run(self._coroutine.send, value)
+
+    def _run(self, step: Callable[[Any], Any], value: Any) -> None:
         try:
-            self._coroutine.send(value)
+            step(value)
         except BaseException as exc:
+            self._coroutine = None
             self._leave_off(monotonic_s())
             self._owner.tasks -= 1
             if not isinstance(exc, StopIteration):

@@ -53,6 +53,9 @@ class Waits(Protocol):
     def fall_behind(self, span_s: float) -> None:
         """Do the same with a span in which a server waited for it: that may have left, and this is lag."""
 
+    def end_by(self, error: Exception) -> None:
+        """Raise this soon where the check waits, unless it has ended; any thread may say so."""
+
 
 Move = Callable[[Hashable, Waits, float], Awaitable[None]]
 """Goes on to a place, which may take that many seconds of waiting. Raises TimeoutError when there was no room."""
@@ -102,6 +105,9 @@ class _InThread(threading.local):
 
     def fall_behind(self, span_s: float) -> None:
         self._left_out_s += span_s
+
+    def end_by(self, error: Exception) -> None:
+        """Go on: who makes one check at a time leaves room for none."""
 
 
 IN_THREAD: Final[Waits] = _InThread()

@@ -100,13 +100,16 @@ class HostLimit(Generic[Job]):
             if permit.place is place:
                 return
             permit.let_in = let_in = waits.event()
-        await let_in.wait(timeout_s)
-        with self._lock:
-            permit.let_in = None
-            if not let_in.is_set():
-                guests.drop(permit.owner, permit)
-                self._look_after(place)
-                raise TimeoutError("no room at the place in time")
+        try:
+            await let_in.wait(timeout_s)
+        finally:
+            with self._lock:
+                permit.let_in = None
+                if not let_in.is_set():
+                    guests.drop(permit.owner, permit)
+                    self._look_after(place)
+        if not let_in.is_set():
+            raise TimeoutError("no room at the place in time")
 
     def end(self, permit: Permit[Job]) -> None:
         """Note that a job that was taken has ended."""

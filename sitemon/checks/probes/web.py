@@ -79,7 +79,7 @@ class _Trip:
         self._tls = site.tls
         self._cookies = CookieJar()
         self._seen: set[int] = set()
-        self.share = Share(ROOM, site.file)
+        self.share = Share(ROOM, site.file, waits.end_by)
 
     @property
     def latency_s(self) -> float:

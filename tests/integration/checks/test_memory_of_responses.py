@@ -7,9 +7,10 @@ from typing import Final
 
 import pytest
 
+from sitemon.checks.engine import jobs
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
-from sitemon.checks.net.room import Room
+from sitemon.checks.net.room import Room, Share
 from sitemon.checks.probes import web
 from sitemon.local.behaviours import answering, response
 from sitemon.local.conversation import Conversation
@@ -35,6 +36,12 @@ def nearly_all(talk: Conversation) -> None:
     talk.read()
 
 
+def nearly_all_of_a_usual_one(talk: Conversation) -> None:
+    talk.asked()
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MIB + bytes(MIB - 1))
+    talk.read()
+
+
 def test_servers_that_send_nearly_all_fill_no_memory_and_hold_up_nobody(
     make_engine: EngineFactory, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +64,7 @@ def test_what_a_response_holds_counts_for_the_file_of_its_site(
 ) -> None:
     room = Room(8 * MIB)
     for _ in range(3):
-        room.lend("theirs.yaml", 0, MIB)
+        Share(room, "theirs.yaml", lambda _: None).grow(MIB + (64 << 10))
     monkeypatch.setattr(web, "ROOM", room)
     server = serve(answering(response(body=bytes(MIB // 2))))
     theirs, ours = (
@@ -66,6 +73,26 @@ def test_what_a_response_holds_counts_for_the_file_of_its_site(
     assert theirs.is_ours
     assert "no memory left" in str(theirs.error)
     assert ours.outcome is Outcome.UP, ours.error
+
+
+def test_what_files_of_sites_fill_together_has_room_for_another(
+    make_engine: EngineFactory, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(16 * MIB)
+    monkeypatch.setattr(web, "ROOM", room)
+    monkeypatch.setattr(jobs, "_MOST_TRIES", 1)
+    engine, hostile = make_engine(), serve(nearly_all_of_a_usual_one)
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    for _ in range(6):
+        engine.submit(site(hostile.url(), timeout_s=10.0, file="theirs.yaml"), found.put)
+    while found.empty() and room.lent_bytes < 6 * (MIB - 1 - (64 << 10)):
+        threading.Event().wait(0.01)
+    while room.lent_bytes < 7 * MIB:
+        Share(room, "also-theirs.yaml", lambda _: None).grow(MIB // 4)
+    usual = serve(answering(response(body=bytes(MIB - 1))))
+    seen = observed(engine, site(usual.url(), timeout_s=10.0))
+    assert (seen.outcome, seen.body_bytes) == (Outcome.UP, MIB - 1)
+    assert found.get(timeout=10).is_ours
 
 
 @pytest.mark.parametrize("kind", HOLDING)

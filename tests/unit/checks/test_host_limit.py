@@ -1,5 +1,6 @@
 """Who may begin: in order, and only so many at one place, whether they came for it or moved there."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Hashable
 
@@ -7,8 +8,10 @@ import pytest
 
 from sitemon.checks.engine.host_limit import HostLimit
 from sitemon.checks.engine.host_queues import Permit
+from sitemon.checks.loop import Loop, Task
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s, sleep
+from tests.unit.checks.tasks import started
 
 
 def taken(limit: HostLimit[str]) -> list[Permit[str]]:
@@ -239,6 +242,24 @@ def test_two_that_want_each_others_place_get_it() -> None:
     move(limit, other, "a", 0)
     assert is_in()
     assert (where(one), where(other)) == ("b", "a")
+
+
+def test_who_is_broken_off_while_he_waits_gets_no_place_any_more() -> None:
+    limit = limit_of("a1", "b1", per_place=1)
+    guest, first = taken(limit)
+    loop = Loop()
+
+    async def go(task: Task) -> None:
+        with contextlib.suppress(ArithmeticError):
+            await limit.move(guest, "b", task, 10.0)
+        limit.end(guest)
+
+    started(loop, go).end_by(ArithmeticError("broken off"))
+    loop.run_once(1)
+    loop.close()
+    limit.end(first)
+    put(limit, "b2")
+    assert jobs(limit) == ["b2"]
 
 
 def test_who_did_not_get_in_is_nowhere_and_ends_all_the_same() -> None:

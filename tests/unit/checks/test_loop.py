@@ -206,6 +206,27 @@ def test_an_abandoned_task_gives_back_what_it_holds(loop: Loop, pipe: tuple[int,
     loop.watch(pipe[0], select.POLLIN, lambda *_: None, Owner())  # or it would say that it is watched already
 
 
+def test_what_a_task_waits_for_is_ended_by_another_thread(loop: Loop, pipe: tuple[int, int]) -> None:
+    found = Found()
+
+    async def wait(task: Task) -> None:
+        try:
+            await task.ready({pipe[0]: select.POLLIN}, 10)
+        except ArithmeticError as exc:
+            found.append(exc)
+
+    task, error = started(loop, wait), ArithmeticError("ended")
+    for _ in range(2):
+        ending = threading.Thread(target=task.end_by, args=(error,))
+        ending.start()
+        ending.join()
+    os.write(pipe[1], b"a")
+    loop.run_once(1)
+    loop.run_once(0)
+    assert found == [error]
+    loop.watch(pipe[0], select.POLLIN, lambda *_: None, Owner())
+
+
 def test_tasks_wait_beside_each_other(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     found, now_s = Found(), 1000.0
     monkeypatch.setattr("sitemon.checks.loop.monotonic_s", lambda: now_s)
