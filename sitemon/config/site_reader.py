@@ -11,7 +11,7 @@ from sitemon.config.site_alerts import unknown_channels
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
 from sitemon.config.site_maintenance import dependency_problems
-from sitemon.config.site_room import Room, Taken, excess_of, excess_of_one, growth
+from sitemon.config.site_room import NOTHING, Room, Taken, excess_of, excess_of_one, growth
 from sitemon.config.site_values import Context
 from sitemon.config.values import Problem, ValuePath, kind_of, suggestion
 from sitemon.model.errors import ConfigurationError, Mistake
@@ -19,7 +19,6 @@ from sitemon.model.site import DEFAULT_REGION, Site
 
 _TOP: Final = ("defaults", "sites")
 _REQUIRED: Final = ("name", "url")
-_NOTHING: Final = Taken("", frozenset(), {})
 _MOST_MISTAKES: Final = 1_000
 """Of one file: nobody reads more, and to say well what is wrong takes longer than to read what is right."""
 
@@ -88,7 +87,7 @@ class SiteReader:
         """Complain about files that take more than their share, then about those for which others leave no room."""
         if len(self._taken) > 1:
             found = {one.file: excess for one in self._taken if (excess := excess_of_one(one))}
-            growing = [(one, _NOTHING) for one in self._taken if one.file not in found]
+            growing = [(one, NOTHING) for one in self._taken if one.file not in found]
             found |= dict(Room().without(sorted(growing, key=lambda one: growth(*one))))
             self.mistakes += [Mistake(file, None, *excess) for file, excess in found.items()]
 

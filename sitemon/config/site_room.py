@@ -1,7 +1,7 @@
 """What files of sites take of what is bounded for all sites together, and for which of them there is no room. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -13,6 +13,8 @@ MOST_BYTES_OF_FILES: Final = 16 << 20
 """Of certificates and keys: each worker process keeps them as OpenSSL has read them, in several times the memory."""
 _SHARE: Final = 4 / 5
 """Each of several files of sites leaves a fifth to the others."""
+_TIERS: Final = ((1 / 20, 1.0), (1 / 50, 5 / 4), (0.0, 3 / 2))
+"""Files of sites that take more than this have so much together: who takes less has room beside who takes more."""
 
 _ALL: Final = "all sites together"
 _ONE: Final = "one of several files of sites"
@@ -29,6 +31,9 @@ class Taken(NamedTuple):
     sizes: Mapping[Path, int]
 
 
+NOTHING: Final = Taken("", frozenset(), {})
+
+
 def excess_of(regions: int, files: int = 0, length: int = 0, share: float = 1, whose: str = _ALL) -> Excess | None:
     """Return of what this is too much for all sites together, or for a share of theirs."""
     if regions > MOST_REGIONS * share:
@@ -39,16 +44,16 @@ def excess_of(regions: int, files: int = 0, length: int = 0, share: float = 1, w
     return None
 
 
-class Room:
-    """The room of all sites together."""
+class _Tier:
+    """What is taken by all files that take more than a part of what there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float) -> None:
+        self._share = share
         self._regions: Counter[str] = Counter()
         self.sizes: Counter[tuple[Path, int]] = Counter()
         self._bytes = 0
 
     def change(self, taken: Taken, by: Literal[1, -1]) -> None:
-        """Count what is taken, or count it no longer."""
         for region in taken.regions:
             self._regions[region] += by
             if not self._regions[region]:
@@ -62,8 +67,31 @@ class Room:
 
     @property
     def excess(self) -> Excess | None:
+        return excess_of(len(self._regions), len(self.sizes), self._bytes, self._share)
+
+
+class Room:
+    """The room of all sites together."""
+
+    def __init__(self) -> None:
+        self._tiers = [(above, _Tier(share)) for above, share in _TIERS]
+
+    def change(self, taken: Taken, by: Literal[1, -1]) -> None:
+        """Count what is taken, or count it no longer."""
+        part = growth(taken, NOTHING)
+        for above, tier in self._tiers:
+            if part > above:
+                tier.change(taken, by)
+
+    @property
+    def sizes(self) -> Collection[tuple[Path, int]]:
+        """The files that are named, and how long they are."""
+        return self._tiers[-1][1].sizes
+
+    @property
+    def excess(self) -> Excess | None:
         """What is taken too much of."""
-        return excess_of(len(self._regions), len(self.sizes), self._bytes)
+        return next((excess for _, tier in self._tiers if (excess := tier.excess)), None)
 
     def without(self, growing: Iterable[tuple[Taken, Taken]]) -> Iterator[tuple[str, Excess]]:
         """Yield for which files there is no room, where they grow in this order."""

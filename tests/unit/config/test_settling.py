@@ -14,6 +14,8 @@ from sitemon.model.site import DEFAULT_REGION, Site
 
 FILES = [f"{n}.yaml" for n in range(5)]
 MOST_REGIONS = 5
+FEW_REGIONS = 2
+TIERS = ((FEW_REGIONS / MOST_REGIONS, 1.0), (0.0, 1.4))
 NAMES = [f"s{n}" for n in range(8)]
 
 
@@ -32,6 +34,7 @@ def any_site(random: Random, name: str, file: str) -> Site:
 @pytest.fixture(autouse=True)
 def _few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_room, "MOST_REGIONS", MOST_REGIONS)
+    monkeypatch.setattr(site_room, "_TIERS", TIERS)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,7 +51,9 @@ def test_it_goes_together(random: Random) -> None:
         assert len(by_name) == len(sites)
         assert all(gateway in by_name for site in sites for gateway in site.depends_on)
         assert not [*rings({site.name: site.depends_on for site in sites if site.depends_on})]
-        assert len(Part("", by_name, {}).taken.regions) <= MOST_REGIONS
+        regions = [part.taken.regions for part in parts_of(sites, {}).values()]
+        assert len(set().union(*regions)) <= 1.4 * MOST_REGIONS
+        assert len(set().union(*(one for one in regions if len(one) > FEW_REGIONS))) <= MOST_REGIONS
         for part in parts:
             expected = old.get(part.file) if part.file in chosen.kept else part
             assert expected is None or {by_name[name].file for name in expected.sites} <= {part.file}
