@@ -1,33 +1,52 @@
 """What of the files of sites goes together: a file at fault has the sites that it had before."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from sitemon.config.site_maintenance import MOST_RINGS, leading_into_rings, ring_problem, rings
-from sitemon.config.site_parts import Part, files_of
+from sitemon.config.site_parts import Part, files_of, parts_of
 from sitemon.config.site_room import Excess, Room, excess_of_one, growth, takes_more
 from sitemon.model.errors import Mistake
 from sitemon.model.site import Site
 
 
-class Settling:
-    """Parts of files, those of least doubt first, against the `old` ones, which go together.
+class Before(NamedTuple):
+    """What there was before: sites by their names, which go together, and how long the files are that they name.
 
-    Each gives way to its old one at most once, and then in turn what does not go with that: the work is linear. Of
-    the `whole` sites, those that stand nowhere stay while a file at fault may name them, and are that file's: no other
-    one may have their names.
+    The `whole` ones are from before any file was at fault; some stand `nowhere`. `refused` are files, and `free` the
+    sites that stand nowhere: for how many settlings in a row, with one before in a file that was being written.
     """
 
-    def __init__(self, parts: Iterable[Part], old: Mapping[str, Part], whole: Mapping[str, Site]) -> None:
+    sites: Mapping[str, Site]
+    sizes: Mapping[Path, int]
+    whole: Mapping[str, Site]
+    refused: Mapping[str, int]
+    free: Mapping[str, int]
+    nowhere: Collection[str]
+
+
+class Settling:
+    """Parts of files, those of least doubt first, against those that there were before.
+
+    Each gives way to its old one at most once, and then in turn what does not go with that: the work is linear. Of
+    the whole sites, those that stand nowhere stay while a file at fault may name them: no other one may have their
+    names than who claimed them first.
+    """
+
+    def __init__(self, parts: Iterable[Part], before: Before) -> None:
         self.kept: set[str] = set()
         self.mistakes: list[Mistake] = []
+        self.nowhere: Collection[str] = ()
         self._parts = {part.file: part for part in parts}
         self._ranks = {file: rank for rank, file in enumerate(self._parts)}
-        self._old = old
-        self._whole = whole
+        self._before = before
+        standing = (site for name, site in before.sites.items() if name not in before.nowhere)
+        self._old = parts_of(standing, before.sizes)
+        self._whole = dict(before.whole)
         self._owners = self._find_owners()
         self._taken: dict[str, Part] = {}
         self._file_of: dict[str, str] = {}
@@ -59,12 +78,21 @@ class Settling:
         self._settle()
         self._break_rings()
         found = {name: site for _, part in sorted(self._taken.items()) for name, site in part.sites.items()}
-        found |= self._missing()
+        missing = self._missing()
+        self.nowhere = missing.keys()
+        found |= missing
         for name, site in found.items():
             there = tuple(gateway for gateway in site.depends_on if gateway in found) if site.depends_on else ()
             if there != site.depends_on:
                 found[name] = msgspec.structs.replace(site, depends_on=there)
         return list(found.values())
+
+    @property
+    def free(self) -> dict[str, int]:
+        """For how many settlings in a row sites are free; see `Before`."""
+        written = {part.file for part in self._parts.values() if not part.is_fit and not part.mistakes}
+        names = [name for file in written & self._old.keys() for name in self._old[file].sites]
+        return dict.fromkeys(names, 1) | {name: self._before.free.get(name, 0) + 1 for name in self.nowhere}
 
     @property
     def sizes(self) -> dict[Path, int]:
@@ -109,17 +137,28 @@ class Settling:
         return Mistake(file, None, f"{name}: name", f"stands twice; first at {first}")
 
     def _find_owners(self) -> dict[str, str]:
-        """Return whose the names are that were there before: his who had them, else his who may have them, by doubt."""
+        """Return whose the names are that were there before: his who had them, else his who claims them first.
+
+        The less a claim, the better: who was refused before the name was free claimed what was another's. Where several
+        claim one as early, it is nobody's: its site stays as it was.
+        """
         found: dict[str, str] = {}
         for file, old in self._old.items():
             if file in self._parts:
                 part = self._parts[file]
                 found.update((name, file) for name in old.sites if name in part.sites or not part.is_fit)
+        first: dict[str, tuple[int, str]] = {}
         for part in self._parts.values():
+            refused = self._before.refused.get(part.file, 0)
             for name in (*part.sites, *part.named):
-                if name in self._whole:
-                    found.setdefault(name, part.file)
-        return found
+                if name in self._before.sites and name not in found:
+                    claim = refused if refused > self._before.free.get(name, 0) else -refused
+                    if name not in first or claim < first[name][0]:
+                        first[name] = claim, part.file
+                    elif claim == first[name][0]:
+                        self._whole[name] = self._before.sites[name]
+                        first[name] = claim, self._whole[name].file
+        return found | {name: file for name, (_, file) in first.items()}
 
     def _old_of(self, part: Part) -> Part:
         return self._old.get(part.file, Part(part.file, {}, {}))
@@ -192,15 +231,15 @@ class Settling:
         return {name: gateways for name, gateways in found.items() if gateways}
 
     def _missing(self) -> dict[str, Site]:
-        """Return the sites that stand nowhere and may be in a file at fault, as its own, if there is room for them."""
+        """Return the sites that stand nowhere and may be in a file at fault, if there is room for them."""
         found: dict[str, Site] = {}
         for name, site in self._whole.items():
             if name in self._named and name not in self._file_of:
-                sizes = {file: self._old[site.file].sizes[file] for file in files_of([site])}
+                sizes = {file: self._before.sizes[file] for file in files_of([site])}
                 part = Part("", {name: site}, sizes)
                 self._room.change(part.taken, 1)
                 if self._room.excess:
                     self._room.change(part.taken, -1)
                 else:
-                    found[name] = msgspec.structs.replace(site, file=self._owners.get(name, site.file))
+                    found[name] = site
         return found

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from sitemon import clock
 from sitemon.config import locate
 from sitemon.config.edits import Edits, Look
-from sitemon.config.settling import Settling
-from sitemon.config.site_parts import Part, parts_of, read_part
+from sitemon.config.settling import Before, Settling
+from sitemon.config.site_parts import Part, read_part
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.site_room import MOST_FILES
 from sitemon.config.sites import (
@@ -100,6 +100,8 @@ class SitesWatcher:
         self._rests_until_s = 0.0
         self._trouble: str | None = None
         self._refused: dict[str, int] = {}
+        self._free: Mapping[str, int] = {}
+        self._nowhere: Collection[str] = ()
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
         self._named_files: set[Path] = reader.files
@@ -227,12 +229,14 @@ class SitesWatcher:
         self, look: Look, source: Path, files: Sequence[Path], mistakes: Sequence[Mistake]
     ) -> tuple[_Known, str, set[Path]]:
         before, names = self._known, self._known.whole.keys()
-        old = parts_of(before.sites.sites, before.sizes)
-        there = {*old, *map(str, files)}
+        there = {*(site.file for site in before.sites.sites), *map(str, files)}
         unsettled = [file for file in look.unsettled if str(file) in there]
         parts = [Part(str(file), {}, {}, is_fit=False, named=names) for file in unsettled]
         parts += [read_part(file, self._environ, names) for file in files if file not in look.unsettled]
-        settling = Settling(sorted(parts, key=partial(self._doubt, look.edited)), old, before.whole)
+        settling = Settling(
+            sorted(parts, key=partial(self._doubt, look.edited)),
+            Before(before.sites.by_name, before.sizes, before.whole, self._refused, self._free, self._nowhere),
+        )
         sites = set_of(settling.sites(), source)
         of_refused = sorted((part.sizes for part in parts if part.file in settling.kept), key=len)
         named_files = {*settling.sizes, *islice(chain.from_iterable(of_refused), MOST_FILES)}
@@ -240,6 +244,7 @@ class SitesWatcher:
         trouble = str(ConfigurationError(mistakes)) if mistakes else ""
         doubtful = {*map(str, look.edited), *self._refused}
         self._refused = {file: self._refused.get(file, 0) + 1 for file in settling.kept}
+        self._free, self._nowhere = settling.free, settling.nowhere
         if doubtful <= settling.kept and sites.by_name == before.sites.by_name:
             return before, trouble, named_files
         whole = sites.by_name

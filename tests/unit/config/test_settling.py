@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sitemon.config import site_room
-from sitemon.config.settling import Settling
+from sitemon.config.settling import Before, Settling
 from sitemon.config.site_maintenance import rings
 from sitemon.config.site_parts import Part, parts_of
 from sitemon.model.site import DEFAULT_REGION, Site
@@ -40,21 +40,23 @@ def _few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False))
 def test_it_goes_together(random: Random) -> None:
-    sites: list[Site] = []
-    whole: dict[str, Site] = {}
+    before = Before({}, {}, {}, {}, {}, ())
     for _ in range(6):
         parts = [any_part(random, file) for file in random.sample(FILES, random.randint(1, len(FILES)))]
-        old = parts_of(sites, {})
-        chosen = Settling(parts, old, whole)
+        old = parts_of((site for name, site in before.sites.items() if name not in before.nowhere), {})
+        chosen = Settling(parts, before)
         sites = chosen.sites()
         by_name = {site.name: site for site in sites}
         assert len(by_name) == len(sites)
         assert all(gateway in by_name for site in sites for gateway in site.depends_on)
         assert not [*rings({site.name: site.depends_on for site in sites if site.depends_on})]
-        regions = [part.taken.regions for part in parts_of(sites, {}).values()]
-        assert len(set().union(*regions)) <= 1.4 * MOST_REGIONS
+        assert len(Part("", by_name, {}).taken.regions) <= 1.4 * MOST_REGIONS
+        standing = parts_of((site for site in sites if site.name not in chosen.nowhere), {})
+        regions = [part.taken.regions for part in standing.values()]
         assert len(set().union(*(one for one in regions if len(one) > FEW_REGIONS))) <= MOST_REGIONS
         for part in parts:
             expected = old.get(part.file) if part.file in chosen.kept else part
             assert expected is None or {by_name[name].file for name in expected.sites} <= {part.file}
-        whole = {name: site for name, site in by_name.items() if not chosen.kept or name in whole}
+        whole = {name: site for name, site in by_name.items() if not chosen.kept or name in before.whole}
+        refused = {file: before.refused.get(file, 0) + 1 for file in chosen.kept}
+        before = Before(by_name, {}, whole, refused, chosen.free, chosen.nowhere)
