@@ -37,7 +37,7 @@ def _few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_room, "_TIERS", TIERS)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False))
 def test_it_goes_together(random: Random) -> None:
     before = Before({}, {}, {}, {}, {}, ())
