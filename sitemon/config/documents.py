@@ -36,10 +36,11 @@ _TAG_OR_ALIAS: Final = re.compile(r"\b(tag|alias)\b.*")
 
 
 class Document:
-    """One configuration file that has been read. `name` is how messages call it."""
+    """One configuration file that has been read, and how long it was. `name` is how messages call it."""
 
-    def __init__(self, path: Path, value: Any, line_of: Callable[[ValuePath], int | None]) -> None:
+    def __init__(self, path: Path, value: Any, line_of: Callable[[ValuePath], int | None], length: int) -> None:
         self.path = path
+        self.length = length
         self.name = str(path)
         self.value = value
         self.line_of = line_of
@@ -127,7 +128,7 @@ def _read_json(written: bytes, file: Path) -> Document:
         raise _repeated(file, itertools.islice(lines.repeated_keys(), _MOST_REPEATED))
     if _HALF_OF_A_PAIR.search(content) and not _is_text(value):
         raise _refused(file, None, "expected text of whole characters, not halves of surrogate pairs")
-    return Document(file, value, lines.line_of)
+    return Document(file, value, lines.line_of, len(written))
 
 
 def _depth_of(content: bytes) -> int:
@@ -167,7 +168,7 @@ def _read_yaml(written: bytes, file: Path) -> Document:
         raise _refused(file, None, "not valid YAML: a date or a number is out of range") from exc
     except (AttributeError, KeyError) as exc:  # PyYAML, of text after !!timestamp and !!bool
         raise _refused(file, None, "not valid YAML: a value is not of the type that its tag says") from exc
-    return Document(file, value, YamlLines(node).line_of)
+    return Document(file, value, YamlLines(node).line_of, len(written))
 
 
 def _repeated(file: Path, keys: Iterable[tuple[str, int, int]]) -> ConfigurationError:

@@ -59,6 +59,7 @@ def json(value: object, context: Context) -> tuple[ExpectedJson, ...]:
 
 
 def _json(value: object, context: Context) -> ExpectedJson:
+    context.look_at_clock()
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping such as {{path: $.status, equals: ok}}, not {kind_of(value)}")
     for name in value:

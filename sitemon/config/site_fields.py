@@ -105,6 +105,11 @@ class FieldReader:
         self._together: dict[bytes | str, _Reading] = {}
         self._known: dict[tuple[object, bytes | str], _Reading] = {}
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the file has had its time."""
+        return self._context.is_late
+
     def read(self, mapping: Mapping[str, object]) -> tuple[dict[str, Any], list[Problem]]:
         """Read a site's mapping, or that of ``defaults``, into flat values and problems with their paths."""
         shared = dict(mapping)
@@ -175,6 +180,7 @@ def _read(name: str, value: object, fields: Mapping[str, Any], above: ValuePath,
         return _Reading({}, [(path, _unknown(name, fields, above))])
     if isinstance(field, _Field):
         try:
+            context.look_at_clock()
             return _Reading({field.attribute: field.read(value, context)}, [])
         except UnfitError as exc:
             return _Reading({}, exc.problems_at(path))

@@ -20,14 +20,15 @@ MOST_RINGS: Final = 100
 _LONGEST_RING: Final = 20
 
 
-def maintenance(value: object, _: Context) -> tuple[Recurring, ...]:
+def maintenance(value: object, context: Context) -> tuple[Recurring, ...]:
     """Read a list of windows."""
     if not isinstance(value, list) or len(value) > _MOST_WINDOWS:
         raise UnfitError(f"expected a list of at most {_MOST_WINDOWS} windows")
-    return tuple(_window(one, place) for place, one in enumerate(value))
+    return tuple(_window(one, place, context) for place, one in enumerate(value))
 
 
-def _window(value: object, place: int) -> Recurring:
+def _window(value: object, place: int, context: Context) -> Recurring:
+    context.look_at_clock()
     if not isinstance(value, dict):
         raise UnfitError(f"expected a mapping with start and duration, not {kind_of(value)}", (place,))
     for field in value:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import re
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sitemon import clock
 from sitemon.config import ca_files, chosen_files, own_certificates
 from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
@@ -16,7 +18,7 @@ from sitemon.config.settings import PUBLIC, Settings, may_use
 from sitemon.config.site_room import MOST_FILES
 from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
 from sitemon.model.site import Header, StatusRange
-from sitemon.patterns.regex import compiled
+from sitemon.patterns.regex import excess
 
 LONGEST_TIMEOUT_S: Final = 300.0
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
@@ -46,13 +48,27 @@ _STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
 class Context(NamedTuple):
     """What a site's values refer to: the folder of its file, the environment, and what we were told by it.
 
-    `files` collects the files that the values name, there or not: an edit of one is an edit of the sites.
+    `files` collects the files that the values name, there or not: an edit of one is an edit of the sites. Nothing more
+    is read once the time is past `until_s`, and the thread's CPU time past `until_cpu_s`.
     """
 
     folder: Path
     environ: Mapping[str, str]
     choices: Settings
     files: set[Path]
+    until_s: float = math.inf
+    until_cpu_s: float = math.inf
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the file has had its time."""
+        # CPU time takes some us to read, and never gets ahead.
+        return clock.monotonic_s() > self.until_s and clock.thread_cpu_s() > self.until_cpu_s
+
+    def look_at_clock(self) -> None:
+        """Refuse what is read now if the file has had its time."""
+        if self.is_late:
+            raise UnfitError("takes too long to read, with all that stands before it")
 
     @property
     def files_below(self) -> str | None:
@@ -98,8 +114,9 @@ def timeout_s(value: object, _: Context) -> float:
     return found_s
 
 
-def regex(value: object, _: Context) -> str:
+def regex(value: object, context: Context) -> str:
     """Read a regex that RE2 takes; it may have line breaks in it."""
+    context.look_at_clock()
     if not isinstance(value, str) or not value:
         return text(value)
     if len(json.dumps(value, ensure_ascii=False).encode(errors="replace")) > LONGEST_REGEX_BYTES:
@@ -111,16 +128,14 @@ def regex(value: object, _: Context) -> str:
     return value
 
 
-@functools.lru_cache(maxsize=10_000)
+@functools.lru_cache(maxsize=1_000)
 def _regex_problem(pattern: str) -> str | None:
     try:
-        compiled(pattern)
+        return excess(pattern)
     except UnicodeEncodeError:
         return "expected a regex of whole characters, not halves of surrogate pairs"
     except ValueError as exc:
         words = str(exc)
-    else:
-        return None
     note = "; lookaround and backreferences are not supported" if _OF_PYTHON.search(pattern) else ""
     return f"not a valid regex: {words}{note}"
 

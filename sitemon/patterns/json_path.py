@@ -5,7 +5,7 @@ The regexes in a path, in ``match()`` and ``search()``, run on RE2 as all others
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
@@ -13,14 +13,16 @@ from jsonpath.filter import BaseExpression, FilterQuery, FunctionExtension, Root
 from jsonpath.function_extensions import ExpressionType, FilterFunction
 from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
-from jsonpath.token import TOKEN_WHITESPACE
+from jsonpath.token import TOKEN_FILTER, TOKEN_LBRACKET, TOKEN_RBRACKET, TOKEN_WHITESPACE
 
-from sitemon.patterns.regex import compiled
+from sitemon.patterns import regex
 
 __all__ = ["JSONPathError", "excess", "looks_once", "values_at"]
 
 _MOST_TOKENS: Final = 100
 """Of each the library makes objects, which stay, and what is nested calls itself."""
+_DEEPEST_FILTER: Final = 3
+"""To read one in the other takes the square of the depth."""
 _MOST_DESCENTS: Final = 2
 _MOST_BRANCHES: Final = 1_000
 
@@ -35,21 +37,21 @@ class _Search(FilterFunction):
         if not isinstance(value, str) or not isinstance(pattern, str):
             return False
         try:
-            return self.is_found(compiled(pattern), value)
+            return self.is_found(regex.compiled(pattern), value)
         except ValueError:
             return False  # so says the RFC of a pattern that is none
 
-    def is_found(self, regex: Any, value: str) -> bool:
+    def is_found(self, compiled: Any, value: str) -> bool:
         """Tell whether the regex occurs in the value."""
-        return regex.search(value) is not None
+        return compiled.search(value) is not None
 
 
 class _Match(_Search):
     """The function ``match()``: RFC 9535, 2.4.6."""
 
-    def is_found(self, regex: Any, value: str) -> bool:
+    def is_found(self, compiled: Any, value: str) -> bool:
         """Tell whether the regex is all of the value."""
-        return regex.fullmatch(value) is not None
+        return compiled.fullmatch(value) is not None
 
 
 class _Environment(JSONPathEnvironment):
@@ -106,8 +108,11 @@ def excess(path: str) -> str | None:
         JSONPathError: it is not a path.
 
     """
-    if sum(token.kind != TOKEN_WHITESPACE for token in _environment.lexer.tokenize(path)) > _MOST_TOKENS:
+    kinds = [token.kind for token in _environment.lexer.tokenize(path) if token.kind != TOKEN_WHITESPACE]
+    if len(kinds) > _MOST_TOKENS:
         return f"expected at most {_MOST_TOKENS} names, signs and values"
+    if _depth_of_filters(kinds) > _DEEPEST_FILTER:
+        return f"expected filters in filters at most {_DEEPEST_FILTER} deep"
     query = _compile(path)
     inside = tuple(_in_filters(query))
     queries = (query, *(one.path for one in inside if isinstance(one, FilterQuery)))
@@ -118,9 +123,21 @@ def excess(path: str) -> str | None:
         return f"expected at most {_MOST_DESCENTS} places at which it looks everywhere (.. or, in a filter, $)"
     if math.prod(len(segment.selectors) for segment in segments) > _MOST_BRANCHES:
         return f"expected at most {_MOST_BRANCHES:,} ways by its selectors"
-    if any(isinstance(one, FunctionExtension) and _has_foreign_regex(one) for one in inside):
-        return "expected a regex in quotes as the second argument of match and search"
-    return None
+    searches = (one for one in inside if isinstance(one, FunctionExtension) and one.name in {"match", "search"})
+    return next(filter(None, map(_problem_of_regex, searches)), None)
+
+
+def _depth_of_filters(kinds: Iterable[str]) -> int:
+    deepest, opened = 0, [False]
+    for kind in kinds:
+        if kind == TOKEN_LBRACKET:
+            opened.append(False)
+        elif kind == TOKEN_FILTER:
+            opened[-1] = True
+            deepest = max(deepest, sum(opened))
+        elif kind == TOKEN_RBRACKET and len(opened) > 1:
+            opened.pop()
+    return deepest
 
 
 def _in_filters(query: JSONPath) -> Iterator[BaseExpression]:
@@ -130,8 +147,14 @@ def _in_filters(query: JSONPath) -> Iterator[BaseExpression]:
                 yield from walk(selector.expression)
 
 
-def _has_foreign_regex(function: FunctionExtension) -> bool:
-    return function.name in {"match", "search"} and not isinstance(function.args[1], StringLiteral)
+def _problem_of_regex(search: FunctionExtension) -> str | None:
+    pattern = search.args[1]
+    if not isinstance(pattern, StringLiteral):
+        return "expected a regex in quotes as the second argument of match and search"
+    try:
+        return regex.excess(pattern.value)
+    except ValueError as exc:
+        return f"not a valid regex: {exc}"
 
 
 @functools.lru_cache(maxsize=1_024)

@@ -9,7 +9,10 @@ import re2
 
 _MOST_MEMORY_BYTES: Final = 2 << 20
 """Of one regex, with what RE2 keeps of the texts that it saw: a hostile pair fills what it may, RE2's own 8 MiB too."""
-_MOST_KEPT: Final = 1_024
+_MOST_KEPT: Final = 64
+"""To compile a usual one again takes 30 us."""
+_MOST_CLASSES: Final = 20
+"""Of Unicode: each is 5 KiB and takes 0.2 ms, also where ``{0}`` leaves it out of the program."""
 
 _LITERAL: Final = r"(?:[^\\.|?*+()\[\]{}]|\\[^A-Za-z0-9])"
 _SET: Final = r"(?:\.|\[\^?[^\\\[\]]+\]|\\[dDsSwWbB])"
@@ -35,19 +38,31 @@ def is_found(pattern: str, text: str) -> bool:
     return compiled(pattern).search(text.encode()) is not None
 
 
+def excess(pattern: str) -> str | None:
+    """Say why the regex could take much memory, or long to compile, or None if it can do neither. Nothing is kept.
+
+    Raises:
+        ValueError: it is not one, or its program is too large, in RE2's own words.
+
+    """
+    if pattern.count(r"\p") + pattern.count(r"\P") > _MOST_CLASSES:
+        return rf"expected at most {_MOST_CLASSES} classes of Unicode (\p)"
+    _compile(pattern, _LIGHT_MEMORY_BYTES)
+    return None
+
+
 def work(pattern: str, text_bytes: int) -> float:
     """Return how long it takes at most to compile a regex and to search a text: one is about 10 ns.
 
     A hostile pair has no table that fits into the memory: then each byte of the text is compared with each instruction.
     """
-    return (text_bytes + _WORK_TO_COMPILE) * _size(pattern)
+    size = _size(pattern) if len(pattern) <= _LONGEST_LIGHT else math.inf
+    return (text_bytes + _WORK_TO_COMPILE) * size
 
 
 @functools.lru_cache(maxsize=10_000)
 def _size(pattern: str) -> float:
     """Return how many instructions a regex has that need be looked at for a byte; infinity stands for very many."""
-    if len(pattern) > _LONGEST_LIGHT:
-        return math.inf
     if _PLAIN.fullmatch(pattern):
         return 1
     try:
@@ -58,7 +73,7 @@ def _size(pattern: str) -> float:
 
 @functools.lru_cache(maxsize=_MOST_KEPT)
 def compiled(pattern: str) -> Any:
-    """Return the compiled RE2 regex.
+    """Return the compiled RE2 regex, which is kept.
 
     Raises:
         ValueError: it is not one, in RE2's own words.
@@ -77,3 +92,5 @@ def _compile(pattern: str, most_memory_bytes: int) -> Any:
     except re2.error as exc:
         words = exc.args[0] if exc.args else ""
         raise ValueError(words.decode(errors="replace") if isinstance(words, bytes) else str(words)) from exc
+    finally:
+        re2.purge()  # of what the wrapper keeps

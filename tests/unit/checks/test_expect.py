@@ -352,6 +352,13 @@ def test_each_failure_shows_the_piece_of_the_response_that_tells() -> None:
         ("$[?" + "!" * 1_000 + "@.a]", "names, signs and values"),
         ("$[?search(@.a, 'b')]", None),
         ("$[?search(@.a, @.b)]", "a regex in quotes"),
+        ("$[?search(@.a, '\\\\pL{100}')]", "not a valid regex: pattern too large"),
+        ("$[?@[?match(@.a, '(')]]", "not a valid regex: missing )"),
+        ("$[?match(@.a, '" + "\\\\pL{0}" * 21 + "')]", "classes of Unicode"),
+        ("$[?@[?@[?@.a]]]", None),
+        ("$[?@[?@[?@[?@.a]]]]", "filters in filters at most 3 deep"),
+        ("$[?count(@[?(!@[?@['?'][?@.a]])]) == 1]", "filters in filters at most 3 deep"),
+        ("$[?@.a, ?@.b][?@[?@.c]][?@.d]", None),
     ],
 )
 def test_a_path_that_could_take_long_in_a_small_document_is_told(path: str, words: str | None) -> None:

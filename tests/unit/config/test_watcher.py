@@ -7,12 +7,12 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from sitemon import clock
 from sitemon.config import site_room, sites_watcher
 from sitemon.config.site_parts import Part, read_part
 from sitemon.config.sites_watcher import LOOK_EVERY_S, SitesWatcher
@@ -132,7 +132,7 @@ def test_who_edits_again_and_again_what_takes_long_to_read_leaves_time_between(
 ) -> None:
     now_s, cpu_s = 0.0, itertools.count(0, 2)
     watcher = SitesWatcher({"CONF_DIR": str(file.parent)}, monotonic_s=lambda: now_s)
-    monkeypatch.setattr(clock, "thread_cpu_s", cpu_s.__next__)
+    monkeypatch.setattr(sites_watcher, "clock", SimpleNamespace(thread_cpu_s=cpu_s.__next__))
     write(file, B)
     assert names(watcher) == ["b"]
     write(file, A)
