@@ -167,7 +167,9 @@ class _Proxied:
 def read_consent(data: bytes) -> None:
     """Ask a proxy to connect us on."""
     connection: Any = _Proxied(filter(None, pieces_of(data)))
-    tunnel = open_tunnel(connection, Proxy("proxy.example", 3128, "Basic eDp5"), "shop.example", 443, Share(Room(), ""))
+    tunnel = open_tunnel(
+        connection, Proxy("proxy.example", 3128, "Basic eDp5"), "shop.example", 443, Share(Room(), "", lambda _: None)
+    )
     try:
         tunnel.send(None)
     except StopIteration:
