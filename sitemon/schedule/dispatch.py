@@ -44,24 +44,24 @@ class Dispatch:
         if max(theirs) > now_ms + _FARTHEST_AHEAD_MS:
             theirs = Progress()
         sent_ms = max(ours.sent_ms, theirs.sent_ms) or now_ms
-        self.progress = Progress(sent_ms, max(ours.reached_ms, theirs.reached_ms, now_ms))
+        self.progress = Progress(min(sent_ms, now_ms), max(ours.reached_ms, theirs.reached_ms, now_ms))
         self._unsent, self._lost, self._unreceived, self._regions = [], [], Unreceived(), set()
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all of it is sent."""
-        sent_ms, until_ms, next_ms = self.progress.sent_ms, now_ms, plan.next_due_ms
-        self.progress = Progress(sent_ms, max(now_ms, self.progress.reached_ms))
+        (sent_ms, reached_ms), until_ms, next_ms = self.progress, now_ms, plan.next_due_ms
         if self._unsent or (next_ms is not None and next_ms <= now_ms):
-            self._lease.mark(self.progress)  # right before: a beat that is deposed and does not know it sends nothing
+            # Right before: a beat that is deposed and does not know it sends nothing.
+            self._lease.mark(Progress(sent_ms, max(now_ms, reached_ms)))
             due, until_ms = plan.due(now_ms, MOST_AT_ONCE)
+            self.progress = Progress(sent_ms, max(until_ms, reached_ms))
             self._unsent += batches_of(slot for slot in due if slot[1] not in self._full_regions)
             self._shed([slot for slot in due if slot[1] in self._full_regions], now_ms)
         while self._unsent:
             self._regions.add(self._unsent[0].region)
             self._effects.send(self._unsent[0])
             self._unreceived.add(self._unsent.pop(0))
-        if plan.is_whole:
-            self.progress = self.progress._replace(sent_ms=max(until_ms, sent_ms))
+        self.progress = Progress(max(until_ms, sent_ms) if plan.is_whole else sent_ms, max(until_ms, reached_ms))
         return until_ms
 
     def look_at_queues(self, regions: Collection[str], *, is_last: bool = False) -> None:

@@ -93,10 +93,10 @@ class Leader:
     def _begin(self, now_ms: int, monotonic_s: float) -> None:
         self._dispatch.begin(now_ms)
         sent_ms, reached_ms = self._dispatch.progress
-        self._teller = Teller(self._effects, self._lease.token, min(sent_ms, now_ms), reached_ms)
+        self._teller = Teller(self._effects, self._lease.token, reached_ms)
         self._began_ms = self._newest_ms = now_ms
         self._done_s = {"tell all": monotonic_s}
-        log.warning("beat.leading: this beat leads, from %s", from_ms(min(sent_ms, now_ms)))
+        log.warning("beat.leading: this beat leads, from %s", from_ms(sent_ms))
 
     def _step_down(self, why: str) -> None:
         log.warning(why)
@@ -108,17 +108,15 @@ class Leader:
         if self._is_time_to("mark", MARK_EVERY_S, monotonic_s):
             self._lease.mark(self._dispatch.progress)  # in this order: after a sleep of the machine we lead no longer
             self._publish_mark()
-        if not is_all_sent:
-            return 0.0
-        reached_ms = self._dispatch.progress.reached_ms
         if self._is_time_to("tell all", TELL_EVERY_S, monotonic_s):
-            teller.tell_all(reached_ms)
-        is_told = teller.tell_more(self._effects.sites(), now_ms, reached_ms)
+            teller.tell_all(self._dispatch.progress.reached_ms)
+        is_told = teller.tell_more(self._effects.sites(), now_ms, self._dispatch.progress)
         if self._is_time_to("look", LOOK_EVERY_S, monotonic_s):
             self._dispatch.look_at_queues(teller.regions)
         next_ms = teller.plan.next_due_ms
         until_due_s = IDLE_S if next_ms is None else (next_ms - now_ms) / 1_000
-        return min(max(until_due_s, spacing_s(teller.plan.slots_a_second)), IDLE_S) if is_told else 0.0
+        wait_s = min(max(until_due_s, spacing_s(teller.plan.slots_a_second)), IDLE_S)
+        return wait_s if is_all_sent and is_told else 0.0
 
     def _publish_mark(self) -> None:
         """Say on Kafka that we have led up to the last tick."""

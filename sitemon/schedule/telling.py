@@ -13,6 +13,7 @@ from sitemon.config.sites import SiteSet
 from sitemon.model.schedule import Ended, Started, Told, Watch
 from sitemon.model.site import Site
 from sitemon.schedule.effects import Effects
+from sitemon.schedule.lease import Progress
 from sitemon.schedule.plan import Plan
 from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
 from sitemon.turns import Turns
@@ -26,17 +27,16 @@ EVENTS_AT_ONCE: Final = 1_000
 class Teller:
     """Says under one token of the lease what is watched: all of it at first and after `tell_all`, else what is edited.
 
-    `plan` holds what was said, and `regions` are those of the sites. Until all was told for the first time, a site has
-    slots since `since_ms`, which are sent late, if they are not too late. Files take turns. The methods that say
-    something raise UnreachableError; `say` then says it again as it was, with the same numbers, and has to come first.
+    `plan` holds what was said, and `regions` are those of the sites. A site has slots from the moment on up to which
+    all were sent: late ones, if they are not too late. Files take turns. The methods that say something raise
+    UnreachableError; `say` then says it again as it was, with the same numbers, and has to come first.
     """
 
-    def __init__(self, effects: Effects, token: int, since_ms: int, at_ms: int) -> None:
+    def __init__(self, effects: Effects, token: int, at_ms: int) -> None:
         self.plan = Plan()
         self.regions: set[str] = set()
         self._effects = effects
         self._token = token
-        self._since_ms = since_ms
         self._sequence = 0
         self._turns: Turns[str | None, tuple[Watch, Site | None]] = Turns()
         self._unnamed: set[Watch] = set()
@@ -50,11 +50,8 @@ class Teller:
         self._told_at_ms: int | None = at_ms
         self._sites: SiteSet | None = None
 
-    def tell_more(self, sites: SiteSet, now_ms: int, at_ms: int) -> bool:
-        """Say a part of what the plan lacks to watch these sites; tell whether nothing was left to say.
-
-        `at_ms` is the moment up to which slots may have been sent: now, or later where the clock went back.
-        """
+    def tell_more(self, sites: SiteSet, now_ms: int, progress: Progress) -> bool:
+        """Say a part of what the plan lacks to watch these sites; tell whether nothing was left to say."""
         if sites is not self._sites:
             # Of a file the shortest intervals first: their slots would be the first to be too late.
             enabled = sorted((site for site in sites.sites if site.enabled), key=attrgetter("interval_ms"))
@@ -67,9 +64,9 @@ class Teller:
             self._lacking = self._turns.of((one[1].file if one[1] else None, one) for one in lacking)
             self._sites = sites
         more = self._lacking if self._told_at_ms is None or self._unnamed else ()
-        self._unsaid = changes = [self._event(*one, now_ms, at_ms) for one in islice(more, EVENTS_AT_ONCE)]
+        self._unsaid = changes = [self._event(*one, now_ms, progress) for one in islice(more, EVENTS_AT_ONCE)]
         if not changes and self._told_at_ms is not None:
-            # Not together with the last of them: by now their late slots have been sent too.
+            # Not together with the last of them: by now their late slots are sent too, in their turn.
             self._sequence += 1
             self._unsaid = [Told(token=self._token, sequence=self._sequence, at_ms=self._told_at_ms, first=self._first)]
         self.say()
@@ -89,16 +86,12 @@ class Teller:
                 self._unnamed.discard(Watch(event.site, event.region))
         self._unsaid = ()
 
-    def _event(self, watch: Watch, site: Site | None, now_ms: int, at_ms: int) -> Started | Ended:
+    def _event(self, watch: Watch, site: Site | None, now_ms: int, progress: Progress) -> Started | Ended:
         self._sequence += 1
-        said: dict[str, Any] = {**watch._asdict(), "token": self._token, "sequence": self._sequence, "at_ms": at_ms}
+        numbers = {"token": self._token, "sequence": self._sequence, "at_ms": progress.reached_ms}
+        said: dict[str, Any] = {**watch._asdict(), **numbers}
         if site is None:
             return Ended(**said)
         said |= {"interval_ms": site.interval_ms, "patience_ms": patience_ms(site), "labels": site.labels}
-        return Started(from_slot_ms=self._first_slot_ms(site, now_ms), **said)
-
-    def _first_slot_ms(self, site: Site, now_ms: int) -> int:
-        after_ms = now_ms
-        if not self.plan.is_whole:
-            after_ms = max(min(self._since_ms, now_ms), in_time_from_ms(site.interval_ms, now_ms) - 1)
-        return next_slot_ms(site.name, site.interval_ms, after_ms)
+        after_ms = max(min(progress.sent_ms, now_ms), in_time_from_ms(site.interval_ms, now_ms) - 1)
+        return Started(from_slot_ms=next_slot_ms(site.name, site.interval_ms, after_ms), **said)

@@ -77,6 +77,17 @@ def test_a_site_edited_while_the_clock_was_ahead_is_checked_as_it_is_now(client:
     assert around.slots_of(slower) == slots(slower, BACK_MS, BACK_MS + 20_000)
 
 
+def test_whoever_leads_after_a_clock_was_set_right_goes_on_where_that_leader_stopped(client: redis.Redis) -> None:
+    before = World(client, SHOP)
+    leader = Leader(Lease(client), before)
+    run(leader, START_MS, START_MS + 20_000)
+    run_set_back(leader, 20)
+    lapse(client)
+    around = World(client, SHOP, history=before.history)
+    tick(Leader(Lease(client), around), BACK_MS + 30_000, MONOTONIC_S)
+    assert around.slots_of(SHOP) == slots(SHOP, BACK_MS + 20_000, BACK_MS + 30_000)
+
+
 def test_what_was_sent_by_a_clock_that_was_ahead_stays_asked_for_whoever_leads_next(client: redis.Redis) -> None:
     ahead = World(client, FAST, SHOP)
     leader = Leader(Lease(client), ahead)

@@ -6,6 +6,7 @@ from msgspec import structs
 from sitemon.config.sites import SiteSet
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.site import Site
+from sitemon.schedule.lease import Progress
 from sitemon.schedule.telling import EVENTS_AT_ONCE, Teller
 from tests.integration.schedule.world import START_MS, World, site_set
 
@@ -33,7 +34,7 @@ def many(label: int, *others: Site) -> SiteSet:
 
 def tell(teller: Teller, sites: SiteSet, times: int = 1) -> None:
     for _ in range(times):
-        teller.tell_more(sites, START_MS, START_MS)
+        teller.tell_more(sites, START_MS, Progress(START_MS, START_MS))
 
 
 def told_of(around: World) -> set[str]:
@@ -42,7 +43,7 @@ def told_of(around: World) -> set[str]:
 
 def test_a_site_of_another_file_is_told_at_once(client: redis.Redis) -> None:
     around = World(client)
-    teller = Teller(around, 1, START_MS, START_MS)
+    teller = Teller(around, 1, START_MS)
     tell(teller, many(0, PAY), 5)
     tell(teller, many(1, PAY))
     tell(teller, many(2, PAY, NEW))
@@ -51,7 +52,7 @@ def test_a_site_of_another_file_is_told_at_once(client: redis.Redis) -> None:
 
 def test_and_so_is_its_end_where_others_have_names_that_are_new_with_each_edit(client: redis.Redis) -> None:
     around = World(client)
-    teller = Teller(around, 1, START_MS, START_MS)
+    teller = Teller(around, 1, START_MS)
     tell(teller, many(0, PAY), 5)
     for edit in range(1, 4):
         renamed = [structs.replace(site, name=f"{site.name}-{edit}") for site in many(0).sites]
@@ -61,7 +62,7 @@ def test_and_so_is_its_end_where_others_have_names_that_are_new_with_each_edit(c
 
 def test_a_new_leader_tells_others_at_once_and_all_in_the_end_however_often_it_is_edited(client: redis.Redis) -> None:
     around = World(client)
-    teller = Teller(around, 1, START_MS, START_MS)
+    teller = Teller(around, 1, START_MS)
     tell(teller, many(0, PAY))
     assert "pay" in told_of(around)
     for label in range(1, 6):
@@ -74,7 +75,7 @@ def test_a_new_leader_tells_others_at_once_and_all_in_the_end_however_often_it_i
 
 def test_neither_edits_nor_new_names_keep_all_from_being_told_again(client: redis.Redis) -> None:
     around = World(client)
-    teller = Teller(around, 1, START_MS, START_MS)
+    teller = Teller(around, 1, START_MS)
     rare = structs.replace(PAY, name="rare", file="many.yaml")
     tell(teller, many(0, rare, PAY), 10)
     teller.tell_all(START_MS)
@@ -89,7 +90,7 @@ def test_neither_edits_nor_new_names_keep_all_from_being_told_again(client: redi
 
 def test_of_more_files_than_are_told_at_once_each_has_its_turn(client: redis.Redis) -> None:
     around = World(client)
-    teller = Teller(around, 1, START_MS, START_MS)
+    teller = Teller(around, 1, START_MS)
     listed = [
         Site(name=f"s{number}", url="http://x.example/", interval_ms=1_000, file=f"{number}.yaml")
         for number in range(2 * EVENTS_AT_ONCE + 100)
