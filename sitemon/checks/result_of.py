@@ -1,14 +1,28 @@
 """An observation and who asked for it make a result."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sitemon.checks.findings import Observation
+from sitemon.checks.lag import is_doubtful
+from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import Site
 
 
 def result_of(observation: Observation, site: Site, *, region: str, kind: Kind, slot_at: datetime) -> Result:
-    """Return the result of a check of the site in its slot."""
+    """Return the result of a check of the site in its slot; ``missed`` where we may have failed it ourselves."""
+    if is_doubtful(observation):
+        return Result(
+            site=site.name,
+            url=site.display_url,
+            region=region,
+            kind=kind,
+            slot_at=slot_at,
+            checked_at=observation.checked_at + timedelta(seconds=observation.latency_s + observation.lag_s),
+            outcome=Outcome.MISSED,
+            reason=Reason.SHED,
+            error=observation.error,
+        )
     return Result(
         site=site.name,
         url=site.display_url,

@@ -10,6 +10,7 @@ STYLES: Final[Mapping[str, str]] = {
     "degraded": "dark_orange3",
     "down": "bold red3",
     "unknown": "grey62",
+    "missed": "grey62",
     "maintenance": "dodger_blue2",
 }
 SIGNS: Final[Mapping[str, str]] = {
@@ -17,6 +18,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "degraded": "▲",
     "down": "✖",
     "unknown": "○",
+    "missed": "○",
     "maintenance": "◆",
 }
 

@@ -106,8 +106,8 @@ class Monitor:
         return taken
 
     def _result(self, site: Site, slot_ms: int, seen: Observation) -> Result:
-        if self._outcomes.get(site.name) != seen.outcome:
-            log.info("monitor.outcome: %s is %s%s", site.name, seen.outcome, f": {seen.error}" if seen.error else "")
-            self._outcomes[site.name] = seen.outcome
         result = result_of(seen, site, region=self._region, kind=Kind.MONITOR, slot_at=from_ms(slot_ms))
+        if self._outcomes.get(site.name) != result.outcome:
+            log.info("monitor.outcome: %s is %s%s", site.name, result.outcome, f": {seen.error}" if seen.error else "")
+            self._outcomes[site.name] = result.outcome
         return self._chains.tell(result, site, seen, clock.monotonic_s())

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from sitemon.checks.engine.host_limit import HostLimit
 from sitemon.checks.engine.host_queues import Permit
-from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import Done, IsWanted, always
 from sitemon.checks.fair_queue import PartOfTime
 from sitemon.checks.findings import Observation
 from sitemon.checks.judge.observed import not_made
+from sitemon.checks.lag import is_doubtful
 from sitemon.checks.place import place_of
 from sitemon.checks.waiting import Move
 from sitemon.clock import utc_now

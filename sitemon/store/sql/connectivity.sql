@@ -55,7 +55,10 @@ FROM sitemon.result
 JOIN sitemon.site ON site.site_id = result.site_id AND site.name = ANY (%(names)s)
 JOIN sitemon.region ON region.region_id = result.region_id AND region.name = %(region)s
 LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id
-WHERE result.kind = 'adhoc' AND result.slot_at >= %(since)s AND reason.name IS DISTINCT FROM 'blocked_address'
+WHERE result.kind = 'adhoc'
+    AND result.slot_at >= %(since)s
+    AND result.outcome <> 'missed'
+    AND reason.name IS DISTINCT FROM 'blocked_address'
 ORDER BY result.site_id, result.slot_at DESC;
 
 -- name: begin_outage

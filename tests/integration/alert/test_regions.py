@@ -10,7 +10,10 @@ from sitemon import clock
 from sitemon.alert import regions as module
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import rules_of_site
+from sitemon.checks.judge.observed import not_made
+from sitemon.checks.result_of import result_of
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.config.site_of import site_of_url
 from sitemon.incident.policy import Policy
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
@@ -160,6 +163,22 @@ def test_an_address_that_may_not_be_visited_says_nothing_of_a_network(scene: Sce
     scene.decide()
     scene.send()
     assert told(scene) == [("region.offline", None)]
+
+
+@pytest.mark.parametrize(("by_sites", "expected"), [(False, {"site.down"}), (True, {"region.offline"})])
+def test_references_that_we_failed_to_check_say_nothing_of_a_network(
+    scene: Scene, expected: set[str], *, by_sites: bool
+) -> None:
+    with_references(scene)
+    rules, at = rules_of_site(None, {}), this_hour() + 1.1 * MINUTE
+    scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now, by_sites=by_sites)
+    first, *later = slots(scene, "uddd")
+    scene.arrive(*first)
+    for site in (site_of_url(url, {}) for url in REFERENCES):
+        scene.write([result_of(not_made(at, site), site, region="default", kind=Kind.ADHOC, slot_at=at)])
+    for slot in later:
+        scene.arrive(*slot)
+    assert {type_ for type_, _ in told(scene)} == expected
 
 
 def test_references_that_are_well_say_that_the_sites_are_down(scene: Scene) -> None:

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from sitemon.checks.engine.jobs import Job, Jobs
-from sitemon.checks.engine.lag import is_doubtful
 from sitemon.checks.engine.protocol import always
 from sitemon.checks.findings import Observation
+from sitemon.checks.lag import is_doubtful
 from sitemon.checks.loop import Loop, Task
 from sitemon.checks.owners import Owner
 from sitemon.checks.waiting import Move, run_here

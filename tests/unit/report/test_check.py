@@ -14,6 +14,7 @@ from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
 from sitemon.model.site import Header, Site
 from sitemon.report.check import report, trace_of, traced, traced_failures
+from tests.results import a_missed
 
 NOW = datetime(2026, 11, 24, 7, tzinfo=UTC)
 SITE = Site(name="shop", url="https://shop.test/", headers=(Header("X-Key", "s3cret", is_secret=True),))
@@ -81,6 +82,15 @@ def test_what_is_down_says_why_and_only_what_is_known() -> None:
         "  tls                                                 -",
         "  first byte                                          -",
         "  download                                            -",
+    ]
+
+
+def test_what_nobody_looked_at_says_why_and_nothing_of_the_site() -> None:
+    missed = a_missed("shop", url="https://shop.test/", error="this process had no memory left")
+    assert lines_of(missed) == [
+        "○ missed shed  https://shop.test/",
+        "  why          this process had no memory left",
+        "",
     ]
 
 
