@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from tests.integration.schedule.world import (
     slots,
     tick,
 )
+
+pytestmark = pytest.mark.timeout(300)
 
 NAMES = ("shop", "blog", "wiki")
 STEP_MS = 500
