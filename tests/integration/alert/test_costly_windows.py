@@ -111,7 +111,7 @@ def test_a_rule_of_which_windows_cannot_be_computed_holds_up_nobody(
     calls = itertools.count()
 
     def fails_once(rule: Recurring, from_at: datetime, until_at: datetime) -> tuple[tuple[datetime, datetime], ...]:
-        if not next(calls):
+        if rule.duration_s == 60 and not next(calls):
             raise ValueError("a mistake")
         return windows(rule, from_at, until_at)
 
