@@ -14,7 +14,7 @@ from sitemon.alert.verdict import Answer
 from sitemon.apprise_services import Service
 from tests.integration.alert.receiver import Receiver
 
-TIMEOUT_S = 1.0
+TIMEOUT_S = 2.0
 MIB = 1 << 20
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 Sender = Callable[[], Iterable[bytes]]
