@@ -1,6 +1,7 @@
 """An observation and who asked for it make a result."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from sitemon.checks.findings import Observation
 from sitemon.checks.lag import is_doubtful
@@ -11,24 +12,15 @@ from sitemon.model.site import Site
 
 def result_of(observation: Observation, site: Site, *, region: str, kind: Kind, slot_at: datetime) -> Result:
     """Return the result of a check of the site in its slot; ``missed`` where we may have failed it ourselves."""
+    asked = partial(Result, site=site.name, url=site.display_url, region=region, kind=kind, slot_at=slot_at)
     if is_doubtful(observation):
-        return Result(
-            site=site.name,
-            url=site.display_url,
-            region=region,
-            kind=kind,
-            slot_at=slot_at,
+        return asked(
             checked_at=observation.checked_at + timedelta(seconds=observation.latency_s + observation.lag_s),
             outcome=Outcome.MISSED,
             reason=Reason.SHED,
             error=observation.error,
         )
-    return Result(
-        site=site.name,
-        url=site.display_url,
-        region=region,
-        kind=kind,
-        slot_at=slot_at,
+    return asked(
         checked_at=observation.checked_at,
         outcome=observation.outcome,
         reason=observation.reason,
