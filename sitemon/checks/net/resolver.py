@@ -5,7 +5,6 @@ own: a check waits only as long as it may, and the names of one domain, or of on
 the threads.
 """
 
-import enum
 import functools
 import ipaddress
 import math
@@ -13,16 +12,14 @@ import socket
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_queue import FairQueue
+from sitemon.checks.net.known_names import KnownNames, Names, Speed, keep_last
 from sitemon.checks.waiting import Event, Waits
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
-
-T = TypeVar("T")
-V = TypeVar("V")
 
 MOST_OF_A_FAMILY: Final = 20
 """So many addresses of a name are judged and tried. To judge one takes 50 us, and its owner may give it thousands."""
@@ -34,10 +31,6 @@ _OF_A_FILE: Final = 4
 _REST_S: Final = 0.00015
 """For each address too many: twenty times what the system takes to find it and put it in order."""
 _MOST_OWED_S: Final = 5.0
-_DEAR: Final = "*"
-"""Stands for all domains of a file that had a name of too many addresses."""
-_MOST_KNOWN_SLOW: Final = 10_000
-_MOST_KNOWN_QUICK: Final = 100_000
 _MOST_TURNS: Final = 10_000
 """More than there may be files of sites."""
 _LONGEST_ADDRESS: Final = 45
@@ -113,38 +106,12 @@ def _literal(host: str) -> Endpoint | None:
     return Endpoint(socket.AF_INET6, (host.partition("%")[0], 0, 0, 0))
 
 
-def domain_of(host: str) -> str:
-    """Return the part of a host name whose name servers, most likely, are its own: ``shop.test``, ``shop.co.uk``.
-
-    A country's registry that sells names below ``co.``, ``com.`` and the like is told by how short those are.
-    """
-    labels = host.lower().rstrip(".").split(".")
-    is_below_registry = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3
-    return ".".join(labels[-3 if is_below_registry else -2 :])
-
-
-class _Speed(enum.IntEnum):
-    """How long names took the last time; those that are not known may take as long as any."""
-
-    SLOW = 0
-    UNKNOWN = 1
-    QUICK = 2
-
-
-class _Names(NamedTuple):
-    """Those of a domain in a file of sites that share threads: the ones that were answered quickly, or the others."""
-
-    file: str
-    domain: str
-    is_quick: bool
-
-
 class _Lane:
     """Questions for such names, by host in the order in which they came, and those that threads are at."""
 
     __slots__ = ("names", "running", "speed", "waiting")
 
-    def __init__(self, names: _Names, speed: _Speed) -> None:
+    def __init__(self, names: Names, speed: Speed) -> None:
         self.names = names
         self.speed = speed
         self.waiting: dict[str, _Question] = {}
@@ -162,7 +129,7 @@ class _Question:
     def __init__(self, host: str) -> None:
         self.host = host
         self.lanes: list[_Lane] = []
-        self.speed = _Speed.UNKNOWN
+        self.speed = Speed.UNKNOWN
         self.asked_at_s = math.inf  # no thread is at it yet
         self.waiting: list[Event] = []
         self.answer: tuple[Endpoint, ...] = ()
@@ -197,9 +164,9 @@ class Resolver:
         self._changed = threading.Condition(lock)
         self._rested = threading.Condition(lock)
         self._open: dict[str, _Question] = {}
-        self._lanes: dict[_Names, _Lane] = {}
-        self._ready: OrderedDict[_Speed, FairQueue[_Lane]] = OrderedDict(
-            (speed, FairQueue(threads, self._part_of_threads)) for speed in _Speed
+        self._lanes: dict[Names, _Lane] = {}
+        self._ready: OrderedDict[Speed, FairQueue[_Lane]] = OrderedDict(
+            (speed, FairQueue(threads, self._part_of_threads)) for speed in Speed
         )
         """The lanes with questions that perhaps may be asked; speeds take turns."""
         self._left = [max(1, threads // 2), max(1, threads * 3 // 4), threads]
@@ -208,10 +175,8 @@ class Resolver:
         """How many threads each file has."""
         self._rested_at_s: dict[Hashable, float] = {}
         """When the last thread of a file that rests will have done so."""
-        self._turns: dict[tuple[_Speed, Hashable], float] = {}  # when each file had its last one
-        self._slow: dict[_Names, None] = {}
-        self._dear: dict[tuple[str, str], None] = {}
-        self._quick_hosts: dict[str, None] = {}  # the one that was answered last is the last
+        self._turns: dict[tuple[Speed, Hashable], float] = {}  # when each file had its last one
+        self._known = KnownNames()
         self._threads = 0
         self._idle = 0
 
@@ -257,13 +222,8 @@ class Resolver:
                 question = self._open[host] = _Question(host)
             question.waiting.append(answered)
             if question.asked_at_s == math.inf:
-                self._wait_in(self._lane(self._names_of(file, host)), question)
+                self._wait_in(self._lane(self._known.names_of(file, host)), question)
             return question
-
-    def _names_of(self, file: str, host: str) -> _Names:
-        domain, is_quick = domain_of(host), host in self._quick_hosts
-        is_dear = (file, domain) in self._dear and not is_quick
-        return _Names(file, _DEAR if is_dear else domain, is_quick)
 
     def _wait_in(self, lane: _Lane, question: _Question) -> None:
         if question.host not in lane.waiting:
@@ -280,19 +240,14 @@ class Resolver:
         if is_new and self._last_turn_s(lane.speed, file) < self._last_turn_s(lane.speed, next(iter(lanes.waiting))):
             lanes.bring_forward(file)
 
-    def _last_turn_s(self, speed: _Speed, file: Hashable) -> float:
+    def _last_turn_s(self, speed: Speed, file: Hashable) -> float:
         return self._turns.get((speed, file), -math.inf)
 
-    def _lane(self, names: _Names) -> _Lane:
+    def _lane(self, names: Names) -> _Lane:
         lane = self._lanes.get(names)
         if lane is None:
-            lane = self._lanes[names] = _Lane(names, self._speed_of(names))
+            lane = self._lanes[names] = _Lane(names, self._known.speed_of(names))
         return lane
-
-    def _speed_of(self, names: _Names) -> _Speed:
-        if names.is_quick:
-            return _Speed.QUICK
-        return _Speed.SLOW if names in self._slow else _Speed.UNKNOWN
 
     def _leave(self, question: _Question, answered: Event) -> None:
         """Take back a question that nobody waits for any more, unless a thread already works on it."""
@@ -368,7 +323,7 @@ class Resolver:
             while left and full_files < len(lanes.waiting):
                 file, lane = lanes.take()
                 has_no_place = left - 1 < (self._held[file] + 1) // _OF_A_FILE
-                if has_no_place or (speed is not _Speed.QUICK and self._owed_s(file) > _MOST_OWED_S):
+                if has_no_place or (speed is not Speed.QUICK and self._owed_s(file) > _MOST_OWED_S):
                     lanes.put_back(file, lane)
                     full_files += 1
                 elif not self._is_full(lane):
@@ -384,8 +339,7 @@ class Resolver:
         question.lanes = [lane]
         self._hold(question, 1)
         turn = lane.speed, lane.names.file
-        self._turns.pop(turn, None)
-        _note(turn, question.asked_at_s, self._turns, _MOST_TURNS)
+        keep_last(turn, question.asked_at_s, self._turns, _MOST_TURNS)
         if lane.waiting:
             self._line_up(lane)
         return question
@@ -400,10 +354,9 @@ class Resolver:
             self._rested_at_s.pop(file, None)
 
     def _is_full(self, lane: _Lane) -> bool:
-        slow_s, (file, domain, _) = monotonic_s() - _SLOW_S, lane.names
+        slow_s = monotonic_s() - _SLOW_S
         is_slow = any(one.asked_at_s < slow_s for one in lane.running)
-        is_dear = domain == _DEAR or (file, domain) in self._dear
-        return len(lane.running) >= (_MOST_SLOW if is_slow or is_dear else self._max_per_domain)
+        return len(lane.running) >= (_MOST_SLOW if is_slow or self._known.is_dear(lane.names) else self._max_per_domain)
 
     def _finish(self, question: _Question, addresses: int) -> None:
         with self._changed:
@@ -413,13 +366,13 @@ class Resolver:
             (lane,) = question.lanes
             too_many = addresses - 2 * MOST_OF_A_FAMILY
             if too_many > 0:
-                _note((lane.names.file, domain_of(question.host)), None, self._dear, _MOST_KNOWN_SLOW)
+                self._known.note_dear(lane.names.file, question.host)
                 self._rest(lane.names.file, too_many * _REST_S)
             lane.running.discard(question)
             self._hold(question, -1)
             is_slow = too_many > 0 or monotonic_s() - question.asked_at_s >= _SLOW_S
-            self._note_speed(question, lane.names, is_slow=is_slow)
-            speed = self._speed_of(lane.names)
+            self._known.note(question.host, lane.names, is_slow=is_slow, is_found=question.error is None)
+            speed = self._known.speed_of(lane.names)
             if speed is not lane.speed:
                 self._ready[lane.speed].drop(lane.names.file, lane)
                 lane.speed = speed
@@ -435,19 +388,3 @@ class Resolver:
 
     def _owed_s(self, file: Hashable) -> float:
         return self._rested_at_s.get(file, 0.0) - monotonic_s()
-
-    def _note_speed(self, question: _Question, names: _Names, *, is_slow: bool) -> None:
-        self._quick_hosts.pop(question.host, None)
-        self._slow.pop(names, None)
-        if is_slow:
-            if not names.is_quick:
-                _note(names, None, self._slow, _MOST_KNOWN_SLOW)
-        elif question.error is None:
-            _note(question.host, None, self._quick_hosts, _MOST_KNOWN_QUICK)
-
-
-def _note(known: T, what: V, among: dict[T, V], most: int) -> None:
-    """Keep what is known last, and forget the first of too many."""
-    if len(among) >= most:
-        del among[next(iter(among))]
-    among[known] = what

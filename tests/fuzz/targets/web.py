@@ -24,7 +24,8 @@ from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Measured, judge
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.net.host_names import reach_of_name
-from sitemon.checks.net.resolver import domain_of, literal, numeric
+from sitemon.checks.net.known_names import domain_of
+from sitemon.checks.net.resolver import literal, numeric
 from sitemon.checks.net.room import Room, Share
 from sitemon.model.site import Body, Expect, ExpectedHeader, ExpectedJson, Header, Proxy, Site
 from tests.fuzz.target import SEPARATOR, Target, parts_of, pieces_of

@@ -9,7 +9,8 @@ import pytest
 
 from sitemon.checks.errors import OwnError
 from sitemon.checks.net import resolver as module
-from sitemon.checks.net.resolver import Endpoint, Resolver, domain_of, literal
+from sitemon.checks.net.known_names import Speed
+from sitemon.checks.net.resolver import Endpoint, Resolver, literal
 from sitemon.checks.waiting import IN_THREAD, Event, run_here
 from sitemon.clock import monotonic_s
 
@@ -107,6 +108,10 @@ def name_server() -> Iterator[NameServer]:
     server.released.set()
 
 
+def speed_of(resolver: Resolver, host: str) -> Speed:
+    return resolver._known.speed_of(resolver._known.names_of("", host))
+
+
 def test_a_name_is_resolved(name_server: NameServer) -> None:
     assert resolve(Resolver(lookup=name_server), "www.living.test", 5) == HOME
 
@@ -174,7 +179,7 @@ def test_however_many_domains_are_dead_half_of_the_threads_are_for_the_others(
         leave_hanging(resolver, name_server, name)
     wait_in_vain(resolver, "www.living.test")
     name_server.released.set()
-    while len(resolver._slow) < len(names):
+    while {speed_of(resolver, name) for name in names} != {Speed.SLOW}:
         threading.Event().wait(0.001)
     name_server.released.clear()
     name_server.asked.clear()
@@ -329,40 +334,10 @@ def test_a_name_that_hangs_is_one_of_those_that_were_answered_no_more(
 ) -> None:
     resolver = Resolver(lookup=name_server)
     resolve(resolver, "www.living.test", 5)
-    assert set(resolver._quick_hosts) == {"www.living.test"}
+    assert speed_of(resolver, "www.living.test") is Speed.QUICK
     monkeypatch.setattr(module, "_SLOW_S", 0.0)
     resolve(resolver, "www.living.test", 5)
-    assert not resolver._quick_hosts
-
-
-def test_of_names_that_were_answered_the_last_ones_are_known(
-    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_MOST_KNOWN_QUICK", 2)
-    resolver = Resolver(lookup=name_server)
-    for number in (1, 2, 1, 3):
-        resolve(resolver, f"{number}.living.test", 5)
-    with pytest.raises(socket.gaierror):
-        resolve(resolver, "no-such.living.test", 5)
-    assert set(resolver._quick_hosts) == {"1.living.test", "3.living.test"}
-
-
-@pytest.mark.parametrize(
-    ("host", "domain"),
-    [
-        ("www.shop.test", "shop.test"),
-        ("a.b.shop.test.", "shop.test"),
-        ("WWW.Shop.TEST", "shop.test"),
-        ("shop.test", "shop.test"),
-        ("www.shop.co.uk", "shop.co.uk"),
-        ("www.bank.co.uk", "bank.co.uk"),
-        ("bbc.uk", "bbc.uk"),
-        ("www.shop.de", "shop.de"),
-        ("localhost", "localhost"),
-    ],
-)
-def test_names_that_are_sold_apart_are_domains_apart(host: str, domain: str) -> None:
-    assert domain_of(host) == domain
+    assert speed_of(resolver, "www.living.test") is Speed.UNKNOWN
 
 
 def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: NameServer) -> None:
