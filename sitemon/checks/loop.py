@@ -162,11 +162,17 @@ class Loop:
         self._is_asleep = True  # from here on a waker rings; one that came before has set `_is_woken`
         has_work = self._is_woken or self._calls or self._ready_owners
         wait_s = 0.0 if has_work else min(at_most_s, max(0.0, self.alarms.next_s() - began_s))
+        has_looked = wait_s > 0 and began_s - self._blind_since_s > STALL_S
         try:
-            found = self._poller.poll(wait_s, _MOST_EVENTS)
+            if has_looked and (found := self._poller.poll(0, _MOST_EVENTS)):
+                wait_s = 0.0
+            else:
+                found = self._poller.poll(wait_s, _MOST_EVENTS)
+            if wait_s and not found:  # the kernel does not look again when we go on after a stop
+                found = self._poller.poll(0, _MOST_EVENTS)
         finally:
             self._is_asleep = self._is_woken = False
-            self._note_lag(began_s, wait_s)
+            self._note_lag(began_s, wait_s, has_looked=has_looked)
         for number, _ in found:
             self._armed.discard(number)
             watcher = self._watchers.get(number)
@@ -175,13 +181,13 @@ class Loop:
                 self._ready_owners.add(watcher[1])
         return bool(found)
 
-    def _note_lag(self, began_s: float, wait_s: float) -> None:
+    def _note_lag(self, began_s: float, wait_s: float, *, has_looked: bool) -> None:
         now_s, computed_s, busy_s = monotonic_s(), thread_cpu_s(), began_s - self._looked_at_s
         worked_s = min(max(0.0, computed_s - self._computed_s), busy_s)
         late_s = now_s - began_s - wait_s
         late_s = late_s if late_s > _LATE_S else 0.0
         self.stalled_s += sum(span_s for span_s in (busy_s - worked_s, late_s) if span_s > STALL_S)
-        has_waited = wait_s and now_s - began_s > _AT_ONCE_S
+        has_waited = wait_s and (has_looked or now_s - began_s > _AT_ONCE_S)
         unseen_s = late_s if has_waited else began_s - self._blind_since_s + late_s
         seen_s = now_s if has_waited else began_s + late_s
         self._found_at_s = self._ready_at_s = seen_s - (unseen_s if unseen_s > STALL_S else unseen_s / 2)

@@ -136,6 +136,33 @@ def test_no_time_passes_for_what_is_answered_while_we_are_stopped(
     assert task.lag_s == pytest.approx(3)
 
 
+def test_nor_where_it_takes_us_a_while_to_find_what_is_there(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]], monkeypatch: Any
+) -> None:
+    async def wait(task: Task) -> None:
+        await task.ready({pipes[0][0]: select.POLLIN}, 10)
+
+    class TakesAWhile:
+        def __init__(self, poller: Any) -> None:
+            self._poller = poller
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._poller, name)
+
+        def poll(self, timeout_s: float, most: int) -> Any:
+            clock.now_s += 0.001
+            return self._poller.poll(timeout_s, most)
+
+    task = started(loop, wait)
+    loop.run_once(0)
+    clock.now_s += 3
+    os.write(pipes[0][1], b"a")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_poller", TakesAWhile(loop._poller))
+        loop.run_once(1)
+    assert task.now_s() == pytest.approx(1000, abs=0.01)
+
+
 def test_a_site_that_has_not_answered_when_we_wake_up_had_that_time_too(clock: Clock, loop: Loop) -> None:
     found: list[float] = []
 
@@ -168,8 +195,8 @@ def test_a_wait_that_lasts_longer_than_asked_for_is_time_without_cpu(
     clock: Clock, loop: Loop, monkeypatch: Any
 ) -> None:
     class Oversleeps:
-        def poll(self, *_: Any) -> list[tuple[int, int]]:
-            clock.now_s += 3
+        def poll(self, timeout_s: float, _: int) -> list[tuple[int, int]]:
+            clock.now_s += 3 * timeout_s
             return []
 
     monkeypatch.setattr(loop, "_poller", Oversleeps())
@@ -236,6 +263,36 @@ def test_a_stop_after_the_kernel_found_what_is_anothers_takes_no_time_of_a_check
         patch.setattr(loop, "_poller", stopped)
         loop.run_once(0.02)
     loop.run_once(0.02)
+    assert task.now_s() == pytest.approx(1000, abs=0.03)
+
+
+def test_what_came_during_a_stop_that_ended_the_wait_is_found_before_the_time_is_up(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]], monkeypatch: Any
+) -> None:
+    """Interrupted by the signal that has us go on, a wait whose time is over ends without another look."""
+    found: list[int | None] = []
+
+    async def wait(task: Task) -> None:
+        found.append(await task.ready({pipes[0][0]: select.POLLIN}, 1))
+
+    class Interrupted:
+        def poll(self, timeout_s: float, most: int) -> Any:
+            if not timeout_s:
+                return poller.poll(timeout_s, most)
+            os.write(pipes[0][1], b"a")
+            clock.now_s += 3
+            return []
+
+        def unregister(self, number: int) -> None:
+            poller.unregister(number)
+
+    poller = loop._poller
+    task = started(loop, wait)
+    loop.run_once(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_poller", Interrupted())
+        loop.run_once(0.02)
+    assert found == [pipes[0][0]]
     assert task.now_s() == pytest.approx(1000, abs=0.03)
 
 
