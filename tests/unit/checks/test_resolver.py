@@ -340,6 +340,13 @@ def test_a_name_that_hangs_is_one_of_those_that_were_answered_no_more(
     assert speed_of(resolver, "www.living.test") is Speed.UNKNOWN
 
 
+def test_a_name_that_has_no_address_is_none_of_those_that_were_answered(name_server: NameServer) -> None:
+    resolver = Resolver(lookup=name_server)
+    with pytest.raises(socket.gaierror):
+        resolve(resolver, "no-such.living.test", 5)
+    assert speed_of(resolver, "no-such.living.test") is Speed.UNKNOWN
+
+
 def test_a_name_that_nobody_waits_for_any_more_is_not_looked_up(name_server: NameServer) -> None:
     resolver = Resolver(threads=1, per_domain=1, lookup=name_server)
     leave_hanging(resolver, name_server, "first.dead.test")
