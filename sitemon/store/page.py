@@ -18,6 +18,8 @@ _sql: Final = load_prepared("page.sql")
 _PIECE: Final = 500
 _LONG_AT_ONCE: Final = 4_000
 """Each of these texts has some kilobytes at most, and to look for any of them takes as long as for all."""
+_OF_ALL: Final = "enable_nestloop = off"
+"""For queries of all sites: nested loops save nothing there, and a planner with old statistics would choose them."""
 
 
 class Watch(NamedTuple):
@@ -86,7 +88,7 @@ class PresentReader:
         with translated(), conn.cursor() as cursor:
             _sql["freshness"].execute(cursor)
             ((closed_at, made_up_until_at),) = cursor.fetchall()
-            _sql["watches"].execute(cursor)
+            _sql["watches"].execute(cursor, setting=_OF_ALL)
             # In pieces: psycopg2 lets no other thread run while it makes rows of what it fetched.
             for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
                 for text, url, labels in rows:
@@ -115,7 +117,8 @@ class PresentReader:
         self._long = {digest: said for digest, said in self._long.items() if digest in digests}
         lacking = list(digests - self._long.keys())
         for begin in range(0, len(lacking), _LONG_AT_ONCE):
-            _sql["long_texts"].execute(cursor, {"digests": lacking[begin : begin + _LONG_AT_ONCE]})
+            wanted = {"digests": lacking[begin : begin + _LONG_AT_ONCE]}
+            _sql["long_texts"].execute(cursor, wanted, setting=_OF_ALL)
             for rows in iter(lambda: cursor.fetchmany(_PIECE), []):
                 self._long |= {digest: msgspec.json.decode(said) for digest, said in rows}
 

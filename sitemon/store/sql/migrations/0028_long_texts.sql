@@ -85,7 +85,8 @@ SELECT
 FROM sitemon.current_state AS state
 -- Here, for a condition on its name would come late after more joins.
 JOIN sitemon.site ON site.site_id = state.site_id
-JOIN sitemon.region ON region.region_id = state.region_id
+-- An outer join: a planner that knows of one region alone would begin with it, and read all states for each region.
+LEFT JOIN sitemon.region ON region.region_id = state.region_id
 LEFT JOIN (
     SELECT
         site_id,
