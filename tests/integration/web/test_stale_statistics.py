@@ -87,3 +87,10 @@ def test_windows_are_not_read_once_for_each_site_where_it_knows_of_none(
     before = looks_at(lent, "maintenance_stretch")
     assert {watch.state for watch in PresentReader().read(lent).watches} == {"maintenance"}
     assert looks_at(lent, "maintenance_stretch") - before < 10 * len(SITES)
+
+
+def test_urls_that_a_site_had_before_are_not_read(conn: Connection, names: Names, lent: Connection) -> None:
+    write_batch(conn, names, [a_result(minute=n / 60, url=f"https://shop.example/{n}") for n in range(1_000)])
+    before = looks_at(lent, "target")
+    assert [watch.url for watch in PresentReader().read(lent).watches] == ["https://shop.example/999"]
+    assert looks_at(lent, "target") - before < 10

@@ -18,10 +18,7 @@ ALTER TABLE sitemon.watch
 ADD COLUMN labels_digest text
 GENERATED ALWAYS AS (CASE WHEN octet_length(labels::text) > 500 THEN sitemon.digest_of(labels::text) END) STORED;
 
--- Joined by outer joins: so the planner works out what is short where it reads a row, and what is long goes no further.
-CREATE VIEW sitemon.shown_target AS
-SELECT target_id, url, CASE WHEN url_digest IS NULL THEN url END AS short_url, url_digest FROM sitemon.target;
-
+-- Joined by an outer join: so the planner works out what is short where it reads a row, and what is long goes no further.
 CREATE VIEW sitemon.shown_watch AS
 SELECT
     site_id,
@@ -165,7 +162,13 @@ SELECT
     watch.short_labels,
     watch.labels_digest
 FROM sitemon.watch_state AS watch
-LEFT JOIN sitemon.shown_target AS target ON target.target_id = watch.target_id
+-- Looked up for each: sites had other URLs before, which stay, and a join might read them all.
+CROSS JOIN LATERAL (
+    SELECT url, CASE WHEN url_digest IS NULL THEN url END AS short_url, url_digest
+    FROM sitemon.target
+    WHERE target.target_id = watch.target_id
+    OFFSET 0
+) AS target
 LEFT JOIN sitemon.maintained_now AS maintained ON maintained.site_id = watch.site_id
 UNION ALL
 -- Those that are in the schedule, and of which there is no result yet.
