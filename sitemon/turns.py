@@ -1,4 +1,4 @@
-"""The order in which those who share something have their turns. Pure."""
+"""The order in which those who share something have their turns, and how much of it in a minute. Pure."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator
@@ -25,7 +25,7 @@ class Turns(Generic[Owner, T]):
         self._taken = 0
         self._last: dict[Owner, int] = {}
 
-    def of(self, owned: Iterable[tuple[Owner, T]]) -> Iterator[T]:
+    def of(self, owned: Iterable[tuple[Owner, T]]) -> Iterator[tuple[Owner, T]]:
         """Yield one of each owner, then the next of each who has more, and so on. A later call puts an end to this."""
         by_owner: dict[Owner, list[T]] = defaultdict(list)
         for owner, one in owned:
@@ -37,6 +37,28 @@ class Turns(Generic[Owner, T]):
             for one in ones:
                 self._taken += 1
                 last[owner] = self._taken
-                yield one
+                yield owner, one
                 waiting.append((owner, ones))
                 break
+
+
+class Minute(Generic[Owner]):
+    """How much each owner wants of what it may have `most` of in a minute."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._number = 0
+        self._wanted: Counter[Owner] = Counter()
+
+    def has_room_for(self, owner: Owner) -> bool:
+        """Tell whether this owner may have one more in this minute, and count it."""
+        self._wanted[owner] += 1
+        return self._wanted[owner] <= self._most
+
+    def begins_after_want(self, now_ms: int) -> bool:
+        """Let the next minute begin when it is time; tell whether somebody wanted more than he had in the last one."""
+        if self._number == now_ms // 60_000:
+            return False
+        is_want = max(self._wanted.values(), default=0) > self._most
+        self._number, self._wanted = now_ms // 60_000, Counter()
+        return is_want
