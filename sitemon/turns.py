@@ -1,7 +1,7 @@
 """The order in which those who share something have their turns, and how much of it in a minute. Pure."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,12 @@ def in_turns(owned: Iterable[tuple[Hashable, T]]) -> list[T]:
         order.append((turns[owner], len(order), one))
         turns[owner] += 1
     return [one for *_, one in sorted(order, key=lambda placed: placed[:2])]
+
+
+def chosen_in_turns(owned: Sequence[tuple[Hashable, T]], most: int) -> list[T]:
+    """Return so many of what is somebody's, in its order: one of each owner before a second one of any."""
+    places = in_turns((owner, place) for place, (owner, _) in enumerate(owned))
+    return [owned[place][1] for place in sorted(places[:most])]
 
 
 class Turns(Generic[Owner, T]):

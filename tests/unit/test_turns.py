@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from sitemon.turns import Minute, T, Turns
+from sitemon.turns import Minute, T, Turns, chosen_in_turns
 
 
 def whose(turns: Iterable[tuple[object, T]], most: int = 100) -> list[T]:
@@ -13,6 +13,12 @@ def whose(turns: Iterable[tuple[object, T]], most: int = 100) -> list[T]:
 def test_each_owner_has_one_of_the_first_and_then_of_the_next() -> None:
     turns: Turns[str, int] = Turns()
     assert whose(turns.of([("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("c", 6)])) == [1, 4, 5, 2, 6, 3]
+
+
+def test_what_is_chosen_in_turns_stays_in_its_order() -> None:
+    owned = [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("a", 5), ("b", 6)]
+    assert chosen_in_turns(owned, 3) == [1, 2, 4]
+    assert chosen_in_turns(owned, 9) == [1, 2, 3, 4, 5, 6]
 
 
 def test_it_goes_on_with_who_has_waited_longest() -> None:
