@@ -32,6 +32,9 @@ _REMIND_EVERY_S: Final = 10.0
 _WARN_EVERY_S: Final = 600.0
 """How often it is looked which certificates expire soon."""
 
+_GONE_EVERY_S: Final = 60.0
+"""How often it is looked whether something lasts of sites that were taken out."""
+
 _REGIONS_EVERY_S: Final = 5.0
 """How often it is looked whether regions that are offline are online again."""
 
@@ -141,8 +144,8 @@ class Alerter:
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        plan_at_s = remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
-        has_open = has_held = False
+        plan_at_s = remind_at_s = gone_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
+        has_open = has_gone = has_held = False
         while not self._stop.is_set():
             if clock.monotonic_s() >= plan_at_s:
                 # An edit holds once its windows of maintenance do, for all that is decided in this turn.
@@ -151,6 +154,9 @@ class Alerter:
             if has_open or clock.monotonic_s() >= remind_at_s:
                 has_open = self._decider.remind(conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
+            if has_gone or clock.monotonic_s() >= gone_at_s:
+                has_gone = self._decider.end_gone(conn)
+                gone_at_s = clock.monotonic_s() + _GONE_EVERY_S
             if clock.monotonic_s() >= warn_at_s:
                 self._decider.warn_of_certificates(conn)
                 give_up_unknown(conn, list(self._current.channels))
@@ -165,7 +171,7 @@ class Alerter:
             if is_due:
                 self._decider.tell_degraded(conn)
                 release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle and not (has_open or has_held):
+            if is_idle and not (has_open or has_gone or has_held):
                 wait_for_notice(conn, _LOOK_EVERY_S if self._planner.is_done else _PLAN_REST_S)
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:

@@ -1,7 +1,7 @@
 """What is said of incidents that changed, and to whom."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,10 +20,13 @@ def announce(
     audience_of: Callable[[str], Audience],
     alerts: Alerts,
     now: datetime,
+    *,
+    gone: Collection[str] = (),
 ) -> None:
     """Put what is to be said of changes into the outbox, in the transaction that decides.
 
-    `changed` are names of sites, with the number of an incident of each and what became of it.
+    `changed` are names of sites, with the number of an incident of each and what became of it; those in `gone` were
+    taken out.
     """
     around = deciding.circumstances([number for _, number, _ in changed])
     told = deciding.channels_told(
@@ -42,6 +45,7 @@ def announce(
                 around=around[number],
                 now=now,
                 event_id=uuid.uuid4(),
+                is_taken_out=site in gone,
             )
             said = linked(event, alerts.page_url)
             heard_by = alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))

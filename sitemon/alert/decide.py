@@ -11,10 +11,11 @@ from sitemon.alert.degraded import tell_degraded
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
-from sitemon.alert.rules import NOBODY, SiteRules, is_of_before, of_regions, ours
+from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, of_regions, ours
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outage, without_outages
+from sitemon.incident.gone import ended
 from sitemon.incident.machine import Incident
 from sitemon.incident.memory import Memory, Refolded, Rest, before_rows, folded_on, just_before, refold
 from sitemon.incident.policy import Policies
@@ -25,6 +26,7 @@ from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
+from sitemon.store.gone import have_decided, look_at_lasting
 from sitemon.store.held import held_numbers
 from sitemon.store.incident import Taken, open_numbers, take_site, take_sites
 from sitemon.store.states import Decided
@@ -32,6 +34,7 @@ from sitemon.store.states import Decided
 _SITES_AT_ONCE: Final = 200
 _INCIDENTS_AT_ONCE: Final = 200
 _HELD_OF_A_SITE: Final = 20
+_LASTING_AT_ONCE: Final = 1_000
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
@@ -91,6 +94,7 @@ class Decider:
         self.suspected = self._regions.suspected
         self._open: list[int] = []
         self._held: list[int] = []
+        self._lasting_after = 0
         self._apart: dict[str, list[int]] = {}
 
     def use(self, alerts: Alerts) -> None:
@@ -155,6 +159,21 @@ class Decider:
         release(conn, numbers, self._rules_of, self._alerts, self._now())
         return bool(self._held)
 
+    def end_gone(self, conn: Connection) -> bool:
+        """Have incidents end of sites that were taken out, and that they are degraded, once that is certain.
+
+        Sites of which something lasts are looked at by turns, some at a time; return whether others are left of this
+        turn.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+        """
+        lasting, now = look_at_lasting(conn, self._lasting_after, _LASTING_AT_ONCE), self._now()
+        have_decided(conn, [one for one in lasting.sites if one.left_at and is_gone(self._rules_of(one.name), now)])
+        self._lasting_after = lasting.last or 0
+        return lasting.last is not None
+
     def warn_of_certificates(self, conn: Connection) -> None:
         """Warn of certificates that expire soon, once for each threshold.
 
@@ -188,14 +207,22 @@ class Decider:
         refolded = {
             site_id: one.refolded(policies[site_id], rules[site_id].folded_again) for site_id, one in begun.items()
         }
-        taken_out = {
-            site_id for site_id in scheduled & begun.keys() if is_of_before(rules[site_id], begun[site_id].newest_at)
+        gone = {
+            site_id: left_at
+            for site_id, left_at in scheduled.items()
+            if left_at is not None and site_id in begun and is_gone(rules[site_id], now)
+        }
+        refolded |= {n: ended(refolded[n], left_at, begun[n].newest_at) for n, left_at in gone.items()}
+        taken_out = gone.keys() | {
+            site_id
+            for site_id in scheduled.keys() & begun.keys()
+            if is_of_before(rules[site_id], begun[site_id].newest_at)
         }
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
         changed = [
             (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
         ]
-        self._say(taken, rules, changed, taken_out, now)
+        self._say(taken, rules, changed, taken_out, now, gone=gone)
         taken.remember({site_id: one.kept for site_id, one in refolded.items()})
         taken.confirm(
             {
@@ -210,6 +237,7 @@ class Decider:
                     summary(one.state, one.incidents[-1] if one.incidents else None),
                     begun[site_id].newest_at,
                     degraded(one.state),
+                    is_gone=site_id in gone,
                 )
                 for site_id, one in refolded.items()
             }
@@ -239,8 +267,13 @@ class Decider:
         changed: Sequence[tuple[int, Change[int]]],
         taken_out: Collection[int],
         now: datetime,
+        *,
+        gone: Collection[int],
     ) -> None:
-        """Write changes down, and tell of them; not yet where a site depends on others, or was taken out."""
+        """Write changes down, and tell of them; not yet where a site depends on others, or was just taken out.
+
+        Nothing waits of those that are gone: who was told hears the end, and nobody else ever does.
+        """
         found = [(*one, number) for one, number in zip(changed, taken.write(changed), strict=True)]
         taken.hold(
             [
@@ -255,7 +288,10 @@ class Decider:
         }
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         for place in range(0, len(told), _TOLD_AT_ONCE):
-            announce(taken, told[place : place + _TOLD_AT_ONCE], audiences.__getitem__, self._alerts, now)
+            some = told[place : place + _TOLD_AT_ONCE]
+            announce(taken, some, audiences.__getitem__, self._alerts, now, gone={taken.names[n] for n in gone})
+        over = [number for n, change, number in found if n in gone and change.what in {What.OPENED, What.CLOSED}]
+        taken.let_go(list(gone), over)
 
     def _next_apart(self) -> int:
         """Return the site that is decided apart now: one of each file, another one of each, and so on."""

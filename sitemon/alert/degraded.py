@@ -69,7 +69,9 @@ def _heard_by(
 
 
 def _event(one: Degradation, rules: SiteRules, alerts: Alerts, now: datetime) -> dict[str, Any]:
-    return linked(degraded_event(one, rules.audience.labels, now, uuid.uuid4()), alerts.page_url)
+    is_taken_out = one.is_ended and not rules.is_configured
+    event = degraded_event(one, rules.audience.labels, now, uuid.uuid4(), is_taken_out=is_taken_out)
+    return linked(event, alerts.page_url)
 
 
 def _is_clear(one: Degradation, rules: SiteRules, now: datetime) -> bool:

@@ -27,8 +27,8 @@ FROM unnest(%(site_ids)s::integer[], %(ended_at)s::timestamptz[]) AS given (site
 WHERE degradation.site_id = given.site_id AND degradation.ended_at IS NULL;
 
 -- name: to_tell
--- Not of sites that were taken out of the configuration, nor that a site is degraded while it is in maintenance. The sites
--- are ours until the transaction ends.
+-- Not that a site is degraded that was taken out of the configuration, or is in maintenance. The sites are ours until the
+-- transaction ends.
 SELECT
     site_id,
     site.name,
@@ -49,6 +49,7 @@ SELECT
     regions,
     (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = degradation.site_id),
     EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = degradation.site_id),
+    site.is_ended,
     reason,
     http_code,
     error,
@@ -60,11 +61,10 @@ WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
     AND site_id > %(after)s
     AND (
         ended_at IS NOT NULL
-        OR NOT EXISTS (
+        OR NOT site.is_ended AND NOT EXISTS (
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = degradation.site_id
         )
     )
-    AND NOT site.is_ended
 ORDER BY site_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF site, degradation SKIP LOCKED;

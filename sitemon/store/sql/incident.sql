@@ -74,9 +74,6 @@ FROM (
 ) AS placed
 WHERE place <= %(most)s;
 
--- name: scheduled
-SELECT DISTINCT site_id FROM sitemon.watch WHERE site_id = ANY (%(site_ids)s);
-
 -- name: policies
 SELECT given.site_id, newest.from_at, newest.down_after, newest.up_after
 FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
