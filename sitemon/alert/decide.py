@@ -1,6 +1,6 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final, NamedTuple
@@ -8,10 +8,12 @@ from typing import Final, NamedTuple
 from sitemon.alert.announce import announce
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.degraded import tell_degraded
+from sitemon.alert.failing import Failing, is_of_server, say_failed
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
 from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, of_regions, ours
+from sitemon.backoff import Backoff
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outage, without_outages
@@ -52,6 +54,17 @@ _MOST_REGIONS: Final = 100
 
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
+
+
+_REST: Final = Backoff(first_s=5.0, longest_s=600.0)
+"""For what fails by itself: a statement that takes too long has taken a minute, in which all others waited."""
+
+
+class _Site(NamedTuple):
+    """A site that is decided by itself."""
+
+    site_id: int
+    name: str
 
 
 class _Begun(NamedTuple):
@@ -95,7 +108,9 @@ class Decider:
         self._open: list[int] = []
         self._held: list[int] = []
         self._lasting_after = 0
-        self._apart: dict[str, list[int]] = {}
+        self._apart: dict[str, dict[_Site, None]] = {}
+        self._failing = Failing[_Site](_REST, lambda one: f"decisions on site {one.name}")
+        self._failing_news = Failing[int](_REST, "news of incident {}".format)
 
     def use(self, alerts: Alerts) -> None:
         """Decide by other routes from now on."""
@@ -104,22 +119,40 @@ class Decider:
     def decide(self, conn: Connection, most: int = _SITES_AT_ONCE) -> int:
         """Decide on some sites of which something is to decide, and return how many they were.
 
-        Those with many rows are decided apart, one each time, by turns of their files.
+        Those with many rows are decided apart, one each time, by turns of their files; and so are those of which a
+        decision failed.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing further is decided then.
 
         """
-        with take_sites(conn, most, but=list(chain.from_iterable(self._apart.values()))) as taken:
-            if taken.changed_from:
-                self._decide(taken, is_apart=False)
-            count = len(taken.names)
+        self._put_apart([one for one in self._failing if not self._failing.is_resting(one)])
+        count = self._decide_some(conn, most)
         if self._apart:
-            with take_site(conn, self._next_apart()) as taken:
+            one = self._next_apart()
+            with self._failing.trying(one), take_site(conn, one.site_id) as taken:
                 if taken.changed_from:
                     self._decide(taken, is_apart=True)
-                count += len(taken.names)
+            count += 1
         return count
+
+    def _decide_some(self, conn: Connection, most: int) -> int:
+        """Decide on some sites at once; where that fails, leave them to be decided apart: it may be for one of them."""
+        sites: list[_Site] = []
+        try:
+            with take_sites(conn, most, but=[one.site_id for one in self._by_themselves()]) as taken:
+                sites += map(_Site._make, taken.names.items())
+                if taken.changed_from:
+                    self._decide(taken, is_apart=False)
+        except Exception as exc:
+            if is_of_server(exc) or not sites:
+                raise
+            say_failed(f"decisions on {len(sites)} sites at once", exc)
+            self._put_apart(sites)
+        return len(sites)
+
+    def _by_themselves(self) -> Iterable[_Site]:
+        return chain(self._failing, *self._apart.values())
 
     def look_at_regions(self, conn: Connection) -> None:
         """Look whether regions that are offline are online again: of sites that are well there is nothing to decide.
@@ -142,7 +175,7 @@ class Decider:
         """
         waiting = self._open or open_numbers(conn)
         numbers, self._open = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
-        remind(conn, numbers, self._rules_of, self._alerts, self._now())
+        self._failing_news.each(numbers, lambda some: remind(conn, some, self._rules_of, self._alerts, self._now()))
         return bool(self._open)
 
     def release(self, conn: Connection) -> bool:
@@ -156,7 +189,7 @@ class Decider:
         """
         waiting = self._held or held_numbers(conn, _HELD_OF_A_SITE)
         numbers, self._held = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
-        release(conn, numbers, self._rules_of, self._alerts, self._now())
+        self._failing_news.each(numbers, lambda some: release(conn, some, self._rules_of, self._alerts, self._now()))
         return bool(self._held)
 
     def end_gone(self, conn: Connection) -> bool:
@@ -293,13 +326,17 @@ class Decider:
         over = [number for n, change, number in found if n in gone and change.what in {What.OPENED, What.CLOSED}]
         taken.let_go(list(gone), over)
 
-    def _next_apart(self) -> int:
+    def _put_apart(self, sites: Iterable[_Site]) -> None:
+        for one in sites:
+            self._apart.setdefault(self._rules_of(one.name).file, {})[one] = None
+
+    def _next_apart(self) -> _Site:
         """Return the site that is decided apart now: one of each file, another one of each, and so on."""
         file = next(iter(self._apart))
-        site_id, *others = self._apart.pop(file)
+        first, *others = self._apart.pop(file)
         if others:
-            self._apart[file] = others
-        return site_id
+            self._apart[file] = dict.fromkeys(others)
+        return first
 
     def _begun(
         self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies], *, is_apart: bool
@@ -332,8 +369,7 @@ class Decider:
         if left:
             in_turn = [site_id for site_id in taken.names if site_id in left]
             taken.put_off(in_turn)
-            for site_id in in_turn:
-                self._apart.setdefault(rules[site_id].file, []).append(site_id)
+            self._put_apart(_Site(site_id, taken.names[site_id]) for site_id in in_turn)
         return {site_id: found[site_id] for site_id in taken.changed_from}
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, Memory]:
