@@ -21,12 +21,12 @@ def announce(
     alerts: Alerts,
     now: datetime,
     *,
-    gone: Collection[str] = (),
+    taken_out: Collection[int] = (),
 ) -> None:
     """Put what is to be said of changes into the outbox, in the transaction that decides.
 
-    `changed` are names of sites, with the number of an incident of each and what became of it; those in `gone` were
-    taken out.
+    `changed` are names of sites, with the number of an incident of each and what became of it; those in `taken_out`
+    have ended with their sites.
     """
     around = deciding.circumstances([number for _, number, _ in changed])
     told = deciding.channels_told(
@@ -45,7 +45,7 @@ def announce(
                 around=around[number],
                 now=now,
                 event_id=uuid.uuid4(),
-                is_taken_out=site in gone,
+                is_taken_out=number in taken_out,
             )
             said = linked(event, alerts.page_url)
             heard_by = alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))

@@ -245,6 +245,7 @@ class Decider:
             for site_id, left_at in scheduled.items()
             if left_at is not None and site_id in begun and is_gone(rules[site_id], now)
         }
+        cut = {(n, last.started_at) for n in gone if (last := refolded[n].state.incident)}
         refolded |= {n: ended(refolded[n], left_at, begun[n].newest_at) for n, left_at in gone.items()}
         taken_out = gone.keys() | {
             site_id
@@ -255,7 +256,8 @@ class Decider:
         changed = [
             (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
         ]
-        self._say(taken, rules, changed, taken_out, now, gone=gone)
+        self._say(taken, rules, changed, taken_out, now, cut=cut)
+        taken.let_go(list(gone))
         taken.remember({site_id: one.kept for site_id, one in refolded.items()})
         taken.confirm(
             {
@@ -270,7 +272,7 @@ class Decider:
                     summary(one.state, one.incidents[-1] if one.incidents else None),
                     begun[site_id].newest_at,
                     degraded(one.state),
-                    is_gone=site_id in gone,
+                    left_at=gone.get(site_id),
                 )
                 for site_id, one in refolded.items()
             }
@@ -301,11 +303,11 @@ class Decider:
         taken_out: Collection[int],
         now: datetime,
         *,
-        gone: Collection[int],
+        cut: Collection[tuple[int, datetime]],
     ) -> None:
         """Write changes down, and tell of them; not yet where a site depends on others, or was just taken out.
 
-        Nothing waits of those that are gone: who was told hears the end, and nobody else ever does.
+        Incidents in `cut`, of sites with these beginnings, have ended with their sites: that is written at them.
         """
         found = [(*one, number) for one, number in zip(changed, taken.write(changed), strict=True)]
         taken.hold(
@@ -319,12 +321,12 @@ class Decider:
             taken.names[site_id]: one.audience._replace(route=NOBODY) if site_id in taken_out else one.audience
             for site_id, one in rules.items()
         }
+        over = {number: change.what for n, change, number in found if (n, change.incident.started_at) in cut}
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         for place in range(0, len(told), _TOLD_AT_ONCE):
             some = told[place : place + _TOLD_AT_ONCE]
-            announce(taken, some, audiences.__getitem__, self._alerts, now, gone={taken.names[n] for n in gone})
-        over = [number for n, change, number in found if n in gone and change.what in {What.OPENED, What.CLOSED}]
-        taken.let_go(list(gone), over)
+            announce(taken, some, audiences.__getitem__, self._alerts, now, taken_out=over.keys())
+        taken.say_why([number for number, what in over.items() if what in {What.OPENED, What.CLOSED}])
 
     def _put_apart(self, sites: Iterable[_Site]) -> None:
         for one in sites:

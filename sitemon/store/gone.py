@@ -70,8 +70,13 @@ def have_decided(conn: Connection, left: Sequence[Scheduled]) -> None:
             cursor.execute(_sql["mark"], columns)
 
 
-def let_go(cursor: Cursor, site_ids: Sequence[int], incident_ids: Sequence[int]) -> None:
-    """Hold nothing of these sites any longer; write at these incidents why they ended."""
-    if site_ids:
+def say_why(cursor: Cursor, incident_ids: Sequence[int]) -> None:
+    """Write at these incidents that they ended since their sites were taken out."""
+    if incident_ids:
         cursor.execute(_sql["say_why"], {"incident_ids": list(incident_ids), "note": _WHY})
+
+
+def let_go(cursor: Cursor, site_ids: Sequence[int]) -> None:
+    """Hold nothing of these sites any longer: nobody will be told of it."""
+    if site_ids:
         cursor.execute(_sql["let_go"], {"site_ids": list(site_ids)})

@@ -20,7 +20,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding, as_json
 from sitemon.store.errors import translated
-from sitemon.store.gone import let_go, scheduled_of
+from sitemon.store.gone import let_go, say_why, scheduled_of
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 from sitemon.store.states import Decided, note_states
@@ -77,9 +77,13 @@ class Taken(Deciding):
         """Return which of these sites are in the schedule, or were, and since when they surely are no more."""
         return {one.site_id: one.left_at for one in scheduled_of(self._cursor, site_ids)}
 
-    def let_go(self, site_ids: Sequence[int], numbers: Sequence[int]) -> None:
-        """Hold nothing of these sites any longer, which were taken out: that ended these incidents."""
-        let_go(self._cursor, site_ids, numbers)
+    def say_why(self, numbers: Sequence[int]) -> None:
+        """Write at these incidents that they ended since their sites were taken out."""
+        say_why(self._cursor, numbers)
+
+    def let_go(self, site_ids: Sequence[int]) -> None:
+        """Hold nothing of these sites any longer, which were taken out."""
+        let_go(self._cursor, site_ids)
 
     def policies(self, current: Mapping[int, Policy | None], now: datetime) -> dict[int, Edited]:
         """Return the thresholds of these sites over time; note those of today that are others than the newest noted.

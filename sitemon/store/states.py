@@ -17,13 +17,13 @@ _degraded_sql: Final = load_queries("degraded.sql")
 class Decided(NamedTuple):
     """The state of a site, the slot of its newest row, and how it is degraded, if it is.
 
-    `is_gone`: it was taken out of the configuration.
+    `left_at` is when it was taken out of the configuration, if it was.
     """
 
     summary: Summary
     newest_at: datetime
     degraded: Degraded | None
-    is_gone: bool = False
+    left_at: datetime | None = None
 
 
 def note_states(cursor: Cursor, states: Mapping[int, Decided]) -> None:
@@ -38,7 +38,7 @@ def note_states(cursor: Cursor, states: Mapping[int, Decided]) -> None:
         cursor.execute(_degraded_sql["note"], {"degraded": _json(degraded)})
     others = [site_id for site_id, one in states.items() if not one.degraded]
     cursor.execute(_degraded_sql["forget_untold"], {"site_ids": others})
-    over = {site_id: one.newest_at for site_id, one in states.items() if one.summary.state == "up" or one.is_gone}
+    over = {n: one.left_at or one.newest_at for n, one in states.items() if one.left_at or one.summary.state == "up"}
     cursor.execute(_degraded_sql["end"], {"site_ids": list(over), "ended_at": list(over.values())})
 
 

@@ -180,6 +180,16 @@ def test_of_what_nobody_was_told_nobody_hears_and_nothing_waits(story: Story) ->
     assert story.said == []
 
 
+def test_one_that_was_over_before_did_not_end_so(story: Story) -> None:
+    story.arrive("uddd")
+    story.scene.write(story.scene.results("u", 3.2))
+    story.edit()
+    story.leave()
+    story.look(LATER)
+    assert [event["data"]["is_taken_out"] for event in story.scene.receiver.events] == [False, False]
+    assert rows(story.scene.conn, "SELECT site FROM sitemon.notes") == []
+
+
 def test_that_it_is_degraded_ends_too(story: Story) -> None:
     story.arrive("uggg")
     story.edit()
