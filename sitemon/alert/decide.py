@@ -28,13 +28,14 @@ from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
-from sitemon.store.gone import have_decided, look_at_lasting
+from sitemon.store.gone import have_decided, lasting_sites
 from sitemon.store.held import held_numbers
-from sitemon.store.incident import Taken, open_numbers, take_site, take_sites
+from sitemon.store.incident import Open, Taken, open_numbers, take_site, take_sites
 from sitemon.store.states import Decided
 
 _SITES_AT_ONCE: Final = 200
 _INCIDENTS_AT_ONCE: Final = 200
+_FIRST: Final = Open(0, 0)
 _HELD_OF_A_SITE: Final = 20
 _LASTING_AT_ONCE: Final = 1_000
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
@@ -105,7 +106,7 @@ class Decider:
         self._now = now
         self._regions = Regions(lambda: self._alerts, now, by_sites=by_sites)
         self.suspected = self._regions.suspected
-        self._open: list[int] = []
+        self._open_after = _FIRST
         self._held: list[int] = []
         self._lasting_after = 0
         self._apart: dict[str, dict[_Site, None]] = {}
@@ -173,10 +174,11 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        waiting = self._open or open_numbers(conn)
-        numbers, self._open = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
+        found = open_numbers(conn, self._open_after, _INCIDENTS_AT_ONCE)
+        self._open_after = found[-1] if len(found) == _INCIDENTS_AT_ONCE else _FIRST
+        numbers = [one.number for one in found]
         self._failing_news.each(numbers, lambda some: remind(conn, some, self._rules_of, self._alerts, self._now()))
-        return bool(self._open)
+        return self._open_after != _FIRST
 
     def release(self, conn: Connection) -> bool:
         """Tell of incidents of sites that depend on others, where it is known that they do not lie behind those.
@@ -202,10 +204,10 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
-        lasting, now = look_at_lasting(conn, self._lasting_after, _LASTING_AT_ONCE), self._now()
-        have_decided(conn, [one for one in lasting.sites if one.left_at and is_gone(self._rules_of(one.name), now)])
-        self._lasting_after = lasting.last or 0
-        return lasting.last is not None
+        lasting, now = lasting_sites(conn, self._lasting_after, _LASTING_AT_ONCE), self._now()
+        have_decided(conn, [one.site_id for one in lasting if is_gone(self._rules_of(one.name), now)])
+        self._lasting_after = lasting[-1].site_id if len(lasting) == _LASTING_AT_ONCE else 0
+        return bool(self._lasting_after)
 
     def warn_of_certificates(self, conn: Connection) -> None:
         """Warn of certificates that expire soon, once for each threshold.

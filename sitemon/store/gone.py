@@ -20,22 +20,14 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _WHY: Final = "The site was taken out of the configuration: that ended this incident. Nobody has seen the site up."
 
 
-class Scheduled(NamedTuple):
-    """A site that is in the schedule, or was until `left_at`; None: it is, or it is not certain."""
+class Lasting(NamedTuple):
+    """A site of which something lasts."""
 
     site_id: int
     name: str
-    left_at: datetime | None
 
 
-class Lasting(NamedTuple):
-    """Those of some sites that are in the schedule or were, and the last number that was looked at; None: of all."""
-
-    sites: Sequence[Scheduled]
-    last: int | None
-
-
-def look_at_lasting(conn: Connection, after: int, most: int) -> Lasting:
+def lasting_sites(conn: Connection, after: int, most: int) -> list[Lasting]:
     """Return the first sites after a number of which something lasts.
 
     Raises:
@@ -44,30 +36,29 @@ def look_at_lasting(conn: Connection, after: int, most: int) -> Lasting:
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["lasting"], {"after": after, "most": most})
-        site_ids = [site_id for (site_id,) in cursor.fetchall()]
-        return Lasting(scheduled_of(cursor, site_ids), site_ids[-1] if len(site_ids) == most else None)
+        return [Lasting(*row) for row in cursor.fetchall()]
 
 
-def scheduled_of(cursor: Cursor, site_ids: Sequence[int]) -> list[Scheduled]:
-    """Return those of these sites that are in the schedule, or were."""
-    if not site_ids:
-        return []
-    times = {"grace_ms": GRACE // _MILLISECOND, "on_the_way_ms": _ON_THE_WAY // _MILLISECOND}
-    cursor.execute(_sql["left_schedule"], {"site_ids": list(site_ids), **times})
-    return [Scheduled(*row) for row in cursor.fetchall()]
-
-
-def have_decided(conn: Connection, left: Sequence[Scheduled]) -> None:
-    """Let it be decided on sites that have left the schedule, as where rows changed.
+def have_decided(conn: Connection, site_ids: Sequence[int]) -> None:
+    """Let it be decided on those of these sites that surely have left the schedule, as where rows changed.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    if left:
-        columns = {"site_ids": [one.site_id for one in left], "left_at": [one.left_at for one in left]}
-        with translated(), conn, conn.cursor() as cursor:
-            cursor.execute(_sql["mark"], columns)
+    with translated(), conn, conn.cursor() as cursor:
+        left = {site_id: left_at for site_id, left_at in scheduled(cursor, site_ids).items() if left_at}
+        if left:
+            cursor.execute(_sql["mark"], {"site_ids": list(left), "left_at": list(left.values())})
+
+
+def scheduled(cursor: Cursor, site_ids: Sequence[int]) -> dict[int, datetime | None]:
+    """Return which of these sites are in the schedule, or were, and since when they surely are no more."""
+    if not site_ids:
+        return {}
+    times = {"grace_ms": GRACE // _MILLISECOND, "on_the_way_ms": _ON_THE_WAY // _MILLISECOND}
+    cursor.execute(_sql["scheduled"], {"site_ids": list(site_ids), **times})
+    return dict(cursor.fetchall())
 
 
 def say_why(cursor: Cursor, incident_ids: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
 -- name: lasting
 -- Sites after a number of which something lasts or waits to be told: incidents, and that they are degraded.
-SELECT site_id
+SELECT site_id, site.name
 FROM (
     SELECT site_id FROM sitemon.incident WHERE ended_at IS NULL AND withdrawn_at IS NULL
     UNION
@@ -8,17 +8,17 @@ FROM (
     UNION
     SELECT site_id FROM sitemon.degradation WHERE ended_at IS NULL
 ) AS lasting
+JOIN sitemon.site USING (site_id)
 WHERE site_id > %(after)s
 ORDER BY site_id
 LIMIT %(most)s;
 
--- name: left_schedule
+-- name: scheduled
 -- Which of these sites are in the schedule, or were, and since when they are not. Null while that is not certain: only once
 -- all that beats said up to so much later is known, as the account is closed, and looked at. A site of which there are
 -- results all the same is looked at by a monitor.
 SELECT
     site.site_id,
-    site.name,
     CASE
         WHEN site.is_ended
             AND left_ms <= closed_ms - %(grace_ms)s
