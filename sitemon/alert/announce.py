@@ -32,6 +32,8 @@ def announce(
     told = deciding.channels_told(
         [number for _, number, change in changed if change.number is not None and types_of(change)]
     )
+    # By other labels, as those of a site that was taken out, which are none, it would be another alert that is over.
+    labels_of = deciding.labels_said([number for number, channels in told.items() if channels])
     sayings = []
     for site, number, change in changed:
         audience = audience_of(site)
@@ -41,7 +43,7 @@ def announce(
                 change,
                 number=number,
                 site=site,
-                labels=audience.labels,
+                labels=audience.labels if type_ == DOWN else labels_of.get(number, audience.labels),
                 around=around[number],
                 now=now,
                 event_id=uuid.uuid4(),

@@ -53,6 +53,14 @@ class Degradations(Behind):
         self._cursor.execute(_sql["degraded_of"], {"names": list(names)})
         return {name for (name,) in self._cursor.fetchall()}
 
+    def labels_of_degraded(self, sites: Sequence[Degradation]) -> dict[str, Mapping[str, str]]:
+        """Return with which labels it was told last that these sites are degraded, by their names."""
+        if not sites:
+            return {}
+        since = min(one.since_at for one in sites)
+        self._cursor.execute(_sql["said_labels"], {"since": since, "names": [one.site for one in sites]})
+        return dict(self._cursor.fetchall())
+
     def tell(self, told: Mapping[int, Sequence[str]]) -> None:
         """Note which channels are told of sites, none where nobody wants to hear of it."""
         rows = [{"site_id": site_id, "channels": channels} for site_id, channels in told.items()]

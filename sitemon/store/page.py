@@ -17,7 +17,7 @@ from sitemon.store.prepared import load_prepared
 _sql: Final = load_prepared("page.sql")
 _PIECE: Final = 500
 _MOST_OF_OTHERS: Final = 1_000
-"""Open incidents of sites that were taken out: alerters end them ten minutes later, and whoever edits sites makes more."""
+"""Open incidents of sites that were taken out: alerters end them ten minutes later; who edits sites may make more."""
 
 _LONG_AT_ONCE: Final = 4_000
 """Each of these texts has some kilobytes at most, and to look for any of them takes as long as for all."""

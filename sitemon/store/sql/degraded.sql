@@ -75,6 +75,14 @@ FROM sitemon.degradation
 JOIN sitemon.site USING (site_id)
 WHERE site.name = ANY (%(names)s) AND ended_at IS NULL;
 
+-- name: said_labels
+-- With which labels it was told last that these sites are degraded: one look through what was told since, for all of them.
+-- Clocks of workers may be ahead of this one.
+SELECT DISTINCT ON (event #>> '{data,site}') event #>> '{data,site}', event #> '{data,labels}'
+FROM sitemon.outbox
+WHERE type = 'site.degraded' AND created_at >= %(since)s - '1 hour'::interval AND event #>> '{data,site}' = ANY (%(names)s)
+ORDER BY event #>> '{data,site}', outbox_id DESC;
+
 -- name: tell
 UPDATE sitemon.degradation SET channels = ARRAY(SELECT jsonb_array_elements_text(given.channels))
 FROM jsonb_to_recordset(%(told)s) AS given (site_id integer, channels jsonb)
