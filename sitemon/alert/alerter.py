@@ -10,11 +10,13 @@ from typing import Final
 from sitemon import clock
 from sitemon.alert.asker import PAUSE_S, Asker
 from sitemon.alert.decide import Decider
+from sitemon.alert.failing import Failing
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.rules import Rulebook
 from sitemon.alert.silence import LOOK_EVERY_S, Heart, say_silences
 from sitemon.alert.status import StatusTeller
+from sitemon.backoff import Backoff
 from sitemon.model.alerts import Alerts, Channel
 from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
@@ -32,6 +34,9 @@ _REMIND_EVERY_S: Final = 10.0
 _WARN_EVERY_S: Final = 600.0
 """How often it is looked which certificates expire soon."""
 
+_GONE_EVERY_S: Final = 60.0
+"""How often it is looked whether something lasts of sites that were taken out."""
+
 _REGIONS_EVERY_S: Final = 5.0
 """How often it is looked whether regions that are offline are online again."""
 
@@ -40,6 +45,9 @@ _RELEASE_EVERY_S: Final = 5.0
 
 _PLAN_REST_S: Final = 0.3
 """How long nothing is planned after a turn that left some: to write windows down keeps everybody from recording."""
+
+_REST: Final = Backoff(first_s=5.0, longest_s=60.0)
+"""For one of the things that are looked at by turns, where it fails."""
 
 _AFTER_MISTAKE_S: Final = 5.0
 _END_S: Final = 8.0
@@ -76,6 +84,7 @@ class Alerter:
         self._threads: list[threading.Thread] = []
         self._teller = teller
         self._refused: list[RefusedError] = []
+        self._failing = Failing[str](_REST, str)
 
     def run(self) -> None:
         """Decide and send until told to stop; channels and routes are those that `alerts` returns at the time.
@@ -141,32 +150,50 @@ class Alerter:
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        plan_at_s = remind_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
-        has_open = has_held = False
+        plan_at_s = remind_at_s = gone_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
+        has_open = has_gone = has_held = False
+        decider = self._decider
         while not self._stop.is_set():
             if clock.monotonic_s() >= plan_at_s:
                 # An edit holds once its windows of maintenance do, for all that is decided in this turn.
-                self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
+                self._try("windows of maintenance", self._plan, conn)
                 plan_at_s = clock.monotonic_s() + (0.0 if self._planner.is_done else _PLAN_REST_S)
             if has_open or clock.monotonic_s() >= remind_at_s:
-                has_open = self._decider.remind(conn)
+                has_open = self._try("reminders", decider.remind, conn)
                 remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
+            if has_gone or clock.monotonic_s() >= gone_at_s:
+                has_gone = self._try("sites that were taken out", decider.end_gone, conn)
+                gone_at_s = clock.monotonic_s() + _GONE_EVERY_S
             if clock.monotonic_s() >= warn_at_s:
-                self._decider.warn_of_certificates(conn)
-                give_up_unknown(conn, list(self._current.channels))
+                self._try("certificates", decider.warn_of_certificates, conn)
+                self._try("unknown channels", self._give_up_unknown, conn)
                 warn_at_s = clock.monotonic_s() + _WARN_EVERY_S
             if clock.monotonic_s() >= regions_at_s:
-                self._decider.look_at_regions(conn)
+                self._try("regions", decider.look_at_regions, conn)
                 regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
-            is_idle = not self._decider.decide(conn)
+            is_idle = not self._try("incidents", decider.decide, conn)
             is_due = is_idle or clock.monotonic_s() >= release_at_s
             if is_due or has_held:
-                has_held = self._decider.release(conn)
+                has_held = self._try("incidents behind others", decider.release, conn)
             if is_due:
-                self._decider.tell_degraded(conn)
+                self._try("degraded sites", decider.tell_degraded, conn)
                 release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle and not (has_open or has_held):
+            if is_idle and not (has_open or has_gone or has_held):
                 wait_for_notice(conn, _LOOK_EVERY_S if self._planner.is_done else _PLAN_REST_S)
+
+    def _try(self, what: str, work: Callable[[Connection], object], conn: Connection) -> bool:
+        """Return whether it did something, or has more to do. Where it fails it rests, and the others go on."""
+        found: object = False
+        if not self._failing.is_resting(what):
+            with self._failing.trying(what):
+                found = work(conn)
+        return bool(found)
+
+    def _plan(self, conn: Connection) -> None:
+        self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
+
+    def _give_up_unknown(self, conn: Connection) -> None:
+        give_up_unknown(conn, list(self._current.channels))
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:
         def ask(conn: Connection) -> None:

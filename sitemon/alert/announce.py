@@ -1,7 +1,7 @@
 """What is said of incidents that changed, and to whom."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,15 +20,20 @@ def announce(
     audience_of: Callable[[str], Audience],
     alerts: Alerts,
     now: datetime,
+    *,
+    taken_out: Collection[int] = (),
 ) -> None:
     """Put what is to be said of changes into the outbox, in the transaction that decides.
 
-    `changed` are names of sites, with the number of an incident of each and what became of it.
+    `changed` are names of sites, with the number of an incident of each and what became of it; those in `taken_out`
+    have ended with their sites.
     """
     around = deciding.circumstances([number for _, number, _ in changed])
     told = deciding.channels_told(
         [number for _, number, change in changed if change.number is not None and types_of(change)]
     )
+    # By other labels, as those of a site that was taken out, which are none, it would be another alert that is over.
+    labels_of = deciding.labels_said([number for number, channels in told.items() if channels])
     sayings = []
     for site, number, change in changed:
         audience = audience_of(site)
@@ -38,10 +43,11 @@ def announce(
                 change,
                 number=number,
                 site=site,
-                labels=audience.labels,
+                labels=audience.labels if type_ == DOWN else labels_of.get(number, audience.labels),
                 around=around[number],
                 now=now,
                 event_id=uuid.uuid4(),
+                is_taken_out=number in taken_out,
             )
             said = linked(event, alerts.page_url)
             heard_by = alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))

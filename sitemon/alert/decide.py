@@ -1,6 +1,6 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final, NamedTuple
@@ -8,13 +8,16 @@ from typing import Final, NamedTuple
 from sitemon.alert.announce import announce
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.degraded import tell_degraded
+from sitemon.alert.failing import Failing, is_of_server, say_failed
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
-from sitemon.alert.rules import NOBODY, SiteRules, is_of_before, of_regions, ours
+from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, of_regions, ours
+from sitemon.backoff import Backoff
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
 from sitemon.incident.connectivity import without_outage, without_outages
+from sitemon.incident.gone import ended
 from sitemon.incident.machine import Incident
 from sitemon.incident.memory import Memory, Refolded, Rest, before_rows, folded_on, just_before, refold
 from sitemon.incident.policy import Policies
@@ -25,13 +28,16 @@ from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
+from sitemon.store.gone import have_decided, lasting_sites
 from sitemon.store.held import held_numbers
-from sitemon.store.incident import Taken, open_numbers, take_site, take_sites
+from sitemon.store.incident import Open, Taken, open_numbers, take_site, take_sites
 from sitemon.store.states import Decided
 
 _SITES_AT_ONCE: Final = 200
 _INCIDENTS_AT_ONCE: Final = 200
+_FIRST: Final = Open(0, 0)
 _HELD_OF_A_SITE: Final = 20
+_LASTING_AT_ONCE: Final = 1_000
 _WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
 """How far rows are looked at for where a fold may begin, before all of them are."""
 
@@ -49,6 +55,17 @@ _MOST_REGIONS: Final = 100
 
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
+
+
+_REST: Final = Backoff(first_s=5.0, longest_s=600.0)
+"""For what fails by itself: a statement that takes too long has taken a minute, in which all others waited."""
+
+
+class _Site(NamedTuple):
+    """A site that is decided by itself."""
+
+    site_id: int
+    name: str
 
 
 class _Begun(NamedTuple):
@@ -89,9 +106,12 @@ class Decider:
         self._now = now
         self._regions = Regions(lambda: self._alerts, now, by_sites=by_sites)
         self.suspected = self._regions.suspected
-        self._open: list[int] = []
+        self._open_after = _FIRST
         self._held: list[int] = []
-        self._apart: dict[str, list[int]] = {}
+        self._lasting_after = 0
+        self._apart: dict[str, dict[_Site, None]] = {}
+        self._failing = Failing[_Site](_REST, lambda one: f"decisions on site {one.name}")
+        self._failing_news = Failing[int](_REST, "news of incident {}".format)
 
     def use(self, alerts: Alerts) -> None:
         """Decide by other routes from now on."""
@@ -100,22 +120,40 @@ class Decider:
     def decide(self, conn: Connection, most: int = _SITES_AT_ONCE) -> int:
         """Decide on some sites of which something is to decide, and return how many they were.
 
-        Those with many rows are decided apart, one each time, by turns of their files.
+        Those with many rows are decided apart, one each time, by turns of their files; and so are those of which a
+        decision failed.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing further is decided then.
 
         """
-        with take_sites(conn, most, but=list(chain.from_iterable(self._apart.values()))) as taken:
-            if taken.changed_from:
-                self._decide(taken, is_apart=False)
-            count = len(taken.names)
+        self._put_apart([one for one in self._failing if not self._failing.is_resting(one)])
+        count = self._decide_some(conn, most)
         if self._apart:
-            with take_site(conn, self._next_apart()) as taken:
+            one = self._next_apart()
+            with self._failing.trying(one), take_site(conn, one.site_id) as taken:
                 if taken.changed_from:
                     self._decide(taken, is_apart=True)
-                count += len(taken.names)
+            count += 1
         return count
+
+    def _decide_some(self, conn: Connection, most: int) -> int:
+        """Decide on some sites at once; where that fails, leave them to be decided apart: it may be for one of them."""
+        sites: list[_Site] = []
+        try:
+            with take_sites(conn, most, but=[one.site_id for one in self._by_themselves()]) as taken:
+                sites += map(_Site._make, taken.names.items())
+                if taken.changed_from:
+                    self._decide(taken, is_apart=False)
+        except Exception as exc:
+            if is_of_server(exc) or not sites:
+                raise
+            say_failed(f"decisions on {len(sites)} sites at once", exc)
+            self._put_apart(sites)
+        return len(sites)
+
+    def _by_themselves(self) -> Iterable[_Site]:
+        return chain(self._failing, *self._apart.values())
 
     def look_at_regions(self, conn: Connection) -> None:
         """Look whether regions that are offline are online again: of sites that are well there is nothing to decide.
@@ -136,10 +174,11 @@ class Decider:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        waiting = self._open or open_numbers(conn)
-        numbers, self._open = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
-        remind(conn, numbers, self._rules_of, self._alerts, self._now())
-        return bool(self._open)
+        found = open_numbers(conn, self._open_after, _INCIDENTS_AT_ONCE)
+        self._open_after = found[-1] if len(found) == _INCIDENTS_AT_ONCE else _FIRST
+        numbers = [one.number for one in found]
+        self._failing_news.each(numbers, lambda some: remind(conn, some, self._rules_of, self._alerts, self._now()))
+        return self._open_after != _FIRST
 
     def release(self, conn: Connection) -> bool:
         """Tell of incidents of sites that depend on others, where it is known that they do not lie behind those.
@@ -152,8 +191,23 @@ class Decider:
         """
         waiting = self._held or held_numbers(conn, _HELD_OF_A_SITE)
         numbers, self._held = waiting[:_INCIDENTS_AT_ONCE], waiting[_INCIDENTS_AT_ONCE:]
-        release(conn, numbers, self._rules_of, self._alerts, self._now())
+        self._failing_news.each(numbers, lambda some: release(conn, some, self._rules_of, self._alerts, self._now()))
         return bool(self._held)
+
+    def end_gone(self, conn: Connection) -> bool:
+        """Have incidents end of sites that were taken out, and that they are degraded, once that is certain.
+
+        Sites of which something lasts are looked at by turns, some at a time; return whether others are left of this
+        turn.
+
+        Raises:
+            RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+        """
+        lasting, now = lasting_sites(conn, self._lasting_after, _LASTING_AT_ONCE), self._now()
+        have_decided(conn, [one.site_id for one in lasting if is_gone(self._rules_of(one.name), now)])
+        self._lasting_after = lasting[-1].site_id if len(lasting) == _LASTING_AT_ONCE else 0
+        return bool(self._lasting_after)
 
     def warn_of_certificates(self, conn: Connection) -> None:
         """Warn of certificates that expire soon, once for each threshold.
@@ -188,14 +242,24 @@ class Decider:
         refolded = {
             site_id: one.refolded(policies[site_id], rules[site_id].folded_again) for site_id, one in begun.items()
         }
-        taken_out = {
-            site_id for site_id in scheduled & begun.keys() if is_of_before(rules[site_id], begun[site_id].newest_at)
+        gone = {
+            site_id: left_at
+            for site_id, left_at in scheduled.items()
+            if left_at is not None and site_id in begun and is_gone(rules[site_id], now)
+        }
+        cut = {(n, last.started_at) for n in gone if (last := refolded[n].state.incident)}
+        refolded |= {n: ended(refolded[n], left_at, begun[n].newest_at) for n, left_at in gone.items()}
+        taken_out = gone.keys() | {
+            site_id
+            for site_id in scheduled.keys() & begun.keys()
+            if is_of_before(rules[site_id], begun[site_id].newest_at)
         }
         stored = taken.incidents({site_id: one.since for site_id, one in refolded.items()})
         changed = [
             (site_id, change) for site_id, one in refolded.items() for change in changes(stored[site_id], one.incidents)
         ]
-        self._say(taken, rules, changed, taken_out, now)
+        self._say(taken, rules, changed, taken_out, now, cut=cut)
+        taken.let_go(list(gone))
         taken.remember({site_id: one.kept for site_id, one in refolded.items()})
         taken.confirm(
             {
@@ -210,6 +274,7 @@ class Decider:
                     summary(one.state, one.incidents[-1] if one.incidents else None),
                     begun[site_id].newest_at,
                     degraded(one.state),
+                    left_at=gone.get(site_id),
                 )
                 for site_id, one in refolded.items()
             }
@@ -239,8 +304,13 @@ class Decider:
         changed: Sequence[tuple[int, Change[int]]],
         taken_out: Collection[int],
         now: datetime,
+        *,
+        cut: Collection[tuple[int, datetime]],
     ) -> None:
-        """Write changes down, and tell of them; not yet where a site depends on others, or was taken out."""
+        """Write changes down, and tell of them; not yet where a site depends on others, or was just taken out.
+
+        Incidents in `cut`, of sites with these beginnings, have ended with their sites: that is written at them.
+        """
         found = [(*one, number) for one, number in zip(changed, taken.write(changed), strict=True)]
         taken.hold(
             [
@@ -253,17 +323,24 @@ class Decider:
             taken.names[site_id]: one.audience._replace(route=NOBODY) if site_id in taken_out else one.audience
             for site_id, one in rules.items()
         }
+        over = {number: change.what for n, change, number in found if (n, change.incident.started_at) in cut}
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         for place in range(0, len(told), _TOLD_AT_ONCE):
-            announce(taken, told[place : place + _TOLD_AT_ONCE], audiences.__getitem__, self._alerts, now)
+            some = told[place : place + _TOLD_AT_ONCE]
+            announce(taken, some, audiences.__getitem__, self._alerts, now, taken_out=over.keys())
+        taken.say_why([number for number, what in over.items() if what in {What.OPENED, What.CLOSED}])
 
-    def _next_apart(self) -> int:
+    def _put_apart(self, sites: Iterable[_Site]) -> None:
+        for one in sites:
+            self._apart.setdefault(self._rules_of(one.name).file, {})[one] = None
+
+    def _next_apart(self) -> _Site:
         """Return the site that is decided apart now: one of each file, another one of each, and so on."""
         file = next(iter(self._apart))
-        site_id, *others = self._apart.pop(file)
+        first, *others = self._apart.pop(file)
         if others:
-            self._apart[file] = others
-        return site_id
+            self._apart[file] = dict.fromkeys(others)
+        return first
 
     def _begun(
         self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies], *, is_apart: bool
@@ -296,8 +373,7 @@ class Decider:
         if left:
             in_turn = [site_id for site_id in taken.names if site_id in left]
             taken.put_off(in_turn)
-            for site_id in in_turn:
-                self._apart.setdefault(rules[site_id].file, []).append(site_id)
+            self._put_apart(_Site(site_id, taken.names[site_id]) for site_id in in_turn)
         return {site_id: found[site_id] for site_id in taken.changed_from}
 
     def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, Memory]:

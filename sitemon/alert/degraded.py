@@ -41,11 +41,13 @@ def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, n
     }
     if not heard_by:
         return
+    # What is told of a site that was taken out, of which no labels are known any more, ends what was told with labels.
+    labels_of = found.labels_of_degraded([one for one in found.sites if one.is_ended and heard_by.get(one.site_id)])
     found.say(
         Saying(channel, None, event, wait_s)
         for one in found.sites
         if heard_by.get(one.site_id)
-        for event in (_event(one, rules[one.site], alerts, now),)
+        for event in (_event(one, rules[one.site], labels_of.get(one.site), alerts, now),)
         for channel, wait_s in heard_by[one.site_id]
     )
     over = [one.site_id for one in found.sites if one.ended_at is not None and one.site_id in heard_by]
@@ -68,8 +70,13 @@ def _heard_by(
     return alerts.recipients(rules.audience, "degraded")
 
 
-def _event(one: Degradation, rules: SiteRules, alerts: Alerts, now: datetime) -> dict[str, Any]:
-    return linked(degraded_event(one, rules.audience.labels, now, uuid.uuid4()), alerts.page_url)
+def _event(
+    one: Degradation, rules: SiteRules, said: Mapping[str, str] | None, alerts: Alerts, now: datetime
+) -> dict[str, Any]:
+    labels = rules.audience.labels if said is None else said
+    is_taken_out = one.is_ended and not rules.is_configured
+    event = degraded_event(one, labels, now, uuid.uuid4(), is_taken_out=is_taken_out)
+    return linked(event, alerts.page_url)
 
 
 def _is_clear(one: Degradation, rules: SiteRules, now: datetime) -> bool:

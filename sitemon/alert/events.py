@@ -70,10 +70,12 @@ def event_of(
     around: Circumstances,
     now: datetime,
     event_id: uuid.UUID,
+    is_taken_out: bool = False,
 ) -> dict[str, Any]:
     """Return an event; its `id` stays the same in every channel and every try.
 
     `state` and `since` say how the site is: where another incident of it lasts, it is down also at the end of this one.
+    `is_taken_out`: an incident that is over has ended with its site.
     """
     incident = change.incident
     is_down = type_ in {DOWN, REMINDER}
@@ -93,11 +95,14 @@ def event_of(
         incident=_incident(number, incident, around, now, is_down=is_down),
         cert_expires_at=_moment(incident.cause.cert_expires_at),
         is_maintained=around.is_maintained,
+        is_taken_out=is_taken_out and type_ == RESOLVED,
     )
     return plain(_OF_INCIDENT[type_](timestamp=format_utc(now), data=data))
 
 
-def degraded_event(one: Degradation, labels: Mapping[str, str], now: datetime, event_id: uuid.UUID) -> dict[str, Any]:
+def degraded_event(
+    one: Degradation, labels: Mapping[str, str], now: datetime, event_id: uuid.UUID, *, is_taken_out: bool = False
+) -> dict[str, Any]:
     """Return an event that says that a site is degraded, or, if it ended, that it is no more."""
     is_over = one.ended_at is not None
     kind = SiteRecovered if is_over else SiteDegraded
@@ -116,6 +121,7 @@ def degraded_event(one: Degradation, labels: Mapping[str, str], now: datetime, e
         error=one.cause.error,
         excerpt=one.cause.excerpt,
         cert_expires_at=_moment(one.cause.cert_expires_at),
+        is_taken_out=is_taken_out and is_over,
     )
     return plain(kind(timestamp=format_utc(now), data=data))
 

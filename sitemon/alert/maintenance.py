@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon import clock
+from sitemon.alert.failing import is_of_server, say_failed
 from sitemon.config.sites import SiteSet
 from sitemon.model.site import Site
 from sitemon.patterns.recurrence import windows
@@ -41,6 +42,7 @@ class Planner:
         self._holding: SiteSet | None = None
         self._wanted = Wanted({}, ())
         self._left: Sequence[str] = ()
+        self._alone = 0
         self._count = 0
         self._differing: Sequence[str] = ()
         self._look_at_s = 0.0
@@ -63,8 +65,7 @@ class Planner:
             self._look(conn, sites)
         until_s = clock.monotonic_s() + _TURN_S
         while self._left:
-            written = plan_some(conn, self._left, self._wanted, self._now(), until_s)
-            self._left, self._count = written.left, self._count + written.windows
+            self._plan_some(conn, until_s)
             if clock.monotonic_s() >= until_s:
                 break
         if self.is_done and self._count:
@@ -73,6 +74,25 @@ class Planner:
         if self._holding is None or self.is_done or clock.monotonic_s() >= self._hold_at_s:
             self._holding = sites
         return self._holding
+
+    def _plan_some(self, conn: Connection, until_s: float) -> None:
+        """Plan the first sites; where that fails, each by itself: one of which it does is left out until it is due.
+
+        `self._alone` says so many of the next ones are planned by themselves.
+        """
+        at_once = 1 if self._alone else _SITES_AT_ONCE
+        try:
+            written = plan_some(conn, self._left, self._wanted, self._now(), until_s, most=at_once)
+        except Exception as exc:
+            if is_of_server(exc):
+                raise
+            say_failed(f"windows of maintenance of {'site' if self._alone else 'sites such as'} {self._left[0]}", exc)
+            self._left, self._alone = (
+                (self._left[1:], self._alone - 1) if self._alone else (self._left, min(at_once, len(self._left)))
+            )
+        else:
+            self._alone = max(0, self._alone - (len(self._left) - len(written.left)))
+            self._left, self._count = written.left, self._count + written.windows
 
     def _look(self, conn: Connection, sites: SiteSet) -> None:
         """Look what is to be written down, beside what is left of the edits before."""
@@ -92,14 +112,16 @@ class Planner:
         self._wanted, self._left, self._differing = wanted, _in_turns(names, sites.by_name), differing
 
 
-def plan_some(conn: Connection, names: Sequence[str], wanted: Wanted, now: datetime, until_s: float) -> Written:
+def plan_some(
+    conn: Connection, names: Sequence[str], wanted: Wanted, now: datetime, until_s: float, *, most: int = _SITES_AT_ONCE
+) -> Written:
     """Write down the windows of the first of these sites: as many as can be computed in time, those of one at least.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    piece, rest = names[:_SITES_AT_ONCE], names[_SITES_AT_ONCE:]
+    piece, rest = names[:most], names[most:]
     all_gaps = gaps(conn, piece, wanted, now)
     found: list[tuple[Gap, Collection[Stretch]]] = []
     count = 0

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
-from sitemon.alert.text import body_of, harmless, in_lines, is_past_end, subject_of
+from sitemon.alert.text import body_of, harmless, in_lines, is_past_end, is_taken_out, subject_of
 
 MOST_NAMED: Final = 100
 """Of more events, one message names so many at most and says how many there are."""
@@ -32,6 +32,7 @@ _SHORT_NAMED: Final = 2
 
 _LONGEST_URL: Final = 200
 _PAST_END: Final = f"{RESOLVED}, before"
+_TAKEN_OUT: Final = "taken out"
 _BAD_NEWS: Final = frozenset({DOWN, REMINDER, DEGRADED, CERTIFICATE, REGION_OFFLINE})
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     DOWN: ("{} site is down", "{} sites are down"),
@@ -41,6 +42,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     SILENT: ("{} message of silence", "{} messages of silence"),
     RESOLVED: ("{} site is up again", "{} sites are up again"),
     _PAST_END: ("{} earlier outage is over", "{} earlier outages are over"),
+    _TAKEN_OUT: ("{} site was taken out", "{} sites were taken out"),
     WITHDRAWN: ("{} site was not down", "{} sites were not down"),
     RECOVERED: ("{} site is no longer degraded", "{} sites are no longer degraded"),
     CERTIFICATE: ("{} certificate expires", "{} certificates expire"),
@@ -162,13 +164,17 @@ def _counted(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> s
 
 def _counts(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
     """Return how many there are of each kind, the worst first."""
-    past = sum(map(is_past_end, events))
-    counts = {**types, RESOLVED: types.get(RESOLVED, 0) - past, _PAST_END: past}
+    counts = Counter(types)
+    for event in events:
+        counts[event["type"]] -= 1
+        counts[_kind(event)] += 1
     ordered = [*(kind for kind in _COUNTED if counts.get(kind)), *sorted(types.keys() - _COUNTED.keys())]
     return {kind: counts[kind] for kind in ordered}
 
 
 def _kind(event: Mapping[str, Any]) -> str:
+    if is_taken_out(event):
+        return _TAKEN_OUT
     return _PAST_END if is_past_end(event) else str(event["type"])
 
 

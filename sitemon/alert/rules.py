@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from sitemon.incident.dependence import all_gateways
+from sitemon.incident.gone import GRACE
 from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Policy
@@ -162,6 +163,11 @@ def is_of_before(rules: SiteRules, moment: datetime) -> bool:
     One that comes long after that is of a beat with other sites than this alerter has: somebody has to be told.
     """
     return not rules.is_configured and (rules.missing_since is None or moment <= rules.missing_since + _SENT_ON)
+
+
+def is_gone(rules: SiteRules, now: datetime) -> bool:
+    """Tell whether a site was taken out of the configuration so long ago that it was not only moved in it."""
+    return not rules.is_configured and (rules.missing_since is None or now >= rules.missing_since + GRACE)
 
 
 def _gateways(site: Site, by_name: Mapping[str, Site]) -> tuple[str, ...]:

@@ -33,6 +33,11 @@ _SUBJECTS: Final[Mapping[str, str]] = {
 
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 
+_SUBJECTS_OF_TAKEN_OUT: Final[Mapping[str, str]] = {
+    RESOLVED: "{site} was taken out, down for {lasted}",
+    RECOVERED: "{site} was taken out, degraded for {lasted}",
+}
+
 _SUBJECT_OF_PAST_END: Final = "{site} was down for {lasted}{and_now}"
 
 
@@ -44,7 +49,8 @@ def subject_of(event: Mapping[str, Any]) -> str:
         return "This is a test: alerts of sitemon arrive here"
     data = event["data"]
     incident = data if event["type"] in _OF_DEGRADED else data.get("incident") or {}
-    words = _SUBJECT_OF_PAST_END if is_past_end(event) else _SUBJECTS[event["type"]]
+    subjects = _SUBJECTS_OF_TAKEN_OUT if is_taken_out(event) else _SUBJECTS
+    words = _SUBJECT_OF_PAST_END if is_past_end(event) else subjects[event["type"]]
     is_down = data.get("state") == "down"
     said = words.format(
         site=data["site"],
@@ -66,6 +72,11 @@ def is_past_end(event: Mapping[str, Any]) -> bool:
     return event["type"] == RESOLVED and (bool(data.get("is_corrected")) or data.get("state") == "down")
 
 
+def is_taken_out(event: Mapping[str, Any]) -> bool:
+    """Tell whether it is of something that is over since its site was taken out of the configuration."""
+    return bool(event["data"].get("is_taken_out"))
+
+
 def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     """Return the lines below: since when, how long it was well, from where, why, and what to do."""
     if event["type"] == TEST:
@@ -82,9 +93,7 @@ def body_of(event: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     lines = [
         data["url"],
         f"Down since {moment_words(incident['started_at'], zone)}",
-        f"Up again {'at' if is_past_end(event) else 'since'} {moment_words(incident['ended_at'], zone)}"
-        if incident["ended_at"]
-        else None,
+        _end(event, incident["ended_at"], zone) if incident["ended_at"] else None,
         f"Down now, since {moment_words(data['since'], zone)}" if data["state"] == "down" and not is_down else None,
         f"It was well for {for_people(data['well_for_s'])} before" if data["well_for_s"] else None,
         f"Seen from {', '.join(data['regions'])}",
@@ -110,7 +119,7 @@ def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
     lines = [
         data["url"],
         f"Degraded since {moment_words(data['began_at'], zone)}",
-        f"Up again since {moment_words(data['since'], zone)}" if is_over else None,
+        _end(event, data["since"], zone) if is_over else None,
         *(
             f"{words} from {', '.join(regions)}"
             for words, state in (("Down", "down"), ("Slow", "degraded"), ("Well", "up"))
@@ -123,6 +132,12 @@ def _degraded_body(event: Mapping[str, Any], zone: tzinfo) -> str:
         data["link"],
     ]
     return in_lines(lines)
+
+
+def _end(event: Mapping[str, Any], moment: str, zone: tzinfo) -> str:
+    if is_taken_out(event):
+        return f"Taken out of the configuration at {moment_words(moment, zone)}: nobody looks at it any more"
+    return f"Up again {'at' if is_past_end(event) else 'since'} {moment_words(moment, zone)}"
 
 
 def in_lines(lines: Iterable[str | None]) -> str:

@@ -47,7 +47,8 @@ class AboutIncident(_OfSite, frozen=True, kw_only=True):
     """How a site is, since when and from where, and an incident of it that lasts, is over, or never was.
 
     While another incident of the site lasts, it is down also where this one is over. `well_for_s` is null where there
-    was no incident before, and where it is over.
+    was no incident before, and where it is over. `is_taken_out`: it is over since its site was taken out of the
+    configuration; nobody has seen it up, whatever `state` and `regions` say.
     """
 
     state: Literal["up", "down"]
@@ -59,10 +60,11 @@ class AboutIncident(_OfSite, frozen=True, kw_only=True):
     incident: IncidentSaid
     cert_expires_at: Moment | None
     is_maintained: bool
+    is_taken_out: bool = False
 
 
 class AboutDegraded(_OfSite, frozen=True, kw_only=True):
-    """Since when a site is degraded, why, and how each region sees it; or that it is up again."""
+    """Since when a site is degraded, why, and how each region sees it; or that it is up again, or `is_taken_out`."""
 
     state: Literal["up", "degraded"]
     since: Moment
@@ -75,6 +77,7 @@ class AboutDegraded(_OfSite, frozen=True, kw_only=True):
     excerpt: str | None
     cert_expires_at: Moment | None
     incident: None = None
+    is_taken_out: bool = False
 
 
 class AboutCertificate(_OfSite, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 FOR_EVER_MS: Final = 9_223_372_036_854_775_807
@@ -61,9 +61,9 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
     were said earlier and are forgotten.
     """
     ordered = sorted(set(edits), key=order_of)
-    found = _Stretches(base_of(ordered, before))
+    found = base_of(ordered, before)
     points: dict[int, Stretch] = {}
-    end_ms = max((one.until_ms for one in found.all), default=None)
+    end_ms = found[-1].until_ms if found else None
     looks = _MOST_LOOKS
     for stretch in _cut(ordered):
         first_free_ms = stretch.from_ms if end_ms is None else stretch.first_from(end_ms)
@@ -71,48 +71,24 @@ def stretches_of(edits: Iterable[Edit], before: Iterable[Stretch] = ()) -> list[
         slots = slots[: min(_MOST_POINTS - len(points), looks)]
         looks -= len(slots)
         for slot_ms in slots:
-            if slot_ms not in points and not found.have(slot_ms):
+            if slot_ms not in points and not _have(found, slot_ms):
                 points[slot_ms] = stretch._replace(from_ms=slot_ms, until_ms=slot_ms + 1)
                 end_ms = max(end_ms or 0, slot_ms + 1)
         if first_free_ms < stretch.until_ms:
-            found.add(stretch._replace(from_ms=first_free_ms))
+            found.append(stretch._replace(from_ms=first_free_ms))
             end_ms = max(end_ms or 0, stretch.until_ms)
-    return _joined(sorted([*found.all, *points.values()]))
+    return joined([*found, *points.values()])
 
 
 def base_of(edits: Iterable[Edit], before: Iterable[Stretch]) -> list[Stretch]:
     """Return what these edits leave of stretches that were there before any of them."""
-    return _until(before, min((edit.at_ms + 1 for edit in edits), default=FOR_EVER_MS))
+    return joined(_until(before, min((edit.at_ms + 1 for edit in edits), default=FOR_EVER_MS)))
 
 
-class _Stretches:
-    """Stretches in layers, each in order: none of a layer reaches beyond the beginning of the next one in it."""
-
-    def __init__(self, stretches: Iterable[Stretch]) -> None:
-        self._layers: list[list[Stretch]] = []
-        for stretch in sorted(stretches):
-            self.add(stretch)
-
-    def add(self, stretch: Stretch) -> None:
-        """Add one that does not begin before any other."""
-        for layer in self._layers:
-            if layer[-1].until_ms <= stretch.from_ms:
-                layer.append(stretch)
-                return
-        self._layers.append([stretch])
-
-    def have(self, slot_ms: int) -> bool:
-        """Tell whether the slot is one of theirs."""
-        for layer in self._layers:
-            place = bisect_left(layer, (slot_ms + 1,))
-            if place and layer[place - 1].has(slot_ms):
-                return True
-        return False
-
-    @property
-    def all(self) -> list[Stretch]:
-        """All of them, in no order."""
-        return list(chain.from_iterable(self._layers))
+def _have(stretches: Sequence[Stretch], slot_ms: int) -> bool:
+    """Tell whether the slot is one of stretches in order, of which none reaches beyond the beginning of the next."""
+    place = bisect_left(stretches, (slot_ms + 1,))
+    return place > 0 and stretches[place - 1].has(slot_ms)
 
 
 def _cut(edits: Sequence[Edit]) -> list[Stretch]:
@@ -130,25 +106,37 @@ def _until(stretches: Iterable[Stretch], until_ms: int) -> list[Stretch]:
     return [one._replace(until_ms=min(one.until_ms, until_ms)) for one in stretches if one.from_ms < until_ms]
 
 
-def _is_same_grid(one: Stretch, other: Stretch) -> bool:
-    return one.interval_ms == other.interval_ms and (one.from_ms - other.from_ms) % one.interval_ms == 0
+def _follows(stretch: Stretch, last: Stretch) -> bool:
+    """Tell whether a stretch begins with the slot that the last one, which ends right after a slot, would have next."""
+    return (
+        stretch.interval_ms == last.interval_ms
+        and stretch.patience_ms == last.patience_ms
+        and stretch.from_ms == last.until_ms - 1 + last.interval_ms
+    )
 
 
-def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
-    """Make one of neighbours that differ in nothing and leave no slot out between them."""
-    joined: list[Stretch] = []
-    for stretch in stretches:
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and last.patience_ms == stretch.patience_ms
-            and _is_same_grid(last, stretch)
-            and stretch.from_ms <= last.first_from(last.until_ms)
-        ):
-            joined[-1] = last._replace(until_ms=stretch.until_ms)
+def joined(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Return the same slots in stretches in order, of which none reaches beyond the beginning of the next.
+
+    They are as few as can be, and each ends right after its last slot: so the same slots are the same stretches,
+    however they came about.
+    """
+    waiting = list(stretches)
+    heapify(waiting)
+    found: list[Stretch] = []
+    while waiting:
+        stretch = heappop(waiting)
+        end_ms = min(stretch.until_ms, waiting[0].from_ms) if waiting else stretch.until_ms
+        if end_ms < FOR_EVER_MS:
+            rest_ms = stretch.first_from(end_ms)
+            if rest_ms < stretch.until_ms:
+                heappush(waiting, stretch._replace(from_ms=rest_ms))
+            end_ms = rest_ms - stretch.interval_ms + 1
+        if found and _follows(stretch, found[-1]):
+            found[-1] = found[-1]._replace(until_ms=end_ms)
         else:
-            joined.append(stretch)
-    return joined
+            found.append(stretch._replace(until_ms=end_ms))
+    return found
 
 
 def first_difference_ms(before: Iterable[Stretch], after: Iterable[Stretch]) -> int | None:
@@ -172,7 +160,7 @@ def bounded(moment_ms: int, before: Sequence[Stretch], after: Sequence[Stretch])
     since_ms = first_difference_ms(before, after)
     if since_ms is None or since_ms >= moment_ms:
         return after
-    return _joined(sorted(changed_from(moment_ms, before, after)))
+    return joined(changed_from(moment_ms, before, after))
 
 
 def changed_from(moment_ms: int, before: Iterable[Stretch], after: Iterable[Stretch]) -> list[Stretch]:

@@ -1,24 +1,14 @@
 """The figures of a report: uptime, error budgets, incidents and latencies of sites, of groups and of all. Pure."""
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from itertools import accumulate
+from itertools import chain
 from typing import NamedTuple
 
 from sitemon.model.counts import Counts, total_of
-from sitemon.report.latency_buckets import BUCKETS, lower_s
+from sitemon.model.latencies import Latencies, latencies_of
 from sitemon.report.period import Period
-from sitemon.store.report import DayCounts, Histogram, IncidentSums, ReportedIncident, ReportRows, Source
-
-
-class Latencies(NamedTuple):
-    """Percentiles, within a bucket of 19 %; None without a check."""
-
-    p50_s: float | None
-    p95_s: float | None
-    p99_s: float | None
+from sitemon.store.report import DayCounts, IncidentSums, ReportedIncident, ReportRows, Source
 
 
 class Repairs(NamedTuple):
@@ -133,30 +123,9 @@ def report_of(
         _group(name, members[name], incidents, rows, period)
         for name in sorted(members, key=lambda name: (not name, name))
     ]
-    everything = _figures(rows.counts, rows.latencies, rows.sums.values())
+    latencies = latencies_of(rows.group_latencies.values())
+    everything = _figures(chain.from_iterable(rows.counts.values()), latencies, rows.sums.values())
     return Report(period, until_at, now, group_by, everything, groups, rows.sources)
-
-
-def percentile_s(checks: Histogram, fraction: float) -> float | None:
-    """Return the latency below which a fraction of the checks lies, as ``sitemon.percentile_s`` does."""
-    filled = sorted((bucket, count) for bucket, count in checks.items() if count > 0)
-    if not filled:
-        return None
-    totals = list(accumulate(count for _, count in filled))
-    rank = fraction * totals[-1]
-    place = bisect_left(totals, rank)
-    bucket, count = filled[place]
-    from_s = lower_s(bucket)
-    to_s = lower_s(bucket + 1) if bucket + 1 < BUCKETS else from_s
-    return from_s + (to_s - from_s) * (rank - (totals[place] - count)) / count
-
-
-def latencies_of(histograms: Iterable[Histogram]) -> Latencies:
-    """Return the percentiles of all checks of these histograms together."""
-    merged: Counter[int] = Counter()
-    for histogram in histograms:
-        merged.update(histogram)
-    return Latencies(*(percentile_s(merged, fraction) for fraction in (0.5, 0.95, 0.99)))
 
 
 def budget_of(slo: float, counts: Counts, period_s: float, observed_s: float) -> Budget:
@@ -182,8 +151,7 @@ def _site(
     until_at: datetime,
 ) -> SiteReport:
     counts = rows.counts.get(site, [])
-    latencies = {site: rows.latencies.get(site, {})}
-    found = _figures({site: counts}, latencies, [rows.sums.get(site, IncidentSums())])
+    found = _figures(counts, rows.latencies.get(site, Latencies()), [rows.sums.get(site, IncidentSums())])
     budget = None
     if slo is not None:
         seen_from = period.starts_at[counts[0].day] if counts else period.from_at
@@ -204,14 +172,14 @@ def _group(
         (incident for site in names for incident in incidents_of[site]),
         key=lambda incident: (incident.started_at, incident.incident_id),
     )
-    counts = {site: rows.counts.get(site, []) for site in names}
-    histograms = {site: rows.latencies.get(site, {}) for site in names}
+    counts = [rows.counts.get(site, []) for site in names]
+    histograms = [rows.group_latencies.get((name, place), {}) for place in range(len(period.days))]
     days = [
-        day._replace(latencies=latencies_of([rows.group_latencies.get((name, place), {})]))
-        for place, day in enumerate(_days(counts.values(), period))
+        day._replace(latencies=latencies_of([histogram]))
+        for day, histogram in zip(_days(counts, period), histograms, strict=True)
     ]
     sums = [rows.sums.get(site, IncidentSums()) for site in names]
-    found = _figures(counts, histograms, sums)
+    found = _figures(chain.from_iterable(counts), latencies_of(histograms), sums)
     return GroupReport(name, found, days, sorted(sites, key=_badness), incidents)
 
 
@@ -220,13 +188,8 @@ def _badness(site: SiteReport) -> tuple[float, float, str]:
     return (2.0 if counts.low is None else counts.low, counts.high or 0.0, site.site)
 
 
-def _figures(
-    counts: Mapping[str, Sequence[DayCounts]],
-    histograms: Mapping[str, Histogram],
-    sums: Iterable[IncidentSums],
-) -> Figures:
-    total = total_of(day.counts for days in counts.values() for day in days)
-    return Figures(total, latencies_of(histograms.values()), _repairs(sums))
+def _figures(counts: Iterable[DayCounts], latencies: Latencies, sums: Iterable[IncidentSums]) -> Figures:
+    return Figures(total_of(day.counts for day in counts), latencies, _repairs(sums))
 
 
 def _days(counts: Iterable[Sequence[DayCounts]], period: Period) -> list[Day]:

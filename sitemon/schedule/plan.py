@@ -106,8 +106,7 @@ class Plan:
         What was told before sequence `first` is to be told again. The plan may take events while this goes on;
         `wanted` must not change.
         """
-        for watch in [watch for watch in self._watched if watch not in wanted]:
-            yield watch, None
+        yield from [(watch, None) for watch in self._watched if watch not in wanted]
         for watch, site in wanted.items():
             watched, says = self._watched.get(watch), (site.interval_ms, patience_ms(site), site.labels)
             if watched is None or watched.sequence < first or watched.said != says:

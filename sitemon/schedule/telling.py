@@ -16,20 +16,23 @@ from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Progress
 from sitemon.schedule.plan import Plan
 from sitemon.schedule.slots import in_time_from_ms, next_slot_ms, patience_ms
-from sitemon.turns import Turns
+from sitemon.turns import Minute, Turns
 
 log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE: Final = 1_000
 """No slot is sent while Kafka is told of them, which takes 0.05 s on an idle machine, and a beat waits 0.5 s for it."""
+EVENTS_OF_A_FILE: Final = 30_000
+"""In a minute, of edits. A recorder takes in some 3,000 a second, and closes the account after them."""
 
 
 class Teller:
     """Says under one token of the lease what is watched: all of it at first and after `tell_all`, else what is edited.
 
     `plan` holds what was said, and `regions` are those of the sites. A site has slots from the moment on up to which
-    all were sent: late ones, if they are not too late. Files take turns. The methods that say something raise
-    UnreachableError; `say` then says it again as it was, with the same numbers, and has to come first.
+    all were sent: late ones, if they are not too late. Files take turns, and of one that is edited too much in a minute
+    the rest waits for the next one, as it is by then. The methods that say something raise UnreachableError; `say` then
+    says it again as it was, with the same numbers, and has to come first.
     """
 
     def __init__(self, effects: Effects, token: int, at_ms: int) -> None:
@@ -40,7 +43,8 @@ class Teller:
         self._sequence = 0
         self._turns: Turns[str | None, tuple[Watch, Site | None]] = Turns()
         self._unnamed: set[Watch] = set()
-        self._lacking: Iterator[tuple[Watch, Site | None]] = iter(())
+        self._lacking: Iterator[tuple[str | None, tuple[Watch, Site | None]]] = iter(())
+        self._edited: Minute[str] = Minute(EVENTS_OF_A_FILE)
         self._unsaid: Sequence[Started | Ended | Told] = ()
         self.tell_all(at_ms)
 
@@ -52,19 +56,12 @@ class Teller:
 
     def tell_more(self, sites: SiteSet, now_ms: int, progress: Progress) -> bool:
         """Say a part of what the plan lacks to watch these sites; tell whether nothing was left to say."""
-        if sites is not self._sites:
-            # Of a file the shortest intervals first: their slots would be the first to be too late.
-            enabled = sorted((site for site in sites.sites if site.enabled), key=attrgetter("interval_ms"))
-            wanted = {Watch(site.name, region): site for site in enabled for region in site.regions}
-            self.regions = {watch.region for watch in wanted}
-            lacking = list(self.plan.lacks(wanted, self._first))
-            # Edits add nothing to what the telling has to name: so it ends, however many there are.
-            self._unnamed = {watch for watch, _ in lacking if self._sites is None or watch in self._unnamed}
-            lacking.sort(key=lambda one: one[0] not in self._unnamed)
-            self._lacking = self._turns.of((one[1].file if one[1] else None, one) for one in lacking)
-            self._sites = sites
+        if self._edited.begins_after_want(now_ms) or sites is not self._sites:
+            self._look_at(sites)
         more = self._lacking if self._told_at_ms is None or self._unnamed else ()
-        self._unsaid = changes = [self._event(*one, now_ms, progress) for one in islice(more, EVENTS_AT_ONCE)]
+        # What a telling has to name is bounded by itself, and what has ended by what began.
+        said = (one for file, one in more if file is None or one[0] in self._unnamed or self._edited.has_room_for(file))
+        self._unsaid = changes = [self._event(*one, now_ms, progress) for one in islice(said, EVENTS_AT_ONCE)]
         if not changes and self._told_at_ms is not None:
             # Not together with the last of them: by now their late slots are sent too, in their turn.
             self._sequence += 1
@@ -85,6 +82,21 @@ class Teller:
                 self.plan.take(event)
                 self._unnamed.discard(Watch(event.site, event.region))
         self._unsaid = ()
+
+    def _look_at(self, sites: SiteSet) -> None:
+        """Find out what is to be said of these sites."""
+        # Of a file the shortest intervals first: their slots would be the first to be too late.
+        enabled = sorted((site for site in sites.sites if site.enabled), key=attrgetter("interval_ms"))
+        wanted = {Watch(site.name, region): site for site in enabled for region in site.regions}
+        self.regions = {watch.region for watch in wanted}
+        lacking = list(self.plan.lacks(wanted, self._first))
+        # Edits add nothing to what the telling has to name: so it ends, however many there are.
+        self._unnamed = {watch for watch, _ in lacking if self._sites is None or watch in self._unnamed}
+        # Sites one after the other: one that moves to other regions ends in those before when it begins in these.
+        places = {site.name: (place, site.file) for place, site in enumerate(enabled)}
+        lacking.sort(key=lambda one: (one[0] not in self._unnamed, places.get(one[0].site, (-1, None))))
+        self._lacking = self._turns.of((places.get(one[0].site, (-1, None))[1], one) for one in lacking)
+        self._sites = sites
 
     def _event(self, watch: Watch, site: Site | None, now_ms: int, progress: Progress) -> Started | Ended:
         self._sequence += 1

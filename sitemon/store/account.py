@@ -20,6 +20,9 @@ from sitemon.store.write import ASKED_BETWEEN, AwayHours, begin_batch, count_awa
 
 _sql: Final = load_queries("account.sql")
 
+STRETCHES_SINCE: Final = _sql["stretches_since"]
+"""The query of the stretches of some sites since a moment of each."""
+
 _HOUR_MS: Final = 3_600_000
 _COUNT_EVERY_MS: Final = 600_000
 """How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
@@ -237,7 +240,7 @@ def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int],
         "until_ms": until_ms,
         "closed_ms": closed_ms,
     }
-    asked = f"asked AS ({_sql['asked_of_watches']})"
+    asked = f"stretch AS MATERIALIZED ({STRETCHES_SINCE}), asked AS ({_sql['asked_of_watches']})"
     cursor.execute(f"WITH {asked} {_sql['wrong_derived']}", values)
     # Rows before states, as recorders lock them: else each would wait for the other.
     gone = _delete_derived(cursor, cursor.fetchall(), until_ms)

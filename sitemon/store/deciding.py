@@ -68,6 +68,10 @@ class Deciding:
             found[number].add(channel)
         return found
 
+    def labels_said(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
+        """Return with which labels it was told last that incidents are open, of those of which it was."""
+        return dict(self._all("said_labels", incident_ids=list(numbers))) if numbers else {}
+
     def say(self, alerts: Iterable[Saying]) -> None:
         """Put events into the outbox."""
         rows = (

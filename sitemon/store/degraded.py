@@ -20,7 +20,8 @@ _sql: Final = load_queries("degraded.sql")
 class Degradation(NamedTuple):
     """A site that is degraded, or was until `ended_at`; `channels` were told, None: nobody yet.
 
-    Rows of slots from `undecided_from` on are not decided on yet; None: all are. `is_scheduled`: the schedule has it.
+    Rows of slots from `undecided_from` on are not decided on yet; None: all are. `is_scheduled`: the schedule has it,
+    or had; `is_ended`: it has it no more.
     """
 
     site_id: int
@@ -33,6 +34,7 @@ class Degradation(NamedTuple):
     cause: Cause
     undecided_from: datetime | None = None
     is_scheduled: bool = False
+    is_ended: bool = False
 
 
 class Degradations(Behind):
@@ -42,16 +44,22 @@ class Degradations(Behind):
         super().__init__(cursor)
         cursor.execute(_sql["to_tell"], {"after": after, "most": most})
         self.sites = [
-            Degradation(
-                site_id, site, url, since_at, ended_at, channels, regions, Cause(*cause), undecided_from, scheduled
-            )
-            for site_id, site, url, since_at, ended_at, channels, regions, undecided_from, scheduled, *cause in cursor
+            Degradation(site_id, site, url, since_at, ended_at, channels, regions, Cause(*rest[3:]), *rest[:3])
+            for site_id, site, url, since_at, ended_at, channels, regions, *rest in cursor
         ]
 
     def degraded_of(self, names: Iterable[str]) -> set[str]:
         """Return which of these sites are degraded."""
         self._cursor.execute(_sql["degraded_of"], {"names": list(names)})
         return {name for (name,) in self._cursor.fetchall()}
+
+    def labels_of_degraded(self, sites: Sequence[Degradation]) -> dict[str, Mapping[str, str]]:
+        """Return with which labels it was told last that these sites are degraded, by their names."""
+        if not sites:
+            return {}
+        since = min(one.since_at for one in sites)
+        self._cursor.execute(_sql["said_labels"], {"since": since, "names": [one.site for one in sites]})
+        return dict(self._cursor.fetchall())
 
     def tell(self, told: Mapping[int, Sequence[str]]) -> None:
         """Note which channels are told of sites, none where nobody wants to hear of it."""

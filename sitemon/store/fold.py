@@ -13,15 +13,15 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.stretches import (
     FOR_EVER_MS,
-    Edit,
     Stretch,
     bounded,
     changed_from,
     first_difference_ms,
+    joined,
     order_of,
     slots_between,
 )
-from sitemon.store.account import Account, account_of, close_again
+from sitemon.store.account import STRETCHES_SINCE, Account, account_of, close_again
 from sitemon.store.connect import Connection
 from sitemon.store.edits import Edits
 from sitemon.store.errors import CanceledError, not_of_values, translated
@@ -103,6 +103,7 @@ def _fold_part(cursor: Cursor, at_once: _AtOnce, until_ms: int, changed: Counter
     is_whole = from_ms <= account.from_ms or all(from_ms <= change.since_ms for change in changes.values())
     _keep_stretches(
         cursor,
+        {watch: change.rows for watch, change in changes.items()},
         {
             watch: change.after if is_whole else changed_from(from_ms, change.before, change.after)
             for watch, change in changes.items()
@@ -117,7 +118,7 @@ def _fold_part(cursor: Cursor, at_once: _AtOnce, until_ms: int, changed: Counter
     if not is_whole:
         changed.update(slots)
         return from_ms
-    _move_watches(cursor, edits.of_watches, account.closed_ms, changed + slots)
+    _move_watches(cursor, edits, account.closed_ms, changed + slots)
     cursor.execute(_sql["forget_changed"], columns)
     for watch in watches:
         del changed[watch]
@@ -125,8 +126,12 @@ def _fold_part(cursor: Cursor, at_once: _AtOnce, until_ms: int, changed: Counter
 
 
 class _Change(NamedTuple):
-    """The stretches of a site as they are and as they should be, which is the same before `since_ms`."""
+    """The stretches of a site as they are and as they should be, which is the same before `since_ms`.
 
+    Both only from the first one on that its edits may change. The `rows` are those before, as they are kept.
+    """
+
+    rows: Sequence[Stretch]
     before: Sequence[Stretch]
     after: Sequence[Stretch]
     since_ms: int
@@ -135,18 +140,21 @@ class _Change(NamedTuple):
 def _changes(cursor: Cursor, columns: Mapping[str, object], edits: Edits, account: Account) -> dict[WatchId, _Change]:
     cursor.execute(_sql["changes_left"], {**columns, "closed_ms": account.closed_ms, "most": MOST_CHANGES})
     left = {(site_id, region_id): changes for site_id, region_id, changes in cursor.fetchall()}
-    before: dict[WatchId, list[Stretch]] = defaultdict(list)
-    cursor.execute(_sql["stretches"], columns)
+    rows: dict[WatchId, list[Stretch]] = defaultdict(list)
+    since = {watch: edits.since_ms(watch) for watch in sorted(edits.of_watches)}
+    cursor.execute(STRETCHES_SINCE, {**columns_of(since), "since_ms": list(since.values())})
     for site_id, region_id, *stretch in cursor.fetchall():
-        before[site_id, region_id].append(Stretch(*stretch))
+        rows[site_id, region_id].append(Stretch(*stretch))
     changes = {}
     for watch in edits.of_watches:
-        wanted = edits.wanted(watch, before[watch])
+        before = joined(rows[watch])
+        wanted = edits.wanted(watch, before)
         most = min(MOST_CLOSED_SLOTS, left.get(watch, MOST_CHANGES))
-        after = bounded(_floor_ms(account, most, [*before[watch], *wanted]), before[watch], wanted)
-        since_ms = first_difference_ms(before[watch], after)
-        if since_ms is not None:
-            changes[watch] = _Change(before[watch], after, since_ms)
+        after = bounded(_floor_ms(account, most, [*before, *wanted]), before, wanted)
+        since_ms = first_difference_ms(before, after)
+        # Earlier versions kept the same slots in other stretches.
+        if set(after) != set(rows[watch]):
+            changes[watch] = _Change(rows[watch], before, after, FOR_EVER_MS if since_ms is None else since_ms)
     return changes
 
 
@@ -166,20 +174,22 @@ def _width_ms(changes: Iterable[_Change], slots: int) -> int:
     return int(slots / slots_a_ms) if slots_a_ms else FOR_EVER_MS
 
 
-def _keep_stretches(cursor: Cursor, stretches: Mapping[WatchId, Sequence[Stretch]]) -> None:
-    cursor.execute(_sql["forget_stretches"], columns_of(stretches))
-    rows = [(*watch, *stretch) for watch in sorted(stretches) for stretch in stretches[watch]]
-    names = ("site_ids", "region_ids", "from_ms", "until_ms", "interval_ms", "patience_ms")
-    cursor.execute(_sql["add_stretches"], dict(zip(names, _columns(rows, len(names)), strict=True)))
-
-
-def _move_watches(
-    cursor: Cursor, edits: Mapping[WatchId, Sequence[Edit]], closed_ms: int, changed: Counter[WatchId]
+def _keep_stretches(
+    cursor: Cursor, rows: Mapping[WatchId, Sequence[Stretch]], wanted: Mapping[WatchId, Sequence[Stretch]]
 ) -> None:
+    """Make the rows of these sites those of the wanted stretches; those that stay are not written again."""
+    gone = [(*watch, one.from_ms) for watch in sorted(rows) for one in set(rows[watch]).difference(wanted[watch])]
+    new = [(*watch, *one) for watch in sorted(rows) for one in set(wanted[watch]).difference(rows[watch])]
+    names = ("site_ids", "region_ids", "from_ms", "until_ms", "interval_ms", "patience_ms")
+    cursor.execute(_sql["forget_stretches"], dict(zip(names[:3], _columns(gone, 3), strict=True)))
+    cursor.execute(_sql["add_stretches"], dict(zip(names, _columns(new, len(names)), strict=True)))
+
+
+def _move_watches(cursor: Cursor, edits: Edits, closed_ms: int, changed: Counter[WatchId]) -> None:
     rows = []
-    for watch, own in sorted(edits.items()):
+    for watch, own in sorted(edits.of_watches.items()):
         newest = max(own, key=order_of)
-        rows.append((*watch, newest.token, newest.sequence, max(edit.at_ms for edit in own), changed[watch]))
+        rows.append((*watch, newest.token, newest.sequence, edits.latest_ms(watch), changed[watch]))
     names = ("site_ids", "region_ids", "tokens", "sequences", "at_ms", "changed")
     columns = dict(zip(names, _columns(rows, len(names)), strict=True))
     cursor.execute(_sql["move_watches"], {**columns, "closed_ms": closed_ms})

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -20,6 +20,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding, as_json
 from sitemon.store.errors import translated
+from sitemon.store.gone import let_go, say_why, scheduled
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 from sitemon.store.states import Decided, note_states
@@ -72,9 +73,17 @@ class Taken(Deciding):
             found[site_id].add(region)
         return found
 
-    def scheduled(self, site_ids: Sequence[int]) -> set[int]:
-        """Return which of these sites are in the schedule, or were."""
-        return {site_id for (site_id,) in self._all("scheduled", site_ids=list(site_ids))} if site_ids else set()
+    def scheduled(self, site_ids: Sequence[int]) -> dict[int, datetime | None]:
+        """Return which of these sites are in the schedule, or were, and since when they surely are no more."""
+        return scheduled(self._cursor, site_ids)
+
+    def say_why(self, numbers: Sequence[int]) -> None:
+        """Write at these incidents that they ended since their sites were taken out."""
+        say_why(self._cursor, numbers)
+
+    def let_go(self, site_ids: Sequence[int]) -> None:
+        """Hold nothing of these sites any longer, which were taken out."""
+        let_go(self._cursor, site_ids)
 
     def policies(self, current: Mapping[int, Policy | None], now: datetime) -> dict[int, Edited]:
         """Return the thresholds of these sites over time; note those of today that are others than the newest noted.
@@ -245,16 +254,23 @@ class Reminding(Deciding):
         self.ages_s: dict[tuple[int, str], float] = {(number, channel): age_s for number, channel, age_s in said}
 
 
-def open_numbers(conn: Connection) -> list[int]:
-    """Return the numbers of the open incidents of which somebody was told, and nobody knows.
+class Open(NamedTuple):
+    """An open incident, in the order in which they are read."""
+
+    site_id: int
+    number: int
+
+
+def open_numbers(conn: Connection, after: Open, most: int) -> list[Open]:
+    """Return the first open incidents after one, of those of which somebody was told, and nobody knows.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["open_numbers"])
-        return [number for (number,) in cursor.fetchall()]
+        cursor.execute(_sql["open_numbers"], {**after._asdict(), "most": most})
+        return [Open(*row) for row in cursor.fetchall()]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 To say that somebody knows of one, or to write a note, needs a right more: docs/api.md says which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
@@ -135,6 +135,21 @@ def read_incidents(
                 for one in map(Incident._make, rows)
             ]
         return found
+
+
+def read_incidents_in_turns(conn: Connection, owners: Mapping[str, str], since: datetime, most: int) -> list[Incident]:
+    """Return incidents of sites, by whose each is, the newest first: those that last or ended since a moment.
+
+    Where there are more than `most`, each owner has one of them before any has a second one, and each of its sites too.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    asked = {"sites": [*owners], "owners": [*owners.values()], "since": since, "most": most}
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["incidents_in_turns"], asked)
+        return [Incident._make(row) for row in cursor.fetchall()]
 
 
 def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:

@@ -37,28 +37,29 @@ class Prepared:
         self._prepare = f"PREPARE {name} AS {_VALUE.sub(lambda found: f'${values.index(found[1]) + 1}', query)}"
         self._execute = f"EXECUTE {name} ({given})" if given else f"EXECUTE {name}"
 
-    def execute(self, cursor: Cursor, values: Mapping[str, object] = _NO_VALUES) -> None:
-        """Run it, as `cursor.execute` does.
+    def execute(self, cursor: Cursor, values: Mapping[str, object] = _NO_VALUES, setting: str = "") -> None:
+        """Run it, as `cursor.execute` does, by a `setting` of PostgreSQL's, which holds for this transaction.
 
         A pooler may give each transaction another session, in which it is not prepared, or somebody else's is: then it
         is prepared anew. Within a transaction that cannot be.
         """
         known = _prepared.setdefault(cursor.connection, set())
+        # One message is one transaction.
+        execute = f"SET LOCAL {setting}; {self._execute}" if setting else self._execute
         try:
             if self._name not in known:
                 cursor.execute(self._prepare)
                 known.add(self._name)
-            cursor.execute(self._execute, values)
+            cursor.execute(execute, values)
         except (InvalidSqlStatementName, DuplicatePreparedStatement) as exc:
             if not cursor.connection.autocommit:
                 raise
             _tell(cursor.connection, exc)
             known.add(self._name)
-            self._execute_anew(cursor, values)
+            self._execute_anew(cursor, cursor.mogrify(execute, values))
 
-    def _execute_anew(self, cursor: Cursor, values: Mapping[str, object]) -> None:
+    def _execute_anew(self, cursor: Cursor, run: bytes) -> None:
         """Prepare it and run it in one message: that is one transaction, and so one session."""
-        run = cursor.mogrify(self._execute, values)
         cursor.execute(b"; ".join((b"DEALLOCATE ALL", self._prepare.encode(), run)))
 
 

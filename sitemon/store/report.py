@@ -1,5 +1,6 @@
 """What a report is made of: counts, histograms and incidents of a stretch of time, from the public views."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -9,6 +10,7 @@ import msgspec
 
 from sitemon.model.counts import Counts
 from sitemon.model.errors import FatalError
+from sitemon.model.latencies import Latencies, latencies_of
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
@@ -18,13 +20,12 @@ _sql: Final = load_queries("report.sql")
 _PIECE: Final = 500
 LISTED: Final = 1_000
 """So many incidents, the newest, stand in a report one by one."""
+_SITE: Final = 3
+"""Beside its days, a site holds as much memory as so many of them, a day with its JSON some 900 bytes."""
 _GROUP: Final = 10
 """A day of a group, which has a histogram, holds as much memory as so many of sites."""
 _LABELS: Final = 100
 """So many bytes of labels are as much as a day of a site."""
-
-Histogram = dict[int, int]
-"""Checks by the bucket of their latency."""
 
 
 class DayCounts(NamedTuple):
@@ -78,8 +79,8 @@ class ReportRows(NamedTuple):
     groups: dict[str, str]
     labels: dict[str, bytes]
     counts: dict[str, list[DayCounts]]
-    latencies: dict[str, Histogram]
-    group_latencies: dict[tuple[str, int], Histogram]
+    latencies: dict[str, Latencies]
+    group_latencies: dict[tuple[str, int], dict[int, int]]
     incidents: list[ReportedIncident]
     sums: dict[str, IncidentSums]
     sources: list[Source]
@@ -105,11 +106,13 @@ def read_report(
     nothing but its incidents. What lasts has lasted until `now`.
 
     Raises:
-        LargeReportError: they are more than `most_site_days`, or a tenth of that of groups, or have very long labels.
+        LargeReportError: it would hold more than so many days of sites, `most_site_days`, or very long labels.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     how = "days" if by_days else "hours"
+    most = sys.maxsize if most_site_days is None else most_site_days
+    most_sites, most_groups = most // (len(starts_at) + _SITE), most // (len(starts_at) * _GROUP)
     values: dict[str, Any] = {"starts_at": list(starts_at), "from_at": starts_at[0], "until_at": until_at, "now": now}
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["begin_report"])
@@ -124,26 +127,35 @@ def read_report(
                 yield from rows
             cursor.execute(f"CLOSE {name}")
 
-        counts: dict[str, list[DayCounts]] = defaultdict(list)
-        for site, day, *numbers in ask(f"counts_by_{how}", most=None if most_site_days is None else most_site_days + 1):
-            counts[site].append(DayCounts(day - 1, Counts(*numbers)))
-        sums = {site: IncidentSums(*found) for site, *found in ask("incident_sums")}
+        def refuse_more(sites: int = 0, groups: int = 0) -> None:
+            # While they are read: what is refused is not held either.
+            if sites > most_sites or groups > most_groups:
+                raise LargeReportError(
+                    f"expected at most {most_sites:,} sites and {most_groups:,} groups in so many days: "
+                    "ask for fewer days, or run `sitemon report`"
+                )
+
+        counts: dict[str, list[DayCounts]] = {}
+        for site, day, *numbers in ask(f"counts_by_{how}"):
+            counts.setdefault(site, []).append(DayCounts(day - 1, Counts(*numbers)))
+            refuse_more(sites=len(counts))
+        sums: dict[str, IncidentSums] = {}
+        for site, *found in ask("incident_sums"):
+            sums[site] = IncidentSums(*found)
+            refuse_more(sites=len(sums))
         groups = dict.fromkeys(sorted({*counts, *sums}), "")
-        labels = _labels((row for row in ask("report_sites") if row[0] in groups), most_site_days)
+        refuse_more(sites=len(groups))
+        labels = _labels((row for row in ask("report_sites") if row[0] in groups), _LABELS * most)
         if group_by:
             groups |= {site: msgspec.json.decode(said).get(group_by, "") for site, said in labels.items()}
         number_of = {group: number for number, group in enumerate(dict.fromkeys(groups.values()))}
-        largest = max(len(groups), _GROUP * len(number_of)) * len(starts_at)
-        if most_site_days is not None and largest > most_site_days:
-            raise LargeReportError(
-                f"expected at most {most_site_days:,} days of sites, all together, "
-                f"and {most_site_days // _GROUP:,} of groups: ask for fewer days"
-            )
+        refuse_more(groups=len(number_of))
         incidents = [ReportedIncident._make(row) for row in ask("newest_incidents", most=LISTED)]
-        latencies: dict[str, Histogram] = defaultdict(dict)
-        for site, bucket, checks in ask(f"latencies_by_{how}"):
-            latencies[site][bucket] = checks
-        of_groups: dict[tuple[str, int], Histogram] = defaultdict(dict)
+        latencies = {
+            site: latencies_of([dict(zip(buckets, checks, strict=True))])
+            for site, buckets, checks in ask(f"latencies_by_{how}")
+        }
+        of_groups: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         names, members = list(number_of), [number_of[group] for group in groups.values()]
         for number, day, bucket, checks in ask(f"group_latencies_by_{how}", sites=list(groups), numbers=members):
             of_groups[names[number], day - 1][bucket] = checks
@@ -151,7 +163,7 @@ def read_report(
     return ReportRows(groups, labels, counts, latencies, of_groups, incidents, sums, sources)
 
 
-def _labels(found: Iterable[tuple[str, str]], most_site_days: int | None) -> dict[str, bytes]:
+def _labels(found: Iterable[tuple[str, str]], most_bytes: int) -> dict[str, bytes]:
     """Return the labels of each site as JSON, equal ones once: one emoji in a text takes four times the room."""
     labels: dict[str, bytes] = {}
     kept: dict[bytes, bytes] = {}
@@ -159,8 +171,8 @@ def _labels(found: Iterable[tuple[str, str]], most_site_days: int | None) -> dic
     for site, text in found:
         said = text.encode()
         size += len(said)
-        if most_site_days is not None and size > _LABELS * most_site_days:
-            raise LargeReportError(f"expected labels of at most {_LABELS * most_site_days:,} bytes, all together")
+        if size > most_bytes:
+            raise LargeReportError(f"expected labels of at most {most_bytes:,} bytes, all together")
         labels[site] = kept.setdefault(said, said)
     return labels
 

@@ -29,6 +29,9 @@ UNSAID_PATIENCE_MS: Final = 72_000
 _LATEST_MS: Final = 86_400_000
 """How late an event may come behind a newer one of its site, out of the spool of a beat that is no more."""
 
+_FEW_SLOTS: Final = 10
+"""An edit that reaches back for more is folded with all before it, since slots that stand alone are bounded for all."""
+
 _SITES_AT_ONCE: Final = 10_000
 """Nothing is closed while the events of so many are forgotten, which takes about a second."""
 
@@ -94,9 +97,10 @@ def _write(conn: Connection, names: Names, notices: Sequence[Notice], read: Mapp
         changed = _add_events(cursor, names, [one for one in notices if isinstance(one, Started | Ended)])
         tellings = [one for one in notices if isinstance(one, Told)]
         tokens = {one.token for one in notices if isinstance(one, Started | Ended | Told)}
-        changed |= _add_tellings(cursor, tellings, tokens)
+        changed |= dict.fromkeys(_add_tellings(cursor, tellings, tokens), False)
         if changed:
-            cursor.execute(_sql["note_changed"], columns_of(changed))
+            are_later = [changed[watch] for watch in sorted(changed)]
+            cursor.execute(_sql["note_changed"], {**columns_of(changed), "are_later": are_later})
         _add_aways(cursor, names, [one for one in notices if isinstance(one, Away)])
         _add_reigns(cursor, reigns)
         _add_publishers(cursor, [one for one in notices if isinstance(one, Published)])
@@ -133,10 +137,10 @@ def forget_publishers(conn: Connection, living: Sequence[str]) -> bool:
         return cursor.fetchall() != [(0,)]
 
 
-def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> set[WatchId]:
-    """Add events; return the watches whose stretches they may change."""
+def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> dict[WatchId, bool]:
+    """Add events; return the watches whose stretches they may change, and whether they only go on with these."""
     if not events:
-        return set()
+        return {}
     sites = names.sites(cursor, {event.site for event in events})
     regions = names.regions(cursor, {event.region for event in events})
     # Each once in a statement.
@@ -153,8 +157,8 @@ def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended])
         "labels": [_labels(event) if isinstance(event, Started) else None for event in once],
     }
     cursor.execute(_sql["add_empty_targets"], values)
-    cursor.execute(_sql["add_schedule_events"], values)
-    return {(site_id, region_id) for site_id, region_id in cursor.fetchall()}
+    cursor.execute(_sql["add_schedule_events"], {**values, "few": _FEW_SLOTS})
+    return {(site_id, region_id): is_later for site_id, region_id, is_later in cursor.fetchall()}
 
 
 def _patience_ms(event: Started) -> int:

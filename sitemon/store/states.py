@@ -15,17 +15,21 @@ _degraded_sql: Final = load_queries("degraded.sql")
 
 
 class Decided(NamedTuple):
-    """The state of a site, the slot of its newest row, and how it is degraded, if it is."""
+    """The state of a site, the slot of its newest row, and how it is degraded, if it is.
+
+    `left_at` is when it was taken out of the configuration, if it was.
+    """
 
     summary: Summary
     newest_at: datetime
     degraded: Degraded | None
+    left_at: datetime | None = None
 
 
 def note_states(cursor: Cursor, states: Mapping[int, Decided]) -> None:
     """Keep the states of these sites, and what is to be told of those that changed.
 
-    That a site is degraded is over when it is up: while it is down or unseen, it may go on.
+    That a site is degraded is over when it is up, or taken out: while it is down or unseen, it may go on.
     """
     rows = [{"site_id": n, "newest_at": one.newest_at} | one.summary._asdict() for n, one in states.items()]
     cursor.execute(_status_sql["note_states"], {"states": _json(rows)})
@@ -34,8 +38,8 @@ def note_states(cursor: Cursor, states: Mapping[int, Decided]) -> None:
         cursor.execute(_degraded_sql["note"], {"degraded": _json(degraded)})
     others = [site_id for site_id, one in states.items() if not one.degraded]
     cursor.execute(_degraded_sql["forget_untold"], {"site_ids": others})
-    up = {site_id: one.newest_at for site_id, one in states.items() if one.summary.state == "up"}
-    cursor.execute(_degraded_sql["end"], {"site_ids": list(up), "ended_at": list(up.values())})
+    over = {n: one.left_at or one.newest_at for n, one in states.items() if one.left_at or one.summary.state == "up"}
+    cursor.execute(_degraded_sql["end"], {"site_ids": list(over), "ended_at": list(over.values())})
 
 
 def _columns(site_id: int, one: Degraded) -> dict[str, object]:

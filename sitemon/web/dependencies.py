@@ -1,6 +1,6 @@
 """What the routes work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -41,6 +41,15 @@ class Web(NamedTuple):
     async def snapshot(self) -> Snapshot | None:
         """Return how everything is, as fresh as `Snapshots` has it; None: it was never read."""
         return await self.snapshots.newest()
+
+    def owners(self, names: Iterable[str]) -> dict[str, str]:
+        """Return of each of these sites whose it is: the file of sites in which it stands.
+
+        Those of which that cannot be read here belong together. To be called in a thread: edits are taken up meanwhile.
+        """
+        sites = self.sites()
+        known = sites.by_name if sites else {}
+        return {name: known[name].file if name in known else "" for name in names}
 
     async def act(self, act: Callable[[], T]) -> T:
         """Let an operator do something: whoever reads after it sees it."""

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from sitemon import clock
 from sitemon.model.counts import Counts, total_of
 from sitemon.model.errors import SitemonError
+from sitemon.model.latencies import typical_s
 from sitemon.report.bars import bars, label_of
 from sitemon.report.charts import sparkline
-from sitemon.report.latency_buckets import typical_s
 from sitemon.report.palette import latency
 from sitemon.report.svg import Svg
 from sitemon.report.uptime import uptime, words_of

@@ -1,15 +1,20 @@
 """The first page: all sites, the worst first."""
 
 from collections import Counter
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from sitemon.store.page_incidents import Incident
+from sitemon.turns import chosen_in_turns
 from sitemon.web.dependencies import Web
 from sitemon.web.filters import Filters, chosen, paged, read_filters
 from sitemon.web.pages import no_data
 from sitemon.web.sites import WORST_FIRST
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
+
+_MOST_INCIDENTS: Final = 5
 
 
 def routes(web: Web) -> APIRouter:
@@ -43,7 +48,8 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
         counts={state: counts[state] for state in WORST_FIRST if counts[state]},
         total=len(snapshot.sites),
         found=len(found),
-        incidents=snapshot.open_incidents,
+        incidents=_chosen(web, snapshot.open_incidents),
+        open_incidents=len(snapshot.open_incidents),
         choices=snapshot.choices,
         groups=groups,
         pages=pages,
@@ -51,6 +57,14 @@ def _page(web: Web, snapshot: Snapshot, filters: Filters) -> str:
         past=web.history.of(shown),
         past_old_since=web.history.old_since(shown),
     )
+
+
+def _chosen(web: Web, incidents: list[Incident]) -> list[Incident]:
+    """Return some, the newest first: files of sites take turns, so that none hides what is down of another."""
+    if len(incidents) <= _MOST_INCIDENTS:
+        return incidents
+    owners = web.owners(incident.site for incident in incidents)
+    return chosen_in_turns([(owners[incident.site], incident) for incident in incidents], _MOST_INCIDENTS)
 
 
 def headline(counts: Counter[str]) -> str:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.config.web_file import Group
 from sitemon.model.errors import SitemonError
 from sitemon.store.history import Row, read_recent_uptime
-from sitemon.store.page_incidents import Incident, Note, read_incidents, read_notes
-from sitemon.turns import in_turns
+from sitemon.store.page_incidents import Incident, Note, read_incidents_in_turns, read_notes
+from sitemon.turns import chosen_in_turns
 from sitemon.web.dependencies import Web
 from sitemon.web.feed import PublicNote, Told
 from sitemon.web.history import Past
@@ -20,10 +19,8 @@ from sitemon.web.snapshot import Snapshot
 
 INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
-_INCIDENTS_LOOKED_AT: Final = 1_000
-_AGE: Final = attrgetter("started_at", "incident_id")
 _MOST_SITES: Final = 500
-"""Of a group: more than anybody reads."""
+"""Of a group: more than anybody reads. Where it has more, files of sites take turns, so that each has its worst."""
 _HISTORY_LASTS_S: Final = 20.0
 
 
@@ -84,12 +81,18 @@ class Public:
 
     def groups(self, snapshot: Snapshot) -> list[PublicGroup]:
         """Return the groups with their sites, as they are now."""
-        shown = {group.title: sites_of(group, snapshot.sites)[:_MOST_SITES] for group in self._groups}
+        shown = {group.title: self._shown(sites_of(group, snapshot.sites)) for group in self._groups}
         past = self._web.history.of([site.name for sites in shown.values() for site in sites])
         return [
             PublicGroup(title, [PublicSite(site.name, site.state, site.since, past[site.name]) for site in sites])
             for title, sites in shown.items()
         ]
+
+    def _shown(self, sites: list[SiteView]) -> list[SiteView]:
+        if len(sites) <= _MOST_SITES:
+            return sites
+        owners = self._web.owners(site.name for site in sites)
+        return chosen_in_turns([(owners[site.name], site) for site in sites], _MOST_SITES)
 
     def is_at_hand(self, snapshot: Snapshot) -> bool:
         """Tell whether `incidents`, and `uptime` of a public site, ask the database nothing."""
@@ -131,19 +134,12 @@ class Public:
 
     def _ask(self, names: frozenset[str], now_s: float) -> _History:
         listed, now = sorted(names), clock.utc_now()
+        owners = self._web.owners(listed)
         with self._web.pool.connection() as conn:
             uptime = uptime_of(read_recent_uptime(conn, listed))
-            lasting = read_incidents(conn, _INCIDENTS_LOOKED_AT, sites=listed, state="open")
-            newest = read_incidents(conn, _INCIDENTS_LOOKED_AT, sites=listed, since=now - INCIDENTS_SINCE)
-            incidents = _by_turns({one.incident_id: one for one in (*lasting, *newest)}.values())
+            incidents = read_incidents_in_turns(conn, owners, now - INCIDENTS_SINCE, _MOST_INCIDENTS)
             notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
         return _History(now_s, now, names, uptime, [told(incident, notes) for incident in incidents])
-
-
-def _by_turns(incidents: Iterable[Incident]) -> list[Incident]:
-    """Return some, the newest first: of each site its newest, before a second one of any."""
-    in_order = sorted(incidents, key=_AGE, reverse=True)
-    return sorted(in_turns((one.site, one) for one in in_order)[:_MOST_INCIDENTS], key=_AGE, reverse=True)
 
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:

@@ -18,7 +18,7 @@ from sitemon.web.snapshot import Snapshot
 
 _KEPT: Final = 16
 _SITE_DAYS: Final = 400_000
-"""So many days of sites one report has, in memory and as JSON: a month of 12,900 sites, or 400 days of 1,000."""
+"""So much one report holds, in memory and as JSON, some 350 MB: a day of 100,000 sites, or 400 days of 990."""
 _WAITING: Final = 60
 """More than one client has under way, of its pages and of its programs. Of more, who has his share is refused."""
 _LASTS_S: Final = 30.0

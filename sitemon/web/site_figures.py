@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sitemon.model.counts import Counts, total_of
+from sitemon.model.latencies import lower_s
 from sitemon.report.bars import bars, grid, label_of
 from sitemon.report.charts import Backdrop, Band, areas, heat_map, lines, nice_max, unseen_bands
-from sitemon.report.latency_buckets import lower_s
 from sitemon.report.palette import latency
 from sitemon.report.svg import Svg
 from sitemon.report.uptime import uptime, words_of

@@ -107,13 +107,39 @@ LEFT JOIN LATERAL (
 ) AS seen ON true
 WHERE seen.is_there IS NULL
 
+-- name: stretches_since
+-- Those of each site from the last one on that begins before `since_ms`: none reaches beyond the beginning of the next.
+SELECT stretch.*
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
+    site_id, region_id, since_ms
+)
+-- Without an offset it might be joined by the site alone.
+CROSS JOIN LATERAL (
+    SELECT site_id, region_id, from_ms, until_ms, interval_ms, patience_ms
+    FROM sitemon.schedule_stretch AS stretch
+    WHERE stretch.site_id = given.site_id
+        AND stretch.region_id = given.region_id
+        -- Without an upper bound the planner would take them for a third of all.
+        AND stretch.from_ms BETWEEN coalesce(
+            (
+                SELECT max(from_ms)
+                FROM sitemon.schedule_stretch AS last
+                WHERE last.site_id = given.site_id
+                    AND last.region_id = given.region_id
+                    AND last.from_ms < given.since_ms
+            ),
+            given.since_ms
+        ) AND 9223372036854775807
+    OFFSET 0
+) AS stretch
+
 -- name: asked_of_watches
--- The slots of these sites in their regions with since_ms <= slot < until_ms whose patience has ended.
+-- The slots of these sites in their regions with since_ms <= slot < until_ms whose patience has ended, of each ``stretch``.
 SELECT stretch.site_id, stretch.region_id, slot_ms, slot_ms + patience_ms AS missed_ms
 FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
     site_id, region_id, since_ms
 )
-JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
+JOIN stretch USING (site_id, region_id)
 CROSS JOIN LATERAL generate_series(
     CASE
         WHEN from_ms >= since_ms THEN from_ms
@@ -346,13 +372,25 @@ WHERE is_derived
 
 -- name: keep_dark_stretches
 -- What is not kept yet of these. Of a region without schedule nothing is expected, and results can name thousands; events
--- can schedule as many: of these the oldest come first.
+-- can schedule as many: of these the oldest come first. Each is looked for by itself, as there are far more stretches.
+WITH RECURSIVE scheduled AS (
+    SELECT min(region_id) AS region_id, 1 AS number FROM sitemon.schedule_stretch
+    UNION ALL
+    SELECT
+        (
+            SELECT min(stretch.region_id)
+            FROM sitemon.schedule_stretch AS stretch
+            WHERE stretch.region_id > scheduled.region_id
+        ),
+        number + 1
+    FROM scheduled
+    WHERE region_id IS NOT NULL AND number < %(regions)s
+)
 INSERT INTO sitemon.away (region_id, from_ms, until_ms, is_derived)
 SELECT region_id, dark.from_ms - 1, dark.until_ms - 1, true
 FROM unnest(%(from_ms)s::bigint[], %(until_ms)s::bigint[]) AS dark (from_ms, until_ms)
-CROSS JOIN (
-    SELECT DISTINCT region_id FROM sitemon.schedule_stretch ORDER BY region_id LIMIT %(regions)s
-) AS scheduled
+CROSS JOIN scheduled
+WHERE region_id IS NOT NULL
 EXCEPT
 SELECT region_id, from_ms, until_ms, is_derived FROM sitemon.away;
 

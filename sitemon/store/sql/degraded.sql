@@ -27,8 +27,8 @@ FROM unnest(%(site_ids)s::integer[], %(ended_at)s::timestamptz[]) AS given (site
 WHERE degradation.site_id = given.site_id AND degradation.ended_at IS NULL;
 
 -- name: to_tell
--- Not of sites that were taken out of the configuration, nor that a site is degraded while it is in maintenance. The sites
--- are ours until the transaction ends.
+-- Not that a site is degraded that was taken out of the configuration, or is in maintenance. The sites are ours until the
+-- transaction ends.
 SELECT
     site_id,
     site.name,
@@ -49,6 +49,7 @@ SELECT
     regions,
     (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = degradation.site_id),
     EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = degradation.site_id),
+    site.is_ended,
     reason,
     http_code,
     error,
@@ -60,11 +61,10 @@ WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
     AND site_id > %(after)s
     AND (
         ended_at IS NOT NULL
-        OR NOT EXISTS (
+        OR NOT site.is_ended AND NOT EXISTS (
             SELECT FROM sitemon.maintained_now AS maintained WHERE maintained.site_id = degradation.site_id
         )
     )
-    AND NOT site.is_ended
 ORDER BY site_id
 LIMIT %(most)s
 FOR NO KEY UPDATE OF site, degradation SKIP LOCKED;
@@ -74,6 +74,14 @@ SELECT site.name
 FROM sitemon.degradation
 JOIN sitemon.site USING (site_id)
 WHERE site.name = ANY (%(names)s) AND ended_at IS NULL;
+
+-- name: said_labels
+-- With which labels it was told last that these sites are degraded: one look through what was told since, for all of them.
+-- Clocks of workers may be ahead of this one.
+SELECT DISTINCT ON (event #>> '{data,site}') event #>> '{data,site}', event #> '{data,labels}'
+FROM sitemon.outbox
+WHERE type = 'site.degraded' AND created_at >= %(since)s - '1 hour'::interval AND event #>> '{data,site}' = ANY (%(names)s)
+ORDER BY event #>> '{data,site}', outbox_id DESC;
 
 -- name: tell
 UPDATE sitemon.degradation SET channels = ARRAY(SELECT jsonb_array_elements_text(given.channels))

@@ -5,11 +5,6 @@ SELECT site_id, region_id FROM sitemon.changed_watch ORDER BY 1, 2 LIMIT %(watch
 DELETE FROM sitemon.changed_watch
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
 
--- name: stretches
-SELECT site_id, region_id, from_ms, until_ms, interval_ms, patience_ms
-FROM sitemon.schedule_stretch
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
-
 -- name: changes_left
 -- How many closed slots of these sites events may still change: none at worst, and each second one more.
 SELECT site_id, region_id, greatest(0, %(most)s - greatest(0, budget_full_ms - %(closed_ms)s) / 1000)
@@ -17,8 +12,11 @@ FROM sitemon.watch
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
 
 -- name: forget_stretches
-DELETE FROM sitemon.schedule_stretch
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]));
+DELETE FROM sitemon.schedule_stretch AS stretch
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(from_ms)s::bigint[]) AS gone (
+    site_id, region_id, from_ms
+)
+WHERE (stretch.site_id, stretch.region_id, stretch.from_ms) = (gone.site_id, gone.region_id, gone.from_ms);
 
 -- name: add_stretches
 INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)

@@ -74,9 +74,6 @@ FROM (
 ) AS placed
 WHERE place <= %(most)s;
 
--- name: scheduled
-SELECT DISTINCT site_id FROM sitemon.watch WHERE site_id = ANY (%(site_ids)s);
-
 -- name: policies
 SELECT given.site_id, newest.from_at, newest.down_after, newest.up_after
 FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
@@ -338,11 +335,17 @@ LEFT JOIN LATERAL (
 WHERE incident.incident_id = ANY (%(incident_ids)s);
 
 -- name: open_numbers
--- Those of which somebody was told, and nobody knows yet.
-SELECT incident_id
+-- Those of which somebody was told, and nobody knows yet: some at a time, in the order of index incident_open.
+SELECT site_id, incident_id
 FROM sitemon.incident
-WHERE ended_at IS NULL AND withdrawn_at IS NULL AND acknowledged_at IS NULL AND NOT is_held
-ORDER BY incident_id;
+WHERE ended_at IS NULL
+    AND withdrawn_at IS NULL
+    AND acknowledged_at IS NULL
+    AND NOT is_held
+    AND site_id >= %(site_id)s
+    AND (site_id, incident_id) > (%(site_id)s, %(number)s)
+ORDER BY site_id, incident_id
+LIMIT %(most)s;
 
 -- name: open_incidents
 -- Those of which nobody knows yet, but for sites that are in maintenance now, or were taken out of the configuration. Their
@@ -387,6 +390,18 @@ FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 -- name: hold
 -- Nobody is told of these before it is known whether they lie behind other sites.
 UPDATE sitemon.incident SET is_held = true WHERE incident_id = ANY (%(incident_ids)s);
+
+-- name: said_labels
+-- With which labels it was told last that an incident lasts. Not by the index of numbers, through all that was ever told.
+SELECT given.incident_id, newest.event #> '{data,labels}'
+FROM unnest(%(incident_ids)s::integer[]) AS given (incident_id)
+CROSS JOIN LATERAL (
+    SELECT event
+    FROM sitemon.outbox
+    WHERE outbox.incident_id = given.incident_id AND type IN ('site.down', 'site.reminder')
+    ORDER BY outbox_id + 0 DESC
+    LIMIT 1
+) AS newest;
 
 -- name: said_ages
 -- How many seconds ago each channel was told last that an incident lasts.

@@ -4,13 +4,13 @@
 SELECT closed_at, made_up_until_at FROM sitemon.freshness;
 
 -- name: watches
--- As text: nearly all are as they were a moment ago, and need not be read again. A long URL, and long labels, are left out
--- of it, and their digests stand beside it: many sites and regions may have the same, and they are read by themselves.
+-- As text: nearly all are as they were a moment ago, and need not be read again. Instead of a long URL, and of long labels,
+-- their digests stand beside it: many sites and regions may have the same, and they are read by themselves.
 SELECT
     json_build_array(
         site,
         region,
-        CASE WHEN long.url IS NULL THEN status.url ELSE '' END,
+        coalesce(short_url, ''),
         state,
         state_since,
         seen_at,
@@ -18,40 +18,31 @@ SELECT
         http_code,
         latency_s,
         interval_s,
-        CASE WHEN long.labels IS NULL THEN status.labels ELSE '{}' END,
+        coalesce(short_labels, '{}'),
         is_region_offline
     )::text,
-    long.url,
-    long.labels
-FROM sitemon.site_status AS status
-CROSS JOIN LATERAL (
-    SELECT
-        CASE WHEN octet_length(status.url) > 500
-            THEN encode(sha256(convert_to(left(status.url, 2049), 'UTF8')), 'hex')
-        END AS url,
-        CASE WHEN octet_length(status.labels::text) > 500
-            THEN encode(sha256(convert_to(status.labels::text, 'UTF8')), 'hex')
-        END AS labels
-    -- Once a row, however often they are named above.
-    OFFSET 0
-) AS long
+    url_digest,
+    labels_digest
+FROM sitemon.site_status
 WHERE NOT is_ended;
 
 -- name: long_texts
--- What these digests are of, as JSON; of a URL its beginning.
-SELECT DISTINCT ON (digest) digest, said
+-- What these digests are of, as JSON; of a URL its beginning. Only of one row of each it is fetched.
+SELECT digest, to_json(left(url, 2048) || CASE WHEN length(left(url, 2049)) > 2048 THEN '…' ELSE '' END)::text
 FROM (
-    SELECT
-        encode(sha256(convert_to(left(url, 2049), 'UTF8')), 'hex') AS digest,
-        to_json(left(url, 2048) || CASE WHEN length(left(url, 2049)) > 2048 THEN '…' ELSE '' END)::text AS said
+    SELECT DISTINCT ON (url_digest) url_digest AS digest, url
     FROM sitemon.site_status
-    WHERE NOT is_ended AND octet_length(url) > 500
-    UNION ALL
-    SELECT encode(sha256(convert_to(labels::text, 'UTF8')), 'hex'), labels::text
+    JOIN unnest(%(digests)s::text[]) AS wanted ON wanted = url_digest
+    WHERE NOT is_ended
+) AS long_url
+UNION ALL
+SELECT digest, labels::text
+FROM (
+    SELECT DISTINCT ON (labels_digest) labels_digest AS digest, labels
     FROM sitemon.site_status
-    WHERE NOT is_ended AND octet_length(labels::text) > 500
-) AS long
-JOIN unnest(%(digests)s::text[]) AS digest USING (digest);
+    JOIN unnest(%(digests)s::text[]) AS wanted ON wanted = labels_digest
+    WHERE NOT is_ended
+) AS long_labels;
 
 -- name: days
 -- Of each site its days with anything due, as arrays: a row for each day of many sites takes long to read.

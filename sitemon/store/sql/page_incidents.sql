@@ -34,6 +34,50 @@ WHERE (%(incident_id)s::integer IS NULL OR incident_id = %(incident_id)s)
 ORDER BY CASE WHEN %(before_number)s::integer IS NOT NULL THEN incident_id END DESC, started_at DESC, incident_id DESC
 LIMIT %(most)s;
 
+-- name: incidents_in_turns
+-- So many: of each owner of sites one before a second one of any, and of an owner's sites likewise. Of a site the newest so
+-- many are looked at, which the one that lasts is among; those that ended before a moment are left out.
+WITH newest AS (
+    SELECT
+        owned.owner,
+        of_site.incident_id,
+        of_site.started_at,
+        of_site.ended_at,
+        row_number() OVER (PARTITION BY owned.site ORDER BY of_site.started_at DESC) AS turn_of_site
+    FROM unnest(%(sites)s::text[], %(owners)s::text[]) AS owned (site, owner)
+    CROSS JOIN LATERAL (
+        SELECT incident_id, started_at, ended_at
+        FROM sitemon.incidents
+        WHERE incidents.site = owned.site AND withdrawn_at IS NULL
+        ORDER BY started_at DESC
+        LIMIT %(most)s
+    ) AS of_site
+),
+chosen AS (
+    SELECT incident_id, row_number() OVER (PARTITION BY owner ORDER BY turn_of_site, started_at DESC) AS turn, started_at
+    FROM newest
+    WHERE ended_at IS NULL OR ended_at >= %(since)s
+    ORDER BY turn, started_at DESC, incident_id DESC
+    LIMIT %(most)s
+)
+SELECT
+    incident_id,
+    site,
+    incidents.started_at,
+    ended_at,
+    regions,
+    reason,
+    http_code,
+    error,
+    decided_at,
+    withdrawn_at,
+    acknowledged_at,
+    acknowledged_by,
+    behind
+FROM chosen
+JOIN sitemon.incidents USING (incident_id)
+ORDER BY incidents.started_at DESC, incident_id DESC;
+
 -- name: alerts_of
 -- The newest so many, in the order in which they were made.
 SELECT alert_id, type, channel, state, created_at, delivered_at, tries, problem

@@ -24,8 +24,7 @@ SELECT
 FROM sitemon.uptime_daily
 WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
 GROUP BY 1, 2
-ORDER BY 1, 2
-LIMIT %(most)s;
+ORDER BY 1, 2;
 
 -- name: counts_by_hours
 SELECT
@@ -39,20 +38,27 @@ SELECT
 FROM sitemon.uptime_hourly
 WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
 GROUP BY 1, 2
-ORDER BY 1, 2
-LIMIT %(most)s;
+ORDER BY 1, 2;
 
 -- name: latencies_by_days
-SELECT site, bucket, sum(checks)::bigint
-FROM sitemon.latency_daily
-WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
-GROUP BY site, bucket;
+SELECT site, array_agg(bucket), array_agg(checks)
+FROM (
+    SELECT site, bucket, sum(checks)::bigint AS checks
+    FROM sitemon.latency_daily
+    WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date AND day < (%(until_at)s AT TIME ZONE 'UTC')::date
+    GROUP BY site, bucket
+) AS histogram
+GROUP BY site;
 
 -- name: latencies_by_hours
-SELECT site, bucket, sum(checks)::bigint
-FROM sitemon.latency_hourly
-WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
-GROUP BY site, bucket;
+SELECT site, array_agg(bucket), array_agg(checks)
+FROM (
+    SELECT site, bucket, sum(checks)::bigint AS checks
+    FROM sitemon.latency_hourly
+    WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s
+    GROUP BY site, bucket
+) AS histogram
+GROUP BY site;
 
 -- name: group_latencies_by_days
 SELECT

@@ -1,6 +1,7 @@
 -- name: add_schedule_events
 -- An event that is there already changes nothing. Returns the sites whose stretches these may change: of all others the
--- event is the newest, and says what holds already.
+-- event is the newest, and says what holds already. And of each, whether all that may change them is later than what they
+-- follow from, and reaches back for a few slots at most.
 WITH given AS (
     SELECT *
     FROM unnest(
@@ -26,7 +27,13 @@ WITH given AS (
     SELECT added.site_id, added.region_id, added.token, added.sequence, added.at_ms, added.labels
     FROM added
     JOIN sitemon.watch USING (site_id, region_id)
-    JOIN sitemon.schedule_stretch AS stretch USING (site_id, region_id)
+    CROSS JOIN LATERAL (
+        SELECT from_ms, until_ms, interval_ms, patience_ms
+        FROM sitemon.schedule_stretch AS stretch
+        WHERE (stretch.site_id, stretch.region_id) = (added.site_id, added.region_id)
+        ORDER BY from_ms DESC
+        LIMIT 1
+    ) AS stretch
     WHERE (added.token, added.sequence) > (watch.token, watch.sequence)
         AND added.at_ms >= watch.at_ms
         AND stretch.until_ms = 9223372036854775807
@@ -40,19 +47,32 @@ WITH given AS (
             FROM sitemon.changed_watch AS changed
             WHERE (changed.site_id, changed.region_id) = (added.site_id, added.region_id)
         )
+), changed AS (
+    SELECT site_id, region_id, token, sequence, at_ms FROM added
+    EXCEPT
+    SELECT site_id, region_id, token, sequence, at_ms FROM confirmed
 ), moved AS (
     UPDATE sitemon.watch SET
         token = newest.token, sequence = newest.sequence, at_ms = newest.at_ms, labels = newest.labels
     FROM (
         SELECT DISTINCT ON (site_id, region_id) *
         FROM confirmed
+        WHERE (site_id, region_id) NOT IN (SELECT site_id, region_id FROM changed)
         ORDER BY site_id, region_id, token DESC, sequence DESC
     ) AS newest
     WHERE (watch.site_id, watch.region_id) = (newest.site_id, newest.region_id)
 )
-SELECT site_id, region_id FROM added
-EXCEPT ALL
-SELECT site_id, region_id FROM confirmed;
+SELECT
+    site_id,
+    region_id,
+    bool_and(
+        (added.token, added.sequence) > (watch.token, watch.sequence)
+        AND (from_ms IS NULL OR (added.at_ms - from_ms) / %(few)s <= interval_ms)
+    ) IS TRUE
+FROM changed
+JOIN added USING (site_id, region_id, token, sequence, at_ms)
+LEFT JOIN sitemon.watch USING (site_id, region_id)
+GROUP BY site_id, region_id;
 
 -- name: add_tellings
 INSERT INTO sitemon.telling (token, sequence, first, at_ms)
@@ -160,9 +180,9 @@ WHERE NOT EXISTS (SELECT FROM sitemon.target WHERE target.site_id = given.site_i
 ON CONFLICT DO NOTHING;
 
 -- name: note_changed
-INSERT INTO sitemon.changed_watch (site_id, region_id)
-SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[])
-ON CONFLICT DO NOTHING;
+INSERT INTO sitemon.changed_watch AS changed (site_id, region_id, is_later)
+SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(are_later)s::boolean[])
+ON CONFLICT (site_id, region_id) DO UPDATE SET is_later = false WHERE changed.is_later AND NOT excluded.is_later;
 
 -- name: add_aways
 -- Told by leaders of earlier versions. Of those that are new so many stay that there are no more than `most`. Returns since

@@ -231,6 +231,7 @@ ALERTS: list[AlertEvent] = [
     SiteDown(timestamp=moment(2), data=of_incident()),
     SiteReminder(timestamp=moment(2), data=of_incident(well_for_s=None)),
     SiteResolved(timestamp=moment(12), data=of_incident(12)),
+    SiteResolved(timestamp=moment(12), data=of_incident(12, is_taken_out=True)),
     IncidentWithdrawn(timestamp=moment(12), data=of_incident(12, is_corrected=True)),
     SiteDegraded(timestamp=moment(3), data=of_degraded("degraded")),
     SiteRecovered(timestamp=moment(20), data=of_degraded("up")),

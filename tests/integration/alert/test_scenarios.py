@@ -15,7 +15,7 @@ from sitemon.model.alerts import Audience
 from sitemon.model.moment import format_utc
 from sitemon.model.result import Kind
 from sitemon.store.connect import connect
-from sitemon.store.incident import open_numbers, take_open
+from sitemon.store.incident import Open, open_numbers, take_open
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Said, Scene
@@ -126,7 +126,7 @@ def test_two_alerters_remind_once(scene: Scene, postgres_server: PostgresServer,
     scene.arrive(*scene.results("uddd"))
     scene.pass_time(hours=2)
     with closing(connect(postgres_server, owner, application_name="test")) as second:
-        with take_open(second, open_numbers(second)) as reminding:
+        with take_open(second, [one.number for one in open_numbers(second, Open(0, 0), 10)]) as reminding:
             assert len(reminding.incidents) == 1
             scene.decider.remind(scene.conn)  # passes over what the other one has
         for conn in (second, scene.conn):

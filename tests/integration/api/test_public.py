@@ -94,10 +94,7 @@ def test_the_feed_has_an_entry_for_each_public_incident_and_says_when_it_ended(
     assert feed.findtext(f"{ATOM}updated") == max(updated)
 
 
-def test_a_site_that_flaps_leaves_room_for_others(
-    public: httpx.Client, scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sitemon.web.public._INCIDENTS_LOOKED_AT", 60)
+def test_a_site_that_flaps_leaves_room_for_others(public: httpx.Client, scene: Scene) -> None:
     scene.forget_incidents()
     lasting = scene.incident("wiki", this_hour() - 90 * MINUTE)
     over = scene.incident(HOSTILE, this_hour() - 80 * MINUTE, this_hour() - 79 * MINUTE)

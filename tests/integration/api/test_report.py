@@ -48,7 +48,7 @@ def test_more_than_a_report_may_hold_is_refused_by_one_error(
     page: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sitemon.web.reports._SITE_DAYS", 50)
-    expected = "expected at most 50 days of sites, all together, and 5 of groups: ask for fewer days"
+    expected = "expected at most 0 sites and 0 groups in so many days: ask for fewer days, or run `sitemon report`"
     asked = {"from": f"{clock.utc_now() - timedelta(days=59):%Y-%m-%d}"}
     answer = page.get(f"{V1}/report", params=asked)
     assert (answer.status_code, problem(answer)["detail"]) == (409, expected)

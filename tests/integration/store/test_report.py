@@ -12,7 +12,7 @@ import pytest
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.counts import Counts, total_of
-from sitemon.report.figures import percentile_s, report_of
+from sitemon.report.figures import report_of
 from sitemon.report.period import Period
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain
@@ -138,7 +138,7 @@ def test_percentiles_are_those_of_sql(reader: Connection) -> None:
     source = found.sources[1]
     p95_s = "sitemon.percentile_s(array_agg(bucket), array_agg(checks), 0.95)"
     query = f"SELECT {p95_s} FROM {source.view} WHERE site = 'shop' AND {source.rows}"  # noqa: S608 - our own words
-    assert rows(reader, query) == [(pytest.approx(percentile_s(found.latencies["shop"], 0.95)),)]
+    assert rows(reader, query) == [(pytest.approx(found.latencies["shop"].p95_s),)]
 
 
 def test_the_report_of_it(reader: Connection) -> None:
@@ -244,52 +244,12 @@ def test_of_incidents_without_number_all_count_and_the_newest_are_listed(conn: C
     assert report.more_incidents == 772
 
 
-@pytest.mark.parametrize(("most", "group_by"), [(5, None), (30, "team")], ids=["of sites", "of groups"])
+@pytest.mark.parametrize(
+    ("most", "group_by", "expected"), [(11, None, "1 sites and 0 groups"), (30, "team", "5 sites and 1 groups")]
+)
 def test_more_days_of_sites_or_groups_than_may_be_are_refused(
-    reader: Connection, most: int, group_by: str | None
+    reader: Connection, most: int, group_by: str | None, expected: str
 ) -> None:
-    with pytest.raises(LargeReportError, match=f"^expected at most {most} days of sites"):
+    with pytest.raises(LargeReportError, match=f"^expected at most {expected} in so many days"):
         read(reader, period(), group_by, most)
     assert read(reader, period(), None, 30).groups == {"blog": "", "shop": ""}
-
-
-def record_long_labels(conn: Connection) -> None:
-    """A hundred sites, each with a long label of its own and all kinds of latencies on each of four days."""
-    open_account(conn, FIRST)
-    write_batch(conn, Names(), [a_result(f"site-{number}", slot_at=FIRST) for number in range(100)])
-    execute(
-        conn,
-        "INSERT INTO sitemon.watch (site_id, region_id, token, sequence, at_ms, labels) "
-        "SELECT site_id, region_id, 1, 1, 0, jsonb_build_object('team', repeat('x', 4000) || site_id) "
-        "FROM sitemon.site, sitemon.region",
-    )
-    execute(
-        conn,
-        "INSERT INTO sitemon.latency_day (day, site_id, region_id, checks, bucket) "
-        "SELECT day, site_id, region_id, 1, bucket FROM sitemon.site, sitemon.region, unnest(%s) AS day, "
-        "generate_series(0, 63) AS bucket",
-        ([(TODAY - number * DAY).date() for number in range(1, 5)],),
-    )
-
-
-def test_of_groups_of_long_names_little_is_held_while_they_are_read(
-    postgres_server: PostgresServer, admin: Credentials, template: Credentials
-) -> None:
-    four = Period((TODAY - 4 * DAY).date(), (TODAY - DAY).date(), UTC)
-    with (
-        filled(postgres_server, admin, template, record_long_labels) as full,
-        reading(postgres_server, admin, full) as reader,
-    ):
-        Path("/proc/self/clear_refs").write_text("5")  # the peak is that of now
-        before_bytes = peak_bytes()
-        found = read(reader, four, "team")
-        assert (len(found.groups), len(found.group_latencies)) == (100, 400)
-        assert {*map(len, found.group_latencies.values())} == {64}
-        assert peak_bytes() - before_bytes < 5 << 20
-        with pytest.raises(LargeReportError, match=r"^expected labels of at most 399,900 bytes, all together$"):
-            read(reader, four, most_site_days=3_999)
-
-
-def peak_bytes() -> int:
-    """Return how much memory this process has held at the most."""
-    return int(re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)[0]) << 10

@@ -1,10 +1,12 @@
 """URLs and labels as long as there are any: the page reads them once, and keeps little of them."""
 
+import hashlib
 import tracemalloc
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Final
 
+import msgspec
 import pytest
 
 from sitemon.model.moment import to_ms
@@ -12,13 +14,17 @@ from sitemon.model.schedule import Started
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.page import PresentReader, Watch
+from sitemon.store.pool import Pool
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
+from tests.databases import rows
 from tests.integration.web.conftest import Connect
 from tests.results import a_result, this_hour
 
 LONG_URL: Final = "http://wide.example/" + "a" * 7_900
 LONG_LABELS: Final = {"about": "x" * 4_000 + "\N{GRINNING FACE}"}
+IN_CHUNKS: Final = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(60))
+"""So long, and so little compressible, that PostgreSQL keeps it beside the row."""
 REGIONS: Final = [f"region-{number:02}" for number in range(20)]
 SAID_MS: Final = to_ms(this_hour()) - 3_000
 
@@ -82,3 +88,41 @@ def test_what_is_another_by_the_time_it_is_read_is_there_the_next_time(
         watches = read_of(reader, present)
     assert {(watch.url, len(watch.labels)) for watch in watches} == {("", 0)}
     assert {watch.labels["about"] for watch in read_of(reader, present)} == set(LONG_LABELS.values())
+
+
+def fetched_from_beside(conn: Connection) -> dict[str, int]:
+    """How many long values were fetched so far that are kept beside their rows."""
+    rows(conn, "SELECT pg_stat_force_next_flush()")
+    found = """
+        SELECT pg_class.relname, idx_scan
+        FROM pg_class JOIN pg_stat_all_tables AS toast ON relid = reltoastrelid
+        WHERE pg_class.oid IN ('sitemon.target'::regclass, 'sitemon.watch'::regclass)
+    """
+    return dict(rows(conn, found))
+
+
+def test_of_what_did_not_change_no_long_text_is_fetched_however_many_have_it(
+    conn: Connection, names: Names, reader: Connect
+) -> None:
+    fill(conn, names, 10, "http://wide.example/" + IN_CHUNKS, {"about": IN_CHUNKS})
+    pool, present = Pool(reader, 1), PresentReader()
+    with pool.connection() as lent:
+        before = fetched_from_beside(lent)
+        watches = present.read(lent).watches
+        of_first = fetched_from_beside(lent)
+        assert present.read(lent).watches == watches
+        of_second = fetched_from_beside(lent)
+    pool.close()
+    assert {watch.labels["about"] for watch in watches} == {IN_CHUNKS}
+    assert 0 < of_first["watch"] - before["watch"] < 10
+    assert 0 < of_first["target"] - before["target"] < 10
+    assert of_second == of_first
+
+
+@pytest.mark.parametrize("length", [10, 4_000])
+def test_labels_that_were_edited_are_read_anew(conn: Connection, names: Names, reader: Connect, length: int) -> None:
+    present = PresentReader()
+    for sequence, letter in enumerate("ab"):
+        start = a_start("shop", "default", {"about": letter * length})
+        write_notices(conn, names, [msgspec.structs.replace(start, sequence=SAID_MS + sequence)])
+        assert [watch.labels for watch in read_of(reader, present)] == [{"about": letter * length}]

@@ -65,7 +65,7 @@ def test_slots_that_a_new_leader_sends_late_fill_a_gap() -> None:
 def test_another_patience_holds_from_its_event_on() -> None:
     again = started(2, 35, 10)._replace(patience_ms=99)
     assert stretches_of([started(1, 0, 10), again]) == [
-        Stretch(10, 36, 10, PATIENCE_MS),
+        Stretch(10, 31, 10, PATIENCE_MS),
         Stretch(40, FOR_EVER_MS, 10, 99),
     ]
 
@@ -73,7 +73,7 @@ def test_another_patience_holds_from_its_event_on() -> None:
 def test_the_first_difference_is_where_an_end_moved() -> None:
     before = stretches_of([started(1, 0, 10)])
     assert first_difference_ms(before, before) is None
-    assert first_difference_ms(before, stretches_of([started(1, 0, 10), ended(2, 35)])) == 36
+    assert first_difference_ms(before, stretches_of([started(1, 0, 10), ended(2, 35)])) == 31
     assert first_difference_ms(before, stretches_of([started(1, 25, 10)])) == 10
 
 
@@ -115,7 +115,7 @@ def test_many_events_that_reach_far_back_take_little_time() -> None:
     edits = [started(number, 10**9, 1_000 + number, from_ms=number) for number in range(200)]
     began_s = clock.monotonic_s()
     found = stretches_of(edits)
-    assert len(found) < 10_000
+    assert len(found) < 20_000
     assert clock.monotonic_s() - began_s < 10
 
 
@@ -127,9 +127,17 @@ def test_a_telling_of_the_moment_and_number_of_an_event_is_before_it() -> None:
 
 @given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]), st.integers(0, 8))
 @settings(max_examples=200, deadline=None)
-def test_what_is_forgotten_of_the_earlier_edits_changes_no_slot(edits: list[Edit], forgotten: int) -> None:
+def test_what_is_forgotten_of_the_earlier_edits_changes_no_stretch(edits: list[Edit], forgotten: int) -> None:
     earlier, later = sorted(edits)[:forgotten], sorted(edits)[forgotten:]
-    assert slots(stretches_of(later, stretches_of(earlier))) == slots(stretches_of(edits))
+    assert stretches_of(later, stretches_of(earlier)) == stretches_of(edits)
+
+
+@given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]))
+@settings(max_examples=200, deadline=None)
+def test_no_stretch_reaches_beyond_the_beginning_of_the_next(edits: list[Edit]) -> None:
+    found = stretches_of(edits)
+    assert all(one.until_ms <= other.from_ms for one, other in itertools.pairwise(found))
+    assert all(one.until_ms == slots([one], one.until_ms)[-1] + 1 for one in found if one.until_ms < FOR_EVER_MS)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from sitemon.model.counts import Counts
+from sitemon.model.latencies import latencies_of
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
 from sitemon.store.report import DayCounts, IncidentSums, ReportedIncident, ReportRows, Source
@@ -37,7 +38,7 @@ def rows(**changed: Any) -> ReportRows:
             ],
             "blog": [DayCounts(2, Counts(up=990, degraded=10))],
         },
-        "latencies": {"shop": {20: 100}, "blog": {30: 300}},
+        "latencies": {"shop": latencies_of([{20: 100}]), "blog": latencies_of([{30: 300}])},
         "group_latencies": {("web", 0): {20: 100}, ("", 2): {30: 300}},
         "incidents": [an_incident()],
         "sums": {"shop": IncidentSums(incidents=1, down_s=300.0, detect_s=120.0, repair_s=300.0)},

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from sitemon.model.counts import Counts
+from sitemon.model.latencies import latencies_of
 from sitemon.report.as_html import report_as_html, report_as_part, shares
 from sitemon.store.report import DayCounts, IncidentSums
 from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
@@ -57,7 +58,7 @@ def hostile() -> Page:
                 groups={HOSTILE: HOSTILE},
                 labels={HOSTILE: json.dumps({"team": HOSTILE}).encode()},
                 counts=counts,
-                latencies={HOSTILE: {3: 4}},
+                latencies={HOSTILE: latencies_of([{3: 4}])},
                 group_latencies={(HOSTILE, 0): {3: 4}, (HOSTILE, 2): {5: 1}},
                 incidents=[an_incident(site=HOSTILE)._replace(reason=HOSTILE, regions=[HOSTILE])],
                 slos={HOSTILE: 99.0},

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitemon.model.counts import Counts
-from sitemon.report.figures import budget_of, latencies_of, percentile_s
-from sitemon.report.latency_buckets import BUCKETS, lower_s
+from sitemon.model.latencies import BUCKETS, latencies_of, lower_s, percentile_s
+from sitemon.report.figures import budget_of
 from sitemon.store.report import DayCounts, IncidentSums
 from tests.histogram import BOUNDS_S as EXPECTED_BOUNDS_S
 from tests.histogram import percentile_s as expected_percentile_s

@@ -1,0 +1,96 @@
+"""The planner's statistics may be of a time with fewer sites: to read all takes some looks at each row all the same."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pytest
+
+from sitemon.store.connect import Connection
+from sitemon.store.names import Names
+from sitemon.store.page import PresentReader
+from sitemon.store.pool import Pool
+from sitemon.store.write import write_batch
+from tests.databases import execute, rows
+from tests.integration.web.conftest import Connect
+from tests.results import a_result
+
+SITES: Final = [f"site-{number}" for number in range(40)]
+REGIONS: Final = 40
+ANALYZE: Final = """
+    ANALYZE sitemon.region, sitemon.site, sitemon.target, sitemon.current_state, sitemon.watch, sitemon.schedule_stretch
+"""
+SCHEDULED: Final = """
+    INSERT INTO sitemon.schedule_stretch (site_id, region_id, from_ms, until_ms, interval_ms, patience_ms)
+    SELECT site_id, region_id, 0, 9223372036854775807, 60000, 60000
+    FROM sitemon.site CROSS JOIN sitemon.region
+    ON CONFLICT DO NOTHING
+"""
+OTHER_REGIONS: Final = "INSERT INTO sitemon.region (name) SELECT 'other-' || n FROM generate_series(1, 40) AS n"
+MAINTAINED: Final = """
+    INSERT INTO sitemon.maintenance_stretch (site_id, from_at, until_at)
+    SELECT site_id, now() - '1 hour'::interval, now() + '1 hour'::interval FROM sitemon.site
+"""
+
+
+@pytest.fixture
+def lent(reader: Connect) -> Iterator[Connection]:
+    """A connection of the page."""
+    pool = Pool(reader, 1)
+    with pool.connection() as conn:
+        yield conn
+    pool.close()
+
+
+def looks_at(conn: Connection, table: str) -> int:
+    """How many rows of a table were looked at so far."""
+    rows(conn, "SELECT pg_stat_force_next_flush()")
+    found = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_all_tables WHERE relid = %s::regclass"
+    ((looks,),) = rows(conn, found, (f"sitemon.{table}",))
+    return int(looks)
+
+
+def read_view(conn: Connection) -> int:
+    return len(rows(conn, "SELECT * FROM sitemon.site_status"))
+
+
+def read_as_the_page(conn: Connection) -> int:
+    return len(PresentReader().read(conn).watches)
+
+
+def write(conn: Connection, names: Names, region: str) -> None:
+    write_batch(conn, names, [a_result(site, region=region) for site in SITES])
+
+
+@pytest.mark.parametrize("read", [read_view, read_as_the_page], ids=["the view", "the page"])
+def test_states_are_not_read_once_for_each_region_where_it_knows_of_one(
+    conn: Connection, names: Names, lent: Connection, read: Callable[[Connection], int]
+) -> None:
+    write(conn, names, "region-0")
+    execute(conn, SCHEDULED)
+    execute(conn, ANALYZE)
+    for number in range(1, REGIONS):
+        write(conn, names, f"region-{number}")
+    execute(conn, SCHEDULED)
+    before = looks_at(lent, "current_state")
+    assert read(lent) == len(SITES) * REGIONS
+    assert looks_at(lent, "current_state") - before < 3 * len(SITES) * REGIONS
+
+
+def test_windows_are_not_read_once_for_each_site_where_it_knows_of_none(
+    conn: Connection, names: Names, lent: Connection
+) -> None:
+    write(conn, names, "region-0")
+    execute(conn, SCHEDULED)
+    execute(conn, ANALYZE)
+    for statement in (OTHER_REGIONS, SCHEDULED, MAINTAINED):
+        execute(conn, statement)
+    before = looks_at(lent, "maintenance_stretch")
+    assert {watch.state for watch in PresentReader().read(lent).watches} == {"maintenance"}
+    assert looks_at(lent, "maintenance_stretch") - before < 10 * len(SITES)
+
+
+def test_urls_that_a_site_had_before_are_not_read(conn: Connection, names: Names, lent: Connection) -> None:
+    write_batch(conn, names, [a_result(minute=n / 60, url=f"https://shop.example/{n}") for n in range(1_000)])
+    before = looks_at(lent, "target")
+    assert [watch.url for watch in PresentReader().read(lent).watches] == ["https://shop.example/999"]
+    assert looks_at(lent, "target") - before < 10
