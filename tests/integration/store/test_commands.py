@@ -303,9 +303,18 @@ def test_the_ledger_is_even_until_one_row_is_deleted_by_hand(
 def test_the_ledger_shows_what_is_lost_and_fails_for_it_only_when_it_is_strict(
     command: Command, conn: Connection, names: Names, ten_slots: datetime
 ) -> None:
-    event = Ended(site="shop", region="default", at_ms=to_ms(ten_slots + 12 * MINUTE), token=1, sequence=1)
-    execute(conn, "DELETE FROM sitemon.schedule_event WHERE interval_ms IS NULL")
-    write_notices(conn, names, [event])
+    again_ms = to_ms(ten_slots + 10 * MINUTE)
+    started = Started(
+        site="shop",
+        region="default",
+        at_ms=again_ms - 1,
+        interval_ms=60_000,
+        from_slot_ms=again_ms,
+        token=1,
+        sequence=1,
+    )
+    ended = Ended(site="shop", region="default", at_ms=again_ms + 120_000, token=1, sequence=2)
+    write_notices(conn, names, [started, ended])
     plain, strict = command("sitemon", "ledger"), command("sitemon", "ledger", "--strict")
     assert (plain.returncode, strict.returncode) == (0, 1)
     total = "13 expected = 9 real + 1 told + 3 derived (3 lost) + 0 unaccounted; 0 unexpected\n"
