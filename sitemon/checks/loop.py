@@ -113,9 +113,9 @@ class Loop:
         began_s = monotonic_s()
         self.owners.fade(began_s)
         has_happened = self._poll(at_most_s, began_s) or bool(self._ready_owners)
-        self.alarms.ring(began_s)
         for _ in range(len(self._calls)):
             self.call_in_turn(*self._calls.popleft())
+        self.alarms.ring(began_s)
         self._serve_in_turn()
         return has_happened
 
@@ -306,9 +306,10 @@ class Task:
             loop.alarms.call_off(grain, self._is_over)
             self._owner.ready.pop(self._is_late, None)
             self._resumed_s, self._computed_s = monotonic_s(), thread_cpu_s()
-            if value is not None:  # what has not come by the time that we look had all of that time
-                stalled_s = loop.stalled_by_s(self._resumed_s, self._computed_s) - stalled_before_s
-                self._behind_s += max(stalled_s, self._resumed_s - loop.ready_at_s(since_s))
+            stalled_s = loop.stalled_by_s(self._resumed_s, self._computed_s) - stalled_before_s
+            # What has not come by the time that we look had all of that time, unless it is ours.
+            late_s = 0.0 if value is None else self._resumed_s - loop.ready_at_s(since_s)
+            self._behind_s += max(late_s, stalled_s)
         return value
 
     def _leave_off(self, now_s: float) -> None:

@@ -120,14 +120,14 @@ async def word_in_the_stop(task: Task, clock: Stopped, _: tuple[int, int]) -> bo
     """Wait for another thread, which was done as we were stopped."""
     event = task.event()
     clock.do_in_the_stop(event.set)
-    return await event.wait(STOP_S + 1)
+    return await event.wait(1)
 
 
 async def word_after_it(task: Task, clock: Stopped, _: tuple[int, int]) -> bool:
     """Wait for another thread, which was stopped, too, and is done a moment later."""
-    event: Event = task.event()
+    event, began_s = task.event(), task.now_s()
     clock.after_it = event.set
-    return await event.wait(STOP_S + 1)
+    return await event.wait(1) or await event.wait(1 - (task.now_s() - began_s))
 
 
 @pytest.fixture
@@ -152,7 +152,8 @@ def seen_of(clock: Stopped, pipe: tuple[int, int], wait: Wait, *, looks_again: b
         clock.pass_by()
 
     with contextlib.closing(Loop()) as loop:
-        loop._poller = Poller(clock, loop._poller, looks_again=looks_again)
+        poller: Any = Poller(clock, loop._poller, looks_again=looks_again)
+        loop._poller = poller
         task = started(loop, check)
         for number in range(2 * ROUNDS):
             if number == ROUNDS and not clock.is_over:
