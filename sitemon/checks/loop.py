@@ -108,14 +108,14 @@ class Loop:
     def run_once(self, at_most_s: float) -> bool:
         """Wait until something happens, at most that long, and call back whoever it concerns; return whether it did.
 
-        Time is up for nobody to whom something happened before: it is looked at first.
+        Time is up for nobody to whom something happened before: it is looked at first, once that time is over.
         """
         began_s = monotonic_s()
         self.owners.fade(began_s)
         has_happened = self._poll(at_most_s, began_s) or bool(self._ready_owners)
-        self.alarms.ring(began_s if has_happened else self._looked_at_s)
         for _ in range(len(self._calls)):
             self.call_in_turn(*self._calls.popleft())
+        self.alarms.ring(began_s)
         self._serve_in_turn()
         return has_happened
 
@@ -127,9 +127,14 @@ class Loop:
         self._serve(number, watcher[1])
         return True
 
-    def lag_s(self, since_s: float) -> float:
-        """Return for how long what a callback is called for now, and has been waited for since then, has been there."""
-        return monotonic_s() - max(self._ready_at_s, since_s)
+    def ready_at_s(self, since_s: float) -> float:
+        """Return since when what a callback is called for, and has been waited for since then, has been there."""
+        return max(self._ready_at_s, since_s)
+
+    def stalled_by_s(self, now_s: float, computed_s: float) -> float:
+        """Return `stalled_s` with what was stopped since the last look, by the time and CPU time of now."""
+        span_s = now_s - self._looked_at_s - (computed_s - self._computed_s)
+        return self.stalled_s + (span_s if span_s > STALL_S else 0.0)
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -168,8 +173,6 @@ class Loop:
                 wait_s = 0.0
             else:
                 found = self._poller.poll(wait_s, _MOST_EVENTS)
-            if wait_s and not found:  # the kernel does not look again when we go on after a stop
-                found = self._poller.poll(0, _MOST_EVENTS)
         finally:
             self._is_asleep = self._is_woken = False
             self._note_lag(began_s, wait_s, has_looked=has_looked)
@@ -287,10 +290,14 @@ class Task:
         return max(self._behind_s, self._loop.stalled_s - self._stalled_s)
 
     @types.coroutine
-    def parked(self, at_most_s: float) -> Generator[None, Any, Any]:
-        """Wait for `wake` and return what it is given, or None when the time is over."""
+    def parked(self, at_most_s: float, *, is_ours: bool = False) -> Generator[None, Any, Any]:
+        """Wait for `wake` and return what it is given, or None when the time is over.
+
+        What it waits for may be done by a thread of ours (`is_ours`), which is stopped when we are.
+        """
         loop, since_s = self._loop, monotonic_s()
         self._leave_off(since_s)
+        stalled_before_s = loop.stalled_by_s(since_s, thread_cpu_s()) if is_ours else math.inf
         grain = loop.alarms.set(since_s + at_most_s, self._is_over)
         value: Any = None
         try:
@@ -298,9 +305,11 @@ class Task:
         finally:
             loop.alarms.call_off(grain, self._is_over)
             self._owner.ready.pop(self._is_late, None)
-            # What has not come by the time that we look had all of that time.
-            self._behind_s += 0.0 if value is None else loop.lag_s(since_s)
             self._resumed_s, self._computed_s = monotonic_s(), thread_cpu_s()
+            stalled_s = loop.stalled_by_s(self._resumed_s, self._computed_s) - stalled_before_s
+            # What has not come by the time that we look had all of that time, unless it is ours.
+            late_s = 0.0 if value is None else self._resumed_s - loop.ready_at_s(since_s)
+            self._behind_s += max(late_s, stalled_s)
         return value
 
     def _leave_off(self, now_s: float) -> None:
@@ -373,7 +382,7 @@ class _LoopEvent:
         if not self._is_set:
             self._is_awaited = True
             try:
-                await self._task.parked(at_most_s)
+                await self._task.parked(at_most_s, is_ours=True)
             finally:
                 self._is_awaited = False
         return self._is_set

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from sitemon.config import own_folders
+
 CERTIFICATE_BYTES: Final = 6 << 10
 """What OpenSSL takes in memory for one of usual length."""
 _USUAL_BYTES: Final = 2 << 10
@@ -35,7 +37,7 @@ def content_of(file: str, most_bytes: int, below: str | None = None) -> bytes:
     with open(file, "rb", opener=without_waiting) as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
-        if below is not None and not _path_of(opened.fileno(), file).is_relative_to(os.path.realpath(below)):
+        if below is not None and not own_folders.holds(below, _path_of(opened.fileno(), file)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), file)
         content = opened.read(most_bytes + 1)
     if len(content) > most_bytes:

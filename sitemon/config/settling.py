@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sitemon.config import own_folders
 from sitemon.config.site_maintenance import MOST_RINGS, leading_into_rings, ring_problem, rings
 from sitemon.config.site_parts import Part, files_of, parts_of
 from sitemon.config.site_room import Excess, Room, excess_of_one, growth, takes_more
@@ -42,6 +43,7 @@ class Settling:
         self.mistakes: list[Mistake] = []
         self.nowhere: Collection[str] = ()
         self._parts = {part.file: part for part in parts}
+        self._shared = own_folders.shared(self._parts)
         self._ranks = {file: rank for rank, file in enumerate(self._parts)}
         self._before = before
         standing = (site for name, site in before.sites.items() if name not in before.nowhere)
@@ -70,7 +72,7 @@ class Settling:
             if twice is not None:
                 self._keep(part.file, self._twice(part.file, twice))
             elif part.file not in self.kept:
-                excess = self._excess_of_one(part)
+                excess = self._excess_of_one(part) or self._excess_of_folder(part)
                 if excess:
                     self._keep(part.file, Mistake(part.file, None, *excess))
                 else:
@@ -166,6 +168,13 @@ class Settling:
     def _excess_of_one(self, part: Part) -> Excess | None:
         is_alone = len(self._parts) == 1
         return excess_of_one(part.taken) if not is_alone and takes_more(part.taken, self._old_of(part).taken) else None
+
+    def _excess_of_folder(self, part: Part) -> Excess | None:
+        """Return what is wrong with who has named no files yet, and does, in a folder that is another's too."""
+        if part.file not in self._shared or not part.sizes or self._old_of(part).sizes:
+            return None
+        is_bound = any(site.tls.files_below for site in part.sites.values())
+        return ("tls", own_folders.shared_problem(part.file, self._shared[part.file])) if is_bound else None
 
     def _settle(self) -> None:
         """Keep who takes too much, or depends on a site that is lost, until nobody does."""

@@ -38,10 +38,10 @@ class Part(NamedTuple):
         return Taken(self.file, regions, self.sizes)
 
 
-def read_part(file: Path, environ: Mapping[str, str], known: Collection[str]) -> Part:
-    """Read a file by itself. One with mistakes may name sites that are `known`."""
+def read_part(file: Path, environ: Mapping[str, str], known: Collection[str], source: Path | None = None) -> Part:
+    """Read a file by itself; see `SiteReader.read`. One with mistakes may name sites that are `known`."""
     reader = SiteReader(environ)
-    reader.read(file)
+    reader.read(file, source)
     sizes = {one: reader.sizes.get(one, 0) for one in reader.files}
     if reader.mistakes:
         return Part(str(file), {}, sizes, is_fit=False, named=_names_in(file, known), mistakes=reader.mistakes)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sitemon import clock
+from sitemon.config import own_folders
 from sitemon.config.documents import Document, read_document, show_path
-from sitemon.config.settings import settings_of_sites
+from sitemon.config.settings import PUBLIC, settings_of_sites
 from sitemon.config.site_alerts import unknown_channels
 from sitemon.config.site_conflicts import conflicts
 from sitemon.config.site_fields import FieldReader, site_of
@@ -50,10 +51,13 @@ class SiteReader:
         self._taken: list[Taken] = []
         self._gateways: dict[str, tuple[str, ...]] = {}
 
-    def read(self, file: Path) -> None:
-        """Read one file with its own defaults. An empty file has no sites."""
+    def read(self, file: Path, source: Path | None = None) -> None:
+        """Read one file with its own defaults. An empty file has no sites.
+
+        Unless it is the `source` of all sites, it may stand beside files of others.
+        """
         try:
-            self._read(file)
+            self._read(file, "" if file == source else own_folders.name_of(file))
         except ConfigurationError as exc:
             self.mistakes += exc.mistakes
         except RecursionError:
@@ -62,7 +66,7 @@ class SiteReader:
             problem = f"cannot be read, by a mistake in sitemon: {type(exc).__name__}"
             self.mistakes.append(Mistake(str(file), None, "", problem))
 
-    def _read(self, file: Path) -> None:
+    def _read(self, file: Path, own_folder: str) -> None:
         document = read_document(file)
         self._read_files.append((document.name, document.line_of))
         self._regions = set()
@@ -75,7 +79,7 @@ class SiteReader:
         files: set[Path] = set()
         most_s = _READ_S + _READ_S_A_BYTE * document.length
         until = clock.monotonic_s() + most_s, clock.thread_cpu_s() + most_s
-        reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, files, *until))
+        reader = FieldReader(Context(file.absolute().parent, self._environ, self._choices, files, own_folder, *until))
         defaults = self._read_defaults(document, top.get("defaults"), reader)
         self._read_sites(document, top.get("sites"), defaults, reader)
         self._add_files(document, files)
@@ -83,6 +87,8 @@ class SiteReader:
     def finish(self) -> None:
         """Look at what can be wrong only when all files are read: who takes too much, on which sites others depend."""
         self._look_for_room()
+        if self._choices.address_policy == PUBLIC:
+            self._look_for_shared_folders()
         for name, problem in islice(dependency_problems(self._gateways, self._places), _MOST_MISTAKES):
             file, place = self._places[name]
             file_name, line_of = self._read_files[file]
@@ -96,6 +102,13 @@ class SiteReader:
             growing = [(one, NOTHING) for one in self._taken if one.file not in found]
             found |= dict(Room().without(sorted(growing, key=lambda one: growth(*one))))
             self.mistakes += [Mistake(file, None, *excess) for file, excess in found.items()]
+
+    def _look_for_shared_folders(self) -> None:
+        shared = own_folders.shared(one.file for one in self._taken)
+        for one in self._taken:
+            if one.sizes and one.file in shared:
+                problem = own_folders.shared_problem(one.file, shared[one.file])
+                self.mistakes.append(Mistake(one.file, None, "tls", problem))
 
     def _read_defaults(self, document: Document, mapping: object, reader: FieldReader) -> dict[str, Any]:
         if mapping is None:

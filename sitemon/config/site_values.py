@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sitemon import clock
-from sitemon.config import ca_files, chosen_files, own_certificates
+from sitemon.config import ca_files, chosen_files, own_certificates, own_folders
 from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
@@ -49,13 +49,15 @@ class Context(NamedTuple):
     """What a site's values refer to: the folder of its file, the environment, and what we were told by it.
 
     `files` collects the files that the values name, there or not: an edit of one is an edit of the sites. Nothing more
-    is read once the time is past `until_s`, and the thread's CPU time past `until_cpu_s`.
+    is read once the time is past `until_s`, and the thread's CPU time past `until_cpu_s`. `own_folder` is that in the
+    folder which is the file's own, where there are files of others; see `own_folders`.
     """
 
     folder: Path
     environ: Mapping[str, str]
     choices: Settings
     files: set[Path]
+    own_folder: str = ""
     until_s: float = math.inf
     until_cpu_s: float = math.inf
 
@@ -73,7 +75,7 @@ class Context(NamedTuple):
     @property
     def files_below(self) -> str | None:
         """The folder out of which no file may lead, if there is one."""
-        return str(self.folder) if self.choices.address_policy == PUBLIC else None
+        return own_folders.path_of(self.folder, self.own_folder) if self.choices.address_policy == PUBLIC else None
 
 
 def name(value: object, _: Context) -> str:
@@ -283,8 +285,10 @@ def ca_file(value: object, context: Context) -> str:
 def _file(value: object, context: Context, most_bytes: int) -> str:
     """Return the absolute path of a file, the same however it was written: its content is kept once."""
     place = Path(os.path.normpath((context.folder / expanded(text(value))).absolute()))
-    if context.files_below is not None and not _is_below(place, context.folder):
-        raise UnfitError(f"expected a file below {context.folder}, with SITEMON_ADDRESS_POLICY={PUBLIC}")
+    below = context.files_below
+    # Path.resolve fails at a link that leads to itself.
+    if below is not None and not own_folders.holds(below, Path(os.path.realpath(place))):
+        raise UnfitError(f"expected a file below {below}, with SITEMON_ADDRESS_POLICY={PUBLIC}; {place} is not")
     if len(context.files) >= MOST_FILES and place not in context.files:
         raise UnfitError(f"expected at most {MOST_FILES:,} files")
     context.files.add(place)
@@ -292,11 +296,6 @@ def _file(value: object, context: Context, most_bytes: int) -> str:
     if Path(found).stat().st_size > most_bytes:
         raise UnfitError(f"expected a file of at most {most_bytes >> 10:,} KiB")
     return found
-
-
-def _is_below(place: Path, folder: Path) -> bool:
-    # Path.resolve fails at a link that leads to itself.
-    return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
 
 
 @functools.lru_cache(maxsize=1_000)

@@ -135,7 +135,7 @@ def load_with(reader: SiteReader, environ: Mapping[str, str], path: Path | None)
         return no_sites(environ)
     with no_garbage_collection():
         for file in files_in(source):
-            reader.read(file)
+            reader.read(file, source)
         reader.finish()
     if reader.mistakes:
         raise ConfigurationError(reader.mistakes)

@@ -232,7 +232,7 @@ class SitesWatcher:
         there = {*(site.file for site in before.sites.sites), *map(str, files)}
         unsettled = [file for file in look.unsettled if str(file) in there]
         parts = [Part(str(file), {}, {}, is_fit=False, named=names) for file in unsettled]
-        parts += [read_part(file, self._environ, names) for file in files if file not in look.unsettled]
+        parts += [read_part(file, self._environ, names, source) for file in files if file not in look.unsettled]
         settling = Settling(
             sorted(parts, key=partial(self._doubt, look.edited)),
             Before(before.sites.by_name, before.sizes, before.whole, self._refused, self._free, self._nowhere),

@@ -163,11 +163,13 @@ def test_nor_where_it_takes_us_a_while_to_find_what_is_there(
     assert task.now_s() == pytest.approx(1000, abs=0.01)
 
 
-def test_a_site_that_has_not_answered_when_we_wake_up_had_that_time_too(clock: Clock, loop: Loop) -> None:
+def test_a_site_that_has_not_answered_when_we_wake_up_had_that_time_too(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
     found: list[float] = []
 
     async def wait(task: Task) -> None:
-        await task.event().wait(2)
+        await task.ready({pipes[0][0]: select.POLLIN}, 2)
         found.extend((task.now_s(), task.lag_s))
 
     started(loop, wait)
@@ -176,11 +178,13 @@ def test_a_site_that_has_not_answered_when_we_wake_up_had_that_time_too(clock: C
     assert found == [pytest.approx(1003), pytest.approx(3)]
 
 
-def test_a_check_that_began_after_we_were_stopped_has_no_share_in_that(clock: Clock, loop: Loop) -> None:
+def test_a_check_that_began_after_we_were_stopped_has_no_share_in_that(
+    clock: Clock, loop: Loop, pipes: list[tuple[int, int]]
+) -> None:
     found: list[float] = []
 
     async def wait(task: Task) -> None:
-        await task.event().wait(0)
+        await task.ready({pipes[0][0]: select.POLLIN}, 0)
         found.append(task.now_s())
 
     loop.run_once(0)
@@ -292,6 +296,7 @@ def test_what_came_during_a_stop_that_ended_the_wait_is_found_before_the_time_is
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_poller", Interrupted())
         loop.run_once(0.02)
+    loop.run_once(0.02)
     assert found == [pipes[0][0]]
     assert task.now_s() == pytest.approx(1000, abs=0.03)
 

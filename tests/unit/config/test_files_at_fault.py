@@ -166,15 +166,16 @@ def test_who_lets_a_file_of_certificates_grow_keeps_out_nobody(
     assert "a" in names(watcher)
 
 
-@pytest.mark.parametrize("field", ["ca_file: loop", "cert_file: loop", "cert_file: loop, key_file: loop"])
+@pytest.mark.parametrize("field", ["ca_file: a/loop", "cert_file: a/loop", "cert_file: a/loop, key_file: a/loop"])
 def test_nor_does_who_names_a_link_to_itself(
     folder: Path, caplog: pytest.LogCaptureFixture, field: str, edits_of_others_are_taken_up: Check
 ) -> None:
     watcher = watcher_of(folder, SITEMON_ADDRESS_POLICY="public")
-    (folder / "loop").symlink_to("loop")
+    (folder / "a").mkdir()
+    (folder / "a" / "loop").symlink_to("loop")
     write(folder / "a.yaml", site("a", f", tls: {{{field}}}").replace("http:", "https:"))
     assert edits_of_others_are_taken_up(watcher)
-    assert f"expected a file; there is none at {folder}/loop" in caplog.text
+    assert f"expected a file; there is none at {folder}/a/loop" in caplog.text
 
 
 def test_nor_does_who_writes_json_of_any_depth(folder: Path, edits_of_others_are_taken_up: Check) -> None:

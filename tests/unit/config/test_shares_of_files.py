@@ -136,13 +136,13 @@ def test_at_a_start_it_is_who_takes_most(folder: Path, regions: dict[str, int], 
 
 def test_the_files_that_refused_ones_name_are_not_all_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watcher = ever_later(folder, SITEMON_ADDRESS_POLICY="public")
-    for link in "xy":
-        (folder / link).symlink_to(".")
-    (folder / "ca.pem").write_bytes(new_authority("ours").pem)
     paths = ["/".join(steps) for steps in itertools.product("xy", repeat=10)]
-    for n in range(2):
-        sites = (site(f"s{m}", f", tls: {{ca_file: {path}/{n}.pem}}") for m, path in enumerate(paths))
-        write(folder / f"a{n}.yaml", *sites)
+    for name in ("a0", "a1"):
+        (folder / name).mkdir()
+        for link in "xy":
+            (folder / name / link).symlink_to(".")
+        sites = (site(f"s{m}", f", tls: {{ca_file: {name}/{path}/ca.pem}}") for m, path in enumerate(paths))
+        write(folder / f"{name}.yaml", *sites)
     assert len(watcher.current().sites) == 2
     looked_at = Mock(wraps=edits._stat_of)
     monkeypatch.setattr(edits, "_stat_of", looked_at)
