@@ -21,6 +21,7 @@ PUBLIC: Final = "public"
 PRIVATE: Final = "private"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PATTERN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
+_SITES_OF_STRANGERS: Final = 2_000
 _NEAR: Final = 0.8
 """How like a known variable a misspelt one is; Kubernetes' own ``SITEMON_KAFKA_PORT`` is less like any."""
 
@@ -32,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retentions are those of raw results, of hourly and of daily rollups; None keeps them for ever.
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
     networks of `address_allow`. `secrets_allow` are the environment variables whose values sites may use, ``SHOP_*``
-    those that begin so; None is any, and none with ``public``. A worker on threads has so many `worker_processes`;
+    those that begin so; None is any, and none with ``public``. A file of sites may have `sites_per_file`; None is any
+    number, and with ``public`` 2,000. A worker on threads has so many `worker_processes`;
     None is one a core. `checks_per_host` is how many checks at once go to one host and port. A recorder stops when
     more than `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
     """
@@ -43,12 +45,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     address_policy: str = PRIVATE
     address_allow: tuple[Network, ...] = ()
     secrets_allow: tuple[str, ...] | None = None
+    sites_per_file: int | None = None
     spool_dir: Path = expanded("~/.local/state/sitemon/spool")
     spool_max_bytes: int = 1 << 30
     raw_retention_days: int = 30
     hourly_retention_days: int = 365
     daily_retention_days: int | None = None
     dead_letter_ratio: float = 0.5
+
+    @property
+    def most_sites_of_file(self) -> int | None:
+        """How many sites a file may have. Who is not trusted must not be able to take ten thousand times the others."""
+        return (
+            _SITES_OF_STRANGERS
+            if self.sites_per_file is None and self.address_policy == PUBLIC
+            else self.sites_per_file
+        )
 
     @property
     def topic_retention_days(self) -> int:
@@ -90,6 +102,7 @@ VARIABLES: Final[Mapping[str, _Choice]] = {
     "SITEMON_ADDRESS_POLICY": _Choice("address_policy", one_of(PRIVATE, PUBLIC)),
     "SITEMON_ADDRESS_ALLOW": _Choice("address_allow", _networks),
     "SITEMON_SECRETS_ALLOW": _Choice("secrets_allow", _variables),
+    "SITEMON_SITES_PER_FILE": _Choice("sites_per_file", integer(1, 10_000_000)),
     "SITEMON_SPOOL_DIR": _Choice("spool_dir", _folder),
     "SITEMON_SPOOL_MAX": _Choice("spool_max_bytes", size_bytes),
     # Kafka keeps results a day less than the database, so that reading the topic again changes nothing.
@@ -120,7 +133,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def settings_of_sites(environ: Mapping[str, str]) -> Settings:
     """Read what sites may do; where that is unfit, it is the least. `settings` says what is wrong with it."""
-    names = ("SITEMON_ADDRESS_POLICY", "SITEMON_SECRETS_ALLOW")
+    names = ("SITEMON_ADDRESS_POLICY", "SITEMON_SECRETS_ALLOW", "SITEMON_SITES_PER_FILE")
     values, unfit = _values(environ, {name: VARIABLES[name] for name in names})
     return Settings(address_policy=PUBLIC) if unfit else Settings(**values)
 

@@ -130,6 +130,11 @@ class SiteReader:
         if not isinstance(listed, list):
             self._complain(document, ("sites",), f"expected a list, not {kind_of(listed)}")
             return
+        most = self._choices.most_sites_of_file
+        if most is not None and len(listed) > most:
+            problem = f"expected at most {most:,} sites in a file: see SITEMON_SITES_PER_FILE"
+            self._complain(document, ("sites", most), problem)
+            return
         before = len(self.mistakes)
         for place, mapping in enumerate(listed):
             is_enough = len(self.mistakes) - before >= _MOST_MISTAKES

@@ -1,6 +1,7 @@
 """Where others may add sites, these get neither our passwords nor our files."""
 
 import itertools
+import json
 import os
 import ssl
 import sys
@@ -58,6 +59,38 @@ def test_a_variable_that_is_not_for_sites_is_a_mistake(tmp_path: Path, variable:
 )
 def test_a_variable_that_is_allowed_is_used(tmp_path: Path, environ: dict[str, str]) -> None:
     assert header_of(tmp_path, "Bearer ${SHOP_KEY}", **environ) == "Bearer swordfish"
+
+
+@pytest.mark.parametrize(
+    ("most", "environ"),
+    [
+        (2_000, PUBLIC),
+        (3, {"SITEMON_SITES_PER_FILE": "3"}),
+        (2_003, {**PUBLIC, "SITEMON_SITES_PER_FILE": "2003"}),
+        (2_000, {"SITEMON_SITES_PER_FILE": "many"}),
+    ],
+)
+def test_a_file_has_as_many_sites_as_the_operator_says(tmp_path: Path, most: int, environ: dict[str, str]) -> None:
+    def write(count: int) -> None:
+        listed = [{"name": f"a{number}", "url": "http://a.example/"} for number in range(count)]
+        (tmp_path / "sites.json").write_text(json.dumps({"sites": listed}, indent=0))
+
+    write(most)
+    assert len(load_sites({"CONF_DIR": str(tmp_path), **environ}).sites) == most
+    write(most + 1)
+    with pytest.raises(ConfigurationError) as caught:
+        load_sites({"CONF_DIR": str(tmp_path), **environ})
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, mistake.problem) == (
+        3 + 4 * most,
+        f"expected at most {most:,} sites in a file: see SITEMON_SITES_PER_FILE",
+    )
+
+
+def test_without_strangers_a_file_has_any_number_of_sites(tmp_path: Path) -> None:
+    listed = [{"name": f"a{number}", "url": "http://a.example/"} for number in range(2_001)]
+    (tmp_path / "sites.json").write_text(json.dumps({"sites": listed}))
+    assert len(load_sites({"CONF_DIR": str(tmp_path)}).sites) == 2_001
 
 
 def test_where_the_list_is_unfit_nothing_is_allowed(tmp_path: Path) -> None:
