@@ -89,8 +89,21 @@ def test_so_it_is_in_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+def filters(count: int) -> dict[str, Any]:
+    tested = [{"path": f"$[?@.a{count}_{n}==1&&@.b||@.c&&@.d||@.e]", "exists": True} for n in range(50)]
+    return {"expect": {"json": tested}}
+
+
+def test_sites_of_nothing_but_paths_with_filters_take_several_times_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_reader, "_READ_S", 0)
+    part = read_part(written(tmp_path, [*map(filters, range(60))]), {}, ())
+    assert not part.is_fit
+
+
 def test_usual_sites_take_a_fraction_of_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_reader, "_READ_S", 0)
-    own = [{"match": f"(?i)in stock: [0-9]+ of {place}", "labels": {"shop": str(place)}} for place in range(2_000)]
+    own = [{"match": f"in stock: {place}", "labels": {"shop": str(place)}} for place in range(2_000)]
     part = read_part(written(tmp_path, own), {}, ())
     assert (part.is_fit, len(part.sites)) == (True, 2_000)
