@@ -56,7 +56,7 @@ class _Reader:
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
         self._document = document
         # The operator's own file: any variable may stand in it, but for our own passwords.
-        self._context = Context(document.path.absolute().parent, environ, Settings(), set())
+        self._context = Context(document.path.absolute().parent, environ, Settings(), {})
         self._complaints = Complaints()
 
     def alerts(self) -> Alerts:

@@ -72,7 +72,7 @@ def load_rules(file: str, environ: Mapping[str, str]) -> Rules:
 class _Reader:
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
         self._document = document
-        self._fields = FieldReader(Context(Path(), environ, Settings(), set()))
+        self._fields = FieldReader(Context(Path(), environ, Settings(), {}))
         self._mistakes: list[Mistake] = []
 
     def rules(self) -> Rules:

@@ -1,6 +1,7 @@
 """What of the files of sites goes together: a file at fault has the sites that it had before."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +69,7 @@ class Settling:
             if not part.is_fit:
                 self._keep(part.file, *part.mistakes)
         for part in self._parts.values():
-            twice = next((name for name in part.sites if self._is_of_another(name, part.file)), None)
+            twice = self._first_of_another(part)
             if twice is not None:
                 self._keep(part.file, self._twice(part.file, twice))
             elif part.file not in self.kept:
@@ -114,7 +115,7 @@ class Settling:
                 continue
             self.kept.add(file)
             self.mistakes += mistakes
-            self._named.update(self._parts[file].named, self._parts[file].sites)
+            self._named.update(self._named_by(self._parts[file]))
             if file in self._taken:
                 self._leave(self._taken.pop(file))
             if file in self._old:
@@ -131,8 +132,15 @@ class Settling:
                 self._lost.append(name)
         self._room.change(part.taken, -1)
 
-    def _is_of_another(self, name: str, file: str) -> bool:
-        return name in self._file_of or self._owners.get(name, file) != file
+    def _first_of_another(self, part: Part) -> str | None:
+        # Nearly always there is none, and to ask for each of 100,000 names takes several times as long.
+        if self._file_of.keys().isdisjoint(part.sites) and {None, part.file}.issuperset(
+            map(self._owners.get, part.sites)
+        ):
+            return None
+        return next(
+            name for name in part.sites if name in self._file_of or self._owners.get(name, part.file) != part.file
+        )
 
     def _twice(self, file: str, name: str, first: str | None = None) -> Mistake:
         first = first or self._file_of.get(name) or self._owners[name]
@@ -152,15 +160,21 @@ class Settling:
         first: dict[str, tuple[int, str]] = {}
         for part in self._parts.values():
             refused = self._before.refused.get(part.file, 0)
-            for name in (*part.sites, *part.named):
-                if name in self._before.sites and name not in found:
-                    claim = refused if refused > self._before.free.get(name, 0) else -refused
-                    if name not in first or claim < first[name][0]:
-                        first[name] = claim, part.file
-                    elif claim == first[name][0]:
-                        self._whole[name] = self._before.sites[name]
-                        first[name] = claim, self._whole[name].file
+            for name in (self._named_by(part) & self._before.sites.keys()) - found.keys():
+                claim = refused if refused > self._before.free.get(name, 0) else -refused
+                if name not in first or claim < first[name][0]:
+                    first[name] = claim, part.file
+                elif claim == first[name][0]:
+                    self._whole[name] = self._before.sites[name]
+                    first[name] = claim, self._whole[name].file
         return found | {name: file for name, (_, file) in first.items()}
+
+    def _named_by(self, part: Part) -> AbstractSet[str]:
+        """Return the names in a file, and of those that may be in it the whole ones: others were when it was read."""
+        if part.is_fit:
+            return part.sites.keys()
+        whole = self._before.whole.keys()
+        return whole if part.named is None else whole & part.named
 
     def _old_of(self, part: Part) -> Part:
         return self._old.get(part.file, Part(part.file, {}, {}))
@@ -235,9 +249,9 @@ class Settling:
 
     def _gateways(self) -> dict[str, tuple[str, ...]]:
         """Return on which sites each depends; one that stands nowhere is in a ring only if it stays for others."""
-        there = (site for part in self._taken.values() for site in part.sites.values())
-        found = {site.name: site.depends_on for site in (*self._whole.values(), *there)}
-        return {name: gateways for name, gateways in found.items() if gateways}
+        gone = (site for site in self._whole.values() if site.depends_on and site.name not in self._file_of)
+        there = (site for part in self._taken.values() for site in part.sites.values() if site.depends_on)
+        return {site.name: site.depends_on for site in (*gone, *there)}
 
     def _missing(self) -> dict[str, Site]:
         """Return the sites that stand nowhere and may be in a file at fault, if there is room for them."""

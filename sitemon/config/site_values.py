@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.config import ca_files, chosen_files, own_certificates, own_folders
+from sitemon.config.edits import State, stat_of
 from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
@@ -48,15 +49,16 @@ _STATUS: Final = re.compile(r"([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?")
 class Context(NamedTuple):
     """What a site's values refer to: the folder of its file, the environment, and what we were told by it.
 
-    `files` collects the files that the values name, there or not: an edit of one is an edit of the sites. Nothing more
-    is read once the time is past `until_s`, and the thread's CPU time past `until_cpu_s`. `own_folder` is that in the
-    folder which is the file's own, where there are files of others; see `own_folders`.
+    `files` collects the files that the values name, there or not, as they were before they were read: an edit of one is
+    an edit of the sites. Nothing more is read once the time is past `until_s`, and the thread's CPU time past
+    `until_cpu_s`. `own_folder` is that in the folder which is the file's own, where there are files of others; see
+    `own_folders`.
     """
 
     folder: Path
     environ: Mapping[str, str]
     choices: Settings
-    files: set[Path]
+    files: State
     own_folder: str = ""
     until_s: float = math.inf
     until_cpu_s: float = math.inf
@@ -291,7 +293,8 @@ def _file(value: object, context: Context, most_bytes: int) -> str:
         raise UnfitError(f"expected a file below {below}, with SITEMON_ADDRESS_POLICY={PUBLIC}; {place} is not")
     if len(context.files) >= MOST_FILES and place not in context.files:
         raise UnfitError(f"expected at most {MOST_FILES:,} files")
-    context.files.add(place)
+    if place not in context.files:
+        context.files[place] = stat_of(place)
     found = readable_file(context.folder, str(place))
     if Path(found).stat().st_size > most_bytes:
         raise UnfitError(f"expected a file of at most {most_bytes >> 10:,} KiB")

@@ -71,7 +71,7 @@ def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = 
         ConfigurationError: with every mistake.
 
     """
-    values, problems = FieldReader(Context(Path.cwd(), environ, settings_of_sites(environ), set())).read(fields)
+    values, problems = FieldReader(Context(Path.cwd(), environ, settings_of_sites(environ), {})).read(fields)
     problems += conflicts(values, {})
     mistakes = [Mistake("", None, show_path(path), problem) for path, problem in problems]
     if "url" not in fields:

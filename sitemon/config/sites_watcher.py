@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.config import locate
-from sitemon.config.edits import Edits, Look
+from sitemon.config.edits import Edits, Look, State, stat_of
+from sitemon.config.kept_parts import REST_TIMES, KeptParts
 from sitemon.config.settling import Before, Settling
-from sitemon.config.site_parts import Part, read_part
+from sitemon.config.site_parts import Part, parts_in
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.site_room import MOST_FILES
 from sitemon.config.sites import (
@@ -46,8 +47,7 @@ _EDIT_WAIT_S: Final = 0.5
 
 _REFRESH_WAIT_S: Final = 2.0
 _LONG_S: Final = 0.1
-_REST_TIMES: Final = 5
-"""After an edit that took long to read, for so many times as long no other one is."""
+"""Of what an edit takes beside the reading of files, which rest by themselves."""
 
 
 @cache
@@ -98,17 +98,20 @@ class SitesWatcher:
         self._writing_since_s = math.inf
         self._is_restless = False
         self._rests_until_s = 0.0
+        self._reading_s = 0.0
         self._trouble: str | None = None
         self._refused: dict[str, int] = {}
         self._free: Mapping[str, int] = {}
         self._nowhere: Collection[str] = ()
         self._looking: threading.Thread | None = None
         reader = SiteReader(environ)
-        self._named_files: set[Path] = reader.files
+        self._named_files: State = {}
         self._known = _Known(no_sites(environ), {}, {})
         self._edits = Edits(lambda: {*self._own_files(), *self._named_files})
         sites = load_with(reader, environ, path)
         self._known = _Known(sites, reader.sizes, sites.by_name)
+        self._named_files = {file: stat for one in reader.readings.values() for file, stat in one.named.items()}
+        self._kept = KeptParts(environ, monotonic_s, parts_in(reader))
         # Only now are the files known that the sites name.
         self._edits.take_up(also=self._named_files)
         if not sites.sites:
@@ -171,7 +174,7 @@ class SitesWatcher:
         self._looked_at_s = self._monotonic_s()
         look = self._edits.look()
         self._note_restless(look.unsettled)
-        if look.edited and (self._is_restless or not look.unsettled):
+        if (look.edited or self._kept.is_due) and (self._is_restless or not look.unsettled):
             self._take_up(look)
         elif not look.unsettled:
             self._trouble = None
@@ -185,11 +188,11 @@ class SitesWatcher:
             log.warning("config.sites_restless: is written again and again, and used as before: %s%s", first, others)
 
     def _take_up(self, look: Look) -> None:
-        began_s = clock.thread_cpu_s()
+        began_s, self._reading_s = clock.thread_cpu_s(), 0.0
         self._read(look)
-        took_s = clock.thread_cpu_s() - began_s
+        took_s = clock.thread_cpu_s() - began_s - self._reading_s
         if took_s > _LONG_S:
-            self._rests_until_s = self._monotonic_s() + _REST_TIMES * took_s
+            self._rests_until_s = self._monotonic_s() + REST_TIMES * took_s
 
     def _read(self, look: Look) -> None:
         try:
@@ -213,7 +216,7 @@ class SitesWatcher:
         self._named_files = named_files
         self._edits.take_up(look.state, also=named_files)
 
-    def _load(self, look: Look) -> tuple[_Known, str, set[Path]]:
+    def _load(self, look: Look) -> tuple[_Known, str, State]:
         """Return the sites, those of files at fault as they were, what is wrong, and the files that they name."""
         try:
             source = self._path or sites_path(self._environ)
@@ -221,28 +224,34 @@ class SitesWatcher:
         except ConfigurationError as exc:
             return self._known, str(exc), self._named_files
         if source is None:
-            return _Known(no_sites(self._environ), {}, {}), "", set()
+            return _Known(no_sites(self._environ), {}, {}), "", {}
         with short_turns(), no_garbage_collection():
             return self._settled(look, source, files, mistakes)
 
     def _settled(
         self, look: Look, source: Path, files: Sequence[Path], mistakes: Sequence[Mistake]
-    ) -> tuple[_Known, str, set[Path]]:
-        before, names = self._known, self._known.whole.keys()
+    ) -> tuple[_Known, str, State]:
+        before = self._known
+        found = self._kept.read(files, source, look, before.whole.keys())
+        self._reading_s = found.took_s
         there = {*(site.file for site in before.sites.sites), *map(str, files)}
-        unsettled = [file for file in look.unsettled if str(file) in there]
-        parts = [Part(str(file), {}, {}, is_fit=False, named=names) for file in unsettled]
-        parts += [read_part(file, self._environ, names, source) for file in files if file not in look.unsettled]
+        unsettled = {*map(str, (*look.unsettled, *found.waiting))} & there
+        parts = [*(Part(file, {}, {}, is_fit=False, named=None) for file in sorted(unsettled)), *found.parts]
+        edited = {*map(str, (*look.edited, *found.read))}
         settling = Settling(
-            sorted(parts, key=partial(self._doubt, look.edited)),
+            sorted(parts, key=partial(self._doubt, edited)),
             Before(before.sites.by_name, before.sizes, before.whole, self._refused, self._free, self._nowhere),
         )
         sites = set_of(settling.sites(), source)
         of_refused = sorted((part.sizes for part in parts if part.file in settling.kept), key=len)
-        named_files = {*settling.sizes, *islice(chain.from_iterable(of_refused), MOST_FILES)}
+        followed = {*settling.sizes, *islice(chain.from_iterable(of_refused), MOST_FILES)}
+        self._kept.follow(followed)
+        named_files = {file: stat_of(file) for file in followed}
+        for part in found.parts:
+            named_files.update((file, stat) for file, stat in part.read_from.items() if file in followed)
         mistakes = [*settling.mistakes, *mistakes]
         trouble = str(ConfigurationError(mistakes)) if mistakes else ""
-        doubtful = {*map(str, look.edited), *self._refused}
+        doubtful = {*edited, *self._refused}
         self._refused = {file: self._refused.get(file, 0) + 1 for file in settling.kept}
         self._free, self._nowhere = settling.free, settling.nowhere
         if doubtful <= settling.kept and sites.by_name == before.sites.by_name:
@@ -252,10 +261,9 @@ class SitesWatcher:
             whole = {name: site for name, site in sites.by_name.items() if name in before.whole}
         return _Known(sites, settling.sizes, whole), trouble, named_files
 
-    def _doubt(self, edited: Collection[Path], part: Part) -> int:
+    def _doubt(self, edited: Collection[str], part: Part) -> int:
         """Who was refused for long is at fault rather than who has just edited his file, and he rather than others."""
-        is_edited = Path(part.file) in edited or not part.sizes.keys().isdisjoint(edited)
-        return 2 * self._refused.get(part.file, 0) + is_edited
+        return 2 * self._refused.get(part.file, 0) + (part.file in edited)
 
     def _keep_old(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -14,7 +14,7 @@ from sitemon.model.site import Header, Site
 from sitemon.patterns.regex import is_found
 from tests.fuzz.target import SEPARATOR, Target, parts_of
 
-_CONTEXT: Final = Context(Path("/nonexistent"), {}, Settings(), set())
+_CONTEXT: Final = Context(Path("/nonexistent"), {}, Settings(), {})
 _LONGEST_PATH: Final = 200
 _SHORTEST_SECRET: Final = 4
 

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,8 +89,19 @@ def test_so_it_is_in_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
-def test_usual_sites_take_a_fraction_of_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_reader, "_READ_S", 0)
-    own = [{"match": f"(?i)in stock: [0-9]+ of {place}", "labels": {"shop": str(place)}} for place in range(2_000)]
-    part = read_part(written(tmp_path, own), {}, ())
-    assert (part.is_fit, len(part.sites)) == (True, 2_000)
+def filters(count: int) -> dict[str, Any]:
+    tested = [{"path": f"$[?@.a{count}_{n}==1&&@.b||@.c&&@.d||@.e]", "exists": True} for n in range(50)]
+    return {"expect": {"json": tested}}
+
+
+def test_paths_with_filters_take_several_times_what_usual_sites_take(tmp_path: Path) -> None:
+    """So that the time which a file has is enough for the latter, and not for a file that is full of the former."""
+
+    def s_a_byte(sites: Sequence[dict[str, Any]]) -> float:
+        file = written(tmp_path, sites)
+        part = read_part(file, {}, ())
+        assert len(part.sites) == len(sites)
+        return part.took_s / file.stat().st_size
+
+    own = [{"match": f"in stock: {place}", "labels": {"shop": str(place)}} for place in range(2_000)]
+    assert s_a_byte([*map(filters, range(60))]) > 3 * s_a_byte(own)

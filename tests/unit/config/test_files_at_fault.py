@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from sitemon.config import site_values, sites_watcher
+from sitemon.config import kept_parts, site_values
 from sitemon.config.site_parts import read_part
 from sitemon.config.sites_watcher import SitesWatcher
 from sitemon.local.certificates import Authority
@@ -61,14 +61,14 @@ def test_each_file_is_read_once_however_many_are_at_fault_for_each_other(
     watcher = watcher_of(folder)
     before = names(watcher)
     read = Mock(wraps=read_part)
-    monkeypatch.setattr(sites_watcher, "read_part", read)
+    monkeypatch.setattr(kept_parts, "read_part", read)
     for n, file in enumerate(chain):
         write(file, site(f"s{n - 1}", ", method: HEAD") if n else site("s0", ", intervall: 1"))
     assert names(watcher) == before
     assert {one.method for one in watcher.refresh().sites} == {"GET"}
-    assert read.call_count == 51
+    assert read.call_count == 50
     assert edits_of_others_are_taken_up(watcher)
-    assert read.call_count == 103
+    assert read.call_count == 51
 
 
 def test_while_a_file_is_at_fault_what_another_one_had_in_the_meantime_goes(folder: Path) -> None:

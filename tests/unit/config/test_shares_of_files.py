@@ -144,8 +144,8 @@ def test_the_files_that_refused_ones_name_are_not_all_looked_at(folder: Path, mo
         sites = (site(f"s{m}", f", tls: {{ca_file: {name}/{path}/ca.pem}}") for m, path in enumerate(paths))
         write(folder / f"{name}.yaml", *sites)
     assert len(watcher.current().sites) == 2
-    looked_at = Mock(wraps=edits._stat_of)
-    monkeypatch.setattr(edits, "_stat_of", looked_at)
+    looked_at = Mock(wraps=edits.stat_of)
+    monkeypatch.setattr(edits, "stat_of", looked_at)
     watcher.current()
     assert site_room.MOST_FILES < looked_at.call_count < site_room.MOST_FILES + 20
 
