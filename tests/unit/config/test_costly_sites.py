@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -97,7 +97,7 @@ def filters(count: int) -> dict[str, Any]:
 def test_paths_with_filters_take_several_times_what_usual_sites_take(tmp_path: Path) -> None:
     """So that the time which a file has is enough for the latter, and not for a file that is full of the former."""
 
-    def s_a_byte(sites: Sequence[dict[str, Any]]) -> float:
+    def s_a_byte(sites: list[dict[str, Any]]) -> float:
         file = written(tmp_path, sites)
         part = read_part(file, {}, ())
         assert len(part.sites) == len(sites)
