@@ -42,6 +42,9 @@ def rows(**changed: Any) -> ReportRows:
         "group_latencies": {("web", 0): {20: 100}, ("", 2): {30: 300}},
         "incidents": [an_incident()],
         "sums": {"shop": IncidentSums(incidents=1, down_s=300.0, detect_s=120.0, repair_s=300.0)},
+        "others": {},
+        "more_groups": 0,
+        "unlisted": {},
         "sources": [
             Source("uptime", "sitemon.uptime_daily", "day >= '2026-10-01'"),
             Source("p50, p95, p99", "sitemon.latency_daily", "day >= '2026-10-01'"),
