@@ -25,6 +25,8 @@ _sql: Final = load_queries("report.sql")
 _PIECE: Final = 500
 LISTED: Final = 1_000
 """So many incidents, the newest, stand in a report one by one."""
+_FEW: Final = 1_000
+"""So many sites are asked for by their names."""
 _SITE: Final = 3
 """Beside its days, a site holds as much memory as so many of them, a day with its JSON some 900 bytes."""
 _GROUP: Final = 10
@@ -155,7 +157,7 @@ def read_report(
         "from_at": starts_at[0],
         "until_at": until_at,
         "now": now,
-        "site": only.site,
+        "among": None if only.site is None else [only.site],
         "labels": msgspec.json.encode(wanted).decode() if labels else None,
         "label_names": [name for name, *_ in labels],
         "group_by": group_by,
@@ -175,7 +177,7 @@ class _Questions:
     def __init__(self, cursor: Cursor, how: str, values: dict[str, Any]) -> None:
         self._cursor = cursor
         self.values = values
-        parts = {"labelled": _sql["labelled"]}
+        parts = {name: _sql[name] for name in ("labelled", "fitting")}
         for name, query in (("counted", f"counted_by_{how}"), ("timed", f"timed_by_{how}"), ("happened", "happened")):
             parts[name] = f"SELECT * FROM ({_sql[query]}) AS of_all WHERE {_sql['is_asked']}"  # noqa: S608 - our own words
         self._parts = parts | {name: _sql[name] for name in ("seen", "member")}
@@ -200,9 +202,16 @@ class _Questions:
         for name, part in reversed(self._parts.items()):
             if re.search(rf"\b{name}\b", " ".join([*parts, query])):
                 # Only labels are worth keeping for a query that reads them twice.
-                kept = "" if name == "labelled" else "NOT MATERIALIZED "
+                kept = "" if name in {"labelled", "fitting"} else "NOT MATERIALIZED "
                 parts.insert(0, f"{name} AS {kept}({part})")
         return f"WITH {', '.join(parts)} {query}"
+
+    def find_by_labels(self) -> None:
+        """Ask for sites by their names from here on, if few have the labels."""
+        found = [site for (site,) in self.ask("some_fitting", few=_FEW)]
+        if len(found) <= _FEW:
+            among = self.values["among"]
+            self.values |= {"among": [site for site in found if among in (None, [site])], "labels": None}
 
     def chosen(self, name: str, files: Mapping[str, str]) -> tuple[list[str], int]:
         """Return what has room in the report, and how much there is beside it, for which `files` then take turns."""
@@ -217,6 +226,8 @@ class _Questions:
 
 def _read(questions: _Questions, group_by: str | None, files: Mapping[str, str], sources: list[Source]) -> ReportRows:
     ask, values = questions.ask, questions.values
+    if values["labels"]:
+        questions.find_by_labels()
     sites, more_sites = questions.chosen("listed_sites", files)
     names, more_groups = questions.chosen("listed_groups", files) if group_by else ([""], 0)
     labels = _labels(ask("labels", sites=sites))

@@ -164,7 +164,11 @@ def test_of_what_is_summed_nothing_is_held(reader: Connection, monkeypatch: pyte
         (Only("large-01", ["team:large-01"]), ["large-01"]),
     ],
 )
-def test_it_is_of_the_sites_that_are_asked_for(reader: Connection, only: Only, sites: list[str]) -> None:
+@pytest.mark.parametrize("few", [1_000, 0])
+def test_it_is_of_the_sites_that_are_asked_for(
+    reader: Connection, monkeypatch: pytest.MonkeyPatch, only: Only, sites: list[str], few: int
+) -> None:
+    monkeypatch.setattr(module, "_FEW", few)
     found = read(reader, "team", only=only)
     assert list(found.groups) == sites
     assert {incident.site for incident in found.incidents} == {*sites} & {*LARGE}
