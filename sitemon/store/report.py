@@ -6,7 +6,7 @@ of sites, and sums the others. Here no more is held than that.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
@@ -165,14 +165,18 @@ def read_report(
         "site_cost": len(starts_at) + _SITE,
         "group_cost": len(starts_at) * _GROUP,
         "label_bytes": _LABELS,
+        "owned": [],
+        "owners": [],
     }
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["begin_report"])
-        return _read(_Questions(cursor, how, values), group_by, files, _sources(starts_at[0], until_at, how))
+        questions = _Questions(cursor, how, values)
+        places = _choose(questions, group_by, files)
+        return _read(questions.ask, places, _sources(starts_at[0], until_at, how))
 
 
 class _Questions:
-    """Asks what `values` say, and keeps what an answer adds to them."""
+    """Asks for what `values` say, to which is added what answers tell."""
 
     def __init__(self, cursor: Cursor, how: str, values: dict[str, Any]) -> None:
         self._cursor = cursor
@@ -215,22 +219,30 @@ class _Questions:
 
     def chosen(self, name: str, files: Mapping[str, str]) -> tuple[list[str], int]:
         """Return what has room in the report, and how much there is beside it, for which `files` then take turns."""
-        self.values |= {"owned": [], "owners": []}
         found = list(self.ask(name))
         if found and len(found) < found[0][1] and files:
             numbers = {file: number for number, file in enumerate(sorted({*files.values()}), 1)}
-            self.values |= {"owned": list(files), "owners": [numbers[file] for file in files.values()]}
-            found = list(self.ask(name))
+            found = list(self.ask(name, owned=list(files), owners=[numbers[file] for file in files.values()]))
         return [one for one, _ in found], found[0][1] - len(found) if found else 0
 
 
-def _read(questions: _Questions, group_by: str | None, files: Mapping[str, str], sources: list[Source]) -> ReportRows:
-    ask, values = questions.ask, questions.values
-    if values["labels"]:
+class _Places(NamedTuple):
+    """What stands in a report: `labels` of the sites and the numbers of their groups, and what has each number."""
+
+    numbers: dict[str, int]
+    groups: list[Group]
+    labels: dict[str, bytes]
+    more_sites: int
+    more_groups: int
+
+
+def _choose(questions: _Questions, group_by: str | None, files: Mapping[str, str]) -> _Places:
+    """Choose what stands in the report, and let all further questions be asked of that and of sums."""
+    if questions.values["labels"]:
         questions.find_by_labels()
     sites, more_sites = questions.chosen("listed_sites", files)
     names, more_groups = questions.chosen("listed_groups", files) if group_by else ([""], 0)
-    labels = _labels(ask("labels", sites=sites))
+    labels = _labels(questions.ask("labels", sites=sites))
     number_of = {name: number for number, name in enumerate(names)}
     rest = len(names)
 
@@ -239,9 +251,8 @@ def _read(questions: _Questions, group_by: str | None, files: Mapping[str, str],
         return number_of.get(found, rest)
 
     numbers = {site: number(site) for site in sorted(sites)}
-    of_numbers: list[Group] = [*names, None]
     are_others_grouped = bool(more_sites and group_by)
-    values |= {
+    questions.values |= {
         "sites": list(numbers),
         "numbers": list(numbers.values()),
         "groups": names if are_others_grouped else [],
@@ -249,6 +260,11 @@ def _read(questions: _Questions, group_by: str | None, files: Mapping[str, str],
         "rest": rest,
         "unlabelled": number_of.get("", rest),
     }
+    return _Places(numbers, [*names, None], labels, more_sites, more_groups)
+
+
+def _read(ask: Callable[..., Iterator[Any]], places: _Places, sources: list[Source]) -> ReportRows:
+    numbers, of_numbers = places.numbers, places.groups
     counts: dict[str, list[DayCounts]] = defaultdict(list)
     other_counts: dict[int, list[DayCounts]] = defaultdict(list)
     for site, place, day, *found in ask("counts"):
@@ -274,11 +290,21 @@ def _read(questions: _Questions, group_by: str | None, files: Mapping[str, str],
             other_latencies.get(place, Latencies()),
             other_sums.get(place, IncidentSums()),
         )
-        for place, many in (ask("others") if more_sites else ())
+        for place, many in (ask("others") if places.more_sites else ())
     }
     groups = {site: of_numbers[place] for site, place in numbers.items()}
     return ReportRows(
-        groups, labels, dict(counts), latencies, of_groups, incidents, sums, others, more_groups, unlisted, sources
+        groups,
+        places.labels,
+        dict(counts),
+        latencies,
+        of_groups,
+        incidents,
+        sums,
+        others,
+        places.more_groups,
+        unlisted,
+        sources,
     )
 
 
