@@ -20,7 +20,7 @@ from sitemon.report.as_text import TABLE_WIDTH, report_as_text
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period, period_of
 from sitemon.store.connect import connect
-from sitemon.store.report import read_report
+from sitemon.store.report import Only, read_report
 
 
 def _print_text(report: Report) -> None:
@@ -55,6 +55,8 @@ class _Zone(click.ParamType[ZoneInfo]):
 @click.option("--until", "last", type=_DAY, metavar="YYYY-MM-DD", help="The last day, included.  [default: today]")
 @click.option("--timezone", type=_Zone(), default="UTC", show_default=True, help="Whose days they are.")
 @click.option("--group-by", metavar="LABEL", help="A group for each value of this label of the sites.")
+@click.option("--site", metavar="NAME", help="Only this one.")
+@click.option("--label", "labels", multiple=True, metavar="LABEL", help="Only sites with it: team:web, or team.")
 @click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="text", show_default=True)
 @options.db_conn
 @options.database
@@ -65,6 +67,8 @@ def command(
     last: datetime | None,
     timezone: ZoneInfo,
     group_by: str | None,
+    site: str | None,
+    labels: tuple[str, ...],
     form: str,
     db_conn: str | None,
     database: str | None,
@@ -75,12 +79,13 @@ def command(
     were missed, figures are a range: its low end counts them as down, its high end as up.
     """
     server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
+    only = Only(site, labels)
     period = _period(month, first, last, now.astimezone(timezone))
     slos = {site.name: site.slo for site in load_sites().sites if site.slo is not None}
     with closing(connect(server, credentials, application_name="sitemon-report")) as conn:
         by_days = period.is_of_utc_days
-        rows = read_report(conn, period.starts_at, period.until_at, now, by_days=by_days, group_by=group_by)
-    _FORMATS[form](report_of(rows, period, slos, now, group_by))
+        rows = read_report(conn, period.starts_at, period.until_at, now, by_days=by_days, group_by=group_by, only=only)
+    _FORMATS[form](report_of(rows, period, slos, now, group_by, only=only))
 
 
 def _period(month: str | None, first: datetime | None, last: datetime | None, now: datetime) -> Period:

@@ -9,7 +9,7 @@ import msgspec
 
 from sitemon.model.counts import Counts
 from sitemon.model.one_line import one_line
-from sitemon.report.figures import Budget, Day, Figures, GroupReport, Report, SiteReport
+from sitemon.report.figures import Budget, Day, Figures, GroupReport, Others, Report, SiteReport
 
 _FORMULA: Final = ("=", "+", "-", "@")
 """A cell that begins so is taken for a formula by spreadsheets, whoever wrote the text."""
@@ -61,16 +61,20 @@ def head_as_json(report: Report) -> dict[str, Any]:
         "until_at": report.until_at,
         "made_at": report.made_at,
         "group_by": report.group_by,
+        "site": report.only.site,
+        "label": list(report.only.labels),
         "figures": _figures(report.figures),
         "incidents": [incident._asdict() for group in report.groups for incident in group.incidents],
         "more_incidents": report.more_incidents,
+        "more_groups": report.more_groups,
         "sources": [source._asdict() for source in report.sources],
     }
 
 
 def group_as_json(group: GroupReport) -> dict[str, Any]:
-    """Return a group without its sites."""
-    return {"group": group.name, **_figures(group.figures), "days": [_day(day) for day in group.days]}
+    """Return a group without its sites but for what is summed of them."""
+    found = {"group": group.name, **_figures(group.figures), "days": [_day(day) for day in group.days]}
+    return found | {"others": _others(group.others) if group.others else None}
 
 
 def site_as_json(site: SiteReport) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def report_as_csv(report: Report) -> str:
     for group in report.groups:
         for site in group.sites:
             cells = {
-                "group": text_cell(group.name),
+                "group": text_cell(group.name or ""),
                 "site": text_cell(site.site),
                 **moments,
                 **_site_values(site),
@@ -124,6 +128,10 @@ def _site_values(site: SiteReport) -> dict[str, Any]:
 
 def _figures(figures: Figures) -> dict[str, Any]:
     return _uptime(figures.counts) | figures.counts._asdict() | figures.repairs._asdict() | figures.latencies._asdict()
+
+
+def _others(others: Others) -> dict[str, Any]:
+    return {"sites": others.sites, **_figures(others.figures), "days": [_day(day) for day in others.days]}
 
 
 def _uptime(counts: Counts) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sitemon.report.words import (
     latency_of,
     left_of,
     maintenance_of,
+    only_of,
     seconds,
     span_of,
     target_of,
@@ -34,6 +35,7 @@ def report_as_text(report: Report) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"Uptime, {report.period.title}", style="bold"),
         Text(span_of(report), style="dim"),
+        *([Text(f"only {only}", style="dim")] if (only := only_of(report)) else []),
         Padding(_facts(report.figures), (1, 0, 0, 0), expand=False),
     ]
     if worst := report.worst(WORST):

@@ -8,7 +8,17 @@ from typing import NamedTuple
 from sitemon.model.counts import Counts, total_of
 from sitemon.model.latencies import Latencies, latencies_of
 from sitemon.report.period import Period
-from sitemon.store.report import DayCounts, IncidentSums, ReportedIncident, ReportRows, Source
+from sitemon.store.report import (
+    EVERYTHING,
+    DayCounts,
+    Group,
+    IncidentSums,
+    Only,
+    OtherRows,
+    ReportedIncident,
+    ReportRows,
+    Source,
+)
 
 
 class Repairs(NamedTuple):
@@ -72,28 +82,49 @@ class SiteReport(NamedTuple):
         return _days([self.counts], self.period)
 
 
+class Others(NamedTuple):
+    """The sum of those sites of a group that do not stand in a report one by one, `sites` of them."""
+
+    sites: int
+    figures: Figures
+    counts: Sequence[DayCounts]
+    period: Period
+
+    @property
+    def days(self) -> list[Day]:
+        """Each day of the report."""
+        return _days([self.counts], self.period)
+
+
 class GroupReport(NamedTuple):
     """The sites with one label's value, worst first; `name` is empty for those that have none.
 
-    `incidents` are those that are among the newest of all.
+    It is None for the sum of groups that do not stand in the report by themselves. `others` are of its sites those that
+    do not; `incidents` are those that are among the newest of all.
     """
 
-    name: str
+    name: Group
     figures: Figures
     days: list[Day]
     sites: list[SiteReport]
+    others: Others | None
     incidents: list[ReportedIncident]
 
 
 class Report(NamedTuple):
-    """All of it. In a period that is not over, `until_at` is when the report was made."""
+    """All of it. In a period that is not over, `until_at` is when the report was made.
+
+    `only` says which sites it is of, `more_groups` how many groups are summed in the one without a name.
+    """
 
     period: Period
     until_at: datetime
     made_at: datetime
     group_by: str | None
+    only: Only
     figures: Figures
     groups: list[GroupReport]
+    more_groups: int
     sources: list[Source]
 
     @property
@@ -108,24 +139,35 @@ class Report(NamedTuple):
 
 
 def report_of(
-    rows: ReportRows, period: Period, slos: Mapping[str, float], now: datetime, group_by: str | None
+    rows: ReportRows,
+    period: Period,
+    slos: Mapping[str, float],
+    now: datetime,
+    group_by: str | None,
+    *,
+    only: Only = EVERYTHING,
 ) -> Report:
     """Return the report of what was read for a period; `slos` are the targets of sites, in percent."""
     until_at = max(min(period.until_at, now), period.from_at)
-    incidents: dict[str, list[ReportedIncident]] = {site: [] for site in rows.groups}
+    names = {*rows.groups.values(), *rows.others}
+    incidents: dict[Group, list[ReportedIncident]] = {name: [] for name in names}
+    group_of = rows.unlisted | rows.groups
     for incident in rows.incidents:
-        incidents[incident.site].append(incident)
+        incidents[group_of[incident.site]].append(incident)
     sites = {site: _site(site, rows, period, slo=slos.get(site), until_at=until_at) for site in rows.groups}
-    members: dict[str, list[SiteReport]] = {name: [] for name in rows.groups.values()}
+    members: dict[Group, list[SiteReport]] = {name: [] for name in names}
     for site, name in rows.groups.items():
         members[name].append(sites[site])
     groups = [
-        _group(name, members[name], incidents, rows, period)
-        for name in sorted(members, key=lambda name: (not name, name))
+        _group(name, members[name], incidents[name], rows, period)
+        for name in sorted(names, key=lambda name: (name is None, not name, name or ""))
     ]
     latencies = latencies_of(rows.group_latencies.values())
-    everything = _figures(chain.from_iterable(rows.counts.values()), latencies, rows.sums.values())
-    return Report(period, until_at, now, group_by, everything, groups, rows.sources)
+    others = rows.others.values()
+    counts = chain(*rows.counts.values(), *(other.counts for other in others))
+    sums = chain(rows.sums.values(), (other.sums for other in others))
+    everything = _figures(counts, latencies, sums)
+    return Report(period, until_at, now, group_by, only, everything, groups, rows.more_groups, rows.sources)
 
 
 def budget_of(slo: float, counts: Counts, period_s: float, observed_s: float) -> Budget:
@@ -161,26 +203,30 @@ def _site(
 
 
 def _group(
-    name: str,
+    name: Group,
     sites: list[SiteReport],
-    incidents_of: Mapping[str, list[ReportedIncident]],
+    incidents: Iterable[ReportedIncident],
     rows: ReportRows,
     period: Period,
 ) -> GroupReport:
     names = [site.site for site in sites]
-    incidents = sorted(
-        (incident for site in names for incident in incidents_of[site]),
-        key=lambda incident: (incident.started_at, incident.incident_id),
-    )
-    counts = [rows.counts.get(site, []) for site in names]
+    others = rows.others.get(name)
+    counts = [*(rows.counts.get(site, []) for site in names), others.counts if others else []]
     histograms = [rows.group_latencies.get((name, place), {}) for place in range(len(period.days))]
     days = [
         day._replace(latencies=latencies_of([histogram]))
         for day, histogram in zip(_days(counts, period), histograms, strict=True)
     ]
-    sums = [rows.sums.get(site, IncidentSums()) for site in names]
+    sums = [*(rows.sums.get(site, IncidentSums()) for site in names), others.sums if others else IncidentSums()]
     found = _figures(chain.from_iterable(counts), latencies_of(histograms), sums)
-    return GroupReport(name, found, days, sorted(sites, key=_badness), incidents)
+    incidents = sorted(incidents, key=lambda incident: (incident.started_at, incident.incident_id))
+    return GroupReport(name, found, days, sorted(sites, key=_badness), _others(others, period), incidents)
+
+
+def _others(rows: OtherRows | None, period: Period) -> Others | None:
+    if rows is None:
+        return None
+    return Others(rows.sites, _figures(rows.counts, rows.latencies, [rows.sums]), rows.counts, period)
 
 
 def _badness(site: SiteReport) -> tuple[float, float, str]:

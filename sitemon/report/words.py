@@ -6,7 +6,7 @@ from sitemon.durations import for_people
 from sitemon.model.counts import Counts
 from sitemon.report.figures import Budget, Figures, GroupReport, Report
 from sitemon.report.palette import latency, percent
-from sitemon.store.report import LISTED
+from sitemon.store.report import EVERYTHING, LISTED
 
 NOTHING: Final = "–"
 
@@ -81,10 +81,25 @@ def span_of(report: Report) -> str:
     return f"{from_at} to {until_at} UTC{so_far}; days of {report.period.zone}"
 
 
-def group_title(report: Report, name: str) -> str:
+def only_of(report: Report) -> str:
+    """Return which sites the report is of; nothing when it is of all."""
+    site, labels = report.only
+    parts = [] if site is None else [f"the site {site}"]
+    parts += [f"the label {label}" for label in labels]
+    return " and ".join(parts)
+
+
+def others_of(number: int, kind: str) -> str:
+    """Return what stands for so many sites or groups that are summed."""
+    return f"others ({number:,} {kind}{'' if number == 1 else 's'})"
+
+
+def group_title(report: Report, name: str | None) -> str:
     """Return the heading of a group."""
     if report.group_by is None:
-        return "All sites"
+        return "All sites" if report.only == EVERYTHING else "These sites"
+    if name is None:
+        return f"{report.group_by}: {others_of(report.more_groups, 'group')}"
     return f"{report.group_by}: {name}" if name else f"without {report.group_by}"
 
 

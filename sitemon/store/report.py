@@ -1,15 +1,20 @@
-"""What a report is made of: counts, histograms and incidents of a stretch of time, from the public views."""
+"""What a report is made of: counts, histograms and incidents of a stretch of time, from the public views.
 
-import sys
+A report has bounds, however much there is: which sites and groups stand in it, PostgreSQL chooses in turns of the files
+of sites, and sums the others. Here no more is held than that.
+"""
+
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.counts import Counts
-from sitemon.model.errors import FatalError
 from sitemon.model.latencies import Latencies, latencies_of
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
@@ -20,12 +25,31 @@ _sql: Final = load_queries("report.sql")
 _PIECE: Final = 500
 LISTED: Final = 1_000
 """So many incidents, the newest, stand in a report one by one."""
+_FEW: Final = 1_000
+"""So many sites are asked for by their names."""
 _SITE: Final = 3
 """Beside its days, a site holds as much memory as so many of them, a day with its JSON some 900 bytes."""
 _GROUP: Final = 10
 """A day of a group, which has a histogram, holds as much memory as so many of sites."""
 _LABELS: Final = 100
-"""So many bytes of labels are as much as a day of a site."""
+"""So many bytes of labels, or of the name of a group, are as much as a day of a site."""
+
+T = TypeVar("T")
+Group = str | None
+"""The value of a label, empty where sites have none; None: all groups that do not stand in the report by themselves."""
+
+
+class Only(NamedTuple):
+    """Which sites a report is of: the one of a name, and those with all of these labels, ``team:web``, or ``team``.
+
+    Without either it is of all.
+    """
+
+    site: str | None = None
+    labels: Sequence[str] = ()
+
+
+EVERYTHING: Final = Only()
 
 
 class DayCounts(NamedTuple):
@@ -70,24 +94,33 @@ class Source(NamedTuple):
     rows: str
 
 
+class OtherRows(NamedTuple):
+    """The sums of those sites of a group that do not stand in the report one by one, and how many these are."""
+
+    sites: int
+    counts: list[DayCounts]
+    latencies: Latencies
+    sums: IncidentSums
+
+
 class ReportRows(NamedTuple):
     """All that is known of the sites that were seen in some days. `labels`, as JSON, and `groups` are those of each.
 
-    `incidents` are the newest; `sums` are of all, by site.
+    `incidents` are the newest; `sums` are of all, by site. `others` are what is summed of each group, `more_groups` is
+    how many are summed in the group None. `unlisted` are the groups of sites which `incidents` have and `groups` lack.
     """
 
-    groups: dict[str, str]
+    groups: dict[str, Group]
     labels: dict[str, bytes]
     counts: dict[str, list[DayCounts]]
     latencies: dict[str, Latencies]
-    group_latencies: dict[tuple[str, int], dict[int, int]]
+    group_latencies: dict[tuple[Group, int], dict[int, int]]
     incidents: list[ReportedIncident]
     sums: dict[str, IncidentSums]
+    others: dict[Group, OtherRows]
+    more_groups: int
+    unlisted: dict[str, Group]
     sources: list[Source]
-
-
-class LargeReportError(FatalError):
-    """More is asked for than one report may hold."""
 
 
 def read_report(
@@ -98,83 +131,199 @@ def read_report(
     *,
     by_days: bool,
     group_by: str | None,
+    only: Only = EVERYTHING,
     most_site_days: int | None = None,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> ReportRows:
     """Read all in one snapshot. `starts_at` are the beginnings of the days; `by_days` when they are those of UTC.
 
     A site's group is its label `group_by`, empty where it has none. Of a site that was not seen in these days there is
     nothing but its incidents. What lasts has lasted until `now`.
 
+    Sites stand in it one by one up to `most_site_days` days of sites in all, where a site counts for three days more,
+    or as its labels if these are longer; and so do groups, whose days count for ten. Where there are more, `files` of
+    sites take turns, each with the worst sites and the largest groups first, and the others are summed. Sites of which
+    no file is known have their turns together.
+
     Raises:
-        LargeReportError: it would hold more than so many days of sites, `most_site_days`, or very long labels.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     how = "days" if by_days else "hours"
-    most = sys.maxsize if most_site_days is None else most_site_days
-    most_sites, most_groups = most // (len(starts_at) + _SITE), most // (len(starts_at) * _GROUP)
-    values: dict[str, Any] = {"starts_at": list(starts_at), "from_at": starts_at[0], "until_at": until_at, "now": now}
+    labels = [label.partition(":") for label in only.labels]
+    wanted = {name: value for name, has_value, value in labels if has_value}
+    values: dict[str, Any] = {
+        "starts_at": list(starts_at),
+        "from_at": starts_at[0],
+        "until_at": until_at,
+        "now": now,
+        "among": None if only.site is None else [only.site],
+        "labels": msgspec.json.encode(wanted).decode() if labels else None,
+        "label_names": [name for name, *_ in labels],
+        "group_by": group_by,
+        "most": most_site_days,
+        "site_cost": len(starts_at) + _SITE,
+        "group_cost": len(starts_at) * _GROUP,
+        "label_bytes": _LABELS,
+        "owned": [],
+        "owners": [],
+    }
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["begin_report"])
-
-        def ask(name: str, **more: object) -> Iterator[Any]:
-            # In pieces: libpq holds all rows of an answer, and psycopg2 lets no other thread run while it makes them.
-            cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {_sql[name]}", values | more)
-            rows: list[Any] = [()]
-            while rows:
-                cursor.execute(f"FETCH {_PIECE} FROM {name}")
-                rows = cursor.fetchall()
-                yield from rows
-            cursor.execute(f"CLOSE {name}")
-
-        def refuse_more(sites: int = 0, groups: int = 0) -> None:
-            # While they are read: what is refused is not held either.
-            if sites > most_sites or groups > most_groups:
-                raise LargeReportError(
-                    f"expected at most {most_sites:,} sites and {most_groups:,} groups in so many days: "
-                    "ask for fewer days, or run `sitemon report`"
-                )
-
-        counts: dict[str, list[DayCounts]] = {}
-        for site, day, *numbers in ask(f"counts_by_{how}"):
-            counts.setdefault(site, []).append(DayCounts(day - 1, Counts(*numbers)))
-            refuse_more(sites=len(counts))
-        sums: dict[str, IncidentSums] = {}
-        for site, *found in ask("incident_sums"):
-            sums[site] = IncidentSums(*found)
-            refuse_more(sites=len(sums))
-        groups = dict.fromkeys(sorted({*counts, *sums}), "")
-        refuse_more(sites=len(groups))
-        labels = _labels((row for row in ask("report_sites") if row[0] in groups), _LABELS * most)
-        if group_by:
-            groups |= {site: msgspec.json.decode(said).get(group_by, "") for site, said in labels.items()}
-        number_of = {group: number for number, group in enumerate(dict.fromkeys(groups.values()))}
-        refuse_more(groups=len(number_of))
-        incidents = [ReportedIncident._make(row) for row in ask("newest_incidents", most=LISTED)]
-        latencies = {
-            site: latencies_of([dict(zip(buckets, checks, strict=True))])
-            for site, buckets, checks in ask(f"latencies_by_{how}")
-        }
-        of_groups: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
-        names, members = list(number_of), [number_of[group] for group in groups.values()]
-        for number, day, bucket, checks in ask(f"group_latencies_by_{how}", sites=list(groups), numbers=members):
-            of_groups[names[number], day - 1][bucket] = checks
-    sources = _sources(starts_at[0], until_at, how)
-    return ReportRows(groups, labels, counts, latencies, of_groups, incidents, sums, sources)
+        questions = _Questions(cursor, how, values)
+        places = _choose(questions, group_by, files)
+        return _read(questions.ask, places, _sources(starts_at[0], until_at, how))
 
 
-def _labels(found: Iterable[tuple[str, str]], most_bytes: int) -> dict[str, bytes]:
+class _Questions:
+    """Asks for what `values` say, to which is added what answers tell."""
+
+    def __init__(self, cursor: Cursor, how: str, values: dict[str, Any]) -> None:
+        self._cursor = cursor
+        self.values = values
+        parts = {name: _sql[name] for name in ("labelled", "fitting")}
+        for name, query in (("counted", f"counted_by_{how}"), ("timed", f"timed_by_{how}"), ("happened", "happened")):
+            parts[name] = f"SELECT * FROM ({_sql[query]}) AS of_all WHERE {_sql['is_asked']}"  # noqa: S608 - our own words
+        self._parts = parts | {name: _sql[name] for name in ("seen", "member")}
+
+    def ask(self, name: str, **more: object) -> Iterator[Any]:
+        """Yield the rows of an answer.
+
+        In pieces: libpq holds all rows of an answer, and psycopg2 lets no other thread run while it makes them.
+        """
+        cursor = self._cursor
+        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {self._with_parts(_sql[name])}", self.values | more)
+        rows: list[Any] = [()]
+        while rows:
+            cursor.execute(f"FETCH {_PIECE} FROM {name}")
+            rows = cursor.fetchall()
+            yield from rows
+        cursor.execute(f"CLOSE {name}")
+
+    def _with_parts(self, query: str) -> str:
+        """Return a query below the parts that it names, and that these do."""
+        parts: list[str] = []
+        for name, part in reversed(self._parts.items()):
+            if re.search(rf"\b{name}\b", " ".join([*parts, query])):
+                # Only labels are worth keeping for a query that reads them twice.
+                kept = "" if name in {"labelled", "fitting"} else "NOT MATERIALIZED "
+                parts.insert(0, f"{name} AS {kept}({part})")
+        return f"WITH {', '.join(parts)} {query}"
+
+    def find_by_labels(self) -> None:
+        """Ask for sites by their names from here on, if few have the labels."""
+        found = [site for (site,) in self.ask("some_fitting", few=_FEW)]
+        if len(found) <= _FEW:
+            among = self.values["among"]
+            self.values |= {"among": [site for site in found if among in (None, [site])], "labels": None}
+
+    def chosen(self, name: str, files: Mapping[str, str]) -> tuple[list[str], int]:
+        """Return what has room in the report, and how much there is beside it, for which `files` then take turns."""
+        found = list(self.ask(name))
+        if found and len(found) < found[0][1] and files:
+            numbers = {file: number for number, file in enumerate(sorted({*files.values()}), 1)}
+            found = list(self.ask(name, owned=list(files), owners=[numbers[file] for file in files.values()]))
+        return [one for one, _ in found], found[0][1] - len(found) if found else 0
+
+
+class _Places(NamedTuple):
+    """What stands in a report: `labels` of the sites and the numbers of their groups, and what has each number."""
+
+    numbers: dict[str, int]
+    groups: list[Group]
+    labels: dict[str, bytes]
+    more_sites: int
+    more_groups: int
+
+
+def _choose(questions: _Questions, group_by: str | None, files: Mapping[str, str]) -> _Places:
+    """Choose what stands in the report, and let all further questions be asked of that and of sums."""
+    if questions.values["labels"]:
+        questions.find_by_labels()
+    sites, more_sites = questions.chosen("listed_sites", files)
+    names, more_groups = questions.chosen("listed_groups", files) if group_by else ([""], 0)
+    labels = _labels(questions.ask("labels", sites=sites))
+    number_of = {name: number for number, name in enumerate(names)}
+    rest = len(names)
+
+    def number(site: str) -> int:
+        found = msgspec.json.decode(labels.get(site, b"{}")).get(group_by, "") if group_by else ""
+        return number_of.get(found, rest)
+
+    numbers = {site: number(site) for site in sorted(sites)}
+    are_others_grouped = bool(more_sites and group_by)
+    questions.values |= {
+        "sites": list(numbers),
+        "numbers": list(numbers.values()),
+        "groups": names if are_others_grouped else [],
+        "are_others_grouped": are_others_grouped,
+        "rest": rest,
+        "unlabelled": number_of.get("", rest),
+    }
+    return _Places(numbers, [*names, None], labels, more_sites, more_groups)
+
+
+def _read(ask: Callable[..., Iterator[Any]], places: _Places, sources: list[Source]) -> ReportRows:
+    numbers, of_numbers = places.numbers, places.groups
+    counts: dict[str, list[DayCounts]] = defaultdict(list)
+    other_counts: dict[int, list[DayCounts]] = defaultdict(list)
+    for site, place, day, *found in ask("counts"):
+        days = other_counts[place] if site is None else counts[site]
+        days.append(DayCounts(day - 1, Counts(*found)))
+    sums, other_sums = _split((site, place, IncidentSums(*found)) for site, place, *found in ask("incident_sums"))
+    incidents, unlisted = [], dict[str, Group]()
+    for place, *found in ask("newest_incidents", most_listed=LISTED):
+        incidents.append(incident := ReportedIncident._make(found))
+        if incident.site not in numbers:
+            unlisted[incident.site] = of_numbers[place]
+    latencies, other_latencies = _split(
+        (site, place, latencies_of([dict(zip(buckets, checks, strict=True))]))
+        for site, place, buckets, checks in ask("latencies")
+    )
+    of_groups: dict[tuple[Group, int], dict[int, int]] = defaultdict(dict)
+    for place, day, bucket, checks in ask("group_latencies"):
+        of_groups[of_numbers[place], day - 1][bucket] = checks
+    others = {
+        of_numbers[place]: OtherRows(
+            many,
+            other_counts[place],
+            other_latencies.get(place, Latencies()),
+            other_sums.get(place, IncidentSums()),
+        )
+        for place, many in (ask("others") if places.more_sites else ())
+    }
+    groups = {site: of_numbers[place] for site, place in numbers.items()}
+    return ReportRows(
+        groups,
+        places.labels,
+        dict(counts),
+        latencies,
+        of_groups,
+        incidents,
+        sums,
+        others,
+        places.more_groups,
+        unlisted,
+        sources,
+    )
+
+
+def _split(found: Iterable[tuple[str | None, int, T]]) -> tuple[dict[str, T], dict[int, T]]:
+    """Return what is of sites that stand in the report, by their names, and of others, by the numbers of groups."""
+    listed: dict[str, T] = {}
+    others: dict[int, T] = {}
+    for site, place, one in found:
+        if site is None:
+            others[place] = one
+        else:
+            listed[site] = one
+    return listed, others
+
+
+def _labels(found: Iterator[tuple[str, str]]) -> dict[str, bytes]:
     """Return the labels of each site as JSON, equal ones once: one emoji in a text takes four times the room."""
-    labels: dict[str, bytes] = {}
     kept: dict[bytes, bytes] = {}
-    size = 0
-    for site, text in found:
-        said = text.encode()
-        size += len(said)
-        if size > most_bytes:
-            raise LargeReportError(f"expected labels of at most {most_bytes:,} bytes, all together")
-        labels[site] = kept.setdefault(said, said)
-    return labels
+    return {site: kept.setdefault(said, said) for site, text in found for said in [text.encode()]}
 
 
 def _sources(from_at: datetime, until_at: datetime, how: str) -> list[Source]:

@@ -35,7 +35,7 @@ def routes(web: Web) -> APIRouter:
         def page(report: Report) -> str:
             return _page(web, report, query, snapshot, now)
 
-        return await web.reports.answer(request, snapshot, period, query.group_by, write=page)
+        return await web.reports.answer(request, snapshot, period, query.group_by, query.only, write=page)
 
     return router
 
@@ -59,7 +59,9 @@ def _page(web: Web, report: Report, query: ReportQuery, snapshot: Snapshot, now:
         labels=labels if query.group_by in {None, *labels} else [*labels, query.group_by],
         group_by=query.group_by,
         timezone=query.timezone,
-        address_of_json=f"{PREFIX}/report?{urlencode(given)}",
+        site=query.site,
+        only_labels=query.label,
+        address_of_json=f"{PREFIX}/report?{urlencode(given, doseq=True)}",
         report=report_as_part(report),
     )
 

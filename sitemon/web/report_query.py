@@ -1,15 +1,17 @@
 """Which report is asked for: read and refused alike by the page and the API."""
 
 import re
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, WithJsonSchema
+from starlette.datastructures import QueryParams
 
 from sitemon.model.one_line import one_line
 from sitemon.patterns.time_zones import time_zone
 from sitemon.report.period import Period, period_of
+from sitemon.store.report import Only
+from sitemon.web.api.parameters import Name
 from sitemon.web.asked import Asked
 from sitemon.web.problems import Problem
 
@@ -17,6 +19,7 @@ _MOST_DAYS: Final = 400
 _FIRST_YEAR: Final = 1970
 _MONTH: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 _LABEL: Final = r"^[^\x00]{1,1000}$"
+_MOST_LABELS: Final = 20
 
 
 def _month(value: str) -> str:
@@ -46,6 +49,18 @@ class ReportQuery(Asked):
     last: _Day | None = Field(None, alias="until", description="the last day, included; by default today")
     timezone: Annotated[str, StringConstraints(max_length=100)] = Field("UTC", examples=["Europe/Helsinki"])
     group_by: _Label | None = Field(None, description="a group for each value of this label", examples=["team"])
+    site: Name | None = Field(None, description="only this one")
+    label: list[_Label] = Field(
+        [],
+        max_length=_MOST_LABELS,
+        description="only sites with this label: `team:web`, or `team` whatever it is",
+        examples=[["team:web"]],
+    )
+
+    @property
+    def only(self) -> Only:
+        """Which sites the report is of."""
+        return Only(self.site, tuple(self.label))
 
     def period(self, now: datetime) -> Period:
         """Return the days that are asked for.
@@ -68,7 +83,7 @@ class ReportQuery(Asked):
         return period
 
 
-def read_query(given: Mapping[str, str]) -> ReportQuery:
+def read_query(given: QueryParams) -> ReportQuery:
     """Return what an address asks for; what is empty in it, as a form leaves it, is not asked for.
 
     Raises:
@@ -76,7 +91,10 @@ def read_query(given: Mapping[str, str]) -> ReportQuery:
 
     """
     try:
-        return ReportQuery.model_validate({name: value for name, value in given.items() if value})
+        asked: dict[str, object] = {name: value for name, value in given.items() if value}
+        if labels := [label for label in given.getlist("label") if label]:
+            asked["label"] = labels
+        return ReportQuery.model_validate(asked)
     except ValidationError as exc:
         first = exc.errors()[0]
         place, words = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")

@@ -10,7 +10,7 @@ from sitemon.config.sites import SiteSet
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
 from sitemon.store.pool import Pool
-from sitemon.store.report import LargeReportError, read_report
+from sitemon.store.report import Only, read_report
 from sitemon.web.made import Content
 from sitemon.web.problems import Problem
 from sitemon.web.shared import CrowdedError, Shared
@@ -18,7 +18,7 @@ from sitemon.web.snapshot import Snapshot
 
 _KEPT: Final = 16
 _SITE_DAYS: Final = 400_000
-"""So much one report holds, in memory and as JSON, some 350 MB: a day of 100,000 sites, or 400 days of 990."""
+"""So much one report holds of sites one by one, in memory and as JSON some 350 MB: a day of 100,000, or 400 of 990."""
 _WAITING: Final = 60
 """More than one client has under way, of its pages and of its programs. Of more, who has his share is refused."""
 _LASTS_S: Final = 30.0
@@ -43,6 +43,7 @@ class Reports:
         snapshot: Snapshot,
         period: Period,
         group_by: str | None,
+        only: Only,
         *,
         write: Callable[[Report], Content],
         media_type: str = "text/html; charset=utf-8",
@@ -53,8 +54,7 @@ class Reports:
         kept stay as they are.
 
         Raises:
-            Problem: 409, it would be of too much; 503, this one has to be waited for, many wait for reports, and this
-                client has its share of them.
+            Problem: 503, this one has to be waited for, many wait for reports, and this client has its share of them.
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
@@ -67,18 +67,17 @@ class Reports:
             return await self._shared.answer(
                 request,
                 version,
-                lambda: write(self._read(period, group_by)),
+                lambda: write(self._read(period, group_by, only)),
                 key=f"{period.first} {period.last}",
                 media_type=media_type,
                 bearable_s=2 * lasts_s,
             )
         except CrowdedError as exc:
             raise Problem(503, "many wait for reports, and you for some of them", {"Retry-After": "5"}) from exc
-        except LargeReportError as exc:
-            raise Problem(409, str(exc)) from exc
 
-    def _read(self, period: Period, group_by: str | None) -> Report:
-        now = clock.utc_now()
+    def _read(self, period: Period, group_by: str | None, only: Only) -> Report:
+        now, found = clock.utc_now(), self._sites()
+        sites = found.sites if found else ()
         with self._pool.connection() as conn:
             rows = read_report(
                 conn,
@@ -87,8 +86,9 @@ class Reports:
                 now,
                 by_days=period.is_of_utc_days,
                 group_by=group_by,
+                only=only,
                 most_site_days=_SITE_DAYS,
+                files={site.name: site.file for site in sites},
             )
-        sites = self._sites()
-        slos = {site.name: site.slo for site in (sites.sites if sites else ()) if site.slo is not None}
-        return report_of(rows, period, slos, now, group_by)
+        slos = {site.name: site.slo for site in sites if site.slo is not None}
+        return report_of(rows, period, slos, now, group_by, only=only)

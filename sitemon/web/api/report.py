@@ -61,11 +61,19 @@ class ReportedSite(_Figures):
     days: list[ReportedDay]
 
 
-class ReportedGroup(_Figures):
-    """The sites with one value of a label, the worst first."""
+class OtherSites(_Figures):
+    """The sum of sites that are not told one by one: `sites` is how many these are."""
 
-    group: str
+    sites: Count
     days: list[ReportedDay]
+
+
+class ReportedGroup(_Figures):
+    """The sites with one value of a label, the worst first; null: groups that are not told one by one."""
+
+    group: str | None
+    days: list[ReportedDay]
+    others: OtherSites | None = Field(description="the sum of further sites of it, where a report has no room for all")
     sites: Iterable[ReportedSite]
 
 
@@ -99,10 +107,13 @@ class Report(Answer):
     until_at: Moment
     made_at: Moment
     group_by: str | None
+    site: str | None = Field(description="the only one it is of")
+    label: list[str] = Field(description="it is only of sites with these")
     figures: _Figures
     groups: Iterable[ReportedGroup]
     incidents: list[ReportedIncident] = Field(description="the newest 1,000 of them")
     more_incidents: Count = Field(description="how many older ones there are")
+    more_groups: Count = Field(description="how many groups are summed in the one that is null")
     sources: list[ReportSource]
     made_up_until_at: MadeUp = None
 
@@ -132,6 +143,7 @@ def routes(web: Web) -> APIRouter:
             snapshot,
             period,
             query.group_by,
+            query.only,
             write=lambda report: as_json(report, snapshot.made_up_until_at),
             media_type="application/json",
         )

@@ -20,7 +20,7 @@ from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.plot import read_plot
 from sitemon.store.provision import READER
-from sitemon.store.report import DayCounts, LargeReportError, ReportRows, read_report
+from sitemon.store.report import DayCounts, ReportRows, read_report
 from sitemon.store.write import write_batch
 from tests.databases import as_admin, execute, filled, open_account, rows, run
 from tests.results import MINUTE, a_down, a_missed, a_result
@@ -89,7 +89,7 @@ def period(zone: str = "UTC") -> Period:
     return Period(FIRST.date(), FIRST.date() + 2 * DAY, ZoneInfo(zone))
 
 
-def read(reader: Connection, of: Period, group_by: str | None = None, most_site_days: int | None = None) -> ReportRows:
+def read(reader: Connection, of: Period, group_by: str | None = None) -> ReportRows:
     return read_report(
         reader,
         of.starts_at,
@@ -97,7 +97,6 @@ def read(reader: Connection, of: Period, group_by: str | None = None, most_site_
         clock.utc_now(),
         by_days=of.is_of_utc_days,
         group_by=group_by,
-        most_site_days=most_site_days,
     )
 
 
@@ -242,14 +241,3 @@ def test_of_incidents_without_number_all_count_and_the_newest_are_listed(conn: C
     )
     report = report_of(found, Period(TODAY.date(), TODAY.date(), UTC), {}, TODAY + HOUR, None)
     assert report.more_incidents == 772
-
-
-@pytest.mark.parametrize(
-    ("most", "group_by", "expected"), [(11, None, "1 sites and 0 groups"), (30, "team", "5 sites and 1 groups")]
-)
-def test_more_days_of_sites_or_groups_than_may_be_are_refused(
-    reader: Connection, most: int, group_by: str | None, expected: str
-) -> None:
-    with pytest.raises(LargeReportError, match=f"^expected at most {expected} in so many days"):
-        read(reader, period(), group_by, most)
-    assert read(reader, period(), None, 30).groups == {"blog": "", "shop": ""}

@@ -7,7 +7,7 @@ from sitemon.model.counts import Counts
 from sitemon.model.latencies import latencies_of
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
-from sitemon.store.report import DayCounts, IncidentSums, ReportedIncident, ReportRows, Source
+from sitemon.store.report import DayCounts, IncidentSums, OtherRows, ReportedIncident, ReportRows, Source
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>\"'&]]>\x1b[2J\u202e"
@@ -42,6 +42,9 @@ def rows(**changed: Any) -> ReportRows:
         "group_latencies": {("web", 0): {20: 100}, ("", 2): {30: 300}},
         "incidents": [an_incident()],
         "sums": {"shop": IncidentSums(incidents=1, down_s=300.0, detect_s=120.0, repair_s=300.0)},
+        "others": {},
+        "more_groups": 0,
+        "unlisted": {},
         "sources": [
             Source("uptime", "sitemon.uptime_daily", "day >= '2026-10-01'"),
             Source("p50, p95, p99", "sitemon.latency_daily", "day >= '2026-10-01'"),
@@ -63,3 +66,11 @@ def a_report(
 def a_bare_report(groups: dict[str, str]) -> Report:
     """Return a report of sites of which nothing is known but their groups."""
     return a_report(groups=groups, labels={}, counts={}, latencies={}, group_latencies={}, incidents=[], sums={})
+
+
+def a_crowded_report() -> Report:
+    """Return a report with room for two sites: 600 more of web, and 600 of 70 other teams, were down half of a day."""
+    others = OtherRows(
+        600, [DayCounts(0, Counts(up=300, down=300))], latencies_of([{20: 600}]), IncidentSums(1, 1, 9.0)
+    )
+    return a_report(others={"web": others, None: others}, more_groups=70)

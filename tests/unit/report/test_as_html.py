@@ -9,8 +9,8 @@ import pytest
 from sitemon.model.counts import Counts
 from sitemon.model.latencies import latencies_of
 from sitemon.report.as_html import report_as_html, report_as_part, shares
-from sitemon.store.report import DayCounts, IncidentSums
-from tests.unit.report.reports import HOSTILE, a_bare_report, a_report, an_incident
+from sitemon.store.report import DayCounts, IncidentSums, Only
+from tests.unit.report.reports import HOSTILE, a_bare_report, a_crowded_report, a_report, an_incident
 
 ALLOWED = set(
     re.findall(
@@ -121,6 +121,21 @@ def test_a_part_of_another_page_has_no_style_of_its_own_and_leads_on() -> None:
     assert '<a href="/sites/shop">shop</a>' in part
     assert '<a href="/incidents/1">1</a>' in part
     assert "<a " not in report_as_html(a_report())
+
+
+def test_what_is_summed_is_a_row_and_a_group() -> None:
+    part = report_as_part(a_crowded_report())
+    assert part.count('<th scope="row">others (600 sites)</th>') == 2
+    assert "<h2>team: others (70 groups)</h2>" in part
+    assert "others" not in report_as_part(a_report())
+
+
+def test_it_says_which_sites_it_is_of() -> None:
+    only = Only(HOSTILE, ("team:web",))
+    page = report_as_html(a_report(group_by=None)._replace(only=only))
+    assert "and the label team:web</p>" in page
+    assert "<script>" not in page
+    assert "<h2>These sites</h2>" in page
 
 
 def test_a_part_is_no_longer_than_a_browser_bears() -> None:

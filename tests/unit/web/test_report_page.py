@@ -3,7 +3,9 @@
 from datetime import date
 
 import pytest
+from starlette.datastructures import QueryParams
 
+from sitemon.store.report import EVERYTHING
 from sitemon.web.problems import Problem
 from sitemon.web.report_page import months
 from sitemon.web.report_query import read_query
@@ -21,8 +23,12 @@ def test_the_chosen_month_is_among_them_however_old() -> None:
 
 
 def test_what_a_form_leaves_empty_is_not_asked_for() -> None:
-    query = read_query({"month": "", "group_by": "team"})
-    assert (query.month, query.group_by, query.timezone) == (None, "team", "UTC")
+    query = read_query(QueryParams({"month": "", "group_by": "team", "site": "", "label": ""}))
+    assert (query.month, query.group_by, query.timezone, query.only) == (None, "team", "UTC", EVERYTHING)
+
+
+def test_a_label_may_be_asked_for_again() -> None:
+    assert read_query(QueryParams("label=team:web&site=shop&label=eu")).only == ("shop", ("team:web", "eu"))
 
 
 @pytest.mark.parametrize(
@@ -32,10 +38,11 @@ def test_what_a_form_leaves_empty_is_not_asked_for() -> None:
         ({"month": "٢٠٢٦-10"}, "month: expected a month such as 2026-10"),
         ({"from": "x"}, "from: "),
         ({"group_by": "\0"}, "group_by: expected the name of a label"),
+        ({"label": "\0"}, "label.0: expected the name of a label"),
         ({"mnoth\u202e": "2026-10"}, r"mnoth\\u202e: "),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_name(given: dict[str, str], words: str) -> None:
     with pytest.raises(Problem, match=f"^{words}") as refused:
-        read_query(given)
+        read_query(QueryParams(given))
     assert refused.value.status == 422
