@@ -211,11 +211,14 @@ class Alerter:
         look_at_s, heart = 0.0, Heart()
         while not self._stop.is_set():
             if clock.monotonic_s() >= look_at_s:
-                say_silences(conn, self._current, clock.utc_now, self._rulebook.file_of)
+                self._try("silences", self._say_silences, conn)
                 look_at_s = clock.monotonic_s() + LOOK_EVERY_S
-            if self._current.heartbeat:
-                heart.beat(conn, self._current.heartbeat)
+            if heartbeat := self._current.heartbeat:
+                self._try("the heartbeat", partial(heart.beat, heartbeat=heartbeat), conn)
             self._stop.wait(_LOOK_EVERY_S)
+
+    def _say_silences(self, conn: Connection) -> None:
+        say_silences(conn, self._current, clock.utc_now, self._rulebook.file_of)
 
     def _sending(self, channel: Channel) -> Callable[[Connection], None]:
         sender, is_current = sender_of(channel, self._rulebook.file_of), self._is_current(channel)

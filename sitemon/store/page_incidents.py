@@ -98,6 +98,7 @@ def read_incidents(
     most: int | None = None,
     *,
     incident_id: int | None = None,
+    site: str | None = None,
     sites: Sequence[str] | None = None,
     state: State | None = None,
     since: datetime | None = None,
@@ -117,6 +118,7 @@ def read_incidents(
     asked = {
         "most": most,
         "incident_id": incident_id,
+        "site": site,
         "sites": None if sites is None else list(sites),
         "state": state,
         "since": since,
@@ -141,6 +143,7 @@ def read_incidents_in_turns(conn: Connection, owners: Mapping[str, str], since: 
     """Return incidents of sites, by whose each is, the newest first: those that last or ended since a moment.
 
     Where there are more than `most`, each owner has one of them before any has a second one, and each of its sites too.
+    It takes as long as there are sites, however many incidents there were.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.

@@ -40,7 +40,7 @@ def feed_of(
     title: str,
     page_url: str,
     feed_url: str,
-    incidents: Iterable[Told],
+    incidents: Iterable[Told] | None,
     *,
     made_up_until_at: datetime | None = None,
     old_since: datetime | None = None,
@@ -48,12 +48,15 @@ def feed_of(
     """Return the feed: an entry for each incident, which is updated by notes and when it ends.
 
     It says so of those that began before `made_up_until_at`: they are the demo's. Where nothing newer than of
-    `old_since` is to be had, it says that too.
+    `old_since` is to be had, it says that too, and where there are no incidents to be had at all: None.
     """
-    entries = [_entry(page_url, incident, is_made_up=_is_before(incident, made_up_until_at)) for incident in incidents]
+    told = incidents or ()
+    entries = [_entry(page_url, incident, is_made_up=_is_before(incident, made_up_until_at)) for incident in told]
     feed = ET.Element("feed", xmlns=_NAMESPACE)
     _add(feed, "title", title)
-    if old_since is not None:
+    if incidents is None:
+        _add(feed, "subtitle", "Incidents cannot be read just now.")
+    elif old_since is not None:
         _add(feed, "subtitle", f"As of {_minute(old_since)}: nothing newer is to be had just now.")
     _add(feed, "id", page_url)
     _add(feed, "updated", max((_text_of(entry, "updated") for entry in entries), default=_NEVER))

@@ -46,9 +46,8 @@ class _Asked(NamedTuple):
 
     def read(self, conn: Connection) -> list[Incident]:
         """Return one more than a page shows."""
-        sites = [self.site] if self.site else None
         state: State = "open" if self.open_only else "any"
-        return read_incidents(conn, _MOST + 1, sites=sites, state=state, before=self.before)
+        return read_incidents(conn, _MOST + 1, site=self.site or None, state=state, before=self.before)
 
 
 class _NoPageError(Exception):

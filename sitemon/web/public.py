@@ -1,22 +1,27 @@
 """What everybody may see: the chosen groups, how their sites are, and when they were down. Nothing of why, or where."""
 
-from collections.abc import Iterable, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from sitemon import clock
 from sitemon.config.web_file import Group
 from sitemon.model.errors import SitemonError
+from sitemon.store.connect import Connection
 from sitemon.store.history import Row, read_recent_uptime
 from sitemon.store.page_incidents import Incident, Note, read_incidents_in_turns, read_notes
 from sitemon.turns import chosen_in_turns
 from sitemon.web.dependencies import Web
 from sitemon.web.feed import PublicNote, Told
 from sitemon.web.history import Past
-from sitemon.web.problems import problem_of
 from sitemon.web.sites import SiteView, rank
 from sitemon.web.snapshot import Snapshot
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
 _MOST_SITES: Final = 500
@@ -40,22 +45,31 @@ class PublicGroup(NamedTuple):
     sites: list[PublicSite]
 
 
-class _History(NamedTuple):
-    """What is read from the database for public pages, at most every 20 s.
+class _Part(NamedTuple, Generic[T]):
+    """What was found, and of when it is: None where it was never to be had.
 
-    `is_old`: it could not be read anew when it was tried last, so that it is as of `at`.
+    `is_old`: it could not be read anew when it was tried last.
     """
 
-    read_at_s: float
-    at: datetime
-    sites: frozenset[str]
-    uptime: dict[str, dict[int, float]]
-    incidents: list[Told]
+    found: T
+    at: datetime | None = None
     is_old: bool = False
+
+
+class _History(NamedTuple):
+    """What is read from the database for public pages, at most every 20 s: what cannot be read is not tried sooner."""
+
+    read_at_s: float
+    sites: frozenset[str]
+    uptime: _Part[dict[str, dict[int, float]]]
+    incidents: _Part[list[Told]]
 
     def is_new(self, names: frozenset[str], now_s: float) -> bool:
         """Tell whether it need not be read anew, for these sites."""
         return self.sites == names and now_s - self.read_at_s < _HISTORY_LASTS_S
+
+
+_NEVER_READ: Final = _History(float("-inf"), frozenset(), _Part({}), _Part([]))
 
 
 class Public:
@@ -63,7 +77,8 @@ class Public:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._history: _History | None = None
+        self._history = _NEVER_READ
+        self._reading = threading.Lock()
         self._names: tuple[tuple[int, Sequence[Group]], frozenset[str]] = ((-1, ()), frozenset())
 
     @property
@@ -96,50 +111,57 @@ class Public:
 
     def is_at_hand(self, snapshot: Snapshot) -> bool:
         """Tell whether `incidents`, and `uptime` of a public site, ask the database nothing."""
-        known = self._history
-        return known is not None and known.is_new(self.names(snapshot), clock.monotonic_s())
+        return self._history.is_new(self.names(snapshot), clock.monotonic_s())
 
-    def incidents(self, snapshot: Snapshot) -> list[Told]:
-        """Return the incidents of the last 30 days, the newest first."""
-        return self._read(snapshot).incidents
+    def incidents(self, snapshot: Snapshot) -> list[Told] | None:
+        """Return the incidents of the last 30 days, the newest first; None: they were never to be had."""
+        incidents = self._read(snapshot).incidents
+        return incidents.found if incidents.at else None
 
     def old_since(self, groups: Sequence[PublicGroup] = ()) -> datetime | None:
         """Return of when the oldest is that could not be read anew, of what `incidents` gave, and of these groups."""
         past_at = self._web.history.old_since([site.name for group in groups for site in group.sites])
-        history = self._history
-        found = (past_at, history.at if history and history.is_old else None)
-        return min((at for at in found if at), default=None)
+        parts = (self._history.uptime, self._history.incidents)
+        return min((at for at in (past_at, *(part.at for part in parts if part.is_old)) if at), default=None)
 
     def uptime(self, snapshot: Snapshot, name: str, days: int) -> float | None:
         """Return the lower end of a site's uptime; None where there is none."""
         history = self._read(snapshot)
         if name in history.sites:
-            return history.uptime.get(name, {}).get(days)
+            return history.uptime.found.get(name, {}).get(days)
         with self._web.pool.connection() as conn:
             return uptime_of(read_recent_uptime(conn, [name])).get(name, {}).get(days)
 
     def _read(self, snapshot: Snapshot) -> _History:
-        """Return what there was; while the database is away, what was read before of sites that are public now."""
-        known, names, now_s = self._history, self.names(snapshot), clock.monotonic_s()
-        if known and known.is_new(names, now_s):
-            return known
-        try:
-            self._history = self._ask(names, now_s)
-        except SitemonError as exc:
-            if known is None:
-                raise problem_of(exc) from exc
-            still_public = [incident for incident in known.incidents if incident.site in names]
-            self._history = known._replace(read_at_s=now_s, sites=names, incidents=still_public, is_old=True)
-        return self._history
+        """Return what there was; what cannot be read now is as it was read before, of sites that are public now."""
+        names = self.names(snapshot)
+        with self._reading:
+            known, now_s = self._history, clock.monotonic_s()
+            if not known.is_new(names, now_s):
+                public = [incident for incident in known.incidents.found if incident.site in names]
+                listed = sorted(names)
+                self._history = _History(
+                    now_s,
+                    names,
+                    self._anew(known.uptime, lambda conn: uptime_of(read_recent_uptime(conn, listed))),
+                    self._anew(known.incidents._replace(found=public), lambda conn: self._incidents_of(conn, listed)),
+                )
+            return self._history
 
-    def _ask(self, names: frozenset[str], now_s: float) -> _History:
-        listed, now = sorted(names), clock.utc_now()
-        owners = self._web.owners(listed)
-        with self._web.pool.connection() as conn:
-            uptime = uptime_of(read_recent_uptime(conn, listed))
-            incidents = read_incidents_in_turns(conn, owners, now - INCIDENTS_SINCE, _MOST_INCIDENTS)
-            notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
-        return _History(now_s, now, names, uptime, [told(incident, notes) for incident in incidents])
+    def _anew(self, before: _Part[T], read: Callable[[Connection], T]) -> _Part[T]:
+        at = clock.utc_now()
+        try:
+            with self._web.pool.connection() as conn:
+                return _Part(read(conn), at)
+        except SitemonError as exc:
+            log.debug("public pages: %s", exc)
+            return before._replace(is_old=True)
+
+    def _incidents_of(self, conn: Connection, names: Sequence[str]) -> list[Told]:
+        since = clock.utc_now() - INCIDENTS_SINCE
+        incidents = read_incidents_in_turns(conn, self._web.owners(names), since, _MOST_INCIDENTS)
+        notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
+        return [told(incident, notes) for incident in incidents]
 
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:

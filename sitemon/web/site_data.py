@@ -103,7 +103,7 @@ def _newest(conn: Connection, site: SiteView, now: datetime) -> list[Newest]:
 def _in_stretch(conn: Connection, site: str, stretch: Stretch, newest: list[Incident]) -> list[Incident]:
     """Return the incidents that touch a stretch: they are among the newest, unless there may be more of those."""
     if len(newest) >= _MOST_INCIDENTS:
-        return read_incidents(conn, _MOST_INCIDENTS, sites=[site], since=stretch.first, until=stretch.until)
+        return read_incidents(conn, _MOST_INCIDENTS, site=site, since=stretch.first, until=stretch.until)
     return [
         one
         for one in newest

@@ -124,7 +124,7 @@ def test_the_database_has_the_words_of_the_model(bare: Connection) -> None:
 def test_each_public_view_says_what_it_is(bare: Connection) -> None:
     migrate(bare)
     granted = granted_views()
-    assert len(granted) == 16
+    assert len(granted) == 17
     for view in granted:
         ((comment,),) = rows(bare, "SELECT obj_description(%s::regclass)", (f"sitemon.{view}",))
         assert comment, view

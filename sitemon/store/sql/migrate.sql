@@ -33,6 +33,7 @@ BEGIN
         GRANT USAGE ON SCHEMA sitemon TO sitemon_reader;
         GRANT SELECT ON
             sitemon.results,
+            sitemon.sites,
             sitemon.site_status,
             sitemon.uptime_hourly,
             sitemon.uptime_daily,

@@ -2,7 +2,8 @@
 
 -- name: incidents
 -- The newest first, by their numbers when the reader goes on after one, else by their beginnings. A filter that is null
--- leaves none out; without a state those that were withdrawn are left out.
+-- leaves none out; without a state those that were withdrawn are left out. Those of one site are found by its number, in the
+-- order of index incident_by_site.
 SELECT
     incident_id,
     site,
@@ -21,6 +22,7 @@ FROM sitemon.incidents
 WHERE (%(incident_id)s::integer IS NULL OR incident_id = %(incident_id)s)
     AND (%(before_number)s::integer IS NULL OR incident_id < %(before_number)s)
     AND (%(before_at)s::timestamptz IS NULL OR (started_at, incident_id) < (%(before_at)s, %(before_id)s))
+    AND (%(site)s::text IS NULL OR site_id = (SELECT site_id FROM sitemon.sites WHERE site = %(site)s))
     AND (%(sites)s::text[] IS NULL OR site = ANY (%(sites)s::text[]))
     AND (%(since)s::timestamptz IS NULL OR ended_at IS NULL OR ended_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR started_at < %(until)s)
@@ -35,28 +37,55 @@ ORDER BY CASE WHEN %(before_number)s::integer IS NOT NULL THEN incident_id END D
 LIMIT %(most)s;
 
 -- name: incidents_in_turns
--- So many: of each owner of sites one before a second one of any, and of an owner's sites likewise. Of a site the newest so
--- many are looked at, which the one that lasts is among; those that ended before a moment are left out.
-WITH newest AS (
+-- So many that last or ended since a moment: of each owner of sites one before a second one of any, and of an owner's sites
+-- likewise. Of all sites the last one alone is looked at, then so many of each site that may have a place. Incidents of a
+-- site follow one another: index incident_by_end has the one that lasts and the newest of the others at its end.
+WITH last AS (
     SELECT
-        owned.owner,
-        of_site.incident_id,
+        owner,
+        sites.site_id,
         of_site.started_at,
-        of_site.ended_at,
-        row_number() OVER (PARTITION BY owned.site ORDER BY of_site.started_at DESC) AS turn_of_site
+        row_number() OVER (PARTITION BY owner ORDER BY of_site.started_at DESC, of_site.incident_id DESC) AS turn,
+        count(*) OVER (PARTITION BY owner) AS sites_of_owner
     FROM unnest(%(sites)s::text[], %(owners)s::text[]) AS owned (site, owner)
+    JOIN sitemon.sites USING (site)
     CROSS JOIN LATERAL (
         SELECT incident_id, started_at, ended_at
         FROM sitemon.incidents
-        WHERE incidents.site = owned.site AND withdrawn_at IS NULL
-        ORDER BY started_at DESC
+        WHERE incidents.site_id = sites.site_id AND withdrawn_at IS NULL
+        ORDER BY ended_at DESC
+        LIMIT 1
+    ) AS of_site
+    WHERE ended_at IS NULL OR ended_at >= %(since)s
+),
+shown AS (
+    SELECT owner, site_id, sites_of_owner, count(*) OVER (PARTITION BY owner) AS shown_of_owner
+    FROM (SELECT * FROM last ORDER BY turn, started_at DESC LIMIT %(most)s) AS placed
+),
+newest AS (
+    SELECT
+        owner,
+        -- A second one has its turn after all sites of its owner, those without a place too.
+        CASE WHEN turn_of_site > 1 THEN sites_of_owner - shown_of_owner ELSE 0 END AS turns_of_others,
+        turn_of_site,
+        incident_id,
+        started_at
+    FROM shown
+    CROSS JOIN LATERAL (
+        SELECT incident_id, started_at, ended_at, row_number() OVER (ORDER BY ended_at DESC) AS turn_of_site
+        FROM sitemon.incidents
+        WHERE incidents.site_id = shown.site_id AND withdrawn_at IS NULL
+        ORDER BY ended_at DESC
         LIMIT %(most)s
     ) AS of_site
+    WHERE ended_at IS NULL OR ended_at >= %(since)s
 ),
 chosen AS (
-    SELECT incident_id, row_number() OVER (PARTITION BY owner ORDER BY turn_of_site, started_at DESC) AS turn, started_at
+    SELECT
+        incident_id,
+        turns_of_others
+        + row_number() OVER (PARTITION BY owner ORDER BY turn_of_site, started_at DESC, incident_id DESC) AS turn
     FROM newest
-    WHERE ended_at IS NULL OR ended_at >= %(since)s
     ORDER BY turn, started_at DESC, incident_id DESC
     LIMIT %(most)s
 )

@@ -123,7 +123,7 @@ WHERE site = %(site)s
 GROUP BY bin;
 
 -- name: incidents
--- The newest first, but for those that were withdrawn.
+-- The newest first, but for those that were withdrawn: they follow one another, in the order of index incident_by_end.
 SELECT
     incident_id,
     site,
@@ -139,8 +139,8 @@ SELECT
     acknowledged_by,
     behind
 FROM sitemon.incidents
-WHERE site = %(site)s AND withdrawn_at IS NULL
-ORDER BY started_at DESC, incident_id DESC
+WHERE site_id = (SELECT site_id FROM sitemon.sites WHERE site = %(site)s) AND withdrawn_at IS NULL
+ORDER BY ended_at DESC
 LIMIT %(most)s;
 
 -- name: newest

@@ -44,8 +44,7 @@ def routes(web: Web) -> APIRouter:
         made_up_until_at = await made_up_until(web)
 
         def ask(conn: Connection) -> list[Row]:
-            sites = [query.site] if query.site else None
-            found = read_incidents(conn, query.limit + 1, sites=sites, state=query.state, before_number=before)
+            found = read_incidents(conn, query.limit + 1, site=query.site, state=query.state, before_number=before)
             return [one._asdict() for one in found]
 
         def write(found: list[Row]) -> bytes:

@@ -158,7 +158,7 @@ def test_incidents_are_listed_the_newest_first_without_those_withdrawn(page: htt
     everything = get(page, "/incidents")["items"]
     assert [one["incident_id"] for one in everything] == [ended, scene.incident_id]
     [row] = dicts(scene.conn, "SELECT * FROM sitemon.incidents WHERE incident_id = %s", (ended,))
-    assert everything[0] == as_json(row)
+    assert everything[0] == as_json({name: value for name, value in row.items() if name != "site_id"})
     assert [one["incident_id"] for one in get(page, "/incidents", state="open")["items"]] == [scene.incident_id]
     assert [one["incident_id"] for one in get(page, "/incidents", site="shop")["items"]] == [ended]
     assert get(page, "/incidents", state="withdrawn")["items"] == []

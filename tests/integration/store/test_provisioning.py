@@ -22,6 +22,7 @@ from tests.results import a_result
 
 VIEWS = {
     "results",
+    "sites",
     "site_status",
     "uptime_hourly",
     "uptime_daily",
