@@ -34,14 +34,10 @@ FROM sitemon.listed_site AS site
 -- It has one row; a planner without statistics would take it for a thousand.
 CROSS JOIN (SELECT closed_ms FROM sitemon.account LIMIT 1) AS account
 CROSS JOIN LATERAL (
-    SELECT coalesce(
-        (SELECT max(until_ms) FROM sitemon.schedule_stretch AS stretch WHERE stretch.site_id = site.site_id),
-        -- Its stretches are forgotten, as its results are.
-        (SELECT max(at_ms) + 1 FROM sitemon.watch WHERE watch.site_id = site.site_id)
-    ) AS left_ms
+    -- Not the end of its last stretch, which is right after its last slot: that may have been a day before.
+    SELECT max(at_ms) + 1 AS left_ms FROM sitemon.watch WHERE watch.site_id = site.site_id
 ) AS schedule
-WHERE site.site_id = ANY (%(site_ids)s)
-    AND EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = site.site_id);
+WHERE site.site_id = ANY (%(site_ids)s) AND left_ms IS NOT NULL;
 
 -- name: mark
 -- Where a site waits to be decided on, it is anyway.
