@@ -33,8 +33,10 @@ SELECT
 FROM sitemon.listed_site AS site
 -- It has one row; a planner without statistics would take it for a thousand.
 CROSS JOIN (SELECT closed_ms FROM sitemon.account LIMIT 1) AS account
--- Not since the last slot, after which a rare check is expected for a day.
-CROSS JOIN LATERAL (SELECT max(at_ms) + 1 AS left_ms FROM sitemon.watch WHERE watch.site_id = site.site_id) AS schedule
+CROSS JOIN LATERAL (
+    -- Not the end of its last stretch, which is right after its last slot: that may have been a day before.
+    SELECT max(at_ms) + 1 AS left_ms FROM sitemon.watch WHERE watch.site_id = site.site_id
+) AS schedule
 WHERE site.site_id = ANY (%(site_ids)s) AND left_ms IS NOT NULL;
 
 -- name: mark

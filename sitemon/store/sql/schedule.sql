@@ -1,6 +1,6 @@
 -- name: add_schedule_events
 -- An event that is there already changes nothing. Returns the sites whose stretches these may change: of all others the
--- event is the newest, and says what holds already. And of each, whether all that may change them is later than what they
+-- event is the newest, and says what holds already. And of each, whether all that is new of it is later than what they
 -- follow from, and reaches back for a few slots at most.
 WITH given AS (
     SELECT *
@@ -48,9 +48,9 @@ WITH given AS (
             WHERE (changed.site_id, changed.region_id) = (added.site_id, added.region_id)
         )
 ), changed AS (
-    SELECT site_id, region_id, token, sequence, at_ms FROM added
-    EXCEPT
-    SELECT site_id, region_id, token, sequence, at_ms FROM confirmed
+    SELECT site_id, region_id FROM added
+    EXCEPT ALL
+    SELECT site_id, region_id FROM confirmed
 ), moved AS (
     UPDATE sitemon.watch SET
         token = newest.token, sequence = newest.sequence, at_ms = newest.at_ms, labels = newest.labels
@@ -69,9 +69,9 @@ SELECT
         (added.token, added.sequence) > (watch.token, watch.sequence)
         AND (from_ms IS NULL OR (added.at_ms - from_ms) / %(few)s <= interval_ms)
     ) IS TRUE
-FROM changed
-JOIN added USING (site_id, region_id, token, sequence, at_ms)
+FROM added
 LEFT JOIN sitemon.watch USING (site_id, region_id)
+WHERE (site_id, region_id) IN (SELECT site_id, region_id FROM changed)
 GROUP BY site_id, region_id;
 
 -- name: add_tellings

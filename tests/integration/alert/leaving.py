@@ -6,6 +6,7 @@ from sitemon.alert.decide import Decider
 from sitemon.alert.rules import Rulebook
 from sitemon.incident.gone import GRACE
 from sitemon.model.moment import to_ms
+from sitemon.model.schedule import Ended, Started
 from sitemon.model.site import Site
 from sitemon.store.schedule import write_notices
 from tests.databases import execute, rows
@@ -38,7 +39,10 @@ class Story:
         self.minute = 0.0
         self.rulebook = Rulebook({"shop": SHOP}, NOON - timedelta(days=1))
         scene.decider = Decider(self.rulebook.rules_of, scene.alerts, lambda: NOON + self.minute * MINUTE)
-        write_notices(scene.conn, scene.names, [started(HOUR_OF_SCENE)])
+        self.say(started(HOUR_OF_SCENE))
+
+    def say(self, *events: Started | Ended) -> None:
+        write_notices(self.scene.conn, self.scene.names, events)
 
     def arrive(self, letters: str, start: float = 0, site: str = "shop") -> None:
         self.scene.write(self.scene.results(letters, start, site))
@@ -54,7 +58,7 @@ class Story:
         self.rulebook.take_up({site.name: site for site in sites}, NOON + minute * MINUTE)
 
     def leave(self, minute: float = 4) -> None:
-        write_notices(self.scene.conn, self.scene.names, [ended(HOUR_OF_SCENE + minute)])
+        self.say(ended(HOUR_OF_SCENE + minute))
 
     def look(self, minute: float, known: float | None = None) -> None:
         """Look, at a minute, at what lasts; all that beats said is known up to then, or to another one."""

@@ -73,6 +73,18 @@ def test_it_lasts_while_it_is_not_certain_that_the_site_is_gone(
     assert story.said == ["site.down"]
 
 
+def test_how_long_before_that_its_last_slot_was_does_not_matter(story: Story) -> None:
+    """It is known up to the edit only: the next thing that beats said may be that it is there again."""
+    story.arrive("uddd")
+    story.say(started(HOUR_OF_SCENE + 3, 3_600))
+    story.edit(minute=40)
+    story.leave(40)
+    story.look(60, known=41)
+    assert story.scene.incidents == [(1, None)]
+    story.look(60)
+    assert [end for _, end in story.scene.incidents] == [pytest.approx(39.5, abs=0.01)]
+
+
 def test_it_goes_on_where_the_site_was_only_moved(story: Story) -> None:
     story.arrive("uddd")
     story.edit()

@@ -61,6 +61,7 @@ EMPTY = """
     DELETE FROM sitemon.schedule_event;
     DELETE FROM sitemon.telling;
     DELETE FROM sitemon.watch;
+    DELETE FROM sitemon.changed_watch;
     DELETE FROM sitemon.schedule_stretch;
     DELETE FROM sitemon.reign;
     DELETE FROM sitemon.away;

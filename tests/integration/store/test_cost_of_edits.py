@@ -104,6 +104,17 @@ def test_slots_that_stand_alone_are_bounded_for_all_edits_together(
     assert rows(conn, STRETCHES) == stretches(*reaching_far_back)
 
 
+def test_so_they_are_where_one_of_two_that_come_together_says_what_held_before(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.model.stretches._MOST_POINTS", 5)
+    first = started(0, 1, said=BEFORE)
+    together = [started(BEFORE + 1, 90), started(BEFORE + 0.6, 1, said=BEFORE + 1.5)]
+    write_notices(conn, names, [first])
+    write_notices(conn, names, together)
+    assert rows(conn, STRETCHES) == stretches(first, *together)
+
+
 def test_stretches_of_earlier_versions_are_made_anew(conn: Connection, names: Names) -> None:
     """One ended when the next edit was said, and slots that stood alone were a stretch beside another one."""
     execute(conn, "DELETE FROM sitemon.schedule_event")
