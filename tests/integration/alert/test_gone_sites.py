@@ -36,20 +36,6 @@ def test_its_incident_ends_when_it_was_taken_out_and_who_was_told_hears_that_onc
     ]
 
 
-def test_a_site_that_is_checked_each_hour_has_left_when_it_was_taken_out_and_not_after_its_last_slot(
-    story: Story,
-) -> None:
-    story.arrive("uddd")
-    write_notices(story.scene.conn, story.scene.names, [started(HOUR_OF_SCENE + 3, interval_s=3_600)])
-    story.edit(minute=40)
-    story.leave(40)
-    story.look(LATER + 20)
-    assert story.scene.incidents == [(1, None)]
-    story.look(LATER + 40)
-    [(_, end)] = story.scene.incidents
-    assert end == pytest.approx(39.5, abs=0.01)
-
-
 @pytest.mark.parametrize(
     ("edited", "left", "minute", "known"),
     [
