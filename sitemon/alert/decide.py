@@ -6,24 +6,19 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from sitemon.alert.announce import announce
+from sitemon.alert.begun import begin
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.degraded import tell_degraded
 from sitemon.alert.failing import Failing, is_of_server, say_failed
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
-from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, of_regions, ours
+from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, ours
 from sitemon.backoff import Backoff
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
-from sitemon.incident.connectivity import without_outage, without_outages
 from sitemon.incident.gone import ended
-from sitemon.incident.machine import Incident
-from sitemon.incident.memory import Memory, Refolded, Rest, before_rows, folded_on, just_before, refold
-from sitemon.incident.policy import Policies
-from sitemon.incident.rows import Row
 from sitemon.incident.summary import degraded, summary
-from sitemon.incident.window import determined
 from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
@@ -38,15 +33,6 @@ _INCIDENTS_AT_ONCE: Final = 200
 _FIRST: Final = Open(0, 0)
 _HELD_OF_A_SITE: Final = 20
 _LASTING_AT_ONCE: Final = 1_000
-_WINDOWS: Final = (timedelta(minutes=15), timedelta(hours=6), timedelta(days=3))
-"""How far rows are looked at for where a fold may begin, before all of them are."""
-
-_FEW_ROWS: Final = 1_000
-"""A site of which more are to be read is decided apart: those of all sites that are decided at once take 80 MB."""
-
-_ROWS_APART: Final = 10_000
-"""Of a site that is decided apart so many are read at a time: a second at most."""
-
 _TOLD_AT_ONCE: Final = 1_000
 """Of more changes, the words of sites in their events take an alerter's memory."""
 
@@ -66,24 +52,6 @@ class _Site(NamedTuple):
 
     site_id: int
     name: str
-
-
-class _Begun(NamedTuple):
-    """Where a fold begins, and its rows. If others were folded before them, those since `since` `closed` incidents."""
-
-    memory: Memory
-    rows: Sequence[Row]
-    closed: tuple[Incident, ...] = ()
-    since: datetime | None = None
-
-    @property
-    def newest_at(self) -> datetime:
-        return self.rows[-1].slot_at if self.rows else self.memory.until
-
-    def refolded(self, policies: Policies, folded_again: timedelta) -> Refolded:
-        rows = [row for row in self.rows if row.slot_at > self.memory.until]
-        found = refold(policies, self.memory, rows, folded_again)
-        return found._replace(incidents=self.closed + found.incidents, since=self.since or found.since)
 
 
 class Decider:
@@ -236,7 +204,8 @@ class Decider:
         policies = taken.policies(
             {site_id: None if site_id in scheduled else one.policy for site_id, one in rules.items()}, now
         )
-        begun = self._begun(taken, rules, policies, is_apart=is_apart)
+        begun, crowded = begin(taken, rules, policies, is_apart=is_apart)
+        self._put_apart(_Site(site_id, taken.names[site_id]) for site_id in crowded)
         if not begun:
             return
         refolded = {
@@ -341,114 +310,3 @@ class Decider:
         if others:
             self._apart[file] = dict.fromkeys(others)
         return first
-
-    def _begun(
-        self, taken: Taken, rules: Mapping[int, SiteRules], policies: Mapping[int, Policies], *, is_apart: bool
-    ) -> dict[int, _Begun]:
-        """Return where folds begin, and their rows. Sites with many of these are left to be decided apart.
-
-        Of one that is, some are folded at a time: in further turns, as long as there are such of before what changed.
-        """
-        most = _ROWS_APART if is_apart else _FEW_ROWS
-        known = self._known(taken, rules)
-        waiting = {n: moment for n, moment in taken.changed_from.items() if n not in known}
-        found, crowded = self._looked_back(taken, rules, policies, waiting, most)
-        left: set[int] = set() if is_apart else crowded
-        memories = known | self._oldest(taken, rules, {n: waiting[n] for n in waiting.keys() - found.keys() - left})
-        read, full_at = self._rows(taken, rules, {n: memory.until for n, memory in memories.items()}, most)
-        for site_id, memory in memories.items():
-            begin, until_at = memory, taken.changed_from[site_id] - rules[site_id].folded_again
-            if is_apart or site_id in waiting:
-                begin = memory.moved_on(policies[site_id], read[site_id], min(until_at, full_at.get(site_id, until_at)))
-            if site_id not in full_at:
-                found[site_id] = _Begun(begin, read[site_id])
-            elif not is_apart:
-                left.add(site_id)
-            elif begin is not memory:
-                taken.remember({site_id: begin})
-                left.add(site_id)
-            else:
-                read[site_id].clear()
-                found[site_id] = self._folded_on(taken, rules[site_id], policies[site_id], site_id, memory)
-        if left:
-            in_turn = [site_id for site_id in taken.names if site_id in left]
-            taken.put_off(in_turn)
-            self._put_apart(_Site(site_id, taken.names[site_id]) for site_id in in_turn)
-        return {site_id: found[site_id] for site_id in taken.changed_from}
-
-    def _known(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, Memory]:
-        """Return what was kept of sites whose rows changed after it."""
-        return {
-            site_id: of_regions(memory, rules[site_id])
-            for site_id, changed_from in taken.changed_from.items()
-            if (memory := _kept(taken, site_id, changed_from, rules[site_id].folded_again))
-            and memory.until < changed_from
-        }
-
-    def _looked_back(
-        self,
-        taken: Taken,
-        rules: Mapping[int, SiteRules],
-        policies: Mapping[int, Policies],
-        waiting: Mapping[int, datetime],
-        most: int,
-    ) -> tuple[dict[int, _Begun], set[int]]:
-        """Return where the folds of sites begin of which nothing was kept of before these moments, and their rows.
-
-        And those sites that have more than so many rows since where it might be.
-        """
-        found: dict[int, _Begun] = {}
-        crowded: set[int] = set()
-        for window in _WINDOWS:
-            others = waiting.keys() - found.keys() - crowded
-            read, full_at = self._rows(taken, rules, {site_id: waiting[site_id] - window for site_id in others}, most)
-            crowded |= full_at.keys()
-            for site_id in others - crowded:
-                regions = ours(taken.regions[site_id], rules[site_id])
-                state = determined(policies[site_id], read[site_id], regions, waiting[site_id])
-                if state is not None:
-                    found[site_id] = _Begun(just_before(waiting[site_id], state), read[site_id])
-        return found, crowded
-
-    @staticmethod
-    def _oldest(taken: Taken, rules: Mapping[int, SiteRules], waiting: Mapping[int, datetime]) -> dict[int, Memory]:
-        """Return what is known of before the oldest rows of these sites: which incidents lasted."""
-        if not waiting:
-            return {}
-        first_at = {**waiting} | taken.first_slots(waiting)
-        known = taken.incidents({site_id: just_before(moment).until for site_id, moment in first_at.items()})
-        return {
-            site_id: of_regions(before_rows(moment, [one for _, one in known[site_id]]), rules[site_id])
-            for site_id, moment in first_at.items()
-        }
-
-    @staticmethod
-    def _folded_on(taken: Taken, rules: SiteRules, policies: Policies, site_id: int, memory: Memory) -> _Begun:
-        """Return where the last rows of a site begin, after all others since a moment, which are not kept."""
-        most = _ROWS_APART // 2
-        read = taken.stream(site_id, memory.until, ours(taken.regions[site_id], rules), most)
-        outages = taken.connectivity.outages
-        seen = (without_outage(row, outages) for row in read if row.slot_at > memory.until)
-        last, closed, rows = folded_on(policies, memory, seen, most)
-        return _Begun(last, rows, closed, memory.until)
-
-    @staticmethod
-    def _rows(
-        taken: Taken,
-        rules: Mapping[int, SiteRules],
-        from_at: Mapping[int, datetime],
-        most: int,
-    ) -> tuple[dict[int, list[Row]], dict[int, datetime]]:
-        if not from_at:
-            return {}, {}
-        regions = {site_id: ours(taken.regions[site_id], rules[site_id]) for site_id in from_at}
-        found, full_at = taken.rows(from_at, regions, most)
-        outages = taken.connectivity.outages
-        return {site_id: without_outages(rows, outages) for site_id, rows in found.items()}, full_at
-
-
-def _kept(taken: Taken, site_id: int, changed_from: datetime, folded_again: timedelta) -> Memory | None:
-    kept = taken.kept.get(site_id)
-    if isinstance(kept, Rest):
-        return kept.before(changed_from - folded_again, taken.up_since[site_id])
-    return kept

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sitemon import clock
-from sitemon.alert import decide
+from sitemon.alert import begun, decide
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules
 from sitemon.incident.machine import NOTHING, fold
@@ -118,8 +118,8 @@ def test_a_late_row_that_may_come_reads_rows_of_minutes(scene: Scene, read: list
 def test_nobody_waits_for_sites_of_which_all_rows_are_to_be_read(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, read: list[int]
 ) -> None:
-    monkeypatch.setattr(decide, "_FEW_ROWS", 100)
-    monkeypatch.setattr(decide, "_ROWS_APART", 300)
+    monkeypatch.setattr(begun, "_FEW_ROWS", 100)
+    monkeypatch.setattr(begun, "_ROWS_APART", 300)
     scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
     scene.arrive(*scene.results("u", start=-1, site="wiki"))
     late = [write_but_one(scene, f"shop-{number}") for number in range(5)]
@@ -139,7 +139,7 @@ def test_files_take_turns_at_what_is_decided_apart(scene: Scene, monkeypatch: py
         return SiteRules(Policy(up_after=2), Audience(), None, timedelta(seconds=1), file=name[0])
 
     asked: list[str] = []
-    monkeypatch.setattr(decide, "_ROWS_APART", 300)
+    monkeypatch.setattr(begun, "_ROWS_APART", 300)
     scene.decider = Decider(rules_of, scene.alerts, clock.utc_now)
     scene.write([write_but_one(scene, site) for site in ("a1", "a2", "a3", "b1")])
     apart = []
@@ -159,8 +159,8 @@ def write_but_one(scene: Scene, site: str) -> Result:
 
 
 def test_where_all_rows_are_read_they_are_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "_FEW_ROWS", 10)
-    monkeypatch.setattr(decide, "_ROWS_APART", 10)
+    monkeypatch.setattr(begun, "_FEW_ROWS", 10)
+    monkeypatch.setattr(begun, "_ROWS_APART", 10)
     scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
     scene.arrive(*scene.results("uddd" + "ud" * 20))
     scene.arrive(*scene.results("u", start=20.5))
@@ -171,8 +171,8 @@ def test_where_all_rows_are_read_they_are_in_pieces(scene: Scene, monkeypatch: p
 def test_of_what_came_since_the_oldest_row_some_is_read_at_a_time(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, read: list[int], regions: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(decide, "_FEW_ROWS", 300)
-    monkeypatch.setattr(decide, "_ROWS_APART", 300)
+    monkeypatch.setattr(begun, "_FEW_ROWS", 300)
+    monkeypatch.setattr(begun, "_ROWS_APART", 300)
     scene.use(scene.receiver.channel(), policy=Policy(up_after=2))
     few = [a_result(minute=minute, region=region) for region in regions[1:] for minute in range(-5, 0)]
     scene.write([*few, *(msgspec.structs.replace(one, region="eu") for one in each_second("ddd" + "ud" * 900))])
@@ -205,7 +205,7 @@ def test_of_very_many_changes_some_are_written_and_told_at_a_time(
 
 
 def test_of_sites_with_many_rows_those_of_one_are_read_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "_FEW_ROWS", 50)
+    monkeypatch.setattr(begun, "_FEW_ROWS", 50)
     for site in ("one", "two", "three"):
         scene.write(each_second("u" * 60 + "d" * 3, site=site))
     assert [scene.decider.decide(scene.conn) for _ in range(4)] == [4, 1, 1, 0]
@@ -232,8 +232,8 @@ def as_they_come(rnd: random.Random) -> list[Result]:
 @pytest.mark.parametrize("seed", range(6))
 def test_incidents_are_those_of_one_fold(scene: Scene, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     rnd = random.Random(seed)
-    monkeypatch.setattr(decide, "_FEW_ROWS", rnd.choice([20, 60, 200]))
-    monkeypatch.setattr(decide, "_ROWS_APART", rnd.choice([20, 40, 1_000]))
+    monkeypatch.setattr(begun, "_FEW_ROWS", rnd.choice([20, 60, 200]))
+    monkeypatch.setattr(begun, "_ROWS_APART", rnd.choice([20, 40, 1_000]))
     policy = Policy(rnd.randint(1, 3), rnd.randint(1, 3))
     rules = SiteRules(policy, Audience(), None, timedelta(minutes=1))
     scene.decider = Decider(lambda _: rules, scene.alerts, clock.utc_now, by_sites=False)

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pytest
 
 from sitemon import clock
-from sitemon.alert import alerter, decide, maintenance
+from sitemon.alert import alerter, begun, decide, maintenance
 from sitemon.alert.alerter import Alerter
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
@@ -39,14 +40,13 @@ WORDS = "canceling statement due to statement timeout"
 def failing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Sites for which PostgreSQL takes too long, alone or together with others."""
     names: set[str] = set()
-    before = Decider._begun
 
-    def begun(self: Decider, taken: Taken, *args: object, **how: object) -> object:
+    def begin(taken: Taken, *args: Any, **how: Any) -> object:
         if names & {taken.names[site_id] for site_id in taken.changed_from}:
             raise CanceledError(WORDS)
-        return before(self, taken, *args, **how)  # type: ignore[arg-type]
+        return begun.begin(taken, *args, **how)
 
-    monkeypatch.setattr(Decider, "_begun", begun)
+    monkeypatch.setattr(decide, "begin", begin)
     return names
 
 
@@ -92,7 +92,7 @@ def test_that_the_server_is_away_is_of_no_site(scene: Scene, monkeypatch: pytest
     def away(*_: object, **__: object) -> None:
         raise UnreachableError("server closed the connection")
 
-    monkeypatch.setattr(Decider, "_begun", away)
+    monkeypatch.setattr(decide, "begin", away)
     write(scene)
     with pytest.raises(UnreachableError):
         scene.decider.decide(scene.conn)
