@@ -107,7 +107,8 @@ def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes, he
 class _Alarm:
     """Ends what goes on over a socket after a time: its own timeout begins anew with each byte that drips in.
 
-    Raises TimeoutError in place of the error by which that shows: it would look as if the receiver had hung up.
+    Raises TimeoutError, also in place of the error by which that shows: it would look as if the receiver had hung up.
+    And without one a head that was cut off would look like a whole one (RFC 9112, section 8).
     """
 
     def __init__(self, sock: socket.socket, timeout_s: float) -> None:
@@ -121,7 +122,7 @@ class _Alarm:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._timer.cancel()
-        if self._is_late.is_set() and isinstance(error, OSError | http.client.HTTPException):
+        if self._is_late.is_set() and isinstance(error, OSError | http.client.HTTPException | None):
             raise TimeoutError from error
 
     def _hang_up(self) -> None:
