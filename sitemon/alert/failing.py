@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 _MOST: Final = 10_000
 """Of more that failed the first are forgotten: they are tried with all others again."""
 
+_TURN_S: Final = 30.0
+"""How long parts are tried one by one: where PostgreSQL is slow, each may take the minute after which it gives up."""
+
 Part = TypeVar("Part", bound=Hashable)
 
 
@@ -79,6 +82,8 @@ class Failing(Generic[Part]):
     def each(self, parts: Sequence[Part], work: Callable[[Sequence[Part]], None]) -> None:
         """Do some work on all parts at once; of those that failed before, and where that fails, on each by itself.
 
+        Once that has taken long the others are left for another turn, in which those that failed rest.
+
         Raises:
             RetryableError: of which `is_of_server` says so.
 
@@ -91,8 +96,11 @@ class Failing(Generic[Part]):
         except Exception as exc:
             if is_of_server(exc):
                 raise
-            alone += together
+            alone = together + alone
+        until_s = clock.monotonic_s() + _TURN_S
         for part in alone:
             if not self.is_resting(part):
                 with self.trying(part):
                     work([part])
+                if clock.monotonic_s() >= until_s:
+                    return

@@ -51,6 +51,18 @@ def test_where_that_fails_each_is_done_by_itself_and_the_one_is_said(
     assert caplog.messages == ["alerter.part_failed: part 2: too slow; all else goes on"]
 
 
+def test_where_that_takes_long_the_others_have_another_turn(failing: Failing[int], now_s: list[float]) -> None:
+    def takes_a_minute(numbers: Sequence[int]) -> None:
+        now_s[0] += 60.0
+        work(numbers)
+
+    work = Work(1, 2, 3)
+    failing.each([1, 2, 3], takes_a_minute)
+    assert work.given == [[1, 2, 3], [1]]
+    failing.each([1, 2, 3], takes_a_minute)
+    assert work.given[2:] == [[2, 3], [2]]
+
+
 def test_what_failed_rests_and_is_not_tried_with_others(failing: Failing[int], now_s: list[float]) -> None:
     work = Work(2)
     failing.each([2], work)
