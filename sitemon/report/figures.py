@@ -11,7 +11,6 @@ from sitemon.report.period import Period
 from sitemon.store.report import (
     EVERYTHING,
     DayCounts,
-    Group,
     IncidentSums,
     Only,
     OtherRows,
@@ -19,6 +18,7 @@ from sitemon.store.report import (
     ReportRows,
     Source,
 )
+from sitemon.store.report_places import Group
 
 
 class Repairs(NamedTuple):

@@ -4,7 +4,6 @@ A report has bounds, however much there is: which sites and groups stand in it, 
 of sites, and sums the others. Here no more is held than that.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,21 +11,18 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.counts import Counts
 from sitemon.model.latencies import Latencies, latencies_of
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.report_places import Group, Places, Questions, choose
 
 _sql: Final = load_queries("report.sql")
 
-_PIECE: Final = 500
 LISTED: Final = 1_000
 """So many incidents, the newest, stand in a report one by one."""
-_FEW: Final = 1_000
-"""So many sites are asked for by their names."""
 _SITE: Final = 3
 """Beside its days, a site holds as much memory as so many of them, a day with its JSON some 900 bytes."""
 _GROUP: Final = 10
@@ -35,8 +31,6 @@ _LABELS: Final = 100
 """So many bytes of labels, or of the name of a group, are as much as a day of a site."""
 
 T = TypeVar("T")
-Group = str | None
-"""The value of a label, empty where sites have none; None: all groups that do not stand in the report by themselves."""
 
 
 class Only(NamedTuple):
@@ -170,100 +164,12 @@ def read_report(
     }
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["begin_report"])
-        questions = _Questions(cursor, how, values)
-        places = _choose(questions, group_by, files)
+        questions = Questions(cursor, how, values)
+        places = choose(questions, group_by, files)
         return _read(questions.ask, places, _sources(starts_at[0], until_at, how))
 
 
-class _Questions:
-    """Asks for what `values` say, to which is added what answers tell."""
-
-    def __init__(self, cursor: Cursor, how: str, values: dict[str, Any]) -> None:
-        self._cursor = cursor
-        self.values = values
-        parts = {name: _sql[name] for name in ("labelled", "fitting")}
-        for name, query in (("counted", f"counted_by_{how}"), ("timed", f"timed_by_{how}"), ("happened", "happened")):
-            parts[name] = f"SELECT * FROM ({_sql[query]}) AS of_all WHERE {_sql['is_asked']}"  # noqa: S608 - our own words
-        self._parts = parts | {name: _sql[name] for name in ("seen", "member")}
-
-    def ask(self, name: str, **more: object) -> Iterator[Any]:
-        """Yield the rows of an answer.
-
-        In pieces: libpq holds all rows of an answer, and psycopg2 lets no other thread run while it makes them.
-        """
-        cursor = self._cursor
-        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {self._with_parts(_sql[name])}", self.values | more)
-        rows: list[Any] = [()]
-        while rows:
-            cursor.execute(f"FETCH {_PIECE} FROM {name}")
-            rows = cursor.fetchall()
-            yield from rows
-        cursor.execute(f"CLOSE {name}")
-
-    def _with_parts(self, query: str) -> str:
-        """Return a query below the parts that it names, and that these do."""
-        parts: list[str] = []
-        for name, part in reversed(self._parts.items()):
-            if re.search(rf"\b{name}\b", " ".join([*parts, query])):
-                # Only labels are worth keeping for a query that reads them twice.
-                kept = "" if name in {"labelled", "fitting"} else "NOT MATERIALIZED "
-                parts.insert(0, f"{name} AS {kept}({part})")
-        return f"WITH {', '.join(parts)} {query}"
-
-    def find_by_labels(self) -> None:
-        """Ask for sites by their names from here on, if few have the labels."""
-        found = [site for (site,) in self.ask("some_fitting", few=_FEW)]
-        if len(found) <= _FEW:
-            among = self.values["among"]
-            self.values |= {"among": [site for site in found if among in (None, [site])], "labels": None}
-
-    def chosen(self, name: str, files: Mapping[str, str]) -> tuple[list[str], int]:
-        """Return what has room in the report, and how much there is beside it, for which `files` then take turns."""
-        found = list(self.ask(name))
-        if found and len(found) < found[0][1] and files:
-            numbers = {file: number for number, file in enumerate(sorted({*files.values()}), 1)}
-            found = list(self.ask(name, owned=list(files), owners=[numbers[file] for file in files.values()]))
-        return [one for one, _ in found], found[0][1] - len(found) if found else 0
-
-
-class _Places(NamedTuple):
-    """What stands in a report: `labels` of the sites and the numbers of their groups, and what has each number."""
-
-    numbers: dict[str, int]
-    groups: list[Group]
-    labels: dict[str, bytes]
-    more_sites: int
-    more_groups: int
-
-
-def _choose(questions: _Questions, group_by: str | None, files: Mapping[str, str]) -> _Places:
-    """Choose what stands in the report, and let all further questions be asked of that and of sums."""
-    if questions.values["labels"]:
-        questions.find_by_labels()
-    sites, more_sites = questions.chosen("listed_sites", files)
-    names, more_groups = questions.chosen("listed_groups", files) if group_by else ([""], 0)
-    labels = _labels(questions.ask("labels", sites=sites))
-    number_of = {name: number for number, name in enumerate(names)}
-    rest = len(names)
-
-    def number(site: str) -> int:
-        found = msgspec.json.decode(labels.get(site, b"{}")).get(group_by, "") if group_by else ""
-        return number_of.get(found, rest)
-
-    numbers = {site: number(site) for site in sorted(sites)}
-    are_others_grouped = bool(more_sites and group_by)
-    questions.values |= {
-        "sites": list(numbers),
-        "numbers": list(numbers.values()),
-        "groups": names if are_others_grouped else [],
-        "are_others_grouped": are_others_grouped,
-        "rest": rest,
-        "unlabelled": number_of.get("", rest),
-    }
-    return _Places(numbers, [*names, None], labels, more_sites, more_groups)
-
-
-def _read(ask: Callable[..., Iterator[Any]], places: _Places, sources: list[Source]) -> ReportRows:
+def _read(ask: Callable[..., Iterator[Any]], places: Places, sources: list[Source]) -> ReportRows:
     numbers, of_numbers = places.numbers, places.groups
     counts: dict[str, list[DayCounts]] = defaultdict(list)
     other_counts: dict[int, list[DayCounts]] = defaultdict(list)
@@ -318,12 +224,6 @@ def _split(found: Iterable[tuple[str | None, int, T]]) -> tuple[dict[str, T], di
         else:
             listed[site] = one
     return listed, others
-
-
-def _labels(found: Iterator[tuple[str, str]]) -> dict[str, bytes]:
-    """Return the labels of each site as JSON, equal ones once: one emoji in a text takes four times the room."""
-    kept: dict[bytes, bytes] = {}
-    return {site: kept.setdefault(said, said) for site, text in found for said in [text.encode()]}
 
 
 def _sources(from_at: datetime, until_at: datetime, how: str) -> list[Source]:

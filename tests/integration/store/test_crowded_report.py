@@ -13,6 +13,7 @@ from sitemon.model.counts import Counts
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period
 from sitemon.store import report as module
+from sitemon.store import report_places
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.provision import READER
@@ -168,7 +169,7 @@ def test_of_what_is_summed_nothing_is_held(reader: Connection, monkeypatch: pyte
 def test_it_is_of_the_sites_that_are_asked_for(
     reader: Connection, monkeypatch: pytest.MonkeyPatch, only: Only, sites: list[str], few: int
 ) -> None:
-    monkeypatch.setattr(module, "_FEW", few)
+    monkeypatch.setattr(report_places, "_FEW", few)
     found = read(reader, "team", only=only)
     assert list(found.groups) == sites
     assert {incident.site for incident in found.incidents} == {*sites} & {*LARGE}
