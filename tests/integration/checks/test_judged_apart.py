@@ -166,7 +166,10 @@ def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyP
 def test_no_check_waits_for_a_hostile_response(
     make_engine: EngineFactory, serve: ServerFactory, steps_s: list[float], kind: str
 ) -> None:
-    """No step of the loop takes 20 ms of a usual core, with 20 good sites checked again and again meanwhile."""
+    """Of 100 steps of the loop 99 take less than 20 ms of a usual core, with 20 good sites checked again and again.
+
+    And none takes what judging takes. On a core that others use, too, a step may take twice its time.
+    """
     body, headers, fields = HOSTILE[kind]
     good, hostile = (
         serve(answering(response())),
@@ -188,4 +191,6 @@ def test_no_check_waits_for_a_hostile_response(
             under_way -= 1
     assert outcomes == {Outcome.UP}
     # One step may have bad luck; what one of the two responses does, the other does too.
-    assert sorted(steps_s)[-2] < 0.02 * slowness()
+    ordered = sorted(steps_s)
+    assert ordered[-1 - len(ordered) // 100] < 0.02 * slowness()
+    assert ordered[-2] < 0.1 * slowness()
