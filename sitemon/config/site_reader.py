@@ -1,7 +1,8 @@
 """Reads the files of the sites, one after the other: their sites, and their mistakes."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,7 @@ _READ_S: Final = 5.0
 _READ_S_A_BYTE: Final = 2 / 2**20
 """Of CPU, for what stands in a file: 1 MiB of sites takes 0.1 to 0.25 s, where each has a regex or JSON path of its own
 0.6, of nothing but paths with filters 3.7. On a machine three times as slow any file of the former has it."""
+_COUNTED: Final = "each once for each region, and for each KiB of its URL and labels"
 
 
 class Reading(NamedTuple):
@@ -147,26 +149,29 @@ class SiteReader:
         if not isinstance(listed, list):
             self._complain(document, ("sites",), f"expected a list, not {kind_of(listed)}")
             return
-        most = self._choices.most_sites_of_file
-        if most is not None and len(listed) > most:
-            problem = f"expected at most {most:,} sites in a file: see SITEMON_SITES_PER_FILE"
-            self._complain(document, ("sites", most), problem)
-            return
-        before = len(self.mistakes)
+        most = self._choices.most_sites_of_file or math.inf
+        left, before = most, len(self.mistakes)
         for place, mapping in enumerate(listed):
             is_enough = len(self.mistakes) - before >= _MOST_MISTAKES
             if is_enough or reader.is_late:
                 why = "there are mistakes enough" if is_enough else "the file takes too long to read"
                 self._complain(document, ("sites", place), f"nothing is read from here on: {why}")
                 return
+            site = None
             if isinstance(mapping, dict):
-                self._read_site(document, place, mapping, defaults, reader)
+                site = self._read_site(document, place, mapping, defaults, reader)
             else:
                 self._complain(document, ("sites", place), f"expected a mapping, not {kind_of(mapping)}")
+            left -= _count_of(site) if site else 1
+            if left < 0:
+                problem = f"expected at most {most:,} sites in a file, {_COUNTED}: see SITEMON_SITES_PER_FILE"
+                self._complain(document, ("sites", place), problem)
+                return
 
     def _read_site(
         self, document: Document, place: int, mapping: dict[str, object], defaults: dict[str, Any], reader: FieldReader
-    ) -> None:
+    ) -> Site | None:
+        """Read a site and return it; None: it has mistakes, or others before it have."""
         values, problems = reader.read(mapping)
         problems += self._unknown_channels(values, mapping)
         problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
@@ -176,8 +181,11 @@ class SiteReader:
         problems += self._beside_others(values.get("name"), place, regions, gateways)
         if problems:
             self._complain_about_site(document, place, values.get("name", f"sites[{place}]"), problems)
-        elif not self.mistakes:
-            self.sites[values["name"]] = site_of({**values, "file": document.name}, defaults, reader.files_below)
+            return None
+        if self.mistakes:
+            return None
+        site = self.sites[values["name"]] = site_of({**values, "file": document.name}, defaults, reader.files_below)
+        return site
 
     def _beside_others(
         self, name: str | None, place: int, regions: Iterable[str], gateways: tuple[str, ...]
@@ -225,3 +233,9 @@ class SiteReader:
 
     def _complain(self, document: Document, path: ValuePath, problem: str) -> None:
         self.mistakes.append(document.mistake(path, problem))
+
+
+def _count_of(site: Site) -> int:
+    """Return for how many sites one counts: what it costs others grows with its regions, and what is told of it."""
+    told = (site.url, *chain.from_iterable(site.labels.items()))
+    return len(site.regions) * max(1, math.ceil(sum(len(text.encode()) for text in told) / 1024))

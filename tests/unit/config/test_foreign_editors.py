@@ -81,10 +81,27 @@ def test_a_file_has_as_many_sites_as_the_operator_says(tmp_path: Path, most: int
     with pytest.raises(ConfigurationError) as caught:
         load_sites({"CONF_DIR": str(tmp_path), **environ})
     (mistake,) = caught.value.mistakes
-    assert (mistake.line, mistake.problem) == (
-        3 + 4 * most,
-        f"expected at most {most:,} sites in a file: see SITEMON_SITES_PER_FILE",
-    )
+    assert mistake.line == 3 + 4 * most
+    assert mistake.problem.startswith(f"expected at most {most:,} sites in a file, each once for each region, and for ")
+    assert mistake.problem.endswith(": see SITEMON_SITES_PER_FILE")
+
+
+@pytest.mark.parametrize(
+    ("fields", "count"),
+    [
+        ({"regions": ["hel", "fra", "nyc"]}, 3),
+        ({"labels": {"note": "x" * 1_500}}, 2),
+        ({"labels": {"note": "x" * 1_500}, "regions": ["hel", "fra"]}, 4),
+        ({"url": f"http://a.example/{'x' * 3_000}"}, 3),
+    ],
+)
+def test_a_site_counts_once_for_each_region_and_each_kib(tmp_path: Path, fields: dict[str, Any], count: int) -> None:
+    listed = [{"name": name, "url": "http://a.example/"} for name in "abc"]
+    (tmp_path / "sites.json").write_text(json.dumps({"sites": [*listed, {**listed[0], **fields, "name": "d"}]}))
+    environ = {"CONF_DIR": str(tmp_path)}
+    assert len(load_sites({**environ, "SITEMON_SITES_PER_FILE": str(3 + count)}).sites) == 4
+    with pytest.raises(ConfigurationError, match="expected at most"):
+        load_sites({**environ, "SITEMON_SITES_PER_FILE": str(2 + count)})
 
 
 def test_without_strangers_a_file_has_any_number_of_sites(tmp_path: Path) -> None:
