@@ -209,6 +209,11 @@ def execute(conn: Connection, statement: str, values: Any = None) -> int:
         return cursor.rowcount
 
 
+def have_counted(conn: Connection) -> None:
+    """Have what this session did so far counted in PostgreSQL's statistics: else that may be seconds later."""
+    execute(conn, "SELECT pg_stat_force_next_flush()")
+
+
 def cpu_s(conn: Connection) -> float:
     """Return the CPU seconds of the server's process so far."""
     return int(Path(f"/proc/{conn.get_backend_pid()}/schedstat").read_text().split()[0]) / 1e9

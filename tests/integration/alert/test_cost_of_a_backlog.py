@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from sitemon.store import outbox
-from tests.databases import execute, rows
+from tests.databases import execute, have_counted, rows
 from tests.integration.alert.scene import Scene
 from tests.integration.alert.test_fair_order import say
 
@@ -36,7 +36,7 @@ def rows_an_alert(scene: Scene, step: Callable[[], object]) -> float:
     """Return how many rows a step reads for each alert that waits."""
 
     def read() -> int:
-        execute(scene.conn, "SELECT pg_stat_force_next_flush()")
+        have_counted(scene.conn)
         ((number,),) = rows(scene.conn, READ)
         return int(number)
 

@@ -20,7 +20,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.held import Behind
 from sitemon.store.names import Names
 from sitemon.store.write import write_batch
-from tests.databases import execute, rows
+from tests.databases import execute, have_counted, rows
 from tests.integration.alert.scene import Scene
 from tests.results import MINUTE, a_result, this_hour
 
@@ -49,7 +49,7 @@ def reads_few(conn: Connection, table: str = "sitemon.incident") -> Iterator[Non
     """Look that no more than a few incidents, or rows of another table, are read."""
 
     def read() -> int:
-        execute(conn, "SELECT pg_stat_force_next_flush()")
+        have_counted(conn)
         ((number,),) = rows(conn, READ, (table,))
         return int(number)
 

@@ -11,7 +11,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.fold import fold
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
-from tests.databases import close_account, execute, open_account, rows
+from tests.databases import close_account, execute, have_counted, open_account, rows
 from tests.integration.store.events import PATIENCE_S, at, at_ms, ended, reign, started
 
 BEFORE: Final = 1_500
@@ -44,7 +44,7 @@ def edited(minute: int) -> Started | Ended:
 
 def touched(conn: Connection) -> int:
     """How many rows of the schedule's history were read and written up to now."""
-    rows(conn, "SELECT pg_stat_force_next_flush()")
+    have_counted(conn)
     return int(rows(conn, TOUCHED)[0][0])
 
 

@@ -8,7 +8,7 @@ from sitemon.model.result import Result
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.write import write_batch
-from tests.databases import execute, rows
+from tests.databases import execute, have_counted, rows
 from tests.results import a_down, a_missed, a_result, this_hour
 
 SINCE = this_hour() - timedelta(hours=1)
@@ -30,7 +30,7 @@ def at(seconds: float) -> datetime:
 
 
 def read(conn: Connection) -> int:
-    execute(conn, "SELECT pg_stat_force_next_flush()")
+    have_counted(conn)
     ((number,),) = rows(conn, READ)
     return int(number)
 

@@ -11,7 +11,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.page_incidents import Incident, read_incidents, read_incidents_in_turns
 from sitemon.store.page_site import read_incidents_of
 from sitemon.store.pool import Pool
-from tests.databases import execute, rows
+from tests.databases import execute, have_counted, rows
 from tests.integration.web.conftest import Connect
 from tests.results import MINUTE
 
@@ -60,6 +60,7 @@ def page(request: pytest.FixtureRequest, conn: Connection, reader: Connect) -> I
     execute(conn, WITHDRAWN)
     execute(conn, BEFORE, (1, 7 * DAY, "wiki"))
     look_last(conn)
+    have_counted(conn)
     pool = Pool(reader, 1)
     with pool.connection() as lent:
         yield lent
@@ -68,7 +69,7 @@ def page(request: pytest.FixtureRequest, conn: Connection, reader: Connect) -> I
 
 def looks(conn: Connection) -> int:
     """How many incidents were looked at so far."""
-    rows(conn, "SELECT pg_stat_force_next_flush()")
+    have_counted(conn)
     found = "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
     ((number,),) = rows(conn, found, ("sitemon.incident",))
     return int(number)

@@ -17,7 +17,7 @@ from sitemon.store.page import PresentReader, Watch
 from sitemon.store.pool import Pool
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import rows
+from tests.databases import have_counted, rows
 from tests.integration.web.conftest import Connect
 from tests.results import a_result, this_hour
 
@@ -92,7 +92,7 @@ def test_what_is_another_by_the_time_it_is_read_is_there_the_next_time(
 
 def fetched_from_beside(conn: Connection) -> dict[str, int]:
     """How many long values were fetched so far that are kept beside their rows."""
-    rows(conn, "SELECT pg_stat_force_next_flush()")
+    have_counted(conn)
     found = """
         SELECT pg_class.relname, idx_scan
         FROM pg_class JOIN pg_stat_all_tables AS toast ON relid = reltoastrelid
@@ -105,6 +105,7 @@ def test_of_what_did_not_change_no_long_text_is_fetched_however_many_have_it(
     conn: Connection, names: Names, reader: Connect
 ) -> None:
     fill(conn, names, 10, "http://wide.example/" + IN_CHUNKS, {"about": IN_CHUNKS})
+    have_counted(conn)
     pool, present = Pool(reader, 1), PresentReader()
     with pool.connection() as lent:
         before = fetched_from_beside(lent)

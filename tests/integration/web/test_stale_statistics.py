@@ -10,7 +10,7 @@ from sitemon.store.names import Names
 from sitemon.store.page import PresentReader
 from sitemon.store.pool import Pool
 from sitemon.store.write import write_batch
-from tests.databases import execute, rows
+from tests.databases import execute, have_counted, rows
 from tests.integration.web.conftest import Connect
 from tests.results import a_result
 
@@ -43,7 +43,7 @@ def lent(reader: Connect) -> Iterator[Connection]:
 
 def looks_at(conn: Connection, table: str) -> int:
     """How many rows of a table were looked at so far."""
-    rows(conn, "SELECT pg_stat_force_next_flush()")
+    have_counted(conn)
     found = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_all_tables WHERE relid = %s::regclass"
     ((looks,),) = rows(conn, found, (f"sitemon.{table}",))
     return int(looks)
@@ -71,6 +71,7 @@ def test_states_are_not_read_once_for_each_region_where_it_knows_of_one(
     for number in range(1, REGIONS):
         write(conn, names, f"region-{number}")
     execute(conn, SCHEDULED)
+    have_counted(conn)
     before = looks_at(lent, "current_state")
     assert read(lent) == len(SITES) * REGIONS
     assert looks_at(lent, "current_state") - before < 3 * len(SITES) * REGIONS
@@ -84,6 +85,7 @@ def test_windows_are_not_read_once_for_each_site_where_it_knows_of_none(
     execute(conn, ANALYZE)
     for statement in (OTHER_REGIONS, SCHEDULED, MAINTAINED):
         execute(conn, statement)
+    have_counted(conn)
     before = looks_at(lent, "maintenance_stretch")
     assert {watch.state for watch in PresentReader().read(lent).watches} == {"maintenance"}
     assert looks_at(lent, "maintenance_stretch") - before < 10 * len(SITES)
@@ -91,6 +93,7 @@ def test_windows_are_not_read_once_for_each_site_where_it_knows_of_none(
 
 def test_urls_that_a_site_had_before_are_not_read(conn: Connection, names: Names, lent: Connection) -> None:
     write_batch(conn, names, [a_result(minute=n / 60, url=f"https://shop.example/{n}") for n in range(1_000)])
+    have_counted(conn)
     before = looks_at(lent, "target")
     assert [watch.url for watch in PresentReader().read(lent).watches] == ["https://shop.example/999"]
     assert looks_at(lent, "target") - before < 10
