@@ -348,17 +348,27 @@ def test_who_does_not_read_is_not_waited_for(port: int, monkeypatch: pytest.Monk
 
 def test_of_a_long_answer_little_is_held_for_who_reads_slowly(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     held_bytes: list[int] = []
-    pause = connection.Connection.pause_writing
+    paused, resumed = threading.Semaphore(0), threading.Semaphore(0)
+    pause, resume = connection.Connection.pause_writing, connection.Connection.resume_writing
 
-    def note(self: connection.Connection) -> None:
+    def note_pause(self: connection.Connection) -> None:
         held_bytes.append(self.transport.get_write_buffer_size())
         pause(self)
+        paused.release()
 
-    monkeypatch.setattr(connection.Connection, "pause_writing", note)
+    def note_resumption(self: connection.Connection) -> None:
+        resume(self)
+        resumed.release()
+
+    monkeypatch.setattr(connection.Connection, "pause_writing", note_pause)
+    monkeypatch.setattr(connection.Connection, "resume_writing", note_resumption)
     with connected(port) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         sock.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        while len(held_bytes) < MANY and sock.recv(65_536):
-            pass
+        for _ in range(MANY):
+            assert paused.acquire(timeout=WITHIN_S)
+            while not resumed.acquire(blocking=False):
+                assert sock.recv(65_536)
     assert max(held_bytes) < PIECE_BYTES + 1_000
 
 
