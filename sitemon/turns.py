@@ -56,9 +56,9 @@ class Minute(Generic[Owner]):
         self._number = 0
         self._wanted: Counter[Owner] = Counter()
 
-    def has_room_for(self, owner: Owner) -> bool:
-        """Tell whether this owner may have one more in this minute, and count it."""
-        self._wanted[owner] += 1
+    def has_room_for(self, owner: Owner, amount: int = 1) -> bool:
+        """Tell whether this owner may have so much more in this minute, and count it."""
+        self._wanted[owner] += amount
         return self._wanted[owner] <= self._most
 
     def begins_after_want(self, now_ms: int) -> bool:

@@ -5,6 +5,7 @@ are ``from_slot_ms + k × interval_ms`` of its newest `Started`; those up to the
 belong to the earlier ones.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -112,12 +113,20 @@ class SentUpTo(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
 
 ScheduleEvent = Started | Ended | Told | Away | SentUpTo
 
+_SHORT_BYTES: Final = 200
+"""An event without labels has about as many."""
+
 _decoder = msgspec.json.Decoder(ScheduleEvent)
 
 
 def encode_event(event: ScheduleEvent) -> bytes:
     """Return the Kafka value of a schedule event."""
     return msgspec.json.encode(event)
+
+
+def in_events(labels: Mapping[str, str]) -> int:
+    """Return as how many events without labels one with these counts, by its bytes."""
+    return 1 + len(msgspec.json.encode(labels)) // _SHORT_BYTES
 
 
 def decode_event(value: bytes) -> ScheduleEvent:

@@ -4,13 +4,13 @@ Each event goes to Kafka first, and the plan takes it once it is safe there: so 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
 from sitemon.config.sites import SiteSet
-from sitemon.model.schedule import Ended, Started, Told, Watch
+from sitemon.model.schedule import Ended, Started, Told, Watch, in_events
 from sitemon.model.site import Site
 from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Progress
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 EVENTS_AT_ONCE: Final = 1_000
 """No slot is sent while Kafka is told of them, which takes 0.05 s on an idle machine, and a beat waits 0.5 s for it."""
 EVENTS_OF_A_FILE: Final = 30_000
-"""In a minute, of edits. A recorder takes in some 3,000 a second, and closes the account after them."""
+"""In a minute, of edits, 6 MB. A recorder takes in some 3,000 a second, and closes the account after them."""
 
 
 class Teller:
@@ -42,8 +42,6 @@ class Teller:
         self._token = token
         self._sequence = 0
         self._turns: Turns[str | None, tuple[Watch, Site | None]] = Turns()
-        self._unnamed: set[Watch] = set()
-        self._lacking: Iterator[tuple[str | None, tuple[Watch, Site | None]]] = iter(())
         self._edited: Minute[str] = Minute(EVENTS_OF_A_FILE)
         self._unsaid: Sequence[Started | Ended | Told] = ()
         self.tell_all(at_ms)
@@ -59,8 +57,7 @@ class Teller:
         if self._edited.begins_after_want(now_ms) or sites is not self._sites:
             self._look_at(sites)
         more = self._lacking if self._told_at_ms is None or self._unnamed else ()
-        # What a telling has to name is bounded by itself, and what has ended by what began.
-        said = (one for file, one in more if file is None or one[0] in self._unnamed or self._edited.has_room_for(file))
+        said = (one for file, one in more if file is None or self._may_say(file, *one))
         self._unsaid = changes = [self._event(*one, now_ms, progress) for one in islice(said, EVENTS_AT_ONCE)]
         if not changes and self._told_at_ms is not None:
             # Not together with the last of them: by now their late slots are sent too, in their turn.
@@ -97,6 +94,10 @@ class Teller:
         lacking.sort(key=lambda one: (one[0] not in self._unnamed, places.get(one[0].site, (-1, None))))
         self._lacking = self._turns.of((places.get(one[0].site, (-1, None))[1], one) for one in lacking)
         self._sites = sites
+
+    def _may_say(self, file: str, watch: Watch, site: Site | None) -> bool:
+        # What a telling has to name is bounded by itself, and what has ended by what began.
+        return watch in self._unnamed or self._edited.has_room_for(file, in_events(site.labels if site else {}))
 
     def _event(self, watch: Watch, site: Site | None, now_ms: int, progress: Progress) -> Started | Ended:
         self._sequence += 1

@@ -5,7 +5,7 @@ import redis
 from msgspec import structs
 
 from sitemon.config.sites import SiteSet
-from sitemon.model.schedule import Ended, Started, Told
+from sitemon.model.schedule import Ended, Started, Told, encode_event
 from sitemon.model.site import Site
 from sitemon.schedule import telling
 from sitemon.schedule.leader import Leader
@@ -24,7 +24,7 @@ def _bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "EVENTS_OF_A_FILE", MOST)
 
 
-def many(label: int = 0, *others: Site, regions: tuple[str, ...] = ("default",), file: str = "many.yaml") -> SiteSet:
+def many(label: object = 0, *others: Site, regions: tuple[str, ...] = ("default",), file: str = "many.yaml") -> SiteSet:
     """Twice what may be told of a file in a minute."""
     sites = (
         Site(
@@ -55,6 +55,10 @@ def told_all(around: World, sites: SiteSet) -> Teller:
     return teller
 
 
+def told_bytes(around: World) -> int:
+    return sum(len(encode_event(event)) for event in around.events)
+
+
 def labels(around: World) -> list[tuple[str, str]]:
     return [(event.site, event.labels["edit"]) for event in around.events if isinstance(event, Started)]
 
@@ -74,6 +78,17 @@ def test_however_often_it_is_edited_so_much_is_told_in_a_minute(client: redis.Re
     for edit in range(5, 9):
         tell(teller, many(edit), minute=1)
     assert len(around.events) == 2 * MOST
+
+
+def test_with_long_labels_it_is_as_many_bytes(client: redis.Redis) -> None:
+    around = World(client)
+    teller = told_all(around, many())
+    tell(teller, many(1))
+    bytes_of_short = told_bytes(around)
+    around.events.clear()
+    tell(teller, many("x" * 4_000), minute=1)
+    tell(teller, many("y" * 4_000), minute=1)
+    assert 0 < told_bytes(around) <= bytes_of_short
 
 
 def test_what_waited_is_told_as_it_is_by_then_and_each_once(client: redis.Redis) -> None:
