@@ -5,6 +5,7 @@ SitemonError
 │   ├── UnreachableError      a server does not answer
 │   ├── LeaseLostError        this beat leads no longer
 │   └── SpoolFullError        results can be kept neither by Kafka nor by the spool
+│       └── NoRoomError           and nothing of them is
 ├── PoisonError           this one record can never succeed; it goes to the dead letters
 └── FatalError            only a person can mend it: commands end with exit status 2
     ├── ConfigurationError    wrong configuration, with every mistake found
@@ -36,6 +37,10 @@ class LeaseLostError(RetryableError):
 
 class SpoolFullError(RetryableError):
     """Results can be kept neither by Kafka nor by the spool."""
+
+
+class NoRoomError(SpoolFullError):
+    """Neither Kafka nor the spool takes what was offered, and nothing of it is published."""
 
 
 class PoisonError(SitemonError):

@@ -44,8 +44,8 @@ class CeleryEffects:
         send_slots(self._app, CHECK_SLOTS, batch.region, batch.slots, task_id=batch.id)
 
     def publish_missed(self, results: Sequence[Result]) -> None:
-        """Return once the results are safe."""
-        self._messenger.publish_results(results, give_up=self._is_ending)
+        """Return once the results are safe, or there is no room for them."""
+        self._messenger.offer_shed(results, give_up=self._is_ending)
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         """Return once the schedule's events are safe."""

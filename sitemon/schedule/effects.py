@@ -20,7 +20,7 @@ class Effects(Protocol):
         """Hand a batch to the workers of its region."""
 
     def publish_missed(self, results: Sequence[Result]) -> None:
-        """Return once the results are safe."""
+        """Return once the results are safe, or there is no room for them."""
 
     def publish_events(self, events: Sequence[ScheduleEvent]) -> None:
         """Return once the schedule's events are safe. When it raises, some of them may be."""

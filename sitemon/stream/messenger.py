@@ -1,9 +1,12 @@
 """What sitemon says on Kafka: a result, a schedule event or a mark as the record of its topic."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
 
 from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
+from sitemon.model.errors import NoRoomError
 from sitemon.model.marks import Mark, encode_mark
 from sitemon.model.result import Result, encode
 from sitemon.model.schedule import ScheduleEvent, encode_event
@@ -13,6 +16,11 @@ from sitemon.stream.process_publisher import publisher_of_this_process
 from sitemon.stream.producer import Record
 from sitemon.stream.publisher import ACK_TIMEOUT_S, Publisher
 from sitemon.stream.topics import Topics, topics_of
+
+RESULTS_SHARE: Final = 0.9
+"""Of the spool. The rest is for events and marks: without them no slot is sent."""
+SHED_SHARE: Final = 0.5
+"""Of the spool, for slots that a beat shed: those are found missing also where nothing is told of them."""
 
 
 class Messenger:
@@ -26,7 +34,17 @@ class Messenger:
     def publish_results(self, results: Sequence[Result], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once the results are safe. See `Publisher.publish`."""
         with self._marker.publishing(results):
-            self._publisher.publish([result_record(self._topics, result) for result in results], give_up=give_up)
+            records = [result_record(self._topics, result) for result in results]
+            self._publisher.publish(records, share=RESULTS_SHARE, give_up=give_up)
+
+    def offer_shed(self, results: Sequence[Result], *, give_up: Callable[[], bool]) -> None:
+        """Publish that slots were shed, if there is room: recorders find them missing all the same.
+
+        Raises SpoolFullError as `Publisher.offer` says.
+        """
+        with suppress(NoRoomError), self._marker.publishing(results):
+            records = [result_record(self._topics, result) for result in results]
+            self._publisher.offer(records, share=SHED_SHARE, give_up=give_up)
 
     def publish_events(self, events: Sequence[ScheduleEvent], *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Return once the schedule's events are safe. See `Publisher.publish`."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from sitemon import clock
-from sitemon.model.errors import PoisonError, SitemonError, SpoolFullError, UnreachableError
+from sitemon.model.errors import NoRoomError, PoisonError, SitemonError, SpoolFullError, UnreachableError
 from sitemon.stream.drain import Drain
 from sitemon.stream.link import Link
 from sitemon.stream.producer import Delivery, Producer, Record
@@ -52,15 +52,18 @@ class Publisher:
         self._changed = threading.Condition()
         self._is_closing = False
         self._is_full = False
+        self._is_declined = False
         self._make_last: Callable[[], Record] | None = None
         self._drain = Drain(self._link, spool, topics)
 
-    def publish(self, records: Sequence[Record], *, give_up: Callable[[], bool] = lambda: False) -> None:
+    def publish(
+        self, records: Sequence[Record], *, share: float = 1.0, give_up: Callable[[], bool] = lambda: False
+    ) -> None:
         """Return once every record is acknowledged by Kafka or safe in the spool. Any number of threads may call it.
 
-        While neither is possible (Kafka is away and the spool is full) it blocks, until `give_up` says so: that is the
-        brake that keeps workers from taking messages. A record that Kafka turns out never to take ends in the dead
-        letters.
+        While neither is possible (Kafka is away and the spool holds its `share`) it blocks, until `give_up` says so:
+        that is the brake that keeps workers from taking messages. A record that Kafka turns out never to take ends in
+        the dead letters.
 
         Raises:
             SpoolFullError: neither is possible, and `give_up` says so or `close` was called; or it had been before.
@@ -70,11 +73,33 @@ class Publisher:
             pending = [_Pending(record) for record in records]
             if self._is_straight():
                 pending = self._send(pending, self._ack_timeout_s)
-            while pending and not self._is_kept(pending):
-                if give_up():
-                    raise SpoolFullError("neither Kafka nor the spool takes results, and the process ends")
-                self._wait_for_room()
-                pending = self._look_again(pending, is_straight=self._is_straight())
+            self._keep(pending, share, give_up)
+
+    def offer(self, records: Sequence[Record], *, share: float, give_up: Callable[[], bool]) -> None:
+        """Publish records as `publish` does, but where the spool holds its `share`, keep none of them.
+
+        What was handed to Kafka just before that was found to be away may be there: it is kept, in all of the spool.
+
+        Raises:
+            NoRoomError: Kafka is away and the spool holds its `share`: nothing of the records is published.
+            SpoolFullError: as `publish` says.
+
+        """
+        with self._as_caller():
+            pending = [_Pending(record) for record in records]
+            if self._is_straight():
+                self._is_declined = False
+                self._keep(self._send(pending, self._ack_timeout_s), 1.0, give_up)
+                return
+            try:
+                self._append(pending, share)
+            except SpoolFullError as exc:
+                if self._is_closing:
+                    raise
+                if not self._is_declined:
+                    log.warning("spool.declined: what recorders find out by themselves is not published: %s", exc)
+                self._is_declined = True
+                raise NoRoomError(str(exc)) from exc
 
     def deliver(self, record: Record, timeout_s: float) -> None:
         """Return once Kafka itself has acknowledged the record; the spool does not count.
@@ -131,7 +156,7 @@ class Publisher:
             pending = self._send(pending, _LAST_RECORD_S)
         with suppress(SpoolFullError):
             if pending:
-                self._is_kept(pending)
+                self._append(pending, 1.0)
 
     @contextmanager
     def _as_caller(self, tellers: int = 0) -> Iterator[None]:
@@ -183,11 +208,22 @@ class Publisher:
         self._link.away(f"no acknowledgement within {self._ack_timeout_s:g} s")
         return item
 
-    def _is_kept(self, pending: Sequence["_Pending"]) -> bool:
-        """Put records into the spool. False when it takes none, which is said once."""
+    def _keep(self, pending: Sequence["_Pending"], share: float, give_up: Callable[[], bool]) -> None:
+        """Return once these are in the spool, or were delivered meanwhile."""
+        while pending and not self._is_kept(pending, share):
+            if give_up():
+                raise SpoolFullError("neither Kafka nor the spool takes results, and the process ends")
+            self._wait_for_room()
+            pending = self._look_again(pending, is_straight=self._is_straight())
+
+    def _append(self, pending: Sequence["_Pending"], share: float) -> None:
         take = functools.partial(self._drain.take, [item.delivery for item in pending])
+        self._spool.append([item.record for item in pending], take, share=share)
+
+    def _is_kept(self, pending: Sequence["_Pending"], share: float) -> bool:
+        """Put records into the spool. False when it takes none, which is said once."""
         try:
-            self._spool.append([item.record for item in pending], take)
+            self._append(pending, share)
         except SpoolFullError as exc:
             if self._is_closing:
                 raise

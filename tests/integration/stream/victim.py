@@ -77,9 +77,11 @@ class DyingSpool(Spool):
 
     place = ""
 
-    def append(self, records: Sequence[Record], on_kept: Callable[[range], None] = lambda _: None) -> range:
+    def append(
+        self, records: Sequence[Record], on_kept: Callable[[range], None] = lambda _: None, *, share: float = 1.0
+    ) -> range:
         die_at("before append", self.place)
-        ids = super().append(records, on_kept)
+        ids = super().append(records, on_kept, share=share)
         die_at("after append", self.place)
         return ids
 
