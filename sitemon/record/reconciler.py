@@ -30,8 +30,10 @@ from sitemon.store.account import (
     read_account,
     read_publishers,
 )
+from sitemon.store.connect import Connection
 from sitemon.store.counts import Counts, keep_counts, read_counts
 from sitemon.store.database import Database
+from sitemon.store.errors import CanceledError
 from sitemon.store.fold import fold
 from sitemon.store.positions import Read, read_positions, set_positions
 from sitemon.store.schedule import Notice, forget_history, forget_publishers, write_notices
@@ -47,6 +49,10 @@ _STAND_BY_S: Final = 5.0
 _STEP_MS: Final = 8_000
 """The account is closed so much at a time: each step looks at every site, and the mark is to be younger than 20 s."""
 _FORGET_EVERY_S: Final = 3_600.0
+_FORGET_AGAIN_S: Final = 60.0
+"""After it took too long: nothing was closed meanwhile."""
+_MOST_SITES: Final = 1_000
+"""Of so many the history is forgotten at once: that of a site that is edited all day is millions of events."""
 _FORGET_PUBLISHERS_EVERY_S: Final = 60.0
 _MOST_PUT_ASIDE: Final = 100
 """Of a poll: the account waits while they are written. Where the others lie is said."""
@@ -84,20 +90,21 @@ class _Counted(NamedTuple):
 
 
 class _Width:
-    """How much time a transaction should be about, so that it takes about a second."""
+    """How much a transaction should be about, so that it takes about a second: time in milliseconds, or sites."""
 
-    def __init__(self) -> None:
-        self._width_ms = _STEP_MS
+    def __init__(self, least: int, most: int) -> None:
+        self._least = self._width = least
+        self._most = most
 
     @contextmanager
     def measured(self) -> Iterator[int]:
         """Give it for a transaction. One that fails may have been too much at once."""
-        began_s, width_ms = clock.monotonic_s(), self._width_ms
-        self._width_ms = max(width_ms // 2, _STEP_MS)
-        yield width_ms
+        began_s, width = clock.monotonic_s(), self._width
+        self._width = max(width // 2, self._least)
+        yield width
         took_s = clock.monotonic_s() - began_s
         if took_s < _LONG_S:
-            self._width_ms = width_ms if took_s >= _SHORT_S else min(width_ms * 2, _WIDEST_MS)
+            self._width = width if took_s >= _SHORT_S else min(width * 2, self._most)
 
 
 class Reconciler:
@@ -119,7 +126,8 @@ class Reconciler:
         self._stop = stop
         self._read_up_to: dict[TopicPartition, int] = {}
         self._outage = Outage(stop)
-        self._closing, self._lighting = _Width(), _Width()
+        self._closing, self._lighting = _Width(_STEP_MS, _WIDEST_MS), _Width(_STEP_MS, _WIDEST_MS)
+        self._forgetting = _Width(1, _MOST_SITES)
         self._may_light = True
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
@@ -225,9 +233,7 @@ class Reconciler:
         while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(count_away_hours):
             pass
         if clock.monotonic_s() >= self._forget_at_s:
-            self._forgotten_site = self._database.do(lambda conn: forget_history(conn, self._forgotten_site))
-            if not self._forgotten_site:
-                self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
+            self._database.do(self._forget_some)
         if clock.monotonic_s() >= self._forget_publishers_at_s and horizon.has_heard_all:
             living = horizon.publishers
             if not self._database.do(lambda conn: forget_publishers(conn, living)):
@@ -296,6 +302,18 @@ class Reconciler:
         """Look at the next part of what was dark, as much as takes about a second."""
         with self._lighting.measured() as width_ms:
             self._may_light = self._database.do(lambda conn: light(conn, width_ms))
+
+    def _forget_some(self, conn: Connection) -> None:
+        """Forget the history of the next sites. That it takes too long keeps nobody from closing the account."""
+        try:
+            with self._forgetting.measured() as sites:
+                self._forgotten_site = forget_history(conn, sites, self._forgotten_site)
+        except CanceledError as exc:
+            log.warning("reconciler.forgets_later: the history of %s sites took too long: %s", sites, exc)
+            self._forget_at_s = clock.monotonic_s() + _FORGET_AGAIN_S
+        else:
+            if not self._forgotten_site:
+                self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
 
     @property
     def _read_topics(self) -> tuple[str, str, str]:

@@ -32,9 +32,6 @@ _LATEST_MS: Final = 86_400_000
 _FEW_SLOTS: Final = 10
 """An edit that reaches back for more is folded with all before it, since slots that stand alone are bounded for all."""
 
-_SITES_AT_ONCE: Final = 10_000
-"""Nothing is closed while the events of so many are forgotten, which takes about a second."""
-
 _MOST_AWAYS: Final = 1_000
 """So many stretches of earlier versions' leaders are kept: each is compared with all sites of its region."""
 
@@ -108,24 +105,25 @@ def _write(conn: Connection, names: Names, notices: Sequence[Notice], read: Mapp
     names.keep()
 
 
-def forget_history(conn: Connection, after_site: int = 0) -> int:
-    """Delete events of the next sites whose stretches nothing can change any more; return the number of the last site.
+def forget_history(conn: Connection, sites: int, after_site: int = 0) -> int:
+    """Delete what nothing can change or ask for any more of so many sites; return the number of the last one.
 
-    After the last of all it also deletes what asks for no slot that is kept and old marks, and returns 0. Whatever else
-    was on Kafka a day before the account's mark is read.
+    After the last of all it also deletes old marks, and returns 0. Whatever else was on Kafka a day before the
+    account's mark is read.
 
     Raises:
+        CanceledError: it took too long; of fewer sites it may not.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["last_of_next_sites"], {"after": after_site, "sites": _SITES_AT_ONCE})
+        cursor.execute(_sql["last_of_next_sites"], {"after": after_site, "sites": sites})
         ((last_site,),) = cursor.fetchall()
         if last_site is None:
-            cursor.execute(_sql["forget_history"])
+            cursor.execute(_sql["forget_marks"])
             return 0
         known_ms = account_of(cursor).closed_ms - _LATEST_MS
-        cursor.execute(_sql["forget_events"], {"after": after_site, "last": last_site, "known_ms": known_ms})
+        cursor.execute(_sql["forget_history"], {"after": after_site, "last": last_site, "known_ms": known_ms})
         return int(last_site)
 
 

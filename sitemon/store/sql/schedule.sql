@@ -294,7 +294,7 @@ ON CONFLICT (name) DO UPDATE SET
 SELECT max(site_id)
 FROM (SELECT site_id FROM sitemon.site WHERE site_id > %(after)s ORDER BY site_id LIMIT %(sites)s) AS next;
 
--- name: forget_events
+-- name: forget_history
 -- Of each of these sites in a region the newest event of before `known_ms` stays, as the base.
 WITH base AS MATERIALIZED (
     SELECT DISTINCT ON (site_id, region_id) site_id, region_id, token, sequence, at_ms
@@ -313,12 +313,12 @@ FROM base
 WHERE (event.site_id, event.region_id, event.token, event.sequence, event.at_ms)
         = (base.site_id, base.region_id, base.token, base.sequence, base.at_ms)
     AND (event.site_id, event.region_id) IN (SELECT site_id, region_id FROM gone);
-
--- name: forget_history
 -- What asks for no slot that is kept.
 DELETE FROM sitemon.schedule_event AS event
 USING sitemon.watermark
-WHERE event.at_ms < sitemon.to_ms(raw_from_at)
+WHERE event.site_id > %(after)s
+    AND event.site_id <= %(last)s
+    AND event.at_ms < sitemon.to_ms(raw_from_at)
     AND NOT EXISTS (
         SELECT
         FROM sitemon.schedule_stretch AS stretch
@@ -332,7 +332,12 @@ WHERE event.at_ms < sitemon.to_ms(raw_from_at)
         WHERE (kept.site_id, kept.region_id) = (event.site_id, event.region_id)
             AND kept.at_ms >= sitemon.to_ms(raw_from_at)
     );
-DELETE FROM sitemon.schedule_stretch USING sitemon.watermark WHERE until_ms <= sitemon.to_ms(raw_from_at);
+DELETE FROM sitemon.schedule_stretch
+USING sitemon.watermark
+WHERE site_id > %(after)s AND site_id <= %(last)s AND until_ms <= sitemon.to_ms(raw_from_at);
+
+-- name: forget_marks
+-- Once the history of all sites was looked at.
 DELETE FROM sitemon.telling USING sitemon.watermark
 WHERE at_ms < sitemon.to_ms(raw_from_at)
     AND NOT EXISTS (

@@ -14,6 +14,7 @@ from sitemon.record import reconciler as module
 from sitemon.store import account as store_account
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
+from sitemon.store.errors import CanceledError
 from sitemon.stream.in_memory import MemoryBroker
 from tests.databases import end_sessions, execute, open_account, rows
 from tests.integration.record.conftest import TOPICS, Reconcile, wait_until
@@ -161,6 +162,29 @@ def test_what_was_too_much_at_once_is_lit_in_smaller_parts(
     with reconcile():
         wait_until(lambda: len(widths_ms) == 5)
     assert widths_ms == [8_000, 16_000, 32_000, 64_000, 32_000]
+
+
+@pytest.mark.usefixtures("first")
+def test_where_it_takes_too_long_to_forget_fewer_sites_are_tried_and_the_account_is_closed(
+    reconcile: Reconcile, conn: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in {"_FORGET_EVERY_S": 0.0, "_FORGET_AGAIN_S": 0.0, "_SHORT_S": 60.0, "_LONG_S": 61.0}.items():
+        monkeypatch.setattr(module, name, value)
+    tried: list[int] = []
+
+    def forget(own: Connection, sites: int, after_site: int = 0) -> int:
+        tried.append(sites)
+        if sites > 3:
+            raise CanceledError("canceling statement due to statement timeout")
+        return after_site + sites
+
+    monkeypatch.setattr(module, "forget_history", forget)
+    with reconcile():
+        wait_until(lambda: len(tried) > 5)
+        execute(conn, "UPDATE sitemon.account SET closed_ms = closed_ms - 60000")
+        wait_until(lambda: is_closed(conn))
+    assert tried[:6] == [1, 2, 4, 2, 4, 2]
+    assert set(said(caplog)) == {"reconciler.forgets_later"}
 
 
 FAIL = """

@@ -131,7 +131,7 @@ def test_told_stretches_of_before_the_rows_have_no_place(
     monkeypatch.setattr(module, "_MOST_AWAYS", 1)
     write_notices(conn, names, [away(0, 1)])
     execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(60),))
-    assert forget_history(conn) == 0
+    assert forget_history(conn, 10) == 0
     write_notices(conn, names, [away(0, 1), away(70, 80)])
     assert rows(conn, "SELECT from_ms FROM sitemon.away") == [(at_ms(70),)]
 

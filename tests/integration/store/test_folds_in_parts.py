@@ -144,7 +144,7 @@ def deliver(conn: Connection, steps: Sequence[Batch | Close]) -> None:
             fold.fold(conn)
             close(conn, step.at_ms)
             last_site = 0
-            while step.forgets and (last_site := schedule.forget_history(conn, last_site)):
+            while step.forgets and (last_site := schedule.forget_history(conn, 1, last_site)):
                 pass
     fold.fold(conn)
     close(conn, END_MS)

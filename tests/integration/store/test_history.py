@@ -14,7 +14,6 @@ from sitemon.model.moment import from_ms
 from sitemon.model.schedule import Ended, Started, Told
 from sitemon.model.stretches import FOR_EVER_MS, Edit, stretches_of
 from sitemon.schedule.slots import next_slot_ms
-from sitemon.store import schedule
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.store.schedule import forget_history, write_notices
@@ -45,9 +44,7 @@ def database(postgres_server: PostgresServer, admin: Credentials, template: Cred
     with (
         fresh_database(postgres_server, admin, template) as owner,
         closing(connect(postgres_server, owner, application_name="test")) as conn,
-        pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(schedule, "_SITES_AT_ONCE", 1)
         prepare_session(conn)
         execute(conn, "SET synchronous_commit = off")
         yield conn
@@ -133,9 +130,9 @@ AHEAD: list[Event] = [started("shop", 1, 1, 60, 60_000), ended("shop", 1, 2, -60
 def forget(conn: Connection, minute: int) -> None:
     """Forget what is history for good, when all that was said up to a minute is read."""
     execute(conn, "UPDATE sitemon.account SET closed_ms = %s, from_ms = %s", (at_ms(minute) + DAY_MS, FOR_EVER_MS // 2))
-    site = forget_history(conn)
+    site = forget_history(conn, 1)
     while site:
-        site = forget_history(conn, site)
+        site = forget_history(conn, 1, site)
 
 
 @given(steps(), st.integers(-100, 100), st.data())
