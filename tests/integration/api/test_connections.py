@@ -492,14 +492,14 @@ def test_nothing_more_is_read_while_requests_wait_for_the_answer_before(
 ) -> None:
     """Else more would wait than may, and the connection be ended."""
     monkeypatch.setattr(connection, "REQUEST_S", 60.0)
-    requests, received = 200, 0
+    requests, received = 200, b""
     one = b"GET /pieces HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 16_000 + b"\r\n\r\n"
     with connected(port) as sock, ThreadPoolExecutor(1) as threads:
         sending = threads.submit(sock.sendall, requests * one)
-        while received < requests:
+        while (answers := received.count(b"0\r\n\r\n")) < requests:
             piece = sock.recv(65_536)
-            assert piece, f"ended after {received} answers"
-            received += piece.count(b"0\r\n\r\n")
+            assert piece, f"ended after {answers} answers"
+            received += piece
         sending.result()
 
 
