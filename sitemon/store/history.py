@@ -169,14 +169,27 @@ def _values(of: SiteStretch, after: HoursAfter, most: int, *, is_daily: bool) ->
     }
 
 
-def read_recent_uptime(conn: Connection, sites: list[str]) -> list[Row]:
-    """Return the uptime of today and of the last 7, 30 and 90 days of these sites.
+def read_recent_uptime(conn: Connection, site: str) -> list[Row]:
+    """Return the uptime of today and of the last 7, 30 and 90 days of a site in each region.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    return _rows(conn, "uptime_recent", {"sites": sites})
+    return _rows(conn, "uptime_recent", {"site": site})
+
+
+def read_uptime_of_days(conn: Connection, site: str, days: int) -> float | None:
+    """Return the lower end of the uptime of a site over all its regions in the last 1, 7, 30 or 90 days, if it has any.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["uptime_of_days"], {"site": site, "days": days})
+        ((uptime,),) = cursor.fetchall()
+        return None if uptime is None else float(uptime)
 
 
 def read_latency_bounds(conn: Connection) -> list[float]:

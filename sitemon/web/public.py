@@ -2,31 +2,30 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.config.web_file import Group
 from sitemon.model.errors import SitemonError
-from sitemon.store.connect import Connection
-from sitemon.store.history import Row, read_recent_uptime
+from sitemon.store.history import read_uptime_of_days
 from sitemon.store.page_incidents import Incident, Note, read_incidents_in_turns, read_notes
 from sitemon.turns import chosen_in_turns
 from sitemon.web.dependencies import Web
 from sitemon.web.feed import PublicNote, Told
 from sitemon.web.history import Past
+from sitemon.web.kept import Kept
 from sitemon.web.sites import SiteView, rank
 from sitemon.web.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
 _MOST_SITES: Final = 500
 """Of a group: more than anybody reads. Where it has more, files of sites take turns, so that each has its worst."""
-_HISTORY_LASTS_S: Final = 20.0
+_INCIDENTS_LAST_S: Final = 20.0
 
 
 class PublicSite(NamedTuple):
@@ -45,31 +44,25 @@ class PublicGroup(NamedTuple):
     sites: list[PublicSite]
 
 
-class _Part(NamedTuple, Generic[T]):
-    """What was found, and of when it is: None where it was never to be had.
+class _Read(NamedTuple):
+    """The incidents of these sites, read at most every 20 s: what cannot be read is not tried sooner.
 
-    `is_old`: it could not be read anew when it was tried last.
+    `at`: of when they are; None where they were never to be had. `is_old`: they could not be read anew when that was
+    tried last.
     """
 
-    found: T
+    tried_at_s: float
+    sites: frozenset[str]
+    incidents: Sequence[Told] = ()
     at: datetime | None = None
     is_old: bool = False
 
-
-class _History(NamedTuple):
-    """What is read from the database for public pages, at most every 20 s: what cannot be read is not tried sooner."""
-
-    read_at_s: float
-    sites: frozenset[str]
-    uptime: _Part[dict[str, dict[int, float]]]
-    incidents: _Part[list[Told]]
-
     def is_new(self, names: frozenset[str], now_s: float) -> bool:
         """Tell whether it need not be read anew, for these sites."""
-        return self.sites == names and now_s - self.read_at_s < _HISTORY_LASTS_S
+        return self.sites == names and now_s - self.tried_at_s < _INCIDENTS_LAST_S
 
 
-_NEVER_READ: Final = _History(float("-inf"), frozenset(), _Part({}), _Part([]))
+_NEVER_READ: Final = _Read(float("-inf"), frozenset())
 
 
 class Public:
@@ -77,8 +70,9 @@ class Public:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._history = _NEVER_READ
+        self._known = _NEVER_READ
         self._reading = threading.Lock()
+        self._uptimes: Kept[float | None] = Kept()
         self._names: tuple[tuple[int, Sequence[Group]], frozenset[str]] = ((-1, ()), frozenset())
 
     @property
@@ -110,57 +104,54 @@ class Public:
         return chosen_in_turns([(owners[site.name], site) for site in sites], _MOST_SITES)
 
     def is_at_hand(self, snapshot: Snapshot) -> bool:
-        """Tell whether `incidents`, and `uptime` of a public site, ask the database nothing."""
-        return self._history.is_new(self.names(snapshot), clock.monotonic_s())
+        """Tell whether `incidents` asks the database nothing."""
+        return self._known.is_new(self.names(snapshot), clock.monotonic_s())
 
-    def incidents(self, snapshot: Snapshot) -> list[Told] | None:
+    def incidents(self, snapshot: Snapshot) -> Sequence[Told] | None:
         """Return the incidents of the last 30 days, the newest first; None: they were never to be had."""
-        incidents = self._read(snapshot).incidents
-        return incidents.found if incidents.at else None
+        known = self._read(snapshot)
+        return known.incidents if known.at else None
 
     def old_since(self, groups: Sequence[PublicGroup] = ()) -> datetime | None:
         """Return of when the oldest is that could not be read anew, of what `incidents` gave, and of these groups."""
         past_at = self._web.history.old_since([site.name for group in groups for site in group.sites])
-        parts = (self._history.uptime, self._history.incidents)
-        return min((at for at in (past_at, *(part.at for part in parts if part.is_old)) if at), default=None)
+        incidents_at = self._known.at if self._known.is_old else None
+        return min((at for at in (past_at, incidents_at) if at), default=None)
 
     def uptime(self, snapshot: Snapshot, name: str, days: int) -> float | None:
-        """Return the lower end of a site's uptime; None where there is none."""
-        history = self._read(snapshot)
-        if name in history.sites:
-            return history.uptime.found.get(name, {}).get(days)
-        with self._web.pool.connection() as conn:
-            return uptime_of(read_recent_uptime(conn, [name])).get(name, {}).get(days)
+        """Return the lower end of a site's uptime over all its regions; None where there is none to be had."""
 
-    def _read(self, snapshot: Snapshot) -> _History:
+        def read() -> float | None:
+            with self._web.pool.connection() as conn:
+                return read_uptime_of_days(conn, name, days)
+
+        # What it follows from changes once in a quarter of an hour.
+        found = self._uptimes.of((name, days), snapshot.at, read, is_away=bool(snapshot.problem), evidence=days)
+        return found.data if found else None
+
+    def _read(self, snapshot: Snapshot) -> _Read:
         """Return what there was; what cannot be read now is as it was read before, of sites that are public now."""
         names = self.names(snapshot)
         with self._reading:
-            known, now_s = self._history, clock.monotonic_s()
-            if not known.is_new(names, now_s):
-                public = [incident for incident in known.incidents.found if incident.site in names]
-                listed = sorted(names)
-                self._history = _History(
-                    now_s,
-                    names,
-                    self._anew(known.uptime, lambda conn: uptime_of(read_recent_uptime(conn, listed))),
-                    self._anew(known.incidents._replace(found=public), lambda conn: self._incidents_of(conn, listed)),
-                )
-            return self._history
+            now_s = clock.monotonic_s()
+            if not self._known.is_new(names, now_s):
+                self._known = self._anew(names, now_s)
+            return self._known
 
-    def _anew(self, before: _Part[T], read: Callable[[Connection], T]) -> _Part[T]:
+    def _anew(self, names: frozenset[str], now_s: float) -> _Read:
         at = clock.utc_now()
         try:
-            with self._web.pool.connection() as conn:
-                return _Part(read(conn), at)
+            return _Read(now_s, names, self._incidents_of(sorted(names)), at)
         except SitemonError as exc:
             log.debug("public pages: %s", exc)
-            return before._replace(is_old=True)
+            public = [incident for incident in self._known.incidents if incident.site in names]
+            return _Read(now_s, names, public, self._known.at, is_old=True)
 
-    def _incidents_of(self, conn: Connection, names: Sequence[str]) -> list[Told]:
+    def _incidents_of(self, names: Sequence[str]) -> list[Told]:
         since = clock.utc_now() - INCIDENTS_SINCE
-        incidents = read_incidents_in_turns(conn, self._web.owners(names), since, _MOST_INCIDENTS)
-        notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
+        with self._web.pool.connection() as conn:
+            incidents = read_incidents_in_turns(conn, self._web.owners(names), since, _MOST_INCIDENTS)
+            notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
         return [told(incident, notes) for incident in incidents]
 
 
@@ -181,21 +172,6 @@ def told(incident: Incident, notes: Iterable[Note]) -> Told:
 def sites_of(group: Group, sites: Iterable[SiteView]) -> list[SiteView]:
     """Return the sites of a group: those that have all of its labels."""
     return [site for site in sites if all(site.labels.get(name) == label for name, label in group.match.items())]
-
-
-def uptime_of(rows: Iterable[Row]) -> dict[str, dict[int, float]]:
-    """Return the lower end of the uptime of sites by days, over all their regions."""
-    counted: dict[tuple[str, int], list[int]] = {}
-    for row in rows:
-        sums = counted.setdefault((row["site"], row["days"]), [0, 0])
-        sums[0] += row["up"] + row["degraded"]
-        sums[1] += row["up"] + row["degraded"] + row["down"] + row["missed"]
-    found: dict[str, dict[int, float]] = {}
-    for (site, days), (up, total) in counted.items():
-        if not total:
-            continue
-        found.setdefault(site, {})[days] = up / total
-    return found
 
 
 def worst_state(groups: Sequence[PublicGroup]) -> str | None:

@@ -70,11 +70,9 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     async def badge(request: Request, name: str, kind: BadgeKind) -> Response:
         snapshot = await present(web)
         site = snapshot.by_name.get(name)
-        is_public = name in public.names(snapshot)
-        if site is None or not (is_public or _may_read_all(request)):
+        if site is None or not (name in public.names(snapshot) or _may_read_all(request)):
             raise Problem(404, "there is no badge of this site")
-        is_at_hand = kind != "uptime" or (is_public and public.is_at_hand(snapshot))
-        async with _turn(web, request, is_at_hand=is_at_hand):
+        async with _turn(web, request, is_at_hand=kind != "uptime"):
             body = await run_in_threadpool(_badge, snapshot, site, kind)
         response = respond(request, make(body, badges.MEDIA_TYPE))
         response.headers["Cross-Origin-Resource-Policy"] = _EVERYWHERE

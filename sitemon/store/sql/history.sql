@@ -120,8 +120,14 @@ SELECT sitemon.latency_bounds_s() AS bounds_s;
 -- All days that there are, by which the index begins.
 SELECT site, region, days, up, degraded, down, missed, maintenance, uptime_low, uptime_high, coverage, as_of
 FROM sitemon.uptime_recent
-WHERE days IN (1, 7, 30, 90) AND site = ANY (%(sites)s)
-ORDER BY site, days, region;
+WHERE days IN (1, 7, 30, 90) AND site = %(site)s
+ORDER BY days, region;
+
+-- name: uptime_of_days
+-- Over all regions, what was missed counted as down; null where nothing was counted.
+SELECT (sum(up + degraded) / nullif(sum(up + degraded + down + missed), 0))::double precision
+FROM sitemon.uptime_recent
+WHERE days = %(days)s AND site = %(site)s;
 
 -- name: ledger
 -- All sums, and beside them one page of the hours.

@@ -69,7 +69,7 @@ def routes(web: Web) -> APIRouter:
 
         def ask(conn: Connection) -> tuple[list[Row], list[Row]]:
             rows = read_uptime(conn, of, query.after, query.limit + 1, is_daily=query.by == "day")
-            return rows, read_recent_uptime(conn, [of.site])
+            return rows, read_recent_uptime(conn, of.site)
 
         def write(found: tuple[list[Row], list[Row]]) -> bytes:
             item = UptimeOfDay if query.by == "day" else UptimeOfHour

@@ -91,7 +91,7 @@ def test_an_incident_says_of_when_it_is(page: httpx.Client, scene: Scene, views:
 def test_what_everybody_reads_says_of_when_its_incidents_are(
     page: httpx.Client, views: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public, "_HISTORY_LASTS_S", 0.0)
+    monkeypatch.setattr(public, "_INCIDENTS_LAST_S", 0.0)
     assert "subtitle" not in page.get("/feed.atom").text
     views.forbid("notes")
     assert re.search(r"<subtitle>As of .* UTC: nothing newer", page.get("/feed.atom").text)

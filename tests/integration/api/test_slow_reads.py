@@ -67,9 +67,9 @@ def test_who_waits_for_it_holds_up_no_page(
     [
         (history, "read_results", "api/v1/sites/shop/results"),
         (sites, "_shown", "api/v1/sites"),
-        (public, "read_recent_uptime", "badge/intern/uptime.svg"),
-        (public, "read_recent_uptime", "badge/shop/uptime.svg"),
-        (public, "read_recent_uptime", "feed.atom"),
+        (public, "read_uptime_of_days", "badge/intern/uptime.svg"),
+        (public, "read_uptime_of_days", "badge/shop/uptime.svg"),
+        (public, "read_incidents_in_turns", "feed.atom"),
         (incident_pages, "read_incident", "incidents/1"),
     ],
     ids=["results", "JSON of sites", "a badge", "a public badge", "the feed", "an incident"],

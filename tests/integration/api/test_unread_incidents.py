@@ -65,10 +65,10 @@ def test_it_is_not_tried_again_with_each_visit(visited: httpx.Client, unreadable
 def test_it_is_tried_again_later(
     visited: httpx.Client, unreadable: Unreadable, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public, "_HISTORY_LASTS_S", 0.0)
+    monkeypatch.setattr(public, "_INCIDENTS_LAST_S", 0.0)
     visited.get("/feed.atom")
     visited.get("/feed.atom")
     assert unreadable.tries == 2
     monkeypatch.undo()
-    monkeypatch.setattr(public, "_HISTORY_LASTS_S", 0.0)
+    monkeypatch.setattr(public, "_INCIDENTS_LAST_S", 0.0)
     assert f"#incident-{scene.incident_id}" in visited.get("/feed.atom").text

@@ -1,0 +1,59 @@
+"""The uptime of a badge costs as much as its site has regions, however many sites there are."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from sitemon.store.connect import Connection
+from sitemon.store.history import read_uptime_of_days
+from sitemon.store.pool import Pool
+from tests.databases import execute, rows
+from tests.integration.web.conftest import Connect
+
+SITES: Final = 60
+REGIONS: Final = 40
+FILL: Final = """
+    INSERT INTO sitemon.count_day (day, site_id, region_id, up, degraded, down, missed)
+    SELECT sitemon.day_of(now()), site_id, region_id, region_id - min(region_id) OVER (), 1, 2, 3
+    FROM sitemon.site CROSS JOIN sitemon.region
+    WHERE site.name LIKE 'site-%' AND region.name LIKE 'region-%'
+"""
+LOOKS: Final = """
+    SELECT seq_tup_read + coalesce(idx_tup_fetch, 0)
+    FROM pg_stat_all_tables
+    WHERE relid = 'sitemon.kept_recent'::regclass
+"""
+
+
+@pytest.fixture
+def page(conn: Connection, reader: Connect) -> Iterator[Connection]:
+    """A connection of the page, to a database in which each site was looked at from each region."""
+    names = "INSERT INTO sitemon.{} (name) SELECT '{}-' || number FROM generate_series(1, %s) AS number"
+    execute(conn, names.format("site", "site"), (SITES,))
+    execute(conn, names.format("region", "region"), (REGIONS,))
+    execute(conn, FILL)
+    execute(conn, "REFRESH MATERIALIZED VIEW sitemon.kept_recent")
+    execute(conn, "ANALYZE sitemon.kept_recent")
+    pool = Pool(reader, 1)
+    with pool.connection() as lent:
+        yield lent
+    pool.close()
+
+
+def looks(conn: Connection) -> int:
+    """How many uptimes were looked at so far."""
+    rows(conn, "SELECT pg_stat_force_next_flush()")
+    ((number,),) = rows(conn, LOOKS)
+    return int(number)
+
+
+def test_it_is_that_of_all_regions_together_and_reads_those_of_its_site(page: Connection) -> None:
+    before = looks(page)
+    up = sum(range(REGIONS)) + REGIONS
+    assert read_uptime_of_days(page, "site-7", 30) == pytest.approx(up / (up + 5 * REGIONS))
+    assert looks(page) - before <= REGIONS
+
+
+def test_a_site_of_which_nothing_was_counted_has_none(page: Connection) -> None:
+    assert read_uptime_of_days(page, "new", 30) is None
