@@ -44,8 +44,8 @@ class KeptParts:
     """The parts of all files. Of those that were edited some are read at once, and others wait.
 
     A file that took long rests for five times as long, and as all others wait for it no longer than five times what
-    they take themselves, those that take little wait for nobody. Nobody waits without end: who has waited longest is
-    read before all others, of which those are first that take least.
+    they take themselves, those that take little wait for nobody, but until a reading that has begun is done. Nobody
+    waits without end: who has waited longest is read before all others, of which those are first that take least.
     """
 
     def __init__(self, environ: Mapping[str, str], monotonic_s: Callable[[], float], parts: Iterable[Part]) -> None:
