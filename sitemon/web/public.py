@@ -125,7 +125,7 @@ class Public:
             with self._web.pool.connection() as conn:
                 return read_uptime_of_days(conn, name, days)
 
-        # What it follows from changes once in a quarter of an hour.
+        # Whatever was seen since, it is kept for a while: what it follows from changes once in a quarter of an hour.
         found = self._uptimes.of((name, days), snapshot.at, read, is_away=bool(snapshot.problem), evidence=days)
         return found.data if found else None
 

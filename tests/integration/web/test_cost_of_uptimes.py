@@ -8,7 +8,7 @@ import pytest
 from sitemon.store.connect import Connection
 from sitemon.store.history import read_uptime_of_days
 from sitemon.store.pool import Pool
-from tests.databases import execute, rows
+from tests.databases import execute, have_counted, rows
 from tests.integration.web.conftest import Connect
 
 SITES: Final = 60
@@ -35,6 +35,7 @@ def page(conn: Connection, reader: Connect) -> Iterator[Connection]:
     execute(conn, FILL)
     execute(conn, "REFRESH MATERIALIZED VIEW sitemon.kept_recent")
     execute(conn, "ANALYZE sitemon.kept_recent")
+    have_counted(conn)
     pool = Pool(reader, 1)
     with pool.connection() as lent:
         yield lent
@@ -43,7 +44,7 @@ def page(conn: Connection, reader: Connect) -> Iterator[Connection]:
 
 def looks(conn: Connection) -> int:
     """How many uptimes were looked at so far."""
-    rows(conn, "SELECT pg_stat_force_next_flush()")
+    have_counted(conn)
     ((number,),) = rows(conn, LOOKS)
     return int(number)
 
