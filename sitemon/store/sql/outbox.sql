@@ -10,13 +10,14 @@ WITH given AS (
         place integer, event_id uuid, channel text, incident_id integer, event jsonb, wait_s double precision
     )
 )
-INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, due_at, turn)
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, site_name, due_at, turn)
 SELECT
     event_id,
     channel,
     event ->> 'type',
     incident_id,
     event,
+    nullif(site, ''),
     now() + wait_s * '1 second'::interval,
     before + greatest(0, present.turn, last_waiting.turn + 1)
 FROM given
