@@ -44,7 +44,6 @@ WHERE outbox_id = ANY (
                 JOIN sitemon.degradation USING (site_id)
                 WHERE site.name = alert.site_name
                     AND type = 'site.degraded'
-                    AND degradation.ended_at IS NULL
                     AND alert.created_at >= since_at - '1 hour'::interval
             )
         LIMIT %(most)s
