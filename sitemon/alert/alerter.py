@@ -151,7 +151,7 @@ class Alerter:
 
     def _decide(self, conn: Connection) -> None:
         plan_at_s = remind_at_s = gone_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
-        has_open = has_gone = has_held = False
+        has_open = has_gone = has_late = False
         decider = self._decider
         while not self._stop.is_set():
             if clock.monotonic_s() >= plan_at_s:
@@ -173,13 +173,17 @@ class Alerter:
                 regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
             is_idle = not self._try("incidents", decider.decide, conn)
             is_due = is_idle or clock.monotonic_s() >= release_at_s
-            if is_due or has_held:
-                has_held = self._try("incidents behind others", decider.release, conn)
+            if is_due or has_late:
+                has_late = self._tell_late(conn)
             if is_due:
-                self._try("degraded sites", decider.tell_degraded, conn)
                 release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle and not (has_open or has_gone or has_held):
+            if is_idle and not (has_open or has_gone or has_late):
                 wait_for_notice(conn, _LOOK_EVERY_S if self._planner.is_done else _PLAN_REST_S)
+
+    def _tell_late(self, conn: Connection) -> bool:
+        """Tell of what was not clear when it was decided; return whether others are left."""
+        has_held = self._try("incidents behind others", self._decider.release, conn)
+        return self._try("degraded sites", self._decider.tell_degraded, conn) or has_held
 
     def _try(self, what: str, work: Callable[[Connection], object], conn: Connection) -> bool:
         """Return whether it did something, or has more to do. Where it fails it rests, and the others go on."""

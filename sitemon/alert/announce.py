@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, types_of
+from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, labels_told, types_of
 from sitemon.alert.links import linked
 from sitemon.incident.change import Change
 from sitemon.model.alerts import Alerts, Audience
@@ -37,13 +37,14 @@ def announce(
     sayings = []
     for site, number, change in changed:
         audience = audience_of(site)
+        labels = labels_told(audience)
         for type_ in () if around[number].is_held else types_of(change):
             event = event_of(
                 type_,
                 change,
                 number=number,
                 site=site,
-                labels=audience.labels if type_ == DOWN else labels_of.get(number, audience.labels),
+                labels=labels if type_ == DOWN else labels_of.get(number, labels),
                 around=around[number],
                 now=now,
                 event_id=uuid.uuid4(),

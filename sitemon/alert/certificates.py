@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sitemon.alert.events import certificate_event
+from sitemon.alert.events import certificate_event, labels_told
 from sitemon.alert.links import linked
 from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.model.alerts import Alerts
@@ -50,7 +50,7 @@ def warn_of_certificates(conn: Connection, rules_of: Callable[[str], SiteRules],
         certificates.say(
             Saying(channel, None, event, wait_s)
             for certificate, days in certificates.note(due)
-            for labels in (rules[certificate.site].audience.labels,)
+            for labels in (labels_told(rules[certificate.site].audience),)
             for warning in (certificate_event(certificate, days, labels, now, uuid.uuid4()),)
             for event in (linked(warning, alerts.page_url),)
             for channel, wait_s in heard_by[certificate.site]

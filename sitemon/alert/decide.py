@@ -23,6 +23,7 @@ from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
+from sitemon.store.degraded import degraded_numbers
 from sitemon.store.gone import have_decided, lasting_sites
 from sitemon.store.held import held_numbers
 from sitemon.store.incident import Open, Taken, open_numbers, take_site, take_sites
@@ -77,9 +78,11 @@ class Decider:
         self._open_after = _FIRST
         self._held: list[int] = []
         self._lasting_after = 0
+        self._degraded_after = 0
         self._apart: dict[str, dict[_Site, None]] = {}
         self._failing = Failing[_Site](_REST, lambda one: f"decisions on site {one.name}")
         self._failing_news = Failing[int](_REST, "news of incident {}".format)
+        self._failing_degraded = Failing[int](_REST, "that the site of number {} is degraded".format)
 
     def use(self, alerts: Alerts) -> None:
         """Decide by other routes from now on."""
@@ -186,14 +189,21 @@ class Decider:
         """
         warn_of_certificates(conn, self._rules_of, self._alerts, self._now())
 
-    def tell_degraded(self, conn: Connection) -> None:
+    def tell_degraded(self, conn: Connection) -> bool:
         """Tell of sites that are degraded, and of those that are no more.
+
+        They are looked at by turns, some at a time; return whether others are left of this turn.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
         """
-        tell_degraded(conn, self._rules_of, self._alerts, self._now())
+        found = degraded_numbers(conn, self._degraded_after, _SITES_AT_ONCE)
+        self._degraded_after = found[-1] if len(found) == _SITES_AT_ONCE else 0
+        self._failing_degraded.each(
+            found, lambda some: tell_degraded(conn, some, self._rules_of, self._alerts, self._now())
+        )
+        return bool(self._degraded_after)
 
     def _decide(self, taken: Taken, *, is_apart: bool) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}

@@ -1,11 +1,11 @@
 """Tells that sites are degraded, and that they are no more: once it is clear that they are not about to be down."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sitemon.alert.events import degraded_event
+from sitemon.alert.events import degraded_event, labels_told
 from sitemon.alert.links import linked
 from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.incident.dependence import is_decided, standing
@@ -15,22 +15,19 @@ from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying
 from sitemon.store.degraded import Degradation, Degradations, take_degraded
 
-_AT_ONCE: Final = 200
 
-
-def tell_degraded(conn: Connection, rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime) -> None:
-    """Put what is to be said of degraded sites into the outbox.
+def tell_degraded(
+    conn: Connection, site_ids: Sequence[int], rules_of: Callable[[str], SiteRules], alerts: Alerts, now: datetime
+) -> None:
+    """Put what is to be said of these sites, which are degraded or were, into the outbox.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is told then.
 
     """
-    after: int | None = 0
-    while after is not None:
-        with take_degraded(conn, after, _AT_ONCE) as found:
-            rules = {one.site: rules_of(one.site) for one in found.sites}
-            _tell(found, rules, alerts, now, _behind(found, rules, rules_of, now))
-            after = found.sites[-1].site_id if found.sites else None
+    with take_degraded(conn, site_ids) as found:
+        rules = {one.site: rules_of(one.site) for one in found.sites}
+        _tell(found, rules, alerts, now, _behind(found, rules, rules_of, now))
 
 
 def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, now: datetime, behind: set[str]) -> None:
@@ -41,18 +38,17 @@ def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, n
     }
     if not heard_by:
         return
-    # What is told of a site that was taken out, of which no labels are known any more, ends what was told with labels.
-    labels_of = found.labels_of_degraded([one for one in found.sites if one.is_ended and heard_by.get(one.site_id)])
+    labels = {one.site_id: _labels(one, rules[one.site]) for one in found.sites}
     found.say(
         Saying(channel, None, event, wait_s)
         for one in found.sites
         if heard_by.get(one.site_id)
-        for event in (_event(one, rules[one.site], labels_of.get(one.site), alerts, now),)
+        for event in (_event(one, rules[one.site], labels[one.site_id], alerts, now),)
         for channel, wait_s in heard_by[one.site_id]
     )
     over = [one.site_id for one in found.sites if one.ended_at is not None and one.site_id in heard_by]
     found.forget(over)
-    found.tell({n: [one.channel for one in heard] for n, heard in heard_by.items() if n not in over})
+    found.tell({n: ([one.channel for one in heard], labels[n]) for n, heard in heard_by.items() if n not in over})
 
 
 def _heard_by(
@@ -70,10 +66,14 @@ def _heard_by(
     return alerts.recipients(rules.audience, "degraded")
 
 
+def _labels(one: Degradation, rules: SiteRules) -> Mapping[str, str]:
+    """Return the labels of what is told: what ends it has those of before, which Alertmanager takes for the alert."""
+    return labels_told(rules.audience) if one.ended_at is None or one.labels is None else one.labels
+
+
 def _event(
-    one: Degradation, rules: SiteRules, said: Mapping[str, str] | None, alerts: Alerts, now: datetime
+    one: Degradation, rules: SiteRules, labels: Mapping[str, str], alerts: Alerts, now: datetime
 ) -> dict[str, Any]:
-    labels = rules.audience.labels if said is None else said
     is_taken_out = one.is_ended and not rules.is_configured
     event = degraded_event(one, labels, now, uuid.uuid4(), is_taken_out=is_taken_out)
     return linked(event, alerts.page_url)

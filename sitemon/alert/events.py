@@ -24,6 +24,7 @@ from sitemon.model.alert_event import (
     Trial,
     plain,
 )
+from sitemon.model.alerts import Audience
 from sitemon.model.moment import format_utc
 from sitemon.store.certificate import Expiring
 from sitemon.store.deciding import Circumstances
@@ -37,6 +38,11 @@ DEGRADED: Final = "site.degraded"
 RECOVERED: Final = "site.recovered"
 CERTIFICATE: Final = "certificate.expiring"
 TEST: Final = "test"
+
+_LONGEST_URL_CHARS: Final = 2_048
+"""Of a longer one the beginning is told, as the page shows it."""
+
+_LABELS_BYTES: Final = 1 << 10
 
 _LEFT_OUT: Final = "the URL and what the server said are left out: this alert was refused with them"
 
@@ -58,6 +64,18 @@ def types_of(change: Change[int]) -> list[str]:
     if change.what is What.OPENED:
         return [DOWN, RESOLVED] if is_over else [DOWN]
     return [RESOLVED] if is_over else [DOWN]
+
+
+def labels_told(audience: Audience) -> Mapping[str, str]:
+    """Return the labels of a site that are told: those that fit into 1 KiB, the shortest first."""
+    left, told = _LABELS_BYTES, set[str]()
+    sizes = ((len(f"{name}{value}".encode(errors="replace")), name) for name, value in audience.labels.items())
+    for size_bytes, name in sorted(sizes):
+        left -= size_bytes
+        if left < 0:
+            break
+        told.add(name)
+    return {name: value for name, value in audience.labels.items() if name in told}
 
 
 def event_of(
@@ -84,7 +102,7 @@ def event_of(
     data = AboutIncident(
         id=str(event_id),
         site=site,
-        url=around.url,
+        url=_url(around.url),
         labels=labels,
         state="down" if down_since else "up",
         since=format_utc(down_since or around.up_since or incident.ended_at or now),
@@ -109,7 +127,7 @@ def degraded_event(
     data = AboutDegraded(
         id=str(event_id),
         site=one.site,
-        url=one.url,
+        url=_url(one.url),
         labels=labels,
         state="up" if is_over else "degraded",
         since=format_utc(one.ended_at or one.since_at),
@@ -133,7 +151,7 @@ def certificate_event(
     data = AboutCertificate(
         id=str(event_id),
         site=certificate.site,
-        url=certificate.url,
+        url=_url(certificate.url),
         labels=labels,
         cert_expires_at=format_utc(certificate.expires_at),
         threshold_days=days,
@@ -170,6 +188,10 @@ def _incident(number: int, incident: Incident, around: Circumstances, now: datet
         excerpt=incident.cause.excerpt,
         acknowledged_by=around.acknowledged_by,
     )
+
+
+def _url(url: str | None) -> str | None:
+    return url if url is None or len(url) <= _LONGEST_URL_CHARS else f"{url[:_LONGEST_URL_CHARS]}…"
 
 
 def _moment(at: datetime | None) -> str | None:

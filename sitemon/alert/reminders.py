@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sitemon.alert.events import DOWN, REMINDER, event_of
+from sitemon.alert.events import DOWN, REMINDER, event_of, labels_told
 from sitemon.alert.links import linked
 from sitemon.alert.rules import SiteRules, is_of_before
 from sitemon.incident.change import Change, What
@@ -32,7 +32,7 @@ def remind(
             change,
             number=change.number or 0,
             site=site,
-            labels=rules_of(site).audience.labels,
+            labels=labels_told(rules_of(site).audience),
             around=around,
             now=now,
             event_id=uuid.uuid4(),

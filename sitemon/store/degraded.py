@@ -21,7 +21,7 @@ class Degradation(NamedTuple):
     """A site that is degraded, or was until `ended_at`; `channels` were told, None: nobody yet.
 
     Rows of slots from `undecided_from` on are not decided on yet; None: all are. `is_scheduled`: the schedule has it,
-    or had; `is_ended`: it has it no more.
+    or had; `is_ended`: it has it no more. `labels` are those with which they were told.
     """
 
     site_id: int
@@ -35,16 +35,17 @@ class Degradation(NamedTuple):
     undecided_from: datetime | None = None
     is_scheduled: bool = False
     is_ended: bool = False
+    labels: Mapping[str, str] | None = None
 
 
 class Degradations(Behind):
     """Sites of which it is to be told that they are degraded, or are no more; they are ours meanwhile."""
 
-    def __init__(self, cursor: Cursor, after: int, most: int) -> None:
+    def __init__(self, cursor: Cursor, site_ids: Sequence[int]) -> None:
         super().__init__(cursor)
-        cursor.execute(_sql["to_tell"], {"after": after, "most": most})
+        cursor.execute(_sql["to_tell"], {"site_ids": list(site_ids)})
         self.sites = [
-            Degradation(site_id, site, url, since_at, ended_at, channels, regions, Cause(*rest[3:]), *rest[:3])
+            Degradation(site_id, site, url, since_at, ended_at, channels, regions, Cause(*rest[4:]), *rest[:4])
             for site_id, site, url, since_at, ended_at, channels, regions, *rest in cursor
         ]
 
@@ -53,17 +54,9 @@ class Degradations(Behind):
         self._cursor.execute(_sql["degraded_of"], {"names": list(names)})
         return {name for (name,) in self._cursor.fetchall()}
 
-    def labels_of_degraded(self, sites: Sequence[Degradation]) -> dict[str, Mapping[str, str]]:
-        """Return with which labels it was told last that these sites are degraded, by their names."""
-        if not sites:
-            return {}
-        since = min(one.since_at for one in sites)
-        self._cursor.execute(_sql["said_labels"], {"since": since, "names": [one.site for one in sites]})
-        return dict(self._cursor.fetchall())
-
-    def tell(self, told: Mapping[int, Sequence[str]]) -> None:
-        """Note which channels are told of sites, none where nobody wants to hear of it."""
-        rows = [{"site_id": site_id, "channels": channels} for site_id, channels in told.items()]
+    def tell(self, told: Mapping[int, tuple[Sequence[str], Mapping[str, str]]]) -> None:
+        """Note which channels are told of sites, none where nobody wants to hear of it, and with which labels."""
+        rows = [{"site_id": n, "channels": channels, "labels": labels} for n, (channels, labels) in told.items()]
         self._cursor.execute(_sql["tell"], {"told": msgspec.json.encode(rows).decode()})
 
     def forget(self, site_ids: Sequence[int]) -> None:
@@ -71,9 +64,21 @@ class Degradations(Behind):
         self._cursor.execute(_sql["forget"], {"site_ids": list(site_ids)})
 
 
+def degraded_numbers(conn: Connection, after: int, most: int) -> list[int]:
+    """Return the first sites after a number of which something may have to be told.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["numbers"], {"after": after, "most": most})
+        return [site_id for (site_id,) in cursor.fetchall()]
+
+
 @contextmanager
-def take_degraded(conn: Connection, after: int, most: int) -> Iterator[Degradations]:
-    """Take the first sites after a number of which something is to be told, for one transaction.
+def take_degraded(conn: Connection, site_ids: Sequence[int]) -> Iterator[Degradations]:
+    """Take those of these sites of which something is to be told, for one transaction.
 
     Those that another alerter has are passed over.
 
@@ -82,4 +87,4 @@ def take_degraded(conn: Connection, after: int, most: int) -> Iterator[Degradati
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Degradations(cursor, after, most)
+        yield Degradations(cursor, site_ids)

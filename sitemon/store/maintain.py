@@ -44,7 +44,7 @@ def maintain(
     on_step()
     made = make_partitions(conn, now, retention)
     on_step()
-    tidy(conn, now - timedelta(days=retention.hourly_days))
+    tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step)
     on_step()
     roll_up(conn, now, on_step)
     on_step()

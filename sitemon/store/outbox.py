@@ -12,7 +12,6 @@ from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("outbox.sql")
-_LAST: Final = 2**63 - 1
 _MOST_AT_ONCE: Final = 20_000
 
 
@@ -148,9 +147,7 @@ def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> N
     """Say that a message has arrived."""
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["message_delivered"], {"channel": channel, "message_id": message_id})
-        arrived = cursor.fetchall()
-        newest = max((outbox_id for outbox_id, _ in arrived), default=0)
-        _give_up_overtaken(cursor, [channel], newest, {site for _, site in arrived})
+        _give_up_overtaken(cursor, channel, cursor.fetchall())
 
 
 def mark_message_failed(
@@ -173,7 +170,7 @@ def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
     """Say that an alert has arrived."""
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["delivered"], {"outbox_id": outbox_id})
-        _give_up_overtaken(cursor, [channel], outbox_id, {site for (site,) in cursor.fetchall()})
+        _give_up_overtaken(cursor, channel, cursor.fetchall())
 
 
 def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -> bool:
@@ -222,7 +219,7 @@ def retry_alerts(conn: Connection) -> int:
         _give_turns(cursor, "turns_anew")
         cursor.execute(_sql["enable_channels"])
         channels = [name for (name,) in cursor.fetchall()]
-        return count - _give_up_overtaken(cursor, channels, _LAST)
+        return count - _give_up_all_overtaken(cursor, channels)
 
 
 def read_alerts(conn: Connection, since: datetime, most: int) -> list[KnownAlert]:
@@ -241,16 +238,21 @@ def _give_turns(cursor: Cursor, query: str, **values: object) -> None:
     cursor.execute(_sql["give_turns"], {"outbox_ids": [*outbox_ids], "turns": [*turns]})
 
 
-def _give_up_overtaken(
-    cursor: Cursor, channels: Sequence[str], before: int, sites: Collection[str] | None = None
-) -> int:
-    """Give up what waits of these sites, or of all, and is older than what has arrived of the same; return how many."""
-    values = {"channels": list(channels), "before": before, "sites": None if sites is None else list(sites)}
-    cursor.execute(_sql["first_waiting"], values)
+def _give_up_overtaken(cursor: Cursor, channel: str, arrived: Sequence[tuple[int, str]]) -> None:
+    """Give up what waits on a channel and is older than what has just arrived of the same, alerts with their sites."""
+    sites = list({site for _, site in arrived})
+    values = {"channels": [channel], "sites": sites, "arrived": [outbox_id for outbox_id, _ in arrived], "first": None}
+    cursor.execute(_sql["give_up_overtaken"], values)
+
+
+def _give_up_all_overtaken(cursor: Cursor, channels: Sequence[str]) -> int:
+    """Give up what waits on these channels and is older than what has arrived of the same; return how many."""
+    cursor.execute(_sql["first_waiting"], {"channels": list(channels)})
     ((first,),) = cursor.fetchall()
     if first is None:
         return 0
-    cursor.execute(_sql["give_up_overtaken"], values | {"first": first})
+    values = {"channels": list(channels), "sites": None, "arrived": [], "first": first}
+    cursor.execute(_sql["give_up_overtaken"], values)
     return cursor.rowcount
 
 

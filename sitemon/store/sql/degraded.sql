@@ -26,6 +26,14 @@ UPDATE sitemon.degradation SET ended_at = given.ended_at
 FROM unnest(%(site_ids)s::integer[], %(ended_at)s::timestamptz[]) AS given (site_id, ended_at)
 WHERE degradation.site_id = given.site_id AND degradation.ended_at IS NULL;
 
+-- name: numbers
+-- Some at a time, in the order of index degradation_to_tell.
+SELECT site_id
+FROM sitemon.degradation
+WHERE (channels IS NULL OR ended_at IS NOT NULL) AND site_id > %(after)s
+ORDER BY site_id
+LIMIT %(most)s;
+
 -- name: to_tell
 -- Not that a site is degraded that was taken out of the configuration, or is in maintenance. The sites are ours until the
 -- transaction ends.
@@ -50,6 +58,7 @@ SELECT
     (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = degradation.site_id),
     EXISTS (SELECT FROM sitemon.watch WHERE watch.site_id = degradation.site_id),
     site.is_ended,
+    degradation.labels,
     reason,
     http_code,
     error,
@@ -58,7 +67,7 @@ SELECT
 FROM sitemon.degradation
 JOIN sitemon.listed_site AS site USING (site_id)
 WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
-    AND site_id > %(after)s
+    AND site_id = ANY (%(site_ids)s)
     AND (
         ended_at IS NOT NULL
         OR NOT site.is_ended AND NOT EXISTS (
@@ -66,7 +75,6 @@ WHERE (channels IS NULL AND is_settled OR ended_at IS NOT NULL)
         )
     )
 ORDER BY site_id
-LIMIT %(most)s
 FOR NO KEY UPDATE OF site, degradation SKIP LOCKED;
 
 -- name: degraded_of
@@ -75,17 +83,11 @@ FROM sitemon.degradation
 JOIN sitemon.site USING (site_id)
 WHERE site.name = ANY (%(names)s) AND ended_at IS NULL;
 
--- name: said_labels
--- With which labels it was told last that these sites are degraded: one look through what was told since, for all of them.
--- Clocks of workers may be ahead of this one.
-SELECT DISTINCT ON (event #>> '{data,site}') event #>> '{data,site}', event #> '{data,labels}'
-FROM sitemon.outbox
-WHERE type = 'site.degraded' AND created_at >= %(since)s - '1 hour'::interval AND event #>> '{data,site}' = ANY (%(names)s)
-ORDER BY event #>> '{data,site}', outbox_id DESC;
-
 -- name: tell
-UPDATE sitemon.degradation SET channels = ARRAY(SELECT jsonb_array_elements_text(given.channels))
-FROM jsonb_to_recordset(%(told)s) AS given (site_id integer, channels jsonb)
+UPDATE sitemon.degradation SET
+    channels = ARRAY(SELECT jsonb_array_elements_text(given.channels)),
+    labels = given.labels
+FROM jsonb_to_recordset(%(told)s) AS given (site_id integer, channels jsonb, labels jsonb)
 WHERE degradation.site_id = given.site_id;
 
 -- name: forget

@@ -10,13 +10,14 @@ WITH given AS (
         place integer, event_id uuid, channel text, incident_id integer, event jsonb, wait_s double precision
     )
 )
-INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, due_at, turn)
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, site_name, due_at, turn)
 SELECT
     event_id,
     channel,
     event ->> 'type',
     incident_id,
     event,
+    nullif(site, ''),
     now() + wait_s * '1 second'::interval,
     before + greatest(0, present.turn, last_waiting.turn + 1)
 FROM given
@@ -224,25 +225,21 @@ WHERE outbox.channel = %(channel)s
 -- name: delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
 WHERE outbox_id = %(outbox_id)s
-RETURNING coalesce(event #>> '{data,site}', '');
+RETURNING outbox_id, coalesce(event #>> '{data,site}', '');
 
 -- name: first_waiting
--- The first of what waits of these sites, or of all, before a place; null where nothing does.
 SELECT min(outbox_id)
 FROM (
     SELECT outbox_id
     FROM sitemon.outbox
-    WHERE channel = ANY (%(channels)s)
-        AND (%(sites)s::text[] IS NULL OR coalesce(event #>> '{data,site}', '') = ANY (%(sites)s))
-        AND outbox_id < %(before)s
-        AND delivered_at IS NULL
-        AND given_up_at IS NULL
+    WHERE channel = ANY (%(channels)s) AND delivered_at IS NULL AND given_up_at IS NULL
     OFFSET 0 -- by an index of what waits, not by one of all alerts from the first on
 ) AS waiting;
 
 -- name: give_up_overtaken
--- What waits of these sites, or of all, before a place and from the first one on, though what came after it has arrived, of
--- the same incident, or else of the same site or region: it was refused, and would say as the last word how it was.
+-- What waits of these sites, or of all, though what came after it has arrived, of the same incident, or else of the same site
+-- or region: it was refused, and would say as the last word how it was. What has arrived are these alerts, or all from a
+-- first one on.
 UPDATE sitemon.outbox SET
     given_up_at = now(),
     is_overtaken = true,
@@ -254,7 +251,6 @@ WHERE outbox_id = ANY (
             SELECT
                 outbox_id,
                 delivered_at,
-                coalesce(event #>> '{data,site}', '') AS site,
                 max(outbox_id) FILTER (WHERE delivered_at IS NOT NULL) OVER (
                     PARTITION BY
                         channel,
@@ -268,13 +264,22 @@ WHERE outbox_id = ANY (
                             )
                         END
                 ) AS last_arrived
-            FROM sitemon.outbox
-            WHERE channel = ANY (%(channels)s) AND outbox_id >= %(first)s AND given_up_at IS NULL
+            FROM (
+                SELECT * FROM sitemon.outbox WHERE outbox_id = ANY (%(arrived)s::bigint[])
+                UNION ALL
+                SELECT *
+                FROM sitemon.outbox
+                WHERE channel = ANY (%(channels)s) AND outbox_id >= %(first)s::bigint AND delivered_at IS NOT NULL
+                UNION ALL
+                SELECT *
+                FROM sitemon.outbox
+                WHERE channel = ANY (%(channels)s)
+                    AND (%(sites)s::text[] IS NULL OR coalesce(event #>> '{data,site}', '') = ANY (%(sites)s))
+                    AND delivered_at IS NULL
+                    AND given_up_at IS NULL
+            ) AS of_these
         ) AS told
-        WHERE delivered_at IS NULL
-            AND outbox_id < last_arrived
-            AND outbox_id < %(before)s
-            AND (%(sites)s::text[] IS NULL OR site = ANY (%(sites)s))
+        WHERE delivered_at IS NULL AND outbox_id < last_arrived
     )
 );
 

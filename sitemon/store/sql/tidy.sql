@@ -7,6 +7,49 @@ DELETE FROM sitemon.maintenance_window WHERE is_configured AND until_at < %(befo
 DELETE FROM sitemon.region_outage WHERE until_at < %(before)s;
 DELETE FROM sitemon.silence WHERE ended_at < %(before)s;
 
+-- name: forget_crowded
+-- Of sites of which very many alerts were dealt with all but the newest, some at a time: those of sites that a thousand random
+-- pages of the table show, so that what a site has much of is found soon. What was said of what lasts is kept, but for
+-- reminders. Clocks of workers may be ahead of this one.
+DELETE FROM sitemon.outbox
+WHERE outbox_id = ANY (
+    ARRAY(
+        SELECT alert.outbox_id
+        FROM (
+            SELECT DISTINCT site_name
+            FROM sitemon.outbox TABLESAMPLE SYSTEM (least(100, 8e8 / greatest(1, pg_relation_size('sitemon.outbox'))))
+            WHERE site_name IS NOT NULL AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
+        ) AS shown
+        CROSS JOIN LATERAL (
+            SELECT outbox_id
+            FROM sitemon.outbox AS newer
+            WHERE newer.site_name = shown.site_name AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
+            ORDER BY outbox_id DESC
+            OFFSET %(of_a_site)s
+            LIMIT 1
+        ) AS first_over
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM sitemon.outbox AS older
+            WHERE older.site_name = shown.site_name
+                AND older.outbox_id <= first_over.outbox_id
+                AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
+            OFFSET 0 -- by the index of sites, and not by reading all alerts where nothing is to be dropped
+        ) AS alert
+        LEFT JOIN sitemon.incident USING (incident_id)
+        WHERE (type = 'site.reminder' OR incident_id IS NULL OR ended_at IS NOT NULL OR withdrawn_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT
+                FROM sitemon.site
+                JOIN sitemon.degradation USING (site_id)
+                WHERE site.name = alert.site_name
+                    AND type = 'site.degraded'
+                    AND alert.created_at >= since_at - '1 hour'::interval
+            )
+        LIMIT %(most)s
+    )
+);
+
 -- name: gather_marks
 -- While no alerter runs, what is to decide does not grow without end: of a site the earliest slot says all.
 WITH gone AS (

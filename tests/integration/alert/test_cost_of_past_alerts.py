@@ -1,0 +1,53 @@
+"""What was said before of other sites is not read when something is said, or has arrived."""
+
+import pytest
+
+from sitemon.store.outbox import mark_delivered, mark_failed
+from tests.databases import execute, rows
+from tests.integration.alert.leaving import LATER, Story
+from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.scene import Scene
+from tests.integration.alert.test_fair_order import say
+from tests.integration.alert.test_flapping import reads_few
+
+OF_OTHERS = """
+INSERT INTO sitemon.outbox (event_id, channel, type, site_name, event, delivered_at)
+SELECT
+    gen_random_uuid(), 'hook', 'site.degraded', 'theirs-' || number,
+    jsonb_build_object('data', jsonb_build_object('site', 'theirs-' || number)), now()
+FROM generate_series(1, 5000) AS number
+"""
+
+
+@pytest.fixture
+def story(scene: Scene, receiver: Receiver) -> Story:
+    """A site that is degraded, and much that was said of others since."""
+    story = Story(scene, receiver)
+    story.arrive("uggg")
+    execute(scene.conn, OF_OTHERS)
+    return story
+
+
+def test_the_labels_of_a_degraded_site_that_was_taken_out_are_known(story: Story, scene: Scene) -> None:
+    story.edit(minute=4)
+    story.leave(4)
+    with reads_few(scene.conn, "sitemon.outbox"):
+        story.look(LATER)
+    assert story.said == ["site.degraded", "site.recovered"]
+    assert scene.receiver.events[-1]["data"]["labels"] == {"team": "web"}
+
+
+def test_what_it_has_overtaken_is_looked_for_among_what_waits_of_its_site(scene: Scene) -> None:
+    say(scene.conn, ["shop", "wiki"])
+    execute(scene.conn, OF_OTHERS)
+    say(scene.conn, ["shop"])
+    first, last = rows(scene.conn, "SELECT min(outbox_id), max(outbox_id) FROM sitemon.outbox")[0]
+    mark_failed(scene.conn, first, "HTTP 403", 3_600.0)
+    with reads_few(scene.conn, "sitemon.outbox"):
+        mark_delivered(scene.conn, "hook", last)
+    states = "SELECT site, state, is_overtaken FROM sitemon.alerts WHERE site IN ('shop', 'wiki') ORDER BY alert_id"
+    assert rows(scene.conn, states) == [
+        ("shop", "given up", True),
+        ("wiki", "waiting", False),
+        ("shop", "delivered", False),
+    ]
