@@ -17,6 +17,8 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("incident.sql")
 _outbox_sql: Final = load_queries("outbox.sql")
+_PIECE_BYTES: Final = 4 << 20
+"""So much of what is said is in a statement: a value of jsonb has 256 MB at most, and is held several times."""
 
 
 class Circumstances(NamedTuple):
@@ -77,7 +79,8 @@ class Deciding:
         rows = (
             {"place": place, "event_id": one.event["data"]["id"]} | one._asdict() for place, one in enumerate(alerts)
         )
-        self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": as_json(rows)})
+        for piece in _pieces(rows):
+            self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": piece})
         notify(self._cursor)
 
     def _do(self, name: str, **values: object) -> None:
@@ -103,3 +106,14 @@ def begin_deciding(conn: Connection) -> Iterator[Deciding]:
 def as_json(rows: Iterable[Mapping[str, object]]) -> str:
     """Return rows as one value of jsonb: thousands of them in one statement."""
     return msgspec.json.encode(list(rows)).decode()
+
+
+def _pieces(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """Yield rows as values of jsonb, none of which is much longer than a piece."""
+    encoded = map(msgspec.json.encode, rows)
+    for first in encoded:
+        piece, size_bytes = [first], len(first)
+        while size_bytes < _PIECE_BYTES and (row := next(encoded, None)):
+            piece.append(row)
+            size_bytes += len(row)
+        yield f"[{b','.join(piece).decode()}]"
