@@ -70,7 +70,7 @@ class Dispatch:
             delete_queues(self._lease.client, self._regions.difference(regions))
             found = look(self._lease.client, regions, self._unreceived.ids_in(set(regions) - self._full_regions))
         self._regions = set(regions)
-        self._lost += self._unreceived.with_nobody(found.waiting, found.noted, is_last=is_last)
+        self._lost += self._unreceived.lost(found.waiting, found.noted, is_last=is_last)
         if self._lost:
             slots = sum(len(batch.slots) for batch in self._lost)
             log.warning("beat.sent_again: %s slots that were sent and that no worker received", slots)

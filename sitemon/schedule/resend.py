@@ -5,15 +5,16 @@ nobody, or with a worker that is about to note it. If it is not noted at the nex
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from sitemon.schedule.batch import Batch
 
 
 class Unreceived:
-    """The batches that one leader sent and no worker has noted, by region, in the order in which they were sent."""
+    """The newest batches, `most` in all, that one leader sent and no worker has noted: by region, as they were sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 4_000) -> None:
+        self._most = most
         self._batches: dict[str, list[Batch]] = defaultdict(list)
         self._handed_out: dict[str, set[str]] = defaultdict(set)
 
@@ -23,21 +24,20 @@ class Unreceived:
 
     def ids_in(self, regions: Collection[str]) -> list[str]:
         """Return the ids of those of these regions, and forget the others: nobody looks for them any more."""
-        self._batches = defaultdict(list, {name: self._batches[name] for name in regions})
+        share = self._most // max(sum(map(bool, self._batches.values())), 1)
+        self._batches = defaultdict(list, {name: self._batches[name][-share:] for name in regions})
         return [batch.id for batches in self._batches.values() for batch in batches]
 
-    def with_nobody(self, waiting: Mapping[str, int], noted: Collection[str], *, is_last: bool = False) -> list[Batch]:
-        """Return the batches to send again, each once, by how many messages waited in each region's queue.
+    def lost(self, waiting: Mapping[str, int], noted: Collection[str], *, is_last: bool = False) -> Iterator[Batch]:
+        """Yield the batches to send again, each once, by how many messages waited in each region's queue.
 
         `noted` are the ids of those that were noted when they were looked for, after the queues. For those who are
         about to note a batch the last look waits no longer: it may be sent twice rather than not at all.
         """
-        lost: list[Batch] = []
         for region, count in waiting.items():
             unnoted = [batch for batch in self._batches[region] if batch.id not in noted]
             handed_out = {batch.id for batch in unnoted[: max(len(unnoted) - count, 0)]}
             gone = handed_out if is_last else handed_out & self._handed_out[region]
             self._handed_out[region] = handed_out - gone
             self._batches[region] = [batch for batch in unnoted if batch.id not in gone]
-            lost += (batch for batch in unnoted if batch.id in gone)
-        return lost
+            yield from (batch for batch in unnoted if batch.id in gone)
