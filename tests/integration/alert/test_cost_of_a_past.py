@@ -2,9 +2,9 @@
 
 import itertools
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -18,11 +18,13 @@ from sitemon.incident.policy import Policy
 from sitemon.incident.rows import Row, in_order
 from sitemon.model.alerts import Audience
 from sitemon.model.result import Result
-from sitemon.store.deciding import as_json
+from sitemon.store import deciding
 from sitemon.store.incident import Taken
 from tests.databases import execute, rows
 from tests.integration.alert.scene import OUTCOMES, Scene
 from tests.results import MINUTE, a_result
+
+T = TypeVar("T")
 
 MINUTES = 700
 """More rows, one a second, than are folded again each time."""
@@ -187,14 +189,17 @@ def test_of_what_came_since_the_oldest_row_some_is_read_at_a_time(
 def test_of_very_many_changes_some_are_written_and_told_at_a_time(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def counted(given: Iterable[Mapping[str, object]]) -> str:
-        listed = list(given)
-        sizes.append(len(listed))
-        return as_json(listed)
+    def counted(write: Callable[[list[Mapping[str, object]]], T]) -> Callable[[Iterable[Mapping[str, object]]], T]:
+        def noted(given: Iterable[Mapping[str, object]]) -> T:
+            listed = list(given)
+            sizes.append(len(listed))
+            return write(listed)
+
+        return noted
 
     sizes: list[int] = []
-    for name in ("incident", "deciding"):
-        monkeypatch.setattr(f"sitemon.store.{name}.as_json", counted)
+    monkeypatch.setattr("sitemon.store.incident.as_json", counted(deciding.as_json))
+    monkeypatch.setattr(deciding, "_pieces", counted(deciding._pieces))
     monkeypatch.setattr("sitemon.store.incident._ADDED_AT_ONCE", 3)
     monkeypatch.setattr(decide, "_TOLD_AT_ONCE", 3)
     scene.use(scene.receiver.channel(), policy=Policy(down_after=1))
