@@ -214,6 +214,14 @@ def have_counted(conn: Connection) -> None:
     execute(conn, "SELECT pg_stat_force_next_flush()")
 
 
+def looks_at(conn: Connection, table: str) -> int:
+    """Return how many rows of a table or materialized view of ours were read so far, this session's included."""
+    have_counted(conn)
+    found = "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relid = %s::regclass"
+    ((number,),) = rows(conn, found, (f"sitemon.{table}",))
+    return int(number)
+
+
 def cpu_s(conn: Connection) -> float:
     """Return the CPU seconds of the server's process so far."""
     return int(Path(f"/proc/{conn.get_backend_pid()}/schedstat").read_text().split()[0]) / 1e9

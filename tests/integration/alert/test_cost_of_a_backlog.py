@@ -5,12 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from sitemon.store import outbox
-from tests.databases import execute, have_counted, rows
+from tests.databases import execute, looks_at, rows
 from tests.integration.alert.scene import Scene
 from tests.integration.alert.test_fair_order import say
 
 SITES = [f"site-{number}" for number in range(2_000)]
-READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'sitemon.outbox'::regclass"
 Gathering = Callable[[], outbox.Gathered]
 
 
@@ -34,15 +33,9 @@ def gather(backlog: Scene) -> Gathering:
 
 def rows_an_alert(scene: Scene, step: Callable[[], object]) -> float:
     """Return how many rows a step reads for each alert that waits."""
-
-    def read() -> int:
-        have_counted(scene.conn)
-        ((number,),) = rows(scene.conn, READ)
-        return int(number)
-
-    before = read()
+    before = looks_at(scene.conn, "outbox")
     step()
-    return (read() - before) / len(SITES)
+    return (looks_at(scene.conn, "outbox") - before) / len(SITES)
 
 
 def test_further_alerts_read_one_each(backlog: Scene) -> None:

@@ -31,7 +31,7 @@ def story(scene: Scene, receiver: Receiver) -> Story:
 def test_the_labels_of_a_degraded_site_that_was_taken_out_are_known(story: Story, scene: Scene) -> None:
     story.edit(minute=4)
     story.leave(4)
-    with reads_few(scene.conn, "sitemon.outbox"):
+    with reads_few(scene.conn, "outbox"):
         story.look(LATER)
     assert story.said == ["site.degraded", "site.recovered"]
     assert scene.receiver.events[-1]["data"]["labels"] == {"team": "web"}
@@ -43,7 +43,7 @@ def test_what_it_has_overtaken_is_looked_for_among_what_waits_of_its_site(scene:
     say(scene.conn, ["shop"])
     first, last = rows(scene.conn, "SELECT min(outbox_id), max(outbox_id) FROM sitemon.outbox")[0]
     mark_failed(scene.conn, first, "HTTP 403", 3_600.0)
-    with reads_few(scene.conn, "sitemon.outbox"):
+    with reads_few(scene.conn, "outbox"):
         mark_delivered(scene.conn, "hook", last)
     states = "SELECT site, state, is_overtaken FROM sitemon.alerts WHERE site IN ('shop', 'wiki') ORDER BY alert_id"
     assert rows(scene.conn, states) == [

@@ -11,7 +11,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.page_incidents import Incident, read_incidents, read_incidents_in_turns
 from sitemon.store.page_site import read_incidents_of
 from sitemon.store.pool import Pool
-from tests.databases import execute, have_counted, rows
+from tests.databases import execute, have_counted, looks_at
 from tests.integration.web.conftest import Connect
 from tests.results import MINUTE
 
@@ -67,18 +67,10 @@ def page(request: pytest.FixtureRequest, conn: Connection, reader: Connect) -> I
     pool.close()
 
 
-def looks(conn: Connection) -> int:
-    """How many incidents were looked at so far."""
-    have_counted(conn)
-    found = "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_all_tables WHERE relid = %s::regclass"
-    ((number,),) = rows(conn, found, ("sitemon.incident",))
-    return int(number)
-
-
 def test_those_of_the_public_page_cost_one_of_each_site_and_some_of_those_that_are_shown(page: Connection) -> None:
-    before = looks(page)
+    before = looks_at(page, "incident")
     found = read_incidents_in_turns(page, OWNERS, clock.utc_now() - 30 * DAY, MOST)
-    assert looks(page) - before <= len(OWNERS) + SHOWN + MOST
+    assert looks_at(page, "incident") - before <= len(OWNERS) + SHOWN + MOST
     assert len({incident.site for incident in found}) == MOST
     assert found[-1].site == "wiki"
 
@@ -94,8 +86,8 @@ def test_those_of_the_public_page_cost_one_of_each_site_and_some_of_those_that_a
 def test_those_of_a_site_cost_no_more_than_is_shown(
     page: Connection, read: Callable[[Connection], list[Incident]]
 ) -> None:
-    before = looks(page)
+    before = looks_at(page, "incident")
     found = read(page)
-    assert looks(page) - before <= 2 * MOST
+    assert looks_at(page, "incident") - before <= 2 * MOST
     assert [incident.site for incident in found] == ["site-7"] * MOST
     assert found == sorted(found, key=lambda incident: incident.started_at, reverse=True)

@@ -8,7 +8,7 @@ import pytest
 from sitemon.store.connect import Connection
 from sitemon.store.history import read_uptime_of_days
 from sitemon.store.pool import Pool
-from tests.databases import execute, have_counted, rows
+from tests.databases import execute, have_counted, looks_at
 from tests.integration.web.conftest import Connect
 
 SITES: Final = 60
@@ -18,11 +18,6 @@ FILL: Final = """
     SELECT sitemon.day_of(now()), site_id, region_id, region_id - min(region_id) OVER (), 1, 2, 3
     FROM sitemon.site CROSS JOIN sitemon.region
     WHERE site.name LIKE 'site-%' AND region.name LIKE 'region-%'
-"""
-LOOKS: Final = """
-    SELECT seq_tup_read + coalesce(idx_tup_fetch, 0)
-    FROM pg_stat_all_tables
-    WHERE relid = 'sitemon.kept_recent'::regclass
 """
 
 
@@ -42,18 +37,11 @@ def page(conn: Connection, reader: Connect) -> Iterator[Connection]:
     pool.close()
 
 
-def looks(conn: Connection) -> int:
-    """How many uptimes were looked at so far."""
-    have_counted(conn)
-    ((number,),) = rows(conn, LOOKS)
-    return int(number)
-
-
 def test_it_is_that_of_all_regions_together_and_reads_those_of_its_site(page: Connection) -> None:
-    before = looks(page)
+    before = looks_at(page, "kept_recent")
     up = sum(range(REGIONS)) + REGIONS
     assert read_uptime_of_days(page, "site-7", 30) == pytest.approx(up / (up + 5 * REGIONS))
-    assert looks(page) - before <= REGIONS
+    assert looks_at(page, "kept_recent") - before <= REGIONS
 
 
 def test_a_site_of_which_nothing_was_counted_has_none(page: Connection) -> None:

@@ -10,7 +10,7 @@ from sitemon.store.names import Names
 from sitemon.store.page import PresentReader
 from sitemon.store.pool import Pool
 from sitemon.store.write import write_batch
-from tests.databases import execute, have_counted, rows
+from tests.databases import execute, have_counted, looks_at, rows
 from tests.integration.web.conftest import Connect
 from tests.results import a_result
 
@@ -39,14 +39,6 @@ def lent(reader: Connect) -> Iterator[Connection]:
     with pool.connection() as conn:
         yield conn
     pool.close()
-
-
-def looks_at(conn: Connection, table: str) -> int:
-    """How many rows of a table were looked at so far."""
-    have_counted(conn)
-    found = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_all_tables WHERE relid = %s::regclass"
-    ((looks,),) = rows(conn, found, (f"sitemon.{table}",))
-    return int(looks)
 
 
 def read_view(conn: Connection) -> int:
