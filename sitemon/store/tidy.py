@@ -11,7 +11,6 @@ from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("tidy.sql")
 
-
 _OF_A_SITE: Final = 1_000
 """So many alerts of a site that were dealt with are kept, the newest ones, beside those of what lasts."""
 

@@ -93,13 +93,11 @@ class Publisher:
                 return
             try:
                 self._append(pending, share)
-            except SpoolFullError as exc:
-                if self._is_closing:
-                    raise
+            except NoRoomError as exc:
                 if not self._is_declined:
                     log.warning("spool.declined: what recorders find out by themselves is not published: %s", exc)
                 self._is_declined = True
-                raise NoRoomError(str(exc)) from exc
+                raise
 
     def deliver(self, record: Record, timeout_s: float) -> None:
         """Return once Kafka itself has acknowledged the record; the spool does not count.
@@ -217,16 +215,20 @@ class Publisher:
             pending = self._look_again(pending, is_straight=self._is_straight())
 
     def _append(self, pending: Sequence["_Pending"], share: float) -> None:
+        """Put records into the spool. Raises NoRoomError where it takes none, SpoolFullError if we are closing."""
         take = functools.partial(self._drain.take, [item.delivery for item in pending])
-        self._spool.append([item.record for item in pending], take, share=share)
+        try:
+            self._spool.append([item.record for item in pending], take, share=share)
+        except SpoolFullError as exc:
+            if self._is_closing:
+                raise
+            raise NoRoomError(str(exc)) from exc
 
     def _is_kept(self, pending: Sequence["_Pending"], share: float) -> bool:
         """Put records into the spool. False when it takes none, which is said once."""
         try:
             self._append(pending, share)
-        except SpoolFullError as exc:
-            if self._is_closing:
-                raise
+        except NoRoomError as exc:
             if not self._is_full:
                 log.error("spool.full: publishing waits for Kafka or for room: %s", exc)
             self._is_full = True
