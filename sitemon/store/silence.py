@@ -79,6 +79,8 @@ def take_silences(conn: Connection) -> Iterator[Silences]:
 def is_recording(conn: Connection) -> bool:
     """Tell whether results arrive in the database, as often as the site asks for that is looked at most often.
 
+    A site that nobody ever looked at, as in a region that has no workers, asks for nothing.
+
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 

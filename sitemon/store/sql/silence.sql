@@ -66,12 +66,12 @@ WHERE (cause, region) = (%(cause)s, %(region)s) AND ended_at IS NULL
 RETURNING cause;
 
 -- name: is_recording
--- Whether a result is as new as the site asks for that is looked at most often. One of a slot that lies ahead was made by a
--- clock that was, and says nothing of now.
-SELECT coalesce(bool_or(abs(extract(epoch FROM seen_slot_at - now())) < newest.within_s), false)
-FROM sitemon.current_state
-CROSS JOIN (
-    SELECT 60 + coalesce(min(patience_ms), 72000) / 1000.0 AS within_s
-    FROM sitemon.schedule_stretch
-    WHERE until_ms = 9223372036854775807
-) AS newest;
+-- Whether a result is as new as the site asks for that is looked at most often, of those that ever were: the others say
+-- nothing of what is recorded. A result of a slot that lies ahead was made by a clock that was, and says nothing of now.
+SELECT coalesce(
+    min(abs(extract(epoch FROM seen_slot_at - now()))) < 60 + coalesce(min(patience_ms), 72000) / 1000.0, false
+)
+FROM sitemon.current_state AS state
+LEFT JOIN sitemon.schedule_stretch AS stretch
+    ON stretch.site_id = state.site_id AND stretch.region_id = state.region_id AND until_ms = 9223372036854775807
+WHERE seen_slot_at IS NOT NULL;

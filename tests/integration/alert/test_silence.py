@@ -1,24 +1,19 @@
-"""What people are told when nobody looks at sites, and when an outside service is called."""
+"""What people are told when nobody looks at sites."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from sitemon import clock
-from sitemon.alert.silence import Heart, say_silences
+from sitemon.alert.silence import say_silences
 from sitemon.alert.text import subject_of
-from sitemon.model.alerts import Heartbeat
 from sitemon.model.outcome import Reason
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.schedule import write_notices
-from tests.acceptance.changing import ChangingServer
 from tests.databases import execute
 from tests.integration.alert.scene import Scene
 from tests.integration.store.events import at, started
 from tests.results import a_missed, a_result
-
-SECRET_PATH = "/beat?key=hunter2"
 
 
 def this_minute() -> datetime:
@@ -33,13 +28,6 @@ def say(scene: Scene) -> list[tuple[str, str, int]]:
     events = scene.receiver.events[before:]
     assert {event["type"] for event in events} <= {"monitor.silent"}
     return [(event["data"]["state"], event["data"]["cause"], event["data"]["sites"]) for event in events]
-
-
-@pytest.fixture
-def server() -> Iterator[ChangingServer]:
-    """A server that takes heartbeats."""
-    with ChangingServer() as server:
-        yield server
 
 
 def test_when_nothing_is_recorded_it_is_one_message_and_one_when_that_is_over(scene: Scene) -> None:
@@ -87,53 +75,6 @@ def test_a_few_missed_slots_are_not_worth_a_word(scene: Scene) -> None:
     write_notices(scene.conn, scene.names, [started(0)])
     scene.write([a_result(slot_at=at(0)), a_missed(slot_at=this_minute())])
     assert say(scene) == []
-
-
-def test_the_heart_beats_only_while_results_are_recorded(
-    scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    heart, heartbeat = Heart(), Heartbeat(server.url(SECRET_PATH), every_s=0.0)
-    write_notices(scene.conn, scene.names, [started(0)])
-    scene.write([a_result(slot_at=at(0)), a_missed(slot_at=this_minute())])
-    heart.beat(scene.conn, heartbeat)
-    assert server.visits == []
-    scene.write([a_result(slot_at=this_minute())])
-    heart.beat(scene.conn, heartbeat)
-    assert server.visits == [SECRET_PATH]
-    assert said(caplog) == ["alerter.heartbeat_missed", "alerter.heartbeat_back"]
-
-
-def test_the_heart_does_not_beat_for_what_a_clock_that_was_ahead_has_seen(scene: Scene, server: ChangingServer) -> None:
-    scene.write([a_result(slot_at=this_minute() + timedelta(hours=1))])
-    Heart().beat(scene.conn, Heartbeat(server.url(SECRET_PATH), every_s=0.0))
-    assert server.visits == []
-
-
-def test_a_heartbeat_that_is_not_taken_is_said_once_and_without_its_url(
-    scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.ills[SECRET_PATH] = 404
-    heart, heartbeat = Heart(), Heartbeat(server.url(SECRET_PATH), every_s=0.0)
-    scene.write([a_result(slot_at=this_minute())])
-    for _ in range(3):
-        heart.beat(scene.conn, heartbeat)
-    assert said(caplog) == ["alerter.heartbeat_missed"]
-    assert "http_status (404)" in caplog.text
-    assert "hunter2" not in caplog.text
-
-
-def test_a_heartbeat_goes_only_where_checks_may(
-    scene: Scene, server: ChangingServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SITEMON_ADDRESS_POLICY", "public")
-    scene.write([a_result(slot_at=this_minute())])
-    Heart().beat(scene.conn, Heartbeat(server.url(SECRET_PATH)))
-    assert server.visits == []
-    assert "blocked_address" in caplog.text
-
-
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message.split(":")[0] for record in caplog.records if record.message.startswith("alerter.")]
 
 
 def test_where_another_cause_follows_nobody_is_told_that_sites_are_looked_at_again(scene: Scene) -> None:
