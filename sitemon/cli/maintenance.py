@@ -99,7 +99,7 @@ def start(
 
 
 @command.command("stop")
-@click.argument("number", metavar="ID", type=click.IntRange(1, 2**31 - 1))
+@click.argument("number", metavar="ID", type=click.IntRange(1, 2**53 - 1))
 @click.option("--withdraw", is_flag=True, help="As if it had never been: what failed in it counts again.")
 @options.db_conn
 @options.database

@@ -15,7 +15,7 @@ from sitemon.model.result import Result
 from sitemon.report.plain import plain_report
 from sitemon.store.page_incidents import NewNote, Note, read_notes
 from sitemon.web.api.answers import site_of
-from sitemon.web.api.parameters import NoteNumber, Number
+from sitemon.web.api.parameters import LongNumber, Number
 from sitemon.web.auth import not_signed_in
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
@@ -41,7 +41,7 @@ def routes(web: Web) -> APIRouter:
         return _back_to(number)
 
     @router.get("/incidents/{number}/note")
-    async def ask_for_note(request: Request, number: Number, replaces: NoteNumber | None = None) -> Response:
+    async def ask_for_note(request: Request, number: Number, replaces: LongNumber | None = None) -> Response:
         _sign_in_first(web, request)
         replaced = None
         if replaces:

@@ -18,7 +18,7 @@ INSERT INTO sitemon.maintenance_window (
 )
 SELECT number, site_id, from_at, until_at, %(is_configured)s, %(reason)s, %(by)s
 FROM unnest(
-    %(numbers)s::integer[], %(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[]
+    %(numbers)s::bigint[], %(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[]
 ) AS given (number, site_id, from_at, until_at);
 
 -- name: windows_of_number

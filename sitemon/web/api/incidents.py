@@ -12,7 +12,7 @@ from sitemon.store.history import Row
 from sitemon.store.page_incidents import FullIncident, NewNote, read_incident, read_incidents
 from sitemon.web.api.answers import as_json, cut, made_up_until, read, refusals
 from sitemon.web.api.models import Incident, IncidentInFull, Page
-from sitemon.web.api.parameters import IncidentsQuery, NoteNumber, Number
+from sitemon.web.api.parameters import IncidentsQuery, LongNumber, Number
 from sitemon.web.asked import Asked
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
@@ -29,7 +29,7 @@ class NoteToWrite(Asked):
     is_published: StrictBool = Field(
         False, description="for everybody: on the public page and in its feed, without your name"
     )
-    replaces: NoteNumber | None = Field(None, description="the number of the note that is taken back for it")
+    replaces: LongNumber | None = Field(None, description="the number of the note that is taken back for it")
 
 
 def routes(web: Web) -> APIRouter:
@@ -83,7 +83,7 @@ def routes(web: Web) -> APIRouter:
         return _in_full(found, await made_up_until(web))
 
     @router.delete("/incidents/{incident_id}/notes/{note_id}", status_code=204, responses=refusals(403, 409))
-    async def withdraw_note(request: Request, incident_id: Number, note_id: NoteNumber) -> Response:
+    async def withdraw_note(request: Request, incident_id: Number, note_id: LongNumber) -> Response:
         """Take a note back: the public page and its feed show it no longer."""
         actor = web.guard.operator_of(request)
         await web.act(lambda: web.acts.withdraw_note(request, actor, incident_id, note_id))

@@ -10,7 +10,7 @@ from sitemon import clock
 from sitemon.store.maintenance_windows import Declaration
 from sitemon.web.api.answers import refusals
 from sitemon.web.api.models import Maintenance
-from sitemon.web.api.parameters import Moment, Name, Number
+from sitemon.web.api.parameters import LongNumber, Moment, Name
 from sitemon.web.asked import Asked, at_most
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import Problem
@@ -69,7 +69,7 @@ def routes(web: Web) -> APIRouter:
     @router.delete("/maintenance/{maintenance_id}", status_code=204, responses=refusals(403, 409))
     async def end_maintenance(
         request: Request,
-        maintenance_id: Number,
+        maintenance_id: LongNumber,
         withdraw: Annotated[bool, Query(description="as if it had never been: what failed in it counts again")] = False,
     ) -> Response:
         """End a window now; one that has not begun never begins."""

@@ -45,7 +45,8 @@ Name = Annotated[str, StringConstraints(pattern=f"^{_TEXT}{{1,1000}}$"), Field(e
 SiteName = Annotated[str, Path(min_length=1, max_length=1_000, examples=["shop"])]
 Region = Annotated[str, StringConstraints(pattern=f"^{_TEXT}{{1,200}}$"), Field(examples=["default"])]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
-NoteNumber = Annotated[int, Field(ge=1, le=2**53 - 1, examples=[1])]
+LongNumber = Annotated[int, Field(ge=1, le=2**53 - 1, examples=[1])]
+"""Of notes and windows: as far as numbers in JSON are exact everywhere."""
 Limit = Annotated[int, Field(ge=1, le=MOST, description="how many items at most")]
 
 

@@ -15,7 +15,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome
 from tests.children import starting
-from tests.databases import environment_of, rows
+from tests.databases import environment_of, execute, rows
 from tests.integration.alert.receiver import SECRET, Receiver, write_alerts
 from tests.integration.alert.scene import Scene
 from tests.pipeline import own_code, wait_for
@@ -179,16 +179,18 @@ def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> No
 
 def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
+    number = str(2**31)
+    execute(scene.conn, f"SELECT setval('sitemon.maintenance_number', {number}, false)")
     status, said = run(start, "maintenance", "start", "shop", "--for", "4h", "--since", "2h", "--by", "anna")
-    assert (status, said.partition(", until ")[0]) == (0, "maintenance 1: shop")
+    assert (status, said.partition(", until ")[0]) == (0, f"maintenance {number}: shop")
     scene.arrive()
     assert scene.said[1:] == [("incident.withdrawn", 1, None)]
     [window] = json.loads(run(start, "maintenance", "list", "--json")[1])
     assert (window["sites"], window["state"], window["declared_by"]) == (["shop"], "running", "anna")
     assert "maintenance" in run(start, "status")[1]
-    assert run(start, "maintenance", "stop", "1") == (0, "maintenance 1: ended\n")
-    assert run(start, "maintenance", "stop", "1") == (1, "maintenance 1: it is over already\n")
-    assert run(start, "maintenance", "stop", "1", "--withdraw") == (0, "maintenance 1: withdrawn\n")
+    assert run(start, "maintenance", "stop", number) == (0, f"maintenance {number}: ended\n")
+    assert run(start, "maintenance", "stop", number) == (1, f"maintenance {number}: it is over already\n")
+    assert run(start, "maintenance", "stop", number, "--withdraw") == (0, f"maintenance {number}: withdrawn\n")
     assert "withdrawn" in run(start, "maintenance", "list")[1]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.moment import format_utc
-from tests.databases import rows
+from tests.databases import execute, rows
 from tests.integration.api.scene import Scene, problem
 
 V1 = "/api/v1"
@@ -45,6 +45,13 @@ def test_a_window_by_labels_is_one_of_all_who_have_them(program: httpx.Client, s
     withdrawn = program.delete(f"{V1}/maintenance/{answer.json()['maintenance_id']}", params={"withdraw": True})
     assert withdrawn.status_code == 204
     assert {row[1] for row in rows(scene.conn, WINDOWS)} == {"withdrawn"}
+
+
+def test_a_window_of_a_number_of_more_than_32_bits_is_ended(program: httpx.Client, scene: Scene) -> None:
+    execute(scene.conn, f"SELECT setval('sitemon.maintenance_number', {2**31}, false)")
+    answer = declare(program)
+    assert answer.json()["maintenance_id"] == 2**31
+    assert program.delete(f"{V1}/maintenance/{2**31}").status_code == 204
 
 
 def test_what_cannot_be_a_window_is_refused(program: httpx.Client, scene: Scene) -> None:

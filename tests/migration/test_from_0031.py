@@ -1,0 +1,36 @@
+"""Windows of maintenance of a database of migration 0031 keep their numbers, and new ones get those beyond 32 bits."""
+
+from datetime import timedelta
+
+import pytest
+
+from sitemon import clock
+from sitemon.model.errors import PoisonError
+from sitemon.store.connect import Connection
+from sitemon.store.maintenance_windows import Declaration, Declared, declare, read_windows
+from sitemon.store.migrate import migrate
+from tests.databases import execute
+from tests.migration.old_rows import migrate_to
+
+LAST = 2**31 - 1
+"""Of the numbers of 32 bits."""
+
+
+def declare_hour(conn: Connection) -> Declared:
+    now = clock.utc_now()
+    return declare(conn, Declaration(now, now + timedelta(hours=1), ["shop"]))
+
+
+def test_numbers_of_windows_go_on_where_those_of_32_bits_ended(
+    bare: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate_to(bare, 31, monkeypatch)
+    execute(bare, "INSERT INTO sitemon.site (name) VALUES ('shop')")
+    execute(bare, f"SELECT setval('sitemon.maintenance_number', {LAST - 1})")
+    assert declare_hour(bare) == (LAST, ["shop"])
+    with pytest.raises(PoisonError, match="reached maximum value of sequence"):
+        declare_hour(bare)
+    migrate(bare)
+    assert declare_hour(bare) == (LAST + 1, ["shop"])
+    found = read_windows(bare, clock.utc_now())
+    assert [(one.maintenance_id, one.sites) for one in found] == [(LAST + 1, ["shop"]), (LAST, ["shop"])]
