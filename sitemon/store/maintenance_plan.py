@@ -17,7 +17,7 @@ from sitemon.model.maintenance import Recurring
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import alone, watermarks
-from sitemon.store.maintenance_windows import SiteWindow, add_windows, follow, next_numbers
+from sitemon.store.maintenance_windows import SiteWindow, add_windows, columns_of, follow, next_numbers
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
 
@@ -134,16 +134,15 @@ def write_down(conn: Connection, found: Sequence[tuple[Gap, Collection[Stretch]]
     with alone(conn) as (cursor, marks):
         plans = _plans(cursor, [gap.name for gap, _ in found])
         ours = [(gap, own) for gap, own in found if plans.get(gap.name) == gap.plan]
-        ended = _end(cursor, [gap.plan.site_id for gap, _ in ours if gap.is_change and gap.plan], now)
         numbers = {name: one.site_id for name, one in plans.items()}
         numbers |= Names().sites(cursor, [gap.name for gap, _ in ours if gap.rules and not gap.plan])
+        wanted = {SiteWindow(numbers[gap.name], *window) for gap, own in ours for window in own}
+        changed = [gap.plan.site_id for gap, _ in ours if gap.is_change and gap.plan]
+        ahead = _ahead(cursor, changed, now)
+        ended = sorted(ahead - wanted)
+        _end(cursor, changed, ended, now)
         # Partitions may have been dropped meanwhile.
-        new = sorted(
-            SiteWindow(numbers[gap.name], *window)
-            for gap, own in ours
-            for window in own
-            if window[0] >= marks.raw_from_at
-        )
+        new = sorted(one for one in wanted - ahead if one.from_at >= marks.raw_from_at)
         _add(cursor, new)
         _keep(cursor, {numbers[gap.name]: gap.rules for gap, _ in ours if gap.rules}, now + HORIZON)
         follow(cursor, marks, [*ended, *new])
@@ -188,16 +187,17 @@ def _due(rules: Rules, plans: Mapping[str, _Plan], now: datetime) -> list[str]:
     return [name for name, one in plans.items() if name in rules and one.rules and one.until_at < now + _PLANNED_FOR]
 
 
-def _end(cursor: Cursor, site_ids: Sequence[int], now: datetime) -> list[SiteWindow]:
-    """End the configured windows of these sites, and return what is no window any more."""
-    if not site_ids:
-        return []
-    changed = []
+def _ahead(cursor: Cursor, site_ids: Sequence[int], now: datetime) -> set[SiteWindow]:
+    """Return the configured windows of these sites from now on: those that stay keep their rows and numbers."""
+    cursor.execute(_sql["windows_ahead"], {"site_ids": list(site_ids), "now": now})
+    return {SiteWindow(*row) for row in cursor.fetchall()}
+
+
+def _end(cursor: Cursor, site_ids: Sequence[int], ended: Sequence[SiteWindow], now: datetime) -> None:
+    """End these configured windows, and the plans of these sites."""
     for name in ("forget_planned", "cut_running"):
-        cursor.execute(_sql[name], {"site_ids": list(site_ids), "now": now})
-        changed += [SiteWindow(*row) for row in cursor.fetchall()]
+        cursor.execute(_sql[name], {"now": now, **columns_of(ended)})
     cursor.execute(_sql["forget_plans"], {"site_ids": list(site_ids)})
-    return changed
 
 
 def _keep(cursor: Cursor, rules: Mapping[int, tuple[Recurring, ...]], until_at: datetime) -> None:

@@ -9,17 +9,29 @@ FROM sitemon.maintenance_plan AS plan
 JOIN sitemon.listed_site AS site ON site.site_id = plan.site_id
 WHERE %(names)s::text[] IS NULL OR site.name = ANY (%(names)s::text[]);
 
+-- name: windows_ahead
+-- Windows of the configuration as they are from now on.
+SELECT site_id, greatest(from_at, %(now)s), until_at
+FROM sitemon.maintenance_window
+WHERE is_configured AND site_id = ANY (%(site_ids)s) AND until_at > %(now)s;
+
 -- name: forget_planned
--- Windows of the configuration that have not begun.
-DELETE FROM sitemon.maintenance_window
-WHERE is_configured AND site_id = ANY (%(site_ids)s) AND from_at >= %(now)s
-RETURNING site_id, from_at, until_at;
+-- Those of the given ones that have not begun.
+DELETE FROM sitemon.maintenance_window AS planned
+USING unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
+    AS given (site_id, from_at, until_at)
+WHERE is_configured
+    AND (planned.site_id, planned.from_at, planned.until_at) = (given.site_id, given.from_at, given.until_at);
 
 -- name: cut_running
--- An edit holds from now on.
-UPDATE sitemon.maintenance_window SET until_at = %(now)s, stopped_at = now()
-WHERE is_configured AND site_id = ANY (%(site_ids)s) AND from_at < %(now)s AND until_at > %(now)s
-RETURNING site_id, %(now)s::timestamptz, until_at;
+-- Those of the given ones that have: an edit holds from now on.
+UPDATE sitemon.maintenance_window AS running SET until_at = %(now)s, stopped_at = now()
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
+    AS given (site_id, from_at, until_at)
+WHERE is_configured
+    AND (running.site_id, running.until_at) = (given.site_id, given.until_at)
+    AND running.from_at < %(now)s
+    AND given.from_at = %(now)s;
 
 -- name: forget_plans
 DELETE FROM sitemon.maintenance_plan WHERE site_id = ANY (%(site_ids)s);

@@ -19,6 +19,7 @@ from tests.integration.alert.planning import plan
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 HELSINKI = "Europe/Helsinki"
 NIGHTLY = Recurring("02:30", 7200, "FREQ=DAILY", HELSINKI)
+LATE = Recurring("03:30", 3600, "FREQ=DAILY", HELSINKI)
 SUNDAYS = Recurring("02:00", 7200, "FREQ=WEEKLY;BYDAY=SU", HELSINKI)
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 """A Thursday."""
@@ -72,6 +73,35 @@ def test_an_edit_holds_from_now_on(conn: Connection) -> None:
     assert planned(conn) == [
         ("11-27 00:30", "11-27 02:30"), ("11-28 00:30", "11-28 01:00"), ("11-28 01:00", "11-28 02:00")
     ]  # fmt: skip
+
+
+def test_windows_of_a_rule_that_stays_are_left_as_they_are(conn: Connection) -> None:
+    query = "SELECT maintenance_id, from_at, until_at FROM sitemon.maintenance WHERE until_at > %s ORDER BY from_at"
+    plan_at(conn, NOW, NIGHTLY)
+    during = datetime(2026, 11, 28, 1, tzinfo=UTC)
+    nightly = rows(conn, query, (during,))
+    assert plan_at(conn, during, NIGHTLY, SUNDAYS) == 3 + 2  # of two nights more, which have come within 15 days
+    assert {*nightly} < {*rows(conn, query, (during,))}
+    plan_at(conn, during + HOUR, SUNDAYS)
+    assert planned(conn) == [
+        ("11-27 00:30", "11-27 02:30"), ("11-28 00:30", "11-28 02:00"),
+        ("11-29 00:00", "11-29 02:00"), ("12-06 00:00", "12-06 02:00"), ("12-13 00:00", "12-13 02:00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (NIGHTLY, [("11-28 00:30", "11-28 02:30")]),
+        (LATE, [("11-28 00:30", "11-28 01:00"), ("11-28 01:30", "11-28 02:30")]),
+    ],
+)
+def test_of_windows_that_end_at_once_that_of_the_rule_that_is_gone_ends(
+    conn: Connection, left: Recurring, expected: list[tuple[str, str]]
+) -> None:
+    plan_at(conn, NOW, NIGHTLY, LATE)
+    plan_at(conn, datetime(2026, 11, 28, 1, tzinfo=UTC), left)
+    assert [window for window in planned(conn) if window[0].startswith("11-28")] == expected
 
 
 def test_rules_that_have_the_same_window_have_it_once(conn: Connection) -> None:
