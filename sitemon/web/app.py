@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request
@@ -40,6 +41,7 @@ from sitemon.web.dependencies import Web
 from sitemon.web.fair_turns import FairTurns
 from sitemon.web.history import History
 from sitemon.web.made_pages import MadePages
+from sitemon.web.own_hosts import OwnHosts, names_in
 from sitemon.web.pages import not_found
 from sitemon.web.problems import on_http_exception
 from sitemon.web.reports import Reports
@@ -66,6 +68,7 @@ REPORTS: Final = 1
 _NOTHING_SAID: Final = WebSettings()
 _ROOMS: Final = (overview, operator_pages, site_page, incident_pages, report_page, downloads, sign_in)
 """In the order in which an address is looked for: what lies below a site comes before the site, whatever its name."""
+_HOSTS: Final = Path("/etc/hosts")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -133,6 +136,8 @@ def create_app(
     app.add_middleware(MadePages, web=web)
     app.add_middleware(refusals.ReadersOnly, guard=guard)
     app.add_middleware(OwnCookies)
+    if not only_public:
+        app.add_middleware(OwnHosts, guard=guard, names=names_in(_HOSTS))
     app.add_middleware(BoundedTargets)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)

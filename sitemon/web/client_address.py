@@ -16,8 +16,8 @@ _IPV6_SITE_BITS: Final = 64
 
 def is_in(address: str, networks: Sequence[Network]) -> bool:
     """Tell whether an address is in one of these networks."""
-    parsed = _parsed(address) if networks else None
-    return parsed is not None and any(parsed in network for network in networks)
+    found = parsed(address) if networks else None
+    return found is not None and any(found in network for network in networks)
 
 
 def is_trusted(request: Request, networks: Sequence[Network]) -> bool:
@@ -30,7 +30,7 @@ def client_address(request: Request, networks: Sequence[Network]) -> str:
     address = request.client.host if request.client else UNKNOWN
     if is_trusted(request, networks):
         for hop in reversed(",".join(request.headers.getlist("x-forwarded-for")).split(",")):
-            if _parsed(hop.strip()) is None:
+            if parsed(hop.strip()) is None:
                 break
             address = hop.strip()
             if not is_in(address, networks):
@@ -40,9 +40,9 @@ def client_address(request: Request, networks: Sequence[Network]) -> str:
 
 def limited_as(address: str) -> str:
     """Return what is counted for limits: an address of IPv4, or the network of one of IPv6."""
-    parsed = _parsed(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, _IPV6_SITE_BITS), strict=False))
+    found = parsed(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((found, _IPV6_SITE_BITS), strict=False))
     return address
 
 
@@ -55,11 +55,11 @@ def is_over_tls(request: Request, networks: Sequence[Network], public_url: str |
     return public_url is not None and urlsplit(public_url).scheme == "https"
 
 
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return an address; one of IPv4 that a socket of IPv6 shows as IPv6 is the former."""
+def parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an address, None where it is none; one of IPv4 that a socket of IPv6 shows as IPv6 is the former."""
     try:
-        parsed = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address)
     except ValueError:
         return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return mapped or parsed
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found

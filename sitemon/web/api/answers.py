@@ -26,12 +26,13 @@ _WORDS: Final = {
     409: "not as it is now",
     413: "the body is longer than 256 KiB",
     414: "the address is longer than 8 KiB, or has more than 100 fields",
+    421: "on this machine the page is not known by the name in Host",
     422: "not as it is described here",
     429: "too often; `Retry-After` says when again",
     500: "a mistake in sitemon, which is in its log",
     503: "a server that is needed does not answer",
 }
-_OF_ANY: Final = (401, 414, 422, 429, 500, 503)
+_OF_ANY: Final = (401, 414, 421, 422, 429, 500, 503)
 _LONG_HEAD: Final[dict[str, Any]] = {
     "description": "the head is longer than 16 KiB, or has more than 100 headers",
     "content": {"text/plain": {"schema": {"type": "string"}}},
