@@ -1,6 +1,12 @@
 """What ends a check early."""
 
+import errno
+from typing import Final
+
 from sitemon.model.outcome import Reason
+
+OUR_ERRNOS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+"""The process or the machine has no more of something."""
 
 
 class CheckError(Exception):

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.errors import OUR_ERRNOS, CheckError, OwnError
 from sitemon.checks.http.coding import BROKEN
 from sitemon.checks.net.tls import words_of_tls_error
 from sitemon.checks.timing import Phase
@@ -27,8 +27,6 @@ _WHILE: Final[dict[Phase, str]] = {
     "download": "while reading the response",
 }
 _LONGEST_QUOTED: Final = 60
-# The process or the machine has no more of something.
-_OUR_ERRNOS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _BY_PHASE: Final[dict[Phase, Reason]] = {
     "dns": Reason.DNS_ERROR,
@@ -115,7 +113,7 @@ def _is_ours(error: Exception, phase: Phase) -> bool:
             return error.errno == socket.EAI_MEMORY
         case OSError(errno=int(code)):
             # EAI_SYSTEM is no gaierror, and has whatever number was left: without a free file it is EBUSY.
-            return phase == "dns" or code in _OUR_ERRNOS
+            return phase == "dns" or code in OUR_ERRNOS
     return isinstance(error, MemoryError)
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from sitemon.checks.errors import OUR_ERRNOS, OwnError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s
@@ -83,7 +84,8 @@ class Race:
     """Attempts to connect for one exchange: the next begins when one failed or took too long, the first to stand wins.
 
     The oldest is given up where too many would be under way, or no socket is to `spare` for another: who owns a name
-    chooses how many addresses it has. `exchange.ip` is that of the winner, or of the attempt that began last.
+    chooses how many addresses it has. An address that we have too little of something to try is passed over; when no
+    other stands, that is what is told. `exchange.ip` is that of the winner, or of the attempt that began last.
     """
 
     def __init__(self, connect: Connect, exchange: Exchange, spare: threading.BoundedSemaphore) -> None:
@@ -93,28 +95,37 @@ class Race:
         self._borrowed = 0
         self._running: dict[int, _Attempt] = {}
         self._error: OSError | None = None
+        self._own_error: OSError | OwnError | None = None
 
     async def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
         """Return the connection that came to stand first; all others are closed. It does not block.
 
         Raises:
             OSError: of the attempt that failed last, when none stands; TimeoutError: the time is up.
+            OwnError: there is no place at an address that was passed over.
 
         """
         try:
-            for number, endpoint in enumerate(endpoints, start=1):
-                winner = await self._make_room()
-                if winner is not None:
-                    return winner
-                self._begin(endpoint)
-                is_last = number == len(endpoints)
-                winner = await (self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S))
-                if winner is not None:
-                    return winner
+            return await self._winner(endpoints)
+        except OSError as exc:
+            if self._own_error is None:
+                raise
+            raise self._own_error from exc
         finally:
             while self._running:
                 self._give_up_oldest()
             self._give_back()
+
+    async def _winner(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
+        for number, endpoint in enumerate(endpoints, start=1):
+            winner = await self._make_room()
+            if winner is not None:
+                return winner
+            self._begin(endpoint)
+            is_last = number == len(endpoints)
+            winner = await (self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S))
+            if winner is not None:
+                return winner
         raise self._error or OSError("no address to connect to")
 
     async def _make_room(self) -> BoundedSocket | None:
@@ -149,8 +160,11 @@ class Race:
         self._exchange.ip = endpoint.ip
         try:
             connection = self._connect(endpoint)
-        except OSError as exc:
-            self._error = exc
+        except (OSError, OwnError) as exc:
+            if isinstance(exc, OwnError) or exc.errno in OUR_ERRNOS:
+                self._own_error = exc
+            else:
+                self._error = exc
             return
         self._running[connection.fileno()] = _Attempt(endpoint, connection, monotonic_s())
 
