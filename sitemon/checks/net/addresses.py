@@ -127,6 +127,20 @@ def refusal(ip: str, *, came_from_public: bool, policy: AddressPolicy = OWN_NETW
     return None
 
 
+@functools.lru_cache(maxsize=8192)
+def server_of(ip: str) -> str:
+    """Return which server is at the address, however that is written: of an IPv6 one that carries an IPv4 one, that.
+
+    Where several could be in it, as nobody knows how a local network makes such addresses, it is one of them.
+
+    Raises:
+        ValueError: it is not an address.
+
+    """
+    *_, last = _forms(_parse(ip))
+    return str(last)
+
+
 def _parse(ip: str) -> Address:
     return ipaddress.ip_address(ip.partition("%")[0])
 

@@ -1,11 +1,14 @@
 """From a host and port to a connection that stands, to an address that may be visited."""
 
+import functools
+import math
 import socket
 import threading
 from collections.abc import Sequence
 from typing import Final, Literal
 
 from sitemon.checks.errors import CheckError
+from sitemon.checks.net.address_limit import AddressLimit
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, Reach, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
@@ -19,6 +22,9 @@ IpVersion = Literal[4, 6] | None
 _LOOKUP_FOR_PROXY_S: Final = 1.0
 """Where only the proxy can look names up, our name server may not answer at all."""
 SPARE_SOCKETS: Final = 1_000
+_LEAST_AT_ADDRESS: Final = 5
+"""So many times what may be at a host, as at a proxy."""
+_HANGING_PART: Final = 10 / 60
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -27,7 +33,8 @@ class Dialer:
 
     It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
     a socket that takes datagrams of one address alone. Each check may try `OWN_SOCKETS` addresses of a name beside each
-    other; for further ones all share `spare_sockets`.
+    other; for further ones all share `spare_sockets`. To one address and port the sites of a file have at most
+    `most_at_address` sockets at once; None is any number.
     """
 
     def __init__(
@@ -37,12 +44,15 @@ class Dialer:
         connect_udp: Connect = connect_udp,
         policy: AddressPolicy = OWN_NETWORK,
         spare_sockets: int = SPARE_SOCKETS,
+        *,
+        most_at_address: int | None = None,
     ) -> None:
         self._resolver = resolver
         self._connect = connect
         self._connect_udp = connect_udp
         self._policy = policy
         self._spare = threading.BoundedSemaphore(spare_sockets)
+        self._limit = AddressLimit(most_at_address)
 
     async def reach(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
@@ -78,21 +88,24 @@ class Dialer:
         """Return a connection to the one of these places that answers first. It does not block.
 
         Raises:
-            OSError: none did; TimeoutError: the time is up.
+            OSError: none did; TimeoutError: the time is up; OwnError: we have too many connections to one of them.
 
         """
-        connection = await Race(self._connect, exchange, self._spare).run(endpoints)
+        connect = functools.partial(self._limit.open, self._connect, exchange.file)
+        connection = await Race(connect, exchange, self._spare).run(endpoints)
         connection.exchange = exchange
         return connection
 
-    def open_udp(self, endpoint: Endpoint) -> BoundedSocket:
+    def open_udp(self, exchange: Exchange, endpoint: Endpoint) -> BoundedSocket:
         """Return a socket for datagrams to and from this place; it does not block.
 
         Raises:
-            OSError: there is no way to it.
+            OSError: there is no way to it; OwnError: we have too many sockets to it.
 
         """
-        return self._connect_udp(endpoint)
+        connection = self._limit.open(self._connect_udp, exchange.file, endpoint)
+        connection.exchange = exchange
+        return connection
 
     async def refuse_for_proxy(
         self, exchange: Exchange, host: str, *, came_from_public: bool, is_redirect: bool
@@ -174,7 +187,20 @@ class Dialer:
 def dialer_for(choices: Settings, resolver: Resolver, spare_sockets: int = SPARE_SOCKETS) -> Dialer:
     """Return the dialer of a process that was told which addresses may be visited."""
     policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
-    return Dialer(resolver, policy=policy, spare_sockets=spare_sockets)
+    return Dialer(resolver, policy=policy, spare_sockets=spare_sockets, most_at_address=most_at_address(choices))
+
+
+def most_at_address(choices: Settings) -> int | None:
+    """Return how many sockets the sites of a file may have at once to one address and port; None is any number.
+
+    Where a file may have any number of sites, its editors are trusted. Else all of them may lie behind one address, as
+    those of a company do behind a load balancer: checked once a minute, a sixth of them is under way when all hang for
+    the usual 10 s.
+    """
+    most_sites = choices.most_sites_of_file
+    if most_sites is None:
+        return None
+    return max(_LEAST_AT_ADDRESS * choices.checks_per_host, math.ceil(most_sites * _HANGING_PART))
 
 
 def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:

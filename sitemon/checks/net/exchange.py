@@ -3,7 +3,7 @@
 import math
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sitemon.checks.errors import CheckError
@@ -121,8 +121,16 @@ class BoundedSocket(socket.socket):
     """A socket that does not block, and on which nobody waits for longer than its exchange lasts."""
 
     exchange: Exchange
+    on_close: Callable[[], None] | None = None
     has_more: Final = False
     """Whether more is there of which the kernel does not tell."""
+
+    def close(self) -> None:
+        """Close the socket, and say so the first time."""
+        super().close()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
     def flush(self) -> None:
         """Send what is sent already: see `TlsConnection`."""

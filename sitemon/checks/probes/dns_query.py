@@ -105,8 +105,7 @@ class _Datagrams:
         if len(self._open) >= OWN_SOCKETS:
             _, oldest = self._open.pop(next(iter(self._open)))
             oldest.close()
-        connection = self._dialer.open_udp(server)
-        connection.exchange = self._exchange
+        connection = self._dialer.open_udp(self._exchange, server)
         self._open[connection.fileno()] = (server, connection)
         return connection
 

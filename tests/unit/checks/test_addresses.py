@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.net.addresses import AddressPolicy, Reach, reach_of, refusal
+from sitemon.checks.net.addresses import AddressPolicy, Reach, reach_of, refusal, server_of
 from sitemon.checks.net.metadata_services import ADDRESSES
 
 
@@ -32,6 +32,16 @@ def local_nat64_of_64(ip: str) -> str:
     return str(ipaddress.IPv6Address(0x64FF9B0001 << 80 | int(ipaddress.IPv4Address(ip)) << 24))
 
 
+OF_LOCAL_NAT64: Final = (local_nat64, local_nat64_of_56, local_nat64_of_64)
+FORMS: Final = [
+    "::ffff:{}".format,
+    "::ffff:0:{}".format,
+    "64:ff9b::{}".format,
+    "64:ff9b:1::{}".format,
+    *OF_LOCAL_NAT64,
+    six_to_four,
+    teredo,
+]
 BLOCKED = [
     "0.0.0.1",
     "0.255.255.255",
@@ -100,20 +110,7 @@ def test_an_address_reaches_as_far_as_the_registries_say(ips: list[str], reach: 
     assert {ip: reach_of(ip) for ip in ips} == dict.fromkeys(ips, reach)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "::ffff:{}".format,
-        "::ffff:0:{}".format,
-        "64:ff9b::{}".format,
-        "64:ff9b:1::{}".format,
-        local_nat64,
-        local_nat64_of_56,
-        local_nat64_of_64,
-        six_to_four,
-        teredo,
-    ],
-)
+@pytest.mark.parametrize("form", FORMS)
 def test_an_ipv4_address_inside_an_ipv6_one_counts(form: Callable[[str], str]) -> None:
     assert reach_of(form("169.254.169.254")) is Reach.BLOCKED
     assert reach_of(form("10.1.2.3")) is Reach.PRIVATE
@@ -121,6 +118,16 @@ def test_an_ipv4_address_inside_an_ipv6_one_counts(form: Callable[[str], str]) -
     of_ipv4 = [ip for service in ADDRESSES if "." in (ip := service.place.removesuffix("/32"))]
     assert len(of_ipv4) >= 5
     assert {reach_of(form(ip)) for ip in of_ipv4} == {Reach.BLOCKED}
+
+
+@pytest.mark.parametrize("form", ["{}".format, *(form for form in FORMS if form not in OF_LOCAL_NAT64)])
+def test_it_is_the_same_server(form: Callable[[str], str]) -> None:
+    assert server_of(form("198.18.7.8")) == "198.18.7.8"
+
+
+@pytest.mark.parametrize("written", ["2001:db8::1", "2001:DB8:0::0:1", "2001:db8::0.0.0.1", "2001:db8::1%eth0"])
+def test_a_server_is_the_same_however_its_address_is_written(written: str) -> None:
+    assert server_of(written) == "2001:db8::1"
 
 
 def test_the_deprecated_compatible_form_counts_too() -> None:
