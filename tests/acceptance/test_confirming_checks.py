@@ -65,8 +65,7 @@ def test_outage_hang_and_blip(watched: Pipeline, server: ChangingServer, receive
     wait_for(lambda: "/blip" in server.failed_s, INTERVAL_S)
     took_s = {name: at_s - server.failed_s[f"/{name}"] for name, at_s in said(receiver, "site.down").items()}
     print({name: round(seconds, 2) for name, seconds in took_s.items()})
-    assert took_s["outage"] < 8
-    assert took_s["hang"] < 2 * TIMEOUT_S + 8
+    assert max(took_s.values()) < INTERVAL_S, "the next slots were waited for"
     server.ills.clear()
     wait_for(lambda: {"outage", "hang"} <= {*said(receiver, "site.resolved")}, 2 * INTERVAL_S)
     again = "SELECT site, outcome, count(*) FROM sitemon.results WHERE kind = 'confirm' GROUP BY 1, 2 ORDER BY 1"

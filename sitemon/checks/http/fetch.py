@@ -11,7 +11,6 @@ from sitemon.checks.http.route import Connection, Route
 from sitemon.model.site import Site
 
 _PIECE_BYTES: Final = 16 << 10
-"""What takes longest of all that a server may send, chunks of one byte, takes some milliseconds so."""
 
 
 async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
@@ -25,7 +24,7 @@ async def fetch(route: Route, prepared: Prepared, site: Site) -> Page:
     with await route.open() as connection:
         talk = _Talk(connection, prepared)
         try:
-            while not response.feed(await talk.receive()):
+            while not response.feed(await talk.receive(response.piece_bytes)):
                 route.share.grow(response.held_bytes)
         finally:
             exchange.http_code = response.http_code
@@ -44,7 +43,7 @@ class _Talk:
         self._wanted = select.POLLIN
         self._send()
 
-    async def receive(self) -> bytes:
+    async def receive(self, most_bytes: int) -> bytes:
         """Return what comes next, b"" when the server has closed.
 
         Each time others may go on first, however much is there already.
@@ -56,7 +55,7 @@ class _Talk:
             if self._wanted & select.POLLOUT or self._unsent:
                 self._send()
             try:
-                data = connection.recv(_PIECE_BYTES)
+                data = connection.recv(most_bytes)
             except BlockingIOError:
                 continue
             exchange.received(len(data))

@@ -8,6 +8,9 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, is_followed
 from sitemon.model.site import Site
 
+_PIECE_BYTES: Final = 16 << 10
+_PIECE_OF_SMALL_CHUNKS_BYTES: Final = 2 << 10
+"""What takes longest of all that a server may send, chunks of one byte, takes a fraction of a millisecond so."""
 _MORE_IF_COMPRESSED: Final = 64 << 10
 _SMALL_BYTES: Final = 1 << 10
 _JOINED_BYTES: Final = 64 << 10
@@ -44,6 +47,12 @@ class Response:
         """About how much of memory it takes so far."""
         in_chunks = 0 if self._chunks is None else self._chunks.held_bytes
         return self.head.held_bytes + in_chunks + self._body_bytes
+
+    @property
+    def piece_bytes(self) -> int:
+        """How much may be fed next, so that others wait for none of it."""
+        are_small = self._chunks is not None and self._chunks.are_small
+        return _PIECE_OF_SMALL_CHUNKS_BYTES if are_small else _PIECE_BYTES
 
     def feed(self, data: bytes) -> bool:
         """Take what came next, b"" when the connection closed; return whether that is all that is wanted.

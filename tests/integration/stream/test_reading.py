@@ -103,7 +103,7 @@ def test_a_frozen_kafka_is_said_too_and_read_again_afterwards(own_kafka: Kafka, 
         began_s = clock.monotonic_s()
         with pytest.raises(UnreachableError):
             list(read_all(server, topics_of(server).schedule))
-        assert clock.monotonic_s() - began_s < SILENCE_S + 3.0
+        assert clock.monotonic_s() - began_s < SILENCE_S + 10
     assert list(read_all(server, topics_of(server).schedule)) == []
 
 
@@ -124,6 +124,6 @@ def test_a_kafka_that_freezes_in_mid_reading_is_said_too(own_kafka: Kafka, serve
     try:
         with pytest.raises(UnreachableError, match="nothing came within 8 s"):
             list(reading)
-        assert clock.monotonic_s() - began_s < SILENCE_S + 3.0
+        assert clock.monotonic_s() - began_s < SILENCE_S + 10
     finally:
         os.kill(own_kafka.pid, signal.SIGCONT)

@@ -57,7 +57,7 @@ def test_no_time_of_a_check_passes_before_its_turn_and_what_is_done_for_it_takes
     threading.Timer(0.3, gate.set).start()
     run_here(done_aside("", "ca.pem", lambda: threading.Event().wait(0.3), IN_THREAD, LONG_S))
     assert monotonic_s() - began_s > 0.9
-    assert 0.3 <= IN_THREAD.now_s() - began_own_s < 0.5
+    assert 0.3 <= IN_THREAD.now_s() - began_own_s < 0.6
 
 
 def test_whose_turn_comes_late_has_all_of_its_time(gate: threading.Event) -> None:

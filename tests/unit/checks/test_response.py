@@ -199,3 +199,13 @@ def test_however_it_comes_a_body_is_whole_and_in_few_pieces(sizes: list[int]) ->
     pieces = response.page().body
     assert b"".join(pieces) == body[:at]
     assert len(pieces) <= 2 + sum(size >= 1024 for size in sizes) * 2 + at // 65_536
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;a=b\r\nx\r\n"])
+def test_of_chunks_of_few_bytes_little_is_taken_at_once(chunk: bytes) -> None:
+    response = Response("GET", Site(name="shop", url="http://shop.test/"))
+    usual_bytes = response.piece_bytes
+    response.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 100)
+    assert response.piece_bytes < usual_bytes
+    response.feed(b"400\r\n" + bytes(1 << 10) + b"\r\n")
+    assert response.piece_bytes == usual_bytes
