@@ -3,15 +3,15 @@
 Up to the mark ``closed_ms`` each expected slot whose patience has ended has its row, or is counted in an away stretch.
 """
 
-import itertools
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon import clock
+from sitemon.model.spans import HOUR_MS, Span, by_hour, united, whole_hours, without
 from sitemon.model.stretches import FOR_EVER_MS
+from sitemon.store import dark_stretches
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
@@ -23,27 +23,17 @@ _sql: Final = load_queries("account.sql")
 STRETCHES_SINCE: Final = _sql["stretches_since"]
 """The query of the stretches of some sites since a moment of each."""
 
-_HOUR_MS: Final = 3_600_000
 _COUNT_EVERY_MS: Final = 600_000
 """How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
-_COUNTED_AT_ONCE_MS: Final = 6 * _HOUR_MS
+_COUNTED_AT_ONCE_MS: Final = 6 * HOUR_MS
 _WRITERS_S: Final = 10.0
 """A transaction that takes longer hangs, and would hold up the account for as long."""
 _LOOK_S: Final = 0.05
 _CORRECTED_AT_ONCE: Final = 10_000
 """A transaction corrects so many rows in about a second: who records the same sites waits for it."""
-_MOST_REGIONS: Final = 1_000
-"""In so many regions dark stretches are kept. Each step of the account reads all of them."""
 _WINDOW_MS: Final = 60_000
 _MOST_WINDOWS: Final = 2
 """To read the rows of a window of so much takes as long as to look up a third of the slots of a step of 8 s."""
-
-
-class Window(NamedTuple):
-    """Moments with ``from_ms ≤ moment < until_ms``, in milliseconds of the epoch."""
-
-    from_ms: int
-    until_ms: int
 
 
 class Patiences(NamedTuple):
@@ -106,14 +96,14 @@ def close(conn: Connection, closed_ms: int) -> int:
         account = account_of(cursor)
         if closed_ms <= account.closed_ms:
             return 0
-        dark = _keep_dark_stretches(cursor, closed_ms)
+        dark = dark_stretches.keep_new(cursor, closed_ms)
         missing, groups = _ways_to_look(cursor)
-        closing = Window(account.closed_ms, closed_ms)
+        closing = Span(account.closed_ms, closed_ms)
         derived = 0
         for patiences in groups:
             from_ms = max(account.closed_ms - patiences.longest_ms + 1, account.from_ms)
-            due = Window(from_ms, closed_ms - patiences.shortest_ms + 1)
-            derived += _derive_in(cursor, missing, _without(due, dark), closing, patiences)
+            due = Span(from_ms, closed_ms - patiences.shortest_ms + 1)
+            derived += _derive_in(cursor, missing, without(due, dark), closing, patiences)
         if derived:
             merge(cursor)
         cursor.execute(_sql["move_account"], {"closed_ms": closed_ms})
@@ -129,8 +119,8 @@ def count_away_hours(conn: Connection) -> bool:
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
         counted_ms = min(account.closed_ms, account.away_ms + _COUNTED_AT_ONCE_MS)
-        for shortest_ms, longest_ms in _patiences(cursor, Window(account.away_ms, counted_ms)):
-            closed = Window(account.away_ms - longest_ms, counted_ms - shortest_ms)
+        for shortest_ms, longest_ms in _patiences(cursor, Span(account.away_ms, counted_ms)):
+            closed = Span(account.away_ms - longest_ms, counted_ms - shortest_ms)
             cursor.execute(_sql["is_away_between"], closed._asdict())
             if cursor.fetchall() == [(True,)]:
                 _count_hours(cursor, closed, shortest_ms, longest_ms)
@@ -167,15 +157,15 @@ def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: 
     end_ms = min(until_ms, account.closed_ms + 1)
     reopened = {watch: since_ms for watch, since_ms in since.items() if since_ms < end_ms}
     if changed_since:
-        _keep(cursor, _keep_dark_stretches(cursor, account.closed_ms))  # in a region that is new too
+        dark_stretches.keep(cursor, dark_stretches.keep_new(cursor, account.closed_ms))  # in a region that is new too
     if reopened:
         _close_watches(cursor, account.closed_ms, reopened, end_ms)
-        until_hour = (end_ms - 1) // _HOUR_MS + 1
-        hours = [AwayHours(*watch, since_ms // _HOUR_MS, until_hour) for watch, since_ms in reopened.items()]
+        until_hour = (end_ms - 1) // HOUR_MS + 1
+        hours = [AwayHours(*watch, since_ms // HOUR_MS, until_hour) for watch, since_ms in reopened.items()]
         count_away(cursor, hours)
 
 
-def correct_reasons(conn: Connection, covered: Iterable[Window]) -> None:
+def correct_reasons(conn: Connection, covered: Iterable[Span]) -> None:
     """Mend why slots were missed, in time, in order, of which only now is known that a beat was there.
 
     Each transaction looks at an hour, however many pieces of it are covered, and mends a part of its rows. In a dark
@@ -183,17 +173,17 @@ def correct_reasons(conn: Connection, covered: Iterable[Window]) -> None:
     """
     with translated(), conn, conn.cursor() as cursor:
         account = account_of(cursor)
-        dark = _kept_dark_stretches(cursor)
-    within = (Window(max(one.from_ms, account.from_ms), min(one.until_ms, account.closed_ms + 1)) for one in covered)
-    lit = (part for span in within for part in _without(span, dark))
-    for parts in _by_hour(lit):
+        dark = dark_stretches.kept_spans(cursor)
+    within = (Span(max(one.from_ms, account.from_ms), min(one.until_ms, account.closed_ms + 1)) for one in covered)
+    lit = (part for span in within for part in without(span, dark))
+    for parts in by_hour(lit):
         while _correct_some(conn, parts):
             pass
 
 
-def _correct_some(conn: Connection, parts: Sequence[Window]) -> bool:
+def _correct_some(conn: Connection, parts: Sequence[Span]) -> bool:
     """Mend some of the reasons in parts of an hour; return whether there were any."""
-    values = _columns(parts) | {
+    values = dark_stretches.columns_of(parts) | {
         "first_ms": parts[0].from_ms,
         "end_ms": parts[-1].until_ms,
         "rows": _CORRECTED_AT_ONCE,
@@ -216,21 +206,21 @@ def light(conn: Connection, width_ms: int) -> bool:
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
         account = account_of(cursor)
-        kept, wanted = _dark_stretches(cursor, account.closed_ms)
-        lit = [part for span in kept for part in _without(span, wanted) if part.from_ms < account.closed_ms]
+        kept, wanted = dark_stretches.kept_and_wanted(cursor, account.closed_ms)
+        lit = [part for span in kept for part in without(span, wanted) if part.from_ms < account.closed_ms]
         if not lit:
             return False
         parts = _up_to(lit, lit[0].from_ms + width_ms, account.closed_ms)
-        _keep(cursor, [left for span in kept for left in _without(span, parts)])
+        dark_stretches.keep(cursor, [left for span in kept for left in without(span, parts)])
         _close_parts(cursor, account, parts)
         return parts != lit
 
 
-def _up_to(spans: Sequence[Window], until_ms: int, closed_ms: int) -> Sequence[Window]:
+def _up_to(spans: Sequence[Span], until_ms: int, closed_ms: int) -> Sequence[Span]:
     """Return what of spans lies before a moment; all, if that is not closed: beyond it there is nothing to look at."""
     if until_ms > closed_ms:
         return spans
-    return [Window(span.from_ms, min(span.until_ms, until_ms)) for span in spans if span.from_ms < until_ms]
+    return [Span(span.from_ms, min(span.until_ms, until_ms)) for span in spans if span.from_ms < until_ms]
 
 
 def _close_watches(cursor: Cursor, closed_ms: int, since: Mapping[WatchId, int], until_ms: int) -> None:
@@ -287,7 +277,7 @@ def _ways_to_look(cursor: Cursor) -> tuple[str, list[Patiences]]:
     return "missing_by_slot", [Patiences(*cursor.fetchall()[0])]
 
 
-def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Window], closed: Window, patiences: Patiences) -> int:
+def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Span], closed: Span, patiences: Patiences) -> int:
     """Derive what a query finds missing in parts of time, of slots whose patience ended in another.
 
     Returns how many there were; they are to be merged.
@@ -297,12 +287,12 @@ def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Window], closed: Wind
     return sum(_derive(cursor, found, {**values, **part._asdict()}) for part in lit)
 
 
-def _close_parts(cursor: Cursor, account: Account, parts: Iterable[Window]) -> None:
+def _close_parts(cursor: Cursor, account: Account, parts: Iterable[Span]) -> None:
     """Derive the rows of parts of time that no dark stretch holds any more, and count their hours anew."""
-    lit = [Window(part.from_ms, min(part.until_ms, account.closed_ms)) for part in parts]
-    if _derive_in(cursor, "missing_by_window", lit, Window(0, account.closed_ms), Patiences(0, FOR_EVER_MS)):
+    lit = [Span(part.from_ms, min(part.until_ms, account.closed_ms)) for part in parts]
+    if _derive_in(cursor, "missing_by_window", lit, Span(0, account.closed_ms), Patiences(0, FOR_EVER_MS)):
         merge(cursor)
-    for hours in _united(_whole_hours(part) for part in lit):
+    for hours in united(whole_hours(part) for part in lit):
         _count_hours(cursor, hours, 0, FOR_EVER_MS)
 
 
@@ -312,12 +302,12 @@ def _derive(cursor: Cursor, missing: str, values: Mapping[str, object]) -> int:
     return cursor.rowcount
 
 
-def _count_hours(cursor: Cursor, window: Window, shortest_ms: int, longest_ms: int) -> None:
+def _count_hours(cursor: Cursor, span: Span, shortest_ms: int, longest_ms: int) -> None:
     """Count anew the hours of a time, of sites whose patience lies between these."""
     lock_away(cursor)
     values = {
-        "from_hour": window.from_ms // _HOUR_MS,
-        "until_hour": window.until_ms // _HOUR_MS + 1,
+        "from_hour": span.from_ms // HOUR_MS,
+        "until_hour": span.until_ms // HOUR_MS + 1,
         "shortest_ms": shortest_ms,
         "longest_ms": longest_ms,
     }
@@ -325,84 +315,13 @@ def _count_hours(cursor: Cursor, window: Window, shortest_ms: int, longest_ms: i
     cursor.execute(f"{ASKED_BETWEEN}, {_sql['count_away_hours_between']}", values)
 
 
-def _patiences(cursor: Cursor, closed: Window) -> list[Patiences]:
+def _patiences(cursor: Cursor, closed: Span) -> list[Patiences]:
     """Return the patiences that end in a time for any slot, in groups of an hour from shortest to longest."""
     cursor.execute(_sql["patiences"], {"closed_ms": closed.from_ms, "until_ms": closed.until_ms})
     groups: list[Patiences] = []
     for (patience_ms,) in cursor.fetchall():
-        if groups and patience_ms - groups[-1].shortest_ms <= _HOUR_MS:
+        if groups and patience_ms - groups[-1].shortest_ms <= HOUR_MS:
             groups[-1] = groups[-1]._replace(longest_ms=patience_ms)
         else:
             groups.append(Patiences(patience_ms, patience_ms))
     return groups
-
-
-def _keep_dark_stretches(cursor: Cursor, closed_ms: int) -> Sequence[Window]:
-    """Keep the dark stretches that the account has come to by this moment, beside those that are not lit yet."""
-    kept, wanted = _dark_stretches(cursor, closed_ms)
-    new = [part for span in wanted for part in _without(span, kept)]
-    if new:
-        kept = _united([*kept, *new])
-        _keep(cursor, kept)
-    return kept
-
-
-def _dark_stretches(cursor: Cursor, closed_ms: int) -> tuple[list[Window], list[Window]]:
-    """Return those that are kept, and those that there are, as far as the account has come."""
-    kept = _kept_dark_stretches(cursor)
-    cursor.execute(_sql["dark_stretches"], {"closed_ms": closed_ms})
-    return kept, [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
-
-
-def _kept_dark_stretches(cursor: Cursor) -> list[Window]:
-    cursor.execute(_sql["kept_dark_stretches"])
-    return [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
-
-
-def _keep(cursor: Cursor, dark: Sequence[Window]) -> None:
-    """Keep these dark stretches alone, in the regions that have a schedule; those that are kept already stay."""
-    cursor.execute(_sql["forget_dark_stretches"], _columns(dark))
-    cursor.execute(_sql["keep_dark_stretches"], {**_columns(dark), "regions": _MOST_REGIONS})
-
-
-def _columns(spans: Sequence[Window]) -> dict[str, object]:
-    return {"from_ms": [span.from_ms for span in spans], "until_ms": [span.until_ms for span in spans]}
-
-
-def _whole_hours(span: Window) -> Window:
-    return Window(span.from_ms // _HOUR_MS * _HOUR_MS, -(-span.until_ms // _HOUR_MS) * _HOUR_MS)
-
-
-def _by_hour(spans: Iterable[Window]) -> Iterator[Sequence[Window]]:
-    """Return the parts of spans in order, those of each hour together."""
-    parts = (
-        Window(max(span.from_ms, hour_ms), min(span.until_ms, hour_ms + _HOUR_MS))
-        for span in spans
-        for hour_ms in range(_whole_hours(span).from_ms, span.until_ms, _HOUR_MS)
-    )
-    for _, own in itertools.groupby(parts, key=lambda part: part.from_ms // _HOUR_MS):
-        yield list(own)
-
-
-def _united(spans: Iterable[Window]) -> list[Window]:
-    """Return the same moments as spans in order that do not touch."""
-    united: list[Window] = []
-    for span in sorted(spans):
-        if united and span.from_ms <= united[-1].until_ms:
-            united[-1] = Window(united[-1].from_ms, max(united[-1].until_ms, span.until_ms))
-        else:
-            united.append(span)
-    return united
-
-
-def _without(span: Window, others: Sequence[Window]) -> Iterator[Window]:
-    """Return the parts of a span that none of the others, which are in order and have no overlaps, holds."""
-    # Of thousands only those beside it are looked at.
-    first = bisect_right(others, span.from_ms, key=lambda other: other.until_ms)
-    end = bisect_left(others, span.until_ms, key=lambda other: other.from_ms)
-    from_ms = span.from_ms
-    for other in itertools.chain(others[first:end], [Window(span.until_ms, span.until_ms)]):
-        part = Window(from_ms, min(other.from_ms, span.until_ms))
-        if part.from_ms < part.until_ms:
-            yield part
-        from_ms = max(from_ms, other.until_ms)

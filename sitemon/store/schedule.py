@@ -9,8 +9,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.marks import Published, Reign
 from sitemon.model.schedule import Away, Ended, Started, Told
+from sitemon.model.spans import Span
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.store.account import Window, account_of, correct_reasons, count_away_before
+from sitemon.store.account import account_of, correct_reasons, count_away_before
 from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError, not_of_values, translated
 from sitemon.store.fold import fold
@@ -212,11 +213,11 @@ def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:
         log.warning("reconciler.aways_passed_over: %d, beside the %d that are kept", passed_over, _MOST_AWAYS)
 
 
-def _newly_covered(conn: Connection, reigns: Sequence[Reign]) -> Sequence[Window]:
+def _newly_covered(conn: Connection, reigns: Sequence[Reign]) -> Sequence[Span]:
     """Return what reigns cover, once they are added, that is not covered now."""
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["newly_covered"], _columns(reigns))
-        return [Window(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+        return [Span(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
 
 
 def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.moment import to_ms
-from sitemon.store import account as store_account
+from sitemon.store import dark_stretches
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import roll_up
@@ -183,7 +183,7 @@ def test_for_a_region_that_only_results_name_nothing_is_kept_of_what_is_dark(
 def test_of_very_many_regions_the_oldest_have_what_is_dark(
     conn: Connection, write: WriteNotices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_account, "_MOST_REGIONS", 2)
+    monkeypatch.setattr(dark_stretches, "_MOST_REGIONS", 2)
     write(started(0))
     write(started(0, site="far", region="asia"))
     write(*(started(0, site="forged", region=f"region-{number}") for number in range(5)))

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 
 from sitemon.model.marks import Reign
+from sitemon.model.spans import Span
 from sitemon.store import account
 from sitemon.store import schedule as module
-from sitemon.store.account import Window, close, correct_reasons
+from sitemon.store.account import close, correct_reasons
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
@@ -38,7 +39,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The stretches of time that were looked at again."""
     seen: list[tuple[int, int]] = []
 
-    def look(conn: Connection, covered: Iterable[Window]) -> None:
+    def look(conn: Connection, covered: Iterable[Span]) -> None:
         spans = list(covered)
         seen.extend(spans)
         correct_reasons(conn, spans)
@@ -123,7 +124,7 @@ def test_what_is_not_corrected_when_a_recorder_ends_is_when_its_marks_are_read_a
     correct = account._correct_some
     left = iter([True, True])
 
-    def correct_two(conn: Connection, parts: Sequence[Window]) -> bool:
+    def correct_two(conn: Connection, parts: Sequence[Span]) -> bool:
         next(left)
         return correct(conn, parts)
 
