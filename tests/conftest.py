@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from kafka.net.inet import KafkaNetSocket
 
 from sitemon.config.servers import Credentials, KafkaServer, PostgresServer
@@ -43,6 +44,10 @@ def _kafka_python_socket(_: KafkaNetSocket, *args: int) -> socket.socket:
 
 
 KafkaNetSocket.socket = _kafka_python_socket
+
+# How long an example takes, and its fixtures, and how large it is by chance, are no property of the code.
+settings.register_profile("sitemon", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("sitemon")
 
 SERVERS = pytest.StashKey[Servers]()
 WATCHER = pytest.StashKey[subprocess.Popen[bytes]]()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitemon.alert import regions
@@ -39,7 +39,7 @@ def bare(incidents: tuple[Incident, ...]) -> list[tuple[datetime, datetime, date
     return [(one.started_at, one.opened_by, one.ended_at, one.regions) for one in incidents]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(st.text("uuuudm", max_size=40), st.text("uuuudm ", max_size=40), st.integers(1, 3), st.integers(1, 3))
 def test_what_is_left_out_of_the_stream_changes_nothing(
     scene: Scene, eu: str, us: str, down_after: int, up_after: int

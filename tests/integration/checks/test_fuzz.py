@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 import dns.message
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from sitemon.checks.engine.protocol import Engine
@@ -124,7 +124,7 @@ def assert_told(engine: Engine, watched: Site) -> Observation:
     return seen
 
 
-fuzzed = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(max_examples=200)
 
 
 def test_random_responses(engine: Engine) -> None:

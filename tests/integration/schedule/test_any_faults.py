@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitemon.model.errors import UnreachableError
@@ -167,13 +167,13 @@ def steps_of(kinds: tuple[str, ...]) -> st.SearchStrategy[list[Step]]:
     return st.lists(st.builds(Step, st.sampled_from(kinds), st.integers(0, 1), st.integers(1, 63)), max_size=25)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(steps=steps_of(OF_REDIS))
 def test_with_a_redis_that_loses_what_it_likes(client: redis.Redis, steps: list[Step]) -> None:
     play(Scene(client, (0, 0)), steps)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(steps=steps_of(OF_CLOCKS), skews_ms=st.tuples(st.integers(-1_500, 1_500), st.integers(-1_500, 1_500)))
 def test_with_clocks_that_differ_and_are_set_back(
     client: redis.Redis, steps: list[Step], skews_ms: tuple[int, int]

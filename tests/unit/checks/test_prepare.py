@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
@@ -164,7 +164,6 @@ def test_a_url_that_cannot_be_sent_is_a_mistake_in_a_site(url: str) -> None:
         site_of_url(url, {})
 
 
-@settings(deadline=None)
 @given(st.from_regex(_PLAIN, fullmatch=True) | st.from_regex(r"https?://[^/]{1,9}/[^/]{0,3}", fullmatch=True))
 def test_any_url_of_a_site_can_be_sent(url: str) -> None:
     try:

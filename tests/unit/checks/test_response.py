@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sitemon.checks.errors import CheckError
@@ -12,6 +12,7 @@ from sitemon.checks.judge.failures import explain
 from sitemon.model.site import Site
 
 MOST_BYTES = 1000
+OF_OTHER_THREADS_BYTES = 4096
 
 
 def received(*pieces: bytes, method: str = "GET", follow_redirects: bool = True) -> Response:
@@ -127,9 +128,9 @@ def test_what_a_head_takes_of_memory_is_counted(lines: list[bytes]) -> None:
     tracemalloc.start()
     try:
         assert not response.feed(data)
-        assert tracemalloc.get_traced_memory()[0] < response.held_bytes
+        assert tracemalloc.get_traced_memory()[0] < response.held_bytes + OF_OTHER_THREADS_BYTES
         assert not response.feed(b"\r\n\r\n" + bytes(10))
-        assert tracemalloc.get_traced_memory()[0] < response.held_bytes
+        assert tracemalloc.get_traced_memory()[0] < response.held_bytes + OF_OTHER_THREADS_BYTES
     finally:
         tracemalloc.stop()
 
@@ -184,7 +185,6 @@ def test_whatever_arrives_is_a_response_or_an_explained_failure(arriving: list[b
         assert len(body) <= MOST_BYTES
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([1, 10, 1023, 1024, 5000, 70_000]), max_size=60))
 @example([1] * 200_000)
 def test_however_it_comes_a_body_is_whole_and_in_few_pieces(sizes: list[int]) -> None:

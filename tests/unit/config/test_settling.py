@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sitemon.config import site_room
@@ -37,7 +37,6 @@ def _few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_room, "_TIERS", TIERS)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False))
 def test_it_goes_together(random: Random) -> None:
     before = Before({}, {}, {}, {}, {}, ())

@@ -40,7 +40,7 @@ def test_each_takes_its_seeds_and_what_is_near_them(name: str) -> None:
     for seed in target.seeds:
         read_within_bounds(target, seed)
 
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=60, database=None)
     @given(seed=st.sampled_from(target.seeds), edits=_EDITS)
     def run(seed: bytes, edits: list[tuple[int, int, bytes]]) -> None:
         read_within_bounds(target, edited(seed, edits))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sitemon.incident.change import What, changes
@@ -106,7 +106,6 @@ def confirming(draw: st.DrawFn) -> list[Row]:
     return [row for region, letter, half in found for row in rows_of(letter, region, half / 2, "confirm")]
 
 
-@settings(deadline=None)
 @given(policies, outcomes, outcomes, confirming(), st.data())
 def test_any_order_repetition_and_batches_come_to_the_same(
     policy: Policy, eu: str, us: str, again: list[Row], data: st.DataObject
@@ -129,7 +128,6 @@ def test_any_order_repetition_and_batches_come_to_the_same(
         assert sorted(book.incidents.values(), key=lambda one: one.started_at) == list(expected)
 
 
-@settings(deadline=None)
 @given(policies, outcomes, outcomes, confirming())
 def test_slots_in_order_withdraw_nothing(policy: Policy, eu: str, us: str, again: list[Row]) -> None:
     book = Book(policy)
@@ -138,7 +136,6 @@ def test_slots_in_order_withdraw_nothing(policy: Policy, eu: str, us: str, again
     assert {what for what, _ in book.told} <= {What.OPENED, What.CLOSED, What.NOTED}
 
 
-@settings(deadline=None)
 @given(policies, outcomes, outcomes, confirming())
 def test_incidents_follow_one_another(policy: Policy, eu: str, us: str, again: list[Row]) -> None:
     incidents = fold(policy, NOTHING, in_order([*rows_of(eu, "eu"), *rows_of(us, "us"), *again])).incidents

@@ -98,7 +98,7 @@ _edits = st.builds(
 
 
 @given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_it_is_the_slots_that_each_event_asks_for_once_and_in_any_order(edits: list[Edit]) -> None:
     """Against the definition: a slot is asked for by an event when no later one ended it."""
     wanted = set()
@@ -126,14 +126,14 @@ def test_a_telling_of_the_moment_and_number_of_an_event_is_before_it() -> None:
 
 
 @given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]), st.integers(0, 8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_forgotten_of_the_earlier_edits_changes_no_stretch(edits: list[Edit], forgotten: int) -> None:
     earlier, later = sorted(edits)[:forgotten], sorted(edits)[forgotten:]
     assert stretches_of(later, stretches_of(earlier)) == stretches_of(edits)
 
 
 @given(st.lists(_edits, max_size=8, unique_by=lambda edit: edit[:2]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_stretch_reaches_beyond_the_beginning_of_the_next(edits: list[Edit]) -> None:
     found = stretches_of(edits)
     assert all(one.until_ms <= other.from_ms for one, other in itertools.pairwise(found))

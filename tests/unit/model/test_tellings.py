@@ -46,7 +46,7 @@ def each_of(told: Sequence[Telling], own: Sequence[Edit]) -> list[Edit]:
 )
 @example(told=_OVERLAPPING, own=[Edit(1, 3, 5, 1, 3, 5)], is_all=True)
 @example(told=_OVERLAPPING, own=[Edit(1, 4, 5, 1, 3, 5)], is_all=True)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_one_edit_between_two_of_a_site_means_what_each_telling_means(
     *, told: list[Telling], own: list[Edit], is_all: bool
 ) -> None:

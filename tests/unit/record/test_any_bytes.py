@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -83,7 +83,6 @@ def said(topic: str, value: bytes | None) -> NoticeBatch:
     return sort_out_notices([Message(topic, 3, 41, b"k", value, 0)], TOPICS, to_ms(a_result().slot_at))
 
 
-@settings(deadline=None)
 @given(value=anything)
 @example(b'{"x":' + b"[" * 60_000)
 @example(json.dumps(RESULT)[:-1].encode() + b',"http_code":' + b"9" * 5_000 + b"}")
@@ -96,7 +95,6 @@ def test_a_result_is_read_or_rejected_with_its_place(value: bytes | None) -> Non
     check_rejected(batch)
 
 
-@settings(deadline=None)
 @given(topic=st.sampled_from([TOPICS.schedule, TOPICS.marks]), value=anything)
 @example(TOPICS.schedule, b'{"v":1,"event":' + b"[" * 60_000)
 @example(TOPICS.marks, b'{"v":1,"mark":' + b"[" * 60_000)
@@ -117,7 +115,6 @@ def check_rejected(batch: Batch | NoticeBatch) -> None:
         assert one.detail.isprintable()
 
 
-@settings(deadline=None)
 @given(value=changed(RESULT))
 def test_what_can_be_read_becomes_a_row_or_is_poison(value: bytes) -> None:
     results = [entry.result for entry in sorted_out(value).entries]

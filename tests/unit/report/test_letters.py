@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -97,7 +97,6 @@ def test_a_truncated_one_says_what_it_was() -> None:
     assert "truncated  9 abc  (length in bytes and SHA-256 of the whole value)" in shown(b"x", truncated="9 abc")
 
 
-@settings(deadline=None)  # the machine's load is no property of the code
 @given(data=st.binary(), reason=st.text())
 def test_whatever_the_bytes_are_nothing_unprintable_is_printed(data: bytes, reason: str) -> None:
     one = kept(data, key=data, reason=reason)

@@ -120,7 +120,7 @@ def test_behind_a_wrong_checksum_all_is_fetched_again() -> None:
     assert not partition.records, "nothing of it is kept"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     codec=st.sampled_from(CODECS),
     changes=st.dictionaries(st.integers(0, 700), st.integers(0, 255), min_size=1, max_size=5),

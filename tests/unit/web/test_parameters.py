@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -26,7 +26,6 @@ def short_pattern_of(query: type[BaseModel]) -> str:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_cursor_that_fits_its_pattern_is_a_place(query: type[BaseModel]) -> None:
-    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
     @given(st.from_regex(short_pattern_of(query), fullmatch=True, alphabet=st.characters(codec="utf-8")))
     def check(cursor: str) -> None:
         after: Any = query.model_validate({"cursor": cursor}).after  # type: ignore[attr-defined]  # all of them have it
