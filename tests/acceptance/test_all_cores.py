@@ -5,14 +5,12 @@ import re
 import signal
 
 import psutil
-import pytest
 
 from sitemon.local.sample import SampleServer
 from tests.acceptance.conftest import ask, url, write_sites
 from tests.pipeline import Pipeline, wait_for
 
 PROCESSES = 3
-pytestmark = pytest.mark.timeout(180)
 RESULTS = "SELECT * FROM sitemon.results WHERE kind = 'scheduled' AND slot_at > to_timestamp(%s)"
 UNEVEN = """
     SELECT site FROM (

@@ -68,7 +68,6 @@ def lose_the_database(pipeline: Pipeline) -> None:
         run(conn, "DROP ROLE {name}", name=ours["SITEMON_DB_USER"])
 
 
-@pytest.mark.timeout(180)
 def test_what_was_backed_up_and_what_came_after_it_is_there_again_and_the_ledger_even(
     pipeline: Pipeline, sample: SampleServer
 ) -> None:

@@ -57,7 +57,6 @@ def said(receiver: Receiver, type_: str) -> dict[str, float]:
     return dict(found)
 
 
-@pytest.mark.timeout(300)
 def test_outage_hang_and_blip(watched: Pipeline, server: ChangingServer, receiver: Receiver) -> None:
     server.once.add("/blip")
     server.ills.update({"/outage": 503, "/blip": 503, "/hang": 0})

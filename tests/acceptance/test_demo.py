@@ -91,7 +91,6 @@ def test_it_ends_in_time_with_a_table_and_how_many_results_were_recorded(home: P
 
 
 @pytest.mark.usefixtures("kafka_jars")
-@pytest.mark.timeout(300)  # an outage is at most a minute away from the moment at which all is at work
 def test_it_shows_an_outage_and_the_alerts_of_it(demo: Demo) -> None:
     process = demo()
     assert process.stdout is not None
@@ -129,7 +128,6 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("number", "stage"), ENDS)
-@pytest.mark.timeout(300)
 def test_nothing_is_left_when_it_is_ended_while(home: Path, demo: Demo, stage: str, number: signal.Signals) -> None:
     process = demo()
     wait_for(lambda: STAGES[stage](home), within_s=180)

@@ -68,7 +68,6 @@ def broker(pipeline: Pipeline, sample: SampleServer) -> redis.Redis:
     return redis.Redis.from_url(pipeline.environment["SITEMON_REDIS_URL"])
 
 
-@pytest.mark.timeout(180)
 def test_what_is_no_message_is_dropped_and_all_others_are_answered(pipeline: Pipeline, broker: redis.Redis) -> None:
     crew = {one.pid for one in pipeline.worker_processes("beatless")}
     good = [a_message() for _ in range(10)]
@@ -84,7 +83,6 @@ def test_what_is_no_message_is_dropped_and_all_others_are_answered(pipeline: Pip
     assert log.count("worker.message_dropped: ") == len(DROPPED)
 
 
-@pytest.mark.timeout(180)
 def test_a_pool_of_processes_goes_on_too(pipeline: Pipeline, sample: SampleServer) -> None:
     write_sites(pipeline.sites_file, {"name": "shop", "url": url(sample, "/good"), "interval": "1h"})
     (pipeline.folder / "celeryconfig.py").write_text('worker_pool = "prefork"\nworker_concurrency = 2\n')
@@ -99,7 +97,6 @@ def test_a_pool_of_processes_goes_on_too(pipeline: Pipeline, sample: SampleServe
     assert "Unrecoverable error" not in pipeline.log_of("prefork")
 
 
-@pytest.mark.timeout(180)
 def test_of_thousands_that_are_for_later_some_are_kept(pipeline: Pipeline, broker: redis.Redis) -> None:
     later, most = (clock.utc_now() + timedelta(minutes=50)).isoformat(), PROCESSES * MOST_WAITING
     good = a_message()
@@ -111,7 +108,6 @@ def test_of_thousands_that_are_for_later_some_are_kept(pipeline: Pipeline, broke
     assert pipeline.log_of("beatless").count("worker.message_dropped: ") >= 1_000
 
 
-@pytest.mark.timeout(180)
 def test_however_many_ask_for_maintenance_one_process_does_it(pipeline: Pipeline, broker: redis.Redis) -> None:
     command = psutil.Process(pipeline.processes["beatless"].pid)
 

@@ -42,7 +42,6 @@ def world(pipeline: Pipeline) -> Iterator[World]:
         pipeline.down()
 
 
-@pytest.mark.timeout(300)
 def test_offline_and_online_again(world: World) -> None:
     world.servers.close()
     wait_for(lambda: world.receiver.events, 30)

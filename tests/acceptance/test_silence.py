@@ -37,7 +37,6 @@ def world(pipeline: Pipeline) -> Iterator[World]:
         pipeline.down()
 
 
-@pytest.mark.timeout(300)  # nobody is silent for less than a minute
 def test_a_recorder_that_is_gone_is_noticed(world: World) -> None:
     wait_for(lambda: world.beats() >= 2, 60)
     world.pipeline.processes["recorder"].stop(timeout_s=10)

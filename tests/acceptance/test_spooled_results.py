@@ -100,7 +100,6 @@ def world(pipeline: Pipeline, tmp_path: Path) -> Iterator[World]:
             kafka.kill()
 
 
-@pytest.mark.timeout(300)
 def test_an_outage_that_was_none_and_one_that_began_later(world: World) -> None:
     eu, us = world.seen_from["eu"], world.seen_from["us"]
     holder, nowhere = closed_port()

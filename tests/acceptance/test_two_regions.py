@@ -46,7 +46,6 @@ def world(pipeline: Pipeline) -> Iterator[World]:
         pipeline.down()
 
 
-@pytest.mark.timeout(300)
 def test_down_from_one_region_is_no_outage_and_from_both_it_is(world: World) -> None:
     holder, nowhere = closed_port()
     with holder:

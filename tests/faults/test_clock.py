@@ -8,7 +8,7 @@ from sitemon import clock
 from tests.faults.scene import OUTAGE_S, Scene
 from tests.pipeline import own_code
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 HOOK = Path(__file__).parent / "clock_hook"
 HOUR_S = 3_600

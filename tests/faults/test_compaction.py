@@ -10,7 +10,7 @@ from sitemon.stream.topics import topics_of
 from tests.faults.scene import Scene
 from tests.pipeline import wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 EAGER = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.001", "max.compaction.lag.ms": "1000"}
 COMPACTED_WITHIN_S = 120.0

@@ -15,7 +15,7 @@ from tests.faults.relay import Relay
 from tests.faults.scene import Scene
 from tests.pipeline import own_code, wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 LONGER_THAN_A_REQUEST_S = 40.0
 DELIVERY_TIMEOUT_MS = 10_000

@@ -30,7 +30,7 @@ from tests.faults.relay import Relay
 from tests.faults.scene import Scene
 from tests.pipeline import wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 LONGER_THAN_ITS_PATIENCE_S = 40.0
 SMALL_DISK_BYTES = 64 << 20

@@ -10,7 +10,7 @@ from tests.faults.outages import frozen, starved, without
 from tests.faults.scene import Scene
 from tests.pipeline import Away
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 PATIENCE_MS = 12_000
 """A killed worker's messages come back after 6 s, a killed beat's lease lapses after 6 s; then slots have 4 s."""

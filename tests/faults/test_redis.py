@@ -11,7 +11,7 @@ from tests.faults.outages import emptied, evicting, frozen, killed, redis_passwo
 from tests.faults.relay import Relay
 from tests.faults.scene import Scene
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 A_WHILE_S = 30.0
 LONG_S = 57.5

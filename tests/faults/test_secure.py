@@ -14,7 +14,7 @@ from tests.faults.scene import Scene
 from tests.faults.secure import SecureServers
 from tests.pipeline import script
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 OVER_TLS = """
     SELECT application_name, bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)

@@ -1,11 +1,7 @@
 """The short form of the fault suite, part of `make test`: one scenario a server, with outages of seconds."""
 
-import pytest
-
 from tests.faults.outages import killed
 from tests.faults.scene import Scene
-
-pytestmark = pytest.mark.timeout(180)
 
 SHORT_S = 3.0
 

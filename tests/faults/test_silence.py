@@ -11,7 +11,7 @@ from sitemon.store.read import read_closed_at
 from tests.faults.scene import TIMEOUT_S, Scene
 from tests.pipeline import wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.faults
 
 INTERVAL_S = 10
 UNKNOWN_WITHIN_S = 40.0

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-import pytest
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,8 +22,6 @@ from tests.integration.schedule.world import (
     slots,
     tick,
 )
-
-pytestmark = pytest.mark.timeout(300)
 
 NAMES = ("shop", "blog", "wiki")
 STEP_MS = 500

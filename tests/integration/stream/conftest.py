@@ -24,8 +24,6 @@ from sitemon.stream.topics import ensure_topics, topics_of
 from tests.conftest import started
 from tests.integration.stream.secure_kafka import SecureKafka
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="session")
 def _own_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterator[Kafka]:  # kafka skips for us

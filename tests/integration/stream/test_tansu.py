@@ -23,7 +23,6 @@ def tansu(tmp_path: Path) -> Iterator[KafkaServer]:
     broker.kill()
 
 
-@pytest.mark.timeout(300)
 def test_records_go_through_it_as_through_kafka(tansu: KafkaServer, tmp_path: Path) -> None:
     assert wait_for_kafka(tansu)
     ensure_topics(tansu, retention_days=1)
