@@ -24,3 +24,8 @@ class CheckError(Exception):
 
 class OwnError(CheckError):
     """Ends a check for a reason that is ours, so that it says nothing about the site."""
+
+
+def is_ours(error: OSError | OwnError) -> bool:
+    """Tell whether the error is that we had too little of something: it says nothing about the site."""
+    return isinstance(error, OwnError) or error.errno in OUR_ERRNOS

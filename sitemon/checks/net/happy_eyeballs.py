@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from sitemon.checks.errors import OUR_ERRNOS, OwnError
+from sitemon.checks.errors import OwnError, is_ours
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s
@@ -94,7 +94,7 @@ class Race:
         self._spare = spare
         self._borrowed = 0
         self._running: dict[int, _Attempt] = {}
-        self._error: OSError | None = None
+        self._error: OSError | OwnError | None = None
         self._own_error: OSError | OwnError | None = None
 
     async def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
@@ -161,7 +161,7 @@ class Race:
         try:
             connection = self._connect(endpoint)
         except (OSError, OwnError) as exc:
-            if isinstance(exc, OwnError) or exc.errno in OUR_ERRNOS:
+            if is_ours(exc):
                 self._own_error = exc
             else:
                 self._error = exc

@@ -15,7 +15,7 @@ import dns.exception
 import dns.flags
 import dns.message
 
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, OwnError, is_ours
 from sitemon.checks.judge.failures import explain
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
@@ -40,7 +40,7 @@ async def ask(
     """Return the answer of the server, which may have several addresses, to this query.
 
     Raises:
-        CheckError: nobody listens there, or what came is not DNS.
+        CheckError: nobody listens there, or what came is not DNS; OwnError: we had too little of something to ask.
         OSError: the connection failed; TimeoutError: the time is up.
 
     """
@@ -55,7 +55,8 @@ async def ask(
 class _Datagrams:
     """Sends the query to one address after the other, again and again, until one answers or none is left.
 
-    The `OWN_SOCKETS` that were asked last are listened to: who owns a name chooses how many addresses it has.
+    The `OWN_SOCKETS` that were asked last are listened to: who owns a name chooses how many addresses it has. An
+    address that we have too little of something to ask is passed over; when no other answers, that is what is told.
     """
 
     def __init__(self, wire: bytes, servers: Sequence[Endpoint], dialer: Dialer, exchange: Exchange) -> None:
@@ -64,11 +65,20 @@ class _Datagrams:
         self._dialer = dialer
         self._exchange = exchange
         self._open: dict[int, tuple[Endpoint, BoundedSocket]] = {}
-        self._error: OSError | None = None
+        self._error: OSError | OwnError | None = None
+        self._own_error: OSError | OwnError | None = None
         self._left = _MOST_DATAGRAMS
 
     async def answer(self) -> tuple[bytes, Endpoint]:
         """Return the first answer, and whose it is."""
+        try:
+            return await self._first_answer()
+        except TimeoutError as exc:
+            if self._own_error is None:
+                raise
+            raise self._own_error from exc
+
+    async def _first_answer(self) -> tuple[bytes, Endpoint]:
         wait_s = RESEND_S
         while self._servers:
             server = self._servers[0]
@@ -79,7 +89,8 @@ class _Datagrams:
                     return answer
                 wait_s *= 2
         # The refusal of a datagram comes back when the next one is due: no connection, whatever the phase.
-        raise explain(self._error or OSError(), "connect", timeout_s=0) from self._error
+        error = self._own_error or self._error or OSError()
+        raise explain(error, "connect", timeout_s=0) from error
 
     def close(self) -> None:
         """Close every socket."""
@@ -91,7 +102,7 @@ class _Datagrams:
         self._exchange.ip = server.ip
         try:
             self._socket_to(server).send(self._wire)
-        except OSError as exc:
+        except (OSError, OwnError) as exc:
             self._give_up(server, exc)
             return False
         if self._exchange.watch.phase != "first_byte":
@@ -136,8 +147,11 @@ class _Datagrams:
         self._exchange.received(len(data))
         return data
 
-    def _give_up(self, server: Endpoint, error: OSError) -> None:
-        self._error = error
+    def _give_up(self, server: Endpoint, error: OSError | OwnError) -> None:
+        if is_ours(error):
+            self._own_error = error
+        else:
+            self._error = error
         self._servers.remove(server)
         for number, (endpoint, connection) in tuple(self._open.items()):
             if endpoint == server:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,13 @@ import pytest
 from sitemon.checks.errors import OwnError
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket
-from sitemon.checks.net.resolver import Endpoint
+from sitemon.checks.net.happy_eyeballs import connect_udp
+from sitemon.checks.net.resolver import Endpoint, Resolver
+from sitemon.checks.probes.by_scheme import visit
+from sitemon.checks.waiting import IN_THREAD, run_here
+from sitemon.local.name_server import NameServer, records
+from sitemon.model.outcome import Outcome, Reason
+from tests.integration.checks.conftest import site
 from tests.integration.checks.test_dialer import V4, Network, dial, exchange, names
 
 
@@ -17,6 +24,19 @@ from tests.integration.checks.test_dialer import V4, Network, dial, exchange, na
 def network() -> Iterator[Network]:
     with contextlib.closing(Network()) as made:
         yield made
+
+
+@pytest.fixture(params=[OSError(errno.EMFILE, "Too many open files"), OwnError(Reason.TIMEOUT, "no place")], ids=repr)
+def name_servers(request: pytest.FixtureRequest) -> Dialer:
+    """A dialer by which a name has two addresses, of which we have too little of something to ask the first."""
+
+    def connect(endpoint: Endpoint) -> BoundedSocket:
+        if endpoint.ip == "127.0.0.2":
+            raise request.param
+        return connect_udp(endpoint)
+
+    both = tuple(Endpoint(socket.AF_INET, (ip, 0)) for ip in ("127.0.0.2", "127.0.0.1"))
+    return Dialer(Resolver(lookup=lambda _: both), connect_udp=connect)
 
 
 def dial_any(dialer: Dialer) -> BoundedSocket:
@@ -67,3 +87,18 @@ def test_nor_is_it_where_we_had_no_file_for_one(network: Network, other: str) ->
     with pytest.raises(OSError, match="Too many open files"):
         dial_any(Dialer(names(V4[0], V4[1]), connect))
     assert network.ips == [V4[1]]
+
+
+def test_a_name_server_is_asked_at_the_next_address_then(name_servers: Dialer) -> None:
+    with NameServer(records("A", "192.0.2.1")) as answers:
+        asked = site(f"dns://ns.test:{answers.port}/shop.test", timeout_s=5.0)
+        seen = run_here(visit(asked, name_servers, IN_THREAD))
+    assert (seen.outcome, seen.ip) == (Outcome.UP, "127.0.0.1"), seen.error
+
+
+@pytest.mark.parametrize("other", ["refuses", "is silent"])
+def test_that_none_of_a_name_server_answers_is_no_word_on_it_either(name_servers: Dialer, other: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1" if other == "is silent" else "127.0.0.3", 0))
+        asked = site(f"dns://ns.test:{bound.getsockname()[1]}/shop.test", timeout_s=0.3)
+        assert run_here(visit(asked, name_servers, IN_THREAD)).is_ours
