@@ -24,7 +24,7 @@ _LOOKUP_FOR_PROXY_S: Final = 1.0
 SPARE_SOCKETS: Final = 1_000
 _LEAST_AT_ADDRESS: Final = 5
 """So many times what may be at a host, as at a proxy."""
-_HANGING_PART: Final = 10 / 60
+_PART_AT_ADDRESS: Final = 1 / 4
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -194,13 +194,13 @@ def most_at_address(choices: Settings) -> int | None:
     """Return how many sockets the sites of a file may have at once to one address and port; None is any number.
 
     Where a file may have any number of sites, its editors are trusted. Else all of them may lie behind one address, as
-    those of a company do behind a load balancer: checked once a minute, a sixth of them is under way when all hang for
-    the usual 10 s.
+    those of a company do behind a load balancer: checked once a minute, a sixth of them is under way on average when
+    all hang for the usual 10 s. Their slots are spread by chance, so that it is more at times.
     """
     most_sites = choices.most_sites_of_file
     if most_sites is None:
         return None
-    return max(_LEAST_AT_ADDRESS * choices.checks_per_host, math.ceil(most_sites * _HANGING_PART))
+    return max(_LEAST_AT_ADDRESS * choices.checks_per_host, math.ceil(most_sites * _PART_AT_ADDRESS))
 
 
 def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:
