@@ -229,7 +229,7 @@ def test_for_turns_a_check_waits_no_longer_than_its_timeout_in_all(serve: Server
 
     first = serve(redirecting({"/": door.url()}))
     seen = run_here(visit(site(first.url(), timeout_s=0.5), Dialer(Resolver()), IN_THREAD, move))
-    assert allowed_s == pytest.approx(left_s[:3], abs=0.02)
+    assert allowed_s == pytest.approx([max(0.0, one_s) for one_s in left_s[:3]], abs=0.1)
     assert (seen.is_ours, seen.latency_s < 0.2) == (True, True)
     assert str(seen.error).endswith("/shop: this process had too many other checks at the redirect's host (connect)")
 
