@@ -50,9 +50,9 @@ def is_service(url: str) -> bool:
 
 
 class _Try(NamedTuple):
-    """A message under way, and what became of it once that is known."""
+    """A message under way (its number, subject and body), and what became of it once that is known."""
 
-    message: tuple[str, str]
+    message: tuple[str, str, str]
     thread: threading.Thread
     found: list[Sent]
 
@@ -64,24 +64,26 @@ class Service:
         self._url = url
         self._timeout_s = timeout_s
         self._abandoned: _Try | None = None
-        self._late: dict[tuple[str, str], Sent] = {}
+        self._late: dict[tuple[str, str, str], Sent] = {}
 
-    def send(self, subject: str, body: str, *, is_bad_news: bool) -> Sent:
+    def send(self, subject: str, body: str, *, is_bad_news: bool, number: str = "") -> Sent:
         """Send a message in plain text, cut to what the service takes; wait for twice the timeout at most.
 
         A service may hang for longer than its sockets do, byte by byte. While it does, nothing more is sent; what it
-        said in the end is the answer when the same message is sent again.
+        said in the end is the answer when the same message is sent again: that of this number, not one of another time
+        that says the same.
         """
+        message = (number, subject, body)
         before = self._abandoned
         if before is not None and before.thread.is_alive():
             return Sent(is_delivered=False, problem="it still hangs from the last message", may_arrive=True)
         self._abandoned = None
         if before is not None and before.found:
             self._late = dict([*self._late.items(), (before.message, before.found[0])][-_LATE_ANSWERS:])
-        late = self._late.pop((subject, body), None)
+        late = self._late.pop(message, None)
         if late is not None:
             return late
-        last = self._begin(subject, body, is_bad_news=is_bad_news)
+        last = self._begin(message, is_bad_news=is_bad_news)
         last.thread.join(2 * self._timeout_s)
         if last.thread.is_alive():
             self._abandoned = last
@@ -102,7 +104,8 @@ class Service:
             return len(list(pieces)) == 1
         return False
 
-    def _begin(self, subject: str, body: str, *, is_bad_news: bool) -> _Try:
+    def _begin(self, message: tuple[str, str, str], *, is_bad_news: bool) -> _Try:
+        _, subject, body = message
         found: list[Sent] = []
 
         def send() -> None:
@@ -112,7 +115,7 @@ class Service:
 
         thread = threading.Thread(target=send, daemon=True)
         thread.start()
-        return _Try((subject, body), thread, found)
+        return _Try(message, thread, found)
 
     def _notify(self, subject: str, body: str, *, is_bad_news: bool) -> Sent:
         apprise = _apprise()

@@ -28,7 +28,7 @@ def try_channel(channel: Channel, now: datetime) -> Answer:
     """Send a message that says it is a test, at once."""
     event = test_event(now, uuid4())
     if channel.kind == "apprise":
-        return People(channel).tell(message_of([event], channel.timezone))
+        return People(channel).tell(message_of([event], channel.timezone), event["data"]["id"])
     return send(request_of(channel, event, now))
 
 
@@ -47,9 +47,9 @@ class People:
         """Whether a message arrives whole."""
         return self._service.fits(message.subject, message.body)
 
-    def tell(self, message: Message) -> Answer:
-        """Send a message, and return an answer as one of HTTP."""
-        sent = self._service.send(message.subject, message.body, is_bad_news=message.is_bad_news)
+    def tell(self, message: Message, number: str) -> Answer:
+        """Send a message, which has the same number when it is sent again, and return an answer as one of HTTP."""
+        sent = self._service.send(message.subject, message.body, is_bad_news=message.is_bad_news, number=number)
         if sent.is_delivered:
             return Answer(200)
         if sent.status >= 400:

@@ -230,7 +230,7 @@ class MessageSender(ChannelSender):
     def __init__(
         self,
         channel: Channel,
-        tell: Callable[[Message], Answer],
+        tell: Callable[[Message, str], Answer],
         fits: Callable[[Message], bool],
         file_of: Callable[[str], str],
     ) -> None:
@@ -252,11 +252,12 @@ class MessageSender(ChannelSender):
             if gathered is None or not gathered.sites:
                 break
             gathered, events, message = self._as_told(conn, gathered)
-            verdict = self._verdict(self._tell(message), gathered.tries, lease)
+            verdict = self._verdict(self._tell(message, gathered.message_id), gathered.tries, lease)
             is_first = not tried
             if gathered.is_of_one_site and _may_be_told_otherwise(verdict, gathered.tries, since_s, is_first=is_first):
                 message = self._fitted(gathered, [*map(without_foreign_words, events)], files=1).message
-                verdict = self._verdict_without_foreign_words(verdict, self._tell(message), gathered.tries, lease)
+                answer = self._tell(message, gathered.message_id)
+                verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
             self._mark_message(conn, gathered, verdict, lease)
             tried.append(next(iter(gathered.sites.values())))
             if not _goes_on(verdict, lease, since_s):

@@ -3,7 +3,6 @@
 import io
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -14,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from sitemon.alert.outlets import try_channel
-from sitemon.apprise_services import Sent, Service
+from sitemon.apprise_services import Service
 from sitemon.local.ports import free_port
 from sitemon.model.alerts import Channel
 from tests.databases import rows
@@ -30,23 +29,6 @@ def silent() -> Iterator[int]:
     """The port of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
-
-
-Hanging = tuple[Service, threading.Event, list[str]]
-"""A service that hangs until the event is set, and takes what it was sent then; and the subjects of that."""
-
-
-@pytest.fixture
-def hanging(silent: int) -> Hanging:
-    service, go_on, asked = Service(f"json://127.0.0.1:{silent}/", timeout_s=0.1), threading.Event(), list[str]()
-
-    def notify(subject: str, _body: str, **_: bool) -> Sent:
-        asked.append(subject)
-        go_on.wait(30)
-        return Sent(is_delivered=True)
-
-    service._notify = notify  # type: ignore[method-assign, assignment]
-    return service, go_on, asked
 
 
 class Mailbox:
@@ -129,32 +111,6 @@ def test_a_service_that_hangs_is_given_up_in_time_and_asked_once_at_a_time(silen
     began_s = time.monotonic()
     assert service.send("subject", "body", is_bad_news=True).is_delivered is False
     assert time.monotonic() - began_s < 5
-
-
-def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(hanging: Hanging) -> None:
-    service, go_on, asked = hanging
-    assert service.send("a", "body", is_bad_news=True).problem == "no answer in time"
-    assert service.send("a", "body", is_bad_news=True).problem == "it still hangs from the last message"
-    go_on.set()
-    deadline_s = time.monotonic() + 10
-    while not (sent := service.send("a", "body", is_bad_news=True)).is_delivered:
-        assert sent.problem == "it still hangs from the last message"
-        assert time.monotonic() < deadline_s
-    assert asked == ["a"]
-    assert service.send("b", "body", is_bad_news=True).is_delivered
-    assert asked == ["a", "b"]
-
-
-def test_a_late_answer_counts_though_another_message_was_sent_before(hanging: Hanging) -> None:
-    service, go_on, asked = hanging
-    assert service.send("a", "body", is_bad_news=True).may_arrive
-    assert service.send("b", "body", is_bad_news=True).may_arrive
-    go_on.set()
-    deadline_s = time.monotonic() + 10
-    while not service.send("b", "body", is_bad_news=True).is_delivered:
-        assert time.monotonic() < deadline_s
-    assert service.send("a", "body", is_bad_news=True).is_delivered
-    assert asked == ["a", "b"]
 
 
 @pytest.fixture

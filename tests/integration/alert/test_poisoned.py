@@ -300,7 +300,7 @@ def test_one_that_hangs_is_asked_no_longer_than_the_channel_is_taken(
 ) -> None:
     now_s = 0.0
 
-    def hang(_: object) -> Answer:
+    def hang(*_: object) -> Answer:
         nonlocal now_s
         now_s += 2 * TIMEOUT_S
         return Answer(0, problem="no answer in time")

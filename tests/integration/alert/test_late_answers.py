@@ -1,0 +1,83 @@
+"""What a service of people says too late is the answer to the message that it was sent, and to no other one."""
+
+import threading
+import time
+
+import pytest
+
+from sitemon.apprise_services import Sent, Service
+from tests.integration.alert.scene import Scene
+from tests.integration.alert.test_people import A_MINUTE_H
+
+Hanging = tuple[Service, threading.Event, list[str]]
+"""A service that hangs until the event is set, and takes what it was sent then; and the subjects of that."""
+
+
+@pytest.fixture
+def hanging() -> Hanging:
+    service, go_on, asked = Service("json://127.0.0.1:1/", timeout_s=0.1), threading.Event(), list[str]()
+
+    def notify(subject: str, _body: str, **_: bool) -> Sent:
+        asked.append(subject)
+        go_on.wait(30)
+        return Sent(is_delivered=True)
+
+    service._notify = notify  # type: ignore[method-assign, assignment]
+    return service, go_on, asked
+
+
+def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(hanging: Hanging) -> None:
+    service, go_on, asked = hanging
+    assert service.send("a", "body", is_bad_news=True).problem == "no answer in time"
+    assert service.send("a", "body", is_bad_news=True).problem == "it still hangs from the last message"
+    go_on.set()
+    deadline_s = time.monotonic() + 10
+    while not (sent := service.send("a", "body", is_bad_news=True)).is_delivered:
+        assert sent.problem == "it still hangs from the last message"
+        assert time.monotonic() < deadline_s
+    assert asked == ["a"]
+    assert service.send("b", "body", is_bad_news=True).is_delivered
+    assert asked == ["a", "b"]
+
+
+def test_a_late_answer_counts_though_another_message_was_sent_before(hanging: Hanging) -> None:
+    service, go_on, asked = hanging
+    assert service.send("a", "body", is_bad_news=True).may_arrive
+    assert service.send("b", "body", is_bad_news=True).may_arrive
+    go_on.set()
+    deadline_s = time.monotonic() + 10
+    while not service.send("b", "body", is_bad_news=True).is_delivered:
+        assert time.monotonic() < deadline_s
+    assert service.send("a", "body", is_bad_news=True).is_delivered
+    assert asked == ["a", "b"]
+
+
+def test_nor_is_it_the_answer_to_a_message_of_another_time_that_says_the_same(hanging: Hanging) -> None:
+    service, go_on, asked = hanging
+    assert service.send("a", "body", is_bad_news=True, number="1").may_arrive
+    go_on.set()
+    deadline_s = time.monotonic() + 10
+    while not service.send("a", "body", is_bad_news=True, number="2").is_delivered:
+        assert time.monotonic() < deadline_s
+    assert asked == ["a", "a"]
+    assert service.send("a", "body", is_bad_news=True, number="1").is_delivered
+    assert asked == ["a", "a"]
+
+
+def test_a_message_keeps_its_number_when_it_is_sent_again_and_no_other_one_has_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers: list[str] = []
+
+    def send(*_: object, number: str, **__: bool) -> Sent:
+        numbers.append(number)
+        return Sent(is_delivered=len(numbers) > 1, status=503)
+
+    monkeypatch.setattr(Service, "send", send)
+    scene.use(scene.receiver.people(), group_for_s=0.0)
+    scene.arrive(*scene.results("uddd"))
+    scene.pass_time(hours=A_MINUTE_H)
+    scene.send()
+    scene.arrive(*scene.results("u", start=4))
+    first, again, other = numbers
+    assert first == again != other
