@@ -7,8 +7,9 @@ from typing import Final
 
 from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, labels_told, types_of
 from sitemon.alert.links import linked
+from sitemon.alert.rules import SiteRules
 from sitemon.incident.change import Change
-from sitemon.model.alerts import Alerts, Audience
+from sitemon.model.alerts import Alerts
 from sitemon.store.deciding import Deciding, Saying
 
 _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
@@ -17,7 +18,7 @@ _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
 def announce(
     deciding: Deciding,
     changed: Sequence[tuple[str, int, Change[int]]],
-    audience_of: Callable[[str], Audience],
+    rules_of: Callable[[str], SiteRules],
     alerts: Alerts,
     now: datetime,
     *,
@@ -36,7 +37,8 @@ def announce(
     labels_of = deciding.labels_said([number for number, channels in told.items() if channels])
     sayings = []
     for site, number, change in changed:
-        audience = audience_of(site)
+        rules = rules_of(site)
+        audience = rules.audience
         labels = labels_told(audience)
         for type_ in () if around[number].is_held else types_of(change):
             event = event_of(
@@ -52,5 +54,5 @@ def announce(
             )
             said = linked(event, alerts.page_url)
             heard_by = alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))
-            sayings += [Saying(name, number, said, wait_s) for name, wait_s in heard_by]
+            sayings += [Saying(name, number, said, wait_s, rules.file) for name, wait_s in heard_by]
     deciding.say(sayings)

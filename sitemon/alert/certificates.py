@@ -48,7 +48,7 @@ def warn_of_certificates(conn: Connection, rules_of: Callable[[str], SiteRules],
         if not due:
             return
         certificates.say(
-            Saying(channel, None, event, wait_s)
+            Saying(channel, None, event, wait_s, rules[certificate.site].file)
             for certificate, days in certificates.note(due)
             for labels in (labels_told(rules[certificate.site].audience),)
             for warning in (certificate_event(certificate, days, labels, now, uuid.uuid4()),)

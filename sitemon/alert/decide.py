@@ -298,15 +298,17 @@ class Decider:
                 if change.what is What.OPENED and (rules[site_id].gateways or site_id in taken_out)
             ]
         )
-        audiences = {
-            taken.names[site_id]: one.audience._replace(route=NOBODY) if site_id in taken_out else one.audience
+        rules_told = {
+            taken.names[site_id]: one._replace(audience=one.audience._replace(route=NOBODY))
+            if site_id in taken_out
+            else one
             for site_id, one in rules.items()
         }
         over = {number: change.what for n, change, number in found if (n, change.incident.started_at) in cut}
         told = [(taken.names[site_id], number, change) for site_id, change, number in found]
         for place in range(0, len(told), _TOLD_AT_ONCE):
             some = told[place : place + _TOLD_AT_ONCE]
-            announce(taken, some, audiences.__getitem__, self._alerts, now, taken_out=over.keys())
+            announce(taken, some, rules_told.__getitem__, self._alerts, now, taken_out=over.keys())
         taken.say_why([number for number, what in over.items() if what in {What.OPENED, What.CLOSED}])
 
     def _put_apart(self, sites: Iterable[_Site]) -> None:

@@ -40,7 +40,7 @@ def _tell(found: Degradations, rules: Mapping[str, SiteRules], alerts: Alerts, n
         return
     labels = {one.site_id: _labels(one, rules[one.site]) for one in found.sites}
     found.say(
-        Saying(channel, None, event, wait_s)
+        Saying(channel, None, event, wait_s, rules[one.site].file)
         for one in found.sites
         if heard_by.get(one.site_id)
         for event in (_event(one, rules[one.site], labels[one.site_id], alerts, now),)

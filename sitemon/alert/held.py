@@ -71,7 +71,7 @@ def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, n
     ]
     if told:
         held.tell([number for _, number, _ in told])
-        announce(held, told, lambda site: rules[site].audience, alerts, now)
+        announce(held, told, rules.__getitem__, alerts, now)
 
 
 def _is_overdue(incident: Incident, decided_at: datetime, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from sitemon.incident.gone import GRACE
 from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import Audience, Route
+from sitemon.model.alerts import NO_FILE, Audience, Route
 from sitemon.model.site import Site
 
 _ON_THE_WAY: Final = timedelta(seconds=5)
@@ -28,9 +28,6 @@ _MOST_FOLDED_AGAIN: Final = timedelta(minutes=15)
 
 _LONGEST_SETTLING: Final = timedelta(days=1)
 """For a site that is looked at once a year nobody else is waited for."""
-
-_OF_NO_SITE: Final = "/"
-"""No file has this name."""
 
 _MOST_GONE: Final = 100_000
 """So many sites are known that were taken out, those of the last edits: each edit may bring others."""
@@ -125,7 +122,7 @@ class Rulebook:
         What is of no site has an empty name, and as it were a file of its own.
         """
         if not name:
-            return _OF_NO_SITE
+            return NO_FILE
         site = self._by_name.get(name)
         return site.file if site else self._files_before.get(name, "")
 
@@ -134,7 +131,9 @@ class Rulebook:
         rules = rules_of_site(site, self._by_name)
         if site is not None and site.enabled:
             return rules
-        return rules._replace(is_configured=False, missing_since=self._missing_since.get(name, self._since))
+        return rules._replace(
+            is_configured=False, missing_since=self._missing_since.get(name, self._since), file=self.file_of(name)
+        )
 
 
 def _watched(by_name: Mapping[str, Site]) -> set[str]:

@@ -44,7 +44,7 @@ _ALERTS_AT_ONCE: Final = 4
 _MOST_IN_VAIN: Final = 32
 """So many are tried in a row of which none arrives, as far as there is time: then the channel waits."""
 
-_TRIES_S: Final = 90.0
+TRIES_S: Final = 90.0
 """So long after the lease began another alert is tried: one that times out takes 20 s, and ends within the lease."""
 _OTHER_WORDS_S: Final = 30.0
 """So long it is tried without foreign words as well. Where a receiver hangs, other sites come before that."""
@@ -186,9 +186,9 @@ class Sender(ChannelSender):
 
     def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, Alert]]:
         """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
-        due = due_sites(conn, lease.channel)
-        files = {outbox_id: self._file_of(site) for outbox_id, site in due.items()}
         most = _tried_at_once(lease)
+        due = due_sites(conn, lease.channel, most)
+        files = {outbox_id: self._file_of(site) for outbox_id, site in due.items()}
         if lease.is_waiting:
             passed_by = self._failed_files(conn)
             chosen = [outbox_id for outbox_id, site in due.items() if site not in passed_by][:most]
@@ -332,7 +332,7 @@ def _may_be_told_otherwise(verdict: Verdict, tries: int, since_s: float, *, is_f
 
 def _goes_on(verdict: Verdict, lease: Lease, since_s: float) -> bool:
     """Whether more is sent in the same lease: while all arrives; and while nothing does, in case others would."""
-    if clock.monotonic_s() >= since_s + _TRIES_S:
+    if clock.monotonic_s() >= since_s + TRIES_S:
         return False
     if lease.failures > 1:
         return verdict.fate is Fate.UNAVAILABLE and verdict.is_of_words

@@ -15,6 +15,9 @@ ASKED_FOR: Final = ("degraded",)
 OF_NO_SITE: Final = frozenset({"region", "silent"})
 """What the channels of a route hear whatever its `match`."""
 
+NO_FILE: Final = "/"
+"""As it were the file of what is of no site."""
+
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """One way to tell somebody. `secret` signs what a webhook is sent; it and the URL are masked in every repr.

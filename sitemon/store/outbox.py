@@ -87,16 +87,16 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
     return Lease(name, number, *found[0]) if found else None
 
 
-def due_sites(conn: Connection, channel: str) -> dict[int, str]:
+def due_sites(conn: Connection, channel: str, of_each: int = _MOST_AT_ONCE) -> dict[int, str]:
     """Return the ids of what is due on a channel, with their sites; of no site is as of one, of an empty name.
 
-    By turns: the oldest of each site in a turn; behind others what was refused. Of very many, the first ones.
+    By turns: the oldest of each site in a turn; behind others what was refused. Of each file of sites, so many at most.
     """
-    due = _run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE)
+    due = _run(conn, "due_sites", channel=channel, of_each=of_each)
     if due and due[0][-1] < 0:
         with translated(), conn, conn.cursor() as cursor:
             _give_turns(cursor, "turns_again", channel=channel)
-        due = _run(conn, "due_sites", channel=channel, alerts=_MOST_AT_ONCE)
+        due = _run(conn, "due_sites", channel=channel, of_each=of_each)
     return {outbox_id: site for outbox_id, site, _ in due}
 
 

@@ -7,10 +7,16 @@ WITH given AS (
         coalesce(event #>> '{data,site}', '') AS site,
         row_number() OVER (PARTITION BY channel, event #>> '{data,site}' ORDER BY place) - 1 AS before
     FROM jsonb_to_recordset(%(alerts)s) AS given (
-        place integer, event_id uuid, channel text, incident_id integer, event jsonb, wait_s double precision
+        place integer,
+        event_id uuid,
+        channel text,
+        incident_id integer,
+        event jsonb,
+        file text,
+        wait_s double precision
     )
 )
-INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, site_name, due_at, turn)
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, event, site_name, file, due_at, turn)
 SELECT
     event_id,
     channel,
@@ -18,6 +24,7 @@ SELECT
     incident_id,
     event,
     nullif(site, ''),
+    file,
     now() + wait_s * '1 second'::interval,
     before + greatest(0, present.turn, last_waiting.turn + 1)
 FROM given
@@ -64,14 +71,41 @@ WHERE name = (
 RETURNING failures, disabled_target, due_at > now();
 
 -- name: due_sites
--- By turns; the first of these is the present one from here on. That stays before what was tried already: so new alerts of
--- other sites come before it.
-WITH due AS MATERIALIZED (
-    SELECT outbox_id, coalesce(event #>> '{data,site}', '') AS site, tries, turn
-    FROM sitemon.outbox
-    WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-    ORDER BY turn, outbox_id
-    LIMIT %(alerts)s
+-- By turns, of each file the first: the next file is looked up in an index, however much waits of the one before. The first of
+-- these turns is the present one from here on. That stays before what was tried already: so new alerts of other sites come
+-- before it.
+WITH RECURSIVE files (file) AS (
+    (
+        SELECT file
+        FROM sitemon.outbox
+        WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL
+        ORDER BY file
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT outbox.file
+        FROM sitemon.outbox
+        WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND outbox.file > files.file
+        ORDER BY outbox.file
+        LIMIT 1
+    )
+    FROM files
+    WHERE files.file IS NOT NULL
+), due AS MATERIALIZED (
+    SELECT first.*
+    FROM files
+    CROSS JOIN LATERAL (
+        SELECT outbox_id, coalesce(event #>> '{data,site}', '') AS site, tries, turn
+        FROM sitemon.outbox
+        WHERE channel = %(channel)s
+            AND outbox.file = files.file
+            AND delivered_at IS NULL
+            AND given_up_at IS NULL
+            AND due_at <= now()
+        ORDER BY turn, outbox_id
+        LIMIT %(of_each)s
+    ) AS first
 ), moved AS (
     UPDATE sitemon.channel SET turn = first.turn
     FROM (SELECT min(turn - CASE WHEN tries > 0 THEN 1 ELSE 0 END) AS turn FROM due) AS first

@@ -43,7 +43,7 @@ class Scene:
         fields = {"channels": names} | route
         self.alerts = Alerts(channels={one.name: one for one in channels}, routes=(Route(**fields),))
         rules = SiteRules(policy or Policy(), Audience({"team": "web"}), None, timedelta(minutes=1))
-        self.decider = Decider(lambda _: rules, self.alerts, lambda: now or clock.utc_now())
+        self.decider = Decider(lambda name: rules._replace(file=name), self.alerts, lambda: now or clock.utc_now())
         self.senders = [sender_of(channel, str) for channel in channels]
         add_channels(self.conn, names)
 

@@ -46,6 +46,10 @@ def test_what_is_next_is_found_by_reading_each_once(backlog: Scene) -> None:
     assert rows_an_alert(backlog, lambda: outbox.due_sites(backlog.conn, "hook")) < 3
 
 
+def test_nor_are_all_read_for_the_next_ones_of_each_file(backlog: Scene) -> None:
+    assert rows_an_alert(backlog, lambda: outbox.due_sites(backlog.conn, "hook", 4)) < 0.1
+
+
 def test_so_is_what_failed(backlog: Scene) -> None:
     assert rows_an_alert(backlog, lambda: outbox.waiting_sites(backlog.conn, "hook")) < 2
 

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 
 import pytest
@@ -45,8 +45,8 @@ def test_where_hundreds_of_sites_of_one_file_fail_others_wait_for_few_of_them(sc
     scene.use(scene.receiver.channel(), policy=Policy(down_after=1))
     scene.senders = [sender_of(scene.receiver.channel(), lambda site: site[0])]
     crowds = "abcdef"
-    say(scene.conn, [f"{crowd}{number}" for crowd in crowds for number in range(40)])
-    say(scene.conn, ["wiki", "x-1", "x-2"])
+    say(scene.conn, [f"{crowd}{number}" for crowd in crowds for number in range(40)], file_of=itemgetter(0))
+    say(scene.conn, ["wiki", "x-1", "x-2"], file_of=itemgetter(0))
     for _ in range(3):
         scene.senders[0].send_due(scene.conn)
     said = [event["data"]["site"] for event in scene.receiver.events]
@@ -69,10 +69,12 @@ def test_a_message_to_people_names_each_site_rather_than_one_site_often(scene: S
     assert "wiki is down: timeout" in lines
 
 
-def say(conn: Connection, sites: Iterable[str], channel: str = "hook") -> None:
+def say(
+    conn: Connection, sites: Iterable[str], channel: str = "hook", file_of: Callable[[str], str] = lambda _: ""
+) -> None:
     """Put an alert of each of these sites into the outbox; what is of no site is of the empty name."""
     with begin_deciding(conn) as deciding:
-        deciding.say(Saying(channel, None, event_of(site)) for site in sites)
+        deciding.say(Saying(channel, None, event_of(site), file=file_of(site)) for site in sites)
 
 
 def event_of(site: str) -> dict[str, object]:
