@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 from sitemon import clock
 from sitemon.alert.channels import Request, alertmanager_request
 from sitemon.alert.events import without_foreign_words
-from sitemon.alert.sender import Sender, say_not_delivered
+from sitemon.alert.failing import Failing
+from sitemon.alert.sender import TRIES_S, Sender, say_not_delivered
 from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict
 from sitemon.backoff import Backoff
 from sitemon.model.alerts import Channel
@@ -63,7 +64,8 @@ class _Round(NamedTuple):
 class AlertmanagerSender(Sender):
     """Sends one event a request; at its start, and every few minutes, again what lasts.
 
-    It has the channel while it looks for some of that and sends it: nobody else says meanwhile that it is over. Where
+    New alerts come first, and go on where what lasts cannot be read. It has the channel while it looks for some of that
+    and sends it: nobody else says meanwhile that it is over. Where
     some may be refused for what it says, half as much is sent, down to one event; that one at last without foreign
     words, and if need be it is passed by until the next round. But first, and where too much fails in a row, one event
     of all is tried by itself, whichever it is: as long as that fails, nobody may be there, and the round rests.
@@ -71,21 +73,25 @@ class AlertmanagerSender(Sender):
 
     def __init__(self, channel: Channel, send: Callable[[Request], Answer], file_of: Callable[[str], str]) -> None:
         super().__init__(channel, send, file_of)
+        self._failing = Failing[str](_IN_VAIN, "what lasts, again on {}".format)
         self._again_at_s = 0.0
         self._round = _Round()
         self._in_vain = 0
         """So many times in a row one was tried by itself, and did not arrive."""
 
     def _is_wanted(self) -> bool:
-        return clock.monotonic_s() >= self._again_at_s
+        return clock.monotonic_s() >= self._again_at_s and not self._failing.is_resting(self._channel.name)
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
-        if self._is_wanted() and not lease.is_waiting:
-            verdict = self._send_again(conn, lease)
-            if verdict.fate is Fate.GONE or (verdict.fate is Fate.UNAVAILABLE and not verdict.is_of_words):
-                return verdict
-        # It may be what lasts that is refused: neither new alerts nor the channel wait for that.
-        return super()._send_some(conn, lease, since_s)
+        verdict = super()._send_some(conn, lease, since_s)
+        is_in_time = clock.monotonic_s() < since_s + TRIES_S
+        if self._is_wanted() and is_in_time and not lease.is_waiting and not _is_of_channel(verdict):
+            with self._failing.trying(self._channel.name):
+                again = self._send_again(conn, lease)
+                # It may be what lasts that is refused: the channel does not wait for that.
+                if _is_of_channel(again):
+                    return again
+        return verdict
 
     def _send_again(self, conn: Connection, lease: Lease) -> Verdict:
         """Send some of what lasts."""
@@ -142,3 +148,8 @@ class AlertmanagerSender(Sender):
         if ended.passed_by:
             say_not_delivered(f"{ended.passed_by} that last, again on {self._channel.name}", ended.problem)
         self._again_at_s = clock.monotonic_s() + AGAIN_EVERY_S
+
+
+def _is_of_channel(verdict: Verdict) -> bool:
+    """Whether nothing else would arrive either: it is gone, nobody is there, or it asked to wait."""
+    return verdict.fate is Fate.GONE or (verdict.fate is Fate.UNAVAILABLE and not verdict.is_of_words)

@@ -13,6 +13,7 @@ from sitemon.alert.lasting import AGAIN_EVERY_S
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.silence import say_silences
 from sitemon.model.alerts import EVENTS, Channel
+from sitemon.store.errors import CanceledError
 from sitemon.store.outbox import add_channels
 from sitemon.store.page_incidents import acknowledge, read_incidents
 from sitemon.store.schedule import write_notices
@@ -63,7 +64,7 @@ def decide(scene: Scene, *letters: str) -> None:
 
 def test_an_incident_that_somebody_knows_of_lasts_until_it_is_over(scene: Scene, am: Channel) -> None:
     scene.arrive(*scene.results("uddd"))
-    [[first]] = scene.receiver.bodies
+    [first], _ = scene.receiver.bodies  # as new, and as what lasts
     [incident] = read_incidents(scene.conn, state="open")
     acknowledge(scene.conn, incident.incident_id, "anna")
     [again] = told_by_another(scene, am)
@@ -173,13 +174,34 @@ def test_what_lasts_holds_up_no_new_alert_where_it_fails(
 ) -> None:
     scene.arrive(*scene.results("uddd"))
     scene.senders = [sender_of(am, str)]
-    scene.receiver.answers = [(500, {})]
+    scene.receiver.answers = [(200, {}), (500, {})]
     scene.write(scene.results("uddd", site="wiki"))
     scene.decide()
     assert scene.senders[0].send_due(scene.conn)
-    assert [body[0]["labels"]["site"] for body in scene.receiver.bodies] == ["shop", "wiki"]
+    assert [body[0]["labels"]["site"] for body in scene.receiver.bodies] == ["shop", "shop", "wiki"]
     assert rows(scene.conn, "SELECT failures, due_at > now() FROM sitemon.channel WHERE name = 'am'") == [(0, False)]
     assert [alert["labels"]["site"] for alert in told_later(scene, monkeypatch)[1:]] == ["shop", "wiki"]
+
+
+def test_where_what_lasts_cannot_be_read_new_alerts_are_sent_and_the_round_rests(
+    scene: Scene, am: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.arrive(*scene.results("uddd"))
+    asked = []
+
+    def fail(*_: object) -> None:
+        asked.append(len(scene.receiver.bodies))
+        raise CanceledError("canceling statement due to statement timeout")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(lasting, "read_lasting", fail)
+        scene.write(scene.results("uddd", site="wiki"))
+        scene.decide()
+        assert [alert["labels"]["site"] for alert in told_by_another(scene, am)] == ["wiki"]
+        scene.arrive(*scene.results("uddd", site="docs"))
+    assert asked == [3]
+    assert [body[0]["labels"]["site"] for body in scene.receiver.bodies] == ["shop", "shop", "wiki", "docs"]
+    assert len(told_later(scene, monkeypatch)) == 3
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sitemon.store.lasting import read_lasting
 from sitemon.store.outbox import mark_delivered, mark_failed
 from tests.databases import execute, rows
 from tests.integration.alert.leaving import LATER, Story
@@ -16,6 +17,15 @@ SELECT
     gen_random_uuid(), 'hook', 'site.degraded', 'theirs-' || number,
     jsonb_build_object('data', jsonb_build_object('site', 'theirs-' || number)), now()
 FROM generate_series(1, 5000) AS number
+"""
+
+REMINDERS = """
+INSERT INTO sitemon.outbox (event_id, channel, type, incident_id, site_name, event, created_at, delivered_at)
+SELECT
+    gen_random_uuid(), 'hook', 'site.reminder', incident_id, site_name,
+    event || jsonb_build_object('number', number), created_at + number * '1 minute'::interval, now()
+FROM sitemon.outbox
+CROSS JOIN generate_series(1, 5000) AS number
 """
 
 
@@ -35,6 +45,20 @@ def test_the_labels_of_a_degraded_site_that_was_taken_out_are_known(story: Story
         story.look(LATER)
     assert story.said == ["site.degraded", "site.recovered"]
     assert scene.receiver.events[-1]["data"]["labels"] == {"team": "web"}
+
+
+def test_what_lasts_is_found_by_its_newest_alerts(story: Story, scene: Scene) -> None:
+    with reads_few(scene.conn, "outbox"):
+        found = read_lasting(scene.conn, "hook", 0, 9)
+    assert [event["data"]["site"] for event in found.events] == ["shop"]
+
+
+def test_of_an_incident_that_lasts_not_all_reminders_are_read(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    execute(scene.conn, REMINDERS)
+    with reads_few(scene.conn, "outbox"):
+        [event] = read_lasting(scene.conn, "hook", 0, 9).events
+    assert event["number"] == 5000
 
 
 def test_what_it_has_overtaken_is_looked_for_among_what_waits_of_its_site(scene: Scene) -> None:
