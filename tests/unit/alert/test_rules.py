@@ -86,6 +86,8 @@ def test_a_site_that_is_taken_out_stays_one_of_its_file_and_others_have_one_toge
     assert [book.file_of(name) for name in ("line", "cache")] == ["/sites/all.yaml", "/sites/cache.yaml"]
     assert len({book.file_of(name) for name in ("line", "cache", "gone", "")}) == 4
     assert book.file_of("gone") == book.file_of("other")
+    for name in ("line", "cache", "gone"):
+        assert book.rules_of(name).file == book.file_of(name)
 
 
 def test_of_sites_that_were_taken_out_those_of_the_last_edits_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
