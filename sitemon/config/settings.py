@@ -34,9 +34,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `address_policy` is ``private`` or ``public``; with the latter, private addresses are visited only in the
     networks of `address_allow`. `secrets_allow` are the environment variables whose values sites may use, ``SHOP_*``
     those that begin so; None is any, and none with ``public``. A file of sites may have `sites_per_file`, each once
-    for each region, and for each KiB of its URL and labels; None is any number, and with ``public`` 2,000. A worker
-    on threads has so many `worker_processes`; None is one a core. `checks_per_host` is how many checks at once go to
-    one host and port. A recorder stops when more than `dead_letter_ratio` of what comes cannot be recorded; 1 is never.
+    for each region, and for each KiB of its URL, `match` and labels; None is any number, and with ``public`` 2,000. A
+    worker on threads has so many `worker_processes`; None is one a core. `checks_per_host` is how many checks at once
+    go to one host and port. A recorder stops when more than `dead_letter_ratio` of what comes cannot be recorded; 1 is
+    never.
     """
 
     region: str = DEFAULT_REGION

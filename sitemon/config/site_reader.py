@@ -29,7 +29,7 @@ _READ_S: Final = 5.0
 _READ_S_A_BYTE: Final = 2 / 2**20
 """Of CPU, for what stands in a file: 1 MiB of sites takes 0.1 to 0.25 s, where each has a regex or JSON path of its own
 0.6, of nothing but paths with filters 3.7. On a machine three times as slow any file of the former has it."""
-_COUNTED: Final = "each once for each region, and for each KiB of its URL and labels"
+_COUNTED: Final = "each once for each region, and for each KiB of its URL, `match` and labels"
 
 
 class Reading(NamedTuple):
@@ -237,5 +237,5 @@ class SiteReader:
 
 def _count_of(site: Site) -> int:
     """Return for how many sites one counts: what it costs others grows with its regions, and what is told of it."""
-    told = (site.url, *chain.from_iterable(site.labels.items()))
+    told = (site.url, site.match or "", *chain.from_iterable(site.labels.items()))
     return len(site.regions) * max(1, math.ceil(sum(len(text.encode()) for text in told) / 1024))

@@ -93,6 +93,7 @@ def test_a_file_has_as_many_sites_as_the_operator_says(tmp_path: Path, most: int
         ({"labels": {"note": "x" * 1_500}}, 2),
         ({"labels": {"note": "x" * 1_500}, "regions": ["hel", "fra"]}, 4),
         ({"url": f"http://a.example/{'x' * 3_000}"}, 3),
+        ({"match": "x" * 3_000}, 3),
     ],
 )
 def test_a_site_counts_once_for_each_region_and_each_kib(tmp_path: Path, fields: dict[str, Any], count: int) -> None:
