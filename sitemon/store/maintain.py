@@ -33,9 +33,10 @@ class Maintained(NamedTuple):
 def maintain(
     conn: Connection, retention: Retention, now: datetime, on_step: Callable[[], None] = lambda: None
 ) -> Maintained:
-    """Make partitions, tidy, roll up, sum the last days of each site anew, and drop what is past its retention.
+    """Make partitions, roll up, sum the last days of each site anew, drop what is past its retention, and tidy.
 
-    Idempotent; several may run at once. `on_step` is called before each of these steps.
+    To tidy comes last, also where something before it fails: neither waits for the other. Idempotent; several may run
+    at once. `on_step` is called before each of these steps.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; the next run goes on.
@@ -44,13 +45,16 @@ def maintain(
     on_step()
     made = make_partitions(conn, now, retention)
     on_step()
-    tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step)
-    on_step()
-    roll_up(conn, now, on_step)
-    on_step()
-    _refresh_recent(conn)
-    on_step()
-    return Maintained(made, drop_partitions(conn, now, retention))
+    try:
+        roll_up(conn, now, on_step)
+        on_step()
+        _refresh_recent(conn)
+        on_step()
+        dropped = drop_partitions(conn, now, retention)
+        on_step()
+    finally:
+        tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step)
+    return Maintained(made, dropped)
 
 
 def not_ahead(conn: Connection, now: datetime) -> datetime:

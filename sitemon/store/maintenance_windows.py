@@ -109,9 +109,10 @@ def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> 
     """Let follow what does when windows of these sites changed in these stretches of time; `alone` holds the locks."""
     if not changed:
         return
-    columns = columns_of(changed)
+    since = min(one.from_at for one in changed)
+    values = {"since": since, "raw_from_at": marks.raw_from_at, **columns_of(changed)}
     for name in ("forget_stretches", "add_stretches", "mark"):
-        cursor.execute(_sql[name], columns)
+        cursor.execute(_sql[name], values)
     is_marked = cursor.rowcount
     _count_anew(cursor, marks, changed)
     if is_marked:

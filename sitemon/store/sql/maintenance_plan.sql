@@ -24,14 +24,41 @@ WHERE is_configured
     AND (planned.site_id, planned.from_at, planned.until_at) = (given.site_id, given.from_at, given.until_at);
 
 -- name: cut_running
--- Those of the given ones that have: an edit holds from now on.
-UPDATE sitemon.maintenance_window AS running SET until_at = %(now)s, stopped_at = now()
-FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
-    AS given (site_id, from_at, until_at)
-WHERE is_configured
-    AND (running.site_id, running.until_at) = (given.site_id, given.until_at)
-    AND running.from_at < %(now)s
-    AND given.from_at = %(now)s;
+-- Those of the given ones that have: an edit holds from now on. Of a site one piece is left of them, that of the first
+-- to begin, in which the others are; and where an edit began that one, the piece that it left lasts longer instead. So
+-- edits without end leave one.
+WITH running AS (
+    SELECT maintenance.maintenance_id, maintenance.site_id, maintenance.from_at
+    FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
+        AS given (site_id, from_at, until_at)
+    JOIN sitemon.maintenance_window AS maintenance USING (site_id, until_at)
+    WHERE is_configured AND maintenance.from_at < %(now)s AND given.from_at = %(now)s
+), kept AS (
+    SELECT site_id, coalesce(before.maintenance_id, first.maintenance_id) AS maintenance_id
+    FROM (SELECT DISTINCT ON (site_id) * FROM running ORDER BY site_id, from_at, maintenance_id) AS first
+    LEFT JOIN LATERAL (
+        SELECT maintenance_id
+        FROM sitemon.maintenance_window AS earlier
+        WHERE is_configured
+            AND (earlier.site_id, earlier.until_at) = (first.site_id, first.from_at)
+            AND earlier.from_at < earlier.until_at
+            AND stopped_at IS NOT NULL
+        ORDER BY earlier.from_at, maintenance_id
+        LIMIT 1
+    ) AS before ON true
+), cut AS (
+    UPDATE sitemon.maintenance_window AS maintenance SET until_at = %(now)s, stopped_at = now()
+    FROM kept
+    WHERE (maintenance.maintenance_id, maintenance.site_id) = (kept.maintenance_id, kept.site_id)
+)
+DELETE FROM sitemon.maintenance_window AS maintenance
+USING running
+WHERE (maintenance.maintenance_id, maintenance.site_id) = (running.maintenance_id, running.site_id)
+    AND NOT EXISTS (
+        SELECT
+        FROM kept
+        WHERE (kept.maintenance_id, kept.site_id) = (running.maintenance_id, running.site_id)
+    );
 
 -- name: forget_plans
 DELETE FROM sitemon.maintenance_plan WHERE site_id = ANY (%(site_ids)s);

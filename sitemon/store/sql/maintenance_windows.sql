@@ -30,18 +30,37 @@ FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_
 WHERE maintenance.maintenance_id = %(number)s AND maintenance.site_id = given.site_id;
 
 -- name: forget_stretches
-DELETE FROM sitemon.maintenance_stretch WHERE site_id = ANY (%(site_ids)s);
+-- Those that begin since the first change, and those in which there are no rows any more.
+DELETE FROM sitemon.maintenance_stretch WHERE site_id = ANY (%(site_ids)s) AND from_at >= %(since)s;
+DELETE FROM sitemon.maintenance_stretch
+WHERE site_id = ANY (%(site_ids)s) AND from_at < %(raw_from_at)s AND until_at <= %(raw_from_at)s;
 
 -- name: add_stretches
--- Of windows in which there may be rows.
-INSERT INTO sitemon.maintenance_stretch (site_id, from_at, until_at)
-SELECT site_id, lower(stretch), upper(stretch)
+-- Of what is since the first change: windows that were over before are not read, however many there were. The stretch
+-- that began last before it says what they come to, and goes on if it reaches so far.
+INSERT INTO sitemon.maintenance_stretch AS stretch (site_id, from_at, until_at)
+SELECT site_id, lower(merged), upper(merged)
 FROM (
-    SELECT site_id, unnest(range_agg(tstzrange(from_at, until_at))) AS stretch
-    FROM sitemon.maintenance_window
-    WHERE site_id = ANY (%(site_ids)s) AND until_at > (SELECT raw_from_at FROM sitemon.watermark)
+    SELECT site_id, unnest(range_agg(tstzrange(from_at, until_at))) AS merged
+    FROM (
+        SELECT site_id, greatest(from_at, %(since)s) AS from_at, until_at
+        FROM sitemon.maintenance_window
+        WHERE site_id = ANY (%(site_ids)s) AND until_at > %(since)s
+        UNION ALL
+        SELECT given.site_id, before.from_at, least(before.until_at, %(since)s)
+        FROM (SELECT DISTINCT unnest(%(site_ids)s::integer[]) AS site_id) AS given
+        CROSS JOIN LATERAL (
+            SELECT from_at, until_at
+            FROM sitemon.maintenance_stretch AS earlier
+            WHERE earlier.site_id = given.site_id AND from_at < %(since)s
+            ORDER BY from_at DESC
+            LIMIT 1
+        ) AS before
+    ) AS part
     GROUP BY site_id
-) AS merged;
+) AS renewed
+ON CONFLICT (site_id, from_at) DO UPDATE SET until_at = excluded.until_at
+WHERE stretch.until_at <> excluded.until_at;
 
 -- name: forget_hours
 DELETE FROM sitemon.count_hour AS hour

@@ -35,6 +35,7 @@ __all__ = ["database"]
 KNOWN = "INSERT INTO sitemon.site (name) SELECT unnest(%(sites)s) ON CONFLICT DO NOTHING"
 NO_WINDOWS = "TRUNCATE sitemon.maintenance_window, sitemon.maintenance_stretch"
 FIGURES = ("rows", "hours", "days", "ledger")
+STRETCHES = "SELECT site_id, from_at, until_at FROM sitemon.maintenance_stretch ORDER BY site_id, from_at"
 
 
 class Maintained(NamedTuple):
@@ -80,7 +81,7 @@ def deliver(conn: Connection, steps: Sequence[Message | Close | Maintained]) -> 
             numbers[one] = begin(conn, one)
     write(conn, names, pending)
     close_up_to(conn, END_MS)
-    return {name: dicts(conn, LOOKED_AT[name]) for name in FIGURES}
+    return {"stretches": dicts(conn, STRETCHES)} | {name: dicts(conn, LOOKED_AT[name]) for name in FIGURES}
 
 
 @pytest.mark.timeout(600)
