@@ -1,9 +1,10 @@
 """One transaction in which it is decided what is said: what is said beside it, and the outbox."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -82,7 +83,8 @@ class Deciding:
     def say(self, alerts: Iterable[Saying]) -> None:
         """Put events into the outbox."""
         rows = (
-            {"place": place, "event_id": one.event["data"]["id"]} | one._asdict() for place, one in enumerate(alerts)
+            {**one._asdict(), "place": place, "event_id": one.event["data"]["id"], "file": file_digest(one.file)}
+            for place, one in enumerate(alerts)
         )
         for piece in _pieces(rows):
             self._cursor.execute(_outbox_sql["add_alerts"], {"alerts": piece})
@@ -106,6 +108,12 @@ def begin_deciding(conn: Connection) -> Iterator[Deciding]:
     """
     with translated(), conn, conn.cursor() as cursor:
         yield Deciding(cursor)
+
+
+@lru_cache(maxsize=1_000)
+def file_digest(file: str) -> str:
+    """Return what stands for a file in the outbox: its name may be no text, and longer than an index takes."""
+    return hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()
 
 
 def as_json(rows: Iterable[Mapping[str, object]]) -> str:

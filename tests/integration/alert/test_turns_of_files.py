@@ -1,10 +1,13 @@
 """On a webhook files of sites take turns, however many names of a file wait there."""
 
+import os
+
 import pytest
 
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.sender import ChannelSender
 from sitemon.store import outbox
+from sitemon.store.deciding import file_digest
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
 from tests.integration.alert.test_fair_order import say
@@ -64,8 +67,15 @@ def test_an_alert_is_of_the_file_of_its_site(scene: Scene) -> None:
     scene.arrive(*scene.results("u", start=4))
     found = rows(scene.conn, "SELECT DISTINCT type, file FROM sitemon.outbox ORDER BY type")
     assert found == [
-        ("site.degraded", "wiki"),
-        ("site.down", "shop"),
-        ("site.reminder", "shop"),
-        ("site.resolved", "shop"),
+        ("site.degraded", file_digest("wiki")),
+        ("site.down", file_digest("shop")),
+        ("site.reminder", file_digest("shop")),
+        ("site.resolved", file_digest("shop")),
     ]
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.yaml", b"folder/" * 1_000 + b"a.yaml"])
+def test_so_it_is_whatever_the_name_of_the_file(scene: Scene, name: bytes) -> None:
+    say(scene.conn, ["shop"], file_of=lambda _: os.fsdecode(name))
+    say(scene.conn, ["blog"], file_of=lambda _: "b.yaml")
+    assert rows(scene.conn, "SELECT count(DISTINCT file) FROM sitemon.outbox") == [(2,)]

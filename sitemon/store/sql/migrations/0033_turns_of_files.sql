@@ -3,7 +3,7 @@
 SET LOCAL lock_timeout = '4s';
 SET LOCAL statement_timeout = '5min';
 
--- The file in which the site stood when it was decided; empty where none is known, and in alerts of before.
+-- A digest of the name of the file in which the site stood when it was decided; empty in alerts of before.
 ALTER TABLE sitemon.outbox ADD COLUMN file text NOT NULL DEFAULT '';
 
 -- Query due_sites: the first of each file.
