@@ -26,7 +26,7 @@ BEFORE: Final = 1_000
 
 OLD: Final = """
 WITH old AS (
-    SELECT number, site_id, now() - (number + 1) * '20 s'::interval AS from_at
+    SELECT number, site_id, %(now)s - (number + 1) * '20 s'::interval AS from_at
     FROM sitemon.site CROSS JOIN generate_series(1, 1000) AS number
 ), stretches AS (
     INSERT INTO sitemon.maintenance_stretch (site_id, from_at, until_at)
@@ -72,7 +72,7 @@ def edited(conn: Connection, names: Names) -> Connection:
     """Sites that were edited very often."""
     with conn, conn.cursor() as cursor:
         names.sites(cursor, SITES)
-    assert execute(conn, OLD) == len(SITES) * BEFORE
+    assert execute(conn, OLD, {"now": NOW}) == len(SITES) * BEFORE
     execute(conn, "ANALYZE sitemon.maintenance_window, sitemon.maintenance_stretch")
     return conn
 
