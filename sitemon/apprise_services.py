@@ -66,7 +66,7 @@ class Service:
         self._abandoned: _Try | None = None
         self._late: dict[tuple[str, str, str], Sent] = {}
 
-    def send(self, subject: str, body: str, *, is_bad_news: bool, number: str = "") -> Sent:
+    def send(self, subject: str, body: str, *, is_bad_news: bool, number: str) -> Sent:
         """Send a message in plain text, cut to what the service takes; wait for twice the timeout at most.
 
         A service may hang for longer than its sockets do, byte by byte. While it does, nothing more is sent; what it

@@ -65,10 +65,10 @@ class AlertmanagerSender(Sender):
     """Sends one event a request; at its start, and every few minutes, again what lasts.
 
     New alerts come first, and go on where what lasts cannot be read. It has the channel while it looks for some of that
-    and sends it: nobody else says meanwhile that it is over. Where
-    some may be refused for what it says, half as much is sent, down to one event; that one at last without foreign
-    words, and if need be it is passed by until the next round. But first, and where too much fails in a row, one event
-    of all is tried by itself, whichever it is: as long as that fails, nobody may be there, and the round rests.
+    and sends it: nobody else says meanwhile that it is over. Where some may be refused for what it says, half as much
+    is sent, down to one event; that one at last without foreign words, and if need be it is passed by until the next
+    round. But first, and where too much fails in a row, one event of all is tried by itself, whichever it is: as long
+    as that fails, nobody may be there, and the round rests.
     """
 
     def __init__(self, channel: Channel, send: Callable[[Request], Answer], file_of: Callable[[str], str]) -> None:

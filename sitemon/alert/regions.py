@@ -9,7 +9,7 @@ from sitemon import clock
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import region_event
 from sitemon.incident.connectivity import LEAST_HOSTS, Turn, back_online, cut_since, gone_offline, say_offline
-from sitemon.model.alerts import Alerts
+from sitemon.model.alerts import NO_FILE, Alerts
 from sitemon.model.site import name_of_url
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.deciding import Deciding, Saying
@@ -113,4 +113,4 @@ class Regions:
     def _say(self, deciding: Deciding, event: Mapping[str, Any]) -> None:
         alerts = self._alerts()
         said = linked(event, alerts.page_url)
-        deciding.say(Saying(channel, None, said) for channel in alerts.channels_hearing("region"))
+        deciding.say(Saying(channel, None, said, 0.0, NO_FILE) for channel in alerts.channels_hearing("region"))

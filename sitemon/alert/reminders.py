@@ -49,7 +49,7 @@ def remind(
         if due:
             around = reminding.circumstances(list(due))
             reminding.say(
-                Saying(channel, number, event, file=rules_of(site).file)
+                Saying(channel, number, event, 0.0, rules_of(site).file)
                 for number, (site, incident, channels) in due.items()
                 for type_, names in channels.items()
                 for event in (news_of(type_, site, Change(What.NOTED, incident, number), around[number]),)

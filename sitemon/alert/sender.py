@@ -188,10 +188,10 @@ class Sender(ChannelSender):
         """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
         most = _tried_at_once(lease)
         due = due_sites(conn, lease.channel, most)
-        files = {outbox_id: self._file_of(site) for outbox_id, site in due.items()}
+        files = {outbox_id: one.file or self._file_of(one.site) for outbox_id, one in due.items()}
         if lease.is_waiting:
             passed_by = self._failed_files(conn)
-            chosen = [outbox_id for outbox_id, site in due.items() if site not in passed_by][:most]
+            chosen = [outbox_id for outbox_id, one in due.items() if one.site not in passed_by][:most]
         elif len(files) <= most:
             self._last_tries = {}
             chosen = list(files)

@@ -9,7 +9,7 @@ from sitemon import clock
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import silence_event
 from sitemon.checks.once import observe
-from sitemon.model.alerts import Alerts, Heartbeat
+from sitemon.model.alerts import NO_FILE, Alerts, Heartbeat
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
@@ -45,7 +45,9 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime], 
         if events:
             channels = alerts.channels_hearing("silent")
             silences.say(
-                Saying(channel, None, linked(event, alerts.page_url)) for event in events for channel in channels
+                Saying(channel, None, linked(event, alerts.page_url), 0.0, NO_FILE)
+                for event in events
+                for channel in channels
             )
 
 

@@ -26,6 +26,19 @@ class OwnError(CheckError):
     """Ends a check for a reason that is ours, so that it says nothing about the site."""
 
 
-def is_ours(error: OSError | OwnError) -> bool:
-    """Tell whether the error is that we had too little of something: it says nothing about the site."""
-    return isinstance(error, OwnError) or error.errno in OUR_ERRNOS
+class Failures:
+    """What tries at several addresses failed with, the newest of each kind.
+
+    `own`: we had too little of something to try one, which says nothing about the site; `others`: what they said.
+    """
+
+    def __init__(self) -> None:
+        self.own: OSError | OwnError | None = None
+        self.others: OSError | None = None
+
+    def note(self, error: OSError | OwnError) -> None:
+        """Take note of one more."""
+        if isinstance(error, OwnError) or error.errno in OUR_ERRNOS:
+            self.own = error
+        else:
+            self.others = error

@@ -16,7 +16,7 @@ OF_NO_SITE: Final = frozenset({"region", "silent"})
 """What the channels of a route hear whatever its `match`."""
 
 NO_FILE: Final = "/"
-"""As it were the file of what is of no site."""
+"""Stands for the file of what is of no site. No file has this name."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):

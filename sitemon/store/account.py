@@ -183,7 +183,7 @@ def correct_reasons(conn: Connection, covered: Iterable[Span]) -> None:
 
 def _correct_some(conn: Connection, parts: Sequence[Span]) -> bool:
     """Mend some of the reasons in parts of an hour; return whether there were any."""
-    values = dark_stretches.columns_of(parts) | {
+    values = dark_stretches.span_columns(parts) | {
         "first_ms": parts[0].from_ms,
         "end_ms": parts[-1].until_ms,
         "rows": _CORRECTED_AT_ONCE,

@@ -39,11 +39,11 @@ def kept_spans(cursor: Cursor) -> list[Span]:
 
 def keep(cursor: Cursor, spans: Sequence[Span]) -> None:
     """Keep these alone, in the regions that have a schedule; those that are kept already stay."""
-    values = columns_of(spans)
+    values = span_columns(spans)
     cursor.execute(_sql["forget_dark_stretches"], values)
     cursor.execute(_sql["keep_dark_stretches"], {**values, "regions": _MOST_REGIONS})
 
 
-def columns_of(spans: Sequence[Span]) -> dict[str, object]:
+def span_columns(spans: Sequence[Span]) -> dict[str, object]:
     """Return where spans begin and end, as arrays of a query."""
     return {"from_ms": [span.from_ms for span in spans], "until_ms": [span.until_ms for span in spans]}

@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon.model.alerts import NO_FILE
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
@@ -43,14 +42,14 @@ class Circumstances(NamedTuple):
 class Saying(NamedTuple):
     """An event for a channel, of an incident if it is of one; it waits so long for others to go out with.
 
-    `file`: in which its site stands, or stood; what is of no site is as of a file of its own.
+    `file`: in which its site stands, or stood; `NO_FILE` for what is of no site.
     """
 
     channel: str
     incident_id: int | None
     event: Mapping[str, Any]
-    wait_s: float = 0.0
-    file: str = NO_FILE
+    wait_s: float
+    file: str
 
 
 class Deciding:

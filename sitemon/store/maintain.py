@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.moment import from_ms
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
+from sitemon.store.errors import CanceledError, translated
 from sitemon.store.partitions import Retention, drop_partitions, make_partitions
 from sitemon.store.queries import load_queries
 from sitemon.store.tidy import tidy
@@ -35,8 +35,8 @@ def maintain(
 ) -> Maintained:
     """Make partitions, roll up, sum the last days of each site anew, drop what is past its retention, and tidy.
 
-    To tidy comes last, also where something before it fails: neither waits for the other. Idempotent; several may run
-    at once. `on_step` is called before each of these steps.
+    To tidy comes last, also where something before it takes too long: neither waits for the other. Idempotent; several
+    may run at once. `on_step` is called before each of these steps.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; the next run goes on.
@@ -44,16 +44,20 @@ def maintain(
     """
     on_step()
     made = make_partitions(conn, now, retention)
-    on_step()
+    over_before = now - timedelta(days=retention.hourly_days)
     try:
+        on_step()
         roll_up(conn, now, on_step)
         on_step()
         _refresh_recent(conn)
         on_step()
         dropped = drop_partitions(conn, now, retention)
+    except CanceledError:
         on_step()
-    finally:
-        tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step)
+        tidy(conn, over_before, on_step=on_step)
+        raise
+    on_step()
+    tidy(conn, over_before, on_step=on_step)
     return Maintained(made, dropped)
 
 

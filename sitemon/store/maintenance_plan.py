@@ -17,7 +17,7 @@ from sitemon.model.maintenance import Recurring
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import alone, watermarks
-from sitemon.store.maintenance_windows import SiteWindow, add_windows, columns_of, follow, next_numbers
+from sitemon.store.maintenance_windows import SiteWindow, add_windows, follow, next_numbers, window_columns
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
 
@@ -196,7 +196,7 @@ def _ahead(cursor: Cursor, site_ids: Sequence[int], now: datetime) -> set[SiteWi
 def _end(cursor: Cursor, site_ids: Sequence[int], ended: Sequence[SiteWindow], now: datetime) -> None:
     """End these configured windows, and the plans of these sites."""
     for name in ("forget_planned", "cut_running"):
-        cursor.execute(_sql[name], {"now": now, **columns_of(ended)})
+        cursor.execute(_sql[name], {"now": now, **window_columns(ended)})
     cursor.execute(_sql["forget_plans"], {"site_ids": list(site_ids)})
 
 

@@ -94,7 +94,7 @@ def stop(conn: Connection, number: int, now: datetime, *, withdraw: bool) -> boo
             # What is no window any more.
             cut = [one if withdraw else one._replace(from_at=max(one.from_at, now)) for one in windows]
             cut = [one for one in cut if one.from_at < one.until_at]
-            cursor.execute(_sql["end_windows"], {"number": number, **columns_of(cut)})
+            cursor.execute(_sql["end_windows"], {"number": number, **window_columns(cut)})
             follow(cursor, marks, cut)
             is_changed |= bool(cut)
     return is_changed
@@ -110,7 +110,7 @@ def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> 
     if not changed:
         return
     since = min(one.from_at for one in changed)
-    values = {"since": since, "raw_from_at": marks.raw_from_at, **columns_of(changed)}
+    values = {"since": since, "raw_from_at": marks.raw_from_at, **window_columns(changed)}
     for name in ("forget_stretches", "add_stretches", "mark"):
         cursor.execute(_sql[name], values)
     is_marked = cursor.rowcount
@@ -176,7 +176,7 @@ def add_windows(
     """Add windows with their numbers. Without a declaration they are of the configuration."""
     said = {"reason": declaration and declaration.reason, "by": declaration and declaration.by}
     values = {"numbers": list(numbers), "is_configured": declaration is None, **said}
-    cursor.execute(_sql["add_windows"], {**values, **columns_of(windows)})
+    cursor.execute(_sql["add_windows"], {**values, **window_columns(windows)})
 
 
 def _windows_of(cursor: Cursor, number: int) -> list[SiteWindow]:
@@ -184,7 +184,7 @@ def _windows_of(cursor: Cursor, number: int) -> list[SiteWindow]:
     return [SiteWindow(*row) for row in cursor.fetchall()]
 
 
-def columns_of(windows: Sequence[SiteWindow]) -> dict[str, list[Any]]:
+def window_columns(windows: Sequence[SiteWindow]) -> dict[str, list[Any]]:
     """Return windows as columns for a query."""
     return {
         "site_ids": [one.site_id for one in windows],

@@ -15,6 +15,16 @@ _sql: Final = load_queries("outbox.sql")
 _MOST_AT_ONCE: Final = 20_000
 
 
+class Due(NamedTuple):
+    """Whose alert is due: of no site is as of one, of an empty name.
+
+    `file` stands for the file in which the site stood when it was decided; empty in alerts of before it was noted.
+    """
+
+    site: str
+    file: str
+
+
 class Lease(NamedTuple):
     """A channel that is ours for a time. `failures` is how many tries in a row found nobody who takes alerts.
 
@@ -87,8 +97,8 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
     return Lease(name, number, *found[0]) if found else None
 
 
-def due_sites(conn: Connection, channel: str, of_each: int = _MOST_AT_ONCE) -> dict[int, str]:
-    """Return the ids of what is due on a channel, with their sites; of no site is as of one, of an empty name.
+def due_sites(conn: Connection, channel: str, of_each: int) -> dict[int, Due]:
+    """Return the ids of what is due on a channel, with their sites.
 
     By turns: the oldest of each site in a turn; behind others what was refused. Of each file of sites, so many at most.
     """
@@ -97,7 +107,7 @@ def due_sites(conn: Connection, channel: str, of_each: int = _MOST_AT_ONCE) -> d
         with translated(), conn, conn.cursor() as cursor:
             _give_turns(cursor, "turns_again", channel=channel)
         due = _run(conn, "due_sites", channel=channel, of_each=of_each)
-    return {outbox_id: site for outbox_id, site, _ in due}
+    return {outbox_id: Due(site, file) for outbox_id, site, file, _ in due}
 
 
 def waiting_sites(conn: Connection, channel: str) -> dict[str, bool]:

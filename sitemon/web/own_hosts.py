@@ -1,9 +1,9 @@
 """Names under which the page answers: nobody's web site has a browser on this machine read it under a name of its own.
 
 Once a browser has loaded a page of evil.example:8080, that name leads to 127.0.0.1 (DNS rebinding): its scripts may now
-read what we answer. Such a browser connects to us itself, so that Host has our port; what a proxy passes on has the
-proxy's, or none, and is not judged. Nor is what comes to an address that is not loopback: who honestly asks there may
-know it by any name.
+read what we answer. Such a browser connects to us itself, so that Host has our port. What a proxy at another port
+passes on has that port, or none, and is not judged; one that people reach by our own number is known by `public_url`
+alone. Nor is judged what comes to an address that is not loopback: who honestly asks there may know it by any name.
 """
 
 from collections.abc import Container
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sitemon.web import health
+from sitemon.web import health, public_routes
 from sitemon.web.auth import Guard
 from sitemon.web.client_address import parsed
 from sitemon.web.problems import Problem, response_of
 
-_FOR_EVERYBODY: Final = health.PATHS | {"/public", "/feed.atom"}
+_FOR_EVERYBODY: Final = health.PATHS | public_routes.PATHS
 """Badges are not among them: here there are some of sites that are not public."""
 _STATIC: Final = "/static/"
 _NOBODYS: Final = (".localhost", ".local", ".internal")

@@ -20,6 +20,7 @@ from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
 
+PATHS: Final = frozenset({"/public", "/feed.atom"})
 _BADGE_UPTIME: Final = timedelta(days=30)
 _EVERYWHERE: Final = "cross-origin"
 """A badge stands on other sites' pages."""

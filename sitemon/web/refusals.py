@@ -10,12 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sitemon.model.errors import SitemonError
+from sitemon.web import health, public_routes
 from sitemon.web.auth import Guard
 from sitemon.web.problems import Problem, problem_of
 from sitemon.web.sign_in import PATH
 from sitemon.web.templating import render
 
-_OPEN: Final = frozenset({PATH, "/healthz", "/readyz", "/public", "/feed.atom"})
+_OPEN: Final = health.PATHS | public_routes.PATHS | {PATH}
 _OPEN_BELOW: Final = ("/static/", "/badge/", "/api/")
 """The API and the badges look themselves."""
 

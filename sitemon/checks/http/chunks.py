@@ -6,6 +6,7 @@ from typing import Final
 from sitemon.checks.http.head import malformed
 
 LONGEST_LINE_BYTES: Final = 64 << 10
+_MANY: Final = 100
 _FEW_BYTES: Final = 64
 NO_VALID_SIZE: Final = "a chunk of the body has no valid size"
 LONGER_THAN_ITS_SIZE: Final = "a chunk of the body is longer than its size"
@@ -41,7 +42,7 @@ def _take_whole_chunks(data: bytes, at: int, found: list[bytes]) -> int:
 class Chunks:
     """Takes a body in pieces, wherever they are cut; `is_over` after the last chunk and the trailers.
 
-    Where the chunks of the last piece `are_small`, to take one took many times as long as of usual ones.
+    They `are_small` from the first piece on that held very many: such take many times as long as usual ones.
     """
 
     def __init__(self) -> None:
@@ -81,7 +82,7 @@ class Chunks:
             self._read_line(data[at:end])
             at = end
         self._unread = data[at:]
-        self.are_small = len(found) * _FEW_BYTES > at
+        self.are_small |= len(found) > _MANY and len(found) * _FEW_BYTES > at
         return b"".join(found)
 
     def _require_room(self, unread_bytes: int) -> None:

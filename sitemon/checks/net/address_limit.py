@@ -18,8 +18,8 @@ from sitemon.model.outcome import Reason
 class AddressLimit:
     """Opens sockets, of a file at most so many at once to one address and port; None is any number. Thread-safe.
 
-    Each file has places of its own, so that nobody waits for the sites of others. Nobody waits here at all: a check
-    that finds no place is made again after a rest.
+    Each file has places of its own, so that nobody waits for the sites of others; so have TCP and UDP, which `connect`
+    tells apart. Nobody waits here at all: a check that finds no place is made again after a rest.
     """
 
     def __init__(self, most: int | None) -> None:

@@ -22,8 +22,8 @@ IpVersion = Literal[4, 6] | None
 _LOOKUP_FOR_PROXY_S: Final = 1.0
 """Where only the proxy can look names up, our name server may not answer at all."""
 SPARE_SOCKETS: Final = 1_000
-_LEAST_AT_ADDRESS: Final = 5
-"""So many times what may be at a host, as at a proxy."""
+_TIMES_PER_HOST: Final = 5
+"""At an address there is room for at least so many times what may be at a host, as at a proxy."""
 _PART_AT_ADDRESS: Final = 1 / 4
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -200,7 +200,7 @@ def most_at_address(choices: Settings) -> int | None:
     most_sites = choices.most_sites_of_file
     if most_sites is None:
         return None
-    return max(_LEAST_AT_ADDRESS * choices.checks_per_host, math.ceil(most_sites * _PART_AT_ADDRESS))
+    return max(_TIMES_PER_HOST * choices.checks_per_host, math.ceil(most_sites * _PART_AT_ADDRESS))
 
 
 def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:

@@ -127,10 +127,12 @@ class BoundedSocket(socket.socket):
 
     def close(self) -> None:
         """Close the socket, and say so the first time."""
-        super().close()
         on_close, self.on_close = self.on_close, None
-        if on_close is not None:
-            on_close()
+        try:
+            super().close()
+        finally:
+            if on_close is not None:
+                on_close()
 
     def flush(self) -> None:
         """Send what is sent already: see `TlsConnection`."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from sitemon.checks.errors import OwnError, is_ours
+from sitemon.checks.errors import Failures, OwnError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s
@@ -94,8 +94,7 @@ class Race:
         self._spare = spare
         self._borrowed = 0
         self._running: dict[int, _Attempt] = {}
-        self._error: OSError | OwnError | None = None
-        self._own_error: OSError | OwnError | None = None
+        self._failures = Failures()
 
     async def run(self, endpoints: Sequence[Endpoint]) -> BoundedSocket:
         """Return the connection that came to stand first; all others are closed. It does not block.
@@ -108,9 +107,9 @@ class Race:
         try:
             return await self._winner(endpoints)
         except OSError as exc:
-            if self._own_error is None:
+            if self._failures.own is None:
                 raise
-            raise self._own_error from exc
+            raise self._failures.own from exc
         finally:
             while self._running:
                 self._give_up_oldest()
@@ -126,7 +125,7 @@ class Race:
             winner = await (self._wait_for_all() if is_last else self._wait(ATTEMPT_DELAY_S))
             if winner is not None:
                 return winner
-        raise self._error or OSError("no address to connect to")
+        raise self._failures.others or OSError("no address to connect to")
 
     async def _make_room(self) -> BoundedSocket | None:
         """Let one more attempt begin; return the connection that came to stand before there was room for it."""
@@ -161,10 +160,7 @@ class Race:
         try:
             connection = self._connect(endpoint)
         except (OSError, OwnError) as exc:
-            if is_ours(exc):
-                self._own_error = exc
-            else:
-                self._error = exc
+            self._failures.note(exc)
             return
         self._running[connection.fileno()] = _Attempt(endpoint, connection, monotonic_s())
 
@@ -190,7 +186,7 @@ class Race:
             _raise_for(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         except OSError as exc:
             connection.close()
-            self._error = exc
+            self._failures.note(exc)
             return None
         self._exchange.ip = endpoint.ip
         return connection

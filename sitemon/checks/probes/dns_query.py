@@ -15,7 +15,7 @@ import dns.exception
 import dns.flags
 import dns.message
 
-from sitemon.checks.errors import CheckError, OwnError, is_ours
+from sitemon.checks.errors import CheckError, Failures, OwnError
 from sitemon.checks.judge.failures import explain
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
@@ -65,8 +65,7 @@ class _Datagrams:
         self._dialer = dialer
         self._exchange = exchange
         self._open: dict[int, tuple[Endpoint, BoundedSocket]] = {}
-        self._error: OSError | OwnError | None = None
-        self._own_error: OSError | OwnError | None = None
+        self._failures = Failures()
         self._left = _MOST_DATAGRAMS
 
     async def answer(self) -> tuple[bytes, Endpoint]:
@@ -74,9 +73,9 @@ class _Datagrams:
         try:
             return await self._first_answer()
         except TimeoutError as exc:
-            if self._own_error is None:
+            if self._failures.own is None:
                 raise
-            raise self._own_error from exc
+            raise self._failures.own from exc
 
     async def _first_answer(self) -> tuple[bytes, Endpoint]:
         wait_s = RESEND_S
@@ -89,7 +88,7 @@ class _Datagrams:
                     return answer
                 wait_s *= 2
         # The refusal of a datagram comes back when the next one is due: no connection, whatever the phase.
-        error = self._own_error or self._error or OSError()
+        error = self._failures.own or self._failures.others or OSError()
         raise explain(error, "connect", timeout_s=0) from error
 
     def close(self) -> None:
@@ -148,10 +147,7 @@ class _Datagrams:
         return data
 
     def _give_up(self, server: Endpoint, error: OSError | OwnError) -> None:
-        if is_ours(error):
-            self._own_error = error
-        else:
-            self._error = error
+        self._failures.note(error)
         self._servers.remove(server)
         for number, (endpoint, connection) in tuple(self._open.items()):
             if endpoint == server:

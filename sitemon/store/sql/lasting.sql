@@ -28,7 +28,7 @@ WITH told AS (
             AND channel = %(channel)s
             AND type = 'site.degraded'
             AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
-        ORDER BY outbox_id DESC
+        ORDER BY created_at DESC, outbox_id DESC
         LIMIT 1
     ) AS last
     WHERE ended_at IS NULL AND %(channel)s = ANY (channels) AND NOT site.is_ended
@@ -43,7 +43,7 @@ WITH told AS (
             AND event #>> '{data,region}' = outage.region
             AND created_at >= from_at
             AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
-        ORDER BY outbox_id DESC
+        ORDER BY created_at DESC, outbox_id DESC
         LIMIT 1
     ) AS last
     WHERE until_at IS NULL
@@ -60,7 +60,7 @@ WITH told AS (
             AND event #>> '{data,state}' = 'silent'
             AND created_at >= since_at
             AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
-        ORDER BY outbox_id DESC
+        ORDER BY created_at DESC, outbox_id DESC
         LIMIT 1
     ) AS last
     WHERE ended_at IS NULL

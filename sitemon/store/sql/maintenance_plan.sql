@@ -24,9 +24,9 @@ WHERE is_configured
     AND (planned.site_id, planned.from_at, planned.until_at) = (given.site_id, given.from_at, given.until_at);
 
 -- name: cut_running
--- Those of the given ones that have: an edit holds from now on. Of a site one piece is left of them, that of the first
--- to begin, in which the others are; and where an edit began that one, the piece that it left lasts longer instead. So
--- edits without end leave one.
+-- Those of the given windows that run: they end now. Of each site one row is left, that of the window that began first, as it
+-- covers the others. If an earlier edit left a row that ends where that window begins, that row is made longer instead, and
+-- none is added.
 WITH running AS (
     SELECT maintenance.maintenance_id, maintenance.site_id, maintenance.from_at
     FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])

@@ -96,14 +96,14 @@ WITH RECURSIVE files (file) AS (
     SELECT first.*
     FROM files
     CROSS JOIN LATERAL (
-        SELECT outbox_id, coalesce(event #>> '{data,site}', '') AS site, tries, turn
+        SELECT outbox_id, coalesce(event #>> '{data,site}', '') AS site, outbox.file, tries, turn
         FROM sitemon.outbox
         WHERE channel = %(channel)s
-            AND outbox.file = files.file
+            AND outbox.file BETWEEN files.file AND files.file
             AND delivered_at IS NULL
             AND given_up_at IS NULL
             AND due_at <= now()
-        ORDER BY turn, outbox_id
+        ORDER BY outbox.file, turn, outbox_id -- in which order the index by file has them, and no other one
         LIMIT %(of_each)s
     ) AS first
 ), moved AS (
@@ -111,7 +111,7 @@ WITH RECURSIVE files (file) AS (
     FROM (SELECT min(turn - CASE WHEN tries > 0 THEN 1 ELSE 0 END) AS turn FROM due) AS first
     WHERE name = %(channel)s AND channel.turn < first.turn
 )
-SELECT outbox_id, site, turn FROM due ORDER BY turn, outbox_id;
+SELECT outbox_id, site, file, turn FROM due ORDER BY turn, outbox_id;
 
 -- name: waiting_sites
 SELECT coalesce(event #>> '{data,site}', '') AS site, max(tries) > 0

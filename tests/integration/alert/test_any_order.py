@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sitemon import clock
@@ -32,7 +32,7 @@ def folded(results: list[Result], kept: list[tuple[int, int]]) -> list[tuple[obj
 
 @pytest.mark.timeout(600)
 @given(outcomes, windows, st.data())
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 def test_incidents_are_those_of_one_fold(
     scene: Scene, letters: str, maintenance: list[tuple[int, int, bool]], data: st.DataObject
 ) -> None:

@@ -75,3 +75,23 @@ def test_what_it_has_overtaken_is_looked_for_among_what_waits_of_its_site(scene:
         ("wiki", "waiting", False),
         ("shop", "delivered", False),
     ]
+
+
+OF_REGIONS = """
+INSERT INTO sitemon.outbox (event_id, channel, type, event, delivered_at)
+SELECT gen_random_uuid(), 'hook', type, jsonb_build_object('data', data || jsonb_build_object('number', number)), now()
+FROM generate_series(1, 5000) AS number
+CROSS JOIN (
+    VALUES
+        ('region.offline', '{"region": "theirs"}'::jsonb),
+        ('monitor.silent', '{"cause": "no_recent_results", "region": "theirs", "state": "silent"}')
+) AS given (type, data)
+"""
+
+
+def test_of_regions_and_silences_only_what_was_said_of_those_that_last_is_read(scene: Scene) -> None:
+    execute(scene.conn, "INSERT INTO sitemon.region_outage (region, from_at) VALUES ('eu', now())")
+    execute(scene.conn, "INSERT INTO sitemon.silence (cause, region, since_at) VALUES ('no_results', 'eu', now())")
+    execute(scene.conn, OF_REGIONS)
+    with reads_few(scene.conn, "outbox"):
+        assert read_lasting(scene.conn, "hook", 0, 9).events == []

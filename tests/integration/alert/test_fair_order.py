@@ -74,7 +74,7 @@ def say(
 ) -> None:
     """Put an alert of each of these sites into the outbox; what is of no site is of the empty name."""
     with begin_deciding(conn) as deciding:
-        deciding.say(Saying(channel, None, event_of(site), file=file_of(site)) for site in sites)
+        deciding.say(Saying(channel, None, event_of(site), 0.0, file_of(site)) for site in sites)
 
 
 def event_of(site: str) -> dict[str, object]:
@@ -85,7 +85,7 @@ def event_of(site: str) -> dict[str, object]:
 
 
 def due_alerts(conn: Connection, most: int) -> list[Alert]:
-    return read_waiting(conn, [*due_sites(conn, "hook")][:most])
+    return read_waiting(conn, [*due_sites(conn, "hook", most)][:most])
 
 
 def deliver(conn: Connection, most: int) -> list[Alert]:

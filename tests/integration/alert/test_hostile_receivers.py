@@ -104,14 +104,14 @@ def test_a_redirect_is_followed_by_no_webhook_and_by_no_service(receiver: Receiv
     head = f"HTTP/1.1 {status} Moved\r\nLocation: {receiver.url}\r\nContent-Length: 0\r\n\r\n".encode()
     with hostile(lambda: [head]) as server:
         assert post(f"http://{server.place}/", b"{}", {}, TIMEOUT_S).status == status
-        sent = Service(f"json://{server.place}/", TIMEOUT_S).send("subject", "body", is_bad_news=True)
+        sent = Service(f"json://{server.place}/", TIMEOUT_S).send("subject", "body", is_bad_news=True, number="1")
     assert not sent.is_delivered
     assert receiver.tries == 0
 
 
 def test_of_an_endless_answer_to_a_service_a_little_is_read() -> None:
     with hostile(endless(OK, b"x" * 65_536)) as server:
-        sent = Service(f"json://{server.place}/", 5.0).send("subject", "body", is_bad_news=True)
+        sent = Service(f"json://{server.place}/", 5.0).send("subject", "body", is_bad_news=True, number="1")
         assert sent.is_delivered
         assert server.sent_bytes < 32 * MIB
 
@@ -119,13 +119,13 @@ def test_of_an_endless_answer_to_a_service_a_little_is_read() -> None:
 def test_of_a_mail_server_that_greets_without_end_a_little_is_heard_and_the_next_message_is_tried() -> None:
     with hostile(endless(b"", b"220-welcome\r\n" * 5_000), speaks_first=True) as server:
         service = Service(f"mailto://{server.place}?from=a@b.example&to=c@d.example&mode=insecure", 10.0)
-        problems = [service.send("subject", body, is_bad_news=True).problem for body in ("one", "two")]
+        problems = [service.send("subject", body, is_bad_news=True, number="1").problem for body in ("one", "two")]
         assert problems == ["the service did not take it"] * 2
         assert server.sent_bytes < 32 * MIB
 
 
 def test_a_service_that_says_to_wait_without_end_is_not_waited_for() -> None:
     with hostile(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)) as server:
-        sent = Service(f"json://{server.place}/", 10.0).send("subject", "body", is_bad_news=True)
+        sent = Service(f"json://{server.place}/", 10.0).send("subject", "body", is_bad_news=True, number="1")
         assert sent.problem == "the service did not take it"
         assert server.sent_bytes < 32 * MIB

@@ -28,27 +28,27 @@ def hanging() -> Hanging:
 
 def test_one_that_hangs_on_is_left_alone_and_its_late_answer_counts(hanging: Hanging) -> None:
     service, go_on, asked = hanging
-    assert service.send("a", "body", is_bad_news=True).problem == "no answer in time"
-    assert service.send("a", "body", is_bad_news=True).problem == "it still hangs from the last message"
+    assert service.send("a", "body", is_bad_news=True, number="1").problem == "no answer in time"
+    assert service.send("a", "body", is_bad_news=True, number="1").problem == "it still hangs from the last message"
     go_on.set()
     deadline_s = time.monotonic() + 10
-    while not (sent := service.send("a", "body", is_bad_news=True)).is_delivered:
+    while not (sent := service.send("a", "body", is_bad_news=True, number="1")).is_delivered:
         assert sent.problem == "it still hangs from the last message"
         assert time.monotonic() < deadline_s
     assert asked == ["a"]
-    assert service.send("b", "body", is_bad_news=True).is_delivered
+    assert service.send("b", "body", is_bad_news=True, number="1").is_delivered
     assert asked == ["a", "b"]
 
 
 def test_a_late_answer_counts_though_another_message_was_sent_before(hanging: Hanging) -> None:
     service, go_on, asked = hanging
-    assert service.send("a", "body", is_bad_news=True).may_arrive
-    assert service.send("b", "body", is_bad_news=True).may_arrive
+    assert service.send("a", "body", is_bad_news=True, number="1").may_arrive
+    assert service.send("b", "body", is_bad_news=True, number="1").may_arrive
     go_on.set()
     deadline_s = time.monotonic() + 10
-    while not service.send("b", "body", is_bad_news=True).is_delivered:
+    while not service.send("b", "body", is_bad_news=True, number="1").is_delivered:
         assert time.monotonic() < deadline_s
-    assert service.send("a", "body", is_bad_news=True).is_delivered
+    assert service.send("a", "body", is_bad_news=True, number="1").is_delivered
     assert asked == ["a", "b"]
 
 

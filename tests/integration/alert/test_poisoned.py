@@ -258,7 +258,7 @@ def test_what_is_of_no_site_does_not_wait_for_one_that_was_taken_out(refusing: S
     book.take_up({}, clock.utc_now())
     with begin_deciding(refusing.conn) as deciding:
         event = region_event("eu", Turn(clock.utc_now(), 5, 5), clock.utc_now(), clock.utc_now())
-        deciding.say([Saying(name, None, event, 0.0) for name in refusing.alerts.channels])
+        deciding.say([Saying(name, None, event, 0.0, "shop.yaml") for name in refusing.alerts.channels])
     pass_seconds(refusing, 6)
     assert (None, "delivered") in rows(refusing.conn, ALERTS)
 

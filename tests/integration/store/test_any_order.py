@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sitemon.config.servers import Credentials, PostgresServer
@@ -240,7 +240,7 @@ def close_up_to(conn: Connection, at_ms: int) -> None:
 
 @pytest.mark.timeout(600)
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_it_gives_the_same_rows_rollups_and_states(database: Connection, history: History) -> None:
     in_order = sorted(history.messages, key=lambda one: isinstance(one, Result))
     expected = deliver(database, [in_order])

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any, Final, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sitemon.config.servers import Credentials, PostgresServer
@@ -163,7 +163,7 @@ def fold_some(conn: Connection, transactions: int) -> None:
 
 @pytest.mark.timeout(600)
 @given(histories())
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_stretches_and_rows_are_what_all_events_ask_for(database: Connection, history: History) -> None:
     deliver(database, history.steps)
     for site in SITES:

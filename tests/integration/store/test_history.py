@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sitemon.config.servers import Credentials, PostgresServer
@@ -136,7 +136,7 @@ def forget(conn: Connection, minute: int) -> None:
 
 
 @given(steps(), st.integers(-100, 100), st.data())
-@settings(max_examples=100)
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_what_is_said_after_a_part_was_forgotten_asks_for_the_same_slots_as_with_all_of_it(
     database: Connection, said: list[list[Event]], minute: int, data: st.DataObject
 ) -> None:
@@ -169,7 +169,7 @@ NAMED_BEFORE_THE_BASE: list[Event] = [
 @example(NAMED_BEFORE_THE_BASE)
 @example([started("shop", 1, 1, -90, 60_000), Told(token=2, sequence=1, first=1, at_ms=at_ms(-60))])
 @example([started("shop", 1, 1, -90, 60_000), started("shop", 1, 2, 30, 90_000), ended("shop", 2, 1, -60)])
-@settings(max_examples=100)
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_what_is_forgotten_asks_for_no_slot_whatever_comes_later(database: Connection, said: list[Event]) -> None:
     execute(database, EMPTY)
     execute(database, KEPT_FROM, (from_ms(RAW_FROM_MS),))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sitemon import clock
@@ -86,7 +86,7 @@ def deliver(conn: Connection, steps: Sequence[Message | Close | Maintained]) -> 
 
 @pytest.mark.timeout(600)
 @given(histories(), windows, st.data())
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_figures_are_those_of_windows_that_were_there_from_the_beginning(
     database: Connection, history: History, maintained: list[Maintained], data: st.DataObject
 ) -> None:

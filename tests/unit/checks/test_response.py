@@ -205,7 +205,14 @@ def test_however_it_comes_a_body_is_whole_and_in_few_pieces(sizes: list[int]) ->
 def test_of_chunks_of_few_bytes_little_is_taken_at_once(chunk: bytes) -> None:
     response = Response("GET", Site(name="shop", url="http://shop.test/"))
     usual_bytes = response.piece_bytes
-    response.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 100)
+    response.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 200)
     assert response.piece_bytes < usual_bytes
     response.feed(b"400\r\n" + bytes(1 << 10) + b"\r\n")
+    assert response.piece_bytes < usual_bytes, "others may follow"
+
+
+def test_of_others_as_much_as_usual_also_where_a_few_are_small() -> None:
+    response = Response("GET", Site(name="shop", url="http://shop.test/"))
+    usual_bytes = response.piece_bytes
+    response.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 50)
     assert response.piece_bytes == usual_bytes

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from dateutil.rrule import rrule, rrulestr
-from hypothesis import assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from sitemon.model.maintenance import Recurring
@@ -71,7 +71,7 @@ def from_its_first_day(rule: Recurring, from_at: datetime, until_at: datetime) -
 
 
 @given(rules(), st.integers(0, 87_600), st.integers(0, 9_000))
-@settings(max_examples=200)
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 def test_it_is_the_same_as_from_its_first_day(rule: Recurring, hour: int, hours: int) -> None:
     from_at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
     until_at = from_at + timedelta(hours=hours)
