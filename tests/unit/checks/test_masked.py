@@ -201,7 +201,7 @@ def test_to_mask_the_urls_of_50_redirects_takes_little(watched: Site, text: str)
     began_s = thread_cpu_s()
     for url in urls:
         masked_url(watched, url)
-    assert thread_cpu_s() - began_s < 0.3
+    assert thread_cpu_s() - began_s < 1.0
 
 
 def test_where_there_is_much_to_look_for_little_is_shown_of_a_long_url() -> None:
@@ -231,7 +231,7 @@ def test_to_mask_the_names_of_certificates_takes_little(cookie: str, text: str) 
     began_s = thread_cpu_s()
     for number in range(50):
         masked_name(watched, f"{number}{text * (256 // len(text))}")
-    assert thread_cpu_s() - began_s < 0.3
+    assert thread_cpu_s() - began_s < 1.0
 
 
 def a_chain(*names: str) -> list[Certificate]:

@@ -99,7 +99,7 @@ def test_a_light_regex_takes_little_whatever_the_page(regex: str) -> None:
     began_s = time.thread_time()
     assert verdict_on(asked).is_match_found is False
     assert 0 < longest < SOME
-    assert time.thread_time() - began_s < 0.1
+    assert time.thread_time() - began_s < 0.4
 
 
 def test_of_a_redirects_url_nothing_is_shown_where_the_secrets_are_too_long_to_look_for() -> None:

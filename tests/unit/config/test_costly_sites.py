@@ -50,7 +50,7 @@ def test_it_is_read_no_further(
     file = written(tmp_path, [{}, *map(costly, range(40)), {"timeout": "no"}])
     began_s = thread_cpu_s()
     part = read_part(file, {}, ())
-    assert thread_cpu_s() - began_s < 0.5
+    assert thread_cpu_s() - began_s < 1.5
     assert not part.is_fit
     assert part.mistakes[-1].problem == "nothing is read from here on: the file takes too long to read"
     assert part.mistakes[-1].line is not None
