@@ -2,7 +2,8 @@
 
 import heapq
 import sys
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Final
 
@@ -15,18 +16,17 @@ DueSlot = tuple[str, str, int]
 
 
 class _Watched:
-    """A watch as its last event has it: `said` is what that says of the site; `next_ms` the slot that comes up next."""
+    """A watch as an event has it: `said` is what that says of the site, empty once another event says otherwise."""
 
-    __slots__ = ("interval_ms", "is_live", "next_ms", "region", "said", "sequence", "site")
+    __slots__ = ("interval_ms", "next_ms", "region", "said", "sequence", "site")
 
     def __init__(self, event: Started, interval_ms: int) -> None:
         self.site = event.site
         self.region = sys.intern(event.region)
         self.interval_ms = interval_ms
-        self.said = (interval_ms, event.patience_ms, event.labels)
+        self.said: tuple[object, ...] = (interval_ms, event.patience_ms, event.labels)
         self.sequence = event.sequence
         self.next_ms = event.from_slot_ms
-        self.is_live = True
 
 
 _TOGETHER_MS: Final = 64
@@ -41,30 +41,31 @@ class _Upcoming:
     same reason a slot needs nothing but its `_Watched` and the site's name; what is alike of many is one object.
     """
 
-    def __init__(self) -> None:
-        self._bins: dict[int, list[_Watched]] = {}
+    def __init__(self, watched: Iterable[_Watched] = ()) -> None:
+        self._bins: dict[int, list[_Watched]] = defaultdict(list)
         self._order: list[int] = []
         self._sorted_bin: int | None = None
+        for one in watched:
+            self.add(one)
 
     def add(self, watched: _Watched) -> None:
         """Let it come up at its `next_ms`."""
         number = watched.next_ms // _TOGETHER_MS
-        if number not in self._bins:
-            self._bins[number] = []
+        if not self._bins[number]:
             heapq.heappush(self._order, number)
         self._bins[number].append(watched)
         if number == self._sorted_bin:
             self._sorted_bin = None
 
     def first(self) -> _Watched | None:
-        """Return the live one whose slot comes up first, or None when there is none."""
+        """Return the one of those that still hold whose slot comes up first, or None when there is none."""
         while self._order:
             number = self._order[0]
             together = self._bins[number]
             if number != self._sorted_bin:
                 together.sort(key=attrgetter("next_ms"), reverse=True)
                 self._sorted_bin = number
-            while together and not together[-1].is_live:
+            while together and not together[-1].said:
                 together.pop()
             if together:
                 return together[-1]
@@ -87,6 +88,7 @@ class Plan:
     def __init__(self) -> None:
         self.is_whole = False
         self.slots_a_second = 0.0
+        self._dead = 0
         self._watched: dict[Watch, _Watched] = {}
         self._intervals_ms: dict[int, int] = {}
         self._upcoming = _Upcoming()
@@ -116,13 +118,17 @@ class Plan:
         """Watch a site in a region as the event has it from here on, or no longer."""
         watch = Watch(event.site, event.region)
         if before := self._watched.pop(watch, None):
-            before.is_live = False
+            before.said = ()
+            self._dead += 1
             self.slots_a_second -= 1_000 / before.interval_ms
         if isinstance(event, Started):
             interval_ms = self._intervals_ms.setdefault(event.interval_ms, event.interval_ms)
             watched = self._watched[watch] = _Watched(event, interval_ms)
             self._upcoming.add(watched)
             self.slots_a_second += 1_000 / watched.interval_ms
+        if self._dead > len(self._watched):
+            # Else what is edited again and again would fill memory until its slots come up, in a year perhaps.
+            self._dead, self._intervals_ms, self._upcoming = 0, {}, _Upcoming(self._watched.values())
 
     def due(self, now_ms: int, most: int = sys.maxsize) -> tuple[list[DueSlot], int]:
         """Take the slots up to now, oldest first, at most so many and those of the same moment; return up to when, too.
