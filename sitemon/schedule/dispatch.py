@@ -33,10 +33,8 @@ class Dispatch:
         self._lease = lease
         self._effects = effects
         self._unsent: list[Batch] = []
-        self._lost: list[Batch] = []
         self._unreceived = Unreceived()
         self._full_regions: set[str] = set()
-        self._regions: set[str] = set()
 
     def begin(self, now_ms: int) -> None:
         """Go on where we or another leader stopped, whoever came further; from now on where nothing is known."""
@@ -45,7 +43,7 @@ class Dispatch:
             theirs = Progress()
         sent_ms = max(ours.sent_ms, theirs.sent_ms) or now_ms
         self.progress = Progress(min(sent_ms, now_ms), max(ours.reached_ms, theirs.reached_ms, now_ms))
-        self._unsent, self._lost, self._unreceived, self._regions = [], [], Unreceived(), set()
+        self._unsent, self._unreceived = [], Unreceived()
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all of it is sent."""
@@ -58,25 +56,21 @@ class Dispatch:
             self._unsent += batches_of(slot for slot in due if slot[1] not in self._full_regions)
             self._shed([slot for slot in due if slot[1] in self._full_regions], now_ms)
         while self._unsent:
-            self._regions.add(self._unsent[0].region)
             self._effects.send(self._unsent[0])
             self._unreceived.add(self._unsent.pop(0))
         self.progress = Progress(max(until_ms, sent_ms) if plan.is_whole else sent_ms, max(until_ms, reached_ms))
         return until_ms
 
-    def look_at_queues(self, regions: Collection[str], *, is_last: bool = False) -> None:
+    def look_at_queues(self, regions: Collection[str]) -> None:
         """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
         with mapped():
-            delete_queues(self._lease.client, self._regions.difference(regions))
+            delete_queues(self._lease.client, self._unreceived.batches.keys() - regions)
             found = look(self._lease.client, regions, self._unreceived.ids_in(set(regions) - self._full_regions))
-        self._regions = set(regions)
-        self._lost += self._unreceived.lost(found.waiting, found.noted, is_last=is_last)
-        if self._lost:
-            slots = sum(len(batch.slots) for batch in self._lost)
-            log.warning("beat.sent_again: %s slots that were sent and that no worker received", slots)
-        while self._lost:
-            self._effects.send(self._lost[0])
-            self._lost.pop(0)
+        if lost := self._unreceived.lost(found.waiting, found.noted):
+            log.warning("beat.sent_again: %s slots that no worker received", sum(len(batch.slots) for batch in lost))
+        for batch in lost:
+            self._effects.send(batch)
+            self._unreceived.forget(batch)
         if found.full != self._full_regions:
             log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(found.full)) or "no region any more")
         self._full_regions = found.full

@@ -72,8 +72,7 @@ class Lease:
     def acquire(self) -> bool:
         """Take the lease if nobody holds it."""
         with mapped():
-            keys, values = (_LEASE, _TOKEN, _MARK), (self.token, self._ttl_ms)
-            token, mark = self.client.eval(_ACQUIRE, len(keys), *keys, *values)
+            token, mark = self.client.eval(_ACQUIRE, 3, _LEASE, _TOKEN, _MARK, self.token, self._ttl_ms)
         if token:
             self.token, self.found = token, _progress(mark)
         return bool(token)

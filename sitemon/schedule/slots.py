@@ -17,8 +17,7 @@ PATIENCE_GRACE_MS: Final = 12_000
 
 def splay_ms(name: str, interval_ms: int) -> int:
     """Return the site's fixed place in its interval, so that the load of many sites is even."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return int.from_bytes(digest[:8], "big") % interval_ms
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % interval_ms
 
 
 def next_slot_ms(name: str, interval_ms: int, after_ms: int) -> int:

@@ -13,6 +13,15 @@ def known(most: int, **counts: int) -> Unreceived:
     return unreceived
 
 
+def sent_again(unreceived: Unreceived, **waiting: int) -> list[str]:
+    """Look for them while so many wait in each region, and send again those that are lost; return their ids."""
+    unreceived.ids_in(waiting.keys())
+    lost = unreceived.lost(waiting, ())
+    for batch in lost:
+        unreceived.forget(batch)
+    return [batch.id for batch in lost]
+
+
 def test_of_a_region_the_newest_are_looked_for() -> None:
     assert known(5, eu=8).ids_in({"eu"}) == [f"eu-{number}" for number in range(3, 8)]
 
@@ -30,7 +39,34 @@ def test_regions_share_what_is_known() -> None:
 
 def test_no_more_are_sent_again_where_a_queue_that_nobody_took_from_is_gone() -> None:
     unreceived = known(5, eu=8)
-    unreceived.ids_in({"eu"})
-    assert list(unreceived.lost({"eu": 8}, ())) == []
-    again = [batch.id for _ in range(3) for batch in unreceived.lost({"eu": 0}, ())]
+    assert sent_again(unreceived, eu=8) == []
+    again = [batch_id for _ in range(3) for batch_id in sent_again(unreceived, eu=0)]
     assert again == [f"eu-{number}" for number in range(3, 8)]
+
+
+def test_of_very_many_that_are_lost_some_are_sent_again_at_each_look() -> None:
+    unreceived = known(4_000, eu=700, us=500)
+    looks = [sent_again(unreceived, eu=0, us=0) for _ in range(5)]
+    assert [len(ids) for ids in looks] == [0, 500, 500, 200, 0]
+    assert len({batch_id for ids in looks for batch_id in ids}) == 1_200
+
+
+def test_what_could_not_be_sent_again_is_lost_at_the_next_look_too() -> None:
+    unreceived = known(5, eu=2)
+    assert unreceived.lost({"eu": 0}, ()) == []
+    lost = unreceived.lost({"eu": 0}, ())
+    assert len(lost) == 2
+    assert unreceived.lost({"eu": 0}, ()) == lost
+    assert unreceived.lost({"eu": 0}, {"eu-0", "eu-1"}) == []
+
+
+def test_of_regions_that_are_gone_nothing_stays() -> None:
+    unreceived = Unreceived()
+
+    def held_after(number: int) -> int:
+        region = f"region-{number:06}"
+        unreceived.add(Batch(f"{number:06}", region, []))
+        sent_again(unreceived, **{region: 0})
+        return len(repr(vars(unreceived)))
+
+    assert [held_after(number) for number in range(100)] == [held_after(100)] * 100
