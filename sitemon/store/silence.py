@@ -79,7 +79,7 @@ def take_silences(conn: Connection) -> Iterator[Silences]:
 def is_recording(conn: Connection) -> bool:
     """Tell whether results arrive in the database, as often as the site asks for that is looked at most often.
 
-    A site that nobody ever looked at, as in a region that has no workers, asks for nothing.
+    A site at which nobody looks while others are looked at, as in a region that has no workers, asks for nothing.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.

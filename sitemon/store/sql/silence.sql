@@ -66,12 +66,21 @@ WHERE (cause, region) = (%(cause)s, %(region)s) AND ended_at IS NULL
 RETURNING cause;
 
 -- name: is_recording
--- Whether a result is as new as the site asks for that is looked at most often, of those that ever were: the others say
--- nothing of what is recorded. A result of a slot that lies ahead was made by a clock that was, and says nothing of now.
-SELECT coalesce(
-    min(abs(extract(epoch FROM seen_slot_at - now()))) < 60 + coalesce(min(patience_ms), 72000) / 1000.0, false
+-- Whether a result is as new as the site asks for that is looked at most often, of those that were looked at in time when
+-- the newest result came: the others say nothing of what is recorded. A result of a slot that lies ahead was made by a
+-- clock that was, and says nothing of now.
+WITH seen AS (
+    SELECT
+        abs(extract(epoch FROM seen_slot_at - now())) AS age_s,
+        60 + patience_ms / 1000.0 AS longest_s
+    FROM sitemon.current_state AS state
+    LEFT JOIN sitemon.schedule_stretch AS stretch
+        ON stretch.site_id = state.site_id AND stretch.region_id = state.region_id AND until_ms = 9223372036854775807
+    WHERE seen_slot_at IS NOT NULL
+), newest AS (
+    SELECT min(age_s) AS newest_s FROM seen
 )
-FROM sitemon.current_state AS state
-LEFT JOIN sitemon.schedule_stretch AS stretch
-    ON stretch.site_id = state.site_id AND stretch.region_id = state.region_id AND until_ms = 9223372036854775807
-WHERE seen_slot_at IS NOT NULL;
+SELECT coalesce(
+    newest_s < coalesce((SELECT min(longest_s) FROM seen WHERE age_s < newest_s + longest_s), 132), false
+)
+FROM newest;

@@ -8,6 +8,7 @@ import pytest
 from sitemon import clock
 from sitemon.alert.silence import Heart
 from sitemon.model.alerts import Heartbeat
+from sitemon.model.result import Result
 from sitemon.store.schedule import write_notices
 from tests.acceptance.changing import ChangingServer
 from tests.integration.alert.scene import Scene
@@ -75,13 +76,25 @@ def test_a_heartbeat_goes_only_where_checks_may(
     assert "blocked_address" in caplog.text
 
 
-@pytest.mark.parametrize("is_seen", [False, True])
-def test_what_was_never_looked_at_does_not_stop_it(scene: Scene, server: ChangingServer, *, is_seen: bool) -> None:
+def visits_where_another(scene: Scene, server: ChangingServer, *looks: Result) -> list[str]:
+    """Return the calls where our site at 5 minutes was seen 100 s ago, and such rows are those of another, at 1 s."""
     ours = started(0, interval_s=300, patience_s=322)
-    theirs = started(0, interval_s=1, patience_s=14, site="theirs", region="mistyped")
+    theirs = started(0, interval_s=1, patience_s=14, site="theirs")
     write_notices(scene.conn, scene.names, [ours, theirs])
-    scene.write([a_result(slot_at=clock.utc_now() - timedelta(seconds=100))])
-    look = a_result if is_seen else a_missed
-    scene.write([look("theirs", slot_at=at(0), region="mistyped")])
+    scene.write([a_result(slot_at=clock.utc_now() - timedelta(seconds=100)), *looks])
     Heart().beat(scene.conn, Heartbeat(server.url(SECRET_PATH), every_s=0.0))
-    assert server.visits == ([] if is_seen else [SECRET_PATH])
+    return server.visits
+
+
+def test_what_was_never_looked_at_does_not_stop_it(scene: Scene, server: ChangingServer) -> None:
+    assert visits_where_another(scene, server, a_missed("theirs", slot_at=at(0))) == [SECRET_PATH]
+
+
+def test_nor_does_what_was_and_is_not_any_more(scene: Scene, server: ChangingServer) -> None:
+    looks = [a_result("theirs", slot_at=at(0)), a_missed("theirs", slot_at=this_minute())]
+    assert visits_where_another(scene, server, *looks) == [SECRET_PATH]
+
+
+def test_what_was_looked_at_until_nothing_came_any_more_does(scene: Scene, server: ChangingServer) -> None:
+    seen = a_result("theirs", slot_at=clock.utc_now() - timedelta(seconds=90))
+    assert visits_where_another(scene, server, seen) == []
