@@ -23,6 +23,8 @@ _sql: Final = load_queries("account.sql")
 STRETCHES_SINCE: Final = _sql["stretches_since"]
 """The query of the stretches of some sites since a moment of each."""
 
+_ENDING: Final = f"ending AS ({_sql['ending_stretches']})"
+
 _COUNT_EVERY_MS: Final = 600_000
 """How often the hours of an away stretch that goes on are counted anew: each of its sites has a row an hour."""
 _COUNTED_AT_ONCE_MS: Final = 6 * HOUR_MS
@@ -97,8 +99,8 @@ def close(conn: Connection, closed_ms: int) -> int:
         if closed_ms <= account.closed_ms:
             return 0
         dark = dark_stretches.keep_new(cursor, closed_ms)
-        missing, groups = _ways_to_look(cursor)
         closing = Span(account.closed_ms, closed_ms)
+        missing, groups = _ways_to_look(cursor, closing)
         derived = 0
         for patiences in groups:
             from_ms = max(account.closed_ms - patiences.longest_ms + 1, account.from_ms)
@@ -267,14 +269,14 @@ def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:
     settle_states(cursor, site_ids, region_ids, first_slots_at)
 
 
-def _ways_to_look(cursor: Cursor) -> tuple[str, list[Patiences]]:
-    """Return by which query missing slots are found, and in which groups of patiences it has to look."""
-    cursor.execute(_sql["patience_groups"], {"width_ms": _WINDOW_MS, "groups": _MOST_WINDOWS + 1})
+def _ways_to_look(cursor: Cursor, closing: Span) -> tuple[str, list[Patiences]]:
+    """Return by which query missing slots are found whose patience ends in a time, and in which groups of patiences."""
+    values = {**_ends_in(closing), "width_ms": _WINDOW_MS, "groups": _MOST_WINDOWS + 1}
+    cursor.execute(f"WITH RECURSIVE {_ENDING}, {_sql['patience_groups']}", values)
     groups = [Patiences(*group) for group in cursor.fetchall()]
     if len(groups) <= _MOST_WINDOWS:
         return "missing_by_window", groups
-    cursor.execute(_sql["patience_range"])
-    return "missing_by_slot", [Patiences(*cursor.fetchall()[0])]
+    return "missing_by_slot", [Patiences(groups[0].shortest_ms, groups[-1].longest_ms)]
 
 
 def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Span], closed: Span, patiences: Patiences) -> int:
@@ -282,9 +284,14 @@ def _derive_in(cursor: Cursor, missing: str, lit: Iterable[Span], closed: Span, 
 
     Returns how many there were; they are to be merged.
     """
-    values = {"after_ms": closed.from_ms, "up_to_ms": closed.until_ms, **patiences._asdict()}
-    found = f"due AS MATERIALIZED ({_sql['due_in_window']}), missing AS MATERIALIZED ({_sql[missing]})"
+    values = {**_ends_in(closed), **patiences._asdict()}
+    found = f"{_ENDING}, due AS MATERIALIZED ({_sql['due_in_window']}), missing AS MATERIALIZED ({_sql[missing]})"
     return sum(_derive(cursor, found, {**values, **part._asdict()}) for part in lit)
+
+
+def _ends_in(time: Span) -> dict[str, int]:
+    """Return what says that a patience ends after the beginning of a time, and up to its end."""
+    return {"after_ms": time.from_ms, "up_to_ms": time.until_ms}
 
 
 def _close_parts(cursor: Cursor, account: Account, parts: Iterable[Span]) -> None:
@@ -317,7 +324,7 @@ def _count_hours(cursor: Cursor, span: Span, shortest_ms: int, longest_ms: int) 
 
 def _patiences(cursor: Cursor, closed: Span) -> list[Patiences]:
     """Return the patiences that end in a time for any slot, in groups of an hour from shortest to longest."""
-    cursor.execute(_sql["patiences"], {"closed_ms": closed.from_ms, "until_ms": closed.until_ms})
+    cursor.execute(f"WITH {_ENDING} {_sql['patiences']}", _ends_in(closed))
     groups: list[Patiences] = []
     for (patience_ms,) in cursor.fetchall():
         if groups and patience_ms - groups[-1].shortest_ms <= HOUR_MS:

@@ -10,37 +10,69 @@ CROSS JOIN sitemon.watermark;
 -- name: move_account
 UPDATE sitemon.account SET closed_ms = %(closed_ms)s WHERE closed_ms < %(closed_ms)s;
 
--- name: patiences
--- Of the stretches that have slots whose patience ends after `closed_ms` and up to `until_ms`.
-SELECT DISTINCT patience_ms
+-- name: ending_stretches
+-- Those with an end that have slots whose patience ends after `after_ms` and up to `up_to_ms`. Without an offset a planner
+-- that has no statistics yet would look for them by their patience.
+SELECT *
 FROM sitemon.schedule_stretch
-WHERE until_ms > %(closed_ms)s - patience_ms + 1 AND from_ms <= %(until_ms)s - patience_ms
+WHERE until_ms < 9223372036854775807
+    AND int8range(from_ms + patience_ms, greatest(from_ms, until_ms) + patience_ms)
+        && int8range(%(after_ms)s + 1, %(up_to_ms)s + 1)
+OFFSET 0
+
+-- name: patiences
+-- Of the stretches that have slots whose patience ends after `after_ms` and up to `up_to_ms`, ``ending`` those with an end.
+SELECT patience_ms FROM ending
+UNION
+SELECT patience_ms
+FROM sitemon.schedule_stretch
+WHERE until_ms = 9223372036854775807 AND from_ms <= %(up_to_ms)s - patience_ms
 ORDER BY 1;
 
 -- name: patience_groups
--- The patiences that there are, in groups no wider than `width_ms`: shortest and longest of each, up to `groups` of them.
-WITH RECURSIVE beginning AS (
-    SELECT min(patience_ms) AS shortest_ms, 1 AS number FROM sitemon.schedule_stretch
+-- The patiences of stretches that last or are ``ending``, in groups no wider than `width_ms`: shortest and longest of each,
+-- up to `groups` of them. The last of so many has all that are longer, too.
+beginning AS (
+    SELECT
+        least(
+            (SELECT min(patience_ms) FROM sitemon.schedule_stretch WHERE until_ms = 9223372036854775807),
+            (SELECT min(patience_ms) FROM ending)
+        ) AS shortest_ms,
+        1 AS number
     UNION ALL
     SELECT
-        (SELECT min(patience_ms) FROM sitemon.schedule_stretch WHERE patience_ms > shortest_ms + %(width_ms)s),
+        least(
+            (
+                SELECT min(patience_ms)
+                FROM sitemon.schedule_stretch
+                WHERE until_ms = 9223372036854775807 AND patience_ms > shortest_ms + %(width_ms)s
+            ),
+            (SELECT min(patience_ms) FROM ending WHERE patience_ms > shortest_ms + %(width_ms)s)
+        ),
         number + 1
     FROM beginning
     WHERE shortest_ms IS NOT NULL AND number < %(groups)s
 )
 SELECT
     shortest_ms,
-    (SELECT max(patience_ms) FROM sitemon.schedule_stretch WHERE patience_ms <= shortest_ms + %(width_ms)s) AS longest_ms
+    greatest(
+        (
+            SELECT max(patience_ms)
+            FROM sitemon.schedule_stretch
+            WHERE until_ms = 9223372036854775807 AND patience_ms <= most_ms
+        ),
+        (SELECT max(patience_ms) FROM ending WHERE patience_ms <= most_ms)
+    ) AS longest_ms
 FROM beginning
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN number < %(groups)s THEN shortest_ms + %(width_ms)s ELSE 9223372036854775807 END AS most_ms
+) AS bound
 WHERE shortest_ms IS NOT NULL
 ORDER BY shortest_ms;
 
--- name: patience_range
-SELECT coalesce(min(patience_ms), 0), coalesce(max(patience_ms), 0) FROM sitemon.schedule_stretch;
-
 -- name: due_in_window
 -- The slots with from_ms <= slot < until_ms whose patience, of those from shortest to longest, ended after `after_ms` and
--- up to `up_to_ms`.
+-- up to `up_to_ms`; of stretches that are over none is read, ``ending`` are those that are about to be.
 WITH stretch AS MATERIALIZED (
     SELECT *
     FROM (
@@ -59,7 +91,11 @@ WITH stretch AS MATERIALIZED (
                 *,
                 greatest(%(from_ms)s, %(after_ms)s - patience_ms + 1) AS since_ms,
                 least(until_ms - 1, %(until_ms)s - 1, %(up_to_ms)s - patience_ms) AS last_ms
-            FROM sitemon.schedule_stretch
+            FROM (
+                SELECT * FROM sitemon.schedule_stretch WHERE until_ms = 9223372036854775807
+                UNION ALL
+                SELECT * FROM ending
+            ) AS stretch
             WHERE until_ms > %(from_ms)s
                 AND from_ms < %(until_ms)s
                 AND patience_ms BETWEEN %(shortest_ms)s AND %(longest_ms)s
