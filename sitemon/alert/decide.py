@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
+from sitemon import clock
 from sitemon.alert.announce import announce
 from sitemon.alert.begun import begin
 from sitemon.alert.certificates import warn_of_certificates
@@ -14,6 +15,7 @@ from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
 from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, ours
+from sitemon.alert.waiting import Waiting
 from sitemon.backoff import Backoff
 from sitemon.incident.change import Change, What, changes
 from sitemon.incident.confirming import wanted
@@ -26,10 +28,14 @@ from sitemon.store.deciding import begin_deciding
 from sitemon.store.degraded import degraded_numbers
 from sitemon.store.gone import have_decided, lasting_sites
 from sitemon.store.held import held_numbers
-from sitemon.store.incident import Open, Taken, open_numbers, take_site, take_sites
+from sitemon.store.incident import Open, Taken, Undecided, open_numbers, take_site, take_sites
 from sitemon.store.states import Decided
 
 _SITES_AT_ONCE: Final = 200
+_FEWEST_AT_ONCE: Final = 20
+_TURN_S: Final = 1.0
+"""Where it takes longer to decide on some sites, the next are half as many: who comes meanwhile waits for these."""
+
 _INCIDENTS_AT_ONCE: Final = 200
 _FIRST: Final = Open(0, 0)
 _HELD_OF_A_SITE: Final = 20
@@ -46,13 +52,6 @@ _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 
 _REST: Final = Backoff(first_s=5.0, longest_s=600.0)
 """For what fails by itself: a statement that takes too long has taken a minute, in which all others waited."""
-
-
-class _Site(NamedTuple):
-    """A site that is decided by itself."""
-
-    site_id: int
-    name: str
 
 
 class Decider:
@@ -79,8 +78,10 @@ class Decider:
         self._held: list[int] = []
         self._lasting_after = 0
         self._degraded_after = 0
-        self._apart: dict[str, dict[_Site, None]] = {}
-        self._failing = Failing[_Site](_REST, lambda one: f"decisions on site {one.name}")
+        self._waiting = Waiting(lambda name: self._rules_of(name).file)
+        self._at_once = _SITES_AT_ONCE
+        self._apart: dict[str, dict[Undecided, None]] = {}
+        self._failing = Failing[Undecided](_REST, lambda one: f"decisions on site {one.name}")
         self._failing_news = Failing[int](_REST, "news of incident {}".format)
         self._failing_degraded = Failing[int](_REST, "that the site of number {} is degraded".format)
 
@@ -89,10 +90,9 @@ class Decider:
         self._alerts = alerts
 
     def decide(self, conn: Connection, most: int = _SITES_AT_ONCE) -> int:
-        """Decide on some sites of which something is to decide, and return how many they were.
+        """Decide on some sites of which something is to decide, by turns of their files; return how many they were.
 
-        Those with many rows are decided apart, one each time, by turns of their files; and so are those of which a
-        decision failed.
+        Those with many rows are decided apart, one each time; and so are those of which a decision failed.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing further is decided then.
@@ -110,10 +110,24 @@ class Decider:
 
     def _decide_some(self, conn: Connection, most: int) -> int:
         """Decide on some sites at once; where that fails, leave them to be decided apart: it may be for one of them."""
-        sites: list[_Site] = []
+        self._waiting.look(conn)
+        but = {*self._by_themselves()}
+        began_s = clock.monotonic_s()
+        while some := self._waiting.next(min(most, self._at_once), but):
+            sites = self._decide_on(conn, some)
+            # Else another alerter has them.
+            if sites:
+                is_long = clock.monotonic_s() - began_s > _TURN_S
+                wanted = self._at_once // 2 if is_long else self._at_once * 2
+                self._at_once = min(max(wanted, _FEWEST_AT_ONCE), _SITES_AT_ONCE)
+                return sites
+        return 0
+
+    def _decide_on(self, conn: Connection, some: Sequence[Undecided]) -> int:
+        sites: list[Undecided] = []
         try:
-            with take_sites(conn, most, but=[one.site_id for one in self._by_themselves()]) as taken:
-                sites += map(_Site._make, taken.names.items())
+            with take_sites(conn, [one.site_id for one in some]) as taken:
+                sites += map(Undecided._make, taken.names.items())
                 if taken.changed_from:
                     self._decide(taken, is_apart=False)
         except Exception as exc:
@@ -123,7 +137,7 @@ class Decider:
             self._put_apart(sites)
         return len(sites)
 
-    def _by_themselves(self) -> Iterable[_Site]:
+    def _by_themselves(self) -> Iterable[Undecided]:
         return chain(self._failing, *self._apart.values())
 
     def look_at_regions(self, conn: Connection) -> None:
@@ -215,7 +229,7 @@ class Decider:
             {site_id: None if site_id in scheduled else one.policy for site_id, one in rules.items()}, now
         )
         begun, crowded = begin(taken, rules, policies, is_apart=is_apart)
-        self._put_apart(_Site(site_id, taken.names[site_id]) for site_id in crowded)
+        self._put_apart(Undecided(site_id, taken.names[site_id]) for site_id in crowded)
         if not begun:
             return
         refolded = {
@@ -311,11 +325,11 @@ class Decider:
             announce(taken, some, rules_told.__getitem__, self._alerts, now, taken_out=over.keys())
         taken.say_why([number for number, what in over.items() if what in {What.OPENED, What.CLOSED}])
 
-    def _put_apart(self, sites: Iterable[_Site]) -> None:
+    def _put_apart(self, sites: Iterable[Undecided]) -> None:
         for one in sites:
             self._apart.setdefault(self._rules_of(one.name).file, {})[one] = None
 
-    def _next_apart(self) -> _Site:
+    def _next_apart(self) -> Undecided:
         """Return the site that is decided apart now: one of each file, another one of each, and so on."""
         file = next(iter(self._apart))
         first, *others = self._apart.pop(file)

@@ -37,6 +37,9 @@ _ADDED_AT_ONCE: Final = 1_000
 _MOST_POLICIES: Final = 50
 """Of a site, the newest: all are read with each decision, and whoever may edit it could edit them every second."""
 
+_MOST_OTHERS: Final = 2_000
+"""So many sites that are in no schedule are looked at: whoever may write results could invent any number of them."""
+
 MOST_CONFIRMING: Final = 100
 """Of a site in a minute; one that fails more often is left to the scheduled checks."""
 
@@ -285,9 +288,34 @@ def take_open(conn: Connection, numbers: Sequence[int]) -> Iterator[Reminding]:
         yield Reminding(cursor, numbers)
 
 
+class Undecided(NamedTuple):
+    """A site of which something is to decide."""
+
+    site_id: int
+    name: str
+
+
+def undecided_sites(conn: Connection) -> tuple[list[Undecided], list[Undecided]]:
+    """Return the sites of which something is to decide: those in the schedule, and the first of others.
+
+    Those that have waited longest come first.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["undecided_sites"], {"others": _MOST_OTHERS})
+        scheduled: list[Undecided] = []
+        others: list[Undecided] = []
+        for site_id, name, is_scheduled in cursor:
+            (scheduled if is_scheduled else others).append(Undecided(site_id, name))
+        return scheduled, others
+
+
 @contextmanager
-def take_sites(conn: Connection, most: int, but: Sequence[int] = ()) -> Iterator[Taken]:
-    """Take sites of which something is to decide, but for some, for one transaction that an error undoes.
+def take_sites(conn: Connection, site_ids: Sequence[int]) -> Iterator[Taken]:
+    """Take those of these sites of which something is to decide, for one transaction that an error undoes.
 
     Any number may be at it: a site that another one has is passed over.
 
@@ -296,7 +324,7 @@ def take_sites(conn: Connection, most: int, but: Sequence[int] = ()) -> Iterator
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Taken(cursor, "lock_sites", sites=most, but=list(but))
+        yield Taken(cursor, "lock_sites", site_ids=list(site_ids))
 
 
 @contextmanager

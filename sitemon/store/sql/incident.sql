@@ -1,37 +1,31 @@
--- name: lock_sites
--- Take sites of which something is to decide, first those that have waited longest: where there is always more than can be
--- decided on, none waits for ever. Those in the schedule come first, beside each ten of them another one: whoever may write
--- results could invent any number of these. Those that another alerter has in hand are passed over, and those that are
--- decided apart.
-WITH scheduled AS (
-    SELECT site_id, undecided_id
-    FROM sitemon.undecided
-    -- Not EXISTS: whatever the statistics, this reads marks in their order, and ends as soon as there are enough.
-    CROSS JOIN LATERAL (SELECT FROM sitemon.watch WHERE watch.site_id = undecided.site_id LIMIT 1) AS watched
-    WHERE site_id <> ALL (%(but)s::integer[])
-    ORDER BY undecided_id
-    LIMIT 2000
-), oldest AS (
-    SELECT site_id, undecided_id
-    FROM sitemon.undecided
-    WHERE site_id <> ALL (%(but)s::integer[])
-    ORDER BY undecided_id
-    LIMIT 2000
-), waiting AS (
-    SELECT site_id, min(undecided_id) AS first_id, bool_or(is_scheduled) AS is_scheduled
-    FROM (SELECT *, true AS is_scheduled FROM scheduled UNION ALL SELECT *, false FROM oldest) AS marks
-    GROUP BY site_id
-)
-SELECT site.site_id, site.name
+-- name: undecided_sites
+-- Sites of which something is to decide, first those that have waited longest: all that are in the schedule, and the first
+-- of others, as whoever may write results could invent any number of these.
+SELECT site_id, site.name, is_scheduled
 FROM (
     SELECT
         site_id,
-        row_number() OVER (PARTITION BY is_scheduled ORDER BY first_id) * CASE WHEN is_scheduled THEN 1 ELSE 10 END AS place
-    FROM waiting
+        first_id,
+        watched.site_id IS NOT NULL AS is_scheduled,
+        row_number() OVER (PARTITION BY watched.site_id IS NOT NULL ORDER BY first_id) AS place
+    FROM (SELECT site_id, min(undecided_id) AS first_id FROM sitemon.undecided GROUP BY site_id) AS marked
+    -- Not EXISTS: whatever the statistics, each is looked up by itself.
+    LEFT JOIN LATERAL (
+        SELECT site_id FROM sitemon.watch WHERE watch.site_id = marked.site_id LIMIT 1
+    ) AS watched USING (site_id)
 ) AS placed
-JOIN sitemon.site ON site.site_id = placed.site_id
-ORDER BY placed.place
-LIMIT %(sites)s
+JOIN sitemon.site USING (site_id)
+WHERE is_scheduled OR place <= %(others)s
+ORDER BY first_id;
+
+-- name: lock_sites
+-- Take those of these sites of which something is to decide still, in this order. Those that another alerter has in hand are
+-- passed over.
+SELECT site.site_id, site.name
+FROM unnest(%(site_ids)s::integer[]) WITH ORDINALITY AS given (site_id, place)
+JOIN sitemon.site USING (site_id)
+CROSS JOIN LATERAL (SELECT FROM sitemon.undecided WHERE undecided.site_id = given.site_id LIMIT 1) AS marked
+ORDER BY place
 FOR NO KEY UPDATE OF site SKIP LOCKED;
 
 -- name: lock_site

@@ -14,6 +14,7 @@ from sitemon.model.alerts import Alerts, Audience, Channel, Route
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
+from sitemon.store.incident import undecided_sites
 from sitemon.store.names import Names
 from sitemon.store.outbox import add_channels
 from sitemon.store.write import write_batch
@@ -99,6 +100,12 @@ def pass_time(conn: Connection, time: timedelta) -> None:
     """Let everything that alerters noted have been so much earlier."""
     for query in _EARLIER:
         execute(conn, query, {"by": time})
+
+
+def undecided_ids(conn: Connection) -> list[int]:
+    """Return the numbers of the sites of which something is to decide, in the order in which they have waited."""
+    scheduled, others = undecided_sites(conn)
+    return [one.site_id for one in scheduled + others]
 
 
 def said_by(event: dict[str, Any]) -> Said:

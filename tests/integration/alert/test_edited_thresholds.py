@@ -9,7 +9,7 @@ from sitemon.model.outcome import Outcome
 from sitemon.store import incident
 from sitemon.store.incident import take_sites
 from tests.databases import execute, rows
-from tests.integration.alert.scene import Scene
+from tests.integration.alert.scene import Scene, undecided_ids
 from tests.results import MINUTE, a_result, this_hour
 
 MOST = 3
@@ -45,7 +45,7 @@ def test_no_more_are_read_though_there_are(scene: Scene) -> None:
     """
     execute(scene.conn, add)
     scene.write([a_result(minute=1, outcome=Outcome.DOWN)])
-    with take_sites(scene.conn, 1) as taken:
+    with take_sites(scene.conn, undecided_ids(scene.conn)) as taken:
         [site_id] = taken.names
         [edited] = taken.policies({site_id: None}, this_hour() + timedelta(hours=1)).values()
     assert [policy.down_after for _, policy in edited.edits] == [7, 8, 9]

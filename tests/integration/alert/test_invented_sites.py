@@ -1,5 +1,6 @@
 """Sites that nobody has scheduled: however many somebody invents, what is in the schedule is decided before them."""
 
+from sitemon.alert.waiting import Waiting
 from sitemon.store.connect import Connection
 from sitemon.store.incident import take_sites
 from sitemon.store.names import Names
@@ -21,7 +22,9 @@ def fail(
 
 
 def take(conn: Connection, most: int) -> list[str]:
-    with take_sites(conn, most) as taken:
+    waiting = Waiting(lambda _: "one.yaml")
+    waiting.look(conn)
+    with take_sites(conn, [one.site_id for one in waiting.next(most, ())]) as taken:
         return list(taken.names.values())
 
 

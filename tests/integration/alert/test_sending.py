@@ -15,7 +15,7 @@ from sitemon.store.tidy import tidy
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
-from tests.integration.alert.scene import Scene
+from tests.integration.alert.scene import Scene, undecided_ids
 from tests.results import MINUTE, this_hour
 
 
@@ -106,7 +106,10 @@ def test_a_site_that_another_alerter_has_in_hand_is_passed_over(
     scene: Scene, postgres_server: PostgresServer, owner: Credentials
 ) -> None:
     scene.write(scene.results("uddd"))
-    with closing(connect(postgres_server, owner, application_name="test")) as second, take_sites(second, 10):
+    with (
+        closing(connect(postgres_server, owner, application_name="test")) as second,
+        take_sites(second, undecided_ids(second)),
+    ):
         assert scene.decider.decide(scene.conn) == 0
 
 
@@ -126,12 +129,12 @@ def test_what_is_put_off_does_not_come_behind_what_came_meanwhile(
     scene.write(scene.results("d"))
     with (
         closing(connect(postgres_server, owner, application_name="test")) as second,
-        take_sites(scene.conn, 1) as taken,
+        take_sites(scene.conn, undecided_ids(scene.conn)[:1]) as taken,
     ):
         prepare_session(second)
         write_batch(second, Names(), scene.results("d", site="wiki"))
         taken.put_off(list(taken.changed_from))
-    with take_sites(scene.conn, 1) as taken:
+    with take_sites(scene.conn, undecided_ids(scene.conn)[:1]) as taken:
         assert list(taken.names.values()) == ["shop"]
 
 

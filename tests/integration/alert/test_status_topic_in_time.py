@@ -11,7 +11,7 @@ from sitemon.store.maintenance_windows import Declaration, declare, stop
 from sitemon.store.schedule import write_notices
 from sitemon.store.status import note_changes
 from tests.databases import execute, rows
-from tests.integration.alert.scene import Scene, minute_of
+from tests.integration.alert.scene import Scene, minute_of, undecided_ids
 from tests.integration.store.events import started
 from tests.pipeline import wait_for
 from tests.results import MINUTE
@@ -91,7 +91,7 @@ def test_a_site_that_another_alerter_has_in_hand_is_left_to_it(
     declare(scene.conn, Declaration(now - MINUTE, now + HOUR, ["shop"]))
     scene.write(scene.results("d", start=LONG_AGO + 1))
     with closing(connect(postgres_server, owner, application_name="test")) as second:
-        with take_sites(scene.conn, 10) as taken:
+        with take_sites(scene.conn, undecided_ids(scene.conn)) as taken:
             assert list(taken.names.values()) == ["shop"]
             assert note_changes(second, 10) == 0
         assert note_changes(second, 10) == 1
