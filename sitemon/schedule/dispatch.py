@@ -16,6 +16,8 @@ from sitemon.schedule.resend import Unreceived
 
 log = logging.getLogger(__name__)
 
+_MOST_AGAIN: Final = 500
+"""Batches of one look: the lease has to last meanwhile."""
 MOST_AT_ONCE: Final = 5_000
 """Slots of one tick: to send so many takes a fraction of the lease's time to live."""
 _FARTHEST_AHEAD_MS: Final = 86_400_000
@@ -61,12 +63,12 @@ class Dispatch:
         self.progress = Progress(max(until_ms, sent_ms) if plan.is_whole else sent_ms, max(until_ms, reached_ms))
         return until_ms
 
-    def look_at_queues(self, regions: Collection[str]) -> None:
-        """See where so much waits that what is due is shed until the next look, and which batches nobody has."""
+    def look_at_queues(self, regions: Collection[str], most_again: int | None = _MOST_AGAIN) -> None:
+        """See where so much waits that what is due is shed until the next look, and send again what nobody has."""
         with mapped():
             delete_queues(self._lease.client, self._unreceived.batches.keys() - regions)
             found = look(self._lease.client, regions, self._unreceived.ids_in(set(regions) - self._full_regions))
-        if lost := self._unreceived.lost(found.waiting, found.noted):
+        if lost := self._unreceived.lost(found.waiting, found.noted)[:most_again]:
             log.warning("beat.sent_again: %s slots that no worker received", sum(len(batch.slots) for batch in lost))
         for batch in lost:
             self._effects.send(batch)

@@ -67,8 +67,8 @@ class Leader:
         """
         if self._teller is not None:
             try:
-                for _ in range(2):  # who is about to note a batch has no more time than that
-                    self._dispatch.look_at_queues(self._teller.regions)
+                for most in (0, None):  # who is about to note a batch has no more time than that
+                    self._dispatch.look_at_queues(self._teller.regions, most)
             finally:
                 self._step_down("beat.resigned: this beat leads no longer")
                 self._lease.release()

@@ -2,7 +2,6 @@
 
 Redis hands messages out in order: a batch that is older than all that wait, and that no worker has noted, is with
 nobody, or with a worker that is about to note it. If it is not noted at the next look, it is sent again, once.
-Of very many some are sent at each look: the lease has to last meanwhile.
 """
 
 from collections import defaultdict
@@ -14,10 +13,9 @@ from sitemon.schedule.batch import Batch
 class Unreceived:
     """The newest batches, `most` in all, that one leader sent and no worker has noted: by region, as they were sent."""
 
-    def __init__(self, most: int = 4_000, at_once: int = 500) -> None:
+    def __init__(self, most: int = 4_000) -> None:
         self.batches: dict[str, list[Batch]] = defaultdict(list)
         self._most = most
-        self._at_once = at_once
         self._handed_out: set[str] = set()
 
     def add(self, batch: Batch) -> None:
@@ -41,4 +39,4 @@ class Unreceived:
             unnoted = self.batches[region] = [batch for batch in self.batches[region] if batch.id not in noted]
             handed_out += unnoted[: max(len(unnoted) - count, 0)]
         before, self._handed_out = self._handed_out, {batch.id for batch in handed_out}
-        return [batch for batch in handed_out if batch.id in before][: self._at_once]
+        return [batch for batch in handed_out if batch.id in before]

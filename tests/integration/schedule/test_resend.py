@@ -4,7 +4,9 @@ import pytest
 import redis
 
 from sitemon.model.errors import UnreachableError
+from sitemon.model.site import Site
 from sitemon.queues import note_received, queue_of
+from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import LOOK_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
 from sitemon.schedule.slots import next_slot_ms
@@ -127,3 +129,48 @@ def test_who_resigns_sends_nothing_again_that_waits_or_was_received(
     client.lpush(QUEUE, around.sent[1].id)
     beat.resign()
     assert around.slots_of(SHOP) == [SLOT_MS, SLOT_MS + SHOP.interval_ms]
+
+
+class Waiting(World):
+    """A world in which all that is sent waits in Redis."""
+
+    def send(self, batch: Batch) -> None:
+        super().send(batch)
+        self.client.lpush(queue_of(batch.region), batch.id)
+
+    def sent_again(self) -> int:
+        return len(self.sent) - len({batch.id for batch in self.sent})
+
+
+@pytest.fixture
+def many(client: redis.Redis) -> Waiting:
+    """A world in which 600 batches wait, each in a region of its own."""
+    names = [f"site-{number}" for number in range(600)]
+    around = Waiting(
+        client, *(Site(name=name, url=SHOP.url, interval_ms=SHOP.interval_ms, regions=(name,)) for name in names)
+    )
+    around.is_received = False
+    return around
+
+
+@pytest.fixture
+def beat_of_many(client: redis.Redis, many: Waiting) -> Leader:
+    """A leader that has just sent them, and Redis forgot them."""
+    leader = Leader(Lease(client), many)
+    run(leader, START_MS, START_MS + SHOP.interval_ms)
+    assert len(many.sent) == 600
+    client.delete(*(queue_of(batch.region) for batch in many.sent))
+    return leader
+
+
+def test_of_very_many_some_are_sent_again_at_each_look(beat_of_many: Leader, many: Waiting) -> None:
+    began_ms = START_MS + SHOP.interval_ms
+    run(beat_of_many, began_ms, began_ms + 2 * LOOK_MS)
+    assert many.sent_again() == 500
+    run(beat_of_many, began_ms + 2 * LOOK_MS, began_ms + 3 * LOOK_MS)
+    assert many.sent_again() == 600
+
+
+def test_who_resigns_sends_all_of_them_again(beat_of_many: Leader, many: Waiting) -> None:
+    beat_of_many.resign()
+    assert many.sent_again() == 600

@@ -44,13 +44,6 @@ def test_no_more_are_sent_again_where_a_queue_that_nobody_took_from_is_gone() ->
     assert again == [f"eu-{number}" for number in range(3, 8)]
 
 
-def test_of_very_many_that_are_lost_some_are_sent_again_at_each_look() -> None:
-    unreceived = known(4_000, eu=700, us=500)
-    looks = [sent_again(unreceived, eu=0, us=0) for _ in range(5)]
-    assert [len(ids) for ids in looks] == [0, 500, 500, 200, 0]
-    assert len({batch_id for ids in looks for batch_id in ids}) == 1_200
-
-
 def test_what_could_not_be_sent_again_is_lost_at_the_next_look_too() -> None:
     unreceived = known(5, eu=2)
     assert unreceived.lost({"eu": 0}, ()) == []
