@@ -125,6 +125,9 @@ def regex(value: object, context: Context) -> str:
         return text(value)
     if len(json.dumps(value, ensure_ascii=False).encode(errors="replace")) > LONGEST_REGEX_BYTES:
         raise UnfitError(f"expected a regex of at most {LONGEST_REGEX_BYTES >> 10} KiB")
+    if "\0" in value:
+        # Each result says the regex, and PostgreSQL has no place for a NUL.
+        raise UnfitError("expected a regex without NUL characters (\\x00 finds one)")
     # Compiling takes 20 us, and most regexes are plain text.
     problem = None if _PLAIN_REGEX.fullmatch(value) else _regex_problem(value)
     if problem:
