@@ -64,6 +64,7 @@ class Channel(redis_transport.Channel):
 
     QoS = QoS
     takes_compressed = False
+    _asks_in_turn: Any = None
 
     def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> Any:
         """Begin to take messages from a queue."""
@@ -94,6 +95,14 @@ class Channel(redis_transport.Channel):
 
     def _receive_one(self, client: Any) -> Any:
         return _read(super()._receive_one, client)  # type: ignore[misc]  # nor this
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return one client for all that is asked and answered in turn: to make another took as long as to ask."""
+        if asynchronous:
+            return super()._create_client(asynchronous)  # type: ignore[misc]  # nor this
+        if self._asks_in_turn is None or self._asks_in_turn.connection_pool is not self.pool:
+            self._asks_in_turn = super()._create_client()  # type: ignore[misc]  # nor this
+        return self._asks_in_turn
 
     def _connparams(self, *args: Any, **kwargs: Any) -> Any:
         if self.connection.client is None:

@@ -63,6 +63,17 @@ def test_the_dict_is_what_stands_on_kafka() -> None:
     assert as_dict(RESULT) == json.loads(encode(RESULT))
 
 
+@pytest.mark.parametrize("cert_expires_at", [None, RESULT.cert_expires_at])
+@pytest.mark.parametrize("microsecond", [0, 1, 120_000, 999_999])
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=3)), timezone(timedelta(0))])
+def test_its_bytes_are_those_of_the_dict_whatever_its_moments_are(
+    zone: timezone, microsecond: int, cert_expires_at: datetime | None
+) -> None:
+    slot_at = SEVEN.replace(microsecond=microsecond).astimezone(zone)
+    result = msgspec.structs.replace(RESULT, slot_at=slot_at, cert_expires_at=cert_expires_at)
+    assert encode(result) == msgspec.json.encode(as_dict(result))
+
+
 def test_readers_ignore_fields_that_they_do_not_know() -> None:
     assert decode(json.dumps(as_dict(RESULT) | {"later": [1]}).encode()) == RESULT
 
