@@ -56,7 +56,7 @@ _BLOCKED: Final = {
         "::/128": "unspecified",
         "fe80::/10": "link-local",
         "ff00::/8": "multicast",
-        **{service.place: "a cloud's metadata service" for service in ADDRESSES},
+        **dict.fromkeys(ADDRESSES, "a cloud's metadata service"),
     }.items()
 }
 _PRIVATE: Final = tuple(

@@ -8,7 +8,6 @@ from typing import Final
 from sitemon.checks.net.addresses import Reach
 from sitemon.checks.net.metadata_services import NAMES
 
-_METADATA_NAMES: Final = frozenset(service.place for service in NAMES)
 _PRIVATE_DOMAINS: Final = (
     ".localhost",  # RFC 6761, 6.3
     ".local",  # RFC 6762, 3
@@ -21,7 +20,7 @@ _PRIVATE_DOMAINS: Final = (
 def reach_of_name(host: str) -> Reach:
     """Return how far the name leads; PUBLIC is all that is not known to lead elsewhere."""
     name = host.lower().rstrip(".")
-    if name in _METADATA_NAMES:
+    if name in NAMES:
         return Reach.BLOCKED
     is_single = "." not in name  # which a resolver completes with domains of its own
     return Reach.PRIVATE if is_single or f".{name}".endswith(_PRIVATE_DOMAINS) else Reach.PUBLIC
