@@ -11,6 +11,7 @@ from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, RECOVERED, REMINDE
 from sitemon.alert.moments import moment_words
 from sitemon.alert.own_events import REGION_OFFLINE, REGION_ONLINE, SILENT, is_own_over
 from sitemon.alert.text import body_of, harmless, in_lines, is_past_end, is_taken_out, subject_of
+from sitemon.model.one_line import shortened
 
 MOST_NAMED: Final = 100
 """Of more events, one message names so many at most and says how many there are."""
@@ -123,18 +124,18 @@ def _most_that_fit(message: Callable[[int], Message], most: int, fits: Callable[
 
 
 def _in_brief(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> Message:
-    lines = [_cut(subject_of(event), _LONGEST_LINE) for event in events]
+    lines = [shortened(subject_of(event), _LONGEST_LINE) for event in events]
     more = sum(types.values()) - len(events)
     closing = f"and {more:,} more: sitemon incidents" if more else "More of each: sitemon incidents"
     return Message(_subject(types, events), "\n".join([*lines, "", closing]), _is_bad_news(types, events))
 
 
 def _in_short(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> Message:
-    lines = [_cut(subject_of(_with_short_name(event)), _SHORT_LINE) for event in events]
+    lines = [shortened(subject_of(_with_short_name(event)), _SHORT_LINE) for event in events]
     more = sum(types.values()) - len(events)
     closing = [f"and {more:,} more"] if more else []
     return Message(
-        _cut(_counted(types, events), _SHORT_COUNTS), "\n".join(lines + closing), _is_bad_news(types, events)
+        shortened(_counted(types, events), _SHORT_COUNTS), "\n".join(lines + closing), _is_bad_news(types, events)
     )
 
 
@@ -143,13 +144,9 @@ def _is_bad_news(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) 
     return is_silent or not _BAD_NEWS.isdisjoint(types)
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def _subject(types: Mapping[str, int], events: Sequence[Mapping[str, Any]]) -> str:
     worst, count = next(iter(_counts(types, events).items()))
-    sites = list(dict.fromkeys(_cut(_named(event), _LONGEST_NAME) for event in events if _kind(event) == worst))
+    sites = list(dict.fromkeys(shortened(_named(event), _LONGEST_NAME) for event in events if _kind(event) == worst))
     more = ", …" if count > _NAMED else ""
     return harmless(f"{_counted(types, events)}: {', '.join(sites[:_NAMED])}{more}")
 
@@ -185,13 +182,13 @@ def _named(event: Mapping[str, Any]) -> str:
 
 def _with_short_name(event: Mapping[str, Any]) -> Mapping[str, Any]:
     data = event["data"]
-    return {**event, "data": {**data, "site": data["site"] and _cut(data["site"], _SHORT_NAME)}}
+    return {**event, "data": {**data, "site": data["site"] and shortened(data["site"], _SHORT_NAME)}}
 
 
 def _block(event: Mapping[str, Any], zone: tzinfo) -> str:
     data = event["data"]
     incident = data.get("incident")
-    lines = [_cut(subject_of(event), _LONGEST_LINE), _cut(data["url"] or "", _LONGEST_URL)]
+    lines = [shortened(subject_of(event), _LONGEST_LINE), shortened(data["url"] or "", _LONGEST_URL)]
     if "since" in data:
         seen_from = f", seen from {', '.join(data['regions'])}" if "regions" in data else ""
         lines.append(f"Since {moment_words(data['since'], zone)}{seen_from}")

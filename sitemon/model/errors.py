@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sitemon.model.one_line import printable
+
 _DETAIL_MAX: Final = 200
 
 
@@ -52,7 +54,7 @@ class PoisonError(SitemonError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
-        self.detail = "".join(char if char.isprintable() else "\ufffd" for char in detail[:_DETAIL_MAX])
+        self.detail = printable(detail[:_DETAIL_MAX], "\ufffd")
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else self.reason

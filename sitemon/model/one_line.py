@@ -1,4 +1,4 @@
-"""Text of others for a terminal or a log, where it must do nothing but be read."""
+"""Text of others for a terminal, a log or a page, where it must do nothing but be read."""
 
 
 def one_line(text: str) -> str:
@@ -10,3 +10,13 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def printable(text: str, instead: str = "?") -> str:
+    """Return the text with a sign for whatever could move a terminal's cursor or hide what stands there."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else instead for char in text)
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return the beginning of a text that is longer than so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -16,11 +16,11 @@ from rich.text import Text
 
 from sitemon.checks.findings import Failure, Hop
 from sitemon.checks.judge.expect import expiry_words
-from sitemon.checks.judge.failures import printable
 from sitemon.checks.judge.masked import masked_certificates
 from sitemon.checks.net.tls import certificate_of
 from sitemon.checks.timing import PHASES
 from sitemon.model.moment import format_utc
+from sitemon.model.one_line import printable
 from sitemon.model.outcome import REASONS
 from sitemon.model.result import Certificate, Phases, Result
 from sitemon.model.site import Site

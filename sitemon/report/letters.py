@@ -11,7 +11,7 @@ from rich.text import Text
 from sitemon.model.errors import PoisonError
 from sitemon.model.marks import decode_mark
 from sitemon.model.moment import format_utc, from_ms
-from sitemon.model.one_line import one_line
+from sitemon.model.one_line import one_line, shortened
 from sitemon.model.result import decode
 from sitemon.model.schedule import decode_event
 from sitemon.stream.dead_letters import Kept
@@ -33,7 +33,7 @@ def letters_table(letters: Iterable[Kept]) -> Table:
         size = "none" if kept.value_bytes is None else f"{kept.value_bytes:,}"
         moment = f"{from_ms(kept.kept_at_ms):%Y-%m-%d %H:%M:%S}"
         # Text, because rich would take square brackets for its own.
-        key = _cut(text_of((letter.key or b"")[:_KEY_BYTES]))
+        key = shortened(text_of((letter.key or b"")[:_KEY_BYTES]), _KEY_CHARS)
         cells = (kept.number, moment, one_line(letter.reason), _origin(kept), key, size)
         table.add_row(*map(Text, cells))
     return table
@@ -92,10 +92,6 @@ def verdict(kept: Kept, topics: Topics) -> str:
 def text_of(data: bytes | None) -> str:
     """Return bytes as one line: text where it is UTF-8, everything else escaped as in Python."""
     return "" if data is None else one_line(data.decode(errors="backslashreplace"))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _KEY_CHARS else text[: _KEY_CHARS - 1] + "…"
 
 
 def _origin(kept: Kept) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 from xml.sax.saxutils import escape, quoteattr
 
+from sitemon.model.one_line import printable
 from sitemon.report.palette import latency, percent
 
 BadgeKind = Literal["state", "uptime", "latency"]
@@ -51,7 +52,8 @@ def badge_of(kind: BadgeKind | Literal["demo"], name: str, value: str, colour: s
     """Return a badge as SVG. Any text may be in it: it is escaped, and has no characters that XML does not know."""
     label, label_px = _LABELS[kind], _LABEL_PX[kind]
     width_px, middle_px = label_px + _VALUE_PX, label_px + _VALUE_PX / 2
-    title = printable(f"{name}: {label} {value}")
+    value = printable(value, "\ufffd")
+    title = printable(f"{name}: {label} {value}", "\ufffd")
     font = 'font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle" fill="#fff"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{_HEIGHT_PX}" role="img"'
@@ -59,10 +61,5 @@ def badge_of(kind: BadgeKind | Literal["demo"], name: str, value: str, colour: s
         f'<rect width="{label_px}" height="{_HEIGHT_PX}" fill="#33373d"/>'
         f'<rect x="{label_px}" width="{_VALUE_PX}" height="{_HEIGHT_PX}" fill="{colour}"/>'
         f'<g {font}><text x="{label_px / 2:g}" y="14">{escape(label)}</text>'
-        f'<text x="{middle_px:g}" y="14">{escape(printable(value))}</text></g></svg>\n'
+        f'<text x="{middle_px:g}" y="14">{escape(value)}</text></g></svg>\n'
     )
-
-
-def printable(text: str) -> str:
-    """Return text with nothing in it that XML has no place for, or that turns the direction of writing."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from sitemon.durations import for_people
 from sitemon.model.moment import format_utc
-from sitemon.web.badges import printable
+from sitemon.model.one_line import printable
 
 MEDIA_TYPE: Final = "application/atom+xml"
 _NAMESPACE: Final = "http://www.w3.org/2005/Atom"
@@ -86,7 +86,7 @@ def _entry(page_url: str, incident: Told, *, is_made_up: bool) -> ET.Element:
     _add(entry, "summary", summary)
     if incident.notes:
         lines = [summary, *(f"{_minute(note.written_at)}: {note.note}" for note in incident.notes)]
-        ET.SubElement(entry, "content", type="text").text = "\n".join(map(printable, lines))
+        ET.SubElement(entry, "content", type="text").text = "\n".join(printable(line, "\ufffd") for line in lines)
     return entry
 
 
@@ -103,7 +103,7 @@ def _minute(moment: datetime) -> str:
 
 
 def _add(parent: ET.Element, tag: str, text: str) -> None:
-    ET.SubElement(parent, tag).text = printable(text)
+    ET.SubElement(parent, tag).text = printable(text, "\ufffd")
 
 
 def _text_of(entry: ET.Element, tag: str) -> str:

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from sitemon.checks.judge.failures import printable
 from sitemon.checks.judge.masked import masked
+from sitemon.model.one_line import printable
 from sitemon.model.site import Site
 
 _AROUND: Final = 60

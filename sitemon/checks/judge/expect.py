@@ -13,8 +13,9 @@ from sitemon.checks.http.page import Page
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.excerpt import excerpt
 from sitemon.checks.judge.expect_json import misfits
-from sitemon.checks.judge.failures import quoted, shortened
+from sitemon.checks.judge.failures import quoted
 from sitemon.checks.judge.masked import masked
+from sitemon.model.one_line import shortened
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
 from sitemon.patterns.regex import compiled, is_found

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from sitemon.checks.judge.failures import quoted, shortened
+from sitemon.checks.judge.failures import quoted
+from sitemon.model.one_line import shortened
 from sitemon.model.site import ExpectedJson
 from sitemon.patterns.json_path import JSONPathError, values_at
 from sitemon.patterns.regex import is_found

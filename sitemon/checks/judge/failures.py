@@ -15,6 +15,7 @@ from sitemon.checks.errors import OUR_ERRNOS, CheckError, OwnError
 from sitemon.checks.http.coding import BROKEN
 from sitemon.checks.net.tls import words_of_tls_error
 from sitemon.checks.timing import Phase
+from sitemon.model.one_line import printable, shortened
 from sitemon.model.outcome import Reason
 
 _LONGEST_ERROR: Final = 200
@@ -26,7 +27,6 @@ _WHILE: Final[dict[Phase, str]] = {
     "first_byte": "while waiting for the first byte of the response",
     "download": "while reading the response",
 }
-_LONGEST_QUOTED: Final = 60
 
 _BY_PHASE: Final[dict[Phase, Reason]] = {
     "dns": Reason.DNS_ERROR,
@@ -80,23 +80,12 @@ def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
 
 def shown(words: Iterable[str]) -> str:
     """Join sentences into a result's `error`: one printable line of at most 200 characters."""
-    line = printable("; ".join(words))
-    return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+    return shortened(printable("; ".join(words)), _LONGEST_ERROR)
 
 
 def quoted(text: str) -> str:
     """Return the beginning of a text, in quotes."""
     return f'"{printable(shortened(text))}"'
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of a text that may be long."""
-    return text if len(text) <= _LONGEST_QUOTED else f"{text[: _LONGEST_QUOTED - 1]}…"
-
-
-def printable(text: str) -> str:
-    """Return the text with a question mark for whatever could move a terminal's cursor or hide what stands there."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _reason_by_class(error: Exception) -> Reason | None:

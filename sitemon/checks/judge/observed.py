@@ -6,9 +6,10 @@ from datetime import datetime
 from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Failure, Hop, Observation, first_to_expire
 from sitemon.checks.judge.expect import Verdict
-from sitemon.checks.judge.failures import explain, shortened, shown
+from sitemon.checks.judge.failures import explain, shown
 from sitemon.checks.judge.masked import masked_name
 from sitemon.checks.timing import Phase
+from sitemon.model.one_line import shortened
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.result import Phases
 from sitemon.model.site import Site, public_url
