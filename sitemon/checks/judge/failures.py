@@ -20,20 +20,12 @@ from sitemon.model.outcome import Reason
 
 _LONGEST_ERROR: Final = 200
 
-_WHILE: Final[dict[Phase, str]] = {
-    "dns": "while looking up the host name",
-    "connect": "while connecting",
-    "tls": "in the TLS handshake",
-    "first_byte": "while waiting for the first byte of the response",
-    "download": "while reading the response",
-}
-
-_BY_PHASE: Final[dict[Phase, Reason]] = {
-    "dns": Reason.DNS_ERROR,
-    "connect": Reason.CONNECT_ERROR,
-    "tls": Reason.TLS_ERROR,
-    "first_byte": Reason.PROTOCOL_ERROR,
-    "download": Reason.PROTOCOL_ERROR,
+_BY_PHASE: Final[dict[Phase, tuple[Reason, str]]] = {
+    "dns": (Reason.DNS_ERROR, "while looking up the host name"),
+    "connect": (Reason.CONNECT_ERROR, "while connecting"),
+    "tls": (Reason.TLS_ERROR, "in the TLS handshake"),
+    "first_byte": (Reason.PROTOCOL_ERROR, "while waiting for the first byte of the response"),
+    "download": (Reason.PROTOCOL_ERROR, "while reading the response"),
 }
 # From the most telling to the least. What stands in no row has the reason of the phase it happened in: above all
 # an OSError of the socket, which is connect_error before the connection stands and protocol_error after.
@@ -70,12 +62,13 @@ def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
     """Return what the exception means for a check that was in this phase. Every exception has a meaning."""
     if isinstance(error, CheckError):
         return error
-    reason = _reason_by_class(error) or _BY_PHASE[phase]
+    reason_of_phase, when = _BY_PHASE[phase]
+    reason = _reason_by_class(error) or reason_of_phase
     if _is_ours(error, phase):
-        return OwnError(reason, _words_of(error, phase))
+        return OwnError(reason, _words_of(error, when))
     if reason is Reason.TIMEOUT:
-        return CheckError(reason, f"timed out after {timeout_s:g} s {_WHILE[phase]} ({phase})")
-    return CheckError(reason, _words_of(error, phase))
+        return CheckError(reason, f"timed out after {timeout_s:g} s {when} ({phase})")
+    return CheckError(reason, _words_of(error, when))
 
 
 def shown(words: Iterable[str]) -> str:
@@ -106,7 +99,7 @@ def _is_ours(error: Exception, phase: Phase) -> bool:
     return isinstance(error, MemoryError)
 
 
-def _words_of(error: Exception, phase: Phase) -> str:
+def _words_of(error: Exception, when: str) -> str:
     match error:
         case zlib.error():
             return BROKEN
@@ -117,5 +110,5 @@ def _words_of(error: Exception, phase: Phase) -> str:
         case OSError(errno=int(code), filename=str()):
             return f"a file of the site's tls cannot be read: {os.strerror(code).lower()}"
         case OSError(errno=int(code)):
-            return f"{_BY_ERRNO.get(code) or os.strerror(code).lower()} {_WHILE[phase]}"
-    return f"the exchange failed {_WHILE[phase]}"
+            return f"{_BY_ERRNO.get(code) or os.strerror(code).lower()} {when}"
+    return f"the exchange failed {when}"
