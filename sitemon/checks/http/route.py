@@ -1,6 +1,7 @@
 """How a request reaches its server."""
 
 from collections.abc import Awaitable
+from typing import NamedTuple
 
 from sitemon.checks.http.proxy import open_tunnel
 from sitemon.checks.net.dialer import Dialer, IpVersion
@@ -12,49 +13,22 @@ from sitemon.model.site import Proxy, Tls
 Connection = BoundedSocket | TlsConnection
 
 
-class Route:
+class Route(NamedTuple):
     """The way of one request: whom to dial, within which exchange, with TLS or without (`tls` is None).
 
     `share` holds what comes along it.
     """
 
-    __slots__ = (
-        "came_from_public",
-        "dialer",
-        "exchange",
-        "host",
-        "ip_version",
-        "is_redirect",
-        "port",
-        "proxy",
-        "share",
-        "tls",
-    )
-
-    def __init__(
-        self,
-        dialer: Dialer,
-        exchange: Exchange,
-        share: Share,
-        host: str,
-        port: int,
-        *,
-        tls: Tls | None,
-        came_from_public: bool,
-        is_redirect: bool = False,
-        ip_version: IpVersion = None,
-        proxy: Proxy | None = None,
-    ) -> None:
-        self.dialer = dialer
-        self.exchange = exchange
-        self.share = share
-        self.host = host
-        self.port = port
-        self.tls = tls
-        self.came_from_public = came_from_public
-        self.is_redirect = is_redirect
-        self.ip_version = ip_version
-        self.proxy = proxy
+    dialer: Dialer
+    exchange: Exchange
+    share: Share
+    host: str
+    port: int
+    tls: Tls | None
+    came_from_public: bool
+    is_redirect: bool
+    ip_version: IpVersion
+    proxy: Proxy | None
 
     async def open(self) -> Connection:
         """Return a connection that stands, with its TLS handshake done; from then on we wait for the first byte.
