@@ -8,6 +8,7 @@ import collections
 import contextlib
 import functools
 import math
+import operator
 import os
 import select
 import types
@@ -145,7 +146,7 @@ class Loop:
     def _serve_in_turn(self) -> None:
         """Serve what is ready: all of it where there is one owner, else as much as there is time for."""
         left_s = ROUND_S if self.owners.are_several else math.inf
-        for owner in sorted(self._ready_owners, key=_spent_s):
+        for owner in sorted(self._ready_owners, key=operator.attrgetter("spent_s")):
             while owner.ready:
                 if left_s <= 0:
                     return
@@ -211,10 +212,6 @@ class Loop:
         self._listen()
 
 
-def _spent_s(owner: Owner) -> float:
-    return owner.spent_s
-
-
 class Task:
     """One coroutine on a loop, and the `Waits` of what happens in it; its owner's time is charged."""
 
@@ -243,7 +240,7 @@ class Task:
         """Run a coroutine; one task runs one."""
         self._coroutine = coroutine
         self._owner.tasks += 1
-        self._go_on(None)
+        self.wake(None)
 
     def abandon(self) -> None:
         """Let the coroutine give back what it holds, and go no further."""
@@ -254,7 +251,7 @@ class Task:
         """Return one of the sockets that is ready; see `Waits.ready`."""
         try:
             for number, events in wanted.items():
-                self._loop.watch(number, events, self._is_ready, self._owner)
+                self._loop.watch(number, events, self.wake, self._owner)
             self._wanted = wanted
             found: int | None = await self.parked(at_most_s)
         finally:
@@ -325,30 +322,24 @@ class Task:
         return max(0.0, min(span_s - (thread_cpu_s() - self._computed_s), span_s - _UNASKED_S))
 
     def wake(self, value: Any) -> None:
-        """End the wait of `parked`, in the loop's thread."""
-        self._go_on(value)
+        """End the wait of `parked`, in the loop's thread; at the start, with None, there is none."""
+        assert self._coroutine is not None  # noqa: S101 - it was started
+        self._run(self._coroutine.send, value)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call back soon in the loop's thread, from any thread."""
         self._loop.call(callback, self._owner)
-
-    def _is_ready(self, number: int) -> None:
-        self._go_on(number)
 
     def _is_over(self) -> None:
         self._loop.call_in_turn(self._is_late, self._owner)
 
     def _is_late(self) -> None:
         if not any(map(self._loop.serve_if_ready, self._wanted)):
-            self._go_on(None)
+            self.wake(None)
 
     def _end_by(self, error: Exception) -> None:
         if self._coroutine is not None:
             self._run(self._coroutine.throw, error)
-
-    def _go_on(self, value: Any) -> None:
-        assert self._coroutine is not None  # noqa: S101 - it was started
-        self._run(self._coroutine.send, value)
 
     def _run(self, step: Callable[[Any], Any], value: Any) -> None:
         try:

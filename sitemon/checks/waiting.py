@@ -103,8 +103,7 @@ class _InThread(threading.local):
     def leave_out(self, span_s: float) -> None:
         self._left_out_s += span_s
 
-    def fall_behind(self, span_s: float) -> None:
-        self._left_out_s += span_s
+    fall_behind = leave_out
 
     def end_by(self, error: Exception) -> None:
         """Go on: who makes one check at a time leaves room for none."""

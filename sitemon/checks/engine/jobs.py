@@ -146,14 +146,10 @@ class Jobs:
         self._open_jobs += 1
         self.limit.put(place, job, site.file, is_patient=is_patient)
         if len(self.limit.waiting) > _MANY_WAIT:
-            self._open_jobs -= self.limit.drop_unwanted(_is_wanted, _ASKED_AGAIN)
+            self._open_jobs -= self.limit.drop_unwanted(lambda job: job.is_wanted(), _ASKED_AGAIN)
 
     def _end(self) -> None:
         with self._lock:
             self._open_jobs -= 1
             if self._is_closed and not self._open_jobs:
                 self._is_drained.set()
-
-
-def _is_wanted(job: Job) -> bool:
-    return job.is_wanted()

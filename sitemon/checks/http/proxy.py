@@ -28,18 +28,13 @@ async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: 
     """
     try:
         await connection.send_all(_connect_request(proxy, host, port))
-        _require_consent(await _answer(connection, share))
+        await _require_consent(connection, share)
     except BaseException:
         connection.close()
         raise
 
 
-def _require_consent(head: Head) -> None:
-    if not 200 <= head.status <= 299:
-        raise CheckError(Reason.CONNECT_ERROR, f"it refuses the connection: HTTP status {head.status}")
-
-
-async def _answer(connection: BoundedSocket, share: Share) -> Head:
+async def _require_consent(connection: BoundedSocket, share: Share) -> None:
     """Read the head of the proxy's answer. Nothing comes behind it: in TLS, we speak first."""
     head = Head()
     try:
@@ -49,7 +44,8 @@ async def _answer(connection: BoundedSocket, share: Share) -> Head:
         raise
     except CheckError as exc:
         raise CheckError(Reason.CONNECT_ERROR, f"its answer to CONNECT is unfit: {exc.words}") from exc
-    return head
+    if not 200 <= head.status <= 299:
+        raise CheckError(Reason.CONNECT_ERROR, f"it refuses the connection: HTTP status {head.status}")
 
 
 def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:

@@ -38,14 +38,9 @@ class Request(NamedTuple):
         return f"Request({self.method!r}, {public_url(self.url)!r}, {self.headers!r}, {self.body!r})"
 
 
-def is_redirect(http_code: int) -> bool:
-    """Tell whether the status sends the client elsewhere (300, 304, 305 and 306 do not)."""
-    return http_code in _REDIRECTS
-
-
 def is_followed(site: Site, http_code: int) -> bool:
-    """Tell whether a check of the site goes where a response with this status sends it."""
-    return site.follow_redirects and is_redirect(http_code)
+    """Tell whether a check of the site goes where a response with this status sends it (300, 304 to 306: nowhere)."""
+    return site.follow_redirects and http_code in _REDIRECTS
 
 
 def redirected(request: Request, http_code: int, location: str | None) -> Request:
