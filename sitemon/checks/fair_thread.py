@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Generic, Protocol, TypeVar
 
+import msgspec
+
 from sitemon.clock import monotonic_s
 
 _MOST_REMEMBERED: Final = 100_000
@@ -28,25 +30,20 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class _Owner(Generic[T]):
+class _Owner(msgspec.Struct, Generic[T], eq=False):
     """One of those in a file: what it wishes, the one being done first, and the moment in their time that it is at."""
 
-    __slots__ = ("at_s", "expected_s", "wishes")
-
-    def __init__(self) -> None:
-        self.at_s = 0.0
-        self.expected_s = _UNKNOWN_S
-        self.wishes: collections.deque[T] = collections.deque()
+    at_s: float = 0.0
+    expected_s: float = _UNKNOWN_S
+    wishes: collections.deque[T] = msgspec.field(default_factory=collections.deque)
 
 
-class _File(Generic[T]):
+class _File(msgspec.Struct, Generic[T], eq=False):
     """A file of sites, the moment in the time of files that it is at, and its owners that wait, in a time of theirs."""
 
-    __slots__ = ("at_s", "now_s", "waiting")
-
-    def __init__(self) -> None:
-        self.at_s = self.now_s = 0.0
-        self.waiting: list[tuple[float, int, _Owner[T]]] = []
+    at_s: float = 0.0
+    now_s: float = 0.0
+    waiting: list[tuple[float, int, _Owner[T]]] = []
 
     def end_s(self) -> float:
         """Return where it will be, most likely, when its next thing is done."""

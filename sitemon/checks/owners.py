@@ -4,6 +4,8 @@ import collections
 from collections.abc import Callable, Hashable
 from typing import Final
 
+import msgspec
+
 Callback = Callable[[], None]
 
 HALF_LIFE_S: Final = 0.1
@@ -13,18 +15,15 @@ _WHOLE_S: Final = 2 * HALF_LIFE_S
 _FORGOTTEN_S: Final = 0.001
 
 
-class Owner:
+class Owner(msgspec.Struct, eq=False):
     """One owner of tasks: how many there are, and the seconds that they ran, older ones counting less.
 
     `ready` are the sockets that something happened to, and callbacks that are due, since when, the oldest first.
     """
 
-    __slots__ = ("ready", "spent_s", "tasks")
-
-    def __init__(self) -> None:
-        self.ready: collections.OrderedDict[int | Callback, float] = collections.OrderedDict()
-        self.spent_s = 0.0
-        self.tasks = 0
+    ready: collections.OrderedDict[int | Callback, float] = msgspec.field(default_factory=collections.OrderedDict)
+    spent_s: float = 0.0
+    tasks: int = 0
 
 
 class Owners:

@@ -3,24 +3,23 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+import msgspec
+
 from sitemon.checks.fair_queue import FairQueue, PartOfTime
 from sitemon.checks.waiting import Event
 
 Job = TypeVar("Job")
 
 
-class Permit(Generic[Job]):
+class Permit(msgspec.Struct, Generic[Job], eq=False):
     """A job, and where it is: `place` is None before it begins, and while it has left one and is not in another."""
 
-    __slots__ = ("is_guest", "job", "let_in", "line", "owner", "place")
-
-    def __init__(self, line: "Line[Job]", job: Job, owner: Hashable) -> None:
-        self.line = line
-        self.job = job
-        self.owner = owner
-        self.place: Place[Job] | None = None
-        self.is_guest = False  # it has moved to where it is
-        self.let_in: Event | None = None  # while it waits to be a guest
+    line: "Line[Job]"
+    job: Job
+    owner: Hashable
+    place: "Place[Job] | None" = None
+    is_guest: bool = False  # it has moved to where it is
+    let_in: Event | None = None  # while it waits to be a guest
 
 
 class Line(FairQueue[Permit[Job]]):
@@ -50,15 +49,12 @@ class Guests(FairQueue[Permit[Job]]):
         self.is_patient = is_patient
 
 
-class Crowd:
+class Crowd(msgspec.Struct):
     """How many jobs there are: in all, of the patient ones, and of each owner."""
 
-    __slots__ = ("all", "of", "patient")
-
-    def __init__(self) -> None:
-        self.all = 0
-        self.patient = 0
-        self.of: dict[Hashable, int] = {}
+    all: int = 0
+    patient: int = 0
+    of: dict[Hashable, int] = {}
 
     def add(self, owner: Hashable, *, is_patient: bool) -> None:
         """Count one more."""
@@ -77,14 +73,11 @@ class Crowd:
             del self.of[owner]
 
 
-class Place(Generic[Job]):
+class Place(msgspec.Struct, Generic[Job], eq=False):
     """Who is at a place, and who waits for it."""
 
-    __slots__ = ("guests", "lines", "name", "own", "there")
-
-    def __init__(self, name: Hashable) -> None:
-        self.name = name
-        self.own = Crowd()  # jobs of this home that are under way, here or elsewhere by now
-        self.there = Crowd()  # jobs that are here now, whatever their home
-        self.lines: list[Line[Job]] = []
-        self.guests: list[Guests[Job]] = []  # the next first: patient ones and the others take turns
+    name: Hashable
+    own: Crowd = msgspec.field(default_factory=Crowd)  # of this home, under way here or elsewhere by now
+    there: Crowd = msgspec.field(default_factory=Crowd)  # here now, whatever their home
+    lines: list[Line[Job]] = []
+    guests: list[Guests[Job]] = []  # the next first: patient ones and the others take turns

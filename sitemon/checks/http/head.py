@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from sitemon.checks.errors import CheckError
 from sitemon.model.outcome import Reason
 
@@ -33,7 +35,7 @@ _OTHER_PROTOCOLS: Final = (
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d)\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?")
 
 
-class Head:
+class Head(msgspec.Struct, eq=False):
     """The head of one response, with those of the interim responses before it.
 
     `version` is 10 or 11 as in http.client, `status` the code and `phrase` what stands behind it, `fields` the
@@ -41,29 +43,16 @@ class Head:
     All of it is there once `is_complete`.
     """
 
-    __slots__ = (
-        "_bytes_left",
-        "_is_interim",
-        "_lines_left",
-        "_unread",
-        "fields",
-        "headers",
-        "is_complete",
-        "phrase",
-        "status",
-        "version",
-    )
-
-    def __init__(self) -> None:
-        self.version = self.status = 0
-        self.phrase = ""
-        self.fields: list[tuple[str, str]] = []
-        self.headers: dict[str, str] = {}
-        self.is_complete = False
-        self._bytes_left = _MOST_BYTES
-        self._lines_left = _MOST_LINES + 2  # the status line, and the empty one at the end
-        self._is_interim = False
-        self._unread = b""
+    version: int = 0
+    status: int = 0
+    phrase: str = ""
+    fields: list[tuple[str, str]] = []
+    headers: dict[str, str] = {}
+    is_complete: bool = False
+    _bytes_left: int = _MOST_BYTES
+    _lines_left: int = _MOST_LINES + 2  # the status line, and the empty one at the end
+    _is_interim: bool = False
+    _unread: bytes = b""
 
     def take(self, data: bytes) -> bytes | None:
         """Take what came next, b"" when the connection closed; return what stands behind the head, None before that.

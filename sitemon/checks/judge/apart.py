@@ -53,16 +53,13 @@ async def judged(question: Question, waits: Waits) -> Verdict:
     return verdict
 
 
-class Case:
+class Case(msgspec.Struct, eq=False):
     """A question that waits for its verdict, as long as that is wanted."""
 
-    __slots__ = ("is_decided", "is_wanted", "question", "verdict")
-
-    def __init__(self, question: Question, is_decided: Event) -> None:
-        self.question = question
-        self.is_decided = is_decided
-        self.is_wanted = True
-        self.verdict: Verdict | None = None
+    question: Question
+    is_decided: Event
+    is_wanted: bool = True
+    verdict: Verdict | None = None
 
     def give_up(self) -> None:
         """Want no verdict any more; the body, which may be long, is not kept until its turn."""

@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.waiting import Event, Waits
@@ -17,18 +19,15 @@ T = TypeVar("T")
 _IDLE_S: Final = 5.0
 
 
-class Work:
+class Work(msgspec.Struct, eq=False):
     """Something to do, as long as that is wanted."""
 
-    __slots__ = ("begun_at_s", "do", "error", "is_done", "is_wanted", "result")
-
-    def __init__(self, do: Callable[[], Any], is_done: Event) -> None:
-        self.do = do
-        self.is_done = is_done
-        self.is_wanted = True
-        self.begun_at_s = math.inf  # its turn did not come yet
-        self.result: Any = None
-        self.error: Exception | None = None
+    do: Callable[[], Any]
+    is_done: Event
+    is_wanted: bool = True
+    begun_at_s: float = math.inf  # its turn did not come yet
+    result: Any = None
+    error: Exception | None = None
 
 
 def _do(work: Work) -> None:

@@ -14,6 +14,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_queue import FairQueue
 from sitemon.checks.net.known_names import KnownNames, Names, Speed, keep_last
@@ -106,34 +108,28 @@ def _literal(host: str) -> Endpoint | None:
     return Endpoint(socket.AF_INET6, (host.partition("%")[0], 0, 0, 0))
 
 
-class _Lane:
+class _Lane(msgspec.Struct, eq=False):
     """Questions for such names, by host in the order in which they came, and those that threads are at."""
 
-    __slots__ = ("names", "running", "speed", "waiting")
-
-    def __init__(self, names: Names, speed: Speed) -> None:
-        self.names = names
-        self.speed = speed
-        self.waiting: dict[str, _Question] = {}
-        self.running: set[_Question] = set()
+    names: Names
+    speed: Speed
+    waiting: "dict[str, _Question]" = {}
+    running: "set[_Question]" = set()
 
 
-class _Question:
+class _Question(msgspec.Struct, eq=False):
     """A name that is being looked up, for all who wait for it.
 
     It waits in a lane of each file whose sites ask; a thread is at it for one of them, at the `speed` of then.
     """
 
-    __slots__ = ("answer", "asked_at_s", "error", "host", "lanes", "speed", "waiting")
-
-    def __init__(self, host: str) -> None:
-        self.host = host
-        self.lanes: list[_Lane] = []
-        self.speed = Speed.UNKNOWN
-        self.asked_at_s = math.inf  # no thread is at it yet
-        self.waiting: list[Event] = []
-        self.answer: tuple[Endpoint, ...] = ()
-        self.error: Exception | None = None
+    host: str
+    lanes: list[_Lane] = []
+    speed: Speed = Speed.UNKNOWN
+    asked_at_s: float = math.inf  # no thread is at it yet
+    waiting: list[Event] = []
+    answer: tuple[Endpoint, ...] = ()
+    error: Exception | None = None
 
 
 class Resolver:
