@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sitemon.config.site_requests import json_value
 from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Context, regex
-from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, number, suggestion, text
+from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, number, suggestion, text, under
 from sitemon.model.site import ExpectedHeader, ExpectedJson
 from sitemon.patterns.json_path import JSONPathError, excess
 
@@ -25,10 +25,7 @@ def headers(value: object, context: Context) -> dict[str, ExpectedHeader]:
             raise UnfitError("expected the name of a header: letters, digits and dashes", (name,))
         if name.lower() in found:
             raise UnfitError("stands twice; upper and lower case are the same in a header's name", (name,))
-        try:
-            found[name.lower()] = _header(name, content, context)
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (name, *exc.path)) from exc
+        found[name.lower()] = under(name, _header, name, content, context)
     return found
 
 
@@ -39,9 +36,9 @@ def _header(name: str, content: object, context: Context) -> ExpectedHeader:
         raise UnfitError(_HEADER)
     (kind, one), *_ = content.items()
     if kind == "matches":
-        return ExpectedHeader(name=name, matches=_under(kind, lambda: regex(one, context)))
+        return ExpectedHeader(name=name, matches=under(kind, regex, one, context))
     if kind == "exists":
-        return ExpectedHeader(name=name, exists=_under(kind, lambda: boolean(one)))
+        return ExpectedHeader(name=name, exists=under(kind, boolean, one))
     raise UnfitError(f"unknown field{suggestion(str(kind), ('matches', 'exists'))}", (kind,))
 
 
@@ -49,13 +46,7 @@ def json(value: object, context: Context) -> tuple[ExpectedJson, ...]:
     """Read what paths must find in the body."""
     if not isinstance(value, list) or not value:
         raise UnfitError("expected a list of at least one path such as {path: $.status, equals: ok}")
-    found = []
-    for place, one in enumerate(value):
-        try:
-            found.append(_json(one, context))
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (place, *exc.path)) from exc
-    return tuple(found)
+    return tuple(under(place, _json, one, context) for place, one in enumerate(value))
 
 
 def _json(value: object, context: Context) -> ExpectedJson:
@@ -69,22 +60,16 @@ def _json(value: object, context: Context) -> ExpectedJson:
         raise UnfitError("missing", ("path",))
     if sum(kind in value for kind in _KINDS_OF_JSON) != 1:
         raise UnfitError(f"expected path and one of {', '.join(_KINDS_OF_JSON)}")
-    path = _under("path", lambda: _path(value["path"]))
+    path = under("path", _path, value["path"])
     for name in _COMPARISONS:
         if name in value:
-            return ExpectedJson(path=path, **{name: _under(name, lambda name=name: number(value[name]))})
+            bound: Any = under(name, number, value[name])
+            return ExpectedJson(path=path, **{name: bound})
     if "equals" in value:
         return ExpectedJson(path=path, equals=json_value(value["equals"], path=("equals",)))
     if "matches" in value:
-        return ExpectedJson(path=path, matches=_under("matches", lambda: regex(value["matches"], context)))
-    return ExpectedJson(path=path, exists=_under("exists", lambda: boolean(value["exists"])))
-
-
-def _under(name: str, read: Any) -> Any:
-    try:
-        return read()
-    except UnfitError as exc:
-        raise UnfitError(exc.problem, (name, *exc.path)) from exc
+        return ExpectedJson(path=path, matches=under("matches", regex, value["matches"], context))
+    return ExpectedJson(path=path, exists=under("exists", boolean, value["exists"]))
 
 
 def _path(value: object) -> str:
@@ -123,10 +108,4 @@ def records(value: object, _: Context) -> tuple[str, ...]:
     """Read the records that a name server must answer with, as they are written in a zone file, without quotes."""
     if not isinstance(value, list) or not value:
         raise UnfitError("expected a list of at least one record")
-    found = []
-    for place, one in enumerate(value):
-        try:
-            found.append(text(one))
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (place,)) from exc
-    return tuple(found)
+    return tuple(under(place, text, one) for place, one in enumerate(value))

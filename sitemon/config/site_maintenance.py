@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from sitemon.config.site_values import Context, distinct_names
-from sitemon.config.values import UnfitError, duration_s, kind_of, suggestion, text
+from sitemon.config.values import UnfitError, duration_s, kind_of, suggestion, text, under
 from sitemon.model.maintenance import Recurring
 from sitemon.patterns.recurrence import problem_of
 
@@ -24,46 +24,39 @@ def maintenance(value: object, context: Context) -> tuple[Recurring, ...]:
     """Read a list of windows."""
     if not isinstance(value, list) or len(value) > _MOST_WINDOWS:
         raise UnfitError(f"expected a list of at most {_MOST_WINDOWS} windows")
-    return tuple(_window(one, place, context) for place, one in enumerate(value))
+    found = []
+    for place, one in enumerate(value):
+        context.look_at_clock()
+        found.append(under(place, _window, one))
+    return tuple(found)
 
 
-def _window(value: object, place: int, context: Context) -> Recurring:
-    context.look_at_clock()
+def _window(value: object) -> Recurring:
     if not isinstance(value, dict):
-        raise UnfitError(f"expected a mapping with start and duration, not {kind_of(value)}", (place,))
+        raise UnfitError(f"expected a mapping with start and duration, not {kind_of(value)}")
     for field in value:
         if field not in _FIELDS:
-            raise UnfitError(f"unknown field{suggestion(str(field), _FIELDS)}", (place, field))
+            raise UnfitError(f"unknown field{suggestion(str(field), _FIELDS)}", (field,))
     for field in ("start", "duration"):
         if field not in value:
-            raise UnfitError(f"{field}: missing", (place,))
+            raise UnfitError(f"{field}: missing")
     found = Recurring(
-        start=_text(value, "start", place),
-        duration_s=_duration_s(value["duration"], place),
-        rrule=_text(value, "rrule", place) if "rrule" in value else None,
-        timezone=_text(value, "timezone", place) if "timezone" in value else "UTC",
+        start=under("start", text, value["start"]),
+        duration_s=under("duration", _duration_s, value["duration"]),
+        rrule=under("rrule", text, value["rrule"]) if "rrule" in value else None,
+        timezone=under("timezone", text, value["timezone"]) if "timezone" in value else "UTC",
     )
     problem = problem_of(found)
     if problem:
         field, _, words = problem.partition(": ")
-        raise UnfitError(*((words, (place, field)) if field in value else (problem, (place,))))
+        raise UnfitError(words, (field,)) if field in value else UnfitError(problem)
     return found
 
 
-def _text(value: Mapping[str, object], field: str, place: int) -> str:
-    try:
-        return text(value[field])
-    except UnfitError as exc:
-        raise UnfitError(exc.problem, (place, field)) from exc
-
-
-def _duration_s(value: object, place: int) -> float:
-    try:
-        found_s = duration_s(value)
-    except UnfitError as exc:
-        raise UnfitError(exc.problem, (place, "duration")) from exc
+def _duration_s(value: object) -> float:
+    found_s = duration_s(value)
     if not 1 <= found_s <= _LONGEST_S:
-        raise UnfitError("expected a duration of at least 1s, and at most 7d", (place, "duration"))
+        raise UnfitError("expected a duration of at least 1s, and at most 7d")
     return found_s
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from sitemon.config.site_urls import is_host
 from sitemon.config.site_values import Context, filled
-from sitemon.config.values import DEEPEST, UnfitError, ValuePath, kind_of, suggestion, text
+from sitemon.config.values import DEEPEST, UnfitError, ValuePath, kind_of, suggestion, text, under
 from sitemon.model.site import Body, Header, Proxy
 from sitemon.model.target import ascii_host
 
@@ -52,23 +52,24 @@ def _body_of_kind(value: object, context: Context) -> Body:
         plain = json_value(content, lambda one: _noted(filled(one, context), secrets), ("json",))
         return Body(msgspec.json.encode(plain), "application/json", tuple(secrets))
     if kind == "form":
-        return _form(content, context)
+        return under("form", _form, content, context)
     raise UnfitError(f"unknown field{suggestion(str(kind), ('json', 'form'))}", (kind,))
 
 
 def _form(content: object, context: Context) -> Body:
     if not isinstance(content, dict):
-        raise UnfitError(f"expected a mapping of names to text, not {kind_of(content)}", ("form",))
+        raise UnfitError(f"expected a mapping of names to text, not {kind_of(content)}")
     secrets: list[str] = []
     pairs = []
     for name, one in content.items():
         if not isinstance(name, str) or not isinstance(one, str):
-            raise UnfitError(f"expected text, not {kind_of(one)} (put it in quotes)", ("form", name))
-        try:
-            pairs.append((_encoded(name), _encoded(_noted(filled(one, context), secrets))))
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, ("form", name)) from exc
+            raise UnfitError(f"expected text, not {kind_of(one)} (put it in quotes)", (name,))
+        pairs.append(under(name, _pair, name, one, context, secrets))
     return Body(urlencode(pairs).encode(), "application/x-www-form-urlencoded", tuple(secrets))
+
+
+def _pair(name: str, content: str, context: Context, secrets: list[str]) -> tuple[bytes, bytes]:
+    return _encoded(name), _encoded(_noted(filled(content, context), secrets))
 
 
 def _noted(found: tuple[str, tuple[str, ...]], secrets: list[str]) -> str:
@@ -110,28 +111,25 @@ def auth(value: object, context: Context) -> Header:
         raise UnfitError(_AUTH)
     (scheme, credentials), *_ = value.items()
     if scheme == "basic":
-        return Header("Authorization", _basic(credentials, context), is_secret=True)
+        return Header("Authorization", under(scheme, _basic, credentials, context), is_secret=True)
     if scheme == "bearer":
-        token = _secret_text(credentials, context, ("bearer",))
-        if not _TOKEN.fullmatch(token):
-            raise UnfitError("expected a token without spaces, in ASCII", ("bearer",))
-        return Header("Authorization", f"Bearer {token}", is_secret=True)
+        return Header("Authorization", under(scheme, _bearer, credentials, context), is_secret=True)
     raise UnfitError(f"unknown field{suggestion(str(scheme), ('basic', 'bearer'))}", (scheme,))
 
 
 def _basic(credentials: object, context: Context) -> str:
     if not isinstance(credentials, dict):
-        raise UnfitError(_AUTH, ("basic",))
+        raise UnfitError(_AUTH)
     fields = ("username", "password")
     for name in credentials:
         if name not in fields:
-            raise UnfitError(f"unknown field{suggestion(str(name), fields)}", ("basic", name))
+            raise UnfitError(f"unknown field{suggestion(str(name), fields)}", (name,))
     for name in fields:
         if name not in credentials:
-            raise UnfitError("missing", ("basic", name))
-    username, password = (_secret_text(credentials[name], context, ("basic", name)) for name in fields)
+            raise UnfitError("missing", (name,))
+    username, password = (under(name, _secret_text, credentials[name], context) for name in fields)
     if ":" in username:  # RFC 7617, 2
-        raise UnfitError("expected a name without a colon", ("basic", "username"))
+        raise UnfitError("expected a name without a colon", ("username",))
     return basic_authorization(username, password)
 
 
@@ -140,16 +138,20 @@ def basic_authorization(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
-def _secret_text(value: object, context: Context, path: ValuePath) -> str:
-    try:
-        return text(filled(text(value), context)[0])
-    except UnfitError as exc:
-        raise UnfitError(exc.problem, path) from exc
+def _bearer(credentials: object, context: Context) -> str:
+    token = _secret_text(credentials, context)
+    if not _TOKEN.fullmatch(token):
+        raise UnfitError("expected a token without spaces, in ASCII")
+    return f"Bearer {token}"
+
+
+def _secret_text(value: object, context: Context) -> str:
+    return text(filled(text(value), context)[0])
 
 
 def proxy(value: object, context: Context) -> Proxy:
     """Read the URL of an HTTP proxy; userinfo in it authorizes us there."""
-    url = text(filled(text(value), context)[0])
+    url = _secret_text(value, context)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

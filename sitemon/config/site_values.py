@@ -17,7 +17,7 @@ from sitemon.config.fields import readable_file
 from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
 from sitemon.config.site_room import MOST_FILES
-from sitemon.config.values import UnfitError, ValuePath, duration_s, kind_of, region_name, size_bytes, text
+from sitemon.config.values import UnfitError, duration_s, kind_of, region_name, size_bytes, text, under
 from sitemon.model.site import Header, StatusRange
 from sitemon.patterns.regex import excess
 
@@ -150,17 +150,17 @@ def _regex_problem(pattern: str) -> str | None:
 def status(value: object, _: Context) -> tuple[StatusRange, ...]:
     """Read a status, a range of them, or a list of both."""
     if not isinstance(value, list):
-        return (_status_range(value, ()),)
+        return (_status_range(value),)
     if not value:
         raise UnfitError("expected at least one status such as 200, or a range such as 200-299")
-    return tuple(_status_range(one, (place,)) for place, one in enumerate(value))
+    return tuple(under(place, _status_range, one) for place, one in enumerate(value))
 
 
-def _status_range(value: object, path: ValuePath) -> StatusRange:
+def _status_range(value: object) -> StatusRange:
     is_fit_type = isinstance(value, int | str) and not isinstance(value, bool)
     found = _STATUS.fullmatch(str(value)) if is_fit_type else None
     if not found or (found[2] and found[1] > found[2]):
-        raise UnfitError("expected a status such as 200, or a range such as 200-299", path)
+        raise UnfitError("expected a status such as 200, or a range such as 200-299")
     return StatusRange(int(found[1]), int(found[2] or found[1]))
 
 
@@ -178,10 +178,7 @@ def headers(value: object, context: Context) -> dict[str, Header]:
             raise UnfitError("is written by sitemon: it says where the request ends", (header,))
         if header.lower() in found:
             raise UnfitError("stands twice; upper and lower case are the same in a header's name", (header,))
-        try:
-            found[header.lower()] = _header(header, content, context)
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (header,)) from exc
+        found[header.lower()] = under(header, _header, header, content, context)
     if sum(len(header.name) + len(header.value) for header in found.values()) > LONGEST_HEADERS_BYTES:
         raise UnfitError(f"expected headers of {LONGEST_HEADERS_BYTES >> 10} KiB in all at most")
     return found
@@ -227,12 +224,9 @@ def labels(value: object, _: Context) -> dict[str, str]:
     if len(str(value).encode(errors="replace")) > LONGEST_LABELS_BYTES:
         raise UnfitError(f"expected labels of {LONGEST_LABELS_BYTES >> 10} KiB in all at most")
     for label, content in value.items():
-        try:
-            text(label)
-            if content != "":
-                text(content)
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (label,)) from exc
+        under(label, text, label)
+        if content != "":
+            under(label, text, content)
     return value
 
 
@@ -259,13 +253,7 @@ def regions(value: object, _: Context) -> tuple[str, ...]:
     """Read the regions that a site is checked from; each counts once."""
     if not isinstance(value, list) or not value:
         raise UnfitError("expected a list of at least one region")
-    found: dict[str, None] = {}
-    for place, one in enumerate(value):
-        try:
-            found[region_name(one)] = None
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (place,)) from exc
-    return tuple(found)
+    return tuple(dict.fromkeys(under(place, region_name, one) for place, one in enumerate(value)))
 
 
 def own_file(value: object, context: Context) -> str:

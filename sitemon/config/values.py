@@ -8,9 +8,12 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from sitemon.model.region import is_region
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Parser = Callable[[object], Any]
 ValuePath = tuple[str | int, ...]
@@ -79,6 +82,14 @@ class UnfitError(Exception):
     def problems_at(self, place: ValuePath) -> list[Problem]:
         """Return all problems of a value that stands at a place."""
         return [((*place, *path), problem) for path, problem in ((self.path, self.problem), *self._more)]
+
+
+def under(place: str | int, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a reader returns of the part of a value that is at this place; what is unfit in it is there."""
+    try:
+        return read(*args, **kwargs)
+    except UnfitError as exc:
+        raise UnfitError(exc.problem, (place, *exc.path)) from exc
 
 
 def kind_of(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from sitemon.config.fields import FileKind
-from sitemon.config.values import UnfitError, boolean, kind_of, text
+from sitemon.config.values import UnfitError, boolean, kind_of, text, under
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -64,10 +64,7 @@ def _tokens(value: object) -> dict[str, str]:
     """Read who may sign in: names, and of each the SHA-256 of its token in hexadecimal digits."""
     found = _mapping(value)
     for name, digest in found.items():
-        try:
-            token_name(name)
-        except UnfitError as exc:
-            raise UnfitError(exc.problem, (name,)) from exc
+        under(name, token_name, name)
         if not isinstance(digest, str) or not _HASH.fullmatch(digest):
             raise UnfitError("expected 64 hexadecimal digits: the line that `sitemon web token NAME` prints", (name,))
     first: dict[str, str] = {}
