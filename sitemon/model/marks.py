@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sitemon.model.errors import PoisonError
+from sitemon.model.wire import decoded
 
 VERSION: Final = 1
 
@@ -47,7 +47,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, tag_field="mark", tag
 
 Mark = Reign | Published
 
-_decoder = msgspec.json.Decoder(Mark)
+_decoder: msgspec.json.Decoder[Mark] = msgspec.json.Decoder(Mark)
 
 
 def encode_mark(mark: Mark) -> bytes:
@@ -62,13 +62,4 @@ def decode_mark(value: bytes) -> Mark:
         PoisonError: it is no mark, or of another version.
 
     """
-    try:
-        mark: Mark = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise PoisonError("not_a_mark", str(exc)) from exc
-    except RecursionError as exc:
-        # msgspec also walks through fields that nobody knows.
-        raise PoisonError("not_a_mark", "it is nested too deeply") from exc
-    if mark.v != VERSION:
-        raise PoisonError("unknown_version", f"version {mark.v}, expected {VERSION}")
-    return mark
+    return decoded(_decoder, value, VERSION, "not_a_mark")

@@ -17,6 +17,7 @@ from sitemon.model.moment import format_utc, from_ms
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.region import Region, is_region
 from sitemon.model.site import Site
+from sitemon.model.wire import decoded
 
 VERSION: Final = 1
 
@@ -184,15 +185,7 @@ def decode(value: bytes) -> Result:
             version.
 
     """
-    try:
-        result = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise PoisonError("not_a_result", str(exc)) from exc
-    except RecursionError as exc:
-        # msgspec also walks through fields that nobody knows.
-        raise PoisonError("not_a_result", "it is nested too deeply") from exc
-    if result.v != VERSION:
-        raise PoisonError("unknown_version", f"version {result.v}, expected {VERSION}")
+    result = decoded(_decoder, value, VERSION, "not_a_result")
     if not (_FIRST_CHECK <= result.checked_at <= _LAST_CHECK and _are_certificate_dates_good(result)):
         raise PoisonError("not_a_result", "a moment is out of range")
     if _ESCAPE in value and any("\0" in text for text in _texts(result)):

@@ -12,6 +12,7 @@ import msgspec
 
 from sitemon.model.errors import PoisonError
 from sitemon.model.region import Region, is_region
+from sitemon.model.wire import decoded
 
 VERSION: Final = 1
 
@@ -116,7 +117,7 @@ ScheduleEvent = Started | Ended | Told | Away | SentUpTo
 _SHORT_BYTES: Final = 200
 """An event without labels has about as many."""
 
-_decoder = msgspec.json.Decoder(ScheduleEvent)
+_decoder: msgspec.json.Decoder[ScheduleEvent] = msgspec.json.Decoder(ScheduleEvent)
 
 
 def encode_event(event: ScheduleEvent) -> bytes:
@@ -137,15 +138,7 @@ def decode_event(value: bytes) -> ScheduleEvent:
             another version.
 
     """
-    try:
-        event: ScheduleEvent = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise PoisonError("not_a_schedule_event", str(exc)) from exc
-    except RecursionError as exc:
-        # msgspec also walks through fields that nobody knows.
-        raise PoisonError("not_a_schedule_event", "it is nested too deeply") from exc
-    if event.v != VERSION:
-        raise PoisonError("unknown_version", f"version {event.v}, expected {VERSION}")
+    event = decoded(_decoder, value, VERSION, "not_a_schedule_event")
     if isinstance(event, _OfWatch | Away) and not is_region(event.region):
         raise PoisonError("not_a_schedule_event", "the region has a name that no configuration can have")
     return event

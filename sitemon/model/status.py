@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from sitemon.model.errors import PoisonError
 from sitemon.model.moment import format_utc
+from sitemon.model.wire import decoded
 
 VERSION: Final = 1
 
@@ -62,10 +62,4 @@ def decode_status(value: bytes) -> SiteStatus:
         PoisonError: it is no status, or of another version.
 
     """
-    try:
-        status = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise PoisonError("not_a_status", str(exc)) from exc
-    if status.v != VERSION:
-        raise PoisonError("unknown_version", f"version {status.v}, expected {VERSION}")
-    return status
+    return decoded(_decoder, value, VERSION, "not_a_status")
