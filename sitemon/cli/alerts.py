@@ -1,7 +1,6 @@
 """``sitemon alerts``: what was said and to whom, and whether a channel works."""
 
 import random
-from contextlib import closing
 from datetime import timedelta
 
 import click
@@ -10,13 +9,12 @@ from sitemon import clock
 from sitemon.alert import outlets
 from sitemon.alert.verdict import Fate, verdict_of
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.alerts import FILE_NAME, load_alerts
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import suggestion
 from sitemon.model.alerts import Channel
 from sitemon.report.incidents import alerts_table
-from sitemon.store.connect import connect
 from sitemon.store.outbox import read_alerts, retry_alerts
 
 
@@ -29,12 +27,10 @@ def command() -> None:
 @click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@options.db_conn
-@options.database
-def list_(since: float, limit: int, as_json: bool, db_conn: str | None, database: str | None) -> int:
+@with_postgres
+def list_(since: float, limit: int, as_json: bool, postgres: Postgres) -> int:
     """List alerts, newest first, one a channel. Exit status 1: one was given up, and not overtaken."""
-    server, credentials = postgres_server(db_conn), database_credentials(database)
-    with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
+    with postgres.connected("alerts") as conn:
         found = read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit)
     if as_json:
         say_json([one._asdict() for one in found])
@@ -65,11 +61,9 @@ def _try(channel: Channel) -> bool:
 
 
 @command.command("retry")
-@options.db_conn
-@options.database
-def retry(db_conn: str | None, database: str | None) -> None:
+@with_postgres
+def retry(postgres: Postgres) -> None:
     """Send at once what waits and what was given up, on all channels; one that answered 410 is tried again."""
-    server, credentials = postgres_server(db_conn), database_credentials(database)
-    with closing(connect(server, credentials, application_name="sitemon-alerts")) as conn:
+    with postgres.connected("alerts") as conn:
         count = retry_alerts(conn)
     say(f"{count} alerts are due now")

@@ -1,7 +1,6 @@
 """``sitemon backtest``: which alerts there would have been by other thresholds."""
 
 import os
-from contextlib import closing
 from datetime import timedelta
 
 import click
@@ -10,13 +9,12 @@ from sitemon import clock
 from sitemon.alert.backtest import backtest
 from sitemon.alert.rules import rules_of_site
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.rules import load_rules
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.sites import load_sites
 from sitemon.report.backtest import TABLE_WIDTH, backtest_as_json, backtest_report
 from sitemon.store.backtest import read_recorded
-from sitemon.store.connect import connect
 
 
 @click.command("backtest")
@@ -25,18 +23,17 @@ from sitemon.store.connect import connect
 )
 @click.option("--since", type=options.DURATION, default="30d", show_default=True, help="How far to look back.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it, for scripts.")
-@options.db_conn
-@options.database
-def command(rules: str, since: float, as_json: bool, db_conn: str | None, database: str | None) -> int:
+@with_postgres
+def command(rules: str, since: float, as_json: bool, postgres: Postgres) -> int:
     """Say which alerts there would have been by other thresholds, beside those of today's sites.
 
     FILE names what is to be other, as sites.yaml does: defaults: {down_after: 5} for every site,
     sites: [{name: shop, up_after: 3}] for one. What is recorded is folded as the alerter folds it.
     Exit status 1 when nothing is recorded.
     """
-    server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
+    now = clock.utc_now()
     new, sites = load_rules(rules, os.environ), load_sites()
-    with closing(connect(server, credentials, application_name="sitemon-backtest")) as conn:
+    with postgres.connected("backtest") as conn:
         new.require(read_recorded(conn).sites)
         done = backtest(
             conn,

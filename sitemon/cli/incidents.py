@@ -1,16 +1,14 @@
 """``sitemon incidents``: which sites are down, and were."""
 
-from contextlib import closing
 from datetime import timedelta
 
 import click
 
 from sitemon import clock
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say, say_json
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.report.incidents import incident_for_scripts, incidents_table
-from sitemon.store.connect import connect
 from sitemon.store.page_incidents import read_incidents
 
 
@@ -18,12 +16,11 @@ from sitemon.store.page_incidents import read_incidents
 @click.option("--open", "open_only", is_flag=True, help="Only those that are not over. Exit status 1 if there are any.")
 @click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@options.db_conn
-@options.database
-def command(open_only: bool, since: float, as_json: bool, db_conn: str | None, database: str | None) -> int:
+@with_postgres
+def command(open_only: bool, since: float, as_json: bool, postgres: Postgres) -> int:
     """List the incidents, newest first: stretches in which a site was down, by its thresholds."""
-    server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
-    with closing(connect(server, credentials, application_name="sitemon-incidents")) as conn:
+    now = clock.utc_now()
+    with postgres.connected("incidents") as conn:
         found = read_incidents(conn, state="open" if open_only else "any", since=now - timedelta(seconds=since))
     if as_json:
         say_json([incident_for_scripts(one) for one in found])

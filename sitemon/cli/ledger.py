@@ -1,18 +1,15 @@
 """``sitemon ledger``: the schedule's own history against the rows there are."""
 
-from contextlib import closing
 from datetime import timedelta
 from typing import Final
 
 import click
 
 from sitemon import clock
-from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say, say_json
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.moment import format_utc
 from sitemon.report.ledger import SHOWN, TABLE_WIDTH, sum_of, uneven_hours, why_nothing_counts
-from sitemon.store.connect import connect
 from sitemon.store.read import read_closed_at, read_count_problems, read_first_due, read_ledger
 
 STALE: Final = timedelta(minutes=5)
@@ -24,9 +21,8 @@ STALE: Final = timedelta(minutes=5)
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 also for slots that were lost though a beat was there.")
 @click.option("--json", "as_json", is_flag=True, help="Print every hour of every site, for scripts.")
-@options.db_conn
-@options.database
-def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, database: str | None) -> int:
+@with_postgres
+def command(hours: int, *, strict: bool, as_json: bool, postgres: Postgres) -> int:
     """Say which slots of the schedule have no row, and which rows no slot. Exit status 1 if there are any.
 
     What is expected is computed from the schedule's own history, never from the results. A slot counts once the account
@@ -34,9 +30,8 @@ def command(hours: int, *, strict: bool, as_json: bool, db_conn: str | None, dat
     account that is not closed for 5 minutes is exit status 1 too: nobody decides what is missing. So is a count of
     results by those who made them that the rows do not bear out.
     """
-    server, credentials = postgres_server(db_conn), database_credentials(database)
     now = clock.utc_now()
-    with closing(connect(server, credentials, application_name="sitemon-ledger")) as conn:
+    with postgres.connected("ledger") as conn:
         ledger = read_ledger(conn, now - timedelta(hours=hours), now)
         closed_at, counts = read_closed_at(conn), read_count_problems(conn)
         first_due_at = read_first_due(conn)

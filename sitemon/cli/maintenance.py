@@ -1,6 +1,5 @@
 """``sitemon maintenance``: windows in which failures of a site open no incident."""
 
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -8,11 +7,11 @@ import click
 
 from sitemon import clock
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import UnfitError, duration_s
 from sitemon.report.maintenance import windows_table
-from sitemon.store.connect import Connection, connect
 from sitemon.store.maintenance_windows import Declaration, declare, read_windows, stop
 
 _LONGEST_S: Final = 30 * 86_400.0
@@ -91,7 +90,8 @@ def start(
             "--for: expected at least 1s, and at most 30d: a site that rests for longer is not enabled"
         )
     until_at = since + timedelta(seconds=length_s)
-    with closing(_connect(db_conn, database)) as conn:
+    postgres = Postgres(postgres_server(db_conn), database_credentials(database))
+    with postgres.connected("maintenance") as conn:
         declaration = Declaration(since, until_at, sites, dict(labels), reason, by)
         number, names = declare(conn, declaration)
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
@@ -101,11 +101,10 @@ def start(
 @command.command("stop")
 @click.argument("number", metavar="ID", type=click.IntRange(1, 2**53 - 1))
 @click.option("--withdraw", is_flag=True, help="As if it had never been: what failed in it counts again.")
-@options.db_conn
-@options.database
-def stop_(number: int, withdraw: bool, db_conn: str | None, database: str | None) -> int:
+@with_postgres
+def stop_(number: int, withdraw: bool, postgres: Postgres) -> int:
     """End a window now; one that has not begun never begins. Exit status 1: it was over already."""
-    with closing(_connect(db_conn, database)) as conn:
+    with postgres.connected("maintenance") as conn:
         is_ended = stop(conn, number, clock.utc_now(), withdraw=withdraw)
     say(f"maintenance {number}: " + (("withdrawn" if withdraw else "ended") if is_ended else "it is over already"))
     return 0 if is_ended else 1
@@ -114,12 +113,11 @@ def stop_(number: int, withdraw: bool, db_conn: str | None, database: str | None
 @command.command("list")
 @click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@options.db_conn
-@options.database
-def list_(since: float, as_json: bool, db_conn: str | None, database: str | None) -> None:
+@with_postgres
+def list_(since: float, as_json: bool, postgres: Postgres) -> None:
     """List windows, those that begin last first: planned, running, over and withdrawn ones."""
     now = clock.utc_now()
-    with closing(_connect(db_conn, database)) as conn:
+    with postgres.connected("maintenance") as conn:
         found = read_windows(conn, now - timedelta(seconds=since))
     if as_json:
         say_json([one._asdict() for one in found])
@@ -127,7 +125,3 @@ def list_(since: float, as_json: bool, db_conn: str | None, database: str | None
         Terminal(width=max(Terminal().width, 120)).print(windows_table(found))
     else:
         say("no maintenance")
-
-
-def _connect(db_conn: str | None, database: str | None) -> Connection:
-    return connect(postgres_server(db_conn), database_credentials(database), application_name="sitemon-maintenance")

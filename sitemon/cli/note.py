@@ -1,15 +1,13 @@
 """``sitemon note``: somebody says something of an incident."""
 
-from contextlib import closing
 from typing import Any
 
 import click
 
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import say
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.model.note import note_of
-from sitemon.store.connect import connect
 from sitemon.store.page_incidents import NewNote, add_note
 
 
@@ -33,8 +31,7 @@ class _Note(click.ParamType[str]):
     "--replaces", metavar="NOTE", type=click.IntRange(1, 2**53 - 1), help="Take this note back, and write TEXT instead."
 )
 @options.by("Who says so.")
-@options.db_conn
-@options.database
+@with_postgres
 def command(
     *,
     incident: int,
@@ -42,12 +39,10 @@ def command(
     publish: bool,
     replaces: int | None,
     by: str,
-    db_conn: str | None,
-    database: str | None,
+    postgres: Postgres,
 ) -> int:
     """Write a note on an incident, by its number: its page shows it. Exit status 1: there is none, or no such note."""
-    server, credentials = postgres_server(db_conn), database_credentials(database)
-    with closing(connect(server, credentials, application_name="sitemon-note")) as conn:
+    with postgres.connected("note") as conn:
         is_written = add_note(conn, incident, by, NewNote(note, publish, replaces))
     how = "noted, for everybody" if publish else "noted"
     lacking = "there is none" if replaces is None else f"it has no note {replaces}, or that was taken back already"

@@ -1,14 +1,11 @@
 """``sitemon notes``: what was said of an incident, and what should not have been."""
 
-from contextlib import closing
-
 import click
 
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.report.incidents import notes_table
-from sitemon.store.connect import connect
 from sitemon.store.page_incidents import read_notes, withdraw_note
 
 
@@ -22,12 +19,10 @@ from sitemon.store.page_incidents import read_notes, withdraw_note
     "none, or it was taken back already.",
 )
 @options.by("Who takes it back.")
-@options.db_conn
-@options.database
-def command(*, incident: int, take_back: int | None, by: str, db_conn: str | None, database: str | None) -> int:
+@with_postgres
+def command(*, incident: int, take_back: int | None, by: str, postgres: Postgres) -> int:
     """List the notes on an incident, by its number, or take one of them back."""
-    server, credentials = postgres_server(db_conn), database_credentials(database)
-    with closing(connect(server, credentials, application_name="sitemon-notes")) as conn:
+    with postgres.connected("notes") as conn:
         if take_back is not None:
             is_done = withdraw_note(conn, incident, by, take_back)
             lacking = f"there is none on incident {incident}, or it was taken back already"

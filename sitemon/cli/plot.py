@@ -1,6 +1,5 @@
 """``sitemon plot``: a site's latency over time, with incidents and what was missed."""
 
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import click
 
 from sitemon import clock
 from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import suggestion
 from sitemon.report.plot import bins_for, plot_as_svg, plot_as_text
 from sitemon.report.png import png_of
-from sitemon.store.connect import connect
 from sitemon.store.plot import known_sites, read_plot
 
 _SVG_BINS = 400
@@ -26,8 +24,7 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option("--region", help="As seen from one region.  [default: from all]")
 @click.option("--svg", type=_FILE, help="Write an SVG file instead.")
 @click.option("--png", type=_FILE, help="Write a PNG file instead.")
-@options.db_conn
-@options.database
+@with_postgres
 def command(
     *,
     site: str,
@@ -35,15 +32,13 @@ def command(
     region: str | None,
     svg: Path | None,
     png: Path | None,
-    db_conn: str | None,
-    database: str | None,
+    postgres: Postgres,
 ) -> int:
     """Draw a site's latency over time, p50 and p95, with its incidents and with what was not looked at."""
-    server, credentials = postgres_server(db_conn), database_credentials(database)
     console, now = Terminal(), clock.utc_now()
     most_bins = _SVG_BINS if svg or png else bins_for(console.width)
     span = timedelta(seconds=max(60.0, since))
-    with closing(connect(server, credentials, application_name="sitemon-plot")) as conn:
+    with postgres.connected("plot") as conn:
         plot = read_plot(conn, site, region, now, span=span, most_bins=most_bins)
         if plot is None:
             say(f"nothing is known of {site}{suggestion(site, known_sites(conn))}", err=True)

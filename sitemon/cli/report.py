@@ -1,7 +1,6 @@
 """``sitemon report``: uptime, incidents, latencies and error budgets of a month or of other days."""
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -9,9 +8,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from sitemon import clock
-from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.terminal import Terminal, say_document, say_json
-from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.sites import load_sites
 from sitemon.patterns.time_zones import time_zone
 from sitemon.report.as_data import report_as_csv, report_as_json
@@ -19,7 +17,6 @@ from sitemon.report.as_html import report_as_html
 from sitemon.report.as_text import TABLE_WIDTH, report_as_text
 from sitemon.report.figures import Report, report_of
 from sitemon.report.period import Period, period_of
-from sitemon.store.connect import connect
 from sitemon.store.report import Only, read_report
 
 
@@ -58,8 +55,7 @@ class _Zone(click.ParamType[ZoneInfo]):
 @click.option("--site", metavar="NAME", help="Only this one.")
 @click.option("--label", "labels", multiple=True, metavar="LABEL", help="Only sites with it: team:web, or team.")
 @click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="text", show_default=True)
-@options.db_conn
-@options.database
+@with_postgres
 def command(
     *,
     month: str | None,
@@ -70,19 +66,18 @@ def command(
     site: str | None,
     labels: tuple[str, ...],
     form: str,
-    db_conn: str | None,
-    database: str | None,
+    postgres: Postgres,
 ) -> None:
     """Report on a month, or on other days: uptime, incidents, time to detect and to repair, latencies, error budgets.
 
     Everything but the targets (slo of the sites) comes from the public SQL views; the report names them. Where slots
     were missed, figures are a range: its low end counts them as down, its high end as up.
     """
-    server, credentials, now = postgres_server(db_conn), database_credentials(database), clock.utc_now()
+    now = clock.utc_now()
     only = Only(site, labels)
     period = _period(month, first, last, now.astimezone(timezone))
     slos = {site.name: site.slo for site in load_sites().sites if site.slo is not None}
-    with closing(connect(server, credentials, application_name="sitemon-report")) as conn:
+    with postgres.connected("report") as conn:
         by_days = period.is_of_utc_days
         rows = read_report(conn, period.starts_at, period.until_at, now, by_days=by_days, group_by=group_by, only=only)
     _FORMATS[form](report_of(rows, period, slos, now, group_by, only=only))

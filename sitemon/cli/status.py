@@ -1,7 +1,6 @@
 """``sitemon status``: how the sites are, as the database has it."""
 
 import threading
-from contextlib import closing
 from typing import Final
 
 import click
@@ -9,13 +8,12 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from sitemon import clock
-from sitemon.cli import options
+from sitemon.cli.postgres import Postgres, with_postgres
 from sitemon.cli.signals import stop_on_signals
 from sitemon.cli.terminal import Terminal, say_json
-from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
 from sitemon.model.errors import RetryableError
 from sitemon.report.status import status_table
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from sitemon.store.read import read_closed_at, read_status
 
 _REFRESH_S: Final = 2.0
@@ -24,21 +22,19 @@ _REFRESH_S: Final = 2.0
 @click.command("status")
 @click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one a site.")
-@options.db_conn
-@options.database
-def command(watch: bool, as_json: bool, db_conn: str | None, database: str | None) -> None:
+@with_postgres
+def command(watch: bool, as_json: bool, postgres: Postgres) -> None:
     """Show each site: its state and since when, latencies, and the uptime of the last day. Worst first.
 
     A site whose newest slot nobody looked at is unknown.
     Uptime is a range where slots were missed: its low end counts them as down, its high end as up.
     """
-    server, credentials = postgres_server(db_conn), database_credentials(database)
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together")
     if watch:
-        _watch(server, credentials)
+        _watch(postgres)
         return
-    with closing(_connect(server, credentials)) as conn:
+    with postgres.connected("status") as conn:
         sites, closed_at = read_status(conn, clock.utc_now()), read_closed_at(conn)
     if as_json:
         say_json([site._asdict() for site in sites])
@@ -47,16 +43,12 @@ def command(watch: bool, as_json: bool, db_conn: str | None, database: str | Non
         console.print(status_table(sites, closed_at, clock.utc_now(), console.width))
 
 
-def _connect(server: PostgresServer, credentials: Credentials) -> Connection:
-    return connect(server, credentials, application_name="sitemon-status")
-
-
-def _watch(server: PostgresServer, credentials: Credentials) -> None:
+def _watch(postgres: Postgres) -> None:
     console = Terminal()
     with stop_on_signals() as stop, Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while not stop.is_set():
             try:
-                with closing(_connect(server, credentials)) as conn:
+                with postgres.connected("status") as conn:
                     _follow(conn, live, console, stop)
             except RetryableError as exc:
                 live.update(f"waiting for the database: {exc}", refresh=True)
