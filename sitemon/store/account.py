@@ -16,6 +16,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 from sitemon.store.write import ASKED_BETWEEN, AwayHours, begin_batch, count_away, lock_away, merge, settle_states
 
 _sql: Final = load_queries("account.sql")
@@ -59,10 +60,8 @@ class Account(NamedTuple):
 
 def lead_reconciling(conn: Connection) -> bool:
     """Become the one session that closes the account, for as long as it lasts; return False while another is."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["lead_reconciling"])
-        ((is_ours,),) = cursor.fetchall()
-        return bool(is_ours)
+    ((is_ours,),) = rows_of(conn, _sql["lead_reconciling"])
+    return bool(is_ours)
 
 
 def read_account(conn: Connection) -> Account:
@@ -80,9 +79,7 @@ def account_of(cursor: Cursor) -> Account:
 
 def read_publishers(conn: Connection, most: int) -> dict[str, int]:
     """Return up to when publishers that did not end in good order said that they have published; of so many at most."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["publishers"], {"most": most})
-        return dict(cursor.fetchall())
+    return dict(rows_of(conn, _sql["publishers"], most=most))
 
 
 def close(conn: Connection, closed_ms: int) -> int:
@@ -147,9 +144,7 @@ def _await_writers(conn: Connection) -> None:
 
 
 def _writers(conn: Connection) -> set[str]:
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["writers"])
-        return {transaction for (transaction,) in cursor.fetchall()}
+    return {transaction for (transaction,) in rows_of(conn, _sql["writers"])}
 
 
 def close_again(cursor: Cursor, changed_since: Mapping[WatchId, int], until_ms: int) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sitemon.incident.confirming import CONFIRMED_WITHIN_S
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("confirming.sql")
 
@@ -26,34 +26,24 @@ def claim_due(conn: Connection, most: int, lease_s: float, fresh_s: float) -> li
 
     Sites for which few were asked of late come first, then those that were begun with; no other order lasts.
     """
-    found = _run(conn, "claim", most=most, lease_s=lease_s, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s)
+    found = rows_of(
+        conn, _sql["claim"], most=most, lease_s=lease_s, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s
+    )
     return [Confirming._make(row) for row in found]
 
 
 def mark_sent(conn: Connection, region: str, checks: Sequence[Confirming]) -> None:
     """Say that the workers of a region were asked for these checks."""
     columns = {"site_ids": [one.site_id for one in checks], "slots_at": [one.slot_at for one in checks]}
-    _run(conn, "sent", region=region, **columns)
+    rows_of(conn, _sql["sent"], region=region, **columns)
 
 
 def is_any_awaited(conn: Connection, fresh_s: float) -> bool:
     """Tell whether there is a check that is to be asked for, now or soon."""
-    ((is_any,),) = _run(conn, "is_any_awaited", fresh_s=fresh_s)
+    ((is_any,),) = rows_of(conn, _sql["is_any_awaited"], fresh_s=fresh_s)
     return bool(is_any)
 
 
 def forget_old(conn: Connection) -> None:
     """Forget what is so old that nobody wants it again."""
-    _run(conn, "forget")
-
-
-def _run(conn: Connection, name: str, **values: object) -> list[Any]:
-    """Run a query in a transaction of its own.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql[name], values)
-        return cursor.fetchall() if cursor.description else []
+    rows_of(conn, _sql["forget"])

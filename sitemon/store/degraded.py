@@ -13,6 +13,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.held import Behind
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("degraded.sql")
 
@@ -71,9 +72,7 @@ def degraded_numbers(conn: Connection, after: int, most: int) -> list[int]:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["numbers"], {"after": after, "most": most})
-        return [site_id for (site_id,) in cursor.fetchall()]
+    return [site_id for (site_id,) in rows_of(conn, _sql["numbers"], after=after, most=most)]
 
 
 @contextmanager

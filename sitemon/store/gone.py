@@ -10,6 +10,7 @@ from sitemon.incident.gone import GRACE
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("gone.sql")
 
@@ -34,9 +35,7 @@ def lasting_sites(conn: Connection, after: int, most: int) -> list[Lasting]:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["lasting"], {"after": after, "most": most})
-        return [Lasting(*row) for row in cursor.fetchall()]
+    return [Lasting(*row) for row in rows_of(conn, _sql["lasting"], after=after, most=most)]
 
 
 def have_decided(conn: Connection, site_ids: Sequence[int]) -> None:

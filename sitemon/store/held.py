@@ -14,6 +14,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("held.sql")
 
@@ -88,9 +89,7 @@ def held_numbers(conn: Connection, of_a_site: int) -> list[int]:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["held_numbers"], {"of_a_site": of_a_site})
-        return [number for (number,) in cursor.fetchall()]
+    return [number for (number,) in rows_of(conn, _sql["held_numbers"], of_a_site=of_a_site)]
 
 
 @contextmanager

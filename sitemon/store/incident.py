@@ -23,6 +23,7 @@ from sitemon.store.errors import translated
 from sitemon.store.gone import let_go, say_why, scheduled
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 from sitemon.store.states import Decided, note_states
 
 _sql: Final = load_queries("incident.sql")
@@ -271,9 +272,7 @@ def open_numbers(conn: Connection, after: Open, most: int) -> list[Open]:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["open_numbers"], {**after._asdict(), "most": most})
-        return [Open(*row) for row in cursor.fetchall()]
+    return [Open(*row) for row in rows_of(conn, _sql["open_numbers"], **after._asdict(), most=most)]
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from typing import Any, Final, NamedTuple
 
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("lasting.sql")
 
@@ -23,7 +23,5 @@ def read_lasting(conn: Connection, channel: str, after: int, most: int) -> Lasti
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["lasting"], {"channel": channel, "after": after, "most": most})
-        found = cursor.fetchall()
+    found = rows_of(conn, _sql["lasting"], channel=channel, after=after, most=most)
     return Lasting([event for _, event in found], found[-1][0] if found else after)

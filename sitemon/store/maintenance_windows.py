@@ -17,6 +17,7 @@ from sitemon.store.errors import translated
 from sitemon.store.maintain import Watermarks, alone, make_recent_due
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("maintenance_windows.sql")
 
@@ -214,6 +215,4 @@ def read_windows(conn: Connection, since: datetime) -> list[KnownWindow]:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["windows"], {"since": since})
-        return [KnownWindow._make(row) for row in cursor.fetchall()]
+    return [KnownWindow._make(row) for row in rows_of(conn, _sql["windows"], since=since)]

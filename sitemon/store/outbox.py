@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("outbox.sql")
 _MOST_AT_ONCE: Final = 20_000
@@ -84,7 +85,7 @@ class KnownAlert(NamedTuple):
 
 def add_channels(conn: Connection, names: Sequence[str]) -> None:
     """Note these channels, if they are new."""
-    _run(conn, "add_channels", names=list(names))
+    rows_of(conn, _sql["add_channels"], names=list(names))
 
 
 def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = False) -> Lease | None:
@@ -93,7 +94,7 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
     Or one that waits, if it was released so that others may be tried meanwhile.
     """
     number = str(uuid.uuid4())
-    found = _run(conn, "take_channel", channel=name, lease=number, lease_s=lease_s, anyway=anyway)
+    found = rows_of(conn, _sql["take_channel"], channel=name, lease=number, lease_s=lease_s, anyway=anyway)
     return Lease(name, number, *found[0]) if found else None
 
 
@@ -102,22 +103,22 @@ def due_sites(conn: Connection, channel: str, of_each: int) -> dict[int, Due]:
 
     By turns: the oldest of each site in a turn; behind others what was refused. Of each file of sites, so many at most.
     """
-    due = _run(conn, "due_sites", channel=channel, of_each=of_each)
+    due = rows_of(conn, _sql["due_sites"], channel=channel, of_each=of_each)
     if due and due[0][-1] < 0:
         with translated(), conn, conn.cursor() as cursor:
             _give_turns(cursor, "turns_again", channel=channel)
-        due = _run(conn, "due_sites", channel=channel, of_each=of_each)
+        due = rows_of(conn, _sql["due_sites"], channel=channel, of_each=of_each)
     return {outbox_id: Due(site, file) for outbox_id, site, file, _ in due}
 
 
 def waiting_sites(conn: Connection, channel: str) -> dict[str, bool]:
     """Return the sites of what waits for a channel, and whether a try of any of it failed."""
-    return dict(_run(conn, "waiting_sites", channel=channel))
+    return dict(rows_of(conn, _sql["waiting_sites"], channel=channel))
 
 
 def read_waiting(conn: Connection, outbox_ids: Sequence[int]) -> list[Alert]:
     """Return these alerts, in this order."""
-    found = {row[0]: row for row in _run(conn, "read_waiting", outbox_ids=list(outbox_ids))}
+    found = {row[0]: row for row in rows_of(conn, _sql["read_waiting"], outbox_ids=list(outbox_ids))}
     return [Alert(*found[outbox_id]) for outbox_id in outbox_ids]
 
 
@@ -128,28 +129,28 @@ def gather(conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Col
     the rest is another message. One that was gathered before and could not be sent stays as it was, and is returned
     when it is due again.
     """
-    due = _run(conn, "due_message", channel=channel, is_of_one_site=is_of_one_site, but_for=list(but_for))
+    due = rows_of(conn, _sql["due_message"], channel=channel, is_of_one_site=is_of_one_site, but_for=list(but_for))
     if not due:
         return None
     ((gathered_before, site),) = due
     message = {"channel": channel, "message_id": str(gathered_before or uuid.uuid4())}
     if gathered_before is None:
         of_site = site if is_of_one_site else None
-        _run(conn, "gather_message", **message, site=of_site, alerts=_MOST_AT_ONCE)
+        rows_of(conn, _sql["gather_message"], **message, site=of_site, alerts=_MOST_AT_ONCE)
     return _read_message(conn, **message, is_new=gathered_before is None)
 
 
 def narrow_message(conn: Connection, channel: str, gathered: Gathered, outbox_ids: Sequence[int]) -> Gathered:
     """Let a message be of these alerts alone, and return it; its others are gathered for another one."""
-    _run(conn, "narrow_message", channel=channel, message_id=gathered.message_id, outbox_ids=list(outbox_ids))
+    rows_of(conn, _sql["narrow_message"], channel=channel, message_id=gathered.message_id, outbox_ids=list(outbox_ids))
     return _read_message(conn, channel, gathered.message_id, is_new=gathered.is_new)
 
 
 def _read_message(conn: Connection, channel: str, message_id: str, *, is_new: bool) -> Gathered:
-    found = _run(conn, "message_types", channel=channel, message_id=message_id)
+    found = rows_of(conn, _sql["message_types"], channel=channel, message_id=message_id)
     types = {type_: count for type_, count, _ in found}
     tries = max((tries for *_, tries in found), default=0)
-    sites = dict(_run(conn, "message_sites", channel=channel, message_id=message_id))
+    sites = dict(rows_of(conn, _sql["message_sites"], channel=channel, message_id=message_id))
     return Gathered(message_id, types, sites, tries, is_new)
 
 
@@ -168,12 +169,12 @@ def mark_message_failed(
     One that is broken up is gathered anew at the next try.
     """
     values = {"message_id": message_id, "problem": problem, "wait_s": wait_s, "is_broken_up": is_broken_up}
-    return any(is_given_up for (is_given_up,) in _run(conn, "message_failed", channel=channel, **values))
+    return any(is_given_up for (is_given_up,) in rows_of(conn, _sql["message_failed"], channel=channel, **values))
 
 
 def split_message(conn: Connection, channel: str, message_id: str, problem: str) -> None:
     """Say why a message was refused; what it says of each site is a message by itself from here on, due at once."""
-    _run(conn, "split_message", channel=channel, message_id=message_id, problem=problem)
+    rows_of(conn, _sql["split_message"], channel=channel, message_id=message_id, problem=problem)
 
 
 def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
@@ -185,23 +186,23 @@ def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
 
 def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -> bool:
     """Say why an alert did not arrive, and when to try again; return whether it is given up: it is a day old."""
-    ((is_given_up,),) = _run(conn, "failed", outbox_id=outbox_id, problem=problem, wait_s=wait_s)
+    ((is_given_up,),) = rows_of(conn, _sql["failed"], outbox_id=outbox_id, problem=problem, wait_s=wait_s)
     return bool(is_given_up)
 
 
 def put_behind_others(conn: Connection, channel: str, outbox_id: int) -> None:
     """Let the site of an alert take a later turn, with all that waits of it."""
-    _run(conn, "put_behind_others", channel=channel, outbox_id=outbox_id)
+    rows_of(conn, _sql["put_behind_others"], channel=channel, outbox_id=outbox_id)
 
 
 def give_up(conn: Connection, channel: str, problem: str) -> None:
     """Give up all that waits for a channel."""
-    _run(conn, "give_up", channel=channel, problem=problem)
+    rows_of(conn, _sql["give_up"], channel=channel, problem=problem)
 
 
 def give_up_unknown(conn: Connection, known: Sequence[str]) -> None:
     """Give up what has waited for a day for channels that are in no configuration any more."""
-    _run(conn, "give_up_unknown", channels=list(known))
+    rows_of(conn, _sql["give_up_unknown"], channels=list(known))
 
 
 def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wait_s: float | None = None) -> None:
@@ -209,9 +210,9 @@ def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wai
 
     While it waits it can be taken after `others_wait_s`, to try what has not failed.
     """
-    _run(
+    rows_of(
         conn,
-        "release_channel",
+        _sql["release_channel"],
         channel=lease.channel,
         lease=lease.number,
         failures=lease.failures,
@@ -234,7 +235,7 @@ def retry_alerts(conn: Connection) -> int:
 
 def read_alerts(conn: Connection, since: datetime, most: int) -> list[KnownAlert]:
     """Return the newest alerts since a moment."""
-    return [KnownAlert._make(row) for row in _run(conn, "alerts", since=since, alerts=most)]
+    return [KnownAlert._make(row) for row in rows_of(conn, _sql["alerts"], since=since, alerts=most)]
 
 
 def _give_turns(cursor: Cursor, query: str, **values: object) -> None:
@@ -264,15 +265,3 @@ def _give_up_all_overtaken(cursor: Cursor, channels: Sequence[str]) -> int:
     values = {"channels": list(channels), "sites": None, "arrived": [], "first": first}
     cursor.execute(_sql["give_up_overtaken"], values)
     return cursor.rowcount
-
-
-def _run(conn: Connection, name: str, **values: object) -> list[Any]:
-    """Run a query in a transaction of its own.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql[name], values)
-        return cursor.fetchall() if cursor.description else []

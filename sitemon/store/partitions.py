@@ -11,6 +11,7 @@ from sitemon.config.settings import Settings
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("partitions.sql")
 
@@ -105,9 +106,7 @@ def drop_partitions(conn: Connection, now: datetime, retention: Retention) -> in
     Each is dropped in its own transaction, since that needs the whole table for a moment; where somebody reads it for
     longer, it stays until the next time. Daily rollups are few, and are deleted.
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["old_partitions"], _horizons(now, retention))
-        names = [name for (name,) in cursor.fetchall()]
+    names = [name for (name,) in rows_of(conn, _sql["old_partitions"], **_horizons(now, retention))]
     for name in names:
         with translated(), conn, conn.cursor() as cursor:
             cursor.execute(_sql["change_partitions_alone"])

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("plot.sql")
 
@@ -78,6 +79,4 @@ def known_sites(conn: Connection) -> Sequence[str]:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["known_sites"])
-        return [name for (name,) in cursor.fetchall()]
+    return [name for (name,) in rows_of(conn, _sql["known_sites"])]

@@ -11,8 +11,8 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.errors import RetryableError
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("positions.sql")
 
@@ -59,17 +59,16 @@ def move_positions(cursor: Cursor, read: Mapping[TopicPartition, Read]) -> None:
 
 def read_positions(conn: Connection, topics: Iterable[str]) -> dict[TopicPartition, int]:
     """Return the next offset to read of each partition of the topics that was read before."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["positions"], {"topics": list(topics)})
-        return {(topic, number): position for topic, number, position in cursor.fetchall()}
+    found = rows_of(conn, _sql["positions"], topics=list(topics))
+    return {(topic, number): position for topic, number, position in found}
 
 
 def set_positions(conn: Connection, positions: Mapping[TopicPartition, int]) -> None:
     """Let partitions count as read up to these offsets, whatever was noted before."""
-    values = {
-        "topics": [topic for topic, _ in positions],
-        "partitions": [number for _, number in positions],
-        "followings": list(positions.values()),
-    }
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["set_positions"], values)
+    rows_of(
+        conn,
+        _sql["set_positions"],
+        topics=[topic for topic, _ in positions],
+        partitions=[number for _, number in positions],
+        followings=list(positions.values()),
+    )

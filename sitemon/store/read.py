@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, cast
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("read.sql")
 
@@ -48,12 +49,11 @@ def read_status(conn: Connection, now: datetime, *, newest_results: int = 20) ->
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["status"], {"now": now, "newest_results": newest_results})
-        return [
-            SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage, is_offline))
-            for *known, latencies_s, low, high, coverage, is_offline in cursor.fetchall()
-        ]
+    found = rows_of(conn, _sql["status"], now=now, newest_results=newest_results)
+    return [
+        SiteStatus._make((*known, tuple(latencies_s or ()), low, high, coverage, is_offline))
+        for *known, latencies_s, low, high, coverage, is_offline in found
+    ]
 
 
 def count_results(conn: Connection) -> int:
@@ -63,9 +63,7 @@ def count_results(conn: Connection) -> int:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["count_results"])
-        return int(cursor.fetchall()[0][0])
+    return int(rows_of(conn, _sql["count_results"])[0][0])
 
 
 class LedgerHour(NamedTuple):
@@ -99,9 +97,7 @@ def read_ledger(conn: Connection, from_at: datetime, until_at: datetime) -> list
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["ledger"], {"from": from_at, "until": until_at})
-        return [LedgerHour(*row) for row in cursor.fetchall()]
+    return [LedgerHour(*row) for row in rows_of(conn, _sql["ledger"], **{"from": from_at, "until": until_at})]
 
 
 def read_closed_at(conn: Connection) -> datetime:
@@ -111,10 +107,8 @@ def read_closed_at(conn: Connection) -> datetime:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["closed_at"])
-        ((closed_at,),) = cursor.fetchall()
-        return cast("datetime", closed_at)
+    ((closed_at,),) = rows_of(conn, _sql["closed_at"])
+    return cast("datetime", closed_at)
 
 
 def read_first_due(conn: Connection) -> datetime | None:
@@ -124,10 +118,8 @@ def read_first_due(conn: Connection) -> datetime | None:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["first_due"])
-        ((first_due_at,),) = cursor.fetchall()
-        return cast("datetime | None", first_due_at)
+    ((first_due_at,),) = rows_of(conn, _sql["first_due"])
+    return cast("datetime | None", first_due_at)
 
 
 class CountProblems(NamedTuple):

@@ -16,6 +16,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.maintain import alone, count_hours, make_recent_due, sum_days, watermarks
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 from sitemon.store.write import AwayHours, count_away, settle_states
 
 _sql: Final = load_queries("rebuild.sql")
@@ -111,9 +112,7 @@ def _rebuild_sites(conn: Connection) -> int:
 
 
 def _next_places(conn: Connection, after: tuple[int, int]) -> list[tuple[int, int]]:
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["next_places"], {"site_id": after[0], "region_id": after[1], "most": _AT_ONCE})
-        return cursor.fetchall()
+    return rows_of(conn, _sql["next_places"], site_id=after[0], region_id=after[1], most=_AT_ONCE)
 
 
 def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:

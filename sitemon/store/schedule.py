@@ -18,6 +18,7 @@ from sitemon.store.fold import fold
 from sitemon.store.names import Names, WatchId, columns_of
 from sitemon.store.positions import Read, move_positions
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 from sitemon.store.write import begin_batch
 
 log = logging.getLogger(__name__)
@@ -130,10 +131,8 @@ def forget_history(conn: Connection, sites: int, after_site: int = 0) -> int:
 
 def forget_publishers(conn: Connection, living: Sequence[str]) -> bool:
     """Delete a part of the publishers beside these, but for the newest; what they made is kept; return whether any."""
-    values = {"living": living, "kept": _DEAD_KEPT, "at_once": _DEAD_AT_ONCE}
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["forget_publishers"], values)
-        return cursor.fetchall() != [(0,)]
+    found = rows_of(conn, _sql["forget_publishers"], living=living, kept=_DEAD_KEPT, at_once=_DEAD_AT_ONCE)
+    return found != [(0,)]
 
 
 def _add_events(cursor: Cursor, names: Names, events: Sequence[Started | Ended]) -> dict[WatchId, bool]:
@@ -215,9 +214,7 @@ def _add_aways(cursor: Cursor, names: Names, aways: Sequence[Away]) -> None:
 
 def _newly_covered(conn: Connection, reigns: Sequence[Reign]) -> Sequence[Span]:
     """Return what reigns cover, once they are added, that is not covered now."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["newly_covered"], _columns(reigns))
-        return [Span(from_ms, until_ms) for from_ms, until_ms in cursor.fetchall()]
+    return [Span(*row) for row in rows_of(conn, _sql["newly_covered"], **_columns(reigns))]
 
 
 def _add_reigns(cursor: Cursor, reigns: Sequence[Reign]) -> None:

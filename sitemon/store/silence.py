@@ -11,6 +11,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("silence.sql")
 NAMED: Final = 5
@@ -85,7 +86,5 @@ def is_recording(conn: Connection) -> bool:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["is_recording"])
-        ((found,),) = cursor.fetchall()
-        return bool(found)
+    ((found,),) = rows_of(conn, _sql["is_recording"])
+    return bool(found)

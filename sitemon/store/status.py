@@ -10,6 +10,7 @@ from sitemon.model.status import OpenIncident, SiteStatus, State
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("status.sql")
 
@@ -21,10 +22,8 @@ def is_any_untold(conn: Connection) -> bool:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["is_any_untold"])
-        ((is_any,),) = cursor.fetchall()
-        return bool(is_any)
+    ((is_any,),) = rows_of(conn, _sql["is_any_untold"])
+    return bool(is_any)
 
 
 def note_changes(conn: Connection, most: int) -> int:
