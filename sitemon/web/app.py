@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -41,15 +42,15 @@ from sitemon.web.dependencies import Web
 from sitemon.web.fair_turns import FairTurns
 from sitemon.web.history import History
 from sitemon.web.made_pages import MadePages
-from sitemon.web.own_hosts import OwnHosts, names_in
+from sitemon.web.own_hosts import names_in, refusal_of_name
 from sitemon.web.pages import not_found
-from sitemon.web.problems import on_http_exception
+from sitemon.web.problems import Refusing, on_http_exception
 from sitemon.web.reports import Reports
 from sitemon.web.security import SecurityHeaders
 from sitemon.web.shared import AT_ONCE as PAGES
 from sitemon.web.shared import Shared
 from sitemon.web.snapshot import Snapshots
-from sitemon.web.targets import BoundedTargets
+from sitemon.web.targets import refusal_of_target
 from sitemon.web.templating import STATIC
 
 SNAPSHOTS: Final = 3
@@ -134,11 +135,11 @@ def create_app(
     refusals.answer_with_pages(app)
     app.add_middleware(ClientLimit, whose=lambda scope: _whose(guard, scope))
     app.add_middleware(MadePages, web=web)
-    app.add_middleware(refusals.ReadersOnly, guard=guard)
+    app.add_middleware(Refusing, refusal=partial(refusals.refusal_of_reader, guard))
     app.add_middleware(OwnCookies)
     if not only_public:
-        app.add_middleware(OwnHosts, guard=guard, names=names_in(_HOSTS))
-    app.add_middleware(BoundedTargets)
+        app.add_middleware(Refusing, refusal=partial(refusal_of_name, guard, names_in(_HOSTS)))
+    app.add_middleware(Refusing, refusal=refusal_of_target)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(BoundedBodies)
     return app

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from sitemon.web import health, public_routes
 from sitemon.web.auth import Guard
@@ -55,29 +55,11 @@ def name_that_leads_here(host: str, server: tuple[str, Any]) -> str | None:
     return name if is_direct and "." in name and not is_address and not name.endswith(_NOBODYS) else None
 
 
-class OwnHosts:
-    """Refuses who is led here by a name that is neither one of this machine's nor that of `public_url`."""
-
-    def __init__(self, app: ASGIApp, guard: Guard, names: Container[str]) -> None:
-        self._app = app
-        self._guard = guard
-        self._names = names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        app = self._app
-        if scope["type"] == "http" and not _is_for_everybody(scope["path"]) and self._is_foreign(scope):
-            app = response_of(Problem(421, _REFUSAL))
-        await app(scope, receive, send)
-
-    def _is_foreign(self, scope: Scope) -> bool:
-        name = name_that_leads_here(Headers(scope=scope).get("host", ""), scope["server"] or ("", None))
-        return not (name is None or name in self._names or name == self._published)
-
-    @property
-    def _published(self) -> str | None:
-        return urlsplit(self._guard.settings.public_url or "").hostname
-
-
-def _is_for_everybody(path: str) -> bool:
-    return path in _FOR_EVERYBODY or path.startswith(_STATIC)
+def refusal_of_name(guard: Guard, names: Container[str], scope: Scope) -> ASGIApp | None:
+    """Refuse who is led here by a name that is neither one of this machine's `names` nor that of `public_url`."""
+    if scope["path"] in _FOR_EVERYBODY or scope["path"].startswith(_STATIC):
+        return None
+    name = name_that_leads_here(Headers(scope=scope).get("host", ""), scope["server"] or ("", None))
+    if name is None or name in names or name == urlsplit(guard.settings.public_url or "").hostname:
+        return None
+    return response_of(Problem(421, _REFUSAL))

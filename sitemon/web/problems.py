@@ -1,7 +1,7 @@
 """What is answered instead of what was asked for (RFC 9457), and the responses that say so."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sitemon.model.errors import ConfigurationError, RefusedError, SitemonError
 
@@ -39,6 +40,19 @@ def response_of(problem: Problem, **members: Any) -> JSONResponse:
     }
     headers = {"Cache-Control": "no-store", **problem.headers}
     return JSONResponse(content, problem.status, headers, media_type=MEDIA_TYPE)
+
+
+class Refusing:
+    """Passes on requests but those for which `refusal` has an answer, before anything else looks at them."""
+
+    def __init__(self, app: ASGIApp, refusal: Callable[[Scope], ASGIApp | None]) -> None:
+        self._app = app
+        self._refusal = refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
 
 
 def problem_of(exc: SitemonError) -> Problem:

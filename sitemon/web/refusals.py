@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from sitemon.model.errors import SitemonError
 from sitemon.web import health, public_routes
@@ -29,22 +29,14 @@ def answer_with_pages(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _on_nobody)
 
 
-class ReadersOnly:
-    """Lets only those read who are signed in, where web.json says so, but for what everybody may."""
-
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
-        self._app = app
-        self._guard = guard
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or send the browser to the sign-in."""
-        app = self._app
-        if scope["type"] == "http" and self._guard.settings.sign_in_to_read and not _is_open(scope["path"]):
-            try:
-                self._guard.reader_of(Request(scope))
-            except Problem as exc:
-                app = _page(Request(scope), exc)
-        await app(scope, receive, send)
+def refusal_of_reader(guard: Guard, scope: Scope) -> ASGIApp | None:
+    """Send to the sign-in who is not signed in, where web.json says so, but for what everybody may read."""
+    if guard.settings.sign_in_to_read and not _is_open(scope["path"]):
+        try:
+            guard.reader_of(Request(scope))
+        except Problem as exc:
+            return _page(Request(scope), exc)
+    return None
 
 
 def _is_open(path: str) -> bool:

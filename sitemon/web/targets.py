@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from sitemon.web.problems import Problem, response_of
 
@@ -17,15 +17,8 @@ def is_bounded(path: bytes, query: bytes) -> bool:
     return len(path) + len(query) < LONGEST_BYTES and query.count(b"&") < MOST_FIELDS
 
 
-class BoundedTargets:
-    """Refuses what asks with more, before anything looks at its query."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        app = self._app
-        if scope["type"] == "http" and not is_bounded(scope["raw_path"], scope["query_string"]):
-            app = response_of(Problem(414, f"expected at most {LONGEST_BYTES} bytes and {MOST_FIELDS} fields"))
-        await app(scope, receive, send)
+def refusal_of_target(scope: Scope) -> ASGIApp | None:
+    """Refuse what asks with more."""
+    if is_bounded(scope["raw_path"], scope["query_string"]):
+        return None
+    return response_of(Problem(414, f"expected at most {LONGEST_BYTES} bytes and {MOST_FIELDS} fields"))

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from sitemon.model.errors import SitemonError
 from sitemon.web.api import events, history, incidents, ledger, maintenance, report, session, sites
@@ -19,6 +19,7 @@ from sitemon.web.auth import COOKIE, CSRF_HEADER, Guard
 from sitemon.web.dependencies import Web
 from sitemon.web.problems import (
     Problem,
+    Refusing,
     on_http_exception,
     on_mistake,
     on_problem,
@@ -66,7 +67,7 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
     api.add_exception_handler(RequestValidationError, on_validation_error)
     api.add_exception_handler(SitemonError, _on_our_error)
     api.add_exception_handler(Exception, on_mistake)
-    api.add_middleware(_OperatorsOnly, guard=web.guard)
+    api.add_middleware(Refusing, refusal=partial(_refusal_of_actor, web.guard))
 
     @cache
     def described(*, is_signed_in_to_read: bool) -> dict[str, Any]:
@@ -80,22 +81,14 @@ def create_api(web: Web, stream_lasts_s: float = events.STREAM_LASTS_S) -> FastA
     return api
 
 
-class _OperatorsOnly:
-    """Refuses who may not act before any of the body is read: the framework reads it whole before a route can look."""
-
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
-        self._app = app
-        self._guard = guard
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        app = self._app
-        if scope["type"] == "http" and scope["method"] in _ACTING:
-            try:
-                self._guard.operator_of(Request(scope))
-            except Problem as exc:
-                app = response_of(exc)
-        await app(scope, receive, send)
+def _refusal_of_actor(guard: Guard, scope: Scope) -> ASGIApp | None:
+    """Refuse who may not act before any of the body is read: the framework reads it whole before a route can look."""
+    if scope["method"] in _ACTING:
+        try:
+            guard.operator_of(Request(scope))
+        except Problem as exc:
+            return response_of(exc)
+    return None
 
 
 def _operation_id(route: APIRoute) -> str:
