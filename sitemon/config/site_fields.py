@@ -100,15 +100,9 @@ class FieldReader:
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self.files_below = context.files_below
+        self.context = context
         self._together: dict[bytes | str, _Reading] = {}
         self._known: dict[tuple[object, bytes | str], _Reading] = {}
-
-    @property
-    def is_late(self) -> bool:
-        """Whether the file has had its time."""
-        return self._context.is_late
 
     def read(self, mapping: Mapping[str, object]) -> tuple[dict[str, Any], list[Problem]]:
         """Read a site's mapping, or that of ``defaults``, into flat values and problems with their paths."""
@@ -123,7 +117,7 @@ class FieldReader:
         values, problems = reading.values.copy(), reading.problems.copy()
         for name, value in own:
             try:
-                values[name] = _OWN[name](value, self._context)
+                values[name] = _OWN[name](value, self.context)
             except UnfitError as exc:
                 problems.append(((name,), exc.problem))
         if "url" in values:
@@ -146,7 +140,7 @@ class FieldReader:
             key = (name, _key_of(value))
             reading = self._known.get(key)
             if reading is None:
-                reading = self._known[key] = _read(name, value, SHARED, (), self._context)
+                reading = self._known[key] = _read(name, value, SHARED, (), self.context)
             values.update(reading.values)
             problems += reading.problems
         expect = shared.get("expect")

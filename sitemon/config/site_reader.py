@@ -153,7 +153,7 @@ class SiteReader:
         left, before = most, len(self.mistakes)
         for place, mapping in enumerate(listed):
             is_enough = len(self.mistakes) - before >= _MOST_MISTAKES
-            if is_enough or reader.is_late:
+            if is_enough or reader.context.is_late:
                 why = "there are mistakes enough" if is_enough else "the file takes too long to read"
                 self._complain(document, ("sites", place), f"nothing is read from here on: {why}")
                 return
@@ -184,7 +184,9 @@ class SiteReader:
             return None
         if self.mistakes:
             return None
-        site = self.sites[values["name"]] = site_of({**values, "file": document.name}, defaults, reader.files_below)
+        site = self.sites[values["name"]] = site_of(
+            {**values, "file": document.name}, defaults, reader.context.files_below
+        )
         return site
 
     def _beside_others(
