@@ -19,10 +19,10 @@ from sitemon.model.outcome import Outcome
 from sitemon.store.backtest import stream_rows
 from tests.databases import execute
 from tests.integration.alert.scene import Scene
-from tests.integration.alert.test_command import Start, environ, run, start
+from tests.integration.alert.test_command import Run, environ, run
 from tests.results import MINUTE, a_result, this_hour
 
-__all__ = ["environ", "start"]
+__all__ = ["environ", "run"]
 
 OUTCOMES = {"u": Outcome.UP, "d": Outcome.DOWN, "m": Outcome.MISSED}
 
@@ -63,12 +63,12 @@ def test_a_site_that_is_well_costs_little(scene: Scene) -> None:
     assert len(what_is_streamed(scene, this_hour(), 1)) == 2
 
 
-def test_rules_are_compared(start: Start, scene: Scene, tmp_path: Path) -> None:
+def test_rules_are_compared(run: Run, scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "new.yaml").write_text("defaults: {down_after: 4, up_after: 2}\n")
     back = timedelta(hours=3) / MINUTE
     scene.write(scene.results("udduuuudddduduuuu", start=-back))
     scene.write(scene.results("uuuuuuu", start=-back, site="well"))
-    status, said = run(start, "backtest", "--rules", "new.yaml", "--json")
+    status, said = run("backtest", "--rules", "new.yaml", "--json")
     assert status == 0
     found = json.loads(said)
     assert (found["today"]["incidents"], found["new"]["incidents"]) == (2, 1)
@@ -78,7 +78,7 @@ def test_rules_are_compared(start: Start, scene: Scene, tmp_path: Path) -> None:
         ("shop", 2, 4),
         ("well", 3, 4),
     ]
-    status, said = run(start, "backtest", "--rules", "new.yaml", "--since", "1d")
+    status, said = run("backtest", "--rules", "new.yaml", "--since", "1d")
     assert (status, "No longer told: 1 incident" in said, "2/1 → 4/2" in said) == (0, True, True)
     assert "told by both: 1 incident, by the new rules 2 min later (median)" in said
 
@@ -113,16 +113,14 @@ def incidents_of(scene: Scene) -> list[Incident]:
         ("defaults: {down_aftr: 3}\n", "new.yaml:1: defaults.down_aftr: expected down_after or up_after"),
     ],
 )
-def test_wrong_rules_are_one_line_and_status_2(
-    start: Start, scene: Scene, tmp_path: Path, rules: str, said: str
-) -> None:
+def test_wrong_rules_are_one_line_and_status_2(run: Run, scene: Scene, tmp_path: Path, rules: str, said: str) -> None:
     (tmp_path / "new.yaml").write_text(rules)
     scene.write(scene.results("u"))
-    status, told = run(start, "backtest", "--rules", "new.yaml")
+    status, told = run("backtest", "--rules", "new.yaml")
     assert (status, told.count("\n")) == (2, 1)
     assert said in told
 
 
-def test_nothing_recorded_is_status_1(start: Start, scene: Scene, tmp_path: Path) -> None:
+def test_nothing_recorded_is_status_1(run: Run, scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "new.yaml").write_text("defaults: {down_after: 4}\n")
-    assert run(start, "backtest", "--rules", "new.yaml") == (1, "nothing is recorded of this time\n")
+    assert run("backtest", "--rules", "new.yaml") == (1, "nothing is recorded of this time\n")

@@ -14,6 +14,7 @@ import pytest
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome
+from tests import commands
 from tests.children import starting
 from tests.databases import environment_of, execute, rows
 from tests.integration.alert.receiver import SECRET, Receiver, write_alerts
@@ -22,6 +23,7 @@ from tests.pipeline import own_code, wait_for
 from tests.results import a_result
 
 Start = Callable[..., "subprocess.Popen[str]"]
+Run = Callable[..., tuple[int, str]]
 _ENTRY = "from sitemon.cli.{0} import main; main()"
 
 
@@ -45,6 +47,17 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         yield lambda module, *arguments, **variables: start_code(_ENTRY.format(module), *arguments, **variables)
 
 
+@pytest.fixture
+def run(environ: dict[str, str], tmp_path: Path) -> Run:
+    """Run a command of ours, or another program, to its end; return its status and what it printed."""
+
+    def run_it(*arguments: str, program: str = "sitemon", **variables: str) -> tuple[int, str]:
+        done = commands.run(program, *arguments, environ=environ | variables, folder=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    return run_it
+
+
 def delivered(scene: Scene) -> int:
     [(count,)] = rows(scene.conn, "SELECT count(*) FROM sitemon.alerts WHERE state = 'delivered'")
     return int(count)
@@ -54,12 +67,6 @@ def connections(scene: Scene) -> int:
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
     [(count,)] = rows(scene.conn, query, ("sitemon-alerter",))
     return int(count)
-
-
-def run(start: Start, *arguments: str, **variables: str) -> tuple[int, str]:
-    process = start("main", *arguments, **variables)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out + err
 
 
 def test_edits_of_the_channels_are_taken_up_within_five_seconds(
@@ -117,22 +124,20 @@ def test_a_channel_that_never_answers_holds_up_no_other(
     assert len(waiting) == 2
 
 
-def test_wrong_configuration_is_one_line_and_status_2(start: Start, tmp_path: Path) -> None:
+def test_wrong_configuration_is_one_line_and_status_2(run: Run, tmp_path: Path) -> None:
     (tmp_path / "alerts.yaml").write_text("channels:\n  hook: {webhook: x}\nroutes: []\n")
-    alerter = start("alerter")
-    _, said = alerter.communicate(timeout=30)
-    assert alerter.returncode == 2
+    status, said = run(program="sitemon-alerter")
+    assert status == 2
     assert said.count("\n") == 1
     assert "alerts.yaml:2: channels.hook.webhook: expected a URL" in said
-    status, said = run(start, "lint")
+    status, said = run("lint")
     assert status == 1
     assert "alerts.yaml:2: channels.hook: secret: missing" in said
 
 
-def test_a_password_that_is_refused_ends_it(start: Start) -> None:
-    alerter = start("alerter", SITEMON_DB_PASSWORD="wrong")
-    _, said = alerter.communicate(timeout=30)
-    assert alerter.returncode == 2
+def test_a_password_that_is_refused_ends_it(run: Run) -> None:
+    status, said = run(program="sitemon-alerter", SITEMON_DB_PASSWORD="wrong")
+    assert status == 2
     assert "password" in said
 
 
@@ -145,53 +150,53 @@ def test_a_database_that_is_away_is_waited_for(start: Start) -> None:
     assert alerter.wait(timeout=10) == 0
 
 
-def test_incidents_are_listed_and_acknowledged(start: Start, scene: Scene) -> None:
+def test_incidents_are_listed_and_acknowledged(run: Run, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
-    status, said = run(start, "incidents", "--open", "--json")
+    status, said = run("incidents", "--open", "--json")
     [incident] = json.loads(said)
     assert (status, incident["site"], incident["reason"], incident["ended_at"]) == (1, "shop", "timeout", None)
     number = str(incident["incident_id"])
-    assert run(start, "ack", number, "--by", "anna") == (0, f"incident {number}: acknowledged\n")
-    assert run(start, "ack", number)[0] == 1
-    assert "open, known to anna" in run(start, "incidents")[1]
-    assert run(start, "note", number, "the disk is full", "--by", "anna") == (0, f"incident {number}: noted\n")
-    public = run(start, "note", number, "we are on it", "--publish", "--by", "ben")
+    assert run("ack", number, "--by", "anna") == (0, f"incident {number}: acknowledged\n")
+    assert run("ack", number)[0] == 1
+    assert "open, known to anna" in run("incidents")[1]
+    assert run("note", number, "the disk is full", "--by", "anna") == (0, f"incident {number}: noted\n")
+    public = run("note", number, "we are on it", "--publish", "--by", "ben")
     assert public == (0, f"incident {number}: noted, for everybody\n")
-    assert run(start, "note", "4711", "x") == (1, "incident 4711: there is none\n")
+    assert run("note", "4711", "x") == (1, "incident 4711: there is none\n")
     assert rows(scene.conn, "SELECT written_by, note, is_published FROM sitemon.notes ORDER BY note_id") == [
         ("anna", "the disk is full", False),
         ("ben", "we are on it", True),
     ]
-    assert "we are on it" in run(start, "notes", number)[1]
-    assert run(start, "notes", number, "--take-back", "2", "--by", "ben") == (0, "note 2: taken back\n")
-    assert run(start, "notes", number, "--take-back", "2")[0] == 1
-    assert "taken back by ben" in run(start, "notes", number)[1]
-    instead = run(start, "note", number, "the disk was full", "--publish", "--replaces", "1", "--by", "anna")
+    assert "we are on it" in run("notes", number)[1]
+    assert run("notes", number, "--take-back", "2", "--by", "ben") == (0, "note 2: taken back\n")
+    assert run("notes", number, "--take-back", "2")[0] == 1
+    assert "taken back by ben" in run("notes", number)[1]
+    instead = run("note", number, "the disk was full", "--publish", "--replaces", "1", "--by", "anna")
     assert instead == (0, f"incident {number}: noted, for everybody\n")
-    assert run(start, "note", number, "x", "--replaces", "1")[0] == 1
+    assert run("note", number, "x", "--replaces", "1")[0] == 1
     query = "SELECT note_id, is_published, withdrawn_by FROM sitemon.notes ORDER BY note_id"
     assert rows(scene.conn, query) == [(1, False, "anna"), (2, False, "ben"), (3, True, None)]
-    assert run(start, "notes", "4711") == (0, "incident 4711: no notes\n")
+    assert run("notes", "4711") == (0, "incident 4711: no notes\n")
     scene.arrive(*scene.results("u", start=4))
     assert scene.receiver.events[-1]["data"]["incident"]["acknowledged_by"] == "anna"
-    assert run(start, "incidents", "--open") == (0, "no incidents\n")
+    assert run("incidents", "--open") == (0, "no incidents\n")
 
 
-def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene) -> None:
+def test_maintenance_is_declared_listed_and_ended(run: Run, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     number = str(2**31)
     execute(scene.conn, f"SELECT setval('sitemon.maintenance_number', {number}, false)")
-    status, said = run(start, "maintenance", "start", "shop", "--for", "4h", "--since", "2h", "--by", "anna")
+    status, said = run("maintenance", "start", "shop", "--for", "4h", "--since", "2h", "--by", "anna")
     assert (status, said.partition(", until ")[0]) == (0, f"maintenance {number}: shop")
     scene.arrive()
     assert scene.said[1:] == [("incident.withdrawn", 1, None)]
-    [window] = json.loads(run(start, "maintenance", "list", "--json")[1])
+    [window] = json.loads(run("maintenance", "list", "--json")[1])
     assert (window["sites"], window["state"], window["declared_by"]) == (["shop"], "running", "anna")
-    assert "maintenance" in run(start, "status")[1]
-    assert run(start, "maintenance", "stop", number) == (0, f"maintenance {number}: ended\n")
-    assert run(start, "maintenance", "stop", number) == (1, f"maintenance {number}: it is over already\n")
-    assert run(start, "maintenance", "stop", number, "--withdraw") == (0, f"maintenance {number}: withdrawn\n")
-    assert "withdrawn" in run(start, "maintenance", "list")[1]
+    assert "maintenance" in run("status")[1]
+    assert run("maintenance", "stop", number) == (0, f"maintenance {number}: ended\n")
+    assert run("maintenance", "stop", number) == (1, f"maintenance {number}: it is over already\n")
+    assert run("maintenance", "stop", number, "--withdraw") == (0, f"maintenance {number}: withdrawn\n")
+    assert "withdrawn" in run("maintenance", "list")[1]
 
 
 @pytest.mark.parametrize(
@@ -209,17 +214,17 @@ def test_maintenance_is_declared_listed_and_ended(start: Start, scene: Scene) ->
     ],
 )
 def test_wrong_use_of_maintenance_is_one_line_and_status_2(
-    start: Start, scene: Scene, arguments: list[str], problem: str
+    run: Run, scene: Scene, arguments: list[str], problem: str
 ) -> None:
     scene.write(scene.results("u"))
-    status, said = run(start, "maintenance", *arguments)
+    status, said = run("maintenance", *arguments)
     assert status == 2
     assert problem in said
     assert said.count("\n") == 1
 
 
 def test_of_a_site_behind_one_that_is_down_an_alerter_says_nothing(
-    start: Start, scene: Scene, receiver: Receiver, tmp_path: Path
+    start: Start, run: Run, scene: Scene, receiver: Receiver, tmp_path: Path
 ) -> None:
     (tmp_path / "sites.yaml").write_text(
         "defaults: {down_after: 2}\nsites:\n"
@@ -233,10 +238,10 @@ def test_of_a_site_behind_one_that_is_down_an_alerter_says_nothing(
     wait_for(lambda: rows(scene.conn, behind) == [(1,)])
     wait_for(lambda: delivered(scene) == 1)
     assert [event["data"]["site"] for event in receiver.events] == ["gateway"]
-    assert "open, behind gateway" in run(start, "incidents")[1]
+    assert "open, behind gateway" in run("incidents")[1]
 
 
-def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, scene: Scene, tmp_path: Path) -> None:
+def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, run: Run, scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "sites.yaml").write_text(
         "sites:\n  - name: shop\n    url: https://shop.example/\n"
         '    maintenance: [{rrule: "FREQ=DAILY", start: "02:00", duration: 2h}]\n'
@@ -244,30 +249,30 @@ def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, scene: Sc
     start("alerter")
     planned = "SELECT count(*) FROM sitemon.maintenance WHERE is_configured AND site = 'shop'"
     wait_for(lambda: rows(scene.conn, planned)[0][0] >= 15)
-    assert "the configuration" in run(start, "maintenance", "list")[1]
+    assert "the configuration" in run("maintenance", "list")[1]
 
 
-def test_alerts_are_listed_tried_and_sent_again(start: Start, scene: Scene, receiver: Receiver) -> None:
-    assert run(start, "alerts", "test", "hook") == (0, "hook: delivered\n")
+def test_alerts_are_listed_tried_and_sent_again(run: Run, scene: Scene, receiver: Receiver) -> None:
+    assert run("alerts", "test", "hook") == (0, "hook: delivered\n")
     assert receiver.events[0]["type"] == "test"
-    assert run(start, "alerts", "list") == (0, "no alerts\n")
+    assert run("alerts", "list") == (0, "no alerts\n")
     receiver.answers = [(410, {})]
     scene.arrive(*scene.results("uddd"))
-    status, said = run(start, "alerts", "list")
+    status, said = run("alerts", "list")
     assert status == 1
     assert "given up" in said
-    assert run(start, "alerts", "retry") == (0, "1 alerts are due now\n")
+    assert run("alerts", "retry") == (0, "1 alerts are due now\n")
     scene.send()
     assert receiver.events[-1]["type"] == "site.down"
-    assert run(start, "alerts", "list")[0] == 0
+    assert run("alerts", "list")[0] == 0
     receiver.answers = [(503, {})]
-    assert run(start, "alerts", "test", "hook") == (1, "hook: not delivered: HTTP 503\n")
+    assert run("alerts", "test", "hook") == (1, "hook: not delivered: HTTP 503\n")
 
 
-def test_what_was_overtaken_is_listed_and_nothing_to_act_on(start: Start, scene: Scene, receiver: Receiver) -> None:
+def test_what_was_overtaken_is_listed_and_nothing_to_act_on(run: Run, scene: Scene, receiver: Receiver) -> None:
     receiver.answers = [(400, {})]
     scene.arrive(*scene.results("udddu"))
-    status, said = run(start, "alerts", "list", "--json")
+    status, said = run("alerts", "list", "--json")
     assert [(one["type"], one["state"], one["is_overtaken"], one["problem"]) for one in json.loads(said)] == [
         ("site.resolved", "delivered", False, None),
         ("site.down", "given up", True, "overtaken by what came later: HTTP 400"),
@@ -275,12 +280,12 @@ def test_what_was_overtaken_is_listed_and_nothing_to_act_on(start: Start, scene:
     assert status == 0
 
 
-def test_each_service_of_a_list_is_tried(start: Start, receiver: Receiver, tmp_path: Path) -> None:
+def test_each_service_of_a_list_is_tried(run: Run, receiver: Receiver, tmp_path: Path) -> None:
     url = receiver.people().url
     (tmp_path / "alerts.yaml").write_text(
         f'channels:\n  ops: {{apprise: ["{url}", "{url}"], timezone: Europe/Helsinki}}\nroutes: []\n'
     )
     (tmp_path / "alerts.yaml").chmod(0o600)
     receiver.answers = [(204, {}), (503, {})]
-    assert run(start, "alerts", "test", "ops") == (1, "ops: delivered\nops/2: not delivered: HTTP 503\n")
+    assert run("alerts", "test", "ops") == (1, "ops: delivered\nops/2: not delivered: HTTP 503\n")
     assert receiver.read == [("This is a test: alerts of sitemon arrive here", ["Nothing is down."])]

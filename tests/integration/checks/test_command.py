@@ -19,17 +19,15 @@ from sitemon.model.errors import ConfigurationError
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
 from sitemon.model.site import Site
+from tests import commands
+from tests.commands import Done
 from tests.integration.checks.certificates import new_leaf
 from tests.integration.checks.conftest import Authority, ServerFactory, TlsServerFactory
 
-COMMAND = Path(sys.executable).with_name("sitemon")
 
-
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if name != "CONF_DIR"}
-    return subprocess.run(
-        [COMMAND, "check", *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=cwd, env=environ
-    )
+def run(*arguments: str, cwd: Path | None = None, **variables: str) -> Done:
+    environ = {name: value for name, value in os.environ.items() if name != "CONF_DIR"} | variables
+    return commands.run("sitemon", "check", *arguments, environ=environ, folder=cwd or Path.cwd())
 
 
 def test_a_site_that_is_up_ends_with_0(serve: ServerFactory) -> None:
@@ -74,11 +72,9 @@ def test_the_trace_shows_every_hop_and_certificate(
     (tmp_path / "sites.yaml").write_text(
         f"sites: [{{name: shop, url: '{secure.url()}', tls: {{ca_file: '{ca.file}'}}}}]\n"
     )
-    arguments = ("shop", "--trace")
-    environ = os.environ | {"CONF_DIR": str(tmp_path), "COLUMNS": "200"}
-    shown = subprocess.run(
-        [COMMAND, "check", *arguments], capture_output=True, text=True, timeout=30, check=True, env=environ
-    ).stdout
+    done = run("shop", "--trace", CONF_DIR=str(tmp_path), COLUMNS="200")
+    assert done.returncode == 0
+    shown = done.stdout
     assert f"hop 1  {secure.url()}  → 302" in shown
     assert f"hop 2  {plain.url('/end')}  → 200" in shown
     assert "CN=leaf by CN=a CA of the tests" in shown
@@ -101,16 +97,8 @@ def test_the_trace_shows_the_assertion_that_failed_and_the_page_around_it(serve:
             }
         )
     )
-    environ = os.environ | {"CONF_DIR": str(tmp_path), "COLUMNS": "200"}
     for form in ([], ["--json"]):
-        done = subprocess.run(
-            [COMMAND, "check", "shop", "--trace", *form],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env=environ,
-        )
+        done = run("shop", "--trace", *form, CONF_DIR=str(tmp_path), COLUMNS="200")
         assert (done.returncode, done.stderr) == (1, "")
         assert "<p>Fatal error of ***</p>" in done.stdout
         assert "forbidden_match" in done.stdout

@@ -23,11 +23,13 @@ from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
 from sitemon.stream.topics import topics_of
+from tests import commands
+from tests.commands import Done
 from tests.databases import as_admin, close_account, execute, open_account, rows, run
 from tests.pipeline import own_code, script
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Command = Callable[..., Done]
 
 
 @pytest.fixture
@@ -51,18 +53,9 @@ def environ(postgres_server: PostgresServer, admin: Credentials, owner: Credenti
 def command(environ: dict[str, str], tmp_path: Path) -> Command:
     """Run a command in an empty folder; a variable that is given as empty is not there."""
 
-    def run_command(program: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    def run_command(program: str, *arguments: str, **variables: str) -> Done:
         present = {name: value for name, value in (environ | variables).items() if value}
-        return subprocess.run(
-            [script(program), *arguments],
-            env=present,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return commands.run(program, *arguments, environ=present, folder=tmp_path)
 
     return run_command
 
