@@ -5,6 +5,7 @@ stderr says the first mistake, and nothing else is printed. Never a traceback, n
 """
 
 import copy
+import gc
 import importlib
 import logging
 import os
@@ -77,8 +78,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             ctx.fail(f"no command {cmd_name}{suggestion(cmd_name, COMMANDS)}")
         with signals_held():
-            command = importlib.import_module(f"sitemon.cli.{cmd_name.replace('-', '_')}").command
-        assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
+            command = _imported(f"sitemon.cli.{cmd_name.replace('-', '_')}")
         ours = copy.copy(command)
         ours.epilog = f"Example: {ctx.command_path} {COMMANDS[cmd_name].example}"
         ours.params = [*command.params, _verbose()]
@@ -88,6 +88,18 @@ class _Commands(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def _imported(module: str) -> click.Command:
+    """Import a command without looking for garbage, of which imports make none: that took a fifth of the time."""
+    gc.disable()
+    try:
+        command = importlib.import_module(module).command
+    finally:
+        gc.enable()
+    gc.freeze()
+    assert isinstance(command, click.Command)  # noqa: S101  # for the type checker
+    return command
 
 
 @click.group(cls=_Commands, no_args_is_help=False)
@@ -110,6 +122,7 @@ def run(command: click.Command) -> NoReturn:
 
     What a command returns is its exit status when it is a number, else that is 0.
     """
+    gc.freeze()  # what is imported is no garbage, neither now nor at the end, which else looks through all of it
     ours = copy.copy(command)
     ours.params = [*command.params, _verbose()]
     try:
