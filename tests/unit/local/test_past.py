@@ -27,9 +27,11 @@ def past() -> Past:
     return believable_past(SITES, UNTIL)
 
 
-def test_the_same_moment_has_the_same_past(past: Past) -> None:
-    assert believable_past(SITES, UNTIL) == past
-    assert believable_past(SITES, UNTIL, seed=18) != past
+def test_the_same_moment_has_the_same_past() -> None:
+    few = SITES[:2]
+    past = believable_past(few, UNTIL)
+    assert believable_past(few, UNTIL) == past
+    assert believable_past(few, UNTIL, seed=18) != past
 
 
 def test_every_day_of_ninety_is_told_once(past: Past) -> None:
