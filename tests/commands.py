@@ -53,7 +53,7 @@ class _Parent:
         self._door.settimeout(_WITHIN_S)
         with theirs:
             command = [sys.executable, "-m", "tests.commands"]
-            self._process = subprocess.Popen(command, cwd=_PROJECT, env=os.environ | own_code(), stdin=theirs)
+            self._process = subprocess.Popen(command, cwd=_PROJECT, env=os.environ | own_code(), stdin=theirs.fileno())
 
     def run(self, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Done:
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
