@@ -59,4 +59,9 @@ def _drop_database(session: Administrator, owner: Credentials) -> None:
     if session.ask("find_role", name=owner.user) and not session.ask("is_superuser"):
         # Ending somebody's sessions needs membership of their role; this one is dropped in a moment.
         session.do("GRANT {role} TO CURRENT_USER", role=owner.user)
-    session.do("DROP DATABASE IF EXISTS {database} WITH (FORCE)", database=owner.database)
+    try:
+        session.do("DROP DATABASE {database} WITH (FORCE)", database=owner.database)
+    except RefusedError:
+        # By force only superusers may end a worker of autovacuum. Without it, PostgreSQL ends these by itself.
+        session.ask("end_sessions", database=owner.database)
+        session.do("DROP DATABASE {database}", database=owner.database)

@@ -15,6 +15,11 @@ SELECT shobj_description(oid, 'pg_database')
 FROM pg_catalog.pg_database
 WHERE datname = %(name)s;
 
+-- name: end_sessions
+SELECT pg_terminate_backend(pid)
+FROM pg_catalog.pg_stat_activity
+WHERE datname = %(database)s AND backend_type = 'client backend';
+
 -- name: may_grant_on_database
 SELECT 1
 FROM pg_catalog.pg_database
