@@ -20,6 +20,7 @@ from sitemon.local.part import make_private, require_own
 from sitemon.local.stack import Stack
 from sitemon.log_records import keep_plain
 from sitemon.model.errors import FatalError
+from sitemon.python_command import command_of
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def start_keeper(folder: Path) -> None:
     make_private(folder)
     with (folder / "keeper.log").open("ab") as output:
         keeper = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "sitemon.local.keeper", folder],
+            (*command_of("sitemon.local.keeper"), folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,

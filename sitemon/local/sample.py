@@ -1,6 +1,5 @@
 """Sample sites to watch: a server on loopback with good, slow, flaky and broken ones, and the sites.yaml for them."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from sitemon.local.certificates import Authority
 from sitemon.local.part import Part
 from sitemon.local.ports import LOOPBACK, ask, free_port
 from sitemon.model.outcome import Reason
+from sitemon.python_command import command_of
 
 INTERVAL_S: Final = 2
 _TIMEOUT_S: Final = 1.5
@@ -77,7 +77,7 @@ class SampleServer(Part):
 
     def command(self) -> Sequence[str | Path]:
         """Return the server's command line."""
-        return [sys.executable, "-m", "sitemon.local.sample_server", *self._arguments]
+        return [*command_of("sitemon.local.sample_server"), *self._arguments]
 
     def answers(self) -> bool:
         """Return whether the good site is there."""

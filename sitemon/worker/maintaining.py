@@ -6,9 +6,9 @@ A worker's process would keep the driver and the store for good, 5 MiB, for what
 import os
 import pickle
 import subprocess
-import sys
 
 from sitemon.model.errors import SitemonError
+from sitemon.python_command import command_of, module_path
 
 
 def maintain_apart() -> None:
@@ -18,11 +18,11 @@ def maintain_apart() -> None:
         SitemonError: what prevented it.
 
     """
-    done = subprocess.run(
-        (sys.executable, "-m", "sitemon.worker.managing"),
+    done = subprocess.run(  # noqa: S603 - our own module
+        command_of("sitemon.worker.managing"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": module_path()},
         start_new_session=True,
         check=True,
     )

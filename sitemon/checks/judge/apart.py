@@ -7,11 +7,9 @@ the owner of its site. In a thread it would stop all checks: decoding and JSON p
 import contextlib
 import functools
 import logging
-import os
 import pickle
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -25,6 +23,7 @@ from sitemon.checks.judge.question import Question
 from sitemon.checks.waiting import Event, Waits
 from sitemon.model.outcome import Reason
 from sitemon.per_process import once_per_process
+from sitemon.python_command import command_of, module_path
 
 log = logging.getLogger(__name__)
 
@@ -147,10 +146,10 @@ def _length(count: int) -> bytes:
 
 def _started() -> subprocess.Popen[bytes]:
     """Start the process in a group of its own, since Ctrl-C is for us, and without our environment and its secrets."""
-    return subprocess.Popen(
-        (sys.executable, "-m", "sitemon.checks.judge.apart_process"),
+    return subprocess.Popen(  # noqa: S603 - our own module
+        command_of("sitemon.checks.judge.apart_process"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        env={"PYTHONPATH": module_path()},
         start_new_session=True,
     )
