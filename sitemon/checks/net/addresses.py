@@ -27,8 +27,8 @@ class Reach(Enum):
 class AddressPolicy(NamedTuple):
     """What the operator allows, beyond what is never visited.
 
-    With `is_public_only`, which is for those who let others add sites, private addresses are visited only in the
-    networks of `allowed`.
+    With `is_public_only`, which is for those who let others add sites, private addresses, and this machine's own, are
+    visited only in the networks of `allowed`.
     """
 
     is_public_only: bool = False
@@ -36,9 +36,10 @@ class AddressPolicy(NamedTuple):
 
     def permits(self, ip: str) -> bool:
         """Tell whether a private address may be visited when a site's own URL leads there."""
-        return not self.is_public_only or all(self._is_allowed(form) for form in _private_forms(ip))
+        return not self.is_public_only or all(self.lists(form) for form in _private_forms(ip))
 
-    def _is_allowed(self, address: Address) -> bool:
+    def lists(self, address: Address) -> bool:
+        """Tell whether the address is in a network that the operator named."""
         return any(address in network for network in self.allowed)
 
 
@@ -107,7 +108,7 @@ def reach_of(ip: str) -> Reach:
         ValueError: it is not an address.
 
     """
-    return max((_own_reach(form) for form in _forms(_parse(ip))), key=lambda reach: reach.value)
+    return max((_own_reach(form) for form in forms_of(ip)), key=lambda reach: reach.value)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -137,8 +138,19 @@ def server_of(ip: str) -> str:
         ValueError: it is not an address.
 
     """
-    *_, last = _forms(_parse(ip))
+    *_, last = forms_of(ip)
     return str(last)
+
+
+@functools.lru_cache(maxsize=8192)
+def forms_of(ip: str) -> tuple[Address, ...]:
+    """Return the address, and the IPv4 addresses that it stands for.
+
+    Raises:
+        ValueError: it is not an address.
+
+    """
+    return tuple(_forms(_parse(ip)))
 
 
 def _parse(ip: str) -> Address:
@@ -152,11 +164,11 @@ def _own_reach(address: Address) -> Reach:
 
 
 def _private_forms(ip: str) -> Iterator[Address]:
-    return (form for form in _forms(_parse(ip)) if _own_reach(form) is Reach.PRIVATE)
+    return (form for form in forms_of(ip) if _own_reach(form) is Reach.PRIVATE)
 
 
 def _words_for(ip: str) -> str:
-    forms = tuple(_forms(_parse(ip)))
+    forms = forms_of(ip)
     return next(words for network, words in _BLOCKED.items() if any(form in network for form in forms))
 
 

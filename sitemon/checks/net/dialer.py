@@ -4,15 +4,16 @@ import functools
 import math
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.address_limit import AddressLimit
-from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy, Reach, reach_of, refusal
+from sitemon.checks.net.addresses import OWN_NETWORK, Address, AddressPolicy, Reach, forms_of, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.net.host_names import reach_of_name
+from sitemon.checks.net.own_addresses import is_own
 from sitemon.checks.net.resolver import Endpoint, Resolver, few, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
@@ -34,7 +35,8 @@ class Dialer:
     It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
     a socket that takes datagrams of one address alone. Each check may try `OWN_SOCKETS` addresses of a name beside each
     other; for further ones all share `spare_sockets`. To one address and port the sites of a file have at most
-    `most_at_address` sockets at once; None is any number.
+    `most_at_address` sockets at once; None is any number. Where only public addresses are visited, none for
+    which `is_own` is true is: those of this machine.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Dialer:
         spare_sockets: int = SPARE_SOCKETS,
         *,
         most_at_address: int | None = None,
+        is_own: Callable[[Address], bool] = is_own,
     ) -> None:
         self._resolver = resolver
         self._connect = connect
@@ -53,6 +56,7 @@ class Dialer:
         self._policy = policy
         self._spare = threading.BoundedSemaphore(spare_sockets)
         self._limit = AddressLimit(most_at_address)
+        self._is_own = is_own
 
     async def reach(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
@@ -175,13 +179,19 @@ class Dialer:
         return await self._resolver.resolve(host, exchange.waits, timeout_s, patience_s=patience_s, file=exchange.file)
 
     def _allowed(self, endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
-        refusals = [
-            refusal(endpoint.ip, came_from_public=came_from_public, policy=self._policy) for endpoint in endpoints
-        ]
+        refusals = [self._refusal(endpoint.ip, came_from_public) for endpoint in endpoints]
         allowed = tuple([endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None])
         if not allowed:
             raise CheckError(Reason.BLOCKED_ADDRESS, refusals[0] or "the host name has no address")
         return allowed
+
+    def _refusal(self, ip: str, came_from_public: bool) -> str | None:
+        words = refusal(ip, came_from_public=came_from_public, policy=self._policy)
+        if words is not None or not self._policy.is_public_only:
+            return words
+        if any(self._is_own(form) for form in forms_of(ip) if not self._policy.lists(form)):
+            return f"{ip} is an address of this machine, which is not visited here (SITEMON_ADDRESS_POLICY)"
+        return None
 
 
 def dialer_for(choices: Settings, resolver: Resolver, spare_sockets: int = SPARE_SOCKETS) -> Dialer:
