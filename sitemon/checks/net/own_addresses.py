@@ -7,6 +7,7 @@ Linux connects from the first.
 
 import socket
 import struct
+import sys
 from typing import Final
 
 from sitemon.checks.errors import OwnError
@@ -28,12 +29,14 @@ _LONGEST_ANSWER: Final = 4096
 
 
 def is_own(address: Address) -> bool:
-    """Return whether what is sent to the address stays on this machine. It does not block.
+    """Return whether what is sent to the address stays on this machine; where that is not Linux, False. Does not block.
 
     Raises:
         OwnError: the kernel cannot be asked.
 
     """
+    if sys.platform != "linux":
+        return False
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as kernel:
             kernel.connect((0, 0))
