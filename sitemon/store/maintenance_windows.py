@@ -1,20 +1,26 @@
-"""Windows of maintenance, and all that follows from them, in one transaction.
+"""Windows of maintenance, and all that follows from them.
 
 Hours and days are not moved by a difference: those that a change touches are counted anew from the rows, so that to
 declare, stop or withdraw windows in any order, and again, comes to the same figures.
+
+While they are counted nobody writes results. So a window of many rows is declared in pieces, each with what follows
+from it in a transaction of its own: site by site, and of a site with very many rows from its end backwards. After each
+piece the window is what is counted so far; where it breaks off, it stays so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon.model.errors import FatalError
+from sitemon.model.errors import FatalError, RetryableError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.maintain import Watermarks, alone, make_recent_due
+from sitemon.store.maintain import Watermarks, alone, make_recent_due, watermarks
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
@@ -22,7 +28,13 @@ from sitemon.store.rows import rows_of
 _sql: Final = load_queries("maintenance_windows.sql")
 
 _HOUR: Final = timedelta(hours=1)
-_INSTANT: Final = timedelta(microseconds=1)
+_ROWS_AT_ONCE: Final = 50_000
+"""So many rows, or one hour of a site, are counted anew in a transaction, which takes some 0.3 s of CPU."""
+_SITES_AT_ONCE: Final = 100
+
+
+class BusyError(RetryableError):
+    """Somebody else is declaring or ending a window at this moment."""
 
 
 class SiteWindow(NamedTuple):
@@ -59,18 +71,21 @@ def declare(conn: Connection, declaration: Declaration) -> Declared:
 
     Raises:
         FatalError: there is no such site, or results of that time are no longer kept; nothing is changed.
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may be declared of some sites then.
+        BusyError: somebody else is at it; nothing is changed.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may be declared of some sites then,
+            and of the last part of its time.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        sites = _sites(cursor, declaration)
-        [number] = next_numbers(cursor, 1)
-    for site_ids in pieces(sorted(sites)):
-        with alone(conn) as (cursor, marks):
-            _refuse_forgotten(marks, declaration.from_at)
-            windows = [SiteWindow(site_id, declaration.from_at, declaration.until_at) for site_id in site_ids]
-            add_windows(cursor, windows, [number] * len(windows), declaration)
-            follow(cursor, marks, windows)
+    with _turn(conn):
+        with translated(), conn, conn.cursor() as cursor:
+            sites = _sites(cursor, declaration)
+            _refuse_forgotten(watermarks(cursor), declaration.from_at)
+            [number] = next_numbers(cursor, 1)
+        wanted = [SiteWindow(site_id, declaration.from_at, declaration.until_at) for site_id in sorted(sites)]
+        for piece in _pieces_of(conn, wanted):
+            with alone(conn) as (cursor, marks):
+                add_windows(cursor, piece, [number] * len(piece), declaration)
+                follow(cursor, marks, piece)
     return Declared(number, sorted(sites.values()))
 
 
@@ -79,31 +94,91 @@ def stop(conn: Connection, number: int, now: datetime, *, withdraw: bool) -> boo
 
     Raises:
         FatalError: there is none of that number, or results of that time are no longer kept; nothing is changed.
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may have ended for some sites then.
+        BusyError: somebody else is at it; nothing is changed.
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may be undone of some sites then, or
+            of the last part of its time, and may be stopped again.
 
     """
-    with translated(), conn, conn.cursor() as cursor:
-        found = _windows_of(cursor, number)
-    if not found:
-        raise FatalError(f"there is no window {number}: see sitemon maintenance list")
-    is_changed = False
-    for site_ids in pieces([one.site_id for one in found]):
-        with alone(conn) as (cursor, marks):
-            windows = [one for one in _windows_of(cursor, number) if one.site_id in site_ids]
+    with _turn(conn):
+        with translated(), conn, conn.cursor() as cursor:
+            found = _windows_of(cursor, number)
+            if not found:
+                raise FatalError(f"there is no window {number}: see sitemon maintenance list")
             if withdraw:
-                _refuse_forgotten(marks, min(one.from_at for one in windows))
-            # What is no window any more.
-            cut = [one if withdraw else one._replace(from_at=max(one.from_at, now)) for one in windows]
-            cut = [one for one in cut if one.from_at < one.until_at]
-            cursor.execute(_sql["end_windows"], {"number": number, **window_columns(cut)})
-            follow(cursor, marks, cut)
-            is_changed |= bool(cut)
+                _refuse_forgotten(watermarks(cursor), min(one.from_at for one in found))
+        # What is no window any more.
+        undone = [one if withdraw else one._replace(from_at=max(one.from_at, now)) for one in found]
+        is_changed = False
+        for piece in _pieces_of(conn, [one for one in undone if one.from_at < one.until_at]):
+            with alone(conn) as (cursor, marks):
+                is_changed |= _undo(cursor, marks, number, piece)
     return is_changed
 
 
-def pieces(site_ids: Sequence[int], most: int = 200) -> Iterator[Sequence[int]]:
-    """Yield so many sites at once: of so few, nobody who writes results waits for long."""
-    return (site_ids[start : start + most] for start in range(0, len(site_ids), most))
+@contextmanager
+def _turn(conn: Connection) -> Iterator[None]:
+    """Let nobody else declare or stop windows meanwhile: of a window that is half declared nothing could be undone.
+
+    Nobody waits for it: a declaration may take minutes.
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["take_turn"])
+        if cursor.fetchall() != [(True,)]:
+            raise BusyError("another window is being declared or ended: try again when that is done")
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            with translated(), conn, conn.cursor() as cursor:
+                cursor.execute(_sql["end_turn"])
+
+
+def _undo(cursor: Cursor, marks: Watermarks, number: int, piece: Sequence[SiteWindow]) -> bool:
+    """Cut windows where these pieces of them begin; return whether there was anything left to cut.
+
+    An edit of the configuration may have ended them meanwhile, or made them longer.
+    """
+    until_at = {one.site_id: one.until_at for one in _windows_of(cursor, number)}
+    found = [one._replace(until_at=until_at[one.site_id]) for one in piece if one.site_id in until_at]
+    cut = [one for one in found if one.from_at < one.until_at]
+    cursor.execute(_sql["end_windows"], {"number": number, **window_columns(cut)})
+    follow(cursor, marks, cut)
+    return bool(cut)
+
+
+def _pieces_of(conn: Connection, windows: Sequence[SiteWindow]) -> Iterator[list[SiteWindow]]:
+    for start in range(0, len(windows), _SITES_AT_ONCE):
+        some = windows[start : start + _SITES_AT_ONCE]
+        with translated(), conn, conn.cursor() as cursor:
+            cursor.execute(_sql["rows_of_hours"], window_columns(some))
+            rows_by_hour = defaultdict[int, list[tuple[datetime, int]]](list)
+            for site_id, hour_at, rows in cursor:
+                rows_by_hour[site_id].append((hour_at, rows))
+        yield from pieces(some, rows_by_hour, _ROWS_AT_ONCE)
+
+
+def pieces(
+    windows: Sequence[SiteWindow], rows_by_hour: Mapping[int, Sequence[tuple[datetime, int]]], most: int
+) -> Iterator[list[SiteWindow]]:
+    """Cut windows of sites into pieces of at most so many rows, or of one hour; of a site the last comes first.
+
+    `rows_by_hour` has the hours of each site that its window touches, the last first, with how many rows each has.
+    """
+    piece, room = list[SiteWindow](), most
+    for window in windows:
+        for hour_at, rows in rows_by_hour.get(window.site_id, ()):
+            if rows > room:
+                end_at = min(hour_at + _HOUR, window.until_at)
+                if end_at < window.until_at:
+                    piece.append(window._replace(from_at=end_at))
+                    window = window._replace(until_at=end_at)  # noqa: PLW2901 - what is left of it
+                if piece:
+                    yield piece
+                piece, room = [], most
+            room -= rows
+        piece.append(window)
+    if piece:
+        yield piece
 
 
 def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> None:
@@ -120,28 +195,24 @@ def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> 
         notify(cursor)
 
 
-def _count_anew(cursor: Cursor, marks: Watermarks, changed: Iterable[SiteWindow]) -> None:
+def _count_anew(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> None:
     """Count the hours and days anew in which windows changed, as far as they are rolled up and rows are kept."""
-    hours = sorted({(one.site_id, hour) for one in changed for hour in _hours(marks, one)})
+    cursor.execute(_sql["rolled_up_hours"], window_columns(changed))
+    hours: list[tuple[int, int, datetime]] = cursor.fetchall()
     if not hours:
         return
-    site_ids, hours_at = map(list, zip(*hours, strict=True))
-    values: dict[str, Any] = {"site_ids": site_ids, "hours_at": hours_at, "hours_until_at": marks.hours_until_at}
+    values: dict[str, Any] = _columns(("site_ids", "region_ids", "hours_at"), hours)
     for name in ("forget_hours", "count_hours", "forget_latency_hours", "count_latency_hours"):
-        cursor.execute(_sql[name], values)
-    days: set[tuple[int, date]] = {(site_id, hour.date()) for site_id, hour in hours if hour.date() < marks.days_until}
-    values = {"site_ids": [site_id for site_id, _ in sorted(days)], "days": [day for _, day in sorted(days)]}
+        cursor.execute(_sql[name], {**values, "hours_until_at": marks.hours_until_at})
+    days = {(site_id, region_id, hour.date()) for site_id, region_id, hour in hours if hour.date() < marks.days_until}
+    values = _columns(("site_ids", "region_ids", "days"), sorted(days))
     for name in ("forget_days", "sum_days", "forget_latency_days", "sum_latency_days"):
         cursor.execute(_sql[name], values)
     make_recent_due(cursor)
 
 
-def _hours(marks: Watermarks, window: SiteWindow) -> Iterable[datetime]:
-    """Yield the hours in UTC that a window touches, as far as they are rolled up and rows are kept."""
-    hour = max(window.from_at, marks.raw_from_at).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    while hour < min(window.until_at, marks.hours_until_at):
-        yield hour
-        hour += _HOUR
+def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
 def _refuse_forgotten(marks: Watermarks, from_at: datetime) -> None:

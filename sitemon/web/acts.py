@@ -11,7 +11,7 @@ from sitemon import clock
 from sitemon.model.errors import ConfigurationError, FatalError, RefusedError, SitemonError
 from sitemon.model.note import note_of
 from sitemon.store.connect import Connection
-from sitemon.store.maintenance_windows import Declaration, Declared, declare, stop
+from sitemon.store.maintenance_windows import BusyError, Declaration, Declared, declare, stop
 from sitemon.store.page_incidents import (
     FullIncident,
     Incident,
@@ -118,7 +118,8 @@ class Acts:
         """Declare a window of maintenance.
 
         Raises:
-            Problem: 409, there is no such site, or results of that time are no longer kept; 403, 503.
+            Problem: 409, there is no such site, or results of that time are no longer kept; 429, another window is
+                being declared or ended; 403, 503.
 
         """
         with self._writing() as conn:
@@ -132,7 +133,8 @@ class Acts:
         """End a window of maintenance now, or let it never have been.
 
         Raises:
-            Problem: 409, there is none of that number, or it is over already; 403, 503.
+            Problem: 409, there is none of that number, or it is over already; 429, another window is being declared or
+                ended; 403, 503.
 
         """
         with self._writing() as conn:
@@ -147,6 +149,8 @@ class Acts:
         try:
             with closing(self._connect()) as conn:
                 yield conn
+        except BusyError as exc:
+            raise Problem(429, str(exc), {"Retry-After": "5"}) from exc
         except RefusedError as exc:
             raise Problem(403, "the page's own database user may not do that: docs/api.md says what it needs") from exc
         except FatalError as exc:

@@ -1,3 +1,10 @@
+-- name: take_turn
+-- Of a session: nobody else declares windows, or ends them, until it ends its turn or itself.
+SELECT pg_try_advisory_lock(hashtextextended('sitemon.maintenance_windows', 0));
+
+-- name: end_turn
+SELECT pg_advisory_unlock(hashtextextended('sitemon.maintenance_windows', 0));
+
 -- name: sites_of_names
 SELECT site_id, name FROM sitemon.site WHERE name = ANY (%(names)s::text[]);
 
@@ -19,7 +26,9 @@ INSERT INTO sitemon.maintenance_window (
 SELECT number, site_id, from_at, until_at, %(is_configured)s, %(reason)s, %(by)s
 FROM unnest(
     %(numbers)s::bigint[], %(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[]
-) AS given (number, site_id, from_at, until_at);
+) AS given (number, site_id, from_at, until_at)
+-- The next piece of a window that is declared in pieces.
+ON CONFLICT (maintenance_id, site_id) DO UPDATE SET from_at = excluded.from_at;
 
 -- name: windows_of_number
 SELECT site_id, from_at, until_at FROM sitemon.maintenance_window WHERE maintenance_id = %(number)s ORDER BY site_id;
@@ -62,75 +71,115 @@ FROM (
 ON CONFLICT (site_id, from_at) DO UPDATE SET until_at = excluded.until_at
 WHERE stretch.until_at <> excluded.until_at;
 
+-- name: rows_of_hours
+-- How many rows were counted into each hour that these stretches touch, with one for the count of each region.
+SELECT hour.site_id, hour_at, sum(1 + up + degraded + down + missed + maintenance)
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
+    AS given (site_id, from_at, until_at)
+CROSS JOIN sitemon.watermark
+CROSS JOIN sitemon.region
+JOIN sitemon.count_hour AS hour
+    ON hour.site_id = given.site_id
+    AND hour.region_id = region.region_id
+    AND hour.hour_at >= sitemon.hour_of(greatest(from_at, raw_from_at))
+    AND hour.hour_at < until_at
+GROUP BY 1, 2
+ORDER BY 1, 2 DESC;
+
+-- name: rolled_up_hours
+-- The hours that these stretches touch and that rows were counted into, as far as these are kept. Where there is no count
+-- there was no row.
+SELECT DISTINCT hour.site_id, hour.region_id, hour_at
+FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
+    AS given (site_id, from_at, until_at)
+CROSS JOIN sitemon.watermark
+CROSS JOIN sitemon.region
+JOIN sitemon.count_hour AS hour
+    ON hour.site_id = given.site_id
+    AND hour.region_id = region.region_id
+    AND hour.hour_at >= sitemon.hour_of(greatest(from_at, raw_from_at))
+    AND hour.hour_at < until_at;
+
 -- name: forget_hours
 DELETE FROM sitemon.count_hour AS hour
-USING unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
-WHERE (hour.site_id, hour.hour_at) = (given.site_id, given.hour_at);
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours_at)s::timestamptz[])
+    AS given (site_id, region_id, hour_at)
+WHERE (hour.site_id, hour.region_id, hour.hour_at) = (given.site_id, given.region_id, given.hour_at);
 
 -- name: count_hours
+-- Each hour is looked up by itself: a join would compare all rows of a site with each of its hours.
 INSERT INTO sitemon.count_hour (site_id, region_id, hour_at, up, degraded, down, missed, maintenance)
-SELECT
-    counted.site_id, counted.region_id, counted.hour_at, sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
-FROM unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
-CROSS JOIN sitemon.region
-JOIN sitemon.counted_result AS counted
-    ON counted.site_id = given.site_id
-    AND counted.region_id = region.region_id
-    AND counted.slot_at >= given.hour_at
-    AND counted.slot_at < given.hour_at + '1 hour'::interval
-    AND counted.slot_at < %(hours_until_at)s
-GROUP BY 1, 2, 3;
+SELECT given.site_id, given.region_id, given.hour_at, up, degraded, down, missed, maintenance
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours_at)s::timestamptz[])
+    AS given (site_id, region_id, hour_at)
+CROSS JOIN LATERAL (
+    SELECT
+        sum(up) AS up,
+        sum(degraded) AS degraded,
+        sum(down) AS down,
+        sum(missed) AS missed,
+        sum(maintenance) AS maintenance
+    FROM sitemon.counted_result AS counted
+    WHERE counted.site_id = given.site_id
+        AND counted.region_id = given.region_id
+        AND counted.slot_at >= given.hour_at
+        AND counted.slot_at < given.hour_at + '1 hour'::interval
+        AND counted.slot_at < %(hours_until_at)s
+    HAVING count(*) > 0
+) AS counted;
 
 -- name: forget_latency_hours
 DELETE FROM sitemon.latency_hour AS hour
-USING unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
-WHERE (hour.site_id, hour.hour_at) = (given.site_id, given.hour_at);
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours_at)s::timestamptz[])
+    AS given (site_id, region_id, hour_at)
+WHERE (hour.site_id, hour.region_id, hour.hour_at) = (given.site_id, given.region_id, given.hour_at);
 
 -- name: count_latency_hours
 INSERT INTO sitemon.latency_hour (site_id, region_id, hour_at, bucket, checks)
-SELECT counted.site_id, counted.region_id, counted.hour_at, bucket, count(*)
-FROM unnest(%(site_ids)s::integer[], %(hours_at)s::timestamptz[]) AS given (site_id, hour_at)
-CROSS JOIN sitemon.region
-JOIN sitemon.counted_result AS counted
-    ON counted.site_id = given.site_id
-    AND counted.region_id = region.region_id
-    AND counted.slot_at >= given.hour_at
-    AND counted.slot_at < given.hour_at + '1 hour'::interval
-    AND counted.slot_at < %(hours_until_at)s
-WHERE bucket IS NOT NULL
-GROUP BY 1, 2, 3, 4;
+SELECT given.site_id, given.region_id, given.hour_at, bucket, checks
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(hours_at)s::timestamptz[])
+    AS given (site_id, region_id, hour_at)
+CROSS JOIN LATERAL (
+    SELECT bucket, count(*) AS checks
+    FROM sitemon.counted_result AS counted
+    WHERE counted.site_id = given.site_id
+        AND counted.region_id = given.region_id
+        AND counted.slot_at >= given.hour_at
+        AND counted.slot_at < given.hour_at + '1 hour'::interval
+        AND counted.slot_at < %(hours_until_at)s
+        AND bucket IS NOT NULL
+    GROUP BY bucket
+) AS counted;
 
 -- name: forget_days
 DELETE FROM sitemon.count_day AS daily
-USING unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
-WHERE (daily.site_id, daily.day) = (given.site_id, given.day);
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(days)s::date[]) AS given (site_id, region_id, day)
+WHERE (daily.site_id, daily.region_id, daily.day) = (given.site_id, given.region_id, given.day);
 
 -- name: sum_days
 INSERT INTO sitemon.count_day (site_id, region_id, day, up, degraded, down, missed, maintenance)
 SELECT
     hour.site_id, hour.region_id, given.day, sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
-FROM unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
-CROSS JOIN sitemon.region
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(days)s::date[]) AS given (site_id, region_id, day)
 JOIN sitemon.count_hour AS hour
     ON hour.site_id = given.site_id
-    AND hour.region_id = region.region_id
+    AND hour.region_id = given.region_id
     AND hour.hour_at >= given.day::timestamp AT TIME ZONE 'UTC'
     AND hour.hour_at < (given.day + 1)::timestamp AT TIME ZONE 'UTC'
 GROUP BY 1, 2, 3;
 
 -- name: forget_latency_days
 DELETE FROM sitemon.latency_day AS daily
-USING unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
-WHERE (daily.site_id, daily.day) = (given.site_id, given.day);
+USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(days)s::date[]) AS given (site_id, region_id, day)
+WHERE (daily.site_id, daily.region_id, daily.day) = (given.site_id, given.region_id, given.day);
 
 -- name: sum_latency_days
 INSERT INTO sitemon.latency_day (site_id, region_id, day, bucket, checks)
 SELECT hour.site_id, hour.region_id, given.day, bucket, sum(checks)
-FROM unnest(%(site_ids)s::integer[], %(days)s::date[]) AS given (site_id, day)
-CROSS JOIN sitemon.region
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(days)s::date[]) AS given (site_id, region_id, day)
 JOIN sitemon.latency_hour AS hour
     ON hour.site_id = given.site_id
-    AND hour.region_id = region.region_id
+    AND hour.region_id = given.region_id
     AND hour.hour_at >= given.day::timestamp AT TIME ZONE 'UTC'
     AND hour.hour_at < (given.day + 1)::timestamp AT TIME ZONE 'UTC'
 GROUP BY 1, 2, 3, 4;

@@ -9,11 +9,13 @@ import pytest
 
 from sitemon import clock
 from sitemon.model.moment import format_utc
+from sitemon.store.queries import load_queries
 from tests.databases import execute, rows
 from tests.integration.api.scene import Scene, problem
 
 V1 = "/api/v1"
 WINDOWS = "SELECT site, state, reason, declared_by FROM sitemon.maintenance ORDER BY site"
+_SQL = load_queries("maintenance_windows.sql")
 
 
 def declare(program: httpx.Client, **fields: Any) -> httpx.Response:
@@ -79,3 +81,13 @@ def test_nobody_declares_a_window_without_signing_in(page: httpx.Client, scene: 
     assert declare(page).status_code == 401
     assert page.delete(f"{V1}/maintenance/1").status_code == 401
     assert rows(scene.conn, WINDOWS) == []
+
+
+def test_while_a_window_is_being_declared_others_are_told_to_come_again(program: httpx.Client, scene: Scene) -> None:
+    number = declare(program).json()["maintenance_id"]
+    execute(scene.conn, _SQL["take_turn"])
+    for answer in (declare(program), program.delete(f"{V1}/maintenance/{number}")):
+        assert (problem(answer)["status"], answer.headers["Retry-After"]) == (429, "5")
+    assert [row[1] for row in rows(scene.conn, WINDOWS)] == ["running"]
+    execute(scene.conn, _SQL["end_turn"])
+    assert program.delete(f"{V1}/maintenance/{number}").status_code == 204
