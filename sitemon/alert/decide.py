@@ -309,7 +309,7 @@ class Decider:
             [
                 number
                 for site_id, change, number in found
-                if change.what is What.OPENED and (rules[site_id].gateways or site_id in taken_out)
+                if change.what is What.OPENED and (site_id in taken_out or rules[site_id].gateways())
             ]
         )
         rules_told = {

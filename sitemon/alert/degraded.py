@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sitemon.alert.events import degraded_event, labels_told
@@ -88,18 +89,18 @@ def _behind(
     found: Degradations, rules: Mapping[str, SiteRules], rules_of: Callable[[str], SiteRules], now: datetime
 ) -> set[str]:
     """Return the sites that lie, or may lie, behind others that are down or degraded."""
-    depending = [one for one in found.sites if rules[one.site].gateways and one.ended_at is None]
-    if not depending:
+    depends_on = {one.site: on for one in found.sites if one.ended_at is None and (on := rules[one.site].gateways())}
+    if not depends_on:
         return set()
-    names = {name for one in depending for name in rules[one.site].gateways}
+    names = {*chain.from_iterable(depends_on.values())}
     gateways = found.gateways({name: rules_of(name).settles for name in names}, now)
     degraded = found.degraded_of(names)
 
     def is_behind(one: Degradation) -> bool:
-        on = rules[one.site].gateways
+        on = depends_on[one.site]
         as_incident = Incident(one.since_at, one.since_at, tuple(one.regions), one.cause)
         settles = rules[one.site].settles
         stands = standing(as_incident, [gateways[name] for name in on], now, settles, one.undecided_from)
         return not stands.is_told or not degraded.isdisjoint(on)
 
-    return {one.site for one in depending if is_behind(one)}
+    return {one.site for one in found.sites if one.site in depends_on and is_behind(one)}

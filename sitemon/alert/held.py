@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
 from sitemon.alert.announce import announce
@@ -45,18 +46,19 @@ def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, n
             or is_decided(held.undecided_from[number], (incident.closed_by or incident.opened_by) + rules[site].settles)
         )
     ]
-    names = {name for one in rules.values() for name in one.gateways}
+    depends_on = {site: rules[site].gateways() for site, _, _ in incidents}
     over = {
         (name, incident.started_at)
         for site, _, incident in incidents
         if incident.ended_at is not None
-        for name in rules[site].gateways
+        for name in depends_on[site]
     }
+    names = {*chain.from_iterable(depends_on.values())}
     gateways = held.gateways({name: rules_of(name).settles for name in names}, now, over)
     stands = {
         number: standing(
             incident,
-            [gateways[name] for name in rules[site].gateways],
+            [gateways[name] for name in depends_on[site]],
             now,
             rules[site].settles,
             held.undecided_from[number],

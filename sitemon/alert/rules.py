@@ -1,7 +1,8 @@
 """What the configuration says of a site, for those who decide on it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -33,7 +34,7 @@ _MOST_GONE: Final = 100_000
 """So many sites are known that were taken out, those of the last edits: each edit may bring others."""
 
 _MOST_GATEWAYS_KEPT: Final = 4_000_000
-"""Names in the rules of all sites together: 32 MB."""
+"""Names of all sites together: 32 MB."""
 
 NOBODY: Final = Route(channels=())
 """But for those who were told before."""
@@ -42,9 +43,9 @@ NOBODY: Final = Route(channels=())
 class SiteRules(NamedTuple):
     """What the configuration says of a site: its thresholds, who is told, its regions (None: all) and interval.
 
-    `gateways` are all sites on which it depends, the nearest first. `confirm`: its first failure is followed by further
-    checks at once. Not `is_configured`: it is in no configuration, or not any more, as is known since `missing_since`.
-    It stands in `file`.
+    `gateways` finds all sites on which it depends, the nearest first: where they are thousands, that takes over 1 ms.
+    `confirm`: its first failure is followed by further checks at once. Not `is_configured`: it is in no configuration,
+    or not any more, as is known since `missing_since`. It stands in `file`.
     """
 
     policy: Policy
@@ -52,7 +53,7 @@ class SiteRules(NamedTuple):
     regions: frozenset[str] | None
     interval: timedelta
     timeout: timedelta = timedelta(seconds=10)
-    gateways: tuple[str, ...] = ()
+    gateways: Callable[[], tuple[str, ...]] = tuple
     confirm: bool = False
     is_configured: bool = True
     missing_since: datetime | None = None
@@ -80,13 +81,13 @@ class SiteRules(NamedTuple):
 class Rulebook:
     """The rules of all sites, as the configuration that was taken up last says.
 
-    A site that is there and not enabled is as good as taken out. Rules with gateways are kept, as far as there is room
-    for these: they take long to find where sites depend on very many, and are asked for every few seconds.
+    A site that is there and not enabled is as good as taken out. Gateways that were found are kept, as far as there is
+    room: they take long to find where sites depend on very many, and are asked for every few seconds.
     """
 
     def __init__(self, by_name: Mapping[str, Site], now: datetime) -> None:
         self._by_name = by_name
-        self._kept: dict[str, SiteRules] = {}
+        self._kept: dict[str, tuple[str, ...]] = {}
         self._room = _MOST_GATEWAYS_KEPT
         self._since = now
         self._missing_since: dict[str, datetime] = {}
@@ -108,13 +109,15 @@ class Rulebook:
 
     def rules_of(self, name: str) -> SiteRules:
         """Return the rules of the site of this name."""
-        if name in self._kept:
-            return self._kept[name]
-        found = self._rules_of(name)
-        if found.gateways and self._room > 0:
-            self._kept[name] = found
-            self._room -= len(found.gateways)
-        return found
+        site = self._by_name.get(name)
+        rules = rules_of_site(site, self._by_name)
+        if site and site.depends_on:
+            rules = rules._replace(gateways=partial(self._gateways_of, site))
+        if site and site.enabled:
+            return rules
+        return rules._replace(
+            is_configured=False, missing_since=self._missing_since.get(name, self._since), file=self.file_of(name)
+        )
 
     def file_of(self, name: str) -> str:
         """Return the file in which the site of this name stands, or stood, or one for all of which none is known.
@@ -126,14 +129,14 @@ class Rulebook:
         site = self._by_name.get(name)
         return site.file if site else self._files_before.get(name, "")
 
-    def _rules_of(self, name: str) -> SiteRules:
-        site = self._by_name.get(name)
-        rules = rules_of_site(site, self._by_name)
-        if site is not None and site.enabled:
-            return rules
-        return rules._replace(
-            is_configured=False, missing_since=self._missing_since.get(name, self._since), file=self.file_of(name)
-        )
+    def _gateways_of(self, site: Site) -> tuple[str, ...]:
+        if site.name in self._kept:
+            return self._kept[site.name]
+        found = _gateways(site, self._by_name)
+        if self._room > 0:
+            self._kept[site.name] = found
+            self._room -= len(found)
+        return found
 
 
 def _watched(by_name: Mapping[str, Site]) -> set[str]:
@@ -150,7 +153,7 @@ def rules_of_site(site: Site | None, by_name: Mapping[str, Site]) -> SiteRules:
         frozenset(site.regions),
         timedelta(milliseconds=site.interval_ms),
         timedelta(seconds=site.timeout_s),
-        _gateways(site, by_name) if site.depends_on else (),
+        partial(_gateways, site, by_name) if site.depends_on else tuple,
         confirm=site.confirm and site.enabled,
         file=site.file,
     )

@@ -12,6 +12,9 @@ from sitemon.turns import in_turns
 _REST: Final = 10
 """So many times as long as a look took nobody looks again, while there is something to decide."""
 
+_LONGEST_REST_S: Final = 3.0
+"""Nor longer than this, however long a look took: who fails just after it is in no turn before the next one."""
+
 _BEFORE_ANOTHER: Final = 10
 """Beside so many sites in the schedule comes one that is in none."""
 
@@ -38,7 +41,7 @@ class Waiting:
         placed = [*enumerate(scheduled, 1), *((_BEFORE_ANOTHER * place, one) for place, one in enumerate(others, 1))]
         self._order = deque(one for _, one in sorted(placed, key=lambda pair: pair[0]))
         ended_s = clock.monotonic_s()
-        self._look_at_s = ended_s + _REST * (ended_s - began_s)
+        self._look_at_s = ended_s + min(_REST * (ended_s - began_s), _LONGEST_REST_S)
 
     def next(self, most: int, but: Collection[Undecided]) -> list[Undecided]:
         """Return so many of those whose turn it is, but for some; they wait no more until the next look."""

@@ -168,7 +168,7 @@ def test_in_maintenance_nobody_is_told(scene: Scene) -> None:
 def test_of_what_lies_behind_another_site_nobody_is_told_before_that_is_well(scene: Scene) -> None:
     def rules_of(name: str) -> SiteRules:
         gateways = ("gateway",) if name == "shop" else ()
-        return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=gateways)
+        return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=lambda: gateways)
 
     scene.decider = Decider(rules_of, scene.alerts, lambda: LATER)
     for minute in range(4):

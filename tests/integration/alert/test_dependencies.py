@@ -39,7 +39,7 @@ class Story:
         self.minute = 0.0
 
         def rules_of(name: str) -> SiteRules:
-            return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=GATEWAYS.get(name, ()))
+            return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=lambda: GATEWAYS.get(name, ()))
 
         scene.decider = Decider(rules_of, scene.alerts, lambda: this_hour() + self.minute * MINUTE)
 
@@ -143,7 +143,7 @@ def test_of_what_was_over_behind_a_gateway_nothing_is_said_later(story: Story) -
 def test_of_what_was_over_it_is_told_after_an_hour_whatever_the_interval_of_the_gateway(story: Story) -> None:
     def rules_of(name: str) -> SiteRules:
         every = timedelta(days=366 if name == "line" else 0, minutes=1)
-        return SiteRules(Policy(), Audience(), None, every, gateways=("line",) if name == "shop" else ())
+        return SiteRules(Policy(), Audience(), None, every, gateways=lambda: ("line",) if name == "shop" else ())
 
     story.scene.decider = Decider(rules_of, story.scene.alerts, lambda: this_hour() + story.minute * MINUTE)
     story.play(line="u", shop="udddu")
@@ -262,7 +262,7 @@ def test_it_is_told_however_much_there_is_to_decide(
     story: Story, postgres_server: PostgresServer, owner: Credentials
 ) -> None:
     stop_it = threading.Event()
-    rules = SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=("line",))
+    rules = SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=lambda: ("line",))
     alerter = Alerter(
         lambda: connect(postgres_server, owner, application_name="test"),
         planner=Planner(lambda: SiteSet(sites=(), by_name={}, source=""), clock.utc_now),

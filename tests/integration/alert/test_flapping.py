@@ -57,7 +57,7 @@ def flapping(scene: Scene) -> Scene:
 
     def rules_of(name: str) -> SiteRules:
         gateways = GATEWAYS if name == "shop" else ()
-        return SiteRules(Policy(1, 1), Audience(), None, timedelta(seconds=1), gateways=gateways)
+        return SiteRules(Policy(1, 1), Audience(), None, timedelta(seconds=1), gateways=lambda: gateways)
 
     scene.decider = Decider(rules_of, scene.alerts, clock.utc_now, by_sites=False)
     scene.write([a_result(site) for site in (*GATEWAYS, "shop")])
@@ -106,7 +106,7 @@ def test_of_what_is_held_of_them_little_is_looked_at_and_another_is_told(
         return standing(incident, *rest)
 
     def rules_of(name: str) -> SiteRules:
-        return SiteRules(Policy(1, 1), Audience(), None, timedelta(seconds=1), gateways=("gate",))
+        return SiteRules(Policy(1, 1), Audience(), None, timedelta(seconds=1), gateways=lambda: ("gate",))
 
     monkeypatch.setattr("sitemon.alert.held.standing", look)
     scene.decider = Decider(rules_of, scene.alerts, clock.utc_now, by_sites=False)

@@ -85,11 +85,41 @@ def test_nobody_looks_again_and_again_who_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, looks: list[int]
 ) -> None:
     monkeypatch.setattr(waiting, "_REST", 1e9)
+    monkeypatch.setattr(waiting, "_LONGEST_REST_S", math.inf)
     fail(scene, *THEIRS)
     fail(scene, *THEIRS, minute=1)
     while scene.decider.decide(scene.conn, most=4):
         pass
     assert looks == [len(THEIRS), 0]
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    now_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+
+def test_who_fails_just_after_a_look_that_took_long_waits_for_seconds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def long_look(conn: Connection) -> tuple[list[Undecided], list[Undecided]]:
+        hand.now_s += 60
+        return undecided_sites(conn)
+
+    hand = Hand()
+    monkeypatch.setattr(waiting, "clock", hand)
+    monkeypatch.setattr(waiting, "undecided_sites", long_look)
+    fail(scene, *THEIRS)
+    scene.decider.decide(scene.conn, most=4)
+    fail(scene, "ours-1")
+    scene.decider.decide(scene.conn, most=4)
+    assert "ours-1" in undecided(scene)
+    hand.now_s += 5
+    scene.decider.decide(scene.conn, most=4)
+    assert "ours-1" not in undecided(scene)
 
 
 def test_where_turns_take_long_they_are_of_fewer_sites(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

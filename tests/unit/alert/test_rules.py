@@ -20,9 +20,9 @@ SITES = {
 
 
 def test_a_site_depends_on_all_that_lie_behind_each_other_and_are_watched() -> None:
-    assert rules_of_site(SITES["shop"], SITES).gateways == ("balancer", "line")
-    assert rules_of_site(SITES["line"], SITES).gateways == ()
-    assert rules_of_site(None, SITES).gateways == ()
+    assert rules_of_site(SITES["shop"], SITES).gateways() == ("balancer", "line")
+    assert rules_of_site(SITES["line"], SITES).gateways() == ()
+    assert rules_of_site(None, SITES).gateways() == ()
 
 
 def test_an_outage_takes_one_more_interval_than_failures_the_timeout_and_the_way_here() -> None:
@@ -49,32 +49,54 @@ def test_rows_are_folded_again_from_where_results_may_still_come(
     assert rules_of_site(site, {}).folded_again == timedelta(seconds=seconds)
 
 
+def test_rules_are_those_of_the_last_edit() -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    book = Rulebook(SITES, now)
+    assert book.rules_of("line") == rules_of_site(SITES["line"], SITES)
+    edited = SITES | {"line": msgspec.structs.replace(SITES["line"], down_after=5)}
+    book.take_up(edited, now)
+    assert book.rules_of("line") == rules_of_site(edited["line"], edited)
+
+
 @pytest.mark.parametrize("room", [1, 100])
-def test_rules_are_those_of_the_last_edit_whether_they_are_kept_or_not(
+def test_gateways_are_those_of_the_last_edit_whether_they_are_kept_or_not(
     room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sitemon.alert.rules._MOST_GATEWAYS_KEPT", room)
     now = datetime(2026, 11, 30, tzinfo=UTC)
     book = Rulebook(SITES, now)
     watched = ["shop", "balancer", "line"] * 2
-    assert [book.rules_of(name) for name in watched] == [rules_of_site(SITES[name], SITES) for name in watched]
-    edited = SITES | {"shop": msgspec.structs.replace(SITES["shop"], depends_on=("balancer",))}
-    book.take_up(edited, now)
-    assert book.rules_of("shop") == rules_of_site(edited["shop"], edited)
+    found = [book.rules_of(name).gateways() for name in watched]
+    assert found == [("balancer", "line"), ("line",), ()] * 2
+    book.take_up(SITES | {"shop": msgspec.structs.replace(SITES["shop"], depends_on=("line",))}, now)
+    assert book.rules_of("shop").gateways() == ("line",)
 
 
-def test_who_depends_on_very_many_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def walked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of which sites it was looked for all on which they depend."""
 
     def gateways(site: str, _: object) -> list[str]:
         asked.append(site)
         return ["line"]
 
-    book = Rulebook(SITES, datetime(2026, 11, 30, tzinfo=UTC))
+    asked: list[str] = []
     monkeypatch.setattr("sitemon.alert.rules.all_gateways", gateways)
+    return asked
+
+
+def test_who_depends_on_very_many_is_looked_at_once(walked: list[str]) -> None:
+    book = Rulebook(SITES, datetime(2026, 11, 30, tzinfo=UTC))
     for _ in range(3):
-        assert book.rules_of("shop").gateways == ("line",)
-    assert asked == ["shop"]
+        assert book.rules_of("shop").gateways() == ("line",)
+    assert walked == ["shop"]
+
+
+def test_who_asks_for_other_rules_does_not_have_gateways_looked_for(walked: list[str]) -> None:
+    book = Rulebook(SITES, datetime(2026, 11, 30, tzinfo=UTC))
+    assert book.rules_of("shop").file == book.file_of("shop")
+    assert book.rules_of("cache").settles == rules_of_site(SITES["cache"], SITES).settles
+    assert walked == []
 
 
 def test_a_site_that_is_taken_out_stays_one_of_its_file_and_others_have_one_together() -> None:
