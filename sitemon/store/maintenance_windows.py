@@ -27,6 +27,8 @@ from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("maintenance_windows.sql")
 
+_TOUCHED: Final = f"WITH touched AS ({_sql['touched_hours']})"
+
 _HOUR: Final = timedelta(hours=1)
 _ROWS_AT_ONCE: Final = 50_000
 """So many rows, or one hour of a site, are counted anew in a transaction, which takes some 0.3 s of CPU."""
@@ -121,16 +123,13 @@ def _turn(conn: Connection) -> Iterator[None]:
 
     Nobody waits for it: a declaration may take minutes.
     """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["take_turn"])
-        if cursor.fetchall() != [(True,)]:
-            raise BusyError("another window is being declared or ended: try again when that is done")
+    if rows_of(conn, _sql["take_turn"]) != [(True,)]:
+        raise BusyError("another window is being declared or ended: try again when that is done")
     try:
         yield
     finally:
         if not conn.closed:
-            with translated(), conn, conn.cursor() as cursor:
-                cursor.execute(_sql["end_turn"])
+            rows_of(conn, _sql["end_turn"])
 
 
 def _undo(cursor: Cursor, marks: Watermarks, number: int, piece: Sequence[SiteWindow]) -> bool:
@@ -149,11 +148,9 @@ def _undo(cursor: Cursor, marks: Watermarks, number: int, piece: Sequence[SiteWi
 def _pieces_of(conn: Connection, windows: Sequence[SiteWindow]) -> Iterator[list[SiteWindow]]:
     for start in range(0, len(windows), _SITES_AT_ONCE):
         some = windows[start : start + _SITES_AT_ONCE]
-        with translated(), conn, conn.cursor() as cursor:
-            cursor.execute(_sql["rows_of_hours"], window_columns(some))
-            rows_by_hour = defaultdict[int, list[tuple[datetime, int]]](list)
-            for site_id, hour_at, rows in cursor:
-                rows_by_hour[site_id].append((hour_at, rows))
+        rows_by_hour = defaultdict[int, list[tuple[datetime, int]]](list)
+        for site_id, hour_at, rows in rows_of(conn, f"{_TOUCHED} {_sql['rows_of_hours']}", **window_columns(some)):
+            rows_by_hour[site_id].append((hour_at, rows))
         yield from pieces(some, rows_by_hour, _ROWS_AT_ONCE)
 
 
@@ -197,7 +194,7 @@ def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> 
 
 def _count_anew(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> None:
     """Count the hours and days anew in which windows changed, as far as they are rolled up and rows are kept."""
-    cursor.execute(_sql["rolled_up_hours"], window_columns(changed))
+    cursor.execute(f"{_TOUCHED} {_sql['rolled_up_hours']}", window_columns(changed))
     hours: list[tuple[int, int, datetime]] = cursor.fetchall()
     if not hours:
         return

@@ -71,9 +71,10 @@ FROM (
 ON CONFLICT (site_id, from_at) DO UPDATE SET until_at = excluded.until_at
 WHERE stretch.until_at <> excluded.until_at;
 
--- name: rows_of_hours
--- How many rows were counted into each hour that these stretches touch, with one for the count of each region.
-SELECT hour.site_id, hour_at, sum(1 + up + degraded + down + missed + maintenance)
+-- name: touched_hours
+-- The hours that these stretches touch and that rows were counted into, as far as these are kept, by region. Where there is
+-- no count there was no row.
+SELECT hour.*
 FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
     AS given (site_id, from_at, until_at)
 CROSS JOIN sitemon.watermark
@@ -83,22 +84,16 @@ JOIN sitemon.count_hour AS hour
     AND hour.region_id = region.region_id
     AND hour.hour_at >= sitemon.hour_of(greatest(from_at, raw_from_at))
     AND hour.hour_at < until_at
+
+-- name: rows_of_hours
+-- How many rows were counted into each hour that is ``touched``, with one for the count of each region.
+SELECT site_id, hour_at, sum(1 + up + degraded + down + missed + maintenance)
+FROM touched
 GROUP BY 1, 2
 ORDER BY 1, 2 DESC;
 
 -- name: rolled_up_hours
--- The hours that these stretches touch and that rows were counted into, as far as these are kept. Where there is no count
--- there was no row.
-SELECT DISTINCT hour.site_id, hour.region_id, hour_at
-FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
-    AS given (site_id, from_at, until_at)
-CROSS JOIN sitemon.watermark
-CROSS JOIN sitemon.region
-JOIN sitemon.count_hour AS hour
-    ON hour.site_id = given.site_id
-    AND hour.region_id = region.region_id
-    AND hour.hour_at >= sitemon.hour_of(greatest(from_at, raw_from_at))
-    AND hour.hour_at < until_at;
+SELECT DISTINCT site_id, region_id, hour_at FROM touched;
 
 -- name: forget_hours
 DELETE FROM sitemon.count_hour AS hour
