@@ -114,13 +114,13 @@ class Decider:
         but = {*self._by_themselves()}
         began_s = clock.monotonic_s()
         while some := self._waiting.next(min(most, self._at_once), but):
-            sites = self._decide_on(conn, some)
+            count = self._decide_on(conn, some)
             # Else another alerter has them.
-            if sites:
+            if count:
                 is_long = clock.monotonic_s() - began_s > _TURN_S
                 wanted = self._at_once // 2 if is_long else self._at_once * 2
                 self._at_once = min(max(wanted, _FEWEST_AT_ONCE), _SITES_AT_ONCE)
-                return sites
+                return count
         return 0
 
     def _decide_on(self, conn: Connection, some: Sequence[Undecided]) -> int:

@@ -35,8 +35,8 @@ class Dialer:
     It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
     a socket that takes datagrams of one address alone. Each check may try `OWN_SOCKETS` addresses of a name beside each
     other; for further ones all share `spare_sockets`. To one address and port the sites of a file have at most
-    `most_at_address` sockets at once; None is any number. Where only public addresses are visited, none for
-    which `is_own` is true is: those of this machine.
+    `most_at_address` sockets at once; None is any number. Where only public addresses are visited, those of this
+    machine, which `is_own` knows, are not.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ ADDRESSES: Final[Mapping[str, str]] = {
 
 NAMES: Final[Mapping[str, str]] = {
     "instance-data": "AWS: https://github.com/canonical/cloud-init, cloudinit/sources/DataSourceEc2.py",
-    "instance-data.ec2.internal": ("AWS: https://cloudinit.readthedocs.io/en/latest/reference/datasources/ec2.html"),
+    "instance-data.ec2.internal": "AWS: https://cloudinit.readthedocs.io/en/latest/reference/datasources/ec2.html",
     "metadata": "Google Cloud: https://cloud.google.com/compute/docs/internal-dns, whose search path completes it",
     "metadata.goog": "Google Cloud: https://cloud.google.com/compute/docs/metadata/querying-metadata",
     "metadata.google.internal": "Google Cloud: https://cloud.google.com/compute/docs/metadata/querying-metadata",
