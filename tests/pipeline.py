@@ -5,14 +5,15 @@ import re
 import signal
 import sysconfig
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import psutil
+import psycopg2
 
 from sitemon import clock
-from sitemon.config.servers import database_credentials, postgres_server
+from sitemon.config.servers import Credentials, PostgresServer, database_credentials, postgres_server
 from sitemon.local.process import GuardedProcess, run_guarded
 from sitemon.local.stack import Stack
 from sitemon.store.connect import Connection, connect
@@ -53,6 +54,8 @@ class Pipeline:
         self.stack = stack
         self.sites_file = sites_file
         self.processes: dict[str, GuardedProcess] = {}
+        self._kept: Connection | None = None
+        self._kept_to: tuple[PostgresServer, Credentials] | None = None
 
     def run(self, name: str, program: str, *arguments: str) -> str:
         """Run a command to its end and return what it printed; fail when it fails."""
@@ -80,10 +83,30 @@ class Pipeline:
         return (self.folder / f"{name}.log").read_text()
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Return what a query gives, asked as the database's owner."""
-        with closing(self.connect()) as conn, conn.cursor() as cursor:
+        """Return what a query gives, asked as the database's owner.
+
+        The connection is kept, since a test that waits asks twenty times a second; one that was lost is made anew.
+        """
+        try:
+            return self._ask(sql, parameters)
+        except psycopg2.Error:
+            if self._kept is None or not self._kept.closed:
+                raise
+        return self._ask(sql, parameters)
+
+    def _ask(self, sql: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if self._kept is None or self._kept.closed or self._kept_to != self._database():
+            self.let_go()
+            self._kept, self._kept_to = self.connect(), self._database()
+            self._kept.autocommit = True
+        with self._kept.cursor() as cursor:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
+
+    def let_go(self) -> None:
+        """End the connection that is kept: PostgreSQL copies no database to which somebody is connected."""
+        if self._kept is not None:
+            self._kept.close()
 
     def kill(self, name: str) -> Away:
         """Kill one with SIGKILL and start it again a little later; return when it was away."""
@@ -103,13 +126,17 @@ class Pipeline:
 
     def down(self) -> None:
         """End our processes; the stack goes on."""
+        self.let_go()
         for process in self.processes.values():
             process.stop(timeout_s=10)
 
     def connect(self) -> Connection:
         """Connect to the database as its owner."""
-        server, owner = postgres_server(None, self.environment), database_credentials(None, self.environment)
-        return connect(server, owner, application_name="sitemon-tests")
+        return connect(*self._database(), application_name="sitemon-tests")
+
+    def _database(self) -> tuple[PostgresServer, Credentials]:
+        environ = self.environment
+        return postgres_server(None, environ), database_credentials(None, environ)
 
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds that each of our processes has used, its children included."""

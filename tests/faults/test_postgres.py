@@ -175,6 +175,7 @@ def test_a_database_that_is_restored_from_a_copy_reads_what_it_lacks(scene: Scen
     scene.begin()
     database, copy = scene.owner.database, f"{scene.owner.database}_copy"
     with scene.as_administrator() as conn:
+        scene.pipeline.let_go()
         with sessions_ended(scene):
             wait_for(lambda: is_copied(conn, database, copy))
         scene.goes_on_for(15)
