@@ -17,22 +17,27 @@ from tests.pipeline import Pipeline, wait_for
 
 
 @pytest.fixture
-def worker(pipeline: Pipeline, sample: SampleServer) -> Pipeline:
+def other(redis_url: str) -> Iterator[Celery]:
+    """An application that knows nothing of ours but the broker."""
+    with Celery("other", broker=redis_url, backend=redis_url, set_as_current=False) as app:
+        yield app
+
+
+@pytest.fixture
+def worker(pipeline: Pipeline, sample: SampleServer, other: Celery) -> Pipeline:
     """A worker of one process: of several, each has to hear of a revocation before it is handed the task."""
     pipeline.extra["SITEMON_WORKER_PROCESSES"] = "1"
     pages = {"shop": "/good", "stuck": "/stuck"}
     sites = [{"name": name, "url": url(sample, page), "interval": "1h", "timeout": 1.5} for name, page in pages.items()]
     write_sites(pipeline.sites_file, *sites)
     pipeline.start("beatless")
-    wait_for(lambda: "ready." in pipeline.log_of("beatless"))
+    await_listening(other)
     return pipeline
 
 
-@pytest.fixture
-def other(redis_url: str) -> Iterator[Celery]:
-    """An application that knows nothing of ours but the broker."""
-    with Celery("other", broker=redis_url, backend=redis_url, set_as_current=False) as app:
-        yield app
+def await_listening(other: Celery) -> None:
+    """Wait until a worker hears what is said to all: it says that it is ready before it subscribes (Celery 5.7.0)."""
+    wait_for(lambda: other.control.ping(timeout=1, limit=1))
 
 
 def test_one_that_names_the_queue_gets_the_result(worker: Pipeline, other: Celery) -> None:
@@ -118,7 +123,7 @@ def test_the_slots_of_a_revoked_batch_are_missed_and_nobody_sends_them_again(
     pipeline.extra["SITEMON_WORKER_PROCESSES"] = "1"
     write_sites(pipeline.sites_file, {"name": "shop", "url": url(sample, "/good"), "interval": 2, "timeout": 1})
     pipeline.start("managing", "beat", "recorder")
-    wait_for(lambda: "ready." in pipeline.log_of("managing"))
+    await_listening(other)
     with redis.Redis.from_url(redis_url) as client:
         waiting = json.loads(wait_for(lambda: client.lindex("checks.default", -1)))
     batch_id, [[_, slot_ms]] = waiting["headers"]["id"], json.loads(b64decode(waiting["body"]))[0][0]
