@@ -25,6 +25,11 @@ SCHEDULED: Final = """
     FROM sitemon.site CROSS JOIN sitemon.region
     ON CONFLICT DO NOTHING
 """
+AS_ANALYZED: Final = """
+    ALTER TABLE sitemon.current_state SET (autovacuum_enabled = false);
+    ALTER TABLE sitemon.schedule_stretch SET (autovacuum_enabled = false);
+    ALTER TABLE sitemon.watch SET (autovacuum_enabled = false)
+"""
 OTHER_REGIONS: Final = "INSERT INTO sitemon.region (name) SELECT 'other-' || n FROM generate_series(1, 40) AS n"
 MAINTAINED: Final = """
     INSERT INTO sitemon.maintenance_stretch (site_id, from_at, until_at)
@@ -33,11 +38,12 @@ MAINTAINED: Final = """
 
 
 @pytest.fixture
-def lent(reader: Connect) -> Iterator[Connection]:
-    """A connection of the page."""
+def lent(reader: Connect, conn: Connection) -> Iterator[Connection]:
+    """A connection of the page. Statistics are of the tests' own ANALYZE: autovacuum takes one table before another."""
+    execute(conn, AS_ANALYZED)
     pool = Pool(reader, 1)
-    with pool.connection() as conn:
-        yield conn
+    with pool.connection() as connection:
+        yield connection
     pool.close()
 
 
