@@ -6,23 +6,37 @@ import re
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from sitemon.config.chosen_files import without_waiting
 from sitemon.config.json_lines import JsonLines
 from sitemon.config.values import DEEPEST, ValuePath
-from sitemon.config.yaml_bounds import YamlBoundsError, check_bounds
+from sitemon.config.yaml_bounds import Bounds, YamlBoundsError, check_bounds
 from sitemon.config.yaml_lines import YamlLines, repeated_keys
 from sitemon.config.yaml_loader import Loader
 from sitemon.model.errors import ConfigurationError, Mistake
 
-_LONGEST_BYTES: Final = 32 << 20
-"""100,000 sites of seven fields take 18; as text, each may take four bytes of memory."""
-_MOST_IN_JSON: Final = 3_000_000
+
+class Most(NamedTuple):
+    """How many bytes or values a file may have, and what is said beside that to who wants more."""
+
+    number: int
+    more: str = ""
+
+
+_LONGEST: Final = Most(32 << 20)
+"""In bytes. 100,000 sites of seven fields take 18 MB; as text, each may take four bytes of memory."""
+_MOST_IN_YAML: Final = Most(800_000, "; as JSON, more can be read")
+"""Names of fields count as well. Each takes some 400 bytes in a read, a list or mapping 750: these count twice."""
+_MOST_IN_JSON: Final = Most(3_000_000)
 """Of commas, hence of values, and of brackets and braces, which count twice: an empty list takes 64 bytes in a read, a
 mapping of one name 184, a short text 80."""
+_BYTES_FOR_SITES: Final = 1 << 20, 2 << 10
+_VALUES_FOR_SITES: Final = 20_000, 60
+"""In a file that may have only so many sites: in any case, and for each of them. One of seven fields takes 16 values in
+YAML and 180 bytes, one with all that is usual 54 values and 800 bytes."""
 _MOST_REPEATED: Final = 1_000
 """Of one file: nobody reads more."""
 _UNMARKED: Final = bytes(set(range(256)) - set(b'"[]{}:'))
@@ -63,16 +77,23 @@ def _shown(name: object) -> str:
     return str(name) if _SHOWN.fullmatch(str(name)) else "…"
 
 
-def read_document(file: Path) -> Document:
+def read_document(file: Path, most_sites: int | None = None) -> Document:
     """Read a JSON file (by its suffix), or a YAML one.
+
+    Where it may have only so many sites, it is no longer, and has no more values, than these need: all of it is in
+    memory before they are counted.
 
     Raises:
         ConfigurationError: it cannot be read, is not valid, or has a key twice; with the line.
 
     """
-    read = _read_json if file.suffix == ".json" else _read_yaml
     try:
-        return read(content_of(file), file)
+        longest = _most(_LONGEST, _BYTES_FOR_SITES, most_sites)
+        content = content_of(file, longest)
+        if file.suffix == ".json":
+            return _read_json(content, file, _most(_MOST_IN_JSON, _VALUES_FOR_SITES, most_sites))
+        most = _most(_MOST_IN_YAML, _VALUES_FOR_SITES, most_sites)
+        return _read_yaml(content, file, Bounds(*most, longest.number))
     except OSError as exc:
         raise _refused(file, None, f"cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
@@ -81,7 +102,14 @@ def read_document(file: Path) -> Document:
         raise _refused(file, None, "nested too deeply") from exc
 
 
-def content_of(file: Path) -> bytes:
+def _most(of_any: Most, for_sites: tuple[int, int], most_sites: int | None) -> Most:
+    if most_sites is None:
+        return of_any
+    at_least, a_site = for_sites
+    return min(of_any, Most(at_least + a_site * most_sites, ": see SITEMON_SITES_PER_FILE"))
+
+
+def content_of(file: Path, longest: Most) -> bytes:
     """Return what is in a file. A pipe and a device may never end, and to open some devices does something.
 
     Raises:
@@ -93,9 +121,9 @@ def content_of(file: Path) -> bytes:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(file, None, "expected a file, not a pipe or a device")
     with open(file, "rb", opener=without_waiting) as opened:
-        content = opened.read(_LONGEST_BYTES + 1) or b""
-    if len(content) > _LONGEST_BYTES:
-        raise _refused(file, None, f"longer than {_LONGEST_BYTES >> 20} MiB")
+        content = opened.read(longest.number + 1) or b""
+    if len(content) > longest.number:
+        raise _refused(file, None, f"longer than {longest.number / 2**20:.3g} MiB{longest.more}")
     return content
 
 
@@ -103,9 +131,9 @@ def _refused(file: Path, line: int | None, problem: str) -> ConfigurationError:
     return ConfigurationError([Mistake(str(file), line, "", problem)])
 
 
-def _read_json(written: bytes, file: Path) -> Document:
-    if written.count(b",") + 2 * (written.count(b"[") + written.count(b"{")) > _MOST_IN_JSON:
-        raise _refused(file, None, f"more than {_MOST_IN_JSON:,} values, each list and mapping as two")
+def _read_json(written: bytes, file: Path, most: Most) -> Document:
+    if written.count(b",") + 2 * (written.count(b"[") + written.count(b"{")) > most.number:
+        raise _refused(file, None, f"more than {most.number:,} values, each list and mapping as two{most.more}")
     marks = _marks_outside_of_texts(written)
     if _depth_of(marks) > DEEPEST:
         raise _refused(file, None, f"nested more than {DEEPEST} deep")
@@ -151,11 +179,11 @@ def _is_text(value: Any) -> bool:
     return True
 
 
-def _read_yaml(written: bytes, file: Path) -> Document:
-    content = written.decode("utf-8-sig")
+def _read_yaml(written: bytes, file: Path, most: Bounds) -> Document:
+    written.decode()  # libyaml takes bytes, and other encodings than UTF-8
     try:
-        check_bounds(yaml.parse(content, Loader=Loader))
-        loader = Loader(content)
+        check_bounds(yaml.parse(written, Loader=Loader), most)
+        loader = Loader(written)
         try:
             node = loader.get_single_node()
             # Before construction, which writes merged keys into the nodes, all of a mapping's anew for each <<.

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sitemon.config.documents import content_of
+from sitemon.config.documents import Most, content_of
 from sitemon.config.edits import State
 from sitemon.config.site_reader import SiteReader
 from sitemon.config.site_room import Taken
@@ -14,7 +14,7 @@ from sitemon.model.site import DEFAULT_REGION, Site
 
 _WORD: Final = re.compile(rb"[A-Za-z0-9._-]+")
 """What may be the name of a site."""
-_LONGEST_BYTES: Final = 4 << 20
+_LONGEST: Final = Most(4 << 20)
 """To look through more takes longer than to find many a mistake in it."""
 _MOST_MISTAKES: Final = 100
 """A running process says the first, and how many more; of 2,000 files it keeps them."""
@@ -73,10 +73,8 @@ def parts_in(reader: SiteReader) -> list[Part]:
 
 def _names_in(file: Path, known: Collection[str]) -> Collection[str] | None:
     try:
-        content = content_of(file)
+        content = content_of(file, _LONGEST)
     except (OSError, ConfigurationError):  # then it may have any name in it
-        return None
-    if len(content) > _LONGEST_BYTES:
         return None
     return {name for word in _WORD.finditer(content) if (name := word[0].decode()) in known}
 

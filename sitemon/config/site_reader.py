@@ -87,7 +87,7 @@ class SiteReader:
         self.readings[file] = Reading(stat, named, clock.thread_cpu_s() - began_s)
 
     def _read(self, file: Path, files: State, own_folder: str) -> None:
-        document = read_document(file)
+        document = read_document(file, self._choices.most_sites_of_file)
         self._read_files.append((document.name, document.line_of))
         self._regions = set()
         top = document.value if document.value is not None else {}

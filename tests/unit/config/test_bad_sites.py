@@ -338,7 +338,7 @@ def test_of_what_a_link_leads_to_no_mistake_holds_a_word(tmp_path: Path, suffix:
 
 
 def test_a_file_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_LONGEST_BYTES", 1 << 20)
+    monkeypatch.setattr(documents, "_LONGEST", documents.Most(1 << 20))
     (tmp_path / "sites.yaml").write_text("sites: []\n#" + "x" * (1 << 20))
     with pytest.raises(ConfigurationError, match="longer than 1 MiB"):
         load_sites({"CONF_DIR": str(tmp_path)})

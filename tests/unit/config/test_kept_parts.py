@@ -123,7 +123,7 @@ def test_all_are_read_again_in_another_environment(folder: Path, reads: Reads) -
 def test_one_that_could_not_be_read_is_read_again_with_the_next_edit(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Path) -> bytes:
+    def fail(*_: object) -> bytes:
         raise OSError(24, "Too many open files")
 
     watcher = watcher_of(folder)

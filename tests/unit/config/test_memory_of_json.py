@@ -68,7 +68,7 @@ def test_so_do_those_of_an_object() -> None:
 def test_a_file_of_a_thousand_mistakes_takes_little_more_than_its_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: str
 ) -> None:
-    monkeypatch.setattr(documents, "_LONGEST_BYTES", 2 * LENGTH)  # for which there is room from the beginning
+    monkeypatch.setattr(documents, "_LONGEST", documents.Most(2 * LENGTH))  # for which there is room from the beginning
     (tmp_path / "sites.json").write_text(f'{{"sites": [{values}]}}')
 
     def load() -> None:
@@ -81,7 +81,7 @@ def test_a_file_of_a_thousand_mistakes_takes_little_more_than_its_values(
 def test_a_key_that_stands_again_among_many_takes_no_more_than_they_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "_LONGEST_BYTES", 2 * LENGTH)
+    monkeypatch.setattr(documents, "_LONGEST", documents.Most(2 * LENGTH))
     keys = ",".join(f'"{number:x}":0' for number in range(LENGTH // 8))
     (tmp_path / "sites.json").write_text(f'{{{keys},"0":0}}')
 

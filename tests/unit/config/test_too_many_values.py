@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sitemon.config import documents, yaml_bounds
+from sitemon.config import documents
 from sitemon.model.errors import ConfigurationError
 
 MOST = 100
@@ -15,8 +15,8 @@ IN_JSON = "more than 100 values, each list and mapping as two"
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits are low enough for a test."""
-    monkeypatch.setattr(yaml_bounds, "MOST_VALUES", MOST)
-    monkeypatch.setattr(documents, "_MOST_IN_JSON", MOST)
+    for name in ("_MOST_IN_YAML", "_MOST_IN_JSON"):
+        monkeypatch.setattr(documents, name, getattr(documents, name)._replace(number=MOST))
 
 
 @pytest.mark.parametrize(
