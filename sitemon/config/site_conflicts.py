@@ -24,15 +24,15 @@ _LOOKS_LITERAL: Final = re.compile(r"://(?:[^/]*@)?[\[\d]")
 _DEFAULT_MAX_BODY_BYTES: Final = Site(name="", url="").max_body_bytes
 
 
-def conflicts(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Problem]:
-    """Return what does not fit together among flat values over flat defaults."""
+def conflicts(values: Mapping[str, Any], defaults: Mapping[str, Any], files_below: str | None) -> list[Problem]:
+    """Return what does not fit together among flat values over flat defaults, whose files lie below a folder."""
     if _CONFLICTING.isdisjoint(values) and _CONFLICTING.isdisjoint(defaults):  # as nearly always
         return []
     merged = {**defaults, **values} if defaults else values
     return [
         *_of_headers(values, defaults),
         *_of_sizes(merged),
-        *_of_client_certificate(merged),
+        *_of_client_certificate(merged, files_below),
         *_of_ip_version(merged),
         *_of_response(merged),
     ]
@@ -50,11 +50,11 @@ def _of_sizes(merged: Mapping[str, Any]) -> Iterator[Problem]:
         yield ("expect", "body_size"), f"expected less than max_body, {most_bytes} bytes: no more is read"
 
 
-def _of_client_certificate(merged: Mapping[str, Any]) -> Iterator[Problem]:
+def _of_client_certificate(merged: Mapping[str, Any], files_below: str | None) -> Iterator[Problem]:
     cert_file, key_file = merged.get("cert_file"), merged.get("key_file")
     if cert_file is not None:
         stamps = tuple(Path(file).stat().st_mtime_ns for file in (cert_file, key_file) if file)
-        problem = _pair_problem(cert_file, key_file, stamps)
+        problem = _pair_problem(cert_file, key_file, files_below, stamps)
         if problem:
             yield ("tls", "cert_file" if key_file is None else "key_file"), problem
     elif key_file is not None:
@@ -62,10 +62,12 @@ def _of_client_certificate(merged: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 @functools.lru_cache(maxsize=1_000)
-def _pair_problem(cert_file: str, key_file: str | None, _stamps: tuple[int, ...]) -> str | None:
+def _pair_problem(
+    cert_file: str, key_file: str | None, files_below: str | None, _stamps: tuple[int, ...]
+) -> str | None:
     """Return what is wrong with a certificate and its key; to read them takes long when 100,000 sites share them."""
     try:
-        own_certificates.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cert_file, key_file)
+        own_certificates.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cert_file, key_file, files_below)
     except own_certificates.UnfitKeyError as exc:
         return f"expected a certificate and its key, without a password, in PEM; {exc}"
     except (chosen_files.TooMuchError, ssl.SSLError, OSError) as exc:

@@ -175,7 +175,7 @@ class SiteReader:
         values, problems = reader.read(mapping)
         problems += self._unknown_channels(values, mapping)
         problems += [((name,), "missing") for name in _REQUIRED if name not in mapping]
-        problems += conflicts(values, defaults)
+        problems += conflicts(values, defaults, reader.context.files_below)
         regions = values.get("regions", defaults.get("regions", ()))
         gateways = values.get("depends_on", defaults.get("depends_on", ()))
         problems += self._beside_others(values.get("name"), place, regions, gateways)

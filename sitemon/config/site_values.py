@@ -266,7 +266,7 @@ def ca_file(value: object, context: Context) -> str:
     file = _file(value, context, ca_files.LONGEST_BYTES)
     found = Path(file).stat()
     try:
-        problem = _ca_file_problem(os.path.realpath(file), (found.st_mtime_ns, found.st_size))
+        problem = _ca_file_problem(os.path.realpath(file), context.files_below, (found.st_mtime_ns, found.st_size))
     except OSError as exc:
         raise UnfitError(f"expected a file that can be read; {file} cannot") from exc
     if problem:
@@ -293,10 +293,10 @@ def _file(value: object, context: Context, most_bytes: int) -> str:
 
 
 @functools.lru_cache(maxsize=1_000)
-def _ca_file_problem(file: str, _stamps: tuple[int, int]) -> tuple[str, str] | None:
+def _ca_file_problem(file: str, below: str | None, _stamps: tuple[int, int]) -> tuple[str, str] | None:
     """Return what was expected of a file of CA certificates and what it has instead; how often it is named is free."""
     try:
-        ca_files.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file)
+        ca_files.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file, below)
     except chosen_files.TooMuchError:
         return f"at most {ca_files.MOST_CERTIFICATES} certificates", "more"
     except ssl.SSLError:

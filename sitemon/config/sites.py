@@ -71,8 +71,9 @@ def site_from_fields(fields: Mapping[str, object], environ: Mapping[str, str] = 
         ConfigurationError: with every mistake.
 
     """
-    values, problems = FieldReader(Context(Path.cwd(), environ, settings_of_sites(environ), {})).read(fields)
-    problems += conflicts(values, {})
+    context = Context(Path.cwd(), environ, settings_of_sites(environ), {})
+    values, problems = FieldReader(context).read(fields)
+    problems += conflicts(values, {}, context.files_below)
     mistakes = [Mistake("", None, show_path(path), problem) for path, problem in problems]
     if "url" not in fields:
         mistakes.append(Mistake("", None, "url", "missing"))

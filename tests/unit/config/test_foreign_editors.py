@@ -15,7 +15,8 @@ import pytest
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.tls_contexts import context_for
 from sitemon.clock import thread_cpu_s
-from sitemon.config import ca_files, own_certificates
+from sitemon.config import ca_files, own_certificates, site_values
+from sitemon.config.fields import readable_file
 from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
@@ -156,6 +157,25 @@ def test_a_file_that_became_a_link_out_of_the_folder_is_not_read(tmp_path: Path,
     file.symlink_to(ours)
     with pytest.raises(PermissionError):
         context_for(site.tls)
+
+
+@pytest.mark.parametrize("field", ["ca_file", "cert_file"])
+def test_of_a_link_that_came_after_the_look_at_it_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    folder, theirs, file = tmp_path / "conf", write_chain(tmp_path, new_authority("theirs")), tmp_path / "conf/own.pem"
+    folder.mkdir()
+    file.touch()
+    (folder / "sites.yaml").write_text(f"sites: [{{name: a, url: 'https://a.example/', tls: {{{field}: own.pem}}}}]\n")
+
+    def looked_at(*place: Any) -> str:
+        file.unlink()
+        file.symlink_to(theirs)
+        return readable_file(*place)
+
+    monkeypatch.setattr(site_values, "readable_file", looked_at)
+    with pytest.raises(ConfigurationError, match=r"expected a (certificate and its key|file that can be read)"):
+        load_sites({"CONF_DIR": str(folder)} | PUBLIC)
 
 
 @pytest.mark.parametrize(("field", "most"), [("ca_file", "1,024 KiB"), ("cert_file", "64 KiB"), ("key_file", "64 KiB")])
