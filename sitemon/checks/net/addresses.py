@@ -94,6 +94,16 @@ _ENDS_IN_IPV4: Final = (
     ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
 )
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+_LOCAL_OCTETS: Final = 6
+IPV4_BEHIND: Final = {
+    4: (4, 5, 6, 7),
+    5: (5, 6, 7, 9),
+    6: (6, 7, 9, 10),
+    7: (7, 9, 10, 11),
+    8: (9, 10, 11, 12),
+    12: (12, 13, 14, 15),
+}
+"""In which octets the IPv4 address stands behind a NAT64 prefix of so many octets: RFC 6052, 2.2."""
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 _ISATAP: Final = (0x00005EFE, 0x02005EFE)
 """What stands before the IPv4 address of an ISATAP interface, whatever the prefix: RFC 5214, 6.1."""
@@ -153,6 +163,11 @@ def forms_of(ip: str) -> tuple[Address, ...]:
     return tuple(_forms(_parse(ip)))
 
 
+def ipv4_behind(address: ipaddress.IPv6Address, octets: int) -> ipaddress.IPv4Address:
+    """Return what an address stands for if so many of its octets are a NAT64 prefix."""
+    return ipaddress.IPv4Address(bytes(address.packed[place] for place in IPV4_BEHIND[octets]))
+
+
 def _parse(ip: str) -> Address:
     return ipaddress.ip_address(ip.partition("%")[0])
 
@@ -189,16 +204,13 @@ def _embedded(address: ipaddress.IPv6Address) -> Iterator[int]:
     elif address in _TEREDO:
         yield last_32_bits ^ 0xFFFFFFFF  # RFC 4380: the client's address, inverted
     elif address in _LOCAL_NAT64:
-        yield from _in_local_nat64(number)
+        yield from _in_local_nat64(address)
     elif number >> 32 & 0xFFFFFFFF in _ISATAP:
         yield last_32_bits
 
 
-def _in_local_nat64(number: int) -> Iterator[int]:
-    """Yield what the address may stand for: nobody but its network knows how long the prefix is (RFC 6052, 2.2)."""
-    of_48 = (number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF
-    of_56 = (number >> 64 & 0xFF) << 24 | number >> 32 & 0xFFFFFF
-    of_64 = number >> 24 & 0xFFFFFFFF
-    of_96 = number & 0xFFFFFFFF
-    found = [one for one in (of_48, of_56, of_64, of_96) if one >= 1 << 24]  # 0.0.0.0/8 is what the others leave
+def _in_local_nat64(address: ipaddress.IPv6Address) -> Iterator[int]:
+    """Yield what the address may stand for: nobody but its network knows how long the prefix is, of 48 bits or more."""
+    *found, of_96 = (int(ipv4_behind(address, octets)) for octets in IPV4_BEHIND if octets >= _LOCAL_OCTETS)
+    found = [one for one in (*found, of_96) if one >= 1 << 24]  # 0.0.0.0/8 is what the others leave
     yield from found or (of_96,)

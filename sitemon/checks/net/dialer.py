@@ -5,14 +5,16 @@ import math
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from ipaddress import IPv6Address
 from typing import Final, Literal
 
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.net.address_limit import AddressLimit
 from sitemon.checks.net.addresses import OWN_NETWORK, Address, AddressPolicy, Reach, forms_of, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.net.host_names import reach_of_name
+from sitemon.checks.net.nat64 import Nat64
 from sitemon.checks.net.own_addresses import is_own
 from sitemon.checks.net.resolver import Endpoint, Resolver, few, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
@@ -57,6 +59,7 @@ class Dialer:
         self._spare = threading.BoundedSemaphore(spare_sockets)
         self._limit = AddressLimit(most_at_address)
         self._is_own = is_own
+        self._nat64 = Nat64(resolver)
 
     async def reach(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None
@@ -85,7 +88,7 @@ class Dialer:
         """
         found = await self._endpoints(exchange, host)
         exchange.addresses = tuple([endpoint.ip for endpoint in found])
-        allowed = self._allowed(_of_version(found, ip_version), came_from_public)
+        allowed = await self._allowed(exchange, _of_version(found, ip_version), came_from_public)
         return tuple([endpoint.at(port) for endpoint in allowed])
 
     async def connect(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> BoundedSocket:
@@ -126,7 +129,7 @@ class Dialer:
         """
         address = numeric(host)
         if address is not None:
-            self._allowed((address,), came_from_public)
+            await self._allowed(exchange, (address,), came_from_public)
             return
         reach = reach_of_name(host)
         if reach is Reach.BLOCKED:
@@ -137,7 +140,7 @@ class Dialer:
         if len(found) > len(tuple(few(found))):
             raise CheckError(Reason.BLOCKED_ADDRESS, "the host has too many addresses to look at each")
         for endpoint in found:
-            self._allowed((endpoint,), came_from_public)
+            await self._allowed(exchange, (endpoint,), came_from_public)
         if not found and reach is Reach.PRIVATE and (came_from_public or self._policy.is_public_only):
             raise CheckError(Reason.BLOCKED_ADDRESS, "the host has a name of private networks")
 
@@ -178,19 +181,44 @@ class Dialer:
         patience_s = exchange.patience_s()
         return await self._resolver.resolve(host, exchange.waits, timeout_s, patience_s=patience_s, file=exchange.file)
 
-    def _allowed(self, endpoints: tuple[Endpoint, ...], came_from_public: bool) -> tuple[Endpoint, ...]:
-        refusals = [self._refusal(endpoint.ip, came_from_public) for endpoint in endpoints]
-        allowed = tuple([endpoint for endpoint, words in zip(endpoints, refusals, strict=True) if words is None])
-        if not allowed:
-            raise CheckError(Reason.BLOCKED_ADDRESS, refusals[0] or "the host name has no address")
-        return allowed
+    async def _allowed(
+        self, exchange: Exchange, endpoints: tuple[Endpoint, ...], came_from_public: bool
+    ) -> tuple[Endpoint, ...]:
+        """Return those of the places that may be visited.
 
-    def _refusal(self, ip: str, came_from_public: bool) -> str | None:
+        Raises:
+            CheckError: none may; OwnError, where of one of them we cannot tell.
+
+        """
+        allowed: list[Endpoint] = []
+        errors: list[CheckError] = []
+        for endpoint in endpoints:
+            try:
+                words = await self._refusal(exchange, endpoint.ip, came_from_public)
+            except OwnError as exc:
+                errors.insert(0, exc)
+            else:
+                if words is None:
+                    allowed.append(endpoint)
+                else:
+                    errors.append(CheckError(Reason.BLOCKED_ADDRESS, words))
+        if not allowed:
+            raise errors[0] if errors else CheckError(Reason.BLOCKED_ADDRESS, "the host name has no address")
+        return tuple(allowed)
+
+    async def _refusal(self, exchange: Exchange, ip: str, came_from_public: bool) -> str | None:
         words = refusal(ip, came_from_public=came_from_public, policy=self._policy)
         if words is not None or not self._policy.is_public_only:
             return words
-        if any(self._is_own(form) for form in forms_of(ip) if not self._policy.lists(form)):
+        forms = [form for form in forms_of(ip) if not self._policy.lists(form)]
+        if any(map(self._is_own, forms)):
             return f"{ip} is an address of this machine, which is not visited here (SITEMON_ADDRESS_POLICY)"
+        for form in forms:
+            behind = await self._nat64.ipv4_behind(form, exchange) if isinstance(form, IPv6Address) else ()
+            for inner in behind:
+                words = await self._refusal(exchange, str(inner), came_from_public)
+                if words is not None:
+                    return f"{ip} leads there by NAT64: {words}"
         return None
 
 

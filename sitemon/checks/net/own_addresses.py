@@ -5,6 +5,7 @@ the machine never sees them. The address from which a socket connects does not t
 Linux connects from the first.
 """
 
+import errno
 import socket
 import struct
 import sys
@@ -14,17 +15,20 @@ from sitemon.checks.errors import OwnError
 from sitemon.checks.net.addresses import Address
 from sitemon.model.outcome import Reason
 
+_NLMSG_ERROR: Final = 2
 _RTM_NEWROUTE: Final = 24
 _RTM_GETROUTE: Final = 26
 _NLM_F_REQUEST: Final = 1
 _RTA_DST: Final = 1
 _HERE: Final = (2, 4)
 """RTN_LOCAL and RTN_ANYCAST: what is sent there is received here."""
+_NO_ROUTE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH)
 _HEADER: Final = struct.Struct("=IHHII")
 """Length, type, flags, sequence number, sender: netlink(7)."""
 _ROUTE: Final = struct.Struct("=8BI")
 """Family, length of the destination in bits, of the source, and others; the type of the route is the eighth byte."""
 _ATTRIBUTE: Final = struct.Struct("=HH")
+_ERROR: Final = struct.Struct("=i")
 _LONGEST_ANSWER: Final = 4096
 
 
@@ -32,7 +36,7 @@ def is_own(address: Address) -> bool:
     """Return whether what is sent to the address stays on this machine; where that is not Linux, False. Does not block.
 
     Raises:
-        OwnError: the kernel cannot be asked.
+        OwnError: the kernel cannot be asked, or does not say.
 
     """
     if sys.platform != "linux":
@@ -46,7 +50,11 @@ def is_own(address: Address) -> bool:
         words = "this process cannot ask the kernel whether an address is this machine's own (netlink)"
         raise OwnError(Reason.CONNECT_ERROR, words) from exc
     _, kind, *_ = _HEADER.unpack_from(answer)
-    return kind == _RTM_NEWROUTE and _ROUTE.unpack_from(answer, _HEADER.size)[7] in _HERE
+    if kind == _RTM_NEWROUTE:
+        return _ROUTE.unpack_from(answer, _HEADER.size)[7] in _HERE
+    if kind == _NLMSG_ERROR and -_ERROR.unpack_from(answer, _HEADER.size)[0] in _NO_ROUTE:
+        return False
+    raise OwnError(Reason.CONNECT_ERROR, "the kernel does not say whether an address is this machine's own (netlink)")
 
 
 def _question(address: Address) -> bytes:

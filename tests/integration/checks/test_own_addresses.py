@@ -1,11 +1,15 @@
 """This machine's own addresses, also public ones: Linux leads there through loopback, past what stands before it."""
 
+import errno
 import ipaddress
 import socket
-from unittest.mock import Mock
+import struct
+from types import SimpleNamespace
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
+from sitemon.checks.errors import OwnError
 from sitemon.checks.findings import Observation
 from sitemon.checks.net import own_addresses
 from sitemon.checks.net.addresses import OWN_NETWORK, Address, AddressPolicy
@@ -93,3 +97,50 @@ def test_where_the_kernel_cannot_be_asked_nothing_is_said_of_the_site(monkeypatc
     assert (found.is_ours, recorder.ips) == (True, [])
     assert found.error is not None
     assert "netlink" in found.error
+
+
+def kernel_that_answers(monkeypatch: pytest.MonkeyPatch, kind: int, code: int) -> None:
+    """Have the kernel answer by a message of this kind, which begins with a number."""
+    answer = struct.pack("=IHHII", 20, kind, 0, 0, 0) + struct.pack("=i", code)
+    kernel = MagicMock(recv=Mock(return_value=answer))
+    kernel.__enter__.return_value = kernel
+    stand_in = SimpleNamespace(**{**vars(socket), "socket": Mock(return_value=kernel)})
+    monkeypatch.setattr(own_addresses, "socket", stand_in)
+
+
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+
+
+@pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EHOSTUNREACH])
+def test_where_no_way_leads_there_is_nothing_of_ours(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    kernel_that_answers(monkeypatch, NLMSG_ERROR, -code)
+    assert not is_own(ipaddress.ip_address(OTHER))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(NLMSG_ERROR, -errno.EPERM), (NLMSG_ERROR, -errno.EOPNOTSUPP), (NLMSG_ERROR, 0), (NLMSG_DONE, 0)],
+)
+def test_where_the_kernel_does_not_say_nothing_is_said_of_the_site(
+    monkeypatch: pytest.MonkeyPatch, kind: int, code: int
+) -> None:
+    kernel_that_answers(monkeypatch, kind, code)
+    recorder = Recorder()
+    found = run_here(visit(site(f"tcp://{OWN}:9"), Dialer(Resolver(), recorder, recorder, PUBLIC_ONLY), IN_THREAD))
+    assert (found.is_ours, recorder.ips) == (True, [])
+    assert "does not say" in str(found.error)
+
+
+def test_the_address_of_which_it_does_is_visited() -> None:
+    """As where it knows no IPv6."""
+    recorder = Recorder()
+
+    def is_own_of(address: Address) -> bool:
+        if address.version == 6:
+            raise OwnError(Reason.CONNECT_ERROR, "")
+        return False
+
+    resolver = Resolver(lookup=lambda _: (endpoint_of(OWN_6), endpoint_of(OTHER)))
+    dialer = Dialer(resolver, recorder, recorder, PUBLIC_ONLY, is_own=is_own_of)
+    run_here(visit(site("tcp://shop.test:9"), dialer, IN_THREAD))
+    assert recorder.ips == [OTHER]
