@@ -51,14 +51,18 @@ _TAG_OR_ALIAS: Final = re.compile(r"\b(tag|alias)\b.*")
 
 
 class Document:
-    """One configuration file that has been read, and how long it was. `name` is how messages call it."""
+    """One configuration file that has been read, and how long it was. `name` is how messages call it.
 
-    def __init__(self, path: Path, value: Any, line_of: Callable[[ValuePath], int | None], length: int) -> None:
+    `line_of_site` finds the line of a site, or of its `depends_on`; it holds less than the document does.
+    """
+
+    def __init__(self, path: Path, value: Any, lines: JsonLines | YamlLines, length: int) -> None:
         self.path = path
         self.length = length
         self.name = str(path)
         self.value = value
-        self.line_of = line_of
+        self.line_of: Callable[[ValuePath], int | None] = lines.line_of
+        self.line_of_site = lines.of_sites()
 
     def mistake(self, path: ValuePath, problem: str, field: str | None = None) -> Mistake:
         """Return a mistake at the place of a value; `field` replaces the path as its name."""
@@ -157,7 +161,7 @@ def _read_json(written: bytes, file: Path, most: Most) -> Document:
         raise _repeated(file, itertools.islice(lines.repeated_keys(), _MOST_REPEATED))
     if _HALF_OF_A_PAIR.search(content) and not _is_text(value):
         raise _refused(file, None, "expected text of whole characters, not halves of surrogate pairs")
-    return Document(file, value, lines.line_of, len(written))
+    return Document(file, value, lines, len(written))
 
 
 def _marks_outside_of_texts(content: bytes) -> bytes:
@@ -201,7 +205,7 @@ def _read_yaml(written: bytes, file: Path, most: Bounds) -> Document:
         raise _refused(file, None, "not valid YAML: a date or a number is out of range") from exc
     except (AttributeError, KeyError) as exc:  # PyYAML, of text after !!timestamp and !!bool
         raise _refused(file, None, "not valid YAML: a value is not of the type that its tag says") from exc
-    return Document(file, value, YamlLines(node).line_of, len(written))
+    return Document(file, value, YamlLines(node), len(written))
 
 
 def _repeated(file: Path, keys: Iterable[tuple[str, int, int]]) -> ConfigurationError:

@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from sitemon.config.values import ValuePath
@@ -55,6 +55,10 @@ class JsonLines:
                 break
             starts_at, value_at = found
         return self._line_at(starts_at)
+
+    def of_sites(self) -> Callable[[ValuePath], int]:
+        """Return what finds the lines of sites: the same, for nothing was searched yet."""
+        return self.line_of
 
     def repeated_keys(self) -> Iterator[tuple[str, int, int]]:
         """Yield each key that stands again in its object, with its line and that of the first."""

@@ -59,7 +59,7 @@ class SiteReader:
         self._environ = environ
         self._channels = channels
         self._choices = settings_of_sites(environ)
-        # Not the documents: their values are a million objects, and are to go before the next file is read.
+        # Not the documents: their values and nodes are a million objects, and are to go before the next file is read.
         self._read_files: list[tuple[str, Callable[[ValuePath], int | None]]] = []
         self._places: dict[str, tuple[int, int]] = {}
         self._regions: set[str] = set()
@@ -88,7 +88,7 @@ class SiteReader:
 
     def _read(self, file: Path, files: State, own_folder: str) -> None:
         document = read_document(file, self._choices.most_sites_of_file)
-        self._read_files.append((document.name, document.line_of))
+        self._read_files.append((document.name, document.line_of_site))
         self._regions = set()
         top = document.value if document.value is not None else {}
         if not isinstance(top, dict):

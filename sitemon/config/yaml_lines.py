@@ -1,6 +1,6 @@
 """The lines of values in a YAML document that has been read, found only when a mistake has to be shown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import yaml
@@ -31,6 +31,17 @@ class YamlLines:
                 break
             line, node = found
         return line + 1
+
+    def of_sites(self) -> Callable[[ValuePath], int | None]:
+        """Return what finds the lines of sites, and of their ``depends_on``, and holds none of the nodes."""
+        lines: dict[ValuePath, int] = {}
+        found = self._child(self._root, "sites") if self._root else None
+        for place, site in enumerate(found[1].value if found and isinstance(found[1], yaml.SequenceNode) else ()):
+            lines["sites", place] = site.start_mark.line + 1
+            for key, _ in site.value if isinstance(site, yaml.MappingNode) else ():
+                if key.value == "depends_on":
+                    lines["sites", place, "depends_on"] = key.start_mark.line + 1
+        return lambda path: lines.get(path, lines.get(path[:2]))
 
     def _child(self, node: yaml.Node, step: str | int) -> _Found | None:
         if isinstance(node, yaml.MappingNode):

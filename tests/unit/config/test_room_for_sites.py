@@ -1,12 +1,16 @@
 """All of a file is in memory before its sites are counted: who may have few of them can fill little of it."""
 
+import gc
 import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from sitemon.config import site_reader
+from sitemon.config.documents import Document, read_document
 from sitemon.config.site_parts import Part, read_part
 from sitemon.config.sites import load_sites
 
@@ -105,3 +109,20 @@ def rich(number: int) -> dict[str, Any]:
 def test_there_is_room_for_two_thousand_sites_of_which_each_says_all_that_is_usual(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(json.dumps({"sites": [rich(number) for number in range(2_000)]}, indent=2))
     assert len(load_sites({"CONF_DIR": str(tmp_path)} | PUBLIC).sites) == 2_000
+
+
+def test_of_files_that_were_read_no_nodes_are_there_while_the_next_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a start, which reads all of them, they took nine tenths of its memory."""
+    nodes: list[int] = []
+
+    def counted(file: Path, most_sites: int | None) -> Document:
+        nodes.append(sum(isinstance(one, yaml.Node) for one in gc.get_objects()))
+        return read_document(file, most_sites)
+
+    monkeypatch.setattr(site_reader, "read_document", counted)
+    for number in range(3):
+        (tmp_path / f"{number}.yaml").write_text(json.dumps({"sites": [rich(number)]}))
+    load_sites({"SITEMON_SITES": str(tmp_path)})
+    assert nodes == [0, 0, 0]
