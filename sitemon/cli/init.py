@@ -6,9 +6,9 @@ from typing import Final
 import click
 
 from sitemon.cli.terminal import say
+from sitemon.own_files import open_own, require_owner
 
 FOLDER_MODE: Final = 0o700
-FILE_MODE: Final = 0o600
 _IN_PROJECT: Final = Path(__file__).parents[2] / "conf_templates"
 _IN_WHEEL: Final = Path(__file__).parents[1] / "conf_templates"
 
@@ -22,6 +22,7 @@ def command(folder: Path) -> None:
 
     Only you can read them, since they are for passwords. A file that is there already is left as it is.
     """
+    require_owner(folder)
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for template in _templates():
         say(f"{_written(template, folder / template.name)} {folder / template.name}")
@@ -37,8 +38,8 @@ def _templates() -> list[Path]:
 
 def _written(template: Path, file: Path) -> str:
     try:
-        file.touch(FILE_MODE, exist_ok=False)
+        with open(file, "xb", opener=open_own) as written:
+            written.write(template.read_bytes())
     except FileExistsError:
         return "left as it is:"
-    file.write_bytes(template.read_bytes())
     return "wrote"

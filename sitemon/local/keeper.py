@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from sitemon import clock
-from sitemon.local.part import make_private, require_own
 from sitemon.local.stack import Stack
 from sitemon.log_records import keep_plain
 from sitemon.model.errors import FatalError
+from sitemon.own_files import make_private, require_own
 from sitemon.python_command import command_of
 
 log = logging.getLogger(__name__)

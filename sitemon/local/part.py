@@ -17,6 +17,7 @@ from sitemon import clock
 from sitemon.local.ports import free_port, is_free
 from sitemon.local.process import OWNER_ONLY, GuardedProcess
 from sitemon.model.errors import FatalError
+from sitemon.own_files import make_private
 
 log = logging.getLogger(__name__)
 
@@ -27,27 +28,6 @@ _PREDECESSOR_S: Final = 5.0
 
 class MissingToolError(FatalError):
     """This machine lacks a program; the text says what to install."""
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder, if it is not there, and let nobody else enter it. Raises FatalError when it is not ours."""
-    require_own(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise FatalError(f"{folder} cannot be used: {exc.strerror}") from exc
-    folder.chmod(0o700)
-
-
-def require_own(folder: Path) -> None:
-    """Raise FatalError when somebody else made this folder, or the link to it: they could lead us where they like."""
-    try:
-        owners = {folder.lstat().st_uid} if folder.is_symlink() else set()
-        owners |= {folder.stat().st_uid} if folder.exists() else set()
-    except OSError as exc:
-        raise FatalError(f"{folder} cannot be used: {exc.strerror}") from exc
-    if not owners <= {os.geteuid()}:
-        raise FatalError(f"{folder} belongs to another user: choose a folder of your own")
 
 
 class Part(ABC):

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import SpoolFullError
+from sitemon.own_files import open_own
 from sitemon.stream.producer import Record
 from sitemon.stream.spool_rows import Spooled, row_of, spooled_of, text_of
 
@@ -189,6 +190,7 @@ class Spool:
     def _on_disk(self, work: Callable[[sqlite3.Connection], _T], default: _T) -> _T:
         """Do the work in one synced transaction; `default` when the file was damaged and is now set aside."""
         try:
+            os.close(open_own(self.file, os.O_RDWR))  # SQLite would let everybody read what it makes
             with closing(sqlite3.connect(self.file, timeout=_LOCK_S, isolation_level=None)) as database:
                 database.text_factory = text_of
                 database.executescript(_PRAGMAS)

@@ -19,7 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sitemon.model.errors import ConfigurationError, Mistake, SpoolFullError
+from sitemon.model.errors import ConfigurationError, FatalError, Mistake, SpoolFullError
+from sitemon.own_files import make_trusted, open_own
 from sitemon.stream.spool import Spool
 
 _PREFIX: Final = "spool-"
@@ -39,13 +40,13 @@ def at_cluster(cluster: str) -> str:
 def open_spool(folder: Path, max_bytes: int, destination: str) -> Spool:
     """Take the first file of the folder that no process holds, if it is empty or was left for this destination.
 
-    Raises ConfigurationError when the folder cannot be used.
+    Raises ConfigurationError when the folder cannot be used, or others could: what lies there is sent as ours.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_trusted(folder)
         files = (folder / f"{_PREFIX}{number}{_SUFFIX}" for number in itertools.count())
         return next(spool for file in files if (spool := _usable(file, max_bytes, destination)))
-    except (OSError, SpoolFullError) as exc:
+    except (OSError, FatalError, SpoolFullError) as exc:
         raise ConfigurationError([Mistake("SITEMON_SPOOL_DIR", None, "", f"{folder} cannot be used: {exc}")]) from exc
 
 
@@ -91,7 +92,7 @@ class _Lock:
     @classmethod
     def taken(cls, file: Path) -> "_Lock | None":
         """Take the lock; None when somebody has it."""
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_own(file, os.O_RDWR)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

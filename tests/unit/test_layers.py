@@ -21,7 +21,7 @@ LAYERS = [
     {"checks", "stream", "store", "redis_client", "queues"},
     {"config"},
     {"incident"},
-    {"apprise_services", "outage", "patterns", "log_records"},
+    {"apprise_services", "outage", "patterns", "log_records", "own_files"},
     {"model"},
     {"backoff", "clock", "durations", "per_process", "python_command", "turns"},
 ]

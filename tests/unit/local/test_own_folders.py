@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sitemon.local.keeper import keeper_pid, stop_keeper
-from sitemon.local.part import make_private
 from sitemon.model.errors import FatalError
+from sitemon.own_files import make_private
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
