@@ -5,9 +5,11 @@ of those to give back. Nothing here knows of Celery.
 """
 
 import collections
+import itertools
 import logging
+import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -47,7 +49,12 @@ def most_in_overtime(at_once: int) -> int:
 
 
 class Overtime:
-    """The batches of a process that take long, at most so many: one more has the oldest end. Thread-safe."""
+    """The batches of a process that take long, at most so many: one more has one end. Thread-safe.
+
+    A file of sites holds the batches that wait for checks of its sites. Of the files in a batch the one that holds
+    fewest counts: the batch ends of which that one holds most, of several such the oldest. So where checks of one file
+    hang in all batches, those go on that wait for others, too.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -61,14 +68,19 @@ class Overtime:
                 return
             self._batches[batch] = None
             if len(self._batches) > self._most:
-                oldest = next(iter(self._batches))
-                del self._batches[oldest]
-                oldest.is_to_end = True
+                ending = self._least_safe()
+                del self._batches[ending]
+                ending.is_to_end = True
 
     def leave(self, batch: "_Batch") -> None:
         """Forget a batch that has ended."""
         with self._lock:
             self._batches.pop(batch, None)
+
+    def _least_safe(self) -> "_Batch":
+        files = {batch: batch.awaited_files() for batch in self._batches}
+        held = collections.Counter(itertools.chain.from_iterable(files.values()))
+        return max(files, key=lambda batch: min((held[file] for file in files[batch]), default=math.inf))
 
 
 @dataclass(frozen=True)
@@ -96,9 +108,8 @@ class BatchRunner:
         if self.is_stopping():
             return list(slots)
         sites = self._sites_with(slots)
-        batch = _Batch(self, slots, kind, is_redelivered=is_redelivered)
-        for slot in slots:
-            batch.submit(slot, sites.by_name.get(slot[0]))
+        batch = _Batch(self, {slot: sites.by_name.get(slot[0]) for slot in slots}, kind, is_redelivered=is_redelivered)
+        batch.submit()
         try:
             batch.publish_until_done()
         except SpoolFullError as exc:
@@ -117,29 +128,38 @@ class BatchRunner:
 class _Batch:
     """A batch under way. `unfinished` are its slots without a safe result.
 
-    Each slot is decided once, by who comes first: the engine with a result, or whoever gives the slot up. Where the
-    batch `is_to_end`, others need its thread more: what it still waits for is missed.
+    Each slot is decided once, by who comes first: the engine with a result, or whoever gives the slot up. What has
+    not begun is looked at every `OVERTIME_S`, and given up if it is too late. Where the batch `is_to_end`, others need
+    its thread more: what it still waits for is missed.
     """
 
-    def __init__(self, runner: BatchRunner, slots: Iterable[Slot], kind: Kind, *, is_redelivered: bool) -> None:
+    def __init__(
+        self, runner: BatchRunner, slots: Mapping[Slot, Site | None], kind: Kind, *, is_redelivered: bool
+    ) -> None:
         self.unfinished = set(slots)
         self.is_to_end = False
-        self._began_s = monotonic_s()
+        self._looked_s = monotonic_s()
         self._lock = threading.Lock()
-        self._undecided = set(self.unfinished)
+        self._undecided = dict(slots)
+        self._begun: set[Slot] = set()
         self._are_all_decided = threading.Event()
         self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
         self._runner = runner
         self._kind = kind
         self._is_redelivered = is_redelivered
 
-    def submit(self, slot: Slot, site: Site | None) -> None:
-        """Hand the site to the engine. Without a site there is nothing to check."""
-        is_wanted = partial(self._is_wanted, slot, site)
-        if site is None:
-            is_wanted()
-        else:
-            self._runner.engine.submit(site, partial(self._note, slot, site), is_wanted)
+    def submit(self) -> None:
+        """Hand the sites to the engine. Without a site there is nothing to check."""
+        for slot, site in tuple(self._undecided.items()):
+            if site is None:
+                self._is_wanted(slot, site)
+            else:
+                self._runner.engine.submit(site, partial(self._note, slot, site), partial(self._may_begin, slot, site))
+
+    def awaited_files(self) -> set[str]:
+        """Return the files of the sites whose checks it waits for."""
+        with self._lock:
+            return {site.file for site in self._undecided.values() if site is not None}
 
     def publish_until_done(self) -> None:
         """Publish results, all at once or what there is every `GATHER_S`, until all are safe or a stop had its grace.
@@ -158,11 +178,22 @@ class _Batch:
 
     def _mind_the_time(self) -> None:
         if self.is_to_end:
-            sites, at_ms = self._runner.sites().by_name, now_ms()
-            for slot in self.unfinished:
-                self._decide(slot, self._missed(slot, sites.get(slot[0]), at_ms, Reason.SHED))
-        elif monotonic_s() - self._began_s > OVERTIME_S:
-            self._runner.overtime.enter(self)
+            for slot, site in tuple(self._undecided.items()):
+                self._decide(slot, self._missed(slot, site, now_ms(), Reason.SHED))
+        elif monotonic_s() - self._looked_s > OVERTIME_S:
+            self._looked_s = monotonic_s()
+            for slot, site in tuple(self._undecided.items()):
+                if slot not in self._begun:
+                    self._is_wanted(slot, site)
+            if self._undecided:
+                self._runner.overtime.enter(self)
+
+    def _may_begin(self, slot: Slot, site: Site) -> bool:
+        """Answer the engine. What it asks of for want of room counts as begun, too: it will ask again."""
+        is_wanted = self._is_wanted(slot, site)
+        if is_wanted:
+            self._begun.add(slot)
+        return is_wanted
 
     def _is_wanted(self, slot: Slot, site: Site | None) -> bool:
         """Tell whether a check that can begin now should; one that should not is decided at once."""
@@ -206,7 +237,7 @@ class _Batch:
                 return
             if result is not None:
                 self._found.append((slot, result))
-            self._undecided.remove(slot)
+            del self._undecided[slot]
         if not self._undecided:  # to wake a thread costs as much as to keep a few results
             self._are_all_decided.set()
 
