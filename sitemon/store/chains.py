@@ -8,7 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.model.result import Result, certificates_as_dicts
-from sitemon.store.names import Numbers
+from sitemon.store.names import Numbers, columns_of
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("chains.sql")
@@ -18,7 +18,7 @@ MOST_KEPT: Final = 100
 
 
 def note_chains(cursor: Cursor, results: Iterable[Result], numbers: Numbers) -> None:
-    """Note the chains that results carry; mostly none does."""
+    """Note the chains that results carry; mostly none does. Where one is new, all but the newest `MOST_KEPT` go."""
     rows = [
         {
             "site_id": numbers.sites[result.site],
@@ -29,10 +29,14 @@ def note_chains(cursor: Cursor, results: Iterable[Result], numbers: Numbers) -> 
         for result in results
         if result.certificates
     ]
-    if rows:
-        cursor.execute(_sql["note_chains"], {"chains": msgspec.json.encode(rows).decode()})
+    if not rows:
+        return
+    cursor.execute(_sql["note_chains"], {"chains": msgspec.json.encode(rows).decode()})
+    new = {(site_id, region_id) for site_id, region_id, is_new in cursor.fetchall() if is_new}
+    if new:
+        cursor.execute(_sql["forget_crowded"], {**columns_of(new), "most": MOST_KEPT})
 
 
-def forget_chains(cursor: Cursor, before: datetime) -> None:
-    """Forget those that were told of for the last time before a moment, and all but the newest `MOST_KEPT`."""
-    cursor.execute(_sql["forget_chains"], {"before": before, "most": MOST_KEPT})
+def forget_old_chains(cursor: Cursor, before: datetime) -> None:
+    """Forget some of those that were told of for the last time before a moment; in the end, all of them."""
+    cursor.execute(_sql["forget_old"], {"before": before})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from sitemon.store.chains import forget_chains
+from sitemon.store.chains import forget_old_chains
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
@@ -34,7 +34,7 @@ def tidy(
         cursor.execute(_sql["gather_marks"], {"most": most_marks})
         cursor.execute(_sql["forget_untold"])
         cursor.execute(_sql["forget_held"])
-        forget_chains(cursor, before)
+        forget_old_chains(cursor, before)
     while _forget_crowded(conn):
         on_step()
 

@@ -10,7 +10,7 @@ from sitemon.store.names import Names
 from sitemon.store.page_site import read_chains
 from sitemon.store.tidy import tidy
 from sitemon.store.write import write_batch
-from tests.databases import rows
+from tests.databases import execute, looks_at, rows
 from tests.results import a_result, this_hour
 
 
@@ -59,7 +59,52 @@ def test_of_a_server_that_has_another_at_each_visit_the_newest_are_kept(conn: Co
     chains = [(certificate(f"shop-{number}", 30),) for number in range(most)]
     write_batch(conn, names, [a_result("shop", minute=n / 10, certificates=one) for n, one in enumerate(chains)])
     write_batch(conn, names, [a_result("blog", certificates=OLD)])
-    tidy(conn, at(-1))
     kept = read_chains(conn, "shop", most)
     assert [one.certificates[0].subject for one in kept] == [f"CN=shop-{n}" for n in reversed(range(5, most))]
     assert len(read_chains(conn, "blog", 5)) == 1
+
+
+def test_where_none_is_new_none_is_looked_at_but_those_that_are_told(conn: Connection, names: Names) -> None:
+    make_many(conn, names)
+    before = looks_at(conn, "certificate_chain")
+    write_batch(conn, names, [a_result("shop", minute=2, certificates=OLD)])
+    assert looks_at(conn, "certificate_chain") - before <= 10
+
+
+def test_where_one_is_new_those_of_its_site_are_looked_at(conn: Connection, names: Names) -> None:
+    make_many(conn, names)
+    before = looks_at(conn, "certificate_chain")
+    write_batch(conn, names, [a_result("shop", minute=2, certificates=NEW)])
+    assert looks_at(conn, "certificate_chain") - before <= 10
+
+
+def test_of_very_many_some_are_looked_at_with_each_maintenance(conn: Connection, names: Names) -> None:
+    make_many(conn, names)
+    before = looks_at(conn, "certificate_chain")
+    tidy(conn, at(-1))
+    looked_at = looks_at(conn, "certificate_chain") - before
+    assert 0 < looked_at < MANY / 2
+
+
+MANY = 10_000
+
+
+def make_many(conn: Connection, names: Names) -> None:
+    """Of as many sites, with as much about each as fills 20 MB."""
+    write_batch(conn, names, [a_result("shop", certificates=OLD)])
+    execute(
+        conn,
+        """
+        WITH added AS (
+            INSERT INTO sitemon.site (name) SELECT 'site-' || number FROM generate_series(1, %s) AS number
+            RETURNING site_id
+        )
+        INSERT INTO sitemon.certificate_chain (site_id, region_id, digest, chain, first_at, last_at)
+        SELECT added.site_id, region_id, digest, chain || jsonb_build_array(padding), first_at, last_at
+        FROM added
+        CROSS JOIN sitemon.certificate_chain
+        CROSS JOIN (SELECT string_agg(md5(number::text), '') AS padding FROM generate_series(1, 40) AS number) AS wide
+        """,
+        (MANY,),
+    )
+    execute(conn, "ANALYZE sitemon.certificate_chain")
