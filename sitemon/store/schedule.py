@@ -40,6 +40,11 @@ _MOST_AWAYS: Final = 1_000
 _MOST_TELLINGS: Final = 10_000
 """So many complete ones are kept, of which a leader makes one every 6 hours: each fold reads all of them."""
 
+_MOST_WAITING: Final = 1_000
+"""So many that wait for events are kept, the newest: with each event all of its token are looked at. A leader has one
+at a time, and that only while its events come out of its spool."""
+_FORGOTTEN_AT_ONCE: Final = 50_000
+
 _MOST_REIGNS: Final = 10_000
 """So many that do not meet are kept: each step of the account reads all of them, which takes it some 20 ms."""
 
@@ -91,11 +96,13 @@ def _write(conn: Connection, names: Names, notices: Sequence[Notice], read: Mapp
         covered = _newly_covered(conn, reigns)
         with not_of_values():
             correct_reasons(conn, covered)
+    tokens = {one.token for one in notices if isinstance(one, Started | Ended | Told)}
+    if tokens:
+        _forget_waiting(conn)
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
         changed = _add_events(cursor, names, [one for one in notices if isinstance(one, Started | Ended)])
         tellings = [one for one in notices if isinstance(one, Told)]
-        tokens = {one.token for one in notices if isinstance(one, Started | Ended | Told)}
         changed |= dict.fromkeys(_add_tellings(cursor, tellings, tokens), False)
         if changed:
             are_later = [changed[watch] for watch in sorted(changed)]
@@ -165,6 +172,16 @@ def _patience_ms(event: Started) -> int:
 
 def _labels(event: Started) -> str | None:
     return json.dumps(event.labels) if event.labels else None
+
+
+def _forget_waiting(conn: Connection) -> None:
+    """Let few tellings wait for events, however many came before; in transactions that keep nobody from recording."""
+    forgotten, some = 0, _FORGOTTEN_AT_ONCE
+    while some == _FORGOTTEN_AT_ONCE:
+        ((some,),) = rows_of(conn, _sql["forget_waiting"], most=_MOST_WAITING, at_once=_FORGOTTEN_AT_ONCE)
+        forgotten += some
+    if forgotten:
+        log.warning("reconciler.tellings_forgotten: %d, beside the %d that wait for events", forgotten, _MOST_WAITING)
 
 
 def _add_tellings(cursor: Cursor, tellings: Sequence[Told], tokens: set[int]) -> set[WatchId]:

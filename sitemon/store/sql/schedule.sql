@@ -79,31 +79,54 @@ INSERT INTO sitemon.telling (token, sequence, first, at_ms)
 SELECT * FROM unnest(%(tokens)s::bigint[], %(sequences)s::bigint[], %(firsts)s::bigint[], %(at_ms)s::bigint[])
 ON CONFLICT DO NOTHING;
 
+-- name: forget_waiting
+-- Of tellings that wait for events the newest stay. Returns how many of the others are gone, a part at a time.
+WITH gone AS (
+    DELETE FROM sitemon.telling
+    WHERE (token, sequence) IN (
+        SELECT token, sequence
+        FROM sitemon.telling
+        WHERE NOT is_complete
+        ORDER BY token DESC, sequence DESC
+        OFFSET %(most)s
+        LIMIT %(at_once)s
+    )
+    RETURNING token
+)
+SELECT count(*) FROM gone;
+
 -- name: complete_tellings
--- Tellings all of whose events have come; each is returned once. However many wait, events are counted once: how many of the
--- token there are before the first and before the last number of each.
+-- Tellings all of whose events have come; each is returned once. However many wait, events are counted once: those between
+-- each first or last number and the next one, and by these, how many of the token there are before each.
 WITH waiting AS MATERIALIZED (
     SELECT token, sequence, first
     FROM sitemon.telling
     WHERE NOT is_complete AND token = ANY (%(tokens)s) AND first <= sequence
 ), place AS (
-    SELECT token, event.sequence AS number, 1 AS events, NULL AS telling, 0 AS sign
-    FROM (SELECT token, min(first) AS first, max(sequence) AS last FROM waiting GROUP BY token) AS span
-    JOIN sitemon.schedule_event AS event USING (token)
-    WHERE event.sequence >= span.first AND event.sequence < span.last
-    UNION ALL
-    SELECT token, first, 0, sequence, -1 FROM waiting
-    UNION ALL
-    SELECT token, sequence, 0, sequence, 1 FROM waiting
+    SELECT *, lead(number) OVER (PARTITION BY token ORDER BY number, telling, sign) AS next_number
+    FROM (
+        SELECT token, first AS number, sequence AS telling, -1 AS sign FROM waiting
+        UNION ALL
+        SELECT token, sequence, sequence, 1 FROM waiting
+    ) AS ends
 ), counted AS (
     SELECT
-        *,
-        sum(events) OVER (PARTITION BY token ORDER BY number, events ROWS UNBOUNDED PRECEDING) AS before
+        place.*,
+        coalesce(
+            sum(events) OVER (
+                PARTITION BY token ORDER BY number, telling, sign ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            0
+        ) AS before
     FROM place
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS events
+        FROM sitemon.schedule_event AS event
+        WHERE event.token = place.token AND event.sequence >= place.number AND event.sequence < place.next_number
+    ) AS between_them
 ), complete AS (
     SELECT token, telling AS sequence
     FROM counted
-    WHERE telling IS NOT NULL
     GROUP BY token, telling
     HAVING sum(sign * before) = sum(sign * number)
 )
