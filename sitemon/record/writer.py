@@ -27,6 +27,8 @@ ATTEMPT_S: Final = 30.0
 """An attempt that takes longer is given up: the server is frozen, or it is too much at once."""
 
 _MAINTAIN_EVERY_S: Final = 60.0
+_GO_ON_AFTER_S: Final = 2.0
+"""While hours are left to be rolled up, recording has its turn for so long."""
 _MAINTAIN_AGAIN: Final = Backoff(first_s=240.0, longest_s=3_600.0)
 """After it was given up: nobody records while hours are rolled up."""
 
@@ -44,8 +46,8 @@ class Store(Protocol):
     ) -> Written:
         """Write all of it in one transaction, or raise. Call `on_encoded` when the rest of it is the server's work."""
 
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
-        """Make partitions, roll up and drop. Call `on_step` before each step."""
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
+        """Make partitions, roll up and drop; return whether more is left. Call `on_step` before each step."""
 
     def end_old_readers(self) -> int:
         """End the sessions of readers whose transactions are old, and return how many, or raise."""
@@ -117,13 +119,14 @@ class Writer:
     def maintain(self) -> float:
         """End old readers, make partitions and roll up; what cannot be done now is left for the next time.
 
-        Return in how many seconds that is: in ever more while it takes too long.
+        Return in how many seconds that is: in ever more while it takes too long, soon where hours are left.
         """
+        is_behind = False
         self._begin_attempt()
         try:
             self._end_old_readers()
             self._begin_attempt()
-            self._store.maintain(clock.utc_now(), self._begin_attempt)
+            is_behind = self._store.maintain(clock.utc_now(), self._begin_attempt)
         except SitemonError as exc:
             log.info("recorder.maintenance_put_off: %s", exc)
             self._given_up += self._took_too_long(exc)
@@ -131,7 +134,9 @@ class Writer:
             self._given_up = 0
         finally:
             self.attempt_began_s = None
-        return _MAINTAIN_AGAIN.wait_s(self._given_up, self._chance) if self._given_up else _MAINTAIN_EVERY_S
+        if self._given_up:
+            return _MAINTAIN_AGAIN.wait_s(self._given_up, self._chance)
+        return _GO_ON_AFTER_S if is_behind else _MAINTAIN_EVERY_S
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""

@@ -29,6 +29,9 @@ T = TypeVar("T")
 _TRIES: Final = 5
 """Late results and an edit of the same site may wait for each other; PostgreSQL notices that after a second."""
 
+_TURN_S: Final = 2.0
+"""Who rolls up records nothing meanwhile, so of a backlog so much is done at a time."""
+
 
 class Database:
     """Writes batches. Belongs to one thread, but for `abort`. `names` are those of its connection's database.
@@ -72,9 +75,12 @@ class Database:
         """Write a batch as `sitemon.store.write.write_batch` does, and raise what it raises."""
         return self.do(lambda conn: write_batch(conn, self.names, results, read, on_encoded))
 
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
-        """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does, also if our clock is ahead."""
-        self.do(lambda conn: maintain(conn, self.retention, not_ahead(conn, now), on_step))
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
+        """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does, also if our clock is ahead.
+
+        Return whether hours are left to be rolled up: it is to be called again when batches have been written.
+        """
+        return self.do(lambda conn: maintain(conn, self.retention, not_ahead(conn, now), on_step, _TURN_S).is_behind)
 
     def end_old_readers(self) -> int:
         """End readers whose transactions are old, as `sitemon.store.readers.end_old_readers` does; return how many.

@@ -43,6 +43,10 @@ class CanceledError(UnreachableError):
     """PostgreSQL ended a statement, above all one that took longer than it may."""
 
 
+class LockTimeoutError(UnreachableError):
+    """Another transaction held a lock for longer than we wait for it."""
+
+
 class MissingPartitionError(RetryableError):
     """There is no partition for a slot; `sitemon.store.maintain` makes it."""
 
@@ -59,6 +63,7 @@ _OF_STATES: Final[Mapping[str, type[SitemonError]]] = {
     # Every insert of ours minds the keys that it sees: this one was made by another recorder at the same moment.
     "23505": UnreachableError,
     "57014": CanceledError,
+    "55P03": LockTimeoutError,
     **dict.fromkeys(("40001", "40P01"), RolledBackError),
     **dict.fromkeys(("3D000", "3F000", "42P01", "42704", "42883"), NotProvisionedError),
 }
@@ -95,6 +100,7 @@ def translated() -> Iterator[None]:
     Raises:
         UnreachableError: the connection broke, or the server cannot do it now.
         CanceledError: a statement took too long.
+        LockTimeoutError: a lock was not to be had for too long.
         NotProvisionedError, MissingPartitionError: something that we make is not there.
         RefusedError: the server does not let us.
         PoisonError: a value can never be written.

@@ -2,26 +2,37 @@
 -- Up to where hours and days are rolled up, and since when there are rows.
 SELECT hours_until_at, days_until, raw_from_at FROM sitemon.watermark;
 
+-- name: roll_up_alone
+-- Until its transaction ends, one session rolls up. Others do not wait for it: they record meanwhile.
+SELECT pg_try_advisory_xact_lock(hashtextextended('sitemon.roll_up', 0));
+
 -- name: next_watermarks
 -- The next quarter of an hour, or the next day when there is nothing in it; as far as it is settled. What the account has
--- not come to is not: rows that are derived later would move hours and days one by one.
+-- not come to is not: rows that are derived later would move hours and days one by one. Of days whose rows may be dropped
+-- none are derived, however long the account stands still.
 SELECT hours_until_at, sitemon.day_of(hours_until_at)
 FROM (
     SELECT
         least(
-            date_bin('15 minutes', least(%(now)s::timestamptz, closed_at) - %(settle)s::interval, '1970-01-01Z'),
+            date_bin(
+                '15 minutes',
+                greatest(least(%(now)s::timestamptz, closed_at) - %(settle)s::interval, raw_from_at),
+                '1970-01-01Z'
+            ),
             date_bin('15 minutes', %(hours_until_at)s::timestamptz, '1970-01-01Z')
             + CASE WHEN is_empty THEN '1 day'::interval ELSE '15 minutes'::interval END
         ) AS hours_until_at
     FROM (
         SELECT
             sitemon.from_ms(closed_ms) AS closed_at,
+            raw_from_at,
             NOT EXISTS (
                 SELECT
                 FROM sitemon.result
                 WHERE slot_at >= %(hours_until_at)s AND slot_at < %(hours_until_at)s + '1 day'::interval
             ) AS is_empty
         FROM sitemon.account
+        CROSS JOIN sitemon.watermark
     ) AS day
 ) AS next;
 

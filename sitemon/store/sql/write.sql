@@ -39,8 +39,11 @@ COPY pg_temp.incoming (
 SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
 
 -- name: lock_alone
--- Taken by what moves the watermarks: no batch is in flight then.
-SELECT pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
+-- Taken by what moves the watermarks: no batch is in flight then. Behind who waits for it everybody waits who records, so
+-- where a transaction holds it up for longer it is given up, until the next time.
+SELECT
+    set_config('lock_timeout', '4s', true),
+    pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
 
 -- name: lock_away
 -- Of two that count at once, one would not see the other's result.

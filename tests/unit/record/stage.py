@@ -32,7 +32,8 @@ class QuietStore:
 
     def close(self) -> None: ...
 
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None: ...
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
+        return False
 
     def end_old_readers(self) -> int:
         return 0

@@ -64,8 +64,9 @@ class FakeStore:
         self.read.append(read)
         return Written(len(results))
 
-    def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+    def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
         self.maintained += 1
+        return False
 
     def end_old_readers(self) -> int:
         return 0
@@ -347,7 +348,7 @@ def test_a_slot_that_grew_too_old_while_waiting_is_rejected() -> None:
 
 def test_maintenance_that_fails_is_put_off() -> None:
     class Failing(FakeStore):
-        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
             raise UnreachableError("away")
 
     one = writer(Failing())
@@ -358,16 +359,26 @@ def test_maintenance_that_takes_too_long_is_put_off_ever_longer() -> None:
     """Nobody records while hours are rolled up."""
 
     class Heavy(FakeStore):
-        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
             super().maintain(now, on_step)
             if self.maintained <= 9:
                 raise CANCELED
+            return False
 
     one = writer(Heavy())
     waits_s = [one.maintain() for _ in range(11)]
     assert all(2**place <= wait_s / 120 <= 2 ** (place + 1) for place, wait_s in enumerate(waits_s[:4]))
     assert all(1_800 <= wait_s <= 3_600 for wait_s in waits_s[5:9])
     assert waits_s[9:] == [60, 60]
+
+
+def test_while_hours_are_left_maintenance_and_recording_take_turns() -> None:
+    class Behind(FakeStore):
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
+            return super().maintain(now, on_step) or self.maintained < 3
+
+    one = writer(Behind())
+    assert [one.maintain() for _ in range(4)] == [2, 2, 60, 60]
 
 
 def test_readers_that_cannot_be_ended_are_said_once_and_keep_nothing_from_being_maintained(
@@ -391,7 +402,7 @@ def test_readers_are_ended_before_maintenance_waits_for_them(caplog: pytest.LogC
         def end_old_readers(self) -> int:
             return 2 - self.maintained
 
-        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
             super().maintain(now, on_step)
             raise UnreachableError("a reader is in the way")
 
@@ -403,11 +414,12 @@ def test_each_step_of_maintenance_begins_anew() -> None:
     began_s: list[float | None] = []
 
     class Stepping(FakeStore):
-        def maintain(self, now: datetime, on_step: Callable[[], None]) -> None:
+        def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
             began_s.append(one.attempt_began_s)
             clock.sleep(0.001)
             on_step()
             began_s.append(one.attempt_began_s)
+            return False
 
     one = writer(Stepping())
     one.maintain()

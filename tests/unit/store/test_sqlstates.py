@@ -10,6 +10,7 @@ from sitemon.model.errors import PoisonError, RefusedError, RetryableError, Site
 from sitemon.store.errors import (
     BadRowError,
     CanceledError,
+    LockTimeoutError,
     MissingPartitionError,
     NotProvisionedError,
     RolledBackError,
@@ -51,7 +52,7 @@ BAD_RECORD = {"21", "22", "23", "44", "54"}
 ROLLED_BACK = {"40001", "40P01"}
 NOT_PROVISIONED = {"3D000", "3F000", "42P01", "42704", "42883"}
 MISSING_PARTITION = "23514"
-CANCELED = "57014"
+TOO_LONG = {"57014": CanceledError, "55P03": LockTimeoutError}
 ANOTHER_RECORDER_S = "23505"
 
 
@@ -94,8 +95,8 @@ def test_each_class_has_one_decision() -> None:
 def expected(state: str) -> type[SitemonError]:
     if state in ROLLED_BACK:
         return RolledBackError
-    if state == CANCELED:
-        return CanceledError
+    if state in TOO_LONG:
+        return TOO_LONG[state]
     if state in NOT_PROVISIONED:
         return NotProvisionedError
     if state == MISSING_PARTITION:

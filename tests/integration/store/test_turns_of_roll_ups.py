@@ -1,0 +1,91 @@
+"""Hours are rolled up in turns with recording, by one recorder at a time, and what takes long holds up nobody else."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon import clock
+from sitemon.store import maintain as module
+from sitemon.store.connect import Connection
+from sitemon.store.errors import LockTimeoutError
+from sitemon.store.maintain import count_hours, maintain, roll_up
+from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION, Retention
+from sitemon.store.write import begin_batch, write_batch
+from tests.databases import execute, open_account, rows
+from tests.results import MINUTE, a_result, this_hour
+
+DAY = timedelta(days=1)
+QUARTER = timedelta(minutes=15)
+ROLLED_UP = "SELECT hours_until_at FROM sitemon.watermark"
+
+
+@pytest.fixture
+def start(conn: Connection, names: Names) -> datetime:
+    """Three hours ago, since when nothing is rolled up."""
+    start = this_hour() - timedelta(hours=3)
+    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, start.date()))
+    execute(conn, "UPDATE sitemon.watermark SET recent_until_at = '-infinity'")
+    write_batch(conn, names, [a_result(slot_at=start + n * 5 * MINUTE) for n in range(30)])
+    return start
+
+
+def test_of_a_backlog_some_is_rolled_up_and_the_rest_when_recording_has_had_its_turn(
+    conn: Connection, start: datetime
+) -> None:
+    is_summed = "SELECT recent_until_at = hours_until_at FROM sitemon.watermark"
+    for turn in range(1, 12):
+        assert maintain(conn, DEFAULT_RETENTION, this_hour(), turn_s=0.0).is_behind
+        assert rows(conn, ROLLED_UP) == [(start + turn * QUARTER,)]
+        assert rows(conn, is_summed) == [(False,)]
+    assert not maintain(conn, DEFAULT_RETENTION, this_hour(), turn_s=0.0).is_behind
+    assert rows(conn, is_summed) == [(True,)]
+    assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(30,)]
+
+
+def test_who_finds_another_at_it_goes_on_recording(
+    conn: Connection, another: Connection, start: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside: list[bool] = []
+
+    def count_beside(cursor: Cursor, from_at: datetime, until_at: datetime) -> None:
+        beside.append(roll_up(another, this_hour()))
+        count_hours(cursor, from_at, until_at)
+
+    monkeypatch.setattr(module, "count_hours", count_beside)
+    assert roll_up(conn, this_hour(), turn_s=0.0)
+    assert beside == [False]
+    assert rows(conn, ROLLED_UP) == [(start + QUARTER,)]
+
+
+def test_behind_a_transaction_that_takes_long_nobody_waits_for_long(
+    conn: Connection, another: Connection, start: datetime
+) -> None:
+    """Who waits to be alone has all others wait who record."""
+    over = "INSERT INTO sitemon.silence (cause, region, since_at, ended_at) VALUES ('beat_down', '', %(at)s, %(at)s)"
+    execute(conn, over, {"at": clock.utc_now() - 500 * DAY})
+    execute(conn, "SET lock_timeout = 0; SET statement_timeout = '10s'")
+    with another, another.cursor() as cursor:
+        begin_batch(cursor)
+        with pytest.raises(LockTimeoutError):
+            maintain(conn, DEFAULT_RETENTION, this_hour())
+    assert rows(conn, ROLLED_UP) == [(start,)]
+    assert rows(conn, "SELECT * FROM sitemon.silence") == []
+    assert not maintain(conn, DEFAULT_RETENTION, this_hour()).is_behind
+    assert rows(conn, ROLLED_UP) == [(this_hour() - QUARTER,)]
+
+
+def test_days_past_their_retention_are_counted_and_dropped_though_the_account_stands_still(
+    conn: Connection, names: Names
+) -> None:
+    """Whoever holds it for months would have the disk filled."""
+    now = clock.utc_now()
+    open_account(conn, now - 3 * DAY)
+    write_batch(conn, names, [a_result(slot_at=now - n * DAY) for n in range(4)])
+    maintain(conn, Retention(raw_days=1), now)
+    kept_from = now.replace(hour=0, minute=0, second=0, microsecond=0) - DAY
+    assert rows(conn, ROLLED_UP) == [(kept_from,)]
+    assert rows(conn, "SELECT sum(up) FROM sitemon.count_day") == [(2,)]
+    oldest = "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'sitemon.result'::regclass"
+    assert rows(conn, oldest) == [(f"sitemon.result_{kept_from:%Y%m%d}",)]
