@@ -86,6 +86,8 @@ def write_batch(
             on_encoded()
             cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=_PIECE_BYTES)
             written = merge(cursor)
+            if written.inserted + written.replaced < len(results):
+                _take_repeated(cursor)
             note_chains(cursor, results, numbers)
         scheduled = sum(result.kind is Kind.SCHEDULED for result in results)
         beside = sum(one.beside for one in (read or {}).values())
@@ -111,6 +113,15 @@ def merge(cursor: Cursor) -> Written:
     settle_states(cursor, site_ids, region_ids, first_slots_at, up_at=up_at, degraded_at=degraded_at, down_at=down_at)
     count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
     return Written(*counts)
+
+
+def _take_repeated(cursor: Cursor) -> None:
+    cursor.execute(_sql["take_repeated"])
+    ((site_ids, region_ids, first_slots_at, last_slots_at),) = cursor.fetchall()
+    if site_ids:
+        notify(cursor)
+        seen = dict.fromkeys(("up_at", "degraded_at", "down_at"), last_slots_at)
+        settle_states(cursor, site_ids, region_ids, first_slots_at, **seen)
 
 
 def settle_states(

@@ -4,11 +4,12 @@ SELECT region, from_at, until_at FROM sitemon.region_outage ORDER BY from_at;
 -- name: seen
 -- Of each site that the region has looked at within a while before its newest result: its host, its newest result, since
 -- when it is so, and whether it failed for a reason of the network. An address that may not be visited was not looked at.
+-- Nor does a slot that lies ahead say how the region is now, here and below.
 WITH newest AS MATERIALIZED (
     SELECT state.region_id, max(state.slot_at) AS slot_at
     FROM sitemon.current_state AS state
     JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
-    WHERE state.outcome <> 'missed'
+    WHERE state.outcome <> 'missed' AND state.slot_at <= now() + '1 minute'::interval
     GROUP BY state.region_id
 )
 SELECT
@@ -20,6 +21,7 @@ FROM newest
 JOIN sitemon.current_state AS state
     ON state.region_id = newest.region_id
     AND state.slot_at > newest.slot_at - %(within)s
+    AND state.slot_at <= now() + '1 minute'::interval
     AND state.outcome <> 'missed'
 JOIN sitemon.target ON target.target_id = state.target_id
 LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id
@@ -35,7 +37,7 @@ WITH newest AS MATERIALIZED (
     SELECT state.region_id, region.name, max(state.slot_at) AS slot_at
     FROM sitemon.current_state AS state
     JOIN sitemon.region ON region.region_id = state.region_id AND region.name = ANY (%(regions)s)
-    WHERE state.outcome <> 'missed'
+    WHERE state.outcome <> 'missed' AND state.slot_at <= now() + '1 minute'::interval
     GROUP BY state.region_id, region.name
 )
 SELECT newest.name, count(*)
@@ -43,6 +45,7 @@ FROM newest
 JOIN sitemon.current_state AS state
     ON state.region_id = newest.region_id
     AND state.since_at > newest.slot_at - %(within)s
+    AND state.slot_at <= now() + '1 minute'::interval
     AND state.outcome = 'down'
 JOIN sitemon.reason ON reason.reason_id = state.reason_id AND reason.name = ANY (%(reasons)s)
 GROUP BY newest.name;
@@ -57,6 +60,7 @@ JOIN sitemon.region ON region.region_id = result.region_id AND region.name = %(r
 LEFT JOIN sitemon.reason ON reason.reason_id = result.reason_id
 WHERE result.kind = 'adhoc'
     AND result.slot_at >= %(since)s
+    AND result.slot_at <= now() + '1 minute'::interval
     AND result.outcome <> 'missed'
     AND reason.name IS DISTINCT FROM 'blocked_address'
 ORDER BY result.site_id, result.slot_at DESC;

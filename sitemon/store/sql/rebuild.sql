@@ -87,6 +87,8 @@ CROSS JOIN LATERAL (
     WHERE result.site_id = given.site_id
         AND result.region_id = given.region_id
         AND result.kind NOT IN ('adhoc', 'confirm')
+        -- Of slots that lie ahead there is a state once the next result comes.
+        AND result.slot_at <= now() + '1 minute'::interval
     ORDER BY result.slot_at DESC
     LIMIT 1
 ) AS newest

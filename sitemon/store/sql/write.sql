@@ -305,11 +305,36 @@ SELECT
             )
     ) AS away_hours;
 
+-- name: take_repeated
+-- Sites of which a result came again that is newer than their state: its slot lay ahead when it was recorded, and another took
+-- its place. Now it has come. Returns one row: the sites, from which slot on their states have to be settled, and up to which.
+WITH locked AS (
+    SELECT site_id, region_id, first_slot_at, last_slot_at
+    FROM (
+        SELECT site_id, region_id, min(incoming.slot_at) AS first_slot_at, max(incoming.slot_at) AS last_slot_at
+        FROM pg_temp.incoming
+        JOIN sitemon.current_state AS state USING (site_id, region_id)
+        WHERE incoming.kind NOT IN ('adhoc', 'confirm')
+            AND incoming.slot_at > state.slot_at
+            AND incoming.slot_at <= now() + '1 minute'::interval
+        GROUP BY site_id, region_id
+    ) AS repeated
+    JOIN sitemon.current_state AS state USING (site_id, region_id)
+    ORDER BY site_id, region_id
+    FOR UPDATE OF state
+), marked AS (
+    INSERT INTO sitemon.undecided (site_id, from_at)
+    SELECT site_id, min(first_slot_at) FROM locked GROUP BY site_id ORDER BY site_id
+)
+SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at), array_agg(last_slot_at) FROM locked;
+
 -- name: settle_states
 -- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
 -- more than the next result changed. Rows before the first change are as they were: where a state began before it, only
 -- later rows are looked at. Since a state began only its outcome was seen, but for what changed: so nothing else is looked
 -- for after both. Of what changed from '-infinity' on nothing is known.
+-- A slot that lies ahead counts as the newest only until one comes that does not: then nothing after `until_at` is looked at.
+-- Where such a slot had taken the place of what was known, a thousand rows are looked at, of those before it.
 WITH settled AS (
     SELECT
         newest.*,
@@ -319,6 +344,7 @@ WITH settled AS (
             WHEN seen.outcome IS NULL THEN NULL
             WHEN other.slot_at IS NULL
                 AND seen.outcome = state.seen_outcome
+                AND state.seen_since_at <= change.until_at
                 -- Rows of before are as they were, or no longer kept.
                 AND (
                     change.floor_at > '-infinity'
@@ -332,7 +358,9 @@ WITH settled AS (
         SELECT
             site_id,
             region_id,
-            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE '-infinity' END AS floor_at,
+            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE known_from_at END AS floor_at,
+            known_from_at,
+            until_at,
             CASE WHEN first_slot_at = '-infinity' OR seen_slot_at IS NULL THEN 'infinity'::timestamptz END AS unknown_at,
             up_at,
             degraded_at,
@@ -346,6 +374,27 @@ WITH settled AS (
             %(down_at)s::timestamptz[]
         ) AS given (site_id, region_id, first_slot_at, up_at, degraded_at, down_at)
         JOIN sitemon.current_state USING (site_id, region_id)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN first_slot_at > now() + '1 minute'::interval THEN 'infinity' ELSE now() + '1 minute'::interval
+            END AS until_at
+        ) AS counted
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN first_slot_at > '-infinity' AND seen_slot_at > until_at THEN (
+                    SELECT slot_at
+                    FROM sitemon.result
+                    WHERE result.site_id = given.site_id
+                        AND result.region_id = given.region_id
+                        AND result.kind NOT IN ('adhoc', 'confirm')
+                        AND result.slot_at <= until_at
+                    ORDER BY result.slot_at DESC, result.kind DESC
+                    OFFSET 1000
+                    LIMIT 1
+                )
+            END AS slot_at
+        ) AS thousandth
+        CROSS JOIN LATERAL (SELECT coalesce(thousandth.slot_at, '-infinity') AS known_from_at) AS known
     ) AS change
     JOIN sitemon.current_state AS state USING (site_id, region_id)
     CROSS JOIN LATERAL (
@@ -354,6 +403,7 @@ WITH settled AS (
         WHERE result.site_id = change.site_id
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.slot_at <= change.until_at
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS newest
@@ -364,7 +414,10 @@ WITH settled AS (
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
-            AND result.slot_at <= greatest(state.seen_slot_at, up_at, degraded_at, down_at, unknown_at)
+            AND result.slot_at >= change.known_from_at
+            AND result.slot_at <= least(
+                greatest(state.seen_slot_at, up_at, degraded_at, down_at, unknown_at), change.until_at
+            )
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS seen ON true
@@ -376,12 +429,15 @@ WITH settled AS (
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome NOT IN ('missed', seen.outcome)
             AND result.slot_at >= change.floor_at
-            AND result.slot_at <= greatest(
-                CASE WHEN seen.outcome = state.seen_outcome THEN state.seen_since_at ELSE state.seen_slot_at END,
-                CASE WHEN seen.outcome <> 'up' THEN up_at END,
-                CASE WHEN seen.outcome <> 'degraded' THEN degraded_at END,
-                CASE WHEN seen.outcome <> 'down' THEN down_at END,
-                unknown_at
+            AND result.slot_at <= least(
+                greatest(
+                    CASE WHEN seen.outcome = state.seen_outcome THEN state.seen_since_at ELSE state.seen_slot_at END,
+                    CASE WHEN seen.outcome <> 'up' THEN up_at END,
+                    CASE WHEN seen.outcome <> 'degraded' THEN degraded_at END,
+                    CASE WHEN seen.outcome <> 'down' THEN down_at END,
+                    unknown_at
+                ),
+                change.until_at
             )
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
@@ -405,7 +461,7 @@ WITH settled AS (
             AND result.site_id = change.site_id
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
-            AND result.slot_at >= coalesce(seen.slot_at, '-infinity')
+            AND result.slot_at >= coalesce(seen.slot_at, change.known_from_at)
             AND (seen.slot_at IS NULL OR (result.slot_at, result.kind) > (seen.slot_at, seen.kind))
         ORDER BY result.slot_at, result.kind
         LIMIT 1
