@@ -45,7 +45,8 @@ def backtest(
     lead_from = max(since - LEAD, recorded.since)
     for site, rows in stream_rows(conn, lead_from, until, good_rows=good_rows):
         regions = rules[site].regions
-        ours = without_outages([row for row in rows if regions is None or row.region in regions], recorded.outages)
+        watched = (row for row in rows if regions is None or row.region in regions)
+        ours = [*without_outages(watched, recorded.outages)]
         if ours:
             trials[site] = trials.get(site, begun[site]).after(ours)
             first_at = min(first_at, ours[0].slot_at)

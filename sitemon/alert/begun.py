@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sitemon.alert.rules import SiteRules, of_regions, ours
-from sitemon.incident.connectivity import without_outage, without_outages
-from sitemon.incident.machine import Incident
+from sitemon.incident.connectivity import Outages, is_cut, without_outages
+from sitemon.incident.machine import Incident, slot_of
 from sitemon.incident.memory import Memory, Refolded, Rest, before_rows, folded_on, just_before, refold
 from sitemon.incident.policy import Policies
 from sitemon.incident.rows import Row
@@ -126,10 +126,10 @@ def _oldest(taken: Taken, rules: Mapping[int, SiteRules], waiting: Mapping[int, 
 def _folded_on(taken: Taken, rules: SiteRules, policies: Policies, site_id: int, memory: Memory) -> Begun:
     """Return where the last rows of a site begin, after all others since a moment, which are not kept."""
     most = _ROWS_APART // 2
-    read = taken.stream(site_id, memory.until, ours(taken.regions[site_id], rules), most)
-    outages = taken.connectivity.outages
-    seen = (without_outage(row, outages) for row in read if row.slot_at > memory.until)
-    last, closed, rows = folded_on(policies, memory, seen, most)
+    regions = ours(taken.regions[site_id], rules)
+    read = (row for row in taken.stream(site_id, memory.until, regions, most) if row.slot_at > memory.until)
+    outages = Outages(taken.connectivity.outages(dict.fromkeys(regions, memory.until)))
+    last, closed, rows = folded_on(policies, memory, without_outages(read, outages), most)
     return Begun(last, rows, closed, memory.until)
 
 
@@ -143,8 +143,9 @@ def _rows(
         return {}, {}
     regions = {site_id: ours(taken.regions[site_id], rules[site_id]) for site_id in from_at}
     found, full_at = taken.rows(from_at, regions, most)
-    outages = taken.connectivity.outages
-    return {site_id: without_outages(rows, outages) for site_id, rows in found.items()}, full_at
+    cut = sorted((row for rows in found.values() for row in rows if is_cut(row)), key=slot_of, reverse=True)
+    outages = Outages(taken.connectivity.outages({row.region: row.slot_at for row in cut}))
+    return {site_id: [*without_outages(rows, outages)] for site_id, rows in found.items()}, full_at
 
 
 def _kept(taken: Taken, site_id: int, changed_from: datetime, folded_again: timedelta) -> Memory | None:

@@ -148,7 +148,7 @@ class Decider:
 
         """
         with begin_deciding(conn) as deciding:
-            self._regions.look(deciding, [one.region for one in deciding.connectivity.outages if not one.until_at])
+            self._regions.look(deciding, deciding.connectivity.offline())
 
     def remind(self, conn: Connection) -> bool:
         """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.

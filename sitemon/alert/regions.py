@@ -8,7 +8,7 @@ from typing import Any, Final
 from sitemon import clock
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import region_event
-from sitemon.incident.connectivity import LEAST_HOSTS, Turn, back_online, cut_since, gone_offline, say_offline
+from sitemon.incident.connectivity import LEAST_HOSTS, Outage, Turn, back_online, cut_since, gone_offline, say_offline
 from sitemon.model.alerts import NO_FILE, Alerts
 from sitemon.model.site import name_of_url
 from sitemon.store.connectivity import Connectivity
@@ -24,7 +24,7 @@ _SHARE: Final = 10
 """To look takes a tenth of the time at most: with 100,000 sites that fail it takes longer than what it is for."""
 
 _MOST_UNNAMED: Final = 20
-"""Of regions that no configured site names: whoever may write results could invent any number of them."""
+"""Of regions that no configured site names, and the schedule does: whoever may write to it could invent any number."""
 
 
 class Regions:
@@ -45,28 +45,28 @@ class Regions:
     def look(self, deciding: Deciding, named: Collection[str], unnamed: Collection[str] = ()) -> None:
         """Look at these regions, if it is time to; what is found is among the outages of `deciding`.
 
-        No configured site names the `unnamed`: of these, at those with reference sites and some that were known first.
+        No configured site names the `unnamed`: of these, at those with reference sites and some in the schedule.
         """
         begun_s = clock.monotonic_s()
         if begun_s >= self._look_at_s:
             connectivity = deciding.connectivity
             regions = {*named, *self._worth_a_look(connectivity, {*unnamed})}
-            online = regions - {one.region for one in connectivity.outages if one.until_at is None}
+            last = connectivity.newest_outages(regions) if regions else {}
+            online = regions - {one.region for one in last.values() if one.until_at is None}
             just_cut = connectivity.just_cut(online) if online else {}
             # In one order, lest two alerters wait for each other.
             for region in sorted(regions):
-                self._look_at(deciding, region, just_cut.get(region, 0))
+                self._look_at(deciding, region, just_cut.get(region, 0), last.get(region))
             took_s = clock.monotonic_s() - begun_s
             self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
 
     def _worth_a_look(self, connectivity: Connectivity, unnamed: set[str]) -> set[str]:
         if not unnamed:
             return set()
-        return unnamed & (connectivity.known_first(_MOST_UNNAMED) | self._alerts().references.keys())
+        return unnamed & (connectivity.scheduled_first(_MOST_UNNAMED) | self._alerts().references.keys())
 
-    def _look_at(self, deciding: Deciding, region: str, just_cut: int) -> None:
+    def _look_at(self, deciding: Deciding, region: str, just_cut: int, last: Outage | None) -> None:
         connectivity = deciding.connectivity
-        last = next((one for one in reversed(connectivity.outages) if one.region == region), None)
         if last is not None and last.until_at is None:
             self._ask(region)
             turn = self._back_online(connectivity, region, last.from_at)

@@ -1,5 +1,7 @@
 """Whether a region is offline: where most of what it looks at fails at once, its network is to blame. Pure."""
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -56,6 +58,25 @@ class Outage(NamedTuple):
         """Tell whether a row was seen by a region that was offline."""
         is_within = self.from_at <= row.slot_at and (self.until_at is None or row.slot_at < self.until_at)
         return is_within and row.region == self.region
+
+
+class Outages:
+    """Outages, of which no two of a region overlap: which of them covers a row is looked up."""
+
+    def __init__(self, outages: Iterable[Outage]) -> None:
+        self._by_region: defaultdict[str, list[Outage]] = defaultdict(list)
+        for one in sorted(outages, key=_beginning):
+            self._by_region[one.region].append(one)
+
+    def cover(self, row: Row) -> bool:
+        """Tell whether a row was seen by a region that was offline."""
+        of_region = self._by_region.get(row.region, ())
+        place = bisect_right(of_region, row.slot_at, key=_beginning)
+        return place > 0 and of_region[place - 1].covers(row)
+
+
+def _beginning(outage: Outage) -> datetime:
+    return outage.from_at
 
 
 def gone_offline(seen: Sequence[Seen], online_since: datetime | None) -> Turn | None:
@@ -119,16 +140,18 @@ def _moments(moments: Sequence[datetime], least: int) -> Iterator[datetime]:
         place = len(newest_first) if place < len(newest_first) < place * 3 // 2 else max(place + 1, place * 3 // 2)
 
 
-def without_outages(rows: Sequence[Row], outages: Sequence[Outage]) -> list[Row]:
-    """Return the rows, each as `without_outage` does."""
-    return [without_outage(row, outages) for row in rows]
+def is_cut(row: Row) -> bool:
+    """Tell whether the region's own network may be to blame."""
+    return row.is_failure and row.cause.reason in NETWORK_REASONS
 
 
-def without_outage(row: Row, outages: Sequence[Outage]) -> Row:
-    """Return the row, in which a region that was offline has no view of what it could not reach."""
-    if row.is_failure and row.cause.reason in NETWORK_REASONS and any(outage.covers(row) for outage in outages):
-        return msgspec.structs.replace(row, outcome=Outcome.MISSED, is_blind=True)
-    return row
+def without_outages(rows: Iterable[Row], outages: Outages) -> Iterator[Row]:
+    """Yield the rows, in which a region that was offline has no view of what it could not reach."""
+    for row in rows:
+        if is_cut(row) and outages.cover(row):
+            yield msgspec.structs.replace(row, outcome=Outcome.MISSED, is_blind=True)
+        else:
+            yield row
 
 
 def _hosts(seen: Iterable[Seen]) -> int:

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from sitemon.incident.connectivity import Outage
+from sitemon.incident.connectivity import Outage, Outages
 from sitemon.incident.rows import Cause, Row
 from sitemon.model.outcome import Outcome
 from sitemon.store.connect import Connection
-from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
 
@@ -27,7 +26,7 @@ class Recorded(NamedTuple):
 
     sites: frozenset[str]
     since: datetime
-    outages: tuple[Outage, ...]
+    outages: Outages
 
 
 def read_recorded(conn: Connection) -> Recorded:
@@ -42,7 +41,8 @@ def read_recorded(conn: Connection) -> Recorded:
         sites = frozenset(name for (name,) in cursor.fetchall())
         cursor.execute(_sql["first_raw"])
         ((since,),) = cursor.fetchall()
-        return Recorded(sites, since, tuple(Connectivity(cursor).outages))
+        cursor.execute(_sql["outages"], {"since": since})
+        return Recorded(sites, since, Outages(map(Outage._make, cursor.fetchall())))
 
 
 def stream_rows(

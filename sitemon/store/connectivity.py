@@ -1,6 +1,6 @@
 """Which regions are offline, and what they saw last."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,8 +22,19 @@ class Connectivity:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self.outages: list[Outage] = []
-        self._look_again()
+
+    def offline(self) -> list[str]:
+        """Return the regions that are offline."""
+        return [region for (region,) in self._all("offline")]
+
+    def newest_outages(self, regions: Collection[str]) -> dict[str, Outage]:
+        """Return the last outage of each of these regions, of those that had any."""
+        return {row[0]: Outage._make(row) for row in self._all("newest_outages", regions=[*regions])}
+
+    def outages(self, since: Mapping[str, datetime]) -> list[Outage]:
+        """Return the outages of these regions that may cover slots since these moments."""
+        found = self._all("outages", regions=[*since], since_at=[*since.values()]) if since else ()
+        return [Outage._make(row) for row in found]
 
     def seen(self, region: str) -> list[Seen]:
         """Return what a region saw last of each site that it has just looked at."""
@@ -35,9 +46,9 @@ class Connectivity:
         found = self._all("references", region=region, names=list(names), since=since, reasons=[*NETWORK_REASONS])
         return [Reference._make(row) for row in found]
 
-    def known_first(self, most: int) -> set[str]:
-        """Return the regions of which something was known before that of all others."""
-        return {name for (name,) in self._all("known_first", most=most)}
+    def scheduled_first(self, most: int) -> set[str]:
+        """Return the regions in the schedule of which something was known before that of all others."""
+        return {name for (name,) in self._all("scheduled_first", most=most)}
 
     def just_cut(self, regions: Collection[str]) -> dict[str, int]:
         """Return how many sites have just begun to fail for a reason of the network, in regions where some have."""
@@ -55,7 +66,6 @@ class Connectivity:
         if is_new:
             self._count_anew(region, from_at, sign=1)
             self._decide_anew(region, from_at)
-        self._look_again()
         return is_new
 
     def end(self, region: str, until_at: datetime) -> bool:
@@ -65,7 +75,6 @@ class Connectivity:
         if is_new:
             self._count_anew(region, until_at, sign=-1)
             self._decide_anew(region, until_at)
-        self._look_again()
         return is_new
 
     def _count_anew(self, region: str, from_at: datetime, sign: int) -> None:
@@ -76,10 +85,6 @@ class Connectivity:
 
     def _decide_anew(self, region: str, from_at: datetime) -> None:
         self._cursor.execute(_sql["decide_anew"], {"region": region, "from_at": from_at})
-
-    def _look_again(self) -> None:
-        """Read the outages, of which another alerter may have noted one while we waited for the lock."""
-        self.outages = [Outage._make(row) for row in self._all("outages")]
 
     def _all(self, name: str, **values: object) -> list[Any]:
         self._cursor.execute(_sql[name], values)

@@ -5,6 +5,9 @@ SELECT name FROM sitemon.site;
 -- Since when there are results at all.
 SELECT raw_from_at FROM sitemon.watermark;
 
+-- name: outages
+SELECT region, from_at, until_at FROM sitemon.region_outage WHERE until_at IS NULL OR until_at > %(since)s;
+
 -- name: take_time
 -- A day of all sites is sorted: with 100,000 of them on disk, for minutes.
 SET LOCAL statement_timeout = '10min';

@@ -1,5 +1,31 @@
+-- name: offline
+SELECT region FROM sitemon.region_outage WHERE until_at IS NULL;
+
+-- name: newest_outages
+SELECT newest.*
+FROM unnest(%(regions)s::text[]) AS given (region)
+CROSS JOIN LATERAL (
+    SELECT region, from_at, until_at
+    FROM sitemon.region_outage AS outage
+    WHERE outage.region = given.region
+    ORDER BY from_at DESC
+    LIMIT 1
+) AS newest;
+
 -- name: outages
-SELECT region, from_at, until_at FROM sitemon.region_outage ORDER BY from_at;
+-- Of these regions those that may cover slots since these moments: as none overlap, of those before the one that began last.
+SELECT outage.region, outage.from_at, outage.until_at
+FROM unnest(%(regions)s::text[], %(since_at)s::timestamptz[]) AS given (region, since_at)
+JOIN sitemon.region_outage AS outage
+    ON outage.region = given.region
+    AND outage.from_at >= coalesce(
+        (
+            SELECT max(before.from_at)
+            FROM sitemon.region_outage AS before
+            WHERE before.region = given.region AND before.from_at <= given.since_at
+        ),
+        given.since_at
+    );
 
 -- name: seen
 -- Of each site that the region has looked at within a while before its newest result: its host, its newest result, since
@@ -27,8 +53,18 @@ JOIN sitemon.target ON target.target_id = state.target_id
 LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id
 WHERE reason.name IS DISTINCT FROM 'blocked_address';
 
--- name: known_first
-SELECT name FROM sitemon.region ORDER BY region_id LIMIT %(most)s;
+-- name: scheduled_first
+-- Regions that are in the schedule, or were. Each is looked up after the one before it: there may be millions of stretches.
+WITH RECURSIVE scheduled AS (
+    SELECT min(region_id) AS region_id FROM sitemon.schedule_stretch
+    UNION ALL
+    SELECT (SELECT min(region_id) FROM sitemon.schedule_stretch AS stretch WHERE stretch.region_id > scheduled.region_id)
+    FROM scheduled
+    WHERE region_id IS NOT NULL
+)
+SELECT name
+FROM (SELECT region_id FROM scheduled WHERE region_id IS NOT NULL LIMIT %(most)s) AS first
+JOIN sitemon.region USING (region_id);
 
 -- name: cut
 -- How many sites began to fail for a reason of the network within a while before a region's newest result, in regions where

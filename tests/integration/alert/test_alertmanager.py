@@ -90,10 +90,10 @@ def test_a_region_that_is_offline_and_silence_last_until_they_are_over(
 ) -> None:
     monkeypatch.setattr(regions, "_LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(regions, "_SHARE", 0)
+    write_notices(scene.conn, scene.names, [started(0, site="wiki")])
     sites = [f"site-{number}" for number in range(6)]
     for minute, letter in enumerate("ud"):
         scene.arrive(*[one for site in sites for one in scene.results(letter, minute, site)])
-    write_notices(scene.conn, scene.names, [started(0, site="wiki")])
     scene.write([a_result("wiki", slot_at=at(0))])
     say_silences(scene.conn, scene.alerts, clock.utc_now, str)
     scene.send()

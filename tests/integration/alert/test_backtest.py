@@ -17,9 +17,11 @@ from sitemon.incident.rows import Row, in_order
 from sitemon.model.alerts import Audience
 from sitemon.model.outcome import Outcome
 from sitemon.store.backtest import stream_rows
+from sitemon.store.schedule import write_notices
 from tests.databases import execute
 from tests.integration.alert.scene import Scene
 from tests.integration.alert.test_command import Run, environ, run
+from tests.integration.store.events import started
 from tests.results import MINUTE, a_result, this_hour
 
 __all__ = ["environ", "run"]
@@ -88,6 +90,7 @@ def test_what_a_region_could_not_reach_while_it_was_offline_is_no_outage_there_e
 ) -> None:
     monkeypatch.setattr(regions, "_LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(regions, "_SHARE", 0)
+    write_notices(scene.conn, scene.names, [started(0, site="scheduled")])
     sites = [f"site-{number}" for number in range(6)]
     for minute, letter in enumerate("uudddduu"):
         scene.arrive(*[one for site in sites for one in scene.results(letter, minute, site)])

@@ -13,7 +13,7 @@ from sitemon.alert import regions as module
 from sitemon.alert.decide import Decider
 from sitemon.alert.rules import SiteRules, rules_of_site
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import Alerts, Audience
+from sitemon.model.alerts import Alerts, Audience, Channel, Route
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
@@ -49,6 +49,11 @@ def cut(region: str, prefix: str = "invented") -> list[Result]:
     return well + [a_down(site, minute=1, region=region) for site in sites]
 
 
+def scheduled(conn: Connection, names: Names, *regions: str) -> None:
+    """Have something looked at from these regions."""
+    write_notices(conn, names, [started(n, site="scheduled", region=region) for n, region in enumerate(regions)])
+
+
 def statements_of(conn: Connection, decider: Decider) -> int:
     """Decide, and return how many statements it took."""
     count = 0
@@ -76,11 +81,23 @@ def test_further_regions_take_no_further_statement(
     assert took[0] == took[1]
 
 
-def test_of_those_that_only_results_name_a_few_are_offline(conn: Connection, names: Names) -> None:
-    for n in range(FEW + 2):
-        write_batch(conn, names, cut(f"region-{n}"))
+def test_those_that_only_results_name_are_neither_offline_nor_told_of(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, cut("invented"))
+    channel = Channel(name="team", kind="webhook", url="https://hooks.example/")
+    hears_all = Alerts(channels={"team": channel}, routes=(Route(channels=("team",)),))
+    decider(alerts=hears_all).decide(conn)
+    assert rows(conn, OFFLINE) == []
+    assert rows(conn, "SELECT count(*) FROM sitemon.outbox WHERE type = 'region.offline'") == [(0,)]
+
+
+def test_of_those_that_only_the_schedule_names_a_few_are_offline(conn: Connection, names: Names) -> None:
+    regions = [f"region-{n}" for n in range(FEW + 2)]
+    write_batch(conn, names, cut("invented"))
+    for region in regions:
+        write_batch(conn, names, cut(region))
+    scheduled(conn, names, *regions)
     decider().decide(conn)
-    assert rows(conn, OFFLINE) == [(f"region-{n}",) for n in range(FEW)]
+    assert rows(conn, OFFLINE) == [(region,) for region in regions[:FEW]]
 
 
 def test_they_take_the_place_of_none_that_a_configured_site_names(conn: Connection, names: Names) -> None:

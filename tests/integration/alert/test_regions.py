@@ -20,8 +20,10 @@ from sitemon.model.result import Kind, Result
 from sitemon.model.site import name_of_url
 from sitemon.store.connect import connect
 from sitemon.store.deciding import begin_deciding
+from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
+from tests.integration.store.events import started
 from tests.pipeline import wait_for
 from tests.results import MINUTE, a_result, this_hour
 
@@ -32,6 +34,12 @@ SITES = [f"site-{n}" for n in range(8)]
 def _looked_at_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(module, "_SHARE", 0)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_schedule(scene: Scene) -> None:
+    regions = ("default", "eu", "us")
+    write_notices(scene.conn, scene.names, [started(0, site="scheduled", region=region) for region in regions])
 
 
 def slots(

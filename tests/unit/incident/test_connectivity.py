@@ -9,6 +9,7 @@ import pytest
 from sitemon.incident.connectivity import (
     LEAST_HOSTS,
     Outage,
+    Outages,
     Seen,
     Turn,
     _moments,
@@ -18,7 +19,7 @@ from sitemon.incident.connectivity import (
 )
 from sitemon.incident.machine import NOTHING, fold
 from sitemon.incident.policy import Policy
-from sitemon.incident.rows import Cause, in_order
+from sitemon.incident.rows import Cause, Row, in_order
 from tests.unit.incident.rows import at, minute_of, rows_of
 
 Sites = list[tuple[int, float, float, str]]
@@ -88,21 +89,36 @@ def test_it_is_online_when_most_that_it_looks_at_is_well_again(sites: Sites, exp
 
 def test_what_an_offline_region_could_not_reach_says_nothing() -> None:
     rows = rows_of("uddddduu")
-    outages = [Outage("eu", at(1), at(6)), Outage("us", at(0))]
+    outages = Outages([Outage("eu", at(1), at(6)), Outage("us", at(0))])
     assert [row.outcome for row in without_outages(rows, outages)] == ["up", *["missed"] * 5, "up", "up"]
     assert fold(Policy(), NOTHING, without_outages(rows, outages)).incidents == ()
-    assert fold(Policy(), NOTHING, without_outages(rows, [Outage("eu", at(4))])).incidents[0].started_at == at(1)
+    later = Outages([Outage("eu", at(4))])
+    assert fold(Policy(), NOTHING, without_outages(rows, later)).incidents[0].started_at == at(1)
+
+
+def test_of_many_outages_that_one_is_looked_up_that_may_cover_a_row() -> None:
+    looked_at = []
+
+    class Counted(Outage):
+        def covers(self, row: Row) -> bool:
+            looked_at.append(self.from_at)
+            return super().covers(row)
+
+    outages = Outages([Counted("eu", at(n), at(n + 0.5)) for n in reversed(range(1_000))])
+    rows = [row for row in rows_of("d" * 1_001) if row.slot_at != at(0)]
+    assert {row.outcome for row in without_outages(rows, outages)} == {"missed", "down"}
+    assert looked_at == [*map(at, range(1, 1_000)), at(999)]
 
 
 def test_an_answer_counts_though_the_region_is_offline() -> None:
     refused = [msgspec.structs.replace(row, cause=Cause("http_status", 503)) for row in rows_of("ddd")]
-    assert without_outages(refused, [Outage("eu", at(0))]) == refused
+    assert [*without_outages(refused, Outages([Outage("eu", at(0))]))] == refused
 
 
 def test_the_view_of_an_offline_region_does_not_count_at_once() -> None:
     rows = in_order([*rows_of("uudd", "eu"), *rows_of("uddd", "us")])
     assert fold(Policy(), NOTHING, rows).incidents == ()
-    incidents = fold(Policy(), NOTHING, without_outages(rows, [Outage("eu", at(2))])).incidents
+    incidents = fold(Policy(), NOTHING, without_outages(rows, Outages([Outage("eu", at(2))]))).incidents
     assert [(minute_of(one.started_at), one.regions) for one in incidents] == [(1, ("us",))]
 
 
