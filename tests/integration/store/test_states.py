@@ -369,7 +369,10 @@ def test_the_worst_come_first(conn: Connection, names: Names, first_at: datetime
 
 
 @pytest.mark.parametrize(("beyond", "year"), [("200000-01-01", 9999), ("0044-03-15 BC", 1)])
-def test_a_moment_that_nobody_can_read_hides_no_site(conn: Connection, names: Names, beyond: str, year: int) -> None:
+def test_a_moment_that_nobody_can_read_hides_no_site(
+    conn: Connection, names: Names, first_at: datetime, beyond: str, year: int
+) -> None:
+    write_notices(conn, names, [started(first_at, patience_s=30)])
     write_batch(conn, names, [a_result("shop"), a_result("home")])
     forge = """
         UPDATE sitemon.current_state
