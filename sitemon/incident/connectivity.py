@@ -70,7 +70,7 @@ class Outages:
 
     def cover(self, row: Row) -> bool:
         """Tell whether a row was seen by a region that was offline."""
-        of_region = self._by_region.get(row.region, ())
+        of_region = self._by_region.get(row.region, [])
         place = bisect_right(of_region, row.slot_at, key=_beginning)
         return place > 0 and of_region[place - 1].covers(row)
 

@@ -1,6 +1,7 @@
 """Slots that lie ahead, as a clock that does names them: they are recorded, and say nothing of how a site is now."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,6 @@ from tests.databases import execute, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
 SEEN = "SELECT outcome::text, since_at, slot_at, seen_slot_at FROM sitemon.current_state"
-State = tuple[str, datetime | None, datetime, datetime | None]
 
 
 def ahead(outcome: Outcome = Outcome.UP, minute: float = 0) -> Result:
@@ -30,7 +30,7 @@ def at(minute: float) -> datetime:
     return this_hour() + minute * MINUTE
 
 
-def state(conn: Connection) -> State:
+def state(conn: Connection) -> tuple[Any, ...]:
     [found] = rows(conn, SEEN)
     return found
 
