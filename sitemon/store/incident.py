@@ -131,9 +131,6 @@ class Taken(Deciding):
         Of a site that has about so many, and may have more, the first ones: before a slot, which is returned too.
         """
         found: dict[int, list[Row]] = {site_id: [] for site_id in from_at}
-        windows: dict[int, list[Window]] = {site_id: [] for site_id in from_at}
-        for site_id, *window in self._all("windows", site_ids=list(from_at), from_at=list(from_at.values())):
-            windows[site_id].append(Window(*window))
         limits = {n: max(_FEWEST_ROWS, most // max(1, len(regions[n]))) for n in from_at}
         pairs = [(site_id, region) for site_id in from_at for region in regions[site_id]]
         read = self._all(
@@ -147,7 +144,19 @@ class Taken(Deciding):
         for site_id, slot_at, region, kind, outcome, *cause, ended_at in read:
             if site_id not in full_at or slot_at < full_at[site_id]:
                 found[site_id].append(Row(slot_at, region, kind, Outcome(outcome), Cause(*cause), ended_at))
-        return {site_id: in_order(maintained(rows, windows[site_id])) for site_id, rows in found.items()}, full_at
+        return self._maintained({site_id: in_order(rows) for site_id, rows in found.items()}), full_at
+
+    def _maintained(self, rows: Mapping[int, list[Row]]) -> dict[int, list[Row]]:
+        """Return rows of sites, which are in order, as maintenance makes them."""
+        columns = {
+            "site_ids": [site_id for site_id, own in rows.items() if own],
+            "first_at": [own[0].slot_at for own in rows.values() if own],
+            "last_at": [own[-1].slot_at for own in rows.values() if own],
+        }
+        windows = defaultdict[int, list[Window]](list)
+        for site_id, *window in self._all("windows", **columns):
+            windows[site_id].append(Window(*window))
+        return {site_id: maintained(own, windows[site_id]) for site_id, own in rows.items()}
 
     def stream(self, site_id: int, from_at: datetime, regions: Collection[str], most: int) -> Iterator[Row]:
         """Yield all rows of a site in regions from a moment on, as `rows` returns them; so many are read ahead."""

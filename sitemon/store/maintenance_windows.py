@@ -34,6 +34,11 @@ _ROWS_AT_ONCE: Final = 50_000
 """So many rows, or one hour of a site, are counted anew in a transaction, which takes some 0.3 s of CPU."""
 _SITES_AT_ONCE: Final = 100
 
+_FARTHEST: Final = timedelta(days=400)
+"""A window ends no later than this from now: one for next year can be declared."""
+_MOST_OF_SITE: Final = 100
+"""So many windows of a site that somebody declared are not over: what recurs stands in the configuration."""
+
 
 class BusyError(RetryableError):
     """Somebody else is declaring or ending a window at this moment."""
@@ -72,7 +77,8 @@ def declare(conn: Connection, declaration: Declaration) -> Declared:
     """Declare a window.
 
     Raises:
-        FatalError: there is no such site, or results of that time are no longer kept; nothing is changed.
+        FatalError: there is no such site, one has very many windows, results of that time are no longer kept, or it
+            lies too far ahead; nothing is changed.
         BusyError: somebody else is at it; nothing is changed.
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it may be declared of some sites then,
             and of the last part of its time.
@@ -82,6 +88,7 @@ def declare(conn: Connection, declaration: Declaration) -> Declared:
         with translated(), conn, conn.cursor() as cursor:
             sites = _sites(cursor, declaration)
             _refuse_forgotten(watermarks(cursor), declaration.from_at)
+            _refuse_ahead(cursor, sites, declaration.until_at)
             [number] = next_numbers(cursor, 1)
         wanted = [SiteWindow(site_id, declaration.from_at, declaration.until_at) for site_id in sorted(sites)]
         for piece in _pieces_of(conn, wanted):
@@ -137,7 +144,8 @@ def _undo(cursor: Cursor, marks: Watermarks, number: int, piece: Sequence[SiteWi
 
     An edit of the configuration may have ended them meanwhile, or made them longer.
     """
-    until_at = {one.site_id: one.until_at for one in _windows_of(cursor, number)}
+    site_ids = [one.site_id for one in piece]
+    until_at = {one.site_id: one.until_at for one in _windows_of(cursor, number, site_ids)}
     found = [one._replace(until_at=until_at[one.site_id]) for one in piece if one.site_id in until_at]
     cut = [one for one in found if one.from_at < one.until_at]
     cursor.execute(_sql["end_windows"], {"number": number, **window_columns(cut)})
@@ -182,9 +190,8 @@ def follow(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]) -> 
     """Let follow what does when windows of these sites changed in these stretches of time; `alone` holds the locks."""
     if not changed:
         return
-    since = min(one.from_at for one in changed)
-    values = {"since": since, "raw_from_at": marks.raw_from_at, **window_columns(changed)}
-    for name in ("forget_stretches", "add_stretches", "mark"):
+    values = {"raw_from_at": marks.raw_from_at, **window_columns(changed)}
+    for name in ("forget_old", "renew_stretches", "mark"):
         cursor.execute(_sql[name], values)
     is_marked = cursor.rowcount
     _count_anew(cursor, marks, changed)
@@ -218,6 +225,16 @@ def _refuse_forgotten(marks: Watermarks, from_at: datetime) -> None:
         raise FatalError(f"results are kept from {kept_from} on: what came before cannot be counted otherwise any more")
 
 
+def _refuse_ahead(cursor: Cursor, sites: Mapping[int, str], until_at: datetime) -> None:
+    """Refuse what lies too far ahead, or is one too many of a site: whatever lies ahead is read with each change."""
+    cursor.execute(_sql["is_far_ahead"], {"until_at": until_at, "farthest": _FARTHEST})
+    if cursor.fetchall() == [(True,)]:
+        raise FatalError(f"it would end in more than {_FARTHEST.days} days: declare it later")
+    cursor.execute(_sql["crowded"], {"site_ids": sorted(sites), "most": _MOST_OF_SITE})
+    for (site_id,) in cursor.fetchall():
+        raise FatalError(f"{_MOST_OF_SITE} windows of site {sites[site_id]} are not over: end some of them")
+
+
 def _sites(cursor: Cursor, chosen: Declaration) -> dict[int, str]:
     cursor.execute(_sql["sites_of_names"], {"names": list(chosen.names)})
     found = dict(cursor.fetchall())
@@ -248,8 +265,8 @@ def add_windows(
     cursor.execute(_sql["add_windows"], {**values, **window_columns(windows)})
 
 
-def _windows_of(cursor: Cursor, number: int) -> list[SiteWindow]:
-    cursor.execute(_sql["windows_of_number"], {"number": number})
+def _windows_of(cursor: Cursor, number: int, site_ids: Sequence[int] | None = None) -> list[SiteWindow]:
+    cursor.execute(_sql["windows_of_number"], {"number": number, "site_ids": site_ids})
     return [SiteWindow(*row) for row in cursor.fetchall()]
 
 

@@ -87,9 +87,11 @@ SELECT
     coalesce(bool_or(state.seen_outcome = 'down'), false),
     (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = site.site_id),
     (
-        SELECT max(stretch.until_at)
+        SELECT stretch.until_at
         FROM sitemon.maintenance_stretch AS stretch
         WHERE stretch.site_id = site.site_id AND stretch.from_at <= %(now)s
+        ORDER BY stretch.from_at DESC
+        LIMIT 1
     )
 FROM sitemon.site
 LEFT JOIN sitemon.current_state AS state

@@ -158,11 +158,26 @@ CROSS JOIN LATERAL (
 GROUP BY given.site_id;
 
 -- name: windows
+-- Those in which slots between two may lie. As no two of a site overlap, they are those that begin there, and the last one
+-- before: however many were earlier, or lie ahead.
 SELECT given.site_id, stretch.from_at, stretch.until_at
-FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
-JOIN sitemon.maintenance_stretch AS stretch
-    ON stretch.site_id = given.site_id
-    AND stretch.until_at > given.from_at
+FROM unnest(%(site_ids)s::integer[], %(first_at)s::timestamptz[], %(last_at)s::timestamptz[])
+    AS given (site_id, first_at, last_at)
+CROSS JOIN LATERAL (
+    SELECT from_at, until_at
+    FROM sitemon.maintenance_stretch AS known
+    WHERE known.site_id = given.site_id
+        AND known.from_at <= given.last_at
+        AND known.from_at >= coalesce(
+            (
+                SELECT max(from_at)
+                FROM sitemon.maintenance_stretch AS last
+                WHERE last.site_id = given.site_id AND last.from_at <= given.first_at
+            ),
+            given.first_at
+        )
+    OFFSET 0 -- by the index of sites, whatever the statistics
+) AS stretch
 ORDER BY stretch.from_at;
 
 -- name: cancel_confirming
@@ -301,13 +316,16 @@ SELECT
         LIMIT 1
     ),
     incident.acknowledged_by,
-    EXISTS (
-        SELECT
-        FROM sitemon.maintenance_stretch AS stretch
-        WHERE stretch.site_id = incident.site_id
-            AND stretch.from_at < coalesce(incident.ended_at, 'infinity')
+    coalesce(
+        (
             -- One that was there before the window ended begins with the next failure after it.
-            AND stretch.until_at > incident.started_at - '10 minutes'::interval
+            SELECT stretch.until_at > incident.started_at - '10 minutes'::interval
+            FROM sitemon.maintenance_stretch AS stretch
+            WHERE stretch.site_id = incident.site_id AND stretch.from_at < coalesce(incident.ended_at, 'infinity')
+            ORDER BY stretch.from_at DESC
+            LIMIT 1
+        ),
+        false
     ),
     incident.is_held,
     lasting.started_at,
@@ -372,14 +390,14 @@ WHERE incident_id = ANY (%(incident_ids)s)
     AND withdrawn_at IS NULL
     AND acknowledged_at IS NULL
     AND NOT is_held
-    AND NOT EXISTS (
-        SELECT
+    AND (
+        -- Until the site was looked at after the window.
+        SELECT stretch.until_at > now() - '10 minutes'::interval
         FROM sitemon.maintenance_stretch AS stretch
-        WHERE stretch.site_id = incident.site_id
-            AND stretch.from_at <= now()
-            -- Until the site was looked at after the window.
-            AND stretch.until_at > now() - '10 minutes'::interval
-    )
+        WHERE stretch.site_id = incident.site_id AND stretch.from_at <= now()
+        ORDER BY stretch.from_at DESC
+        LIMIT 1
+    ) IS NOT TRUE
     AND NOT site.is_ended
 ORDER BY incident_id
 FOR NO KEY UPDATE OF site, incident SKIP LOCKED;

@@ -31,43 +31,106 @@ FROM unnest(
 ON CONFLICT (maintenance_id, site_id) DO UPDATE SET from_at = excluded.from_at;
 
 -- name: windows_of_number
-SELECT site_id, from_at, until_at FROM sitemon.maintenance_window WHERE maintenance_id = %(number)s ORDER BY site_id;
+-- Of all its sites, or of some of them.
+SELECT site_id, from_at, until_at
+FROM sitemon.maintenance_window
+WHERE maintenance_id = %(number)s AND (%(site_ids)s::integer[] IS NULL OR site_id = ANY (%(site_ids)s))
+ORDER BY site_id;
+
+-- name: is_far_ahead
+SELECT %(until_at)s > now() + %(farthest)s;
+
+-- name: crowded
+-- One of these sites that has so many windows which somebody declared and which are not over.
+SELECT site_id
+FROM unnest(%(site_ids)s::integer[]) AS given (site_id)
+CROSS JOIN LATERAL (
+    SELECT
+    FROM sitemon.maintenance_window AS known
+    WHERE known.site_id = given.site_id AND until_at > now() AND from_at < until_at AND NOT is_configured
+    OFFSET %(most)s - 1
+    LIMIT 1
+) AS last
+LIMIT 1;
 
 -- name: end_windows
+-- One that never begins leaves the time that lies ahead, where it would be read again and again.
 UPDATE sitemon.maintenance_window AS maintenance SET until_at = given.from_at, stopped_at = now()
 FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[]) AS given (site_id, from_at)
 WHERE maintenance.maintenance_id = %(number)s AND maintenance.site_id = given.site_id;
+UPDATE sitemon.maintenance_window SET from_at = now(), until_at = now()
+WHERE maintenance_id = %(number)s AND site_id = ANY (%(site_ids)s) AND from_at = until_at AND from_at > now();
 
--- name: forget_stretches
--- Those that begin since the first change, and those in which there are no rows any more.
-DELETE FROM sitemon.maintenance_stretch WHERE site_id = ANY (%(site_ids)s) AND from_at >= %(since)s;
+-- name: forget_old
+-- Stretches in which there are no rows any more; windows a year later: people ask why hours are counted so.
 DELETE FROM sitemon.maintenance_stretch
 WHERE site_id = ANY (%(site_ids)s) AND from_at < %(raw_from_at)s AND until_at <= %(raw_from_at)s;
+DELETE FROM sitemon.maintenance_window
+WHERE site_id = ANY (%(site_ids)s) AND until_at < %(raw_from_at)s::timestamptz - '1 year'::interval;
 
--- name: add_stretches
--- Of what is since the first change: windows that were over before are not read, however many there were. The stretch
--- that began last before it says what they come to, and goes on if it reaches so far.
-INSERT INTO sitemon.maintenance_stretch AS stretch (site_id, from_at, until_at)
-SELECT site_id, lower(merged), upper(merged)
-FROM (
-    SELECT site_id, unnest(range_agg(tstzrange(from_at, until_at))) AS merged
-    FROM (
-        SELECT site_id, greatest(from_at, %(since)s) AS from_at, until_at
-        FROM sitemon.maintenance_window
-        WHERE site_id = ANY (%(site_ids)s) AND until_at > %(since)s
-        UNION ALL
-        SELECT given.site_id, before.from_at, least(before.until_at, %(since)s)
-        FROM (SELECT DISTINCT unnest(%(site_ids)s::integer[]) AS site_id) AS given
-        CROSS JOIN LATERAL (
-            SELECT from_at, until_at
-            FROM sitemon.maintenance_stretch AS earlier
-            WHERE earlier.site_id = given.site_id AND from_at < %(since)s
-            ORDER BY from_at DESC
-            LIMIT 1
-        ) AS before
-    ) AS part
+-- name: renew_stretches
+-- Of each site what its windows come to between the first change and the last. A stretch that reaches in keeps what lies
+-- outside of that; all others stay as they are, however many lie before or ahead.
+WITH change AS (
+    SELECT site_id, min(from_at) AS from_at, max(until_at) AS until_at
+    FROM unnest(%(site_ids)s::integer[], %(from_at)s::timestamptz[], %(until_at)s::timestamptz[])
+        AS given (site_id, from_at, until_at)
     GROUP BY site_id
-) AS renewed
+), near AS (
+    -- Those that begin or end there, and the last one before.
+    SELECT
+        change.site_id,
+        known.from_at,
+        tstzrange(known.from_at, known.until_at) * tstzrange(NULL, change.from_at) AS before,
+        tstzrange(known.from_at, known.until_at) * tstzrange(change.until_at, NULL) AS after
+    FROM change
+    CROSS JOIN LATERAL (
+        SELECT from_at, until_at
+        FROM sitemon.maintenance_stretch AS stretch
+        WHERE stretch.site_id = change.site_id
+            AND stretch.from_at <= change.until_at
+            AND stretch.from_at >= coalesce(
+                (
+                    SELECT max(from_at)
+                    FROM sitemon.maintenance_stretch AS last
+                    WHERE last.site_id = change.site_id AND last.from_at < change.from_at
+                ),
+                change.from_at
+            )
+        OFFSET 0 -- by the index of sites, whatever the statistics
+    ) AS known
+), renewed AS (
+    SELECT site_id, lower(merged) AS from_at, upper(merged) AS until_at
+    FROM (
+        SELECT site_id, unnest(range_agg(part)) AS merged
+        FROM (
+            SELECT site_id, before AS part FROM near
+            UNION ALL
+            SELECT site_id, after FROM near
+            UNION ALL
+            SELECT change.site_id, touched.part
+            FROM change
+            CROSS JOIN LATERAL (
+                SELECT tstzrange(from_at, until_at) * tstzrange(change.from_at, change.until_at) AS part
+                FROM sitemon.maintenance_window AS maintenance
+                WHERE maintenance.site_id = change.site_id
+                    AND maintenance.until_at > change.from_at
+                    AND maintenance.from_at < change.until_at
+                OFFSET 0
+            ) AS touched
+        ) AS parts
+        GROUP BY site_id
+    ) AS pieces
+), gone AS (
+    DELETE FROM sitemon.maintenance_stretch AS stretch
+    USING near
+    WHERE (stretch.site_id, stretch.from_at) = (near.site_id, near.from_at)
+        AND NOT EXISTS (
+            SELECT FROM renewed WHERE (renewed.site_id, renewed.from_at) = (near.site_id, near.from_at)
+        )
+)
+INSERT INTO sitemon.maintenance_stretch AS stretch (site_id, from_at, until_at)
+SELECT site_id, from_at, until_at FROM renewed
 ON CONFLICT (site_id, from_at) DO UPDATE SET until_at = excluded.until_at
 WHERE stretch.until_at <> excluded.until_at;
 
