@@ -23,7 +23,7 @@ class Web(NamedTuple):
 
     `pool` is for what is read at once, `downloads` for what may take long. `sites` returns the configured sites, None
     where they cannot be read here.
-    `turns` are those of programs that read from `pool`, and of the feed and badges for which it has to be read.
+    `turns` are those of programs that read from `pool`, and of badges for which it has to be read.
     `guard` knows who asks and whether they may; `acts` are what operators do.
     """
 

@@ -79,8 +79,12 @@ class Public:
     def _groups(self) -> Sequence[Group]:
         return self._web.guard.settings.public_groups
 
+    def shows(self, site: SiteView) -> bool:
+        """Tell whether everybody may see a site."""
+        return any(group.match.items() <= site.labels.items() for group in self._groups)
+
     def names(self, snapshot: Snapshot) -> frozenset[str]:
-        """Return which sites everybody may see."""
+        """Return which sites everybody may see. To be called in a thread: all sites are looked at."""
         of, names = self._names
         groups = self._groups
         if of != (snapshot.version, groups):
@@ -102,10 +106,6 @@ class Public:
             return sites
         owners = self._web.owners(site.name for site in sites)
         return chosen_in_turns([(owners[site.name], site) for site in sites], _MOST_SITES)
-
-    def is_at_hand(self, snapshot: Snapshot) -> bool:
-        """Tell whether `incidents` asks the database nothing."""
-        return self._known.is_new(self.names(snapshot), clock.monotonic_s())
 
     def incidents(self, snapshot: Snapshot) -> Sequence[Told] | None:
         """Return the incidents of the last 30 days, the newest first; None: they were never to be had."""
@@ -171,7 +171,7 @@ def told(incident: Incident, notes: Iterable[Note]) -> Told:
 
 def sites_of(group: Group, sites: Iterable[SiteView]) -> list[SiteView]:
     """Return the sites of a group: those that have all of its labels."""
-    return [site for site in sites if all(site.labels.get(name) == label for name, label in group.match.items())]
+    return [site for site in sites if group.match.items() <= site.labels.items()]
 
 
 def worst_state(groups: Sequence[PublicGroup]) -> str | None:

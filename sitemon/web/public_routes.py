@@ -53,25 +53,18 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     @router.get("/feed.atom")
     async def atom(request: Request) -> Response:
         snapshot = await present(web)
-        async with _turn(web, request, is_at_hand=public.is_at_hand(snapshot)):
-            incidents = await run_in_threadpool(public.incidents, snapshot)
         settings = web.guard.settings
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
-        addresses = f"{base}/public", f"{base}/feed.atom"
-        body = feed.feed_of(
-            settings.public_title,
-            *addresses,
-            incidents,
-            made_up_until_at=snapshot.made_up_until_at,
-            old_since=public.old_since(),
+        make_it = partial(_feed, public, snapshot, settings.public_title, base)
+        return await web.shared.answer(
+            request, snapshot.version, make_it, key=base, is_query_read=False, media_type=feed.MEDIA_TYPE
         )
-        return respond(request, make(body, feed.MEDIA_TYPE))
 
     @router.get("/badge/{name:path}/{kind}.svg")
     async def badge(request: Request, name: str, kind: BadgeKind) -> Response:
         snapshot = await present(web)
         site = snapshot.by_name.get(name)
-        if site is None or not (name in public.names(snapshot) or _may_read_all(request)):
+        if site is None or not (public.shows(site) or _may_read_all(request)):
             raise Problem(404, "there is no badge of this site")
         async with _turn(web, request, is_at_hand=kind != "uptime"):
             body = await run_in_threadpool(_badge, snapshot, site, kind)
@@ -94,6 +87,18 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
         return badges.latency_badge(site.name, site.evidence.latency_s if is_known else None)
 
     return router
+
+
+def _feed(public: Public, snapshot: Snapshot, title: str, base: str) -> bytes:
+    incidents = public.incidents(snapshot)
+    return feed.feed_of(
+        title,
+        f"{base}/public",
+        f"{base}/feed.atom",
+        incidents,
+        made_up_until_at=snapshot.made_up_until_at,
+        old_since=public.old_since(),
+    )
 
 
 def _turn(web: Web, request: Request, *, is_at_hand: bool) -> AbstractAsyncContextManager[None]:

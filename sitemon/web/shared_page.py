@@ -24,7 +24,7 @@ class Address(NamedTuple):
     @property
     def is_long(self) -> bool:
         """Whether its page is not to be kept: addresses take memory too."""
-        return len(self.path) + len(self.query) > LONGEST_CHARS
+        return len(self.key) + len(self.path) + len(self.query) > LONGEST_CHARS
 
 
 class Dated(NamedTuple):

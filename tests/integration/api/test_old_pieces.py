@@ -94,10 +94,11 @@ def test_what_everybody_reads_says_of_when_its_incidents_are(
     monkeypatch.setattr(public, "_INCIDENTS_LAST_S", 0.0)
     assert "subtitle" not in page.get("/feed.atom").text
     views.forbid("notes")
-    assert re.search(r"<subtitle>As of .* UTC: nothing newer", page.get("/feed.atom").text)
+    old = re.compile(r"<subtitle>As of .* UTC: nothing newer")
+    wait_for(lambda: old.search(page.get("/feed.atom").text), WITHIN_S)
     wait_for(lambda: "Days and incidents as of" in page.get("/public").text, WITHIN_S)
     views.allow("notes")
-    assert "subtitle" not in page.get("/feed.atom").text
+    wait_for(lambda: "subtitle" not in page.get("/feed.atom").text, WITHIN_S)
     wait_for(lambda: "Days and incidents as of" not in page.get("/public").text, WITHIN_S)
 
 
